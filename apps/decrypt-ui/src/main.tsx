@@ -17,14 +17,14 @@ import { preloadPage } from './shell/router.tsx';
 import { errorOf } from './ui/errors.ts';
 import { applyPreferences } from './ui/preferences/preferences.ts';
 
-// First of all, so that the address contains no code when anything else runs.
+// Runs first, so that the address contains no code when anything else runs.
 const returned = takeReturn();
 applyPreferences();
 const place = document.getElementById('root');
 if (!place) throw new Error('index.html must contain an element with the id "root".');
 const root = createRoot(place);
 
-/** True also while the browser leaves the page for the identity provider. */
+/** Also true while the browser navigates to the identity provider. */
 let starting = false;
 
 async function start(answer?: SignInReturn): Promise<void> {
@@ -71,7 +71,7 @@ async function start(answer?: SignInReturn): Promise<void> {
   }
 }
 
-/** This window was opened for the sign-in of another page, which closes it or removes its frame. */
+/** Passes on the answer in a window or frame that another page opened for its sign-in and will close. */
 async function relay(answer: RelayedReturn): Promise<void> {
   const taken = await relayReturn(answer);
   if (taken) window.close();
@@ -79,5 +79,5 @@ async function relay(answer: RelayedReturn): Promise<void> {
   else await start();
 }
 
-// No await at the top level: what the application loads later imports this module's chunk, and would wait for it without end.
+// Without a top-level await: chunks loaded later import this module's chunk, and would wait for it forever.
 void (returned?.kind === 'relay' ? relay(returned) : start(returned));

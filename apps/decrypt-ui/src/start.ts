@@ -1,7 +1,7 @@
 /*
- * The first script of the page. The browser evaluates the libraries in one task and the application in the next. One task for
- * both would block the page for too long, and with it the requests of `public/early.js`. The styles are here because
- * index.html links only those that the first script imports.
+ * The page's first script. The browser evaluates the libraries in one task and the application in the next. A single task
+ * would block the page, and the requests of `public/early.js`, for too long. The styles are imported here because
+ * index.html links only styles that the first script imports.
  */
 import '@fontsource-variable/inter/index.css';
 import '@fontsource-variable/jetbrains-mono/index.css';

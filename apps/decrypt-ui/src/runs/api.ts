@@ -31,10 +31,10 @@ export const createRunsApi = (api: ApiClient) => ({
   },
   count: (namespace: string, query: string, signal?: AbortSignal) =>
     api.get(workflowCount, `${workflowsPath(namespace)}:count?${new URLSearchParams({ query })}`, signal),
-  /** The workflow types of the namespace that begin with a prefix. */
+  /** Requests the namespace's workflow types that begin with a prefix. */
   types: (namespace: string, prefix: string, signal?: AbortSignal) =>
     api.get(workflowTypes, `${workflowsPath(namespace)}:types?${new URLSearchParams({ prefix })}`, signal),
-  /** What open runs wait for. */
+  /** Requests what open runs are waiting for. */
   progress: (namespace: string, body: ProgressRequest, signal: AbortSignal) =>
     api.post(runsProgress, `${workflowsPath(namespace)}:progress`, body, signal),
   describe: (namespace: string, workflowId: string, runId: string | undefined, signal?: AbortSignal) => {
@@ -42,7 +42,7 @@ export const createRunsApi = (api: ApiClient) => ({
     const path = `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}${search}`;
     return api.get(workflowDescription, path, signal);
   },
-  /** The frames of a history as lines of JSON, which the worker of the run parses and validates. */
+  /** Requests a history's frames as lines of JSON, which the run's worker parses and validates. */
   history: (
     run: RunAddress,
     { after, live, limit }: { after: number; live: boolean; limit?: number },
@@ -52,10 +52,10 @@ export const createRunsApi = (api: ApiClient) => ({
     if (limit !== undefined) search.set('limit', String(limit));
     return api.bytes(`${runPath(run)}/history?${search}`, signal);
   },
-  /** The workers that poll the task queues on which an open run depends. */
+  /** Requests the workers that poll the task queues on which an open run depends. */
   taskQueues: (run: RunAddress, signal?: AbortSignal) =>
     api.get(runTaskQueues, `${runPath(run)}/task-queues`, signal),
-  /** An event as Temporal stores it, its payloads in base64. It may contain plaintext, where Temporal does. */
+  /** Requests an event as Temporal stores it, with payloads in base64. It contains plaintext if Temporal stores plaintext. */
   storedEvent: async (run: RunAddress, eventId: number, signal: AbortSignal) => {
     const body = { form: 'encoded', events: { first: eventId, last: eventId } };
     const response = await api.request(`${runPath(run)}/history:export`, signal, body);
@@ -66,21 +66,21 @@ export const createRunsApi = (api: ApiClient) => ({
     if (event === undefined) throw unexpectedAnswer();
     return event;
   },
-  /** The file of an export, as it arrives. It may end early: see `createExport`. */
+  /** Requests an export's file as a stream. It may end early: see `createExport`. */
   export: (run: RunAddress, body: ExportRequest, signal: AbortSignal) =>
     api.bytes(`${runPath(run)}/history:export`, signal, body),
 });
 
-/** A history in Temporal's JSON. */
+/** A history in Temporal's JSON format. */
 const storedEvents = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
 
-/** The routes of runs. The object stays the same as long as the client does. */
+/** Returns the routes of runs. Returns the same object for the same client. */
 export function useRunsApi(): RunsApi {
   const { api } = useServices();
   return useMemo(() => createRunsApi(api), [api]);
 }
 
-/** The routes with which the page loads, decrypts and searches one run. */
+/** The routes for loading, decrypting and searching one run. */
 export type RunApi = Pick<RunsApi, 'describe' | 'history'> &
   PayloadsApi &
   Pick<SearchApi, 'search' | 'renewed'>;

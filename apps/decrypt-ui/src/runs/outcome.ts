@@ -1,7 +1,7 @@
 import type { Outcome } from '@temporal-kms/histories/events';
 import type { WorkflowStatus } from '@temporal-kms/codec-api';
 
-/** How the page names the outcomes. Colour means outcome, except for the hue of cryptography. */
+/** The page's names for outcomes. */
 export const outcomeText: Readonly<Record<Outcome, string>> = {
   running: 'Running',
   ok: 'Completed',
@@ -29,5 +29,5 @@ const outcomes: Readonly<Record<WorkflowStatus, Outcome>> = {
 
 export const outcomeOf = (status: WorkflowStatus): Outcome => outcomes[status];
 
-/** True for a run that can still get events. A paused run can. */
+/** Returns whether a run can still get events. A paused run can. */
 export const isOpen = (status: WorkflowStatus) => status === 'Running' || status === 'Paused';

@@ -7,10 +7,10 @@ import { isOpen } from './outcome.ts';
 
 const PAGE_SIZE = 100;
 
-/** Milliseconds between two requests of the same kind by a list at rest. It sends three kinds. */
+/** Milliseconds between requests of the same kind by an idle list, which sends three kinds. */
 export const AT_REST = 60_000;
 
-/** A failed request is repeated sooner, so that the list recovers with the server. */
+/** Returns the interval of a request. A failed request is repeated sooner, so that the list recovers soon after the server. */
 const restOrRetry = ({ state }: { readonly state: { readonly status: string } }): number =>
   state.status === 'error' ? 5000 : AT_REST;
 
@@ -21,15 +21,15 @@ export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =
       api.workflows(namespace, { query, pageSize: PAGE_SIZE, pageToken: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextPageToken,
-    // Rows must not move while they are read: `newestQuery` counts new runs, and the reader asks for them.
+    // Rows must not move while the reader reads them. `newestQuery` counts new runs, which the list loads on request.
     staleTime: Infinity,
-    // Back from a run finds the list as the reader left it.
+    // Back from a run returns to the list as the reader left it.
     gcTime: 30 * 60_000,
     refetchInterval: untilLoaded,
     refetchOnWindowFocus: false,
   });
 
-/** The first page again, to count new runs and to update the rows that the page shows. */
+/** The query for the first page again, which counts new runs and updates visible rows. */
 export const newestQuery = (api: RunsApi, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['newest', namespace, query],
@@ -41,7 +41,7 @@ export const newestQuery = (api: RunsApi, namespace: string, query: string) =>
 const RUN_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const MAX_JUMPS = 8;
 
-/** The runs whose id is the text, or whose workflow id or type begins with it. */
+/** The query for runs whose id equals the text, or whose workflow id or type begins with it. */
 export const jumpQuery = (api: RunsApi, namespace: string, text: string) =>
   queryOptions({
     queryKey: ['jump', namespace, text],
@@ -63,14 +63,14 @@ export const countQuery = (api: RunsApi, namespace: string, query: string) =>
     placeholderData: keepPreviousData,
   });
 
-/** The workflow types of a namespace that begin with a prefix. */
+/** The query for a namespace's workflow types that begin with a prefix. */
 export const typesQuery = (api: RunsApi, namespace: string, prefix: string) =>
   queryOptions({
     queryKey: ['types', namespace, prefix],
     queryFn: ({ signal }) => api.types(namespace, prefix, signal),
     staleTime: 5 * 60_000,
     refetchOnWindowFocus: false,
-    // An older server does not have the route, and the filter works without it.
+    // Older servers lack this route, and the filter works without it.
     retry: false,
   });
 
@@ -86,18 +86,21 @@ export const descriptionQuery = (
     staleTime: 1000,
   });
 
-/** The workers that poll the task queues on which an open run depends. The server asks Temporal every 10 s at most. */
+/**
+ * The query for the workers that poll the task queues on which an open run depends. The server asks Temporal at most
+ * every 10 s.
+ */
 export const taskQueuesQuery = (api: Pick<RunsApi, 'taskQueues'>, run: RunAddress) =>
   queryOptions({
     queryKey: ['task-queues', run.namespace, run.workflowId, run.runId],
     queryFn: ({ signal }) => api.taskQueues(run, signal),
     staleTime: 10_000,
     refetchInterval: 15_000,
-    // An older server does not have the route, and the page works without it.
+    // Older servers lack this route, and the page works without it.
     retry: false,
   });
 
-/** The latest 50 runs of a workflow id, in Temporal's order. */
+/** The query for the latest 50 runs with a workflow id, in Temporal's order. */
 export const runsQuery = (api: RunsApi, namespace: string, workflowId: string) =>
   queryOptions({
     queryKey: ['runs', namespace, workflowId],
@@ -106,7 +109,7 @@ export const runsQuery = (api: RunsApi, namespace: string, workflowId: string) =
     staleTime: 10_000,
   });
 
-/** The latest 20 runs of a workflow type, of any workflow id. */
+/** The query for the latest 20 runs of a workflow type, with any workflow id. */
 export const runsOfTypeQuery = (api: RunsApi, namespace: string, type: string) =>
   queryOptions({
     queryKey: ['runs-of-type', namespace, type],
@@ -115,7 +118,7 @@ export const runsOfTypeQuery = (api: RunsApi, namespace: string, type: string) =
     staleTime: 10_000,
   });
 
-/** The runs below a root run, and the root itself, in pages. They include runs that started under the root's children. */
+/** The query for a root run and all its descendants, in pages. */
 export const familyQuery = (api: RunsApi, namespace: string, rootRunId: string) =>
   infiniteQueryOptions({
     queryKey: ['family', namespace, rootRunId],
@@ -134,7 +137,7 @@ export const familyQuery = (api: RunsApi, namespace: string, rootRunId: string) 
     gcTime: 60_000,
   });
 
-/** The child workflows that a run has started, running or closed. */
+/** The query for the child workflows that a run has started, running or closed. */
 export const childrenQuery = (
   api: RunsApi,
   namespace: string,

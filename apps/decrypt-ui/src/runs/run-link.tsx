@@ -7,7 +7,7 @@ import styles from './run-link.module.css';
 interface RunTarget {
   readonly namespace: string;
   readonly workflowId: string;
-  /** Absent for the latest run. */
+  /** Absent: the latest run. */
   readonly runId?: string;
   /** The event to select. */
   readonly eventId?: number;
@@ -23,10 +23,10 @@ interface RunAnchorProps {
   readonly children: ReactNode;
 }
 
-/** A click on a link inside a row does not select the row. */
+/** Prevents a click on a link inside a row from selecting the row. */
 const keepRow = (event: MouseEvent) => event.stopPropagation();
 
-/** Opens the run of a link. */
+/** Opens a link's run. */
 export function openRun(navigate: UseNavigateResult<string>, link: RunTarget): void {
   const { namespace, workflowId, runId, eventId } = link;
   if (runId === undefined) {

@@ -6,28 +6,28 @@ export type PageTab = (typeof pageTabs)[number];
 export const panes = ['payloads', 'attributes', 'failure', 'raw', 'crypto'] as const;
 export type Pane = (typeof panes)[number];
 
-/** A parameter that may be absent; an invalid value counts as absent. */
+/** Returns the schema of an optional parameter. An invalid value counts as absent. */
 const maybe = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schema), undefined);
 
 /**
- * The search parameters of a run's address: which part of the run the reader looks at, and no workflow data. Unknown
+ * The search parameters of a run's address: which part of the run the page shows, but no workflow data. Unknown
  * parameters are dropped.
  */
 export const workflowSearch = z.object({
   tab: maybe(z.enum(pageTabs)),
   /** The id of the selected event. The history scrolls to it, and the inspector shows it. */
   ev: maybe(z.int().check(z.positive())),
-  /** Selects the first event of a group instead of the group. */
+  /** Whether to select the first event of a group instead of the group. */
   one: maybe(z.boolean()),
-  /** Shows the input and the result of the run in full. */
+  /** Whether to show the run's input and result in full. */
   io: maybe(z.boolean()),
   pane: maybe(z.enum(panes)),
   view: maybe(z.enum(['groups', 'all'])),
-  /** Shows workflow tasks among the groups. */
+  /** Whether to show workflow tasks among the groups. */
   tasks: maybe(z.boolean()),
-  /** Dims what is not on the critical path, and lists where the time went. */
+  /** Whether to dim what is not on the critical path, and list where the time went. */
   path: maybe(z.boolean()),
-  /** False draws idle time at full length. */
+  /** False shows idle time at full length. */
   idle: maybe(z.boolean()),
   /** The part of the run in the waterfall, in milliseconds from the run's start. */
   from: maybe(z.number().check(z.nonnegative())),
@@ -35,13 +35,13 @@ export const workflowSearch = z.object({
 });
 export type WorkflowSearch = z.infer<typeof workflowSearch>;
 
-/** The name of the grid of a run's history, for `useGridFocus`. */
+/** Returns the name of a run's history grid, for `useGridFocus`. */
 export const historyGrid = ({ namespace, runId }: Pick<RunAddress, 'namespace' | 'runId'>): string =>
   `run ${namespace} ${runId}`;
 
 /** The search parameters of a comparison: the other run. */
 export const compareSearch = z.object({
-  /** The other run's workflow id; by default, the first run's. */
+  /** The other run's workflow id. Default: the first run's. */
   with: maybe(z.string()),
   run: maybe(z.string()),
 });
@@ -51,7 +51,7 @@ interface ComparedRun {
   readonly runId: string;
 }
 
-/** The link to the comparison of two runs of a namespace. */
+/** Returns the link to the comparison of two runs in a namespace. */
 export const comparisonOf = (namespace: string, { workflowId, runId }: ComparedRun, other: ComparedRun) =>
   ({
     to: '/ns/$namespace/workflows/$workflowId/$runId/compare',

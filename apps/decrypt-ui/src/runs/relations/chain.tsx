@@ -19,7 +19,7 @@ import styles from './relations-tab.module.css';
 import { runSpans, useRunsWaterfall } from './runs-waterfall.ts';
 import { useLineage } from './use-relations.ts';
 
-/** The runs of the same workflow id, newest first, on one time scale: continued, retried, reset and started again. */
+/** The runs with the same workflow id, newest first, on one time scale: continued, retried, reset and started again. */
 export function Chain() {
   const api = useRunsApi();
   const { address } = useRun();
@@ -32,7 +32,7 @@ export function Chain() {
   );
   const links = useLineage().filter((link) => link.workflowId === workflowId && link.runId !== undefined);
   const listed = new Set(runs.map(({ runId }) => runId));
-  // A phone has no room for the columns of the relation, which is below the id there, or for the bars.
+  // A phone has no space for the bars or for the relation column; the relation is below the id there.
   const phone = useNarrowerThan(PHONE_BELOW);
   const [axisRef, axis] = useSize();
   const { waterfall, present, isLive } = useRunsWaterfall({ runs, busy: runs, width: axis.width });
@@ -83,7 +83,7 @@ export function Chain() {
             waterfall={waterfall}
           />
         ))}
-        {/* A run that Temporal does not list any more, or not yet. */}
+        {/* Runs that Temporal no longer lists, or does not list yet. */}
         {links
           .filter(({ runId }) => runId !== undefined && !listed.has(runId))
           .map((link) => (
@@ -153,11 +153,11 @@ function ChainRow({ run, links, now, phone, waterfall }: ChainRowProps) {
 interface RunCellProps {
   readonly relation: string;
   readonly phone: boolean;
-  /** The id of the run. */
+  /** The run's id. */
   readonly children: ReactNode;
 }
 
-/** A run and its relation to the run on the page. */
+/** A cell with a run and its relation to the run on the page. */
 function RunCell({ relation, phone, children }: RunCellProps) {
   if (phone)
     return (

@@ -24,10 +24,10 @@ interface FamilyEventsProps {
   readonly now: number;
 }
 
-/** Event groups that are drawn at first; the reader asks for more. */
+/** Number of event groups rendered at first; the reader can request more. */
 const FIRST_GROUPS = 50;
 
-/** What a run of the family did, as rows below it on the same time scale. Loads the run's history. */
+/** The event groups of a run in the family, as rows below it on the same time scale. Loads the run's history. */
 export function FamilyEvents({ run, ...props }: FamilyEventsProps) {
   const { namespace } = useRun().address;
   return (
@@ -56,7 +56,7 @@ const MessageRow = ({ children }: { children: ReactNode }) => (
   </tr>
 );
 
-/** Workflow tasks say nothing about the workflow. */
+/** Workflow tasks say nothing about the workflow itself. */
 const isShown = ({ category }: Group) => category !== 'task';
 
 function GroupRows(props: Omit<FamilyEventsProps, 'run'>) {

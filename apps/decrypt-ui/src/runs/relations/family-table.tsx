@@ -20,17 +20,17 @@ interface FamilyTableProps {
   readonly onToggle: (runId: string) => void;
 }
 
-/** Rows that are drawn at first; more on request. */
+/** Number of rows rendered at first; the reader can request more. */
 const FIRST_ROWS = 200;
 
-/** The runs of a family as a tree, with a waterfall on one time scale. */
+/** A family's runs as a tree, with a waterfall on one time scale. */
 export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
   const [axisRef, axis] = useSize();
   const [shown, setShown] = useState(FIRST_ROWS);
-  /** The runs whose events are shown below them. */
+  /** Runs whose events are shown below them. */
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const runs = useMemo(() => rows.map(({ run }) => run), [rows]);
-  // A run without children works; a run with children waits for them most of the time.
+  // Only runs without children count as busy: a run with children mostly waits for them.
   const busy = useMemo(() => rows.filter(({ children }) => children === 0).map(({ run }) => run), [rows]);
   const { waterfall, present, isLive } = useRunsWaterfall({ runs, busy, width: axis.width });
   const runNow = isLive ? present : undefined;
@@ -96,7 +96,7 @@ interface RowProps {
   readonly row: FamilyRow;
   readonly waterfall: Waterfall;
   readonly now: number;
-  /** Whether the events of the run are shown. */
+  /** Whether the run's events are shown. */
   readonly opened: boolean;
   readonly onOpen: () => void;
   readonly onToggle: (runId: string) => void;

@@ -4,21 +4,21 @@ import { at, millisOf, type Outcome, textAt } from '@temporal-kms/histories/even
 import type { Group } from '../events/history.ts';
 import { isOpen, outcomeOf } from '../outcome.ts';
 
-/** A run of a family: the runs below one root. */
+/** A run in a family, which consists of a root and all runs below it. */
 export interface FamilyRun {
   readonly runId: string;
-  /** As Temporal stores it; escape it before showing it. */
+  /** As Temporal stores it. Escape it before showing it. */
   readonly workflowId: string;
   readonly type: string;
   readonly outcome: Outcome;
   readonly startedAt: number | undefined;
-  /** Absent while the run is open, and where it is not known. */
+  /** Absent while the run is open, or if unknown. */
   readonly closedAt: number | undefined;
   readonly open: boolean;
   readonly parentRunId: string | undefined;
 }
 
-/** A run as Temporal lists it. */
+/** Returns a run as Temporal lists it. */
 export const fromSummary = (summary: WorkflowSummary): FamilyRun => ({
   runId: summary.runId,
   workflowId: summary.workflowId,
@@ -30,7 +30,7 @@ export const fromSummary = (summary: WorkflowSummary): FamilyRun => ({
   parentRunId: summary.parent?.runId,
 });
 
-/** A child as the parent's history shows it; undefined before the child has started. */
+/** Returns a child as the parent's history shows it, or undefined before the child has started. */
 function fromGroup({ events, outcome }: Group, parentRunId: string): FamilyRun | undefined {
   const [head] = events;
   const start = events.find(({ eventName }) => eventName === 'ChildWorkflowExecutionStarted');
@@ -54,11 +54,11 @@ function fromGroup({ events, outcome }: Group, parentRunId: string): FamilyRun |
 interface FamilySources {
   readonly description: WorkflowDescription;
   readonly groups: readonly Group[];
-  /** The runs that a visibility query for the root has found. */
+  /** The runs that a visibility query for the root found. */
   readonly listed: readonly WorkflowSummary[];
 }
 
-/** All known runs of the family, by run id. A run that Temporal lists counts more than what a history says of it. */
+/** Returns all known runs of the family, by run id. Temporal's list takes precedence over histories. */
 export function familyRuns({ description, groups, listed }: FamilySources): Map<string, FamilyRun> {
   const runs = new Map<string, FamilyRun>();
   const self = fromSummary(description.workflow);
@@ -86,14 +86,14 @@ export interface FamilyRow {
   readonly run: FamilyRun;
   /** 1 for the root. */
   readonly level: number;
-  /** The number of runs directly below. */
+  /** The number of runs directly below this run. */
   readonly children: number;
   readonly expanded: boolean;
-  /** `run 2 of 3`: which of the family's runs of this workflow id it is; undefined for the only one. */
+  /** `run 2 of 3`: the run's position among the family's runs with the same workflow id; undefined if there is only one. */
   readonly which: string | undefined;
 }
 
-/** The rows of the family as a tree, siblings by their start. `collapsed` contains run ids. */
+/** Returns the family's rows in tree order, siblings sorted by start. `collapsed` contains run ids. */
 export function familyRows(
   runs: ReadonlyMap<string, FamilyRun>,
   collapsed: ReadonlySet<string>,

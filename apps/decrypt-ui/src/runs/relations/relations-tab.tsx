@@ -14,9 +14,7 @@ import { familyRows, familyRuns } from './family.ts';
 import styles from './relations-tab.module.css';
 import { useLineage, useMessageLinks } from './use-relations.ts';
 
-/**
- * The Relations tab: the family as a waterfall, the runs of the same workflow id, and the runs that exchange messages.
- */
+/** The Relations tab: the family as a waterfall, runs with the same workflow id, and runs that exchange messages. */
 export function RelationsTab() {
   return (
     <div className={styles['tab']}>
@@ -28,7 +26,7 @@ export function RelationsTab() {
   );
 }
 
-/** The runs that descend from the same root. */
+/** The section with the runs that descend from the same root. */
 function Family() {
   const api = useRunsApi();
   const { address, description, follow } = useRun();
@@ -85,7 +83,7 @@ function Family() {
   );
 }
 
-/** Signals, cancel requests and Nexus operations between this run and others. */
+/** The section with signals, cancel requests and Nexus operations between this run and others. */
 function Messages() {
   const { address } = useRun();
   const { links, complete } = useMessageLinks();

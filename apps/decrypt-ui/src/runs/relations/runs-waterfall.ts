@@ -6,12 +6,12 @@ import type { FamilyRun } from './family.ts';
 
 interface RunsWaterfallInput {
   readonly runs: readonly FamilyRun[];
-  /** The runs during which time is not idle: one that waits for its children all the time may be left out. */
+  /** The runs during which time does not count as idle. Omit runs that only wait for their children. */
   readonly busy: readonly FamilyRun[];
   readonly width: number;
 }
 
-/** One time scale for several runs, and the present while one of them is open. */
+/** Returns one time scale for several runs, and the current time while a run is open. */
 export function useRunsWaterfall({ runs, busy, width }: RunsWaterfallInput) {
   const isLive = runs.some(({ open }) => open);
   const now = useNow(isLive);
@@ -40,7 +40,7 @@ export function useRunsWaterfall({ runs, busy, width }: RunsWaterfallInput) {
   return { waterfall, present, isLive };
 }
 
-/** The bar of a run. */
+/** Returns a run's bar. */
 export function runSpans({ startedAt, closedAt, open, outcome }: FamilyRun, now: number): Span[] {
   if (startedAt === undefined) return [];
   if (closedAt !== undefined) return [{ kind: 'bar', from: startedAt, to: closedAt, outcome }];

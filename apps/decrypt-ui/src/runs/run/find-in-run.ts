@@ -14,16 +14,16 @@ import type { ApiClient } from '../../session/server/client.ts';
 import { type ApiFailure, failureOf, isAbort } from '../../session/server/failure.ts';
 import { type Hit, type Matches, searchWords } from '../events/matches.ts';
 
-/** What a search in payloads has covered, and whether it continues. */
+/** What a search of payloads has covered, and whether it is running. */
 export interface PayloadSearch extends SearchCounts {
   readonly status: SearchStatus;
-  /** The text that is searched. The field may contain another text already. */
+  /** The text of the search. The field may already contain another text. */
   readonly text: string;
   /** The last event that was searched. */
   readonly after: number | undefined;
-  /** How many events the run had when the search began; undefined until the server reports it. */
+  /** Number of events in the run when the search began; undefined until the server reports it. */
   readonly of: number | undefined;
-  /** A search across runs found the hits, so the counts are not this run's. */
+  /** True if a search of several runs found the hits, so that the counts do not describe this run. */
   readonly inRuns?: true;
   readonly failure?: ApiFailure | undefined;
 }
@@ -32,24 +32,27 @@ export interface FindState {
   /** Whether the bar with the field is shown. */
   readonly open: boolean;
   readonly term: string;
-  /** Names are searched with each key. Payloads are searched on request, because the server decrypts and records it. */
+  /**
+   * Names are searched at each keystroke. Payloads are searched on request, because the server decrypts them and records
+   * the search.
+   */
   readonly scope: 'names' | 'payloads';
   readonly caseSensitive: boolean;
-  /** Shows the rows that match and no others. */
+  /** Whether to show only matching rows. */
   readonly only: boolean;
-  /** Undefined without a search. */
+  /** Undefined if there is no search. */
   readonly matches: Matches | undefined;
   /** Whether `matches` are for the current text rather than the previous one. */
   readonly settled: boolean;
-  /** The places in payloads in the order found: newest event first. */
+  /** Matching places in payloads, in the order found: newest event first. */
   readonly hits: readonly SearchHit[];
-  /** The place in `hits` that the reader has jumped to. */
+  /** The index in `hits` of the hit that the reader jumped to. */
   readonly current: number | undefined;
   readonly search: PayloadSearch | undefined;
 }
 
 export interface FindOptions {
-  /** Searches names; the results arrive through `addNames`. */
+  /** Searches names. The results arrive through `addNames`. */
   readonly findNames: (words: readonly string[]) => void;
   readonly searchPayloads: (request: SearchRequest, signal: AbortSignal) => AsyncIterable<SearchFrame>;
   readonly renewed?: ApiClient['renewed'];
@@ -72,21 +75,18 @@ const initial: FindState = {
   search: undefined,
 };
 
-/** Forgets the results of a search. */
+/** A change of the state that drops a search's results. */
 const noResults = { hits: [], current: undefined, search: undefined } as const;
 
 const nothingCovered = { ...nothingSearched, after: undefined, of: undefined } as const;
 
-/**
- * The search in one run: its text, its progress and its hits. The text never leaves memory, except in a request's
- * body.
- */
+/** Creates the search of one run, with its text, progress and hits. The text leaves memory only in a request's body. */
 export function createFind({ findNames, searchPayloads, renewed }: FindOptions) {
   const store = createStore<FindState>()(() => initial);
   let abort: AbortController | undefined;
-  /** Why the reader searches for the present text. */
+  /** Why the reader searches for the current text. */
   let justification: string | undefined;
-  /** Called when no name matches the present text. */
+  /** Called when no name matches the current text. */
   let onNoName: (() => void) | undefined;
 
   function stop(status: 'stopped' | undefined) {
@@ -100,7 +100,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     const words = searchWords(term);
     onNoName = undefined;
     store.setState({ settled: false });
-    // The matches of the text before stay until the worker answers, so that no row dims for a moment.
+    // Matches of the previous text stay until the worker answers, so that rows do not dim briefly.
     if (words.length === 0) store.setState({ matches: undefined });
     findNames(words);
   }
@@ -133,7 +133,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     try {
       for await (const frame of frames) {
         if (frame.type === 'hit') {
-          // The event that a request ended in is searched again.
+          // A continued search repeats the event in which the previous request ended.
           if (seen.has(placeOf(frame))) continue;
           seen.add(placeOf(frame));
           hits.push(frame);
@@ -151,7 +151,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
           if (frame.reason === 'signed_out' && renewed) base = search;
           else search = { ...search, ...endOf(frame.reason, frame.message) };
         }
-        // Hits are published with the progress that covers them, so a continued search repeats none.
+        // Publishes hits together with the progress that covers them, so that a continued search does not repeat hits.
         if (frame.type === 'end' || performance.now() - published > PUBLISH_MS) publish();
       }
       if (search.status === 'running') search = { ...search, ...endOf('error', undefined) };
@@ -194,7 +194,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       store.setState({ open: true });
       if (scope) setScope(scope);
     },
-    /** Changes the text. Names are searched at once; a search in payloads ends, and starts again on request. */
+    /** Changes the text. Searches names immediately. Stops a search of payloads, which starts again only on request. */
     setTerm(term: string) {
       stop(undefined);
       const { scope } = store.getState();
@@ -203,14 +203,14 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       else store.setState({ matches: undefined });
     },
     setScope,
-    /** Shows what a search in several runs has found in this run. The text comes in memory only. */
+    /** Shows what a search of several runs found in this run. The text is passed only in memory. */
     adopt({ text, caseSensitive, hits, partial, current }: FoundInRun) {
       stop(undefined);
       findNames([]);
       const matches = new Map<number, Hit[]>();
       for (const found of hits) addFound(matches, found);
       const status = partial ? 'limit' : 'complete';
-      // No event between two hits contains the text, so the search may continue after the last hit.
+      // The search of several runs left no gaps between hits, so this search may continue after the last hit.
       const search = { ...nothingCovered, status, text, inRuns: true, after: hits.at(-1)?.eventId } as const;
       store.setState({
         ...initial,
@@ -230,12 +230,12 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       store.setState({ caseSensitive, ...noResults, matches: undefined });
     },
     setOnly: (only: boolean) => store.setState({ only }),
-    /** Names that match, from the index; `from` is the first event that was searched. */
+    /** Adds matching names that the worker found; `from` is the first event that it searched. */
     addNames(eventIds: readonly number[], from: number) {
       const { scope, matches, term } = store.getState();
       if (scope !== 'names' || searchWords(term).length === 0) return;
       const next = new Map(from === 1 ? [] : copy(matches));
-      // Provisional events may have been replaced.
+      // Provisional events from `from` on may have been replaced.
       if (from > 1) for (const eventId of next.keys()) if (eventId >= from) next.delete(eventId);
       for (const eventId of eventIds) next.set(eventId, [...inNames]);
       if (from > 1 && eventIds.length === 0 && next.size === matches?.size) return;
@@ -244,7 +244,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       onNoName = undefined;
       if (next.size === 0) act?.();
     },
-    /** Calls the function if no name matches the text, as soon as that is known. */
+    /** Calls the function as soon as it is known that no name matches the text. */
     ifNoName(act: () => void) {
       const { scope, settled, matches, term } = store.getState();
       if (scope !== 'names' || searchWords(term).length === 0) return;
@@ -253,10 +253,10 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     },
     /** Searches the run's decrypted payloads for the text. */
     searchPayloads: (given?: string) => start(undefined, given),
-    /** Continues a search that stopped or reached a limit, after the last event that was searched. */
+    /** Continues a search that stopped or reached a limit, after the last searched event. */
     resume: (given?: string) => start(store.getState().search?.after, given),
     stop: () => stop('stopped'),
-    /** Drops the results of a search in payloads and its text, which may be in a payload. */
+    /** Drops the results of a search of payloads, and its text, which may come from a payload. */
     forgetPayloads() {
       const { scope } = store.getState();
       if (scope !== 'payloads') return;
@@ -264,7 +264,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       justification = undefined;
       store.setState({ ...noResults, matches: undefined, term: '' });
     },
-    /** Hides the field, ends the search and forgets its text. */
+    /** Hides the field, stops the search and drops its text. */
     clear() {
       stop(undefined);
       justification = undefined;

@@ -6,22 +6,22 @@ import { type Row, rowsOf } from '../events/rows.ts';
 import type { WorkflowSearch } from '../run-params.ts';
 import type { RunSession } from './run-session.ts';
 
-/** The rows of a history that a page shows first. */
+/** The rows of a history that a page will show first. */
 export interface FirstRows {
-  /** How the page shows the history. */
+  /** The address's parameters, which determine how the page shows the history. */
   readonly search: WorkflowSearch;
-  /** At most this many rows are in view. */
+  /** Maximum number of rows in view. */
   readonly count: number;
 }
 
-/** How many milliseconds the payloads must stay in view. By then, the page has drawn the rows. */
+/** Milliseconds for which the payloads stay in view. By then, the page has rendered the rows. */
 const HOLD = 2_000;
 
 /**
- * Brings the payloads of the first rows into view for a moment when their events arrive, so that the request for them
- * does not wait until the page is drawn. It does nothing for a page that begins with another tab or at an event, and
- * for a history that has events already.
- * @returns a function that ends it
+ * Marks the payloads of the first rows as in view for a moment when their events arrive, so that they are requested
+ * before the page is rendered. Does nothing for a page that opens on another tab or at an event, or for a history that
+ * already has events.
+ * @returns a function that takes the payloads out of view
  */
 export function viewFirstRows(
   { history, payloads: { decoder }, store }: RunSession,
@@ -59,7 +59,7 @@ function refsOf(history: History, { search, count }: FirstRows, pending: Pending
   return [...refs];
 }
 
-/** The payloads that the cells of a row show. */
+/** Returns the payloads that a row's cells show. */
 function shownRefs(row: Row, pending: PendingWork | undefined): PayloadRef[] {
   const label: Label = groupName(row.group);
   const summary = row.kind === 'event' ? eventSummary(row.event) : groupSummary(row.group, pending);

@@ -9,8 +9,8 @@ import type { HistorySource } from './history-source.ts';
 export interface FollowState {
   readonly history: History;
   /**
-   * `loading`: the first pages arrive; `live`: waits for more events; `complete`: the run has closed; `retrying`: the
-   * connection broke and the follower reconnects; `failed`: it does not reconnect.
+   * `loading`: the first pages are arriving; `live`: waiting for more events; `complete`: the run has closed; `retrying`:
+   * the connection broke and the follower is reconnecting; `failed`: the follower has given up.
    */
   readonly phase: 'loading' | 'live' | 'complete' | 'retrying' | 'failed';
   /** Why no more events arrive. */
@@ -19,32 +19,27 @@ export interface FollowState {
 
 export interface FollowOptions {
   readonly source: HistorySource;
-  /** Opens a channel to a worker that runs `serveHistory`. Called at the first start. */
+  /** Opens a channel to a worker that runs `serveHistory`. Called on the first start. */
   readonly openPort: () => IndexPort<IndexReply>;
-  /** Events from `from` on whose names match the latest search. */
+  /** Called with events from `from` on whose names match the latest search. */
   readonly onFound?: (eventIds: readonly number[], from: number) => void;
-  /** Least milliseconds between two updates of the store while events arrive. It grows with the history. */
+  /** Minimum milliseconds between updates of the store while events arrive. The interval grows with the history. */
   readonly throttle?: number;
-  /** Milliseconds until the follower reconnects after a failure; doubles up to `retryMost`. */
+  /** Milliseconds until the follower reconnects after a failure. Doubles up to `retryMost`. */
   readonly retryFirst?: number;
   readonly retryMost?: number;
-  /** Where the browser reports that it is offline, and online again; the window by default. */
+  /** The target of `online` and `offline` events. Default: the window. */
   readonly network?: EventTarget;
 }
 
-/**
- * How many milliseconds the follower waits at most for the first events to be on the screen before it opens another
- * stream.
- */
+/** Maximum milliseconds that the follower waits for the first events to be rendered before it opens another stream. */
 const DRAW_MS = 300;
-/**
- * Each update costs in proportion to the history, so this many events lengthen the time between two updates by 1 ms.
- */
+/** An update's cost is proportional to the history's length, so this many events add 1 ms to the time between updates. */
 const EVENTS_PER_MS = 100;
 
 /**
- * Reads a history to its end and, while the run is open, as it grows. When the stream ends early, the follower
- * reconnects and continues after the last durable event.
+ * Creates a follower, which reads a history to its end and, while the run is open, new events. When the stream ends
+ * early, the follower reconnects and continues after the last durable event.
  */
 export function followHistory({
   source,
@@ -65,9 +60,9 @@ export function followHistory({
   let failure: ApiFailure | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
-  /** Call when a line of the stream arrives, which is then not silent. */
+  /** Call when a line of the stream arrives, to restart the silence timer. */
   let watch: (() => void) | undefined;
-  /** Resolves when the first events are on the screen, so that those after them do not delay it. */
+  /** Resolves when the first events have been rendered, so that later events do not delay them. */
   const drawn = Promise.withResolvers<void>();
 
   function publish() {
@@ -84,7 +79,7 @@ export function followHistory({
         received();
         collected.apply(delta);
         const { length } = store.getState().history.events;
-        // The first events at once: the request for their payloads is sent before the page is drawn.
+        // Publishes the first events immediately, so that their payloads are requested before the page is rendered.
         if (length === 0) publishFirst();
         // Browsers pause requestAnimationFrame in a hidden tab, but not timers.
         else timer ??= setTimeout(publish, throttle + length / EVENTS_PER_MS);
@@ -111,14 +106,14 @@ export function followHistory({
   }
 
   function settle(next: FollowState['phase']) {
-    // A heartbeat ends a retry, which the store must show.
+    // Publishes even an unchanged phase if the store still shows a retry, which a heartbeat ends.
     if (phase === next && store.getState().phase === next && timer === undefined) return;
     if (next === 'retrying' && phase !== next) interrupted = phase === 'failed' ? 'loading' : phase;
     phase = next;
     publish();
   }
 
-  /** Calls `read` with a signal that also aborts when the stream is silent for too long, or the browser goes offline. */
+  /** Calls `read` with a signal that also aborts when the stream is silent for too long or the browser goes offline. */
   async function watched<T>(signal: AbortSignal, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { silence } = source;
     if (silence === undefined) return read(signal);
@@ -131,19 +126,19 @@ export function followHistory({
     };
     restart();
     watch = restart;
-    // The server may run on this machine: then the next stream shows that it answers.
+    // If the server runs on this machine, the next stream will succeed even offline.
     network.addEventListener('offline', onBroken);
     try {
       return await read(AbortSignal.any([signal, broken.signal]));
     } finally {
-      // Another stream may have begun.
+      // Another stream may have started.
       if (watch === restart) watch = undefined;
       clearTimeout(silent);
       network.removeEventListener('offline', onBroken);
     }
   }
 
-  /** Reads one stream; true when no more events will come. */
+  /** Reads one stream. Returns true if no more events will arrive. */
   async function readOnce(signal: AbortSignal): Promise<boolean> {
     const opened = performance.now();
     const body = await source.open(collected.lastDurable, signal);
@@ -206,16 +201,16 @@ export function followHistory({
       clearTimeout(timer);
       timer = undefined;
     },
-    /** Call when events are on the screen. After the first stream, the follower waits for that. */
+    /** Call when events have been rendered. The follower waits for this call after the first stream. */
     drawn: () => drawn.resolve(),
-    /** Searches names in the events so far and in later events; no words end the search. */
+    /** Searches the names of current and later events. Empty `words` end the search. */
     find: (words: readonly string[]) => connect().find(words),
     /** Frees the worker's memory. The follower cannot be used afterwards. */
     close: () => client?.close(),
   };
 }
 
-/** Waits for a time, or until the signal aborts or the browser is online again. */
+/** Waits for a time, at most until the signal aborts or the browser is online again. */
 function pause(millis: number, signal: AbortSignal, network: EventTarget): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {

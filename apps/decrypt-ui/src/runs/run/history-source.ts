@@ -1,32 +1,33 @@
 import type { RunAddress } from '../../session/server/addresses.ts';
 import type { RunApi } from '../api.ts';
 
-/** Where the events of a run come from: the API, or a file. */
+/** The source of a run's events: the API or a file. */
 export interface HistorySource {
   /**
-   * Opens the events after an event, as NDJSON whose lines are the contract's `historyFrame`. The first stream may end with
-   * `limit`.
+   * Opens a stream of the events after an event, as NDJSON with the contract's `historyFrame` on each line. The first
+   * stream may end with `limit`.
    * @throws ApiFailure
    */
   readonly open: (after: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   /**
-   * Resolves when the stream can be opened again, after it has ended because a token expired; absent: it cannot.
+   * Call it after a stream has ended because its token expired. Resolves when the stream can be opened again. Absent: it
+   * cannot.
    *
-   * @param opened when the stream was opened, in milliseconds of `performance.now()`
+   * @param opened when the stream was opened, as `performance.now()` returned it
    * @throws ApiFailure
    */
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
-  /** A stream without a line for this many milliseconds is broken; absent: it may be silent. */
+  /** A stream that sends no line for this many milliseconds counts as broken. Absent: no limit. */
   readonly silence?: number;
 }
 
-/** Three heartbeats of the codec server. A connection that breaks without a word ends a stream otherwise after minutes. */
+/** Three heartbeats of the codec server. Without this limit, a lost connection would end a stream only after minutes. */
 const SILENCE = 30_000;
 
-/** Events of the first stream: in most histories, their rows fill a screen. `public/early.js` sends the same request. */
+/** Number of events in the first stream, whose rows usually fill a screen. `public/early.js` sends the same request. */
 const FIRST_EVENTS = 200;
 
-/** The history of a run on the server, followed while the run is open. */
+/** Returns the history of a run on the server, followed while the run is open. */
 export const apiHistory = (
   { history, renewed }: Pick<RunApi, 'history' | 'renewed'>,
   address: RunAddress,

@@ -16,7 +16,7 @@ import type { AttemptsSeen, RunSession } from './run-session.ts';
 import { type RunSessionsPlace, useRunSessionsPlace } from './run-sessions-context.tsx';
 import { createRunSessions, type RunSessions } from './run-sessions.ts';
 
-/** The sessions of runs at their place. */
+/** Returns the run sessions that `place` holds, creating them if necessary. */
 export const runSessionsAt = (place: RunSessionsPlace): RunSessions =>
   place((options) => createRunSessions({ ...options, openPort: openHistoryPort }));
 
@@ -28,10 +28,10 @@ interface Run {
   readonly description: WorkflowDescription;
   readonly open: boolean;
   readonly follow: FollowState;
-  /** The starts of pending attempts that the server has reported while this page was open. */
+  /** The starts of pending attempts that the server reported while this page was open. */
   readonly attemptsSeen: AttemptsSeen;
   readonly usage: KeyUsage;
-  /** Finds the stub of an event's payload, or of a payload of the description (`0:<n>`). */
+  /** Returns the stub of an event's payload, or of a payload of the description (`0:<n>`). */
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
   readonly find: Find;
 }
@@ -39,13 +39,13 @@ interface Run {
 const [Context, useRun] = requiredContext<Run>('RunProvider');
 export { useRun };
 
-/** What components read of the run around them. */
+/** The run that surrounding providers offer to components. */
 export interface RunScope {
   readonly run: Run;
   readonly payloads: Payloads;
 }
 
-/** Returns the run around the component, for a page that shows two runs: `RunScopeProvider` puts it around other parts. */
+/** Returns the run around the component. On a page that shows two runs, `RunScopeProvider` can provide it to other parts. */
 export function useRunScope(): RunScope {
   const run = useRun();
   const payloads = usePayloads();
@@ -60,7 +60,7 @@ export function RunScopeProvider({ scope, children }: { scope: RunScope; childre
   );
 }
 
-/** The state of the search in the run on the screen. */
+/** Returns the state of the search in the current run. */
 export function useFind(): FindState {
   return useStore(useRun().find.store);
 }
@@ -72,10 +72,7 @@ interface RunProviderProps {
   readonly children: ReactNode;
 }
 
-/**
- * Loads a run while the component is mounted. The caller must set the address as `key`, so that another run gets another
- * provider.
- */
+/** Loads a run while mounted. The caller must set the address as `key`, so that another run gets a new provider. */
 export function RunProvider({ address, ...rest }: RunProviderProps) {
   const sessions = useRunSessions();
   const session = sessions.get(address);
@@ -87,7 +84,7 @@ interface FileRunProviderProps extends Omit<RunProviderProps, 'address'> {
   readonly session: RunSession;
 }
 
-/** The same for a run in a history file. */
+/** Like `RunProvider`, for a run in a history file. */
 export function FileRunProvider({ session, ...rest }: FileRunProviderProps) {
   useEffect(() => {
     session.start();

@@ -15,14 +15,14 @@ import { createFind } from './find-in-run.ts';
 import { followHistory, type FollowOptions } from './follow-history.ts';
 import { apiHistory, type HistorySource } from './history-source.ts';
 
-/** By activity id: when attempts started, in milliseconds, ascending. */
+/** When attempts started, by activity id, in milliseconds, ascending. */
 export type AttemptsSeen = ReadonlyMap<string, readonly number[]>;
 
 export interface RunState {
   readonly description: WorkflowDescription | undefined;
-  /** Why the run could not be described. The description is kept while a later request fails. */
+  /** Why the run could not be described. If a later request fails, the earlier description is kept. */
   readonly failure: Error | undefined;
-  /** The starts of pending attempts that the server has reported while the run was on the screen. */
+  /** The starts of pending attempts that the server reported while the run was on the screen. */
   readonly attemptsSeen: AttemptsSeen;
 }
 
@@ -32,17 +32,17 @@ export interface RunSessionOptions {
   readonly plaintext: PlaintextCache;
   readonly reveals: Reveals;
   readonly openPort: FollowOptions['openPort'];
-  /** The run's history on the server by default. */
+  /** The source of the history. Default: the server. */
   readonly source?: HistorySource;
 }
 
 /**
- * Everything that the page knows about one run: it describes the run, follows its history, decodes payloads and searches.
- * Sessions do not depend on React or on each other, so that several runs can be on one screen.
+ * A session holds everything that the page knows about one run: it requests the description, follows the history, decodes
+ * payloads and searches. Sessions do not depend on React or on each other, so one screen can show several runs.
  */
 export type RunSession = ReturnType<typeof createRunSession>;
 
-/** Milliseconds between two descriptions of an open run: its attempts and heartbeats change without an event. */
+/** Milliseconds between descriptions of an open run, because attempts and heartbeats change without an event. */
 const DESCRIBE_EVERY = 3000;
 
 export function createRunSession(
@@ -79,7 +79,7 @@ export function createRunSession(
   const findStub = (ref: PayloadRef): PayloadStub | undefined =>
     described.get(ref) ?? stubOf(follower.store.getState().history, ref);
 
-  // The results of a search in payloads leave the page with the plaintext, also while the run is not on the screen.
+  // Drops the results of a search of payloads together with the plaintext, even while the run is not on the screen.
   const stopForgetting = [
     reveals.onForget((forgotten) => {
       if (forgotten === undefined || forgotten === namespace) find.forgetPayloads();
@@ -107,7 +107,7 @@ export function createRunSession(
     }));
   }
 
-  /** The description is out of date when the stream has ended, or has more events than the description counts. */
+  /** Returns whether the description is out of date: the stream has ended, or has more events than the description counts. */
   function isOutOfDate(): boolean {
     const workflow = store.getState().description?.workflow;
     const { phase, history } = follower.store.getState();
@@ -151,19 +151,19 @@ export function createRunSession(
 
   return {
     address,
-    /** The description of the run. */
+    /** The run's description. */
     store,
-    /** The history of the run. */
+    /** The run's history. */
     history: follower.store,
     payloads,
     find,
     /** Requests the description again. */
     refresh,
-    /** Call when events of the run are on the screen. */
+    /** Call when events of the run have been rendered. */
     drawn: follower.drawn,
-    /** The stub of an event's payload, or of a payload of the description (`0:<n>`). */
+    /** Returns the stub of an event's payload, or of a payload of the description (`0:<n>`). */
     stub: findStub,
-    /** Loads the run until `stop` is called. Starting again continues where it was. */
+    /** Loads the run until `stop` is called. Calling `start` again continues where loading stopped. */
     start() {
       running ??= start();
     },
@@ -171,7 +171,7 @@ export function createRunSession(
       running?.();
       running = undefined;
     },
-    /** Frees the memory of the run. The session cannot be used afterwards. */
+    /** Frees the run's memory. The session cannot be used afterwards. */
     close() {
       running?.();
       running = undefined;
@@ -182,7 +182,7 @@ export function createRunSession(
   };
 }
 
-/** How the page decodes the payloads of a run. */
+/** Returns how the page decodes a run's payloads. */
 export const decodingOf = (
   address: RunAddress,
   { api, plaintext, reveals }: Pick<RunSessionOptions, 'api' | 'plaintext' | 'reveals'>,
@@ -198,8 +198,8 @@ export const decodingOf = (
 });
 
 /**
- * Adds the attempts of pending activities. The server reports the last attempt only and history contains no attempt, so
- * a page that is open while an activity retries collects what neither of them keeps.
+ * Adds the attempts of pending activities. The server reports only the last attempt and the history contains none, so an
+ * open page collects the attempts itself.
  */
 function withAttempts(seen: AttemptsSeen, work: readonly PendingWork[]): AttemptsSeen {
   const next = new Map(seen);

@@ -6,21 +6,21 @@ import type { RunSessions } from './run-sessions.ts';
 type Options = Omit<RunSessionOptions, 'openPort' | 'source'>;
 
 /**
- * Returns the sessions of runs; the first call creates them. The caller brings the code that does so, and pages without
- * runs do not load it.
+ * Returns the run sessions; the first call creates them. The caller passes the function that creates them, so that pages
+ * without runs do not load its code.
  */
 export type RunSessionsPlace = (create: (options: Options) => RunSessions) => RunSessions;
 
 const [Context, useRunSessionsPlace] = requiredContext<RunSessionsPlace>('RunSessionsProvider');
 export { useRunSessionsPlace };
 
-/** Returns the store of run sessions, with what they need. */
+/** Creates the place that holds run sessions, with the options to create them. */
 export function createRunSessionsPlace(options: Options): RunSessionsPlace {
   let sessions: RunSessions | undefined;
   return (create) => (sessions ??= create(options));
 }
 
-/** Gives the pages the store of run sessions. */
+/** Provides the place of run sessions to the pages. */
 export function RunSessionsProvider({ place, children }: { place: RunSessionsPlace; children: ReactNode }) {
   return <Context value={place}>{children}</Context>;
 }

@@ -3,14 +3,14 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { type FirstRows, viewFirstRows } from './first-rows.ts';
 import { createRunSession, decodingOf, type RunSession, type RunSessionOptions } from './run-session.ts';
 
-/** How many milliseconds a run is kept after leaving the screen, so that going back shows it at once. */
+/** Milliseconds for which a run is kept after it leaves the screen, so that Back shows it immediately. */
 const KEEP = 10_000;
 
 interface Entry {
   readonly session: RunSession;
   users: number;
   closing?: ReturnType<typeof setTimeout>;
-  /** Ends the loading that began before a page used the run. */
+  /** Ends loading that started before a page used the run. */
   endPreload?: (() => void) | undefined;
   /** Takes the payloads of the first rows out of view. */
   hideFirst?: () => void;
@@ -18,7 +18,7 @@ interface Entry {
 
 export type RunSessions = ReturnType<typeof createRunSessions>;
 
-/** The sessions of the runs on the screen, by their addresses. */
+/** Creates the sessions of the runs on the screen, by address. */
 export function createRunSessions(options: RunSessionOptions) {
   const entries = new Map<string, Entry>();
   function entryOf(address: RunAddress): Entry {
@@ -27,7 +27,7 @@ export function createRunSessions(options: RunSessionOptions) {
     if (known) return known;
     const made: Entry = { session: createRunSession(address, options), users: 0 };
     entries.set(key, made);
-    // A page may read a session and then not be shown.
+    // Closes the session if no page uses it: React may discard a page that has read a session.
     made.closing = setTimeout(() => close(key), KEEP);
     return made;
   }
@@ -60,15 +60,15 @@ export function createRunSessions(options: RunSessionOptions) {
   }
 
   return {
-    /** The session of a run. It loads the run while at least one user has started it. */
+    /** Returns a run's session. It loads the run while at least one component has started it. */
     get: (address: RunAddress): RunSession => entryOf(address).session,
-    /** Starts the session of a run until the returned function is called. */
+    /** Starts a run's session until the returned function is called. */
     use,
     /**
-     * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows that the
-     * page will show first. The session stops if no page uses it within `KEEP`.
+     * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows that it will
+     * show first. The session stops if no page uses it within `KEEP`.
      *
-     * @param rows undefined for a page that begins elsewhere
+     * @param rows undefined for a page that does not open at the first row
      */
     preload(address: RunAddress, rows: FirstRows | undefined) {
       const entry = entryOf(address);
@@ -83,7 +83,10 @@ export function createRunSessions(options: RunSessionOptions) {
         leave();
       };
     },
-    /** The payloads of a run, without its history: a list shows some of them. Hold the result while they are shown. */
+    /**
+     * Returns a run's payloads without loading its history, for lists that show some of them. Hold the result while they
+     * are shown.
+     */
     payloadsOf(address: RunAddress): Payloads {
       const place: Payloads['place'] = (ref) => ({ run: address, ref });
       return {

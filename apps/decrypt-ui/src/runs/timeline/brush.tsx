@@ -3,13 +3,13 @@ import { formatOffset } from '../../ui/format/duration.ts';
 import styles from './brush.module.css';
 import type { TimeScale } from './time-scale.ts';
 
-/** The visible part of a run, in milliseconds from its start; undefined stands for the run's start or end. */
+/** The visible part of a run, in milliseconds from its start. Undefined means the run's start or end. */
 export interface Zoom {
   readonly from: number | undefined;
   readonly to: number | undefined;
 }
 
-/** The narrowest visible part, as a share of the strip. */
+/** The minimum width of the visible part, as a share of the strip. */
 const MIN_SHARE = 0.02;
 
 interface BrushProps {
@@ -25,7 +25,7 @@ type Drag =
   | { readonly pan: number; readonly left: number; readonly right: number };
 
 /**
- * Selects the part of the run that the waterfall shows. The handles move its ends, dragging selects or moves a part, and a
+ * Selects the part of the run that the waterfall shows. Handles move its ends, dragging selects or moves a part, and a
  * double click selects the whole run.
  */
 export function Brush({ scale, pad, zoom, onZoom }: BrushProps) {

@@ -14,7 +14,7 @@ import { pieces } from './waterfall.tsx';
 
 const HEIGHT = 50;
 const PAD = 14;
-/** The width in CSS pixels that a part needs for its label, which takes about 90. */
+/** The minimum width of a part with a label, in CSS pixels; the label takes about 90. */
 const LABEL_ROOM = 120;
 
 interface OverviewProps {
@@ -29,7 +29,7 @@ interface OverviewProps {
   readonly onZoom: (zoom: Zoom) => void;
 }
 
-/** The whole run in a strip: a line for each group, collapsed idle time, and the part that the waterfall shows. */
+/** A strip that shows the whole run: a line for each group, collapsed idle time, and the part that the waterfall shows. */
 export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }: OverviewProps) {
   const { open } = useRun();
   const [ref, { width }] = useSize();
@@ -56,7 +56,7 @@ export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }:
   );
 }
 
-/** The space of the overview while no event is loaded, so that it moves no row when it appears. */
+/** Reserves the overview's space until an event has loaded, so that rows do not move when the overview appears. */
 export const OverviewSpace = () => <div className={styles['overview']} aria-hidden="true" />;
 
 interface LinesProps {
@@ -68,7 +68,7 @@ interface LinesProps {
 }
 
 /**
- * The lines of the groups, on a canvas because there may be ten thousand. The canvas reads the colours when it is drawn, so
+ * The groups' lines, on a canvas because there may be ten thousand groups. The canvas reads the colours when drawn, so
  * the caller must remount it when the theme changes.
  */
 function Lines({ tasks, pending, scale, width, now }: LinesProps) {
@@ -86,7 +86,7 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
     element.height = Math.round(HEIGHT * ratio);
     context.scale(ratio, ratio);
     const color = barColors(element);
-    // Lines are 2 px apart while there is space, and share the height otherwise.
+    // Lines are 2 px apart if there is space; otherwise they share the height.
     const room = Math.min(HEIGHT - 20, 2 * Math.max(drawn.length - 1, 0));
     const thick = Math.max(Math.min(2, room / Math.max(drawn.length, 1)), 1);
     for (const { group, place, failed } of drawn) {
@@ -108,10 +108,10 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
   );
 }
 
-/** Most marks: more would touch each other. */
+/** Maximum number of marks: more would touch each other. */
 const MAX_MARKS = 300;
 
-/** Where the search has matched, and the part of the run that a search in payloads has not reached yet. */
+/** Marks the search's matches, and the part of the run that a search of payloads has not reached yet. */
 function Marks({ scale }: { scale: TimeScale }) {
   const { history } = useRun().follow;
   const { matches, scope, search } = useFind();
@@ -124,7 +124,7 @@ function Marks({ scale }: { scale: TimeScale }) {
     }
     return [...found];
   }, [matches, history, scale]);
-  // The search goes from the newest event to the oldest.
+  // The search runs from the newest event to the oldest.
   const reached =
     scope === 'payloads' && search?.status !== 'complete'
       ? history.events[(search?.after ?? 0) - 1]
@@ -143,7 +143,7 @@ function Marks({ scale }: { scale: TimeScale }) {
 
 function barColors(element: HTMLElement): (outcome: string) => string {
   const style = getComputedStyle(element);
-  // A canvas does not know the reader's system colours by their names.
+  // A canvas cannot resolve the names of system colours.
   if (matchMedia('(forced-colors: active)').matches) return () => style.color;
   const names: Readonly<Record<string, string>> = {
     terminated: '--bar-failed',
@@ -166,7 +166,7 @@ interface MomentsProps {
   readonly following: boolean;
 }
 
-/** The time at the start, after each gap and at the end, where there is space for it. */
+/** Labels with the time at the start, after each gap and at the end, if there is space. */
 function Moments({ scale, open, following }: MomentsProps) {
   const format = useTimeFormat();
   const parts = scale.parts.filter((part) => part.width > LABEL_ROOM);

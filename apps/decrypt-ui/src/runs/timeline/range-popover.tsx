@@ -10,14 +10,14 @@ interface RangePopoverProps {
   readonly anchor: RefObject<HTMLElement | null>;
   /** The first millisecond of the run. */
   readonly from: number;
-  /** The last; undefined while the run is open. */
+  /** The last millisecond; undefined while the run is open. */
   readonly to: number | undefined;
   readonly zoom: Zoom;
   readonly onZoom: (zoom: Zoom) => void;
   readonly onClose: () => void;
 }
 
-/** Chooses the part of the run that the waterfall shows by its first and its last moment. */
+/** A popover that sets the part of the run that the waterfall shows, by start and end time. */
 export function RangePopover({ anchor, from, to: closed, zoom, onZoom, onClose }: RangePopoverProps) {
   const { zone } = useTimeFormat();
   const [to] = useState(() => closed ?? Date.now());

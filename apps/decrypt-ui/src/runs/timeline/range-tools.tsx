@@ -6,19 +6,19 @@ import { Button } from '../../ui/controls/button.tsx';
 import { DialogLoading } from '../../ui/overlays/dialog.tsx';
 import type { Zoom } from './brush.tsx';
 
-/** Loaded when it is opened for the first time. */
+/** Loaded when first opened. */
 const RangePopover = lazy(async () => ({ default: (await import('./range-popover.tsx')).RangePopover }));
 
 interface RangeToolsProps {
   /** The first millisecond of the run. */
   readonly from: number;
-  /** The last; undefined while the run is open. */
+  /** The last millisecond; undefined while the run is open. */
   readonly to: number | undefined;
   readonly zoom: Zoom;
   readonly onZoom: (zoom: Zoom) => void;
 }
 
-/** Buttons for the part of the run that the waterfall shows: one to choose it by time, one to show the whole run again. */
+/** Buttons for the part of the run that the waterfall shows: one sets it by time, one shows the whole run again. */
 export function RangeTools({ from, to, zoom, onZoom }: RangeToolsProps) {
   const [open, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);

@@ -3,15 +3,15 @@ import { attemptOf, groupOutcome } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 
 /**
- * A shape of the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: earlier attempts, for which
- * Temporal keeps neither times nor failures. `timer` and `timer-open`: an outline. `point`: a moment. `hollow`: the moment
- * of an event that is not durable. `tick`: the start of an attempt.
+ * A shape in the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: earlier attempts, for which
+ * Temporal stores neither times nor failures. `timer` and `timer-open`: an outline. `point`: a moment. `hollow`: the
+ * moment of an event that is not durable. `tick`: the start of an attempt.
  */
 type SpanKind = 'leg' | 'bar' | 'open' | 'unrecorded' | 'timer' | 'timer-open' | 'point' | 'hollow' | 'tick';
 
 export interface Span {
   readonly kind: SpanKind;
-  /** Milliseconds; `to` equals `from` for a moment. */
+  /** In milliseconds. `to` equals `from` for a moment. */
   readonly from: number;
   readonly to: number;
   readonly outcome: Outcome;
@@ -21,11 +21,11 @@ export interface SpanContext {
   readonly now: number;
   readonly runOpen: boolean;
   readonly pending?: PendingWork | undefined;
-  /** The starts of this group's attempts that the server has reported while the page was open. */
+  /** The starts of this group's attempts that the server reported while the page was open. */
   readonly attemptsSeen?: readonly number[] | undefined;
 }
 
-/** The shapes of a group's row. */
+/** Returns the shapes in a group's row. */
 export function groupSpans(group: Group, context: SpanContext): Span[] {
   const [first] = group.events;
   const last = group.events.at(-1) ?? first;
@@ -75,7 +75,7 @@ function moment(event: RecordedEvent, outcome: Outcome): Span {
   return { kind: event.durable ? 'point' : 'hollow', from: event.at, to: event.at, outcome };
 }
 
-/** The shape of a single event's row: a tick for a start, a point for any other event. */
+/** Returns the shape in a single event's row: a tick for a start, a point for any other event. */
 export function eventSpan(event: RecordedEvent): Span {
   const outcome = outcomeOfEvent(event) ?? 'neutral';
   if (event.eventName === 'ActivityTaskStarted' || event.eventName === 'WorkflowTaskStarted') {
@@ -84,7 +84,7 @@ export function eventSpan(event: RecordedEvent): Span {
   return moment(event, outcome);
 }
 
-/** The first and the last millisecond of some shapes. */
+/** Returns the first and the last millisecond of the shapes. */
 export function extent(spans: readonly Span[]): { from: number; to: number } {
   return { from: Math.min(...spans.map((span) => span.from)), to: Math.max(...spans.map((span) => span.to)) };
 }

@@ -1,8 +1,8 @@
-/** Idle time is collapsed if it takes at least this share of the whole… */
+/** Idle time is collapsed if it is at least this share of the whole… */
 const IDLE_SHARE = 0.1;
-/** … and at least this many milliseconds: collapsing less would make the chart of a young run flicker. */
+/** … and at least this many milliseconds: collapsing shorter gaps would make a young run's chart flicker. */
 const MIN_IDLE = 10_000;
-/** The width of a collapsed idle gap, in CSS pixels. */
+/** The width of a collapsed idle gap, in In CSS pixels. */
 const GAP_WIDTH = 48;
 
 interface Gap {
@@ -25,11 +25,11 @@ export interface TimeScale {
   readonly to: number;
   readonly width: number;
   readonly gaps: readonly Gap[];
-  /** The parts between the gaps, in which the scale is linear. */
+  /** The segments between the gaps, in which the scale is linear. */
   readonly parts: readonly Segment[];
-  /** Pixels from the left edge, clamped to the width. */
+  /** Returns a time's distance from the left edge in CSS pixels, clamped to the width. */
   x(millis: number): number;
-  /** The inverse of `x`. */
+  /** The inverse function of `x`. */
   time(x: number): number;
 }
 
@@ -38,7 +38,7 @@ export interface Interval {
   readonly to: number;
 }
 
-/** From when to when an activity was in progress; `to` is Infinity while it still is. */
+/** The interval in which an activity was in progress; `to` is Infinity if it still is. */
 type BusyInterval = Interval;
 
 /** When things happened in a run. */
@@ -49,14 +49,14 @@ export interface RunTimes {
 }
 
 /**
- * The idle intervals between `from` and `to`: those without an event and without an activity in progress that take at
+ * Returns the idle intervals between `from` and `to`: intervals without an event or an activity in progress that take at
  * least a tenth of the whole and at least ten seconds. Waiting for a timer, a signal or a child is idle time.
  */
 export function idleGaps({ events, busy }: RunTimes, from: number, to: number): Interval[] {
   const least = Math.max((to - from) * IDLE_SHARE, MIN_IDLE);
   const gaps: Interval[] = [];
   let last = from;
-  // A run has up to 51,200 events, and this runs each time that some arrive: it makes no copy of their times.
+  // Does not copy the times, because a run has up to 51,200 events and this code runs each time events arrive.
   for (const time of events) {
     if (time <= from) continue;
     if (time >= to) break;
@@ -64,11 +64,11 @@ export function idleGaps({ events, busy }: RunTimes, from: number, to: number): 
     last = time;
   }
   if (to - last >= least) gaps.push({ from: last, to });
-  // An activity begins and ends with an event, so it covers a gap completely or not at all.
+  // An activity starts and ends with an event, so it covers a gap completely or not at all.
   return gaps.filter((gap) => !busy.some((work) => work.from <= gap.from && work.to >= gap.to));
 }
 
-/** The scale of an open run ends after the present by at most this share of the time that it shows… */
+/** The scale of an open run extends into the future by at most this share of the time that it shows… */
 const AHEAD_SHARE = 1 / 32;
 /** … and by at most this many milliseconds, unless that is less than half a pixel. */
 const MAX_AHEAD = 10_000;
@@ -76,20 +76,21 @@ const MAX_AHEAD = 10_000;
 interface OpenInput {
   readonly times: RunTimes;
   readonly now: number;
-  /** CSS pixels. */
+  /** In CSS pixels. */
   readonly width: number;
   readonly collapse: boolean;
 }
 
 /**
- * The end of the scale of an open run: the present, or a little later. It moves in steps, so that bars that have ended do not
- * move each second. The steps are powers of two seconds: a step that grew with each second would move the end each second.
+ * Returns the end of an open run's scale: the current time or a little later. It moves in steps, so that finished bars do
+ * not move each second. Steps are powers of two seconds, because a step that grew each second would also move the end
+ * each second.
  */
 export function endOfOpen({ times, now, width, collapse }: OpenInput): number {
   const from = times.events[0] ?? now;
   const gaps = collapse ? idleGaps(times, from, now) : [];
   const last = gaps.at(-1);
-  // In a collapsed gap, the end moves no bar before the gap.
+  // While the current time is in a collapsed gap, moving the end moves no bar before the gap.
   const shown =
     last?.to === now
       ? now - last.from
@@ -104,15 +105,15 @@ export interface ScaleInput {
   readonly from: number;
   readonly to: number;
   readonly times: RunTimes;
-  /** CSS pixels. */
+  /** In CSS pixels. */
   readonly width: number;
   readonly collapse: boolean;
 }
 
 /**
- * A piecewise linear scale: each idle gap takes 48 px, and the rest of the time shares the rest of the width in
- * proportion. If the gaps would take more than half of the width, only the longest gaps are collapsed. A run that consists
- * of gaps only is not collapsed.
+ * Creates a piecewise linear scale: each idle gap takes 48 px, and the remaining time shares the remaining width
+ * proportionally. If the gaps would take more than half of the width, only the longest gaps are collapsed. A run that
+ * consists only of gaps is not collapsed.
  */
 export function createTimeScale({ from, to, times, width, collapse }: ScaleInput): TimeScale {
   const end = Math.max(to, from + 1);
@@ -181,7 +182,7 @@ const niceSteps = [...steps, ...[...seconds, ...minutes, ...hours, ...days].map(
 export interface Tick {
   readonly at: number;
   readonly x: number;
-  /** The time of the label: from the start of the run, or from the end of the gap before the tick. */
+  /** The time on the label, counted from the start of the run or the end of the gap before the tick. */
   readonly offset: number;
   readonly afterGap: boolean;
 }
@@ -189,8 +190,8 @@ export interface Tick {
 const SPACING = 76;
 
 /**
- * Ticks at round offsets, at least `SPACING` pixels apart and half of that from the edges of their part. They count like
- * the Start column: `gaps` are the gaps of the whole run.
+ * Returns ticks at round offsets, at least `SPACING` pixels apart and half of that from the edges of their segment.
+ * Offsets are those of the Start column, so `gaps` are the gaps of the whole run.
  */
 export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[]): Tick[] {
   return scale.parts.flatMap((part) => {
@@ -212,8 +213,8 @@ export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[
 }
 
 /**
- * The time of a moment as the Start column shows it: from the start of the run, or, after a collapsed gap, from the end of
- * the gap. `gaps` are the gaps of the whole run, so that zooming does not change the column.
+ * Returns a moment's offset in the Start column: from the start of the run or, after a collapsed gap, from the end of the
+ * gap. `gaps` are the gaps of the whole run, so that zooming does not change the column.
  */
 export function offsetFrom(
   millis: number,

@@ -13,7 +13,7 @@ import {
 } from './time-scale.ts';
 import styles from './waterfall.module.css';
 
-/** Space for half a diamond on the left, and for the label of the now line on the right; CSS pixels. */
+/** Space for half a diamond on the left, and for the now line's label on the right, in CSS pixels. */
 const PAD_LEFT = 6;
 const PAD_RIGHT = 12;
 
@@ -24,13 +24,13 @@ export interface Waterfall {
   readonly from: number;
   readonly to: number;
   readonly gaps: readonly Interval[];
-  /** The text of a moment in the Start column. */
+  /** Formats a moment for the Start column. */
   readonly offset: (millis: number) => string;
 }
 
 interface WaterfallInput {
   readonly times: RunTimes;
-  /** The present, of an open run. */
+  /** The current time, if the run is open. */
   readonly now: number | undefined;
   readonly width: number;
   readonly collapse: boolean;
@@ -105,7 +105,7 @@ export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: numb
   );
 }
 
-/** The ticks, the idle gaps and the now line, behind all rows. */
+/** Ticks, idle gaps and the now line, behind all rows. */
 export function AxisLines({ waterfall, now }: { waterfall: Waterfall; now: number | undefined }) {
   const { scale } = waterfall;
   return (
@@ -130,9 +130,7 @@ interface BarsProps {
   readonly note?: string | undefined;
 }
 
-/**
- * The bars of a row. The row's text contains the same facts, so the caller must hide the bars from screen readers.
- */
+/** A row's bars. The row's text contains the same facts, so the caller must hide the bars from screen readers. */
 export function Bars({ spans, scale, note }: BarsProps) {
   if (spans.length === 0) return null;
   const { from, to } = extent(spans);
@@ -177,7 +175,7 @@ interface Piece {
   readonly idle: boolean;
 }
 
-/** The parts of a bar on a scale. A bar is thin across a collapsed gap, because its length there has no meaning. */
+/** Returns the pieces of a bar on a scale. A bar is thin across a collapsed gap, where its length has no meaning. */
 export function pieces({ from, to }: { from: number; to: number }, scale: TimeScale): Piece[] {
   const cut = (part: { from: number; to: number }, idle: boolean): Piece[] => {
     const start = Math.max(from, part.from);
