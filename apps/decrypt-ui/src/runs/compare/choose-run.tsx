@@ -13,7 +13,7 @@ import { comparisonOf } from '../run-params.ts';
 import { useRun } from '../run/run-context.tsx';
 import styles from './choose-run.module.css';
 
-/** The runs with which a run can be compared: those of its workflow id, and the latest of its type. */
+/** A dialog that offers runs for a comparison: those with the same workflow id, and the latest of the same type. */
 export function ChooseRun({ onClose }: { onClose: () => void }) {
   const api = useRunsApi();
   const { address, description } = useRun();
@@ -30,7 +30,7 @@ export function ChooseRun({ onClose }: { onClose: () => void }) {
       {failure ? <p role="alert">The runs could not be listed: {failure.message}</p> : null}
       {waiting ? <p className="t2">The runs are being loaded …</p> : null}
       {!waiting && !failure && runs.length + others.length === 0 ? (
-        <p className="t2">Temporal has no other run of this workflow id or of this type.</p>
+        <p className="t2">Temporal has no other run with this workflow id or type.</p>
       ) : null}
       <Runs title={`Other runs of ${escapeInvisible(workflowId)}`} runs={runs} />
       <Runs title={`Latest runs of ${escapeInvisible(type)}`} runs={others} />

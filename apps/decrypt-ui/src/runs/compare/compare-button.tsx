@@ -12,7 +12,7 @@ interface CompareButtonProps {
   readonly textClassName: string | undefined;
 }
 
-/** Offers the runs with which the run on the page can be compared. */
+/** A button that opens the choice of runs with which to compare the current run. */
 export function CompareButton({ className, textClassName }: CompareButtonProps) {
   const [open, setOpen] = useState(false);
   useCommands({ 'run.compare': () => setOpen(true) });

@@ -16,7 +16,7 @@ import styles from './compare-dialog.module.css';
 import { ComparedPayload } from './compared-payload.tsx';
 import { payloadChoices, type PayloadPosition, positionOf } from './payload-choices.ts';
 
-/** A payload next to another payload of its run, or of another run of its workflow id. */
+/** Compares a payload with another payload in its run, or in another run with the same workflow id. */
 export function CompareDialog({ stub, title, onClose }: ComparisonProps) {
   const { address, follow } = useRun();
   const [runId, setRunId] = useState(address.runId);
@@ -68,7 +68,7 @@ interface RunChoiceProps {
   readonly onChoose: (runId: string) => void;
 }
 
-/** The run of the second payload. A file contains one run of a workflow id. */
+/** The choice of the second payload's run. Not offered for a file, which contains only one run of a workflow id. */
 function RunChoice({ runId, onChoose }: RunChoiceProps) {
   const api = useRunsApi();
   const { address } = useRun();
@@ -104,7 +104,7 @@ interface SecondProps {
   readonly onValue: (value: PayloadValue | undefined) => void;
 }
 
-/** The choice of the second payload, in the run around it. */
+/** The choice of the second payload in the surrounding run. */
 function Second({ position, isSameRun, onValue }: SecondProps) {
   const { follow } = useRun();
   const { history, phase } = follow;

@@ -12,7 +12,7 @@ import { ComparedRuns } from './compared-runs.tsx';
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId/compare');
 
-/** Two runs side by side. */
+/** The page that compares two runs side by side. */
 export function ComparePage() {
   const { namespace, workflowId, runId } = route.useParams();
   const { with: otherId = workflowId, run } = route.useSearch();
@@ -24,7 +24,7 @@ export function ComparePage() {
 
   if (run === undefined)
     return (
-      <EmptyState page icon={<GitCompareArrows size={16} />} title="There is no second run in this address">
+      <EmptyState page icon={<GitCompareArrows size={16} />} title="This address has no second run">
         Open a run and choose Compare.
       </EmptyState>
     );

@@ -15,7 +15,7 @@ interface ComparedHeadsProps {
   readonly right: RunScope;
 }
 
-/** What the two runs are, next to each other. */
+/** The facts about the two runs, side by side. */
 export function ComparedHeads({ left, right }: ComparedHeadsProps) {
   return (
     <header className={styles['head']}>
@@ -31,11 +31,11 @@ export function ComparedHeads({ left, right }: ComparedHeadsProps) {
 interface HeadProps {
   readonly scope: RunScope;
   readonly name: string;
-  /** The run whose duration it is compared with. */
+  /** The run with whose duration this run's is compared. */
   readonly base?: RunScope;
 }
 
-/** Milliseconds that a closed run took. */
+/** Returns a closed run's duration in milliseconds. */
 function tookOf({ run: { description } }: RunScope): number | undefined {
   const started = millisOf(description.workflow.startTime);
   const closed = millisOf(description.workflow.closeTime);

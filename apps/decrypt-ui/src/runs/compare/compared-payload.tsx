@@ -13,11 +13,11 @@ import styles from './compare-dialog.module.css';
 interface ComparedPayloadProps {
   readonly stub: PayloadStub;
   readonly title: string;
-  /** Called with the value of the payload; undefined while the payload is not decrypted. */
+  /** Called with the payload's value, or undefined while the payload is not decrypted. */
   readonly onValue: (value: PayloadValue | undefined) => void;
 }
 
-/** Key, size and state of a payload, and its value for the comparison while it is open. */
+/** Shows a payload's key, size and state, and passes its value to the comparison while the payload is open. */
 export function ComparedPayload({ stub, title, onValue }: ComparedPayloadProps) {
   const view = usePayload(stub.ref, stub);
   const findings = useFindings();

@@ -25,13 +25,16 @@ interface Scopes {
   readonly right: RunScope;
 }
 
-/** Steps that are all compared when the page opens. Of more, only those up to the difference that the reader looks for. */
+/**
+ * Up to this number, the page compares all steps when it opens. Of more steps, it compares only those up to the
+ * difference that the reader jumps to.
+ */
 const COMPARED_AT_ONCE = 500;
 
 const nothing: readonly Substitution[] = [];
 const noStep: AlignedStep = {};
 
-/** The steps of two runs, aligned by what they do, from the first in which they differ. */
+/** The aligned steps of two runs. At first, shows the first differing step. */
 export function ComparedRuns({ left, right }: Scopes) {
   const { steps, state } = useAlignedSteps(left, right);
   const [shown, setShown] = useState<'all' | 'different'>('all');
@@ -47,7 +50,7 @@ export function ComparedRuns({ left, right }: Scopes) {
     !input.waiting &&
     (steps.length <= COMPARED_AT_ONCE || shown === 'different' || current === undefined || isSearching);
   const phone = useNarrowerThan(PHONE_BELOW);
-  /** The input's own differences do not follow from themselves. */
+  /** Returns the substitutions for a step; none for the input, whose differences must not count as their own consequences. */
   const ownSubstitutions = (step: AlignedStep) => (step === start ? nothing : substitutions);
   useCommands({ 'difference.next': () => go(1), 'difference.previous': () => go(-1) });
   return (
@@ -144,12 +147,12 @@ export function ComparedRuns({ left, right }: Scopes) {
 
 interface DifferencesNoteProps {
   readonly steps: readonly AlignedStep[];
-  /** How many steps differ. */
+  /** Number of differing steps. */
   readonly rows: number;
   readonly verdicts: ReadonlyMap<string, Verdict>;
 }
 
-/** What the list of differences does not show: steps that have not been compared, or cannot be. */
+/** Says what the list of differences does not show: steps that have not been compared or cannot be. */
 function DifferencesNote({ steps, rows, verdicts }: DifferencesNoteProps) {
   const found = steps.flatMap((step) => verdicts.get(stepKey(step)) ?? []);
   const unknown = found.filter((verdict) => verdict.unknown).length;
@@ -168,14 +171,14 @@ const isStartStep = ({ left, right }: AlignedStep) =>
   Boolean((left && isStart(left)) ?? (right && isStart(right)));
 const isEndStep = ({ left, right }: AlignedStep) => Boolean((left && isEnd(left)) ?? (right && isEnd(right)));
 
-/** What the inputs differ in. The list stays the same while its texts do. */
+/** Returns the substitutions between the inputs. Returns the same array until their texts change. */
 function useSubstitutions(values: Parameters<typeof substitutionsOf>[0]): readonly Substitution[] {
   const text = JSON.stringify(substitutionsOf(values));
-  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the same values may come in another list
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- another array may contain the same values
   return useMemo(() => substitutionsOf(values), [text]);
 }
 
-/** The step that the reader looks at: the first that differs, until they go to another. */
+/** Returns the current step, which is the first differing step until the reader jumps, and a function that jumps. */
 function useJump(
   rows: readonly AlignedStep[],
   isDifferent: (step: AlignedStep) => boolean,
@@ -187,7 +190,7 @@ function useJump(
   const at = chosen === undefined ? first : rows.findIndex((step) => stepKey(step) === chosen);
   const current = at < 0 ? undefined : at;
 
-  /** The next difference before (-1) or after (1) the current step, as far as the steps have been compared. */
+  /** Returns the closest known difference before (-1) or after (1) the current step. */
   function neighbour(by: 1 | -1): number {
     const from = current ?? (by === 1 ? -1 : rows.length);
     return by === 1
@@ -206,7 +209,7 @@ function useJump(
     );
   }
 
-  // The difference that the reader looks for has been found, or there is none.
+  // Ends the search for the next difference once it is found, or all steps are compared.
   const found = isSearching ? rows[neighbour(1)] : undefined;
   if (isSearching && (found || isComplete)) {
     setSearching(false);

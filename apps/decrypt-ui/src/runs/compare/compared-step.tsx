@@ -16,7 +16,7 @@ import type { AlignedStep } from './run-alignment.ts';
 import { type StepOfRuns, useStepDifferences } from './step-differences.ts';
 import { isSingle } from './use-aligned-steps.ts';
 
-/** `Input`, `Result`, `Failure`, or `Result and failure` where the runs ended in different ways. */
+/** Returns `Input`, `Result`, `Failure`, or `Result and failure` if the runs ended differently. */
 export function nameOfEnd({ left, right }: AlignedStep): string {
   const names = [left, right].flatMap((group) =>
     group ? [isStart(group) ? 'input' : resultName(group.events[0])] : [],
@@ -29,7 +29,7 @@ interface StepProps extends StepOfRuns {
   readonly onOpen: () => void;
 }
 
-/** Whether the runs differ in their input, or in that with which they ended: both are far apart in a long history. */
+/** The comparison of the runs' inputs or of their ends, shown separately because a long history has them far apart. */
 export function EndStep({ onOpen, ...compared }: StepProps) {
   const { step } = compared;
   const { text, different } = useStepDifferences(compared);
@@ -45,7 +45,7 @@ export function EndStep({ onOpen, ...compared }: StepProps) {
   );
 }
 
-/** A step of two runs: what each did, and in which they differ. */
+/** A step of two runs: what each run did, and how they differ. */
 export function ComparedStep({ onOpen, current, ...compared }: StepProps & { readonly current: boolean }) {
   const { step, left, right } = compared;
   const { text, different, values } = useStepDifferences(compared);

@@ -5,13 +5,13 @@ import type { Substitution } from './consequences.ts';
 import type { PlacedDifference } from './pair-state.ts';
 import type { Verdict } from './step-scan.tsx';
 
-/** Characters of a value that are shown. */
+/** Maximum number of characters shown of a value. */
 const SHOWN = 120;
 
 const shortened = (text: string) =>
   escapeInText(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text).split('\n', 1)[0];
 
-/** `1290 → 51290`, with the value of the first run first. */
+/** Renders `1290 → 51290`, with the first run's value first. */
 function ChangedValue({ left, right }: Partial<Substitution>) {
   return (
     <span className={styles['change']}>
@@ -28,7 +28,7 @@ const Value = ({ text }: { text: string | undefined }) =>
     <span className={styles['value']}>{text === '' ? '""' : shortened(text)}</span>
   );
 
-/** The first value in which a step differs: its path, and the value of both runs. */
+/** The first differing value of a step: its path, and the values in both runs. */
 export function FirstDifference({ values }: { values: readonly PlacedDifference[] }) {
   const [first] = values;
   if (!first) return null;
@@ -51,10 +51,10 @@ interface ConsequencesProps {
   readonly verdicts: ReadonlyMap<string, Verdict>;
 }
 
-/** Most substitutions that are shown. */
+/** Maximum number of substitutions shown. */
 const MOST = 4;
 
-/** What follows from the different inputs, in place of a difference at each step. */
+/** Lists what follows from the different inputs once, instead of at each step. */
 export function Consequences({ substitutions, verdicts }: ConsequencesProps) {
   const counts = substitutions.map((substitution, index) => ({
     substitution,

@@ -1,15 +1,18 @@
 import type { Difference } from './value-differences.ts';
 
-/** A value of the first run's input that is another one in the second run. */
+/** A value in the first run's input, and the value that replaces it in the second run's input. */
 export interface Substitution {
   readonly left: string;
   readonly right: string;
 }
 
-/** Shorter values, such as a flag or a digit, occur anywhere, so an equal change elsewhere need not follow from them. */
+/**
+ * Minimum length of a substitution's values. Shorter values, such as a flag or a digit, occur everywhere, so the same
+ * change elsewhere may be a coincidence.
+ */
 const LEAST = 3;
 
-/** What the inputs of two runs differ in, as far as it can be recognised elsewhere: the longest first. */
+/** Returns the differences of two runs' inputs that can be recognised elsewhere, longest first. */
 export function substitutionsOf(differences: readonly Difference[]): Substitution[] {
   const found = new Map<string, Substitution>();
   for (const { left, right } of differences) {
@@ -20,8 +23,8 @@ export function substitutionsOf(differences: readonly Difference[]): Substitutio
 }
 
 /**
- * The positions of the substitutions from which a difference follows: the first run's text becomes the second run's when they
- * are made in it. Undefined for a difference that does not follow from them.
+ * Returns the indexes of the substitutions that explain a difference: applying them to the first run's text yields the
+ * second run's. Returns undefined if the substitutions do not explain the difference.
  */
 export function causesOf(
   { left, right }: Difference,
@@ -31,7 +34,7 @@ export function causesOf(
   const causes: number[] = [];
   let text = left;
   for (const [index, substitution] of substitutions.entries()) {
-    // A number is another number as a whole: 12 in 120 is no consequence.
+    // Replaces only whole numbers: 12 must not match in 120.
     const isWhole = /^-?[\d.]+$/.test(substitution.left);
     const next = isWhole
       ? text === substitution.left
@@ -45,6 +48,6 @@ export function causesOf(
   return causes.length > 0 && text === right ? causes : undefined;
 }
 
-/** Replaces a number where it is not a part of another number or word. */
+/** Replaces a number except where it is part of another number or word. */
 const replaceNumber = (text: string, { left, right }: Substitution): string =>
   text.replaceAll(new RegExp(`(?<![\\w.])${left.replaceAll('.', '\\.')}(?![\\w.]*\\w)`, 'g'), () => right);

@@ -10,20 +10,20 @@ import { formatBytes } from '../../ui/format/number.ts';
 import type { PayloadPair, PlacedPayload } from './run-alignment.ts';
 import { type Difference, valueDifferences } from './value-differences.ts';
 
-/** A difference of the payloads at one place of a step. */
+/** A difference between the payloads at one place in a step. */
 export interface PlacedDifference extends Difference {
-  /** What the page calls the payloads: `Input`. */
+  /** The page's title for the payloads: `Input`. */
   readonly title: string;
 }
 
-/** What is known about the payloads of a step in two runs. */
+/** What is known about a step's payloads in two runs. */
 export interface PairStates {
   readonly differences: readonly PlacedDifference[];
-  /** Locked, or not permitted. */
+  /** Number of locked or not permitted payloads. */
   readonly hidden: number;
   readonly unreadable: number;
   readonly waiting: number;
-  /** Places that only one of the runs has. */
+  /** Number of places that only one of the runs has. */
   readonly single: number;
 }
 
@@ -32,7 +32,7 @@ type Known = 'hidden' | 'waiting' | 'unreadable' | JsonPayload;
 const waiting: PayloadState = { status: 'waiting' };
 const unknown = createStore<Pick<DecoderState, 'payloads'>>()(() => ({ payloads: new Map() }));
 
-/** Keeps payloads of a run in view, and returns what its decoder knows about each. */
+/** Keeps a run's payloads in view, and returns what its decoder knows about each. */
 function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
   const decoder = placed[0]?.scope.payloads.decoder;
   const viewed = usePayloadsInView(
@@ -49,12 +49,12 @@ function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
         if (state.status === 'failed') return 'unreadable';
         return state.status === 'waiting' ? 'waiting' : 'hidden';
       }),
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the state of the decoder depends on both
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the decoder's state depends on both
     [decoder, viewed, payloads, grants],
   );
 }
 
-/** Decodes the payloads of a step in both runs, as far as they are open, and finds where they differ. */
+/** Decodes a step's open payloads in both runs, and finds where they differ. */
 export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
   const both = useMemo(() => pairs.filter((pair) => pair.left && pair.right), [pairs]);
   const first = useKnown(both.flatMap((pair) => pair.left ?? []));
@@ -72,12 +72,12 @@ export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
   }, [first, second, both, pairs.length]);
 }
 
-/** Why two payloads cannot be compared. */
+/** Returns why two payloads cannot be compared. */
 const stateOf = (one: Known, other: Known): 'hidden' | 'waiting' | 'unreadable' =>
   (['hidden', 'waiting', 'unreadable'] as const).find((state) => one === state || other === state) ??
   'waiting';
 
-/** Larger payloads are equal only if their bytes are: to parse their JSON would make the page wait. */
+/** Larger payloads count as equal only if their bytes are equal: parsing their JSON would block the page. */
 const MAX_PARSED = 100_000;
 
 function differencesOf(one: JsonPayload, other: JsonPayload): readonly Difference[] {

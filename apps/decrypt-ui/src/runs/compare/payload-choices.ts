@@ -4,41 +4,41 @@ import { payloadTitle } from '../../payloads/value/payload-label.ts';
 import { categoryText } from '../events/describe-group.ts';
 import { eventOfPayload, type Group, type History } from '../events/history.ts';
 
-/** What a payload is about, so that the same place can be found in another event or run. */
+/** A payload's position, for finding the corresponding place in another event or run. */
 export interface PayloadPosition {
   readonly ref: PayloadRef;
   /** The group's category and name: `activity ValidateOrder`. */
   readonly subject: string;
-  /** How many groups with the same subject are before it. */
+  /** Number of earlier groups with the same subject. */
   readonly ordinal: number;
-  /** The position of the group. */
+  /** The group's position in the history. */
   readonly at: number;
-  /** The type of its event, and its path in the attributes. */
+  /** The event's type, and the payload's path in the attributes. */
   readonly place: string;
 }
 
-/** A payload that the reader can compare. */
+/** A payload that the reader can choose for the comparison. */
 export interface PayloadChoice {
   readonly ref: PayloadRef;
   readonly stub: PayloadStub;
   /** `Input of event 5, Activity ValidateOrder`. */
   readonly text: string;
-  /** `event`: of the same event group; `place`: at the same place in another group. */
+  /** `event`: in the same event group. `place`: at the same place in another group. */
   readonly likeness: 'event' | 'place' | 'other';
 }
 
-/** Groups before and after the payload whose payloads are offered: a choice among more helps no reader. */
+/** Number of groups before and after the payload whose payloads are offered: a longer list would not help. */
 const REACH = 300;
 
-/** The position of a payload outside of events: one of the run's description. */
+/** The position of a payload in the run's description instead of an event. */
 const nowhere: Omit<PayloadPosition, 'ref'> = { subject: '', ordinal: 0, at: 0, place: '' };
 
-/** Category and name of a group: groups with the same subject do the same. */
+/** Returns a group's category and name. Groups with the same subject do the same thing. */
 export const subjectOf = (group: Group): string => `${group.category} ${groupName(group).text}`;
 
 const placeOf = (eventName: string, stub: PayloadStub) => `${eventName} ${stub.path}`;
 
-/** Finds the position of a payload of an event; undefined if the history does not contain it. */
+/** Returns the position of an event's payload, or undefined if the history does not contain it. */
 export function positionOf(history: History, ref: PayloadRef): PayloadPosition | undefined {
   const event = eventOfPayload(history, ref);
   const at = event ? (history.owners[event.eventId - 1] ?? -1) : -1;
@@ -53,7 +53,7 @@ export function positionOf(history: History, ref: PayloadRef): PayloadPosition |
 }
 
 /**
- * The payloads of a history that can be compared with a payload, the likeliest first.
+ * Returns the payloads of a history that can be compared with a payload, most likely choices first.
  *
  * @param isSameRun whether the history contains the payload
  */
@@ -68,7 +68,7 @@ export function payloadChoices(
     const own = subjectOf(group);
     const isCounterpart = own === subject && seen === ordinal;
     if (own === subject) seen += 1;
-    // The result of a run belongs to its input, although it is in another group.
+    // A run's result belongs to its input, although it is in another group.
     const isEnd = group.category === 'workflow' && subject.startsWith('workflow ');
     return group.events.flatMap((event) =>
       event.payloads

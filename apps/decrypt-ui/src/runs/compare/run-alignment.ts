@@ -6,14 +6,14 @@ import type { RunScope } from '../run/run-context.tsx';
 import { isEnd } from '../events/run-ends.ts';
 import { subjectOf } from './payload-choices.ts';
 
-/** The maximum number of steps that are compared: more help no reader, and naming them takes time. */
+/** Maximum number of compared steps: more would not help, and computing their names takes time. */
 export const MAX_STEPS = 4000;
 
-/** The event groups of a run that two runs can have in common: all except workflow tasks, which depend on timing. */
+/** Returns the event groups that two runs can have in common: all except workflow tasks, which depend on timing. */
 export const stepsOf = ({ groups }: History): readonly Group[] =>
   groups.filter(({ category }) => category !== 'task').slice(0, MAX_STEPS);
 
-/** What each step does. Steps of two runs with the same subject are aligned in their order, and so are the ends of the runs. */
+/** Returns each step's subject. Steps with the same subject are aligned in order, and so are the runs' ends. */
 export const subjectsOf = (steps: readonly Group[]): string[] =>
   steps.map((step) => (isEnd(step) ? 'end' : subjectOf(step)));
 
@@ -21,11 +21,11 @@ export const subjectsOf = (steps: readonly Group[]): string[] =>
 export interface AlignedStep {
   readonly left?: Group;
   readonly right?: Group;
-  /** How many steps later the second run made a step that is at another place there; negative for earlier. */
+  /** How many steps later the step occurs in the second run; negative if earlier. Absent if it did not move. */
   readonly moved?: number;
 }
 
-/** Puts the steps of two runs side by side, given the comparison of their subjects. */
+/** Returns the steps of two runs side by side, given the comparison of their subjects. */
 export function alignedSteps(
   parts: readonly DiffPart[],
   left: readonly Group[],
@@ -45,7 +45,7 @@ export function alignedSteps(
   return joinMoved(rows);
 }
 
-/** Joins steps that only one run has at their place with the same steps at another place of the other run. */
+/** Joins a step that only the first run has at its place with the same step elsewhere in the second run. */
 function joinMoved(rows: readonly AlignedStep[]): AlignedStep[] {
   const places = new Map(rows.map((row, index) => [row, index]));
   const waiting = Map.groupBy(
@@ -67,30 +67,30 @@ function joinMoved(rows: readonly AlignedStep[]): AlignedStep[] {
   });
 }
 
-/** How many steps of the second run are between two rows. */
+/** Returns how many steps of the second run are between two rows. */
 function distance(rows: readonly AlignedStep[], from: number, to: number): number {
   const between = rows.slice(Math.min(from, to), Math.max(from, to)).filter(({ right }) => right).length;
-  // Steps next to each other are at least one step apart.
+  // Adjacent steps are one step apart.
   return (to > from ? 1 : -1) * Math.max(between, 1);
 }
 
-/** A payload with its run: the other run has an equal ref. */
+/** A payload with its run, because the other run has the same refs. */
 export interface PlacedPayload<Scope = RunScope> {
   readonly stub: PayloadStub;
   readonly scope: Scope;
 }
 
-/** The payloads at one place of a step in the two runs. */
+/** The payloads at one place in a step of the two runs. */
 export interface PayloadPair<Scope = RunScope> {
-  /** The type of the event and the path in its attributes. */
+  /** The event's type and the path in its attributes. */
   readonly place: string;
-  /** `Input`. */
+  /** The title of the payloads: `Input`. */
   readonly title: string;
   readonly left?: PlacedPayload<Scope>;
   readonly right?: PlacedPayload<Scope>;
 }
 
-/** The payloads of a step, by their places. */
+/** Returns a step's payloads, paired by place. */
 export function payloadPairs<Scope>(step: AlignedStep, left: Scope, right: Scope): PayloadPair<Scope>[] {
   const pairs = new Map<string, PayloadPair<Scope>>();
   for (const [side, group, scope] of [

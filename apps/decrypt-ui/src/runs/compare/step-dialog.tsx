@@ -17,7 +17,7 @@ interface StepDialogProps {
   readonly onClose: () => void;
 }
 
-/** The payloads of a step in two runs, next to each other. */
+/** A dialog with a step's payloads in two runs, side by side. */
 export function StepDialog({ step, left, right, onClose }: StepDialogProps) {
   const group = step.left ?? step.right;
   const pairs = payloadPairs(step, left, right);

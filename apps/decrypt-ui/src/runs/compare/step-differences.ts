@@ -13,26 +13,26 @@ export interface StepOfRuns {
   readonly step: AlignedStep;
   readonly left: RunScope;
   readonly right: RunScope;
-  /** What the inputs of the runs differ in. */
+  /** The substitutions between the runs' inputs. */
   readonly substitutions: readonly Substitution[];
 }
 
-/** In which two runs differ at a step. */
+/** How two runs differ at a step. */
 export interface StepDifferences {
-  /** `outcome, attempts`, `equal`, or why that is not known; empty where only values differ. */
+  /** `outcome, attempts`, `equal`, or why the difference is unknown. Empty if only values differ. */
   readonly text: string;
   readonly different: boolean;
-  /** The values that differ, without those that follow from the input. */
+  /** The differing values, except those that follow from the input. */
   readonly values: readonly PlacedDifference[];
-  /** How often a value follows from each of the substitutions. */
+  /** The number of differing values that follow from each substitution. */
   readonly consequences: readonly number[];
-  /** Some payloads have not been decoded yet. */
+  /** Whether payloads have not been decoded yet. */
   readonly waiting: boolean;
-  /** Payloads are locked or unreadable, so that the step may differ. */
+  /** Whether payloads are locked or unreadable, so that the step may differ. */
   readonly unknown: boolean;
 }
 
-/** In which the two runs differ at a step. It decodes the payloads of the step, as far as they are open. */
+/** Returns how two runs differ at a step. Decodes the step's open payloads. */
 export function useStepDifferences({ step, left, right, substitutions }: StepOfRuns): StepDifferences {
   const pairs = useMemo(() => payloadPairs(step, left, right), [step, left, right]);
   const states = usePairStates(pairs);
@@ -52,7 +52,7 @@ interface Compared {
   readonly rightOpen: boolean;
 }
 
-/** Milliseconds, and the factor, from which two durations differ: shorter differences are chance. */
+/** Two durations count as different from this many milliseconds and this factor on: smaller differences are chance. */
 const NOTABLE_MILLIS = 1000;
 const NOTABLE_FACTOR = 2;
 
@@ -102,11 +102,11 @@ function stateText({ hidden, waiting, unreadable, differences }: PairStates): st
   return differences.length > 0 ? 'follows from the input' : 'equal';
 }
 
-/** How long a step took in milliseconds; undefined for a step without an end. */
+/** Returns a step's duration in milliseconds, or undefined if it has not ended. */
 const durationOf = (group: Group): number | undefined =>
   group.events.length > 1 && !group.open ? group.lastAt - group.events[0].at : undefined;
 
-/** What a failure contains outside of payloads: types, and messages that its worker did not encode. */
+/** Returns a failure's content outside payloads: types, and messages that the worker did not encode. */
 const plainFailure = (group: Group | undefined): string =>
   JSON.stringify(
     group?.events.map((event) =>

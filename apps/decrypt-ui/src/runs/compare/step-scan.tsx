@@ -5,23 +5,23 @@ import type { Substitution } from './consequences.ts';
 import type { AlignedStep } from './run-alignment.ts';
 import { useStepDifferences } from './step-differences.ts';
 
-/** What is remembered of a step out of view: nothing of its payloads. */
+/** What the page remembers of a step out of view: no payload content. */
 export interface Verdict {
   readonly different: boolean;
   readonly unknown: boolean;
   readonly consequences: readonly number[];
 }
 
-/** Identifies a step as long as it has the same events. */
+/** Returns a key that identifies a step while it has the same events. */
 export const stepKey = ({ left, right }: AlignedStep): string =>
   [left, right].map((group) => (group ? `${group.id}+${group.events.length}` : '')).join(' ');
 
-/** Steps whose payloads are decoded at the same time. */
+/** Number of steps whose payloads are decoded at the same time. */
 const CHUNK = 40;
 
 interface StepScan {
   readonly verdicts: ReadonlyMap<string, Verdict>;
-  /** The steps that are compared next; empty if all have been. */
+  /** The steps to compare next; empty if all have been compared. */
   readonly chunk: readonly AlignedStep[];
   readonly add: (found: ReadonlyMap<string, Verdict>) => void;
 }
@@ -29,7 +29,7 @@ interface StepScan {
 const noVerdicts: ReadonlyMap<string, Verdict> = new Map();
 
 /**
- * Remembers which steps differ, from the first to the last. All are compared again when a reveal begins or ends, and when the
+ * Finds and remembers which steps differ, in order. Compares all steps again when a reveal begins or ends, or the
  * substitutions change.
  */
 export function useStepScan(steps: readonly AlignedStep[], substitutions: readonly Substitution[]): StepScan {
@@ -60,13 +60,13 @@ interface ScanChunkProps {
   readonly onDone: (found: ReadonlyMap<string, Verdict>) => void;
 }
 
-/** Compares some steps without showing them. Their payloads count as in view until all are known. */
+/** Compares steps without showing them. Their payloads count as in view until all are known. */
 export function ScanChunk({ steps, substitutionsOf, onDone, ...scopes }: ScanChunkProps) {
   const count = steps.length;
   const found = useRef({ for: onDone, verdicts: new Map<string, Verdict>() });
   const onKnown = useCallback(
     (key: string, verdict: Verdict) => {
-      // A reveal has begun or ended since then.
+      // Drops earlier verdicts after a reveal has begun or ended.
       if (found.current.for !== onDone) found.current = { for: onDone, verdicts: new Map() };
       const { verdicts } = found.current;
       verdicts.set(key, verdict);

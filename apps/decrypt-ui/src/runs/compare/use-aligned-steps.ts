@@ -6,15 +6,15 @@ import { type AlignedStep, alignedSteps, MAX_STEPS, stepsOf, subjectsOf } from '
 
 interface AlignedSteps {
   readonly steps: readonly AlignedStep[];
-  /** What the steps are, or why they are missing or incomplete. */
+  /** A text that counts the steps, or says why they are missing or incomplete. */
   readonly state: string;
 }
 
 const noSteps: readonly AlignedStep[] = [];
 
 /**
- * Aligns the steps of two runs. The last steps stay while an open run grows and is compared again. Nothing is compared before
- * both histories are loaded, because steps that are not loaded yet would seem to be missing.
+ * Aligns the steps of two runs. While an open run grows and is compared again, returns the previous steps. Waits until
+ * both histories have loaded, because steps that have not loaded would appear to be missing.
  */
 export function useAlignedSteps(left: RunScope, right: RunScope): AlignedSteps {
   const ours = left.run.follow.history;

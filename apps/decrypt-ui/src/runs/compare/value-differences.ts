@@ -6,21 +6,21 @@ import { formatBytes } from '../../ui/format/number.ts';
 
 /** A place at which two payloads differ. */
 export interface Difference {
-  /** `customer.name`, `items[2].sku`; empty for the whole payload. */
+  /** `customer.name` or `items[2].sku`; empty for the whole payload. */
   readonly path: string;
-  /** The text of the value, of a string without quotes; absent where only the other payload has the place. */
+  /** The value's text, without quotes for strings. Absent if only the other payload has this place. */
   readonly left?: string;
   readonly right?: string;
 }
 
-/** Differences of two payloads that are listed: a reader looks at the payloads for more. */
+/** Maximum number of differences listed for two payloads. */
 const MOST = 200;
-/** Values that are nested deeper are compared as a whole. This bounds the recursion. */
+/** More deeply nested values are compared as a whole. This bounds the recursion. */
 const MAX_DEPTH = 60;
-/** Characters that are shown of an object or array. */
+/** Maximum number of characters shown of an object or array. */
 const WHOLE = 60;
 
-/** Where two decoded payloads differ. The order of members in JSON makes no difference, the digits of a number do. */
+/** Returns where two decoded payloads differ. Ignores the order of JSON members, but not the digits of numbers. */
 export function valueDifferences(left: PayloadValue, right: PayloadValue): Difference[] {
   if (left.kind === 'json' && right.kind === 'json') {
     const found: Difference[] = [];

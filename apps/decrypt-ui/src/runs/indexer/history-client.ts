@@ -7,16 +7,16 @@ export interface HistoryClientOptions {
   readonly port: IndexPort<IndexReply>;
   readonly onDelta: (delta: HistoryDelta) => void;
   readonly onHeartbeat: () => void;
-  /** Events from `from` on whose names match the latest search. */
+  /** Called with events from `from` on whose names match the latest search. */
   readonly onFound: (eventIds: readonly number[], from: number) => void;
 }
 
 export type HistoryClient = ReturnType<typeof createHistoryClient>;
 
-/** Bytes that the worker may have received and not parsed yet. */
+/** Maximum bytes that the worker has received but not parsed. */
 const MAX_OUTSTANDING = 1024 * 1024;
 
-/** The body that is being read. */
+/** The body being read. */
 interface Reading {
   readonly body: number;
   outstanding: number;
@@ -26,7 +26,7 @@ interface Reading {
   readonly failed: (error: Error) => void;
 }
 
-/** The page's end of the channel to the worker that parses and groups the history of one run. */
+/** Creates the page's end of the channel to the worker that parses and groups one run's history. */
 export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: HistoryClientOptions) {
   let bodies = 0;
   let searches = 0;
@@ -69,15 +69,15 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
 
   return {
     /**
-     * Sends a body to the worker. Resolves with its last line, or without one if the body was cut off.
-     * @throws ApiFailure `unexpected` for a body that breaks the contract, `unreachable` for a body with a gap or a broken
-     * connection; the signal's reason when it aborts
+     * Sends a body to the worker. Resolves with its last line, or undefined if the body was truncated.
+     * @throws ApiFailure `unexpected` for a body that breaks the contract, `unreachable` for a body with a gap or a
+     *   broken connection; the signal's reason when it aborts
      */
     async read(stream: ReadableStream<Uint8Array<ArrayBuffer>>, signal: AbortSignal) {
       bodies += 1;
       const body = bodies;
       const { promise, resolve, reject } = Promise.withResolvers<HistoryEnd | undefined>();
-      // The body may fail while nothing waits for the promise yet.
+      // The body may fail before anything awaits the promise.
       promise.catch(() => undefined);
       const current: Reading = {
         body,
@@ -97,7 +97,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
             const { done, value } = await reader.read();
             if (done) break;
             current.outstanding += value.length;
-            // A chunk that is a view of a larger buffer is copied, because a buffer is transferred as a whole.
+            // Copies a chunk that is a view of a larger buffer, because buffers are transferred as a whole.
             const bytes = value.length === value.buffer.byteLength ? value : value.slice();
             send({ type: 'chunk', body, bytes }, [bytes.buffer]);
             while (current.outstanding > MAX_OUTSTANDING) {
@@ -118,7 +118,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
         await reader.cancel().catch(() => undefined);
       }
     },
-    /** Searches names for all of the words, now and in later events; no words end the search. */
+    /** Searches the names of current and later events for all of the words. Empty `words` end the search. */
     find(words: readonly string[]) {
       searches += 1;
       send({ type: 'find', search: searches, words });
@@ -130,7 +130,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
   };
 }
 
-/** Opens a channel to the worker, which all runs of the page share. */
+/** Opens a channel to the worker that all runs on the page share. */
 export function openHistoryPort(): IndexPort<IndexReply> {
   const { port1, port2 } = new MessageChannel();
   historyWorker().postMessage(undefined, [port2]);

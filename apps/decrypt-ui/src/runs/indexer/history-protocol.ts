@@ -3,10 +3,10 @@ import type { HistoryDelta } from '../events/history-indexer.ts';
 
 /*
  * The messages between the page and the worker that parses and groups histories. Each run has its own channel. Bodies are
- * numbered, because the rest of an aborted body may still be on its way when the next one begins.
+ * numbered, because the rest of an aborted body may still arrive after the next body has begun.
  */
 
-/** One end of the channel: a `MessagePort`, of which this is the part in use. */
+/** One end of the channel: the part of `MessagePort` that is used. */
 export interface IndexPort<Received> {
   postMessage(message: unknown, transfer: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: MessageEvent<Received>) => void): void;
@@ -23,13 +23,13 @@ export type IndexRequest =
   | { readonly type: 'chunk'; readonly body: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** The body has ended. */
   | { readonly type: 'eof'; readonly body: number }
-  /** Searches names for all of the words, now and in later events. No words end the search. */
+  /** Searches the names of current and later events for all of the words. Empty `words` end the search. */
   | { readonly type: 'find'; readonly search: number; readonly words: readonly string[] }
   | { readonly type: 'close' };
 
 /** From the worker to the page. */
 export type IndexReply =
-  /** Applies to the index, whichever body the events came from. */
+  /** Changes the history, whichever body the events came from. */
   | { readonly type: 'delta'; readonly delta: HistoryDelta }
   | { readonly type: 'heartbeat'; readonly body: number }
   /** The worker has parsed this many bytes. */
@@ -39,11 +39,11 @@ export type IndexReply =
   | {
       readonly type: 'failed';
       readonly body: number;
-      /** `gap`: the stream must be opened again. `contract`: the server sent what the contract does not allow. */
+      /** `gap`: the stream must be opened again. `contract`: the server sent something that the contract does not allow. */
       readonly cause: 'gap' | 'contract';
       readonly message: string;
     }
-  /** Events whose names match; more may follow as events arrive. `from` is the first event that was searched. */
+  /** Events whose names match. More may follow as events arrive. `from` is the first searched event. */
   | {
       readonly type: 'found';
       readonly search: number;

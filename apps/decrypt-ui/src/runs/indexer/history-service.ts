@@ -4,10 +4,10 @@ import { messageOf } from '../../ui/errors.ts';
 import { createHistoryIndexer, HistoryGap } from '../events/history-indexer.ts';
 import type { HistoryEnd, IndexPort, IndexReply, IndexRequest } from './history-protocol.ts';
 
-/** Most events in one message, so that the page applies a message in about a millisecond. */
+/** Maximum number of events in a message, so that the page applies a message in about a millisecond. */
 const SLICE = 250;
 
-/** Parses, validates and groups the history of the run at the other end of a channel. It runs in a worker. */
+/** Parses, validates and groups a run's history that arrives through a channel. Runs in a worker. */
 export function serveHistory(port: IndexPort<IndexRequest>): void {
   const index = createHistoryIndexer();
   let parser = createLineParser();
@@ -44,7 +44,10 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
     else add(parsed.events);
   }
 
-  /** Events that are not durable go into one message with the events before them, because the next message drops them. */
+  /**
+   * Adds events in slices. Events that are not durable go into the same message as those before them, because the next
+   * message drops them.
+   */
   function add(events: readonly HistoryEvent[]) {
     const provisional = events.findIndex((event) => !event.durable);
     const durable = provisional < 0 ? events.length : provisional;

@@ -1,6 +1,6 @@
 import { serveHistory } from './history-service.ts';
 
-// The page sends a channel for each run.
+// The page sends one channel per run.
 addEventListener('message', ({ ports }) => {
   for (const port of ports) serveHistory(port);
 });
