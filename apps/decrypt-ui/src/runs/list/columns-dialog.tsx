@@ -17,12 +17,12 @@ import {
 interface ColumnsDialogProps {
   readonly onClose: () => void;
   readonly columns: readonly ColumnId[];
-  /** Search attributes of the loaded rows. */
+  /** The search attributes of the loaded rows. */
   readonly attributes: readonly string[];
   readonly onChange: (columns: readonly ColumnId[]) => void;
 }
 
-/** Chooses the columns of the list and their order. */
+/** A dialog that chooses the list's columns and their order. */
 export function ColumnsDialog({ onClose, columns, attributes, onChange }: ColumnsDialogProps) {
   const custom = attributes.map((name): ColumnId => `@${name}`);
   const hidden = [...knownColumns, ...custom].filter((id) => !columns.includes(id));

@@ -2,7 +2,7 @@ import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { csvOf } from '../../ui/format/csv.ts';
 import { saveFile } from '../../ui/save-file.ts';
 
-/** A file for the loaded rows, as the browser saves it. It contains the list's metadata, no payloads. */
+/** Makes the browser save the loaded rows as a file. It contains the list's metadata, but no payloads. */
 export function exportRows(
   namespace: string,
   query: string,
@@ -29,7 +29,7 @@ const fields = [
   'historySizeBytes',
 ] as const;
 
-/** The rows as CSV (RFC 4180), with a column for each search attribute. */
+/** Returns the rows as CSV (RFC 4180), with a column for each search attribute. */
 export function csvOfRows(rows: readonly WorkflowSummary[]): string {
   const attributes = [...new Set(rows.flatMap((row) => Object.keys(row.searchAttributes)))].toSorted();
   const lines = rows.map((row) => [

@@ -13,10 +13,10 @@ import { useRunSessions } from '../run/run-context.tsx';
 
 type ListPayloadSearchProps = Omit<ComponentProps<typeof RunsSearchPanel>, keyof RunsOfList>;
 
-/** The search in the payloads of all runs of the list. */
+/** The panel that searches the payloads of all runs in the list. */
 export function ListPayloadSearch(props: ListPayloadSearchProps) {
   const sessions = useRunSessions();
-  /** By run id. */
+  /** Payloads by run id. */
   const [payloads] = useState(() => new Map<string, Payloads>());
 
   function payloadsOf(run: RunAddress): Payloads {
@@ -49,7 +49,7 @@ export function ListPayloadSearch(props: ListPayloadSearchProps) {
   );
 }
 
-/** A hit, with the text around it where the person may read the payload and has not locked it. */
+/** A hit, with its context if the person may read the payload and has not locked it. */
 function Hit({ hit }: { hit: SearchHit }) {
   const view = usePayload(hit.ref);
   const context = view.status === 'readable' ? hitContext(view.value, hit) : undefined;

@@ -9,18 +9,18 @@ const savedView = z.object({
   q: z.string().check(z.maxLength(5_000)),
   cols: z.optional(z.string().check(z.maxLength(1_000))),
 });
-/** A view that the reader saved: search parameters of the list's address with a name. */
+/** A view that the reader saved: a name and the search parameters of the list's address. */
 export type SavedView = z.infer<typeof savedView>;
 
 const settings = z.object({
-  /** The reader's usual columns, as `printColumns` writes them. */
+  /** The reader's default columns, as `printColumns` formats them. */
   cols: z.catch(z.optional(z.string().check(z.maxLength(1_000))), undefined),
   /** Saved views by namespace. */
   views: z.catch(z.record(z.string(), z.array(savedView)), {}),
 });
 type Settings = z.infer<typeof settings>;
 
-/** The `localStorage` key. Queries contain ids and search attributes, which Temporal stores in plaintext; no payloads. */
+/** The `localStorage` key. Queries contain ids and search attributes, which Temporal stores in plaintext, but no payloads. */
 const KEY = 'decrypt-ui.list';
 
 const MAX_VIEWS = 30;
@@ -32,7 +32,7 @@ function change(next: Settings): void {
   writeStored(KEY, next);
 }
 
-/** The reader's usual columns. */
+/** Returns the reader's default columns. */
 export function useUsualColumns(): readonly ColumnId[] {
   const cols = useStore(store, (state) => state.cols);
   return (cols === undefined ? undefined : columnsOf(cols)) ?? usualColumns;
@@ -49,7 +49,7 @@ const none: readonly SavedView[] = [];
 export const useSavedViews = (namespace: string): readonly SavedView[] =>
   useStore(store, (state) => state.views[namespace] ?? none);
 
-/** Saves a view; it replaces a view of the same name. */
+/** Saves a view, replacing a view with the same name. */
 export function saveView(namespace: string, view: SavedView): void {
   const { views, ...rest } = store.getState();
   const others = (views[namespace] ?? []).filter(({ name }) => name !== view.name);

@@ -2,20 +2,20 @@ import { type ListQuery, parseQuery, printQuery } from './filter/visibility-quer
 import type { ListSearch } from './list-params.ts';
 import { type ColumnId, columnsOf, printColumns } from './table/columns.ts';
 
-/** What the list shows: which runs, and which columns. */
+/** What the list shows: runs and columns. */
 export interface ListView {
   readonly query: ListQuery;
-  /** Absent: the reader's usual columns. */
+  /** Absent: the reader's default columns. */
   readonly columns?: readonly ColumnId[];
 }
 
-/** Reads a view from the list's address. */
+/** Parses a view from the list's address. */
 export function viewOf({ q, cols }: ListSearch): ListView {
   const columns = cols === undefined ? undefined : columnsOf(cols);
   return { query: parseQuery(q ?? ''), ...(columns && { columns }) };
 }
 
-/** Prints a view as search parameters; `viewOf` reads the same view from them. */
+/** Returns a view as search parameters, from which `viewOf` returns the same view. */
 export function searchOf({ query, columns }: ListView): ListSearch {
   const q = printQuery(query);
   return { ...(q && { q }), ...(columns && { cols: printColumns(columns) }) };

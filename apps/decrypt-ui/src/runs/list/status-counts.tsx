@@ -17,23 +17,23 @@ const statuses: readonly WorkflowStatus[] = [
   'ContinuedAsNew',
   'Paused',
 ];
-/** They take the space of the buttons before the counts are known. */
+/** Statuses that reserve the buttons' space until the counts are known. */
 const usual = statuses.slice(0, 5);
 
 interface StatusCountsProps {
   readonly count: WorkflowCount | undefined;
-  /** The counts with which `count` is compared. */
+  /** The earlier counts with which `count` is compared. */
   readonly before: WorkflowCount | undefined;
-  /** The buttons have their space before they are shown: a count adds buttons and makes them wider. */
+  /** Whether the buttons are visible. Hidden buttons still take their space, because counts add buttons and widen them. */
   readonly shown: boolean;
   readonly chosen: readonly WorkflowStatus[];
-  /** Absent for a query that only its author can change. */
+  /** Absent for a query that the page cannot edit. */
   readonly onToggle: ((status: WorkflowStatus) => void) | undefined;
 }
 
-/** How many runs have each status, and by how many that has changed. A click on a status filters the list. */
+/** Shows the number of runs with each status, and how it has changed. A click on a status filters the list. */
 export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusCountsProps) {
-  // A status that appeared once stays: buttons that come and go would move the others under the pointer.
+  // A status that has appeared stays: buttons that come and go would move the others under the pointer.
   const [seen, setSeen] = useState<readonly WorkflowStatus[]>([]);
   const added = statuses.filter(
     (status) => !seen.includes(status) && ((count?.byStatus[status] ?? 0) > 0 || chosen.includes(status)),
@@ -57,7 +57,7 @@ export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusC
             type="button"
             className={styles['count']}
             aria-pressed={chosen.includes(status)}
-            // Not `disabled`: on a phone the row of buttons scrolls, so it needs something that takes the focus.
+            // Not `disabled`: on a phone the row of buttons scrolls, so it must contain something focusable.
             aria-disabled={onToggle === undefined}
             data-tip={change === 0 ? undefined : `${signed(change)} since the list was loaded`}
             onClick={() => onToggle?.(status)}

@@ -10,8 +10,8 @@ import { withStatuses } from './filter/edit-query.ts';
 import { type ListQuery, printQuery, resolveTimes } from './filter/visibility-query.ts';
 
 /**
- * The loaded rows in the order in which they were loaded. Rows on the page are updated in place (status, size). New runs are
- * only counted, so that no row moves until the reader asks for them with `showNew`.
+ * Returns the loaded rows in the order loaded. Updates rows in place (status, size). Only counts new runs, so that no row
+ * moves until the reader requests them with `showNew`.
  */
 export function useWorkflows(namespace: string, query: string) {
   const api = useRunsApi();
@@ -27,7 +27,7 @@ export function useWorkflows(namespace: string, query: string) {
     const fresh = new Map((newest.data?.workflows ?? []).map((row) => [row.runId, row]));
     const seen = new Map<string, WorkflowSummary>();
     for (const row of list.data?.pages.flatMap((page) => page.workflows) ?? []) {
-      // A run that starts between two requests moves the last row of a page to the next page.
+      // If a run starts between two requests, the last row of a page appears again on the next page.
       if (!seen.has(row.runId)) seen.set(row.runId, fresh.get(row.runId) ?? row);
     }
     return [...seen.values()];
@@ -50,14 +50,14 @@ export function useWorkflows(namespace: string, query: string) {
     freshAtLeast: fresh > 0 && fresh === newest.data?.workflows.length,
     showNew,
     list,
-    /** The failure of the last request, for the rows or for new runs. */
+    /** The failure of the last request for rows or for new runs. */
     error: failure ?? newest.error,
-    /** Loads the next page, unless its last request failed: then the reader decides when to try again. */
+    /** Loads the next page. Does nothing after a failed request, until the reader retries. */
     loadMore: () => {
       if (list.hasNextPage && !list.isFetchingNextPage && !list.isFetchNextPageError)
         void list.fetchNextPage();
     },
-    /** Repeats the request that failed. */
+    /** Repeats the failed request. */
     retry: () => {
       if (list.isFetchNextPageError) void list.fetchNextPage();
       else if (list.isError) void list.refetch();
@@ -66,7 +66,10 @@ export function useWorkflows(namespace: string, query: string) {
   };
 }
 
-/** The numbers of runs by status for a query, whatever statuses it names, and those with which they are compared. */
+/**
+ * Returns the numbers of runs by status for a query, ignoring its limit on statuses, and the earlier numbers to compare
+ * with.
+ */
 export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {
   const api = useRunsApi();
   const text = resolve(printQuery(withStatuses(query, [])));
@@ -78,19 +81,19 @@ export function useCounts(namespace: string, query: ListQuery, resolve: (text: s
   if (data && !isPlaceholderData && before?.key !== key) setBefore({ key, count: data });
   return {
     count: data,
-    /** False until the request has an answer or has failed. */
+    /** False until the request has succeeded or failed. */
     known: data !== undefined || failureCount > 0,
     before: before?.key === key ? before.count : undefined,
-    /** Compares with the present counts from now on. */
+    /** Makes later counts be compared with the current counts. */
     settle: () => data && setBefore({ key, count: data }),
   };
 }
 
-/** Counts the runs of the list and of its views again: they are requested rarely as long as nothing changes. */
+/** Counts the runs of the list and of its views again, because counts are rarely refreshed otherwise. */
 const countAgain = (client: QueryClient, namespace: string) =>
   client.invalidateQueries({ queryKey: ['count', namespace] });
 
-/** Calls a function when a query has another answer than before. */
+/** Calls a function when a query's data changes. */
 function useChanged(data: unknown, changed: () => unknown): void {
   const known = useRef(data);
   useEffect(() => {
@@ -99,13 +102,13 @@ function useChanged(data: unknown, changed: () => unknown): void {
   });
 }
 
-/** Milliseconds. As long as a list stays in the cache, so that Back finds it again. */
+/** Milliseconds for which a list stays in the cache, so that Back returns to the same list. */
 const SAME_LIST = 30 * 60_000;
 
 /** When the relative times of a query were last resolved, by namespace and query. */
 const resolvedAt = new Map<string, number>();
 
-/** The present; for a list that is in the cache, the time at which it was loaded. */
+/** Returns the time when a list in the cache was loaded, or else the current time. */
 function listTime(key: string): number {
   const known = resolvedAt.get(key);
   if (known !== undefined && Date.now() - known < SAME_LIST) return known;
@@ -114,7 +117,7 @@ function listTime(key: string): number {
   return now;
 }
 
-/** Returns a function that replaces the relative times of a query. */
+/** Returns a function that replaces relative times in a query. */
 export function useResolvedTimes(namespace: string, query: string): (text: string) => string {
   const { zone } = useTimeFormat();
   const key = `${namespace} ${query}`;

@@ -32,7 +32,7 @@ import styles from './views-bar.module.css';
 interface SystemView {
   readonly name: string;
   readonly q: string;
-  /** Whether the tab shows how many runs the view has. */
+  /** Whether the tab shows the number of runs in the view. */
   readonly counted?: boolean;
 }
 
@@ -48,16 +48,16 @@ interface ViewsBarProps {
   readonly search: ListSearch;
   readonly loaded: number;
   readonly searchButton: Ref<HTMLButtonElement>;
-  /** Shows the search in payloads; undefined while the list has no valid query. */
+  /** Shows the search of payloads; undefined while the list has no valid query. */
   readonly onSearch: (() => void) | undefined;
-  /** Whether the reader picks runs to compare. */
+  /** Whether the reader is picking runs to compare. */
   readonly picking: boolean;
   readonly onPick: (picking: boolean) => void;
   readonly onColumns: () => void;
   readonly onExport: (form: 'json' | 'csv') => void;
 }
 
-/** The views of the list, and how it is shown. */
+/** The list's views and display options. */
 export function ViewsBar(props: ViewsBarProps) {
   const { namespace, search, loaded, searchButton, onSearch, picking, onPick, onColumns, onExport } = props;
   const saved = useSavedViews(namespace);
@@ -96,7 +96,7 @@ export function ViewsBar(props: ViewsBarProps) {
           aria-label="Save this view"
           data-tip={
             isKnown
-              ? 'This view is saved already'
+              ? 'This view is already saved'
               : onSearch
                 ? 'Save this view'
                 : 'Temporal rejects the query of this view'
@@ -111,7 +111,7 @@ export function ViewsBar(props: ViewsBarProps) {
       <span className="spacer" />
       <span
         className={styles['order']}
-        data-tip="Temporal lists running workflows first, then closed ones from the last that closed. It offers no other order."
+        data-tip="Temporal lists running workflows first, then closed workflows, most recently closed first. It offers no other order."
       >
         <ArrowDown size={12} aria-hidden="true" />
         Running, then last closed
@@ -139,7 +139,7 @@ export function ViewsBar(props: ViewsBarProps) {
         <GitCompareArrows size={14} />
         <span className={styles['toolText']}>Compare</span>
       </Button>
-      {/* On a narrow screen: the top bar has no room for it. */}
+      {/* Shown on a narrow screen, where the top bar has no space for it. */}
       <Button
         look="ghost"
         icon
@@ -213,7 +213,7 @@ function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
       params={{ namespace }}
       search={{ ...(q && { q }), ...(cols !== undefined && { cols }) }}
       className={styles['view']}
-      // The router would mark every view as current whose parameters are a part of the address.
+      // Otherwise the router would mark every view as current whose parameters are a subset of the address's.
       activeProps={{}}
       aria-current={current ? 'page' : undefined}
       data-current={current ? '' : undefined}
@@ -223,15 +223,15 @@ function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
   );
 }
 
-/** How many runs a view has; its space while that is unknown. */
+/** The number of runs in a view. Reserves the space while the number is unknown. */
 function ViewCount({ namespace, q }: { namespace: string; q: string }) {
   const api = useRunsApi();
   const resolve = useResolvedTimes(namespace, q);
   const { data } = useQuery({
     ...countQuery(api, namespace, resolve(q)),
-    // The list counts again when it has changed.
+    // The list triggers a new count when it has changed.
     refetchInterval: false,
-    // An older server does not have the search attribute.
+    // Older servers lack the search attribute.
     retry: false,
   });
   return <span className={styles['count']}>{data ? formatCount(data.total) : null}</span>;

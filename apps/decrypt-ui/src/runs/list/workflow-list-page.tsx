@@ -30,20 +30,20 @@ import { useCounts, useResolvedTimes, useWorkflows } from './use-workflows.ts';
 import { ViewsBar } from './views-bar.tsx';
 import styles from './workflow-list-page.module.css';
 
-/** Loaded when they are opened for the first time. */
+/** Loaded when first opened. */
 const ListPayloadSearch = lazy(async () => ({
   default: (await import('./list-payload-search.tsx')).ListPayloadSearch,
 }));
 const ColumnsDialog = lazy(async () => ({ default: (await import('./columns-dialog.tsx')).ColumnsDialog }));
 
-/** Loaded when it is first used. */
+/** Loaded when first used. */
 const listExport = () => import('./list-export.ts');
 
 const noMatches: ReadonlyMap<string, number> = new Map();
 
 const route = getRouteApi('/ns/$namespace/workflows');
 
-/** The page with the workflows of a namespace. */
+/** The page with a namespace's workflows. */
 export function WorkflowListPage() {
   const { namespace } = route.useParams();
   const search = route.useSearch();
@@ -202,7 +202,7 @@ export function WorkflowListPage() {
             attributes={known.attributes}
             onChange={(next) => {
               setUsualColumns(next);
-              // The address names the columns only where they are not the reader's own.
+              // The address contains columns only if they differ from the reader's default columns.
               if (view.columns && !sameColumns(view.columns, next))
                 void navigate({ search: searchOf({ query }) });
             }}
@@ -269,10 +269,10 @@ function describeQuery(query: ListQuery): string {
     .join(', ');
 }
 
-/** Most values of an attribute that the filter offers. */
+/** Maximum number of values that the filter offers for an attribute. */
 const MOST_VALUES = 50;
 
-/** What the loaded rows contain, for the suggestions of the filter. */
+/** Returns names and values in the loaded rows, for the filter's suggestions. */
 function knownValues(rows: readonly WorkflowSummary[]): KnownValues {
   const values = new Map<string, Set<string>>();
   const add = (attribute: string, value: unknown) => {

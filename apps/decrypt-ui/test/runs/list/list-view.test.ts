@@ -65,10 +65,10 @@ describe('a visibility query', () => {
     ['WorkflowId = "a', 'a quotation mark is not closed, or a character is unexpected'],
     ['(a = 1', 'its parentheses do not match'],
     ['a = 1 ORDER BY StartTime', 'it contains ORDER BY'],
-    ['a = ', 'a part of it is no comparison of an attribute with a value'],
-    ['a = 1 AND', 'a part of it is no comparison of an attribute with a value'],
-    ['In valid', 'a part of it is no comparison of an attribute with a value'],
-    ['a IN ("b" "c")', 'a part of it is no comparison of an attribute with a value'],
+    ['a = ', 'a part of it does not compare an attribute with a value'],
+    ['a = 1 AND', 'a part of it does not compare an attribute with a value'],
+    ['In valid', 'a part of it does not compare an attribute with a value'],
+    ['a IN ("b" "c")', 'a part of it does not compare an attribute with a value'],
   ])('keeps %s unchanged, and states why', (text, problem) => {
     expect(words(text)).toBe(`raw: ${problem}`);
     expect(printQuery(parseQuery(text))).toBe(text.trim());

@@ -2,7 +2,7 @@ import { escapeInvisible, workflowStatus } from '@temporal-kms/codec-api';
 import { outcomeOf, outcomeText } from '../../outcome.ts';
 import { type Comparison, type Condition, isTimeAttribute } from './visibility-query.ts';
 
-/** Names of Temporal's own attributes, as the list shows them. Other attributes keep their names. */
+/** The list's names for Temporal's own attributes. Other attributes keep their names. */
 export const attributeNames: Readonly<Record<string, string>> = {
   ExecutionStatus: 'Status',
   WorkflowId: 'Workflow ID',
@@ -52,7 +52,7 @@ export function conditionWords(condition: Condition): ConditionWords {
 const sameSubject = (left: Comparison, right: Comparison) =>
   left.attribute === right.attribute && left.operator === right.operator;
 
-/** The text of a search by the beginning of an id or a type. */
+/** Returns the prefix if the comparisons search ids and types by prefix. */
 function prefixOf([id, type, ...more]: readonly Comparison[]): string | undefined {
   if (more.length > 0 || id?.attribute !== 'WorkflowId' || type?.attribute !== 'WorkflowType')
     return undefined;

@@ -6,7 +6,7 @@ function isStatus(condition: Condition): boolean {
   return condition.operator === '=' || condition.operator === 'IN';
 }
 
-/** The statuses to which a query limits the list; empty if it does not limit them. */
+/** Returns the statuses to which a query limits the list; empty if it does not limit them. */
 export function statusesOf(query: ListQuery): WorkflowStatus[] {
   if (query.kind === 'raw') return [];
   const values = query.conditions.flatMap((condition) =>
@@ -18,14 +18,14 @@ export function statusesOf(query: ListQuery): WorkflowStatus[] {
   });
 }
 
-/** The query limited to some statuses instead of those to which it was limited before; a raw query stays as it is. */
+/** Returns the query with its statuses replaced; returns a raw query unchanged. */
 export function withStatuses(query: ListQuery, statuses: readonly WorkflowStatus[]): ListQuery {
   if (query.kind === 'raw') return query;
   const filter = comparison('ExecutionStatus', statuses.length === 1 ? '=' : 'IN', statuses);
   const place = query.conditions.findIndex(isStatus);
   const others = query.conditions.filter((condition) => !isStatus(condition));
   if (statuses.length === 0) return { kind: 'conditions', conditions: others };
-  // The chip keeps its place, so that the other chips do not move.
+  // The chip keeps its position, so that other chips do not move.
   const conditions = others.toSpliced(place < 0 ? others.length : place, 0, filter);
   return { kind: 'conditions', conditions };
 }
@@ -39,13 +39,13 @@ export const withoutCondition = (query: ListQuery, index: number): ListQuery =>
 const isStart = (condition: Condition): condition is Comparison =>
   condition.kind === 'comparison' && condition.attribute === 'StartTime' && condition.operator === '>=';
 
-/** The time after which the runs of a query have started, if one condition limits it. */
+/** Returns the time after which a query's runs started, if a condition limits it. */
 export function startOf(query: ListQuery): string | undefined {
   const starts = query.kind === 'raw' ? [] : query.conditions.filter(isStart);
   return starts.length === 1 ? starts[0]?.values[0]?.text : undefined;
 }
 
-/** The query limited to runs that have started after a time, instead of the limit that it had; without a time, not limited. */
+/** Returns the query limited to runs that started after `time`, replacing an earlier limit. Undefined removes the limit. */
 export function withStart(query: ListQuery, time: string | undefined): ListQuery {
   if (query.kind === 'raw') return query;
   const place = query.conditions.findIndex(isStart);

@@ -31,7 +31,7 @@ interface FilterProps {
   readonly onApply: (query: ListQuery) => void;
 }
 
-/** The filter of the list, as conditions in words or as the text of the visibility query. Both are the same query. */
+/** The list's filter, as conditions in words or as the text of the same visibility query. */
 export function Filter({ namespace, field, query, known, error, onApply }: FilterProps) {
   const [asText, setAsText] = useState(false);
   const isRaw = query.kind === 'raw';
@@ -84,7 +84,7 @@ interface ConditionFieldProps extends Omit<FilterProps, 'error'> {
   readonly invalid: boolean;
 }
 
-/** The conditions as chips, and a combobox that adds one. */
+/** The conditions as chips, and a combobox that adds conditions. */
 function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: ConditionFieldProps) {
   const list = useId();
   const [text, setText] = useState('');
@@ -114,7 +114,7 @@ function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: 
     }
     setAttribute(undefined);
     setOpen(false);
-    // A text with several conditions adds all of them.
+    // If the text contains several conditions, adds all of them.
     const typed = attribute === undefined ? parseQuery(text) : undefined;
     const isTyped = typed?.kind === 'conditions' && typed.conditions.length > 1;
     const added = isTyped ? typed.conditions : [suggestion.condition];
@@ -193,7 +193,7 @@ function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: 
         value={text}
         onChange={(event) => edit(event.target.value)}
         onFocus={() => setOpen(true)}
-        // After a choice with the mouse, the field still has the focus.
+        // After a choice with the mouse the field still has the focus, so a click must open the list again.
         onClick={() => setOpen(true)}
         onBlur={() => setOpen(false)}
         onKeyDown={onKeyDown}
@@ -225,7 +225,7 @@ function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: 
             role="option"
             aria-selected={index === current}
             tabIndex={-1}
-            // Before the field loses the focus, which would close the list.
+            // Runs before the field loses the focus, which would close the list.
             onMouseDown={(event) => {
               event.preventDefault();
               take(suggestion);

@@ -13,7 +13,7 @@ interface QueryTextFieldProps {
   readonly onApply: (query: ListQuery) => void;
 }
 
-/** The query as text. Only Enter applies it, so an incomplete query is never an error. */
+/** The query as text. Only Enter applies it, so that an incomplete query is no error. */
 export function QueryTextField({ field, text: applied, invalid, onApply }: QueryTextFieldProps) {
   const [text, setText] = useState(applied);
   const pending = text.trim() !== applied;
@@ -52,7 +52,7 @@ export function QueryTextField({ field, text: applied, invalid, onApply }: Query
   );
 }
 
-/** The key of the field while it is empty; else the button that clears the filter. */
+/** Shows the field's key while the field is empty, otherwise a button that clears the filter. */
 export function FieldEnd({ empty, onClear }: { empty: boolean; onClear: () => void }) {
   if (empty) return <Kbd>{firstKey('find')}</Kbd>;
   return (

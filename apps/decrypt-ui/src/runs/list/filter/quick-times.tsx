@@ -9,7 +9,7 @@ interface QuickTimesProps {
   readonly onApply: (query: ListQuery) => void;
 }
 
-/** Limits the list to runs that have started in one of the usual times, in one click. Another click removes the limit. */
+/** Buttons that limit the list to runs that started in a common time span. A second click removes the limit. */
 export function QuickTimes({ query, onApply }: QuickTimesProps) {
   const start = startOf(query);
   return (

@@ -13,12 +13,12 @@ import {
   textValue,
 } from './visibility-query.ts';
 
-/** What a suggestion does: it adds a condition, or it asks for the value of an attribute. */
+/** A suggestion: adds a condition, or asks for an attribute's value. */
 export type Suggestion =
   | { readonly kind: 'condition'; readonly condition: Condition }
   | { readonly kind: 'attribute'; readonly attribute: string };
 
-/** Names and values in the loaded rows, and the types that Temporal has, which suggestions offer. */
+/** Names and values that suggestions offer, from the loaded rows and from Temporal's list of types. */
 export interface KnownValues {
   /** Names of search attributes. */
   readonly attributes: readonly string[];
@@ -28,7 +28,7 @@ export interface KnownValues {
 
 const MOST = 10;
 
-/** Times that the filter offers, with words that find them. */
+/** Times that the filter offers, with the words that find them. */
 export const quickTimes = [
   { value: '-1h', words: 'last hour', label: 'Last hour' },
   { value: '-24h', words: 'last 24 hours', label: '24 h' },
@@ -53,7 +53,7 @@ const usual = [
   'TemporalReportedProblems',
 ];
 
-/** Suggestions for a text in the filter field; the first is what Enter does. */
+/** Returns suggestions for a text in the filter field. Enter applies the first. */
 export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
   const term = text.trim();
   if (term === '') return [...attributesLike('', known).slice(0, MOST - quickTimes.length), ...timesLike('')];
@@ -63,7 +63,8 @@ export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
       ? query.conditions.map((condition) => ({ kind: 'condition', condition }))
       : [...timesLike(term), ...attributesLike(term, known)].slice(0, MOST);
   }
-  // What the word names comes before ids and types that begin with it. A single character names nothing.
+  // Statuses, attributes and times that match the word come before ids and types that begin with it. A single character
+  // is too short to match them.
   const named = [...statusesNamed(term), ...attributesNamed(term), ...timesLike(term)].filter(
     () => term.length > 1,
   );
@@ -78,8 +79,8 @@ export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
 }
 
 /**
- * Suggestions for the value of an attribute. `!` in front means that the attribute has another value. Values that Temporal would
- * reject are not offered.
+ * Returns suggestions for an attribute's value. The prefix `!` means "is not". Never offers values that Temporal would
+ * reject.
  */
 export function valueSuggestions(attribute: string, text: string, known: KnownValues): Suggestion[] {
   const { sign, term } = signed(text);
@@ -87,13 +88,13 @@ export function valueSuggestions(attribute: string, text: string, known: KnownVa
   const values = valuesOf(attribute, term, known);
   const offered = values.filter((each) => each !== value);
   const typed = value === undefined ? [] : [value];
-  // A part of a known value is hardly a value itself.
+  // A prefix of a known value is unlikely to be a value itself.
   const isPart = !values.includes(term) && values.some((each) => begins(each, term));
   const all = isPart ? [...offered, ...typed] : [...typed, ...offered];
   return all.map((each) => add(comparisonWith(attribute, sign, each))).slice(0, MOST);
 }
 
-/** Why a text is no value of an attribute; undefined if it is a value, or may become one. */
+/** Returns why a text cannot be an attribute's value, or undefined if it is or may become a value. */
 export function valueProblem(attribute: string, text: string, known: KnownValues): string | undefined {
   if (signed(text).term === '' || valueSuggestions(attribute, text, known).length > 0) return undefined;
   if (isTimeAttribute(attribute)) return 'Not a time. Write -24h, today or 2026-11-24T13:00:00Z.';
@@ -121,7 +122,7 @@ const numeric: ReadonlySet<string> = new Set(['HistoryLength', 'HistorySizeBytes
 const duration = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+$|^\d+:\d\d:\d\d$|^\d+$/;
 const date = /^\d{4}-\d\d-\d\d(?<time>T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?<zone>Z|[+-]\d\d:\d\d)?)?$/;
 
-/** What a text means as the value of an attribute; undefined if Temporal would reject it. */
+/** Returns the attribute value that a text means, or undefined if Temporal would reject it. */
 function valueOf(attribute: string, term: string): string | undefined {
   if (term === '') return undefined;
   if (attribute === 'ExecutionStatus') return statuses.find((status) => status === term);
@@ -154,13 +155,16 @@ const add = (condition: Condition): Suggestion => ({ kind: 'condition', conditio
 
 const isSame = (left: Suggestion, right: Suggestion) => JSON.stringify(left) === JSON.stringify(right);
 
-/** The statuses whose name begins with a word, as the list shows it or as Temporal does. */
+/** Returns the statuses whose name, in the list or in Temporal, begins with a word. */
 const statusesNamed = (term: string): Suggestion[] =>
   statuses
     .filter((status) => begins(status, term) || begins(outcomeText[outcomeOf(status)], term))
     .map((status) => add(comparison('ExecutionStatus', '=', [status])));
 
-/** Temporal's attributes with a word in their name that begins with a text. Names of other attributes may begin ids too. */
+/**
+ * Returns Temporal's attributes in whose name a word begins with a text. Omits other attributes, because ids may begin
+ * like their names.
+ */
 const attributesNamed = (term: string): Suggestion[] =>
   usual
     .filter(

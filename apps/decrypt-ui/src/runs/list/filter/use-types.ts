@@ -5,8 +5,8 @@ import { typesQuery } from '../../queries.ts';
 import type { KnownValues } from './suggestions.ts';
 
 /**
- * The known values with the workflow types of the namespace, which Temporal is asked for while the reader writes a filter. Where
- * it has more types than the server lists, those that begin with the text are requested.
+ * Adds the namespace's workflow types to the known values. Requests them from Temporal while the reader writes a filter.
+ * If there are more types than the server lists, requests those that begin with the text.
  */
 export function useTypes(namespace: string, known: KnownValues, text: string, writing: boolean): KnownValues {
   const api = useRunsApi();

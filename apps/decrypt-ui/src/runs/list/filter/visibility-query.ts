@@ -1,8 +1,8 @@
 import { quoted } from '@temporal-kms/codec-api';
 
 /*
- * The list's filter is one text: a visibility query of Temporal (https://docs.temporal.io/list-filter). The page shows it
- * as conditions that are joined by AND, and prints them back to the same query. A text that it cannot read stays as it is.
+ * The list's filter is a Temporal visibility query (https://docs.temporal.io/list-filter). The page shows it as
+ * conditions joined by AND, and prints them back to the same query. A text that it cannot parse stays unchanged.
  */
 
 const operators = ['=', '!=', '>=', '<=', '>', '<', 'STARTS_WITH', 'NOT STARTS_WITH'] as const;
@@ -10,7 +10,7 @@ type Operator = (typeof operators)[number] | 'IN' | 'NOT IN' | 'BETWEEN' | 'IS N
 
 interface Value {
   readonly text: string;
-  /** False for a number or a boolean, which a query contains without quotes. */
+  /** False for numbers and booleans, which queries contain without quotes. */
   readonly quoted: boolean;
 }
 
@@ -26,12 +26,12 @@ export type Condition =
   | Comparison
   /** At least one of the comparisons must hold. */
   | { readonly kind: 'any'; readonly of: readonly Comparison[] }
-  /** A part that is too complex to show as a chip in words, without the parentheses around it. */
+  /** A part that is too complex for a chip in words, without its surrounding parentheses. */
   | { readonly kind: 'text'; readonly text: string };
 
 export type ListQuery =
   | { readonly kind: 'conditions'; readonly conditions: readonly Condition[] }
-  /** A text that is no list of conditions; `problem` states why. */
+  /** A text that is not a list of conditions; `problem` says why. */
   | { readonly kind: 'raw'; readonly text: string; readonly problem: string };
 
 export const textValue = (text: string): Value => ({ text, quoted: true });
@@ -47,16 +47,16 @@ export const comparison = (
   values: values.map((value) => (typeof value === 'string' ? textValue(value) : value)),
 });
 
-/** The condition for a single word: the beginning of a workflow id or of a type. */
+/** Returns the condition for a single word: workflow ids or types that begin with it. */
 export const prefixCondition = (word: string): Condition => ({
   kind: 'any',
   of: [comparison('WorkflowId', 'STARTS_WITH', [word]), comparison('WorkflowType', 'STARTS_WITH', [word])],
 });
 
-/** Whether a text is a word without an operator, which searches workflow ids and types by prefix. */
+/** Returns whether a text is a word without an operator, which searches workflow ids and types by prefix. */
 export const isWord = (text: string) => /^[^\s"'`=<>!()]+$/.test(text);
 
-/** Reads a query. A single word becomes the condition that searches ids and types by prefix. */
+/** Parses a query. A single word becomes the condition that searches ids and types by prefix. */
 export function parseQuery(text: string): ListQuery {
   const term = text.trim();
   if (term === '') return { kind: 'conditions', conditions: [] };
@@ -74,12 +74,12 @@ export function parseQuery(text: string): ListQuery {
   if (!isBalanced(tokens)) return { kind: 'raw', text: term, problem: 'its parentheses do not match' };
   const conditions = conjunction(term, tokens);
   if (conditions === undefined) {
-    return { kind: 'raw', text: term, problem: 'a part of it is no comparison of an attribute with a value' };
+    return { kind: 'raw', text: term, problem: 'a part of it does not compare an attribute with a value' };
   }
   return { kind: 'conditions', conditions };
 }
 
-/** Prints a query. `parseQuery` reads the same query from it. */
+/** Prints a query, from which `parseQuery` returns the same query. */
 export const printQuery = (query: ListQuery): string =>
   query.kind === 'raw' ? query.text : query.conditions.map(printCondition).join(' AND ');
 
@@ -98,7 +98,7 @@ function printComparison({ attribute, operator, values }: Comparison): string {
 }
 
 const timeAttribute = /^(?:StartTime|CloseTime|ExecutionTime)$/;
-/** Whether an attribute is a time of Temporal's, whose values may be relative. */
+/** Returns whether an attribute is one of Temporal's time attributes, whose values may be relative. */
 export const isTimeAttribute = (attribute: string) => timeAttribute.test(attribute);
 
 const relative = /^-(\d{1,6})([smhdw])$/;
@@ -110,14 +110,14 @@ const unitMillis: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** Whether a value of a time attribute is relative to now: `-24h`, `today`. */
+/** Returns whether a time attribute's value is relative to now: `-24h`, `today`. */
 export const isRelativeTime = (text: string) => text === 'today' || relative.test(text);
 
 /**
- * Replaces relative times by the times that Temporal understands: `StartTime >= "-24h"`. Such a query can be saved and
- * shared, and means the last 24 hours whenever it runs.
+ * Replaces relative times, as in `StartTime >= "-24h"`, by times that Temporal understands. A query with relative times
+ * can be saved and shared, and always means the last 24 hours.
  *
- * @param midnight the beginning of today in milliseconds since 1970
+ * @param midnight the start of today in milliseconds since 1970
  */
 export function resolveTimes(text: string, now: number, midnight: number): string {
   const tokens = tokensOf(text) ?? [];
@@ -145,9 +145,9 @@ function timeOf(text: string, now: number, midnight: number): number {
 
 interface Token {
   readonly type: 'word' | 'string' | 'number' | 'operator' | 'open' | 'close' | 'comma';
-  /** Without quotation marks and escapes. */
+  /** The text without quotation marks and escapes. */
   readonly text: string;
-  /** The text of a word in upper case; else empty. */
+  /** A word's text in upper case; empty for other tokens. */
   readonly upper: string;
   readonly start: number;
   readonly end: number;
@@ -156,7 +156,7 @@ interface Token {
 const lexer =
   /\s+|(?<name>`[^`]+`)|(?<word>[A-Za-z_][\w.]*)|(?<string>"(?:[^"\\]|\\.|"")*"|'(?:[^'\\]|\\.|'')*')|(?<number>-?\d+(?:\.\d+)?)|(?<operator>!=|<>|>=|<=|[=<>])|(?<open>\()|(?<close>\))|(?<comma>,)/suy;
 
-/** The tokens of a query; undefined if it contains anything else. */
+/** Splits a query into tokens. Returns undefined if it contains anything else. */
 function tokensOf(text: string): Token[] | undefined {
   const tokens: Token[] = [];
   lexer.lastIndex = 0;
@@ -198,7 +198,7 @@ function isBalanced(tokens: readonly Token[]): boolean {
   return depth === 0;
 }
 
-/** The parts between ANDs or ORs outside parentheses. The AND of a BETWEEN does not count. */
+/** Splits tokens at each AND or OR outside parentheses. The AND of a BETWEEN does not count. */
 function split(tokens: readonly Token[], word: 'AND' | 'OR'): Token[][] {
   const parts: Token[][] = [[]];
   let depth = 0;
@@ -235,7 +235,7 @@ function conditionOf(text: string, tokens: readonly Token[]): Condition | undefi
   }
   const single = comparisonOf(tokens);
   if (single) return single;
-  // `NOT (…)` is valid, but it has no chip in words.
+  // `NOT (…)` is valid, but has no chip in words.
   return first?.upper === 'NOT' && rest[0]?.type === 'open' ? opaque(text, tokens) : undefined;
 }
 
@@ -297,7 +297,7 @@ function valueOf(token: Token | undefined): Value | undefined {
     : undefined;
 }
 
-/** The values of `("a", "b")`. */
+/** Returns the values of `("a", "b")`. */
 function listOf(tokens: readonly Token[]): Value[] | undefined {
   if (tokens[0]?.type !== 'open' || tokens.at(-1)?.type !== 'close') return undefined;
   const values: Value[] = [];

@@ -1,4 +1,4 @@
-/** Attributes of a run that the list can show, by the ids of their columns. */
+/** Attributes of a run that the list can show, by column id. */
 const known = {
   status: { title: 'Status', width: 140 },
   id: { title: 'Workflow ID', width: 0 },
@@ -20,7 +20,7 @@ export type KnownColumn = keyof typeof known;
 /** A known column, or `@` and the name of a search attribute. */
 export type ColumnId = KnownColumn | `@${string}`;
 
-/** The columns of a reader who has chosen none. */
+/** The columns until the reader chooses others. */
 export const usualColumns: readonly ColumnId[] = [
   'status',
   'id',
@@ -38,7 +38,7 @@ export const knownColumns: readonly KnownColumn[] = Object.keys(known).filter(is
 
 const isColumn = (id: string): id is ColumnId => isKnown(id) || /^@./u.test(id);
 
-/** Reads columns from the text that `printColumns` wrote; undefined if it names none. The workflow id is always a column. */
+/** Parses columns from a text of `printColumns`. Returns undefined if it contains none. The workflow id is always a column. */
 export function columnsOf(text: string): readonly ColumnId[] | undefined {
   const named = text
     .split(',')
@@ -65,7 +65,7 @@ export const sameColumns = (left: readonly ColumnId[], right: readonly ColumnId[
 
 interface ColumnLook {
   readonly title: string;
-  /** CSS pixels; zero for a column that takes the rest. */
+  /** Width in CSS pixels; zero for a column that takes the remaining width. */
   readonly width: number;
   readonly align?: 'right';
 }
@@ -73,7 +73,7 @@ interface ColumnLook {
 export const columnLook = (id: ColumnId): ColumnLook =>
   isKnown(id) ? known[id] : { title: id.slice(1), width: 150 };
 
-/** Columns that a narrow window leaves out first, with the width of the window from which it shows them. */
+/** Columns that a narrow window omits first, with the minimum window width that shows them. */
 const roomy: Readonly<Partial<Record<ColumnId, number>>> = {
   queue: 1280,
   size: 1280,
@@ -81,17 +81,20 @@ const roomy: Readonly<Partial<Record<ColumnId, number>>> = {
   parent: 1280,
 };
 
-/** The columns for which the window has room. */
+/** Returns the columns for which the window has space. */
 export const columnsFor = (columns: readonly ColumnId[], narrow: boolean): readonly ColumnId[] =>
   narrow ? columns.filter((id) => roomy[id] === undefined) : columns;
 
-/** Widths that the reader chose, in CSS pixels. */
+/** Returns the width that the reader chose for a column, in CSS pixels. */
 type WidthOf = (id: ColumnId) => number | undefined;
 
-/** The least width of a column, in CSS pixels. */
+/** The minimum width of a column, in CSS pixels. */
 const LEAST = 48;
 
-/** The least width of a column while the list fits, and its usual width; `Infinity` for one that takes the rest. */
+/**
+ * Returns a column's minimum width while the list fits, and its default width; `Infinity` for a column that takes the
+ * remaining width.
+ */
 function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [least: number, usual: number] {
   const chosen = widthOf(id);
   if (chosen !== undefined) return [chosen, chosen];
@@ -102,7 +105,7 @@ function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [le
   return [width, width];
 }
 
-/** The value of `grid-template-columns`. */
+/** Returns the value of `grid-template-columns`. */
 export const templateOf = (columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): string =>
   columns
     .map((id) => {
@@ -112,11 +115,11 @@ export const templateOf = (columns: readonly ColumnId[], narrow: boolean, widthO
     })
     .join(' ');
 
-/** CSS pixels below which the columns do not fit: the list then scrolls sideways. */
+/** Returns the width in CSS pixels below which the columns do not fit, so that the list scrolls sideways. */
 export const leastWidth = (columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): number =>
   columns.reduce((sum, id) => sum + tracksOf(id, narrow, widthOf)[0], 0);
 
-/** How wide a column is and may become; undefined for the workflow id, which takes the rest. */
+/** Returns a column's width and limits; undefined for the workflow id, which takes the remaining width. */
 export function sizeOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean, widthOf: WidthOf) {
   if (id === 'id') return undefined;
   return {
@@ -128,7 +131,7 @@ export function sizeOf(columns: readonly ColumnId[], id: ColumnId, narrow: boole
   } as const;
 }
 
-/** Moves a column to another place. */
+/** Moves a column by one position. */
 export function moved(columns: readonly ColumnId[], id: ColumnId, by: -1 | 1): readonly ColumnId[] {
   const from = columns.indexOf(id);
   const to = from + by;
@@ -136,7 +139,7 @@ export function moved(columns: readonly ColumnId[], id: ColumnId, by: -1 | 1): r
   return columns.toSpliced(from, 1).toSpliced(to, 0, id);
 }
 
-/** Shows or hides a column. A column that is shown again gets its usual place, or the last. */
+/** Shows or hides a column. A column that is shown again gets its default position, or else the last. */
 export function toggled(columns: readonly ColumnId[], id: ColumnId): readonly ColumnId[] {
   if (columns.includes(id)) return id === 'id' ? columns : columns.filter((other) => other !== id);
   const order: readonly ColumnId[] = knownColumns;

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import { useRunsApi } from '../../api.ts';
 import { childrenQuery } from '../../queries.ts';
 
-/** A row of the list: a run, a child below its parent, or a remark below a parent. */
+/** A row of the list: a run, a child below its parent, or a note below a parent. */
 export interface ListRow {
   readonly key: string;
   /** 1 for the runs of the list, 2 for their children. */
@@ -13,11 +13,11 @@ export interface ListRow {
   readonly parentKey?: string;
   readonly run?: WorkflowSummary;
   readonly expanded: boolean;
-  /** In place of a run: why there are no children, or no more. */
+  /** Shown instead of a run: why there are no children, or no more. */
   readonly note?: string;
 }
 
-/** Most children that are listed below a parent. */
+/** Maximum number of children listed below a parent. */
 const MOST_CHILDREN = 100;
 
 interface Children {
@@ -26,8 +26,8 @@ interface Children {
 }
 
 /**
- * The rows with the children of the expanded ones below them.
- * @param expanded the rows that are expanded, by key, with their runs
+ * Returns the rows, with the children of expanded rows below them.
+ * @param expanded the runs of the expanded rows, by row key
  */
 export function useListRows(
   namespace: string,
@@ -74,7 +74,7 @@ export function useListRows(
 
 const MOST_LISTS = 20;
 
-/** The rows that were expanded when the reader left a list, by namespace and query. */
+/** The rows that were expanded when the reader left the list, by namespace and query. */
 const left = new Map<string, ReadonlyMap<string, WorkflowSummary>>();
 
 export const expandedIn = (list: string): ReadonlyMap<string, WorkflowSummary> => left.get(list) ?? new Map();

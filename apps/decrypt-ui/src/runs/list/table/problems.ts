@@ -15,13 +15,13 @@ export interface Problem {
   readonly detail: string;
 }
 
-/** An activity or a Nexus operation that fails this often does not recover by itself soon. */
+/** An activity or a Nexus operation that fails this often is unlikely to recover by itself. */
 const MANY_ATTEMPTS = 5;
-/** A workflow task is attempted again only if a worker failed it or lost it. */
+/** The limit for workflow tasks, which are attempted again only if a worker failed or lost them. */
 const MANY_TASK_ATTEMPTS = 3;
 
 /**
- * The problem that Temporal reports for a run in its list: after five failed workflow tasks it sets the search attribute
+ * Returns the problem that Temporal reports in its list: after five failed workflow tasks it sets the search attribute
  * `TemporalReportedProblems` to values such as `cause=WorkflowTaskFailedCauseNonDeterministicError`.
  */
 export function reportedProblem({ searchAttributes }: WorkflowSummary): Problem | undefined {
@@ -40,7 +40,7 @@ export function reportedProblem({ searchAttributes }: WorkflowSummary): Problem 
   };
 }
 
-/** The problem that a run's progress shows: no worker takes its work, or its work fails again and again. */
+/** Returns the problem that a run's progress shows: no worker takes its tasks, or its tasks fail repeatedly. */
 export function progressProblem(
   { task, retrying, untaken, taskQueues }: RunProgress,
   now: number,
@@ -66,7 +66,7 @@ export function progressProblem(
   return untaken && waiting(escapeInvisible(untaken.name), untaken.since, queuesOf('activity'), now);
 }
 
-/** The same words as on the page of the run: a task queue has no worker, or its workers have not taken the work. */
+/** Returns the problem, worded as on the run's page: a task queue has no worker, or its workers have not taken the task. */
 function waiting(
   what: string,
   since: string | undefined,
@@ -92,7 +92,7 @@ function waiting(
   };
 }
 
-/** In the largest unit, because the text is for a narrow column: `40 s`, `4 m`, `2 h`, `3 d`. */
+/** Formats a duration in its largest unit, because the column is narrow: `40 s`, `4 m`, `2 h`, `3 d`. */
 function roughly(millis: number): string {
   const seconds = Math.floor(millis / 1000);
   if (seconds < 60) return `${seconds} s`;

@@ -2,24 +2,27 @@ import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { useCallback, useState } from 'react';
 import { announce } from '../../../ui/live-region.tsx';
 
-/** Runs that a comparison shows. */
+/** Number of runs in a comparison. */
 const MOST = 2;
 
 export interface Picks {
-  /** The picked runs, at most two, in the order in which they were picked. */
+  /** The picked runs, at most two, in the order picked. */
   readonly runs: readonly WorkflowSummary[];
-  /** Whether every row has a checkbox, and a click on a row picks its run instead of opening it. */
+  /** Whether every row has a checkbox, and a click on a row picks the run instead of opening it. */
   readonly picking: boolean;
   readonly setPicking: (picking: boolean) => void;
-  /** Picks a run, in place of the earlier of two others, or drops it if it is picked. */
+  /** Picks a run, or drops it if it is already picked. A third run replaces the run picked first. */
   readonly toggle: (run: WorkflowSummary) => void;
-  /** Drops all runs, and ends picking. */
+  /** Drops all runs and ends picking. */
   readonly clear: () => void;
 }
 
 const none: readonly WorkflowSummary[] = [];
 
-/** The runs that the reader has picked for a comparison. They stay picked when the filter changes, but not in another namespace. */
+/**
+ * Returns the runs that the reader has picked for a comparison. They stay picked when the filter changes, but not when
+ * the namespace changes.
+ */
 export function usePicks(namespace: string): Picks {
   const [picked, setPicked] = useState({ namespace, runs: none, picking: false });
   const { runs, picking } = picked.namespace === namespace ? picked : { runs: none, picking: false };

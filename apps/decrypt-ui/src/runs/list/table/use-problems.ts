@@ -7,14 +7,14 @@ import { isOpen } from '../../outcome.ts';
 import { AT_REST } from '../../queries.ts';
 import { type Problem, progressProblem, reportedProblem } from './problems.ts';
 
-/** Milliseconds between two looks at the clock: each renders the table. */
+/** Milliseconds between updates of the current time, each of which renders the table. */
 const TICK = 10_000;
-/** Milliseconds for which the rows in view must stay the same: the list requests nothing while the reader scrolls. */
+/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the reader scrolls. */
 const SETTLE = 300;
 
 /**
- * Why the running workflows in view make no progress, by run id. The list contains what Temporal reports itself; attempts
- * and waits come from the server in one request for all rows in view, once they stay in view.
+ * Returns why running workflows in view make no progress, by run id. The list already contains the problems that Temporal
+ * reports. The server sends attempts and waits in one request for all rows in view, once they stay in view.
  */
 export function useProblems(
   namespace: string,
@@ -31,7 +31,7 @@ export function useProblems(
     enabled: settled.length > 0,
     refetchInterval: AT_REST,
     placeholderData: keepPreviousData,
-    // An older server does not have the route, and the list works without it.
+    // Older servers lack this route, and the list works without it.
     retry: false,
   });
   const problems = new Map<string, Problem>();
@@ -49,7 +49,10 @@ interface Known {
   readonly progress: RunProgress | undefined;
 }
 
-/** The progress of runs. Requests what is unknown or old, so that a row that comes back into view costs no request. */
+/**
+ * Returns the progress of runs. Requests only what is unknown or old, so that a row that comes back into view costs no
+ * request.
+ */
 async function progressOf(
   api: RunsApi,
   namespace: string,
@@ -57,7 +60,7 @@ async function progressOf(
   known: Map<string, Known>,
   signal: AbortSignal,
 ): Promise<RunProgress[]> {
-  // A timer may be early.
+  // Tolerates a timer that fires early.
   const old = Date.now() - AT_REST + 1000;
   const wanted = runs.filter(({ runId }) => (known.get(runId)?.at ?? 0) <= old).slice(0, MAX_PROGRESS_RUNS);
   if (wanted.length > 0) {
@@ -70,7 +73,7 @@ async function progressOf(
   return runs.flatMap(({ runId }) => known.get(runId)?.progress ?? []);
 }
 
-/** The runs once they have stayed the same for a moment. */
+/** Returns the runs once they have stayed the same for `SETTLE`. */
 function useSettled(runs: readonly WorkflowSummary[]): readonly WorkflowSummary[] {
   const [settled, setSettled] = useState<readonly WorkflowSummary[]>([]);
   useEffect(() => {

@@ -26,12 +26,12 @@ interface WorkflowCellsProps {
   readonly columns: readonly ColumnId[];
   readonly namespace: string;
   readonly phone: boolean;
-  /** The position of the run among those that are picked for a comparison, from 1; 0 if it is not picked. */
+  /** The run's position among the picked runs, from 1; 0 if it is not picked. */
   readonly pick: number;
-  /** Whether the reader picks runs: the row has a checkbox, and no link that would open the run. */
+  /** Whether the reader is picking runs: the row then has a checkbox, but no link that opens the run. */
   readonly picking: boolean;
   readonly onPick: (run: WorkflowSummary) => void;
-  /** How many matches the search in payloads has found in the run. */
+  /** Number of matches that the search of payloads found in the run. */
   readonly matches: number;
   /** Why the run makes no progress. */
   readonly problem: Problem | undefined;
@@ -44,14 +44,14 @@ interface RunProps extends WorkflowCellsProps {
 
 const noFindings = new Map();
 
-/** The cells of a row of the list. */
+/** The cells of a list row. */
 export const WorkflowCells = memo(
   function WorkflowCells(props: WorkflowCellsProps) {
     const { run } = props.row;
     if (!run) return <Note {...props} />;
     return props.phone ? <PhoneCells {...props} run={run} /> : <GridCells {...props} run={run} />;
   },
-  // A new row object with the same run, and a new function, change nothing on the screen.
+  // Ignores new row objects with the same run, and new functions, because they change nothing on the screen.
   (before, after) =>
     before.row.run === after.row.run &&
     before.row.key === after.row.key &&
@@ -68,7 +68,7 @@ export const WorkflowCells = memo(
     before.onExpand === after.onExpand,
 );
 
-/** What stands below a parent in place of a child. */
+/** A note below a parent instead of a child. */
 const Note = ({ row: { note, level }, columns }: WorkflowCellsProps) => (
   <div
     role="gridcell"
@@ -136,7 +136,7 @@ const PickMark = ({ pick }: { pick: number }) =>
     </span>
   );
 
-/** Marks a run in whose payloads the search has found its text. */
+/** Marks a run whose payloads contain the searched text. */
 const MatchMark = ({ matches }: { matches: number }) =>
   matches === 0 ? null : (
     <span className={styles['match']} data-tip={`${plural(matches, 'match', 'matches')} of the search`}>
@@ -146,7 +146,10 @@ const MatchMark = ({ matches }: { matches: number }) =>
     </span>
   );
 
-/** Picks a run for a comparison. It is shown where the pointer or the focus is, and in every row while the reader picks runs. */
+/**
+ * A checkbox that picks a run for a comparison. It appears in the row with the pointer or the focus, and in every row
+ * while the reader is picking runs.
+ */
 function PickBox({ run, pick, picking, onPick }: RunProps) {
   return (
     <CheckBox
@@ -189,7 +192,7 @@ function Id({ run, row, namespace, pick, picking, matches, onExpand }: RunProps)
   );
 }
 
-/** In place of the status of a run that makes no progress. */
+/** Replaces the status of a run that makes no progress. */
 const ProblemMark = ({ problem, status }: { problem: Problem; status: string }) => (
   <span className={styles['outcome']} data-outcome="pending" data-problem="" data-tip={problem.detail}>
     <TriangleAlert size={14} aria-hidden="true" />
@@ -264,7 +267,7 @@ function PhoneCells(props: RunProps) {
   );
 }
 
-/** Temporal's visibility store knows the length and the size of a run only after the run has closed. */
+/** Returns whether a run's length and size are known: Temporal's visibility store has them only after the run has closed. */
 const isCounted = (run: WorkflowSummary) => run.historyLength > 0 || !isOpen(run.status);
 
 function RunLink({ run, namespace, picking }: Pick<RunProps, 'run' | 'namespace' | 'picking'>) {
@@ -291,7 +294,7 @@ function Duration({ run }: { run: WorkflowSummary }) {
   return isOpen(run.status) ? <Ticking since={started} outcome={outcomeOf(run.status)} /> : null;
 }
 
-/** Only this part of a row changes every second: the table would take long to render. */
+/** Only this part of a row renders every second, because rendering the whole table takes long. */
 function Ticking({ since, outcome }: { since: number; outcome: Outcome }) {
   const now = useNow(true);
   return (

@@ -28,7 +28,7 @@ interface EmptyReason {
 
 interface WorkflowTableProps {
   readonly namespace: string;
-  /** Identifies the list, whose active and expanded rows are kept while the reader is on another page. */
+  /** Identifies the list, so that its active and expanded rows are kept while the reader is on another page. */
   readonly list: string;
   readonly rows: readonly WorkflowSummary[];
   readonly columns: readonly ColumnId[];
@@ -36,22 +36,22 @@ interface WorkflowTableProps {
   readonly loading: boolean;
   readonly more: boolean;
   readonly onNearEnd: () => void;
-  /** Why the list is empty, once it is known that it is. */
+  /** Why the list is empty; false if it is not known to be empty. */
   readonly empty: false | EmptyReason;
-  /** A panel next to the table takes a part of the width, or covers the table in a narrow window. */
+  /** Whether a panel takes a part of the width or, in a narrow window, covers the table. */
   readonly beside: boolean;
-  /** The runs that are picked for a comparison. */
+  /** The runs picked for a comparison. */
   readonly picks: Picks;
-  /** How many matches the search in payloads has found, by run id. */
+  /** Number of matches that the search of payloads found, by run id. */
   readonly matches: ReadonlyMap<string, number>;
 }
 
 const keyOf = (row: ListRow) => row.key;
 
-/** Below this width, in CSS pixels, the list leaves out some columns. */
+/** Below this width, in CSS pixels, the list omits some columns. */
 const NARROW_BELOW = 1280;
 
-/** The workflows of a namespace. More rows are loaded before the reader reaches the last row. */
+/** The workflows of a namespace. Loads more rows before the reader reaches the last row. */
 export function WorkflowTable(props: WorkflowTableProps) {
   const {
     namespace,
@@ -96,7 +96,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     rows: source,
     keyOf,
     focus,
-    // More rows come when the reader scrolls, or when the grid is short of rows.
+    // If there are more rows, they load when the reader scrolls or the grid is short of rows.
     ...(!more && { loading }),
     onMove: () => undefined,
     onOpen: open,
@@ -182,7 +182,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
           <GridSkeleton widths={columns.map(placeholderOf)} height={grid.height} phone={phone} />
         ) : null}
         {empty && rows.length === 0 ? (
-          // A grid contains rows only.
+          // A grid may contain only rows.
           <div role="row" aria-rowindex={2}>
             <div role="gridcell" aria-colspan={columns.length}>
               <NoWorkflows {...empty} />
@@ -194,11 +194,11 @@ export function WorkflowTable(props: WorkflowTableProps) {
   );
 }
 
-/** The position of the row's run among the picked runs, from 1; 0 if it is not picked. */
+/** Returns the run's position among the picked runs, from 1; 0 if it is not picked. */
 const pickOf = ({ run }: ListRow, { runs }: Picks): number =>
   run ? runs.findIndex(({ runId }) => runId === run.runId) + 1 : 0;
 
-/** False for a click on a link that the browser follows, for a click with a modifier, and for the end of a text selection. */
+/** Returns false for a click on a link, a click with a modifier key, and the end of a text selection. */
 function isPlainClick(event: MouseEvent): boolean {
   if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return false;
   return !getSelection()?.toString();
@@ -228,5 +228,5 @@ function NoWorkflows({ filtered, description, clear }: EmptyReason) {
   );
 }
 
-/** How much of a column a placeholder fills, in percent. */
+/** Returns a placeholder's width in percent of its column. */
 const placeholderOf = (_: ColumnId, column: number) => [64, 60, 70, 58, 80][column % 5] ?? 60;
