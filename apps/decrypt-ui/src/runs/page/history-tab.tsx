@@ -27,10 +27,13 @@ interface HistoryTabProps {
   readonly search: WorkflowSearch;
 }
 
-/** Events of a history that is probably too short for an overview, before it is loaded. */
+/** A history with at most this many events is probably too short for an overview. */
 const SHORT = 40;
 
-/** The History tab: the overview, the table, and banners about what is not loaded or not decrypted. */
+/**
+ * The History tab: the overview, the table, and banners about events that are not loaded or payloads that are not
+ * decrypted.
+ */
 export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const { open: finding } = useFind();
   const { open, follow, description } = useRun();
@@ -38,7 +41,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const phone = useNarrowerThan(PHONE_BELOW);
   const [width, setWidth] = useState(0);
   const last = view.times.events.at(-1) ?? 0;
-  // The clocks of Temporal and of this browser differ. An event must not be drawn in the future.
+  // Temporal's clock and the browser's may differ, but no event may appear in the future.
   const present = Math.max(now, last);
   const waterfall = useWaterfall({
     times: view.times,
@@ -127,7 +130,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   );
 }
 
-/** One banner for all payloads with a retryable reason. */
+/** A banner about all payloads with a retryable reason. */
 function KmsNotice() {
   const { queries } = useServices();
   const decoder = useDecoder();
@@ -137,7 +140,7 @@ function KmsNotice() {
   );
   const failing = waiting.length > 0;
 
-  // The top bar shows the new state of Cloud KMS without waiting for its next request.
+  // Makes the top bar show the new state of Cloud KMS without waiting for its next request.
   useEffect(() => {
     if (!failing) return undefined;
     refreshHealth(queries);
@@ -164,7 +167,7 @@ function KmsNotice() {
   );
 }
 
-/** One banner for all payloads in view whose request failed as a whole: the caller may not decode, or there was no answer. */
+/** A banner about all payloads in view whose whole request failed: the person may not decode, or there was no answer. */
 function RefusalNotice() {
   const decoder = useDecoder();
   const { payloads } = useStore(decoder.store);
@@ -185,7 +188,7 @@ function RefusalNotice() {
         </Button>
       }
     >
-      {first.message} {first.final ? '' : 'The request is repeated automatically.'}
+      {first.message} {first.final ? '' : 'The page repeats the request automatically.'}
     </Notice>
   );
 }

@@ -23,7 +23,7 @@ interface HistoryToolsProps {
   readonly search: WorkflowSearch;
 }
 
-/** The tools in the bar of the History tab: find, rows, counters and view options. */
+/** The toolbar of the History tab: find, rows, counters and view options. */
 export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
   const { open, find } = useRun();
   const { open: finding, only } = useFind();
@@ -113,7 +113,7 @@ interface CounterProps {
   readonly onJump: (backwards: boolean) => void;
 }
 
-/** How many groups have an outcome. A click selects the next of them, a click with Shift the previous. */
+/** The number of groups with an outcome. A click selects the next such group, Shift with a click the previous. */
 function Counter({ command, outcome, count, onJump }: CounterProps) {
   return (
     <Button

@@ -5,7 +5,7 @@ import { EmptyState } from '../../ui/page/notice.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './tabs.module.css';
 
-/** The payloads of a run's memo. */
+/** Returns the payloads of a run's memo. */
 export const memoPayloads = ({ payloads }: WorkflowDescription) =>
   payloads.filter(({ path }) => /(^|\.)memo\./.test(path));
 
@@ -30,7 +30,7 @@ export function MemoTab() {
   );
 }
 
-/** The name of a memo field, from a path like `workflowExecutionInfo.memo.fields.customer` or `….fields["a.b"]`. */
+/** Returns the name of a memo field from a path such as `workflowExecutionInfo.memo.fields.customer` or `….fields["a.b"]`. */
 function memoName(path: string): string {
   const name = path.replace(/^.*?memo\.fields\.?/, '');
   return escapeInvisible(name.replace(/^\["(.*)"\]$/, '$1') || path);

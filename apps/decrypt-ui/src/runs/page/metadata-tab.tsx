@@ -11,10 +11,10 @@ import { attributeList, formatAttribute } from '../inspector/attribute-list.ts';
 import { useRun } from '../run/run-context.tsx';
 import styles from './tabs.module.css';
 
-/** Fields that the page shows in another place. */
+/** Fields that the page shows elsewhere. */
 const shownElsewhere = /^(execution|memo|searchAttributes|autoResetPoints|type\.|status$|taskQueue$)/;
 
-/** The Metadata tab: the unencrypted facts about a run, and the texts that its author wrote about it. */
+/** The Metadata tab: unencrypted facts about a run, and the texts that its author wrote about it. */
 export function MetadataTab() {
   const { description, address } = useRun();
   const format = useTimeFormat();
@@ -78,7 +78,7 @@ function List({ title, note, children }: { title: string; note?: string; childre
 
 interface ItemProps {
   readonly name: string;
-  /** The path of the attribute, as a tooltip. */
+  /** The attribute's path, shown as a tooltip. */
   readonly path?: string;
   readonly copy?: string;
   readonly children?: ReactNode;

@@ -24,10 +24,10 @@ interface PendingTabProps {
   readonly onSelect: (eventId: number) => void;
 }
 
-/** Items that are drawn at first, because a run may have thousands; the reader asks for more. */
+/** Number of items rendered at first, because a run may have thousands. The reader can request more. */
 const FIRST_ITEMS = 50;
 
-/** The Pending tab: the activities, Nexus operations and children in progress, with attempts, failures and heartbeats. */
+/** The Pending tab: activities, Nexus operations and children in progress, with attempts, failures and heartbeats. */
 export function PendingTab({ onSelect }: PendingTabProps) {
   const { description, follow, open } = useRun();
   const { groups } = follow.history;
@@ -69,7 +69,7 @@ export function PendingTab({ onSelect }: PendingTabProps) {
 
 const isTroubled = ({ lastFailure, paused }: PendingWork) => lastFailure !== undefined || paused;
 
-/** What failed, or is paused, before the others, in the order of the server. */
+/** Puts failed and paused work first, otherwise in the server's order. */
 function troubledFirst(work: readonly PendingWork[]): PendingWork[] {
   return [...work.filter(isTroubled), ...work.filter((item) => !isTroubled(item))];
 }
@@ -77,7 +77,7 @@ function troubledFirst(work: readonly PendingWork[]): PendingWork[] {
 interface PendingProps extends PendingTabProps {
   readonly work: PendingWork;
   readonly now: number;
-  /** The event in the history that began the work. */
+  /** The history event that started the work. */
   readonly eventId: number | undefined;
 }
 
@@ -88,7 +88,7 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
   const stub = (ref: PayloadRef) => description.payloads.find((candidate) => candidate.ref === ref);
   const facts = [
     ['Attempt', work.attempt > 0 ? attempts(work) : undefined],
-    // Of a retry, Temporal reports when it will be scheduled: that is the next attempt.
+    // For a retry, Temporal reports when the next attempt will be scheduled.
     [
       'Scheduled',
       work.scheduledAt && work.scheduledAt <= now ? formatMoment(work.scheduledAt, format) : undefined,

@@ -7,7 +7,7 @@ import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-footer.module.css';
 
-/** The footer of a run's page: whether it is live, what is loaded, and which payloads cannot be read. */
+/** The footer of a run's page: whether the run is live, what is loaded, and which payloads cannot be read. */
 export function RunFooter() {
   const { address, follow, description, open, usage } = useRun();
   const access = useRunAccess(address);

@@ -27,7 +27,7 @@ import { useLineage } from '../relations/use-relations.ts';
 import { openRun, RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
 
-/** The title of a run's page: workflow id, status, run, and a link to Temporal's Web UI. */
+/** The header of a run's page: workflow id, status, run, and a link to Temporal's Web UI. */
 export function RunHeader() {
   const { config } = useServices();
   const { address, description } = useRun();
@@ -59,13 +59,13 @@ export function RunHeader() {
   );
 }
 
-/** The address of a run in Temporal's Web UI. */
+/** Returns a run's address in Temporal's Web UI. */
 const temporalUi = (base: string, namespace: string, workflowId: string, runId: string) => {
   const path = ['namespaces', namespace, 'workflows', workflowId, runId, 'history'];
   return `${base.replace(/\/+$/, '')}/${path.map(encodeURIComponent).join('/')}`;
 };
 
-/** The status of a run and its duration; of an open run in a file, until its last event. */
+/** A run's status and duration. The duration of an open run in a file ends at its last event. */
 export function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
   const { address, follow, open } = useRun();
   const current = useNow(open);
@@ -95,7 +95,7 @@ const earlier: ReadonlySet<RunRelation> = new Set([
   'Reset of',
 ]);
 
-/** Links to the parent and to the runs before and after this run. */
+/** Links to the parent, and to the runs before and after this run. */
 function Lineage() {
   const { address } = useRun();
   const links = useLineage().filter(({ relation }) => relation !== 'Root' && relation !== 'First run');

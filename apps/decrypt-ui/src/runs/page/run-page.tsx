@@ -26,7 +26,7 @@ import { memoPayloads, MemoTab } from './memo-tab.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
 
-// Most visits read the history only.
+// Loaded on demand, because most visits view only the history.
 const MatchList = lazy(async () => ({ default: (await import('../find/match-list.tsx')).MatchList }));
 const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx')).PendingTab }));
 const RelationsTab = lazy(async () => ({
@@ -39,7 +39,7 @@ const MetadataTab = lazy(async () => ({ default: (await import('./metadata-tab.t
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
 
-/** The page of one run. */
+/** The page of a run. */
 export function RunPage() {
   const { namespace, workflowId, runId } = route.useParams();
   const address = { namespace, workflowId, runId };
@@ -82,7 +82,7 @@ interface RunContentProps {
   readonly change: (part: Partial<WorkflowSearch>, replace?: boolean) => void;
 }
 
-/** The page of a run of the server, or of a run in a history file, which has no tabs that only the server can fill. */
+/** The page of a run on the server or in a history file. For a file, omits tabs that only the server can fill. */
 export function RunContent({ header, search, change }: RunContentProps) {
   const { address, follow, description } = useRun();
   const view = useHistoryView(search, change);
@@ -94,7 +94,8 @@ export function RunContent({ header, search, change }: RunContentProps) {
   const relations = useRelationCount();
   const memo = memoPayloads(description).length;
   const inspected = tab === 'history' ? view.selectedGroup : undefined;
-  // A sheet has room for one of the two: Find leads from match to match while an event is open.
+  // A narrow screen has space for either the match list or the sheet. While an event is open, Find still jumps between
+  // matches.
   const sheet = useNarrowerThan(SHEET_BELOW);
   const hasMatches = tab === 'history' && searched !== undefined && (matches.count ?? 0) > 0;
   const listed = hasMatches && !(sheet && inspected);
@@ -131,7 +132,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
       <RunAlerts />
       <SplitView
         reserve={
-          // Not for an event that does not exist yet.
+          // Does not reserve space for an event that does not exist yet.
           tab === 'history' &&
           (view.selection.ev ?? Infinity) <= description.workflow.historyLength &&
           follow.phase === 'loading'

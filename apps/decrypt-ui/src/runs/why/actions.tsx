@@ -17,7 +17,7 @@ interface ActionsProps extends WhyProps {
   readonly first: Finding | undefined;
 }
 
-/** What a reader does with the card. */
+/** The card's actions. */
 export function Actions({ explained, first, onSelect, path, onPath }: ActionsProps) {
   const { explanation } = explained;
   const isBad = explanation.state === 'failed' || explanation.state === 'stuck';

@@ -15,7 +15,7 @@ interface FindingsProps extends Pick<Readings, 'lockOf'> {
   readonly onSelect: (eventId: number) => void;
 }
 
-/** Everything that the rules have found, the most urgent first. */
+/** All findings of the rules, most urgent first. */
 export function Findings({ explanation, ...rest }: FindingsProps) {
   const { findings, more, refs } = explanation;
   const left = Object.values(more).reduce((sum, count) => sum + count, 0);
@@ -82,12 +82,12 @@ function FindingItem({ finding, now, lockOf, onSelect }: FindingItemProps) {
 }
 
 interface WayProps {
-  /** From the run on the page inwards. */
+  /** The steps, from the current run inwards. */
   readonly places: readonly Place[];
   readonly onSelect: (eventId: number) => void;
 }
 
-/** The steps through which a failure came, each with a link to its event or to its run. */
+/** The steps through which a failure propagated, each with a link to its event or run. */
 function Way({ places, onSelect }: WayProps) {
   const { address } = useRun();
   if (places.length < 2 && places[0]?.run === undefined) return null;
@@ -115,7 +115,7 @@ const runOf = (namespace: string, { workflowId, runId }: NonNullable<Place['run'
   ...(runId === undefined ? {} : { runId }),
 });
 
-/** Leads to an event of the run on the page. */
+/** A link to an event of the current run. */
 export function ToEvent({
   eventId,
   onSelect,

@@ -13,7 +13,7 @@ interface HeadlineProps extends Pick<Readings, 'lockOf'> {
   readonly now: number;
 }
 
-/** A finding on one line: the root message first, then its type, where and when it happened, and what is around it. */
+/** A finding on one line: the root message, then its type, where and when it happened, and the failures around it. */
 export function Headline({ finding, now, lockOf }: HeadlineProps) {
   const format = useTimeFormat();
   const { cause, title } = finding;
@@ -42,11 +42,11 @@ export function Headline({ finding, now, lockOf }: HeadlineProps) {
 
 interface MessageTextProps extends Pick<Readings, 'lockOf'> {
   readonly message: Message;
-  /** All of its lines, not only the first. */
+  /** Whether to show all lines of the message, not only the first. */
   readonly whole?: boolean;
 }
 
-/** A failure's message, a mask for one that is locked, or why it cannot be decrypted. */
+/** A failure's message, a mask if the message is locked, or why it cannot be decrypted. */
 export function MessageText({ message, lockOf, whole = false }: MessageTextProps) {
   const { stub } = useRun();
   if (message.status === 'readable') {

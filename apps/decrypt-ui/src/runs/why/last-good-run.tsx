@@ -8,7 +8,10 @@ import { useRunsApi } from '../api.ts';
 import { comparisonOf } from '../run-params.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** Compares the run with the latest completed run of its type. Temporal is asked for that run when the button is pressed. */
+/**
+ * A button that compares the run with the latest completed run of its type. The page requests that run when the reader
+ * presses the button.
+ */
 export function CompareWithLastGood() {
   const api = useRunsApi();
   const navigate = useNavigate();
@@ -23,7 +26,7 @@ export function CompareWithLastGood() {
       const { workflows } = await api.workflows(namespace, { query, pageSize: 1 });
       const [run] = workflows;
       if (run) await navigate(comparisonOf(namespace, address, run));
-      setText(run ? undefined : 'None has completed');
+      setText(run ? undefined : 'No completed run');
     } catch (error) {
       setText(`Not found: ${messageOf(error)}`);
     }

@@ -18,7 +18,7 @@ const heads: Readonly<Record<PathKind, string>> = {
   idle: 'Idle',
 };
 
-/** Steps that the table lists; the others are added up. */
+/** Maximum number of steps in the table; the remaining steps are summed up. */
 const MAX_STEPS = 10;
 
 const timeOf = (step: PathStep): number => kinds.reduce((sum, kind) => sum + step[kind], 0);
@@ -27,7 +27,7 @@ interface PathTableProps {
   readonly onSelect: (eventId: number) => void;
 }
 
-/** Where the time of a run went: the steps on its critical path, those that took longest first. */
+/** Shows where a run's time went: the steps on its critical path, longest first. */
 export function PathTable({ onSelect }: PathTableProps) {
   const { history } = useRun().follow;
   const { steps, total } = pathOf(history);
@@ -43,7 +43,7 @@ export function PathTable({ onSelect }: PathTableProps) {
         className={styles['table']}
         columns={[
           'Step',
-          ...[...kinds.map((kind) => heads[kind]), 'Together'].map(
+          ...[...kinds.map((kind) => heads[kind]), 'Total'].map(
             (head) => [head, styles['number']] as const,
           ),
         ]}

@@ -6,13 +6,13 @@ interface TicketSource {
   readonly address: RunAddress;
   readonly workflow: Pick<WorkflowSummary, 'type' | 'status'>;
   readonly run: Omit<WhyRun, 'read'>;
-  /** Reads the payloads again: what has been hidden by now is not in the ticket. */
+  /** Reads payloads again, so that the ticket omits what has been hidden since. */
   readonly read: ReadPayload;
-  /** The address of the run's page, without search parameters. */
+  /** The run page's address, without search parameters. */
   readonly link: string;
 }
 
-/** Returns the card as text for a ticket, with the run that it is about. */
+/** Returns the card as text for a ticket, including the run. */
 export function ticketText({ address, workflow, run, read, link }: TicketSource): string {
   const { namespace, workflowId, runId } = address;
   const head = `${workflow.type} ${workflowId}, ${workflow.status}, run ${runId}, namespace ${namespace}`;

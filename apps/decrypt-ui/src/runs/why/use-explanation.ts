@@ -8,27 +8,27 @@ import { taskQueuesQuery } from '../queries.ts';
 import { useRun } from '../run/run-context.tsx';
 import { type Readings, useReadings } from './use-readings.ts';
 
-/** Milliseconds between two explanations of an open run without news: some rules depend on the time. */
+/** Milliseconds between explanations of an open run without new events, because some rules depend on the time. */
 const EVERY = 5000;
-/** Payloads that an open card decrypts at most, as `temporal-kms explain` does. */
+/** Maximum number of payloads that an open card decrypts, equal to that of `temporal-kms explain`. */
 const MAX_REFS = 200;
 
-/** What a card shows of a run. */
+/** What a card shows about a run. */
 export interface Explained extends Readings {
   readonly explanation: Explanation;
-  /** What the explanation was made from. */
+  /** The run as it was explained. */
   readonly run: Omit<WhyRun, 'read'>;
-  /** Milliseconds since 1970, for durations that still grow. */
+  /** The current time in milliseconds since 1970, for durations that are still growing. */
   readonly now: number;
-  /** Whether the whole history is known. Until then, only what the description contains is explained. */
+  /** Whether the whole history is known. Until then, the explanation covers only the description. */
   readonly loaded: boolean;
 }
 
 /**
- * Explains the run on the page: first without plaintext, which finds the payloads that the explanation needs, and again with
+ * Explains the current run twice: first without plaintext, to find the payloads that the explanation needs, then with
  * those that are open.
  *
- * @param whole whether the reader looks at all findings, or at the first one
+ * @param whole whether the card shows all findings or only the first
  */
 export function useExplanation(whole: boolean): Explained {
   const { run, loaded, now } = useWhyRun();
@@ -42,7 +42,7 @@ export function useExplanation(whole: boolean): Explained {
   return { explanation, run, now, loaded, ...readings };
 }
 
-/** The run on the page as the rules read it. */
+/** Returns the current run in the form that the rules read. */
 function useWhyRun(): Pick<Explained, 'run' | 'loaded' | 'now'> {
   const api = useRunsApi();
   const { address, description, follow, open } = useRun();
@@ -50,7 +50,7 @@ function useWhyRun(): Pick<Explained, 'run' | 'loaded' | 'now'> {
   const clock = useNow(open);
   const polled = open && !address.file && workflow.status === 'Running';
   const queues = useQuery({ ...taskQueuesQuery(api, address), enabled: polled }).data?.taskQueues;
-  // While events are missing, steps look open that have ended.
+  // While events are missing, steps that have ended look open.
   const loaded = isLoaded(follow.phase) || follow.history.events.length >= workflow.historyLength;
   const { events, groups } = loaded ? follow.history : emptyHistory;
   const last = follow.history.events.at(-1)?.at;

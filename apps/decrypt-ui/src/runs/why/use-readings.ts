@@ -12,16 +12,16 @@ import { useRun } from '../run/run-context.tsx';
 
 const locked: Reading = { status: 'locked' };
 
-/** What an explanation may read of a payload that is in a state. */
+/** Returns what an explanation may read of a payload, given the payload's state. */
 export function readingOf(state: PayloadState, stub: PayloadStub | undefined): Reading {
   if (state.status !== 'answered') {
-    // The server knows without decrypting that some payloads are unreadable.
+    // For some payloads, the server knows without decrypting that they are unreadable.
     const reason = stub?.reason;
     return isUnreadable(reason) ? { status: 'unreadable', reason } : locked;
   }
   const { result } = state;
   if (!result.ok) {
-    // The server has replaced a payload of the description, and the next description contains the new one.
+    // If a payload of the description has been replaced, the next description contains the new payload.
     const isOutOfDate = partsOfRef(result.ref).eventId === 0 && result.reason === 'event_not_found';
     return isOutOfDate ? locked : { status: 'unreadable', reason: result.reason };
   }
@@ -31,25 +31,25 @@ export function readingOf(state: PayloadState, stub: PayloadStub | undefined): R
   return { status: 'readable', value: value.kind === 'text' ? value.text : undefined };
 }
 
-/** Why payloads of the card are not readable, as far as the person can change it. */
+/** Why the card cannot show a payload, although waiting, a reveal or a permission would make it readable. */
 type Lock = 'waiting' | 'locked' | 'refused';
 
 export interface Readings {
-  /** Another function whenever one of the payloads can be read, or no longer. */
+  /** Reads a payload. It is a new function whenever a payload becomes readable or is hidden. */
   readonly read: ReadPayload;
-  /** Reads at the time of the call: a reveal may have ended since the card was drawn. */
+  /** Returns the current lock of a payload: a reveal may have ended since the card was rendered. */
   readonly lockOf: (ref: PayloadRef) => Lock | undefined;
 }
 
 /**
- * Keeps payloads in view while the component is mounted, so that the page's decoder requests those that are open, and reads
- * them.
+ * Keeps payloads in view while the component is mounted, so that the decoder requests those that are open. Returns
+ * functions that read them.
  */
 export function useReadings(refs: readonly PayloadRef[]): Readings {
   const { decoder, place } = usePayloads();
   const { stub } = useRun();
   const viewed = usePayloadsInView(decoder, refs);
-  // A payload that is locked must leave the card, even if no answer has changed.
+  // The card must drop a payload when it is locked, even if no answer has changed.
   const access = useRevealed((state) => viewed.map((ref) => accessTo(state, place(ref)).status).join(' '));
   const answers = useStore(decoder.store, () => viewed.map((ref) => summaryOf(decoder.state(ref))).join(' '));
   const values = useStore(valuesStore);
@@ -70,7 +70,7 @@ export function useReadings(refs: readonly PayloadRef[]): Readings {
         return status === 'answered' || status === 'failed' ? undefined : status;
       },
     }),
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the stores change what the functions return
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the functions' results change with the stores
     [decoder, stub, viewed, access, answers, values],
   );
 }

@@ -15,7 +15,10 @@ import type { WhyProps } from './why-props.ts';
 
 const PathTable = lazy(async () => ({ default: (await import('./path-table.tsx')).PathTable }));
 
-/** Why the run failed, what it waits for, and what went wrong on the way: a line, and all findings below it on request. */
+/**
+ * Explains why the run failed, what it waits for, and what else went wrong: on one line, with all findings below on
+ * request.
+ */
 export function WhyCard(props: WhyProps) {
   const { onSelect, path } = props;
   const [open, setOpen] = useState(false);
@@ -73,7 +76,7 @@ export function WhyCard(props: WhyProps) {
   );
 }
 
-/** What else the rules have found: `1 failure in 781 steps, #2722`. */
+/** Summarises the other findings: `1 failure in 781 steps, #2722`. */
 function Also({ explanation, first }: { explanation: Explanation; first: Finding }) {
   const others = explanation.findings.filter((finding) => finding !== first);
   const note = others.find(({ rule }) => rule === 'failed-steps');

@@ -1,4 +1,4 @@
-/** What the card does on the page around it. */
+/** How the card interacts with its page. */
 export interface WhyProps {
   readonly onSelect: (eventId: number) => void;
   /** Whether the critical path is shown. */

@@ -13,13 +13,13 @@ interface Moment {
   readonly format: TimeFormat;
 }
 
-/** Whether a failure explains the finding by itself. The codec's errors have a title that says more than their message. */
+/** Returns whether the failure's message can introduce the finding. For the codec's errors, the finding's title says more. */
 export const leadsWithCause = ({ cause, rule }: Finding): boolean =>
   cause !== undefined && !rule.startsWith('codec-');
 
 /**
- * What the card says of a finding after its message, the most important first: the step, the application's frame, the
- * attempt and the next one, the queue, and since when.
+ * Returns the facts about a finding that follow its message, most important first: the step, the application's frame, the
+ * current and next attempt, the queue, and since when.
  */
 export function factsOf(finding: Finding, { now, format }: Moment): string[] {
   const { rule, title, cause, place, detail, attempt, maximumAttempts, nextAt, queue, since } = finding;
@@ -41,20 +41,20 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
 const attemptText = (attempt: number, most: number | undefined): string =>
   `attempt ${formatCount(attempt)}${most ? ` of ${formatCount(most)}` : ''}`;
 
-/** The call and the file without its folders: `capturePayment (payments.ts:88)`. */
+/** Returns the call and the file name without folders: `capturePayment (payments.ts:88)`. */
 export function frameText({ call, place }: StackFrame): string {
   const file = place.split(/[\\/]/).at(-1) ?? place;
   return call === '' ? file : `${call} (${file})`;
 }
 
 function nextText(at: number, now: number, isTimer: boolean): string {
-  // Rounded up: a wait that is not over has at least a second.
+  // Rounds up, so that a wait that has not ended shows at least a second.
   const wait = formatTicking(Math.abs(at - now) + (at > now ? 999 : 0));
   if (at > now) return isTimer ? `fires in ${wait}` : `next try in ${wait}`;
   return isTimer ? `due for ${wait}` : 'next try due';
 }
 
-/** Rules about something that waits without having failed. */
+/** Rules about something that is waiting and has not failed. */
 const waiting: ReadonlySet<string> = new Set([
   'run-paused',
   'activity-paused',
@@ -63,13 +63,13 @@ const waiting: ReadonlySet<string> = new Set([
   'timer-overdue',
 ]);
 
-/** The colour and the glyph of a finding. */
+/** Returns the outcome that determines a finding's colour and glyph. */
 export function outcomeOfFinding({ severity, rule }: Finding, status: WorkflowStatus): Outcome {
   if (severity === 'failed') return outcomeOf(status);
   if (severity === 'stuck') return waiting.has(rule) ? 'paused' : 'failed';
   return severity === 'note' && rule === 'failed-steps' ? 'failed' : 'neutral';
 }
 
-/** The failures around the root cause, from the outermost to the root: `ActivityFailure › CardDeclined`. */
+/** Returns the types of the failures, from the outermost to the root cause: `ActivityFailure › CardDeclined`. */
 export const breadcrumb = ({ cause }: Finding): string =>
   cause === undefined || cause.wrappers.length === 0 ? '' : [...cause.wrappers, cause.type].join(' › ');

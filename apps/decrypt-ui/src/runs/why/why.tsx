@@ -6,8 +6,8 @@ import styles from './why.module.css';
 const card = lazyModule(() => import('./why-card.tsx'));
 
 /**
- * The place of the card above a history. Every run has it, and its height is that of a line from the start, so
- * that no row moves when the card's code or a failed step arrives.
+ * The card above a run's history. It takes the height of one line from the start, so that no row moves when the card's
+ * code or a failed step arrives.
  */
 export function Why(props: WhyProps) {
   useCommands({ 'view.path': props.onPath });
