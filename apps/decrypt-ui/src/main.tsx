@@ -17,7 +17,7 @@ import { preloadPage } from './shell/router.tsx';
 import { errorOf } from './ui/errors.ts';
 import { applyPreferences } from './ui/preferences/preferences.ts';
 
-// Runs first, so that the address contains no code when anything else runs.
+// Runs first, so that the address contains no authorization code when anything else runs.
 const returned = takeReturn();
 applyPreferences();
 const place = document.getElementById('root');
@@ -79,5 +79,5 @@ async function relay(answer: RelayedReturn): Promise<void> {
   else await start();
 }
 
-// Without a top-level await: chunks loaded later import this module's chunk, and would wait for it forever.
+// Do not await at the top level: chunks that load later import this module's chunk, and would wait for it forever.
 void (returned?.kind === 'relay' ? relay(returned) : start(returned));

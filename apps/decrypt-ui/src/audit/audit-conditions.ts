@@ -28,7 +28,7 @@ export interface AuditView {
   readonly now: number;
 }
 
-/** Kept by signed-in person (each has separate reveals) and namespace. */
+/** The last search by signed-in person and namespace. Each person has a separate `Reveals` object. */
 const kept = new WeakMap<Reveals, Map<string, AuditView>>();
 
 /** Returns the search in the address, plus the texts that the person entered before they opened a run and came back. */

@@ -13,7 +13,7 @@ import { type AuditConditions, searchAudit } from './api.ts';
 import { auditCells } from './audit-rows.ts';
 import styles from './audit.module.css';
 
-/** Maximum number of lines in an export, because they are in memory until the file is saved. */
+/** Maximum number of lines in an export, all of which are in memory until the file is saved. */
 const MOST = 50_000;
 /** Maximum number of lines that the server returns per request. */
 const PAGE_SIZE = 1_000;

@@ -18,7 +18,7 @@ export interface AuditRow {
 export function auditRows(lines: readonly AuditEntry[]): AuditRow[] {
   return [...Map.groupBy(lines, ({ id }) => id)].map(([id, own]): AuditRow => {
     const entry = own.find(({ event }) => event === 'intent' || event === 'denied') ?? own[0];
-    if (!entry) throw new Error('A group has a line.');
+    if (!entry) throw new Error('An operation has no lines.');
     const { outcome } = own.find((line) => line.outcome) ?? {};
     return { id, time: millisOf(own[0]?.time) ?? 0, entry, outcome, lines: own };
   });
@@ -150,7 +150,10 @@ const columns = [
   'chainPrev',
 ] as const;
 
-/** Returns audit lines as cells, with column names in the first row. A list is one cell, separated by spaces. */
+/**
+ * Returns audit lines as cells, with column names in the first row. A list becomes one cell, with its items separated by
+ * spaces.
+ */
 export function auditCells(lines: readonly AuditEntry[]): (string | number)[][] {
   const cells = lines.map((line) => {
     const { who, outcome, chain } = line;

@@ -95,7 +95,7 @@ export function AuditTable(props: AuditTableProps) {
           <GridSkeleton widths={[80, 60, 70, 50, 60, 50, 40]} height={grid.height} phone={grid.phone} />
         ) : null}
         {!loading && (rows.length === 0 || pausedAt) ? (
-          // A grid may contain only rows.
+          // A grid may contain only rows, so this element is a row.
           <div role="row" aria-rowindex={rows.length + 2}>
             <div role="gridcell" aria-colspan={columns.length}>
               <Rest

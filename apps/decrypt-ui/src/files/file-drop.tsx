@@ -11,7 +11,7 @@ export type FileAction = 'drag' | 'choose' | File | undefined;
 interface FileDropProps {
   readonly namespace: string;
   readonly action: FileAction;
-  /** Called when the file is being opened, or the browser has asked for one. */
+  /** Called once the file is being opened or the browser's file chooser is open. */
   readonly onDone: () => void;
 }
 

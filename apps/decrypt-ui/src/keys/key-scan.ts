@@ -81,8 +81,8 @@ export function storedElsewhere({ keys }: Scanned, listed: NamespaceKeys['keys']
 }
 
 /**
- * Returns whether a scan proves that no history needs a version. The scan must have seen everything, started when no
- * program could encrypt under the version any longer, and found no message that may need the version. The server must not
+ * Returns whether a scan proves that no history needs a version. The scan must have seen everything, started after all
+ * programs had stopped encrypting under the version, and found no message that may need the version. The server must not
  * have decrypted under it since. This is not enough to destroy the version: `temporal-kms may-destroy` checks all
  * namespaces.
  */

@@ -8,8 +8,8 @@ import { testKeys } from './api.ts';
 export type TestedKey = KeyTest['keys'][number];
 
 /**
- * Returns why a key failed its test, or undefined if it passed. Failing to encrypt is no failure for a server that only
- * decrypts.
+ * Returns why a key failed its test, or undefined if it passed. If the server only decrypts, a failure to encrypt does
+ * not count.
  */
 export const failureOf = ({ check, encrypt, decrypt }: TestedKey) =>
   check === 'round_trip' ? (encrypt?.reason ?? decrypt?.reason) : decrypt?.reason;

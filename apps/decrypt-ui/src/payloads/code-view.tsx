@@ -6,7 +6,7 @@ import type { Line } from './value/json-text.ts';
 
 /** Height of a line in CSS pixels; equals `line-height` in code-view.module.css. */
 const LINE_HEIGHT = 18;
-/** Up to this number, all lines are in the document, so that the browser's search finds them. */
+/** A text with at most this many lines is completely in the document, so that the browser's search finds all lines. */
 const MAX_PLAIN_LINES = 200;
 
 interface CodeViewProps {
@@ -20,7 +20,7 @@ interface CodeViewProps {
   readonly fill?: boolean | undefined;
   /** The line to scroll into view. */
   readonly current?: number | undefined;
-  /** Attributes of the scrolling element. Default: those of a text. */
+  /** Attributes of the scrolling element. They override the defaults. */
   readonly scroller?: HTMLAttributes<HTMLDivElement>;
   readonly lineProps?: (index: number) => HTMLAttributes<HTMLDivElement>;
 }
@@ -68,7 +68,7 @@ function LongLines(props: LinesProps) {
     estimateSize: () => LINE_HEIGHT,
     overscan: 20,
   });
-  // Line heights change when lines start or stop to wrap.
+  // Line heights change when lines start or stop wrapping.
   useEffect(() => virtual.measure(), [virtual, wrap]);
   useEffect(() => {
     if (current !== undefined) virtual.scrollToIndex(current);

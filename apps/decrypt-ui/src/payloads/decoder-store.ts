@@ -33,8 +33,8 @@ export interface DecoderStoreOptions {
 }
 
 /**
- * Creates a decoder's store. It collects answers and publishes them once per frame. Never publishes an answer that
- * was dropped before.
+ * Creates a decoder's store. It collects answers and publishes them once per frame. Answers that are dropped before
+ * publication are never published.
  */
 export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
   const store = createStore<DecoderState>()(() => ({ payloads: new Map(), findings: new Map() }));

@@ -32,7 +32,7 @@ interface MaskProps {
 
 const words = { waiting: 'Being decrypted, ', locked: 'Locked, ', refused: 'Encrypted, ' } as const;
 
-/** A placeholder for an encrypted value: dots, and the stored size for screen readers. */
+/** A placeholder for an encrypted value: dots and the stored size. */
 export function Mask({ bytes, state = 'refused' }: MaskProps) {
   return (
     <span className={styles['masked']} data-masked={state}>

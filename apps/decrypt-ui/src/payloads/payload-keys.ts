@@ -9,7 +9,7 @@ import {
 } from '@temporal-kms/codec-api';
 import { reasonText } from './reasons.ts';
 
-/** Facts about a payload that only decoding it revealed, not its stub. */
+/** Facts about a payload that its stub does not contain and that decoding revealed. */
 export interface Finding {
   readonly reason?: ReasonCode;
   readonly key?: KeyUse;

@@ -83,8 +83,8 @@ const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } 
 const views = new WeakMap<PayloadValue, PayloadView>();
 
 /**
- * Calls `enter` before the browser paints the component, so that its payloads are requested early. Calls the function
- * that `enter` returns after the browser has painted without the component, so that the stores change in a separate task.
+ * Calls `enter` before the browser paints the component, so that its payloads are requested early. After the browser has
+ * painted without the component, calls the function that `enter` returned, so that the stores change in a separate task.
  */
 function useInView(enter: (() => () => void) | undefined) {
   const entered = useRef<() => void>(undefined);

@@ -54,7 +54,7 @@ export function endOf(
 
 interface ContinuedSearch<Frame, Position> {
   readonly after: Position | undefined;
-  /** Sends a request that searches from after a position. */
+  /** Sends a request that starts after a position, or from the beginning. */
   readonly open: (after: Position | undefined) => AsyncIterable<Frame>;
   /** Returns whether the search continues automatically after an `end` line, the last line of a request. */
   readonly goesOn?: (end: Frame) => boolean;

@@ -234,7 +234,7 @@ export function createRunsSearch(
     enter: () => {
       entered = true;
     },
-    /** Returns whether `enter` was called, and resets that. */
+    /** Returns whether `enter` was called, and resets the flag. */
     takeEntered(): boolean {
       const was = entered;
       entered = false;

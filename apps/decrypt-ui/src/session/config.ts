@@ -22,7 +22,7 @@ export type RuntimeConfig = z.infer<typeof runtimeConfig>;
  * Loads `config.json` from the folder of `index.html`. An empty `apiUrl` becomes this folder.
  *
  * @param base path of the folder, with a slash at its end
- * @throws Error whose message explains the fault in the file, NoAnswer
+ * @throws NoAnswer, or an Error whose message explains the fault in the file
  */
 export async function loadConfig(
   send: typeof fetch = fetch,

@@ -112,7 +112,7 @@ const auditRoute = createRoute({
   component: lazyRouteComponent(() => import('../audit/audit-page.tsx'), 'AuditPage'),
 });
 
-// Addresses of Temporal's Web UI, because people paste them.
+// Accepts addresses of Temporal's Web UI, because people paste them.
 const webUiList = createRoute({
   getParentRoute: () => root,
   path: '/namespaces/$namespace/workflows',

@@ -99,7 +99,8 @@ function NamespaceNav({ namespace }: { namespace: string }) {
   const { data } = useQuery({ ...namespacesQuery(api), enabled: readsWorkflows });
   const { offered, current = '/ns/$namespace/workflows', open } = usePages(namespace);
   const phone = useNarrowerThan(PHONE_BELOW);
-  // The server lists only the namespaces whose workflows the person may see. Auditors may see the audit of others.
+  // The server lists only the namespaces whose workflows the person may see. Auditors may see the audit of other
+  // namespaces.
   const audited = namespaces.filter(({ permissions }) => permissions.includes('audit'));
   const names = [...new Set([...(data?.namespaces ?? []), ...audited].map(({ name }) => name))];
   // Adds the current namespace if the server does not list it, unless the person may not read it.
@@ -153,7 +154,7 @@ interface HealthState {
 const keyText = ({ key, version }: NonNullable<CryptoHealth['kms']['refused']>[number]): string =>
   escapeInvisible(key.slice(key.lastIndexOf('/') + 1)) + (version === undefined ? '' : ` version ${version}`);
 
-/** @param short omits the word emulator, which the tooltip contains */
+/** @param short whether to omit the word emulator, which the tooltip contains */
 function healthState(health: CryptoHealth | undefined, failed: boolean, short: boolean): HealthState {
   if (failed) {
     return { outcome: 'failed', text: 'Server unreachable', title: 'The codec server does not answer.' };

@@ -1,6 +1,6 @@
 import type { WorkflowSearch } from '../runs/run-params.ts';
 
-/** The tab here for each tab of Temporal's Web UI, by the path segment after the run id. */
+/** This page's tab for each tab of Temporal's Web UI, by the path segment after the run id. */
 const tabs: Readonly<Record<string, WorkflowSearch['tab']>> = {
   'pending-activities': 'pending',
   relationships: 'relations',

@@ -40,7 +40,7 @@ export const useRunAccess = (run: RunAddress) =>
 export const useRunGrant = (run: RunAddress): Grant | undefined =>
   useRevealed((state) => runGrant(state, run));
 
-/** Returns a function that reads the reveal of the whole run again after a slow action, because it may have ended. */
+/** Returns a function that reads the reveal of the whole run again after a slow action, because the reveal may have ended. */
 export function useReadRunGrant(run: RunAddress): () => Grant | undefined {
   const { store } = useReveals();
   return () => runGrant(store.getState(), run);

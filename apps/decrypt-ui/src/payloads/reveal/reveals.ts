@@ -154,7 +154,7 @@ export interface RevealsOptions {
   readonly plaintext: PlaintextCache;
 }
 
-/** Keeps which payloads are open, for how long and why. Decides for every payload whether the page requests and shows it. */
+/** Tracks which payloads are open, for how long and why. Decides for every payload whether the page requests and shows it. */
 export type Reveals = ReturnType<typeof createReveals>;
 
 /** Number of reveals of all people on this page, because the plaintext cache outlives one person's reveals. */

@@ -1,7 +1,7 @@
 import { hasMembers, MAX_DEPTH, membersIn, TextBlock } from './json-text.ts';
 import { type JsonValue, parseJson } from './payload-value.ts';
 
-/** Maximum length of JSON that is searched for such strings, in characters. Longer JSON is shown unchanged. */
+/** Maximum length of JSON whose strings are examined, in characters. Longer JSON is shown unchanged. */
 const MAX_SEARCHED = 200_000;
 /** Matches JSON in which a string contains a line break or is itself JSON. */
 const hint = /\\n|"\s*[[{]/;

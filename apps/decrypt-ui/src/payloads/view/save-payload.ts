@@ -4,8 +4,8 @@ import { mediaOf } from '../value/media-type.ts';
 import { bytesOf, type PayloadValue, payloadValue } from '../value/payload-value.ts';
 
 /**
- * Saves a payload's bytes as they were before encryption. The content determines the extension. The media type is
- * always that of unknown bytes, so that no browser opens the file instead of saving it.
+ * Saves a payload's bytes as they were before encryption. The content determines the extension. The media type is always
+ * `application/octet-stream`, so that no browser opens the file instead of saving it.
  *
  * @param parts joined by dots to the file name: `['order-1', 'event-5', 'input']` → `order-1.event-5.input.json`
  */

@@ -31,7 +31,7 @@ export function ComparedHeads({ left, right }: ComparedHeadsProps) {
 interface HeadProps {
   readonly scope: RunScope;
   readonly name: string;
-  /** The run with whose duration this run's is compared. */
+  /** The other run, whose duration is the reference. */
   readonly base?: RunScope;
 }
 

@@ -26,7 +26,7 @@ interface Scopes {
 }
 
 /**
- * Up to this number, the page compares all steps when it opens. Of more steps, it compares only those up to the
+ * If there are at most this many steps, the page compares all of them when it opens; otherwise only those up to the
  * difference that the reader jumps to.
  */
 const COMPARED_AT_ONCE = 500;

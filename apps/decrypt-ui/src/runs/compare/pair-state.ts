@@ -19,7 +19,7 @@ export interface PlacedDifference extends Difference {
 /** What is known about a step's payloads in two runs. */
 export interface PairStates {
   readonly differences: readonly PlacedDifference[];
-  /** Number of locked or not permitted payloads. */
+  /** Number of payloads that are locked or not permitted. */
   readonly hidden: number;
   readonly unreadable: number;
   readonly waiting: number;

@@ -52,7 +52,10 @@ interface Compared {
   readonly rightOpen: boolean;
 }
 
-/** Two durations count as different from this many milliseconds and this factor on: smaller differences are chance. */
+/**
+ * Minimum difference, in milliseconds and as a factor, for durations to count as different: smaller differences are
+ * chance.
+ */
 const NOTABLE_MILLIS = 1000;
 const NOTABLE_FACTOR = 2;
 

@@ -15,7 +15,7 @@ export interface Difference {
 
 /** Maximum number of differences listed for two payloads. */
 const MOST = 200;
-/** More deeply nested values are compared as a whole. This bounds the recursion. */
+/** Values nested deeper than this are compared as a whole. This bounds the recursion. */
 const MAX_DEPTH = 60;
 /** Maximum number of characters shown of an object or array. */
 const WHOLE = 60;

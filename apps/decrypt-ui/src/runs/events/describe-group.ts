@@ -130,7 +130,7 @@ export function inputRef(event: RecordedEvent): PayloadRef | undefined {
   );
 }
 
-/** Returns whether an event is the start of a task, whose worker identity is not informative. */
+/** Returns whether an event records the start of a task. The worker's identity in such an event is not informative. */
 const isStart = ({ eventName }: RecordedEvent) => /^(?:Activity|Workflow)TaskStarted$/.test(eventName);
 
 /** Returns the most informative plaintext attribute of an event without payloads. */

@@ -117,7 +117,10 @@ function groupRows(history: History, { expanded, tasks, selected, only }: RowOpt
 const startOf = (open: { readonly place: number; readonly before: number } | undefined) =>
   open ? open.place + open.before : 0;
 
-/** Returns the last index that passes a test, by binary search, or -1. The test must hold for all indexes before that. */
+/**
+ * Returns the last index that passes a test, by binary search, or -1. The test must hold for all smaller indexes and no
+ * larger ones.
+ */
 function lastWhere(length: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = length;

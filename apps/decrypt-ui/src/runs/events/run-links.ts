@@ -69,7 +69,10 @@ const initiators: Readonly<Record<string, readonly [RunRelation, RunRelation]>> 
   CRON_SCHEDULE: ['Cron run after', 'Next cron run'],
 };
 
-/** Returns the labels for the earlier and the later run, by initiator, such as `CONTINUE_AS_NEW_INITIATOR_RETRY`. */
+/**
+ * Returns the labels for the earlier and the later run, given the event's initiator, such as
+ * `CONTINUE_AS_NEW_INITIATOR_RETRY`.
+ */
 const initiatorOf = (event: RecordedEvent) =>
   initiators[enumAt('CONTINUE_AS_NEW_INITIATOR_', event.attributes, 'initiator') ?? ''];
 

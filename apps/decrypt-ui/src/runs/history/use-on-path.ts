@@ -5,7 +5,7 @@ import { useRun } from '../run/run-context.tsx';
 
 const module = lazyModule(() => import('./critical-path.ts'));
 
-/** Returns a test of whether a row is on the critical path. It passes every row while the path is not shown. */
+/** Returns a function that tests whether a row is on the critical path. Every row passes while the path is not shown. */
 export function useOnPath(shown: boolean): (row: Row) => boolean {
   const { history } = useRun().follow;
   const loaded = useModule(module, shown);

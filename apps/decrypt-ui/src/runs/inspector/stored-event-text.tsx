@@ -29,7 +29,7 @@ export function StoredEventText({ event }: { event: RecordedEvent }) {
 function NotPermitted() {
   return (
     <p className={styles['none']}>
-      You may not export events of this namespace, which shows them as they are stored. Ask the operator of
+      To show an event as stored, the server exports it, which you may not do in this namespace. Ask the operator of
       the codec server for the permission <code>export</code>.
     </p>
   );

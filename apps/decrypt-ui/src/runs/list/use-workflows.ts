@@ -84,7 +84,7 @@ export function useCounts(namespace: string, query: ListQuery, resolve: (text: s
     /** False until the request has succeeded or failed. */
     known: data !== undefined || failureCount > 0,
     before: before?.key === key ? before.count : undefined,
-    /** Makes later counts be compared with the current counts. */
+    /** Uses the current counts as the reference for later changes. */
     settle: () => data && setBefore({ key, count: data }),
   };
 }

@@ -213,7 +213,7 @@ function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
       params={{ namespace }}
       search={{ ...(q && { q }), ...(cols !== undefined && { cols }) }}
       className={styles['view']}
-      // Otherwise the router would mark every view as current whose parameters are a subset of the address's.
+      // Otherwise the router would also mark views as current whose parameters are only a part of the address.
       activeProps={{}}
       aria-current={current ? 'page' : undefined}
       data-current={current ? '' : undefined}

@@ -2,14 +2,14 @@ import { useMemo } from 'react';
 import { lineage, messageLinks } from '../events/run-links.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** Returns the page's run's lineage: its parent, root, and earlier and later runs of its chain. */
+/** Returns the lineage of the current run: its parent, root, and earlier and later runs of its chain. */
 export function useLineage() {
   const { address, description, follow } = useRun();
   const { groups } = follow.history;
   return useMemo(() => lineage({ address, description, groups }), [address, description, groups]);
 }
 
-/** Returns the runs with which the page's run exchanges signals, cancel requests and Nexus operations. */
+/** Returns the runs with which the current run exchanges signals, cancel requests and Nexus operations. */
 export function useMessageLinks() {
   const { address, description, follow } = useRun();
   const { groups } = follow.history;

@@ -2,7 +2,7 @@
 const IDLE_SHARE = 0.1;
 /** … and at least this many milliseconds: collapsing shorter gaps would make a young run's chart flicker. */
 const MIN_IDLE = 10_000;
-/** The width of a collapsed idle gap, in In CSS pixels. */
+/** The width of a collapsed idle gap, in CSS pixels. */
 const GAP_WIDTH = 48;
 
 interface Gap {

@@ -16,7 +16,7 @@ const MAX_REFS = 200;
 /** What a card shows about a run. */
 export interface Explained extends Readings {
   readonly explanation: Explanation;
-  /** The run as it was explained. */
+  /** The run that was explained. */
   readonly run: Omit<WhyRun, 'read'>;
   /** The current time in milliseconds since 1970, for durations that are still growing. */
   readonly now: number;

@@ -31,7 +31,10 @@ export function readingOf(state: PayloadState, stub: PayloadStub | undefined): R
   return { status: 'readable', value: value.kind === 'text' ? value.text : undefined };
 }
 
-/** Why the card cannot show a payload, although waiting, a reveal or a permission would make it readable. */
+/**
+ * Why the card cannot show a payload yet: it is loading, the person has not revealed it, or the person lacks the
+ * permission.
+ */
 type Lock = 'waiting' | 'locked' | 'refused';
 
 export interface Readings {

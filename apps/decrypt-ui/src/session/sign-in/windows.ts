@@ -95,7 +95,7 @@ function post(channel: BroadcastChannel, sent: Message): void {
   channel.postMessage(sent);
 }
 
-/** Milliseconds that the page that began an attempt has to accept its answer. */
+/** Time limit, in milliseconds, for the page that began an attempt to accept the answer. */
 const RELAY = 3000;
 
 /** Passes the provider's answer to the page that began the attempt. Resolves with false if no page accepts it. */
@@ -135,7 +135,7 @@ interface SignInPopup {
   close(): void;
 }
 
-/** Milliseconds that a provider has to answer in a hidden frame, where the person cannot interact. */
+/** Time limit, in milliseconds, for a provider's answer in a hidden frame, where the person cannot interact. */
 const FRAME = 8000;
 
 /** Returns the browser's real windows. Call it once per page. */

@@ -6,8 +6,8 @@ const DAY = 24 * HOUR;
 const pad = (value: number) => String(value).padStart(2, '0');
 
 /**
- * Formats a duration of at least a minute in its two largest units (`1 m 07 s`, `3 d 4 h`). Omits the second if zero
- * (`5 d`).
+ * Formats a duration of at least a minute in its two largest units (`1 m 07 s`, `3 d 4 h`). Omits the second unit if it
+ * is zero (`5 d`).
  */
 function long(millis: number): string {
   const total = Math.round(millis / SECOND) * SECOND;
@@ -51,7 +51,7 @@ export function formatTicking(millis: number): string {
     : long(Math.floor(millis / SECOND) * SECOND);
 }
 
-/** Time since the start of the run: `0`, `40 ms`, `0.91 s`, `2.48 s`, `46.2 s`, `1 m 37 s`. */
+/** Formats the time since the start of the run: `0`, `40 ms`, `0.91 s`, `2.48 s`, `46.2 s`, `1 m 37 s`. */
 export function formatOffset(millis: number): string {
   if (millis < 0.5) return '0';
   if (millis < 99.5) return `${Math.round(millis)} ms`;
@@ -59,13 +59,13 @@ export function formatOffset(millis: number): string {
   return formatDuration(millis);
 }
 
-/** Time since the end of a collapsed gap: `+12 ms`, `+4.1 s`. */
+/** Formats the time since the end of a collapsed gap: `+12 ms`, `+4.1 s`. */
 export function formatOffsetAfterGap(millis: number): string {
   if (millis < 99.5) return `+${Math.max(Math.round(millis), 0)} ms`;
   return millis < 59_950 ? `+${(millis / SECOND).toFixed(1)} s` : `+${formatDuration(millis)}`;
 }
 
-/** A round time on the axis: `0.7 s`, `46 s`, `2 m`. */
+/** Formats a round time on the axis: `0.7 s`, `46 s`, `2 m`. */
 export function formatTick(millis: number): string {
   if (millis < SECOND) return `${Number(millis.toFixed(0))} ms`;
   if (millis < MINUTE) return `${Number((millis / SECOND).toFixed(2))} s`;

@@ -9,7 +9,7 @@ import {
 } from 'react';
 import styles from './virtual-grid.module.css';
 
-/** How wide a column is and may become, in CSS pixels. */
+/** A column's width and its limits, in CSS pixels. */
 interface ColumnSize {
   /** The current width, or the default width of a flexible column that the reader has not resized. */
   readonly width: number;

@@ -17,7 +17,7 @@ import { type GridColumn, GridHead, type WidthChange } from './grid-head.tsx';
 import { keepPlace, type Place, placeIn } from './places.ts';
 import styles from './virtual-grid.module.css';
 
-/** Height of the column heads in CSS pixels; `--row-head` of tokens.css. */
+/** Height of the column heads in CSS pixels; equals `--row-head` in tokens.css. */
 const HEAD_HEIGHT = 28;
 
 /**
@@ -59,7 +59,7 @@ export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): Row
   };
 }
 
-/** Extends a range to whole blocks, so it changes only at every fourth row, at both ends at once. */
+/** Extends a range to whole blocks, so that both ends change together, and only at every fourth row. */
 function inBlocks(range: Range): Range {
   const startIndex = Math.floor(range.startIndex / BLOCK) * BLOCK;
   const blocks = Math.ceil((range.endIndex - range.startIndex + 1) / BLOCK) + 1;

@@ -63,8 +63,8 @@ interface PanelProps {
 }
 
 /**
- * The inspector, next to the page or as a sheet. When the window's width changes which of the two it is, its contents
- * stay mounted: an open payload dialog stays open when the reader rotates a tablet.
+ * The inspector, next to the page or as a sheet. Its contents stay mounted when resizing the window turns one into the
+ * other: an open payload dialog stays open when the reader rotates a tablet.
  */
 function Panel({ sheet, high, most, children }: PanelProps) {
   const { inspector } = usePreferences();

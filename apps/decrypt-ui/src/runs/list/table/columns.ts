@@ -38,7 +38,7 @@ export const knownColumns: readonly KnownColumn[] = Object.keys(known).filter(is
 
 const isColumn = (id: string): id is ColumnId => isKnown(id) || /^@./u.test(id);
 
-/** Parses columns from a text of `printColumns`. Returns undefined if it contains none. The workflow id is always a column. */
+/** Parses the output of `printColumns`. Returns undefined if it contains no columns. The workflow id is always a column. */
 export function columnsOf(text: string): readonly ColumnId[] | undefined {
   const named = text
     .split(',')

@@ -182,7 +182,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
           <GridSkeleton widths={columns.map(placeholderOf)} height={grid.height} phone={phone} />
         ) : null}
         {empty && rows.length === 0 ? (
-          // A grid may contain only rows.
+          // A grid may contain only rows, so this element is a row.
           <div role="row" aria-rowindex={2}>
             <div role="gridcell" aria-colspan={columns.length}>
               <NoWorkflows {...empty} />
