@@ -84,7 +84,7 @@ function Verdict({ result }: { result: AuditVerification }) {
           Every line follows the one before it, up to the last line that the server wrote.
           {follows === undefined
             ? null
-            : ` The first follows line ${formatCount(follows.seq)} of a rotated file, which was not read.`}
+            : ` The first line follows line ${formatCount(follows.seq)} of a rotated file, which was not read.`}
           {head === undefined ? null : <Head head={head} />}
         </p>
       </>

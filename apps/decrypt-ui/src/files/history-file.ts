@@ -154,7 +154,8 @@ export async function openHistoryFile(
       waiting.set(id, resolve);
       port.postMessage({ ...call, id }, []);
     });
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `serveHistoryFile` answers each call with its type
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `serveHistoryFile` returns the type that belongs to
+    // each call
     if ('result' in reply) return reply.result as T;
     throw reply.problem === 'unexpected'
       ? new Error(reply.message)

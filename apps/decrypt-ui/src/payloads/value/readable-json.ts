@@ -13,8 +13,8 @@ const hint = /\\n|"\s*[[{]/;
 const made = new WeakMap<JsonValue, unknown>();
 
 /**
- * Returns the parsed JSON with strings that contain JSON replaced by objects and arrays, and multi-line strings by
- * `TextBlock`s. Returns the value itself if it has no such strings.
+ * Returns the parsed JSON, in which objects and arrays replace strings that contain JSON, and `TextBlock`s replace
+ * multi-line strings. Returns the value itself if it has no such strings.
  */
 export function readableJson(json: JsonValue): unknown {
   const { value, text } = json;
