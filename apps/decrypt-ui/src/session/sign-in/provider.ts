@@ -172,7 +172,7 @@ function failureOf(error: unknown): SignInFailure {
   }
   return new SignInFailure(
     'refused',
-    `The identity provider's answer is invalid: ${escapeInvisible(messageOf(error))}.`,
+    `The identity provider’s answer is invalid: ${escapeInvisible(messageOf(error))}.`,
     { cause: error },
   );
 }
