@@ -75,7 +75,8 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
     return {
       outcome: 'neutral',
       text: 'In progress',
-      detail: 'A request that reads the audit ends after its answer, so an answer never contains its own outcome.',
+      detail:
+        'A request that reads the audit ends after its answer, so an answer never contains its own outcome.',
     };
   }
   if (!outcome) {

@@ -42,7 +42,9 @@ export function FilePage() {
         title="Reading the file"
         facts={[['File', escapeInvisible(name)]]}
       >
-        <p>Your browser finds the events in the file, and sends them to the codec server when you view them.</p>
+        <p>
+          Your browser finds the events in the file, and sends them to the codec server when you view them.
+        </p>
       </StatePage>
     );
   }

@@ -29,8 +29,8 @@ export function StoredEventText({ event }: { event: RecordedEvent }) {
 function NotPermitted() {
   return (
     <p className={styles['none']}>
-      To show an event as stored, the server exports it, which you may not do in this namespace. Ask the operator of
-      the codec server for the permission <code>export</code>.
+      To show an event as stored, the server exports it, which you may not do in this namespace. Ask the
+      operator of the codec server for the permission <code>export</code>.
     </p>
   );
 }

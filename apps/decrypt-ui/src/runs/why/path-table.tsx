@@ -43,9 +43,7 @@ export function PathTable({ onSelect }: PathTableProps) {
         className={styles['table']}
         columns={[
           'Step',
-          ...[...kinds.map((kind) => heads[kind]), 'Total'].map(
-            (head) => [head, styles['number']] as const,
-          ),
+          ...[...kinds.map((kind) => heads[kind]), 'Total'].map((head) => [head, styles['number']] as const),
         ]}
       >
         <Times name="The whole run" step={{ group: 0, ...total }} />
