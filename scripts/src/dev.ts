@@ -77,7 +77,7 @@ async function runTurbo(
   const applications = from === 'sources' ? 'dev' : 'deployed:dev';
   // `deployed:dev` starts the emulator's image itself.
   const kms = from === 'images' ? [] : ['kms:dev'];
-  const local = ['temporal:dev', ...kms, applications, 'dev:ready', 'dev:destroyed-key'];
+  const local = ['temporal:dev', ...kms, applications, 'dev:ready', 'dev:destroyed-key', 'dev:shop'];
   const tasks = remote
     ? [applications, 'dev:ready', '--only']
     : [...local, ...(signIn ? ['sign-in:dev', 'dev:on-demand'] : [])];

@@ -1,8 +1,11 @@
 import { encodingOf, textOf } from '@temporal-kms/testing/history';
+import { workflowMetadataQuery } from '@temporalio/workflow';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
+import { catalogue } from '../src/starter/catalogue.ts';
 import { sampleData } from '../src/starter/sample-data.ts';
 import { seed, type Seeded } from '../src/starter/seed.ts';
+import { approve, mayApprove, openSince, remind } from '../src/workflows/approval.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
 
 /** The final status of each sample, and its minimum number of events. */
@@ -22,6 +25,8 @@ const expected: Record<string, readonly [status: string, events: number]> = {
   'loyalty-report-8001': ['RUNNING', 4],
   'basket-9001': ['COMPLETED', 8],
   'repair-9101': ['COMPLETED', 10],
+  'repair-9102-leaked': ['FAILED', 8],
+  'daily-report-9201-no-worker': ['RUNNING', 2],
   'stocktake-4001': ['COMPLETED', 3_000],
 };
 
@@ -88,6 +93,29 @@ describe('the sample data', () => {
       (event) => event.workflowExecutionSignaledEventAttributes?.input?.payloads ?? [],
     );
     expect(signals?.map(textOf)).toEqual(['"sent without the codec"']);
+  });
+
+  it('contains a failure message in plaintext, for `temporal-kms plaintext` to find', async () => {
+    const { events } = await stack.clients
+      .get('plain')
+      .workflow.getHandle('repair-9102-leaked')
+      .fetchHistory();
+    const failed = events?.map((event) => event.activityTaskFailedEventAttributes?.failure?.message);
+    expect(failed).toContain('Card 4111 1111 1111 1111 of vera.simic@example.com was declined');
+  });
+
+  it('contains a waiting approval with current details and queries, which an update ends', async () => {
+    const workflowId = 'approval-of-this-test';
+    const client = stack.clients.get('envelope-v2');
+    const handle = await catalogue.approval.start(client, { workflowId, taskQueue });
+    await handle.signal(remind, 'by noon');
+    expect(await handle.query(workflowMetadataQuery)).toMatchObject({
+      currentDetails: expect.stringContaining('**Hanna Berg** asks for **2500.00**'),
+    });
+    expect(await handle.query(openSince)).toMatch(/^20\d\d-/);
+    expect(await handle.query(mayApprove, 'accounts')).toBe(true);
+    expect(await handle.executeUpdate(approve, { args: ['Ana'] })).toBe('Hanna Berg gets 2500.00');
+    expect(await handle.result()).toBe('Ana approved 2500.00 for Hanna Berg');
   });
 
   it('is unchanged by a second start', async () => {

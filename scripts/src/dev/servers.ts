@@ -10,7 +10,7 @@ import { projectRoot } from '../project.ts';
 import { startTemporal } from '../temporal.ts';
 import { DATABASE } from './data-version.ts';
 import { emulatorArguments, required, requiredPort } from './environment.ts';
-import { ON_DEMAND_NAMESPACE } from './sign-in.ts';
+import { ON_DEMAND_NAMESPACE, SHOP_NAMESPACE } from './sign-in.ts';
 
 /** Must be well below ten seconds: after that time, turbo kills a task that it has signalled. */
 const WAIT_FOR_WORKER_MS = 5_000;
@@ -26,7 +26,7 @@ async function startTemporalServer(): Promise<Server> {
     port: requiredPort('DEV_TEMPORAL_PORT'),
     uiPort: requiredPort('DEV_TEMPORAL_UI_PORT'),
     dbFile: join(required('DEV_DATA_DIR'), DATABASE),
-    namespaces: process.env['DEV_AUTH'] === '1' ? [ON_DEMAND_NAMESPACE] : [],
+    namespaces: [SHOP_NAMESPACE, ...(process.env['DEV_AUTH'] === '1' ? [ON_DEMAND_NAMESPACE] : [])],
     codecEndpoint: `http://127.0.0.1:${requiredPort('DEV_CODEC_PORT')}`,
   });
   console.log(`Temporal listens on ${server.address}, its Web UI on ${server.uiUrl}`);

@@ -9,6 +9,9 @@ import { required, requiredPort } from './environment.ts';
 /** The namespace of `pnpm dev` that reveals payloads on demand. No worker polls this namespace. */
 export const ON_DEMAND_NAMESPACE = 'payments';
 
+/** The namespace of `pnpm dev` with the orders of a shop. `dev:shop` runs their workers, which end with the orders. */
+export const SHOP_NAMESPACE = 'shop';
+
 const AUDIENCE = 'https://codec.dev.example';
 const CLIENT = 'decrypt-ui';
 
@@ -30,8 +33,8 @@ export const samplePeople: readonly SamplePerson[] = [
   person(
     'olivia.oncall',
     'Olivia Oncall',
-    'On call: payloads of default, payloads of payments with a justification',
-    [[`[default, ${ON_DEMAND_NAMESPACE}]`, '[metadata, decode, search]']],
+    'On call: payloads of default and shop, payloads of payments with a justification',
+    [[`[default, ${SHOP_NAMESPACE}, ${ON_DEMAND_NAMESPACE}]`, '[metadata, decode, search]']],
   ),
   person('sam.support', 'Sam Support', 'Support: metadata of default, no payloads', [
     ['[default]', '[metadata]'],

@@ -13,9 +13,11 @@ import { stocktake } from '../workflows/stocktake.ts';
 import { subscription } from '../workflows/subscription.ts';
 
 /** What a sample sets in addition to its input. */
-type SampleOptions = Pick<
-  WorkflowStartOptions,
-  'memo' | 'staticSummary' | 'staticDetails' | 'priority' | 'workflowRunTimeout'
+type SampleOptions = Partial<
+  Pick<
+    WorkflowStartOptions,
+    'memo' | 'staticSummary' | 'staticDetails' | 'priority' | 'taskQueue' | 'workflowRunTimeout'
+  >
 >;
 
 interface SampleDefinition<Input extends object> {
@@ -123,7 +125,7 @@ export const catalogue = {
     input: { merchant: 'Okafor Books', bankOpensAtAttempt: 0 },
   }),
   approval: defineSample({
-    description: 'waits until it is cancelled, terminated or timed out',
+    description: 'waits for an update that approves it; has current details and queries',
     workflow: approval,
     input: { requester: 'Hanna Berg', cents: 250_000 },
     options: ({ requester }) => ({ staticSummary: `${requester} asks for an approval` }),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityNotFoundError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import type { ResolvedRule } from '@temporal-kms/kms-codec';
 import { remind } from '../workflows/approval.ts';
 import { askShop, closeBasket, putIntoBasket } from '../workflows/basket.ts';
@@ -75,6 +76,19 @@ export const sampleData: readonly SampleRun[] = [
   { workflowId: 'loyalty-report-8001', sample: 'loyalty-report', ends: 'open' },
   { workflowId: 'basket-9001', sample: 'basket', ends: 'closed', afterwards: shop },
   { workflowId: 'repair-9101', sample: 'repair', ends: 'closed', afterwards: repairAndCollect },
+  {
+    workflowId: 'repair-9102-leaked',
+    sample: 'repair',
+    ends: 'closed',
+    input: { customer: 'Vera Simic', article: 'coffee-mill' },
+    afterwards: failInPlaintext,
+  },
+  {
+    workflowId: 'daily-report-9201-no-worker',
+    sample: 'daily-report',
+    ends: 'open',
+    options: { taskQueue: 'reports' },
+  },
   // Last and at low priority, because it takes a long time.
   { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
 ];
@@ -106,18 +120,30 @@ async function shop(handle: WorkflowHandle): Promise<void> {
   await handle.signal(closeBasket, 'please send it to my sister');
 }
 
-/** Completes the repair's activity by its task token, like a workshop in another process. */
+/** Waits for the task token with which a workshop, another process, completes the repair's activity. */
+const tokenOf = (handle: WorkflowHandle): Promise<Buffer> =>
+  until(`${handle.workflowId} has a ticket`, async () => Buffer.from(await handle.query(ticket), 'base64'));
+
+/** An interrupted call may have completed the activity. */
+function ignoreCompleted(error: unknown): void {
+  if (!(error instanceof ActivityNotFoundError)) throw error;
+}
+
 async function repairAndCollect(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
-  const taskToken = await until(`${handle.workflowId} has a ticket`, async () =>
-    Buffer.from(await handle.query(ticket), 'base64'),
-  );
-  try {
-    await clients.get('envelope-v2').activity.complete(taskToken, 'Repaired the kettle of Goran Petrov');
-  } catch (error) {
-    // An interrupted call has already completed the activity.
-    if (!(error instanceof ActivityNotFoundError)) throw error;
-  }
+  const { activity } = clients.get('envelope-v2');
+  const result = 'Repaired the kettle of Goran Petrov';
+  await activity.complete(await tokenOf(handle), result).catch(ignoreCompleted);
   await handle.signal(collect, 'The sister of Goran Petrov');
+}
+
+/** The workshop has no codec, so Temporal stores its message with personal data in plaintext. */
+async function failInPlaintext(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
+  const message = 'Card 4111 1111 1111 1111 of vera.simic@example.com was declined';
+  const failure = ApplicationFailure.nonRetryable(message, 'CardDeclined');
+  await clients
+    .get('plain')
+    .activity.fail(await tokenOf(handle), failure)
+    .catch(ignoreCompleted);
 }
 
 /** Sends a payload without the codec, so that the dashboard can show its warning about plaintext. */

@@ -1,0 +1,60 @@
+export interface WebOrderInput {
+  readonly customer: string;
+  readonly address: string;
+  readonly courier: string;
+  readonly cents: number;
+  /** 0: no voucher. */
+  readonly voucherPercent: number;
+  /** Year and month. */
+  readonly cardExpires: string;
+}
+
+export interface ShopOrder {
+  readonly workflowId: string;
+  readonly input: WebOrderInput;
+}
+
+/** Needs seconds, where the other couriers need a fraction of a second. */
+export const SLOW_COURIER = 'Otto Brandt';
+
+const ORDERS = 60;
+const customers: readonly (readonly [name: string, address: string])[] = [
+  ['Amara Diallo', 'Mill Lane 8, Leeds'],
+  ['Björn Dahl', 'Strandgata 3, Bergen'],
+  ['Chloé Martin', 'Rue du Port 21, Nantes'],
+  ['Dmitri Sokolov', 'Lipová 14, Brno'],
+  ['Esther Mwangi', 'Station Road 77, York'],
+  ['Farid Nazari', 'Bahnhofstraße 5, Ulm'],
+  ['Giulia Conti', 'Via Roma 19, Parma'],
+];
+const couriers = ['Nia Boateng', 'Tom Ellis', 'Sara Costa'];
+
+/** What makes single orders different from the others, by their number. */
+const special: Readonly<Record<number, Partial<WebOrderInput>>> = {
+  ...Object.fromEntries([5, 14, 20, 33, 43].map((number) => [number, { courier: SLOW_COURIER }])),
+  7: { customer: 'Lena Fuchs', cardExpires: '2024-02' },
+  18: { address: 'somewhere near the harbour' },
+  44: { customer: 'Lena Fuchs', cardExpires: '2024-02' },
+};
+
+function shopOrder(number: number): ShopOrder {
+  const [customer = '', address = ''] = customers[number % customers.length] ?? [];
+  return {
+    workflowId: `web-order-${9_300 + number}`,
+    input: {
+      customer,
+      address,
+      courier: couriers[number % couriers.length] ?? '',
+      // With a voucher, never a whole number of cents.
+      cents: 1_095 + ((number * 37) % 80) * 100,
+      voucherPercent: number % 9 < 5 ? 15 : 0,
+      cardExpires: '2039-11',
+      ...special[number],
+    },
+  };
+}
+
+/** The orders of the sample shop, in the order in which people place them. Its people are invented. */
+export const shopOrders: readonly ShopOrder[] = Array.from({ length: ORDERS }, (_, index) =>
+  shopOrder(index + 1),
+);
