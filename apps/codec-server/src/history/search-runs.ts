@@ -9,13 +9,8 @@ import {
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
+import { FIRST_POSITION, type ListedRuns, overRuns, type VisitedRun } from './over-runs.ts';
 import { type StreamLifetime, streamEnd } from './stream-limits.ts';
-
-/**
- * Number of runs that are searched at a time. Each search holds at most a page of history and the events in
- * flight.
- */
-const CONCURRENT_RUNS = 8;
 
 /** Maximum number of hits in one run. A search of that run finds the rest. */
 export const MAX_RUN_HITS = 50;
@@ -34,32 +29,15 @@ const MAX_FAILURES = 3;
 
 const PROGRESS_MS = 250;
 
-/** A page of runs that match the query, and the token with which the page was read. */
-export interface RunPage {
-  readonly runs: readonly WorkflowSummary[];
-  readonly token: string;
-  readonly next: string | undefined;
-}
-
-export interface SearchRunsOptions {
+export interface SearchRunsOptions extends ListedRuns {
   readonly log: Logger;
   readonly lifetime: StreamLifetime;
-  /** `after` of the request. */
-  readonly after: string | undefined;
-  /** Returns the page of runs for a token. The token is empty for the first page. */
-  readonly page: (token: string) => Promise<RunPage>;
-  /** Called with the runs that are searched next, in their order. */
-  readonly prepare: (runs: readonly WorkflowSummary[]) => void;
   /** Searches a run. The caller consumes the frames immediately. */
   readonly search: (run: WorkflowSummary) => AsyncIterable<SearchFrame>;
-  /** Ends the searches in progress, once their results are not needed any more. */
-  readonly stop: () => void;
 }
 
 /** A run's hits, and what its search covered. */
 interface SearchedRun {
-  readonly run: WorkflowSummary;
-  readonly token: string;
   readonly hits: readonly SearchHit[];
   readonly end: Extract<SearchFrame, { type: 'end' }>;
 }
@@ -72,15 +50,17 @@ interface SearchedRun {
 export async function* searchRunsFrames(
   options: SearchRunsOptions,
 ): AsyncGenerator<WorkflowSearchFrame, void> {
-  const { lifetime, log } = options;
-  const [token = '', lastRun = ''] = (options.after ?? '').split('.');
-  const covered = new Coverage(positionOf(token, lastRun));
+  const { lifetime, log, search } = options;
+  const covered = new Coverage(options.after ?? FIRST_POSITION);
   let lastProgress = Date.now();
   let failures = 0;
   try {
-    for await (const searched of inOrder(runsAfter(options, token, lastRun), options)) {
+    for await (const searched of overRuns(options, (run) => searchRun(search(run)))) {
       await lifetime.checkpoint();
-      const { run, end, hits } = searched;
+      const {
+        run,
+        result: { end, hits },
+      } = searched;
       // Checked before the run's hits are yielded: a client must not see hits that a continued search would
       // repeat.
       if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
@@ -122,77 +102,18 @@ export async function* searchRunsFrames(
   }
 }
 
-const positionOf = (token: string, runId: string): string => `${token}.${runId}`;
-
-interface ListedRun {
-  readonly run: WorkflowSummary;
-  readonly token: string;
-}
-
-/** Yields the runs after a position. */
-async function* runsAfter(
-  { page, prepare }: Pick<SearchRunsOptions, 'page' | 'prepare'>,
-  first: string,
-  lastRun: string,
-): AsyncGenerator<ListedRun, void> {
-  let token: string | undefined = first;
-  while (token !== undefined) {
-    const { runs, next }: RunPage = await page(token);
-    const last = token === first ? runs.findIndex(({ runId }) => runId === lastRun) : -1;
-    const rest = runs.slice(last + 1);
-    prepare(rest);
-    for (const run of rest) yield { run, token };
-    token = next;
-  }
-}
-
-/** Searches the runs, several at a time, and yields the results in the order of the runs. */
-async function* inOrder(
-  runs: AsyncGenerator<ListedRun, void>,
-  { search, stop }: Pick<SearchRunsOptions, 'search' | 'stop'>,
-): AsyncGenerator<SearchedRun, void> {
-  const queue: Promise<SearchedRun>[] = [];
-  let listed = false;
-  try {
-    for (;;) {
-      while (!listed && queue.length < CONCURRENT_RUNS) {
-        const { done, value } = await runs.next();
-        if (done) listed = true;
-        else {
-          const searched = searchRun(value, search);
-          // Prevents an unhandled rejection if the stream ends before the result is awaited below.
-          searched.catch(() => undefined);
-          queue.push(searched);
-        }
-      }
-      const [first] = queue;
-      if (first === undefined) return;
-      const searched = await first;
-      void queue.shift();
-      yield searched;
-    }
-  } finally {
-    stop();
-    await runs.return();
-    // Waits for all searches, because each one writes its outcome to the audit.
-    await Promise.allSettled(queue);
-  }
-}
-
-async function searchRun(
-  { run, token }: ListedRun,
-  search: SearchRunsOptions['search'],
-): Promise<SearchedRun> {
+/** Collects the hits of a run's search. */
+async function searchRun(frames: AsyncIterable<SearchFrame>): Promise<SearchedRun> {
   const hits: SearchHit[] = [];
   let end: SearchedRun['end'] | undefined;
   // Reads beyond `end`, although no line follows, because the audit would otherwise record the stream as cut
   // off.
-  for await (const frame of search(run)) {
+  for await (const frame of frames) {
     if (frame.type === 'hit') hits.push(frame);
     else if (frame.type === 'end') end = frame;
   }
   if (end === undefined) throw new Error('The search of a run ended without a last frame.');
-  return { run, token, hits, end };
+  return { hits, end };
 }
 
 /** What the search has covered so far. */
@@ -212,8 +133,8 @@ class Coverage {
     this.#after = after;
   }
 
-  add({ run, token, hits, end }: SearchedRun, partial: boolean): void {
-    this.#after = positionOf(token, run.runId);
+  add({ position, result: { hits, end } }: VisitedRun<SearchedRun>, partial: boolean): void {
+    this.#after = position;
     this.#runs += 1;
     this.#partial += partial ? 1 : 0;
     this.#hits += hits.length;
@@ -228,8 +149,8 @@ class Coverage {
     }
   }
 
-  addFailure({ run, token }: SearchedRun): void {
-    this.#after = positionOf(token, run.runId);
+  addFailure({ position }: VisitedRun<SearchedRun>): void {
+    this.#after = position;
     this.#failed += 1;
   }
 

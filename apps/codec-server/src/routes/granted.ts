@@ -17,7 +17,7 @@ export interface GrantedServices {
 }
 
 /** Each of these permissions includes reading runs' metadata. */
-type Reading = Exclude<Permission, 'encode' | 'audit'>;
+export type Reading = Exclude<Permission, 'encode' | 'audit'>;
 export type GrantedTemporal = Pick<TemporalService, 'list' | 'count' | 'describe'>;
 type GrantedReader = Pick<HistoryReader, 'read'>;
 

@@ -6,19 +6,14 @@ import {
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
-import { badRequest } from '../errors.ts';
-import { workflowSummary } from '../history/description.ts';
 import { searchFrames } from '../history/search.ts';
-import { MAX_RUN_EVENTS, MAX_RUN_HITS, type RunPage, searchRunsFrames } from '../history/search-runs.ts';
+import { pageTokenOf } from '../history/over-runs.ts';
+import { MAX_RUN_EVENTS, MAX_RUN_HITS, searchRunsFrames } from '../history/search-runs.ts';
 import { KmsCallBudget, streamEnd, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
 import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
-import { leaseOf } from '../http/request-memory.ts';
 import { ndjson } from '../http/responses.ts';
-import { responseMemory } from '../temporal/bounded-responses.ts';
-import { hasUnknownStatus } from '../temporal/service.ts';
-import { createCheckpoint } from '../turns/checkpoint.ts';
 import {
   admitDecryption,
   beginAudit,
@@ -30,13 +25,10 @@ import {
   searchOutcome,
 } from './run-stream.ts';
 import type { GrantedTemporal } from './granted.ts';
-import { inspectFor, withQueryErrors } from './workflows.ts';
+import { runPages } from './run-pages.ts';
 import { auditedStream } from '../audit/audited-stream.ts';
 
 const SEARCH_MS = 60_000;
-
-/** Number of runs in one page of the list. */
-const PAGE_SIZE = 100;
 
 /** The route that searches for text in all runs that match a visibility query. */
 export function workflowSearchRoute(options: RunRoutesOptions): Route {
@@ -56,8 +48,8 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
     admit: admitDecryption(options),
     handler: async (c, { grant, body: request }) => {
       const justification = await requireJustification(c, authority, grant, {}, request.justification);
-      const pages = pagesOf(c, options, grant, request.query);
-      const first = await pages(request.after?.split('.')[0] ?? '', c.req.raw.signal);
+      const pages = runPages(c, options, grant, request.query);
+      const first = await pages(pageTokenOf(request.after), c.req.raw.signal);
       return ndjson(c, (disconnected) => {
         const stop = new AbortController();
         const lifetime = lifetimeOf(c, options, disconnected, SEARCH_MS);
@@ -83,44 +75,6 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
       });
     },
   });
-}
-
-/**
- * Returns a function that reads a page of the runs that match a query. The lease covers the memory of the
- * latest page.
- */
-function pagesOf(
-  c: Context<Env>,
-  { temporal: temporalFor, inspect, authority }: RunRoutesOptions,
-  grant: Grant<'search'>,
-  query: string,
-): (token: string, signal: AbortSignal) => Promise<RunPage> {
-  const { namespace } = grant;
-  const temporal = temporalFor(grant);
-  const inspectForCaller = inspectFor(c, authority.access, inspect);
-  const lease = leaseOf(c);
-  const memory = responseMemory(lease);
-  const checkpoint = createCheckpoint();
-  return async (token, signal) => {
-    const nextPageToken = Buffer.from(token, 'base64url');
-    const page = await withQueryErrors(() =>
-      temporal.list(
-        { namespace, query, pageSize: PAGE_SIZE, ...(token === '' ? {} : { nextPageToken }) },
-        signal,
-        memory,
-      ),
-    ).catch((error: unknown) => {
-      if (token === '' || !hasUnknownStatus(error)) throw error;
-      throw badRequest('after is invalid; send a value from an earlier search.', error);
-    });
-    const next = Buffer.from(page.nextPageToken).toString('base64url');
-    const runs: WorkflowSummary[] = [];
-    for (const info of page.executions)
-      runs.push(await workflowSummary(info, namespace, inspectForCaller, checkpoint));
-    // Released here, because a request without a port has no end that would release the lease.
-    if (c.env?.outgoing === undefined) lease.release();
-    return { runs, token, next: next === '' ? undefined : next };
-  };
 }
 
 /** How many open runs' lengths the server requests from Temporal at a time, ahead of the search. */

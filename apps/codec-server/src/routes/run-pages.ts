@@ -1,0 +1,56 @@
+import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import { badRequest } from '../errors.ts';
+import { workflowSummary } from '../history/description.ts';
+import type { RunPage } from '../history/over-runs.ts';
+import type { Grant } from '../http/authorise.ts';
+import type { Env } from '../http/context.ts';
+import { leaseOf } from '../http/request-memory.ts';
+import { responseMemory } from '../temporal/bounded-responses.ts';
+import { hasUnknownStatus } from '../temporal/service.ts';
+import { createCheckpoint } from '../turns/checkpoint.ts';
+import type { Reading } from './granted.ts';
+import type { RunRoutesOptions } from './run-stream.ts';
+import { inspectFor, withQueryErrors } from './workflows.ts';
+
+/** Number of runs in one page of the list. */
+const PAGE_SIZE = 100;
+
+/**
+ * Returns a function that reads a page of the runs that match a query. The lease covers the memory of the
+ * latest page.
+ */
+export function runPages<P extends Reading>(
+  c: Context<Env>,
+  { temporal: temporalFor, inspect, authority }: RunRoutesOptions,
+  grant: Grant<P>,
+  query: string,
+): (token: string, signal: AbortSignal) => Promise<RunPage> {
+  const { namespace } = grant;
+  const temporal = temporalFor(grant);
+  const inspectForCaller = inspectFor(c, authority.access, inspect);
+  const lease = leaseOf(c);
+  const memory = responseMemory(lease);
+  const checkpoint = createCheckpoint();
+  return async (token, signal) => {
+    const nextPageToken = Buffer.from(token, 'base64url');
+    const page = await withQueryErrors(() =>
+      temporal.list(
+        { namespace, query, pageSize: PAGE_SIZE, ...(token === '' ? {} : { nextPageToken }) },
+        signal,
+        memory,
+      ),
+    ).catch((error: unknown) => {
+      if (token === '' || !hasUnknownStatus(error)) throw error;
+      throw badRequest('after is invalid; send a value from an earlier search.', error);
+    });
+    const next = Buffer.from(page.nextPageToken).toString('base64url');
+    const runs: WorkflowSummary[] = [];
+    for (const info of page.executions)
+      runs.push(await workflowSummary(info, namespace, inspectForCaller, checkpoint));
+    // Released here, because a request without a port has no end that would release the lease.
+    if (c.env?.outgoing === undefined) lease.release();
+    return { runs, token, next: next === '' ? undefined : next };
+  };
+}
+
