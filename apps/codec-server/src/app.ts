@@ -42,6 +42,7 @@ import type { Dashboard } from './routes/dashboard.ts';
 import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
 import { namespaceRoutes, readableKeys } from './routes/namespaces.ts';
 import { openApiRoute } from './routes/openapi.ts';
+import { runFieldsRoutes } from './routes/run-fields.ts';
 import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
@@ -168,6 +169,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     ...workflowRoutes({ ...granted, access, inspect }),
     ...historyRoutes(runOptions),
     workflowSearchRoute(runOptions),
+    ...runFieldsRoutes(runOptions),
     ...historyFileRoutes({ ...runOptions, digests: deps.digests }),
     ...auditRoutes({
       authority,

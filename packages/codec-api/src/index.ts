@@ -11,6 +11,7 @@ export * from './parameters.ts';
 export * from './payload.ts';
 export * from './progress.ts';
 export * from './reasons.ts';
+export * from './run-fields.ts';
 export * from './scan-report.ts';
 export * from './search.ts';
 export * from './task-queues.ts';

@@ -16,6 +16,14 @@ export const visibilityQuery = z._default(
   '',
 );
 
+/** A position in the runs of a query: the `after` of an earlier response's last line. */
+export const listPosition = z
+  .string()
+  .check(
+    z.maxLength(8_300),
+    z.regex(/^[A-Za-z0-9_-]*\.[A-Za-z0-9-]*$/, 'is not a value that this server returned'),
+  );
+
 /** The text as a string literal of a visibility query. */
 export const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 

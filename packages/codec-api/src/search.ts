@@ -1,7 +1,7 @@
 import { z } from 'zod/mini';
 import { endReason, streamEnd } from './errors.ts';
 import { keyUse, payloadRef, justification } from './payload.ts';
-import { visibilityQuery } from './parameters.ts';
+import { listPosition, visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
 import { workflowSummary } from './workflow.ts';
 
@@ -94,14 +94,7 @@ export const workflowSearchRequest = z.strictObject({
   ...searchedText,
   query: visibilityQuery,
   /** Continues an earlier search with the same query: the `after` of its last frame. */
-  after: z.optional(
-    z
-      .string()
-      .check(
-        z.maxLength(8_300),
-        z.regex(/^[A-Za-z0-9_-]*\.[A-Za-z0-9-]*$/, 'is not a value that this server returned'),
-      ),
-  ),
+  after: z.optional(listPosition),
   justification: z.optional(justification),
 });
 export type WorkflowSearchRequest = z.infer<typeof workflowSearchRequest>;

@@ -22,10 +22,10 @@ export const MAX_RUN_HITS = 50;
 export const MAX_RUN_EVENTS = 4_096;
 
 /**
- * The search ends after this many consecutive runs that could not be read, for example because of their
+ * A search over runs ends after this many consecutive runs that could not be read, for example because of their
  * retention period.
  */
-const MAX_FAILURES = 3;
+export const MAX_FAILURES = 3;
 
 const PROGRESS_MS = 250;
 

@@ -6,7 +6,9 @@ import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 import type { JsonText, Payload } from '@temporal-kms/histories/payloads';
 import { utf8Pieces } from '@temporal-kms/histories/bytes';
 import { bodyOf, type PayloadBody, readableUnlessBytes } from '@temporal-kms/histories/readable';
+import type { FieldMap } from '@temporal-kms/histories/why';
 import workerpool from 'workerpool';
+import { payloadFields } from './payload-fields.ts';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 /**
@@ -60,6 +62,11 @@ export interface TextThreads {
    * @throws like `find`
    */
   readable(payload: Payload, signal: AbortSignal): Promise<JsonText | undefined> | string | undefined;
+  /**
+   * Returns a decrypted payload's fields, whose names begin with `name`.
+   * @throws like `find`
+   */
+  fields(name: string, payload: Payload, signal: AbortSignal): Promise<FieldMap | undefined> | FieldMap;
   /** Terminates the threads. */
   close(): Promise<void>;
 }
@@ -97,7 +104,7 @@ export function startTextThreads({
 
   /** The number of streams bounds the queue, because each stream submits one payload at a time. */
   const run = async <T>(
-    method: 'find' | 'readable',
+    method: 'find' | 'readable' | 'fields',
     given: readonly unknown[],
     body: PayloadBody,
     signal: AbortSignal,
@@ -142,6 +149,11 @@ export function startTextThreads({
       if (body.data.length <= SMALL_BYTES) return readableUnlessBytes(body);
       // A copy, because the export needs the original bytes if they are not text or if the thread fails.
       return run<Uint8Array>('readable', [], copyOf(body), signal).then((text) => text && utf8Pieces(text));
+    },
+    fields: (name, payload, signal) => {
+      const body = bodyOf(payload);
+      if (body.data.length <= SMALL_BYTES) return payloadFields(name, body);
+      return run('fields', [name], copyOf(body), signal);
     },
     close: async () => {
       await pool.terminate(true);

@@ -1,5 +1,6 @@
 import { type PayloadBody, readableUnlessBytes } from '@temporal-kms/histories/readable';
 import workerpool from 'workerpool';
+import { payloadFields } from './payload-fields.ts';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 /*
@@ -9,6 +10,7 @@ import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 workerpool.worker({
   find: (query: TextQuery, body: PayloadBody): TextMatch[] => process(body, textFinder(query)),
+  fields: (name: string, body: PayloadBody) => process(body, (own) => payloadFields(name, own)),
   readable: (body: PayloadBody) => {
     const text = process(body, readableUnlessBytes);
     if (text === undefined) return undefined;

@@ -191,6 +191,7 @@ const serverVersion = z.object({ version: z.string() });
 /** Request bodies. */
 const requests = {
   AuditSearchRequest: api.auditSearchRequest,
+  DecodeFieldsRequest: api.decodeFieldsRequest,
   DecodeRequest: api.decodeRequest,
   SearchRequest: api.searchRequest,
   WorkflowSearchRequest: api.workflowSearchRequest,
@@ -200,6 +201,7 @@ const requests = {
   FileSearchRequest: api.fileSearchRequest,
   KeyTestRequest: api.keyTestRequest,
   ProgressRequest: api.progressRequest,
+  RunFieldsRequest: api.runFieldsRequest,
 } as const;
 
 /** Response bodies. `Payloads` is also a request body. */
@@ -231,6 +233,7 @@ export const responses = {
   Probe: probe,
   ReadableExport: api.readableExport,
   ReasonCode: api.reasonCode,
+  RunFieldsFrame: api.runFieldsFrame,
   RunProgress: api.runProgress,
   RunsProgress: api.runsProgress,
   RunTaskQueue: api.runTaskQueue,

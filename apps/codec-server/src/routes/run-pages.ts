@@ -53,4 +53,3 @@ export function runPages<P extends Reading>(
     return { runs, token, next: next === '' ? undefined : next };
   };
 }
-

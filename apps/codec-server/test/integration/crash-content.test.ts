@@ -93,6 +93,7 @@ const ofList: Reader[] = [
   getting('workflows', `${API}/workflows`),
   getting('workflows:types', `${API}/workflows:types`),
   posting('workflows:search', `${API}/workflows:search`, { text: 'zzz' }),
+  posting('workflows:decode-fields', `${API}/workflows:decode-fields`, {}),
 ];
 
 const { HistoryEvent, History } = proto.temporal.api.history.v1;

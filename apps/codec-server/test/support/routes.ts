@@ -47,6 +47,20 @@ export const routes: [
     'payments',
   ],
   [
+    'POST',
+    '/api/namespaces/:namespace/workflows:fields',
+    '/api/namespaces/payments/workflows:fields',
+    'metadata',
+    'payments',
+  ],
+  [
+    'POST',
+    '/api/namespaces/:namespace/workflows:decode-fields',
+    '/api/namespaces/payments/workflows:decode-fields',
+    'decode',
+    'payments',
+  ],
+  [
     'GET',
     '/api/namespaces/:namespace/workflows/:workflowId',
     '/api/namespaces/payments/workflows/w',

@@ -59,9 +59,12 @@ const ABSENT = '(absent)';
  * whatDiffers(failed, completed).differences[0]; // { field: 'build', value: 'b-7', first: 61, second: 4, effect: 0.57, p: 2e-16 }
  */
 export function whatDiffers(first: readonly FieldMap[], second: readonly FieldMap[]): WhatDiffers {
-  const fields = [...new Set([...first, ...second].flatMap((run) => Object.keys(run)))].toSorted();
+  const sizes = [first.length, second.length] as const;
   const tested = worthwhile(
-    fields.flatMap((field) => [...valueTests(field, first, second), ...numberTests(field, first, second)]),
+    [...valuesByField(first, second)].flatMap(([field, values]) => [
+      ...valueTests(field, values, sizes),
+      ...numberTests(field, values),
+    ]),
   );
   const corrected = holm(tested.map(({ p }) => p));
   const best = new Map<string, Difference>();
@@ -71,11 +74,7 @@ export function whatDiffers(first: readonly FieldMap[], second: readonly FieldMa
     if (found.p < SIGNIFICANT && (known === undefined || compare(found, known) < 0))
       best.set(found.field, found);
   }
-  return {
-    differences: [...best.values()].toSorted(compare),
-    sizes: [first.length, second.length],
-    comparisons: tested.length,
-  };
+  return { differences: [...best.values()].toSorted(compare), sizes, comparisons: tested.length };
 }
 
 /** A comparison, with the smallest p-value that is possible with its counts. */
@@ -104,24 +103,35 @@ function worthwhile(all: readonly Comparison[]): Comparison[] {
 const compare = (a: Difference, b: Difference): number =>
   b.effect - a.effect || a.p - b.p || (a.field < b.field ? -1 : 1);
 
-const textOf = (run: FieldMap, field: string): string => {
-  const value = Object.hasOwn(run, field) ? run[field] : undefined;
-  return value === undefined ? ABSENT : String(value);
-};
+/** A field's values in the runs of each set that have the field. */
+type Values = readonly [first: FieldMap[string][], second: FieldMap[string][]];
 
-function valueTests(field: string, first: readonly FieldMap[], second: readonly FieldMap[]): Comparison[] {
+function valuesByField(...sets: readonly [readonly FieldMap[], readonly FieldMap[]]): Map<string, Values> {
+  const byField = new Map<string, Values>();
+  for (const set of [0, 1] as const)
+    for (const run of sets[set])
+      for (const [field, value] of Object.entries(run)) {
+        const values = byField.get(field) ?? [[], []];
+        byField.set(field, values);
+        values[set].push(value);
+      }
+  return byField;
+}
+
+function valueTests(field: string, values: Values, [n, m]: readonly [number, number]): Comparison[] {
   const counts = new Map<string, [first: number, second: number]>();
-  for (const [set, runs] of [first, second].entries())
-    for (const run of runs) {
-      const value = textOf(run, field);
-      const count = counts.get(value) ?? [0, 0];
-      count[set === 0 ? 0 : 1] += 1;
-      counts.set(value, count);
-    }
-  const [n, m] = [first.length, second.length];
-  const values = [...counts].toSorted(([, [a, c]], [, [x, y]]) => x + y - (a + c) || x - y - (a - c));
+  const add = (value: string, set: 0 | 1, by = 1): void => {
+    const count = counts.get(value) ?? [0, 0];
+    count[set] += by;
+    if (by > 0) counts.set(value, count);
+  };
+  for (const set of [0, 1] as const) {
+    for (const value of values[set]) add(String(value), set);
+    add(ABSENT, set, (set === 0 ? n : m) - values[set].length);
+  }
+  const ordered = [...counts].toSorted(([, [a, c]], [, [x, y]]) => x + y - (a + c) || x - y - (a - c));
   // Of only two values, compares only the value that is more frequent in the first set.
-  const compared = values.length === 2 ? values.filter(([, [a, c]]) => a * m > c * n) : values;
+  const compared = ordered.length === 2 ? ordered.filter(([, [a, c]]) => a * m > c * n) : ordered;
   return compared
     .filter(([, [a, c]]) => a + c < n + m)
     .slice(0, MAX_VALUES)
@@ -142,8 +152,8 @@ function leastFisher(count: number, n: number, m: number): number {
   return Math.min(...[high, low].map((a) => fisherExact(a, n - a, count - a, m - count + a)));
 }
 
-function numberTests(field: string, first: readonly FieldMap[], second: readonly FieldMap[]): Comparison[] {
-  const [a, b] = [numbers(field, first), numbers(field, second)];
+function numberTests(field: string, values: Values): Comparison[] {
+  const [a, b] = [numbers(values[0]), numbers(values[1])];
   if (Math.min(a.length, b.length) < MIN_NUMBERS) return [];
   const { p, larger } = rankTest(a, b);
   return [
@@ -159,11 +169,8 @@ function numberTests(field: string, first: readonly FieldMap[], second: readonly
   ];
 }
 
-const numbers = (field: string, runs: readonly FieldMap[]): number[] =>
-  runs.flatMap((run) => {
-    const value = run[field];
-    return typeof value === 'number' && Number.isFinite(value) ? [value] : [];
-  });
+const numbers = (values: readonly FieldMap[string][]): number[] =>
+  values.filter((value): value is number => Number.isFinite(value));
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -5,6 +5,8 @@ import type { FieldMap } from './differs.ts';
 const MAX_FIELDS = 200;
 /** Longer text is compared only by its length. */
 const MAX_TEXT = 200;
+/** Fields with a longer name are left out: a key may be as long as its payload. */
+const MAX_NAME = 200;
 const MAX_DEPTH = 6;
 
 /**
@@ -13,25 +15,31 @@ const MAX_DEPTH = 6;
  * fields.
  *
  * @example
- * flatFields('input', { amount: 1200, card: { country: 'DE' } }); // { 'input.amount': 1200, 'input.card.country': 'DE' }
+ * flatFields('input', { amount: 1200, card: { country: 'DE' } }); // { 'input.amount': 1200, 'input.card.country': 'DE', … }
  */
 export function flatFields(name: string, value: unknown): FieldMap {
-  const fields: Record<string, string | number | boolean | null> = {};
-  add(fields, name, value, 0);
-  return fields;
+  // Not an object: `__proto__` is a key like any other.
+  const fields = new Map<string, FieldMap[string]>();
+  for (const [field, item] of fieldsOf(name, value, 0)) {
+    if (fields.size >= MAX_FIELDS) break;
+    fields.set(field, item);
+  }
+  return Object.fromEntries(fields);
 }
 
-function add(fields: Record<string, FieldMap[string]>, name: string, value: unknown, depth: number): void {
-  if (Object.keys(fields).length >= MAX_FIELDS || depth > MAX_DEPTH) return;
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) fields[name] = value;
+type Field = readonly [name: string, value: FieldMap[string]];
+
+function* fieldsOf(name: string, value: unknown, depth: number): Generator<Field, void> {
+  if (depth > MAX_DEPTH || name.length > MAX_NAME) return;
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) yield [name, value];
   else if (typeof value === 'string') {
-    if (value.length <= MAX_TEXT) fields[name] = value;
-    fields[`${name}.length`] = value.length;
+    if (value.length <= MAX_TEXT) yield [name, value];
+    yield [`${name}.length`, value.length];
   } else if (Array.isArray(value)) {
-    fields[`${name}.length`] = value.length;
+    yield [`${name}.length`, value.length];
     for (const [index, item] of value.slice(0, 3).entries())
-      add(fields, `${name}[${index}]`, item, depth + 1);
+      yield* fieldsOf(`${name}[${index}]`, item, depth + 1);
   } else if (isRecord(value)) {
-    for (const [key, item] of Object.entries(value)) add(fields, `${name}.${key}`, item, depth + 1);
+    for (const key of Object.keys(value)) yield* fieldsOf(`${name}.${key}`, value[key], depth + 1);
   }
 }

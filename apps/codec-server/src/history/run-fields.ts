@@ -1,0 +1,213 @@
+import {
+  countReason,
+  type ReasonCode,
+  type ReasonCounts,
+  type RunFieldsFrame,
+  type WorkflowSummary,
+} from '@temporal-kms/codec-api';
+import {
+  eventPayloads,
+  type ProtoEvent,
+  type StoredPayload,
+  workflowContext,
+} from '@temporal-kms/histories/payloads';
+import { type FieldMap, flatFields } from '@temporal-kms/histories/why';
+import type { Logger } from 'pino';
+import { type DecryptedPayload, decryptEvents, type DecryptEventsOptions } from './decrypted-events.ts';
+import { heldEvents } from './event-pages.ts';
+import { FIRST_POSITION, type ListedRuns, overRuns } from './over-runs.ts';
+import type { Inspect } from './payload-stub.ts';
+import { MAX_FAILURES } from './search-runs.ts';
+import { type StreamLifetime, streamEnd } from './stream-limits.ts';
+import type { TextThreads } from './text-threads.ts';
+
+/** Maximum number of fields of a run. Its memo may have thousands of entries. */
+const MAX_RUN_FIELDS = 400;
+/** Identities and ids are cut to this many characters. */
+const MAX_TEXT = 200;
+
+/** A run's fields, and the payloads without fields, by reason code. */
+export type RunFields = Pick<Extract<RunFieldsFrame, { type: 'run' }>, 'fields' | 'unreadable'>;
+
+/**
+ * Returns the fields of a run that need no decryption. `duration`, `historyEvents` and `historyBytes` are
+ * known only of closed runs.
+ * @param events the first events of its history: the start, and if it is among them, the first completed
+ *   workflow task, which names the worker
+ */
+export function plainFields(
+  run: WorkflowSummary,
+  events: readonly ProtoEvent[],
+  namespace: string,
+  inspect: Inspect,
+): FieldMap {
+  const [started = {}] = events;
+  const context = workflowContext({ namespace, workflowId: run.workflowId });
+  const inputs = eventPayloads(started, context).filter(({ path }) => path.startsWith('input.'));
+  const start = Date.parse(run.startTime ?? '');
+  const { attempt, cronSchedule, identity } = started.workflowExecutionStartedEventAttributes ?? {};
+  const isClosed = run.closeTime !== undefined;
+  const known = {
+    type: run.type,
+    queue: run.taskQueue,
+    parent: run.parent !== undefined,
+    attempt,
+    cron: cronSchedule,
+    starter: identity,
+    hour: Number.isNaN(start) ? undefined : new Date(start).getUTCHours(),
+    ...workerFields(events),
+    ...keyFields(inputs, inspect),
+    inputBytes: inputs.reduce((sum, { payload }) => sum + (payload.data?.length ?? 0), 0),
+    duration: isClosed ? Date.parse(run.closeTime ?? '') - start : undefined,
+    historyEvents: isClosed ? run.historyLength : undefined,
+    historyBytes: isClosed ? run.historySizeBytes : undefined,
+  };
+  const fields: Record<string, FieldMap[string]> = {};
+  for (const [name, value] of Object.entries(known)) {
+    if (value === undefined || value === null || value === '' || Number.isNaN(value)) continue;
+    fields[name] = typeof value === 'string' ? value.slice(0, MAX_TEXT) : value;
+  }
+  return { ...fields, ...flatFields('attribute', run.searchAttributes) };
+}
+
+/** The worker that completed the first workflow task. */
+function workerFields(events: readonly ProtoEvent[]) {
+  const task = events.find(
+    ({ workflowTaskCompletedEventAttributes: completed }) => completed,
+  )?.workflowTaskCompletedEventAttributes;
+  if (!task) return {};
+  const { deploymentVersion: version, workerVersion, binaryChecksum, sdkMetadata, identity } = task;
+  return {
+    worker: identity,
+    build: version?.buildId || workerVersion?.buildId || binaryChecksum,
+    deployment: version?.deploymentName,
+    sdk: [sdkMetadata?.sdkName, sdkMetadata?.sdkVersion].filter(Boolean).join(' '),
+  };
+}
+
+/** The key that the first encrypted argument names. */
+function keyFields(inputs: readonly StoredPayload[], inspect: Inspect) {
+  for (const { payload, context } of inputs) {
+    const { key, keyVersion } = inspect(payload, context);
+    if (key !== undefined || keyVersion !== undefined) return { key, keyVersion };
+  }
+  return {};
+}
+
+/** The name under which a payload's fields are compared; undefined for payloads other than arguments and memo. */
+function nameOf(path: string): string | undefined {
+  const index = /^input\.payloads\[(\d+)\]$/.exec(path)?.[1];
+  if (index !== undefined) return index === '0' ? 'input' : `input${Number(index) + 1}`;
+  return path.startsWith('memo.fields') ? `memo${path.slice('memo.fields'.length)}` : undefined;
+}
+
+interface DecodeOptions extends DecryptEventsOptions {
+  readonly threads: Pick<TextThreads, 'fields'>;
+}
+
+/**
+ * Decrypts the payloads of a run's first event, and returns the fields of its arguments and memo.
+ * @returns undefined if the budget of Cloud KMS calls is used up
+ */
+export async function decodedFields(
+  started: ProtoEvent,
+  { threads, ...options }: DecodeOptions,
+): Promise<RunFields | undefined> {
+  const fields = new Map<string, FieldMap[string]>();
+  const unreadable: ReasonCounts = {};
+  for await (const { payloads } of decryptEvents(options, heldEvents([started]))) {
+    for (const payload of payloads) {
+      const name = nameOf(payload.stored.path);
+      if (name === undefined) continue;
+      const found = await fieldsOf(name, payload, threads, options.lifetime.signal);
+      if (typeof found === 'string') countReason(unreadable, found);
+      const own = typeof found === 'string' ? { [`${name}.unreadable`]: found } : found;
+      for (const [field, value] of Object.entries(own))
+        if (fields.size < MAX_RUN_FIELDS) fields.set(field, value);
+    }
+    return { fields: Object.fromEntries(fields), unreadable };
+  }
+  return undefined;
+}
+
+/** Returns a payload's fields, or why it has none. */
+async function fieldsOf(
+  name: string,
+  { result }: DecryptedPayload,
+  threads: DecodeOptions['threads'],
+  signal: AbortSignal,
+): Promise<FieldMap | ReasonCode> {
+  if (!result.ok) return result.reason;
+  // The payload is only a reference: its content is in external storage.
+  if (result.warning === 'external_reference') return result.warning;
+  return (await threads.fields(name, result.payload, signal)) ?? 'too_large';
+}
+
+/** The run could not be read, for a reason that people may see. */
+export interface UnreadRun {
+  readonly failure: string;
+}
+
+export interface RunFieldsOptions extends ListedRuns {
+  readonly log: Logger;
+  readonly lifetime: StreamLifetime;
+  /** Number of runs after which the stream ends. */
+  readonly most: number;
+  /** Returns undefined if the budget of Cloud KMS calls is used up. */
+  readonly read: (run: WorkflowSummary) => Promise<RunFields | UnreadRun | undefined>;
+  /** Returns the number of Cloud KMS calls so far. */
+  readonly kmsCalls: () => number;
+}
+
+/** Reads the fields of a list's runs, several runs at a time, and yields them in the order of the list. */
+export async function* runFieldsFrames({
+  log,
+  lifetime,
+  most,
+  read,
+  kmsCalls,
+  ...listed
+}: RunFieldsOptions): AsyncGenerator<RunFieldsFrame, void> {
+  let after = listed.after ?? FIRST_POSITION;
+  let [begun, runs, failed, failures] = [0, 0, 0, 0];
+  const end = (reason: Extract<RunFieldsFrame, { type: 'end' }>['reason'], message?: string) =>
+    ({
+      type: 'end',
+      reason,
+      after,
+      runs,
+      failed,
+      kmsCalls: kmsCalls(),
+      ...(message && { message }),
+    }) as const;
+  // Runs beyond the limit are not read, although runs are read ahead.
+  const visit: RunFieldsOptions['read'] = async (run) => {
+    begun += 1;
+    return begun > most ? undefined : read(run);
+  };
+  try {
+    for await (const { run, position, result } of overRuns(listed, visit)) {
+      await lifetime.checkpoint();
+      if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
+      if (result === undefined) {
+        yield end('limit');
+        return;
+      }
+      after = position;
+      if ('failure' in result) {
+        failed += 1;
+        failures += 1;
+        if (failures <= MAX_FAILURES) continue;
+        yield end('error', result.failure);
+        return;
+      }
+      failures = 0;
+      runs += 1;
+      yield { type: 'run', workflowId: run.workflowId, runId: run.runId, ...result, after };
+    }
+    yield end('complete');
+  } catch (error) {
+    const last = streamEnd(error, lifetime, log, 'fields');
+    if (last !== undefined) yield end(last.reason, last.message);
+  }
+}

@@ -1,0 +1,106 @@
+import type { RunFieldsFrame, WorkflowSummary } from '@temporal-kms/codec-api';
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { payloadFields } from '../../src/history/payload-fields.ts';
+import { runFieldsFrames, type RunFieldsOptions } from '../../src/history/run-fields.ts';
+import { lifetimeWith, never } from '../support/memory.ts';
+import { text, threads } from '../support/stack.ts';
+
+const listed = (count: number) =>
+  Array.from({ length: count }, (_, n): WorkflowSummary => ({
+    workflowId: `w-${n}`,
+    runId: `r-${n}`,
+    type: 't',
+    taskQueue: 'q',
+    status: 'Completed',
+    historyLength: 3,
+    historySizeBytes: 300,
+    searchAttributes: {},
+    memo: [],
+  }));
+
+function frames(count: number, most: number, read: RunFieldsOptions['read']): Promise<RunFieldsFrame[]> {
+  return Array.fromAsync(
+    runFieldsFrames({
+      log: pino({ level: 'silent' }),
+      lifetime: lifetimeWith(),
+      most,
+      read,
+      after: undefined,
+      page: async (token) => ({ runs: listed(count), token, next: undefined }),
+      stop: () => undefined,
+      kmsCalls: () => 7,
+    }),
+  );
+}
+
+const ids = (all: RunFieldsFrame[]) =>
+  all.flatMap((frame) => (frame.type === 'run' ? [frame.workflowId] : []));
+
+describe('runFieldsFrames', () => {
+  it('ends with `limit` before the first run that exceeds the budget of Cloud KMS calls', async () => {
+    const all = await frames(20, 200, async ({ runId }) =>
+      runId === 'r-3' ? undefined : { fields: {}, unreadable: {} },
+    );
+    expect(ids(all)).toEqual(['w-0', 'w-1', 'w-2']);
+    expect(all.at(-1)).toMatchObject({ type: 'end', reason: 'limit', after: '.r-2', runs: 3, kmsCalls: 7 });
+  });
+
+  it('counts runs that cannot be read, and ends with an error after four in a row', async () => {
+    const gone = { failure: 'Temporal does not have it.' };
+    const some = await frames(12, 200, async ({ runId }) =>
+      ['r-2', 'r-3', 'r-4', 'r-6'].includes(runId) ? gone : { fields: {}, unreadable: {} },
+    );
+    expect(ids(some)).toHaveLength(8);
+    expect(some.at(-1)).toMatchObject({ reason: 'complete', runs: 8, failed: 4 });
+    expect((await frames(12, 200, async () => gone)).at(-1)).toMatchObject({
+      reason: 'error',
+      failed: 4,
+      message: gone.failure,
+    });
+  });
+
+  it('reads no run beyond the limit', async () => {
+    const read: string[] = [];
+    const all = await frames(20, 4, async ({ workflowId }) => {
+      read.push(workflowId);
+      return { fields: {}, unreadable: {} };
+    });
+    expect(read).toEqual(['w-0', 'w-1', 'w-2', 'w-3']);
+    expect(all.at(-1)).toMatchObject({ reason: 'limit', runs: 4, after: '.r-3' });
+  });
+});
+
+const json = (body: string, encoding = 'json/plain') => payloadFields('x', { data: text(body), encoding });
+
+describe('payloadFields', () => {
+  it('returns only the encoding and length of a body that is not JSON', () => {
+    expect(json('{"a":')).toEqual({ 'x.encoding': 'json/plain', 'x.length': 5 });
+    expect(payloadFields('x', { data: Uint8Array.of(255, 254), encoding: 'json/plain' })).toEqual({
+      'x.encoding': 'json/plain',
+      'x.length': 2,
+    });
+    expect(json('secret', 'binary/plain')).toEqual({ 'x.encoding': 'binary/plain', 'x.length': 6 });
+    expect(json('', 'binary/null')).toEqual({ x: null });
+  });
+
+  it('bounds the fields of crafted payloads, also in a worker thread', async () => {
+    const crafted = [
+      '['.repeat(100_000) + ']'.repeat(100_000),
+      `{${Array.from({ length: 20_000 }, (_, n) => `"k${n}":[]`).join()}}`,
+      `{"${'k'.repeat(100_000)}":1,"__proto__":{"constructor":"y"}}`,
+      JSON.stringify('x'.repeat(100_000)),
+    ];
+    for (const body of crafted) {
+      const payload = { metadata: { encoding: text('json/plain') }, data: text(body) };
+      const found = await threads.fields('x', payload, never);
+      expect(found).toEqual(json(body));
+      expect(Object.keys(found!).length).toBeLessThanOrEqual(200);
+      expect(JSON.stringify(found).length).toBeLessThan(200 * 450);
+    }
+    expect(json(crafted[2]!)).toEqual({
+      'x.__proto__.constructor': 'y',
+      'x.__proto__.constructor.length': 1,
+    });
+  });
+});

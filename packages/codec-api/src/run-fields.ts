@@ -1,0 +1,57 @@
+import { z } from 'zod/mini';
+import { endReason } from './errors.ts';
+import { justification } from './payload.ts';
+import { listPosition, visibilityQuery } from './parameters.ts';
+import { reasonCounts } from './reasons.ts';
+import { execution } from './workflow.ts';
+
+/** Maximum number of runs in one response. A response that reaches it ends with `limit`. */
+export const MAX_FIELD_RUNS = 200;
+
+const query = {
+  query: visibilityQuery,
+  /** Number of runs after which the response ends. */
+  runs: z._default(z.int().check(z.minimum(1), z.maximum(MAX_FIELD_RUNS)), MAX_FIELD_RUNS),
+  /** Continues an earlier request with the same query: the `after` of its last line. */
+  after: z.optional(listPosition),
+};
+
+/** `POST …/workflows:fields`: the fields of runs that need no decryption. */
+export const runFieldsRequest = z.strictObject(query);
+export type RunFieldsRequest = z.infer<typeof runFieldsRequest>;
+
+/** `POST …/workflows:decode-fields`: the fields of runs, also those of their decrypted inputs and memos. */
+export const decodeFieldsRequest = z.strictObject({ ...query, justification: z.optional(justification) });
+export type DecodeFieldsRequest = z.infer<typeof decodeFieldsRequest>;
+
+/** The lines of the response, in the order of the list; the last line is `end`. */
+export const runFieldsFrame = z.discriminatedUnion('type', [
+  z.extend(execution, {
+    type: z.literal('run'),
+    /**
+     * By name: `queue`, `hour` (of the start, in UTC), `input.amount`, `input2` for a second argument,
+     * `memo.customer`, `attribute.CustomerTier`. Times are in milliseconds. Text of more than 200 characters is
+     * left out, and only its length is a field.
+     */
+    fields: z.record(z.string(), z.nullable(z.union([z.string(), z.number(), z.boolean()]))),
+    /** Payloads of the start that could not be decrypted or parsed, by reason code. */
+    unreadable: reasonCounts,
+    /** The position after this run. */
+    after: z.string(),
+  }),
+  z.object({
+    type: z.literal('end'),
+    reason: endReason,
+    /** Runs sent. */
+    runs: z.int().check(z.nonnegative()),
+    /** Number of runs that could not be read, for example because their retention period has ended. */
+    failed: z.int().check(z.nonnegative()),
+    /** Cloud KMS calls that the request made, for keys that were not cached. */
+    kmsCalls: z.int().check(z.nonnegative()),
+    /** A message for people. */
+    message: z.optional(z.string()),
+    /** The position after the last run that was sent or could not be read. */
+    after: z.string(),
+  }),
+]);
+export type RunFieldsFrame = z.infer<typeof runFieldsFrame>;
