@@ -146,7 +146,9 @@ const keyAdmin = oneWay(
 
 const subjects = ['session', 'payloads', 'search', 'runs', 'files', 'keys', 'audit', 'shell'];
 const runParts =
-  'indexer run timeline history facts find frame inspector relations why export compare page list'.split(' ');
+  'indexer run timeline history facts find frame inspector relations why export compare page list differs'.split(
+    ' ',
+  );
 
 /** Returns an override for files of the dashboard. Refuses modules that need Node, and these patterns. */
 function dashboard(files: string, ...patterns: string[]) {

@@ -58,3 +58,12 @@ export const comparisonOf = (namespace: string, { workflowId, runId }: ComparedR
     params: { namespace, workflowId, runId },
     search: { run: other.runId, ...(other.workflowId === workflowId ? {} : { with: other.workflowId }) },
   }) as const;
+
+const comparedQuery = maybe(z.string().check(z.maxLength(5_000)));
+
+/** The search parameters of a comparison of two sets of runs: their visibility queries, in which times may be relative. */
+export const differsSearch = z.object({ a: comparedQuery, b: comparedQuery });
+
+/** The link to the comparison of two sets of runs of a namespace. */
+export const differsOf = (namespace: string, a: string, b: string) =>
+  ({ to: '/ns/$namespace/differs', params: { namespace }, search: { a, b } }) as const;

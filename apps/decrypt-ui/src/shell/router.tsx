@@ -10,7 +10,13 @@ import { auditSearch } from '../audit/audit-params.ts';
 import { basePath } from '../base-path.ts';
 import { historyWorker } from '../runs/indexer/start-history-worker.ts';
 import { listSearch } from '../runs/list/list-params.ts';
-import { compareSearch, historyGrid, type WorkflowSearch, workflowSearch } from '../runs/run-params.ts';
+import {
+  compareSearch,
+  differsSearch,
+  historyGrid,
+  type WorkflowSearch,
+  workflowSearch,
+} from '../runs/run-params.ts';
 import type { RunSessionsPlace } from '../runs/run/run-sessions-context.tsx';
 import type { RunAddress } from '../session/server/addresses.ts';
 import { isScrolled } from '../ui/grid/places.ts';
@@ -92,6 +98,13 @@ const compareRoute = createRoute({
   component: lazyRouteComponent(() => import('../runs/compare/compare-page.tsx'), 'ComparePage'),
 });
 
+const differsRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/differs',
+  validateSearch: differsSearch,
+  component: lazyRouteComponent(() => import('../runs/differs/differs-page.tsx'), 'DiffersPage'),
+});
+
 const fileRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/file',
@@ -151,6 +164,7 @@ const routeTree = root.addChildren([
     latestRunRoute,
     workflowRoute,
     compareRoute,
+    differsRoute,
     fileRoute,
     keysRoute,
     auditRoute,

@@ -1,4 +1,4 @@
-import { escapeInvisible, payloadRefOf } from '@temporal-kms/codec-api';
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { RunAddress } from '../../session/server/addresses.ts';
 import type { RevealChoice } from './reveal-request.ts';
 import { useRevealed, useReveals } from './reveals-context.tsx';
@@ -6,6 +6,7 @@ import {
   accessTo,
   type Grant,
   needsJustification,
+  NO_PAYLOAD,
   type PayloadsTarget,
   type RevealsState,
 } from './reveals.ts';
@@ -28,9 +29,6 @@ export function eventsChoice([first, last]: readonly [number, number], target: P
   const name = first === last ? `event ${first}` : `events ${first}–${last}`;
   return { target, text: name.charAt(0).toUpperCase() + name.slice(1), name };
 }
-
-/** A ref that no history contains, so only a reveal of the whole run covers it. */
-const NO_PAYLOAD = payloadRefOf(0, 0);
 
 /** Returns the access to the whole run. */
 export const useRunAccess = (run: RunAddress) =>

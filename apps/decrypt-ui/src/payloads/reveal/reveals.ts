@@ -1,4 +1,4 @@
-import type { PayloadRef } from '@temporal-kms/codec-api';
+import { type PayloadRef, payloadRefOf } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import type { MyAccess } from '../../session/me.tsx';
 import type { RunAddress } from '../../session/server/addresses.ts';
@@ -89,6 +89,13 @@ export interface SearchPlace {
 /** Returns whether the page may search payloads and show the matches now. */
 export const accessToSearch = (state: RevealsState, place: SearchPlace): PayloadAccess =>
   accessOf(state, place, undefined);
+
+/** Returns whether any payload of the namespace may be requested and shown now. */
+export const accessToNamespace = (state: RevealsState, namespace: string): PayloadAccess =>
+  accessOf(state, { namespace, ref: NO_PAYLOAD }, undefined);
+
+/** No history contains this payload, so only a reveal of the whole run or namespace covers it. */
+export const NO_PAYLOAD = payloadRefOf(0, 0);
 
 /** A payload, or a search if `ref` is absent. */
 interface Place extends SearchPlace {

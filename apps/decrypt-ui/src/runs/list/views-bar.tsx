@@ -5,6 +5,7 @@ import { escapeInvisible } from '@temporal-kms/codec-api';
 import {
   ArrowDown,
   Columns3,
+  Diff,
   Download,
   FileUp,
   GitCompareArrows,
@@ -17,13 +18,14 @@ import {
 import { type Ref, useState } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { runCommand } from '../../ui/commands/registry.ts';
-import { Button } from '../../ui/controls/button.tsx';
+import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { formatCount } from '../../ui/format/number.ts';
 import { DensityChoice } from '../../ui/grid/density.tsx';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
 import { useRunsApi } from '../api.ts';
 import { countQuery } from '../queries.ts';
+import { differsOf } from '../run-params.ts';
 import type { ListSearch } from './list-params.ts';
 import { deleteView, saveView, useSavedViews } from './list-settings.ts';
 import { useResolvedTimes } from './use-workflows.ts';
@@ -46,6 +48,8 @@ const systemViews: readonly SystemView[] = [
 interface ViewsBarProps {
   readonly namespace: string;
   readonly search: ListSearch;
+  /** The queries of two sets that the reader may want to compare: the failed and the completed runs of a type. */
+  readonly sets: readonly string[] | undefined;
   readonly loaded: number;
   readonly searchButton: Ref<HTMLButtonElement>;
   /** Shows the search of payloads; undefined while the list has no valid query. */
@@ -59,7 +63,8 @@ interface ViewsBarProps {
 
 /** The list's views and display options. */
 export function ViewsBar(props: ViewsBarProps) {
-  const { namespace, search, loaded, searchButton, onSearch, picking, onPick, onColumns, onExport } = props;
+  const { namespace, search, sets, loaded, searchButton } = props;
+  const { onSearch, picking, onPick, onColumns, onExport } = props;
   const saved = useSavedViews(namespace);
   const [naming, setNaming] = useState(false);
   const q = search.q ?? '';
@@ -139,6 +144,17 @@ export function ViewsBar(props: ViewsBarProps) {
         <GitCompareArrows size={14} />
         <span className={styles['toolText']}>Compare</span>
       </Button>
+      {sets ? (
+        <Link
+          {...differsOf(namespace, sets[0] ?? '', sets[1] ?? '')}
+          className={clsx(buttonClass({ look: 'ghost' }), styles['tool'])}
+          aria-label="What differs between failed and completed runs"
+          data-tip="What differs between failed and completed runs"
+        >
+          <Diff size={14} />
+          <span className={styles['toolText']}>What differs</span>
+        </Link>
+      ) : null}
       {/* Shown on a narrow screen, where the top bar has no space for it. */}
       <Button
         look="ghost"

@@ -15,7 +15,7 @@ import { DialogLoading } from '../../ui/overlays/dialog.tsx';
 import { Footer } from '../../ui/page/footer.tsx';
 import { EmptyState, Notice } from '../../ui/page/notice.tsx';
 import { conditionWords } from './filter/condition-words.ts';
-import { statusesOf, withStatuses } from './filter/edit-query.ts';
+import { namesType, statusesOf, withStatuses } from './filter/edit-query.ts';
 import { Filter } from './filter/filter-field.tsx';
 import type { KnownValues } from './filter/suggestions.ts';
 import { type ListQuery, printQuery } from './filter/visibility-query.ts';
@@ -128,6 +128,11 @@ export function WorkflowListPage() {
       <ViewsBar
         namespace={namespace}
         search={searchOf(view)}
+        sets={
+          namesType(query) && !invalid
+            ? (['Failed', 'Completed'] as const).map((status) => printQuery(withStatuses(query, [status])))
+            : undefined
+        }
         loaded={rows.length}
         searchButton={searchButton}
         onSearch={invalid ? undefined : runsSearch.show}

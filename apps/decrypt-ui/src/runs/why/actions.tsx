@@ -10,6 +10,7 @@ import { CompareWithLastGood } from './last-good-run.tsx';
 import { ticketText } from './ticket.ts';
 import type { Explained } from './use-explanation.ts';
 import styles from './why-card.module.css';
+import { WhatDiffers } from './what-differs.tsx';
 import type { WhyProps } from './why-props.ts';
 
 interface ActionsProps extends WhyProps {
@@ -31,6 +32,7 @@ export function Actions({ explained, first, onSelect, path, onPath }: ActionsPro
         </>
       ) : null}
       {isBad ? <CompareWithLastGood /> : null}
+      {explanation.state === 'failed' ? <WhatDiffers /> : null}
       <Button
         look="ghost"
         size="small"

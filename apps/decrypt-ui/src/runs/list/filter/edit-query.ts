@@ -30,6 +30,13 @@ export function withStatuses(query: ListQuery, statuses: readonly WorkflowStatus
   return { kind: 'conditions', conditions };
 }
 
+/** Whether a condition names the workflow type. */
+export const namesType = (query: ListQuery): boolean =>
+  query.kind === 'conditions' &&
+  query.conditions.some(
+    (condition) => condition.kind === 'comparison' && condition.attribute === 'WorkflowType',
+  );
+
 export const withCondition = (query: ListQuery, added: Condition): ListQuery =>
   query.kind === 'raw' ? query : { kind: 'conditions', conditions: [...query.conditions, added] };
 

@@ -34,6 +34,8 @@ interface FilterProps {
 /** The list's filter, as conditions in words or as the text of the same visibility query. */
 export function Filter({ namespace, field, query, known, error, onApply }: FilterProps) {
   const [asText, setAsText] = useState(false);
+  const errorId = useId();
+  const describedBy = error === undefined ? undefined : errorId;
   const isRaw = query.kind === 'raw';
   const shownAsText = asText || isRaw;
   const problem = isRaw ? `Shown as text, because ${query.problem}.` : undefined;
@@ -45,7 +47,7 @@ export function Filter({ namespace, field, query, known, error, onApply }: Filte
             key={printQuery(query)}
             field={field}
             text={printQuery(query)}
-            invalid={error !== undefined}
+            errorId={describedBy}
             onApply={onApply}
           />
         ) : (
@@ -54,12 +56,12 @@ export function Filter({ namespace, field, query, known, error, onApply }: Filte
             field={field}
             query={query}
             known={known}
-            invalid={error !== undefined}
+            errorId={describedBy}
             onApply={onApply}
           />
         )}
         {error === undefined ? null : (
-          <p id="query-error" className={styles['error']} role="alert">
+          <p id={errorId} className={styles['error']} role="alert">
             <CircleAlert size={12} aria-hidden="true" />
             {error}
           </p>
@@ -81,11 +83,12 @@ export function Filter({ namespace, field, query, known, error, onApply }: Filte
 }
 
 interface ConditionFieldProps extends Omit<FilterProps, 'error'> {
-  readonly invalid: boolean;
+  /** The id of the message about an invalid query. */
+  readonly errorId: string | undefined;
 }
 
 /** The conditions as chips, and a combobox that adds conditions. */
-function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: ConditionFieldProps) {
+function ConditionField({ namespace, field, query, errorId, onApply, ...rest }: ConditionFieldProps) {
   const list = useId();
   const [text, setText] = useState('');
   const [attribute, setAttribute] = useState<string>();
@@ -159,7 +162,7 @@ function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: 
   }
 
   return (
-    <div className={styles['field']} data-invalid={invalid ? '' : undefined}>
+    <div className={styles['field']} data-invalid={errorId === undefined ? undefined : ''}>
       <ListFilter size={14} aria-hidden="true" />
       {conditions.map((condition, index) => (
         <Chip
@@ -184,8 +187,8 @@ function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: 
         aria-controls={list}
         aria-autocomplete="list"
         aria-activedescendant={open && suggestions.length > 0 ? `${list}-${current}` : undefined}
-        aria-invalid={invalid}
-        aria-describedby={problem === undefined ? (invalid ? 'query-error' : undefined) : `${list}-problem`}
+        aria-invalid={errorId !== undefined}
+        aria-describedby={problem === undefined ? errorId : `${list}-problem`}
         placeholder={placeholderFor(attribute, conditions.length)}
         spellCheck={false}
         autoComplete="off"

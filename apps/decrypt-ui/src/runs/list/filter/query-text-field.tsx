@@ -9,18 +9,19 @@ import { type ListQuery, parseQuery } from './visibility-query.ts';
 interface QueryTextFieldProps {
   readonly field: RefObject<HTMLInputElement | null>;
   readonly text: string;
-  readonly invalid: boolean;
+  /** The id of the message about an invalid query. */
+  readonly errorId: string | undefined;
   readonly onApply: (query: ListQuery) => void;
 }
 
 /** The query as text. Only Enter applies it, so that an incomplete query is no error. */
-export function QueryTextField({ field, text: applied, invalid, onApply }: QueryTextFieldProps) {
+export function QueryTextField({ field, text: applied, errorId, onApply }: QueryTextFieldProps) {
   const [text, setText] = useState(applied);
   const pending = text.trim() !== applied;
   return (
     <form
       className={styles['field']}
-      data-invalid={invalid ? '' : undefined}
+      data-invalid={errorId === undefined ? undefined : ''}
       onSubmit={(event) => {
         event.preventDefault();
         onApply(parseQuery(text));
@@ -32,8 +33,8 @@ export function QueryTextField({ field, text: applied, invalid, onApply }: Query
         className={styles['input']}
         data-query=""
         aria-label="Visibility query"
-        aria-invalid={invalid}
-        aria-describedby={invalid ? 'query-error' : undefined}
+        aria-invalid={errorId !== undefined}
+        aria-describedby={errorId}
         placeholder='WorkflowType = "order" AND ExecutionDuration > "1m"'
         spellCheck={false}
         autoComplete="off"

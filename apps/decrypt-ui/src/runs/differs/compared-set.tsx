@@ -1,0 +1,50 @@
+import { useQuery } from '@tanstack/react-query';
+import { MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
+import { useMemo, useRef } from 'react';
+import { ApiFailure } from '../../session/server/failure.ts';
+import { plural } from '../../ui/format/number.ts';
+import { useRunsApi } from '../api.ts';
+import { Filter } from '../list/filter/filter-field.tsx';
+import type { KnownValues } from '../list/filter/suggestions.ts';
+import { parseQuery, printQuery } from '../list/filter/visibility-query.ts';
+import { countQuery } from '../queries.ts';
+import styles from './differs.module.css';
+
+const nothingKnown: KnownValues = { attributes: [], values: new Map() };
+
+interface ComparedSetProps {
+  readonly name: 'A' | 'B';
+  readonly namespace: string;
+  readonly text: string;
+  /** The text without relative times. */
+  readonly query: string;
+  readonly onApply: (text: string) => void;
+}
+
+/** The query of a set, and how many runs it has. */
+export function ComparedSet({ name, namespace, text, query, onApply }: ComparedSetProps) {
+  const api = useRunsApi();
+  const field = useRef<HTMLInputElement>(null);
+  const parsed = useMemo(() => parseQuery(text), [text]);
+  const { data, error, isPlaceholderData } = useQuery(countQuery(api, namespace, query));
+  const invalid = error instanceof ApiFailure && error.code === 'invalid_query' ? error.message : undefined;
+  return (
+    <section className={styles['set']} aria-label={`Set ${name}`}>
+      <h2 className={styles['name']}>{name}</h2>
+      <Filter
+        namespace={namespace}
+        field={field}
+        query={parsed}
+        known={nothingKnown}
+        error={invalid}
+        onApply={(next) => onApply(printQuery(next))}
+      />
+      <span className={styles['count']}>
+        {data && !isPlaceholderData && !invalid ? countText(data.total) : null}
+      </span>
+    </section>
+  );
+}
+
+const countText = (total: number) =>
+  total > MAX_FIELD_RUNS ? `the first ${MAX_FIELD_RUNS} of ${plural(total, 'run')}` : plural(total, 'run');

@@ -1,0 +1,88 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import type { Difference, FieldMap } from '@temporal-kms/histories/why';
+import { formatDuration } from '../../ui/format/duration.ts';
+import { formatBytes, formatCount } from '../../ui/format/number.ts';
+import { withCondition } from '../list/filter/edit-query.ts';
+import { comparison, type Comparison, parseQuery, printQuery } from '../list/filter/visibility-query.ts';
+
+/** The fields that the server names itself. The names of all others begin with `input`, `memo.` or `attribute.`. */
+const names: Readonly<Record<string, string>> = {
+  type: 'Workflow type',
+  queue: 'Task queue',
+  parent: 'Started by a parent',
+  attempt: 'Attempt',
+  cron: 'Cron schedule',
+  starter: 'Client that started the run',
+  hour: 'Hour of the start (UTC)',
+  worker: 'Worker of the first task',
+  build: 'Build of that worker',
+  deployment: 'Deployment of that worker',
+  sdk: 'SDK of that worker',
+  key: 'Key of the input',
+  keyVersion: 'Key version of the input',
+  inputBytes: 'Stored size of the input',
+  duration: 'Duration',
+  historyEvents: 'Events',
+  historyBytes: 'Size of the history',
+};
+
+/** Whether a field describes how a run went: such a difference may be an effect of the cause. */
+export const isOutcome = (field: string): boolean =>
+  ['duration', 'historyEvents', 'historyBytes'].includes(field);
+
+/** A field's name for people, and whether it is a path in a payload. */
+export function fieldWords(field: string): { readonly text: string; readonly isPath: boolean } {
+  const known = Object.hasOwn(names, field) ? names[field] : undefined;
+  return known === undefined
+    ? { text: escapeInvisible(field.replace(/^attribute\./, '')), isPath: true }
+    : { text: known, isPath: false };
+}
+
+/** A number of a field with its unit. */
+export function numberText(field: string, value: number): string {
+  if (field === 'duration') return formatDuration(value);
+  return field === 'inputBytes' || field === 'historyBytes' ? formatBytes(value) : formatCount(value);
+}
+
+const percent = (share: number) => Math.round(share * 100);
+
+/** How clearly the field separates the sets. */
+export function effectText({ effect, medians }: Difference): string {
+  if (!medians) return `${percent(effect)} points`;
+  const higher = medians[0] >= medians[1] ? 'A' : 'B';
+  return `${higher} is higher in ${percent((1 + effect) / 2)} % of pairs`;
+}
+
+const MILLION = 1_000_000;
+
+/** A p-value in words, rounded to the side of chance: `by chance in 1 of 4,000 cases`. */
+export function chanceText(p: number): string {
+  const cases = 1 / p;
+  if (cases >= MILLION) return 'by chance in fewer than 1 of a million cases';
+  const step = 10 ** Math.floor(Math.log10(cases));
+  return `by chance in 1 of ${formatCount(Math.floor(cases / step) * step)} cases`;
+}
+
+/** The list's query for the runs of a set with the value; undefined where a visibility query cannot express it. */
+export function queryFor(
+  { field, value }: Difference,
+  set: string,
+  runs: readonly FieldMap[],
+): string | undefined {
+  const condition = value === undefined ? undefined : conditionFor(field, value, runs);
+  const query = parseQuery(set);
+  return condition && query.kind === 'conditions' ? printQuery(withCondition(query, condition)) : undefined;
+}
+
+function conditionFor(field: string, value: string, runs: readonly FieldMap[]): Comparison | undefined {
+  if (field === 'type') return comparison('WorkflowType', '=', [value]);
+  if (field === 'queue') return comparison('TaskQueue', '=', [value]);
+  if (field === 'parent')
+    return comparison('ParentWorkflowId', value === 'true' ? 'IS NOT NULL' : 'IS NULL', []);
+  // An item of a list is a field such as `attribute.BuildIds[0]`, and its length is `attribute.BuildIds.length`.
+  const attribute = /^attribute\.([^.[\]]+)(?:\[\d\])?$/.exec(field)?.[1];
+  if (attribute === undefined) return undefined;
+  const sample = runs.map((run) => run[field]).find((one) => one !== undefined && String(one) === value);
+  if (sample === undefined) return field.endsWith(']') ? undefined : comparison(attribute, 'IS NULL', []);
+  return comparison(attribute, '=', [{ text: value, quoted: typeof sample === 'string' }]);
+}

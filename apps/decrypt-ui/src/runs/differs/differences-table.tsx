@@ -1,0 +1,143 @@
+import { Link } from '@tanstack/react-router';
+import { escapeInText } from '@temporal-kms/codec-api';
+import type { Difference, FieldMap, WhatDiffers } from '@temporal-kms/histories/why';
+import { formatCount, plural } from '../../ui/format/number.ts';
+import { Table } from '../../ui/page/table.tsx';
+import { chanceText, effectText, fieldWords, isOutcome, numberText, queryFor } from './difference-words.ts';
+import styles from './differs.module.css';
+import type { Queries } from './presets.ts';
+
+interface DifferencesTableProps {
+  readonly namespace: string;
+  readonly result: WhatDiffers;
+  /** The queries of the sets as the reader wrote them. */
+  readonly texts: Queries;
+  /** The runs of both sets. */
+  readonly runs: readonly FieldMap[];
+}
+
+/** The fields that differ, clearest first. Those that may be effects of the cause come last. */
+export function DifferencesTable(props: DifferencesTableProps) {
+  const { result } = props;
+  const causes = result.differences.filter(({ field }) => !isOutcome(field));
+  const outcomes = result.differences.filter(({ field }) => isOutcome(field));
+  return (
+    <>
+      <Differences
+        {...props}
+        id="differs-start"
+        title="Known when the runs started"
+        differences={causes}
+        none={`Nothing differs by more than chance (${plural(result.comparisons, 'comparison')}).`}
+      />
+      {outcomes.length > 0 ? (
+        <Differences
+          {...props}
+          id="differs-outcome"
+          title="How the runs went: may be an effect of the cause"
+          differences={outcomes}
+          none=""
+        />
+      ) : null}
+    </>
+  );
+}
+
+interface DifferencesProps extends DifferencesTableProps {
+  readonly id: string;
+  readonly title: string;
+  readonly differences: readonly Difference[];
+  readonly none: string;
+}
+
+function Differences({ id, title, differences, none, ...rest }: DifferencesProps) {
+  const [a, b] = rest.result.sizes;
+  return (
+    <section className={styles['section']} aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      {differences.length === 0 ? (
+        <p className="t2">{none}</p>
+      ) : (
+        <Table
+          className={styles['table']}
+          headingId={id}
+          columns={[
+            'Field',
+            'Value',
+            `A (${plural(a, 'run')})`,
+            `B (${plural(b, 'run')})`,
+            'Difference',
+            'Chance',
+            ['Runs', styles['rest']],
+          ]}
+        >
+          {differences.map((difference) => (
+            <Row key={difference.field} difference={difference} {...rest} />
+          ))}
+        </Table>
+      )}
+    </section>
+  );
+}
+
+interface RowProps extends DifferencesTableProps {
+  readonly difference: Difference;
+}
+
+function Row({ namespace, difference, result, texts, runs }: RowProps) {
+  const { field, value, first, second, medians, p } = difference;
+  const [a, b] = result.sizes;
+  const { text, isPath } = fieldWords(field);
+  const isMoreInA = first / a >= second / b;
+  const query = queryFor(difference, isMoreInA ? texts[0] : texts[1], runs);
+  return (
+    <tr>
+      <td>{isPath ? <span className="mono">{text}</span> : text}</td>
+      <td className={styles['value']} data-tip={value === undefined ? undefined : escapeInText(value)}>
+        {value === undefined ? <span className="t3">median</span> : <Value value={value} />}
+      </td>
+      {(
+        [
+          [first, a, medians?.[0]],
+          [second, b, medians?.[1]],
+        ] as const
+      ).map(([count, of, median], index) => (
+        <td key={index}>
+          {median === undefined ? (
+            <Share count={count} of={of} />
+          ) : (
+            <span className={styles['number']}>{numberText(field, median)}</span>
+          )}
+        </td>
+      ))}
+      <td className={styles['number']}>{effectText(difference)}</td>
+      <td className="t2">{chanceText(p)}</td>
+      <td className={styles['rest']}>
+        {query === undefined ? null : (
+          <Link to="/ns/$namespace/workflows" params={{ namespace }} search={{ q: query }}>
+            {isMoreInA ? 'Show those of A' : 'Show those of B'}
+          </Link>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+const Value = ({ value }: { value: string }) =>
+  value === '(absent)' ? (
+    <span className="t3">absent</span>
+  ) : (
+    <span className="mono">{escapeInText(value)}</span>
+  );
+
+/** How many runs of a set have the value, as a bar and in numbers. */
+function Share({ count, of }: { count: number; of: number }) {
+  return (
+    <span className={styles['share']}>
+      <i aria-hidden="true">
+        <i style={{ width: `${of === 0 ? 0 : (count / of) * 100}%` }} />
+      </i>
+      {formatCount(count)} of {formatCount(of)}
+    </span>
+  );
+}

@@ -1,0 +1,93 @@
+import { withCondition, withStart, withStatuses } from '../list/filter/edit-query.ts';
+import {
+  comparison,
+  type Comparison,
+  type Condition,
+  type ListQuery,
+  parseQuery,
+  printQuery,
+} from '../list/filter/visibility-query.ts';
+
+/** The queries of two sets. */
+export type Queries = readonly [a: string, b: string];
+
+/** Attributes in which the usual sets differ. The rest of the first query applies to both. */
+const separating: ReadonlySet<string> = new Set(['ExecutionStatus', 'StartTime', 'CloseTime', 'BuildIds']);
+
+const isSeparating = (condition: Condition) =>
+  condition.kind === 'comparison' && separating.has(condition.attribute);
+
+/** The part of a query that applies to both sets; undefined for a query that is no list of conditions. */
+function commonOf(text: string): ListQuery | undefined {
+  const query = parseQuery(text);
+  if (query.kind === 'raw') return undefined;
+  return { kind: 'conditions', conditions: query.conditions.filter((each) => !isSeparating(each)) };
+}
+
+/** The failed and the completed runs of a query. */
+export function failedAndCompleted(text: string): Queries | undefined {
+  const common = commonOf(text);
+  return (
+    common && [printQuery(withStatuses(common, ['Failed'])), printQuery(withStatuses(common, ['Completed']))]
+  );
+}
+
+/** The runs of the last day, and those of the day before. */
+export function lastDays(text: string): Queries | undefined {
+  const common = commonOf(text);
+  if (!common) return undefined;
+  const before = withCondition(withStart(common, '-48h'), comparison('StartTime', '<', ['-24h']));
+  return [printQuery(withStart(common, '-24h')), printQuery(before)];
+}
+
+/** The runs of the two latest builds. @param runs the latest runs of the query, newest first */
+export function latestBuilds(
+  text: string,
+  runs: readonly { readonly searchAttributes: Readonly<Record<string, unknown>> }[],
+): Queries | undefined {
+  const common = commonOf(text);
+  const builds = new Set(runs.flatMap(({ searchAttributes }) => buildsOf(searchAttributes['BuildIds'])));
+  const [a, b] = builds;
+  if (!common || a === undefined || b === undefined) return undefined;
+  const of = (build: string) => printQuery(withCondition(common, comparison('BuildIds', '=', [build])));
+  return [of(a), of(b)];
+}
+
+/** Temporal writes `unversioned`, and for a build `unversioned:<build id>` or `pinned:<deployment>:<build id>`. */
+const buildsOf = (value: unknown): string[] =>
+  (Array.isArray(value) ? value : [value]).filter(
+    (build): build is string => typeof build === 'string' && build.includes(':'),
+  );
+
+/** The runs that the query asks for without the separating conditions, to look for builds in them. */
+export const withoutSeparating = (text: string): string => {
+  const common = commonOf(text);
+  return common ? printQuery(common) : text;
+};
+
+const opposites = [
+  ['=', '!='],
+  ['IN', 'NOT IN'],
+  ['STARTS_WITH', 'NOT STARTS_WITH'],
+  ['IS NULL', 'IS NOT NULL'],
+  ['>=', '<'],
+  ['>', '<='],
+] as const;
+
+const negated = (condition: Comparison): Comparison | undefined => {
+  const pair = opposites.find((each) => each.some((operator) => operator === condition.operator));
+  return pair && { ...condition, operator: pair[0] === condition.operator ? pair[1] : pair[0] };
+};
+
+const isOfType = (each: Condition) => each.kind === 'comparison' && each.attribute === 'WorkflowType';
+
+/** The runs of a query, and the other runs of its workflow types. Exactly one condition may separate them. */
+export function setAndRest(text: string): Queries | undefined {
+  const query = parseQuery(text);
+  if (query.kind === 'raw') return undefined;
+  const [condition, ...more] = query.conditions.filter((each) => !isOfType(each));
+  const other = condition?.kind === 'comparison' ? negated(condition) : undefined;
+  if (!other || more.length > 0) return undefined;
+  const rest = query.conditions.map((each) => (each === condition ? other : each));
+  return [text, printQuery({ kind: 'conditions', conditions: rest })];
+}

@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { expiring, onDemand, personWith, sessionOf } from '../../support/people.ts';
+import { press, renderApp, until } from '../../support/render-app.tsx';
+
+const FAILED = 'ExecutionStatus = "Failed"';
+const COMPLETED = 'ExecutionStatus = "Completed"';
+const differs = (a: string, b: string) => `/ns/NS/differs?${new URLSearchParams({ a, b })}`;
+
+const main = () => document.querySelector('main')?.textContent ?? '';
+const table = (name: string) => page.getByRole('table', { name });
+const rowOf = (field: string) =>
+  [...document.querySelectorAll('tbody tr')].find((row) => row.firstElementChild?.textContent === field);
+const requests = (app: { asked: { url: string; body: string }[] }) =>
+  app.asked
+    .filter(({ url }) => url.endsWith('fields'))
+    .map(({ url, body }) => ({ route: url.split(':').at(-1), ...JSON.parse(body) }));
+/** The size of set A. */
+const counted = () =>
+  /(\d+) runs/.exec(document.querySelector('section[aria-label="Set A"]')?.textContent ?? '');
+const compare = () => userEvent.click(page.getByRole('button', { name: 'Compare', exact: true }));
+const isReady = () =>
+  until(() => /\d+ and \d+ runs read/.test(main()) && rowOf('Workflow type'), 'the result');
+
+describe('the page that compares two sets of runs', () => {
+  test('reads up to 200 runs of each set on request, and ranks what differs, with counts and the chance', async () => {
+    const app = await renderApp(differs(FAILED, COMPLETED));
+    const [, count] = await until(counted, 'the count');
+    await until(() => /the first 200 of \d+ runs/.test(main()), 'the size of B');
+    expect(requests(app)).toEqual([]);
+    await compare();
+    await isReady();
+    const body = { runs: 200 };
+    expect(requests(app)).toEqual([
+      { route: 'decode-fields', query: FAILED, ...body },
+      { route: 'decode-fields', query: COMPLETED, ...body },
+    ]);
+    expect(rowOf('input.country')!.textContent).toMatch(
+      new RegExp(`CZ${count} of ${count}0 of 200100 pointsby chance in fewer than 1 of a million cases`),
+    );
+    await expect.element(table('Known when the runs started')).toBeVisible();
+    expect(rowOf('input.amount')).toBeUndefined();
+    expect(rowOf('Key version of the input')).toBeUndefined();
+    expect(main()).toContain('2 Cloud KMS calls');
+  });
+
+  test('leads to the runs with the value where a query can express it, and Back finds the result', async () => {
+    const app = await renderApp(differs(FAILED, COMPLETED));
+    await compare();
+    await isReady();
+    expect(rowOf('input.country')!.querySelector('a')).toBeNull();
+    await userEvent.click(rowOf('Task queue')!.querySelector('a')!);
+    await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
+    expect(app.history.location.search).toContain('TaskQueue');
+    app.history.back();
+    await isReady();
+    expect(requests(app)).toHaveLength(2);
+  });
+
+  test('calls noise noise', async () => {
+    await renderApp(differs('WorkflowType = "RefundSaga"', `WorkflowType = "RefundSaga" AND ${COMPLETED}`));
+    await compare();
+    await until(() => /Nothing differs by more than chance \(\d+ comparisons?\)/.test(main()), 'the result');
+  });
+
+  test('compares only metadata for a person who may not decrypt, and says so', async () => {
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp(differs(FAILED, COMPLETED), { namespace, session: make });
+    await until(() => main().includes(`You may not decrypt payloads of ${namespace}`), 'the note');
+    await compare();
+    await isReady();
+    expect(requests(app).map(({ route }) => route)).toEqual(['fields', 'fields']);
+    expect(rowOf('input.country')).toBeUndefined();
+    expect(main()).toContain('Inputs and memos were not compared.');
+  });
+
+  test('asks for a justification where the namespace requires one, sends it, and forgets the result on Lock', async () => {
+    const namespace = `differs-${Date.now()}`;
+    const { make } = sessionOf(onDemand(namespace));
+    const app = await renderApp(differs(FAILED, COMPLETED), { namespace, session: make });
+    await compare();
+    expect(requests(app)).toEqual([]);
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await isReady();
+    expect(requests(app)).toMatchObject([{ justification: 'PAY-4417' }, { justification: 'PAY-4417' }]);
+    expect(JSON.stringify([app.asked.map(({ url }) => url), app.history.location])).not.toContain('PAY-4417');
+    await userEvent.click(page.getByRole('button', { name: 'Lock' }));
+    await until(() => !rowOf('input.country'), 'no result');
+    await userEvent.click(page.getByRole('button', { name: 'Compare without payloads' }));
+    await isReady();
+    expect(requests(app).slice(2)).toMatchObject([{ route: 'fields' }, { route: 'fields' }]);
+  });
+
+  test('drops plaintext when the sign-in expires', async () => {
+    const { namespace, ...signedIn } = personWith(['metadata', 'decode']);
+    const { make, expire } = expiring(signedIn);
+    const app = await renderApp(differs(FAILED, COMPLETED), { namespace, session: make });
+    await compare();
+    await isReady();
+    expire();
+    void app.queries.refetchQueries({ queryKey: ['health'] });
+    await until(() => !rowOf('input.country'), 'no result');
+  });
+
+  test('explains an outage and a stop, and continues after the last run', async () => {
+    const app = await renderApp(differs(FAILED, COMPLETED));
+    await app.steer('outage');
+    await compare();
+    await until(() => main().includes('Temporal does not answer; try again.'), 'the reason');
+    await app.steer('outage', { on: false });
+    await app.steer('delay', { delay: 40 });
+    await userEvent.click(page.getByRole('button', { name: 'Try again' }));
+    await until(() => /[1-9]\d* and [1-9]\d* runs read/.test(main()), 'the first runs');
+    await userEvent.click(page.getByRole('button', { name: 'Stop' }));
+    await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
+    await app.steer('delay', { delay: 0 });
+    await userEvent.click(page.getByRole('button', { name: 'Continue' }));
+    await isReady();
+    await until(() => /and 200 runs read/.test(main()), 'all runs');
+    expect(requests(app).at(-1).after).toMatch(/^\../);
+  });
+
+  test('is offered by a list of one type, and by the card of a failed run', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
+    const link = page.getByRole('link', { name: 'What differs between failed and completed runs' });
+    expect(link.query()).toBeNull();
+    app.history.push(`/ns/${app.namespace}/workflows?q=${encodeURIComponent('WorkflowType = "RefundSaga"')}`);
+    await userEvent.click(link);
+    await until(() => app.history.location.pathname.endsWith('/differs'), 'the page');
+    expect(new URLSearchParams(app.history.location.search).get('a')).toContain('RefundSaga');
+    expect(decodeURIComponent(app.history.location.search)).toContain('"Completed');
+    app.history.push(`/ns/${app.namespace}/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa`);
+    await userEvent.click(page.getByRole('link', { name: 'What differs' }));
+    await until(() => app.history.location.pathname.endsWith('/differs'), 'the page');
+    expect(decodeURIComponent(app.history.location.search)).toContain('ChargePayment');
+    press('Escape');
+  });
+});
