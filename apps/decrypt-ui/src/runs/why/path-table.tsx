@@ -84,7 +84,8 @@ function StepName({ step, onSelect }: PathTableProps & { readonly step: PathStep
   if (group === undefined) return 'Waiting for a message';
   return (
     <Button look="ghost" size="small" onClick={() => onSelect(group.id)}>
-      <LabelText label={groupName(group)} /> <span className="t3">#{group.id}</span>
+      {group.category === 'task' ? 'Workflow task' : <LabelText label={groupName(group)} />}{' '}
+      <span className="t3">#{group.id}</span>
     </Button>
   );
 }

@@ -150,6 +150,7 @@ describe('the critical path', () => {
     expect(row('g12')?.hasAttribute('data-dimmed')).toBe(false);
     expect(table()?.textContent).toContain('ScoreFraudRisk');
     expect(table()?.textContent).not.toContain('ReserveInventory');
+    expect(table()?.textContent).toMatch(/Workflow task #\d/);
     press('w');
     await until(() => !table(), 'no table');
     expect(document.querySelector('[data-dimmed]')).toBeNull();
