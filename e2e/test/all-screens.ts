@@ -73,8 +73,17 @@ async function moreAboutInput(page: Page, item: string): Promise<void> {
   await expect(page.getByRole('dialog')).toBeVisible();
 }
 
+async function causes(page: Page): Promise<void> {
+  await page.goto('/ns/default/causes');
+  await expect(page.getByRole('list', { name: 'Causes' }).getByRole('listitem').first()).toBeVisible();
+  await expect(button(page, 'Read again')).toBeVisible();
+  await button(page, /^Runs of the cause/).click();
+  await shown(page, 'Why one group');
+}
+
 const listScreens = {
   'the list': list,
+  'failures by cause': causes,
   'the palette': overList(async (page) => {
     await page.keyboard.press('Control+k');
     await expect(page.getByRole('option').first()).toBeVisible();

@@ -43,6 +43,7 @@ import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
 import { namespaceRoutes, readableKeys } from './routes/namespaces.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { runFieldsRoutes } from './routes/run-fields.ts';
+import { workflowCausesRoutes } from './routes/workflow-causes.ts';
 import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
@@ -170,6 +171,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     ...historyRoutes(runOptions),
     workflowSearchRoute(runOptions),
     ...runFieldsRoutes(runOptions),
+    ...workflowCausesRoutes(runOptions),
     ...historyFileRoutes({ ...runOptions, digests: deps.digests }),
     ...auditRoutes({
       authority,

@@ -1,4 +1,5 @@
 export * from './audit.ts';
+export * from './causes.ts';
 export * from './dashboard.ts';
 export * from './errors.ts';
 export * from './export.ts';

@@ -51,7 +51,7 @@ export interface DecryptEventsOptions {
 }
 
 /** Authorizes decryption of other namespaces' messages, and counts every payload for the audit. */
-interface RevealRecord extends Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'> {
+export interface RevealRecord extends Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'> {
   done(key: KeyUse | undefined, payloads?: number, namespace?: string): void;
   refused(
     code: ReasonCode,

@@ -91,6 +91,29 @@ export class HistoryReader {
     }
   }
 
+  /**
+   * Returns the last event of a run's last batch: for a closed run, the event that closed it. Undefined for an
+   * open run. Takes one call, however long the history is.
+   * @throws HttpError as `read`
+   */
+  async lastEvent(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
+    const { namespace, workflowId, runId } = run;
+    const response = await this.#service.history(
+      {
+        namespace,
+        execution: { workflowId, runId },
+        maximumPageSize: 1,
+        historyEventFilterType: HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+      },
+      signal,
+    );
+    const last = encodedEvents(response).at(-1);
+    if (last === undefined || !last.isDurable) return undefined;
+    const [event] = reduced([last]);
+    await reserve(budget, last.bytes);
+    return decode(concatenated(event === undefined ? [] : [event])).at(-1);
+  }
+
   async #walk(
     run: Run,
     key: string,
@@ -207,6 +230,8 @@ export class HistoryReader {
     }
   }
 }
+
+const { HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT } = proto.temporal.api.enums.v1.HistoryEventFilterType;
 
 const reserve = async (budget: PageBudget | undefined, bytes: number): Promise<void> =>
   budget?.reserve(bytes);

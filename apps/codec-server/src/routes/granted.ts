@@ -19,7 +19,7 @@ export interface GrantedServices {
 /** Each of these permissions includes reading runs' metadata. */
 export type Reading = Exclude<Permission, 'encode' | 'audit'>;
 export type GrantedTemporal = Pick<TemporalService, 'list' | 'count' | 'describe'>;
-type GrantedReader = Pick<HistoryReader, 'read'>;
+type GrantedReader = Pick<HistoryReader, 'read' | 'lastEvent'>;
 
 type PollersOf = ReturnType<typeof taskQueuePollers>;
 /** Reports the workers that poll a task queue in the namespace. */
@@ -41,7 +41,10 @@ export const grantedServices = ({ temporal, reader, pollers, codec }: Services):
     count: within(namespace, (...args) => temporal.count(...args)),
     describe: within(namespace, (...args) => temporal.describe(...args)),
   })),
-  reader: forGrant(reading, (namespace) => ({ read: within(namespace, (...args) => reader.read(...args)) })),
+  reader: forGrant(reading, (namespace) => ({
+    read: within(namespace, (...args) => reader.read(...args)),
+    lastEvent: within(namespace, (...args) => reader.lastEvent(...args)),
+  })),
   pollers: forGrant(['metadata'], (namespace) => (queue, signal) => pollers(namespace, queue, signal)),
   codec: (grant) => {
     requireGrant(grant, decrypting);

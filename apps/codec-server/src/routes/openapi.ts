@@ -191,6 +191,8 @@ const serverVersion = z.object({ version: z.string() });
 /** Request bodies. */
 const requests = {
   AuditSearchRequest: api.auditSearchRequest,
+  CausesRequest: api.causesRequest,
+  DecodeCausesRequest: api.decodeCausesRequest,
   DecodeFieldsRequest: api.decodeFieldsRequest,
   DecodeRequest: api.decodeRequest,
   SearchRequest: api.searchRequest,
@@ -210,6 +212,9 @@ export const responses = {
   AuditEntry: api.auditEntry,
   AuditPage: api.auditPage,
   AuditVerification: api.auditVerification,
+  CauseFingerprint: api.causeFingerprint,
+  CauseFrame: api.causeFrame,
+  CauseMessage: api.causeMessage,
   ConfiguredKey: api.configuredKey,
   CryptoHealth: api.cryptoHealth,
   DecodeFrame: api.decodeFrame,

@@ -13,7 +13,7 @@ import type { Reading } from './granted.ts';
 import type { RunRoutesOptions } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 
-/** Number of runs in one page of the list. */
+/** Number of runs in one page of the list, if all of them are read. */
 const PAGE_SIZE = 100;
 
 /**
@@ -25,6 +25,7 @@ export function runPages<P extends Reading>(
   { temporal: temporalFor, inspect, authority }: RunRoutesOptions,
   grant: Grant<P>,
   query: string,
+  pageSize = PAGE_SIZE,
 ): (token: string, signal: AbortSignal) => Promise<RunPage> {
   const { namespace } = grant;
   const temporal = temporalFor(grant);
@@ -36,13 +37,13 @@ export function runPages<P extends Reading>(
     const nextPageToken = Buffer.from(token, 'base64url');
     const page = await withQueryErrors(() =>
       temporal.list(
-        { namespace, query, pageSize: PAGE_SIZE, ...(token === '' ? {} : { nextPageToken }) },
+        { namespace, query, pageSize, ...(token === '' ? {} : { nextPageToken }) },
         signal,
         memory,
       ),
     ).catch((error: unknown) => {
       if (token === '' || !hasUnknownStatus(error)) throw error;
-      throw badRequest('after is invalid; send a value from an earlier search.', error);
+      throw badRequest('after is invalid; send a value from an earlier response.', error);
     });
     const next = Buffer.from(page.nextPageToken).toString('base64url');
     const runs: WorkflowSummary[] = [];

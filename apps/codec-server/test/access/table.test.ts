@@ -129,6 +129,8 @@ const posts: Record<string, (namespace: string) => string> = {
   'workflows:search': () => JSON.stringify({ text: 'a', justification: JUSTIFICATION }),
   'workflows:fields': () => '{}',
   'workflows:decode-fields': () => JSON.stringify({ justification: JUSTIFICATION }),
+  'workflows:causes': () => '{}',
+  'workflows:decode-causes': () => JSON.stringify({ justification: JUSTIFICATION }),
   'workflows:progress': () =>
     JSON.stringify({ runs: [{ workflowId: 'w', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' }] }),
   'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),

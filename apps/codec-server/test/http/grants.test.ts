@@ -124,7 +124,7 @@ function servicesOfTest() {
   };
   const granted = grantedServices({
     temporal: { list: called('list'), count: called('count'), describe: called('describe') },
-    reader: { read: called('read') },
+    reader: { read: called('read'), lastEvent: called('lastEvent') },
     pollers: called('pollers'),
     codec: { decrypt: called('decrypt'), inspect: unexpected, plan: () => ({ kmsCalls: 0 }) },
   });

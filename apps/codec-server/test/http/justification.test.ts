@@ -18,6 +18,7 @@ it.each<[path: string, operation: Permission, body: object]>([
   [`${RUN}/history:export`, 'export', { form: 'readable' }],
   [`${NAMESPACE}/workflows:search`, 'search', { text: 'a' }],
   [`${NAMESPACE}/workflows:decode-fields`, 'decode', {}],
+  [`${NAMESPACE}/workflows:decode-causes`, 'decode', {}],
   [`${NAMESPACE}/history-files:decode`, 'decode', { ...file, refs: ['1:0'] }],
   [`${NAMESPACE}/history-files:search`, 'search', { ...file, text: 'a' }],
 ])(

@@ -94,6 +94,7 @@ const ofList: Reader[] = [
   getting('workflows:types', `${API}/workflows:types`),
   posting('workflows:search', `${API}/workflows:search`, { text: 'zzz' }),
   posting('workflows:decode-fields', `${API}/workflows:decode-fields`, {}),
+  posting('workflows:causes', `${API}/workflows:causes`, {}),
 ];
 
 const { HistoryEvent, History } = proto.temporal.api.history.v1;

@@ -51,6 +51,7 @@ describe('the served OpenAPI document', () => {
     });
     expect(listed.toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([
       ['countWorkflows', 'GET', `${W}:count`, 'metadata', 'application/json'],
+      ['decodeCauses', 'POST', `${W}:decode-causes`, 'decode', 'application/x-ndjson'],
       ['decodeHistoryFile', 'POST', `${FILES}:decode`, 'decode', 'application/x-ndjson'],
       ['decodePayloads', 'POST', `${RUN}/payloads:decode`, 'decode', 'application/x-ndjson'],
       ['decodeProtocol', 'POST', '/decode', 'decode', 'application/json'],
@@ -67,6 +68,7 @@ describe('the served OpenAPI document', () => {
       ['getSignIn', 'GET', '/api/sign-in', 'public', 'application/json'],
       ['healthz', 'GET', '/healthz', 'public', 'application/json'],
       ['inspectHistoryFile', 'POST', `${FILES}:inspect`, 'metadata', 'application/json'],
+      ['listCauses', 'POST', `${W}:causes`, 'metadata', 'application/x-ndjson'],
       ['listNamespaces', 'GET', '/api/namespaces', 'metadata', 'application/json'],
       ['listWorkflowTypes', 'GET', `${W}:types`, 'metadata', 'application/json'],
       ['listWorkflows', 'GET', W, 'metadata', 'application/json'],

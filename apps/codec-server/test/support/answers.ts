@@ -3,7 +3,7 @@ import { type Kept, keepChunks } from './leak-search.ts';
 
 /** Routes whose successful responses contain plaintext. */
 const opening = /(?:\/decode|:decode(?:-\w+)?|:search|:export)$/;
-const streaming = /(?:\/history|:decode(?:-\w+)?|:search|:export)$/;
+const streaming = /(?:\/history|:causes|:decode(?:-\w+)?|:search|:export)$/;
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!;
 

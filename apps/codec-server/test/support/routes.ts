@@ -61,6 +61,20 @@ export const routes: [
     'payments',
   ],
   [
+    'POST',
+    '/api/namespaces/:namespace/workflows:causes',
+    '/api/namespaces/payments/workflows:causes',
+    'metadata',
+    'payments',
+  ],
+  [
+    'POST',
+    '/api/namespaces/:namespace/workflows:decode-causes',
+    '/api/namespaces/payments/workflows:decode-causes',
+    'decode',
+    'payments',
+  ],
+  [
     'GET',
     '/api/namespaces/:namespace/workflows/:workflowId',
     '/api/namespaces/payments/workflows/w',

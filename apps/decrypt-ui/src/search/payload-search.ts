@@ -66,7 +66,7 @@ interface ContinuedSearch<Frame, Position> {
 /** A line of a search. The last line is an `end`, with a reason and the position after which another request continues. */
 type Line<Position> =
   | { readonly type: 'end'; readonly reason: EndReason; readonly after: Position }
-  | { readonly type: 'run' | 'hit' | 'progress' };
+  | { readonly type: 'start' | 'run' | 'hit' | 'progress' };
 
 /**
  * Yields the lines of a search. After an `end` with reason `signed_out`, waits for a new token and continues with another

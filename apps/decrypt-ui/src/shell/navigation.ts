@@ -26,6 +26,11 @@ export function usePages(namespace: string) {
     const page = allowed.find((each) => each.to === to) ?? allowed[0];
     void navigate({ to: page?.to ?? to, params: { namespace: other } });
   };
-  useCommands(Object.fromEntries(offered.map(({ command, to }) => [command, () => open(to)])));
+  useCommands({
+    ...Object.fromEntries(offered.map(({ command, to }) => [command, () => open(to)])),
+    'go.causes': can(namespace, 'metadata')
+      ? () => void navigate({ to: '/ns/$namespace/causes', params: { namespace } })
+      : undefined,
+  });
   return { offered, current, open };
 }

@@ -9,6 +9,7 @@ import {
 import { auditSearch } from '../audit/audit-params.ts';
 import { basePath } from '../base-path.ts';
 import { historyWorker } from '../runs/indexer/start-history-worker.ts';
+import { causesSearch } from '../runs/causes/causes-params.ts';
 import { listSearch } from '../runs/list/list-params.ts';
 import {
   compareSearch,
@@ -72,6 +73,13 @@ const workflowsRoute = createRoute({
   path: '/workflows',
   validateSearch: listSearch,
   component: lazyRouteComponent(loadListPage, 'WorkflowListPage'),
+});
+
+const causesRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/causes',
+  validateSearch: causesSearch,
+  component: lazyRouteComponent(() => import('../runs/causes/causes-page.tsx'), 'CausesPage'),
 });
 
 const latestRunRoute = createRoute({
@@ -161,6 +169,7 @@ const routeTree = root.addChildren([
   webUiRun,
   namespace.addChildren([
     workflowsRoute,
+    causesRoute,
     latestRunRoute,
     workflowRoute,
     compareRoute,

@@ -108,12 +108,22 @@ function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'r
  * cause.
  */
 function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
-  for (const level of chain.toReversed()) {
-    const frames = ownFrames(stackTraceOf(level, run));
+  for (const level of chain.toReversed().slice(0, MAX_TRACES)) {
+    const frames = ownFrames(withoutMiddle(stackTraceOf(level, run)));
     if (frames.length > 0) return frames.slice(0, MAX_FRAMES);
   }
   return [];
 }
+
+/**
+ * Limits the work for malicious failures: servers parse them too. The innermost frame is on the first lines, or
+ * on the last.
+ */
+const MAX_TRACES = 8;
+const MAX_TRACE = 16_384;
+
+const withoutMiddle = (trace: string): string =>
+  trace.length <= MAX_TRACE ? trace : `${trace.slice(0, MAX_TRACE / 2)}\n${trace.slice(-MAX_TRACE / 2)}`;
 
 function stackTraceOf({ encoded, stackTrace }: FailureLevel, { read }: Pick<WhyRun, 'read'>): string {
   if (encoded === undefined) return stackTrace;

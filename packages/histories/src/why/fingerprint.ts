@@ -5,7 +5,7 @@ import { messageShape } from './message-shape.ts';
 /**
  * Increased whenever the same failure may get another id. Groups with different versions are never merged.
  */
-export const FINGERPRINT_VERSION = 1;
+export const FINGERPRINT_VERSION = 2;
 
 /** The parts that failures in the same group have in common. */
 export interface FingerprintParts {
@@ -27,7 +27,7 @@ export interface FingerprintParts {
 
 /** Contains parts of the message, so show this only to people who may read the message. */
 export interface Fingerprint {
-  /** `1-` and 16 hexadecimal digits. */
+  /** `2-` and 16 hexadecimal digits. */
   readonly id: string;
   readonly version: number;
   readonly parts: FingerprintParts;
@@ -41,7 +41,7 @@ const MAX_FRAMES = 3;
  * only, so groups are larger.
  *
  * @example
- * fingerprint(cause).id; // '1-9e3779b97f4a7c15'
+ * fingerprint(cause).id; // '2-9e3779b97f4a7c15'
  */
 export function fingerprint(
   cause: Pick<Cause, 'type' | 'timeout' | 'places' | 'frames' | 'message'>,
@@ -50,7 +50,8 @@ export function fingerprint(
   const inner = cause.places.at(-1);
   const parts: FingerprintParts = {
     type: cause.timeout === undefined ? cause.type : `${cause.type}: ${cause.timeout}`,
-    place: inner === undefined ? '' : `${inner.kind} ${inner.name}`,
+    // A failure alone does not show whether the activity was local.
+    place: inner === undefined ? '' : `${inner.kind === 'local' ? 'activity' : inner.kind} ${inner.name}`,
     frames: framesOf(cause.frames),
     shape: message.status === 'readable' ? messageShape(message.text) : undefined,
   };
@@ -97,6 +98,14 @@ function hash(text: string): string {
   return value.toString(16).padStart(16, '0');
 }
 
+/**
+ * Returns what all failures in a group have in common, one line per part.
+ *
+ * @example
+ * whyOneGroup(fingerprint(cause).parts); // ['the same type: CardDeclined', 'the same place: activity charge', …]
+ */
+export const whyOneGroup = (parts: FingerprintParts): readonly string[] => comparedParts(parts, parts);
+
 /** What two failures have in common, and how they differ. */
 export interface Likeness {
   readonly same: boolean;
@@ -116,15 +125,15 @@ export function whySame(one: Fingerprint, other: Fingerprint): Likeness {
       same: false,
       reasons: [`fingerprints of versions ${one.version} and ${other.version} cannot be compared`],
     };
-  const [a, b] = [one.parts, other.parts];
-  const reasons = [
-    compared('type', a.type, b.type),
-    compared('place', a.place || 'workflow code', b.place || 'workflow code'),
-    compared('frames', a.frames.join(' ← ') || 'none', b.frames.join(' ← ') || 'none'),
-    compared('message', a.shape ?? 'locked', b.shape ?? 'locked'),
-  ];
-  return { same: one.id === other.id, reasons };
+  return { same: one.id === other.id, reasons: comparedParts(one.parts, other.parts) };
 }
+
+const comparedParts = (a: FingerprintParts, b: FingerprintParts): string[] => [
+  compared('type', a.type, b.type),
+  compared('place', a.place || 'workflow code', b.place || 'workflow code'),
+  compared('frames', a.frames.join(' ← ') || 'none', b.frames.join(' ← ') || 'none'),
+  compared('message', a.shape ?? 'locked', b.shape ?? 'locked'),
+];
 
 const compared = (part: string, one: string, other: string): string =>
   one === other ? `the same ${part}: ${one}` : `different ${part}: ${one} | ${other}`;

@@ -1,4 +1,6 @@
 export { type Cause, causeOf, type Message } from './cause.ts';
+export { causeOfEnd } from './end-cause.ts';
+export { type CauseGroup, groupCauses, type GroupedCauses } from './group-causes.ts';
 export { type Explanation, explain } from './explain.ts';
 export type { Finding, Severity } from './finding.ts';
 export type { OtherRun, Place } from './place.ts';
@@ -19,6 +21,7 @@ export {
   FINGERPRINT_VERSION,
   type FingerprintParts,
   type Likeness,
+  whyOneGroup,
   whySame,
 } from './fingerprint.ts';
 export { messageShape } from './message-shape.ts';

@@ -128,6 +128,6 @@ describe('fingerprint', () => {
       frames: [{ call: 'async capture', place: '/srv/app/capture.ts:88:11', own: true }],
       message: { status: 'readable', text: 'Card 4242 was declined', encrypted: true },
     });
-    expect([version, id]).toEqual([1, '1-d639143b4a633abe']);
+    expect([version, id]).toEqual([2, '2-d639143b4a633abe']);
   });
 });

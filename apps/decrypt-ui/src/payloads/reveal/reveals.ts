@@ -6,12 +6,13 @@ import { namespaceScope, type PlaintextCache, runScope } from './plaintext-cache
 
 /**
  * What one reveal covers. `search` and `searches` cover the search matches in the payloads of a run, or of all runs
- * of a namespace, but no whole payload.
+ * of a namespace, but no whole payload. `causes` covers the messages and stack traces with which runs of a namespace
+ * failed.
  */
 export type RevealTarget =
   | PayloadsTarget
   | { readonly kind: 'run' | 'search'; readonly run: RunAddress }
-  | { readonly kind: 'namespace' | 'searches'; readonly namespace: string };
+  | { readonly kind: 'namespace' | 'searches' | 'causes'; readonly namespace: string };
 
 /** Payloads of a run. Only the run's session may combine refs with its address, because the same refs exist in other runs. */
 export interface PayloadsTarget {
@@ -97,15 +98,22 @@ export const accessToNamespace = (state: RevealsState, namespace: string): Paylo
 /** No history contains this payload, so only a reveal of the whole run or namespace covers it. */
 export const NO_PAYLOAD = payloadRefOf(0, 0);
 
-/** A payload, or a search if `ref` is absent. */
+/** Returns whether the failures of a namespace's runs may be requested and shown now. */
+export const accessToCauses = (state: RevealsState, namespace: string): PayloadAccess =>
+  accessOf(state, { namespace, causes: true }, undefined);
+
+/** A payload, the failures of runs, or a search if `ref` and `causes` are absent. */
 interface Place extends SearchPlace {
   readonly ref?: PayloadRef;
+  readonly causes?: true;
 }
+
+const isSearch = ({ ref, causes }: Place): boolean => ref === undefined && causes === undefined;
 
 function accessOf(state: RevealsState, place: Place, otherNamespace: string | undefined): PayloadAccess {
   const { access, away, locked, grants } = state;
-  const { namespace, ref } = place;
-  if (!access.can(namespace, ref === undefined ? 'search' : 'decode')) return refusedAccess;
+  const { namespace } = place;
+  if (!access.can(namespace, isSearch(place) ? 'search' : 'decode')) return refusedAccess;
   const justified = needsJustification(state, namespace, otherNamespace);
   if (!justified && away) return lockedAccess;
   if (!justified && !locked.has(namespace)) return openAccess;
@@ -117,12 +125,15 @@ function accessOf(state: RevealsState, place: Place, otherNamespace: string | un
   return grant ? { status: 'open', grant } : lockedAccess;
 }
 
-function covers(target: RevealTarget, { namespace, run, ref }: Place): boolean {
+function covers(target: RevealTarget, place: Place): boolean {
+  const { namespace, run, ref } = place;
   switch (target.kind) {
     case 'namespace':
       return target.namespace === namespace;
     case 'searches':
-      return ref === undefined && target.namespace === namespace;
+      return isSearch(place) && target.namespace === namespace;
+    case 'causes':
+      return place.causes === true && target.namespace === namespace;
     default:
       if (!run || runScope(target.run) !== runScope(run)) return false;
       if (target.kind === 'payloads') return ref !== undefined && target.refs.includes(ref);

@@ -7,6 +7,7 @@ import { RunsSearchLoading } from '../../search/runs-search-loading.tsx';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
 import { ApiFailure, failureCode } from '../../session/server/failure.ts';
 import { useSessionState } from '../../session/services.tsx';
+import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { formatCount } from '../../ui/format/number.ts';
@@ -80,7 +81,13 @@ export function WorkflowListPage() {
   );
   const searchButton = useRef<HTMLButtonElement>(null);
   const leaveSearch = () => searchButton.current?.focus();
-  useCommands({ find: () => field.current?.focus(), 'search.runs': invalid ? undefined : runsSearch.show });
+  const inCauses = text === '' ? {} : { q: text };
+  useCommands({
+    find: () => field.current?.focus(),
+    'search.runs': invalid ? undefined : runsSearch.show,
+    'go.causes': () =>
+      void navigate({ to: '/ns/$namespace/causes', params: { namespace }, search: inCauses }),
+  });
 
   const show = (next: ListView) => void navigate({ search: searchOf(next) });
   const filter = (next: ListQuery) => show({ ...view, query: next });
@@ -124,6 +131,15 @@ export function WorkflowListPage() {
           chosen={chosen}
           onToggle={query.kind === 'raw' ? undefined : toggle}
         />
+        <Link
+          to="/ns/$namespace/causes"
+          params={{ namespace }}
+          search={inCauses}
+          className={buttonClass({ look: 'ghost' })}
+          {...tip('go.causes', 'Failures by cause')}
+        >
+          By cause
+        </Link>
       </div>
       <ViewsBar
         namespace={namespace}

@@ -1,5 +1,6 @@
 import type { Finding } from '@temporal-kms/histories/why';
 import { Ticket, Timer } from 'lucide-react';
+import { lazy, Suspense } from 'react';
 import { RevealControl } from '../../payloads/reveal-control.tsx';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
@@ -13,6 +14,8 @@ import styles from './why-card.module.css';
 import { WhatDiffers } from './what-differs.tsx';
 import type { WhyProps } from './why-props.ts';
 
+const SameCause = lazy(async () => ({ default: (await import('./same-cause.tsx')).SameCause }));
+
 interface ActionsProps extends WhyProps {
   readonly explained: Explained;
   readonly first: Finding | undefined;
@@ -21,9 +24,15 @@ interface ActionsProps extends WhyProps {
 /** The card's actions. */
 export function Actions({ explained, first, onSelect, path, onPath }: ActionsProps) {
   const { explanation } = explained;
+  const { address } = useRun();
   const isBad = explanation.state === 'failed' || explanation.state === 'stuck';
   return (
     <span className={styles['actions']}>
+      {explanation.state === 'failed' && !address.file ? (
+        <Suspense>
+          <SameCause />
+        </Suspense>
+      ) : null}
       <RevealControl refs={explanation.refs} title="Explanation" />
       {first ? (
         <>

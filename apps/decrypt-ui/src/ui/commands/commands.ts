@@ -31,6 +31,7 @@ const commands = {
   palette: { title: 'Search or jump to…', keys: ['Mod+k'], section: 'Everywhere', keysOnly: true },
   'file.open': { title: 'Open a history file', keys: ['Mod+o'], section: 'Everywhere' },
   'go.workflows': { title: 'Go to workflows', keys: ['Shift+w'], section: 'Everywhere' },
+  'go.causes': { title: 'Go to failures by cause', keys: ['Shift+f'], section: 'Everywhere' },
   'go.keys': { title: 'Go to keys', keys: ['Shift+k'], section: 'Everywhere' },
   'go.audit': { title: 'Go to the audit', keys: ['Shift+a'], section: 'Everywhere' },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },

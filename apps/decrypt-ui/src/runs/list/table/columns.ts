@@ -3,6 +3,7 @@ const known = {
   status: { title: 'Status', width: 140 },
   id: { title: 'Workflow ID', width: 0 },
   type: { title: 'Type', width: 204 },
+  why: { title: 'Why', width: 320 },
   queue: { title: 'Task queue', width: 136 },
   started: { title: 'Started', width: 164 },
   closed: { title: 'Closed', width: 164 },

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { ChevronRight, GitCompareArrows, ScanSearch, TriangleAlert } from 'lucide-react';
-import { Fragment, memo, type ReactNode } from 'react';
+import { Fragment, lazy, memo, type ReactNode, Suspense } from 'react';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import type { Outcome } from '@temporal-kms/histories/events';
 import { KeyBadges } from '../../../payloads/key-badges.tsx';
@@ -20,6 +20,9 @@ import { type ColumnId, columnLook, isKnown, type KnownColumn } from './columns.
 import type { ListRow } from './list-rows.ts';
 import type { Problem } from './problems.ts';
 import styles from './workflow-row.module.css';
+
+/** Loaded with the first list that has the column. */
+const WhyCell = lazy(async () => ({ default: (await import('../../causes/why-column.tsx')).WhyCell }));
 
 interface WorkflowCellsProps {
   readonly row: ListRow;
@@ -102,6 +105,11 @@ const cells: Readonly<Record<KnownColumn, (props: RunProps) => ReactNode>> = {
   status: ({ run, problem }) => <Status run={run} problem={problem} />,
   id: (props) => <Id {...props} />,
   type: ({ run }) => <span className="ellipsis">{escapeInvisible(run.type)}</span>,
+  why: ({ run, namespace }) => (
+    <Suspense>
+      <WhyCell run={run} namespace={namespace} />
+    </Suspense>
+  ),
   queue: ({ run }) => <span className="ellipsis t2">{escapeInvisible(run.taskQueue)}</span>,
   started: ({ run }) => <Time time={run.startTime} />,
   closed: ({ run }) => <Time time={run.closeTime} />,

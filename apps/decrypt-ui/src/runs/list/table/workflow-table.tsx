@@ -2,7 +2,16 @@ import { useNavigate } from '@tanstack/react-router';
 import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { Filter, Workflow } from 'lucide-react';
-import { type CSSProperties, type MouseEvent, useCallback, useEffect, useMemo, useState } from 'react';
+import {
+  type CSSProperties,
+  lazy,
+  type MouseEvent,
+  Suspense,
+  useCallback,
+  useEffect,
+  useMemo,
+  useState,
+} from 'react';
 import { useCommands } from '../../../ui/commands/registry.ts';
 import { Button } from '../../../ui/controls/button.tsx';
 import { copyText } from '../../../ui/controls/copy-text.ts';
@@ -47,6 +56,11 @@ interface WorkflowTableProps {
 }
 
 const keyOf = (row: ListRow) => row.key;
+
+/** Loaded with the first list that has the column. */
+const WhyRequests = lazy(async () => ({
+  default: (await import('../../causes/why-column.tsx')).WhyRequests,
+}));
 
 /** Below this width, in CSS pixels, the list omits some columns. */
 const NARROW_BELOW = 1280;
@@ -135,6 +149,11 @@ export function WorkflowTable(props: WorkflowTableProps) {
   };
   return (
     <div className={styles['layout']} style={layout} inert={beside && narrowWindow}>
+      {columns.includes('why') && !phone ? (
+        <Suspense>
+          <WhyRequests namespace={namespace} inView={inView} />
+        </Suspense>
+      ) : null}
       <VirtualGrid
         grid={grid}
         role="treegrid"

@@ -1,0 +1,126 @@
+import {
+  causeFrame,
+  causesRequest,
+  decodeCausesRequest,
+  type DecodeCausesRequest,
+  MAX_CAUSE_RUNS,
+  type PayloadRef,
+} from '@temporal-kms/codec-api';
+import type { Context } from 'hono';
+import { causeFrames, isSampled } from '../history/cause-frames.ts';
+import { type FailedRunOptions, readFailedRun } from '../history/failed-run.ts';
+import { pageTokenOf } from '../history/over-runs.ts';
+import type { Run } from '../history/reader.ts';
+import { KmsCallBudget, streamLifetime } from '../history/stream-limits.ts';
+import { type Grant, requireJustification } from '../http/authorise.ts';
+import type { Env } from '../http/context.ts';
+import { defineRoute, type Route } from '../http/define-route.ts';
+import { ndjson } from '../http/responses.ts';
+import type { Reading } from './granted.ts';
+import { runPages } from './run-pages.ts';
+import { admitDecryption, beginAudit, codecOf, lifetimeOf, type RunRoutesOptions } from './run-stream.ts';
+import { inspectFor, withQueryErrors } from './workflows.ts';
+
+/** How many milliseconds one request reads. Clients then continue with `after`. */
+const CAUSES_MS = 60_000;
+
+/** Number of runs in one page of the list of which only a sample is read. */
+const SAMPLED_PAGE_SIZE = 1_000;
+
+const FAILED = "ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated')";
+
+const response = {
+  description: 'The failed runs in the order of the list, then an `end`',
+  type: 'application/x-ndjson',
+  schema: causeFrame,
+} as const;
+
+const reads =
+  'Reads the last event of each run that failed, timed out or was terminated, several runs at a time. Failures ' +
+  'with the same cause have the same `fingerprint.id`. Of more than 2,000 runs, the server reads a sample by run ' +
+  'id, spread over the whole query: `share` in the first line. If the reason is `limit`, continue with `after`.';
+
+/** The routes that tell why the runs that match a visibility query failed. */
+export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[] {
+  const { authority, log } = options;
+  return [
+    defineRoute({
+      method: 'post',
+      path: '/api/namespaces/{namespace}/workflows:causes',
+      operationId: 'listCauses',
+      summary: 'Lists why the runs that match a visibility query failed, without plaintext',
+      description: `${reads} Encrypted messages and stack traces stay locked: runs are grouped by type and step.`,
+      requires: 'metadata',
+      body: causesRequest,
+      response,
+      admit: (c) => options.admitStream(c),
+      handler: (c, { grant, body }) => streamCauses(c, options, grant, body),
+    }),
+    defineRoute({
+      method: 'post',
+      path: '/api/namespaces/{namespace}/workflows:decode-causes',
+      operationId: 'decodeCauses',
+      summary: 'Lists why the runs that match a visibility query failed, with decrypted messages',
+      description:
+        `${reads} Decrypts the messages and stack traces of the failures, nothing else. The audit has separate ` +
+        'entries for each run of which a payload is decrypted.',
+      requires: 'decode',
+      body: decodeCausesRequest,
+      response,
+      admit: admitDecryption(options),
+      handler: async (c, { grant, body }) => {
+        const justification = await requireJustification(c, authority, grant, {}, body.justification);
+        const codec = codecOf(c, options, grant);
+        const begin = (run: Run, refs: readonly PayloadRef[]) =>
+          beginAudit(c, authority, grant, { run, refs, justification });
+        return streamCauses(c, options, grant, body, { codec, log, budget: new KmsCallBudget(codec), begin });
+      },
+    }),
+  ];
+}
+
+async function streamCauses<P extends Reading>(
+  c: Context<Env>,
+  options: RunRoutesOptions,
+  grant: Grant<P>,
+  { query, after }: Pick<DecodeCausesRequest, 'query' | 'after'>,
+  decrypting?: FailedRunOptions['decrypting'],
+): Promise<Response> {
+  const { authority, log, inspect } = options;
+  const { namespace } = grant;
+  const failed = query.trim() === '' ? FAILED : `(${query}) AND ${FAILED}`;
+  const temporal = options.temporal(grant);
+  const counted = await withQueryErrors(() => temporal.count({ namespace, query: failed }, c.req.raw.signal));
+  const total = Number(counted.count ?? 0);
+  const share = total > MAX_CAUSE_RUNS ? MAX_CAUSE_RUNS / total : 1;
+  const pages = runPages(c, options, grant, failed, share < 1 ? SAMPLED_PAGE_SIZE : undefined);
+  const first = await pages(pageTokenOf(after), c.req.raw.signal);
+  const reader = options.reader(grant);
+  const inspectForCaller = inspectFor(c, authority.access, inspect);
+  return ndjson(c, (disconnected) => {
+    const stop = new AbortController();
+    const lifetime = lifetimeOf(c, options, disconnected, CAUSES_MS);
+    // Reading single runs also ends when the whole stream reaches a limit.
+    const perRun = streamLifetime({
+      disconnected: AbortSignal.any([disconnected, stop.signal]),
+      stopping: options.stopping,
+      expiresAt: c.get('caller').expiresAt,
+      maxMs: CAUSES_MS,
+      memory: c.get('memory'),
+    });
+    const reading = { namespace, reader, inspect: inspectForCaller, lifetime: perRun, decrypting };
+    return causeFrames({
+      log,
+      lifetime,
+      after,
+      start: { total, share },
+      page: async (token) => {
+        const page = token === first.token ? first : await pages(token, lifetime.signal);
+        return share < 1 ? { ...page, runs: page.runs.filter(({ runId }) => isSampled(runId, share)) } : page;
+      },
+      read: (run) => readFailedRun(run, reading),
+      kmsCalls: () => decrypting?.budget.used ?? 0,
+      stop: () => stop.abort(),
+    });
+  });
+}

@@ -1,0 +1,163 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { whyOneGroup } from '@temporal-kms/histories/why';
+import { ChevronRight } from 'lucide-react';
+import { useEffect, useId, useRef } from 'react';
+import { Button } from '../../ui/controls/button.tsx';
+import { formatCount, plural } from '../../ui/format/number.ts';
+import { formatHour, formatMoment } from '../../ui/format/time.ts';
+import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { Moment } from '../../ui/text/moment.tsx';
+import { OutcomeChip, OutcomeGlyph } from '../../ui/text/outcome.tsx';
+import { outcomeOf, outcomeText } from '../outcome.ts';
+import { RunAnchor } from '../run-link.tsx';
+import { MessageLine } from './cause-message.tsx';
+import styles from './causes.module.css';
+import type { RunGroup } from './group-runs.ts';
+
+/** How many runs of a group are listed. */
+const MAX_SAMPLES = 8;
+
+interface GroupProps {
+  readonly group: RunGroup;
+  readonly namespace: string;
+  readonly open: boolean;
+  readonly onToggle: () => void;
+}
+
+/** A group of failed runs: how many, why, where and when; its runs and what they have in common on request. */
+export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
+  const { parts, runs, first, last, builds, isNew } = group;
+  const format = useTimeFormat();
+  const id = useId();
+  const item = useRef<HTMLLIElement>(null);
+  const wasOpen = useRef(open);
+  useEffect(() => {
+    // A link from a run opens the group.
+    if (wasOpen.current) item.current?.scrollIntoView({ block: 'nearest' });
+  }, []);
+  const [newest] = runs;
+  return (
+    <li ref={item} className={styles['group']} data-open={open ? '' : undefined}>
+      <div className={styles['line']}>
+        <Button
+          look="ghost"
+          size="small"
+          icon
+          data-cause={group.id}
+          className={styles['twisty']}
+          aria-label={`Runs of the cause ${escapeInvisible(parts.type)}`}
+          aria-expanded={open}
+          aria-controls={id}
+          onClick={onToggle}
+        >
+          <ChevronRight size={12} />
+        </Button>
+        <span className={styles['count']}>
+          {formatCount(runs.length)}
+          <span className="sr-only"> {runs.length === 1 ? 'run' : 'runs'}</span>
+        </span>
+        <div className={styles['what']}>
+          <p className={styles['message']}>
+            <span className={styles['type']}>{escapeInvisible(parts.type)}</span>{' '}
+            {newest ? <MessageLine message={newest.message} text={parts.shape} /> : null}
+          </p>
+          <p className={styles['place']}>
+            {parts.place === '' ? 'in the workflow’s code' : `in ${escapeInvisible(parts.place)}`}
+            {parts.frames[0] === undefined ? null : <> · {escapeInvisible(parts.frames[0])}</>}
+          </p>
+        </div>
+        {isNew ? (
+          <span className={styles['new']}>
+            <OutcomeChip outcome="pending">new since {formatHour(first, format)}</OutcomeChip>
+          </span>
+        ) : null}
+        <Bars group={group} />
+        <span className={styles['times']}>
+          <Moment at={last} />
+          {first === last ? null : <span className="t3">since {formatMoment(first, format)}</span>}
+        </span>
+        <span className={styles['builds']}>
+          {builds.length === 0 ? (
+            <span className="t3">no build</span>
+          ) : (
+            <>
+              <span className="ellipsis">{escapeInvisible(builds[0]?.name ?? '')}</span>
+              {builds.length > 1 ? <span className="t3">+{builds.length - 1}</span> : null}
+            </>
+          )}
+        </span>
+      </div>
+      {open ? <Details id={id} group={group} namespace={namespace} /> : null}
+    </li>
+  );
+}
+
+/** When the runs of a group ended. */
+function Bars({ group: { bars } }: Pick<GroupProps, 'group'>) {
+  const most = Math.max(...bars);
+  return (
+    <span
+      className={styles['bars']}
+      role="img"
+      aria-label={`When the runs ended: at most ${plural(most, 'run')} in one of ${bars.length} parts of the time`}
+    >
+      {bars.map((count, index) => (
+        // oxlint-disable-next-line react/no-array-index-key -- a bar is identified by its position
+        <i key={index} style={{ height: count === 0 ? 0 : `${Math.max((count / most) * 100, 12)}%` }} />
+      ))}
+    </span>
+  );
+}
+
+function Details({
+  id,
+  group: { parts, runs, builds },
+  namespace,
+}: Pick<GroupProps, 'group' | 'namespace'> & { readonly id: string }) {
+  const rest = runs.length - MAX_SAMPLES;
+  return (
+    <div id={id} className={styles['details']}>
+      <section aria-label="Runs">
+        <h3 className={styles['subtitle']}>Latest runs</h3>
+        <ul>
+          {runs.slice(0, MAX_SAMPLES).map((run) => (
+            <li key={run.runId} className={styles['run']}>
+              <OutcomeGlyph outcome={outcomeOf(run.status)} />
+              <span className="sr-only">{outcomeText[outcomeOf(run.status)]}</span>
+              <RunAnchor run={{ namespace, workflowId: run.workflowId, runId: run.runId }}>
+                {escapeInvisible(run.workflowId)}
+              </RunAnchor>
+              <span className="t2">
+                <Moment at={run.at} />
+              </span>
+              <span className={styles['text']}>
+                <MessageLine message={run.message} />
+              </span>
+            </li>
+          ))}
+        </ul>
+        {rest > 0 ? <p className="t3">and {plural(rest, 'more run')}</p> : null}
+      </section>
+      <section aria-label="Why these runs are one group">
+        <h3 className={styles['subtitle']}>Why one group</h3>
+        <ul className={styles['reasons']}>
+          {whyOneGroup(parts).map((reason) => (
+            <li key={reason}>{escapeInvisible(reason)}</li>
+          ))}
+        </ul>
+        {builds.length > 1 ? (
+          <>
+            <h3 className={styles['subtitle']}>Builds</h3>
+            <ul className={styles['reasons']}>
+              {builds.map(({ name, runs: count }) => (
+                <li key={name}>
+                  {escapeInvisible(name)} <span className="t3">{plural(count, 'run')}</span>
+                </li>
+              ))}
+            </ul>
+          </>
+        ) : null}
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { newNamespace, onDemand, personWith, sessionOf } from '../../support/people.ts';
+import { press, renderApp, until } from '../../support/render-app.tsx';
+
+const MESSAGE = 'Mandate MD-';
+const groups = () => [...document.querySelectorAll<HTMLElement>('[aria-label="Causes"] > li')];
+const textOf = (type: string) =>
+  groups()
+    .find((group) => group.textContent?.includes(type))
+    ?.textContent?.replaceAll(/\s+/g, ' ') ?? '';
+const whole = () => document.body.textContent ?? '';
+const complete = () =>
+  until(() => /\d+ causes? in \d+ failed runs?/.test(whole()) && groups().length > 0, 'all runs');
+const requests = (app: { asked: { url: string; body: string }[] }) =>
+  app.asked
+    .filter(({ url }) => url.endsWith('causes'))
+    .map(({ url, body }) => [url.split(':').at(-1), JSON.parse(body)]);
+
+describe('the page with failures by cause', () => {
+  test('groups the failed runs of a query, with message, step, time, builds and runs of each group', async () => {
+    const app = await renderApp('/ns/NS/causes');
+    await complete();
+    // Strict mode renders the page twice.
+    const before = requests(app).length;
+    expect(requests(app)[0]).toEqual(['decode-causes', { query: '' }]);
+    expect(textOf('MandateRejected')).toMatch(
+      /^43 runs?MandateRejected Mandate <number> of renewal <number> was rejected\s*in the workflow’s code · submit \(mandates\.ts\)/,
+    );
+    expect(textOf('StripeCardError')).toMatch(/<number> from acquirer, code <number>in activity charge/);
+    expect(textOf('MandateRejected')).toContain('orders-1.');
+    const [largest] = groups();
+    expect(largest!.textContent).toContain('MandateRejected');
+    expect(largest!.querySelector('[role="img"]')!.getAttribute('aria-label')).toMatch(
+      /at most \d+ runs? in one of 24/,
+    );
+    await userEvent.click(page.getByRole('button', { name: 'Runs of the cause MandateRejected' }));
+    await until(() => textOf('MandateRejected').includes('the same type: MandateRejected'), 'the reasons');
+    expect(textOf('MandateRejected')).toMatch(/Mandate MD-1\d+ of renewal/);
+    expect(textOf('MandateRejected')).toContain('and 35 more runs');
+    expect(app.history.location.search).toBe('');
+    expect(document.title).not.toContain('Mandate');
+    await userEvent.click(page.getByRole('link', { name: /^renewal-c-/ }).first());
+    await until(() => app.history.location.pathname.includes('/workflows/renewal-c-'), 'the run');
+    app.history.back();
+    await until(() => groups().length > 0, 'the groups again');
+    expect(requests(app)).toHaveLength(before);
+  });
+
+  test('marks a cause that occurs only at the end of the time', async () => {
+    await renderApp('/ns/NS/causes');
+    await complete();
+    expect(textOf('StripeCardError')).toMatch(/new since \d\d:\d\d/);
+    expect(textOf('MandateRejected')).not.toContain('new since');
+  });
+
+  test('moves from cause to cause with J and K', async () => {
+    await renderApp('/ns/NS/causes');
+    await complete();
+    press('j');
+    expect(document.activeElement?.closest('li')).toBe(groups()[0]);
+    press('j');
+    expect(document.activeElement?.closest('li')).toBe(groups()[1]);
+    press('k');
+    expect(document.activeElement?.closest('li')).toBe(groups()[0]);
+  });
+
+  test('is reached from the list, with the list’s filter', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"TimedOut"');
+    await userEvent.click(page.getByRole('link', { name: 'By cause' }));
+    await complete();
+    expect(requests(app)[0]![1]).toEqual({ query: 'ExecutionStatus = "TimedOut"' });
+    expect(groups()).toHaveLength(1);
+    expect(textOf('WorkflowTimedOut')).toContain('no message');
+    await userEvent.click(page.getByRole('link', { name: 'ExecutionStatus = "TimedOut"' }));
+    await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
+    press('F', document.body, { shiftKey: true });
+    await until(() => app.history.location.pathname.endsWith('/causes'), 'the page');
+    expect(decodeURIComponent(app.history.location.search)).toContain('TimedOut');
+  });
+
+  test('says that it shows a sample', async () => {
+    const namespace = newNamespace();
+    const { steer, history } = await renderApp('/ns/NS/workflows', { namespace });
+    await steer('sample', { count: 4 });
+    history.push(`/ns/${namespace}/causes`);
+    await complete();
+    expect(whole()).toMatch(/A sample: \d+ failed runs match, and the page reads about \d+ of them/);
+  });
+
+  test('explains an empty result, an invalid query and an unreachable Temporal', async () => {
+    const app = await renderApp('/ns/NS/causes?q=ExecutionStatus+%3D+"Completed"');
+    await until(() => whole().includes('No failed run matches'), 'the empty state');
+    app.history.push(`/ns/${app.namespace}/causes?q=ExecutionStatus+%3D+Faild`);
+    await until(() => whole().includes('Temporal rejects the query'), 'the message');
+    await app.steer('outage');
+    app.history.push(`/ns/${app.namespace}/causes`);
+    await until(() => whole().includes('The failed runs could not be read'), 'the failure');
+    await app.steer('outage', { on: false });
+    await userEvent.click(page.getByRole('button', { name: 'Try again' }));
+    await complete();
+  });
+});
+
+describe('the page with failures by cause, where payloads are locked', () => {
+  test('groups by type and step, and shows messages after a justification until the reader locks them', async () => {
+    const me = onDemand(newNamespace());
+    const app = await renderApp('/ns/NS/causes', {
+      namespace: me.namespaces[0]!.name,
+      session: sessionOf(me).make,
+    });
+    await complete();
+    expect(requests(app)).toEqual([['causes', { query: '' }]]);
+    expect(textOf('MandateRejected')).toContain('43');
+    expect(document.querySelector('[aria-label="Message locked"]')).not.toBeNull();
+    await userEvent.click(page.getByRole('button', { name: 'Reveal messages' }));
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await until(() => textOf('MandateRejected').includes('was rejected'), 'the messages');
+    expect(requests(app)[1]).toEqual(['decode-causes', { query: '', justification: 'PAY-4417' }]);
+    press('l');
+    await until(() => groups().length > 0 && !whole().includes('was rejected'), 'no plaintext');
+    expect(textOf('MandateRejected')).not.toContain(MESSAGE);
+  });
+
+  test('decrypts nothing for a person without the permission', async () => {
+    const { namespace, make } = personWith(['metadata', 'search']);
+    const app = await renderApp('/ns/NS/causes', { namespace, session: make });
+    await complete();
+    expect(requests(app).map(([route]) => route)).toEqual(['causes']);
+    expect(page.getByRole('button', { name: 'Reveal messages' }).query()).toBeNull();
+    expect(whole()).toContain('Messages are encrypted');
+  });
+});
+
+const rows = () => [...document.querySelectorAll<HTMLElement>('[role="treegrid"] [data-index]')];
+
+describe('the column Why of the list', () => {
+  const list = '/ns/NS/workflows?cols=status,id,why&q=ExecutionStatus+%3D+"Failed"';
+
+  test('shows why the visible runs failed, with one request, and requests nothing at rest', async () => {
+    const app = await renderApp(list);
+    await until(() => rows().some((row) => row.textContent?.includes(MESSAGE)), 'a message');
+    const [first, ...others] = requests(app);
+    expect(others).toEqual([]);
+    expect(first![0]).toBe('decode-causes');
+    expect(first![1].query).toMatch(/^RunId IN \("[\da-f-]{36}"(, "[\da-f-]{36}")+\)$/);
+    expect(rows().find((row) => row.textContent?.includes('charge-88213'))?.textContent).toMatch(
+      /StripeCardError\s*402 from acquirer, code 05\s*in activity charge/,
+    );
+    await app.queries.refetchQueries({ queryKey: ['newest'] });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 600);
+    });
+    expect(requests(app)).toHaveLength(1);
+    expect(
+      JSON.stringify(
+        app.queries
+          .getQueryCache()
+          .getAll()
+          .map(({ state }) => state.data),
+      ),
+    ).not.toContain(MESSAGE);
+  });
+
+  test('shows only types and steps where payloads are locked', async () => {
+    const me = onDemand(newNamespace());
+    const app = await renderApp(list, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
+    await until(() => rows().some((row) => row.textContent?.includes('MandateRejected')), 'a type');
+    expect(requests(app).map(([route]) => route)).toEqual(['causes']);
+    expect(whole()).not.toContain(MESSAGE);
+  });
+
+  test('costs no request while it is hidden', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');
+    await until(() => rows().length > 5, 'the rows');
+    await new Promise((resolve) => {
+      setTimeout(resolve, 600);
+    });
+    expect(requests(app)).toEqual([]);
+  });
+});
+
+describe('the card Why', () => {
+  test('counts other runs with the same cause on request, and leads to their group', async () => {
+    const app = await renderApp('/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa');
+    await userEvent.click(page.getByRole('button', { name: 'Same cause' }));
+    const link = page.getByRole('link', { name: /^The same cause in 3 other runs since \d\d:\d\d$/ });
+    await expect.element(link).toBeVisible();
+    expect(requests(app)[0]![1].query).toMatch(/^WorkflowType = "ChargePayment" AND CloseTime >= "\d{4}-/);
+    await userEvent.click(link);
+    await until(() => textOf('StripeCardError').includes('charge-alike-2'), 'the open group');
+  });
+});

@@ -1,0 +1,87 @@
+import { z } from 'zod/mini';
+import { endReason } from './errors.ts';
+import { listPosition, visibilityQuery } from './parameters.ts';
+import { justification, payloadRef } from './payload.ts';
+import { reasonCode, reasonCounts } from './reasons.ts';
+import { execution, timestamp, workflowStatus } from './workflow.ts';
+
+/** How many failed runs are read at most. Of more, the server reads a sample of about this size. */
+export const MAX_CAUSE_RUNS = 2_000;
+
+/** `POST …/workflows:causes`: why the runs that match a visibility query failed, without plaintext. */
+export const causesRequest = z.strictObject({
+  query: visibilityQuery,
+  /** Continues an earlier request with the same query: the `after` of its last frame. */
+  after: z.optional(listPosition),
+});
+
+/** `POST …/workflows:decode-causes`: the same with the failures' messages and frames. */
+export const decodeCausesRequest = z.extend(causesRequest, { justification: z.optional(justification) });
+export type DecodeCausesRequest = z.infer<typeof decodeCausesRequest>;
+
+/** What failures with the same fingerprint have in common. */
+export const causeFingerprint = z.object({
+  id: z.string(),
+  /** Fingerprints of different versions cannot be compared. */
+  version: z.int().check(z.positive()),
+  parts: z.object({
+    type: z.string(),
+    /** The innermost step that failed: `activity charge`; empty for the workflow's own code. */
+    place: z.string(),
+    /** The application's innermost functions and files. Empty while the stack trace is locked. */
+    frames: z.array(z.string()),
+    /** The message without what differs from run to run. Absent while the message is locked. */
+    shape: z.optional(z.string()),
+  }),
+});
+
+/** A failure's message, or why it is absent. */
+export const causeMessage = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('readable'), text: z.string(), encrypted: z.boolean() }),
+  z.object({ status: z.literal('locked'), ref: payloadRef }),
+  z.object({ status: z.literal('unreadable'), ref: payloadRef, reason: reasonCode }),
+]);
+export type CauseMessage = z.infer<typeof causeMessage>;
+
+/** A failed run, and why it failed. */
+export const runCause = z.extend(execution, {
+  workflowType: z.string(),
+  status: workflowStatus,
+  startTime: z.optional(timestamp),
+  closeTime: z.optional(timestamp),
+  /** The worker deployment version or build id that the run used last, if Temporal knows it. */
+  build: z.optional(z.string()),
+  fingerprint: causeFingerprint,
+  message: causeMessage,
+});
+export type RunCause = z.infer<typeof runCause>;
+
+const count = z.int().check(z.nonnegative());
+
+const readRuns = {
+  /** The position after the last run that was sent. */
+  after: z.string(),
+  /** Runs read in this request. */
+  runs: count,
+  /** Runs that could not be read, for example because their retention period has ended. */
+  failed: count,
+  /** Cloud KMS calls that the request made, for keys that were not cached. */
+  kmsCalls: count,
+  /** Messages and stack traces that could not be decrypted, by reason code. */
+  unreadable: reasonCounts,
+};
+
+/** The lines of the response: first `start`, then the runs in the order of the list, last `end`. */
+export const causeFrame = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('start'),
+    /** How many failed runs match the query. */
+    total: count,
+    /** The share of these runs that the server reads, chosen by run id: 1, or less if there are too many. */
+    share: z.number(),
+  }),
+  z.extend(runCause, { type: z.literal('run') }),
+  z.object({ type: z.literal('progress'), ...readRuns }),
+  z.object({ type: z.literal('end'), reason: endReason, ...readRuns, message: z.optional(z.string()) }),
+]);
+export type CauseFrame = z.infer<typeof causeFrame>;

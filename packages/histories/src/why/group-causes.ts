@@ -1,0 +1,87 @@
+import type { Fingerprint, FingerprintParts } from './fingerprint.ts';
+
+/** A failed run, as `groupCauses` reads it. */
+interface FailedRun {
+  readonly runId: string;
+  readonly fingerprint: Fingerprint;
+  /** When the run ended, in milliseconds since 1970. */
+  readonly at: number;
+  readonly build?: string | undefined;
+}
+
+/** Failed runs with the same cause. */
+export interface CauseGroup<Run extends FailedRun = FailedRun> {
+  /** The fingerprint's id. Ids of different fingerprint versions differ. */
+  readonly id: string;
+  readonly parts: FingerprintParts;
+  /** The latest first. */
+  readonly runs: readonly Run[];
+  /** When the first and the last of the runs ended, in milliseconds since 1970. */
+  readonly first: number;
+  readonly last: number;
+  /** How many runs ended in each part of the window, the earliest first. */
+  readonly bars: readonly number[];
+  /** The most frequent first. */
+  readonly builds: readonly { readonly name: string; readonly runs: number }[];
+  /** Whether the cause occurs only in the last quarter of the window. */
+  readonly isNew: boolean;
+}
+
+/** Groups of failed runs. */
+export interface GroupedCauses<Run extends FailedRun = FailedRun> {
+  /** The largest first; of groups with the same size, the latest first. */
+  readonly groups: readonly CauseGroup<Run>[];
+  /** The window: when the first and the last run ended. Undefined without runs. */
+  readonly window: { readonly from: number; readonly to: number } | undefined;
+}
+
+/** How many bars show when a group's runs ended. */
+const BARS = 24;
+
+/** The last part of the window, in which a cause that did not occur before counts as new. */
+const NEW = 1 / 4;
+
+/**
+ * Groups failed runs by fingerprint. A run that occurs twice counts once, with its later fingerprint.
+ *
+ * @example
+ * groupCauses(runs).groups[0]; // { id: '2-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
+ */
+export function groupCauses<Run extends FailedRun>(all: readonly Run[]): GroupedCauses<Run> {
+  const runs = [...new Map(all.map((run) => [run.runId, run])).values()].toSorted((a, b) => b.at - a.at);
+  const [latest, earliest] = [runs[0], runs.at(-1)];
+  if (latest === undefined || earliest === undefined) return { groups: [], window: undefined };
+  const window = { from: earliest.at, to: latest.at };
+  const groups = [...Map.groupBy(runs, ({ fingerprint }) => fingerprint.id)].map(([id, members]) =>
+    groupOf(id, members, window),
+  );
+  return { groups: groups.toSorted((a, b) => b.runs.length - a.runs.length || b.last - a.last), window };
+}
+
+type Window = NonNullable<GroupedCauses['window']>;
+
+/** @param runs at least one, the latest first */
+function groupOf<Run extends FailedRun>(
+  id: string,
+  runs: readonly Run[],
+  { from, to }: Window,
+): CauseGroup<Run> {
+  const first = runs.at(-1)?.at ?? to;
+  const bars = Array.from({ length: BARS }, () => 0);
+  const builds = new Map<string, number>();
+  for (const { at, build } of runs) {
+    const bar = to === from ? BARS - 1 : Math.min(BARS - 1, Math.floor(((at - from) / (to - from)) * BARS));
+    bars[bar] = (bars[bar] ?? 0) + 1;
+    if (build !== undefined) builds.set(build, (builds.get(build) ?? 0) + 1);
+  }
+  return {
+    id,
+    parts: runs[0]?.fingerprint.parts ?? { type: '', place: '', frames: [] },
+    runs,
+    first,
+    last: runs[0]?.at ?? to,
+    bars,
+    builds: [...builds].map(([name, count]) => ({ name, runs: count })).toSorted((a, b) => b.runs - a.runs),
+    isNew: first > to - (to - from) * NEW,
+  };
+}

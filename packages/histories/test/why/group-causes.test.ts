@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { causeOf } from '../../src/why/cause.ts';
+import { causeOfEnd } from '../../src/why/end-cause.ts';
+import { fingerprint, whyOneGroup } from '../../src/why/fingerprint.ts';
+import { groupCauses } from '../../src/why/group-causes.ts';
+import { allLocked } from '../../src/why/run.ts';
+import { corpusCauses, corpusRun } from './corpus.ts';
+import { drawFrom } from './random.ts';
+import { activityFailure, application, reading, runOf, started } from './run.ts';
+
+const HOUR = 3_600_000;
+const print = (type: string) =>
+  fingerprint({
+    type,
+    timeout: undefined,
+    places: [],
+    frames: [],
+    message: { status: 'readable', text: 'x', encrypted: false },
+  });
+const run = (runId: string, type: string, at: number, build?: string) => ({
+  runId,
+  fingerprint: print(type),
+  at,
+  build,
+});
+
+/** The positions and heights of the bars that are not empty. */
+const filled = (bars: readonly number[]) =>
+  bars.flatMap((count, index) => (count > 0 ? [[index, count]] : []));
+
+describe('groupCauses', () => {
+  it('groups the runs of a made corpus by their causes, the largest group first', () => {
+    const draw = drawFrom(7);
+    const runs = corpusCauses.flatMap((cause, label) =>
+      Array.from({ length: 100 }, (_, n) => {
+        const { failure, read } = corpusRun(cause, draw);
+        const found = causeOf(failure, { groups: [], read })!;
+        return { runId: `${label}-${n}`, label, fingerprint: fingerprint(found), at: n * 1000 };
+      }),
+    );
+    const { groups } = groupCauses(runs);
+    const sizes = groups.map((group) => group.runs.length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2100);
+    expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
+    for (const group of groups) expect(new Set(group.runs.map(({ label }) => label)).size).toBe(1);
+  });
+
+  it('returns count, first and last time, bars over the whole window, and builds', () => {
+    const { groups, window } = groupCauses([
+      run('1', 'A', 0, 'v1'),
+      run('2', 'A', 12 * HOUR, 'v2'),
+      run('3', 'A', 24 * HOUR, 'v2'),
+      run('4', 'B', 6 * HOUR),
+    ]);
+    expect(window).toEqual({ from: 0, to: 24 * HOUR });
+    const [a, b] = groups;
+    expect(a).toMatchObject({
+      first: 0,
+      last: 24 * HOUR,
+      builds: [
+        { name: 'v2', runs: 2 },
+        { name: 'v1', runs: 1 },
+      ],
+      isNew: false,
+    });
+    expect(a!.runs.map(({ runId }) => runId)).toEqual(['3', '2', '1']);
+    expect(a!.bars).toHaveLength(24);
+    expect(filled(a!.bars)).toEqual([
+      [0, 1],
+      [12, 1],
+      [23, 1],
+    ]);
+    expect(filled(b!.bars)).toEqual([[6, 1]]);
+    expect(b).toMatchObject({ builds: [], first: 6 * HOUR, last: 6 * HOUR });
+  });
+
+  it('marks a cause as new if it occurs only in the last quarter of the window', () => {
+    const { groups } = groupCauses([
+      run('1', 'old', 0),
+      run('2', 'old', 10 * HOUR),
+      run('3', 'new', 8 * HOUR),
+      run('4', 'edge', 7.5 * HOUR),
+    ]);
+    expect(groups.filter(({ isNew }) => isNew).map(({ parts }) => parts.type)).toEqual(['new']);
+    expect(groupCauses([run('1', 'only', 5)]).groups[0]).toMatchObject({ isNew: false });
+  });
+
+  it('counts a run once, even if a continued request repeats it', () => {
+    const { groups } = groupCauses([run('1', 'A', 1), run('1', 'A', 1)]);
+    expect(groups[0]!.runs).toHaveLength(1);
+  });
+
+  it('keeps fingerprints of different versions apart', () => {
+    const older = run('1', 'A', 1);
+    const id = older.fingerprint.id.replace('2-', '1-');
+    const { groups } = groupCauses([
+      run('2', 'A', 2),
+      { ...older, fingerprint: { ...older.fingerprint, id, version: 1 } },
+    ]);
+    expect(groups).toHaveLength(2);
+  });
+
+  it('returns no group without runs', () => {
+    expect(groupCauses([])).toEqual({ groups: [], window: undefined });
+  });
+});
+
+describe('whyOneGroup', () => {
+  it('names what all failures of a group have in common', () => {
+    expect(whyOneGroup(print('A').parts)).toEqual([
+      'the same type: A',
+      'the same place: workflow code',
+      'the same frames: none',
+      'the same message: x',
+    ]);
+  });
+});
+
+const endedAs = (eventName: string, attributes = {}) => causeOfEnd({ eventName, attributes }, allLocked);
+
+describe('causeOfEnd', () => {
+  const failed = {
+    eventName: 'WorkflowExecutionFailed',
+    attributes: { failure: activityFailure(application('CardDeclined', '', {}, '9:0')) },
+  };
+
+  it('finds the root cause and its step in the last event alone', () => {
+    const read = reading({ '9:0': { message: 'Card 4242 was declined', stack_trace: '' } });
+    expect(causeOfEnd(failed, read)).toMatchObject({
+      type: 'CardDeclined',
+      message: { status: 'readable', text: 'Card 4242 was declined' },
+      places: [{ kind: 'activity', name: 'charge' }],
+    });
+    expect(causeOfEnd(failed, allLocked)).toMatchObject({ message: { status: 'locked', ref: '9:0' } });
+  });
+
+  it('gives a local activity’s failure the fingerprint that it has with the whole history', () => {
+    const failure = activityFailure(application('CardDeclined', 'x'), 0);
+    const marker = {
+      markerName: 'core_local_activity',
+      details: {},
+      failure: application('CardDeclined', 'x'),
+    };
+    const { groups } = runOf([...started, ['MarkerRecorded', marker]]);
+    const whole = causeOf(failure, { groups, read: allLocked })!;
+    expect(whole.places[0]!.kind).toBe('local');
+    const alone = causeOfEnd({ eventName: 'WorkflowExecutionFailed', attributes: { failure } }, allLocked)!;
+    expect(fingerprint(alone).id).toBe(fingerprint(whole).id);
+  });
+
+  it('names the end of a run that timed out, was terminated, or failed without a failure', () => {
+    expect(endedAs('WorkflowExecutionTimedOut')).toMatchObject({ type: 'WorkflowTimedOut', refs: [] });
+    expect(endedAs('WorkflowExecutionTerminated', { reason: 'bad deploy' })).toMatchObject({
+      type: 'WorkflowTerminated',
+      message: { status: 'readable', text: 'bad deploy', encrypted: false },
+    });
+    expect(endedAs('WorkflowExecutionFailed')).toMatchObject({ type: 'WorkflowFailed' });
+    expect(endedAs('WorkflowExecutionCompleted')).toBeUndefined();
+    expect(endedAs('WorkflowExecutionCanceled')).toBeUndefined();
+  });
+});
