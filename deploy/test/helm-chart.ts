@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, beforeEach, expect } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { findHelm } from '../src/helm.ts';
-import { withLock } from '../src/lock.ts';
-import { pipInstall } from '../src/pip.ts';
-import { toolsDir, projectRoot } from '../src/project.ts';
+import { findHelm } from '@temporal-kms/scripts/helm';
+import { withLock } from '@temporal-kms/scripts/lock';
+import { pipInstall } from '@temporal-kms/scripts/pip';
+import { toolsDir, projectRoot } from '@temporal-kms/scripts/project';
 
 export const chart = join(projectRoot, 'deploy/helm/temporal-kms');
 export const schemas = join(toolsDir, 'kubernetes-validate-1.37.0');
@@ -61,7 +61,7 @@ beforeAll(async () => {
   await withLock(`${schemas}.lock`, async () => {
     if (existsSync(schemas)) return;
     const unfinished = `${schemas}.${process.pid}`;
-    await pipInstall(join(projectRoot, 'scripts/kubernetes-validate.txt'), unfinished);
+    await pipInstall(join(projectRoot, 'deploy/kubernetes-validate.txt'), unfinished);
     await rename(unfinished, schemas);
   });
 }, 900_000);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { projectRoot } from '../src/project.ts';
+import { projectRoot } from '@temporal-kms/scripts/project';
 import { apps, everything, named, policy, render, run, schemas, variables, versions } from './helm-chart.ts';
 
 describe('the Helm chart', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import which from 'which';
-import { projectRoot } from '../src/project.ts';
+import { projectRoot } from '@temporal-kms/scripts/project';
 
 const units = ['codec-server.service', 'worker.service', 'temporal-kms-scan.service'];
 const timer = 'temporal-kms-scan.timer';

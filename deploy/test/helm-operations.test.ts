@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
-import { projectRoot } from '../src/project.ts';
-import { WITHIN_256_MIB } from '../src/small-memory.ts';
+import { projectRoot } from '@temporal-kms/scripts/project';
+import { WITHIN_256_MIB } from '@temporal-kms/scripts/small-memory';
 import { apps, chart, everything, named, policy, render, run, variables } from './helm-chart.ts';
 
 const read = (file: string) => readFile(join(projectRoot, file), 'utf8');

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
-import { projectRoot } from '../src/project.ts';
-import { findProgram } from '../src/prometheus.ts';
-import { scaleRules } from '../src/scaled-rules.ts';
+import { projectRoot } from '@temporal-kms/scripts/project';
+import { findProgram } from '@temporal-kms/scripts/prometheus';
+import { scaleRules } from '@temporal-kms/scripts/scaled-rules';
 import { alertCases, promtoolTests } from './alert-cases.ts';
 
 const BUILD_MS = 900_000;

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { findCaddy } from '../src/caddy.ts';
-import { answers, type Child, startChild, untilReady } from '../src/child.ts';
-import { freePorts } from '../src/ports.ts';
-import { projectRoot } from '../src/project.ts';
+import { findCaddy } from '@temporal-kms/scripts/caddy';
+import { answers, type Child, startChild, untilReady } from '@temporal-kms/scripts/child';
+import { freePorts } from '@temporal-kms/scripts/ports';
+import { projectRoot } from '@temporal-kms/scripts/project';
 
 const docker = join(projectRoot, 'deploy/docker');
 
