@@ -13,6 +13,7 @@ export {
   type PathPart,
   type PathStep,
 } from './critical-path.ts';
+export { type Durations, durationsOf, isSlow, type Usual } from './usual.ts';
 export { type Difference, type FieldMap, type WhatDiffers, whatDiffers } from './differs.ts';
 export { flatFields } from './flat-fields.ts';
 export {

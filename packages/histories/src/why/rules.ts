@@ -9,6 +9,7 @@ import {
   retries,
   timers,
 } from './rules/pending.ts';
+import { slow } from './rules/slow.ts';
 import { failedSteps } from './rules/steps.ts';
 import {
   cancelRequested,
@@ -145,6 +146,7 @@ export const rules = [
     find: nothingPending,
   },
   // What else happened
+  { id: 'slow', severity: 'note', title: 'Slower than usual', find: slow },
   { id: 'failed-steps', severity: 'note', title: 'Failed steps', find: failedSteps },
 ] as const satisfies readonly Rule[];
 

@@ -6,6 +6,7 @@ import type {
   WorkflowStatus,
 } from '@temporal-kms/codec-api';
 import type { EventGroup, RunEvent } from '../events/groups.ts';
+import type { Usual } from './usual.ts';
 
 /**
  * A payload's value, if known. `locked`: the caller has not decrypted the payload, and the explanation
@@ -42,6 +43,8 @@ export interface WhyRun {
   readonly details?: Attributes | undefined;
   /** Absent if the caller has not asked Temporal for pollers. */
   readonly queues?: readonly WhyQueue[] | undefined;
+  /** Absent if the caller does not know how long such runs take. */
+  readonly usual?: Usual | undefined;
   readonly read: ReadPayload;
   /** The present, in milliseconds since 1970; for a history file, the time of the last event. */
   readonly now: number;

@@ -40,6 +40,15 @@ const secondTask: Recorded[] = [
   ['WorkflowTaskCompleted', { scheduledEventId: '6', startedEventId: '7' }],
 ];
 
+/** A completed run whose activity took this many seconds; the run took four more. */
+const chargedFor = (seconds: number): Recorded[] => [
+  ...started,
+  ['ActivityTaskScheduled', scheduled[1] ?? {}, 4],
+  ['ActivityTaskStarted', { scheduledEventId: '5', attempt: 1 }, 4],
+  ['ActivityTaskCompleted', { scheduledEventId: '5' }, 4 + seconds],
+  ['WorkflowExecutionCompleted', {}, 4 + seconds],
+];
+
 /** For each rule, a run to which the rule applies, and the expected finding. */
 const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
   'codec-failed': [
@@ -262,6 +271,27 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
     { place: { name: 'approve' }, eventId: 5 },
   ],
   'nothing-pending': [runOf(started), { eventId: 4, since: START + 3000 }],
+  slow: [
+    runOf(chargedFor(60), {
+      usual: {
+        count: 50,
+        median: 6700,
+        p95: 12_000,
+        path: {
+          steps: [
+            { group: 2, work: 1000, queue: 1000, retry: 0, idle: 0 },
+            { group: 5, work: 40_000, queue: 20_000, retry: 0, idle: 0 },
+          ],
+        },
+      },
+    }),
+    {
+      title: 'Slower than usual: 1 min 4 s, median 6.7 s of the last 50 runs',
+      place: { kind: 'activity', name: 'charge' },
+      eventId: 5,
+      detail: 'The longest step on the critical path: 40 s working, 20 s waiting for a worker.',
+    },
+  ],
   'failed-steps': [
     runOf([
       ...started,
@@ -301,6 +331,34 @@ describe('explain', () => {
       ['WorkflowExecutionCompleted', {}],
     ]);
     expect(explain(run)).toMatchObject({ state: 'fine', findings: [], refs: [] });
+  });
+
+  it.each([
+    ['took twice the median', 10, { count: 50, median: 7000, p95: 8000 }],
+    ['is among the slowest 5 % of its type', 60, { count: 50, median: 7000, p95: 64_000 }],
+    ['has too few completed runs to compare with', 60, { count: 2, median: 7000, p95: 8000 }],
+  ])('does not call a run slow that %s', (_, seconds, usual) => {
+    expect(rulesOf(runOf(chargedFor(seconds), { usual }))).toEqual([]);
+  });
+
+  it('measures an open run until now, after what the run waits for', () => {
+    const run = runOf([...started, timer('900s')], { usual: { count: 9, median: 20_000, p95: 30_000 } });
+    expect(explain({ ...run, now: START + 41_000 })).toMatchObject({
+      state: 'waits',
+      findings: [
+        { rule: 'timer-open' },
+        { title: 'Slower than usual: 41 s, median 20 s of the last 9 runs' },
+      ],
+    });
+    expect(rulesOf({ ...run, now: START + 40_000 })).toEqual(['timer-open']);
+  });
+
+  it('names no step of a slow run that waited for messages', () => {
+    const steps = [{ group: 0, work: 0, queue: 0, retry: 0, idle: 60_000 }];
+    const usual = { count: 9, median: 1, p95: 2, path: { steps } };
+    const [found] = explain(runOf(chargedFor(60), { usual })).findings;
+    expect(found).toMatchObject({ rule: 'slow', detail: 'It waited 1 min for messages.' });
+    expect(found).not.toHaveProperty('place');
   });
 
   it('reports each step under one rule only', () => {

@@ -1,0 +1,45 @@
+import { groupByHead } from '../../events/groups.ts';
+import type { PathKind, PathStep } from '../critical-path.ts';
+import type { Fact } from '../finding.ts';
+import type { WhyRun } from '../run.ts';
+import { endOfRun } from '../sources.ts';
+import { stepOf } from '../step.ts';
+import { isSlow } from '../usual.ts';
+import { counted, seconds } from '../words.ts';
+
+const kinds = ['work', 'queue', 'retry', 'idle'] as const satisfies readonly PathKind[];
+const kindText: Readonly<Record<PathKind, string>> = {
+  work: 'working',
+  queue: 'waiting for a worker',
+  retry: 'in failed attempts and between them',
+  idle: 'idle',
+};
+
+const timeOf = (step: PathStep): number => kinds.reduce((sum, kind) => sum + step[kind], 0);
+
+/** A run that took notably longer than completed runs of its type, and the step that took most of its time. */
+export function slow(run: WhyRun): Fact[] {
+  const { usual } = run;
+  const [start] = run.events;
+  if (usual === undefined || start === undefined) return [];
+  const took = (endOfRun(run)?.at ?? run.now) - start.at;
+  if (!isSlow(took, usual)) return [];
+  const title = `Slower than usual: ${seconds(took)}, median ${seconds(usual.median)} of the last ${counted(usual.count, 'run')}`;
+  const [longest] = usual.path?.steps.toSorted((a, b) => timeOf(b) - timeOf(a)) ?? [];
+  if (longest === undefined) return [{ title }];
+  const group = groupByHead(run.groups, longest.group);
+  const parts = kinds
+    .filter((kind) => longest[kind] > 0)
+    .toSorted((a, b) => longest[b] - longest[a])
+    .map((kind) => `${seconds(longest[kind])} ${kindText[kind]}`);
+  return [
+    {
+      title,
+      ...(group && { ...stepOf(group, run), eventId: group.id }),
+      detail:
+        group === undefined
+          ? `It waited ${seconds(timeOf(longest))} for messages.`
+          : `The longest step on the critical path: ${parts.join(', ')}.`,
+    },
+  ];
+}
