@@ -158,6 +158,8 @@ export default defineConfig({
   plugins: [react(), devConfig(), ...(built ? [devBuild(built)] : []), pageFiles(), compressed()],
   ...(built && { optimizeDeps: { noDiscovery: true, include: [] } }),
   server: { host: '127.0.0.1', port: Number(process.env['DEV_UI_PORT'] ?? 5173), strictPort: true, proxy },
+  // A worker of one file could not load a part of itself when it needs it.
+  worker: { format: 'es' },
   // No asset is inlined as a data URL, because the policy's font-src is 'self'.
   build: {
     target: 'es2024',

@@ -1,7 +1,8 @@
-import type { HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
+import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
 import {
   type Category,
   categoryOf,
+  type EventGroup,
   eventKind,
   isStart,
   isUpdateDecision,
@@ -9,6 +10,7 @@ import {
   numberAt,
   type Outcome,
   outcomeOfEvent,
+  type RunEvent,
   textAt,
   updateId,
 } from '@temporal-kms/histories/events';
@@ -41,6 +43,7 @@ export interface GroupDelta {
   /** When the work began to run, in milliseconds. */
   readonly startedAt?: number | undefined;
   readonly activityId?: string | undefined;
+  readonly activityType?: string | undefined;
 }
 
 /** What a frame adds to a history. */
@@ -54,6 +57,15 @@ export interface HistoryDelta {
   readonly tallies: readonly StubTally[];
 }
 
+/** A group whose events have their times. */
+export type TimedGroup = Omit<GroupDelta, 'eventIds'> & EventGroup;
+
+export interface TimedHistory {
+  readonly events: readonly RunEvent[];
+  /** In the order of their heads. */
+  readonly groups: readonly TimedGroup[];
+}
+
 /** Thrown if a frame does not follow the last event. The caller must open the stream again after the last durable event. */
 export class HistoryGap extends Error {
   override readonly name = 'HistoryGap';
@@ -61,6 +73,10 @@ export class HistoryGap extends Error {
 
 interface IndexedEvent {
   readonly eventId: number;
+  readonly eventName: string;
+  readonly at: number;
+  /** The workflow task that decided on the event, if one did: no other attribute is read again. */
+  readonly attributes: Attributes;
   readonly group: IndexedGroup;
   readonly outcome: Outcome | undefined;
   /** The attempt that the event records. */
@@ -76,6 +92,7 @@ interface IndexedGroup {
   readonly category: Category;
   readonly opens: boolean;
   readonly activityId: string | undefined;
+  readonly activityType: string | undefined;
   readonly words: string;
   readonly events: IndexedEvent[];
 }
@@ -109,12 +126,16 @@ export function createHistoryIndexer() {
     const head = headOf(event);
     const group = head ?? newGroup(event);
     const started = isStart(event);
+    const at = timeOf(event);
     const indexed: IndexedEvent = {
       eventId: event.eventId,
+      eventName: event.eventName,
+      at,
+      attributes: decisionOf(event),
       group,
       outcome: outcomeOfEvent(event),
       attempt: event.eventName === 'ActivityTaskStarted' ? numberAt(event.attributes, 'attempt') : undefined,
-      startedAt: started ? timeOf(event) : undefined,
+      startedAt: started ? at : undefined,
       words: eventWords(event),
       provisional: event.durable ? [] : event.payloads,
     };
@@ -177,10 +198,26 @@ export function createHistoryIndexer() {
       }
       return found;
     },
+    /** The events and their groups, with what tells where the run's time went. */
+    timed(): TimedHistory {
+      const groups = events.flatMap(({ eventId, group }): TimedGroup[] => {
+        const [head, ...rest] = group.events;
+        if (head === undefined || eventId !== group.id) return [];
+        return [{ ...groupDelta(group), events: [head, ...rest] }];
+      });
+      return { events, groups };
+    },
     get length() {
       return events.length;
     },
   };
+}
+
+const undecided: Attributes = {};
+
+function decisionOf({ attributes }: HistoryEvent): Attributes {
+  const { workflowTaskCompletedEventId } = attributes;
+  return workflowTaskCompletedEventId === undefined ? undecided : { workflowTaskCompletedEventId };
 }
 
 const timeOf = (event: HistoryEvent) => millisOf(event.eventTime) ?? 0;
@@ -192,12 +229,13 @@ function newGroup(head: HistoryEvent): IndexedGroup {
     category,
     opens: eventKind(head).opens ?? false,
     activityId: category === 'activity' ? textAt(head.attributes, 'activityId') : undefined,
+    activityType: category === 'activity' ? textAt(head.attributes, 'activityType', 'name') : undefined,
     words: groupWords(head, categoryText[category]),
     events: [],
   };
 }
 
-function groupDelta({ id, category, opens, activityId, events }: IndexedGroup): GroupDelta {
+function groupDelta({ id, category, opens, activityId, activityType, events }: IndexedGroup): GroupDelta {
   const outcome = events.findLast((event) => event.outcome !== undefined)?.outcome;
   return {
     id,
@@ -208,6 +246,7 @@ function groupDelta({ id, category, opens, activityId, events }: IndexedGroup): 
     attempt: events.find((event) => event.attempt !== undefined)?.attempt ?? 1,
     startedAt: events.find((event) => event.startedAt !== undefined)?.startedAt,
     activityId,
+    activityType,
   };
 }
 

@@ -43,6 +43,7 @@ export interface Group {
   /** The time of the latest event, in milliseconds. */
   readonly lastAt: number;
   readonly activityId?: string | undefined;
+  readonly activityType?: string | undefined;
 }
 
 /** The part of a history that is known so far. Immutable: each later event creates a new object. */

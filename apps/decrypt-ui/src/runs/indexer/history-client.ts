@@ -1,6 +1,7 @@
 import { ApiFailure, connectionBroke, unexpectedAnswer } from '../../session/server/failure.ts';
 import type { HistoryDelta } from '../events/history-indexer.ts';
 import type { HistoryEnd, IndexPort, IndexReply, IndexRequest } from './history-protocol.ts';
+import type { RunTimes } from './run-times.ts';
 import { historyWorker } from './start-history-worker.ts';
 
 export interface HistoryClientOptions {
@@ -30,13 +31,18 @@ interface Reading {
 export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: HistoryClientOptions) {
   let bodies = 0;
   let searches = 0;
+  let questions = 0;
+  const asked = new Map<number, (times: RunTimes) => void>();
   let reading: Reading | undefined;
 
   const send = (message: IndexRequest, transfer: Transferable[] = []) => port.postMessage(message, transfer);
 
   function receive(reply: IndexReply) {
     if (reply.type === 'delta') onDelta(reply.delta);
-    else if (reply.type === 'found') {
+    else if (reply.type === 'times') {
+      asked.get(reply.question)?.(reply.times);
+      asked.delete(reply.question);
+    } else if (reply.type === 'found') {
       if (reply.search === searches) onFound(reply.eventIds, reply.from);
     } else if (reading?.body === reply.body) {
       received(reply, reading);
@@ -122,6 +128,15 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
     find(words: readonly string[]) {
       searches += 1;
       send({ type: 'find', search: searches, words });
+    },
+    /** Where the time of the run went, in the events that the worker has. It never settles after `close`. */
+    times(now: number): Promise<RunTimes> {
+      questions += 1;
+      const question = questions;
+      const { promise, resolve } = Promise.withResolvers<RunTimes>();
+      asked.set(question, resolve);
+      send({ type: 'times', question, now });
+      return promise;
     },
     close() {
       send({ type: 'close' });

@@ -1,5 +1,6 @@
 import type { HistoryFrame } from '@temporal-kms/codec-api';
 import type { HistoryDelta } from '../events/history-indexer.ts';
+import type { RunTimes } from './run-times.ts';
 
 /*
  * The messages between the page and the worker that parses and groups histories. Each run has its own channel. Bodies are
@@ -25,6 +26,8 @@ export type IndexRequest =
   | { readonly type: 'eof'; readonly body: number }
   /** Searches the names of current and later events for all of the words. Empty `words` end the search. */
   | { readonly type: 'find'; readonly search: number; readonly words: readonly string[] }
+  /** Asks where the time went, in the events so far. `now` is in milliseconds since 1970. */
+  | { readonly type: 'times'; readonly question: number; readonly now: number }
   | { readonly type: 'close' };
 
 /** From the worker to the page. */
@@ -43,6 +46,7 @@ export type IndexReply =
       readonly cause: 'gap' | 'contract';
       readonly message: string;
     }
+  | { readonly type: 'times'; readonly question: number; readonly times: RunTimes }
   /** Events whose names match. More may follow as events arrive. `from` is the first searched event. */
   | {
       readonly type: 'found';

@@ -69,6 +69,12 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
     reply({ type: 'found', search, from, eventIds: index.find(words, from) });
   }
 
+  async function times(question: number, now: number) {
+    // Most visits do not ask.
+    const { runTimes } = await import('./run-times.ts');
+    reply({ type: 'times', question, times: runTimes(index.timed(), now) });
+  }
+
   port.addEventListener('message', ({ data: request }) => {
     switch (request.type) {
       case 'body':
@@ -83,6 +89,9 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
       case 'find':
         ({ search, words } = request);
         if (words.length > 0) find(1);
+        break;
+      case 'times':
+        void times(request.question, request.now);
         break;
       default:
         port.close();

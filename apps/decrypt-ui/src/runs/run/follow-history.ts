@@ -205,6 +205,8 @@ export function followHistory({
     drawn: () => drawn.resolve(),
     /** Searches the names of current and later events. Empty `words` end the search. */
     find: (words: readonly string[]) => connect().find(words),
+    /** Where the time of the run went, up to now in an open run. */
+    times: () => connect().times(Date.now()),
     /** Frees the worker's memory. The follower cannot be used afterwards. */
     close: () => client?.close(),
   };

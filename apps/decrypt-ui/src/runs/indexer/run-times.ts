@@ -1,0 +1,59 @@
+import { isFailure } from '@temporal-kms/histories/events';
+import { criticalPath, type CriticalPath } from '@temporal-kms/histories/why/critical-path';
+import { type Durations, durationsOf } from '@temporal-kms/histories/why/usual';
+import type { TimedGroup, TimedHistory } from '../events/history-indexer.ts';
+
+/** How long the activities of a type took in one run, from the schedule to the end, with all attempts. */
+export interface ActivityTimes extends Durations {
+  readonly type: string;
+  /** How many failed or timed out. */
+  readonly failed: number;
+  /** How many have not ended. */
+  readonly open: number;
+  /** The event id of the activity that took longest. */
+  readonly slowest: number;
+  /** The durations in milliseconds, ascending. Of many, every n-th, so that a chart has a few hundred marks. */
+  readonly marks: readonly number[];
+}
+
+/** Where the time of a run went, as far as its history is loaded. */
+export interface RunTimes {
+  readonly path: CriticalPath;
+  /** By type, those with the longest median first. Types whose activities are all open are left out. */
+  readonly activities: readonly ActivityTimes[];
+}
+
+/** @param now the end of an open run's critical path, in milliseconds since 1970 */
+export const runTimes = (history: TimedHistory, now: number): RunTimes => ({
+  path: criticalPath({ ...history, now }),
+  activities: activityTimes(history.groups),
+});
+
+const MAX_MARKS = 200;
+
+function activityTimes(groups: readonly TimedGroup[]): ActivityTimes[] {
+  const activities = groups.filter(({ activityType }) => activityType !== undefined);
+  const byType = Map.groupBy(activities, ({ activityType = '' }) => activityType);
+  const times = [...byType].flatMap(([type, all]): ActivityTimes[] => {
+    const ended = all.filter(({ open }) => !open).toSorted((a, b) => millisOf(a) - millisOf(b));
+    const millis = ended.map(millisOf);
+    const durations = durationsOf(millis);
+    const slowest = ended.at(-1);
+    if (durations === undefined || slowest === undefined) return [];
+    const step = Math.ceil(millis.length / MAX_MARKS);
+    return [
+      {
+        type,
+        ...durations,
+        failed: ended.filter(({ outcome }) => isFailure(outcome)).length,
+        open: all.length - ended.length,
+        slowest: slowest.id,
+        // From the longest, which is always among them.
+        marks: millis.filter((_, index) => (millis.length - 1 - index) % step === 0),
+      },
+    ];
+  });
+  return times.toSorted((a, b) => b.median - a.median);
+}
+
+const millisOf = ({ events }: TimedGroup): number => Math.max(...events.map(({ at }) => at)) - events[0].at;
