@@ -127,6 +127,9 @@ describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j
     await page.reload();
     await page.getByRole('complementary').getByText('88213').first().waitFor();
     expect(new URL(page.url()).pathname).toBe(path);
+    // The worker of the history loads a part of itself.
+    await page.keyboard.press('w');
+    await page.getByRole('region', { name: 'Critical path' }).getByRole('table').waitFor();
   });
 
   test('opens a history file in its worker', async () => {

@@ -159,6 +159,15 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
 const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =>
   partsOfRef(ref).eventId === 0 && reason === 'event_not_found';
 
+/** Whether the server no longer has a payload of an earlier description, which the page has not decrypted by then. */
+export function useIsGone(ref: PayloadRef | undefined): boolean {
+  const { decoder } = usePayloads();
+  return useStore(decoder.store, () => {
+    const state = ref === undefined ? undefined : decoder.state(ref);
+    return state?.status === 'answered' && !state.result.ok && isOutOfDate(state.result);
+  });
+}
+
 function readable(value: PayloadValue, payload: JsonPayload): PayloadView {
   const known = views.get(value);
   if (known) return known;

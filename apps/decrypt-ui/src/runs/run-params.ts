@@ -1,7 +1,7 @@
 import { z } from 'zod/mini';
 import type { RunAddress } from '../session/server/addresses.ts';
 
-const pageTabs = ['history', 'pending', 'relations', 'memo', 'metadata'] as const;
+const pageTabs = ['history', 'pending', 'relations', 'durations', 'memo', 'metadata'] as const;
 export type PageTab = (typeof pageTabs)[number];
 export const panes = ['payloads', 'attributes', 'failure', 'raw', 'crypto'] as const;
 export type Pane = (typeof panes)[number];
@@ -25,6 +25,8 @@ export const workflowSearch = z.object({
   view: maybe(z.enum(['groups', 'all'])),
   /** Whether to show workflow tasks among the groups. */
   tasks: maybe(z.boolean()),
+  /** Shows only the activities of a type. */
+  type: maybe(z.string()),
   /** Whether to dim what is not on the critical path, and list where the time went. */
   path: maybe(z.boolean()),
   /** False shows idle time at full length. */

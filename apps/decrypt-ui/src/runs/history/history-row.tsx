@@ -13,6 +13,7 @@ import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { formatDuration, formatTicking } from '../../ui/format/duration.ts';
+import { plural } from '../../ui/format/number.ts';
 import { formatMomentExact } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
@@ -26,6 +27,7 @@ import {
 import type { RecordedEvent } from '../events/history.ts';
 import type { Row } from '../events/rows.ts';
 import { outcomeText } from '../outcome.ts';
+import { failuresOf } from '../run/failures-seen.ts';
 import { useRun } from '../run/run-context.tsx';
 import { eventSpan, extent, groupSpans, type Span } from '../timeline/spans.ts';
 import { Bars, type Waterfall } from '../timeline/waterfall.tsx';
@@ -68,7 +70,7 @@ interface Cells {
 
 function useCells(props: HistoryCellsProps): Cells {
   const findings = useFindings();
-  const { usage } = useRun();
+  const { usage, failuresSeen } = useRun();
   const { row } = props;
   switch (row.kind) {
     case 'group': {
@@ -78,12 +80,18 @@ function useCells(props: HistoryCellsProps): Cells {
     case 'event':
       return eventCells(row, <KeyBadges badges={rowBadges(row.event.payloads, findings, usage)} />);
     default: {
-      const { from, to, attempt } = row;
+      const { from, to, attempt, group } = row;
+      const seen = failuresOf(failuresSeen, group).length;
       return {
         number: '',
         name: <span className="t3">{attempt === 2 ? 'Attempt 1' : `Attempts 1–${attempt - 1}`}</span>,
         outcome: undefined,
-        summary: <span className="t3 ellipsis">not recorded by Temporal</span>,
+        summary: (
+          <span className="t3 ellipsis">
+            not recorded by Temporal
+            {seen > 0 ? `; the inspector has ${plural(seen, 'failure')} that this page saw` : ''}
+          </span>
+        ),
         start: undefined,
         duration: <span className="t3">{formatDuration(to - from)}</span>,
         spans: [{ kind: 'unrecorded', from, to, outcome: 'neutral' }],

@@ -131,8 +131,11 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
       >
         {rows.length === 0 && follow.phase === 'loading' ? <HistoryRowsSkeleton /> : null}
         {isEmpty ? (
-          <EmptyState icon={<HistoryIcon size={16} />} title="No events yet">
-            The first event appears when the run starts.
+          <EmptyState
+            icon={<HistoryIcon size={16} />}
+            title={view.type === undefined ? 'No events yet' : 'No activity of this type'}
+          >
+            {view.type === undefined ? 'The first event appears when the run starts.' : null}
           </EmptyState>
         ) : null}
       </VirtualGrid>

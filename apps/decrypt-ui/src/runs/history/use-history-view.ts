@@ -10,7 +10,7 @@ import {
   type RecordedEvent,
 } from '../events/history.ts';
 import { type Hit, matchedGroups } from '../events/matches.ts';
-import { eventKey, groupKey, type Row, type Rows, rowsOf } from '../events/rows.ts';
+import { eventKey, groupKey, type Row, type RowOptions, type Rows, rowsOf } from '../events/rows.ts';
 import { historyGrid, type WorkflowSearch } from '../run-params.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import type { RunTimes } from '../timeline/time-scale.ts';
@@ -57,9 +57,12 @@ export function useHistoryView(
         expanded,
         tasks,
         selected: selectedId,
-        only: only && matches && matched ? { groups: matched, events: matches } : undefined,
+        only: onlyBoth(
+          only && matches && matched ? { groups: matched, events: matches } : undefined,
+          search.type === undefined ? undefined : ofType(history, search.type),
+        ),
       }),
-    [history, view, expanded, tasks, selectedId, only, matches, matched],
+    [history, view, expanded, tasks, selectedId, only, matches, matched, search.type],
   );
   const times = useMemo(() => timesOf(history), [history]);
   const counts = useMemo(
@@ -127,6 +130,8 @@ export function useHistoryView(
     times,
     view,
     tasks,
+    /** The type of the activities that are shown; undefined if all events are. */
+    type: search.type,
     idle: search.idle ?? true,
     toggle,
     expandAll: () => setExpandedIds(new Set(groups.map((group) => group.id))),
@@ -153,6 +158,25 @@ export function useHistoryView(
     pending,
     counts,
     change,
+  };
+}
+
+type Only = NonNullable<RowOptions['only']>;
+
+/** The activities of a type. */
+function ofType(history: History, type: string): Only {
+  const groups = new Set(
+    history.groups.flatMap(({ activityType }, index) => (activityType === type ? [index] : [])),
+  );
+  return { groups, events: { has: (eventId) => groups.has(groupIndexOf(history, eventId)) } };
+}
+
+/** What both of the conditions allow. */
+function onlyBoth(one: Only | undefined, other: Only | undefined): Only | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return {
+    groups: new Set([...one.groups].filter((index) => other.groups.has(index))),
+    events: { has: (eventId) => one.events.has(eventId) && other.events.has(eventId) },
   };
 }
 

@@ -18,7 +18,6 @@ import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { DEFAULT_SHEET, setSheetShare, useSheetShare } from '../../ui/preferences/sheet-height.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { OutcomeChip } from '../../ui/text/outcome.tsx';
-import { useNow } from '../../ui/use-now.ts';
 import { attemptOf, categoryText, failureAttributes, groupOutcome } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
@@ -27,7 +26,8 @@ import { LabelText } from '../history/summary-cell.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
 import { outcomeText } from '../outcome.ts';
 import type { Pane } from '../run-params.ts';
-import { useRun } from '../run/run-context.tsx';
+import { failuresOf } from '../run/failures-seen.ts';
+import { useRun, useRunNow } from '../run/run-context.tsx';
 import { extent, groupSpans } from '../timeline/spans.ts';
 import { EventLinks } from './event-links.tsx';
 import styles from './inspector.module.css';
@@ -49,13 +49,15 @@ interface InspectorProps {
 
 /** Shows the details of the selected group, or of one of its events. */
 export function Inspector({ group, view, pane, onPane }: InspectorProps) {
-  const { address } = useRun();
+  const { address, failuresSeen } = useRun();
   const sheet = useNarrowerThan(SHEET_BELOW);
   const full = useSheetShare() === 1;
   const event = selectedEvent(group, view);
   const events: readonly RecordedEvent[] = event ? [event] : group.events;
   const pending = event ? undefined : view.pending.get(group.id);
+  const seen = event ? [] : failuresOf(failuresSeen, group);
   const failed =
+    seen.length > 0 ||
     pending?.lastFailure !== undefined ||
     events.some((candidate) => failureAttributes(candidate) !== undefined);
   const count = shownPayloads(events).length;
@@ -126,7 +128,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           </Suspense>
         </TabPanel>
         <TabPanel value="failure" className={styles['panel']}>
-          <FailurePane events={events} pending={pending} />
+          <FailurePane events={events} pending={pending} seen={seen} />
         </TabPanel>
         <TabPanel value="raw" className={styles['panel']}>
           <Suspense>
@@ -184,7 +186,7 @@ function Facts({ group, event, view }: FactsProps) {
   const format = useTimeFormat();
   const pending = view.pending.get(group.id);
   const live = open && group.open;
-  const now = useNow(live);
+  const now = useRunNow(live);
   const [head] = group.events;
   const { from, to } = extent(groupSpans(group, { now, runOpen: open, pending }));
   const last = group.events.at(-1) ?? head;

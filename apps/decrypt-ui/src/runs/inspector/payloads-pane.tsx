@@ -1,5 +1,6 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
 import { ChevronRight } from 'lucide-react';
+import { lazy, Suspense } from 'react';
 import { numberAt, outcomeOfEvent, type PendingWork } from '@temporal-kms/histories/events';
 import { failureChain, headline } from '@temporal-kms/histories/failures';
 import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
@@ -9,8 +10,11 @@ import { plural } from '../../ui/format/number.ts';
 import { failureAttributes } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
+import { earlierFailures, type SeenFailure } from '../run/failures-seen.ts';
 import { useRun } from '../run/run-context.tsx';
 import styles from './panes.module.css';
+
+const SeenFailures = lazy(async () => ({ default: (await import('./seen-failures.tsx')).SeenFailures }));
 
 interface PaneProps {
   readonly events: readonly RecordedEvent[];
@@ -76,8 +80,14 @@ function attemptsNote(events: readonly RecordedEvent[]): string | undefined {
   return attempt > 1 ? `after ${plural(attempt, 'attempt')}` : undefined;
 }
 
-/** Every failure that Temporal stores: the final failure and those of earlier attempts. */
-export function FailurePane({ events, pending }: PaneProps) {
+interface FailurePaneProps extends PaneProps {
+  /** The failures of attempts that the page has seen. */
+  readonly seen: readonly SeenFailure[];
+}
+
+/** Every failure that Temporal keeps, and those of earlier attempts that the page has seen. */
+export function FailurePane({ events, pending, seen }: FailurePaneProps) {
+  const earlier = earlierFailures(seen, pending);
   return (
     <>
       {events.toReversed().flatMap((event) =>
@@ -93,6 +103,11 @@ export function FailurePane({ events, pending }: PaneProps) {
         )),
       )}
       <PendingFailure pending={pending} />
+      {earlier.length > 0 ? (
+        <Suspense>
+          <SeenFailures failures={earlier} />
+        </Suspense>
+      ) : null}
     </>
   );
 }

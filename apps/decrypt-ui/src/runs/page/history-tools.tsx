@@ -1,4 +1,5 @@
 import { Search, Settings2 } from 'lucide-react';
+import { lazy, Suspense } from 'react';
 import { type CommandId, firstKey, tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
@@ -16,6 +17,9 @@ import type { WorkflowSearch } from '../run-params.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import { RangeTools } from '../timeline/range-tools.tsx';
 import styles from './history-tools.module.css';
+
+const TypeFilter = lazy(async () => ({ default: (await import('./type-filter.tsx')).TypeFilter }));
+const FollowToggles = lazy(async () => ({ default: (await import('./follow-toggles.tsx')).FollowToggles }));
 
 interface HistoryToolsProps {
   readonly view: HistoryView;
@@ -66,6 +70,11 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
   return (
     <>
       <span className="spacer" />
+      {view.type === undefined ? null : (
+        <Suspense>
+          <TypeFilter type={view.type} onEnd={() => view.change({ type: undefined })} />
+        </Suspense>
+      )}
       {finding ? null : (
         <button
           type="button"
@@ -131,6 +140,7 @@ function Counter({ command, outcome, count, onJump }: CounterProps) {
 }
 
 function ViewMenu({ view }: { view: HistoryView }) {
+  const { address, open } = useRun();
   return (
     <Menu label="View options" trigger={<Settings2 size={14} />} icon align="end">
       <MenuToggle
@@ -143,6 +153,11 @@ function ViewMenu({ view }: { view: HistoryView }) {
       <MenuToggle checked={view.tasks} onChange={(checked) => view.change({ tasks: checked || undefined })}>
         Workflow tasks
       </MenuToggle>
+      {open && !address.file ? (
+        <Suspense>
+          <FollowToggles />
+        </Suspense>
+      ) : null}
       <MenuLine />
       <DensityChoice title="Rows" />
     </Menu>

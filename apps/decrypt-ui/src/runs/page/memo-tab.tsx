@@ -1,13 +1,10 @@
-import { escapeInvisible, type WorkflowDescription } from '@temporal-kms/codec-api';
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { StickyNote } from 'lucide-react';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
 import { EmptyState } from '../../ui/page/notice.tsx';
 import { useRun } from '../run/run-context.tsx';
+import { memoPayloads } from './memo-payloads.ts';
 import styles from './tabs.module.css';
-
-/** Returns the payloads of a run's memo. */
-export const memoPayloads = ({ payloads }: WorkflowDescription) =>
-  payloads.filter(({ path }) => /(^|\.)memo\./.test(path));
 
 /** The Memo tab. Unlike search attributes, a memo is encrypted. */
 export function MemoTab() {

@@ -12,10 +12,11 @@ import { formatMoment } from '../../ui/format/time.ts';
 import { EmptyState } from '../../ui/page/notice.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { OutcomeChip } from '../../ui/text/outcome.tsx';
-import { useNow } from '../../ui/use-now.ts';
 import { pendingByGroup } from '../events/describe-group.ts';
+import { SeenFailures } from '../inspector/seen-failures.tsx';
 import { RunAnchor } from '../run-link.tsx';
-import { useRun } from '../run/run-context.tsx';
+import { earlierFailures, failuresOfWork } from '../run/failures-seen.ts';
+import { useRun, useRunNow } from '../run/run-context.tsx';
 import styles from './tabs.module.css';
 
 const kinds = { activity: 'Activity', nexus: 'Nexus operation', child: 'Child workflow' } as const;
@@ -31,7 +32,7 @@ const FIRST_ITEMS = 50;
 export function PendingTab({ onSelect }: PendingTabProps) {
   const { description, follow, open } = useRun();
   const { groups } = follow.history;
-  const now = useNow(open);
+  const now = useRunNow();
   const [shown, setShown] = useState(FIRST_ITEMS);
   const work = useMemo(() => troubledFirst(pendingWork(description)), [description]);
   const eventIds = useMemo(
@@ -82,7 +83,7 @@ interface PendingProps extends PendingTabProps {
 }
 
 function Pending({ work, now, eventId, onSelect }: PendingProps) {
-  const { address, description } = useRun();
+  const { address, description, failuresSeen } = useRun();
   const format = useTimeFormat();
   const { outcome, text } = stateOf(work);
   const stub = (ref: PayloadRef) => description.payloads.find((candidate) => candidate.ref === ref);
@@ -147,6 +148,7 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
         {work.lastFailure === undefined ? null : (
           <FailurePanel failure={work.lastFailure} stubs={description.payloads} title="Last failure" />
         )}
+        <SeenFailures failures={earlierFailures(failuresOfWork(failuresSeen, work), work)} />
       </div>
     </article>
   );

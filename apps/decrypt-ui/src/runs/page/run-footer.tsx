@@ -4,12 +4,15 @@ import { formatCount, plural } from '../../ui/format/number.ts';
 import { formatClock, formatMoment } from '../../ui/format/time.ts';
 import { Footer } from '../../ui/page/footer.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { useCommands } from '../../ui/commands/registry.ts';
+import { Button } from '../../ui/controls/button.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-footer.module.css';
 
 /** The footer of a run's page: whether the run is live, what is loaded, and which payloads cannot be read. */
 export function RunFooter() {
-  const { address, follow, description, open, usage } = useRun();
+  const { address, follow, description, open, usage, paused, setPaused, held } = useRun();
+  useCommands({ 'run.pause': open && !address.file ? () => setPaused(!paused) : undefined });
   const access = useRunAccess(address);
   const expired = useSessionState().status === 'expired';
   const format = useTimeFormat();
@@ -31,7 +34,15 @@ export function RunFooter() {
         { commands: ['help'], text: 'all keys' },
       ]}
     >
-      {loading ? (
+      {paused ? (
+        <span className={styles['state']}>
+          <i className={styles['dot']} data-outcome="paused" />
+          Paused{held > 0 ? `, ${plural(held, 'new event')}` : ''}
+          <Button look="ghost" size="small" onClick={() => setPaused(false)}>
+            Continue
+          </Button>
+        </span>
+      ) : loading ? (
         <span className={styles['state']}>
           {formatCount(events.length)} of about {formatCount(expected)} events
         </span>

@@ -14,7 +14,6 @@ import { formatMoment } from '../../ui/format/time.ts';
 import { Menu, MenuChoice } from '../../ui/overlays/menu.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { OutcomeChip, OutcomeGlyph } from '../../ui/text/outcome.tsx';
-import { useNow } from '../../ui/use-now.ts';
 import { useRunsApi } from '../api.ts';
 import { CompareButton } from '../compare/compare-button.tsx';
 import { linkText, type RunLink, type RunRelation } from '../events/run-links.ts';
@@ -25,7 +24,8 @@ import { outcomeOf, outcomeText } from '../outcome.ts';
 import { runsQuery } from '../queries.ts';
 import { useLineage } from '../relations/use-relations.ts';
 import { openRun, RunAnchor } from '../run-link.tsx';
-import { useRun } from '../run/run-context.tsx';
+import { useRun, useRunNow } from '../run/run-context.tsx';
+import { useUsual } from '../run/use-usual.ts';
 
 /** The header of a run's page: workflow id, status, run, and a link to Temporal's Web UI. */
 export function RunHeader() {
@@ -40,6 +40,7 @@ export function RunHeader() {
       <RunMenu />
       <CopyButton what="run id" text={() => runId} className={styles['copyRun']} />
       <Lineage />
+      <UsualDuration />
       <span className="spacer" />
       <CompareButton className={styles['export']} textClassName={styles['exportText']} />
       <ExportButton />
@@ -67,8 +68,8 @@ const temporalUi = (base: string, namespace: string, workflowId: string, runId: 
 
 /** A run's status and duration. The duration of an open run in a file ends at its last event. */
 export function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
-  const { address, follow, open } = useRun();
-  const current = useNow(open);
+  const { address, follow } = useRun();
+  const current = useRunNow();
   const now = (address.file && follow.history.events.at(-1)?.at) ?? current;
   const outcome = outcomeOf(workflow.status);
   const started = millisOf(workflow.startTime);
@@ -85,6 +86,22 @@ export function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
         {outcomeText[outcome]} {took}
       </span>
     </OutcomeChip>
+  );
+}
+
+/** How long runs of this type usually take. */
+function UsualDuration() {
+  const usual = useUsual();
+  const { type } = useRun().description.workflow;
+  if (usual === undefined) return null;
+  const { count, median, p95 } = usual;
+  return (
+    <span
+      className={styles['usual']}
+      data-tip={`Completed runs of ${escapeInvisible(type)}. 95 % took at most ${formatDurationShort(p95)}`}
+    >
+      median {formatDurationShort(median)} of the last {count}
+    </span>
   );
 }
 

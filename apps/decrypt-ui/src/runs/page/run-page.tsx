@@ -13,7 +13,6 @@ import type { RunValue } from '../facts/run-values.tsx';
 import { useMatches } from '../find/use-matches.ts';
 import styles from '../frame/run-page.module.css';
 import { RunSkeleton } from '../frame/run-skeleton.tsx';
-import { RunUnavailable } from '../frame/run-unavailable.tsx';
 import { useHistoryView } from '../history/use-history-view.ts';
 import { Inspector } from '../inspector/inspector.tsx';
 import { useRelationCount } from '../relations/use-relations.ts';
@@ -22,7 +21,7 @@ import { RunProvider, useFind, useRun } from '../run/run-context.tsx';
 import { Why } from '../why/why.tsx';
 import { HistoryTab } from './history-tab.tsx';
 import { HistoryTools } from './history-tools.tsx';
-import { memoPayloads, MemoTab } from './memo-tab.tsx';
+import { memoPayloads } from './memo-payloads.ts';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
 
@@ -32,9 +31,14 @@ const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx
 const RelationsTab = lazy(async () => ({
   default: (await import('../relations/relations-tab.tsx')).RelationsTab,
 }));
+const RunUnavailable = lazy(async () => ({
+  default: (await import('../frame/run-unavailable.tsx')).RunUnavailable,
+}));
 const RunValuesPanel = lazy(async () => ({
   default: (await import('../facts/run-values-panel.tsx')).RunValuesPanel,
 }));
+const DurationsTab = lazy(async () => ({ default: (await import('./durations-tab.tsx')).DurationsTab }));
+const MemoTab = lazy(async () => ({ default: (await import('./memo-tab.tsx')).MemoTab }));
 const MetadataTab = lazy(async () => ({ default: (await import('./metadata-tab.tsx')).MetadataTab }));
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
@@ -55,7 +59,11 @@ export function RunPage() {
         key={JSON.stringify(address)}
         address={address}
         loading={<RunSkeleton address={address} />}
-        renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}
+        renderFailed={(error, retry) => (
+          <Suspense fallback={<RunSkeleton address={address} />}>
+            <RunUnavailable error={error} {...address} onRetry={retry} />
+          </Suspense>
+        )}
       >
         <Content />
       </RunProvider>
@@ -170,6 +178,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
                   { value: 'pending' as const, text: 'Pending', count: pending, pending: pending > 0 },
                   { value: 'relations' as const, text: 'Relations', count: relations },
                 ]),
+            { value: 'durations', text: 'Durations' },
             { value: 'memo', text: 'Memo', count: memo },
             { value: 'metadata', text: 'Metadata' },
           ]}
@@ -189,8 +198,18 @@ export function RunContent({ header, search, change }: RunContentProps) {
               <RelationsTab />
             </Suspense>
           </TabPanel>
+          <TabPanel value="durations" className={styles['page']}>
+            <Suspense>
+              <DurationsTab
+                onType={(type) => change({ tab: undefined, type, view: undefined }, false)}
+                onSelect={select}
+              />
+            </Suspense>
+          </TabPanel>
           <TabPanel value="memo" className={styles['page']}>
-            <MemoTab />
+            <Suspense>
+              <MemoTab />
+            </Suspense>
           </TabPanel>
           <TabPanel value="metadata" className={styles['page']}>
             <Suspense>

@@ -1,17 +1,20 @@
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
-import { type ReactNode, useEffect, useMemo } from 'react';
+import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import type { Payloads } from '../../payloads/decoder.ts';
 import { type KeyUsage, keyUsage } from '../../payloads/payload-keys.ts';
 import { PayloadsProvider, useFindings, usePayloads } from '../../payloads/payloads-context.tsx';
 import type { RunAddress } from '../../session/server/addresses.ts';
 import { requiredContext } from '../../ui/required-context.ts';
+import { useNow } from '../../ui/use-now.ts';
 import { useStoreInSteps } from '../../ui/use-store-in-steps.ts';
 import { stubOf } from '../events/history.ts';
 import { openHistoryPort } from '../indexer/history-client.ts';
+import type { RunTimes } from '../indexer/run-times.ts';
 import { isOpen } from '../outcome.ts';
 import type { Find, FindState } from './find-in-run.ts';
 import type { FollowState } from './follow-history.ts';
+import type { FailuresSeen } from './failures-seen.ts';
 import type { AttemptsSeen, RunSession } from './run-session.ts';
 import { type RunSessionsPlace, useRunSessionsPlace } from './run-sessions-context.tsx';
 import { createRunSessions, type RunSessions } from './run-sessions.ts';
@@ -30,14 +33,29 @@ interface Run {
   readonly follow: FollowState;
   /** The starts of pending attempts that the server reported while this page was open. */
   readonly attemptsSeen: AttemptsSeen;
+  /** The failures of attempts that the server has reported while this page was open. */
+  readonly failuresSeen: FailuresSeen;
+  /** Whether the reader has paused the updates of the page. */
+  readonly paused: boolean;
+  readonly setPaused: (paused: boolean) => void;
+  /** How many events have arrived since the reader paused. */
+  readonly held: number;
   readonly usage: KeyUsage;
   /** Returns the stub of an event's payload, or of a payload of the description (`0:<n>`). */
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
   readonly find: Find;
+  /** Where the time of the run went, as far as its history is loaded. */
+  readonly times: () => Promise<RunTimes>;
 }
 
 const [Context, useRun] = requiredContext<Run>('RunProvider');
 export { useRun };
+
+/** The present in milliseconds, for durations that grow: it stops when the run has ended, and while updates are paused. */
+export function useRunNow(running = true): number {
+  const { open, paused } = useRun();
+  return useNow(running && open && !paused);
+}
 
 /** The run that surrounding providers offer to components. */
 export interface RunScope {
@@ -94,28 +112,55 @@ export function FileRunProvider({ session, ...rest }: FileRunProviderProps) {
 }
 
 function SessionProvider({ session, renderFailed, loading, children }: FileRunProviderProps) {
-  const { description, failure, attemptsSeen } = useStoreInSteps(session.store);
-  if (!description) return failure ? renderFailed(failure, session.refresh) : loading;
+  const state = useStoreInSteps(session.store);
+  const [paused, setPaused] = useState(false);
+  const { description, attemptsSeen, failuresSeen } = useKept(state, paused);
+  if (!description) return state.failure ? renderFailed(state.failure, session.refresh) : loading;
   return (
     <PayloadsProvider payloads={session.payloads}>
-      <Loaded session={session} description={description} attemptsSeen={attemptsSeen}>
+      <Loaded
+        session={session}
+        description={description}
+        attemptsSeen={attemptsSeen}
+        failuresSeen={failuresSeen}
+        paused={paused}
+        setPaused={setPaused}
+      >
         {children}
       </Loaded>
     </PayloadsProvider>
   );
 }
 
-interface LoadedProps {
+/** Returns the value that was the latest when `kept` became true, for as long as it is true. */
+function useKept<T>(value: T, kept: boolean): T {
+  const [last, setLast] = useState(value);
+  if (!kept && last !== value) setLast(value);
+  return kept ? last : value;
+}
+
+interface LoadedProps extends Pick<
+  Run,
+  'description' | 'attemptsSeen' | 'failuresSeen' | 'paused' | 'setPaused'
+> {
   readonly session: RunSession;
-  readonly description: WorkflowDescription;
-  readonly attemptsSeen: AttemptsSeen;
   readonly children: ReactNode;
 }
 
-function Loaded({ session, description, attemptsSeen, children }: LoadedProps) {
-  const follow = useStoreInSteps(session.history);
+function Loaded({
+  session,
+  description,
+  attemptsSeen,
+  failuresSeen,
+  paused,
+  setPaused,
+  children,
+}: LoadedProps) {
+  const latest = useStoreInSteps(session.history);
+  const follow = useKept(latest, paused);
   const findings = useFindings();
   const { history, phase } = follow;
+  const held = Math.max(latest.history.events.length - history.events.length, 0);
   const hasEvents = history.events.length > 0;
   useEffect(() => {
     if (hasEvents) session.drawn();
@@ -131,11 +176,16 @@ function Loaded({ session, description, attemptsSeen, children }: LoadedProps) {
       open: isOpen(description.workflow.status) && phase !== 'complete',
       follow,
       attemptsSeen,
+      failuresSeen,
+      paused,
+      setPaused,
+      held,
       usage,
       stub: session.stub,
       find: session.find,
+      times: session.times,
     }),
-    [session, description, phase, follow, attemptsSeen, usage],
+    [session, description, phase, follow, attemptsSeen, failuresSeen, paused, setPaused, held, usage],
   );
   return <Context value={run}>{children}</Context>;
 }

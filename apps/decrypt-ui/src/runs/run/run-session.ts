@@ -11,6 +11,7 @@ import type { RunApi } from '../api.ts';
 import { eventOfPayload, stubOf } from '../events/history.ts';
 import { isOpen } from '../outcome.ts';
 import { descriptionQuery } from '../queries.ts';
+import { type FailuresSeen, withFailures } from './failures-seen.ts';
 import { createFind } from './find-in-run.ts';
 import { followHistory, type FollowOptions } from './follow-history.ts';
 import { apiHistory, type HistorySource } from './history-source.ts';
@@ -24,6 +25,8 @@ export interface RunState {
   readonly failure: Error | undefined;
   /** The starts of pending attempts that the server reported while the run was on the screen. */
   readonly attemptsSeen: AttemptsSeen;
+  /** The failures of attempts that the server has reported while the run was on the screen. */
+  readonly failuresSeen: FailuresSeen;
 }
 
 export interface RunSessionOptions {
@@ -55,6 +58,7 @@ export function createRunSession(
     description: queries.getQueryData(options.queryKey),
     failure: undefined,
     attemptsSeen: new Map(),
+    failuresSeen: new Map(),
   }));
   const follower = followHistory({ source, openPort, onFound: (ids, from) => find.addNames(ids, from) });
   const find = createFind({
@@ -97,14 +101,14 @@ export function createRunSession(
   }
 
   function setDescription(description: WorkflowDescription) {
-    if (store.getState().description !== description || described.size === 0) {
-      described = new Map(description.payloads.map((stub) => [stub.ref, stub]));
+    const state = store.getState();
+    const failuresSeen = withFailures(state.failuresSeen, description);
+    if (state.description !== description || described.size === 0) {
+      const seen = [...failuresSeen.values()].flat().flatMap(({ stubs }) => stubs);
+      described = new Map([...seen, ...description.payloads].map((stub) => [stub.ref, stub]));
     }
-    store.setState(({ attemptsSeen }) => ({
-      description,
-      failure: undefined,
-      attemptsSeen: withAttempts(attemptsSeen, pendingWork(description)),
-    }));
+    const attemptsSeen = withAttempts(state.attemptsSeen, pendingWork(description));
+    store.setState({ description, failure: undefined, attemptsSeen, failuresSeen });
   }
 
   /** Returns whether the description is out of date: the stream has ended, or has more events than the description counts. */
@@ -157,6 +161,8 @@ export function createRunSession(
     history: follower.store,
     payloads,
     find,
+    /** Where the time of the run went, as far as its history is loaded. */
+    times: follower.times,
     /** Requests the description again. */
     refresh,
     /** Call when events of the run have been rendered. */

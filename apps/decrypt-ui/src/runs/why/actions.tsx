@@ -25,7 +25,7 @@ interface ActionsProps extends WhyProps {
 export function Actions({ explained, first, onSelect, path, onPath }: ActionsProps) {
   const { explanation } = explained;
   const { address } = useRun();
-  const isBad = explanation.state === 'failed' || explanation.state === 'stuck';
+  const isBad = explanation.state === 'failed' || explanation.state === 'stuck' || first?.rule === 'slow';
   return (
     <span className={styles['actions']}>
       {explanation.state === 'failed' && !address.file ? (

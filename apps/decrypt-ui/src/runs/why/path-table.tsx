@@ -1,13 +1,13 @@
 import { groupName } from '@temporal-kms/histories/events';
 import type { PathKind, PathStep } from '@temporal-kms/histories/why';
-import { type ReactNode, useMemo } from 'react';
+import type { ReactNode } from 'react';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatDurationShort } from '../../ui/format/duration.ts';
 import { Table } from '../../ui/page/table.tsx';
 import { groupOfEvent } from '../events/history.ts';
-import { pathOf } from '../history/critical-path.ts';
 import { LabelText } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
+import { useRunTimes } from '../run/use-run-times.ts';
 import styles from './path-table.module.css';
 
 const kinds = ['work', 'queue', 'retry', 'idle'] as const satisfies readonly PathKind[];
@@ -29,9 +29,10 @@ interface PathTableProps {
 
 /** Shows where a run's time went: the steps on its critical path, longest first. */
 export function PathTable({ onSelect }: PathTableProps) {
-  const { history } = useRun().follow;
-  const { steps, total } = pathOf(history);
-  const sorted = useMemo(() => steps.toSorted((a, b) => timeOf(b) - timeOf(a)), [steps]);
+  const path = useRunTimes(true)?.path;
+  if (path === undefined) return null;
+  const { steps, total } = path;
+  const sorted = steps.toSorted((a, b) => timeOf(b) - timeOf(a));
   const rest = sorted.slice(MAX_STEPS);
   return (
     <section className={styles['path']} aria-label="Critical path">

@@ -1,11 +1,15 @@
 import { useQuery } from '@tanstack/react-query';
-import { allLocked, explain, type Explanation, type WhyRun } from '@temporal-kms/histories/why';
+import { millisOf } from '@temporal-kms/histories/events';
+import { allLocked, explain, type Explanation, isSlow, type WhyRun } from '@temporal-kms/histories/why';
 import { useMemo } from 'react';
-import { useNow } from '../../ui/use-now.ts';
 import { useRunsApi } from '../api.ts';
 import { emptyHistory } from '../events/history.ts';
+import { isOpen } from '../outcome.ts';
 import { taskQueuesQuery } from '../queries.ts';
-import { useRun } from '../run/run-context.tsx';
+import { useRun, useRunNow } from '../run/run-context.tsx';
+import { useRunTimes } from '../run/use-run-times.ts';
+import { durationOf, useUsual } from '../run/use-usual.ts';
+import { useEndEvent } from './use-end-event.ts';
 import { type Readings, useReadings } from './use-readings.ts';
 
 /** Milliseconds between explanations of an open run without new events, because some rules depend on the time. */
@@ -20,7 +24,7 @@ export interface Explained extends Readings {
   readonly run: Omit<WhyRun, 'read'>;
   /** The current time in milliseconds since 1970, for durations that are still growing. */
   readonly now: number;
-  /** Whether the whole history is known. Until then, the explanation covers only the description. */
+  /** Whether the whole history is known. Until then, the explanation covers only the description and a closed run’s last event. */
   readonly loaded: boolean;
 }
 
@@ -47,19 +51,29 @@ function useWhyRun(): Pick<Explained, 'run' | 'loaded' | 'now'> {
   const api = useRunsApi();
   const { address, description, follow, open } = useRun();
   const { details, workflow } = description;
-  const clock = useNow(open);
+  const { history } = follow;
+  const clock = useRunNow();
   const polled = open && !address.file && workflow.status === 'Running';
   const queues = useQuery({ ...taskQueuesQuery(api, address), enabled: polled }).data?.taskQueues;
   // While events are missing, steps that have ended look open.
-  const loaded = isLoaded(follow.phase) || follow.history.events.length >= workflow.historyLength;
-  const { events, groups } = loaded ? follow.history : emptyHistory;
-  const last = follow.history.events.at(-1)?.at;
+  const loaded = isLoaded(follow.phase) || history.events.length >= workflow.historyLength;
+  const [start] = history.events;
+  const end = useEndEvent(!loaded && start !== undefined && !isOpen(workflow.status));
+  const ends = useMemo(
+    () => (start && end ? { events: [start, end], groups: [] } : emptyHistory),
+    [start, end],
+  );
+  const { events, groups } = loaded ? history : ends;
+  const last = history.events.at(-1)?.at;
   const now = address.file ? (last ?? clock) : clock;
   const explainedAt = now - (now % EVERY);
   const { status } = workflow;
+  const usual = useUsual();
+  const took = durationOf(workflow) ?? explainedAt - (millisOf(workflow.startTime) ?? explainedAt);
+  const path = useRunTimes(loaded && usual !== undefined && isSlow(took, usual))?.path;
   const run = useMemo(
-    () => ({ events, groups, status, details, queues, now: explainedAt }),
-    [events, groups, status, details, queues, explainedAt],
+    () => ({ events, groups, status, details, queues, usual: usual && { ...usual, path }, now: explainedAt }),
+    [events, groups, status, details, queues, usual, path, explainedAt],
   );
   return { run, loaded, now };
 }

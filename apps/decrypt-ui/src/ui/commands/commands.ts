@@ -184,6 +184,7 @@ const commands = {
   'view.idle': { title: 'Collapse idle time', keys: ['z'], section: 'History' },
   'view.path': { title: 'Critical path', keys: ['w'], section: 'History' },
   'view.follow': { title: 'Follow new events', keys: ['f'], section: 'History' },
+  'run.pause': { title: 'Pause or continue updates', keys: ['s'], section: 'History' },
   'view.range': { title: 'Choose the visible time', keys: [], section: 'History' },
   'view.whole': { title: 'Show the whole run', keys: ['0'], section: 'History' },
 

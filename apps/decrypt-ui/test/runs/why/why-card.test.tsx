@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { newNamespace, onDemand, personWith, sessionOf } from '../../support/people.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
@@ -82,6 +83,20 @@ describe('the card Why', () => {
     const app = await renderApp(`${stuck}?tab=metadata`);
     await untilLine(/activity type does not match/);
     expect(app.refs().filter((ref) => !ref.startsWith('0:'))).toContain('4:0');
+  });
+
+  test('says why a long run failed before its history has been read', async () => {
+    const rest = /history\?after=200&/;
+    await renderApp('/ns/NS/workflows/long-failed/01997c2e-0000-7000-8000-0000000000fc', {
+      session: (actions) =>
+        withoutSignIn('open', (input, init) =>
+          rest.test(input instanceof Request ? input.url : input.toString())
+            ? new Promise<Response>(() => undefined)
+            : actions.fetch(input, init),
+        ),
+    });
+    await untilLine(/the batch is empty/);
+    expect(document.querySelector('footer')?.textContent).toContain('200 of about 302 events');
   });
 
   test('leads to a comparison with the last completed run of the same type', async () => {

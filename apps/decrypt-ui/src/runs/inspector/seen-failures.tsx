@@ -1,0 +1,52 @@
+import { failureChain, type FailureLevel, headline } from '@temporal-kms/histories/failures';
+import { useIsGone, usePayload } from '../../payloads/payloads-context.tsx';
+import { formatCount } from '../../ui/format/number.ts';
+import { formatClock } from '../../ui/format/time.ts';
+import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { SummaryCell } from '../history/summary-cell.tsx';
+import type { SeenFailure } from '../run/failures-seen.ts';
+import styles from './panes.module.css';
+
+interface SeenFailuresProps {
+  /** In the order of the attempts. */
+  readonly failures: readonly SeenFailure[];
+}
+
+/** The failures of earlier attempts, which Temporal no longer has: the page keeps those that it has seen. */
+export function SeenFailures({ failures }: SeenFailuresProps) {
+  const format = useTimeFormat();
+  if (failures.length === 0) return null;
+  return (
+    <section className={styles['section']} aria-label="Earlier attempts">
+      <header className={styles['head']}>
+        <h3>Earlier attempts</h3>
+        <span className={styles['note']}>as this page saw them; Temporal keeps the last failure only</span>
+      </header>
+      <ol className={styles['attempts']}>
+        {failures.toReversed().map(({ attempt, endedAt, failure }) => (
+          <li key={`${attempt} ${endedAt ?? ''}`}>
+            <span className="t2">
+              Attempt {formatCount(attempt)} failed
+              {endedAt === undefined ? '' : ` ${formatClock(endedAt, format)}`}:
+            </span>{' '}
+            <SeenMessage level={headline(failureChain(failure))} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function SeenMessage({ level }: { readonly level: FailureLevel | undefined }) {
+  // The answer leaves the page with the last component that has the payload in view.
+  usePayload(level?.encoded);
+  const gone = useIsGone(level?.encoded);
+  if (level === undefined) return null;
+  if (gone)
+    return (
+      <>
+        {level.details[0] ?? level.kind} <span className="t3">message no longer stored</span>
+      </>
+    );
+  return <SummaryCell summary={{ kind: 'failure', level, outcome: 'failed' }} />;
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { renderApp, row, until } from '../../support/render-app.tsx';
+
+const slow = '/ns/NS/workflows/long-charge/01997c2e-0000-7000-8000-0000000000fb';
+const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+const batch = '/ns/NS/workflows/alerts-batch/01997c2e-a000-7000-8000-000000000007';
+
+/** The durations of the completed payments: every eighth of the fixture's 340 listed runs. */
+const payments = Array.from({ length: 43 }, (_, index) => 1900 + 731 * ((8 * index) % 11)).toSorted(
+  (a, b) => a - b,
+);
+const median = `${(payments[21]! / 1000).toFixed(1)} s`;
+const p95 = `${(payments[40]! / 1000).toFixed(1)} s`;
+
+const card = () => document.querySelector('section[aria-label="Why"]')?.textContent.replaceAll(/\s+/g, ' ');
+const panel = () => document.querySelector('[role="tabpanel"]')?.textContent.replaceAll(/\s+/g, ' ') ?? '';
+
+describe('how long runs of a type take', () => {
+  test('is in the header, and asked for once per type', async () => {
+    const app = await renderApp(failed);
+    await expect.element(page.getByText(`median ${median} of the last 43`)).toBeVisible();
+    app.history.push(slow.replace('NS', app.namespace));
+    await until(() => card()?.includes('Slower'), 'the card of another run');
+    await expect.element(page.getByText(`median ${median} of the last 43`)).toBeVisible();
+    const asked = app.asked.filter(({ url }) => url.includes('pageSize=51'));
+    expect(asked).toHaveLength(1);
+  });
+
+  test('makes the card of a slow run name its longest step, and offer the comparison with another run', async () => {
+    const app = await renderApp(slow);
+    await until(() => card()?.includes('waiting for a worker'), 'the step');
+    expect(card()).toContain(
+      `Slower than usual: 1 min, median ${median} of the last 43 runs activity charge · The longest step on the critical path: 40 s waiting for a worker, 19.8 s working`,
+    );
+    await userEvent.click(
+      page.getByRole('region', { name: 'Why' }).getByRole('button', { name: 'Last good run' }),
+    );
+    await until(() => app.history.location.pathname.endsWith('/compare'), 'the comparison');
+    expect(app.history.location.search).not.toContain('0000000000fb');
+  });
+});
+
+describe('the Durations tab', () => {
+  test('compares the run with others of its type, as a chart and as text', async () => {
+    await renderApp(`${slow}?tab=durations`);
+    await until(() => panel().includes('longer than 43 of them'), 'the place of the run');
+    for (const text of ['The last 43 completed runs of ChargePayment', '1.9 s', median, p95, '1 m'])
+      expect(panel()).toContain(text);
+    expect(document.querySelectorAll('[role="tabpanel"] svg path[class*="own"]')).toHaveLength(1);
+  });
+
+  test('lists the activities by type, and leads to those of a type and to the slowest', async () => {
+    const app = await renderApp(`${batch}?tab=durations`);
+    const type = page.getByRole('button', { name: 'pay', exact: true });
+    await expect.element(type).toBeVisible();
+    const cells = [...document.querySelectorAll('[role="tabpanel"] section:last-child tbody td')];
+    expect(cells.slice(0, 6).map((cell) => cell.textContent)).toEqual([
+      '901',
+      '1',
+      '',
+      '60 ms',
+      '60 ms',
+      '60 ms',
+    ]);
+    await userEvent.click(type);
+    await until(() => row('g2'), 'the activities');
+    expect(row('g1')).toBeNull();
+    expect(app.history.location.search).toBe('?type=pay');
+    await userEvent.click(page.getByRole('button', { name: 'Only pay, show all events' }));
+    await until(() => row('g1'), 'all events');
+  });
+
+  test('shows all events of a type, and no row for a type that the run does not have', async () => {
+    const app = await renderApp(`${slow}?type=charge&view=all`);
+    await until(() => row('e5'), 'the events');
+    expect(document.querySelectorAll('[role="treegrid"] [data-key]')).toHaveLength(3);
+    app.history.push(`${slow}?type=char`.replace('NS', app.namespace));
+    await expect.element(page.getByText('No activity of this type')).toBeVisible();
+  });
+});
