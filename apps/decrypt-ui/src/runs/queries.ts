@@ -118,24 +118,6 @@ export const runsOfTypeQuery = (api: RunsApi, namespace: string, type: string) =
     staleTime: 10_000,
   });
 
-/** Completed runs whose durations show what is usual for a type. */
-export const USUAL_RUNS = 50;
-
-/** The latest completed runs of a workflow type. One more is listed, because the run on the page may be among them. */
-export const usualQuery = (api: RunsApi, namespace: string, type: string) =>
-  queryOptions({
-    queryKey: ['usual', namespace, type],
-    queryFn: ({ signal }) => {
-      const query = `WorkflowType = ${quoted(type)} AND ExecutionStatus = 'Completed'`;
-      return api.workflows(namespace, { query, pageSize: USUAL_RUNS + 1 }, signal);
-    },
-    staleTime: 10 * 60_000,
-    gcTime: 30 * 60_000,
-    refetchOnWindowFocus: false,
-    // The page works without it.
-    retry: false,
-  });
-
 /** The query for a root run and all its descendants, in pages. */
 export const familyQuery = (api: RunsApi, namespace: string, rootRunId: string) =>
   infiniteQueryOptions({

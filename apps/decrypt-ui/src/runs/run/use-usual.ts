@@ -1,10 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import { quoted, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events';
 import { type Durations, durationsOf } from '@temporal-kms/histories/why/usual';
 import { useMemo } from 'react';
 import { useRunsApi } from '../api.ts';
-import { usualQuery, USUAL_RUNS } from '../queries.ts';
 import { useRun } from './run-context.tsx';
 
 /** How long the latest completed runs of a workflow type took. */
@@ -13,6 +12,8 @@ export interface UsualRuns extends Durations {
   readonly all: readonly number[];
 }
 
+/** Completed runs whose durations show what is usual for a type. */
+const USUAL_RUNS = 50;
 const LEAST = 3;
 
 /** Summarizes completed runs, without the run that is compared with them; undefined for too few. */
@@ -43,9 +44,21 @@ export const placeAmong = ({ all }: UsualRuns, millis: number): number =>
 export function useUsual(): UsualRuns | undefined {
   const api = useRunsApi();
   const { address, description, follow } = useRun();
+  const { namespace } = address;
+  const { type } = description.workflow;
   const { data } = useQuery({
-    ...usualQuery(api, address.namespace, description.workflow.type),
+    queryKey: ['usual', namespace, type],
+    queryFn: ({ signal }) => {
+      const query = `WorkflowType = ${quoted(type)} AND ExecutionStatus = 'Completed'`;
+      // One more, because the run on the page may be among them.
+      return api.workflows(namespace, { query, pageSize: USUAL_RUNS + 1 }, signal);
+    },
     enabled: !address.file && follow.history.events.length > 0,
+    staleTime: 10 * 60_000,
+    gcTime: 30 * 60_000,
+    refetchOnWindowFocus: false,
+    // The page works without it.
+    retry: false,
   });
   return useMemo(() => data && usualOf(data.workflows, address.runId), [data, address.runId]);
 }

@@ -1,0 +1,20 @@
+import { z } from 'zod/mini';
+import { permission } from './identity.ts';
+
+/*
+ * Every page of the dashboard loads these words, which addresses contain, but not the schemas of `audit.ts`.
+ */
+
+/**
+ * The audited operation: the permission that the caller used, or `self_test` for a test of a namespace's
+ * keys.
+ */
+export const auditOperation = z.enum([...permission.options, 'self_test']);
+export type AuditOperation = z.infer<typeof auditOperation>;
+
+/**
+ * How an operation ended. `cut_off`: the client disconnected or the server shut down before everything was
+ * sent. `signed_out`, `limit`, `shutdown`: why a stream ended early, see `endReason`.
+ */
+export const auditResult = z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']);
+export type AuditResult = z.infer<typeof auditResult>;
