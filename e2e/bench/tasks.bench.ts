@@ -34,8 +34,8 @@ if (values.help) {
 
 interface Site {
   readonly url: string;
-  /** The list of workflows. */
-  readonly list: string;
+  /** Returns the path of a namespace's list of workflows. */
+  readonly list: (namespace: string) => string;
   readonly steps: Readonly<Record<TaskId, Steps>>;
 }
 
@@ -54,12 +54,14 @@ interface Completed {
 /** An event in the middle of the long sample. */
 const MIDDLE = 2_000;
 
+const apiOf = (namespace: string): string => `${codecUrl}/api/namespaces/${namespace}/workflows`;
+
 /** Waits until the samples are complete, and returns what the tasks need to know about them. */
 async function findFacts(): Promise<Facts> {
-  const api = `${codecUrl}/api/namespaces/default/workflows`;
-  const latest = async (id: string): Promise<string> => {
+  const api = apiOf('default');
+  const latest = async (id: string, namespace = 'default'): Promise<string> => {
     for (;;) {
-      const response = await fetch(`${api}/${id}`);
+      const response = await fetch(`${apiOf(namespace)}/${id}`);
       const { workflow }: { workflow?: { runId: string; status: string } } = await response.json();
       if (workflow && workflow.status !== 'Running') return workflow.runId;
       await new Promise((resolve) => {
@@ -73,6 +75,7 @@ async function findFacts(): Promise<Facts> {
     await latest('checkout-2001'),
   ];
   await latest('order-1005-destroyed-key');
+  await latest('web-order-9360', 'shop');
   const readable = async (id: string, runId: string): Promise<string> => {
     const response = await fetch(`${api}/${id}/runs/${runId}/history:export`, {
       method: 'POST',
@@ -106,7 +109,7 @@ async function measure(id: TaskId, site: Site, facts: Facts): Promise<Effort | u
   try {
     // Without this function, Chromium saves the file without asking where.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
-    await page.goto(site.list);
+    await page.goto(site.list(task.namespace ?? 'default'));
     await page.locator('[data-index], tbody tr').nth(3).waitFor();
     await page.waitForTimeout(1_000);
     const reader = new Reader(page);
@@ -142,12 +145,12 @@ try {
   const facts = await findFacts();
   const dashboard: Site = {
     url: local(String(sitePort)),
-    list: '/ns/default/workflows',
+    list: (namespace) => `/ns/${namespace}/workflows`,
     steps: dashboardSteps,
   };
   const temporal: Site = {
     url: local(ports['DEV_TEMPORAL_UI_PORT']),
-    list: '/namespaces/default/workflows',
+    list: (namespace) => `/namespaces/${namespace}/workflows`,
     steps: temporalSteps,
   };
   // The first pages of a browser process are slower than all later pages.

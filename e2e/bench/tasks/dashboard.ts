@@ -100,5 +100,20 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.press('Enter');
     await reader.sees(answers.input);
   },
+  noWorker: async (reader) => {
+    await open(reader, 'daily-report-9201-no-worker');
+    await reader.sees('No worker polls the task queue');
+  },
+  sameCause: async (reader) => {
+    await open(reader, 'web-order-9358');
+    await reader.click(reader.page.getByRole('button', { name: 'Same cause' }));
+    await reader.sees('The same cause in 19 other runs');
+  },
+  differs: async (reader) => {
+    await open(reader, 'web-order-9358');
+    await reader.click(reader.page.getByRole('link', { name: 'What differs' }));
+    await reader.click(reader.page.getByRole('button', { name: 'Compare', exact: true }));
+    await reader.sees(answers.build);
+  },
   phone: rootCause,
 };

@@ -16,6 +16,8 @@ export interface Task {
   /** What the person wants to know or do. */
   readonly name: string;
   readonly phone?: boolean;
+  /** The namespace whose list the person begins with. Default: `default`. */
+  readonly namespace?: string;
 }
 
 export const tasks = {
@@ -32,6 +34,9 @@ export const tasks = {
   failed: { name: 'The activity that failed in a run of 68 events' },
   link: { name: 'A link to an event, opened by someone else' },
   keyboard: { name: 'The input of a run, with the keyboard only' },
+  noWorker: { name: 'Whether a worker takes the work of a run' },
+  sameCause: { name: 'How many orders failed with the same cause', namespace: 'shop' },
+  differs: { name: 'What failed orders have in common', namespace: 'shop' },
   phone: { name: 'A failed checkout: its root cause, on a phone', phone: true },
 } as const satisfies Readonly<Record<string, Task>>;
 
@@ -45,6 +50,7 @@ export const answers = {
   stuck: 'Elif Aydın has no membership to report on',
   failed: 'activity Heartbeat timeout',
   input: 'Mira Lindqvist',
+  build: 'shop:1.5.0',
   /** How the inputs of order-1001 and order-1002 differ. */
   differences: [
     ['Mira Lindqvist', 'Harbour Street 4, Malmö'],

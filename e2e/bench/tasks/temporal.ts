@@ -96,5 +96,11 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.press('Enter');
     await reader.sees(answers.input);
   },
+  noWorker: async (reader) => {
+    await reader.click(link(reader, 'daily-report-9201-no-worker'));
+    await reader.sees('No workers polling');
+  },
+  sameCause: undefined,
+  differs: undefined,
   phone: rootCause,
 };

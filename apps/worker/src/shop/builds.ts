@@ -27,21 +27,30 @@ export const shopBuilds: readonly ShopBuild[] = [
 ];
 
 const orderId = () => activityInfo().workflowExecution?.workflowId;
-const fail = (type: string, message: string) => ApplicationFailure.nonRetryable(message, type);
 
 /** Returns a build's activities. */
 export const shopActivities = ({ amountOf }: ShopBuild) => ({
   async charge({ customer, cents, voucherPercent, cardExpires }: WebOrderInput): Promise<string> {
     const amount = amountOf(cents, voucherPercent);
     if (!Number.isInteger(amount))
-      throw fail('InvalidAmount', `Order ${orderId()}: ${amount} is not a whole number of cents`);
+      throw ApplicationFailure.nonRetryable(
+        `Order ${orderId()}: ${amount} is not a whole number of cents`,
+        'InvalidAmount',
+      );
     if (cardExpires < new Date().toISOString().slice(0, 7))
-      throw fail('CardExpired', `Order ${orderId()}: the card of ${customer} expired in ${cardExpires}`);
+      throw ApplicationFailure.nonRetryable(
+        `Order ${orderId()}: the card of ${customer} expired in ${cardExpires}`,
+        'CardExpired',
+      );
     return `${customer} paid ${(amount / 100).toFixed(2)}`;
   },
 
   async bringParcel({ customer, address, courier }: WebOrderInput): Promise<string> {
-    if (!/\d/.test(address)) throw fail('NoHouseNumber', `Order ${orderId()}: "${address}" has no number`);
+    if (!/\d/.test(address))
+      throw ApplicationFailure.nonRetryable(
+        `Order ${orderId()}: "${address}" has no number`,
+        'NoHouseNumber',
+      );
     await sleep(courier === SLOW_COURIER ? 3_000 : 100);
     return `${courier} gave the parcel to ${customer}`;
   },
