@@ -61,10 +61,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
             <span className={styles['type']}>{escapeInvisible(parts.type)}</span>{' '}
             {newest ? <MessageLine message={newest.message} text={parts.shape} /> : null}
           </p>
-          <p className={styles['place']}>
-            {parts.place === '' ? 'in the workflow’s code' : `in ${escapeInvisible(parts.place)}`}
-            {parts.frames[0] === undefined ? null : <> · {escapeInvisible(parts.frames[0])}</>}
-          </p>
+          <p className={styles['place']}>{placeOf(group)}</p>
         </div>
         {isNew ? (
           <span className={styles['new']}>
@@ -74,7 +71,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
         <Bars group={group} />
         <span className={styles['times']}>
           <Moment at={last} />
-          {first === last ? null : <span className="t3">since {formatMoment(first, format)}</span>}
+          {last - first < 1000 ? null : <span className="t3">since {formatMoment(first, format)}</span>}
         </span>
         <span className={styles['builds']}>
           {builds.length === 0 ? (
@@ -90,6 +87,13 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
       {open ? <Details id={id} group={group} namespace={namespace} /> : null}
     </li>
   );
+}
+
+/** The step that failed and the application's innermost frame. A run that timed out or was terminated has neither. */
+function placeOf({ parts: { type, place, frames } }: RunGroup): string {
+  const step = place === '' ? 'the workflow’s code' : place;
+  if (type === 'WorkflowTimedOut' || type === 'WorkflowTerminated') return 'the whole run';
+  return escapeInvisible([`in ${step}`, ...frames.slice(0, 1)].join(' · '));
 }
 
 /** When the runs of a group ended. */
@@ -118,7 +122,7 @@ function Details({
   return (
     <div id={id} className={styles['details']}>
       <section aria-label="Runs">
-        <h3 className={styles['subtitle']}>Latest runs</h3>
+        <h2 className={styles['subtitle']}>Latest runs</h2>
         <ul>
           {runs.slice(0, MAX_SAMPLES).map((run) => (
             <li key={run.runId} className={styles['run']}>
@@ -139,7 +143,7 @@ function Details({
         {rest > 0 ? <p className="t3">and {plural(rest, 'more run')}</p> : null}
       </section>
       <section aria-label="Why these runs are one group">
-        <h3 className={styles['subtitle']}>Why one group</h3>
+        <h2 className={styles['subtitle']}>Why one group</h2>
         <ul className={styles['reasons']}>
           {whyOneGroup(parts).map((reason) => (
             <li key={reason}>{escapeInvisible(reason)}</li>
@@ -147,7 +151,7 @@ function Details({
         </ul>
         {builds.length > 1 ? (
           <>
-            <h3 className={styles['subtitle']}>Builds</h3>
+            <h2 className={styles['subtitle']}>Builds</h2>
             <ul className={styles['reasons']}>
               {builds.map(({ name, runs: count }) => (
                 <li key={name}>
