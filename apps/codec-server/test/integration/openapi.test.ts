@@ -43,6 +43,7 @@ const cases: [name: string, operation: string, path: () => string, init?: () => 
     () => post({ refs: ['1:0', '0:1'] }),
   ],
   ['a search', 'searchHistory', () => `${runPath(run)}/history:search`, () => post({ text: 'secret' })],
+  ['fields', 'decodeRunFields', () => `${W}:decode-fields`, () => post({})],
   ...(['encoded', 'decoded', 'readable'] as const).map((form): (typeof cases)[number] => [
     `an export (${form})`,
     'exportHistory',
