@@ -81,6 +81,21 @@ async function causes(page: Page): Promise<void> {
   await shown(page, 'Why one group');
 }
 
+/** Compares the failed and the completed orders of the sample shop, most of which a bad build has failed. */
+async function differs(page: Page): Promise<void> {
+  const type = 'WorkflowType = "webOrder"';
+  const sets = {
+    a: `${type} AND ExecutionStatus = "Failed"`,
+    b: `${type} AND ExecutionStatus = "Completed"`,
+  };
+  await page.goto(`/ns/shop/differs?${new URLSearchParams(sets)}`);
+  // The shop still takes orders when the first tests run.
+  await expect(async () => {
+    await button(page, /^Compare/).click();
+    await expect(page.getByRole('cell', { name: 'Build of that worker' })).toBeVisible({ timeout: 3_000 });
+  }).toPass();
+}
+
 const listScreens = {
   'the list': list,
   'failures by cause': causes,
@@ -151,6 +166,7 @@ const listScreens = {
     await button(page, 'Input differs').click();
     await expect(page.getByRole('dialog')).toContainText('Pavel Novák');
   },
+  'what differs': differs,
 } satisfies Record<string, Open>;
 
 const runScreens = {

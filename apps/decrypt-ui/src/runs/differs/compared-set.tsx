@@ -32,6 +32,7 @@ export function ComparedSet({ name, namespace, text, query, onApply }: ComparedS
     <section className={styles['set']} aria-label={`Set ${name}`}>
       <h2 className={styles['name']}>{name}</h2>
       <Filter
+        label={`Runs of set ${name}`}
         namespace={namespace}
         field={field}
         query={parsed}

@@ -1,11 +1,13 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInText } from '@temporal-kms/codec-api';
 import type { Difference, FieldMap, WhatDiffers } from '@temporal-kms/histories/why';
+import { Fragment } from 'react';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { Table } from '../../ui/page/table.tsx';
 import { chanceText, effectText, fieldWords, isOutcome, numberText, queryFor } from './difference-words.ts';
 import styles from './differs.module.css';
 import type { Queries } from './presets.ts';
+import { ABSENT, type DifferenceGroup, joinSameRuns } from './same-runs.ts';
 
 interface DifferencesTableProps {
   readonly namespace: string;
@@ -71,8 +73,8 @@ function Differences({ id, title, differences, none, ...rest }: DifferencesProps
             ['Runs', styles['rest']],
           ]}
         >
-          {differences.map((difference) => (
-            <Row key={difference.field} difference={difference} {...rest} />
+          {joinSameRuns(differences, rest.runs).map((group) => (
+            <Row key={group.difference.field} group={group} {...rest} />
           ))}
         </Table>
       )}
@@ -81,18 +83,33 @@ function Differences({ id, title, differences, none, ...rest }: DifferencesProps
 }
 
 interface RowProps extends DifferencesTableProps {
-  readonly difference: Difference;
+  readonly group: DifferenceGroup;
 }
 
-function Row({ namespace, difference, result, texts, runs }: RowProps) {
+function Row({ namespace, group, result, texts, runs }: RowProps) {
+  const { difference, same } = group;
   const { field, value, first, second, medians, p } = difference;
   const [a, b] = result.sizes;
-  const { text, isPath } = fieldWords(field);
   const isMoreInA = first / a >= second / b;
-  const query = queryFor(difference, isMoreInA ? texts[0] : texts[1], runs);
+  const query = [difference, ...same]
+    .map((each) => queryFor(each, isMoreInA ? texts[0] : texts[1], runs))
+    .find((text) => text !== undefined);
   return (
     <tr>
-      <td>{isPath ? <span className="mono">{text}</span> : text}</td>
+      <td>
+        <FieldName field={field} />
+        {same.length > 0 ? (
+          <span className={styles['same']}>
+            the same runs:{' '}
+            {same.map((other, index) => (
+              <Fragment key={other.field}>
+                {index > 0 ? ', ' : ''}
+                <FieldName field={other.field} />
+              </Fragment>
+            ))}
+          </span>
+        ) : null}
+      </td>
       <td className={styles['value']} data-tip={value === undefined ? undefined : escapeInText(value)}>
         {value === undefined ? <span className="t3">median</span> : <Value value={value} />}
       </td>
@@ -123,12 +140,13 @@ function Row({ namespace, difference, result, texts, runs }: RowProps) {
   );
 }
 
+function FieldName({ field }: { field: string }) {
+  const { text, isPath } = fieldWords(field);
+  return isPath ? <span className="mono">{text}</span> : text;
+}
+
 const Value = ({ value }: { value: string }) =>
-  value === '(absent)' ? (
-    <span className="t3">absent</span>
-  ) : (
-    <span className="mono">{escapeInText(value)}</span>
-  );
+  value === ABSENT ? <span className="t3">absent</span> : <span className="mono">{escapeInText(value)}</span>;
 
 /** How many runs of a set have the value, as a bar and in numbers. */
 function Share({ count, of }: { count: number; of: number }) {

@@ -1,6 +1,7 @@
 import type { Difference, FieldMap } from '@temporal-kms/histories/why';
 import { describe, expect, test } from 'vitest';
 import { chanceText, effectText, fieldWords, queryFor } from '../../../src/runs/differs/difference-words.ts';
+import { joinSameRuns } from '../../../src/runs/differs/same-runs.ts';
 import { failedAndCompleted, lastDays, latestBuilds, setAndRest } from '../../../src/runs/differs/presets.ts';
 
 const difference = (field: string, value?: string): Difference => ({
@@ -59,7 +60,32 @@ describe('the list’s query for a difference', () => {
   });
 });
 
-const run = (...builds: string[]) => ({ searchAttributes: { BuildIds: builds } });
+const runOf = (...builds: string[]) => ({ searchAttributes: { BuildIds: builds } });
+
+const fieldsOf = (build: string, hour: number): FieldMap => ({
+  'attribute.BuildIds[0]': `pinned:${build}`,
+  build,
+  hour,
+  ...(build === 'b-6' && { 'memo.old': true }),
+});
+
+test('differences of the same runs are one, which the shortest name leads', () => {
+  const all = [fieldsOf('b-7', 1), fieldsOf('b-7', 2), fieldsOf('b-6', 1), fieldsOf('b-6', 2)];
+  const found = [
+    difference('attribute.BuildIds[0]', 'pinned:b-7'),
+    difference('hour', '1'),
+    difference('memo.old', '(absent)'),
+    difference('build', 'b-7'),
+    difference('duration'),
+  ];
+  expect(
+    joinSameRuns(found, all).map(({ difference: { field }, same }) => [field, same.map((one) => one.field)]),
+  ).toEqual([
+    ['build', ['memo.old', 'attribute.BuildIds[0]']],
+    ['hour', []],
+    ['duration', []],
+  ]);
+});
 
 describe('the usual comparisons', () => {
   const query =
@@ -78,7 +104,7 @@ describe('the usual comparisons', () => {
   });
 
   test('find the two latest builds', () => {
-    const runs = [run('unversioned', 'unversioned:b-7'), run(), run('unversioned', 'unversioned:b-6')];
+    const runs = [runOf('unversioned', 'unversioned:b-7'), runOf(), runOf('unversioned', 'unversioned:b-6')];
     expect(latestBuilds('', runs)).toEqual(['BuildIds = "unversioned:b-7"', 'BuildIds = "unversioned:b-6"']);
     expect(latestBuilds('', runs.slice(0, 2))).toBeUndefined();
   });

@@ -10,7 +10,9 @@ const differs = (a: string, b: string) => `/ns/NS/differs?${new URLSearchParams(
 const main = () => document.querySelector('main')?.textContent ?? '';
 const table = (name: string) => page.getByRole('table', { name });
 const rowOf = (field: string) =>
-  [...document.querySelectorAll('tbody tr')].find((row) => row.firstElementChild?.textContent === field);
+  [...document.querySelectorAll('tbody tr')].find(
+    (row) => row.firstElementChild?.firstChild?.textContent === field,
+  );
 const requests = (app: { asked: { url: string; body: string }[] }) =>
   app.asked
     .filter(({ url }) => url.endsWith('fields'))
@@ -49,9 +51,12 @@ describe('the page that compares two sets of runs', () => {
     await compare();
     await isReady();
     expect(rowOf('input.country')!.querySelector('a')).toBeNull();
-    await userEvent.click(rowOf('Task queue')!.querySelector('a')!);
+    // The runs of the type are those of the queue.
+    expect(rowOf('Workflow type')!.textContent).toContain('the same runs: Task queue');
+    expect(rowOf('Task queue')).toBeUndefined();
+    await userEvent.click(rowOf('Workflow type')!.querySelector('a')!);
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
-    expect(app.history.location.search).toContain('TaskQueue');
+    expect(app.history.location.search).toContain('WorkflowType');
     app.history.back();
     await isReady();
     expect(requests(app)).toHaveLength(2);

@@ -22,6 +22,8 @@ import {
 } from './visibility-query.ts';
 
 interface FilterProps {
+  /** Distinguishes several filters of a page. */
+  readonly label?: string;
   readonly namespace: string;
   readonly field: RefObject<HTMLInputElement | null>;
   readonly query: ListQuery;
@@ -32,7 +34,7 @@ interface FilterProps {
 }
 
 /** The list's filter, as conditions in words or as the text of the same visibility query. */
-export function Filter({ namespace, field, query, known, error, onApply }: FilterProps) {
+export function Filter({ label, namespace, field, query, known, error, onApply }: FilterProps) {
   const [asText, setAsText] = useState(false);
   const errorId = useId();
   const describedBy = error === undefined ? undefined : errorId;
@@ -40,7 +42,7 @@ export function Filter({ namespace, field, query, known, error, onApply }: Filte
   const shownAsText = asText || isRaw;
   const problem = isRaw ? `Shown as text, because ${query.problem}.` : undefined;
   return (
-    <div className={styles['filter']} role="search">
+    <div className={styles['filter']} role="search" aria-label={label}>
       <div className={styles['form']}>
         {shownAsText ? (
           <QueryTextField
@@ -82,7 +84,7 @@ export function Filter({ namespace, field, query, known, error, onApply }: Filte
   );
 }
 
-interface ConditionFieldProps extends Omit<FilterProps, 'error'> {
+interface ConditionFieldProps extends Omit<FilterProps, 'error' | 'label'> {
   /** The id of the message about an invalid query. */
   readonly errorId: string | undefined;
 }

@@ -1,0 +1,32 @@
+import type { Difference, FieldMap } from '@temporal-kms/histories/why';
+
+/** A difference, and those in which the sets differ by the same runs: they are one difference with several names. */
+export interface DifferenceGroup {
+  readonly difference: Difference;
+  readonly same: readonly Difference[];
+}
+
+/**
+ * Joins the differences whose values the same runs have, such as a build and the search attributes that repeat it. The
+ * shortest name leads. Keeps the order.
+ */
+export function joinSameRuns(
+  differences: readonly Difference[],
+  runs: readonly FieldMap[],
+): readonly DifferenceGroup[] {
+  const groups = Map.groupBy(differences, ({ field, value }) =>
+    value === undefined ? field : runs.map((run) => (hasValue(run, field, value) ? '1' : '0')).join(''),
+  );
+  return [...groups.values()].flatMap((group) => {
+    const [difference, ...same] = group.toSorted((a, b) => a.field.length - b.field.length);
+    return difference ? [{ difference, same }] : [];
+  });
+}
+
+const hasValue = (run: FieldMap, field: string, value: string): boolean => {
+  const own = Object.hasOwn(run, field) ? run[field] : undefined;
+  return (own === undefined ? ABSENT : String(own)) === value;
+};
+
+/** The value of a field that a run does not have, as in `Difference.value`. */
+export const ABSENT = '(absent)';
