@@ -18,16 +18,17 @@ export interface ActivityTimes extends Durations {
 
 /** Where the time of a run went, as far as its history is loaded. */
 export interface RunTimes {
-  readonly path: CriticalPath;
+  readonly path: Pick<CriticalPath, 'steps' | 'total'>;
   /** By type, those with the longest median first. Types whose activities are all open are left out. */
   readonly activities: readonly ActivityTimes[];
 }
 
 /** @param now the end of an open run's critical path, in milliseconds since 1970 */
-export const runTimes = (history: TimedHistory, now: number): RunTimes => ({
-  path: criticalPath({ ...history, now }),
-  activities: activityTimes(history.groups),
-});
+export function runTimes(history: TimedHistory, now: number): RunTimes {
+  // The page does not draw the parts of the path, and to receive them would make it wait.
+  const { steps, total } = criticalPath({ ...history, now });
+  return { path: { steps, total }, activities: activityTimes(history.groups) };
+}
 
 const MAX_MARKS = 200;
 
@@ -35,8 +36,11 @@ function activityTimes(groups: readonly TimedGroup[]): ActivityTimes[] {
   const activities = groups.filter(({ activityType }) => activityType !== undefined);
   const byType = Map.groupBy(activities, ({ activityType = '' }) => activityType);
   const times = [...byType].flatMap(([type, all]): ActivityTimes[] => {
-    const ended = all.filter(({ open }) => !open).toSorted((a, b) => millisOf(a) - millisOf(b));
-    const millis = ended.map(millisOf);
+    const ended = all
+      .filter(({ open }) => !open)
+      .map((group) => ({ id: group.id, outcome: group.outcome, millis: millisOf(group) }))
+      .toSorted((a, b) => a.millis - b.millis);
+    const millis = ended.map((group) => group.millis);
     const durations = durationsOf(millis);
     const slowest = ended.at(-1);
     if (durations === undefined || slowest === undefined) return [];
