@@ -154,8 +154,7 @@ export async function openHistoryFile(
       waiting.set(id, resolve);
       port.postMessage({ ...call, id }, []);
     });
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `serveHistoryFile` returns the type that belongs to
-    // each call
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `serveHistoryFile` returns each call's type
     if ('result' in reply) return reply.result as T;
     throw reply.problem === 'unexpected'
       ? new Error(reply.message)
