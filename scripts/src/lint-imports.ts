@@ -144,9 +144,9 @@ const keyAdmin = oneWay(
   ['main.ts', 'program.ts', 'run-cli.ts'],
 );
 
-const subjects = ['session', 'payloads', 'search', 'runs', 'files', 'keys', 'audit', 'shell'];
+const subjects = ['session', 'payloads', 'search', 'runs', 'schedules', 'files', 'keys', 'audit', 'shell'];
 const runParts =
-  'indexer run timeline history facts find frame inspector relations why export compare page list differs'.split(
+  'indexer run timeline history facts find frame inspector now relations why export compare page list differs'.split(
     ' ',
   );
 
@@ -183,7 +183,7 @@ const decryptUi = [
   dashboard('runs/{indexer,run}/**', after('runs'), runPartsFrom('timeline')),
   dashboard('runs/timeline/**', after('runs'), runPartsFrom('history')),
   dashboard('runs/history/**', after('runs'), runPartsFrom('facts')),
-  dashboard('runs/{facts,find,frame,inspector,relations,why}/**', after('runs'), runPartsFrom('facts')),
+  dashboard('runs/{facts,find,frame,inspector,now,relations,why}/**', after('runs'), runPartsFrom('facts')),
   dashboard('runs/{export,compare}/**', after('runs'), runPartsFrom('export')),
   dashboard('runs/{page,list}/**', after('runs'), runPartsFrom('page')),
 ];

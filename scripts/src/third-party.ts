@@ -23,6 +23,7 @@ const accepted = new Set([
   'ISC',
   'MIT',
   'MPL-2.0',
+  '(MPL-2.0 OR Apache-2.0)',
   'OFL-1.1',
   'Unlicense',
 ]);

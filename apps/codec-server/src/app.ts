@@ -44,6 +44,8 @@ import { namespaceRoutes, readableKeys } from './routes/namespaces.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { runFieldsRoutes } from './routes/run-fields.ts';
 import { workflowCausesRoutes } from './routes/workflow-causes.ts';
+import { queryRoute } from './routes/query.ts';
+import { scheduleRoutes } from './routes/schedules.ts';
 import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
@@ -172,6 +174,8 @@ export function createApp(deps: AppDeps): Hono<Env> {
     workflowSearchRoute(runOptions),
     ...runFieldsRoutes(runOptions),
     ...workflowCausesRoutes(runOptions),
+    queryRoute(runOptions),
+    ...scheduleRoutes(runOptions),
     ...historyFileRoutes({ ...runOptions, digests: deps.digests }),
     ...auditRoutes({
       authority,

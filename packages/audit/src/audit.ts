@@ -36,6 +36,10 @@ export interface Intent {
   readonly source?: 'file';
   /** The payloads that the caller named. */
   readonly refs?: readonly string[];
+  /** The schedule whose payloads the caller named. */
+  readonly scheduleId?: string;
+  /** The type of the query that a worker runs. */
+  readonly query?: string;
   /** Keyed digests of the ciphertexts that the caller sent. */
   readonly digests?: readonly string[];
   readonly justification?: string;
@@ -216,7 +220,7 @@ function entryOf(
   { outcome, denied, count, since, digests, part }: Partial<AuditEntry> = {},
 ): AuditEntry {
   const { operation, caller, peer, namespace, requestNamespace, workflowId, runId } = intent;
-  const { source, justification, refs } = intent;
+  const { source, justification, refs, query, scheduleId } = intent;
   return {
     time,
     id,
@@ -235,6 +239,8 @@ function entryOf(
     source,
     justification: cut(justification),
     refs: refs?.slice(0, MAX_REFS),
+    scheduleId: cut(scheduleId),
+    query: cut(query),
     digests,
     part,
   };
@@ -259,6 +265,8 @@ export const shortened = ({
   workflowId,
   runId,
   source,
+  scheduleId,
+  query,
 }: Intent): Intent => ({
   operation,
   caller: {
@@ -272,6 +280,8 @@ export const shortened = ({
   ...(workflowId !== undefined && { workflowId: cut(workflowId) }),
   ...(runId !== undefined && { runId: cut(runId) }),
   ...(source !== undefined && { source }),
+  ...(scheduleId !== undefined && { scheduleId: cut(scheduleId) }),
+  ...(query !== undefined && { query: cut(query) }),
 });
 
 function cut<T extends string | undefined>(text: T): T;

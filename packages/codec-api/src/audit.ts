@@ -46,6 +46,10 @@ export const auditEntry = z.object({
    */
   source: z.optional(z.literal('file')),
   refs: z.optional(z.array(z.string())),
+  /** The schedule whose payloads the caller named. */
+  scheduleId: z.optional(z.string()),
+  /** The type of the query that a worker ran. */
+  query: z.optional(z.string()),
   /**
    * A digest of each ciphertext that the caller sent: the first 16 bytes of the HMAC-SHA-256 of the payload's
    * `data`, in base64url. Absent if the server has no digest key.

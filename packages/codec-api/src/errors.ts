@@ -15,6 +15,8 @@ export const apiError = z.object({
       'too_large',
       'unsupported_media_type',
       'temporal_unavailable',
+      /** A query got no answer, because no worker answered in time or none polls the task queue. */
+      'no_worker',
       /** The audit cannot be written, so nothing is decrypted. */
       'audit_unavailable',
       /** Too many requests or streams in flight. */

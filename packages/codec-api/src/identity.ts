@@ -2,7 +2,7 @@ import { z } from 'zod/mini';
 import { timestamp } from './workflow.ts';
 
 /** What a policy may allow a caller in a namespace. */
-export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'audit']);
+export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'query', 'audit']);
 export type Permission = z.infer<typeof permission>;
 
 /**

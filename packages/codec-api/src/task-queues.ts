@@ -3,6 +3,18 @@ import { timestamp } from './workflow.ts';
 
 const count = z.int().check(z.nonnegative());
 
+/** A worker that polls a task queue. */
+const queueWorker = z.object({
+  /** The name that the worker gives itself: by default, its process id and host. */
+  identity: z.string(),
+  lastPoll: z.optional(timestamp),
+  /** The most activities per second that the worker takes; absent without a limit. */
+  ratePerSecond: z.optional(z.number()),
+  buildId: z.optional(z.string()),
+  /** The worker deployment that the build belongs to. */
+  deployment: z.optional(z.string()),
+});
+
 /** A task queue that a run depends on, and the workers that poll it. */
 export const runTaskQueue = z.object({
   name: z.string(),
@@ -16,12 +28,25 @@ export const runTaskQueue = z.object({
   lastPoll: z.optional(timestamp),
   /** Whether a worker is polling now, judged by the time of its last poll. A busy worker does not poll. */
   polling: z.boolean(),
+  /** The workers that polled last, the latest first, at most 50; only with `workers=true`. */
+  workers: z.optional(z.array(queueWorker)),
 });
 export type RunTaskQueue = z.infer<typeof runTaskQueue>;
 
 /** Maximum number of task queues that the server describes for one run. */
 export const MAX_TASK_QUEUES = 8;
 
-/** `GET …/runs/{runId}/task-queues`: empty for a closed run, or if Temporal does not permit the call. */
+/** Maximum number of workers that the server names for a task queue. */
+export const MAX_WORKERS = 50;
+
+/** With `workers`: names the workers, and adds the task queues of activities that a worker has taken. */
+export const runTaskQueuesQuery = z.object({
+  workers: z.pipe(
+    z._default(z.enum(['true', 'false'], 'must be true or false'), 'false'),
+    z.transform((value) => value === 'true'),
+  ),
+});
+
+/** `GET …/runs/{runId}/task-queues?workers=`: empty for a closed run, or if Temporal does not permit the call. */
 export const runTaskQueues = z.object({ taskQueues: z.array(runTaskQueue) });
 export type RunTaskQueues = z.infer<typeof runTaskQueues>;

@@ -34,7 +34,7 @@ export const samplePeople: readonly SamplePerson[] = [
     'olivia.oncall',
     'Olivia Oncall',
     'On call: payloads of default and shop, payloads of payments with a justification',
-    [[`[default, ${SHOP_NAMESPACE}, ${ON_DEMAND_NAMESPACE}]`, '[metadata, decode, search]']],
+    [[`[default, ${SHOP_NAMESPACE}, ${ON_DEMAND_NAMESPACE}]`, '[metadata, decode, search, query]']],
   ),
   person('sam.support', 'Sam Support', 'Support: metadata of default, no payloads', [
     ['[default]', '[metadata]'],
@@ -43,7 +43,7 @@ export const samplePeople: readonly SamplePerson[] = [
     ["'*'", '[metadata, audit]'],
   ]),
   person('adam.admin', 'Adam Admin', 'Administrator: everything in every namespace', [
-    ["'*'", '[metadata, decode, encode, search, export, audit]'],
+    ["'*'", '[metadata, decode, encode, search, export, query, audit]'],
   ]),
   person('nora.new', 'Nora New', 'New colleague: no permission yet', []),
 ];

@@ -73,8 +73,21 @@ export async function workflowDescription(
 ): Promise<WorkflowDescription> {
   const info = description.workflowExecutionInfo ?? {};
   const context = contextOf(info, namespace);
+  const { details, payloads } = await describedMessage(TYPE, description, context, inspect, checkpoint);
+  const workflow = await workflowSummary(info, namespace, inspect, checkpoint);
+  return { workflow, relations: workflowRelations(description), details, payloads };
+}
+
+/** Returns a message that describes something as it is now, with stubs in place of its payloads. */
+export async function describedMessage(
+  type: string,
+  message: object,
+  context: PayloadContext,
+  inspect: Inspect,
+  checkpoint: Checkpoint,
+): Promise<Pick<WorkflowDescription, 'details' | 'payloads'>> {
   const found: { location: PayloadLocation; hole: Partial<PayloadPlaceholder> }[] = [];
-  const details = writeMessage(TYPE, description, (location) => {
+  const details = writeMessage(type, message, (location) => {
     const hole: Partial<PayloadPlaceholder> = {};
     found.push({ location, hole });
     return hole;
@@ -87,8 +100,7 @@ export async function workflowDescription(
     hole.$payload = ref;
     payloads.push(payloadStub(ref, location, context, inspect));
   }
-  const workflow = await workflowSummary(info, namespace, inspect, checkpoint);
-  return { workflow, relations: workflowRelations(description), details, payloads };
+  return { details, payloads };
 }
 
 const contextOf = (info: Info, namespace: string): PayloadContext =>
@@ -96,12 +108,13 @@ const contextOf = (info: Info, namespace: string): PayloadContext =>
 
 /** Returns the payloads of a description by ref. */
 export async function describedPayloads(
-  description: Description,
+  description: object,
   checkpoint: Checkpoint,
+  type = TYPE,
 ): Promise<Map<PayloadRef, PayloadLocation>> {
   const refOf = contentRefs();
   const byRef = new Map<PayloadRef, PayloadLocation>();
-  for (const location of findPayloads(TYPE, description)) {
+  for (const location of findPayloads(type, description)) {
     await checkpoint();
     byRef.set(refOf(location), location);
   }

@@ -1,4 +1,4 @@
-import { MAX_TASK_QUEUES, type RunTaskQueue } from '@temporal-kms/codec-api';
+import { MAX_TASK_QUEUES, MAX_WORKERS, type RunTaskQueue } from '@temporal-kms/codec-api';
 import { timestamp } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
@@ -8,7 +8,7 @@ type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRes
 type DescribeResponse = temporal.api.workflowservice.v1.DescribeTaskQueueResponse;
 type Poller = temporal.api.taskqueue.v1.IPollerInfo;
 type Kind = RunTaskQueue['kind'];
-type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling'>;
+type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling' | 'workers'>;
 
 /** A task queue that a run uses. */
 type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
@@ -35,17 +35,19 @@ const types: Readonly<Record<Kind, temporal.api.enums.v1.TaskQueueType>> = {
 /**
  * Returns the task queues that an open run depends on: the run's own task queue, and the task queues of
  * pending activities that no worker has taken. Sorted by the number of waiting tasks, most first.
+ * @param all whether to return also the task queues of activities that a worker has taken
  */
-export function taskQueuesOf(description: Description): UsedQueue[] {
+export function taskQueuesOf(description: Description, all = false): UsedQueue[] {
   const { workflowExecutionInfo: info, executionConfig: config, pendingWorkflowTask: task } = description;
   if (info?.closeTime) return [];
   const own = config?.taskQueue?.name ?? info?.taskQueue ?? '';
   const isWaiting = task?.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
   const activities = new Map<string, number>();
   for (const { state, paused, activityOptions } of description.pendingActivities ?? []) {
-    if (state !== PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED || paused) continue;
+    const waits = state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED && !paused;
+    if (!waits && !all) continue;
     const name = activityOptions?.taskQueue?.name ?? own;
-    activities.set(name, (activities.get(name) ?? 0) + 1);
+    activities.set(name, (activities.get(name) ?? 0) + (waits ? 1 : 0));
   }
   const queues: UsedQueue[] = [
     { name: own, kind: 'workflow', waiting: isWaiting ? 1 : 0 },
@@ -59,11 +61,16 @@ export function taskQueuesOf(description: Description): UsedQueue[] {
 
 /**
  * Returns a function that reports the workers that poll a task queue, or undefined if Temporal does not
- * permit the call. Concurrent and repeated requests share one call.
+ * permit the call. Concurrent and repeated requests share one call. Names the workers only if asked to.
  */
 export function taskQueuePollers(
   temporal: Pick<TemporalService, 'taskQueue'>,
-): (namespace: string, queue: UsedQueue, signal: AbortSignal) => Promise<RunTaskQueue | undefined> {
+): (
+  namespace: string,
+  queue: UsedQueue,
+  signal: AbortSignal,
+  named?: boolean,
+) => Promise<RunTaskQueue | undefined> {
   const cache = new LRUCache<string, Pollers | 'unknown', { namespace: string; queue: UsedQueue }>({
     max: MAX_KEPT,
     ttl: KEEP_MS,
@@ -73,11 +80,13 @@ export function taskQueuePollers(
       // Not a request's signal, because other requests wait for the same call.
       pollersOf(temporal, namespace, queue, AbortSignal.timeout(CALL_MS)),
   });
-  return async (namespace, queue, signal) => {
+  return async (namespace, queue, signal, named = false) => {
     const key = JSON.stringify([namespace, queue.kind, queue.name]);
     const pollers = await cache.forceFetch(key, { context: { namespace, queue } });
     signal.throwIfAborted();
-    return pollers === 'unknown' ? undefined : { ...queue, ...pollers };
+    if (pollers === 'unknown') return undefined;
+    const { workers = [], ...counts } = pollers;
+    return { ...queue, ...counts, ...(named && { workers }) };
   };
 }
 
@@ -120,11 +129,33 @@ function summaryOf(pollers: readonly Poller[]): Pollers {
     const known = latest.get(identity);
     if (known === undefined || millisOf(known) < millisOf(poller)) latest.set(identity, poller);
   }
-  const [last] = [...latest.values()].toSorted((a, b) => millisOf(b) - millisOf(a));
+  const sorted = [...latest.values()].toSorted((a, b) => millisOf(b) - millisOf(a));
+  const [last] = sorted;
   return {
+    workers: sorted.slice(0, MAX_WORKERS).map(workerOf),
     pollers: latest.size,
     ...(last?.lastAccessTime ? { lastPoll: timestamp(last.lastAccessTime) } : {}),
     polling: last !== undefined && Date.now() - millisOf(last) < STALE_MS,
+  };
+}
+
+type QueueWorker = NonNullable<RunTaskQueue['workers']>[number];
+
+/** Temporal reports this rate for a worker without a limit (`defaultTaskDispatchRPS`). */
+const NO_LIMIT = 100_000;
+
+function workerOf(poller: Poller): QueueWorker {
+  const { identity, lastAccessTime, ratePerSecond, deploymentOptions, workerVersionCapabilities } = poller;
+  const buildId = deploymentOptions?.buildId ?? workerVersionCapabilities?.buildId ?? '';
+  const deployment =
+    deploymentOptions?.deploymentName ?? workerVersionCapabilities?.deploymentSeriesName ?? '';
+  const isLimited = ratePerSecond && ratePerSecond < NO_LIMIT;
+  return {
+    identity: identity ?? '',
+    ...(lastAccessTime ? { lastPoll: timestamp(lastAccessTime) } : {}),
+    ...(isLimited ? { ratePerSecond } : {}),
+    ...(buildId === '' ? {} : { buildId }),
+    ...(deployment === '' ? {} : { deployment }),
   };
 }
 

@@ -136,6 +136,7 @@ const verbs: Readonly<Record<Permission, string>> = {
   encode: 'encode payloads',
   search: 'search in decrypted history',
   export: 'export histories',
+  query: 'run queries',
   audit: 'read the audit',
 };
 

@@ -1,4 +1,4 @@
-import { type Permission, runId, workflowId } from '@temporal-kms/codec-api';
+import { type Permission, runId, scheduleId, workflowId } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import { TrieRouter } from 'hono/router/trie-router';
 import { tryDecode } from 'hono/utils/url';
@@ -107,6 +107,7 @@ export const parameterSchemas: Readonly<Record<string, Schema<string>>> = {
   namespace: z.string().min(1),
   workflowId,
   runId,
+  scheduleId,
 };
 
 /**

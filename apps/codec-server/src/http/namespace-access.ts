@@ -20,6 +20,8 @@ export interface Reveal extends Omit<
 > {
   /** Digests of the ciphertexts, by the namespace that the messages name. */
   readonly digests?: ReadonlyMap<string, readonly string[]>;
+  /** The operation in the audit of the request's own namespace. Absent: the grant's permission. */
+  readonly operation?: 'query' | undefined;
 }
 
 /** The state of another namespace: being checked, denied, or recorded in its audit. */
@@ -73,7 +75,8 @@ export class NamespaceAccess {
   ): Promise<NamespaceAccess> {
     if (others.size > MAX_OTHER_NAMESPACES) throw new HttpError(413, 'too_large', TOO_MANY);
     for (const namespace of others) await permit(c, authority, grant, reveal, namespace);
-    const home = await authority.audit.begin(intentOf(c, grant, reveal));
+    const { operation = grant.permission } = reveal;
+    const home = await authority.audit.begin({ ...intentOf(c, grant, reveal), operation });
     const access = new NamespaceAccess(c, authority, grant, reveal, home);
     try {
       for (const namespace of others) access.#others.set(namespace, await access.#record(namespace));

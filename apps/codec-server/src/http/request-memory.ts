@@ -7,11 +7,12 @@ import { reply } from './responses.ts';
 /**
  * Returns a lease for the memory that a request holds until its response closes. A request without a port
  * must end the lease itself.
+ * @param mayBorrow false: for a request that later waits for the memory of another lease
  */
-export function leaseOf(c: Context<Env>): MemoryLease {
+export function leaseOf(c: Context<Env>, mayBorrow = true): MemoryLease {
   const outgoing = c.env?.outgoing;
   if (outgoing?.destroyed === true) throw new ClientDisconnected();
-  const lease = c.get('memory').lease();
+  const lease = c.get('memory').lease(mayBorrow);
   outgoing?.once('close', () => lease.end());
   return lease;
 }

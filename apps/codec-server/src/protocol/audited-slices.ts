@@ -85,7 +85,8 @@ export function recordDecoded(
 const isUnderSameKey = (one: PayloadInfo, other: PayloadInfo): boolean =>
   one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
 
-function httpErrorOf(error: KmsCodecError): HttpError {
+/** Returns the error of a request whose payloads could not be encrypted or decrypted. */
+export function httpErrorOf(error: KmsCodecError): HttpError {
   // An inner layer names a namespace in which the caller may not decode payloads.
   if (error.code === 'namespace_not_permitted') return notPermitted(error);
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;

@@ -114,13 +114,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   const encode = async (c: Context<Env>, grant: Grant<'encode'>, lease: MemoryLease): Promise<Payload[]> => {
     const { namespace } = grant;
     const encoder = encoderFor(grant);
-    if (codec.rules.resolve(namespace).encrypt === undefined) {
-      throw new HttpError(
-        403,
-        'forbidden',
-        `This codec server only decodes in namespace "${namespace}": no encryption key is configured for it.`,
-      );
-    }
+    requireEncryptKey(codec, namespace);
     const caller = c.get('caller');
     const allowance = rates.kms(c.get('account'));
     const wait = allowance?.waitMs() ?? 0;
@@ -179,6 +173,16 @@ const SMALL_WORK = 64 * 1024;
 export type CodecProtocol = {
   readonly [O in Operation]: (c: Context<Env>, grant: Grant<O>) => Promise<Response>;
 };
+
+/** @throws HttpError 403 `forbidden` if the namespace has no key that encrypts */
+export function requireEncryptKey({ rules }: Pick<KmsCodec, 'rules'>, namespace: string): void {
+  if (rules.resolve(namespace).encrypt !== undefined) return;
+  throw new HttpError(
+    403,
+    'forbidden',
+    `This codec server only decodes in namespace "${namespace}": no encryption key is configured for it.`,
+  );
+}
 
 /** Limits the Cloud KMS calls for layers inside payloads, which the codec finds only during decryption. */
 function limitInnerCalls(limit: number): InnerKmsCalls {

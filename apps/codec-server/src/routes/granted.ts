@@ -1,8 +1,11 @@
 import type { Permission } from '@temporal-kms/codec-api';
+import { type Payload, workflowContext } from '@temporal-kms/histories/payloads';
+import type { CallOptions, KmsCodec } from '@temporal-kms/kms-codec';
 import type { HistoryCodec } from '../history/decrypt-payload.ts';
 import type { taskQueuePollers } from '../history/task-queues.ts';
 import type { HistoryReader } from '../history/reader.ts';
 import { type Decrypting, type ForGrant, forGrant, type Grant, requireGrant } from '../http/authorise.ts';
+import { requireEncryptKey } from '../protocol/codec-protocol.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /**
@@ -13,23 +16,36 @@ export interface GrantedServices {
   readonly temporal: ForGrant<Reading, GrantedTemporal>;
   readonly reader: ForGrant<Reading, GrantedReader>;
   readonly pollers: ForGrant<'metadata', Pollers>;
+  readonly queries: ForGrant<'query', Pick<TemporalService, 'query'>>;
+  readonly encoder: ForGrant<'encode', Encode>;
   readonly codec: <P extends Decrypting>(grant: Grant<P>) => HistoryCodec<P>;
 }
 
 /** Each of these permissions includes reading runs' metadata. */
-export type Reading = Exclude<Permission, 'encode' | 'audit'>;
-export type GrantedTemporal = Pick<TemporalService, 'list' | 'count' | 'describe'>;
+export type Reading = Exclude<Permission, 'encode' | 'query' | 'audit'>;
+export type GrantedTemporal = Pick<TemporalService, 'list' | 'count' | 'describe' | 'schedules' | 'schedule'>;
 type GrantedReader = Pick<HistoryReader, 'read' | 'lastEvent'>;
 
 type PollersOf = ReturnType<typeof taskQueuePollers>;
 /** Reports the workers that poll a task queue in the namespace. */
-type Pollers = (queue: Parameters<PollersOf>[1], signal: AbortSignal) => ReturnType<PollersOf>;
+type Pollers = (
+  queue: Parameters<PollersOf>[1],
+  signal: AbortSignal,
+  named?: boolean,
+) => ReturnType<PollersOf>;
+
+/** Encrypts payloads for a workflow, as its clients do. */
+type Encode = (
+  payloads: Payload[],
+  workflowId: string,
+  options: CallOptions,
+) => ReturnType<KmsCodec['encodeWithInfo']>;
 
 interface Services {
-  readonly temporal: GrantedTemporal;
+  readonly temporal: GrantedTemporal & Pick<TemporalService, 'query'>;
   readonly pollers: PollersOf;
   readonly reader: GrantedReader;
-  readonly codec: HistoryCodec;
+  readonly codec: HistoryCodec & Pick<KmsCodec, 'encodeWithInfo' | 'rules'>;
 }
 
 const reading = ['metadata', 'decode', 'search', 'export'] as const;
@@ -40,12 +56,25 @@ export const grantedServices = ({ temporal, reader, pollers, codec }: Services):
     list: within(namespace, (...args) => temporal.list(...args)),
     count: within(namespace, (...args) => temporal.count(...args)),
     describe: within(namespace, (...args) => temporal.describe(...args)),
+    schedules: within(namespace, (...args) => temporal.schedules(...args)),
+    schedule: within(namespace, (...args) => temporal.schedule(...args)),
   })),
   reader: forGrant(reading, (namespace) => ({
     read: within(namespace, (...args) => reader.read(...args)),
     lastEvent: within(namespace, (...args) => reader.lastEvent(...args)),
   })),
-  pollers: forGrant(['metadata'], (namespace) => (queue, signal) => pollers(namespace, queue, signal)),
+  pollers: forGrant(
+    ['metadata'],
+    (namespace) => (queue, signal, named) => pollers(namespace, queue, signal, named),
+  ),
+  queries: forGrant(['query'], (namespace) => ({
+    query: within(namespace, (...args) => temporal.query(...args)),
+  })),
+  encoder: forGrant(['encode'], (namespace) => {
+    requireEncryptKey(codec, namespace);
+    return (payloads, workflowId, options) =>
+      codec.encodeWithInfo(payloads, workflowContext({ namespace, workflowId }), options);
+  }),
   codec: (grant) => {
     requireGrant(grant, decrypting);
     const { namespace, permission } = grant;

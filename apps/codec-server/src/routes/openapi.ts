@@ -140,7 +140,7 @@ const meanings: Readonly<Record<number, string>> = {
   429: 'The caller exceeded a rate limit for requests or Cloud KMS requests: try again after Retry-After',
   500: 'The server failed',
   503: 'Temporal, Cloud KMS or the audit is unavailable, or the server is busy or shutting down: try again',
-  504: 'The request took too long: send smaller requests',
+  504: 'The request took too long: send smaller requests. For a query, no worker answered',
 };
 
 function errors(route: RouteDescription): Json {
@@ -204,6 +204,7 @@ const requests = {
   KeyTestRequest: api.keyTestRequest,
   ProgressRequest: api.progressRequest,
   RunFieldsRequest: api.runFieldsRequest,
+  QueryRequest: api.queryRequest,
 } as const;
 
 /** Response bodies. `Payloads` is also a request body. */
@@ -236,6 +237,8 @@ export const responses = {
   PayloadStub: api.payloadStub,
   Payloads: protocolPayloads,
   Probe: probe,
+  QueryAnswer: api.queryAnswer,
+  QueryFrame: api.queryFrame,
   ReadableExport: api.readableExport,
   ReasonCode: api.reasonCode,
   RunFieldsFrame: api.runFieldsFrame,
@@ -243,6 +246,8 @@ export const responses = {
   RunsProgress: api.runsProgress,
   RunTaskQueue: api.runTaskQueue,
   RunTaskQueues: api.runTaskQueues,
+  ScheduleDescription: api.scheduleDescription,
+  ScheduleList: api.scheduleList,
   SearchFrame: api.searchFrame,
   SearchHit: api.searchHit,
   SignIn: api.signIn,

@@ -5,6 +5,7 @@ import {
   decodeFrame,
   type EndReason,
   type PayloadRef,
+  type QueryAnswer,
   type SearchFrame,
   searchFrame,
 } from '@temporal-kms/codec-api';
@@ -21,6 +22,7 @@ import type { AdmitStream } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { ndjson } from '../http/responses.ts';
 import type { Inspect } from '../history/payload-stub.ts';
+import type { MemoryLease } from '../memory.ts';
 import { auditedStream } from '../audit/audited-stream.ts';
 import type { GrantedServices, GrantedTemporal } from './granted.ts';
 
@@ -79,6 +81,10 @@ interface Reveal {
   /** The run's ids. The namespace is the grant's. */
   readonly run: Partial<Pick<Run, 'workflowId' | 'runId'>>;
   readonly refs?: readonly PayloadRef[];
+  /** The schedule, if the payloads are not those of a run. */
+  readonly scheduleId?: string;
+  /** The type of a query. */
+  readonly query?: string;
   /** `file` if the caller sent the payloads. */
   readonly source?: 'file';
   /** Digests of the ciphertexts that the caller sent, by the namespace that the messages name. */
@@ -96,7 +102,7 @@ export async function beginAudit(
   c: Context<Env>,
   authority: Authority,
   grant: Grant<Decrypting>,
-  { run: { workflowId, runId }, refs, source, digests, justification }: Reveal,
+  { run: { workflowId, runId }, refs, scheduleId, query, source, digests, justification }: Reveal,
 ): Promise<NamespaceAccess> {
   // Otherwise the stream would have no reader, and would neither continue nor end.
   if (isResponseClosed(c)) throw new ClientDisconnected();
@@ -104,6 +110,8 @@ export async function beginAudit(
     ...(workflowId === undefined ? {} : { workflowId }),
     ...(runId === undefined ? {} : { runId }),
     ...(refs === undefined ? {} : { refs }),
+    ...(scheduleId === undefined ? {} : { scheduleId }),
+    ...(query === undefined ? {} : { query, operation: 'query' }),
     ...(source === undefined ? {} : { source }),
     ...(digests === undefined ? {} : { digests }),
     ...(justification === undefined ? {} : { justification }),
@@ -196,13 +204,13 @@ export function streamDecoded(
   c: Context<Env>,
   options: Pick<RunRoutesOptions, 'stopping'>,
   record: NamespaceAccess,
-  lines: (lifetime: StreamLifetime) => AsyncIterable<DecodeFrame>,
+  lines: (lifetime: StreamLifetime) => AsyncIterable<DecodeFrame | QueryAnswer>,
 ): Response {
   return ndjson(c, auditedLines(c, options, { record, maxMs: DECODE_MS, lines, count: countDecoded }));
 }
 
-function countDecoded(record: NamespaceAccess, frame: DecodeFrame): Outcome | void {
-  if (!('ok' in frame)) return outcomeOf(frame.reason);
+function countDecoded(record: NamespaceAccess, frame: DecodeFrame | QueryAnswer): Outcome | void {
+  if (!('ok' in frame)) return frame.type === 'end' ? outcomeOf(frame.reason) : undefined;
   const { ref, key, namespace } = frame;
   if (frame.ok) record.done(key, 1, namespace);
   else record.refused(frame.reason, { ref, ...(key && { key }) }, namespace);
@@ -236,4 +244,17 @@ export function interruption(
   if (!disconnected.aborted) return undefined;
   const reason = lifetime.interruption();
   return reason === undefined || reason === 'disconnected' ? 'cut_off' : reason;
+}
+
+/** Yields the lines, and ends the lease after them if no closing connection does. */
+export async function* withLease<T>(
+  c: Context<Env>,
+  lease: MemoryLease,
+  lines: AsyncIterable<T>,
+): AsyncGenerator<T, void> {
+  try {
+    yield* lines;
+  } finally {
+    if (c.env?.outgoing === undefined) lease.end();
+  }
 }

@@ -4,6 +4,7 @@ import {
   type RunsProgress,
   runTaskQueues,
   type RunTaskQueues,
+  runTaskQueuesQuery,
   type WorkflowCount,
   workflowCount,
   workflowCountQuery,
@@ -187,16 +188,19 @@ export function workflowRoutes({
         'Temporal about a task queue at most once every 10 seconds, and leaves out those that it gets no answer for. The caller cannot name other task queues: Temporal creates ' +
         'a task queue when it is asked about it.',
       requires: 'metadata',
+      query: runTaskQueuesQuery,
       response: { description: 'The task queues', type: 'application/json', schema: runTaskQueues },
-      handler: async (c, { grant, parameters: { workflowId, runId } }) => {
+      handler: async (c, { grant, parameters: { workflowId, runId }, query: { workers } }) => {
         const { namespace } = grant;
         const { signal } = c.req.raw;
         const execution = { workflowId, runId };
         const pollersOf = pollers(grant);
         return replyJsonWithin(c, async (lease): Promise<RunTaskQueues> => {
           const memory = responseMemory(lease);
-          const used = taskQueuesOf(await temporal(grant).describe({ namespace, execution }, signal, memory));
-          const described = await Promise.all(used.map((queue) => pollersOf(queue, signal)));
+          const description = await temporal(grant).describe({ namespace, execution }, signal, memory);
+          const described = await Promise.all(
+            taskQueuesOf(description, workers).map((queue) => pollersOf(queue, signal, workers)),
+          );
           return { taskQueues: described.filter((queue) => queue !== undefined) };
         });
       },

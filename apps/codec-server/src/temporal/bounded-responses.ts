@@ -33,6 +33,9 @@ const RESPONSES = [
   HISTORY_RESPONSE,
   `${API}DescribeWorkflowExecutionResponse`,
   `${API}ListWorkflowExecutionsResponse`,
+  `${API}QueryWorkflowResponse`,
+  `${API}ListSchedulesResponse`,
+  `${API}DescribeScheduleResponse`,
 ];
 
 interface Encoded {

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
+import { QUERY_SECONDS } from '@temporal-kms/codec-api';
 import { HttpError } from '../errors.ts';
 import { writeToLog } from '@temporal-kms/node-utils/log-entry';
 import { OutageLog } from '@temporal-kms/node-utils/outage-log';
@@ -19,6 +20,7 @@ import {
   rawHistoryOf,
   type ResponseMemory,
 } from './bounded-responses.ts';
+import { queryFailure, type QueryOutcome } from './query-failure.ts';
 
 /**
  * The gRPC calls that this server makes. It does not use the SDK's client, whose `list()` throws if it cannot
@@ -57,6 +59,26 @@ export interface TemporalService {
     request: temporal.api.workflowservice.v1.IDescribeTaskQueueRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.DescribeTaskQueueResponse>;
+  /** Lists schedules. Long lists may be cut. */
+  schedules(
+    request: temporal.api.workflowservice.v1.IListSchedulesRequest,
+    signal: AbortSignal,
+    memory: ResponseMemory,
+  ): Promise<temporal.api.workflowservice.v1.ListSchedulesResponse>;
+  schedule(
+    request: temporal.api.workflowservice.v1.IDescribeScheduleRequest,
+    signal: AbortSignal,
+    memory: ResponseMemory,
+  ): Promise<temporal.api.workflowservice.v1.DescribeScheduleResponse>;
+  /**
+   * Runs a query on a worker. Throws 504 `no_worker` if no worker answers within `QUERY_SECONDS`. A failure is
+   * not logged as an outage of Temporal.
+   */
+  query(
+    request: temporal.api.workflowservice.v1.IQueryWorkflowRequest,
+    signal: AbortSignal,
+    memory: ResponseMemory,
+  ): Promise<QueryOutcome>;
   /** Returns the names of all namespaces, up to 1,000. */
   namespaces(signal: AbortSignal): Promise<string[]>;
   /** Returns whether Temporal responds now. */
@@ -129,6 +151,21 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
       rawHistoryOf(await call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS)),
     taskQueue: (request, signal) =>
       cancellable(connection, signal, TASK_QUEUE_MS, () => workflowService.describeTaskQueue(request)),
+    schedules: async (request, signal, memory) =>
+      decodeResponse(await call(signal, () => workflowService.listSchedules(request)), memory),
+    schedule: async (request, signal, memory) =>
+      decodeResponse(await call(signal, () => workflowService.describeSchedule(request)), memory),
+    query: async (request, signal, memory) => {
+      try {
+        const response = await cancellable(connection, signal, QUERY_SECONDS * 1_000, () =>
+          workflowService.queryWorkflow(request),
+        );
+        const { queryResult } = decodeResponse(response, memory);
+        return { queryResult: queryResult ?? {} };
+      } catch (error) {
+        return queryFailure(error);
+      }
+    },
     namespaces: async (signal) => {
       const { namespaces } = await call(
         signal,

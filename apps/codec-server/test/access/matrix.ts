@@ -5,7 +5,7 @@ import type { JWTPayload } from 'jose';
 export const namespaces = ['payments', 'cards', 'orders'] as const;
 type Namespace = (typeof namespaces)[number];
 
-export const permissions = ['metadata', 'decode', 'encode', 'search', 'export', 'audit'] as const;
+export const permissions = ['metadata', 'decode', 'encode', 'search', 'export', 'query', 'audit'] as const;
 
 /** A caller in policy.example.yaml. */
 export interface ExampleCaller {
@@ -30,8 +30,8 @@ export const callers: readonly ExampleCaller[] = [
     issuer: 'company',
     claims: { groups: ['payments-leads'], email: 'ana@example.com', email_verified: true },
     granted: {
-      payments: ['metadata', 'decode', 'search', 'export'],
-      cards: ['metadata', 'decode', 'search', 'export'],
+      payments: ['metadata', 'decode', 'search', 'export', 'query'],
+      cards: ['metadata', 'decode', 'search', 'export', 'query'],
       orders: [],
     },
   },

@@ -134,6 +134,7 @@ const posts: Record<string, (namespace: string) => string> = {
   'workflows:progress': () =>
     JSON.stringify({ runs: [{ workflowId: 'w', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' }] }),
   'history:export': () => JSON.stringify({ form: 'decoded', justification: JUSTIFICATION }),
+  query: () => JSON.stringify({ type: 'look', justification: JUSTIFICATION }),
   'keys:test': () => '{}',
   'audit:search': () => '{}',
   'history-files:inspect': () => JSON.stringify({ encoding: 'json', events: [FILE_EVENT] }),
@@ -512,11 +513,15 @@ it('returns the caller’s name, permissions and sign-in expiry from /api/me', a
     namespaces: [
       {
         name: 'cards',
-        permissions: ['metadata', 'decode', 'search', 'export'],
+        permissions: ['metadata', 'decode', 'search', 'export', 'query'],
         reveal: 'on-demand',
         revealMinutes: 30,
       },
-      { name: 'payments', permissions: ['metadata', 'decode', 'search', 'export'], reveal: 'automatic' },
+      {
+        name: 'payments',
+        permissions: ['metadata', 'decode', 'search', 'export', 'query'],
+        reveal: 'automatic',
+      },
     ],
   });
   expect(Math.abs(Date.parse(expiresAt) - Date.now() - 600_000)).toBeLessThan(10_000);

@@ -33,6 +33,16 @@ describe('taskQueuesOf', () => {
     ]);
   });
 
+  it('returns on request also those of activities that a worker has taken', () => {
+    const STARTED = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
+    const pendingActivities = [activity('mail', { state: STARTED }), activity('sms', { paused: true })];
+    expect(taskQueuesOf(description({ pendingActivities }), true)).toEqual([
+      { name: 'orders', kind: 'workflow', waiting: 0 },
+      { name: 'mail', kind: 'activity', waiting: 0 },
+      { name: 'sms', kind: 'activity', waiting: 0 },
+    ]);
+  });
+
   it('counts a workflow task that no worker has taken', () => {
     const state = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
     expect(taskQueuesOf(description({ pendingWorkflowTask: { state } }))).toEqual([
@@ -71,6 +81,23 @@ function service(
 }
 
 describe('taskQueuePollers', () => {
+  it('names each worker on request only, the latest poll first, with its limit, build and deployment', async () => {
+    const b = {
+      ...poller('b', 5),
+      ratePerSecond: 2.5,
+      deploymentOptions: { buildId: '1.2', deploymentName: 'd' },
+    };
+    const a = { ...poller('a', 70), ratePerSecond: 100_000, workerVersionCapabilities: { buildId: '1.1' } };
+    const pollers = taskQueuePollers(service([a, b, poller('a', 90)], []));
+    const named = await pollers('payments', queue, never, true);
+    const lastPoll = expect.any(String);
+    expect(named?.workers).toEqual([
+      { identity: 'b', lastPoll, ratePerSecond: 2.5, buildId: '1.2', deployment: 'd' },
+      { identity: 'a', lastPoll, buildId: '1.1' },
+    ]);
+    expect(await pollers('payments', queue, never)).not.toHaveProperty('workers');
+  });
+
   it('counts each worker once, and finds the last poll', async () => {
     const temporal = service([poller('a', 70), poller('b', 5)], []);
     expect(await taskQueuePollers(temporal)('payments', queue, never)).toMatchObject({

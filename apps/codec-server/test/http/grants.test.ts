@@ -1,3 +1,4 @@
+import { KeyRules } from '@temporal-kms/kms-codec';
 import { type Context, Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
@@ -17,7 +18,7 @@ import type { KeyRoutesOptions } from '../../src/routes/keys.ts';
 import { codecOf, type RunRoutesOptions } from '../../src/routes/run-stream.ts';
 import { ana } from '../support/callers.ts';
 import { grantOf } from '../support/grants.ts';
-import { recordedAudit } from '../support/stack.ts';
+import { keys as cryptoKeys, recordedAudit } from '../support/stack.ts';
 
 declare const services: GrantedServices;
 declare const options: RunRoutesOptions;
@@ -123,10 +124,23 @@ function servicesOfTest() {
     return unexpected();
   };
   const granted = grantedServices({
-    temporal: { list: called('list'), count: called('count'), describe: called('describe') },
+    temporal: {
+      list: called('list'),
+      count: called('count'),
+      describe: called('describe'),
+      schedules: called('schedules'),
+      schedule: called('schedule'),
+      query: called('query'),
+    },
     reader: { read: called('read'), lastEvent: called('lastEvent') },
     pollers: called('pollers'),
-    codec: { decrypt: called('decrypt'), inspect: unexpected, plan: () => ({ kmsCalls: 0 }) },
+    codec: {
+      decrypt: called('decrypt'),
+      inspect: unexpected,
+      plan: () => ({ kmsCalls: 0 }),
+      encodeWithInfo: called('encode'),
+      rules: new KeyRules({ orders: { encrypt: cryptoKeys.orders } }),
+    },
   });
   return { granted, calls };
 }
@@ -171,7 +185,7 @@ describe('a handler', () => {
   it('does not run with the grant for another permission or namespace', async () => {
     const elsewhere = await grantOf('metadata', 'payments');
     const nowhere = await grantOf('metadata', undefined);
-    for (const permission of ['decode', 'encode', 'search', 'export', 'audit'] as const)
+    for (const permission of ['decode', 'encode', 'search', 'export', 'query', 'audit'] as const)
       expect(await answer(reading, inOrders, await grantOf(permission, 'orders'))).toBe(500);
     expect(await answer(reading, inOrders, elsewhere)).toBe(500);
     expect(await answer(reading, inOrders, nowhere)).toBe(500);
@@ -226,6 +240,19 @@ describe('a grant', () => {
     expect(calls).toEqual(['list']);
   });
 
+  it('does not permit queries or encryption with another permission or in another namespace', async () => {
+    const { granted, calls } = servicesOfTest();
+    const memory = { share: 0, reserve: () => undefined };
+    const decoding = await grantOf('decode', 'orders');
+    // @ts-expect-error -- the grant is for another permission
+    expect(() => granted.queries(decoding)).toThrow(Error);
+    // @ts-expect-error
+    expect(() => granted.encoder(decoding)).toThrow(Error);
+    const queries = granted.queries(await grantOf('query', 'orders'));
+    await expect(queries.query({ namespace: 'payments' }, signal, memory)).rejects.toThrow(Error);
+    expect(calls).toEqual([]);
+  });
+
   it('does not permit decryption in another namespace', async () => {
     const { granted, calls } = servicesOfTest();
     const codec = granted.codec(await grantOf('export', 'orders'));
@@ -234,7 +261,7 @@ describe('a grant', () => {
     expect(calls).toEqual([]);
   });
 
-  it.each(['metadata', 'encode', 'audit'] as const)(
+  it.each(['metadata', 'encode', 'query', 'audit'] as const)(
     'for %s does not permit decryption',
     async (permission) => {
       const { granted } = servicesOfTest();

@@ -54,6 +54,9 @@ describe('a run’s task queues', () => {
         },
       ]),
     );
+    const named = await get(stack.replica(), `${runPath(run)}/task-queues?workers=true`);
+    const [queue] = runTaskQueues.parse(await named.json()).taskQueues;
+    expect(queue?.workers).toMatchObject([{ identity: expect.stringMatching(/^\d+@/) }]);
     await handle.signal(finish, 'bye');
     await handle.result();
     expect(await taskQueues(run)).toEqual([]);

@@ -30,10 +30,11 @@ async function documentOf(pathPrefix: string): Promise<{ status: number; type: s
 
 /** Converts a path from Hono's notation to OpenAPI's. */
 const templated = (pattern: string): string =>
-  pattern.replace(/:(namespace|workflowId|runId)\b/g, '{$1}').replace('*', '');
+  pattern.replace(/:(namespace|workflowId|runId|scheduleId)\b/g, '{$1}').replace('*', '');
 
 const W = '/api/namespaces/{namespace}/workflows';
 const FILES = '/api/namespaces/{namespace}/history-files';
+const SCHEDULES = '/api/namespaces/{namespace}/schedules';
 const RUN = `${W}/{workflowId}/runs/{runId}`;
 
 describe('the served OpenAPI document', () => {
@@ -56,8 +57,16 @@ describe('the served OpenAPI document', () => {
       ['decodePayloads', 'POST', `${RUN}/payloads:decode`, 'decode', 'application/x-ndjson'],
       ['decodeProtocol', 'POST', '/decode', 'decode', 'application/json'],
       ['decodeRunFields', 'POST', `${W}:decode-fields`, 'decode', 'application/x-ndjson'],
+      [
+        'decodeSchedulePayloads',
+        'POST',
+        `${SCHEDULES}/{scheduleId}/payloads:decode`,
+        'decode',
+        'application/x-ndjson',
+      ],
       ['describeKeys', 'GET', '/api/namespaces/{namespace}/keys', 'metadata', 'application/json'],
       ['describeProgress', 'POST', `${W}:progress`, 'metadata', 'application/json'],
+      ['describeSchedule', 'GET', `${SCHEDULES}/{scheduleId}`, 'metadata', 'application/json'],
       ['describeTaskQueues', 'GET', `${RUN}/task-queues`, 'metadata', 'application/json'],
       ['describeWorkflow', 'GET', `${W}/{workflowId}`, 'metadata', 'application/json'],
       ['encodeProtocol', 'POST', '/encode', 'encode', 'application/json'],
@@ -70,8 +79,10 @@ describe('the served OpenAPI document', () => {
       ['inspectHistoryFile', 'POST', `${FILES}:inspect`, 'metadata', 'application/json'],
       ['listCauses', 'POST', `${W}:causes`, 'metadata', 'application/x-ndjson'],
       ['listNamespaces', 'GET', '/api/namespaces', 'metadata', 'application/json'],
+      ['listSchedules', 'GET', SCHEDULES, 'metadata', 'application/json'],
       ['listWorkflowTypes', 'GET', `${W}:types`, 'metadata', 'application/json'],
       ['listWorkflows', 'GET', W, 'metadata', 'application/json'],
+      ['queryWorkflow', 'POST', `${RUN}/query`, 'query', 'application/x-ndjson'],
       ['readAudit', 'GET', '/api/namespaces/{namespace}/audit', 'audit', 'application/json'],
       ['readRunFields', 'POST', `${W}:fields`, 'metadata', 'application/x-ndjson'],
       ['readyz', 'GET', '/readyz', 'public', 'application/json'],

@@ -8,6 +8,7 @@ import {
   patched,
   proxyActivities,
   proxyLocalActivities,
+  setCurrentDetails,
   setHandler,
   sleep,
   upsertMemo,
@@ -26,6 +27,7 @@ const local = proxyLocalActivities<Activities>({ startToCloseTimeout: '10s' });
 
 export const finish = defineSignal<[string]>('finish');
 export const look = defineQuery<string, [string]>('look');
+export const refuse = defineQuery<string>('refuse');
 export const change = defineUpdate<string, [string]>('change');
 
 /** Puts its argument into every place of a history that a workflow can fill, and then waits for `finish`. */
@@ -60,6 +62,20 @@ export async function pending(secret: string): Promise<void> {
 
 export async function waiting(_secret: string): Promise<void> {
   let finished = false;
+  setHandler(finish, () => {
+    finished = true;
+  });
+  await condition(() => finished);
+}
+
+/** Answers queries, and waits for `finish`. */
+export async function queried(secret: string): Promise<void> {
+  let finished = false;
+  setCurrentDetails(`**${secret}** details`);
+  setHandler(look, (value) => `${secret} ${value}`, { description: 'Repeats its argument' });
+  setHandler(refuse, () => {
+    throw new Error(`${secret} refused`);
+  });
   setHandler(finish, () => {
     finished = true;
   });

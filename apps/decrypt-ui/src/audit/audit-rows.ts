@@ -30,6 +30,7 @@ export const operationTexts: Readonly<Record<AuditOperation, string>> = {
   encode: 'Encrypt',
   search: 'Search',
   export: 'Export',
+  query: 'Query',
   audit: 'Read audit',
   self_test: 'Test keys',
 };
@@ -136,6 +137,8 @@ const columns = [
   'runId',
   'source',
   'refs',
+  'scheduleId',
+  'query',
   'justification',
   'denied',
   'count',

@@ -1,6 +1,15 @@
 import type { AuditOperation, AuditPage } from '@temporal-kms/codec-api';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { Download, Eye, FlaskConical, List, LockKeyhole, ScrollText, Search } from 'lucide-react';
+import {
+  Download,
+  Eye,
+  FlaskConical,
+  List,
+  LockKeyhole,
+  MessageCircleQuestion,
+  ScrollText,
+  Search,
+} from 'lucide-react';
 import { type CSSProperties, useEffect, useMemo } from 'react';
 import { RunAnchor } from '../runs/run-link.tsx';
 import { useMe } from '../session/me.tsx';
@@ -159,6 +168,7 @@ const icons: Readonly<Record<AuditOperation, typeof Eye>> = {
   encode: LockKeyhole,
   search: Search,
   export: Download,
+  query: MessageCircleQuestion,
   audit: ScrollText,
   self_test: FlaskConical,
 };

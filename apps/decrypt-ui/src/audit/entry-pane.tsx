@@ -74,6 +74,14 @@ export function EntryPane({ row, onClose }: { row: AuditRow; onClose: () => void
               </span>
             ) : null}
           </Fact>
+          {entry.scheduleId === undefined ? null : (
+            <Fact name="Schedule">{escapeInvisible(entry.scheduleId)}</Fact>
+          )}
+          {entry.query === undefined ? null : (
+            <Fact name="Query">
+              <span className="mono">{escapeInvisible(entry.query)}</span>
+            </Fact>
+          )}
           {entry.justification === undefined ? null : (
             <Fact name="Justification">{escapeInvisible(entry.justification)}</Fact>
           )}

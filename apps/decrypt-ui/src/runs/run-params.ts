@@ -1,7 +1,7 @@
 import { z } from 'zod/mini';
 import type { RunAddress } from '../session/server/addresses.ts';
 
-const pageTabs = ['history', 'pending', 'relations', 'durations', 'memo', 'metadata'] as const;
+const pageTabs = ['history', 'now', 'pending', 'relations', 'durations', 'memo', 'metadata'] as const;
 export type PageTab = (typeof pageTabs)[number];
 export const panes = ['payloads', 'attributes', 'failure', 'raw', 'crypto'] as const;
 export type Pane = (typeof panes)[number];

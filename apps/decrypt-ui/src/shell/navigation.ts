@@ -5,6 +5,7 @@ import { useCommands } from '../ui/commands/registry.ts';
 /** The pages of a namespace, in the order of the navigation. */
 const pages = [
   { to: '/ns/$namespace/workflows', text: 'Workflows', command: 'go.workflows', permission: 'metadata' },
+  { to: '/ns/$namespace/schedules', text: 'Schedules', command: 'go.schedules', permission: 'metadata' },
   { to: '/ns/$namespace/keys', text: 'Keys', command: 'go.keys', permission: 'metadata' },
   { to: '/ns/$namespace/audit', text: 'Audit', command: 'go.audit', permission: 'audit' },
 ] as const;

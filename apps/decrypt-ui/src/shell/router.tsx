@@ -126,6 +126,18 @@ const keysRoute = createRoute({
   component: lazyRouteComponent(() => import('../keys/keys-page.tsx'), 'KeysPage'),
 });
 
+const schedulesRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/schedules',
+  component: lazyRouteComponent(() => import('../schedules/schedules-page.tsx'), 'SchedulesPage'),
+});
+
+const scheduleRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/schedules/$scheduleId',
+  component: lazyRouteComponent(() => import('../schedules/schedule-page.tsx'), 'SchedulePage'),
+});
+
 const auditRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/audit',
@@ -176,6 +188,8 @@ const routeTree = root.addChildren([
     differsRoute,
     fileRoute,
     keysRoute,
+    schedulesRoute,
+    scheduleRoute,
     auditRoute,
   ]),
 ]);

@@ -2,6 +2,9 @@ import type { WorkflowSearch } from '../runs/run-params.ts';
 
 /** This page's tab for each tab of Temporal's Web UI, by the path segment after the run id. */
 const tabs: Readonly<Record<string, WorkflowSearch['tab']>> = {
+  'call-stack': 'now',
+  query: 'now',
+  workers: 'now',
   'pending-activities': 'pending',
   relationships: 'relations',
   memo: 'memo',

@@ -73,8 +73,14 @@ export const payloadKey = (scope: string, ref: PayloadRef, grant?: string) =>
 const grantSuffix = (id: string) => ` #${id}`;
 
 /** Returns the prefix of the cache keys of a run's payloads. */
-export const runScope = ({ namespace, workflowId, runId, file }: RunAddress) =>
-  JSON.stringify([namespace, workflowId, runId, ...(file ? [file.id] : [])]);
+export const runScope = ({ namespace, workflowId, runId, file, schedule }: RunAddress) =>
+  JSON.stringify([
+    namespace,
+    workflowId,
+    runId,
+    ...(file ? [file.id] : []),
+    ...(schedule ? ['schedule'] : []),
+  ]);
 
 /** Returns the prefix of the cache keys of all payloads of a namespace. It is also the beginning of `runScope`. */
 export const namespaceScope = (namespace: string) => `${JSON.stringify([namespace]).slice(0, -1)},`;

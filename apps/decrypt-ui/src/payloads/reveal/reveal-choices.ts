@@ -14,8 +14,9 @@ import {
 /** Returns the choices that every reveal in a run offers. */
 export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
   const namespace = escapeInvisible(run.namespace);
+  const what = run.schedule ? 'schedule' : 'run';
   return [
-    { target: { kind: 'run', run }, text: 'This run', name: 'this run' },
+    { target: { kind: 'run', run }, text: `This ${what}`, name: `this ${what}` },
     {
       target: { kind: 'namespace', namespace: run.namespace },
       text: `All runs of ${namespace}`,

@@ -8,6 +8,7 @@ import { setPreferences, usePreferences } from '../../ui/preferences/preferences
 import { usePayloads, useReadPayload } from '../payloads-context.tsx';
 import { valueOf } from '../value/interpret.ts';
 import { copyText, payloadValue } from '../value/payload-value.ts';
+import { noComparison, useComparison } from './comparison.tsx';
 
 export type PayloadDialogName = 'large' | 'compare';
 
@@ -24,6 +25,7 @@ export function PayloadTools({ stub, title, onOpen, large = false }: PayloadTool
   const { place } = usePayloads();
   const { wrap } = usePreferences();
   const read = useReadPayload();
+  const compares = useComparison() !== noComparison;
   const name = title.toLowerCase();
 
   async function save() {
@@ -67,9 +69,11 @@ export function PayloadTools({ stub, title, onOpen, large = false }: PayloadTool
         <MenuAction icon={<Download size={14} />} onClick={() => void save()}>
           Save as a file
         </MenuAction>
-        <MenuAction icon={<GitCompareArrows size={14} />} onClick={() => onOpen('compare')}>
-          Compare with another payload
-        </MenuAction>
+        {compares ? (
+          <MenuAction icon={<GitCompareArrows size={14} />} onClick={() => onOpen('compare')}>
+            Compare with another payload
+          </MenuAction>
+        ) : null}
         <MenuLine />
         <MenuToggle checked={wrap} onChange={(next) => setPreferences({ wrap: next })}>
           Wrap long lines

@@ -27,6 +27,7 @@ import { RunHeader } from './run-header.tsx';
 
 // Loaded on demand, because most visits view only the history.
 const MatchList = lazy(async () => ({ default: (await import('../find/match-list.tsx')).MatchList }));
+const NowTab = lazy(async () => ({ default: (await import('../now/now-tab.tsx')).NowTab }));
 const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx')).PendingTab }));
 const RelationsTab = lazy(async () => ({
   default: (await import('../relations/relations-tab.tsx')).RelationsTab,
@@ -175,6 +176,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
             ...(address.file
               ? []
               : [
+                  { value: 'now' as const, text: 'Now' },
                   { value: 'pending' as const, text: 'Pending', count: pending, pending: pending > 0 },
                   { value: 'relations' as const, text: 'Relations', count: relations },
                 ]),
@@ -187,6 +189,11 @@ export function RunContent({ header, search, change }: RunContentProps) {
         >
           <TabPanel value="history" className={styles['panel']}>
             <HistoryTab view={view} matches={matches} search={search} />
+          </TabPanel>
+          <TabPanel value="now" className={styles['page']}>
+            <Suspense>
+              <NowTab />
+            </Suspense>
           </TabPanel>
           <TabPanel value="pending" className={styles['page']}>
             <Suspense>

@@ -5,6 +5,8 @@ export interface RunAddress {
   readonly runId: string;
   /** Present if the run comes from a history file instead of the server. Each opened file has its own id. */
   readonly file?: { readonly id: number; readonly name: string };
+  /** Whether this is not a run but a schedule, whose id takes the place of the workflow id. */
+  readonly schedule?: true;
 }
 
 /* Paths of the history API */

@@ -32,6 +32,7 @@ const commands = {
   'file.open': { title: 'Open a history file', keys: ['Mod+o'], section: 'Everywhere' },
   'go.workflows': { title: 'Go to workflows', keys: ['Shift+w'], section: 'Everywhere' },
   'go.causes': { title: 'Go to failures by cause', keys: ['Shift+f'], section: 'Everywhere' },
+  'go.schedules': { title: 'Go to schedules', keys: ['Shift+s'], section: 'Everywhere' },
   'go.keys': { title: 'Go to keys', keys: ['Shift+k'], section: 'Everywhere' },
   'go.audit': { title: 'Go to the audit', keys: ['Shift+a'], section: 'Everywhere' },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },

@@ -1,0 +1,58 @@
+import { escapeInText } from '@temporal-kms/codec-api';
+import { z } from 'zod/mini';
+import { parseJson, payloadValue } from '../../payloads/value/payload-value.ts';
+import { stringifyJson } from '../../payloads/value/stringify-json.ts';
+import type { WorkerAnswer } from './worker-query.ts';
+
+const definition = z.object({ name: z.string(), description: z.catch(z.optional(z.string()), undefined) });
+export type QueryDefinition = z.infer<typeof definition>;
+
+/** `temporal.api.sdk.v1.WorkflowMetadata` in proto3 JSON: the answer to `__temporal_workflow_metadata`. */
+const metadata = z.object({
+  definition: z.catch(
+    z.optional(z.object({ queryDefinitions: z.catch(z.array(definition), []) })),
+    undefined,
+  ),
+  currentDetails: z.catch(z.optional(z.string()), undefined),
+});
+
+/** More queries are not listed: a workflow has a few. */
+const MAX_QUERIES = 200;
+
+/** The queries that a workflow defines, without those of the SDK, and its current details in Markdown. */
+export function metadataOf(answer: WorkerAnswer): {
+  readonly queries: readonly QueryDefinition[];
+  readonly details: string;
+} {
+  const found = metadata.safeParse(firstValue(answer)).data;
+  const queries = (found?.definition?.queryDefinitions ?? [])
+    .filter(({ name }) => name !== '' && !name.startsWith('__'))
+    .toSorted((a, b) => a.name.localeCompare(b.name, 'en'))
+    .slice(0, MAX_QUERIES);
+  return { queries, details: escapeInText(found?.currentDetails ?? '') };
+}
+
+/** The text that a query returned; undefined for any other answer. */
+export function textOf(answer: WorkerAnswer): string | undefined {
+  const value = firstValue(answer);
+  return typeof value === 'string' ? escapeInText(value) : undefined;
+}
+
+/** The JSON value of the first payload of an answer. */
+function firstValue({ answer, result }: WorkerAnswer): unknown {
+  const [stub] = answer.payloads;
+  const decoded = stub && result(stub.ref);
+  const value = answer.outcome === 'answered' && decoded?.ok ? payloadValue(decoded.payload) : undefined;
+  return value?.kind === 'json' ? value.value : undefined;
+}
+
+/** The arguments in a JSON array, each as a JSON text with all digits of its numbers; undefined for any other text. */
+export function argumentTexts(text: string): string[] | undefined {
+  if (text.trim() === '') return [];
+  try {
+    const value = parseJson(text);
+    return Array.isArray(value) ? value.map((each) => stringifyJson(each)) : undefined;
+  } catch {
+    return undefined;
+  }
+}

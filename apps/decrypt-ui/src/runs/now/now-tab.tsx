@@ -1,0 +1,160 @@
+import { escapeInvisible, type Permission } from '@temporal-kms/codec-api';
+import { Lock, Radio } from 'lucide-react';
+import { lazy, Suspense } from 'react';
+import { StackTrace } from '../../payloads/failure/stack-trace-view.tsx';
+import { useRunAccess } from '../../payloads/reveal/reveal-choices.ts';
+import { useMe } from '../../session/me.tsx';
+import { Button } from '../../ui/controls/button.tsx';
+import { Notice } from '../../ui/page/notice.tsx';
+import { useRun } from '../run/run-context.tsx';
+import { AnswerView, NoAnswer } from './answer-view.tsx';
+import { metadataOf, textOf } from './answers.ts';
+import styles from './now.module.css';
+import { OtherQuery, QueryRow } from './query-row.tsx';
+import { useWhenRevealed, useWorkerQuery } from './use-worker-query.ts';
+import type { WorkerQueryState } from './worker-query.ts';
+import { Workers } from './workers.tsx';
+
+// Few workflows write details.
+const CurrentDetails = lazy(async () => ({
+  default: (await import('./current-details.tsx')).CurrentDetails,
+}));
+
+const needed: readonly Permission[] = ['query', 'decode'];
+
+/** The Now tab: what only a worker knows about the run, asked on a click because it runs code. */
+export function NowTab() {
+  const { address } = useRun();
+  const { can } = useMe();
+  const missing = needed.filter((permission) => !can(address.namespace, permission));
+  return (
+    <div className={styles['column']}>
+      <h2 className="sr-only">Now</h2>
+      {missing.length > 0 ? <Refused missing={missing} /> : <Worker />}
+      <Workers />
+    </div>
+  );
+}
+
+function Refused({ missing }: { missing: readonly Permission[] }) {
+  const { address } = useRun();
+  return (
+    <Notice severity="warning" icon={<Lock size={14} />} title="You may not run queries here.">
+      Ask the operator of the codec server for{' '}
+      {missing.map((permission, index) => (
+        <span key={permission}>
+          {index > 0 ? ' and ' : ''}
+          <code>{permission}</code>
+        </span>
+      ))}{' '}
+      in {escapeInvisible(address.namespace)}.
+    </Notice>
+  );
+}
+
+const STACK = '__stack_trace';
+const METADATA = '__temporal_workflow_metadata';
+
+function Worker() {
+  const { address } = useRun();
+  const metadata = useWorkerQuery();
+  const stack = useWorkerQuery();
+  const whenRevealed = useWhenRevealed();
+  const locked = useRunAccess(address) !== 'open';
+  const states = [metadata.state, stack.state];
+  const asking = states.some(({ status }) => status === 'asking');
+  const asked = states.some(({ status }) => status !== 'idle');
+  const failed = states.find((state) => state.status === 'failed');
+  return (
+    <>
+      <section className={styles['section']}>
+        <div className={styles['ask']}>
+          <Button
+            look={locked ? 'crypto' : asked ? 'quiet' : 'primary'}
+            disabled={asking}
+            onClick={() =>
+              whenRevealed(() => {
+                metadata.ask(METADATA);
+                stack.ask(STACK);
+              })
+            }
+          >
+            <Radio size={14} />
+            {asked ? 'Ask the worker again' : 'Ask the worker'}
+          </Button>
+          <p className="t2">
+            A worker replays the run, and answers with its current details, its call stack and its queries.
+            The audit records each query.
+          </p>
+        </div>
+        {asking ? (
+          <p className={styles['note']} role="status">
+            Waiting for a worker …
+          </p>
+        ) : null}
+      </section>
+      {failed ? (
+        <NoAnswer failure={failed.failure} />
+      ) : (
+        <>
+          <Details state={metadata.state} />
+          <CallStack state={stack.state} />
+        </>
+      )}
+      <Queries state={metadata.state} />
+    </>
+  );
+}
+
+function Details({ state }: { state: WorkerQueryState }) {
+  const text = state.status === 'answered' ? metadataOf(state).details : '';
+  if (text === '') return null;
+  return (
+    <section className={styles['section']} aria-labelledby="current-details">
+      <h3 id="current-details">Current details</h3>
+      <Suspense>
+        <CurrentDetails text={text} />
+      </Suspense>
+    </section>
+  );
+}
+
+function CallStack({ state }: { state: WorkerQueryState }) {
+  if (state.status !== 'answered') {
+    return state.status === 'hidden' ? (
+      <section className={styles['section']}>
+        <AnswerView state={state} />
+      </section>
+    ) : null;
+  }
+  const text = textOf(state);
+  return (
+    <section className={styles['section']} aria-labelledby="call-stack">
+      <h3 id="call-stack">Call stack</h3>
+      {text === undefined ? (
+        <AnswerView state={state} />
+      ) : text === '' ? (
+        <p className="t2">The code of the workflow waits for nothing.</p>
+      ) : (
+        <StackTrace text={text} read={() => textOf(state)} decrypted initiallyOpen showCode />
+      )}
+    </section>
+  );
+}
+
+function Queries({ state }: { state: WorkerQueryState }) {
+  if (state.status !== 'answered') return null;
+  const { queries } = metadataOf(state);
+  return (
+    <section className={styles['section']} aria-labelledby="queries">
+      <h3 id="queries">Queries</h3>
+      {state.answer.outcome === 'failed' ? <AnswerView state={state} /> : null}
+      <ul>
+        {queries.map((query) => (
+          <QueryRow key={query.name} query={query} />
+        ))}
+        <OtherQuery />
+      </ul>
+    </section>
+  );
+}

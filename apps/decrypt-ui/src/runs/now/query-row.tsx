@@ -1,0 +1,115 @@
+import { escapeInText, escapeInvisible } from '@temporal-kms/codec-api';
+import { Play } from 'lucide-react';
+import { useId, useState } from 'react';
+import { useMe } from '../../session/me.tsx';
+import { Button } from '../../ui/controls/button.tsx';
+import { useRun } from '../run/run-context.tsx';
+import { AnswerView } from './answer-view.tsx';
+import { argumentTexts, type QueryDefinition } from './answers.ts';
+import styles from './now.module.css';
+import { useWhenRevealed, useWorkerQuery } from './use-worker-query.ts';
+
+/** A query that the workflow defines, with its arguments and its answer. */
+export function QueryRow({ query: { name, description } }: { query: QueryDefinition }) {
+  return (
+    <li className={styles['query']}>
+      <h4 className="mono">{escapeInvisible(name)}</h4>
+      {description ? <p className="t2">{escapeInText(description)}</p> : null}
+      <QueryForm type={name} />
+    </li>
+  );
+}
+
+/** Runs a query that the worker does not list: older SDKs list none. */
+export function OtherQuery() {
+  const [type, setType] = useState('');
+  const id = useId();
+  return (
+    <li className={styles['query']}>
+      <label htmlFor={id}>
+        <h4>Another query</h4>
+      </label>
+      <input
+        id={id}
+        className={styles['name']}
+        placeholder="Name of the query"
+        maxLength={1000}
+        autoComplete="off"
+        spellCheck={false}
+        value={type}
+        onChange={(event) => setType(event.target.value)}
+      />
+      <QueryForm type={type} />
+    </li>
+  );
+}
+
+function QueryForm({ type }: { type: string }) {
+  const { state, ask } = useWorkerQuery();
+  const whenRevealed = useWhenRevealed();
+  const { address } = useRun();
+  const mayEncode = useMe().can(address.namespace, 'encode');
+  const [editing, setEditing] = useState(false);
+  const [text, setText] = useState('');
+  const [wrong, setWrong] = useState(false);
+  const id = useId();
+
+  function run() {
+    const texts = argumentTexts(text);
+    setWrong(texts === undefined);
+    if (texts !== undefined) whenRevealed(() => ask(type, texts));
+  }
+
+  return (
+    <>
+      <form
+        className={styles['form']}
+        autoComplete="off"
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          run();
+        }}
+      >
+        <Button size="small" type="submit" disabled={type === '' || state.status === 'asking'}>
+          <Play size={12} />
+          Run<span className="sr-only"> {escapeInvisible(type)}</span>
+        </Button>
+        {editing ? null : (
+          <Button size="small" look="ghost" onClick={() => setEditing(true)}>
+            Arguments<span className="sr-only"> of {escapeInvisible(type)}</span>
+          </Button>
+        )}
+        {!editing ? null : mayEncode ? (
+          <div className={styles['arguments']}>
+            <label htmlFor={id}>Arguments, as a JSON array</label>
+            <textarea
+              id={id}
+              rows={3}
+              placeholder={'["order-1", {"all": true}]'}
+              autoComplete="off"
+              spellCheck={false}
+              value={text}
+              aria-invalid={wrong || undefined}
+              aria-describedby={`${id}-note`}
+              onChange={(event) => {
+                setText(event.target.value);
+                setWrong(false);
+              }}
+            />
+            <p id={`${id}-note`} className="t3" role={wrong ? 'alert' : undefined}>
+              {wrong
+                ? 'This is not a JSON array. Write text in double quotation marks.'
+                : 'The codec server encrypts them.'}
+            </p>
+          </div>
+        ) : (
+          <p className="t2">
+            To encrypt arguments, you need the permission <code>encode</code>.
+          </p>
+        )}
+      </form>
+      <AnswerView state={state} />
+    </>
+  );
+}

@@ -1,0 +1,21 @@
+import { OutcomeChip } from '../ui/text/outcome.tsx';
+
+interface ScheduleStateProps {
+  readonly paused: boolean;
+  /** Why someone paused or resumed it. Temporal stores it in plaintext. */
+  readonly note: string | undefined;
+}
+
+/** Whether a schedule is paused, and the note about that. */
+export function ScheduleState({ paused, note }: ScheduleStateProps) {
+  return (
+    <>
+      {paused ? (
+        <OutcomeChip outcome="paused">Paused</OutcomeChip>
+      ) : (
+        <OutcomeChip outcome="ok">Active</OutcomeChip>
+      )}{' '}
+      {note ? <span className="t2">{note}</span> : null}
+    </>
+  );
+}

@@ -1,0 +1,137 @@
+import { queryRequest } from '@temporal-kms/codec-api';
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { newNamespace, person, personWith, sessionOf } from '../../support/people.ts';
+import { press, renderApp, RUN, until } from '../../support/render-app.tsx';
+
+const NOW = `/ns/NS/workflows/order-88213/${RUN}?tab=now`;
+const button = (name: string | RegExp) => page.getByRole('button', { name });
+const body = () => document.body.textContent ?? '';
+
+const queriesOf = ({ asked }: Awaited<ReturnType<typeof renderApp>>) =>
+  asked
+    .filter(({ url }) => url.endsWith('/query'))
+    .map((request) => queryRequest.parse(JSON.parse(request.body)));
+
+async function askedWorker(options: Parameters<typeof renderApp>[1] = {}) {
+  const app = await renderApp(NOW, options);
+  await userEvent.click(button('Ask the worker'));
+  await expect.element(page.getByRole('heading', { name: 'Queries' })).toBeVisible();
+  return app;
+}
+
+describe('the Now tab', () => {
+  test('asks no worker before a click, and then shows details, call stack and queries', async () => {
+    const app = await renderApp(NOW);
+    await expect.element(button('Ask the worker')).toBeVisible();
+    expect(queriesOf(app)).toEqual([]);
+    await userEvent.click(button('Ask the worker'));
+    await expect.element(page.getByRole('heading', { name: 'Waits for approval' })).toBeVisible();
+    await expect.element(page.getByText('approvalOf')).toBeVisible();
+    await expect.element(page.getByText('Where the order is')).toBeVisible();
+    expect(body()).not.toContain('Returns a sensible stack trace');
+    expect(queriesOf(app).map(({ type }) => type)).toEqual(['__temporal_workflow_metadata', '__stack_trace']);
+  });
+
+  test('renders no script, picture, form or style of the details, and only web links, which cannot reach the page', async () => {
+    await askedWorker();
+    const heading = await until(
+      () => [...document.querySelectorAll('h2')].find(({ textContent }) => /Waits for/.test(textContent)),
+      'the details',
+    );
+    const details = heading.parentElement!;
+    expect(details.querySelector('script, img, iframe, form, input, svg, style, object')).toBeNull();
+    const attributes = [...details.querySelectorAll('*')].flatMap((element) => element.getAttributeNames());
+    expect(new Set(attributes)).toEqual(new Set(['href', 'target', 'rel']));
+    const links = [...details.querySelectorAll('a[href]')];
+    expect(links.map((link) => link.getAttribute('href'))).toEqual(['https://shop.example/orders/1']);
+    expect(links[0]!.getAttribute('rel')).toBe('noopener noreferrer');
+  });
+
+  test('runs a query, and shows its result like every payload', async () => {
+    const app = await askedWorker();
+    await userEvent.click(button('Run status'));
+    await expect.element(page.getByText('"Mira Kowalska"')).toBeVisible();
+    await expect.element(button('Copy result')).toBeVisible();
+    expect(queriesOf(app).at(-1)).toEqual({ type: 'status', arguments: [] });
+    expect(app.asked.some(({ url }) => url.includes('status'))).toBe(false);
+  });
+
+  test('sends arguments in the body with every digit, and refuses text that is not a JSON array', async () => {
+    const app = await askedWorker();
+    await userEvent.click(button('Arguments of item'));
+    const field = page.getByRole('textbox', { name: 'Arguments, as a JSON array' });
+    await userEvent.fill(field, '{"a": 1}');
+    await userEvent.click(button('Run item'));
+    await expect.element(page.getByText(/not a JSON array/)).toBeVisible();
+    expect(queriesOf(app)).toHaveLength(2);
+    await userEvent.fill(field, '[12345678901234567890, {"sku": "A-1"}]');
+    await userEvent.click(button('Run item'));
+    await expect.element(page.getByText('"A-1"')).toBeVisible();
+    expect(queriesOf(app).at(-1)?.arguments).toEqual(['12345678901234567890', '{"sku":"A-1"}']);
+  });
+
+  test('shows why a query failed, and that no worker answered', async () => {
+    await askedWorker();
+    const name = page.getByRole('textbox', { name: 'Another query' });
+    await userEvent.fill(name, 'fails');
+    await userEvent.click(button('Run fails'));
+    await expect.element(page.getByText('no order')).toBeVisible();
+    await userEvent.fill(name, 'nobody');
+    await userEvent.click(button('Run nobody'));
+    await expect.element(page.getByText('No worker answered', { exact: true })).toBeVisible();
+  });
+
+  test('names the permissions that the person lacks, and sends nothing', async () => {
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp(NOW, { namespace, session: make });
+    await expect.element(page.getByText('You may not run queries here.')).toBeVisible();
+    const codes = [...document.querySelectorAll('[role="tabpanel"] code')].map(
+      ({ textContent }) => textContent,
+    );
+    expect(codes).toEqual(['query', 'decode']);
+    await expect.element(button(/Ask the worker/)).not.toBeInTheDocument();
+    expect(queriesOf(app)).toEqual([]);
+  });
+
+  test('does not offer to encrypt arguments without the permission to encode', async () => {
+    const { namespace, make } = personWith(['metadata', 'decode', 'query']);
+    await askedWorker({ namespace, session: make });
+    await userEvent.click(button('Arguments of item'));
+    await expect.element(page.getByText(/To encrypt arguments/)).toBeVisible();
+    await expect.element(page.getByRole('textbox', { name: /Arguments/ })).not.toBeInTheDocument();
+  });
+
+  test('sends the justification where the namespace reveals on demand, and hides the answers with the reveal', async () => {
+    const namespace = newNamespace();
+    const me = person([
+      {
+        name: namespace,
+        permissions: ['metadata', 'decode', 'query'],
+        reveal: 'on-demand',
+        revealMinutes: 15,
+      },
+    ]);
+    const app = await renderApp(NOW, { namespace, session: sessionOf(me).make });
+    await userEvent.click(button('Ask the worker'));
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    expect(queriesOf(app)).toEqual([]);
+    await userEvent.keyboard('{Enter}');
+    await userEvent.click(button('Run status'));
+    await expect.element(page.getByText('"Mira Kowalska"')).toBeVisible();
+    expect(queriesOf(app).map(({ justification }) => justification)).toEqual(Array(3).fill('PAY-4417'));
+    press('L');
+    await until(() => !body().includes('Mira') && !body().includes('Waits for'), 'the answers hidden');
+    expect(body()).not.toContain('approvalOf');
+    expect(queriesOf(app)).toHaveLength(3);
+  });
+
+  test('names the workers of the run’s task queues without a query', async () => {
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp(NOW, { namespace, session: make });
+    await expect.element(page.getByRole('cell', { name: '41@orders-1' })).toBeVisible();
+    await expect.element(page.getByRole('cell', { name: 'orders 1.4.2' })).toBeVisible();
+    await expect.element(page.getByRole('cell', { name: '2.5 per second' })).toBeVisible();
+    expect(queriesOf(app)).toEqual([]);
+  });
+});

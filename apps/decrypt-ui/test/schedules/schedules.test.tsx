@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { newNamespace, person, personWith, sessionOf } from '../support/people.ts';
+import { renderApp, until } from '../support/render-app.tsx';
+
+const body = () => document.body.textContent ?? '';
+const cells = () =>
+  [...document.querySelectorAll('tbody tr')].map((row) =>
+    [...row.querySelectorAll('td')].map(({ textContent }) => textContent.replace(/\s+/g, ' ').trim()),
+  );
+
+describe('the schedules of a namespace', () => {
+  test('are listed with their rule in words, their state, and links to their last runs', async () => {
+    const app = await renderApp('/ns/NS/schedules');
+    await until(() => cells().length === 3, 'the schedules');
+    const [daily, hourly, manual] = cells();
+    expect(daily!.slice(0, 4)).toEqual([
+      'daily-report',
+      'DailyReport',
+      'At 09:30 on Monday–Friday (30 9 * * MON-FRI) · Time zone Europe/Berlin',
+      'Active',
+    ]);
+    expect(hourly).toContain('Paused until the provider is back');
+    // A paused schedule starts nothing.
+    expect([hourly!.at(-1), manual!.at(-1)]).toEqual(['None', 'None']);
+    expect(app.asked.some(({ url }) => url.endsWith(':decode'))).toBe(false);
+    await userEvent.click(page.getByRole('link', { name: 'hourly sync/eu' }));
+    await expect.element(page.getByRole('heading', { name: 'hourly sync/eu', level: 1 })).toBeVisible();
+  });
+
+  test('show their arguments decrypted, and lead to their runs', async () => {
+    const app = await renderApp('/ns/NS/schedules/daily-report');
+    await expect.element(page.getByText('"Mira Kowalska"')).toBeVisible();
+    expect(body()).toContain('Except minute 0 of every hour in December');
+    await userEvent.click(page.getByRole('link', { name: 'order-88213' }));
+    await until(() => app.history.location.pathname.includes('/workflows/order-88213/'), 'the run');
+  });
+
+  test('hide their arguments until a person who must gives a justification', async () => {
+    const namespace = newNamespace();
+    const me = person([
+      { name: namespace, permissions: ['metadata', 'decode'], reveal: 'on-demand', revealMinutes: 15 },
+    ]);
+    const app = await renderApp('/ns/NS/schedules/daily-report', { namespace, session: sessionOf(me).make });
+    await userEvent.click(page.getByRole('button', { name: 'Reveal Input' }));
+    expect(app.asked.some(({ url }) => url.endsWith(':decode'))).toBe(false);
+    await expect.element(page.getByText('This schedule')).toBeVisible();
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByText('"Mira Kowalska"')).toBeVisible();
+    expect(app.asked.findLast(({ url }) => url.endsWith(':decode'))!.body).toContain('PAY-4417');
+    expect(body()).not.toContain('finance');
+  });
+
+  test('show no payload to a person who may read metadata only', async () => {
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp('/ns/NS/schedules/daily-report', { namespace, session: make });
+    await expect.element(page.getByText('You can see metadata, not payloads.')).toBeVisible();
+    expect(app.asked.some(({ url }) => url.endsWith(':decode'))).toBe(false);
+  });
+});

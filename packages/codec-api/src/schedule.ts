@@ -1,0 +1,41 @@
+import { z } from 'zod/mini';
+import { workflowId } from './parameters.ts';
+import { payloadStub } from './payload.ts';
+import { attributes } from './workflow.ts';
+
+/** Temporal's limit for ids applies to schedules too. */
+export const scheduleId = workflowId;
+
+/** Without `pageToken`: the first page. */
+export const scheduleListQuery = z.object({
+  /** `nextPageToken` of the previous page. */
+  pageToken: z.optional(
+    z
+      .string()
+      .check(z.maxLength(8_192), z.regex(/^[A-Za-z0-9_-]+$/, 'is not a value that this server returned')),
+  ),
+});
+
+/** `GET /api/namespaces/{namespace}/schedules?pageToken=`: up to 100 schedules, in Temporal's order. */
+export const scheduleList = z.object({
+  schedules: z.array(
+    z.object({
+      scheduleId: z.string(),
+      /** Temporal's ScheduleListInfo: specification, workflow type, state, last and next runs. */
+      info: attributes,
+    }),
+  ),
+  /** Absent on the last page. */
+  nextPageToken: z.optional(z.string()),
+});
+export type ScheduleList = z.infer<typeof scheduleList>;
+
+/** `GET /api/namespaces/{namespace}/schedules/{scheduleId}` */
+export const scheduleDescription = z.object({
+  scheduleId: z.string(),
+  /** Temporal's DescribeScheduleResponse with placeholders for payloads. */
+  details: attributes,
+  /** Every payload of `details`, refs `0:<n>`, as in a run's description. */
+  payloads: z.array(payloadStub),
+});
+export type ScheduleDescription = z.infer<typeof scheduleDescription>;
