@@ -4,6 +4,8 @@ import {
   type AuditEntry,
   type DecodeResult,
   readableExport,
+  type RunFieldsFrame,
+  runFieldsFrame,
   type SearchFrame,
   searchFrame,
   UNREADABLE_ENCODING,
@@ -11,12 +13,12 @@ import {
   workflowList,
 } from '@temporal-kms/codec-api';
 import proto from '@temporalio/proto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
-import { keys, type Payload, plain } from '../support/stack.ts';
+import { keys, type Payload, plain, post } from '../support/stack.ts';
 import {
   get,
   history,
@@ -123,6 +125,11 @@ function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = ()
       resultsOf(await postTo(app, run, 'payloads:decode', { refs, ...more })),
     search: async (text: string, more: object = {}): Promise<SearchFrame[]> =>
       Array.fromAsync(lines(await postTo(app, run, 'history:search', { text, ...more }), searchFrame)),
+    fields: async (): Promise<RunFieldsFrame[]> => {
+      const path = `/api/namespaces/${NAMESPACE}/workflows:decode-fields`;
+      const response = await post(app, path, { query: `WorkflowId = "${WORKFLOW}"` });
+      return Array.fromAsync(lines(response, runFieldsFrame));
+    },
     export: async (form: string, more: object = {}): Promise<string> =>
       (await postTo(app, run, 'history:export', { form, ...more })).text(),
   };
@@ -135,6 +142,30 @@ const secretIn = (text: string): boolean =>
   text.includes(SECRET) || text.includes(Buffer.from(JSON.stringify(SECRET)).toString('base64'));
 
 describe('a caller without permissions in the namespace of copied messages', () => {
+  it('gets the fields of its own payloads from workflows:decode-fields, but none of these messages', async () => {
+    const { fields, audited } = replica(ana(own));
+    // Temporal's visibility store is updated after the workflow has started.
+    const [listed] = await vi.waitFor(
+      async () => {
+        const frames = await fields();
+        expect(frames).toHaveLength(2);
+        return frames;
+      },
+      { timeout: 20_000, interval: 500 },
+    );
+    expect(listed).toMatchObject({
+      fields: {
+        'input.unreadable': 'namespace_not_permitted',
+        input2: OWN,
+        'memo.note.unreadable': 'namespace_not_permitted',
+      },
+      unreadable: { namespace_not_permitted: 2 },
+    });
+    expect(secretIn(JSON.stringify(listed))).toBe(false);
+    expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([{ event: 'denied' }]);
+    expect(secretIn(JSON.stringify(await replica(ana(everywhere)).fields()))).toBe(true);
+  });
+
   it('gets all other payloads from payloads:decode, but no plaintext of these messages', async () => {
     const results = await replica(ana(own)).decode(refs());
     expect(results).toHaveLength(stubs.length);
