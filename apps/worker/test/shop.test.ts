@@ -7,7 +7,7 @@ import { shopOrders, SLOW_COURIER } from '../src/shop/orders.ts';
 import { runShop } from '../src/shop/run-shop.ts';
 import { kmsSettings, namespace, startTemporalAndKms } from './support/stack.ts';
 
-it('runs sixty orders, of which a bad build fails a third, and a slow courier delays five', async () => {
+it('runs sixty orders, of which a bad build fails a third, and a slow courier delays two', async () => {
   installRuntime(createLog('silent'));
   const stack = await startTemporalAndKms();
   onTestFinished(() => stack.close());
@@ -48,7 +48,8 @@ it('runs sixty orders, of which a bad build fails a third, and a slow courier de
   for await (const { workflowId, startTime, closeTime } of client.workflow.list({
     query: 'ExecutionStatus = "Completed"',
   }))
-    if (Number(closeTime) - Number(startTime) >= 3_000) slow.add(workflowId);
+    if (Number(closeTime) - Number(startTime) >= 5_000) slow.add(workflowId);
   const late = shopOrders.filter(({ input }) => input.courier === SLOW_COURIER);
+  expect(late).toHaveLength(2);
   for (const { workflowId } of late) expect(slow).toContain(workflowId);
 });

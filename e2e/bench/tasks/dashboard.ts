@@ -104,6 +104,10 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
     await open(reader, 'daily-report-9201-no-worker');
     await reader.sees('No worker polls the task queue');
   },
+  slow: async (reader) => {
+    await open(reader, 'web-order-9333');
+    await reader.sees('Slower than usual');
+  },
   sameCause: async (reader) => {
     await open(reader, 'web-order-9358');
     await reader.click(reader.page.getByRole('button', { name: 'Same cause' }));

@@ -35,6 +35,7 @@ export const tasks = {
   link: { name: 'A link to an event, opened by someone else' },
   keyboard: { name: 'The input of a run, with the keyboard only' },
   noWorker: { name: 'Whether a worker takes the work of a run' },
+  slow: { name: 'Why an order was slower than others', namespace: 'shop' },
   sameCause: { name: 'How many orders failed with the same cause', namespace: 'shop' },
   differs: { name: 'What failed orders have in common', namespace: 'shop' },
   phone: { name: 'A failed checkout: its root cause, on a phone', phone: true },

@@ -100,6 +100,16 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.click(link(reader, 'daily-report-9201-no-worker'));
     await reader.sees('No workers polling');
   },
+  // The reader opens another order in a tab, and compares the timelines by eye.
+  slow: async (reader) => {
+    await reader.click(link(reader, 'web-order-9333'));
+    await reader.has(reader.page.getByText('bringParcel'));
+    await reader.newTab('/namespaces/shop/workflows');
+    await reader.click(link(reader, 'web-order-9352'));
+    await reader.has(reader.page.getByText('bringParcel'));
+    // The reader returns to the first tab, to read it again.
+    reader.did();
+  },
   sameCause: undefined,
   differs: undefined,
   phone: rootCause,

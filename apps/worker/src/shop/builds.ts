@@ -51,7 +51,7 @@ export const shopActivities = ({ amountOf }: ShopBuild) => ({
         `Order ${orderId()}: "${address}" has no number`,
         'NoHouseNumber',
       );
-    await sleep(courier === SLOW_COURIER ? 3_000 : 100);
+    await sleep(courier === SLOW_COURIER ? 5_000 : 100);
     return `${courier} gave the parcel to ${customer}`;
   },
 });

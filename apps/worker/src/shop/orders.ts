@@ -31,7 +31,8 @@ const couriers = ['Nia Boateng', 'Tom Ellis', 'Sara Costa'];
 
 /** What makes single orders different from the others, by their number. */
 const special: Readonly<Record<number, Partial<WebOrderInput>>> = {
-  ...Object.fromEntries([5, 14, 20, 33, 43].map((number) => [number, { courier: SLOW_COURIER }])),
+  // Each takes longer than 95 % of the other completed orders, so the dashboard calls it slow.
+  ...Object.fromEntries([5, 33].map((number) => [number, { courier: SLOW_COURIER }])),
   7: { customer: 'Lena Fuchs', cardExpires: '2024-02' },
   18: { address: 'somewhere near the harbour' },
   44: { customer: 'Lena Fuchs', cardExpires: '2024-02' },
