@@ -39,7 +39,7 @@ const help = `Usage: pnpm bench            every package's benchmarks, one after
        pnpm bench workflows  workflows per second and CPU time per workflow, with and without the codec
        pnpm bench chaos      worker processes through outages, kills, revocation and more: --help lists the scenarios
        pnpm bench dashboard  long encrypted histories in the dashboard, compared with Temporal's Web UI in the same browser
-       pnpm bench tasks      tasks of a person on call in the dashboard and in Temporal's Web UI: actions, seconds
+       pnpm bench tasks      twenty tasks of a person on call in the dashboard and in Temporal's Web UI: actions, seconds
        pnpm bench alerts     each alert of Prometheus for a real fault: seconds until Alertmanager has sent it
        pnpm bench start      five warm starts of pnpm dev, five runs of pnpm check without a cache; medians`;
 

@@ -100,9 +100,20 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.press('Enter');
     await reader.sees(answers.input);
   },
+  waits: async (reader) => {
+    await open(reader, 'approval-6004-waiting');
+    await reader.click(reader.page.getByRole('tab', { name: /^Now/ }));
+    await reader.click(reader.page.getByRole('button', { name: 'Ask the worker' }));
+    await reader.sees(answers.waits);
+  },
   noWorker: async (reader) => {
     await open(reader, 'daily-report-9201-no-worker');
     await reader.sees('No worker polls the task queue');
+  },
+  build: async (reader) => {
+    await open(reader, 'courier-3001');
+    await reader.click(reader.page.getByRole('tab', { name: /^Now/ }));
+    await reader.sees('@temporalio/worker');
   },
   slow: async (reader) => {
     await open(reader, 'web-order-9333');

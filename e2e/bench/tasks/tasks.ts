@@ -34,7 +34,9 @@ export const tasks = {
   failed: { name: 'The activity that failed in a run of 68 events' },
   link: { name: 'A link to an event, opened by someone else' },
   keyboard: { name: 'The input of a run, with the keyboard only' },
+  waits: { name: 'What a run waits for, in the words of its workflow' },
   noWorker: { name: 'Whether a worker takes the work of a run' },
+  build: { name: 'Which worker with which build polls the queue of a run' },
   slow: { name: 'Why an order was slower than others', namespace: 'shop' },
   sameCause: { name: 'How many orders failed with the same cause', namespace: 'shop' },
   differs: { name: 'What failed orders have in common', namespace: 'shop' },
@@ -51,6 +53,7 @@ export const answers = {
   stuck: 'Elif Aydın has no membership to report on',
   failed: 'activity Heartbeat timeout',
   input: 'Mira Lindqvist',
+  waits: 'Accounts can approve it',
   build: 'shop:1.5.0',
   /** How the inputs of order-1001 and order-1002 differ. */
   differences: [

@@ -96,9 +96,20 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.press('Enter');
     await reader.sees(answers.input);
   },
+  waits: async (reader) => {
+    await reader.click(link(reader, 'approval-6004-waiting'));
+    await reader.click(reader.page.getByRole('tab', { name: 'User Metadata' }));
+    await reader.has(reader.page.frameLocator('iframe >> nth=-1').getByText(answers.waits));
+  },
   noWorker: async (reader) => {
     await reader.click(link(reader, 'daily-report-9201-no-worker'));
     await reader.sees('No workers polling');
+  },
+  build: async (reader) => {
+    await reader.click(link(reader, 'courier-3001'));
+    await reader.click(reader.page.getByRole('tab', { name: /^Workers/ }));
+    // The page shortens the build id.
+    await reader.has(reader.page.getByText(/^@tempor/));
   },
   // The reader opens another order in a tab, and compares the timelines by eye.
   slow: async (reader) => {
