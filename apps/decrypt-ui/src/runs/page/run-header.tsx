@@ -10,6 +10,7 @@ import { useCommands } from '../../ui/commands/registry.ts';
 import { buttonClass } from '../../ui/controls/button.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
+import { plural } from '../../ui/format/number.ts';
 import { formatMoment } from '../../ui/format/time.ts';
 import { Menu, MenuChoice } from '../../ui/overlays/menu.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
@@ -100,7 +101,7 @@ function UsualDuration() {
       className={styles['usual']}
       data-tip={`Completed runs of ${escapeInvisible(type)}. 95 % took at most ${formatDurationShort(p95)}`}
     >
-      median {formatDurationShort(median)} of the last {count}
+      median {formatDurationShort(median)} of the last {plural(count, 'run')}
     </span>
   );
 }

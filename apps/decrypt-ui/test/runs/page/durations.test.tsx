@@ -19,10 +19,10 @@ const panel = () => document.querySelector('[role="tabpanel"]')?.textContent.rep
 describe('how long runs of a type take', () => {
   test('is in the header, and asked for once per type', async () => {
     const app = await renderApp(failed);
-    await expect.element(page.getByText(`median ${median} of the last 43`)).toBeVisible();
+    await expect.element(page.getByText(`median ${median} of the last 43 runs`)).toBeVisible();
     app.history.push(slow.replace('NS', app.namespace));
     await until(() => card()?.includes('Slower'), 'the card of another run');
-    await expect.element(page.getByText(`median ${median} of the last 43`)).toBeVisible();
+    await expect.element(page.getByText(`median ${median} of the last 43 runs`)).toBeVisible();
     const asked = app.asked.filter(({ url }) => url.includes('pageSize=51'));
     expect(asked).toHaveLength(1);
   });
