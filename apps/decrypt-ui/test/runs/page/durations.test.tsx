@@ -16,6 +16,11 @@ const p95 = `${(payments[40]! / 1000).toFixed(1)} s`;
 const card = () => document.querySelector('section[aria-label="Why"]')?.textContent.replaceAll(/\s+/g, ' ');
 const panel = () => document.querySelector('[role="tabpanel"]')?.textContent.replaceAll(/\s+/g, ' ') ?? '';
 
+const cells = () =>
+  [...document.querySelectorAll('[role="tabpanel"] section:last-child tbody td')].map(
+    (cell) => cell.textContent,
+  );
+
 describe('how long runs of a type take', () => {
   test('is in the header, and asked for once per type', async () => {
     const app = await renderApp(failed);
@@ -54,15 +59,9 @@ describe('the Durations tab', () => {
     const app = await renderApp(`${batch}?tab=durations`);
     const type = page.getByRole('button', { name: 'pay', exact: true });
     await expect.element(type).toBeVisible();
-    const cells = [...document.querySelectorAll('[role="tabpanel"] section:last-child tbody td')];
-    expect(cells.slice(0, 6).map((cell) => cell.textContent)).toEqual([
-      '901',
-      '1',
-      '',
-      '60 ms',
-      '60 ms',
-      '60 ms',
-    ]);
+    // The first answer covers the first 200 events.
+    await until(() => cells()[0] === '901', 'all activities');
+    expect(cells().slice(1, 6)).toEqual(['1', '', '60 ms', '60 ms', '60 ms']);
     await userEvent.click(type);
     await until(() => row('g2'), 'the activities');
     expect(row('g1')).toBeNull();
