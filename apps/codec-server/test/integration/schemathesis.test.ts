@@ -8,7 +8,7 @@ import type { RunningServer } from '../../src/server/listen.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';
-import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
+import { NAMESPACE, runOf, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
 /* SLOW=1 sends more requests to each route, with a new seed; SCHEMATHESIS_SEED repeats an earlier run. */
@@ -85,12 +85,17 @@ test(`Schemathesis ${claim}`, async ({ skip }) => {
   expect(exitCode, all).toBe(0);
 });
 
-test(`Schemathesis, given an existing workflow, ${claim}`, async ({ skip }) => {
+test(`Schemathesis, given an existing workflow and schedule, ${claim}`, async ({ skip }) => {
   if (schemathesis === undefined) return skip('it could not be installed');
   const handle = await stack.start('everywhere', ['canary-71ce0d']);
   await handle.signal('finish', 'signal');
   await handle.result();
   const { workflowId, runId } = await runOf(handle);
+  const { scheduleId } = await stack.client.schedule.create({
+    scheduleId: 'daily',
+    spec: {},
+    action: { type: 'startWorkflow', workflowType: 'child', args: ['canary-71ce0d'], taskQueue: TASK_QUEUE },
+  });
   const { all, exitCode } = await run(
     schemathesis,
     await config([
@@ -98,6 +103,7 @@ test(`Schemathesis, given an existing workflow, ${claim}`, async ({ skip }) => {
       `"path.namespace" = "${NAMESPACE}"`,
       `"path.workflowId" = "${workflowId}"`,
       `"path.runId" = "${runId}"`,
+      `"path.scheduleId" = "${scheduleId}"`,
       `"query.runId" = "${runId}"`,
       `"header.X-Namespace" = "${NAMESPACE}"`,
     ]),
