@@ -34,7 +34,7 @@ ${[
 ]
   .map(
     ([issuer, claim]) =>
-      `  - { issuer: ${issuer}, match: { '${claim}': ['${ADDRESS}', '${EXTERNAL}'] }, namespaces: '*', permissions: [metadata, decode, encode, search, export, audit] }`,
+      `  - { issuer: ${issuer}, match: { '${claim}': ['${ADDRESS}', '${EXTERNAL}'] }, namespaces: '*', permissions: [metadata, decode, encode, query, search, export, audit] }`,
   )
   .join('\n')}
 ...
