@@ -58,8 +58,8 @@ test('the arrow keys, Home and End choose a tab', async () => {
     .element()
     .focus();
   await userEvent.keyboard('{ArrowRight}');
-  await expect.element(tab(/^Pending/)).toHaveAttribute('aria-selected', 'true');
-  await expect.element(tab(/^Pending/)).toHaveFocus();
+  await expect.element(tab(/^Now/)).toHaveAttribute('aria-selected', 'true');
+  await expect.element(tab(/^Now/)).toHaveFocus();
   await userEvent.keyboard('{End}');
   await expect.element(tab(/^Metadata/)).toHaveFocus();
   await userEvent.keyboard('{ArrowRight}');
