@@ -45,7 +45,7 @@ const forms: readonly Form[] = [
 ];
 
 /** Go writes a frame on two lines: the call, then the file and line, indented. */
-const goCall = /^(\S+)\(.*\)$/;
+const goCall = /^(\S+)\(/;
 const goPlace = /^\t(\S+:\d+)(?: \+0x[\da-f]+)?$/;
 
 /** Parses a stack trace line by line. Keeps lines in an unknown form as text, and drops empty lines. */
@@ -55,7 +55,7 @@ export function stackLines(stackTrace: string): StackLine[] {
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at] ?? '';
     const next = lines[at + 1] ?? '';
-    const call = isLong(line) ? undefined : goCall.exec(line)?.[1];
+    const call = isLong(line) || !line.endsWith(')') ? undefined : goCall.exec(line)?.[1];
     const [, place] = goPlace.exec(next) ?? [];
     if (call !== undefined && place !== undefined) {
       found.push(frameOf(call, place));
@@ -76,7 +76,7 @@ export function stackLines(stackTrace: string): StackLine[] {
 }
 
 /** The patterns take quadratic time on some lines, so longer lines are kept as text. */
-const isLong = (line: string) => line.length > 2_000;
+const isLong = (line: string) => line.length > 1_000;
 
 const indent = (line: string) => line.length - line.trimStart().length;
 
@@ -98,7 +98,7 @@ const frameOf = (call: string, place: string): StackFrame => ({
 export const isFrame = (line: StackLine): line is StackFrame => 'place' in line;
 
 /** Python writes the innermost call last; all other languages write it first. */
-const innermostLast = /^\s*File "/m;
+const innermostLast = /^[ \t]*File "/m;
 
 /** Returns the application's frames, innermost first. */
 export function ownFrames(stackTrace: string): StackFrame[] {

@@ -122,8 +122,24 @@ function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): re
 const MAX_TRACES = 8;
 const MAX_TRACE = 16_384;
 
-const withoutMiddle = (trace: string): string =>
-  trace.length <= MAX_TRACE ? trace : `${trace.slice(0, MAX_TRACE / 2)}\n${trace.slice(-MAX_TRACE / 2)}`;
+/** How many characters of a failure's texts count. Temporal truncates most failures at 4 KiB. */
+const MAX_TEXTS = 65_536;
+
+/**
+ * Returns a function that shortens the texts of a failure before invisible characters in them are escaped, which
+ * takes long: removes the middle of long texts, and everything after `MAX_TEXTS` characters in all texts.
+ */
+export function shortener(): (text: string) => string {
+  let left = MAX_TEXTS;
+  return (text) => {
+    const short = withoutMiddle(text).slice(0, left);
+    left -= short.length;
+    return short;
+  };
+}
+
+const withoutMiddle = (text: string): string =>
+  text.length <= MAX_TRACE ? text : `${text.slice(0, MAX_TRACE / 2)}\n${text.slice(-MAX_TRACE / 2)}`;
 
 function stackTraceOf({ encoded, stackTrace }: FailureLevel, { read }: Pick<WhyRun, 'read'>): string {
   if (encoded === undefined) return stackTrace;

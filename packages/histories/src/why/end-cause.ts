@@ -1,6 +1,7 @@
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { textAt } from '../events/proto-json.ts';
 import type { RunEvent } from '../events/groups.ts';
-import { type Cause, causeOf, failureOf } from './cause.ts';
+import { type Cause, causeOf, failureOf, shortener } from './cause.ts';
 import type { ReadPayload } from './run.ts';
 
 /**
@@ -11,9 +12,10 @@ import type { ReadPayload } from './run.ts';
  * causeOfEnd(lastEvent, allLocked)?.type; // 'CardDeclined', 'WorkflowTimedOut', 'WorkflowTerminated'
  */
 export function causeOfEnd(
-  { eventName, attributes }: Pick<RunEvent, 'eventName' | 'attributes'>,
+  { eventName, attributes: all }: Pick<RunEvent, 'eventName' | 'attributes'>,
   read: ReadPayload,
 ): Cause | undefined {
+  const attributes = shortened(all);
   switch (eventName) {
     case 'WorkflowExecutionFailed':
       return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowFailed', '');
@@ -25,6 +27,21 @@ export function causeOfEnd(
     default:
       return undefined;
   }
+}
+
+/**
+ * Returns attributes with shortened texts. Servers read the causes of many runs, and anyone who may start a workflow
+ * decides what its failures contain.
+ */
+function shortened(attributes: unknown): unknown {
+  const shorten = shortener();
+  const copy = (value: unknown): unknown => {
+    if (typeof value === 'string') return shorten(value);
+    if (Array.isArray(value)) return value.map(copy);
+    if (!isRecord(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, copy(inner)]));
+  };
+  return copy(attributes);
 }
 
 const withoutFailure = (type: string, text: string): Cause => ({

@@ -1,4 +1,4 @@
-export { type Cause, causeOf, type Message } from './cause.ts';
+export { type Cause, causeOf, type Message, shortener } from './cause.ts';
 export { causeOfEnd } from './end-cause.ts';
 export { type CauseGroup, groupCauses, type GroupedCauses } from './group-causes.ts';
 export { type Explanation, explain } from './explain.ts';

@@ -1,4 +1,4 @@
-import { isFrame, stackLines, stackRows } from '../../src/failures/index.ts';
+import { isFrame, ownFrames, stackLines, stackRows } from '../../src/failures/index.ts';
 import { describe, expect, test } from 'vitest';
 
 const frames = (text: string) =>
@@ -78,6 +78,16 @@ describe('stackLines', () => {
 
   test('keeps lines in an unknown form as text', () => {
     expect(stackLines('oops\n\nsomething (else)')).toEqual([{ text: 'oops' }, { text: 'something (else)' }]);
+  });
+});
+
+describe('ownFrames', () => {
+  test.each([
+    ['line feeds', '\n'.repeat(200_000)],
+    ['carriage returns', '\r'.repeat(200_000)],
+    ['parentheses', `${'('.repeat(1_999)}\n`.repeat(2_000)],
+  ])('takes linear time for %s', (_, text) => {
+    expect(ownFrames(text)).toEqual([]);
   });
 });
 
