@@ -5,7 +5,7 @@ import { justification, payloadRef } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
 import { execution, timestamp, workflowStatus } from './workflow.ts';
 
-/** How many failed runs are read at most. Of more, the server reads a sample of about this size. */
+/** Maximum number of failed runs to read. If more match, the server reads a sample of about this size. */
 export const MAX_CAUSE_RUNS = 2_000;
 
 /** `POST …/workflows:causes`: why the runs that match a visibility query failed, without plaintext. */
@@ -19,25 +19,27 @@ export const causesRequest = z.strictObject({
 export const decodeCausesRequest = z.extend(causesRequest, { justification: z.optional(justification) });
 export type DecodeCausesRequest = z.infer<typeof decodeCausesRequest>;
 
+const text = (maximum: number) => z.string().check(z.maxLength(maximum));
+
 /** What failures with the same fingerprint have in common. */
 export const causeFingerprint = z.object({
-  id: z.string(),
+  id: text(40),
   /** Fingerprints of different versions cannot be compared. */
   version: z.int().check(z.positive()),
   parts: z.object({
-    type: z.string(),
-    /** The innermost step that failed: `activity charge`; empty for the workflow's own code. */
-    place: z.string(),
+    type: text(200),
+    /** The innermost step that failed: `activity charge`; `workflow order` for the workflow's own code. */
+    place: text(200),
     /** The application's innermost functions and files. Empty while the stack trace is locked. */
-    frames: z.array(z.string()),
+    frames: z.array(text(200)).check(z.maxLength(3)),
     /** The message without what differs from run to run. Absent while the message is locked. */
-    shape: z.optional(z.string()),
+    shape: z.optional(text(2_000)),
   }),
 });
 
 /** A failure's message, or why it is absent. */
 export const causeMessage = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('readable'), text: z.string(), encrypted: z.boolean() }),
+  z.object({ status: z.literal('readable'), text: text(1_000), encrypted: z.boolean() }),
   z.object({ status: z.literal('locked'), ref: payloadRef }),
   z.object({ status: z.literal('unreadable'), ref: payloadRef, reason: reasonCode }),
 ]);
@@ -50,7 +52,7 @@ export const runCause = z.extend(execution, {
   startTime: z.optional(timestamp),
   closeTime: z.optional(timestamp),
   /** The worker deployment version or build id that the run used last, if Temporal knows it. */
-  build: z.optional(z.string()),
+  build: z.optional(text(200)),
   fingerprint: causeFingerprint,
   message: causeMessage,
 });

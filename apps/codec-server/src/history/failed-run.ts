@@ -35,6 +35,9 @@ const MAX_FAILURE_BYTES = 256 * 1024;
 /** How many characters of a message a client gets. */
 const MAX_MESSAGE = 1_000;
 
+/** How many characters of a build's name a client gets. */
+const MAX_BUILD = 200;
+
 export interface FailedRunOptions {
   readonly namespace: string;
   readonly reader: Pick<HistoryReader, 'lastEvent'>;
@@ -170,7 +173,7 @@ function readingOf(payload: Payload): Reading {
 
 function runCauseOf(listed: WorkflowSummary, cause: Cause): RunCause {
   const { workflowId, runId, type, status, startTime, closeTime, searchAttributes } = listed;
-  const { version, id, parts } = fingerprint(cause);
+  const { version, id, parts } = fingerprint(cause, type);
   const build = buildOf(searchAttributes);
   const { message } = cause;
   return {
@@ -180,7 +183,7 @@ function runCauseOf(listed: WorkflowSummary, cause: Cause): RunCause {
     status,
     ...(startTime !== undefined && { startTime }),
     ...(closeTime !== undefined && { closeTime }),
-    ...(build !== undefined && { build }),
+    ...(build !== undefined && { build: build.slice(0, MAX_BUILD) }),
     fingerprint: { id, version, parts: { ...parts, frames: [...parts.frames] } },
     message:
       message.status === 'readable' ? { ...message, text: message.text.slice(0, MAX_MESSAGE) } : message,

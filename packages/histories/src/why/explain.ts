@@ -1,4 +1,5 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
+import { textAt } from '../events/proto-json.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Fact, Finding, Rule, Severity } from './finding.ts';
 import { type RuleId, rules } from './rules.ts';
@@ -21,13 +22,17 @@ export interface Explanation {
   readonly locked: number;
 }
 
-const findingOf = ({ id, severity, title, remedy }: Rule & { readonly id: RuleId }, fact: Fact) => ({
+const findingOf = (
+  { id, severity, title, remedy }: Rule & { readonly id: RuleId },
+  fact: Fact,
+  workflowType: string | undefined,
+) => ({
   ...fact,
   rule: id,
   severity,
   title: fact.title ?? title,
   remedy: fact.remedy ?? remedy,
-  fingerprint: fact.cause && fingerprint(fact.cause).id,
+  fingerprint: fact.cause && fingerprint(fact.cause, workflowType).id,
 });
 
 /** Maximum number of findings of one rule. A run may have 2,000 pending activities. */
@@ -42,11 +47,12 @@ const MAX_PER_RULE = 20;
  * // 'failed', { rule: 'run-failed', cause: { type: 'CardDeclined', places: [{ kind: 'activity', name: 'charge', … }] } }
  */
 export function explain(run: WhyRun): Explanation {
+  const workflowType = textAt(run.events[0]?.attributes, 'workflowType', 'name');
   const more: Partial<Record<RuleId, number>> = {};
   const findings = rules.flatMap((rule: Rule & { readonly id: RuleId }) => {
     const facts = rule.find(run);
     if (facts.length > MAX_PER_RULE) more[rule.id] = facts.length - MAX_PER_RULE;
-    return facts.slice(0, MAX_PER_RULE).map((fact) => findingOf(rule, fact));
+    return facts.slice(0, MAX_PER_RULE).map((fact) => findingOf(rule, fact, workflowType));
   });
   const refs = new Set(findings.flatMap(({ refs: own = [], cause }) => [...(cause?.refs ?? []), ...own]));
   const [first] = findings;

@@ -1,3 +1,4 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { StackFrame } from '../failures/stack-trace.ts';
 import type { Cause } from './cause.ts';
 import { messageShape } from './message-shape.ts';
@@ -5,15 +6,15 @@ import { messageShape } from './message-shape.ts';
 /**
  * Increased whenever the same failure may get another id. Groups with different versions are never merged.
  */
-export const FINGERPRINT_VERSION = 2;
+export const FINGERPRINT_VERSION = 3;
 
 /** The parts that failures in the same group have in common. */
 export interface FingerprintParts {
   /** The application's type. */
   readonly type: string;
   /**
-   * The innermost activity, child or Nexus operation that failed: `activity charge`. Empty if the workflow's
-   * own code failed.
+   * The innermost activity, child or Nexus operation that failed, or the workflow, if its own code failed:
+   * `activity charge`, `workflow order`. Empty if the workflow's type is not known.
    */
   readonly place: string;
   /**
@@ -27,7 +28,7 @@ export interface FingerprintParts {
 
 /** Contains parts of the message, so show this only to people who may read the message. */
 export interface Fingerprint {
-  /** `2-` and 16 hexadecimal digits. */
+  /** `3-` and 16 hexadecimal digits. */
   readonly id: string;
   readonly version: number;
   readonly parts: FingerprintParts;
@@ -36,30 +37,44 @@ export interface Fingerprint {
 /** How many frames count. Callers further out differ, depending on the route to the same fault. */
 const MAX_FRAMES = 3;
 
+/** How many characters of a name count. Temporal does not limit the names in failures. */
+const MAX_NAME = 200;
+
+/** How many characters of a message's shape count. */
+const MAX_SHAPE = 2_000;
+
 /**
  * Returns the fingerprint of a cause. While payloads are locked, the fingerprint consists of type and place
  * only, so groups are larger.
  *
  * @example
- * fingerprint(cause).id; // '2-9e3779b97f4a7c15'
+ * fingerprint(cause, 'order').id; // '3-9e3779b97f4a7c15'
  */
 export function fingerprint(
   cause: Pick<Cause, 'type' | 'timeout' | 'places' | 'frames' | 'message'>,
+  workflowType: string | undefined,
 ): Fingerprint {
   const { message } = cause;
-  const inner = cause.places.at(-1);
   const parts: FingerprintParts = {
-    type: cause.timeout === undefined ? cause.type : `${cause.type}: ${cause.timeout}`,
-    // A failure alone does not show whether the activity was local.
-    place: inner === undefined ? '' : `${inner.kind === 'local' ? 'activity' : inner.kind} ${inner.name}`,
+    type: cut(cause.timeout === undefined ? cause.type : `${cause.type}: ${cause.timeout}`),
+    place: cut(placeOf(cause, workflowType)),
     frames: framesOf(cause.frames),
-    shape: message.status === 'readable' ? messageShape(message.text) : undefined,
+    shape: message.status === 'readable' ? messageShape(message.text).slice(0, MAX_SHAPE) : undefined,
   };
   return { id: `${FINGERPRINT_VERSION}-${hash(JSON.stringify(parts))}`, version: FINGERPRINT_VERSION, parts };
 }
 
+const cut = (name: string): string => name.slice(0, MAX_NAME);
+
+function placeOf({ places }: Pick<Cause, 'places'>, workflowType: string | undefined): string {
+  const inner = places.at(-1);
+  // A failure alone does not show whether the activity was local.
+  if (inner !== undefined) return `${inner.kind === 'local' ? 'activity' : inner.kind} ${inner.name}`;
+  return workflowType ? `workflow ${escapeInvisible(workflowType)}` : '';
+}
+
 function framesOf(frames: readonly StackFrame[]): string[] {
-  const names = frames.map(({ call, place }) => `${functionOf(call)} (${fileOf(place)})`);
+  const names = frames.map(({ call, place }) => cut(`${functionOf(call)} (${fileOf(place)})`));
   // A recursion of any depth counts as one frame.
   return names.filter((name, index) => name !== names[index - 1]).slice(0, MAX_FRAMES);
 }
@@ -102,7 +117,7 @@ function hash(text: string): string {
  * Returns what all failures in a group have in common, one line per part.
  *
  * @example
- * whyOneGroup(fingerprint(cause).parts); // ['the same type: CardDeclined', 'the same place: activity charge', …]
+ * whyOneGroup(fingerprint(cause, type).parts); // ['the same type: CardDeclined', 'the same place: activity charge', …]
  */
 export const whyOneGroup = (parts: FingerprintParts): readonly string[] => comparedParts(parts, parts);
 
@@ -117,7 +132,7 @@ export interface Likeness {
  * Returns why two failures are, or are not, in the same group.
  *
  * @example
- * whySame(fingerprint(one), fingerprint(other)).reasons; // ['the same type: CardDeclined', 'the same place: activity charge', …]
+ * whySame(fingerprint(one, type), fingerprint(other, type)).reasons; // ['the same type: CardDeclined', 'the same place: activity charge', …]
  */
 export function whySame(one: Fingerprint, other: Fingerprint): Likeness {
   if (one.version !== other.version)

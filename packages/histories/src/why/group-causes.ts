@@ -45,7 +45,7 @@ const NEW = 1 / 4;
  * Groups failed runs by fingerprint. A run that occurs twice counts once, with its later fingerprint.
  *
  * @example
- * groupCauses(runs).groups[0]; // { id: '2-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
+ * groupCauses(runs).groups[0]; // { id: '3-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
  */
 export function groupCauses<Run extends FailedRun>(all: readonly Run[]): GroupedCauses<Run> {
   const runs = [...new Map(all.map((run) => [run.runId, run])).values()].toSorted((a, b) => b.at - a.at);

@@ -83,9 +83,17 @@ const grouped = (causes: readonly CorpusCause[], seed: number, isLocked = false)
     for (let run = 0; run < RUNS; run += 1) {
       const { failure, read } = corpusRun(cause, draw);
       labels.push(label);
-      prints.push(fingerprint(causeOf(failure, { groups: [], read: isLocked ? allLocked : read })!));
+      prints.push(fingerprint(causeOf(failure, { groups: [], read: isLocked ? allLocked : read })!, 'order'));
     }
   return { labels, ids: prints.map(({ id }) => id), prints };
+};
+
+const declined: Parameters<typeof fingerprint>[0] = {
+  type: 'CardDeclined',
+  timeout: undefined,
+  places: [{ kind: 'activity', name: 'charge' }],
+  frames: [{ call: 'async capture', place: '/srv/app/capture.ts:88:11', own: true }],
+  message: { status: 'readable', text: 'Card 4242 was declined', encrypted: true },
 };
 
 describe('fingerprint', () => {
@@ -121,13 +129,32 @@ describe('fingerprint', () => {
   });
 
   it('returns stable ids: changing an id requires a new FINGERPRINT_VERSION', () => {
-    const { id, version } = fingerprint({
-      type: 'CardDeclined',
-      timeout: undefined,
-      places: [{ kind: 'activity', name: 'charge' }],
-      frames: [{ call: 'async capture', place: '/srv/app/capture.ts:88:11', own: true }],
-      message: { status: 'readable', text: 'Card 4242 was declined', encrypted: true },
-    });
-    expect([version, id]).toEqual([2, '2-d639143b4a633abe']);
+    const { id, version } = fingerprint(declined, 'order');
+    expect([version, id]).toEqual([3, '3-d639143b4a633abe']);
+  });
+
+  it('names the workflow as the place only if its own code failed', () => {
+    const own = { ...declined, places: [] };
+    expect(fingerprint(own, 'order').parts.place).toBe('workflow order');
+    expect(fingerprint(own, 'order').id).not.toBe(fingerprint(own, 'refund').id);
+    expect(fingerprint(declined, 'order').id).toBe(fingerprint(declined, 'refund').id);
+  });
+
+  it('cuts names and messages of any length', () => {
+    const long = 'x'.repeat(2_000_000);
+    const frame = { call: long, place: long, own: true };
+    const { parts } = fingerprint(
+      {
+        ...declined,
+        type: long,
+        places: [{ kind: 'activity', name: long }],
+        frames: [frame],
+        message: { status: 'readable', text: '1 x '.repeat(2_000), encrypted: false },
+      },
+      long,
+    );
+    expect([parts.type, parts.place, ...parts.frames].map(({ length }) => length)).toEqual([200, 200, 200]);
+    expect(parts.shape!.length).toBeLessThanOrEqual(2_000);
+    expect(fingerprint({ ...declined, places: [] }, long).parts.place).toHaveLength(200);
   });
 });

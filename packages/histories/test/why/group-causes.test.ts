@@ -1,6 +1,8 @@
+import type { Attributes } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { causeOf } from '../../src/why/cause.ts';
 import { causeOfEnd } from '../../src/why/end-cause.ts';
+import { explain } from '../../src/why/explain.ts';
 import { fingerprint, whyOneGroup } from '../../src/why/fingerprint.ts';
 import { groupCauses } from '../../src/why/group-causes.ts';
 import { allLocked } from '../../src/why/run.ts';
@@ -10,13 +12,16 @@ import { activityFailure, application, reading, runOf, started } from './run.ts'
 
 const HOUR = 3_600_000;
 const print = (type: string) =>
-  fingerprint({
-    type,
-    timeout: undefined,
-    places: [],
-    frames: [],
-    message: { status: 'readable', text: 'x', encrypted: false },
-  });
+  fingerprint(
+    {
+      type,
+      timeout: undefined,
+      places: [],
+      frames: [],
+      message: { status: 'readable', text: 'x', encrypted: false },
+    },
+    undefined,
+  );
 const run = (runId: string, type: string, at: number, build?: string) => ({
   runId,
   fingerprint: print(type),
@@ -35,7 +40,7 @@ describe('groupCauses', () => {
       Array.from({ length: 100 }, (_, n) => {
         const { failure, read } = corpusRun(cause, draw);
         const found = causeOf(failure, { groups: [], read })!;
-        return { runId: `${label}-${n}`, label, fingerprint: fingerprint(found), at: n * 1000 };
+        return { runId: `${label}-${n}`, label, fingerprint: fingerprint(found, 'order'), at: n * 1000 };
       }),
     );
     const { groups } = groupCauses(runs);
@@ -92,7 +97,7 @@ describe('groupCauses', () => {
 
   it('keeps fingerprints of different versions apart', () => {
     const older = run('1', 'A', 1);
-    const id = older.fingerprint.id.replace('2-', '1-');
+    const id = older.fingerprint.id.replace('3-', '1-');
     const { groups } = groupCauses([
       run('2', 'A', 2),
       { ...older, fingerprint: { ...older.fingerprint, id, version: 1 } },
@@ -117,6 +122,8 @@ describe('whyOneGroup', () => {
 });
 
 const endedAs = (eventName: string, attributes = {}) => causeOfEnd({ eventName, attributes }, allLocked);
+
+const long = (text: string) => `${text}${'\u200b'.repeat(200_000)}`;
 
 describe('causeOfEnd', () => {
   const failed = {
@@ -145,7 +152,35 @@ describe('causeOfEnd', () => {
     const whole = causeOf(failure, { groups, read: allLocked })!;
     expect(whole.places[0]!.kind).toBe('local');
     const alone = causeOfEnd({ eventName: 'WorkflowExecutionFailed', attributes: { failure } }, allLocked)!;
-    expect(fingerprint(alone).id).toBe(fingerprint(whole).id);
+    expect(fingerprint(alone, 'order').id).toBe(fingerprint(whole, 'order').id);
+  });
+
+  it('gives a failure of the workflow’s code the fingerprint that the explanation has', () => {
+    const end = { eventName: 'WorkflowExecutionFailed', attributes: { failure: application('Bug', 'x') } };
+    const [finding] = explain(runOf([...started, [end.eventName, end.attributes]])).findings;
+    const { id, parts } = fingerprint(causeOfEnd(end, allLocked)!, 'order');
+    expect([parts.place, finding!.fingerprint]).toEqual(['workflow order', id]);
+  });
+
+  it('reads only the beginning and the end of long texts, and only the first texts of a long chain', () => {
+    const trace = `    at capture (/srv/app/capture.ts:88:11)\n${long('')}`;
+    const failure = application(long('CardDeclined'), long('declined'), { stackTrace: trace });
+    const one = causeOfEnd({ eventName: 'WorkflowExecutionFailed', attributes: { failure } }, allLocked)!;
+    expect(one).toMatchObject({
+      type: expect.stringMatching(/^CardDeclined/),
+      message: { text: expect.stringMatching(/^declined/) },
+      frames: [{ call: 'capture' }],
+    });
+    expect(JSON.stringify(one).length).toBeLessThan(1_000_000);
+    const cause = Array.from({ length: 60 }).reduce<Attributes>(
+      (inner) => ({ ...failure, cause: inner }),
+      failure,
+    );
+    const many = causeOfEnd(
+      { eventName: 'WorkflowExecutionFailed', attributes: { failure: cause } },
+      allLocked,
+    );
+    expect(JSON.stringify(many).length).toBeLessThan(1_000_000);
   });
 
   it('names the end of a run that timed out, was terminated, or failed without a failure', () => {

@@ -89,11 +89,9 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   );
 }
 
-/** The step that failed and the application's innermost frame. A run that timed out or was terminated has neither. */
-function placeOf({ parts: { type, place, frames } }: RunGroup): string {
-  const step = place === '' ? 'the workflow’s code' : place;
-  if (type === 'WorkflowTimedOut' || type === 'WorkflowTerminated') return 'the whole run';
-  return escapeInvisible([`in ${step}`, ...frames.slice(0, 1)].join(' · '));
+/** The step or the workflow that failed, and the application's innermost frame. */
+function placeOf({ parts: { place, frames } }: RunGroup): string {
+  return escapeInvisible([`in ${place || 'the workflow’s code'}`, ...frames.slice(0, 1)].join(' · '));
 }
 
 /** When the runs of a group ended. */

@@ -25,7 +25,7 @@ describe('the page with failures by cause', () => {
     const before = requests(app).length;
     expect(requests(app)[0]).toEqual(['decode-causes', { query: '' }]);
     expect(textOf('MandateRejected')).toMatch(
-      /^43 runs?MandateRejected Mandate <number> of renewal <number> was rejected\s*in the workflow’s code · submit \(mandates\.ts\)/,
+      /^43 runs?MandateRejected Mandate <number> of renewal <number> was rejected\s*in activity submit · submit \(mandates\.ts\)/,
     );
     expect(textOf('StripeCardError')).toMatch(/<number> from acquirer, code <number>in activity charge/);
     expect(textOf('MandateRejected')).toContain('orders-1.');
