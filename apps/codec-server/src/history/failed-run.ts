@@ -7,27 +7,26 @@ import {
   type RunCause,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
-import {
-  eventIdOf,
-  eventPayloads,
-  type Payload,
-  type StoredPayload,
-  workflowContext,
-} from '@temporal-kms/histories/payloads';
+import { eventIdOf, eventPayloads, type Payload, workflowContext } from '@temporal-kms/histories/payloads';
 import { bodyOf } from '@temporal-kms/histories/readable';
-import { allLocked, type Cause, causeOfEnd, fingerprint, type Reading } from '@temporal-kms/histories/why';
+import {
+  allLocked,
+  type Cause,
+  causeOfEnd,
+  fingerprint,
+  type Reading,
+  shortener,
+} from '@temporal-kms/histories/why';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import type { Logger } from 'pino';
-import { decryptPayload, type HistoryCodec } from './decrypt-payload.ts';
+import type { MemoryLease } from '../memory.ts';
+import type { HistoryCodec } from './decrypt-payload.ts';
+import { decryptSome, type RefPayload } from './decrypt-some.ts';
 import type { RevealRecord } from './decrypted-events.ts';
 import { historyEvent } from './event.ts';
 import type { Inspect } from './payload-stub.ts';
 import type { HistoryReader, Run } from './reader.ts';
-import {
-  type KmsCallBudget,
-  KmsCallBudgetExhausted,
-  LeasedPlaintext,
-  type StreamLifetime,
-} from './stream-limits.ts';
+import { type KmsCallBudget, KmsCallBudgetExhausted, type StreamLifetime } from './stream-limits.ts';
 
 /** Maximum size of a decrypted failure. Temporal itself truncates most failures at 4 KiB. */
 const MAX_FAILURE_BYTES = 256 * 1024;
@@ -63,7 +62,7 @@ interface RunRecord extends RevealRecord {
 /** What was read of a failed run. */
 export type FailedRun =
   | { readonly status: 'read'; readonly cause: RunCause; readonly unreadable: ReasonCounts }
-  /** The run has no failure any more: it was reset, or its status in the visibility store was out of date. */
+  /** The run no longer has a failure: it was reset, or its status in the visibility store was out of date. */
   | { readonly status: 'none' }
   /** The budget of Cloud KMS calls is used up. */
   | { readonly status: 'limit' };
@@ -78,6 +77,7 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
   const { signal, memory } = lifetime;
   const run = { namespace, workflowId: listed.workflowId, runId: listed.runId };
   const lease = memory.pageLease();
+  const plaintext = memory.lease();
   try {
     const event = await reader.lastEvent(run, signal, {
       reserve: (bytes) => lease.wait(Math.min(bytes, memory.pageShare), signal),
@@ -94,72 +94,60 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
         const ref = payloadRefOf(eventIdOf(event), n);
         return refs.includes(ref) ? [{ ref, payload }] : [];
       });
-      const readings = await decryptAll(run, stored, decrypting, lifetime);
+      const readings = await decryptAll(run, stored, decrypting, lifetime, plaintext);
       if (readings === undefined) return { status: 'limit' };
       for (const reading of readings.values())
         if (reading.status === 'unreadable') countReason(unreadable, reading.reason);
+      await lifetime.checkpoint();
       cause = causeOfEnd(json, (ref) => readings.get(ref) ?? { status: 'locked' }) ?? cause;
     }
     return { status: 'read', cause: runCauseOf(listed, cause), unreadable };
   } finally {
+    plaintext.end();
     lease.end();
   }
-}
-
-interface StoredFailure {
-  readonly ref: PayloadRef;
-  readonly payload: StoredPayload;
 }
 
 /** Returns undefined if the budget of Cloud KMS calls does not cover the payloads. */
 async function decryptAll(
   run: Run,
-  stored: readonly StoredFailure[],
-  { codec, log, budget, begin }: Decrypting,
-  { signal, memory, checkpoint, interruption }: StreamLifetime,
+  stored: readonly RefPayload[],
+  { begin, ...decrypting }: Decrypting,
+  lifetime: StreamLifetime,
+  lease: MemoryLease,
 ): Promise<ReadonlyMap<PayloadRef, Reading> | undefined> {
-  if (budget.take([stored.map(({ payload }) => payload)]) === 0) return undefined;
+  if (decrypting.budget.take([stored.map(({ payload }) => payload)]) === 0) return undefined;
   const record = await begin(
     run,
     stored.map(({ ref }) => ref),
   );
-  const lease = memory.lease();
   const readings = new Map<PayloadRef, Reading>();
+  const shorten = shortener();
   let outcome: Outcome = 'failed';
   try {
-    const { authorizeNamespace, onInnerLayer } = record;
-    const { innerKmsCalls } = budget;
-    const options = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls };
-    for (const { ref, payload } of stored) {
-      await checkpoint();
-      const result = await decryptPayload(codec, log, payload, {
-        ...options,
-        budget: new LeasedPlaintext(lease, signal),
-      });
-      const { key, namespace } = result;
-      if (result.ok) record.done(key, 1, namespace);
-      else record.refused(result.reason, { ref, ...(key && { key }) }, namespace);
+    for await (const { ref, result } of decryptSome(stored, { ...decrypting, record, lifetime, lease }))
       readings.set(
         ref,
-        result.ok ? readingOf(result.payload) : { status: 'unreadable', reason: result.reason },
+        result.ok ? readingOf(result.payload, shorten) : { status: 'unreadable', reason: result.reason },
       );
-    }
     outcome = 'complete';
   } catch (error) {
     const isExhausted = error instanceof KmsCallBudgetExhausted;
-    const reason = isExhausted ? 'limit' : interruption();
+    const reason = isExhausted ? 'limit' : lifetime.interruption();
     outcome = reason === 'disconnected' ? 'cut_off' : (reason ?? 'failed');
     if (!isExhausted) throw error;
     return undefined;
   } finally {
-    lease.end();
     await record.end(outcome);
   }
   return readings;
 }
 
-/** Returns the value of a decrypted failure, which the SDKs' failure converters write as JSON. */
-function readingOf(payload: Payload): Reading {
+/**
+ * Returns the message and stack trace of a decrypted failure, shortened. The SDKs' failure converters write them
+ * as JSON.
+ */
+function readingOf(payload: Payload, shorten: (text: string) => string): Reading {
   const { data, encoding } = bodyOf(payload);
   if (data.length > MAX_FAILURE_BYTES) return { status: 'unreadable', reason: 'too_large' };
   let value: unknown;
@@ -168,7 +156,12 @@ function readingOf(payload: Payload): Reading {
   } catch {
     // A custom failure converter may write anything. The message then stays the placeholder's.
   }
-  return { status: 'readable', value };
+  if (!isRecord(value)) return { status: 'readable', value: undefined };
+  const short = (name: string) => {
+    const text = value[name];
+    return typeof text === 'string' ? shorten(text) : undefined;
+  };
+  return { status: 'readable', value: { message: short('message'), stack_trace: short('stack_trace') } };
 }
 
 function runCauseOf(listed: WorkflowSummary, cause: Cause): RunCause {

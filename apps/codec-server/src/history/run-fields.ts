@@ -1,11 +1,14 @@
 import {
   countReason,
+  MAX_REFS,
+  payloadRefOf,
   type ReasonCode,
   type ReasonCounts,
   type RunFieldsFrame,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import {
+  eventIdOf,
   eventPayloads,
   type ProtoEvent,
   type StoredPayload,
@@ -13,12 +16,13 @@ import {
 } from '@temporal-kms/histories/payloads';
 import { type FieldMap, flatFields } from '@temporal-kms/histories/why';
 import type { Logger } from 'pino';
-import { type DecryptedPayload, decryptEvents, type DecryptEventsOptions } from './decrypted-events.ts';
-import { heldEvents } from './event-pages.ts';
+import type { DecryptResult } from './decrypt-payload.ts';
+import { decryptSome, type DecryptSomeOptions, type RefPayload } from './decrypt-some.ts';
 import { FIRST_POSITION, type ListedRuns, overRuns } from './over-runs.ts';
 import type { Inspect } from './payload-stub.ts';
+import type { Run } from './reader.ts';
 import { MAX_FAILURES } from './search-runs.ts';
-import { type StreamLifetime, streamEnd } from './stream-limits.ts';
+import { KmsCallBudgetExhausted, type StreamLifetime, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
 /** Maximum number of fields of a run. Its memo may have thousands of entries. */
@@ -101,39 +105,60 @@ function nameOf(path: string): string | undefined {
   return path.startsWith('memo.fields') ? `memo${path.slice('memo.fields'.length)}` : undefined;
 }
 
-interface DecodeOptions extends DecryptEventsOptions {
+interface NamedPayload extends RefPayload {
+  readonly name: string;
+}
+
+/** Returns the arguments and the memo of a run's first event, at most as many as the audit names. */
+export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
+  return eventPayloads(started, workflowContext(run))
+    .flatMap((payload, n) => {
+      const name = nameOf(payload.path);
+      return name === undefined ? [] : [{ name, ref: payloadRefOf(eventIdOf(started), n), payload }];
+    })
+    .slice(0, MAX_REFS);
+}
+
+interface DecodeOptions extends Omit<DecryptSomeOptions, 'lease'> {
   readonly threads: Pick<TextThreads, 'fields'>;
 }
 
 /**
- * Decrypts the payloads of a run's first event, and returns the fields of its arguments and memo.
+ * Decrypts the arguments and the memo of a run, and returns their fields.
  * @returns undefined if the budget of Cloud KMS calls is used up
  */
 export async function decodedFields(
-  started: ProtoEvent,
+  named: readonly NamedPayload[],
   { threads, ...options }: DecodeOptions,
 ): Promise<RunFields | undefined> {
+  const { lifetime, budget } = options;
   const fields = new Map<string, FieldMap[string]>();
   const unreadable: ReasonCounts = {};
-  for await (const { payloads } of decryptEvents(options, heldEvents([started]))) {
-    for (const payload of payloads) {
-      const name = nameOf(payload.stored.path);
-      if (name === undefined) continue;
-      const found = await fieldsOf(name, payload, threads, options.lifetime.signal);
+  if (budget.take([named.map(({ payload }) => payload)]) === 0) return undefined;
+  const lease = lifetime.memory.lease();
+  try {
+    for await (const { name, result } of decryptSome(named, { ...options, lease })) {
+      const found = await fieldsOf(name, result, threads, lifetime.signal);
+      lease.release();
       if (typeof found === 'string') countReason(unreadable, found);
       const own = typeof found === 'string' ? { [`${name}.unreadable`]: found } : found;
       for (const [field, value] of Object.entries(own))
         if (fields.size < MAX_RUN_FIELDS) fields.set(field, value);
+      if (fields.size >= MAX_RUN_FIELDS) break;
     }
     return { fields: Object.fromEntries(fields), unreadable };
+  } catch (error) {
+    if (error instanceof KmsCallBudgetExhausted) return undefined;
+    throw error;
+  } finally {
+    lease.end();
   }
-  return undefined;
 }
 
 /** Returns a payload's fields, or why it has none. */
 async function fieldsOf(
   name: string,
-  { result }: DecryptedPayload,
+  result: DecryptResult,
   threads: DecodeOptions['threads'],
   signal: AbortSignal,
 ): Promise<FieldMap | ReasonCode> {

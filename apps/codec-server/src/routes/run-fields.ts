@@ -13,6 +13,7 @@ import { pageTokenOf } from '../history/over-runs.ts';
 import type { Run } from '../history/reader.ts';
 import {
   decodedFields,
+  namedPayloads,
   plainFields,
   type RunFields,
   runFieldsFrames,
@@ -61,7 +62,8 @@ export const runFieldsRoutes = (options: RunRoutesOptions): readonly Route[] => 
     operationId: 'decodeRunFields',
     summary: 'Reads the fields of runs, also those of their decrypted inputs and memos',
     description:
-      'As `readRunFields`, and decrypts the payloads of the first event of each run. The audit has separate entries for each run.',
+      'As `readRunFields`, and decrypts the arguments and the memo of each run, up to 200 payloads. The audit has separate ' +
+      'entries for each run of which a payload is decrypted.',
     requires: 'decode',
     body: decodeFieldsRequest,
     response,
@@ -73,7 +75,7 @@ export const runFieldsRoutes = (options: RunRoutesOptions): readonly Route[] => 
   }),
 ];
 
-/** Decrypts the first events of runs, within one budget of Cloud KMS calls. */
+/** Decrypts the arguments and memos of runs, within one budget of Cloud KMS calls. */
 interface StartDecoder {
   readonly decode: (
     run: Run,
@@ -95,10 +97,13 @@ function startDecoder(
   return {
     kmsCalls: () => budget.used,
     decode: async (run, started, lifetime) => {
-      const record = await beginAudit(c, authority, grant, { run, justification });
+      const named = namedPayloads(started, run);
+      if (named.length === 0) return { fields: {}, unreadable: {} };
+      const refs = named.map(({ ref }) => ref);
+      const record = await beginAudit(c, authority, grant, { run, refs, justification });
       let outcome: Outcome = 'failed';
       try {
-        const decoded = await decodedFields(started, { threads, codec, log, run, record, lifetime, budget });
+        const decoded = await decodedFields(named, { threads, codec, log, record, lifetime, budget });
         outcome = decoded === undefined ? 'limit' : 'complete';
         return decoded;
       } finally {

@@ -9,6 +9,7 @@ import { readFailedRun } from '../../src/history/failed-run.ts';
 import { KmsCallBudget } from '../../src/history/stream-limits.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
+import { MemoryBudget } from '../../src/memory.ts';
 import { lifetimeWith } from '../support/memory.ts';
 import { damaged, type Payload, sealedApart, startKms } from '../support/stack.ts';
 
@@ -104,7 +105,7 @@ describe('causeFrames', () => {
       workflowType: 'order',
       status: 'Failed',
       build: '1.4.2',
-      fingerprint: { parts: { type: 'Declined', place: '', frames: [] } },
+      fingerprint: { parts: { type: 'Declined', place: 'workflow order', frames: [] } },
       message: { status: 'locked', ref: '3:0' },
     });
     expect(new Set(found(all).map(({ fingerprint }) => fingerprint.id)).size).toBe(1);
@@ -159,6 +160,27 @@ describe('causeFrames', () => {
     const all = await frames({ codec: kms.codec, end: () => Promise.reject(full) });
     expect(found(all)).toEqual([]);
     expect(all.at(-1)).toMatchObject({ reason: 'error' });
+  });
+});
+
+describe('readFailedRun', () => {
+  it('holds the memory of a decrypted failure until its cause is read', async () => {
+    const memory = new MemoryBudget(2 ** 28);
+    const held: number[] = [];
+    const end = async () => void held.push(memory.held);
+    const record: any = { ...anyNamespace, done: () => undefined, refused: () => undefined, end };
+    const reader: any = { lastEvent: async () => failedWith(sealed[0]!) };
+    const { codec } = kms;
+    const read = await readFailedRun(first!, {
+      namespace: 'payments',
+      reader,
+      inspect: (payload, context) => codec.inspect(payload, context),
+      lifetime: lifetimeWith({ memory }),
+      decrypting: { codec, log, budget: new KmsCallBudget(codec), begin: async () => record },
+    });
+    expect(read).toMatchObject({ status: 'read' });
+    expect(held[0]).toBeGreaterThan(0);
+    expect(memory.held).toBe(0);
   });
 });
 

@@ -2,9 +2,16 @@ import type { RunFieldsFrame, WorkflowSummary } from '@temporal-kms/codec-api';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { payloadFields } from '../../src/history/payload-fields.ts';
-import { runFieldsFrames, type RunFieldsOptions } from '../../src/history/run-fields.ts';
+import {
+  decodedFields,
+  namedPayloads,
+  runFieldsFrames,
+  type RunFieldsOptions,
+} from '../../src/history/run-fields.ts';
+import { KmsCallBudget } from '../../src/history/stream-limits.ts';
+import { anyNamespace } from '../support/callers.ts';
 import { lifetimeWith, never } from '../support/memory.ts';
-import { text, threads } from '../support/stack.ts';
+import { plain, text, threads } from '../support/stack.ts';
 
 const listed = (count: number) =>
   Array.from({ length: count }, (_, n): WorkflowSummary => ({
@@ -68,6 +75,69 @@ describe('runFieldsFrames', () => {
     });
     expect(read).toEqual(['w-0', 'w-1', 'w-2', 'w-3']);
     expect(all.at(-1)).toMatchObject({ reason: 'limit', runs: 4, after: '.r-3' });
+  });
+});
+
+const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
+const startedWith = (inputs: number): any => ({
+  eventId: 1,
+  eventType: 1,
+  workflowExecutionStartedEventAttributes: {
+    input: { payloads: Array.from({ length: inputs }, (_, n) => plain(n)) },
+    header: { fields: { trace: plain('t') } },
+    memo: { fields: { tier: plain(1) } },
+    lastCompletionResult: { payloads: [plain('before')] },
+  },
+});
+
+describe('decodedFields', () => {
+  const codec: any = {
+    inspect: () => ({ format: 'plain' }),
+    plan: () => ({ kmsCalls: 0 }),
+    decrypt: async (payload: object) => ({ payload, info: {} }),
+  };
+  const decoded = (fields: () => Promise<any>, lifetime = lifetimeWith()) =>
+    decodedFields(namedPayloads(startedWith(10), run), {
+      codec,
+      log: pino({ level: 'silent' }),
+      record: { ...anyNamespace, done: () => undefined, refused: () => undefined },
+      lifetime,
+      budget: new KmsCallBudget(codec),
+      threads: { fields },
+    });
+
+  it('decrypts only arguments and memo, at most as many as the audit names', () => {
+    expect(namedPayloads(startedWith(2), run).map(({ name }) => name)).toEqual([
+      'input',
+      'input2',
+      'memo.tier',
+    ]);
+    expect(namedPayloads(startedWith(300), run)).toHaveLength(200);
+  });
+
+  it('parses no payload after the maximum of fields', async () => {
+    let calls = 0;
+    const found = await decoded(async () => {
+      calls += 1;
+      return Object.fromEntries(Array.from({ length: 150 }, (_, n) => [`${calls}.${n}`, n]));
+    });
+    expect(calls).toBe(3);
+    expect(Object.keys(found!.fields)).toHaveLength(400);
+  });
+
+  it('ends between two payloads when the stream has to end', async () => {
+    const gone = new AbortController();
+    let calls = 0;
+    const found = decoded(
+      async () => {
+        calls += 1;
+        gone.abort();
+        return {};
+      },
+      lifetimeWith({ disconnected: gone.signal }),
+    );
+    await expect(found).rejects.toThrow();
+    expect(calls).toBe(1);
   });
 });
 

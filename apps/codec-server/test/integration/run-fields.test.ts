@@ -120,7 +120,11 @@ describe('the fields of runs that match a query', () => {
     );
     expect(of('intent')).toHaveLength(5);
     for (const entry of of('intent'))
-      expect(entry).toMatchObject({ operation: 'decode', justification: 'ticket 17' });
+      expect(entry).toMatchObject({
+        operation: 'decode',
+        justification: 'ticket 17',
+        refs: [expect.stringMatching(/^1:/), expect.stringMatching(/^1:/), expect.stringMatching(/^1:/)],
+      });
     // The input's two arguments and the memo.
     for (const entry of of('outcome'))
       expect(entry.outcome).toMatchObject({ result: 'complete', payloads: 3, refused: {} });
