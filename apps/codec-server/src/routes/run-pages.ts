@@ -16,6 +16,9 @@ import { inspectFor, withQueryErrors } from './workflows.ts';
 /** Number of runs in one page of the list, if all of them are read. */
 const PAGE_SIZE = 100;
 
+/** Memory in bytes per character of a run's JSON: an estimate. */
+const RUN_COST = 2;
+
 /**
  * Returns a function that reads a page of the runs that match a query. The lease covers the memory of the
  * latest page.
@@ -30,7 +33,8 @@ export function runPages<P extends Reading>(
   const { namespace } = grant;
   const temporal = temporalFor(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
-  const lease = leaseOf(c);
+  // The request also waits for the memory of the runs that it reads.
+  const lease = leaseOf(c, false);
   const memory = responseMemory(lease);
   const checkpoint = createCheckpoint();
   return async (token, signal) => {
@@ -47,10 +51,14 @@ export function runPages<P extends Reading>(
     });
     const next = Buffer.from(page.nextPageToken).toString('base64url');
     const runs: WorkflowSummary[] = [];
-    for (const info of page.executions)
-      runs.push(await workflowSummary(info, namespace, inspectForCaller, checkpoint));
-    // Released here, because a request without a port has no end that would release the lease.
-    if (c.env?.outgoing === undefined) lease.release();
+    let characters = 0;
+    for (const info of page.executions) {
+      const run = await workflowSummary(info, namespace, inspectForCaller, checkpoint);
+      characters += JSON.stringify(run).length;
+      runs.push(run);
+    }
+    // A request without a port has no end that would release the lease.
+    lease.shrinkTo(c.env?.outgoing === undefined ? 0 : characters * RUN_COST);
     return { runs, token, next: next === '' ? undefined : next };
   };
 }

@@ -25,9 +25,12 @@ import { inspectFor, withQueryErrors } from './workflows.ts';
 const CAUSES_MS = 60_000;
 
 /** Number of runs in one page of the list of which only a sample is read. */
-const SAMPLED_PAGE_SIZE = 1_000;
+const SAMPLED_PAGE_SIZE = 200;
 
 const FAILED = "ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated')";
+
+/** The order at the end of a query, outside quotes. The order does not matter here, and a condition cannot contain one. */
+const ORDER = /(?:^|\s)ORDER\s+BY\s[^'"]*$/i;
 
 const response = {
   description: 'The failed runs in the order of the list, then an `end`',
@@ -88,7 +91,8 @@ async function streamCauses<P extends Reading>(
 ): Promise<Response> {
   const { authority, log, inspect } = options;
   const { namespace } = grant;
-  const failed = query.trim() === '' ? FAILED : `(${query}) AND ${FAILED}`;
+  const condition = query.replace(ORDER, '').trim();
+  const failed = condition === '' ? FAILED : `(${condition}) AND ${FAILED}`;
   const temporal = options.temporal(grant);
   const counted = await withQueryErrors(() => temporal.count({ namespace, query: failed }, c.req.raw.signal));
   const total = Number(counted.count ?? 0);

@@ -138,6 +138,13 @@ describe('the causes of the failed runs of a query', () => {
     }
   });
 
+  it('are the same for a query with an order, and for one that quotes such a text', async () => {
+    const [ordered] = await frames('causes', { query: `${query} order by StartTime DESC` });
+    expect(ordered).toMatchObject({ total: FAILED + 1 });
+    const [quoted] = await frames('causes', { query: 'WorkflowId = "a ORDER BY b"' });
+    expect(quoted).toMatchObject({ total: 0 });
+  });
+
   it('read runs by id, as the list’s column does, and leave out those that did not fail', async () => {
     const [one, two] = runs(await frames('causes', { query }));
     const { runId } = await runOf(completed!);
