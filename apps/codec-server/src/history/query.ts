@@ -65,6 +65,12 @@ export async function* queryFrames({
     await checkpoint();
     payloads.push(payloadStub(payloadRefOf(0, n), location, context, inspect));
   }
+  const reason = lifetime.interruption();
+  if (reason === 'disconnected') return;
+  if (reason !== undefined) {
+    yield { type: 'end', reason };
+    return;
+  }
   yield { type: 'answer', outcome: field, attributes, payloads };
   const requests = found.map((location, n): PayloadRequest => {
     const held = { ...location, context };

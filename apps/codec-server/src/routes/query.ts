@@ -8,7 +8,7 @@ import { defineRoute, type Route } from '../http/define-route.ts';
 import { leaseOf } from '../http/request-memory.ts';
 import type { MemoryLease } from '../memory.ts';
 import { chargedTo } from '../observability/kms-calls.ts';
-import { httpErrorOf, recordDecoded } from '../protocol/audited-slices.ts';
+import { httpErrorOf } from '../protocol/audited-slices.ts';
 import { responseMemory } from '../temporal/bounded-responses.ts';
 import {
   admitDecryption,
@@ -65,7 +65,6 @@ export function queryRoute(options: RunRoutesOptions): Route {
           const encoded = await chargedTo(allowance, async () =>
             encode?.(payloads, workflowId, new RequestSignal(c, budgetOf(lease))),
           );
-          if (encoded !== undefined) recordDecoded(record, encoded.infos);
           const outcome = await queries.query(
             {
               namespace,

@@ -63,7 +63,7 @@ describe('a query', () => {
       'outcome query',
     ]);
     expect(entries[0]).toMatchObject({ ...run, namespace: 'payments', query: 'look' });
-    expect(entries[1]?.outcome).toMatchObject({ result: 'complete', payloads: 2 });
+    expect(entries[1]?.outcome).toMatchObject({ result: 'complete', payloads: 1 });
     expect(JSON.stringify([entries, logged])).not.toMatch(/canary-/);
   });
 

@@ -3,9 +3,12 @@ import { queryFrame } from '@temporal-kms/codec-api';
 import type { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Access } from '../../src/access/access.ts';
+import type { Inspect } from '../../src/history/payload-stub.ts';
+import { queryFrames } from '../../src/history/query.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
-import { ana, onDemandAccess } from '../support/callers.ts';
+import { ana, anyNamespace, onDemandAccess } from '../support/callers.ts';
+import { lifetimeWith } from '../support/memory.ts';
 import {
   appWith,
   keptLog,
@@ -152,6 +155,17 @@ describe('a query', () => {
       payloads: [{ ref: '0:0', path: 'failure.cause.encodedAttributes' }],
     });
     expect(JSON.parse(valueOf(results[0]))).toEqual({ message: 'no order', stack_trace: '' });
+  });
+
+  it('returns no answer after the stream has to end', async () => {
+    const { log } = keptLog();
+    const lifetime = lifetimeWith({ stopping: AbortSignal.abort() });
+    const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
+    const outcome = { queryResult: { payloads: [await encryptedIn('payments', SECRET)] } };
+    const { codec } = kms;
+    const inspect: Inspect = (payload, of) => codec.inspect(payload, of);
+    const options = { codec, inspect, log, context, outcome, lifetime, record: anyNamespace };
+    expect(await Array.fromAsync(queryFrames(options))).toEqual([{ type: 'end', reason: 'shutdown' }]);
   });
 
   it('refuses a result above the memory limit, and decrypts the others', async () => {
