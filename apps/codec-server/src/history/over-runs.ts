@@ -18,7 +18,7 @@ export interface ListedRuns {
   readonly page: (token: string) => Promise<RunPage>;
   /** Called with the runs that are read next, in their order. */
   readonly prepare?: (runs: readonly WorkflowSummary[]) => void;
-  /** Ends the work on runs in progress, once its results are not needed any more. */
+  /** Cancels runs in progress once their results are no longer needed. */
   readonly stop: () => void;
 }
 
