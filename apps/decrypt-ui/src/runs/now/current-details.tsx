@@ -1,28 +1,27 @@
-import { useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { CodeView } from '../../payloads/code-view.tsx';
 import { textLines } from '../../payloads/value/text-lines.ts';
+import { renderMarkdown } from './markdown.ts';
 import styles from './now.module.css';
-import { MAX_MARKDOWN, renderMarkdown } from './markdown.ts';
 
 /** The current details of a run, which its workflow writes in Markdown. */
 export function CurrentDetails({ text }: { text: string }) {
+  const rendered = useMemo(() => renderMarkdown(text), [text]);
   const lines = useMemo(() => textLines(text), [text]);
-  if (text.length > MAX_MARKDOWN) {
-    return (
-      <CodeView
-        count={lines.length}
-        label="Current details"
-        decrypted
-        wrap
-        renderLine={(index) => lines[index]}
-      />
-    );
-  }
+  const fill = useCallback(
+    (element: HTMLElement | null) => {
+      if (rendered) element?.replaceChildren(rendered.cloneNode(true));
+    },
+    [rendered],
+  );
+  if (rendered) return <div key={text} className={styles['markdown']} ref={fill} />;
   return (
-    <div
-      key={text}
-      className={styles['markdown']}
-      ref={(element) => element?.replaceChildren(renderMarkdown(text))}
+    <CodeView
+      count={lines.length}
+      label="Current details"
+      decrypted
+      wrap
+      renderLine={(index) => lines[index]}
     />
   );
 }

@@ -1,3 +1,4 @@
+import { escapeInText } from '@temporal-kms/codec-api';
 import createDomPurify from 'dompurify';
 import { Marked } from 'marked';
 
@@ -11,17 +12,29 @@ purify.addHook('afterSanitizeAttributes', (element) => {
   element.setAttribute('rel', 'noopener noreferrer');
 });
 
-/** No image: the request for it would tell another server that somebody reads this run. */
+/** No image: the request for it would tell another server that this run is being viewed. */
 const tags =
   'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul'.split(
     ' ',
   );
 
-/** Characters. Longer Markdown is shown as text: its parser takes more than linear time. */
-export const MAX_MARKDOWN = 20_000;
+/** Characters of a text that is parsed: the parser takes time that grows with the square of the length. */
+const MAX_MARKDOWN = 5000;
 
-/** Returns Markdown as elements: no script, style or image, and links only to http, https and e-mail addresses. */
-export const renderMarkdown = (text: string): DocumentFragment =>
+/**
+ * Returns Markdown as elements: no script, style or image, and links only to http, https and e-mail addresses. Undefined
+ * for text that is too long, or that the parser rejects, as it does deep nesting.
+ */
+export function renderMarkdown(text: string): DocumentFragment | undefined {
+  if (text.length > MAX_MARKDOWN) return undefined;
+  try {
+    return withVisibleText(sanitized(text));
+  } catch {
+    return undefined;
+  }
+}
+
+const sanitized = (text: string): DocumentFragment =>
   purify.sanitize(marked.parse(text, { async: false }), {
     ALLOWED_TAGS: tags,
     ALLOWED_ATTR: ['href', 'start'],
@@ -30,3 +43,10 @@ export const renderMarkdown = (text: string): DocumentFragment =>
     ALLOW_ARIA_ATTR: false,
     RETURN_DOM_FRAGMENT: true,
   });
+
+/** Escapes invisible characters again: Markdown can write them as character references. */
+function withVisibleText(fragment: DocumentFragment): DocumentFragment {
+  const texts = document.createTreeWalker(fragment, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) texts.currentNode.nodeValue = escapeInText(texts.currentNode.nodeValue ?? '');
+  return fragment;
+}
