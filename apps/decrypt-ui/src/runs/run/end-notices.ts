@@ -1,6 +1,7 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import type { RunAddress } from '../../session/server/addresses.ts';
+import type { Session } from '../../session/sign-in/session.ts';
 import { announce } from '../../ui/live-region.tsx';
 import { isOpen, outcomeOf, outcomeText } from '../outcome.ts';
 import type { RunSession } from './run-session.ts';
@@ -11,23 +12,36 @@ interface Sessions {
   readonly use: (address: RunAddress) => () => void;
 }
 
+interface EndNoticesState {
+  /** The keys of the runs. */
+  readonly runs: ReadonlySet<string>;
+  /** Whether the browser refused the permission when it was last asked. */
+  readonly refused: boolean;
+}
+
+type SignIn = Pick<Session, 'store' | 'person'>;
+
 type EndNotices = ReturnType<typeof createEndNotices>;
 
 const known = new WeakMap<Sessions, EndNotices>();
 
-/** The runs of these sessions whose end the browser reports. */
-export function endNoticesOf(sessions: Sessions): EndNotices {
-  const notices = known.get(sessions) ?? createEndNotices(sessions);
+/** The runs of one person's sessions whose end the browser reports. */
+export function endNoticesOf(sessions: Sessions, signIn: SignIn): EndNotices {
+  const notices = known.get(sessions) ?? createEndNotices(sessions, signIn);
   known.set(sessions, notices);
   return notices;
 }
 
 export const noticeKey = ({ namespace, runId }: RunAddress): string => JSON.stringify([namespace, runId]);
 
-/** Reports the end of runs, also after the reader has left their pages. */
-function createEndNotices({ get, use }: Sessions) {
-  /** The keys of the runs. */
-  const store = createStore<{ readonly runs: ReadonlySet<string> }>()(() => ({ runs: new Set() }));
+/**
+ * Reports the end of runs, also after the reader has left their pages, but not after the person has signed out or another
+ * person has signed in, who may not read these runs.
+ */
+function createEndNotices({ get, use }: Sessions, signIn: SignIn) {
+  const person = signIn.person();
+  const isPersonHere = () => signIn.person() === person && signIn.store.getState().status !== 'signed_out';
+  const store = createStore<EndNoticesState>()(() => ({ runs: new Set(), refused: false }));
   const stops = new Map<string, () => void>();
 
   function remove(address: RunAddress) {
@@ -39,7 +53,7 @@ function createEndNotices({ get, use }: Sessions) {
 
   function add(address: RunAddress) {
     const key = noticeKey(address);
-    if (stops.has(key)) return;
+    if (stops.has(key) || !isPersonHere()) return;
     const { store: run } = get(address);
     const leave = use(address);
     const check = () => {
@@ -49,26 +63,31 @@ function createEndNotices({ get, use }: Sessions) {
       show(address, outcomeText[outcomeOf(status)]);
     };
     const unsubscribe = run.subscribe(check);
+    const unsubscribePerson = signIn.store.subscribe(() => {
+      if (!isPersonHere()) remove(address);
+    });
     stops.set(key, () => {
       unsubscribe();
+      unsubscribePerson();
       leave();
     });
     store.setState({ runs: new Set(stops.keys()) });
-    // It may have ended while the reader answered the browser.
+    // The run may have ended while the permission prompt was open.
     check();
   }
 
   return {
     store,
     /**
-     * Reports the end of the run, if the browser permits it. Call it when the reader asks for it: browsers ask for the
-     * permission only then.
+     * Reports the end of the run, if the browser permits it. Call it from a click handler: browsers prompt only after a user
+     * gesture.
      * @returns whether the browser permits it
      */
     async add(address: RunAddress): Promise<boolean> {
-      if ((await Notification.requestPermission()) !== 'granted') return false;
-      add(address);
-      return true;
+      const refused = (await Notification.requestPermission()) !== 'granted';
+      store.setState({ refused });
+      if (!refused) add(address);
+      return !refused;
     },
     remove,
   };
