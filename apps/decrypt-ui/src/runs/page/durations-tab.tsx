@@ -6,10 +6,11 @@ import { formatDurationShort } from '../../ui/format/duration.ts';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { EmptyState } from '../../ui/page/notice.tsx';
 import { Table } from '../../ui/page/table.tsx';
+import { useLastFailure } from '../../ui/use-last-failure.ts';
 import type { ActivityTimes } from '../indexer/run-times.ts';
 import { useRun, useRunNow } from '../run/run-context.tsx';
 import { useRunTimes } from '../run/use-run-times.ts';
-import { durationOf, placeAmong, useUsual } from '../run/use-usual.ts';
+import { durationOf, placeAmong, useUsualQuery } from '../run/use-usual.ts';
 import { DurationChart, durationScale } from './duration-chart.tsx';
 import styles from './durations-tab.module.css';
 
@@ -28,7 +29,11 @@ export function DurationsTab(props: DurationsTabProps) {
   return (
     <>
       <Runs />
-      {times === undefined ? null : times.activities.length === 0 ? (
+      {times === undefined ? (
+        <p className={styles['section']} role="status">
+          The activities are being measured …
+        </p>
+      ) : times.activities.length === 0 ? (
         <EmptyState icon={<Timer size={16} />} title="No activity has ended">
           The critical path shows where the time of the run went.
         </EmptyState>
@@ -43,14 +48,27 @@ function Runs() {
   const { address, description } = useRun();
   const { workflow } = description;
   const now = useRunNow();
-  const usual = useUsual();
+  const asked = useUsualQuery();
+  const { usual, data, refetch } = asked;
+  const failure = useLastFailure(asked);
   if (address.file) return null;
   const type = escapeInvisible(workflow.type);
   if (usual === undefined)
     return (
       <section className={styles['section']} aria-labelledby="durations-runs">
         <h2 id="durations-runs">Runs of {type}</h2>
-        <p>Temporal lists too few other completed runs of this type for a comparison.</p>
+        {failure ? (
+          <>
+            <p role="alert">The completed runs could not be loaded: {failure.message}</p>
+            <Button size="small" onClick={() => void refetch()}>
+              Try again
+            </Button>
+          </>
+        ) : data === undefined ? (
+          <p role="status">The completed runs are being loaded …</p>
+        ) : (
+          <p>Too few completed runs of this type to compare with.</p>
+        )}
       </section>
     );
   const { count, shortest, median, p95, longest, all } = usual;
@@ -95,7 +113,7 @@ function Activities({ activities, onType, onSelect }: DurationsTabProps & Activi
   return (
     <section className={styles['section']} aria-labelledby="durations-activities">
       <h2 id="durations-activities">Activities by type</h2>
-      <p>From the schedule to the end, with all attempts and pauses.</p>
+      <p>From scheduling to completion, including retries and the time between them.</p>
       <Table
         headingId="durations-activities"
         className={styles['table']}

@@ -8,11 +8,11 @@ interface TypeFilterProps {
   readonly onEnd: () => void;
 }
 
-/** Names the type of the activities that the history shows, and ends that. */
+/** Names the activity type that the history is filtered by; a click removes the filter. */
 export function TypeFilter({ type, onEnd }: TypeFilterProps) {
   const name = escapeInvisible(type);
   return (
-    <Button aria-label={`Only ${name}, show all events`} data-tip="Show all events" onClick={onEnd}>
+    <Button aria-label={`Filtered by ${name}. Show all events`} data-tip="Show all events" onClick={onEnd}>
       <span className={styles['type']}>{name}</span>
       <X size={14} />
     </Button>

@@ -40,13 +40,16 @@ export function durationOf({
 export const placeAmong = ({ all }: UsualRuns, millis: number): number =>
   all.filter((other) => other < millis).length;
 
-/** How long runs of this type usually take. The page asks once, after the first rows. */
-export function useUsual(): UsualRuns | undefined {
+/**
+ * How long runs of this type usually take, and the request for it. The page asks once, after the first rows. With an answer,
+ * `usual` is undefined for too few completed runs.
+ */
+export function useUsualQuery() {
   const api = useRunsApi();
   const { address, description, follow } = useRun();
   const { namespace } = address;
   const { type } = description.workflow;
-  const { data } = useQuery({
+  const { data, error, refetch } = useQuery({
     queryKey: ['usual', namespace, type],
     queryFn: ({ signal }) => {
       const query = `WorkflowType = ${quoted(type)} AND ExecutionStatus = 'Completed'`;
@@ -60,5 +63,8 @@ export function useUsual(): UsualRuns | undefined {
     // The page works without it.
     retry: false,
   });
-  return useMemo(() => data && usualOf(data.workflows, address.runId), [data, address.runId]);
+  const usual = useMemo(() => data && usualOf(data.workflows, address.runId), [data, address.runId]);
+  return { usual, data, error, refetch };
 }
+
+export const useUsual = (): UsualRuns | undefined => useUsualQuery().usual;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { renderApp, row, until } from '../../support/render-app.tsx';
 
 const slow = '/ns/NS/workflows/long-charge/01997c2e-0000-7000-8000-0000000000fb';
@@ -55,6 +56,28 @@ describe('the Durations tab', () => {
     expect(document.querySelectorAll('[role="tabpanel"] svg path[class*="own"]')).toHaveLength(1);
   });
 
+  test('says whether the completed runs are being loaded, failed to load, or are too few', async () => {
+    const first = Promise.withResolvers<Response>();
+    const answers = [first.promise, Promise.resolve(Response.json({ workflows: [] }))];
+    await renderApp(`${slow}?tab=durations`, {
+      session: ({ fetch }) =>
+        withoutSignIn('open', (input, init) => {
+          const url = input instanceof Request ? input.url : String(input);
+          return (url.includes('pageSize=51') ? answers.shift() : undefined) ?? fetch(input, init);
+        }),
+    });
+    await expect.element(page.getByText('The completed runs are being loaded …')).toBeVisible();
+    expect(panel()).not.toContain('Too few');
+    const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
+    first.resolve(Response.json({ error }, { status: 503 }));
+    await expect.element(page.getByText(/could not be loaded: Temporal does not answer/)).toBeVisible();
+    expect(panel()).not.toContain('Too few');
+    await userEvent.click(page.getByRole('button', { name: 'Try again' }));
+    await expect
+      .element(page.getByText('Too few completed runs of this type to compare with.'))
+      .toBeVisible();
+  });
+
   test('lists the activities by type, and leads to those of a type and to the slowest', async () => {
     const app = await renderApp(`${batch}?tab=durations`);
     const type = page.getByRole('button', { name: 'pay', exact: true });
@@ -66,7 +89,7 @@ describe('the Durations tab', () => {
     await until(() => row('g2'), 'the activities');
     expect(row('g1')).toBeNull();
     expect(app.history.location.search).toBe('?type=pay');
-    await userEvent.click(page.getByRole('button', { name: 'Only pay, show all events' }));
+    await userEvent.click(page.getByRole('button', { name: 'Filtered by pay. Show all events' }));
     await until(() => row('g1'), 'all events');
   });
 
