@@ -8,8 +8,14 @@ import { Notice } from '../../ui/page/notice.tsx';
 import styles from './now.module.css';
 import type { WorkerQueryState } from './worker-query.ts';
 
+interface AnswerViewProps {
+  readonly state: WorkerQueryState;
+  /** The name of the button that runs the query again. */
+  readonly again?: string;
+}
+
 /** What has become of a query: its result, the failure of the worker's code, or why there is no answer. */
-export function AnswerView({ state }: { state: WorkerQueryState }) {
+export function AnswerView({ state, again = 'Run' }: AnswerViewProps) {
   switch (state.status) {
     case 'idle':
       return null;
@@ -20,7 +26,7 @@ export function AnswerView({ state }: { state: WorkerQueryState }) {
         </p>
       );
     case 'hidden':
-      return <p className={styles['note']}>The answer is hidden again. Run the query again to see it.</p>;
+      return <p className={styles['note']}>The answer is hidden. To see it, click “{again}”.</p>;
     case 'failed':
       return <NoAnswer failure={state.failure} />;
     default: {
@@ -36,7 +42,7 @@ export function AnswerView({ state }: { state: WorkerQueryState }) {
               />
               {answer.payloads.length === 0 ? (
                 <p className={styles['note']}>
-                  The SDK of the worker returns no more about a failure. The query may not exist.
+                  The worker’s SDK reported no details. The query may not exist.
                 </p>
               ) : null}
             </>

@@ -53,6 +53,7 @@ function Refused({ missing }: { missing: readonly Permission[] }) {
 }
 
 const STACK = '__stack_trace';
+const ASK_AGAIN = 'Ask the worker again';
 const METADATA = '__temporal_workflow_metadata';
 
 function Worker() {
@@ -80,11 +81,11 @@ function Worker() {
             }
           >
             <Radio size={14} />
-            {asked ? 'Ask the worker again' : 'Ask the worker'}
+            {asked ? ASK_AGAIN : 'Ask the worker'}
           </Button>
           <p className="t2">
-            A worker replays the run, and answers with its current details, its call stack and its queries.
-            The audit records each query.
+            A worker replays the run, and returns the run’s current details, call stack and queries. The audit
+            records each query.
           </p>
         </div>
         {asking ? (
@@ -123,7 +124,7 @@ function CallStack({ state }: { state: WorkerQueryState }) {
   if (state.status !== 'answered') {
     return state.status === 'hidden' ? (
       <section className={styles['section']}>
-        <AnswerView state={state} />
+        <AnswerView state={state} again={ASK_AGAIN} />
       </section>
     ) : null;
   }
@@ -134,7 +135,7 @@ function CallStack({ state }: { state: WorkerQueryState }) {
       {text === undefined ? (
         <AnswerView state={state} />
       ) : text === '' ? (
-        <p className="t2">The code of the workflow waits for nothing.</p>
+        <p className="t2">Empty: the workflow code is not waiting for anything.</p>
       ) : (
         <StackTrace text={text} read={() => textOf(state)} decrypted initiallyOpen showCode />
       )}

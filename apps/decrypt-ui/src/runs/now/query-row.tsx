@@ -15,37 +15,36 @@ export function QueryRow({ query: { name, description } }: { query: QueryDefinit
     <li className={styles['query']}>
       <h4 className="mono">{escapeInvisible(name)}</h4>
       {description ? <p className="t2">{escapeInText(description)}</p> : null}
-      <QueryForm type={name} />
+      <QueryForm name={name} />
     </li>
   );
 }
 
 /** Runs a query that the worker does not list: older SDKs list none. */
 export function OtherQuery() {
-  const [type, setType] = useState('');
   const id = useId();
   return (
     <li className={styles['query']}>
       <label htmlFor={id}>
         <h4>Another query</h4>
       </label>
-      <input
-        id={id}
-        className={styles['name']}
-        placeholder="Name of the query"
-        maxLength={1000}
-        autoComplete="off"
-        spellCheck={false}
-        value={type}
-        onChange={(event) => setType(event.target.value)}
-      />
-      <QueryForm type={type} />
+      <QueryForm nameId={id} />
     </li>
   );
 }
 
-function QueryForm({ type }: { type: string }) {
-  const { state, ask } = useWorkerQuery();
+interface QueryFormProps {
+  /** Absent: the form has a field for the name. */
+  readonly name?: string;
+  /** The id of the field for the name. */
+  readonly nameId?: string;
+}
+
+const focus = (element: HTMLElement | null) => element?.focus();
+
+function QueryForm({ name, nameId }: QueryFormProps) {
+  const { state, ask, clear } = useWorkerQuery();
+  const [type, setType] = useState(name ?? '');
   const whenRevealed = useWhenRevealed();
   const { address } = useRun();
   const mayEncode = useMe().can(address.namespace, 'encode');
@@ -71,6 +70,22 @@ function QueryForm({ type }: { type: string }) {
           run();
         }}
       >
+        {name === undefined ? (
+          <input
+            id={nameId}
+            className={styles['name']}
+            placeholder="Name of the query"
+            maxLength={1000}
+            autoComplete="off"
+            spellCheck={false}
+            value={type}
+            onChange={(event) => {
+              setType(event.target.value);
+              // It would look like the answer to the query that is now in the form.
+              clear();
+            }}
+          />
+        ) : null}
         <Button size="small" type="submit" disabled={type === '' || state.status === 'asking'}>
           <Play size={12} />
           Run<span className="sr-only"> {escapeInvisible(type)}</span>
@@ -84,6 +99,7 @@ function QueryForm({ type }: { type: string }) {
           <div className={styles['arguments']}>
             <label htmlFor={id}>Arguments, as a JSON array</label>
             <textarea
+              ref={focus}
               id={id}
               rows={3}
               placeholder={'["order-1", {"all": true}]'}
@@ -95,6 +111,7 @@ function QueryForm({ type }: { type: string }) {
               onChange={(event) => {
                 setText(event.target.value);
                 setWrong(false);
+                clear();
               }}
             />
             <p id={`${id}-note`} className="t3" role={wrong ? 'alert' : undefined}>
@@ -104,7 +121,7 @@ function QueryForm({ type }: { type: string }) {
             </p>
           </div>
         ) : (
-          <p className="t2">
+          <p ref={focus} tabIndex={-1} className="t2">
             To encrypt arguments, you need the permission <code>encode</code>.
           </p>
         )}

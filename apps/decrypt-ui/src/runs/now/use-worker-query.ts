@@ -13,6 +13,8 @@ import { createWorkerQuery, type WorkerQueryState } from './worker-query.ts';
 export interface WorkerQuery {
   readonly state: WorkerQueryState;
   readonly ask: (type: string, texts?: readonly string[]) => void;
+  /** Drops the answer. */
+  readonly clear: () => void;
 }
 
 /** A query of the run on the page. The answer leaves the page with the component. */
@@ -37,7 +39,7 @@ export function useWorkerQuery(): WorkerQuery {
   );
   useEffect(() => query.start(), [query]);
   const state = useStore(query.store);
-  return { state, ask: (type, texts) => void query.ask(type, texts) };
+  return { state, ask: (type, texts) => void query.ask(type, texts), clear: query.clear };
 }
 
 /** Returns a function that acts once the run is revealed: it asks for a justification where the run needs one. */

@@ -13,7 +13,7 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { type ApiFailure, connectionBroke, failureOf, isAbort } from '../../session/server/failure.ts';
 import { errorOf } from '../../ui/errors.ts';
 
-/** An answer of a worker, which leaves the page when the reveal ends that it was decrypted for. */
+/** A worker's answer. The page drops it when its reveal ends. */
 export interface WorkerAnswer {
   readonly status: 'answered';
   readonly answer: QueryAnswer;
@@ -75,6 +75,12 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
     change({ status: 'hidden' });
   }
 
+  /** Drops the answer, and the request for it, without a trace on the page. */
+  function clear() {
+    request.abort();
+    if (store.getState().status !== 'idle') change({ status: 'idle' });
+  }
+
   function answered(answer: QueryAnswer, results: ReadonlyMap<PayloadRef, DecodeResult>): WorkerAnswer {
     const stubs = new Map(answer.payloads.map((stub) => [stub.ref, stub]));
     const decoder = createDecoder({
@@ -114,6 +120,7 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
 
   return {
     store,
+    clear,
     /** Asks a worker. Call it only while the run is revealed. */
     async ask(type: string, texts: readonly string[] = []) {
       request.abort();
@@ -149,8 +156,7 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
       ];
       return () => {
         for (const stop of stops) stop();
-        request.abort();
-        change({ status: 'idle' });
+        clear();
       };
     },
   };

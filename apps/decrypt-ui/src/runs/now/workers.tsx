@@ -19,13 +19,17 @@ export function Workers() {
     <section className={styles['section']} aria-labelledby="workers">
       <h3 id="workers">Workers</h3>
       {!open ? (
-        <p className="t2">The run is closed and needs no worker, except to answer queries.</p>
+        <p className="t2">The run is closed. It needs a worker only to answer queries.</p>
       ) : error ? (
         <p role="alert">{error.message}</p>
-      ) : data?.taskQueues.length === 0 ? (
-        <p className="t2">Temporal does not describe the task queues to this server.</p>
+      ) : data === undefined ? (
+        <p className="t2" role="status">
+          The workers are being loaded …
+        </p>
+      ) : data.taskQueues.length === 0 ? (
+        <p className="t2">This server may not read task queues from Temporal.</p>
       ) : (
-        data?.taskQueues.map((queue) => <Queue key={`${queue.kind} ${queue.name}`} queue={queue} />)
+        data.taskQueues.map((queue) => <Queue key={`${queue.kind} ${queue.name}`} queue={queue} />)
       )}
     </section>
   );
@@ -42,7 +46,7 @@ function Queue({ queue: { name, kind, pollers, polling, waiting, workers = [] } 
         <span className="mono">{escapeInvisible(name)}</span> <span className="t3">for {kinds[kind]}</span>
       </h4>
       <p className="t2">
-        {polling ? plural(pollers, 'worker') : 'No worker polls'}
+        {polling ? plural(pollers, 'worker') : 'No worker is polling'}
         {waiting > 0 ? ` · ${formatCount(waiting)} waiting` : ''}
       </p>
       {workers.length > 0 ? (
@@ -66,7 +70,7 @@ function Queue({ queue: { name, kind, pollers, polling, waiting, workers = [] } 
           })}
         </Table>
       ) : null}
-      {more > 0 ? <p className="t3">And {plural(more, 'further worker')}.</p> : null}
+      {more > 0 ? <p className="t3">{plural(more, 'more worker')}</p> : null}
     </div>
   );
 }

@@ -61,6 +61,7 @@ describe('the Now tab', () => {
     const app = await askedWorker();
     await userEvent.click(button('Arguments of item'));
     const field = page.getByRole('textbox', { name: 'Arguments, as a JSON array' });
+    await expect.element(field).toHaveFocus();
     await userEvent.fill(field, '{"a": 1}');
     await userEvent.click(button('Run item'));
     await expect.element(page.getByText(/not a JSON array/)).toBeVisible();
@@ -69,16 +70,20 @@ describe('the Now tab', () => {
     await userEvent.click(button('Run item'));
     await expect.element(page.getByText('"A-1"')).toBeVisible();
     expect(queriesOf(app).at(-1)?.arguments).toEqual(['12345678901234567890', '{"sku":"A-1"}']);
+    await userEvent.fill(field, '[]');
+    await until(() => !body().includes('"A-1"'), 'the answer to the former arguments dropped');
   });
 
   test('shows why a query failed, and that no worker answered', async () => {
     await askedWorker();
     const name = page.getByRole('textbox', { name: 'Another query' });
     await userEvent.fill(name, 'fails');
-    await userEvent.click(button('Run fails'));
+    await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('no order')).toBeVisible();
     await userEvent.fill(name, 'nobody');
-    await userEvent.click(button('Run nobody'));
+    // The answer to another query leaves the page.
+    expect(body()).not.toContain('no order');
+    await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('No worker answered', { exact: true })).toBeVisible();
   });
 
@@ -123,6 +128,7 @@ describe('the Now tab', () => {
     press('L');
     await until(() => !body().includes('Mira') && !body().includes('Waits for'), 'the answers hidden');
     expect(body()).not.toContain('approvalOf');
+    expect(body()).toContain('The answer is hidden. To see it, click “Ask the worker again”.');
     expect(queriesOf(app)).toHaveLength(3);
   });
 
