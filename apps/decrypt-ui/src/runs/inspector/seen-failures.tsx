@@ -1,7 +1,7 @@
 import { failureChain, type FailureLevel, headline } from '@temporal-kms/histories/failures';
 import { useIsGone, usePayload } from '../../payloads/payloads-context.tsx';
 import { formatCount } from '../../ui/format/number.ts';
-import { formatClock } from '../../ui/format/time.ts';
+import { formatMoment } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
 import type { SeenFailure } from '../run/failures-seen.ts';
@@ -20,14 +20,16 @@ export function SeenFailures({ failures }: SeenFailuresProps) {
     <section className={styles['section']} aria-label="Earlier attempts">
       <header className={styles['head']}>
         <h3>Earlier attempts</h3>
-        <span className={styles['note']}>as this page saw them; Temporal keeps the last failure only</span>
+        <span className={styles['note']}>
+          seen while this page was open; Temporal keeps only the last failure
+        </span>
       </header>
       <ol className={styles['attempts']}>
         {failures.toReversed().map(({ attempt, endedAt, failure }) => (
           <li key={`${attempt} ${endedAt ?? ''}`}>
             <span className="t2">
               Attempt {formatCount(attempt)} failed
-              {endedAt === undefined ? '' : ` ${formatClock(endedAt, format)}`}:
+              {endedAt === undefined ? '' : ` at ${formatMoment(endedAt, format)}`}:
             </span>{' '}
             <SeenMessage level={headline(failureChain(failure))} />
           </li>

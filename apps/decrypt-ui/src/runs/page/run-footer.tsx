@@ -34,10 +34,15 @@ export function RunFooter() {
         { commands: ['help'], text: 'all keys' },
       ]}
     >
-      {paused ? (
+      {held ? (
         <span className={styles['state']}>
-          <i className={styles['dot']} data-outcome="paused" />
-          Paused{held > 0 ? `, ${plural(held, 'new event')}` : ''}
+          <i className={styles['dot']} data-outcome={isDisconnected(held.phase) ? 'timed-out' : 'paused'} />
+          {[
+            `Paused at ${formatClock(held.since, format)}`,
+            ...(held.events > 0 ? [plural(held.events, 'new event')] : []),
+            ...(held.ended ? ['the run has ended'] : []),
+            ...(isDisconnected(held.phase) ? ['disconnected'] : []),
+          ].join(', ')}
           <Button look="ghost" size="small" onClick={() => setPaused(false)}>
             Continue
           </Button>
@@ -63,5 +68,6 @@ export function RunFooter() {
   );
 }
 
-const liveOutcome = (phase: string) => (phase === 'retrying' || phase === 'failed' ? 'timed-out' : 'running');
-const liveText = (phase: string) => (phase === 'retrying' || phase === 'failed' ? 'Disconnected' : 'Live');
+const isDisconnected = (phase: string) => phase === 'retrying' || phase === 'failed';
+const liveOutcome = (phase: string) => (isDisconnected(phase) ? 'timed-out' : 'running');
+const liveText = (phase: string) => (isDisconnected(phase) ? 'Disconnected' : 'Live');

@@ -1,5 +1,5 @@
-import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import type { PayloadRef, PayloadStub, WorkflowDescription, WorkflowStatus } from '@temporal-kms/codec-api';
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import type { Payloads } from '../../payloads/decoder.ts';
 import { type KeyUsage, keyUsage } from '../../payloads/payload-keys.ts';
@@ -25,6 +25,18 @@ export const runSessionsAt = (place: RunSessionsPlace): RunSessions =>
 
 export const useRunSessions = (): RunSessions => runSessionsAt(useRunSessionsPlace());
 
+/** What has happened since the reader paused. */
+interface Held {
+  /** When the reader paused, in milliseconds since 1970. */
+  readonly since: number;
+  /** How many events have arrived. */
+  readonly events: number;
+  /** Whether the run has ended. */
+  readonly ended: boolean;
+  /** Whether events arrive now. */
+  readonly phase: FollowState['phase'];
+}
+
 /** Everything that the page knows about one run. */
 interface Run {
   readonly address: RunAddress;
@@ -38,8 +50,8 @@ interface Run {
   /** Whether the reader has paused the updates of the page. */
   readonly paused: boolean;
   readonly setPaused: (paused: boolean) => void;
-  /** How many events have arrived since the reader paused. */
-  readonly held: number;
+  /** What the page holds back; undefined while it is not paused. */
+  readonly held: Held | undefined;
   readonly usage: KeyUsage;
   /** Returns the stub of an event's payload, or of a payload of the description (`0:<n>`). */
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
@@ -113,8 +125,8 @@ export function FileRunProvider({ session, ...rest }: FileRunProviderProps) {
 
 function SessionProvider({ session, renderFailed, loading, children }: FileRunProviderProps) {
   const state = useStoreInSteps(session.store);
-  const [paused, setPaused] = useState(false);
-  const { description, attemptsSeen, failuresSeen } = useKept(state, paused);
+  const [pausedAt, setPausedAt] = useState<number>();
+  const { description, attemptsSeen, failuresSeen } = useKept(state, pausedAt !== undefined);
   if (!description) return state.failure ? renderFailed(state.failure, session.refresh) : loading;
   return (
     <PayloadsProvider payloads={session.payloads}>
@@ -123,8 +135,9 @@ function SessionProvider({ session, renderFailed, loading, children }: FileRunPr
         description={description}
         attemptsSeen={attemptsSeen}
         failuresSeen={failuresSeen}
-        paused={paused}
-        setPaused={setPaused}
+        status={(state.description ?? description).workflow.status}
+        pausedAt={pausedAt}
+        setPausedAt={setPausedAt}
       >
         {children}
       </Loaded>
@@ -139,11 +152,19 @@ function useKept<T>(value: T, kept: boolean): T {
   return kept ? last : value;
 }
 
-interface LoadedProps extends Pick<
-  Run,
-  'description' | 'attemptsSeen' | 'failuresSeen' | 'paused' | 'setPaused'
-> {
+function useHeld(since: number | undefined, { events, ended, phase }: Omit<Held, 'since'>) {
+  return useMemo<Held | undefined>(
+    () => (since === undefined ? undefined : { since, events, ended, phase }),
+    [since, events, ended, phase],
+  );
+}
+
+interface LoadedProps extends Pick<Run, 'description' | 'attemptsSeen' | 'failuresSeen'> {
   readonly session: RunSession;
+  /** The run's present status, also while updates are paused. */
+  readonly status: WorkflowStatus;
+  readonly pausedAt: number | undefined;
+  readonly setPausedAt: (at: number | undefined) => void;
   readonly children: ReactNode;
 }
 
@@ -152,15 +173,22 @@ function Loaded({
   description,
   attemptsSeen,
   failuresSeen,
-  paused,
-  setPaused,
+  status,
+  pausedAt,
+  setPausedAt,
   children,
 }: LoadedProps) {
-  const latest = useStoreInSteps(session.history);
-  const follow = useKept(latest, paused);
+  const paused = pausedAt !== undefined;
+  const setPaused = useCallback((next: boolean) => setPausedAt(next ? Date.now() : undefined), [setPausedAt]);
+  const present = useStoreInSteps(session.history);
+  const follow = useKept(present, paused);
   const findings = useFindings();
   const { history, phase } = follow;
-  const held = Math.max(latest.history.events.length - history.events.length, 0);
+  const held = useHeld(pausedAt, {
+    events: Math.max(present.history.events.length - history.events.length, 0),
+    ended: present.phase === 'complete' || !isOpen(status),
+    phase: present.phase,
+  });
   const hasEvents = history.events.length > 0;
   useEffect(() => {
     if (hasEvents) session.drawn();

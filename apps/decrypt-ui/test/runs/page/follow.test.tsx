@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { newNamespace, onDemand, sessionOf } from '../../support/people.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
@@ -17,7 +18,8 @@ describe('pausing updates', () => {
     await until(() => footer().includes('Paused'), 'the pause');
     await app.steer('append', { workflowId: 'order-88213', count: 2 });
     await app.steer('close', { workflowId: 'order-88213' });
-    await until(() => /Paused, \d new events?/.test(footer()), 'the count');
+    const held = /Paused at \d\d:\d\d:\d\d, \d new events?, the run has ended/;
+    await until(() => held.test(footer()), 'what the page holds back');
     expect(row('g59')).toBe(before);
     expect(before.textContent).toContain('not yet durable');
     await expect.element(page.getByRole('status', { name: 'Running' })).toBeVisible();
@@ -26,6 +28,27 @@ describe('pausing updates', () => {
     await until(() => footer().includes('Closed'), 'the end');
     expect(footer()).not.toContain('Paused');
   });
+});
+
+test('a paused page says that it is disconnected', async () => {
+  let away = false;
+  const app = await renderApp(order, {
+    session: ({ fetch }) =>
+      withoutSignIn('open', (input, init) => {
+        const url = input instanceof Request ? input.url : String(input);
+        return away && url.includes('/history')
+          ? Promise.resolve(
+              Response.json({ error: { code: 'temporal_unavailable', message: '' } }, { status: 503 }),
+            )
+          : fetch(input, init);
+      }),
+  });
+  await until(() => footer().includes('Live'), 'the history');
+  press('s');
+  await until(() => /Paused at [\d:]+Continue/.test(footer()), 'the pause');
+  away = true;
+  await app.steer('cut');
+  await until(() => /Paused at [\d:]+, disconnected/.test(footer()), 'the state of the connection');
 });
 
 describe('the failures of attempts', () => {
@@ -37,7 +60,7 @@ describe('the failures of attempts', () => {
     await until(() => /Attempt 87 failed: the bank is closed/.test(pane()), 'the earlier failure');
     await until(() => pane().includes('refused 90'), 'the last failure');
     await app.steer('fail-attempt', { workflowId: 'alerts-retrying', count: 91 });
-    await until(() => /Attempt 90 failed [\d:]+: refused 90/.test(pane()), 'the next one');
+    await until(() => /Attempt 90 failed at \d+ \w+ [\d:]+: refused 90/.test(pane()), 'the next one');
     await until(() => pane().includes('refused 91'), 'the last failure');
     expect(pane()).toContain('Attempt 87 failed: the bank is closed');
     expect(new Set(app.refs().filter((ref) => ref.startsWith('0:'))).size).toBe(3);
@@ -93,7 +116,7 @@ describe('the notification when a run ends', () => {
     expect(shown.mock.calls).toEqual([['order-88213', { body: 'Completed', tag: RUN }]]);
   });
 
-  test('does not appear if the reader takes it back, or the browser does not permit it', async () => {
+  test('does not appear if the reader turns it off, or the browser blocks it', async () => {
     vi.stubGlobal('Notification', Notice);
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');
@@ -105,7 +128,8 @@ describe('the notification when a run ends', () => {
     await userEvent.click(
       page.getByRole('menuitemcheckbox', { name: 'Notify when the run ends', checked: false }),
     );
-    await until(() => document.body.textContent.includes('does not permit'), 'the reason');
+    const blocked = { name: 'The browser blocks notifications from this page.' };
+    await expect.element(page.getByRole('menuitem', blocked)).toBeVisible();
     await app.steer('close', { workflowId: 'order-88213' });
     await expect.element(page.getByRole('status', { name: 'Completed' })).toBeVisible();
     expect(shown).not.toHaveBeenCalled();
