@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible, type PayloadStub, type ScheduleDescription } from '@temporal-kms/codec-api';
-import { at, enumAt, listAt, millisAt, textAt } from '@temporal-kms/histories/events';
-import { CalendarX } from 'lucide-react';
+import { at, enumAt, listAt, millisAt, numberAt, textAt } from '@temporal-kms/histories/events';
+import { CalendarX, CircleAlert } from 'lucide-react';
 import { type ReactNode, useEffect, useLayoutEffect, useMemo } from 'react';
 import type { Payloads } from '../payloads/decoder.ts';
 import { PayloadsProvider } from '../payloads/payloads-context.tsx';
@@ -20,7 +20,9 @@ import { failureCode } from '../session/server/failure.ts';
 import { useServices } from '../session/services.tsx';
 import { Button } from '../ui/controls/button.tsx';
 import { CopyButton } from '../ui/controls/copy-button.tsx';
+import { formatCount, plural } from '../ui/format/number.ts';
 import { formatMoment } from '../ui/format/time.ts';
+import { Notice } from '../ui/page/notice.tsx';
 import { StatePage } from '../ui/page/state-page.tsx';
 import { Waiting } from '../ui/page/waiting.tsx';
 import { useTimeFormat } from '../ui/preferences/preferences.ts';
@@ -29,7 +31,7 @@ import { scheduleQuery } from './api.ts';
 import { createSchedulePayloads } from './schedule-payloads.ts';
 import { ScheduleState } from './schedule-state.tsx';
 import styles from './schedules.module.css';
-import { specWords } from './spec-words.ts';
+import { specWords, startedRun } from './spec-words.ts';
 
 const route = getRouteApi('/ns/$namespace/schedules/$scheduleId');
 
@@ -65,6 +67,16 @@ export function SchedulePage() {
   return (
     <>
       <RevealBar run={address} />
+      {error ? (
+        <Notice
+          severity="error"
+          icon={<CircleAlert size={14} />}
+          title="The schedule could not be refreshed"
+          action={<Button onClick={retry}>Try again</Button>}
+        >
+          {error.message}
+        </Notice>
+      ) : null}
       <Schedule key={scheduleId} address={address} schedule={data} />
     </>
   );
@@ -84,6 +96,16 @@ function useSchedulePayloads(address: RunAddress, stubs: readonly PayloadStub[])
   return payloads;
 }
 
+/** Why a schedule did not start runs, with Temporal's counters of them. */
+const missed = [
+  ['Missed: outside the catch-up window', 'missedCatchupWindow'],
+  ['Skipped: a run was still open', 'overlapSkipped'],
+  ['Dropped: the buffer was full', 'bufferDropped'],
+] as const;
+
+/** Running workflows that are listed: with the policy “Allow all”, there may be many. */
+const MAX_RUNNING = 20;
+
 interface ScheduleProps {
   readonly address: RunAddress;
   readonly schedule: ScheduleDescription;
@@ -100,6 +122,15 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
   const paused = at(schedule, 'state', 'paused') === true;
   const overlap = enumAt('SCHEDULE_OVERLAP_POLICY_', schedule, 'policies', 'overlapPolicy');
   const runs = listAt(info, 'recentActions').toReversed();
+  const running = listAt(info, 'runningWorkflows').flatMap((execution) => startedRun(execution) ?? []);
+  const actionsLeft =
+    at(schedule, 'state', 'limitedActions') === true
+      ? (numberAt(schedule, 'state', 'remainingActions') ?? 0)
+      : undefined;
+  const notStarted = missed.flatMap(([name, field]) => {
+    const count = numberAt(info, field) ?? 0;
+    return count > 0 ? [[name, count] as const] : [];
+  });
   return (
     <div className={styles['body']}>
       <div className={styles['head']}>
@@ -116,18 +147,28 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
         <dl className={styles['facts']}>
           <Fact name="Starts">{textAt(action, 'workflowType', 'name')}</Fact>
           <Fact name="Task queue">{textAt(action, 'taskQueue', 'name')}</Fact>
-          {overlap === undefined || overlap === 'UNSPECIFIED' ? null : (
-            <Fact name="If the last run is still open">{sentence(overlap)}</Fact>
+          {overlap === undefined ? null : <Fact name="Overlap policy">{sentence(overlap)}</Fact>}
+          {at(schedule, 'policies', 'pauseOnFailure') === true ? (
+            <Fact name="After a failed run">Pauses itself</Fact>
+          ) : null}
+          {actionsLeft === undefined ? null : (
+            <Fact name="Remaining actions">{formatCount(actionsLeft)}</Fact>
           )}
         </dl>
         <details>
-          <summary>Specification as Temporal stores it</summary>
+          <summary>Raw specification</summary>
           <JsonView value={at(schedule, 'spec') ?? {}} label="Specification" decrypted={false} />
         </details>
       </Section>
       <Section title="Next runs">
-        {paused || next.length === 0 ? (
-          <p className="t2">{paused ? 'None while the schedule is paused.' : 'None.'}</p>
+        {paused || actionsLeft === 0 || next.length === 0 ? (
+          <p className="t2">
+            {paused
+              ? 'None while the schedule is paused.'
+              : actionsLeft === 0
+                ? 'None: the schedule has no actions left.'
+                : 'None.'}
+          </p>
         ) : (
           <ol>
             {next.map((millis) => (
@@ -138,23 +179,49 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
           </ol>
         )}
       </Section>
+      {notStarted.length > 0 ? (
+        <Section title="Not started">
+          <dl className={styles['facts']}>
+            {notStarted.map(([name, count]) => (
+              <Fact key={name} name={name}>
+                {formatCount(count)}
+              </Fact>
+            ))}
+          </dl>
+        </Section>
+      ) : null}
+      {running.length > 0 ? (
+        <Section title="Running">
+          <ul>
+            {running.slice(0, MAX_RUNNING).map((run) => (
+              <li key={run.runId ?? run.workflowId}>
+                <RunAnchor run={{ namespace, ...run }}>{escapeInvisible(run.workflowId)}</RunAnchor>
+              </li>
+            ))}
+          </ul>
+          {running.length > MAX_RUNNING ? (
+            <p className="t3">{plural(running.length - MAX_RUNNING, 'more run')}</p>
+          ) : null}
+        </Section>
+      ) : null}
       <Section title="Last runs">
         {runs.length === 0 ? (
           <p className="t2">None yet.</p>
         ) : (
           <ol>
-            {runs.map((run) => {
-              const started = millisAt(run, 'actualTime');
-              const id = at(run, 'startWorkflowResult', 'workflowId');
-              const runId = textAt(run, 'startWorkflowResult', 'runId');
-              return typeof id === 'string' ? (
-                <li key={runId ?? id}>
+            {runs.map((taken) => {
+              const started = millisAt(taken, 'actualTime');
+              const run = startedRun(at(taken, 'startWorkflowResult'));
+              return (
+                <li key={run?.runId ?? textAt(taken, 'actualTime') ?? ''}>
                   {started === undefined ? null : <Moment at={started} />}{' '}
-                  <RunAnchor run={{ namespace, workflowId: id, ...(runId && { runId }) }}>
-                    {escapeInvisible(id)}
-                  </RunAnchor>
+                  {run ? (
+                    <RunAnchor run={{ namespace, ...run }}>{escapeInvisible(run.workflowId)}</RunAnchor>
+                  ) : (
+                    <span className="t3">No run recorded</span>
+                  )}
                 </li>
-              ) : null;
+              );
             })}
           </ol>
         )}

@@ -54,7 +54,13 @@ export function SchedulesPage() {
             {error.message}
           </Notice>
         ) : null}
-        {schedules === undefined ? null : schedules.length === 0 ? (
+        {schedules === undefined ? (
+          error ? null : (
+            <p className={styles['section']} role="status">
+              The schedules are being loaded …
+            </p>
+          )
+        ) : schedules.length === 0 ? (
           <EmptyState icon={<CalendarClock size={16} />} title="The namespace has no schedules">
             A schedule starts a workflow at set times.
           </EmptyState>
@@ -109,10 +115,12 @@ function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
       <td>
         {lastAt === undefined ? (
           <span className="t3">None</span>
-        ) : (
-          <RunAnchor run={{ namespace, workflowId: run.workflowId, ...(run.runId && { runId: run.runId }) }}>
+        ) : run ? (
+          <RunAnchor run={{ namespace, ...run }}>
             <Moment at={lastAt} />
           </RunAnchor>
+        ) : (
+          <Moment at={lastAt} />
         )}
       </td>
       <td>{next === undefined || paused ? <span className="t3">None</span> : <Moment at={next} />}</td>

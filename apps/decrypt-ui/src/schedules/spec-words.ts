@@ -9,7 +9,7 @@ export function specWords(spec: unknown, format: FormatMoment): string[] {
   const every = listAt(spec, 'interval').map((interval) => {
     const phase = durationAt(interval, 'phase') ?? 0;
     const period = `Every ${formatDuration(durationAt(interval, 'interval') ?? 0)}`;
-    return phase > 0 ? `${period}, ${formatDuration(phase)} after each full period` : period;
+    return phase > 0 ? `${period}, offset ${formatDuration(phase)}` : period;
   });
   const calendars = listAt(spec, 'structuredCalendar').map((calendar) => capital(calendarWords(calendar)));
   const crons = listAt(spec, 'cronString').map((cron) => `Cron ${String(cron)}`);
@@ -22,10 +22,10 @@ export function specWords(spec: unknown, format: FormatMoment): string[] {
   const to = millisAt(spec, 'endTime');
   const rules = [...calendars, ...every, ...crons];
   return [
-    ...(rules.length === 0 ? ['Only when it is triggered by hand'] : rules),
+    ...(rules.length === 0 ? ['Only when triggered manually'] : rules),
     ...except,
     ...(calendars.length > 0 || zone ? [`Time zone ${zone ?? 'UTC'}`] : []),
-    ...(jitter > 0 ? [`Up to ${formatDuration(jitter)} later, at random`] : []),
+    ...(jitter > 0 ? [`Plus a random delay of up to ${formatDuration(jitter)}`] : []),
     ...(from === undefined ? [] : [`From ${format(from)}`]),
     ...(to === undefined ? [] : [`Until ${format(to)}`]),
   ];
@@ -126,17 +126,21 @@ const anded = (texts: readonly string[]): string =>
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** A run that a schedule has started; undefined for an action without a result. */
+export function startedRun(execution: unknown) {
+  const workflowId = at(execution, 'workflowId');
+  const runId = textAt(execution, 'runId');
+  return typeof workflowId === 'string' && workflowId !== ''
+    ? { workflowId, ...(runId && { runId }) }
+    : undefined;
+}
+
 /** The last run that a schedule started, and when it starts the next one. */
 export function lastAndNext(info: unknown) {
   const last = listAt(info, 'recentActions').at(-1);
-  const workflowId = at(last, 'startWorkflowResult', 'workflowId');
   return {
-    last,
     next: listAt(info, 'futureActionTimes').map((time) => millisAt({ time }, 'time'))[0],
     lastAt: millisAt(last, 'actualTime'),
-    run: {
-      workflowId: typeof workflowId === 'string' ? workflowId : '',
-      runId: textAt(last, 'startWorkflowResult', 'runId'),
-    },
+    run: startedRun(at(last, 'startWorkflowResult')),
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../src/session/sign-in/session.ts';
 import { newNamespace, person, personWith, sessionOf } from '../support/people.ts';
 import { renderApp, until } from '../support/render-app.tsx';
 
@@ -23,6 +24,9 @@ describe('the schedules of a namespace', () => {
     expect(hourly).toContain('Paused until the provider is back');
     // A paused schedule starts nothing.
     expect([hourly!.at(-1), manual!.at(-1)]).toEqual(['None', 'None']);
+    // An action without a result names no run.
+    expect(manual!.at(-2)).toBe('30 Nov 08:30:00');
+    expect(document.querySelector('tbody tr:last-child td:nth-child(5) a')).toBeNull();
     expect(app.asked.some(({ url }) => url.endsWith(':decode'))).toBe(false);
     await userEvent.click(page.getByRole('link', { name: 'hourly sync/eu' }));
     await expect.element(page.getByRole('heading', { name: 'hourly sync/eu', level: 1 })).toBeVisible();
@@ -34,6 +38,39 @@ describe('the schedules of a namespace', () => {
     expect(body()).toContain('Except minute 0 of every hour in December');
     await userEvent.click(page.getByRole('link', { name: 'order-88213' }));
     await until(() => app.history.location.pathname.includes('/workflows/order-88213/'), 'the run');
+  });
+
+  test('say why they started nothing, and stay on the page with a notice if a refresh fails', async () => {
+    let away = false;
+    const app = await renderApp('/ns/NS/schedules/manual', {
+      session: ({ fetch }) =>
+        withoutSignIn('open', (input, init) => {
+          const url = input instanceof Request ? input.url : String(input);
+          if (!away || !url.endsWith('/schedules/manual')) return fetch(input, init);
+          const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
+          return Promise.resolve(Response.json({ error }, { status: 503 }));
+        }),
+    });
+    await expect.element(page.getByText('None: the schedule has no actions left.')).toBeVisible();
+    const facts = [...document.querySelectorAll('dl > div')].map(({ children: [name, value] }) => [
+      name!.textContent,
+      value!.textContent,
+    ]);
+    expect(facts).toEqual([
+      ['Starts', 'DailyReport'],
+      ['Task queue', 'reports'],
+      ['Overlap policy', 'Skip'],
+      ['After a failed run', 'Pauses itself'],
+      ['Remaining actions', '0'],
+      ['Missed: outside the catch-up window', '3'],
+      ['Skipped: a run was still open', '1,204'],
+    ]);
+    expect(body()).toContain('No run recorded');
+    expect(page.getByRole('link', { name: 'order-88213' }).elements()).toHaveLength(2);
+    away = true;
+    void app.queries.refetchQueries({ queryKey: ['schedule'] });
+    await expect.element(page.getByText('The schedule could not be refreshed')).toBeVisible();
+    await expect.element(page.getByRole('heading', { name: 'manual', level: 1 })).toBeVisible();
   });
 
   test('hide their arguments until a person who must gives a justification', async () => {

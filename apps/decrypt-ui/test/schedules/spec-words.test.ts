@@ -4,11 +4,11 @@ import { specWords } from '../../src/schedules/spec-words.ts';
 const words = (spec: object) => specWords(spec, (millis) => new Date(millis).toISOString().slice(0, 10));
 
 test.each([
-  ['no rule', {}, ['Only when it is triggered by hand']],
+  ['no rule', {}, ['Only when triggered manually']],
   [
     'intervals',
     { interval: [{ interval: '3600s', phase: '600s' }, { interval: '90s' }], jitter: '30s' },
-    ['Every 1 h, 10 m after each full period', 'Every 1 m 30 s', 'Up to 30.0 s later, at random'],
+    ['Every 1 h, offset 10 m', 'Every 1 m 30 s', 'Plus a random delay of up to 30.0 s'],
   ],
   [
     'times of a day',
