@@ -9,7 +9,7 @@ const { connectionOptions, namespace } = loadTemporalConfig();
 const connection = await Connection.connect(connectionOptions);
 const { count } = await new Client({ connection, namespace }).workflow.count("WorkflowType = 'webOrder'");
 if (count < shopOrders.length) {
-  // Most starts of `pnpm dev` do not need the worker, which takes long to load.
+  // Loads the slow worker module only if orders are missing.
   const { NativeConnection } = await import('@temporalio/worker');
   const { createLog, installRuntime } = await import('../log.ts');
   const { runShop } = await import('./run-shop.ts');

@@ -14,7 +14,7 @@ export interface ShopOrder {
   readonly input: WebOrderInput;
 }
 
-/** Needs seconds, where the other couriers need a fraction of a second. */
+/** Takes seconds per parcel; the other couriers take 100 ms. */
 export const SLOW_COURIER = 'Otto Brandt';
 
 const ORDERS = 60;
@@ -55,7 +55,7 @@ function shopOrder(number: number): ShopOrder {
   };
 }
 
-/** The orders of the sample shop, in the order in which people place them. Its people are invented. */
+/** The orders of the sample shop, in order of placement. All names are invented. */
 export const shopOrders: readonly ShopOrder[] = Array.from({ length: ORDERS }, (_, index) =>
   shopOrder(index + 1),
 );

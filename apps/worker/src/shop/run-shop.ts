@@ -14,7 +14,7 @@ import { webOrder } from './web-order.ts';
 
 /** The name of the worker deployment, and of its task queue. */
 const DEPLOYMENT = 'shop';
-/** Few, so that an order's duration is not that of a queue. */
+/** Low, so that orders do not wait in the queue. */
 const ORDERS_AT_ONCE = 6;
 
 export interface ShopDeps {

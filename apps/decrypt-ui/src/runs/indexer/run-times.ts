@@ -25,7 +25,7 @@ export interface RunTimes {
 
 /** @param now the end of an open run's critical path, in milliseconds since 1970 */
 export function runTimes(history: TimedHistory, now: number): RunTimes {
-  // The page does not draw the parts of the path, and to receive them would make it wait.
+  // Omits the path’s parts: the page does not draw them, and transferring them would delay it.
   const { steps, total } = criticalPath({ ...history, now });
   return { path: { steps, total }, activities: activityTimes(history.groups) };
 }

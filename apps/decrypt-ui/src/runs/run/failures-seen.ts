@@ -44,7 +44,7 @@ const MOST = 5000;
 
 /**
  * Adds the failures that a description contains. Temporal keeps the last failure of pending work only, so the page keeps those
- * that it has seen. Equal to `seen` if there is nothing new.
+ * that it has seen. Returns `seen` itself if nothing is new.
  */
 export function withFailures(seen: FailuresSeen, description: WorkflowDescription): FailuresSeen {
   const next = new Map(seen);

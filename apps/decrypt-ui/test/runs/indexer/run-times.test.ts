@@ -50,7 +50,7 @@ describe('runTimes', () => {
     });
   });
 
-  test('forgets the times of an event that another one has replaced', () => {
+  test('drops the times of an event that a later event replaced', () => {
     const replaced = new FixtureRun({ workflowId: 'w' });
     replaced.add('WorkflowExecutionStarted', 0);
     replaced.add('WorkflowTaskScheduled', 90_000, {}, { durable: false });
