@@ -4,11 +4,10 @@ import { CircleAlert, CircleCheck, Eye, Lock, RefreshCw, ShieldCheck, Square } f
 import { useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { askToReveal, keepFocus } from '../../payloads/reveal/reveal-request.ts';
-import { usePlaintext, useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
+import { useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
 import { Countdown } from '../../payloads/reveal/countdown.tsx';
 import { accessToCauses } from '../../payloads/reveal/reveals.ts';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
-import { useServices } from '../../session/services.tsx';
 import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
@@ -22,6 +21,7 @@ import { CauseItem } from './cause-group.tsx';
 import { type Causes, causesOf, type CausesProgress } from './causes-store.ts';
 import styles from './causes.module.css';
 import { groupRuns } from './group-runs.ts';
+import { useCausesSource } from './use-causes-source.ts';
 
 const route = getRouteApi('/ns/$namespace/causes');
 
@@ -31,9 +31,10 @@ export function CausesPage() {
   const { q = '' } = route.useSearch();
   const text = useMemo(() => printQuery(viewOf({ q }).query), [q]);
   const query = useResolvedTimes(namespace, text)(text);
-  const causes = useCauses();
+  const causes = causesOf(useCausesSource());
   const { progress, open } = useStore(causes.store);
   const access = useRevealed((state) => accessToCauses(state, namespace).status);
+  const away = useRevealed((state) => state.away);
   const of = useMemo(() => ({ namespace, query }), [namespace, query]);
   useEffect(() => {
     document.title = escapeInvisible(`Failures by cause · ${namespace} · temporal-kms`);
@@ -42,8 +43,8 @@ export function CausesPage() {
   // Messages are requested when they may be shown, and the runs again without them when not.
   const isStale = own === undefined || own.decoded !== (access === 'open');
   useEffect(() => {
-    if (isStale) causes.show(of);
-  }, [causes, of, isStale]);
+    if (isStale && !away) causes.show(of);
+  }, [causes, of, isStale, away]);
   useCommands({ 'row.next': () => moveFocus(1), 'row.previous': () => moveFocus(-1) });
 
   const { groups } = useMemo(() => groupRuns(own?.runs ?? []), [own?.runs]);
@@ -115,16 +116,6 @@ export function CausesPage() {
       </Footer>
     </>
   );
-}
-
-/** The causes that the page keeps while the reader looks at a run. */
-function useCauses(): Causes {
-  const { api } = useServices();
-  const reveals = useReveals();
-  const plaintext = usePlaintext();
-  const causes = useMemo(() => causesOf({ api, reveals }), [api, reveals]);
-  useEffect(() => plaintext.onClear(() => causes.forget()), [plaintext, causes]);
-  return causes;
 }
 
 /** Moves the focus from cause to cause. */

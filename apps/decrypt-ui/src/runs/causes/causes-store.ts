@@ -9,7 +9,13 @@ import { createStore } from 'zustand/vanilla';
 import type { Reveals } from '../../payloads/reveal/reveals.ts';
 import { endOf, PUBLISH_MS, type SearchStatus, whileSignedIn } from '../../search/payload-search.ts';
 import { type ApiFailure, failureOf, isAbort } from '../../session/server/failure.ts';
-import { type CausesSource, mayDecode, requestCauses, whenHidden } from './request-causes.ts';
+import {
+  type CausesOpening,
+  type CausesSource,
+  openingOf,
+  requestCauses,
+  whenHidden,
+} from './request-causes.ts';
 
 /** The failed runs that match a visibility query. */
 interface FailedRuns {
@@ -19,14 +25,12 @@ interface FailedRuns {
 }
 
 /** The failed runs that were read so far, and whether reading continues. */
-export interface CausesProgress extends FailedRuns {
+export interface CausesProgress extends FailedRuns, CausesOpening {
   readonly status: SearchStatus;
-  /** Whether the server decrypts messages and stack traces. */
-  readonly decoded: boolean;
   readonly runs: readonly RunCause[];
   /** How many failed runs match; undefined until the first line. */
   readonly total: number | undefined;
-  /** The share of the runs that the server reads: 1, or less of a sample. */
+  /** The share of the runs that the server reads: 1, or less for a sample. */
   readonly share: number;
   /** Runs that could not be read. */
   readonly failed: number;
@@ -35,6 +39,8 @@ export interface CausesProgress extends FailedRuns {
   /** The server's position after the last run. */
   readonly after: string | undefined;
   readonly failure?: ApiFailure | undefined;
+  /** Given after the server refused a request without a justification. Only in memory, like the runs. */
+  readonly justification?: string | undefined;
 }
 
 interface CausesState {
@@ -81,10 +87,11 @@ function createCauses(source: CausesSource) {
       }
     };
     publish();
-    const { namespace, query, decoded } = begun;
+    const { namespace, query, decoded, grant, justification } = begun;
+    const request = { namespace, query, decoded, grant, justification };
     const frames = whileSignedIn({
       after: begun.after,
-      open: (after) => requestCauses(source, { namespace, query, decoded, after }, own.signal),
+      open: (after) => requestCauses(source, { ...request, after }, own.signal),
       goesOn,
       renewed: source.api.renewed,
       signal: own.signal,
@@ -112,46 +119,39 @@ function createCauses(source: CausesSource) {
     store.setState({ progress: undefined });
   }
 
-  const begin = (of: FailedRuns) =>
-    void run({ ...nothingRead, ...of, decoded: mayDecode(source, of.namespace) });
+  const begin = (of: FailedRuns) => void run({ ...nothingRead, ...of, ...openingOf(source, of.namespace) });
 
-  whenHidden(
-    source,
-    () => {
-      const { progress } = store.getState();
-      return progress?.decoded ? [progress.namespace] : [];
-    },
-    forget,
-  );
+  whenHidden(source, () => store.getState().progress, forget);
 
   return {
     store,
-    forget,
     setOpen: (open: string | undefined) => store.setState({ open }),
-    /** Reads the runs, unless they are known with as much as may be shown. */
+    /** Reads the runs, unless they are known with as much as may be shown, or the person is away. */
     show(of: FailedRuns) {
+      if (source.reveals.store.getState().away) return;
       const { progress } = store.getState();
       const isKnown =
         progress?.namespace === of.namespace &&
         progress.query === of.query &&
-        progress.decoded === mayDecode(source, of.namespace);
+        progress.decoded === openingOf(source, of.namespace).decoded;
       if (!isKnown) begin(of);
     },
     /** Reads the runs again from the beginning. */
     again: begin,
     stop: () => stop('stopped'),
-    /** Continues after the last run that was read. */
-    resume() {
+    /** Continues after the last run that was read, with the given justification if the server requires one. */
+    resume(given?: string) {
       const { progress } = store.getState();
-      if (progress) void run(progress);
+      if (progress) void run({ ...progress, justification: given ?? progress.justification });
     },
   };
 }
 
 /** Each request has limits on time and on Cloud KMS calls. A request that read nothing would only repeat itself. */
-const goesOn = (frame: CauseFrame) => frame.type === 'end' && frame.reason === 'limit' && frame.runs > 0;
+const goesOn = (frame: CauseFrame) =>
+  frame.type === 'end' && frame.reason === 'limit' && frame.runs + frame.failed > 0;
 
-const nothingRead: Omit<CausesProgress, 'namespace' | 'query' | 'decoded'> = {
+const nothingRead: Omit<CausesProgress, keyof FailedRuns | keyof CausesOpening> = {
   status: 'running',
   runs: [],
   total: undefined,

@@ -1,6 +1,8 @@
 import type { RunCause } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import { type CauseGroup, groupCauses, type GroupedCauses } from '@temporal-kms/histories/why';
+import { formatDay, formatHour, formatMoment, type TimeFormat } from '../../ui/format/time.ts';
+import type { CausesProgress } from './causes-store.ts';
 
 /** A failed run with the time at which it ended. */
 export type TimedCause = RunCause & { readonly at: number };
@@ -9,3 +11,24 @@ export type RunGroup = CauseGroup<TimedCause>;
 /** Groups runs by cause. */
 export const groupRuns = (runs: readonly RunCause[]): GroupedCauses<TimedCause> =>
   groupCauses(runs.map((run) => ({ ...run, at: millisOf(run.closeTime) ?? millisOf(run.startTime) ?? 0 })));
+
+/**
+ * Groups the runs that were read so far. While runs arrive, the groups stay in the order of their first runs, because their
+ * sizes change; a cause can be new only once all runs were read.
+ */
+export function groupsSoFar({ runs, status }: Pick<CausesProgress, 'runs' | 'status'>): readonly RunGroup[] {
+  const { groups } = groupRuns(runs);
+  if (status === 'complete') return groups;
+  const known = groups.map((group) => ({ ...group, isNew: false }));
+  if (status !== 'running') return known;
+  const ids = [...new Set(runs.map(({ fingerprint }) => fingerprint.id))];
+  const order = new Map(ids.map((id, index) => [id, index]));
+  return known.toSorted((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0));
+}
+
+/** Formats since when a cause occurs: `13:04` today, otherwise `24 Nov 13:04:58`. */
+export function formatSince(millis: number, format: TimeFormat): string {
+  const now = Date.now();
+  const isToday = formatDay(millis, format, now) === formatDay(now, format, now);
+  return isToday ? formatHour(millis, format) : formatMoment(millis, format, now);
+}

@@ -3,8 +3,6 @@ import { quoted, type RunCause } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import { Layers } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
-import { useReveals } from '../../payloads/reveal/reveals-context.tsx';
-import { useServices } from '../../session/services.tsx';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { messageOf } from '../../ui/errors.ts';
 import { plural } from '../../ui/format/number.ts';
@@ -13,7 +11,8 @@ import { announce } from '../../ui/live-region.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { causesOf } from '../causes/causes-store.ts';
 import { groupRuns, type RunGroup } from '../causes/group-runs.ts';
-import { mayDecode, requestCauses } from '../causes/request-causes.ts';
+import { openingOf, requestCauses } from '../causes/request-causes.ts';
+import { useCausesSource } from '../causes/use-causes-source.ts';
 import { useRun } from '../run/run-context.tsx';
 
 /** How many milliseconds before the run's end the search for the same cause begins. */
@@ -34,8 +33,7 @@ type State =
  * the button is pressed, because it reads the end of each failed run.
  */
 export function SameCause() {
-  const { api } = useServices();
-  const reveals = useReveals();
+  const source = useCausesSource();
   const format = useTimeFormat();
   const { address, description } = useRun();
   const [state, setState] = useState<State>();
@@ -54,8 +52,7 @@ export function SameCause() {
     const runs: RunCause[] = [];
     let whole = false;
     try {
-      const source = { api, reveals };
-      const request = { namespace, query, decoded: mayDecode(source, namespace) };
+      const request = { ...openingOf(source, namespace), query };
       for await (const frame of requestCauses(source, request, own.signal)) {
         if (frame.type === 'run') runs.push(frame);
         else if (frame.type === 'start') whole = frame.share === 1;
@@ -92,7 +89,7 @@ export function SameCause() {
       to="/ns/$namespace/causes"
       params={{ namespace }}
       search={{ q: query }}
-      onClick={() => causesOf({ api, reveals }).setOpen(group?.id)}
+      onClick={() => causesOf(source).setOpen(group?.id)}
       className={buttonClass({ look: 'ghost', size: 'small' })}
     >
       <Layers size={14} />

@@ -1,0 +1,92 @@
+import { type CauseFrame, quoted, type RunCause } from '@temporal-kms/codec-api';
+import { createStore } from 'zustand/vanilla';
+import { messageOf } from '../../ui/errors.ts';
+import {
+  type CausesOpening,
+  type CausesSource,
+  openingOf,
+  requestCauses,
+  whenHidden,
+} from './request-causes.ts';
+
+interface WhyState {
+  /** What the causes belong to. Another object after the causes were dropped. */
+  readonly of: CausesOpening;
+  /** The causes by run id; undefined for a run without one. */
+  readonly causes: ReadonlyMap<string, RunCause | undefined>;
+  /** Why runs could not be read, by run id. */
+  readonly unread: ReadonlyMap<string, string>;
+  /** How often causes were dropped. */
+  readonly drops: number;
+}
+
+type WhyStore = ReturnType<typeof createWhyStore>;
+
+/** Keeps why the runs of a list failed: a closed run's cause never changes, so each run is requested until it was read. */
+function createWhyStore(source: CausesSource) {
+  const store = createStore<WhyState>()(() => ({ ...nothing, drops: 0 }));
+  whenHidden(
+    source,
+    () => store.getState().of,
+    () => store.setState(({ drops }) => ({ ...nothing, drops: drops + 1 })),
+  );
+  return {
+    store,
+    /** Requests the runs that are not known yet. */
+    async load(namespace: string, runIds: readonly string[], signal: AbortSignal) {
+      const opening = openingOf(source, namespace);
+      const before = store.getState().of;
+      if (before.namespace !== namespace || before.decoded !== opening.decoded)
+        store.setState({ ...nothing, of: opening });
+      const { of, causes } = store.getState();
+      const wanted = runIds.filter((runId) => !causes.has(runId)).slice(0, MAX_RUNS);
+      if (wanted.length === 0) return;
+      const found = new Map<string, RunCause | undefined>();
+      let missed: string | undefined = ENDED_EARLY;
+      try {
+        const query = `RunId IN (${wanted.map(quoted).join(', ')})`;
+        for await (const frame of requestCauses(source, { ...of, query }, signal)) {
+          if (frame.type === 'run') found.set(frame.runId, frame);
+          else if (frame.type === 'end') missed = whyMissed(frame);
+        }
+      } catch (error) {
+        missed = messageOf(error);
+      }
+      const now = store.getState();
+      if (now.of !== of) return;
+      const rest = signal.aborted ? [] : wanted.filter((runId) => !found.has(runId));
+      if (missed === undefined) for (const runId of rest) found.set(runId, undefined);
+      const unread = new Map([...now.unread].filter(([runId]) => !found.has(runId)));
+      if (missed !== undefined) for (const runId of rest) unread.set(runId, missed);
+      store.setState({ causes: new Map([...now.causes, ...found]), unread });
+    },
+  };
+}
+
+const nothing: Omit<WhyState, 'drops'> = {
+  of: { namespace: '', decoded: false, grant: undefined },
+  causes: new Map(),
+  unread: new Map(),
+};
+
+const ENDED_EARLY = 'The codec server’s answer ended early.';
+
+/** Returns why runs are missing from an answer, or undefined if they have no cause. */
+function whyMissed({ reason, message, failed }: Extract<CauseFrame, { type: 'end' }>): string | undefined {
+  if (reason === 'complete') return failed > 0 ? 'The codec server could not read the run.' : undefined;
+  if (reason === 'limit' || reason === 'shutdown')
+    return 'The codec server ended the request before this run.';
+  return message ?? ENDED_EARLY;
+}
+
+/** Runs of one request: its query must fit the limit of 5,000 characters. */
+const MAX_RUNS = 100;
+
+/** One store for each person at the page. */
+const stores = new WeakMap<CausesSource['reveals'], WhyStore>();
+
+export function whyStoreOf(source: CausesSource): WhyStore {
+  const store = stores.get(source.reveals) ?? createWhyStore(source);
+  stores.set(source.reveals, store);
+  return store;
+}
