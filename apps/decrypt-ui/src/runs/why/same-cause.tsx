@@ -3,33 +3,38 @@ import { quoted, type RunCause } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import { Layers } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
+import { endOf } from '../../search/payload-search.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { messageOf } from '../../ui/errors.ts';
 import { plural } from '../../ui/format/number.ts';
-import { formatHour, formatMoment, type TimeFormat } from '../../ui/format/time.ts';
+import type { TimeFormat } from '../../ui/format/time.ts';
 import { announce } from '../../ui/live-region.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { causesOf } from '../causes/causes-store.ts';
-import { groupRuns, type RunGroup } from '../causes/group-runs.ts';
+import { formatSince, groupRuns } from '../causes/group-runs.ts';
 import { openingOf, requestCauses } from '../causes/request-causes.ts';
 import { useCausesSource } from '../causes/use-causes-source.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** How many milliseconds before the run's end the search for the same cause begins. */
-const BEFORE = 24 * 3_600_000;
+/** How many milliseconds before and after the run's end the same cause is searched. */
+const AROUND = 24 * 3_600_000;
 
-type State =
-  | { readonly status: 'asked' }
-  | { readonly status: 'failed'; readonly text: string }
-  | {
-      readonly status: 'found';
-      readonly group: RunGroup | undefined;
-      readonly query: string;
-      readonly whole: boolean;
-    };
+/** What was found, without messages. */
+interface Found {
+  readonly status: 'found';
+  readonly query: string;
+  /** The group of this run; undefined if the run was not among those that were read. */
+  readonly group: { readonly id: string; readonly runs: number; readonly first: number } | undefined;
+  /** Whether all failed runs of the query were read. */
+  readonly whole: boolean;
+  /** Whether messages were compared, too. */
+  readonly decoded: boolean;
+}
+
+type State = { readonly status: 'asked' } | { readonly status: 'failed'; readonly text: string } | Found;
 
 /**
- * How many other runs of the same type failed with the same cause, from a day before this run's end. The server is asked when
+ * How many other runs of the same type failed with the same cause, within a day of this run's end. The server is asked when
  * the button is pressed, because it reads the end of each failed run.
  */
 export function SameCause() {
@@ -47,20 +52,30 @@ export function SameCause() {
     const own = new AbortController();
     abort.current = own;
     setState({ status: 'asked' });
-    const from = new Date((millisOf(closeTime) ?? Date.now()) - BEFORE).toISOString();
-    const query = `WorkflowType = ${quoted(type)} AND CloseTime >= ${quoted(from)}`;
+    const end = millisOf(closeTime) ?? Date.now();
+    const [from, to] = [end - AROUND, end + AROUND].map((at) => quoted(new Date(at).toISOString()));
+    const query = `WorkflowType = ${quoted(type)} AND CloseTime >= ${from} AND CloseTime <= ${to}`;
+    const opening = openingOf(source, namespace);
     const runs: RunCause[] = [];
-    let whole = false;
+    let share = 1;
+    let ended = endOf('error', undefined);
     try {
-      const request = { ...openingOf(source, namespace), query };
-      for await (const frame of requestCauses(source, request, own.signal)) {
+      for await (const frame of requestCauses(source, { ...opening, query }, own.signal)) {
         if (frame.type === 'run') runs.push(frame);
-        else if (frame.type === 'start') whole = frame.share === 1;
-        else if (frame.type === 'end') whole &&= frame.reason === 'complete';
+        else if (frame.type === 'start') share = frame.share;
+        else if (frame.type === 'end') ended = endOf(frame.reason, frame.message);
       }
       const group = groupRuns(runs).groups.find((each) => each.runs.some((run) => run.runId === runId));
-      setState({ status: 'found', group, query, whole });
-      announce(foundText(group, whole, format));
+      if (group === undefined && ended.failure) throw ended.failure;
+      const found: Found = {
+        status: 'found',
+        query,
+        group: group && { id: group.id, runs: group.runs.length, first: group.first },
+        whole: share === 1 && ended.status === 'complete',
+        decoded: opening.decoded,
+      };
+      setState(found);
+      announce(foundText(found, format));
     } catch (error) {
       if (!own.signal.aborted) setState({ status: 'failed', text: messageOf(error) });
     }
@@ -71,7 +86,7 @@ export function SameCause() {
       <Button
         look="ghost"
         size="small"
-        data-tip="Count the runs of this type that failed with the same cause since the day before"
+        data-tip="Count the runs of this type that failed with the same cause, from 24 h before this run ended to 24 h after"
         aria-disabled={state?.status === 'asked'}
         onClick={() => void find()}
       >
@@ -82,7 +97,7 @@ export function SameCause() {
       </Button>
     );
   }
-  const { group, query, whole } = state;
+  const { group, query } = state;
   return (
     <Link
       ref={takeFocus}
@@ -93,7 +108,7 @@ export function SameCause() {
       className={buttonClass({ look: 'ghost', size: 'small' })}
     >
       <Layers size={14} />
-      {foundText(group, whole, format)}
+      {foundText(state, format)}
     </Link>
   );
 }
@@ -103,10 +118,15 @@ const takeFocus = (link: HTMLAnchorElement | null) => {
   if (document.activeElement === document.body) link?.focus();
 };
 
-function foundText(group: RunGroup | undefined, whole: boolean, format: TimeFormat): string {
-  if (group === undefined) return 'The cause of this run could not be read';
-  const { runs, first, last } = group;
-  if (runs.length === 1) return 'No other run with the same cause';
-  const since = (last - first < BEFORE ? formatHour : formatMoment)(first, format);
-  return `The same cause in ${whole ? '' : 'at least '}${plural(runs.length - 1, 'other run')} since ${since}`;
+function foundText({ group, whole, decoded }: Found, format: TimeFormat): string {
+  if (group === undefined)
+    return whole
+      ? 'The cause of this run could not be read'
+      : 'Too many failed runs to find this one. Open failures by cause.';
+  const { runs, first } = group;
+  // Without messages, runs with the same type and step can have different causes.
+  const same = decoded ? 'same cause' : 'same type and step';
+  if (runs === 1) return `No other run with the ${same}${whole ? '' : ' among those read'}`;
+  const others = `${whole ? '' : 'at least '}${plural(runs - 1, 'other run')}`;
+  return `${decoded ? 'The same cause' : 'Same type and step'} in ${others} since ${formatSince(first, format)}`;
 }
