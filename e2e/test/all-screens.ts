@@ -77,7 +77,7 @@ async function causes(page: Page): Promise<void> {
   await page.goto('/ns/default/causes');
   await expect(page.getByRole('list', { name: 'Causes' }).getByRole('listitem').first()).toBeVisible();
   await expect(button(page, 'Read again')).toBeVisible();
-  await button(page, /^Runs of the cause/).click();
+  await button(page, /^Show \d+ runs?:/).click();
   await shown(page, 'Why one group');
 }
 

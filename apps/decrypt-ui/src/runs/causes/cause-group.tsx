@@ -4,7 +4,7 @@ import { ChevronRight } from 'lucide-react';
 import { useEffect, useId, useRef } from 'react';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
-import { formatHour, formatMoment } from '../../ui/format/time.ts';
+import { formatMoment } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { Moment } from '../../ui/text/moment.tsx';
 import { OutcomeChip, OutcomeGlyph } from '../../ui/text/outcome.tsx';
@@ -12,7 +12,7 @@ import { outcomeOf, outcomeText } from '../outcome.ts';
 import { RunAnchor } from '../run-link.tsx';
 import { MessageLine } from './cause-message.tsx';
 import styles from './causes.module.css';
-import type { RunGroup } from './group-runs.ts';
+import { formatSince, type RunGroup } from './group-runs.ts';
 
 /** How many runs of a group are listed. */
 const MAX_SAMPLES = 8;
@@ -45,7 +45,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
           icon
           data-cause={group.id}
           className={styles['twisty']}
-          aria-label={`Runs of the cause ${escapeInvisible(parts.type)}`}
+          aria-label={nameOf(group)}
           aria-expanded={open}
           aria-controls={id}
           onClick={onToggle}
@@ -65,7 +65,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
         </div>
         {isNew ? (
           <span className={styles['new']}>
-            <OutcomeChip outcome="pending">new since {formatHour(first, format)}</OutcomeChip>
+            <OutcomeChip outcome="pending">new since {formatSince(first, format)}</OutcomeChip>
           </span>
         ) : null}
         <Bars group={group} />
@@ -89,10 +89,16 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   );
 }
 
+/** The step or the workflow that failed. */
+const stepOf = ({ parts: { place } }: RunGroup): string => `in ${place || 'the workflow’s code'}`;
+
 /** The step or the workflow that failed, and the application's innermost frame. */
-function placeOf({ parts: { place, frames } }: RunGroup): string {
-  return escapeInvisible([`in ${place || 'the workflow’s code'}`, ...frames.slice(0, 1)].join(' · '));
-}
+const placeOf = (group: RunGroup): string =>
+  escapeInvisible([stepOf(group), ...group.parts.frames.slice(0, 1)].join(' · '));
+
+/** The name of a group's button: `Show 4 runs: CardDeclined in activity charge`. */
+const nameOf = (group: RunGroup): string =>
+  escapeInvisible(`Show ${plural(group.runs.length, 'run')}: ${group.parts.type} ${stepOf(group)}`);
 
 /** When the runs of a group ended. */
 function Bars({ group: { bars } }: Pick<GroupProps, 'group'>) {
@@ -101,7 +107,7 @@ function Bars({ group: { bars } }: Pick<GroupProps, 'group'>) {
     <span
       className={styles['bars']}
       role="img"
-      aria-label={`When the runs ended: at most ${plural(most, 'run')} in one of ${bars.length} parts of the time`}
+      aria-label={`End times: peak of ${plural(most, 'run')} in one of ${bars.length} intervals`}
     >
       {bars.map((count, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- a bar is identified by its position

@@ -1,7 +1,7 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { CircleAlert, CircleCheck, Eye, Lock, RefreshCw, ShieldCheck, Square } from 'lucide-react';
-import { useEffect, useMemo } from 'react';
+import { CircleCheck, Eye, Lock, RefreshCw, ShieldCheck, Square } from 'lucide-react';
+import { useEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
 import { askToReveal, keepFocus } from '../../payloads/reveal/reveal-request.ts';
 import { useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
@@ -12,15 +12,17 @@ import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
+import { announce } from '../../ui/live-region.tsx';
 import { Footer } from '../../ui/page/footer.tsx';
-import { EmptyState, Notice } from '../../ui/page/notice.tsx';
+import { EmptyState } from '../../ui/page/notice.tsx';
 import { printQuery } from '../list/filter/visibility-query.ts';
 import { viewOf } from '../list/list-view.ts';
 import { useResolvedTimes } from '../list/use-workflows.ts';
 import { CauseItem } from './cause-group.tsx';
+import { Notes } from './causes-notes.tsx';
 import { type Causes, causesOf, type CausesProgress } from './causes-store.ts';
 import styles from './causes.module.css';
-import { groupRuns } from './group-runs.ts';
+import { groupsSoFar } from './group-runs.ts';
 import { useCausesSource } from './use-causes-source.ts';
 
 const route = getRouteApi('/ns/$namespace/causes');
@@ -29,8 +31,8 @@ const route = getRouteApi('/ns/$namespace/causes');
 export function CausesPage() {
   const { namespace } = route.useParams();
   const { q = '' } = route.useSearch();
-  const text = useMemo(() => printQuery(viewOf({ q }).query), [q]);
-  const query = useResolvedTimes(namespace, text)(text);
+  const shown = useMemo(() => printQuery(viewOf({ q }).query), [q]);
+  const query = useResolvedTimes(namespace, shown)(shown);
   const causes = causesOf(useCausesSource());
   const { progress, open } = useStore(causes.store);
   const access = useRevealed((state) => accessToCauses(state, namespace).status);
@@ -47,7 +49,10 @@ export function CausesPage() {
   }, [causes, of, isStale, away]);
   useCommands({ 'row.next': () => moveFocus(1), 'row.previous': () => moveFocus(-1) });
 
-  const { groups } = useMemo(() => groupRuns(own?.runs ?? []), [own?.runs]);
+  const { runs, status = 'running' } = own ?? {};
+  const groups = useMemo(() => groupsSoFar({ runs: runs ?? [], status }), [runs, status]);
+  const text = own ? statusText(own, groups.length) : READING;
+  useAnnouncedEnd(status === 'running' ? '' : text);
   if (own?.failure?.code === 'forbidden') {
     return <Forbidden namespace={namespace} what="failures" onRetry={() => causes.again(of)} />;
   }
@@ -55,21 +60,19 @@ export function CausesPage() {
     <>
       <div className={styles['head']}>
         <h1 className={styles['title']}>Failures by cause</h1>
-        <span className="t2" role="status">
-          {own ? statusText(own, groups.length) : 'Reading failed runs …'}
-        </span>
+        <span className="t2">{text}</span>
         <span className="spacer" />
         <Access namespace={namespace} />
         {own ? <Actions own={own} causes={causes} onAgain={() => causes.again(of)} /> : null}
       </div>
       <p className={styles['query']}>
         <Link to="/ns/$namespace/workflows" params={{ namespace }} search={q === '' ? {} : { q }}>
-          {text === '' ? 'All workflows' : escapeInvisible(text)}
+          {shown === '' ? 'All workflows' : escapeInvisible(shown)}
         </Link>
       </p>
       <div className={styles['body']}>
-        {own ? <Notes own={own} onAgain={() => causes.again(of)} /> : null}
-        <ol className={styles['groups']} aria-label="Causes" aria-busy={own?.status === 'running'}>
+        {own ? <Notes own={own} onResume={(given) => causes.resume(given)} /> : null}
+        <ol className={styles['groups']} aria-label="Causes" aria-busy={status === 'running'}>
           {groups.map((group) => (
             <CauseItem
               key={group.id}
@@ -80,7 +83,7 @@ export function CausesPage() {
             />
           ))}
         </ol>
-        {own?.status === 'complete' && groups.length === 0 ? (
+        {own?.status === 'complete' && groups.length === 0 && own.failed === 0 ? (
           <EmptyState
             icon={<CircleCheck size={16} />}
             title="No failed run matches"
@@ -95,7 +98,7 @@ export function CausesPage() {
               </Link>
             }
           >
-            The page reads runs that failed, timed out or were terminated.
+            This page covers only runs that failed, timed out or were terminated.
           </EmptyState>
         ) : null}
         {own?.decoded && groups.length > 0 ? (
@@ -118,22 +121,36 @@ export function CausesPage() {
   );
 }
 
-/** Moves the focus from cause to cause. */
+/** Makes screen readers read how many causes were found, once reading has ended. */
+function useAnnouncedEnd(text: string): void {
+  const before = useRef(text);
+  useEffect(() => {
+    if (before.current === '' && text !== '') announce(text);
+    before.current = text;
+  }, [text]);
+}
+
+/** Moves the focus from cause to cause, also from a link in an open group. */
 function moveFocus(by: 1 | -1): void {
   const buttons = [...document.querySelectorAll<HTMLElement>('[data-cause]')];
-  const at = buttons.findIndex((button) => button === document.activeElement);
+  const group = document.activeElement?.closest('ol > li');
+  const at = buttons.findIndex((button) => group?.contains(button));
   buttons[
     at < 0 ? (by > 0 ? 0 : buttons.length - 1) : Math.min(Math.max(at + by, 0), buttons.length - 1)
   ]?.focus();
 }
 
-function statusText({ status, runs, total, share }: CausesProgress, causes: number): string {
-  const wanted = total === undefined ? undefined : Math.round(total * share);
-  const read =
-    status === 'complete' || wanted === undefined
-      ? plural(runs.length, 'failed run')
-      : `${formatCount(runs.length)} of ${plural(Math.max(wanted, runs.length), 'failed run')}`;
-  return `${plural(causes, 'cause')} in ${read}`;
+const READING = 'Reading failed runs …';
+
+function statusText({ status, runs, total, share }: CausesProgress, count: number): string {
+  // A zero would be wrong until the first run was read.
+  if (total === undefined || (runs.length === 0 && status !== 'complete'))
+    return status === 'running' ? READING : '';
+  const causes = plural(count, 'cause');
+  const read = formatCount(runs.length);
+  if (share < 1) return `${causes} in a sample of ${read} of ${plural(total, 'failed run')}`;
+  if (status === 'complete') return `${causes} in ${plural(runs.length, 'failed run')}`;
+  return `${causes} in ${read} of ${plural(Math.max(total, runs.length), 'failed run')}`;
 }
 
 const footerText = ({ kmsCalls, decoded }: CausesProgress): string =>
@@ -145,7 +162,7 @@ interface ActionsProps {
   readonly onAgain: () => void;
 }
 
-function Actions({ own: { status, after }, causes, onAgain }: ActionsProps) {
+function Actions({ own: { status }, causes, onAgain }: ActionsProps) {
   if (status === 'running') {
     return (
       <Button onClick={() => causes.stop()}>
@@ -161,7 +178,8 @@ function Actions({ own: { status, after }, causes, onAgain }: ActionsProps) {
       </Button>
     );
   }
-  return <Button onClick={() => (after === undefined ? onAgain() : causes.resume())}>Continue</Button>;
+  // After a failure, the notice has the button.
+  return status === 'failed' ? null : <Button onClick={() => causes.resume()}>Continue</Button>;
 }
 
 /** Whether messages are shown, and what shows or hides them. */
@@ -192,7 +210,7 @@ function Access({ namespace }: { namespace: string }) {
   if (access === 'refused') {
     return (
       <span className="t2" data-tip={`Ask for the permission decode in ${name}`}>
-        Messages are encrypted
+        You may not decrypt messages
       </span>
     );
   }
@@ -211,47 +229,6 @@ function Access({ namespace }: { namespace: string }) {
         <Lock size={14} />
         Lock
       </Button>
-    </>
-  );
-}
-
-/** What the groups do not contain, and why. */
-function Notes({ own, onAgain }: { own: CausesProgress; onAgain: () => void }) {
-  const { failure, total, share, failed, unreadable } = own;
-  const locked = Object.values(unreadable).reduce((sum, count) => sum + count, 0);
-  return (
-    <>
-      {failure ? (
-        <Notice
-          severity="error"
-          icon={<CircleAlert size={14} />}
-          title={
-            failure.code === 'invalid_query'
-              ? 'Temporal rejects the query'
-              : 'The failed runs could not be read'
-          }
-          action={<Button onClick={onAgain}>Try again</Button>}
-        >
-          {failure.message}
-        </Notice>
-      ) : null}
-      {share < 1 && total !== undefined ? (
-        <p className={styles['note']}>
-          A sample: {plural(total, 'failed run')} match, and the page reads about{' '}
-          {formatCount(Math.round(total * share))} of them, chosen by run id from the whole time. The counts
-          are those of the sample.
-        </p>
-      ) : null}
-      {failed > 0 ? <p className={styles['note']}>{plural(failed, 'run')} could not be read.</p> : null}
-      {locked > 0 ? (
-        <p className={styles['note']}>
-          {plural(locked, 'failure')} could not be decrypted:{' '}
-          {Object.entries(unreadable)
-            .map(([reason, count]) => `${formatCount(count)} ${reason}`)
-            .join(', ')}
-          . Their runs are grouped by type and step.
-        </p>
-      ) : null}
     </>
   );
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { newNamespace, onDemand, personWith, sessionOf } from '../../support/people.ts';
-import { press, renderApp, until } from '../../support/render-app.tsx';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
+import { announce } from '../../../src/ui/live-region.tsx';
+import { expiring, newNamespace, onDemand, personWith, sessionOf } from '../../support/people.ts';
+import { press, renderApp, type SessionActions, until } from '../../support/render-app.tsx';
 
 const MESSAGE = 'Mandate MD-';
 const groups = () => [...document.querySelectorAll<HTMLElement>('[aria-label="Causes"] > li')];
@@ -11,7 +13,9 @@ const textOf = (type: string) =>
     ?.textContent?.replaceAll(/\s+/g, ' ') ?? '';
 const whole = () => document.body.textContent ?? '';
 const complete = () =>
-  until(() => /\d+ causes? in \d+ failed runs?/.test(whole()) && groups().length > 0, 'all runs');
+  until(() => document.querySelector('[aria-label="Read again"]') && groups().length > 0, 'all runs');
+/** What screen readers read aloud. */
+const announced = () => document.querySelector('.sr-only[role="status"]')?.textContent ?? '';
 const requests = (app: { asked: { url: string; body: string }[] }) =>
   app.asked
     .filter(({ url }) => url.endsWith('causes'))
@@ -21,6 +25,7 @@ describe('the page with failures by cause', () => {
   test('groups the failed runs of a query, with message, step, time, builds and runs of each group', async () => {
     const app = await renderApp('/ns/NS/causes');
     await complete();
+    expect(whole()).toMatch(/\d+ causes in \d+ failed runs/);
     // Strict mode renders the page twice.
     const before = requests(app).length;
     expect(requests(app)[0]).toEqual(['decode-causes', { query: '' }]);
@@ -32,9 +37,11 @@ describe('the page with failures by cause', () => {
     const [largest] = groups();
     expect(largest!.textContent).toContain('MandateRejected');
     expect(largest!.querySelector('[role="img"]')!.getAttribute('aria-label')).toMatch(
-      /at most \d+ runs? in one of 24/,
+      /^End times: peak of \d+ runs? in one of 24 intervals$/,
     );
-    await userEvent.click(page.getByRole('button', { name: 'Runs of the cause MandateRejected' }));
+    await userEvent.click(
+      page.getByRole('button', { name: 'Show 43 runs: MandateRejected in activity submit' }),
+    );
     await until(() => textOf('MandateRejected').includes('the same type: MandateRejected'), 'the reasons');
     expect(textOf('MandateRejected')).toMatch(/Mandate MD-1\d+ of renewal/);
     expect(textOf('MandateRejected')).toContain('and 35 more runs');
@@ -47,10 +54,10 @@ describe('the page with failures by cause', () => {
     expect(requests(app)).toHaveLength(before);
   });
 
-  test('marks a cause that occurs only at the end of the time', async () => {
+  test('marks a cause that first occurs in the last quarter of the time range', async () => {
     await renderApp('/ns/NS/causes');
     await complete();
-    expect(textOf('StripeCardError')).toMatch(/new since \d\d:\d\d/);
+    expect(textOf('StripeCardError')).toMatch(/new since (\d+ \w+ )?\d\d:\d\d/);
     expect(textOf('MandateRejected')).not.toContain('new since');
   });
 
@@ -63,6 +70,51 @@ describe('the page with failures by cause', () => {
     expect(document.activeElement?.closest('li')).toBe(groups()[1]);
     press('k');
     expect(document.activeElement?.closest('li')).toBe(groups()[0]);
+    await userEvent.keyboard('{Enter}');
+    const link = await until(() => groups()[0]!.querySelector<HTMLElement>('[href*="/workflows/"]'), 'a run');
+    link.focus();
+    press('j');
+    expect(document.activeElement?.closest('li')).toBe(groups()[1]);
+  });
+
+  test('neither moves groups nor marks new causes while it reads, and announces only the end', async () => {
+    const namespace = newNamespace();
+    const { steer, history } = await renderApp('/ns/NS/workflows', { namespace });
+    await steer('delay', { delay: 20 });
+    // An earlier test may have announced something.
+    announce('');
+    history.push(`/ns/${namespace}/causes`);
+    await until(() => whole().includes('Reading failed runs …'), 'the page');
+    expect(whole()).not.toContain('0 causes');
+    let ids: (string | undefined)[] = [];
+    await until(() => {
+      if (document.querySelector('[aria-label="Read again"]')) return true;
+      const now = groups().map((group) => group.querySelector<HTMLElement>('[data-cause]')?.dataset['cause']);
+      expect(now.slice(0, ids.length)).toEqual(ids);
+      ids = now;
+      if (now.length > 0) expect(whole()).toMatch(/\d+ causes? in \d+ of \d+ failed runs/);
+      expect(whole()).not.toContain('new since');
+      expect(announced()).toBe('');
+      return false;
+    }, 'all runs');
+    expect(ids.length).toBeGreaterThan(1);
+    await until(() => /^\d+ causes in \d+ failed runs$/.test(announced()), 'the announcement');
+    expect(textOf('StripeCardError')).toContain('new since');
+  });
+
+  test('says that it was stopped, and continues', async () => {
+    const namespace = newNamespace();
+    const app = await renderApp('/ns/NS/workflows', { namespace });
+    await app.steer('delay', { delay: 40 });
+    app.history.push(`/ns/${namespace}/causes`);
+    await until(() => groups().length > 0, 'the first runs');
+    await userEvent.click(page.getByRole('button', { name: 'Stop' }));
+    await until(() => whole().includes('Stopped before all runs were read.'), 'the stop');
+    await app.steer('delay', { delay: 0 });
+    await userEvent.click(page.getByRole('button', { name: 'Continue' }));
+    await complete();
+    expect(requests(app).at(-1)![1].after).toMatch(/^\../);
+    expect(whole()).not.toContain('Stopped');
   });
 
   test('is reached from the list, with the list’s filter', async () => {
@@ -85,7 +137,8 @@ describe('the page with failures by cause', () => {
     await steer('sample', { count: 4 });
     history.push(`/ns/${namespace}/causes`);
     await complete();
-    expect(whole()).toMatch(/A sample: \d+ failed runs match, and the page reads about \d+ of them/);
+    expect(whole()).toMatch(/\d+ causes in a sample of \d+ of \d+ failed runs/);
+    expect(whole()).toMatch(/Sample: \d+ failed runs match; the page reads about \d+, picked by run id/);
   });
 
   test('explains an empty result, an invalid query and an unreachable Temporal', async () => {
@@ -96,6 +149,8 @@ describe('the page with failures by cause', () => {
     await app.steer('outage');
     app.history.push(`/ns/${app.namespace}/causes`);
     await until(() => whole().includes('The failed runs could not be read'), 'the failure');
+    expect(document.querySelector('h1 + span')?.textContent).toBe('');
+    expect(page.getByRole('button', { name: 'Continue' }).query()).toBeNull();
     await app.steer('outage', { on: false });
     await userEvent.click(page.getByRole('button', { name: 'Try again' }));
     await complete();
@@ -129,9 +184,33 @@ describe('the page with failures by cause, where payloads are locked', () => {
     await complete();
     expect(requests(app).map(([route]) => route)).toEqual(['causes']);
     expect(page.getByRole('button', { name: 'Reveal messages' }).query()).toBeNull();
-    expect(whole()).toContain('Messages are encrypted');
+    expect(whole()).toContain('You may not decrypt messages');
   });
 });
+
+test('the page with failures by cause shows no message that it has read before the sign-in expired', async () => {
+  const { namespace, ...signedIn } = personWith(['metadata', 'decode']);
+  const { make, expire } = expiring(signedIn);
+  const app = await renderApp('/ns/NS/causes', { namespace, session: make });
+  await complete();
+  expect(textOf('MandateRejected')).toContain('was rejected');
+  app.history.push(`/ns/${namespace}/workflows`);
+  await until(() => groups().length === 0, 'the list');
+  expire();
+  void app.queries.refetchQueries({ queryKey: ['health'] });
+  await until(() => whole().includes('Your sign-in has expired'), 'the expiry');
+  app.history.back();
+  await until(() => whole().includes('Reading failed runs …'), 'the page');
+  expect(groups()).toEqual([]);
+});
+
+/** Answers requests for causes with a response. */
+const causesAnswered = (response: () => Response) => (actions: SessionActions) =>
+  withoutSignIn('open', (input, init) =>
+    (input instanceof Request ? input.url : input.toString()).endsWith('causes')
+      ? Promise.resolve(response())
+      : actions.fetch(input, init),
+  );
 
 const rows = () => [...document.querySelectorAll<HTMLElement>('[role="treegrid"] [data-index]')];
 
@@ -171,6 +250,16 @@ describe('the column Why of the list', () => {
     expect(whole()).not.toContain(MESSAGE);
   });
 
+  test('says which runs could not be read', async () => {
+    const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
+    await renderApp(list, { session: causesAnswered(() => Response.json({ error }, { status: 503 })) });
+    const cell = await until(
+      () => rows()[0]?.querySelector<HTMLElement>('[data-tip^="Temporal does not answer."]'),
+      'a tip',
+    );
+    expect(cell.textContent).toBe('not read');
+  });
+
   test('costs no request while it is hidden', async () => {
     const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');
     await until(() => rows().length > 5, 'the rows');
@@ -181,14 +270,43 @@ describe('the column Why of the list', () => {
   });
 });
 
+const FAILED_RUN = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+
 describe('the card Why', () => {
   test('counts other runs with the same cause on request, and leads to their group', async () => {
-    const app = await renderApp('/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa');
+    const app = await renderApp(FAILED_RUN);
     await userEvent.click(page.getByRole('button', { name: 'Same cause' }));
-    const link = page.getByRole('link', { name: /^The same cause in 3 other runs since \d\d:\d\d$/ });
+    const link = page.getByRole('link', {
+      name: /^The same cause in 3 other runs since (\d+ \w+ )?\d\d:\d\d/,
+    });
     await expect.element(link).toBeVisible();
-    expect(requests(app)[0]![1].query).toMatch(/^WorkflowType = "ChargePayment" AND CloseTime >= "\d{4}-/);
+    const [, from, to] =
+      /^WorkflowType = "ChargePayment" AND CloseTime >= "(.+)" AND CloseTime <= "(.+)"$/.exec(
+        requests(app)[0]![1].query,
+      )!;
+    expect(Date.parse(to!) - Date.parse(from!)).toBe(48 * 3_600_000);
     await userEvent.click(link);
     await until(() => textOf('StripeCardError').includes('charge-alike-2'), 'the open group');
+  });
+
+  test('does not call runs with the same type and step the same cause where messages are locked', async () => {
+    const me = onDemand(newNamespace());
+    await renderApp(FAILED_RUN, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
+    await userEvent.click(page.getByRole('button', { name: 'Same cause' }));
+    const link = page.getByRole('link', { name: /^Same type and step in 3 other runs since/ });
+    await expect.element(link).toBeVisible();
+  });
+
+  test('says that a sample does not contain the run', async () => {
+    const end = { reason: 'complete', after: '.', runs: 0, failed: 0, kmsCalls: 0, unreadable: {} };
+    const lines = [
+      { type: 'start', total: 20_000, share: 0.1 },
+      { type: 'end', ...end },
+    ];
+    const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+    await renderApp(FAILED_RUN, { session: causesAnswered(() => new Response(body)) });
+    await userEvent.click(page.getByRole('button', { name: 'Same cause' }));
+    const name = 'Too many failed runs to find this one. Open failures by cause.';
+    await expect.element(page.getByRole('link', { name })).toBeVisible();
   });
 });
