@@ -34,7 +34,7 @@ const filled = (bars: readonly number[]) =>
   bars.flatMap((count, index) => (count > 0 ? [[index, count]] : []));
 
 describe('groupCauses', () => {
-  it('groups the runs of a made corpus by their causes, the largest group first', () => {
+  it('groups the runs of a synthetic corpus by their causes, the largest group first', () => {
     const draw = drawFrom(7);
     const runs = corpusCauses.flatMap((cause, label) =>
       Array.from({ length: 100 }, (_, n) => {
