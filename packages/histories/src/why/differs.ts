@@ -19,6 +19,8 @@ export interface Difference {
   readonly second: number;
   /** If compared by rank: the medians of both sets. */
   readonly medians?: readonly [first: number, second: number];
+  /** If compared by rank: the set whose numbers are larger. The medians may be equal. */
+  readonly larger?: 'first' | 'second';
   /**
    * How well the field separates the sets, from 0 to 1: the difference between the shares, or between the
    * ranks.
@@ -162,6 +164,7 @@ function numberTests(field: string, values: Values): Comparison[] {
       first: a.length,
       second: b.length,
       medians: [median(a), median(b)],
+      larger: larger > 0.5 ? 'first' : 'second',
       effect: Math.abs(2 * larger - 1),
       p,
       least: 0,

@@ -53,6 +53,9 @@ const plants: readonly (readonly [field: string, plant: (run: Fields) => void, s
 
 const runs = (d: Draw) => Array.from({ length: RUNS }, () => run(d));
 
+const sizes = (other: number): FieldMap[] =>
+  Array.from({ length: 100 }, (_, n) => ({ size: n < 60 ? 5 : other + (n % 40) }));
+
 describe('whatDiffers', () => {
   it('ranks the planted cause in the first three in at least 95 % of 200 cases', () => {
     let found = 0;
@@ -87,12 +90,18 @@ describe('whatDiffers', () => {
     }));
     expect(whatDiffers(first, second)).toMatchObject({
       differences: [
-        { field: 'size', medians: [39.5, 19.5], effect: expect.closeTo(0.75, 1) },
+        { field: 'size', medians: [39.5, 19.5], larger: 'first', effect: expect.closeTo(0.75, 1) },
         { field: 'build', value: 'b-7', first: 30, second: 2, effect: 0.7 },
       ],
       sizes: [40, 40],
       comparisons: 2,
     });
+  });
+
+  it('names the set with the larger numbers, also if the medians are equal', () => {
+    const [difference] = whatDiffers(sizes(-50), sizes(50)).differences;
+    expect(difference).toMatchObject({ field: 'size', medians: [5, 5], larger: 'second' });
+    expect(whatDiffers(sizes(50), sizes(-50)).differences[0]?.larger).toBe('first');
   });
 
   it('finds a field that is absent in one set, and finds nothing in small or equal sets', () => {

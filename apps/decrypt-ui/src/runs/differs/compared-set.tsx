@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
 import { useMemo, useRef } from 'react';
 import { ApiFailure } from '../../session/server/failure.ts';
+import { messageOf } from '../../ui/errors.ts';
 import { plural } from '../../ui/format/number.ts';
 import { useRunsApi } from '../api.ts';
 import { Filter } from '../list/filter/filter-field.tsx';
@@ -42,10 +43,11 @@ export function ComparedSet({ name, namespace, text, query, onApply }: ComparedS
       />
       <span className={styles['count']}>
         {data && !isPlaceholderData && !invalid ? countText(data.total) : null}
+        {error && !data && !invalid ? `The runs could not be counted: ${messageOf(error)}` : null}
       </span>
     </section>
   );
 }
 
 const countText = (total: number) =>
-  total > MAX_FIELD_RUNS ? `the first ${MAX_FIELD_RUNS} of ${plural(total, 'run')}` : plural(total, 'run');
+  total > MAX_FIELD_RUNS ? `the newest ${MAX_FIELD_RUNS} of ${plural(total, 'run')}` : plural(total, 'run');

@@ -1,5 +1,6 @@
-import { escapeInvisible, MAX_FIELD_RUNS, reasonEntries } from '@temporal-kms/codec-api';
+import { escapeInvisible, MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
 import { CircleAlert, Lock, ShieldCheck, Square } from 'lucide-react';
+import { useEffect } from 'react';
 import { Countdown } from '../../payloads/reveal/countdown.tsx';
 import { askToReveal, keepFocus } from '../../payloads/reveal/reveal-request.ts';
 import { useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
@@ -10,7 +11,7 @@ import { Button } from '../../ui/controls/button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { EmptyState, Notice } from '../../ui/page/notice.tsx';
 import { useStore } from 'zustand';
-import type { Comparison, Comparisons, ReadSet } from './comparison.ts';
+import { type Comparison, type Comparisons, fieldsOf, grantOf, isReading } from './comparison.ts';
 import { DifferencesTable } from './differences-table.tsx';
 import styles from './differs.module.css';
 import type { Queries } from './presets.ts';
@@ -29,12 +30,12 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   const { comparison: last } = useStore(comparisons.store);
   const reveals = useReveals();
   const access = useRevealed((state) => accessToNamespace(state, namespace).status);
-  const until = useRevealed((state) => {
-    const now = accessToNamespace(state, namespace);
-    return now.status === 'open' ? now.grant?.until : undefined;
-  });
   const isCurrent = last?.namespace === namespace && last.queries.every((query, n) => query === queries[n]);
   const comparison = isCurrent ? last : undefined;
+  const until = useRevealed((state) => comparison && grantOf(state, comparison)?.until);
+  useEffect(() => {
+    if (!isCurrent) comparisons.stop();
+  }, [isCurrent, comparisons]);
   const lock = () => {
     keepFocus();
     reveals.lock(namespace);
@@ -45,8 +46,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   function compare() {
     const now = accessToNamespace(reveals.store.getState(), namespace);
     if (now.status === 'refused') comparisons.start({ namespace, queries, decoded: false });
-    else if (now.status === 'open')
-      comparisons.start({ namespace, queries, decoded: true }, now.grant?.justification);
+    else if (now.status === 'open') comparisons.start({ namespace, queries, decoded: true });
     else {
       const name = `all runs of ${escapeInvisible(namespace)}`;
       const target = { kind: 'namespace', namespace } as const;
@@ -57,7 +57,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   return (
     <>
       <div className={styles['bar']}>
-        {comparison && isRunning(comparison) ? (
+        {comparison && isReading(comparison) ? (
           <Button onClick={() => comparisons.stop()}>
             <Square size={10} />
             Stop
@@ -96,7 +96,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
         ) : null}
       </div>
       {queries[0] === queries[1] ? (
-        <p className={styles['note']}>Both sets have the same query. Choose another one for A or for B.</p>
+        <p className={styles['note']}>A and B have the same query. Change one query.</p>
       ) : null}
       {access === 'refused' ? (
         <p className={styles['note']}>
@@ -116,31 +116,28 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   );
 }
 
-const isRunning = ({ sets }: Comparison) => sets.some(({ status }) => status === 'running');
-
 /** How many runs were read, and how many could not be. */
-function Progress({ comparison: { sets, decoded } }: { comparison: Comparison }) {
+function Progress({ comparison }: { comparison: Comparison }) {
+  const { sets, decoded, result, failure } = comparison;
   const [a, b] = sets;
   const failed = a.failed + b.failed;
-  const unreadable = unreadableRuns(a) + unreadableRuns(b);
+  const unreadable = a.unreadable + b.unreadable;
+  const inBoth = [...a.runs.keys()].filter((runId) => b.runs.has(runId)).length;
   return (
     <span className={styles['progress']} role="status">
       <span>
-        {formatCount(a.runs.length)} and {plural(b.runs.length, 'run')} read
+        A: {plural(a.runs.size, 'run')} read · B: {formatCount(b.runs.size)}
       </span>
+      {inBoth > 0 ? <span className={styles['left']}>{plural(inBoth, 'run')} in both sets</span> : null}
       {decoded ? <span className="t3">{plural(a.kmsCalls + b.kmsCalls, 'Cloud KMS call')}</span> : null}
       {failed > 0 ? <span className={styles['left']}>{plural(failed, 'run')} could not be read</span> : null}
       {unreadable > 0 ? (
-        <span className={styles['left']}>
-          {plural(unreadable, 'input or memo', 'inputs or memos')} could not be decrypted
-        </span>
+        <span className={styles['left']}>{plural(unreadable, 'payload')} could not be read</span>
       ) : null}
+      {isReading(comparison) || result || failure ? null : <span>Comparing …</span>}
     </span>
   );
 }
-
-const unreadableRuns = ({ unreadable }: ReadSet) =>
-  reasonEntries(unreadable).reduce((sum, [, count]) => sum + count, 0);
 
 interface OutcomeProps extends Pick<ComparisonResultProps, 'texts' | 'comparisons'> {
   readonly comparison: Comparison;
@@ -148,7 +145,8 @@ interface OutcomeProps extends Pick<ComparisonResultProps, 'texts' | 'comparison
 
 function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
   const { sets, result, decoded } = comparison;
-  const failure = sets.find(({ status }) => status === 'failed')?.failure;
+  const unread = sets.find(({ status }) => status === 'failed')?.failure;
+  const failure = unread ?? comparison.failure;
   const isPartial = sets.some(({ status }) => status === 'stopped' || status === 'limit');
   const nothing = result?.differences.length === 0;
   return (
@@ -158,7 +156,7 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
           <Notice
             severity="error"
             icon={<CircleAlert size={14} />}
-            title="Not all runs could be read"
+            title={unread ? 'Not all runs could be read' : 'The sets could not be compared'}
             action={<Button onClick={() => comparisons.resume()}>Try again</Button>}
           >
             {failure.message}
@@ -173,13 +171,15 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
           </Button>
         </p>
       ) : null}
-      {result && nothing ? <Nothing comparison={comparison} comparisons={result.comparisons} /> : null}
+      {result && nothing && !failure ? (
+        <Nothing comparison={comparison} comparisons={result.comparisons} />
+      ) : null}
       {result && !nothing ? (
         <DifferencesTable
           namespace={comparison.namespace}
           result={result}
           texts={texts}
-          runs={[...sets[0].runs, ...sets[1].runs]}
+          runs={sets.flatMap(fieldsOf)}
         />
       ) : null}
       {result && !decoded ? <p className={styles['note']}>Inputs and memos were not compared.</p> : null}
@@ -188,18 +188,18 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
 }
 
 function Nothing({ comparison, comparisons }: { comparison: Comparison; comparisons: number }) {
-  const [a, b] = comparison.sets.map(({ runs }) => runs.length);
+  const [a, b] = comparison.sets;
   return comparisons === 0 ? (
     <EmptyState icon={<CircleAlert size={16} />} title="Too few runs to tell chance from cause">
-      The sets have {formatCount(a ?? 0)} and {plural(b ?? 0, 'run')}. Choose larger sets.
+      The sets have {formatCount(a.runs.size)} and {plural(b.runs.size, 'run')}. Choose larger sets.
     </EmptyState>
   ) : (
     <EmptyState
       icon={<ShieldCheck size={16} />}
-      title={`Nothing differs by more than chance (${plural(comparisons, 'comparison')})`}
+      title={`No significant difference (${plural(comparisons, 'comparison')})`}
     >
-      The cause is in no field of {comparison.decoded ? 'input, memo or metadata' : 'the metadata'}, or too
-      few runs share it.
+      No field of the {comparison.decoded ? 'input, memo or metadata' : 'metadata'} explains the difference,
+      or too few runs share the value that does.
     </EmptyState>
   );
 }

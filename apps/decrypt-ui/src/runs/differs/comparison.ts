@@ -1,14 +1,13 @@
-import {
-  countReason,
-  MAX_FIELD_RUNS,
-  type ReasonCounts,
-  reasonEntries,
-  type RunFieldsFrame,
-} from '@temporal-kms/codec-api';
+import { MAX_FIELD_RUNS, reasonEntries, type RunFieldsFrame } from '@temporal-kms/codec-api';
 import type { FieldMap, WhatDiffers } from '@temporal-kms/histories/why';
 import { createStore } from 'zustand/vanilla';
 import type { PlaintextCache } from '../../payloads/reveal/plaintext-cache.ts';
-import { accessToNamespace, type Reveals } from '../../payloads/reveal/reveals.ts';
+import {
+  accessToNamespace,
+  type Grant,
+  type Reveals,
+  type RevealsState,
+} from '../../payloads/reveal/reveals.ts';
 import { endOf, PUBLISH_MS, type SearchStatus, whileSignedIn } from '../../search/payload-search.ts';
 import { type ApiFailure, failureOf, isAbort } from '../../session/server/failure.ts';
 import type { FieldsApi } from './api.ts';
@@ -28,31 +27,45 @@ export interface ReadSet {
   readonly status: SearchStatus;
   /** The server's position after the last run. */
   readonly after: string | undefined;
-  readonly runs: readonly FieldMap[];
+  /** The fields of the runs, by run id: the server may repeat runs when it continues a list that has changed. */
+  readonly runs: ReadonlyMap<string, FieldMap>;
   /** Runs that could not be read. */
   readonly failed: number;
-  /** Runs with an input or memo that could not be decrypted, by reason code. */
-  readonly unreadable: ReasonCounts;
+  /** Payloads that could not be decrypted or parsed. */
+  readonly unreadable: number;
   readonly kmsCalls: number;
   readonly failure?: ApiFailure | undefined;
 }
 
 export interface Comparison extends ComparedSets {
+  /** The id of the reveal for which payloads are decrypted; undefined if the namespace reveals automatically. */
+  readonly grant: string | undefined;
   readonly sets: readonly [first: ReadSet, second: ReadSet];
   /** Undefined until both sets were read. */
-  readonly result: WhatDiffers | undefined;
+  readonly result?: WhatDiffers | undefined;
+  /** Why the sets could be read but not compared. */
+  readonly failure?: ApiFailure | undefined;
 }
 
 interface ComparisonState {
   readonly comparison: Comparison | undefined;
 }
 
+/** Whether runs of a set are being read. */
+export const isReading = ({ sets }: Comparison): boolean => sets.some(({ status }) => status === 'running');
+
+export const fieldsOf = ({ runs }: ReadSet): readonly FieldMap[] => [...runs.values()];
+
+/** Returns the reveal for which a comparison decrypts payloads, unless the reveal has ended. */
+export const grantOf = ({ grants }: RevealsState, { grant }: Comparison): Grant | undefined =>
+  grants.find(({ id, until }) => id === grant && until > Date.now());
+
 const nothingRead: ReadSet = {
   status: 'running',
   after: undefined,
-  runs: [],
+  runs: new Map(),
   failed: 0,
-  unreadable: {},
+  unreadable: 0,
   kmsCalls: 0,
 };
 
@@ -60,19 +73,22 @@ interface ComparisonsOptions {
   readonly api: FieldsApi;
   readonly reveals: Pick<Reveals, 'store' | 'onForget'>;
   readonly plaintext: Pick<PlaintextCache, 'onClear'>;
-  readonly differencesOf: (first: readonly FieldMap[], second: readonly FieldMap[]) => Promise<WhatDiffers>;
+  readonly differencesOf: (
+    first: readonly FieldMap[],
+    second: readonly FieldMap[],
+    signal: AbortSignal,
+  ) => Promise<WhatDiffers>;
 }
 
 export type Comparisons = ReturnType<typeof createComparisons>;
 
 /**
  * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext: they stay in memory, and leave
- * it with the other plaintext of the page.
+ * it with the reveal for which they were decrypted, or with the other plaintext of the page.
  */
 export function createComparisons({ api, reveals, plaintext, differencesOf }: ComparisonsOptions) {
   const store = createStore<ComparisonState>()(() => ({ comparison: undefined }));
   let abort: AbortController | undefined;
-  let justification: string | undefined;
 
   async function read(known: Comparison) {
     abort?.abort();
@@ -80,10 +96,17 @@ export function createComparisons({ api, reveals, plaintext, differencesOf }: Co
     abort = own;
     const sets: [ReadSet, ReadSet] = [resumed(known.sets[0]), resumed(known.sets[1])];
     let publishing: ReturnType<typeof setTimeout> | undefined;
-    const publish = (result?: WhatDiffers) => {
+    const publish = () => {
       clearTimeout(publishing);
       publishing = undefined;
-      if (abort === own) store.setState({ comparison: { ...known, sets: [...sets], result } });
+      if (abort !== own) return;
+      store.setState({ comparison: { ...known, sets: [...sets], result: undefined, failure: undefined } });
+    };
+    /** Returns the justification for the next request. Forgets the comparison if its reveal has ended. */
+    const justification = () => {
+      if (!mayShow(known)) forget();
+      own.signal.throwIfAborted();
+      return grantOf(reveals.store.getState(), known)?.justification;
     };
     publish();
     await Promise.all(
@@ -104,15 +127,29 @@ export function createComparisons({ api, reveals, plaintext, differencesOf }: Co
     const { comparison } = store.getState();
     if (abort !== own || !comparison) return;
     const [first, second] = comparison.sets;
-    const result = await differencesOf(first.runs, second.runs);
-    if (abort === own) store.setState({ comparison: { ...comparison, result } });
+    let outcome: Pick<Comparison, 'result' | 'failure'>;
+    try {
+      outcome = { result: await differencesOf(fieldsOf(first), fieldsOf(second), own.signal) };
+    } catch (error) {
+      outcome = { failure: failureOf(error) };
+    }
+    if (abort === own) store.setState({ comparison: { ...comparison, ...outcome } });
   }
 
   function forget() {
     abort?.abort();
     abort = undefined;
-    justification = undefined;
     store.setState({ comparison: undefined });
+  }
+
+  /** Whether the page may show a comparison, and continue it. Another reveal has another justification. */
+  function mayShow(comparison: Comparison): boolean {
+    if (!comparison.decoded) return true;
+    const state = reveals.store.getState();
+    return (
+      accessToNamespace(state, comparison.namespace).status === 'open' &&
+      (comparison.grant === undefined || grantOf(state, comparison) !== undefined)
+    );
   }
 
   const holdsPlaintext = (namespace?: string) => {
@@ -125,16 +162,18 @@ export function createComparisons({ api, reveals, plaintext, differencesOf }: Co
   plaintext.onClear(() => {
     if (holdsPlaintext()) forget();
   });
-  reveals.store.subscribe((state) => {
+  reveals.store.subscribe(() => {
     const { comparison } = store.getState();
-    if (comparison?.decoded && accessToNamespace(state, comparison.namespace).status !== 'open') forget();
+    if (comparison && !mayShow(comparison)) forget();
   });
 
   return {
     store,
-    start(sets: ComparedSets, given?: string) {
-      justification = given;
-      void read({ ...sets, sets: [nothingRead, nothingRead], result: undefined });
+    /** Compares two sets. With payloads, call it only while the namespace is revealed. */
+    start(sets: ComparedSets) {
+      const access = accessToNamespace(reveals.store.getState(), sets.namespace);
+      const grant = sets.decoded && access.status === 'open' ? access.grant?.id : undefined;
+      void read({ ...sets, grant, sets: [nothingRead, nothingRead] });
     },
     /** Continues where a set was stopped, or where it failed. */
     resume() {
@@ -144,7 +183,7 @@ export function createComparisons({ api, reveals, plaintext, differencesOf }: Co
     /** Stops reading, and compares what was read. */
     stop() {
       const { comparison } = store.getState();
-      if (!comparison) return;
+      if (!comparison || !isReading(comparison)) return;
       abort?.abort();
       const own = new AbortController();
       abort = own;
@@ -165,20 +204,20 @@ async function* readSet(
   { namespace, queries, decoded }: ComparedSets,
   index: 0 | 1,
   known: ReadSet,
-  justification: string | undefined,
+  justificationNow: () => string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<ReadSet> {
   let set = known;
-  const isFull = () => set.runs.length >= MAX_FIELD_RUNS;
+  const isFull = () => set.runs.size >= MAX_FIELD_RUNS;
   const open = (after: string | undefined) => {
     const body = {
       query: queries[index],
-      runs: Math.max(MAX_FIELD_RUNS - set.runs.length, 1),
+      runs: Math.max(MAX_FIELD_RUNS - set.runs.size, 1),
       ...(after !== undefined && { after }),
     };
-    return decoded
-      ? decodeFields(namespace, { ...body, ...(justification && { justification }) }, signal)
-      : fields(namespace, body, signal);
+    if (!decoded) return fields(namespace, body, signal);
+    const justification = justificationNow();
+    return decodeFields(namespace, { ...body, ...(justification && { justification }) }, signal);
   };
   const goesOn = (frame: RunFieldsFrame) =>
     frame.type === 'end' && frame.reason === 'limit' && frame.runs + frame.failed > 0 && !isFull();
@@ -199,8 +238,7 @@ function added(set: ReadSet, frame: RunFieldsFrame): ReadSet {
   const { after } = frame;
   if (frame.type === 'end')
     return { ...set, after, failed: set.failed + frame.failed, kmsCalls: set.kmsCalls + frame.kmsCalls };
-  if (set.runs.length >= MAX_FIELD_RUNS) return set;
-  const unreadable = { ...set.unreadable };
-  for (const [reason] of reasonEntries(frame.unreadable)) countReason(unreadable, reason);
-  return { ...set, after, runs: [...set.runs, frame.fields], unreadable };
+  if (set.runs.size >= MAX_FIELD_RUNS || set.runs.has(frame.runId)) return { ...set, after };
+  const unreadable = reasonEntries(frame.unreadable).reduce((sum, [, count]) => sum + count, set.unreadable);
+  return { ...set, after, runs: new Map(set.runs).set(frame.runId, frame.fields), unreadable };
 }

@@ -26,9 +26,20 @@ const names: Readonly<Record<string, string>> = {
   historyBytes: 'Size of the history',
 };
 
-/** Whether a field describes how a run went: such a difference may be an effect of the cause. */
-export const isOutcome = (field: string): boolean =>
-  ['duration', 'historyEvents', 'historyBytes'].includes(field);
+/** The value of a field that a run does not have, as in `Difference.value`. */
+export const ABSENT = '(absent)';
+
+/** When a field of a run was known. */
+export type FieldTime = 'start' | 'changing' | 'end';
+
+/**
+ * `changing`: a search attribute has its current value, which the workflow may have set before it failed. `end`: how the run
+ * went, which may be an effect of the cause.
+ */
+export function fieldTime(field: string): FieldTime {
+  if (['duration', 'historyEvents', 'historyBytes'].includes(field)) return 'end';
+  return field.startsWith('attribute.') ? 'changing' : 'start';
+}
 
 /** A field's name for people, and whether it is a path in a payload. */
 export function fieldWords(field: string): { readonly text: string; readonly isPath: boolean } {
@@ -47,21 +58,23 @@ export function numberText(field: string, value: number): string {
 const percent = (share: number) => Math.round(share * 100);
 
 /** How clearly the field separates the sets. */
-export function effectText({ effect, medians }: Difference): string {
-  if (!medians) return `${percent(effect)} points`;
-  const higher = medians[0] >= medians[1] ? 'A' : 'B';
-  return `${higher} is higher in ${percent((1 + effect) / 2)} % of pairs`;
+export function effectText({ effect, larger }: Difference): string {
+  if (!larger) return `${percent(effect)} percentage points`;
+  return `${larger === 'first' ? 'A' : 'B'} is higher in ${percent((1 + effect) / 2)} % of pairs (ties count half)`;
 }
 
 const MILLION = 1_000_000;
 
-/** A p-value in words, rounded to the side of chance: `by chance in 1 of 4,000 cases`. */
+/** A p-value in words, rounded to the side of chance: `1 in 4,000 by chance`. */
 export function chanceText(p: number): string {
   const cases = 1 / p;
-  if (cases >= MILLION) return 'by chance in fewer than 1 of a million cases';
+  if (cases >= MILLION) return 'less than 1 in a million by chance';
   const step = 10 ** Math.floor(Math.log10(cases));
-  return `by chance in 1 of ${formatCount(Math.floor(cases / step) * step)} cases`;
+  return `1 in ${formatCount(Math.floor(cases / step) * step)} by chance`;
 }
+
+/** The server cuts names to this many characters. */
+const CUT = 200;
 
 /** The list's query for the runs of a set with the value; undefined where a visibility query cannot express it. */
 export function queryFor(
@@ -75,8 +88,9 @@ export function queryFor(
 }
 
 function conditionFor(field: string, value: string, runs: readonly FieldMap[]): Comparison | undefined {
-  if (field === 'type') return comparison('WorkflowType', '=', [value]);
-  if (field === 'queue') return comparison('TaskQueue', '=', [value]);
+  const isName = value !== ABSENT && value.length < CUT;
+  if (field === 'type') return isName ? comparison('WorkflowType', '=', [value]) : undefined;
+  if (field === 'queue') return isName ? comparison('TaskQueue', '=', [value]) : undefined;
   if (field === 'parent')
     return comparison('ParentWorkflowId', value === 'true' ? 'IS NOT NULL' : 'IS NULL', []);
   // An item of a list is a field such as `attribute.BuildIds[0]`, and its length is `attribute.BuildIds.length`.

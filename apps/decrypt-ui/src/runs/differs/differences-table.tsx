@@ -4,10 +4,19 @@ import type { Difference, FieldMap, WhatDiffers } from '@temporal-kms/histories/
 import { Fragment } from 'react';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { Table } from '../../ui/page/table.tsx';
-import { chanceText, effectText, fieldWords, isOutcome, numberText, queryFor } from './difference-words.ts';
+import {
+  ABSENT,
+  chanceText,
+  effectText,
+  fieldTime,
+  type FieldTime,
+  fieldWords,
+  numberText,
+  queryFor,
+} from './difference-words.ts';
 import styles from './differs.module.css';
 import type { Queries } from './presets.ts';
-import { ABSENT, type DifferenceGroup, joinSameRuns } from './same-runs.ts';
+import { type DifferenceGroup, joinSameRuns } from './same-runs.ts';
 
 interface DifferencesTableProps {
   readonly namespace: string;
@@ -18,47 +27,45 @@ interface DifferencesTableProps {
   readonly runs: readonly FieldMap[];
 }
 
+const sections: readonly (readonly [time: FieldTime, title: string])[] = [
+  ['start', 'From the start and the first workflow task'],
+  ['changing', 'Search attributes: may have changed during the run'],
+  ['end', 'Outcome: may be an effect, not a cause'],
+];
+
+const isOutcome = ({ field }: Difference) => fieldTime(field) === 'end';
+
 /** The fields that differ, clearest first. Those that may be effects of the cause come last. */
 export function DifferencesTable(props: DifferencesTableProps) {
-  const { result } = props;
-  const causes = result.differences.filter(({ field }) => !isOutcome(field));
-  const outcomes = result.differences.filter(({ field }) => isOutcome(field));
-  return (
-    <>
-      <Differences
-        {...props}
-        id="differs-start"
-        title="Known when the runs started"
-        differences={causes}
-        none={`Nothing differs by more than chance (${plural(result.comparisons, 'comparison')}).`}
-      />
-      {outcomes.length > 0 ? (
-        <Differences
-          {...props}
-          id="differs-outcome"
-          title="How the runs went: may be an effect of the cause"
-          differences={outcomes}
-          none=""
-        />
-      ) : null}
-    </>
-  );
+  const { result, runs } = props;
+  const groups = [
+    ...joinSameRuns(
+      result.differences.filter((each) => !isOutcome(each)),
+      runs,
+    ),
+    ...joinSameRuns(result.differences.filter(isOutcome), runs),
+  ];
+  return sections.map(([time, title]) => {
+    const own = groups.filter(({ difference }) => fieldTime(difference.field) === time);
+    return time === 'start' || own.length > 0 ? (
+      <Section key={time} {...props} id={`differs-${time}`} title={title} groups={own} />
+    ) : null;
+  });
 }
 
-interface DifferencesProps extends DifferencesTableProps {
+interface SectionProps extends DifferencesTableProps {
   readonly id: string;
   readonly title: string;
-  readonly differences: readonly Difference[];
-  readonly none: string;
+  readonly groups: readonly DifferenceGroup[];
 }
 
-function Differences({ id, title, differences, none, ...rest }: DifferencesProps) {
+function Section({ id, title, groups, ...rest }: SectionProps) {
   const [a, b] = rest.result.sizes;
   return (
     <section className={styles['section']} aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
-      {differences.length === 0 ? (
-        <p className="t2">{none}</p>
+      {groups.length === 0 ? (
+        <p className="t2">No significant difference ({plural(rest.result.comparisons, 'comparison')}).</p>
       ) : (
         <Table
           className={styles['table']}
@@ -73,7 +80,7 @@ function Differences({ id, title, differences, none, ...rest }: DifferencesProps
             ['Runs', styles['rest']],
           ]}
         >
-          {joinSameRuns(differences, rest.runs).map((group) => (
+          {groups.map((group) => (
             <Row key={group.difference.field} group={group} {...rest} />
           ))}
         </Table>
@@ -100,7 +107,7 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
         <FieldName field={field} />
         {same.length > 0 ? (
           <span className={styles['same']}>
-            the same runs:{' '}
+            same runs as{' '}
             {same.map((other, index) => (
               <Fragment key={other.field}>
                 {index > 0 ? ', ' : ''}
@@ -110,7 +117,7 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
           </span>
         ) : null}
       </td>
-      <td className={styles['value']} data-tip={value === undefined ? undefined : escapeInText(value)}>
+      <td className={styles['value']}>
         {value === undefined ? <span className="t3">median</span> : <Value value={value} />}
       </td>
       {(
@@ -132,7 +139,7 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
       <td className={styles['rest']}>
         {query === undefined ? null : (
           <Link to="/ns/$namespace/workflows" params={{ namespace }} search={{ q: query }}>
-            {isMoreInA ? 'Show those of A' : 'Show those of B'}
+            Show {isMoreInA ? 'A’s' : 'B’s'} runs with this value
           </Link>
         )}
       </td>

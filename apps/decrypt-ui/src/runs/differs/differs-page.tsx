@@ -1,5 +1,5 @@
 import { getRouteApi } from '@tanstack/react-router';
-import { escapeInvisible } from '@temporal-kms/codec-api';
+import { escapeInvisible, MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
 import { useEffect, useMemo, useState } from 'react';
 import { usePlaintext, useReveals } from '../../payloads/reveal/reveals-context.tsx';
 import type { Reveals } from '../../payloads/reveal/reveals.ts';
@@ -22,7 +22,7 @@ import {
   latestBuilds,
   type Queries,
   setAndRest,
-  withoutSeparating,
+  withoutBuilds,
 } from './presets.ts';
 import { differencesOf } from './start-differs-worker.ts';
 
@@ -51,9 +51,9 @@ export function DiffersPage() {
   const navigate = route.useNavigate();
   const { can } = useMe();
   const comparisons = useComparisons();
-  const resolveA = useResolvedTimes(namespace, a);
-  const resolveB = useResolvedTimes(namespace, b);
-  const sets = useMemo(() => [resolveA(a), resolveB(b)] as const, [resolveA, resolveB, a, b]);
+  // One time for both sets: "the last 24 h" and "the 24 h before" must neither overlap nor leave a gap.
+  const resolve = useResolvedTimes(namespace, JSON.stringify([a, b]));
+  const sets = useMemo(() => [resolve(a), resolve(b)] as const, [resolve, a, b]);
   const show = (queries: Queries) => void navigate({ search: { a: queries[0], b: queries[1] } });
 
   useEffect(() => {
@@ -82,7 +82,7 @@ export function DiffersPage() {
           { commands: ['help'], text: 'all keys' },
         ]}
       >
-        <span>Up to 200 runs of each set are compared</span>
+        <span>Up to {MAX_FIELD_RUNS} runs of each set are compared</span>
       </Footer>
     </>
   );
@@ -108,7 +108,7 @@ function Presets({ namespace, query, onChoose }: PresetsProps) {
     setSearching(true);
     setNote('');
     try {
-      const latest = { query: resolve(withoutSeparating(query)), pageSize: 100 };
+      const latest = { query: resolve(withoutBuilds(query)), pageSize: 100 };
       const { workflows } = await api.workflows(namespace, latest);
       const queries = latestBuilds(query, workflows);
       if (queries) onChoose(queries);
@@ -124,7 +124,7 @@ function Presets({ namespace, query, onChoose }: PresetsProps) {
       <span className="t2" role="status">
         {note}
       </span>
-      <Menu label="Usual comparisons" align="end" trigger="Usual comparisons">
+      <Menu label="Presets" align="end" trigger="Presets">
         <MenuAction onClick={() => choose(failedAndCompleted(query))}>Failed and completed</MenuAction>
         <MenuAction onClick={() => choose(lastDays(query))}>The last 24 h and the 24 h before</MenuAction>
         <MenuAction disabled={searching} onClick={() => void chooseBuilds()}>

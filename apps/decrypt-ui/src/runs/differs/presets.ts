@@ -11,22 +11,20 @@ import {
 /** The queries of two sets. */
 export type Queries = readonly [a: string, b: string];
 
-/** Attributes in which the usual sets differ. The rest of the first query applies to both. */
-const separating: ReadonlySet<string> = new Set(['ExecutionStatus', 'StartTime', 'CloseTime', 'BuildIds']);
-
-const isSeparating = (condition: Condition) =>
-  condition.kind === 'comparison' && separating.has(condition.attribute);
-
-/** The part of a query that applies to both sets; undefined for a query that is no list of conditions. */
-function commonOf(text: string): ListQuery | undefined {
+/**
+ * The part of a query that applies to both sets if they differ in an attribute; undefined for a query that is no list of
+ * conditions.
+ */
+function commonOf(text: string, separating: string): ListQuery | undefined {
   const query = parseQuery(text);
   if (query.kind === 'raw') return undefined;
-  return { kind: 'conditions', conditions: query.conditions.filter((each) => !isSeparating(each)) };
+  const isCommon = (each: Condition) => each.kind !== 'comparison' || each.attribute !== separating;
+  return { kind: 'conditions', conditions: query.conditions.filter(isCommon) };
 }
 
 /** The failed and the completed runs of a query. */
 export function failedAndCompleted(text: string): Queries | undefined {
-  const common = commonOf(text);
+  const common = commonOf(text, 'ExecutionStatus');
   return (
     common && [printQuery(withStatuses(common, ['Failed'])), printQuery(withStatuses(common, ['Completed']))]
   );
@@ -34,7 +32,7 @@ export function failedAndCompleted(text: string): Queries | undefined {
 
 /** The runs of the last day, and those of the day before. */
 export function lastDays(text: string): Queries | undefined {
-  const common = commonOf(text);
+  const common = commonOf(text, 'StartTime');
   if (!common) return undefined;
   const before = withCondition(withStart(common, '-48h'), comparison('StartTime', '<', ['-24h']));
   return [printQuery(withStart(common, '-24h')), printQuery(before)];
@@ -45,7 +43,7 @@ export function latestBuilds(
   text: string,
   runs: readonly { readonly searchAttributes: Readonly<Record<string, unknown>> }[],
 ): Queries | undefined {
-  const common = commonOf(text);
+  const common = commonOf(text, 'BuildIds');
   const builds = new Set(runs.flatMap(({ searchAttributes }) => buildsOf(searchAttributes['BuildIds'])));
   const [a, b] = builds;
   if (!common || a === undefined || b === undefined) return undefined;
@@ -59,9 +57,9 @@ const buildsOf = (value: unknown): string[] =>
     (build): build is string => typeof build === 'string' && build.includes(':'),
   );
 
-/** The runs that the query asks for without the separating conditions, to look for builds in them. */
-export const withoutSeparating = (text: string): string => {
-  const common = commonOf(text);
+/** The runs that the query asks for without its conditions on builds, to look for builds in them. */
+export const withoutBuilds = (text: string): string => {
+  const common = commonOf(text, 'BuildIds');
   return common ? printQuery(common) : text;
 };
 

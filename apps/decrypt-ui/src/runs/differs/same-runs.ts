@@ -1,4 +1,5 @@
 import type { Difference, FieldMap } from '@temporal-kms/histories/why';
+import { ABSENT, fieldTime } from './difference-words.ts';
 
 /** A difference, and those in which the sets differ by the same runs: they are one difference with several names. */
 export interface DifferenceGroup {
@@ -8,7 +9,7 @@ export interface DifferenceGroup {
 
 /**
  * Joins the differences whose values the same runs have, such as a build and the search attributes that repeat it. The
- * shortest name leads. Keeps the order.
+ * shortest name leads, of a field that was known when the run started if there is one. Keeps the order.
  */
 export function joinSameRuns(
   differences: readonly Difference[],
@@ -18,15 +19,16 @@ export function joinSameRuns(
     value === undefined ? field : runs.map((run) => (hasValue(run, field, value) ? '1' : '0')).join(''),
   );
   return [...groups.values()].flatMap((group) => {
-    const [difference, ...same] = group.toSorted((a, b) => a.field.length - b.field.length);
+    const [difference, ...same] = group.toSorted(
+      (a, b) => lateness(a) - lateness(b) || a.field.length - b.field.length,
+    );
     return difference ? [{ difference, same }] : [];
   });
 }
+
+const lateness = ({ field }: Difference): number => (fieldTime(field) === 'start' ? 0 : 1);
 
 const hasValue = (run: FieldMap, field: string, value: string): boolean => {
   const own = Object.hasOwn(run, field) ? run[field] : undefined;
   return (own === undefined ? ABSENT : String(own)) === value;
 };
-
-/** The value of a field that a run does not have, as in `Difference.value`. */
-export const ABSENT = '(absent)';

@@ -5,12 +5,18 @@ import { buttonClass } from '../../ui/controls/button.tsx';
 import { differsOf } from '../run-params.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** The comparison of failed and completed runs of the run's type. */
+const DAY = 86_400_000;
+
+/** The comparison of failed and completed runs of the run's type, which started at most a day before the run. */
 export function WhatDiffers() {
   const { address, description } = useRun();
   if (address.file) return null;
-  const { type, status } = description.workflow;
-  const of = (which: string) => `WorkflowType = ${quoted(type)} AND ExecutionStatus = ${quoted(which)}`;
+  const { type, status, startTime } = description.workflow;
+  // Without a limit, the newest runs of each set may be from different weeks.
+  const from = startTime === undefined ? undefined : new Date(Date.parse(startTime) - DAY).toISOString();
+  const since = from === undefined ? '' : ` AND StartTime >= ${quoted(from)}`;
+  const of = (which: string) =>
+    `WorkflowType = ${quoted(type)} AND ExecutionStatus = ${quoted(which)}${since}`;
   return (
     <Link
       {...differsOf(address.namespace, of(status), of('Completed'))}

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { expiring, onDemand, personWith, sessionOf } from '../../support/people.ts';
 import { press, renderApp, until } from '../../support/render-app.tsx';
@@ -22,13 +22,13 @@ const counted = () =>
   /(\d+) runs/.exec(document.querySelector('section[aria-label="Set A"]')?.textContent ?? '');
 const compare = () => userEvent.click(page.getByRole('button', { name: 'Compare', exact: true }));
 const isReady = () =>
-  until(() => /\d+ and \d+ runs read/.test(main()) && rowOf('Workflow type'), 'the result');
+  until(() => /A: \d+ runs? read · B: \d+/.test(main()) && rowOf('Workflow type'), 'the result');
 
 describe('the page that compares two sets of runs', () => {
   test('reads up to 200 runs of each set on request, and ranks what differs, with counts and the chance', async () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     const [, count] = await until(counted, 'the count');
-    await until(() => /the first 200 of \d+ runs/.test(main()), 'the size of B');
+    await until(() => /the newest 200 of \d+ runs/.test(main()), 'the size of B');
     expect(requests(app)).toEqual([]);
     await compare();
     await isReady();
@@ -38,9 +38,14 @@ describe('the page that compares two sets of runs', () => {
       { route: 'decode-fields', query: COMPLETED, ...body },
     ]);
     expect(rowOf('input.country')!.textContent).toMatch(
-      new RegExp(`CZ${count} of ${count}0 of 200100 pointsby chance in fewer than 1 of a million cases`),
+      new RegExp(`CZ${count} of ${count}0 of 200100 percentage pointsless than 1 in a million by chance`),
     );
-    await expect.element(table('Known when the runs started')).toBeVisible();
+    await expect.element(table('From the start and the first workflow task')).toBeVisible();
+    // Search attributes are separate: a workflow can set them when it fails.
+    await expect.element(table('Search attributes: may have changed during the run')).toBeVisible();
+    expect(rowOf('OrderState')!.closest('section')!.textContent).toContain('may have changed');
+    // A tooltip would outlive the reveal.
+    expect(document.querySelector('tbody [data-tip]')).toBeNull();
     expect(rowOf('input.amount')).toBeUndefined();
     expect(rowOf('Key version of the input')).toBeUndefined();
     expect(main()).toContain('2 Cloud KMS calls');
@@ -52,7 +57,7 @@ describe('the page that compares two sets of runs', () => {
     await isReady();
     expect(rowOf('input.country')!.querySelector('a')).toBeNull();
     // The runs of the type are those of the queue.
-    expect(rowOf('Workflow type')!.textContent).toContain('the same runs: Task queue');
+    expect(rowOf('Workflow type')!.textContent).toContain('same runs as Task queue');
     expect(rowOf('Task queue')).toBeUndefined();
     await userEvent.click(rowOf('Workflow type')!.querySelector('a')!);
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
@@ -62,10 +67,11 @@ describe('the page that compares two sets of runs', () => {
     expect(requests(app)).toHaveLength(2);
   });
 
-  test('calls noise noise', async () => {
+  test('reports nothing if the sets differ only by chance', async () => {
     await renderApp(differs('WorkflowType = "RefundSaga"', `WorkflowType = "RefundSaga" AND ${COMPLETED}`));
     await compare();
-    await until(() => /Nothing differs by more than chance \(\d+ comparisons?\)/.test(main()), 'the result');
+    await until(() => /No significant difference \(\d+ comparisons?\)/.test(main()), 'the result');
+    expect(main()).toMatch(/[1-9]\d* runs in both sets/);
   });
 
   test('compares only metadata for a person who may not decrypt, and says so', async () => {
@@ -112,18 +118,52 @@ describe('the page that compares two sets of runs', () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     await app.steer('outage');
     await compare();
-    await until(() => main().includes('Temporal does not answer; try again.'), 'the reason');
+    await until(() => main().includes('Not all runs could be read'), 'the reason');
+    expect(main()).toContain('Temporal does not answer; try again.');
+    expect(main()).not.toContain('Too few runs');
     await app.steer('outage', { on: false });
     await app.steer('delay', { delay: 40 });
     await userEvent.click(page.getByRole('button', { name: 'Try again' }));
-    await until(() => /[1-9]\d* and [1-9]\d* runs read/.test(main()), 'the first runs');
+    await until(() => /A: [1-9]\d* runs? read · B: [1-9]/.test(main()), 'the first runs');
     await userEvent.click(page.getByRole('button', { name: 'Stop' }));
     await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
     await app.steer('delay', { delay: 0 });
     await userEvent.click(page.getByRole('button', { name: 'Continue' }));
     await isReady();
-    await until(() => /and 200 runs read/.test(main()), 'all runs');
+    await until(() => /· B: 200/.test(main()), 'all runs');
     expect(requests(app).at(-1).after).toMatch(/^\../);
+  });
+
+  test('says that the worker could not be loaded, and compares again on request', async () => {
+    const app = await renderApp(differs(FAILED, COMPLETED));
+    const { Worker: Real } = globalThis;
+    globalThis.Worker = class extends Real {
+      constructor() {
+        super('/missing.js', { type: 'module' });
+      }
+    };
+    onTestFinished(() => {
+      globalThis.Worker = Real;
+    });
+    await compare();
+    await until(() => main().includes('The sets could not be compared'), 'the failure');
+    expect(main()).not.toContain('Comparing');
+    globalThis.Worker = Real;
+    await userEvent.click(page.getByRole('button', { name: 'Try again' }));
+    await isReady();
+    expect(requests(app)).toHaveLength(2);
+  });
+
+  test('stops reading when the query changes, and shows what was read on Back', async () => {
+    const app = await renderApp(differs(FAILED, COMPLETED));
+    await app.steer('delay', { delay: 40 });
+    await compare();
+    await until(() => /· B: [1-9]/.test(main()), 'the first runs');
+    const signals = app.asked.filter(({ url }) => url.endsWith('fields')).map(({ signal }) => signal);
+    app.history.push(differs(FAILED, 'WorkflowType = "RefundSaga"').replace('NS', app.namespace));
+    await until(() => signals.every((signal) => signal?.aborted), 'the end of the requests');
+    app.history.back();
+    await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
   });
 
   test('is offered by a list of one type, and by the card of a failed run', async () => {
@@ -139,7 +179,11 @@ describe('the page that compares two sets of runs', () => {
     app.history.push(`/ns/${app.namespace}/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa`);
     await userEvent.click(page.getByRole('link', { name: 'What differs' }));
     await until(() => app.history.location.pathname.endsWith('/differs'), 'the page');
-    expect(decodeURIComponent(app.history.location.search)).toContain('ChargePayment');
+    const shown = new URLSearchParams(app.history.location.search);
+    expect(shown.get('a')).toContain('ChargePayment');
+    const since = /StartTime >= "[^"]+"$/;
+    expect(shown.get('b')).toMatch(since);
+    expect(since.exec(shown.get('a') ?? '')?.[0]).toBe(since.exec(shown.get('b') ?? '')?.[0]);
     press('Escape');
   });
 });
