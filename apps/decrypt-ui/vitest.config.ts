@@ -18,9 +18,13 @@ export default defineConfig({
         plugins: [react()],
         // They are loaded on demand. Vite would reload the page if it found one of them while a test runs.
         optimizeDeps: {
-          include: ['autocomplete', 'combobox', 'dialog', 'menu', 'popover', 'tooltip'].map(
-            (part) => `@base-ui/react/${part}`,
-          ),
+          include: [
+            ...['autocomplete', 'combobox', 'dialog', 'menu', 'popover', 'tooltip'].map(
+              (part) => `@base-ui/react/${part}`,
+            ),
+            'dompurify',
+            'marked',
+          ],
         },
         test: {
           name: 'page',

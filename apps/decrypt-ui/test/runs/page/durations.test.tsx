@@ -57,21 +57,26 @@ describe('the Durations tab', () => {
   });
 
   test('says whether the completed runs are being loaded, failed to load, or are too few', async () => {
-    const first = Promise.withResolvers<Response>();
-    const answers = [first.promise, Promise.resolve(Response.json({ workflows: [] }))];
+    const loading = Promise.withResolvers<void>();
+    const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
+    let failing = true;
+    const answer = async () => {
+      await loading.promise;
+      return failing ? Response.json({ error }, { status: 503 }) : Response.json({ workflows: [] });
+    };
     await renderApp(`${slow}?tab=durations`, {
       session: ({ fetch }) =>
         withoutSignIn('open', (input, init) => {
           const url = input instanceof Request ? input.url : String(input);
-          return (url.includes('pageSize=51') ? answers.shift() : undefined) ?? fetch(input, init);
+          return url.includes('pageSize=51') ? answer() : fetch(input, init);
         }),
     });
-    await expect.element(page.getByText('The completed runs are being loaded …')).toBeVisible();
+    await until(() => panel().includes('The completed runs are being loaded …'), 'the request', 30_000);
     expect(panel()).not.toContain('Too few');
-    const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
-    first.resolve(Response.json({ error }, { status: 503 }));
+    loading.resolve();
     await expect.element(page.getByText(/could not be loaded: Temporal does not answer/)).toBeVisible();
     expect(panel()).not.toContain('Too few');
+    failing = false;
     await userEvent.click(page.getByRole('button', { name: 'Try again' }));
     await expect
       .element(page.getByText('Too few completed runs of this type to compare with.'))
