@@ -24,6 +24,7 @@ export default defineConfig({
             ),
             'dompurify',
             'marked',
+            'react-dom/client',
           ],
         },
         test: {
