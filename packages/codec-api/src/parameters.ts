@@ -30,15 +30,17 @@ export const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\'
 const WHOLE = 'must be a whole number from 1 to 1,000';
 const upTo1000 = z.coerce.number(WHOLE).check(z.int(WHOLE), z.minimum(1, WHOLE), z.maximum(1_000, WHOLE));
 
+/** `nextPageToken` of the previous page. */
+export const pageToken = z.optional(
+  z
+    .string()
+    .check(z.maxLength(8_192), z.regex(/^[A-Za-z0-9_-]+$/, 'is not a value that this server returned')),
+);
+
 export const workflowListQuery = z.object({
   query: visibilityQuery,
   pageSize: z._default(upTo1000, 100),
-  /** `nextPageToken` of the previous page. */
-  pageToken: z.optional(
-    z
-      .string()
-      .check(z.maxLength(8_192), z.regex(/^[A-Za-z0-9_-]+$/, 'is not a value that this server returned')),
-  ),
+  pageToken,
 });
 
 export const workflowCountQuery = z.object({ query: visibilityQuery });

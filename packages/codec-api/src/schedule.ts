@@ -1,5 +1,5 @@
 import { z } from 'zod/mini';
-import { workflowId } from './parameters.ts';
+import { pageToken, workflowId } from './parameters.ts';
 import { payloadStub } from './payload.ts';
 import { attributes } from './workflow.ts';
 
@@ -7,14 +7,7 @@ import { attributes } from './workflow.ts';
 export const scheduleId = workflowId;
 
 /** Without `pageToken`: the first page. */
-export const scheduleListQuery = z.object({
-  /** `nextPageToken` of the previous page. */
-  pageToken: z.optional(
-    z
-      .string()
-      .check(z.maxLength(8_192), z.regex(/^[A-Za-z0-9_-]+$/, 'is not a value that this server returned')),
-  ),
-});
+export const scheduleListQuery = z.object({ pageToken });
 
 /** `GET /api/namespaces/{namespace}/schedules?pageToken=`: up to 100 schedules, in Temporal's order. */
 export const scheduleList = z.object({

@@ -7,13 +7,8 @@ import {
 } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import type { FailedRun } from './failed-run.ts';
-import { FIRST_POSITION, type ListedRuns, overRuns } from './over-runs.ts';
-import { type StreamLifetime, streamEnd } from './stream-limits.ts';
-
-/** The stream ends after this many consecutive runs that could not be read. */
-const MAX_FAILURES = 3;
-
-const PROGRESS_MS = 250;
+import { FIRST_POSITION, type ListedRuns, MAX_FAILURES, overRuns } from './over-runs.ts';
+import { PROGRESS_MS, type StreamLifetime, streamEnd } from './stream-limits.ts';
 
 interface CauseFramesOptions extends ListedRuns {
   readonly log: Logger;

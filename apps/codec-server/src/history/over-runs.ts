@@ -3,6 +3,12 @@ import type { WorkflowSummary } from '@temporal-kms/codec-api';
 /** Number of runs that are read at a time. Each holds at most a page of history and the events in flight. */
 const CONCURRENT_RUNS = 8;
 
+/**
+ * A stream over runs ends once more than this many consecutive runs could not be read, for example because of
+ * their retention period.
+ */
+export const MAX_FAILURES = 3;
+
 /** A page of runs that match the query, and the token with which the page was read. */
 export interface RunPage {
   readonly runs: readonly WorkflowSummary[];

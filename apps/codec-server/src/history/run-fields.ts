@@ -18,10 +18,9 @@ import { type FieldMap, flatFields } from '@temporal-kms/histories/why';
 import type { Logger } from 'pino';
 import type { DecryptResult } from './decrypt-payload.ts';
 import { decryptSome, type DecryptSomeOptions, type RefPayload } from './decrypt-some.ts';
-import { FIRST_POSITION, type ListedRuns, overRuns } from './over-runs.ts';
+import { FIRST_POSITION, type ListedRuns, MAX_FAILURES, overRuns } from './over-runs.ts';
 import type { Inspect } from './payload-stub.ts';
 import type { Run } from './reader.ts';
-import { MAX_FAILURES } from './search-runs.ts';
 import { KmsCallBudgetExhausted, type StreamLifetime, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 

@@ -9,8 +9,8 @@ import {
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
-import { FIRST_POSITION, type ListedRuns, overRuns, type VisitedRun } from './over-runs.ts';
-import { type StreamLifetime, streamEnd } from './stream-limits.ts';
+import { FIRST_POSITION, type ListedRuns, MAX_FAILURES, overRuns, type VisitedRun } from './over-runs.ts';
+import { PROGRESS_MS, type StreamLifetime, streamEnd } from './stream-limits.ts';
 
 /** Maximum number of hits in one run. A search of that run finds the rest. */
 export const MAX_RUN_HITS = 50;
@@ -20,14 +20,6 @@ export const MAX_RUN_HITS = 50;
  * continues as new.
  */
 export const MAX_RUN_EVENTS = 4_096;
-
-/**
- * A search over runs ends after this many consecutive runs that could not be read, for example because of their
- * retention period.
- */
-export const MAX_FAILURES = 3;
-
-const PROGRESS_MS = 250;
 
 export interface SearchRunsOptions extends ListedRuns {
   readonly log: Logger;

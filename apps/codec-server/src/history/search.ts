@@ -10,7 +10,7 @@ import type { HistoryCodec } from './decrypt-payload.ts';
 import type { TextMatch } from './payload-text.ts';
 import { ascending, descending, type EventPages } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
-import { KmsCallBudget, streamEnd } from './stream-limits.ts';
+import { PROGRESS_MS, KmsCallBudget, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
 export interface SearchOptions extends DecryptEventsOptions {
@@ -29,8 +29,6 @@ export interface SearchOptions extends DecryptEventsOptions {
   /** Maximum number of hits. */
   readonly maxHits?: number;
 }
-
-const PROGRESS_MS = 250;
 
 /**
  * Searches a run's decrypted payloads event by event, and yields hits, progress, and an `end` frame with the

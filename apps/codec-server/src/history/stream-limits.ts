@@ -13,6 +13,9 @@ import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts'
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 
+/** The shortest time between two lines that report progress, in milliseconds. */
+export const PROGRESS_MS = 250;
+
 /* The limits of one stream: time, memory, and the number of Cloud KMS calls. */
 
 /**

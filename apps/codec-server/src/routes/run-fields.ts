@@ -19,7 +19,7 @@ import {
   runFieldsFrames,
   type UnreadRun,
 } from '../history/run-fields.ts';
-import { KmsCallBudget, streamEnd, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import { KmsCallBudget, streamEnd, type StreamLifetime } from '../history/stream-limits.ts';
 import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -30,7 +30,7 @@ import {
   beginAudit,
   codecOf,
   interruption,
-  lifetimeOf,
+  lifetimesOverRuns,
   type RunRoutesOptions,
 } from './run-stream.ts';
 
@@ -123,23 +123,14 @@ async function streamFields(
   const pages = runPages<'metadata' | 'decode'>(c, options, grant, query);
   const first = await pages(pageTokenOf(after), c.req.raw.signal);
   return ndjson(c, (disconnected) => {
-    const stop = new AbortController();
-    const lifetime = lifetimeOf(c, options, disconnected, FIELDS_MS);
-    // The work on single runs also ends when the whole stream reaches a limit.
-    const perRun = streamLifetime({
-      disconnected: AbortSignal.any([disconnected, stop.signal]),
-      stopping: options.stopping,
-      expiresAt: c.get('caller').expiresAt,
-      maxMs: FIELDS_MS,
-      memory: c.get('memory'),
-    });
+    const { lifetime, perRun, stop } = lifetimesOverRuns(c, options, disconnected, FIELDS_MS);
     return runFieldsFrames({
       log: options.log,
       lifetime,
       after,
       most: runs,
       page: async (token) => (token === first.token ? first : pages(token, lifetime.signal)),
-      stop: () => stop.abort(),
+      stop,
       read: (run) => readRun(options, grant, run, perRun, decoder),
       kmsCalls: () => decoder?.kmsCalls() ?? 0,
     });

@@ -121,6 +121,36 @@ export async function beginAudit(
   throw new ClientDisconnected();
 }
 
+/** Returns the lifetime of work for a request, without its connection. */
+const limitsOf = (
+  c: Context<Env>,
+  { stopping }: Pick<RunRoutesOptions, 'stopping'>,
+  disconnected: AbortSignal,
+  maxMs: number,
+): StreamLifetime =>
+  streamLifetime({
+    disconnected,
+    stopping,
+    expiresAt: c.get('caller').expiresAt,
+    maxMs,
+    memory: c.get('memory'),
+  });
+
+/** The lifetime of a stream over many runs, and that of the work on single runs, which `stop` ends too. */
+export function lifetimesOverRuns(
+  c: Context<Env>,
+  options: Pick<RunRoutesOptions, 'stopping'>,
+  disconnected: AbortSignal,
+  maxMs: number,
+): { readonly lifetime: StreamLifetime; readonly perRun: StreamLifetime; readonly stop: () => void } {
+  const stop = new AbortController();
+  return {
+    lifetime: lifetimeOf(c, options, disconnected, maxMs),
+    perRun: limitsOf(c, options, AbortSignal.any([disconnected, stop.signal]), maxMs),
+    stop: () => stop.abort(),
+  };
+}
+
 /** How many milliseconds a stream has to send its last line after it has ended. */
 const LAST_LINE_MS = 2_000;
 
@@ -134,17 +164,11 @@ const LAST_LINE_MS = 2_000;
  */
 export function lifetimeOf(
   c: Context<Env>,
-  { stopping }: Pick<RunRoutesOptions, 'stopping'>,
+  options: Pick<RunRoutesOptions, 'stopping'>,
   disconnected: AbortSignal,
   maxMs: number,
 ): StreamLifetime {
-  const lifetime = streamLifetime({
-    disconnected,
-    stopping,
-    expiresAt: c.get('caller').expiresAt,
-    maxMs,
-    memory: c.get('memory'),
-  });
+  const lifetime = limitsOf(c, options, disconnected, maxMs);
   const { incoming, outgoing, resetter } = c.env ?? {};
   if (!(incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)) return lifetime;
   const ownsConnection = c.get('proxies') === undefined;

@@ -11,14 +11,20 @@ import { causeFrames, isSampled } from '../history/cause-frames.ts';
 import { type FailedRunOptions, readFailedRun } from '../history/failed-run.ts';
 import { pageTokenOf } from '../history/over-runs.ts';
 import type { Run } from '../history/reader.ts';
-import { KmsCallBudget, streamLifetime } from '../history/stream-limits.ts';
+import { KmsCallBudget } from '../history/stream-limits.ts';
 import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { ndjson } from '../http/responses.ts';
 import type { Reading } from './granted.ts';
 import { runPages } from './run-pages.ts';
-import { admitDecryption, beginAudit, codecOf, lifetimeOf, type RunRoutesOptions } from './run-stream.ts';
+import {
+  admitDecryption,
+  beginAudit,
+  codecOf,
+  lifetimesOverRuns,
+  type RunRoutesOptions,
+} from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 
 /** How many milliseconds one request reads. Clients then continue with `after`. */
@@ -102,16 +108,7 @@ async function streamCauses<P extends Reading>(
   const reader = options.reader(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
   return ndjson(c, (disconnected) => {
-    const stop = new AbortController();
-    const lifetime = lifetimeOf(c, options, disconnected, CAUSES_MS);
-    // Reading single runs also ends when the whole stream reaches a limit.
-    const perRun = streamLifetime({
-      disconnected: AbortSignal.any([disconnected, stop.signal]),
-      stopping: options.stopping,
-      expiresAt: c.get('caller').expiresAt,
-      maxMs: CAUSES_MS,
-      memory: c.get('memory'),
-    });
+    const { lifetime, perRun, stop } = lifetimesOverRuns(c, options, disconnected, CAUSES_MS);
     const reading = { namespace, reader, inspect: inspectForCaller, lifetime: perRun, decrypting };
     return causeFrames({
       log,
@@ -124,7 +121,7 @@ async function streamCauses<P extends Reading>(
       },
       read: (run) => readFailedRun(run, reading),
       kmsCalls: () => decrypting?.budget.used ?? 0,
-      stop: () => stop.abort(),
+      stop,
     });
   });
 }

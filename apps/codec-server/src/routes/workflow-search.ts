@@ -9,7 +9,7 @@ import type { Context } from 'hono';
 import { searchFrames } from '../history/search.ts';
 import { pageTokenOf } from '../history/over-runs.ts';
 import { MAX_RUN_EVENTS, MAX_RUN_HITS, searchRunsFrames } from '../history/search-runs.ts';
-import { KmsCallBudget, streamEnd, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import { KmsCallBudget, streamEnd, type StreamLifetime } from '../history/stream-limits.ts';
 import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -20,7 +20,7 @@ import {
   codecOf,
   historyLength,
   interruption,
-  lifetimeOf,
+  lifetimesOverRuns,
   type RunRoutesOptions,
   searchOutcome,
 } from './run-stream.ts';
@@ -51,16 +51,7 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
       const pages = runPages(c, options, grant, request.query);
       const first = await pages(pageTokenOf(request.after), c.req.raw.signal);
       return ndjson(c, (disconnected) => {
-        const stop = new AbortController();
-        const lifetime = lifetimeOf(c, options, disconnected, SEARCH_MS);
-        // The searches of single runs also end when the whole search reaches a limit.
-        const perRun = streamLifetime({
-          disconnected: AbortSignal.any([disconnected, stop.signal]),
-          stopping: options.stopping,
-          expiresAt: c.get('caller').expiresAt,
-          maxMs: SEARCH_MS,
-          memory: c.get('memory'),
-        });
+        const { lifetime, perRun, stop } = lifetimesOverRuns(c, options, disconnected, SEARCH_MS);
         const lengths = new RunLengths(options.temporal(grant), grant.namespace, perRun.signal);
         const search = runSearch(c, options, grant, { request, justification, lengths, lifetime: perRun });
         return searchRunsFrames({
@@ -70,7 +61,7 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
           page: async (token) => (token === first.token ? first : pages(token, lifetime.signal)),
           prepare: (runs) => lengths.prepare(runs),
           search,
-          stop: () => stop.abort(),
+          stop,
         });
       });
     },

@@ -50,7 +50,8 @@ const SIGNIFICANT = 0.01;
 const MAX_VALUES = 50;
 /** Minimum number of numbers in each set for a comparison by rank. */
 const MIN_NUMBERS = 8;
-const ABSENT = '(absent)';
+/** The value of a field that a run does not have. */
+export const ABSENT = '(absent)';
 
 /**
  * Ranks the fields by how well they separate two sets of runs. Compares each value with all others by

@@ -14,7 +14,7 @@ export {
   type PathStep,
 } from './critical-path.ts';
 export { type Durations, durationsOf, isSlow, type Usual } from './usual.ts';
-export { type Difference, type FieldMap, type WhatDiffers, whatDiffers } from './differs.ts';
+export { ABSENT, type Difference, type FieldMap, type WhatDiffers, whatDiffers } from './differs.ts';
 export { flatFields } from './flat-fields.ts';
 export {
   type Fingerprint,

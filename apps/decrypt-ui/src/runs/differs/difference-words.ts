@@ -1,5 +1,5 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import type { Difference, FieldMap } from '@temporal-kms/histories/why';
+import { ABSENT, type Difference, type FieldMap } from '@temporal-kms/histories/why';
 import { formatDuration } from '../../ui/format/duration.ts';
 import { formatBytes, formatCount } from '../../ui/format/number.ts';
 import { withCondition } from '../list/filter/edit-query.ts';
@@ -25,9 +25,6 @@ const names: Readonly<Record<string, string>> = {
   historyEvents: 'Events',
   historyBytes: 'Size of the history',
 };
-
-/** The value of a field that a run does not have, as in `Difference.value`. */
-export const ABSENT = '(absent)';
 
 /** When a field of a run was known. */
 export type FieldTime = 'start' | 'changing' | 'end';

@@ -1,11 +1,10 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInText } from '@temporal-kms/codec-api';
-import type { Difference, FieldMap, WhatDiffers } from '@temporal-kms/histories/why';
+import { ABSENT, type Difference, type FieldMap, type WhatDiffers } from '@temporal-kms/histories/why';
 import { Fragment } from 'react';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { Table } from '../../ui/page/table.tsx';
 import {
-  ABSENT,
   chanceText,
   effectText,
   fieldTime,

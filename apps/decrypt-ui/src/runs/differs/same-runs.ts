@@ -1,5 +1,5 @@
-import type { Difference, FieldMap } from '@temporal-kms/histories/why';
-import { ABSENT, fieldTime } from './difference-words.ts';
+import { ABSENT, type Difference, type FieldMap } from '@temporal-kms/histories/why';
+import { fieldTime } from './difference-words.ts';
 
 /** A difference, and those in which the sets differ by the same runs: they are one difference with several names. */
 export interface DifferenceGroup {

@@ -80,7 +80,7 @@ describe('the Now tab', () => {
     await userEvent.fill(name, 'fails');
     await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('no order')).toBeVisible();
-    await userEvent.fill(name, 'nobody');
+    await userEvent.fill(name, 'unanswered');
     // The answer to another query leaves the page.
     expect(body()).not.toContain('no order');
     await userEvent.keyboard('{Enter}');
