@@ -78,7 +78,10 @@ describe('outcomeOfFinding', () => {
     ['stuck', 'run-paused', 'Paused', 'paused'],
     ['stuck', 'task-not-taken', 'Running', 'paused'],
     ['waits', 'timer-open', 'Running', 'neutral'],
-    ['note', 'failed-steps', 'Completed', 'failed'],
+    ['note', 'failed-steps', 'Completed', 'neutral'],
+    ['note', 'failed-steps', 'ContinuedAsNew', 'neutral'],
+    ['note', 'failed-steps', 'Running', 'neutral'],
+    ['note', 'failed-steps', 'TimedOut', 'failed'],
   ] as const)(
     'shows the severity %s of the rule %s in a run with the status %s as %s',
     (severity, rule, status, outcome) => {
