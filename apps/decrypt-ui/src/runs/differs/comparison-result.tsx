@@ -33,9 +33,8 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   const isCurrent = last?.namespace === namespace && last.queries.every((query, n) => query === queries[n]);
   const comparison = isCurrent ? last : undefined;
   const until = useRevealed((state) => comparison && grantOf(state, comparison)?.until);
-  useEffect(() => {
-    if (!isCurrent) comparisons.stop();
-  }, [isCurrent, comparisons]);
+  // Stops when the queries change, and when the reader leaves the page.
+  useEffect(() => (isCurrent ? () => comparisons.stop() : undefined), [isCurrent, comparisons]);
   const lock = () => {
     keepFocus();
     reveals.lock(namespace);

@@ -154,13 +154,16 @@ describe('the page that compares two sets of runs', () => {
     expect(requests(app)).toHaveLength(2);
   });
 
-  test('stops reading when the query changes, and shows what was read on Back', async () => {
+  test.each([
+    ['the query changes', differs(FAILED, 'WorkflowType = "RefundSaga"')],
+    ['the reader leaves the page', '/ns/NS/workflows'],
+  ])('stops reading when %s, and shows what was read on Back', async (_, elsewhere) => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     await app.steer('delay', { delay: 40 });
     await compare();
     await until(() => /· B: [1-9]/.test(main()), 'the first runs');
     const signals = app.asked.filter(({ url }) => url.endsWith('fields')).map(({ signal }) => signal);
-    app.history.push(differs(FAILED, 'WorkflowType = "RefundSaga"').replace('NS', app.namespace));
+    app.history.push(elsewhere.replace('NS', app.namespace));
     await until(() => signals.every((signal) => signal?.aborted), 'the end of the requests');
     app.history.back();
     await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
