@@ -10,6 +10,7 @@ const ORDER = `${LIST}/order-1001`;
 const CHECKOUT = `${LIST}/checkout-2001`;
 const KEYS = '/ns/default/keys';
 const AUDIT = '/ns/default/audit';
+const SCHEDULES = '/ns/default/schedules';
 
 type Open = (page: Page) => Promise<unknown>;
 
@@ -231,7 +232,7 @@ const runScreens = {
     ]),
   ),
   ...Object.fromEntries(
-    ['pending', 'relations', 'memo', 'metadata'].map((tab) => [
+    ['pending', 'relations', 'durations', 'memo', 'metadata'].map((tab) => [
       `the ${tab} tab of a run`,
       async (page: Page) => {
         await page.goto(`${ORDER}?tab=${tab}`);
@@ -239,6 +240,18 @@ const runScreens = {
       },
     ]),
   ),
+  'all causes and the critical path of a run': async (page) => {
+    await page.goto(`${CHECKOUT}?path=true`);
+    await button(page, 'All findings').click();
+    await expect(page.getByRole('list', { name: 'The application’s frames' }).first()).toBeVisible();
+    await expect(page.getByRole('table').first()).toBeVisible();
+  },
+  'answers of a worker': async (page) => {
+    await page.goto(`${LIST}/approval-6004-waiting?tab=now`);
+    await button(page, 'Ask the worker').click();
+    await expect(page.getByRole('region', { name: 'Current details' })).toContainText('Hanna Berg');
+    await expect(page.getByRole('region', { name: 'Call stack' })).toBeVisible();
+  },
   'pending activities': async (page) => {
     await page.goto(`${LIST}/settlement-5001?tab=pending`);
     await shown(page, 'Bank of Okafor Books is closed');
@@ -285,6 +298,14 @@ const otherScreens = {
     await page.keyboard.press('t');
     await shown(page, 'Passed');
     await button(page, 'As table').click();
+  },
+  'the schedules': async (page) => {
+    await page.goto(SCHEDULES);
+    await expect(page.getByRole('link', { name: 'report-every-morning' })).toBeVisible();
+  },
+  'a schedule': async (page) => {
+    await page.goto(`${SCHEDULES}/report-every-morning`);
+    await shown(page, 'Northgate');
   },
   'the audit': async (page) => {
     await page.goto(AUDIT);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { sampleData } from '../src/starter/sample-data.ts';
+import { SCHEDULE_ID, seedSchedule } from '../src/starter/sample-schedule.ts';
 import { seed, type Seeded } from '../src/starter/seed.ts';
 import { approve, mayApprove, openSince, remind } from '../src/workflows/approval.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
@@ -116,6 +117,21 @@ describe('the sample data', () => {
     expect(await handle.query(mayApprove, 'accounts')).toBe(true);
     expect(await handle.executeUpdate(approve, { args: ['Ana'] })).toBe('Hanna Berg gets 2500.00');
     expect(await handle.result()).toBe('Ana approved 2500.00 for Hanna Berg');
+  });
+
+  it('contains a schedule with an encrypted argument and next runs, which a second start keeps', async () => {
+    const client = stack.clients.get('envelope-v2');
+    expect([await seedSchedule(client, taskQueue), await seedSchedule(client, taskQueue)]).toEqual([
+      true,
+      false,
+    ]);
+    const { schedule, info } = await stack.connection.workflowService.describeSchedule({
+      namespace,
+      scheduleId: SCHEDULE_ID,
+    });
+    const [input] = schedule?.action?.startWorkflow?.input?.payloads ?? [];
+    expect(encodingOf(input ?? {})).toBe('binary/envelope-kms-v2');
+    expect(info?.futureActionTimes).not.toEqual([]);
   });
 
   it('is unchanged by a second start', async () => {

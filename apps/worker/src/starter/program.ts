@@ -11,6 +11,7 @@ import { version } from '../version.ts';
 import { catalogue, isSampleName } from './catalogue.ts';
 import { createSampleClients, sampleFormats, type SampleClients, type SampleFormat } from './clients.ts';
 import { sampleData, samplesReadWith } from './sample-data.ts';
+import { SCHEDULE_ID, seedSchedule } from './sample-schedule.ts';
 import { seed } from './seed.ts';
 
 export interface StarterDeps {
@@ -86,6 +87,8 @@ async function startAll(deps: StarterDeps): Promise<void> {
         `${workflowId}: skipped, because the keys file lets no program read the format ${format} (KMS_UNSAFE)`,
       );
     const { started, kept, failed } = await seed({ clients, taskQueue, runs, print });
+    const isNew = await seedSchedule(clients.get('envelope-v2'), taskQueue);
+    print(`${SCHEDULE_ID}: ${isNew ? 'created' : 'exists already'} (a schedule)`);
     print(`${started} started, ${kept} exist already, ${failed} failed`);
     if (failed > 0) process.exitCode = 1;
   });

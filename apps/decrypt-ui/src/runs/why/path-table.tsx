@@ -36,9 +36,9 @@ export function PathTable({ onSelect }: PathTableProps) {
   const rest = sorted.slice(MAX_STEPS);
   return (
     <section className={styles['path']} aria-label="Critical path">
-      <h3 id="critical-path" className="sr-only">
+      <h2 id="critical-path" className="sr-only">
         Critical path
-      </h3>
+      </h2>
       <Table
         headingId="critical-path"
         className={styles['table']}
