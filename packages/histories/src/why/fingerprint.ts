@@ -119,36 +119,9 @@ function hash(text: string): string {
  * @example
  * whyOneGroup(fingerprint(cause, type).parts); // ['the same type: CardDeclined', 'the same place: activity charge', …]
  */
-export const whyOneGroup = (parts: FingerprintParts): readonly string[] => comparedParts(parts, parts);
-
-/** What two failures have in common, and how they differ. */
-export interface Likeness {
-  readonly same: boolean;
-  /** One line per part: `the same type: CardDeclined`, `different message: … | …`. */
-  readonly reasons: readonly string[];
-}
-
-/**
- * Returns why two failures are, or are not, in the same group.
- *
- * @example
- * whySame(fingerprint(one, type), fingerprint(other, type)).reasons; // ['the same type: CardDeclined', 'the same place: activity charge', …]
- */
-export function whySame(one: Fingerprint, other: Fingerprint): Likeness {
-  if (one.version !== other.version)
-    return {
-      same: false,
-      reasons: [`fingerprints of versions ${one.version} and ${other.version} cannot be compared`],
-    };
-  return { same: one.id === other.id, reasons: comparedParts(one.parts, other.parts) };
-}
-
-const comparedParts = (a: FingerprintParts, b: FingerprintParts): string[] => [
-  compared('type', a.type, b.type),
-  compared('place', a.place || 'workflow code', b.place || 'workflow code'),
-  compared('frames', a.frames.join(' ← ') || 'none', b.frames.join(' ← ') || 'none'),
-  compared('message', a.shape ?? 'locked', b.shape ?? 'locked'),
+export const whyOneGroup = ({ type, place, frames, shape }: FingerprintParts): readonly string[] => [
+  `the same type: ${type}`,
+  `the same place: ${place || 'workflow code'}`,
+  `the same frames: ${frames.join(' ← ') || 'none'}`,
+  `the same message: ${shape ?? 'locked'}`,
 ];
-
-const compared = (part: string, one: string, other: string): string =>
-  one === other ? `the same ${part}: ${one}` : `different ${part}: ${one} | ${other}`;

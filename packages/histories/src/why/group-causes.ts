@@ -27,14 +27,6 @@ export interface CauseGroup<Run extends FailedRun = FailedRun> {
   readonly isNew: boolean;
 }
 
-/** Groups of failed runs. */
-export interface GroupedCauses<Run extends FailedRun = FailedRun> {
-  /** The largest first; of groups with the same size, the latest first. */
-  readonly groups: readonly CauseGroup<Run>[];
-  /** The window: when the first and the last run ended. Undefined without runs. */
-  readonly window: { readonly from: number; readonly to: number } | undefined;
-}
-
 /** How many bars show when a group's runs ended. */
 const BARS = 24;
 
@@ -42,29 +34,28 @@ const BARS = 24;
 const NEW = 1 / 4;
 
 /**
- * Groups failed runs by fingerprint. A run that occurs twice counts once, with its later fingerprint.
+ * Groups failed runs by fingerprint: the largest group first; of groups with the same size, the latest first. A run that
+ * occurs twice counts once, with its later fingerprint.
  *
  * @example
- * groupCauses(runs).groups[0]; // { id: '3-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
+ * groupCauses(runs)[0]; // { id: '3-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
  */
-export function groupCauses<Run extends FailedRun>(all: readonly Run[]): GroupedCauses<Run> {
+export function groupCauses<Run extends FailedRun>(all: readonly Run[]): readonly CauseGroup<Run>[] {
   const runs = [...new Map(all.map((run) => [run.runId, run])).values()].toSorted((a, b) => b.at - a.at);
-  const [latest, earliest] = [runs[0], runs.at(-1)];
-  if (latest === undefined || earliest === undefined) return { groups: [], window: undefined };
-  const window = { from: earliest.at, to: latest.at };
-  const groups = [...Map.groupBy(runs, ({ fingerprint }) => fingerprint.id)].map(([id, members]) =>
-    groupOf(id, members, window),
-  );
-  return { groups: groups.toSorted((a, b) => b.runs.length - a.runs.length || b.last - a.last), window };
+  const window = { from: runs.at(-1)?.at ?? 0, to: runs[0]?.at ?? 0 };
+  return [...Map.groupBy(runs, ({ fingerprint }) => fingerprint.id)]
+    .map(([id, members]) => groupOf(id, members, window))
+    .toSorted((a, b) => b.runs.length - a.runs.length || b.last - a.last);
 }
 
-type Window = NonNullable<GroupedCauses['window']>;
-
-/** @param runs at least one, the latest first */
+/**
+ * @param runs at least one, the latest first
+ * @param window when the first and the last run of all groups ended
+ */
 function groupOf<Run extends FailedRun>(
   id: string,
   runs: readonly Run[],
-  { from, to }: Window,
+  { from, to }: { readonly from: number; readonly to: number },
 ): CauseGroup<Run> {
   const first = runs.at(-1)?.at ?? to;
   const bars = Array.from({ length: BARS }, () => 0);

@@ -1,6 +1,6 @@
 export { type Cause, causeOf, type Message, shortener } from './cause.ts';
 export { causeOfEnd } from './end-cause.ts';
-export { type CauseGroup, groupCauses, type GroupedCauses } from './group-causes.ts';
+export { type CauseGroup, groupCauses } from './group-causes.ts';
 export { type Explanation, explain } from './explain.ts';
 export type { Finding, Severity } from './finding.ts';
 export type { OtherRun, Place } from './place.ts';
@@ -21,9 +21,7 @@ export {
   fingerprint,
   FINGERPRINT_VERSION,
   type FingerprintParts,
-  type Likeness,
   whyOneGroup,
-  whySame,
 } from './fingerprint.ts';
 export { messageShape } from './message-shape.ts';
 export { cardLines, placeText } from './card-text.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { causeOf } from '../../src/why/cause.ts';
-import { type Fingerprint, fingerprint, whySame } from '../../src/why/fingerprint.ts';
+import { type Fingerprint, fingerprint } from '../../src/why/fingerprint.ts';
 import { messageShape } from '../../src/why/message-shape.ts';
 import { allLocked } from '../../src/why/run.ts';
 import { type CorpusCause, corpusCauses, corpusRun } from './corpus.ts';
@@ -110,22 +110,6 @@ describe('fingerprint', () => {
     const { labels, ids } = grouped(corpusCauses, 4712, true);
     const { recall } = pairwise(labels, ids);
     expect(recall).toBe(1);
-  });
-
-  it('explains with whySame why two failures are, or are not, in the same group', () => {
-    const { labels, prints } = grouped(corpusCauses.slice(0, 2), 1);
-    const other = prints[labels.indexOf(1)]!;
-    expect(whySame(prints[0]!, prints[1]!)).toMatchObject({
-      same: true,
-      reasons: [
-        'the same type: CardDeclined',
-        'the same place: activity charge',
-        expect.stringContaining('the same frames: '),
-        expect.stringContaining('the same message: '),
-      ],
-    });
-    expect(whySame(prints[0]!, other).same).toBe(false);
-    expect(whySame(prints[0]!, other).reasons.some((line) => line.startsWith('different '))).toBe(true);
   });
 
   it('returns stable ids: changing an id requires a new FINGERPRINT_VERSION', () => {

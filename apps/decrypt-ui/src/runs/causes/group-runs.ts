@@ -1,15 +1,15 @@
 import type { RunCause } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
-import { type CauseGroup, groupCauses, type GroupedCauses } from '@temporal-kms/histories/why';
+import { type CauseGroup, groupCauses } from '@temporal-kms/histories/why';
 import { formatDay, formatHour, formatMoment, type TimeFormat } from '../../ui/format/time.ts';
 import type { CausesProgress } from './causes-store.ts';
 
 /** A failed run with the time at which it ended. */
-export type TimedCause = RunCause & { readonly at: number };
+type TimedCause = RunCause & { readonly at: number };
 export type RunGroup = CauseGroup<TimedCause>;
 
 /** Groups runs by cause. */
-export const groupRuns = (runs: readonly RunCause[]): GroupedCauses<TimedCause> =>
+export const groupRuns = (runs: readonly RunCause[]): readonly RunGroup[] =>
   groupCauses(runs.map((run) => ({ ...run, at: millisOf(run.closeTime) ?? millisOf(run.startTime) ?? 0 })));
 
 /**
@@ -17,7 +17,7 @@ export const groupRuns = (runs: readonly RunCause[]): GroupedCauses<TimedCause> 
  * sizes change; a cause can be new only once all runs were read.
  */
 export function groupsSoFar({ runs, status }: Pick<CausesProgress, 'runs' | 'status'>): readonly RunGroup[] {
-  const { groups } = groupRuns(runs);
+  const groups = groupRuns(runs);
   if (status === 'complete') return groups;
   const known = groups.map((group) => ({ ...group, isNew: false }));
   if (status !== 'running') return known;

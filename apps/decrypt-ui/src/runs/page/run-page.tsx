@@ -7,7 +7,7 @@ import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
 import { SplitView } from '../../ui/page/split-view.tsx';
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { nextPlaintext } from '../events/history.ts';
-import { RunAlerts } from '../facts/run-alerts.tsx';
+import { ResetNote } from '../facts/reset-note.tsx';
 import { RunFacts } from '../facts/run-facts.tsx';
 import type { RunValue } from '../facts/run-values.tsx';
 import { useMatches } from '../find/use-matches.ts';
@@ -138,7 +138,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
         path={search.path ?? false}
         onPath={() => change({ path: search.path ? undefined : true })}
       />
-      <RunAlerts />
+      <ResetNote />
       <SplitView
         reserve={
           // Does not reserve space for an event that does not exist yet.

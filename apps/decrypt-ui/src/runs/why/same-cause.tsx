@@ -65,7 +65,7 @@ export function SameCause() {
         else if (frame.type === 'start') share = frame.share;
         else if (frame.type === 'end') ended = endOf(frame.reason, frame.message);
       }
-      const group = groupRuns(runs).groups.find((each) => each.runs.some((run) => run.runId === runId));
+      const group = groupRuns(runs).find((each) => each.runs.some((run) => run.runId === runId));
       if (group === undefined && ended.failure) throw ended.failure;
       const found: Found = {
         status: 'found',

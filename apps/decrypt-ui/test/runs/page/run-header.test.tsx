@@ -8,26 +8,14 @@ const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000
 const child = '/ns/NS/workflows/shipment-88213/01997c2e-cccc-7000-8000-000000000001';
 /** The text of the element with a label. */
 const textOf = (label: string) => document.querySelector(`[aria-label="${label}"]`)?.textContent ?? '';
-const alerts = () => page.getByRole('list', { name: 'Alerts' });
-
-describe('alerts', () => {
-  test('show for as long as it is true that no worker polls the run’s task queue', async () => {
-    await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
-    await until(
-      () => /No worker polls\s*the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
-      'the alert',
-      10_000,
-    );
-    expect(page.getByRole('button', { name: 'Dismiss' }).query()).toBeNull();
-  });
-
-  test('link from a run that was reset to the run that continues it', async () => {
-    await renderApp('/ns/NS/workflows/alerts-reset/01997c2e-a000-7000-8000-000000000003');
-    await expect.element(alerts().getByRole('link', { name: /0004$/ })).toBeVisible();
-  });
-});
 
 describe('the run header', () => {
+  test('leads from a run that was reset to the run that continues it', async () => {
+    await renderApp('/ns/NS/workflows/alerts-reset/01997c2e-a000-7000-8000-000000000003');
+    await expect.element(page.getByText('This run was reset')).toBeVisible();
+    await expect.element(page.getByRole('link', { name: /0004$/ })).toBeVisible();
+  });
+
   test('counts plaintext payloads, and goes from one to the next', async () => {
     await renderApp(stuck);
     const button = page.getByRole('button', { name: '2 plaintext, go to the next' });

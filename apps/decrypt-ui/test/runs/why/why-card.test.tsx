@@ -53,6 +53,11 @@ describe('the card Why', () => {
     await untilLine(/Paused .*By ana@acme\.example\. Reason: waiting for the bank/);
   });
 
+  test('says that no worker polls the task queue on which the run waits', async () => {
+    await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
+    await untilLine(/No worker takes the workflow task .*queue settlement · No worker polls the task queue/);
+  });
+
   test('lists all activities that fail repeatedly, and leads to their events', async () => {
     await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
     await untilLine(
