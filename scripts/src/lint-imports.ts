@@ -152,7 +152,7 @@ const runParts =
 
 /** Returns an override for files of the dashboard. Refuses modules that need Node, and these patterns. */
 function dashboard(files: string, ...patterns: string[]) {
-  const needsNode = '^@temporal-kms/(testing|histories/[^efw]|node-utils/[^i])';
+  const needsNode = '^@temporal-kms/(testing|payload-storage|histories/[^efw]|node-utils/[^i])';
   const message =
     'Imports go one way: see the README of decrypt-ui. The browser cannot load modules that need Node.';
   return restrict(`apps/decrypt-ui/src/${files}`, { regex: [...patterns, needsNode].join('|'), message });

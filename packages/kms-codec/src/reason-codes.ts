@@ -72,6 +72,11 @@ export const reasons = {
     'The encryption key has reached its hard limit, and Cloud KMS did not wrap a new key.',
     'Restore access to Cloud KMS.',
   ),
+  storage_unavailable: retryable(
+    'Storage unreachable',
+    'External storage did not return the object.',
+    'The error contains the cause. If it continues, check the network and the permissions.',
+  ),
   key_disabled: restorable(
     'Key disabled',
     'restorable',
@@ -148,6 +153,18 @@ export const reasons = {
     'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key; 65 KiB encrypted).',
     "To read it, raise the reader's limit. To write it, use an envelope format instead of `direct`, or external storage.",
   ),
+  storage_not_allowed: restorable(
+    'Storage not allowed',
+    'needs a setting',
+    'The storage file does not let the namespace read the object that the reference names.',
+    'Add its bucket or prefix, or find out who wrote the reference.',
+  ),
+  storage_not_found: restorable(
+    'Object gone',
+    'restorable',
+    'External storage does not have the object.',
+    "Restore it, and check the bucket's life-cycle rules.",
+  ),
   key_destroyed: permanent(
     'Key destroyed',
     'The key version is destroyed.',
@@ -168,6 +185,11 @@ export const reasons = {
     'Malformed',
     'The content does not have the format that its metadata names.',
     'Compare the payload with a backup or an export.',
+  ),
+  storage_altered: permanent(
+    'Object altered',
+    'The stored object differs from what the writer stored.',
+    'Restore an older version, and find out who can write to the bucket.',
   ),
   event_not_found: permanent(
     'Event gone',

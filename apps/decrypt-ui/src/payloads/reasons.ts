@@ -20,30 +20,25 @@ const tones: Readonly<Record<ReasonClass, ReasonTone>> = {
   information: 'neutral',
 };
 
-const icons: Readonly<Record<ReasonCode, ReasonIcon>> = {
+/** The icons of the codes that have no lock. */
+const icons: Partial<Readonly<Record<ReasonCode, ReasonIcon>>> = {
   kms_quota: 'clock',
   kms_unavailable: 'clock',
   checksum_mismatch: 'clock',
   data_key_exhausted: 'key',
-  key_disabled: 'lock',
-  key_destroy_scheduled: 'lock',
-  key_not_found: 'lock',
-  key_not_allowed: 'lock',
-  permission_denied: 'lock',
-  namespace_not_configured: 'lock',
+  storage_unavailable: 'clock',
   namespace_mismatch: 'shield',
-  format_not_allowed: 'lock',
   namespace_not_permitted: 'shield',
-  layer_unreadable: 'lock',
   unsupported_version: 'file',
   too_large: 'weight',
-  key_destroyed: 'lock',
+  storage_not_allowed: 'elsewhere',
+  storage_not_found: 'elsewhere',
   workflow_mismatch: 'shield',
   integrity_failed: 'shield',
   malformed: 'file',
+  storage_altered: 'shield',
   event_not_found: 'file',
   external_reference: 'elsewhere',
-  system_envelope: 'lock',
   not_encrypted: 'open',
 };
 
@@ -57,7 +52,7 @@ export function reasonText(code: ReasonCode): {
   const { title, kind, class: group } = reasons[code];
   // Of the informational codes, an administrator needs to act only on plaintext.
   const tone = code === 'not_encrypted' ? 'pending' : tones[group];
-  return { title, kind, tone, icon: icons[code] };
+  return { title, kind, tone, icon: icons[code] ?? 'lock' };
 }
 
 export interface ReasonContext {

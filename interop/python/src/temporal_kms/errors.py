@@ -2,7 +2,7 @@
 
 from temporalio.exceptions import ApplicationError
 
-RETRYABLE = frozenset({"kms_quota", "kms_unavailable", "checksum_mismatch", "data_key_exhausted"})
+RETRYABLE = frozenset({"kms_quota", "kms_unavailable", "checksum_mismatch", "data_key_exhausted", "storage_unavailable"})
 """The failure is temporary."""
 
 RESTORABLE = frozenset(
@@ -19,11 +19,15 @@ RESTORABLE = frozenset(
         "namespace_mismatch",
         "unsupported_version",
         "too_large",
+        "storage_not_allowed",
+        "storage_not_found",
     }
 )
 """An administrator can correct the cause; the payload is intact."""
 
-PERMANENT = frozenset({"key_destroyed", "workflow_mismatch", "integrity_failed", "malformed", "event_not_found"})
+PERMANENT = frozenset(
+    {"key_destroyed", "workflow_mismatch", "integrity_failed", "malformed", "storage_altered", "event_not_found"}
+)
 """A retry would give the same result."""
 
 KEY_REFUSED = frozenset(

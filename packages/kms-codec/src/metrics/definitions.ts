@@ -54,10 +54,13 @@ const code = (values: readonly string[]) => ({
   of: (event: { readonly code?: string }) => event.code ?? 'ok',
 });
 
-/** Excludes the codes that only the history API uses. */
+/** Excludes the codes that only the history API and readers of external storage use. */
 const refusals = reasonCodes.filter(
   (one) =>
-    reasonClass(one) !== 'information' && one !== 'event_not_found' && one !== 'namespace_not_permitted',
+    reasonClass(one) !== 'information' &&
+    one !== 'event_not_found' &&
+    one !== 'namespace_not_permitted' &&
+    !one.startsWith('storage_'),
 );
 const kmsOperations = ['wrap', 'unwrap', 'describe'];
 /** Every store code. TypeScript reports a code that is missing here. */

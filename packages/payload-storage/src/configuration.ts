@@ -1,0 +1,99 @@
+import { dirname, resolve } from 'node:path';
+import { readStrictYaml } from '@temporal-kms/kms-codec/strict-yaml';
+import { z } from 'zod';
+import { isPlainName, namespacePrefix } from './layout.ts';
+
+/** A part of a bucket that a namespace may read. */
+export interface Store {
+  readonly type: 'directory';
+  /** The name of the bucket or, for a directory, the name in the driver's claims. */
+  readonly bucket: string;
+  /** The name under which the applications register their driver. */
+  readonly driverName: string;
+  /** Prefixes of the objects that may be read. Each ends with `/`. */
+  readonly prefixes: readonly string[];
+  /** Absolute path of a directory. */
+  readonly path?: string | undefined;
+}
+
+export interface StorageConfiguration {
+  readonly namespaces: ReadonlyMap<string, readonly Store[]>;
+  /** SHA-256 of the file's bytes, in hex. */
+  readonly digest: string;
+}
+
+const defaultDriverNames: Readonly<Record<Store['type'], string>> = { directory: 'temporal-kms.directory' };
+
+/** Excludes ARNs, access points, URLs and paths. */
+const bucketName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/,
+    'must be the plain name of a bucket: 3 to 222 lowercase letters, digits, dots, hyphens and underscores',
+  );
+const driverName = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,200}$/, 'must be a name without spaces')
+  .optional();
+const prefixes = z
+  .array(
+    z
+      .string()
+      .refine(
+        (prefix) => prefix.endsWith('/') && isPlainName(prefix.slice(0, -1)),
+        'must end with / and must not contain an empty segment, . or ..',
+      ),
+  )
+  .min(1)
+  .optional();
+const shared = { bucket: bucketName, driverName, prefixes };
+const store = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('directory'), ...shared, path: z.string().min(1) }),
+]);
+
+const storageFile = z.strictObject({
+  namespaces: z.record(
+    z.string().regex(/^[^\s*]([^*]*[^\s*])?$/, 'must be a name without * and without a space at its ends'),
+    z
+      .array(store)
+      .min(1)
+      .superRefine((stores, context) => {
+        const seen = new Set<string>();
+        for (const [index, { type, bucket, driverName: name }] of stores.entries()) {
+          const driver = `${name ?? defaultDriverNames[type]} ${bucket}`;
+          if (seen.has(driver))
+            context.addIssue({
+              code: 'custom',
+              path: [index, 'bucket'],
+              message: 'is there twice for the same driver',
+            });
+          seen.add(driver);
+        }
+      }),
+  ),
+});
+
+/**
+ * Reads the file that lists what external storage each namespace may read.
+ * @param name the file's name in messages, for example the variable that contains its path
+ * @throws StrictYamlError with every mistake
+ */
+export function readStorageFile(path: string, name?: string): StorageConfiguration {
+  const file = readStrictYaml(path, name);
+  const folder = dirname(resolve(path));
+  const entries = Object.entries(file.check(storageFile).namespaces);
+  return {
+    namespaces: new Map(
+      entries.map(([namespace, stores]) => [
+        namespace,
+        stores.map((one): Store => ({
+          ...one,
+          driverName: one.driverName ?? defaultDriverNames[one.type],
+          prefixes: one.prefixes ?? [namespacePrefix(one.type, namespace)],
+          ...(one.type === 'directory' && { path: resolve(folder, one.path) }),
+        })),
+      ]),
+    ),
+    digest: file.digest,
+  };
+}

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import type { Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { type ObjectReader, type OpenObject, ReaderError } from './reader.ts';
+
+const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
+
+/** The limit of Temporal's drivers, 50 MiB. */
+const MAX_BYTES = 50 * 1024 * 1024;
+/** The first buffer's size if the store declares no size. */
+const FIRST_BYTES = 64 * 1024;
+
+export interface ObjectToRead {
+  readonly object: string;
+  readonly sha256: string;
+  /** The object's name in messages. */
+  readonly name: string;
+}
+
+export interface ReadPayloadOptions {
+  readonly signal: AbortSignal;
+  /** Limit on the object's size, in bytes. Default: 50 MiB, the limit of Temporal's drivers. */
+  readonly maxBytes?: number | undefined;
+  /** Called as bytes arrive, with the number of bytes so far and the size that the store declares. */
+  readonly onProgress?: ((bytes: number, size: number | undefined) => void) | undefined;
+}
+
+/**
+ * Reads an object, and returns its payload once the hash of all bytes has been compared. The payload's data
+ * is a view of the bytes that arrived, so that an object is never in memory twice.
+ * @throws KmsCodecError `storage_not_found`, `storage_unavailable`, `storage_altered` or `too_large`; the
+ *   signal's reason
+ */
+export async function readStoredPayload(
+  reader: ObjectReader,
+  { object, sha256, name }: ObjectToRead,
+  { signal, maxBytes = MAX_BYTES, onProgress }: ReadPayloadOptions,
+): Promise<Payload> {
+  const hash = createHash('sha256');
+  const bytes = await collect(reader, object, { name, signal, maxBytes }, (chunk, count, size) => {
+    hash.update(chunk);
+    onProgress?.(count, size);
+  });
+  if (hash.digest('hex') !== sha256)
+    throw new KmsCodecError(
+      'storage_altered',
+      `The hash of the stored object ${quoted(name)} (${bytes.length} bytes) is not the one in the reference`,
+    );
+  try {
+    return PayloadMessage.decode(bytes);
+  } catch {
+    throw new KmsCodecError('storage_altered', `The stored object ${quoted(name)} is not a payload`);
+  }
+}
+
+/**
+ * Returns at most the first `bytes` bytes of an object, without a check of its hash.
+ * @throws KmsCodecError `storage_not_found` or `storage_unavailable`; the signal's reason
+ */
+export async function readStoredStart(
+  reader: ObjectReader,
+  { object, name }: Pick<ObjectToRead, 'object' | 'name'>,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  return await explained(name, signal, async () => {
+    const { content } = await reader.open(object, { bytes, signal });
+    const chunks: Uint8Array[] = [];
+    let count = 0;
+    for await (const chunk of content) {
+      chunks.push(chunk);
+      count += chunk.length;
+      // A server may ignore the range.
+      if (count >= bytes) break;
+    }
+    return Buffer.concat(chunks).subarray(0, bytes);
+  });
+}
+
+interface CollectOptions {
+  readonly name: string;
+  readonly signal: AbortSignal;
+  readonly maxBytes: number;
+}
+
+async function collect(
+  reader: ObjectReader,
+  object: string,
+  { name, signal, maxBytes }: CollectOptions,
+  onChunk: (chunk: Uint8Array, count: number, size: number | undefined) => void,
+): Promise<Buffer> {
+  return await explained(name, signal, async () => {
+    const { size, content } = await reader.open(object, { signal });
+    const tooLarge = () =>
+      new KmsCodecError(
+        'too_large',
+        `The stored object ${quoted(name)} exceeds the limit of ${maxBytes} bytes for a read`,
+      );
+    if (size !== undefined && size > maxBytes) {
+      await release(content);
+      throw tooLarge();
+    }
+    let buffer = Buffer.allocUnsafeSlow(size ?? Math.min(FIRST_BYTES, maxBytes));
+    let count = 0;
+    for await (const chunk of content) {
+      if (count + chunk.length > maxBytes) throw tooLarge();
+      if (count + chunk.length > buffer.length) {
+        const larger = Buffer.allocUnsafeSlow(
+          Math.min(maxBytes, Math.max(2 * buffer.length, count + chunk.length)),
+        );
+        larger.set(buffer.subarray(0, count));
+        buffer = larger;
+      }
+      buffer.set(chunk, count);
+      count += chunk.length;
+      onChunk(chunk, count, size);
+    }
+    if (size !== undefined && count < size)
+      throw new ReaderError('unavailable', `the response ended after ${count} of ${size} bytes`);
+    return buffer.subarray(0, count);
+  });
+}
+
+/** Ends a response without reading it. */
+async function release(content: OpenObject['content']): Promise<void> {
+  await content[Symbol.asyncIterator]().return?.();
+}
+
+async function explained<T>(name: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof KmsCodecError) throw error;
+    throw storageError(name, error);
+  }
+}
+
+/** Returns the codec's error for a reader's. Drops the cause, which can name network addresses. */
+export function storageError(name: string, error: unknown): KmsCodecError {
+  if (!(error instanceof ReaderError))
+    return new KmsCodecError(
+      'storage_unavailable',
+      `The stored object ${quoted(name)} could not be read: the connection failed`,
+    );
+  return error.code === 'not_found'
+    ? new KmsCodecError('storage_not_found', `The stored object ${quoted(name)} is gone: ${error.message}`)
+    : new KmsCodecError(
+        'storage_unavailable',
+        `The stored object ${quoted(name)} could not be read: ${error.message}`,
+      );
+}
+
+/** Escapes what could break a line of a log: names of objects may contain any character. */
+export const quoted = (name: string): string =>
+  JSON.stringify(name).replaceAll(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  );

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Payload, type StorageDriver, StorageDriverClaim } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { readStoredPayload } from './content.ts';
+import { DirectoryReader } from './directory.ts';
+import { objectName, type StorageTarget } from './layout.ts';
+
+const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
+
+export interface DirectoryDriverOptions {
+  /** The directory. The driver creates the folders in it. */
+  readonly path: string;
+  /** The name that the claims contain in place of the path, which differs between machines. */
+  readonly bucket: string;
+  /** Default: the driver's type. */
+  readonly driverName?: string;
+}
+
+/**
+ * A driver for Temporal's external storage that keeps payloads in a directory, in the layout of Temporal's
+ * drivers. It is the example of a driver, and it serves development; it deletes nothing.
+ */
+export class DirectoryDriver implements StorageDriver {
+  readonly type = 'temporal-kms.directory';
+  readonly name: string;
+  readonly #path: string;
+  readonly #bucket: string;
+  readonly #reader: DirectoryReader;
+
+  constructor({ path, bucket, driverName }: DirectoryDriverOptions) {
+    this.name = driverName ?? this.type;
+    this.#path = path;
+    this.#bucket = bucket;
+    this.#reader = new DirectoryReader({ path });
+  }
+
+  async store(
+    { target }: { readonly target?: StorageTarget },
+    payloads: Payload[],
+  ): Promise<StorageDriverClaim[]> {
+    return await Promise.all(payloads.map((payload) => this.#store(target, payload)));
+  }
+
+  async retrieve(
+    { abortSignal = new AbortController().signal }: { readonly abortSignal?: AbortSignal },
+    claims: StorageDriverClaim[],
+  ): Promise<Payload[]> {
+    const read = async ({ claimData: { file = '', hashValue: sha256 = '' } }: StorageDriverClaim) =>
+      await readStoredPayload(this.#reader, { object: file, sha256, name: file }, { signal: abortSignal });
+    return await Promise.all(claims.map(read));
+  }
+
+  async #store(target: StorageTarget | undefined, payload: Payload): Promise<StorageDriverClaim> {
+    const bytes = PayloadMessage.encode(payload).finish();
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const file = objectName(target, sha256);
+    const path = join(this.#path, file);
+    await mkdir(dirname(path), { recursive: true });
+    // Renamed, so that a reader never sees a part of the file.
+    const unfinished = `${path}.${crypto.randomUUID()}`;
+    await writeFile(unfinished, bytes, { mode: 0o600 });
+    await rename(unfinished, path);
+    return new StorageDriverClaim({ bucket: this.#bucket, file, hashAlgorithm: 'sha256', hashValue: sha256 });
+  }
+}

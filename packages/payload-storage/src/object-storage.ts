@@ -1,0 +1,202 @@
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import type { Payload } from '@temporalio/common';
+import type { StorageConfiguration, Store } from './configuration.ts';
+import {
+  quoted,
+  type ReadPayloadOptions,
+  readStoredPayload,
+  readStoredStart,
+  storageError,
+} from './content.ts';
+import { isPlainName } from './layout.ts';
+import type { ConnectReader, ListedName, ObjectReader } from './reader.ts';
+import type { StorageReference, StorageType } from './reference.ts';
+
+/** Limit on the time of one read, in ms. */
+const READ_MS = 60_000;
+
+/** An object that a namespace may read. Only `ObjectStorage` creates it. */
+class LocatedObject {
+  readonly #store: Store;
+  readonly object: string;
+  readonly sha256: string;
+  /** Size that the reference or the listing states. */
+  readonly sizeBytes: bigint | undefined;
+
+  constructor(store: Store, object: string, sha256: string, sizeBytes: bigint | undefined) {
+    this.#store = store;
+    this.object = object;
+    this.sha256 = sha256;
+    this.sizeBytes = sizeBytes;
+  }
+
+  get type(): StorageType {
+    return this.#store.type;
+  }
+
+  get bucket(): string {
+    return this.#store.bucket;
+  }
+
+  get driverName(): string {
+    return this.#store.driverName;
+  }
+
+  /** For messages and the audit, such as `s3://acme-payloads/v0/ns/orders/…`. Equal for the same object. */
+  get name(): string {
+    return `${schemes[this.type]}://${this.bucket}/${this.object}`;
+  }
+
+  static storeOf(located: LocatedObject): Store {
+    return located.#store;
+  }
+}
+
+export type StoredObject = LocatedObject;
+
+const schemes: Readonly<Record<StorageType, string>> = { s3: 's3', gcs: 'gs', directory: 'directory' };
+
+export interface ListedObject extends Pick<ListedName, 'sizeBytes' | 'modified'> {
+  readonly object: StoredObject;
+}
+
+/** Loads a kind of store's client only once a configuration names a bucket of that kind. */
+const readers: Readonly<Record<Store['type'], ConnectReader>> = {
+  directory: async (store) => new (await import('./directory.ts')).DirectoryReader(store),
+};
+
+export interface ObjectStorageOptions {
+  /** Limit on the time of one read, in ms. Default: a minute. */
+  readonly readMs?: number;
+}
+
+/** Reads objects of external storage, if the configuration lets the namespace read them. */
+export class ObjectStorage {
+  readonly #namespaces: StorageConfiguration['namespaces'];
+  readonly #readMs: number;
+  readonly #readers = new Map<string, Promise<ObjectReader>>();
+
+  constructor({ namespaces }: Pick<StorageConfiguration, 'namespaces'>, options: ObjectStorageOptions = {}) {
+    this.#namespaces = namespaces;
+    this.#readMs = options.readMs ?? READ_MS;
+  }
+
+  /**
+   * Returns the object that a reference names, if the namespace may read it. Decides by names alone: compares
+   * exact strings, and makes no request.
+   * @throws KmsCodecError `external_reference` if the namespace has no store for the reference's driver;
+   *   `storage_not_allowed` if it has, but not for that bucket or object
+   */
+  locate(namespace: string, reference: StorageReference): StoredObject {
+    const { driverName, type, bucket, object, sha256, sizeBytes } = reference;
+    const known = (this.#namespaces.get(namespace) ?? []).filter((store) => store.driverName === driverName);
+    if (known.length === 0)
+      throw new KmsCodecError(
+        'external_reference',
+        `No store is configured for the driver ${quoted(driverName)} in namespace ${quoted(namespace)}`,
+      );
+    const store = known.find((one) => one.type === type && one.bucket === bucket);
+    if (store && isPlainName(object) && store.prefixes.some((prefix) => object.startsWith(prefix)))
+      return new LocatedObject(store, object, sha256, sizeBytes);
+    throw new KmsCodecError(
+      'storage_not_allowed',
+      `The namespace ${quoted(namespace)} may not read the object ${quoted(object)} in ${quoted(bucket)}: ` +
+        (store ? 'no prefix of that bucket matches' : 'the bucket is not configured for it'),
+    );
+  }
+
+  /**
+   * Reads an object, and returns its payload once the hash of all bytes has been compared.
+   * @throws KmsCodecError `storage_not_found`, `storage_unavailable`, `storage_altered` or `too_large`; the
+   *   signal's reason
+   */
+  async read(located: StoredObject, options: ReadPayloadOptions): Promise<Payload> {
+    return await this.#run(located, options.signal, (reader, signal) =>
+      readStoredPayload(reader, located, { ...options, signal }),
+    );
+  }
+
+  /**
+   * Returns at most the first `bytes` bytes of an object, without a check of its hash.
+   * @throws KmsCodecError `storage_not_found` or `storage_unavailable`; the signal's reason
+   */
+  async readStart(
+    located: StoredObject,
+    bytes: number,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<Buffer> {
+    return await this.#run(located, signal, (reader, limited) =>
+      readStoredStart(reader, located, bytes, limited),
+    );
+  }
+
+  /**
+   * Yields the objects that a namespace may read, of all its stores.
+   * @throws KmsCodecError `storage_unavailable`; the signal's reason
+   */
+  async *list(
+    namespace: string,
+    { signal }: { readonly signal: AbortSignal },
+  ): AsyncGenerator<ListedObject, void> {
+    for (const store of this.#namespaces.get(namespace) ?? []) {
+      const place = `${schemes[store.type]}://${store.bucket}`;
+      try {
+        const reader = await this.#reader(store);
+        for (const prefix of store.prefixes) {
+          for await (const { object, sizeBytes, modified } of reader.list(prefix, signal)) {
+            const sha256 = /\/d\/sha256\/([0-9a-f]{64})$/.exec(object)?.[1];
+            if (sha256 === undefined || !isPlainName(object)) continue;
+            yield {
+              object: new LocatedObject(store, object, sha256, BigInt(sizeBytes)),
+              sizeBytes,
+              modified,
+            };
+          }
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof KmsCodecError) throw error;
+        throw storageError(place, error);
+      }
+    }
+  }
+
+  /** Closes the connections. */
+  async close(): Promise<void> {
+    const open = await Promise.allSettled(this.#readers.values());
+    this.#readers.clear();
+    for (const one of open) if (one.status === 'fulfilled') one.value.close();
+  }
+
+  async #run<T>(
+    located: StoredObject,
+    signal: AbortSignal,
+    operation: (reader: ObjectReader, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const limit = AbortSignal.timeout(this.#readMs);
+    try {
+      const reader = await this.#reader(LocatedObject.storeOf(located));
+      return await operation(reader, AbortSignal.any([signal, limit]));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limit.aborted || error instanceof KmsCodecError) throw error;
+      throw new KmsCodecError(
+        'storage_unavailable',
+        `The stored object ${quoted(located.name)} could not be read within ${this.#readMs / 1000} s`,
+      );
+    }
+  }
+
+  #reader(store: Store): Promise<ObjectReader> {
+    const { type, bucket, path } = store;
+    const key = JSON.stringify([type, bucket, path]);
+    let reader = this.#readers.get(key);
+    if (reader === undefined) {
+      reader = readers[type](store);
+      reader.catch(() => this.#readers.delete(key));
+      this.#readers.set(key, reader);
+    }
+    return reader;
+  }
+}

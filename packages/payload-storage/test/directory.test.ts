@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Payload } from '@temporalio/common';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DirectoryDriver } from '../src/directory-driver.ts';
+import { type ListedObject, ObjectStorage, parseStorageReference, readStorageFile } from '../src/index.ts';
+import { reference } from './support/references.ts';
+
+const signal = new AbortController().signal;
+const payload: Payload = {
+  metadata: { encoding: Buffer.from('binary/encrypted') },
+  data: Buffer.alloc(300_000, 'x'),
+};
+const target = { kind: 'workflow', namespace: 'orders', type: 'Order', id: 'a/../b', runId: 'run' } as const;
+
+let folder: string;
+let driver: DirectoryDriver;
+let storage: ObjectStorage;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'payload-storage-'));
+  driver = new DirectoryDriver({ path: join(folder, 'objects'), bucket: 'local' });
+  await writeFile(
+    join(folder, 'storage.yaml'),
+    'namespaces:\n  orders:\n    - type: directory\n      bucket: local\n      path: objects\n...\n',
+  );
+  storage = new ObjectStorage(readStorageFile(join(folder, 'storage.yaml')));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+/** Stores the payload, and returns its location and its file. */
+async function store(namespace = 'orders', id: string = target.id) {
+  const [claim] = await driver.store({ target: { ...target, namespace, id } }, [payload]);
+  const found = parseStorageReference(reference(claim!.claimData, driver.name));
+  return { claim: claim!, found, path: join(folder, 'objects', found.object) };
+}
+
+async function listed(namespace: string) {
+  const objects: ListedObject[] = [];
+  for await (const object of storage.list(namespace, { signal })) objects.push(object);
+  return objects;
+}
+
+const located = async () => storage.locate('orders', (await store()).found);
+
+describe('a payload in a directory', () => {
+  it('is read as the driver stored it, by the driver and by the reader', async () => {
+    const { claim, found } = await store();
+    expect(await driver.retrieve({}, [claim])).toMatchObject([payload]);
+    const object = storage.locate('orders', found);
+    const progress: number[] = [];
+    const read = await storage.read(object, { signal, onProgress: (bytes) => progress.push(bytes) });
+    expect(Buffer.compare(read.data!, payload.data!)).toBe(0);
+    expect(progress.at(-1)).toBeGreaterThan(300_000);
+    expect(object.name).toBe(
+      `directory://local/v0/ns/orders/wt/Order/wi/a%2F..%2Fb/ri/run/d/sha256/${found.sha256}`,
+    );
+    expect((await storage.readStart(object, 16, { signal })).length).toBe(16);
+  });
+
+  it('has a name below its namespace also if the names of the workflow are too long', async () => {
+    const { found } = await store('orders', 'i'.repeat(400));
+    expect(found.object).toBe(`v0/ns/orders/d/sha256/${found.sha256}`);
+    expect(await storage.read(storage.locate('orders', found), { signal })).toMatchObject(payload);
+  });
+
+  it('is listed for its namespace only, without unfinished files', async () => {
+    const { path } = await store();
+    await store('payments');
+    await rename(path, `${path}.unfinished`);
+    await store('orders', 'other');
+    const objects = await listed('orders');
+    expect(objects.map(({ object }) => object.object)).toEqual([expect.stringContaining('/wi/other/')]);
+    expect(objects[0]!.sizeBytes).toBeGreaterThan(300_000);
+    expect(await storage.read(objects[0]!.object, { signal })).toMatchObject(payload);
+    expect(await listed('payments')).toEqual([]);
+  });
+
+  it('may be read in its own namespace only', async () => {
+    const { found } = await store('payments');
+    expect(() => storage.locate('orders', found)).toThrow(
+      expect.objectContaining({ code: 'storage_not_allowed' }),
+    );
+    expect(() => storage.locate('payments', found)).toThrow(
+      expect.objectContaining({ code: 'external_reference' }),
+    );
+  });
+
+  it('is gone if its file is', async () => {
+    const object = await located();
+    await rm(join(folder, 'objects', object.object));
+    await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_not_found' });
+    await expect(storage.readStart(object, 9, { signal })).rejects.toMatchObject({
+      code: 'storage_not_found',
+    });
+  });
+
+  it.each([
+    ['another content', (path: string) => writeFile(path, 'other')],
+    ['a part of its content', (path: string) => truncate(path, 1000)],
+    ['no content', (path: string) => truncate(path)],
+  ])('is altered if its file has %s', async (_, change) => {
+    const object = await located();
+    await change(join(folder, 'objects', object.object));
+    await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_altered' });
+  });
+
+  it('is altered if its file has the right hash but is not a payload', async () => {
+    const bytes = Buffer.from('no payload');
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const { found, path } = await store();
+    const object = found.object.replace(found.sha256, sha256);
+    await writeFile(path.replace(found.sha256, sha256), bytes);
+    await expect(
+      storage.read(storage.locate('orders', { ...found, object, sha256 }), { signal }),
+    ).rejects.toMatchObject({ code: 'storage_altered' });
+  });
+
+  it('is refused if its file is a symbolic link to a place outside the directory', async () => {
+    const { found, path } = await store();
+    const outside = join(folder, 'outside');
+    await writeFile(outside, await readFile(path));
+    await rm(path);
+    await symlink(outside, path);
+    await expect(storage.read(storage.locate('orders', found), { signal })).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
+  });
+
+  it('is refused above the limit', async () => {
+    const object = await located();
+    await expect(storage.read(object, { signal, maxBytes: 299_999 })).rejects.toMatchObject({
+      code: 'too_large',
+    });
+  });
+
+  it('is not read once the caller has gone', async () => {
+    const object = await located();
+    const reason = new Error('gone');
+    await expect(storage.read(object, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it('leaves no unfinished file', async () => {
+    const { path } = await store();
+    expect(await readdir(join(path, '..'))).toHaveLength(1);
+  });
+});
