@@ -23,3 +23,8 @@ export const reasonEntries = (counts: ReasonCounts): [ReasonCode, number][] =>
 export function countReason(counts: ReasonCounts, reason: ReasonCode, by = 1): void {
   counts[reason] = (counts[reason] ?? 0) + by;
 }
+
+/** Adds counts to others. */
+export function countReasons(counts: ReasonCounts, added: ReasonCounts): void {
+  for (const [reason, count] of reasonEntries(added)) countReason(counts, reason, count);
+}

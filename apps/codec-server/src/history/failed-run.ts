@@ -1,5 +1,5 @@
-import type { Outcome } from '@temporal-kms/audit';
 import {
+  buildIdsOf,
   countReason,
   type PayloadRef,
   payloadRefOf,
@@ -18,15 +18,13 @@ import {
   shortener,
 } from '@temporal-kms/histories/why';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
-import type { Logger } from 'pino';
-import type { MemoryLease } from '../memory.ts';
-import type { HistoryCodec } from './decrypt-payload.ts';
-import { decryptSome, type RefPayload } from './decrypt-some.ts';
-import type { RevealRecord } from './decrypted-events.ts';
+import type { DecryptResult } from './decrypt-payload.ts';
+import { type Decrypting, decryptInRun } from './decrypt-some.ts';
 import { historyEvent } from './event.ts';
+import type { Visited } from './over-runs.ts';
 import type { Inspect } from './payload-stub.ts';
-import type { HistoryReader, Run } from './reader.ts';
-import { type KmsCallBudget, KmsCallBudgetExhausted, type StreamLifetime } from './stream-limits.ts';
+import type { HistoryReader } from './reader.ts';
+import type { StreamLifetime } from './stream-limits.ts';
 
 /** Maximum size of a decrypted failure. Temporal itself truncates most failures at 4 KiB. */
 const MAX_FAILURE_BYTES = 256 * 1024;
@@ -46,26 +44,17 @@ export interface FailedRunOptions {
   readonly decrypting?: Decrypting | undefined;
 }
 
-interface Decrypting {
-  readonly codec: HistoryCodec<'decode'>;
-  readonly log: Logger;
-  readonly budget: KmsCallBudget;
-  /** Writes the audit's intent for these payloads of a run. */
-  readonly begin: (run: Run, refs: readonly PayloadRef[]) => Promise<RunRecord>;
-}
+/**
+ * What was read of a failed run. `none`: the run no longer has a failure, because it was reset, or its status in the
+ * visibility store was out of date.
+ */
+export type FailedRun = Visited<FailureOfRun>;
 
-/** Authorizes the decryption of a run's failure, and writes the audit's outcome at the end. */
-interface RunRecord extends RevealRecord {
-  end(outcome: Outcome): Promise<void>;
+export interface FailureOfRun {
+  readonly cause: RunCause;
+  /** Messages and stack traces that could not be decrypted. */
+  readonly unreadable: ReasonCounts;
 }
-
-/** What was read of a failed run. */
-export type FailedRun =
-  | { readonly status: 'read'; readonly cause: RunCause; readonly unreadable: ReasonCounts }
-  /** The run no longer has a failure: it was reset, or its status in the visibility store was out of date. */
-  | { readonly status: 'none' }
-  /** The budget of Cloud KMS calls is used up. */
-  | { readonly status: 'limit' };
 
 /**
  * Reads why a run failed: only its last event, and in that event only the messages and stack traces. Writes the
@@ -94,52 +83,31 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
         const ref = payloadRefOf(eventIdOf(event), n);
         return refs.includes(ref) ? [{ ref, payload }] : [];
       });
-      const readings = await decryptAll(run, stored, decrypting, lifetime, plaintext);
+      const readings = await decryptInRun(run, stored, { decrypting, read, lifetime, lease: plaintext });
       if (readings === undefined) return { status: 'limit' };
       for (const reading of readings.values())
         if (reading.status === 'unreadable') countReason(unreadable, reading.reason);
       await lifetime.checkpoint();
       cause = causeOfEnd(json, (ref) => readings.get(ref) ?? { status: 'locked' }) ?? cause;
     }
-    return { status: 'read', cause: runCauseOf(listed, cause), unreadable };
+    return { status: 'read', value: { cause: runCauseOf(listed, cause), unreadable } };
   } finally {
     plaintext.end();
     lease.end();
   }
 }
 
-/** Returns undefined if the budget of Cloud KMS calls does not cover the payloads. */
-async function decryptAll(
-  run: Run,
-  stored: readonly RefPayload[],
-  { begin, ...decrypting }: Decrypting,
-  lifetime: StreamLifetime,
-  lease: MemoryLease,
-): Promise<ReadonlyMap<PayloadRef, Reading> | undefined> {
-  if (decrypting.budget.take([stored.map(({ payload }) => payload)]) === 0) return undefined;
-  const record = await begin(
-    run,
-    stored.map(({ ref }) => ref),
-  );
-  const readings = new Map<PayloadRef, Reading>();
+/** Reads decrypted payloads, by ref. */
+async function read(
+  results: AsyncIterable<{ readonly ref: PayloadRef; readonly result: DecryptResult }>,
+): Promise<ReadonlyMap<PayloadRef, Reading>> {
   const shorten = shortener();
-  let outcome: Outcome = 'failed';
-  try {
-    for await (const { ref, result } of decryptSome(stored, { ...decrypting, record, lifetime, lease }))
-      readings.set(
-        ref,
-        result.ok ? readingOf(result.payload, shorten) : { status: 'unreadable', reason: result.reason },
-      );
-    outcome = 'complete';
-  } catch (error) {
-    const isExhausted = error instanceof KmsCallBudgetExhausted;
-    const reason = isExhausted ? 'limit' : lifetime.interruption();
-    outcome = reason === 'disconnected' ? 'cut_off' : (reason ?? 'failed');
-    if (!isExhausted) throw error;
-    return undefined;
-  } finally {
-    await record.end(outcome);
-  }
+  const readings = new Map<PayloadRef, Reading>();
+  for await (const { ref, result } of results)
+    readings.set(
+      ref,
+      result.ok ? readingOf(result.payload, shorten) : { status: 'unreadable', reason: result.reason },
+    );
   return readings;
 }
 
@@ -190,8 +158,6 @@ function runCauseOf(listed: WorkflowSummary, cause: Cause): RunCause {
 function buildOf(attributes: WorkflowSummary['searchAttributes']): string | undefined {
   const version = attributes['TemporalWorkerDeploymentVersion'];
   if (typeof version === 'string' && version !== '') return version;
-  const ids = attributes['BuildIds'];
-  const last: unknown = Array.isArray(ids) ? ids.at(-1) : undefined;
-  // `unversioned:1.4.2`, `versioned:1.4.2`, `assigned:1.4.2`, `pinned:orders:1.4.2`; `unversioned` alone is no build.
-  return typeof last === 'string' && last.includes(':') ? last.slice(last.indexOf(':') + 1) : undefined;
+  const last = buildIdsOf(attributes).at(-1);
+  return last?.slice(last.indexOf(':') + 1);
 }

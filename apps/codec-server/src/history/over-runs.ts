@@ -1,4 +1,6 @@
-import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import type { EndReason, WorkflowSummary } from '@temporal-kms/codec-api';
+import type { Logger } from 'pino';
+import { PROGRESS_MS, type StreamLifetime, streamEnd } from './stream-limits.ts';
 
 /** Number of runs that are read at a time. Each holds at most a page of history and the events in flight. */
 const CONCURRENT_RUNS = 8;
@@ -7,7 +9,7 @@ const CONCURRENT_RUNS = 8;
  * A stream over runs ends once more than this many consecutive runs could not be read, for example because of
  * their retention period.
  */
-export const MAX_FAILURES = 3;
+const MAX_FAILURES = 3;
 
 /** A page of runs that match the query, and the token with which the page was read. */
 export interface RunPage {
@@ -17,7 +19,7 @@ export interface RunPage {
 }
 
 /** The runs that match a query, in the order of the list. */
-export interface ListedRuns {
+interface ListedRuns {
   /** The position of the last run of an earlier request; `after` of the request. */
   readonly after: string | undefined;
   /** Returns the page of runs for a token. The token is empty for the first page. */
@@ -28,8 +30,18 @@ export interface ListedRuns {
   readonly stop: () => void;
 }
 
+/** What a visit found in a run. */
+export type Visited<T> =
+  | { readonly status: 'read'; readonly value: T }
+  /** The run does not belong to the result. */
+  | { readonly status: 'none' }
+  /** The budget of Cloud KMS calls is used up. These keys are cached now, so the next request gets further. */
+  | { readonly status: 'limit' }
+  /** The run could not be read. The message is for people. */
+  | { readonly status: 'failed'; readonly message?: string | undefined };
+
 /** A run with what was found in it. */
-export interface VisitedRun<T> {
+interface VisitedRun<T> {
   readonly run: WorkflowSummary;
   /** The position after this run, with which a later request continues. */
   readonly position: string;
@@ -37,7 +49,7 @@ export interface VisitedRun<T> {
 }
 
 /** The position before the first run. */
-export const FIRST_POSITION = '.';
+const FIRST_POSITION = '.';
 
 /** Returns the token of the page that contains a position. */
 export const pageTokenOf = (position: string | undefined): string => position?.split('.')[0] ?? '';
@@ -49,7 +61,7 @@ const positionOf = (token: string, runId: string): string => `${token}.${runId}`
  * Continuing at a result's position misses no run, and repeats runs only if the list has changed so much that
  * the last run is on another page.
  */
-export async function* overRuns<T>(
+async function* overRuns<T>(
   options: ListedRuns,
   visit: (run: WorkflowSummary) => Promise<T>,
 ): AsyncGenerator<VisitedRun<T>, void> {
@@ -80,6 +92,100 @@ export async function* overRuns<T>(
     // Waits for all visits, because each one writes its outcome to the audit.
     await Promise.allSettled(queue);
   }
+}
+
+/** The runs of a stream, and how long it may continue. */
+export interface RunsStream extends ListedRuns {
+  readonly log: Logger;
+  readonly lifetime: StreamLifetime;
+}
+
+/** What a request has covered so far. */
+interface Covered {
+  /** The position after the last run whose lines were all yielded, or which could not be read. */
+  readonly after: string;
+  /** Runs that were read. */
+  readonly runs: number;
+  /** Runs that could not be read. */
+  readonly failed: number;
+}
+
+interface FramesOverRuns<T, Frame> extends RunsStream {
+  /** The stream's name in the log. */
+  readonly stream: string;
+  readonly visit: (run: WorkflowSummary) => Promise<Visited<T>>;
+  /** Returns the lines of a run that was read. */
+  readonly lines: (value: T, run: WorkflowSummary, position: string) => Iterable<Frame>;
+  /** Returns whether the stream has reached a limit. */
+  readonly isFull?: (covered: Covered) => boolean;
+  readonly progress?: (covered: Covered) => Frame;
+  readonly end: (end: Covered & { readonly reason: EndReason; readonly message?: string }) => Frame;
+}
+
+/**
+ * Visits a list's runs as `overRuns`, and yields their lines, progress, and last an `end`. A run that cannot be read does
+ * not end the stream.
+ */
+export async function* framesOverRuns<T, Frame>({
+  log,
+  lifetime,
+  stream,
+  visit,
+  lines,
+  isFull,
+  progress,
+  end,
+  ...listed
+}: FramesOverRuns<T, Frame>): AsyncGenerator<Frame, void> {
+  let covered: Covered = { after: listed.after ?? FIRST_POSITION, runs: 0, failed: 0 };
+  let lastProgress = Date.now();
+  let failures = 0;
+  try {
+    for await (const { run, position, result } of overRuns(listed, visit)) {
+      await lifetime.checkpoint();
+      // Checked before the run's lines are yielded: a client must not see lines that a continued request would repeat.
+      if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
+      if (result.status === 'limit') {
+        yield end({ reason: 'limit', ...covered });
+        return;
+      }
+      if (result.status === 'failed') {
+        covered = { ...covered, after: position, failed: covered.failed + 1 };
+        failures += 1;
+        if (failures <= MAX_FAILURES) continue;
+        yield end({ reason: 'error', ...covered, ...(result.message && { message: result.message }) });
+        return;
+      }
+      failures = 0;
+      if (result.status === 'read') yield* lines(result.value, run, position);
+      covered = { ...covered, after: position, runs: covered.runs + (result.status === 'read' ? 1 : 0) };
+      if (isFull?.(covered)) {
+        yield end({ reason: 'limit', ...covered });
+        return;
+      }
+      if (progress === undefined || Date.now() - lastProgress < PROGRESS_MS) continue;
+      lastProgress = Date.now();
+      yield progress(covered);
+    }
+    yield end({ reason: 'complete', ...covered });
+  } catch (error) {
+    const last = streamEnd(error, lifetime, log, stream);
+    if (last !== undefined) yield end({ ...last, ...covered });
+  }
+}
+
+/**
+ * Returns that a run could not be read. For example, its retention period has ended since the list was read.
+ * @throws the error if the whole stream has to end
+ */
+export function unreadRun(
+  error: unknown,
+  { lifetime, log }: Pick<RunsStream, 'lifetime' | 'log'>,
+  stream: string,
+): Extract<Visited<never>, { status: 'failed' }> {
+  const end = streamEnd(error, lifetime, log, stream);
+  if (end?.reason !== 'error') throw error;
+  return { status: 'failed', message: end.message };
 }
 
 /** Yields the runs after a position. */

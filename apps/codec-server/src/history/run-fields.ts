@@ -15,13 +15,12 @@ import {
   workflowContext,
 } from '@temporal-kms/histories/payloads';
 import { type FieldMap, flatFields } from '@temporal-kms/histories/why';
-import type { Logger } from 'pino';
 import type { DecryptResult } from './decrypt-payload.ts';
-import { decryptSome, type DecryptSomeOptions, type RefPayload } from './decrypt-some.ts';
-import { FIRST_POSITION, type ListedRuns, MAX_FAILURES, overRuns } from './over-runs.ts';
+import { type Decrypting, decryptInRun, type DecryptInRunOptions, type RefPayload } from './decrypt-some.ts';
+import { framesOverRuns, type RunsStream, type Visited } from './over-runs.ts';
 import type { Inspect } from './payload-stub.ts';
 import type { Run } from './reader.ts';
-import { KmsCallBudgetExhausted, type StreamLifetime, streamEnd } from './stream-limits.ts';
+import type { StreamLifetime } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
 /** Maximum number of fields of a run. Its memo may have thousands of entries. */
@@ -118,7 +117,8 @@ export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
     .slice(0, MAX_REFS);
 }
 
-interface DecodeOptions extends Omit<DecryptSomeOptions, 'lease'> {
+/** What decrypting and parsing payloads of several runs needs. */
+export interface DecodingFields extends Decrypting {
   readonly threads: Pick<TextThreads, 'fields'>;
 }
 
@@ -127,16 +127,16 @@ interface DecodeOptions extends Omit<DecryptSomeOptions, 'lease'> {
  * @returns undefined if the budget of Cloud KMS calls is used up
  */
 export async function decodedFields(
+  run: Run,
   named: readonly NamedPayload[],
-  { threads, ...options }: DecodeOptions,
+  { threads, ...decrypting }: DecodingFields,
+  lifetime: StreamLifetime,
 ): Promise<RunFields | undefined> {
-  const { lifetime, budget } = options;
   const fields = new Map<string, FieldMap[string]>();
   const unreadable: ReasonCounts = {};
-  if (budget.take([named.map(({ payload }) => payload)]) === 0) return undefined;
   const lease = lifetime.memory.lease();
-  try {
-    for await (const { name, result } of decryptSome(named, { ...options, lease })) {
+  const read: DecryptInRunOptions<NamedPayload, RunFields>['read'] = async (results) => {
+    for await (const { name, result } of results) {
       const found = await fieldsOf(name, result, threads, lifetime.signal);
       lease.release();
       if (typeof found === 'string') countReason(unreadable, found);
@@ -146,9 +146,9 @@ export async function decodedFields(
       if (fields.size >= MAX_RUN_FIELDS) break;
     }
     return { fields: Object.fromEntries(fields), unreadable };
-  } catch (error) {
-    if (error instanceof KmsCallBudgetExhausted) return undefined;
-    throw error;
+  };
+  try {
+    return await decryptInRun(run, named, { decrypting, read, lifetime, lease });
   } finally {
     lease.end();
   }
@@ -158,7 +158,7 @@ export async function decodedFields(
 async function fieldsOf(
   name: string,
   result: DecryptResult,
-  threads: DecodeOptions['threads'],
+  threads: DecodingFields['threads'],
   signal: AbortSignal,
 ): Promise<FieldMap | ReasonCode> {
   if (!result.ok) return result.reason;
@@ -167,71 +167,31 @@ async function fieldsOf(
   return (await threads.fields(name, result.payload, signal)) ?? 'too_large';
 }
 
-/** The run could not be read, for a reason that people may see. */
-export interface UnreadRun {
-  readonly failure: string;
-}
-
-export interface RunFieldsOptions extends ListedRuns {
-  readonly log: Logger;
-  readonly lifetime: StreamLifetime;
+export interface RunFieldsOptions extends RunsStream {
   /** Number of runs after which the stream ends. */
   readonly most: number;
-  /** Returns undefined if the budget of Cloud KMS calls is used up. */
-  readonly read: (run: WorkflowSummary) => Promise<RunFields | UnreadRun | undefined>;
+  readonly read: (run: WorkflowSummary) => Promise<Visited<RunFields>>;
   /** Returns the number of Cloud KMS calls so far. */
   readonly kmsCalls: () => number;
 }
 
-/** Reads the fields of a list's runs, several runs at a time, and yields them in the order of the list. */
-export async function* runFieldsFrames({
-  log,
-  lifetime,
+/** Reads the fields of a list's runs, and yields them in the order of the list. */
+export function runFieldsFrames({
   most,
   read,
   kmsCalls,
-  ...listed
+  ...stream
 }: RunFieldsOptions): AsyncGenerator<RunFieldsFrame, void> {
-  let after = listed.after ?? FIRST_POSITION;
-  let [begun, runs, failed, failures] = [0, 0, 0, 0];
-  const end = (reason: Extract<RunFieldsFrame, { type: 'end' }>['reason'], message?: string) =>
-    ({
-      type: 'end',
-      reason,
-      after,
-      runs,
-      failed,
-      kmsCalls: kmsCalls(),
-      ...(message && { message }),
-    }) as const;
-  // Runs beyond the limit are not read, although runs are read ahead.
-  const visit: RunFieldsOptions['read'] = async (run) => {
-    begun += 1;
-    return begun > most ? undefined : read(run);
-  };
-  try {
-    for await (const { run, position, result } of overRuns(listed, visit)) {
-      await lifetime.checkpoint();
-      if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
-      if (result === undefined) {
-        yield end('limit');
-        return;
-      }
-      after = position;
-      if ('failure' in result) {
-        failed += 1;
-        failures += 1;
-        if (failures <= MAX_FAILURES) continue;
-        yield end('error', result.failure);
-        return;
-      }
-      failures = 0;
-      runs += 1;
-      yield { type: 'run', workflowId: run.workflowId, runId: run.runId, ...result, after };
-    }
-    yield end('complete');
-  } catch (error) {
-    const last = streamEnd(error, lifetime, log, 'fields');
-    if (last !== undefined) yield end(last.reason, last.message);
-  }
+  let begun = 0;
+  return framesOverRuns<RunFields, RunFieldsFrame>({
+    ...stream,
+    stream: 'fields',
+    // Runs beyond the limit are not read, although runs are read ahead.
+    visit: async (run) => {
+      begun += 1;
+      return begun > most ? { status: 'limit' } : await read(run);
+    },
+    lines: (found, { workflowId, runId }, after) => [{ type: 'run', workflowId, runId, ...found, after }],
+    end: (end) => ({ type: 'end', ...end, kmsCalls: kmsCalls() }),
+  });
 }

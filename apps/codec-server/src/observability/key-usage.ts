@@ -1,10 +1,10 @@
 import {
   countReason,
+  countReasons,
   type KeyUse,
   type NamespaceKeys,
   type ReasonCode,
   type ReasonCounts,
-  reasonEntries,
 } from '@temporal-kms/codec-api';
 import type { Observer } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
@@ -171,7 +171,7 @@ export function createKeyUsage(): KeyUsage {
       for (const key of keys) {
         const { total, failed } = calls.get(key) ?? { total: 0, failed: {} };
         sum.total += total;
-        for (const [code, times] of reasonEntries(failed)) countReason(sum.failed, code, times);
+        countReasons(sum.failed, failed);
       }
       return sum;
     },

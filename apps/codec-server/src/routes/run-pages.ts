@@ -2,19 +2,54 @@ import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import { badRequest } from '../errors.ts';
 import { workflowSummary } from '../history/description.ts';
-import type { RunPage } from '../history/over-runs.ts';
+import { pageTokenOf, type RunPage, type RunsStream } from '../history/over-runs.ts';
+import type { StreamLifetime } from '../history/stream-limits.ts';
 import type { Grant } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { leaseOf } from '../http/request-memory.ts';
+import { ndjson } from '../http/responses.ts';
 import { responseMemory } from '../temporal/bounded-responses.ts';
 import { hasUnknownStatus } from '../temporal/service.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 import type { Reading } from './granted.ts';
-import type { RunRoutesOptions } from './run-stream.ts';
+import { lifetimeOf, limitsOf, type RunRoutesOptions } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 
 /** Number of runs in one page of the list, if all of them are read. */
 const PAGE_SIZE = 100;
+
+/** How many milliseconds one request reads. Clients then continue with `after`. */
+const STREAM_MS = 60_000;
+
+interface RequestedRuns {
+  readonly query: string;
+  readonly after?: string | undefined;
+  readonly pageSize?: number | undefined;
+}
+
+/**
+ * Streams lines about the runs that match a query. Reads the first page before the response begins, so that Temporal can
+ * reject the query.
+ * @param lines gets a second lifetime for the work on single runs, which `stop` ends too
+ */
+export async function streamOverRuns<P extends Reading, Frame>(
+  c: Context<Env>,
+  options: RunRoutesOptions,
+  grant: Grant<P>,
+  { query, after, pageSize }: RequestedRuns,
+  lines: (stream: RunsStream, perRun: StreamLifetime) => AsyncIterable<Frame>,
+): Promise<Response> {
+  const pages = runPages(c, options, grant, query, pageSize);
+  const first = await pages(pageTokenOf(after), c.req.raw.signal);
+  return ndjson(c, (disconnected) => {
+    const stop = new AbortController();
+    const lifetime = lifetimeOf(c, options, disconnected, STREAM_MS);
+    const perRun = limitsOf(c, options, AbortSignal.any([disconnected, stop.signal]), STREAM_MS);
+    const page: RunsStream['page'] = async (token) =>
+      token === first.token ? first : await pages(token, lifetime.signal);
+    return lines({ log: options.log, lifetime, after, page, stop: () => stop.abort() }, perRun);
+  });
+}
 
 /** Memory in bytes per character of a run's JSON: an estimate. */
 const RUN_COST = 2;

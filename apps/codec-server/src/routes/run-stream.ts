@@ -13,10 +13,11 @@ import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import { ClientDisconnected } from '../errors.ts';
 import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
+import type { Decrypting as DecryptingRuns } from '../history/decrypt-some.ts';
 import type { Run } from '../history/reader.ts';
-import { type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import { KmsCallBudget, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
 import type { TextThreads } from '../history/text-threads.ts';
-import type { Authority, Decrypting, Grant } from '../http/authorise.ts';
+import { type Authority, type Decrypting, type Grant, requireJustification } from '../http/authorise.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
 import type { AdmitStream } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
@@ -121,8 +122,29 @@ export async function beginAudit(
   throw new ClientDisconnected();
 }
 
+/**
+ * Returns what decrypts payloads of several runs, with separate audit entries for each run.
+ * @throws HttpError as `requireJustification`
+ */
+export async function decryptingOf(
+  c: Context<Env>,
+  options: Pick<RunRoutesOptions, 'codec' | 'authority' | 'log'>,
+  grant: Grant<'decode'>,
+  given: string | undefined,
+): Promise<DecryptingRuns> {
+  const { authority, log } = options;
+  const justification = await requireJustification(c, authority, grant, {}, given);
+  const codec = codecOf(c, options, grant);
+  return {
+    codec,
+    log,
+    budget: new KmsCallBudget(codec),
+    begin: (run, refs) => beginAudit(c, authority, grant, { run, refs, justification }),
+  };
+}
+
 /** Returns the lifetime of work for a request, without its connection. */
-const limitsOf = (
+export const limitsOf = (
   c: Context<Env>,
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,
   disconnected: AbortSignal,
@@ -135,21 +157,6 @@ const limitsOf = (
     maxMs,
     memory: c.get('memory'),
   });
-
-/** The lifetime of a stream over many runs, and that of the work on single runs, which `stop` ends too. */
-export function lifetimesOverRuns(
-  c: Context<Env>,
-  options: Pick<RunRoutesOptions, 'stopping'>,
-  disconnected: AbortSignal,
-  maxMs: number,
-): { readonly lifetime: StreamLifetime; readonly perRun: StreamLifetime; readonly stop: () => void } {
-  const stop = new AbortController();
-  return {
-    lifetime: lifetimeOf(c, options, disconnected, maxMs),
-    perRun: limitsOf(c, options, AbortSignal.any([disconnected, stop.signal]), maxMs),
-    stop: () => stop.abort(),
-  };
-}
 
 /** How many milliseconds a stream has to send its last line after it has ended. */
 const LAST_LINE_MS = 2_000;

@@ -3,37 +3,24 @@ import {
   causesRequest,
   decodeCausesRequest,
   type DecodeCausesRequest,
+  failedStatuses,
   MAX_CAUSE_RUNS,
-  type PayloadRef,
 } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import { causeFrames, isSampled } from '../history/cause-frames.ts';
 import { type FailedRunOptions, readFailedRun } from '../history/failed-run.ts';
-import { pageTokenOf } from '../history/over-runs.ts';
-import type { Run } from '../history/reader.ts';
-import { KmsCallBudget } from '../history/stream-limits.ts';
-import { type Grant, requireJustification } from '../http/authorise.ts';
+import type { Grant } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
-import { ndjson } from '../http/responses.ts';
 import type { Reading } from './granted.ts';
-import { runPages } from './run-pages.ts';
-import {
-  admitDecryption,
-  beginAudit,
-  codecOf,
-  lifetimesOverRuns,
-  type RunRoutesOptions,
-} from './run-stream.ts';
+import { streamOverRuns } from './run-pages.ts';
+import { admitDecryption, decryptingOf, type RunRoutesOptions } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
-
-/** How many milliseconds one request reads. Clients then continue with `after`. */
-const CAUSES_MS = 60_000;
 
 /** Number of runs in one page of the list of which only a sample is read. */
 const SAMPLED_PAGE_SIZE = 200;
 
-const FAILED = "ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated')";
+const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}'`).join(', ')})`;
 
 /** The order at the end of a query, outside quotes. The order does not matter here, and a condition cannot contain one. */
 const ORDER = /(?:^|\s)ORDER\s+BY\s[^'"]*$/i;
@@ -51,7 +38,6 @@ const reads =
 
 /** The routes that tell why the runs that match a visibility query failed. */
 export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[] {
-  const { authority, log } = options;
   return [
     defineRoute({
       method: 'post',
@@ -78,11 +64,8 @@ export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[
       response,
       admit: admitDecryption(options),
       handler: async (c, { grant, body }) => {
-        const justification = await requireJustification(c, authority, grant, {}, body.justification);
-        const codec = codecOf(c, options, grant);
-        const begin = (run: Run, refs: readonly PayloadRef[]) =>
-          beginAudit(c, authority, grant, { run, refs, justification });
-        return streamCauses(c, options, grant, body, { codec, log, budget: new KmsCallBudget(codec), begin });
+        const decrypting = await decryptingOf(c, options, grant, body.justification);
+        return await streamCauses(c, options, grant, body, decrypting);
       },
     }),
   ];
@@ -95,7 +78,7 @@ async function streamCauses<P extends Reading>(
   { query, after }: Pick<DecodeCausesRequest, 'query' | 'after'>,
   decrypting?: FailedRunOptions['decrypting'],
 ): Promise<Response> {
-  const { authority, log, inspect } = options;
+  const { authority, inspect } = options;
   const { namespace } = grant;
   const condition = query.replace(ORDER, '').trim();
   const failed = condition === '' ? FAILED : `(${condition}) AND ${FAILED}`;
@@ -103,25 +86,20 @@ async function streamCauses<P extends Reading>(
   const counted = await withQueryErrors(() => temporal.count({ namespace, query: failed }, c.req.raw.signal));
   const total = Number(counted.count ?? 0);
   const share = total > MAX_CAUSE_RUNS ? MAX_CAUSE_RUNS / total : 1;
-  const pages = runPages(c, options, grant, failed, share < 1 ? SAMPLED_PAGE_SIZE : undefined);
-  const first = await pages(pageTokenOf(after), c.req.raw.signal);
+  const pageSize = share < 1 ? SAMPLED_PAGE_SIZE : undefined;
   const reader = options.reader(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
-  return ndjson(c, (disconnected) => {
-    const { lifetime, perRun, stop } = lifetimesOverRuns(c, options, disconnected, CAUSES_MS);
+  return await streamOverRuns(c, options, grant, { query: failed, after, pageSize }, (stream, perRun) => {
     const reading = { namespace, reader, inspect: inspectForCaller, lifetime: perRun, decrypting };
     return causeFrames({
-      log,
-      lifetime,
-      after,
+      ...stream,
       start: { total, share },
       page: async (token) => {
-        const page = token === first.token ? first : await pages(token, lifetime.signal);
+        const page = await stream.page(token);
         return share < 1 ? { ...page, runs: page.runs.filter(({ runId }) => isSampled(runId, share)) } : page;
       },
       read: (run) => readFailedRun(run, reading),
       kmsCalls: () => decrypting?.budget.used ?? 0,
-      stop,
     });
   });
 }

@@ -1,38 +1,39 @@
 import {
-  type SearchFrame,
   workflowSearchFrame,
   type WorkflowSearchRequest,
   workflowSearchRequest,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
+import { type RunsStream, unreadRun, type Visited } from '../history/over-runs.ts';
 import { searchFrames } from '../history/search.ts';
-import { pageTokenOf } from '../history/over-runs.ts';
-import { MAX_RUN_EVENTS, MAX_RUN_HITS, searchRunsFrames } from '../history/search-runs.ts';
-import { KmsCallBudget, streamEnd, type StreamLifetime } from '../history/stream-limits.ts';
+import {
+  MAX_RUN_EVENTS,
+  MAX_RUN_HITS,
+  type SearchedRun,
+  searchRun,
+  searchRunsFrames,
+} from '../history/search-runs.ts';
+import { KmsCallBudget, type StreamLifetime } from '../history/stream-limits.ts';
 import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
-import { ndjson } from '../http/responses.ts';
 import {
   admitDecryption,
   beginAudit,
   codecOf,
   historyLength,
   interruption,
-  lifetimesOverRuns,
   type RunRoutesOptions,
   searchOutcome,
 } from './run-stream.ts';
 import type { GrantedTemporal } from './granted.ts';
-import { runPages } from './run-pages.ts';
+import { streamOverRuns } from './run-pages.ts';
 import { auditedStream } from '../audit/audited-stream.ts';
-
-const SEARCH_MS = 60_000;
 
 /** The route that searches for text in all runs that match a visibility query. */
 export function workflowSearchRoute(options: RunRoutesOptions): Route {
-  const { authority, log } = options;
+  const { authority } = options;
   return defineRoute({
     method: 'post',
     path: '/api/namespaces/{namespace}/workflows:search',
@@ -48,21 +49,10 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
     admit: admitDecryption(options),
     handler: async (c, { grant, body: request }) => {
       const justification = await requireJustification(c, authority, grant, {}, request.justification);
-      const pages = runPages(c, options, grant, request.query);
-      const first = await pages(pageTokenOf(request.after), c.req.raw.signal);
-      return ndjson(c, (disconnected) => {
-        const { lifetime, perRun, stop } = lifetimesOverRuns(c, options, disconnected, SEARCH_MS);
+      return await streamOverRuns(c, options, grant, request, (stream, perRun) => {
         const lengths = new RunLengths(options.temporal(grant), grant.namespace, perRun.signal);
-        const search = runSearch(c, options, grant, { request, justification, lengths, lifetime: perRun });
-        return searchRunsFrames({
-          log,
-          lifetime,
-          after: request.after,
-          page: async (token) => (token === first.token ? first : pages(token, lifetime.signal)),
-          prepare: (runs) => lengths.prepare(runs),
-          search,
-          stop,
-        });
+        const search = runSearch(c, options, grant, { request, justification, lengths, stream, perRun });
+        return searchRunsFrames({ ...stream, prepare: (runs) => lengths.prepare(runs), search });
       });
     },
   });
@@ -119,13 +109,12 @@ class RunLengths {
 const isClosed = ({ historyLength: known, closeTime }: WorkflowSummary): boolean =>
   known > 0 && closeTime !== undefined;
 
-const nothingSearched = { after: 0, hits: 0, events: 0, payloads: 0, bytes: 0, unreadable: {} };
-
 interface RunSearch {
   readonly request: WorkflowSearchRequest;
   readonly justification: string | undefined;
   readonly lengths: RunLengths;
-  readonly lifetime: StreamLifetime;
+  readonly stream: RunsStream;
+  readonly perRun: StreamLifetime;
 }
 
 /**
@@ -136,27 +125,22 @@ function runSearch(
   c: Context<Env>,
   options: RunRoutesOptions,
   grant: Grant<'search'>,
-  { request: { text, caseSensitive }, justification, lengths, lifetime }: RunSearch,
-): (run: WorkflowSummary) => AsyncGenerator<SearchFrame, void> {
+  { request: { text, caseSensitive }, justification, lengths, stream, perRun }: RunSearch,
+): (run: WorkflowSummary) => Promise<Visited<SearchedRun>> {
   const { threads, authority, log } = options;
   const { namespace } = grant;
   const reader = options.reader(grant);
   const codec = codecOf(c, options, grant);
   const budget = new KmsCallBudget(codec);
   const request = { text, caseSensitive, order: 'newest_first' as const };
-  return async function* search(listed) {
+  return async (listed) => {
     const { workflowId, runId } = listed;
     const run = { namespace, workflowId, runId };
     let length: number;
     try {
       length = await lengths.of(listed);
     } catch (error) {
-      // For example, the run's retention period has ended since the list was read. The search continues with
-      // the other runs.
-      const end = streamEnd(error, lifetime, log, 'search');
-      if (end === undefined) throw error;
-      yield { type: 'end', ...end, ...nothingSearched, kmsCalls: budget.used };
-      return;
+      return unreadRun(error, stream, 'search');
     }
     const record = await beginAudit(c, authority, grant, { run, justification });
     const frames = searchFrames({
@@ -168,11 +152,13 @@ function runSearch(
       record,
       request,
       length,
-      lifetime,
+      lifetime: perRun,
       budget,
       oldest: Math.max(1, length - MAX_RUN_EVENTS + 1),
       maxHits: MAX_RUN_HITS,
     });
-    yield* auditedStream(record, frames, searchOutcome, () => interruption(lifetime.signal, lifetime));
+    return await searchRun(
+      auditedStream(record, frames, searchOutcome, () => interruption(perRun.signal, perRun)),
+    );
   };
 }

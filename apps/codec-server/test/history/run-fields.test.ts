@@ -41,29 +41,29 @@ function frames(count: number, most: number, read: RunFieldsOptions['read']): Pr
   );
 }
 
+const nothing = { status: 'read', value: { fields: {}, unreadable: {} } } as const;
+
 const ids = (all: RunFieldsFrame[]) =>
   all.flatMap((frame) => (frame.type === 'run' ? [frame.workflowId] : []));
 
 describe('runFieldsFrames', () => {
   it('ends with `limit` before the first run that exceeds the budget of Cloud KMS calls', async () => {
-    const all = await frames(20, 200, async ({ runId }) =>
-      runId === 'r-3' ? undefined : { fields: {}, unreadable: {} },
-    );
+    const all = await frames(20, 200, async ({ runId }) => (runId === 'r-3' ? { status: 'limit' } : nothing));
     expect(ids(all)).toEqual(['w-0', 'w-1', 'w-2']);
     expect(all.at(-1)).toMatchObject({ type: 'end', reason: 'limit', after: '.r-2', runs: 3, kmsCalls: 7 });
   });
 
   it('counts runs that cannot be read, and ends with an error after four in a row', async () => {
-    const gone = { failure: 'Temporal does not have it.' };
+    const gone = { status: 'failed', message: 'Temporal does not have it.' } as const;
     const some = await frames(12, 200, async ({ runId }) =>
-      ['r-2', 'r-3', 'r-4', 'r-6'].includes(runId) ? gone : { fields: {}, unreadable: {} },
+      ['r-2', 'r-3', 'r-4', 'r-6'].includes(runId) ? gone : nothing,
     );
     expect(ids(some)).toHaveLength(8);
     expect(some.at(-1)).toMatchObject({ reason: 'complete', runs: 8, failed: 4 });
     expect((await frames(12, 200, async () => gone)).at(-1)).toMatchObject({
       reason: 'error',
       failed: 4,
-      message: gone.failure,
+      message: gone.message,
     });
   });
 
@@ -71,7 +71,7 @@ describe('runFieldsFrames', () => {
     const read: string[] = [];
     const all = await frames(20, 4, async ({ workflowId }) => {
       read.push(workflowId);
-      return { fields: {}, unreadable: {} };
+      return nothing;
     });
     expect(read).toEqual(['w-0', 'w-1', 'w-2', 'w-3']);
     expect(all.at(-1)).toMatchObject({ reason: 'limit', runs: 4, after: '.r-3' });
@@ -96,15 +96,25 @@ describe('decodedFields', () => {
     plan: () => ({ kmsCalls: 0 }),
     decrypt: async (payload: object) => ({ payload, info: {} }),
   };
+  const record: any = {
+    ...anyNamespace,
+    done: () => undefined,
+    refused: () => undefined,
+    end: async () => undefined,
+  };
   const decoded = (fields: () => Promise<any>, lifetime = lifetimeWith()) =>
-    decodedFields(namedPayloads(startedWith(10), run), {
-      codec,
-      log: pino({ level: 'silent' }),
-      record: { ...anyNamespace, done: () => undefined, refused: () => undefined },
+    decodedFields(
+      run,
+      namedPayloads(startedWith(10), run),
+      {
+        codec,
+        log: pino({ level: 'silent' }),
+        budget: new KmsCallBudget(codec),
+        begin: async () => record,
+        threads: { fields },
+      },
       lifetime,
-      budget: new KmsCallBudget(codec),
-      threads: { fields },
-    });
+    );
 
   it('decrypts only arguments and memo, at most as many as the audit names', () => {
     expect(namedPayloads(startedWith(2), run).map(({ name }) => name)).toEqual([

@@ -1,6 +1,6 @@
 import {
   type ConfiguredKey,
-  countReason,
+  countReasons,
   type NamespaceKeys,
   type ReasonCode,
   type ReasonCounts,
@@ -116,7 +116,7 @@ export function lastHour({ minutes }: Pick<NamespaceKeys, 'minutes'>): Hour {
   let done = 0;
   for (const minute of minutes) {
     done += minute.done;
-    for (const [code, count] of reasonsOf(minute.refused)) countReason(reasons, code, count);
+    countReasons(reasons, minute.refused);
   }
   return { done, failed: sum(reasons), reasons };
 }

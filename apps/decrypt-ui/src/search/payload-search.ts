@@ -1,4 +1,4 @@
-import { countReason, type EndReason, type ReasonCounts, reasonEntries } from '@temporal-kms/codec-api';
+import { countReasons, type EndReason, type ReasonCounts } from '@temporal-kms/codec-api';
 import { ApiFailure } from '../session/server/failure.ts';
 
 /** `limit`: the server reached a limit on time, hits or cost. The reader can continue the search. */
@@ -28,7 +28,7 @@ export const nothingSearched: SearchCounts = {
 /** Adds the counts of a request to those of earlier requests of the same search. */
 export function sum(base: SearchCounts, added: SearchCounts): SearchCounts {
   const unreadable: ReasonCounts = { ...base.unreadable };
-  for (const [reason, count] of reasonEntries(added.unreadable)) countReason(unreadable, reason, count);
+  countReasons(unreadable, added.unreadable);
   return {
     events: base.events + added.events,
     payloads: base.payloads + added.payloads,

@@ -1,11 +1,10 @@
 import type { OpenAudit } from '@temporal-kms/audit';
 import {
-  countReason,
+  countReasons,
   partsOfRef,
   type PayloadRef,
   payloadRefOf,
   type ReasonCounts,
-  reasonEntries,
 } from '@temporal-kms/codec-api';
 import type { FileWorkflow } from '@temporal-kms/histories/files';
 import {
@@ -53,7 +52,7 @@ export async function decryptInput(options: DecryptInputOptions): Promise<Decryp
   for (const workflow of input.file.workflows) {
     const { payloads, unreadable } = await decryptWorkflow(options, workflow);
     totals.payloads += payloads;
-    for (const [reason, count] of reasonEntries(unreadable)) countReason(totals.unreadable, reason, count);
+    countReasons(totals.unreadable, unreadable);
   }
   return totals;
 }

@@ -1,4 +1,4 @@
-import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
+import { escapeInvisible, failedStatuses, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { useEffect } from 'react';
 import { useStore } from 'zustand';
 import { useRevealed } from '../../payloads/reveal/reveals-context.tsx';
@@ -12,8 +12,6 @@ import { whyStoreOf } from './why-store.ts';
 const SETTLE = 300;
 
 const useWhyStore = () => whyStoreOf(useCausesSource());
-
-const failures: ReadonlySet<string> = new Set(['Failed', 'TimedOut', 'Terminated']);
 
 interface WhyRequestsProps {
   readonly namespace: string;
@@ -33,7 +31,9 @@ export function WhyRequests(props: WhyRequestsProps) {
 function WhyRequest({ namespace, inView }: WhyRequestsProps) {
   const why = useWhyStore();
   const away = useRevealed((state) => state.away);
-  const ids = inView.flatMap(({ status, runId }) => (failures.has(status) ? [runId] : [])).join(' ');
+  const ids = inView
+    .flatMap(({ status, runId }) => (failedStatuses.includes(status) ? [runId] : []))
+    .join(' ');
   useEffect(() => {
     if (ids === '' || away) return undefined;
     const end = new AbortController();
@@ -58,7 +58,7 @@ export function WhyCell({ namespace, run: { runId, status } }: WhyCellProps) {
   const isRead = useStore(store, ({ causes }) => causes.has(runId)) && isOurs;
   const cause = useStore(store, ({ causes }) => causes.get(runId));
   const unread = useStore(store, (state) => state.unread.get(runId));
-  if (!failures.has(status)) return <span className="t3">–</span>;
+  if (!failedStatuses.includes(status)) return <span className="t3">–</span>;
   if (!isRead)
     return isOurs && unread !== undefined ? (
       <span className="t3" data-tip={`${unread} The page tries again when the rows in view change.`}>

@@ -1,3 +1,4 @@
+import { buildIdsOf } from '@temporal-kms/codec-api';
 import { withCondition, withStart, withStatuses } from '../list/filter/edit-query.ts';
 import {
   comparison,
@@ -44,18 +45,12 @@ export function latestBuilds(
   runs: readonly { readonly searchAttributes: Readonly<Record<string, unknown>> }[],
 ): Queries | undefined {
   const common = commonOf(text, 'BuildIds');
-  const builds = new Set(runs.flatMap(({ searchAttributes }) => buildsOf(searchAttributes['BuildIds'])));
+  const builds = new Set(runs.flatMap(({ searchAttributes }) => buildIdsOf(searchAttributes)));
   const [a, b] = builds;
   if (!common || a === undefined || b === undefined) return undefined;
   const of = (build: string) => printQuery(withCondition(common, comparison('BuildIds', '=', [build])));
   return [of(a), of(b)];
 }
-
-/** Temporal writes `unversioned`, and for a build `unversioned:<build id>` or `pinned:<deployment>:<build id>`. */
-const buildsOf = (value: unknown): string[] =>
-  (Array.isArray(value) ? value : [value]).filter(
-    (build): build is string => typeof build === 'string' && build.includes(':'),
-  );
 
 /** The runs that the query asks for without its conditions on builds, to look for builds in them. */
 export const withoutBuilds = (text: string): string => {
