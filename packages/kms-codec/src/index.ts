@@ -40,3 +40,5 @@ export { reportMetrics } from './metrics/report.ts';
 export type { CodecMeter, CodecMetrics, SeriesLabels } from './metrics/report.ts';
 export { KmsCodecPlugin } from './plugin.ts';
 export type { ConvertingOptions, WorkerConvertingOptions, KmsCodecPluginOptions } from './plugin.ts';
+export { ciphertextOnly } from './ciphertext-only.ts';
+export type { PayloadStorageDriver, PayloadStoreContext } from './ciphertext-only.ts';

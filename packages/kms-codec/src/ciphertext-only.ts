@@ -1,0 +1,67 @@
+import type { Payload } from '@temporalio/common';
+import type { KmsCodec } from './codec.ts';
+import { KmsCodecError } from './errors.ts';
+import type { Format } from './formats/format.ts';
+import { writableFormats } from './formats/formats.ts';
+import { messageHeader } from './formats/message-header.ts';
+
+/** Temporal's `StorageDriver`, which SDKs before 1.21 do not declare. */
+export interface PayloadStorageDriver<StoreContext, RetrieveContext, Claim> {
+  readonly name: string;
+  readonly type: string;
+  store(context: StoreContext, payloads: Payload[]): Promise<Claim[]>;
+  retrieve(context: RetrieveContext, claims: Claim[]): Promise<Payload[]>;
+}
+
+/** The part of Temporal's `StorageDriverStoreContext` that {@link ciphertextOnly} reads. */
+export interface PayloadStoreContext {
+  readonly target?: { readonly namespace: string } | undefined;
+}
+
+/**
+ * Returns a driver for Temporal's external storage that stores a payload only if `codec` has encrypted it.
+ * Otherwise `store` throws a {@link KmsCodecError} `format_not_allowed`, and stores none of the call's
+ * payloads: for example, if a client lacks the plugin, or if another codec encodes after this codec. Plaintext
+ * passes only if the namespace's rule has `plaintext: pass`.
+ *
+ * @example
+ * const driver = ciphertextOnly(new S3StorageDriver({ client, bucket }), codec);
+ * const dataConverter = { externalStorage: new ExternalStorage({ drivers: [driver] }) };
+ */
+export const ciphertextOnly = <StoreContext extends PayloadStoreContext, RetrieveContext, Claim>(
+  driver: PayloadStorageDriver<StoreContext, RetrieveContext, Claim>,
+  codec: KmsCodec,
+): PayloadStorageDriver<StoreContext, RetrieveContext, Claim> => ({
+  name: driver.name,
+  type: driver.type,
+  async store(context, payloads) {
+    for (const payload of payloads) requireCiphertext(payload, codec, context.target?.namespace);
+    return await driver.store(context, payloads);
+  },
+  retrieve: (context, claims) => driver.retrieve(context, claims),
+});
+
+const written: ReadonlySet<Format> = new Set(Object.values(writableFormats).map(({ name }) => name));
+
+function requireCiphertext(payload: Payload, codec: KmsCodec, namespace: string | undefined): void {
+  const { format, reason } = codec.inspect(payload, namespace === undefined ? undefined : { namespace });
+  if (format === 'plain' && reason === undefined) return;
+  if (written.has(format) && reason !== 'malformed' && (format !== 'envelope-v2' || hasHeader(payload)))
+    return;
+  throw new KmsCodecError(
+    'format_not_allowed',
+    `External storage received a payload${namespace === undefined ? '' : ` of the namespace ${namespace}`} that ` +
+      'this codec has not encrypted, and did not store it. Give the client or worker the plugin, and list no codec ' +
+      'after KmsCodec in payloadCodecs',
+  );
+}
+
+/** Checked here, because the codec parses no message whose namespace is not configured. */
+function hasHeader({ data }: Payload): boolean {
+  try {
+    messageHeader(data ?? new Uint8Array());
+    return true;
+  } catch {
+    return false;
+  }
+}
