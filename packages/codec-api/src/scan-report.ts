@@ -1,5 +1,6 @@
 import { z } from 'zod/mini';
 import { payloadFormat } from './payload.ts';
+import { reasonCode } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
 /*
@@ -101,7 +102,7 @@ export const scanFinding = z.object({ kind: scanFindingKind, places: scannedByPl
  * - `not_offered`: Temporal has the data but cannot list it, for example if histories are archived and
  *   visibility records are not
  * - `unreadable`: a file, an event or a response cannot be read
- * - `external_storage`: payloads are stored outside of Temporal; the scan sees only references
+ * - `external_storage`: payloads are stored outside of Temporal, and the scan could not read the stored objects
  * - `inner_layer`: payloads that another codec encrypted or compressed; they may contain messages under any
  *   key
  * - `not_walked`: data that a scan does not read, such as activities that no workflow started
@@ -122,6 +123,13 @@ export const scanGap = z.object({
   place: z.optional(scanPlace),
   /** A sentence for people. It contains no payload. */
   message: z.string(),
+  /**
+   * The object in external storage, for example `s3://bucket/v0/…`. A scan on Temporal knows only the end of the
+   * name, because the workflow ids in a name must not be in its workflows.
+   */
+  object: z.optional(z.string()),
+  /** Why the object could not be read. */
+  reason: z.optional(reasonCode),
   /** Number of histories, files or payloads; absent if unknown. */
   count: z.optional(count),
   example: z.optional(scannedHistory),
@@ -164,6 +172,12 @@ export const scannedNamespace = z.object({
   looked: z.record(scanPlace, scanCoverage),
   /** The locations of the exports that were read: folders, or `gs://` URLs. */
   exports: z.array(z.string()),
+  /**
+   * The objects in external storage that the histories refer to, and the requests for their first bytes. Absent if the
+   * scan does not read external storage, or no history refers to it. Each worker of a scan on Temporal counts the
+   * objects that it comes across.
+   */
+  storage: z.optional(z.object({ objects: count, requests: count })),
   keys: z.array(neededKey),
   findings: z.array(scanFinding),
   gaps: z.array(scanGap),

@@ -1,13 +1,12 @@
 import { resolve } from 'node:path';
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { reasonEntries, reasons } from '@temporal-kms/codec-api';
-import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, type CommonOptions } from '../cli/options.ts';
 import { createOutput, type Output } from '../cli/output.ts';
+import { createOutputFile } from '../cli/output-file.ts';
 import { decryptInput, type OutputForm, outputForms } from '../decrypt/decrypt-input.ts';
 import type { DecryptCounts } from '../decrypt/decryptor.ts';
 import { decryptionFrom, withDecryption } from '../decrypt/with-decryption.ts';
@@ -87,7 +86,9 @@ async function decrypt(
   if (input.kind === 'payloads' && options.workflowId === undefined)
     output.progress('Without --workflow-id, the command does not check which workflow a message is bound to');
   const sink =
-    options.out === undefined ? { write: deps.writeContent, end: () => undefined } : createFile(options.out);
+    options.out === undefined
+      ? { write: deps.writeContent, end: () => undefined }
+      : createOutputFile(options.out);
   let isComplete = false;
   const watched = onceStopped(() => sink.end(false));
   try {
@@ -126,32 +127,4 @@ function onceStopped(clean: () => void): { stop(): void } {
   };
   for (const signal of signals) process.on(signal, end);
   return { stop };
-}
-
-interface Sink {
-  readonly write: (part: string | Uint8Array) => void;
-  /** Removes the file unless it is complete. */
-  readonly end: (isComplete: boolean) => void;
-}
-
-/** Creates a file that only its owner can read. @throws CliError if a file of this name exists or cannot be created */
-function createFile(path: string): Sink {
-  let descriptor: number;
-  try {
-    // `x`: neither an existing file nor a symbolic link is followed.
-    descriptor = openSync(path, 'wx', 0o600);
-  } catch (error) {
-    const why = codeOf(error) === 'EEXIST' ? 'it exists already' : (codeOf(error) ?? 'unknown');
-    throw new CliError('configuration', `The --out file ${path} cannot be created: ${why}`, [], error);
-  }
-  return {
-    write: (part) => {
-      const bytes = Buffer.from(part);
-      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
-    },
-    end: (isComplete) => {
-      closeSync(descriptor);
-      if (!isComplete) unlinkSync(path);
-    },
-  };
 }

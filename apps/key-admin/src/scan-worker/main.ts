@@ -16,6 +16,7 @@ import { printer } from '../cli/terminal.ts';
 import { grpcCode, NOT_FOUND } from '../google/errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../scan/on-temporal/contract.ts';
 import { defaultStateFolder, STATE_DEFAULT } from '../scan/state.ts';
+import { EXTERNAL_STORAGE, withStorage } from '../storage/open-storage.ts';
 import { temporalConfig } from '../temporal/connect.ts';
 import { version } from '../version.ts';
 import { checkStateFolder } from './states.ts';
@@ -26,6 +27,7 @@ interface Options {
   readonly taskQueue: string;
   /** False with `--no-state`. */
   readonly state?: string | false;
+  readonly externalStorage?: string;
 }
 
 const print = printer((text) => void process.stderr.write(text));
@@ -43,6 +45,7 @@ const command = new Command('scan-worker')
     `folder in which scans keep what they have read from closed runs ${STATE_DEFAULT}`,
   )
   .option('--no-state', 'keep nothing: every scan reads all closed runs')
+  .option(EXTERNAL_STORAGE, 'read the headers of payloads in the external storage that this file names')
   .configureOutput({ outputError: (text) => print([text.trimEnd()]) })
   // Commander itself would exit with 1 after wrong usage.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
@@ -58,7 +61,7 @@ try {
   process.exit(exitCodes[exit]);
 }
 
-async function run({ envFile, taskQueue, state }: Options): Promise<void> {
+async function run({ envFile, taskQueue, state, externalStorage }: Options): Promise<void> {
   const values = withEnvFile(process.env, envFile);
   const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
   // Checked first, so that a worker that could only cause gaps takes no task.
@@ -76,10 +79,12 @@ async function run({ envFile, taskQueue, state }: Options): Promise<void> {
     throw new CliError('unavailable', `Temporal does not answer, or refuses these credentials: ${reason}`);
   });
   await requireNamespace(reader, home);
-  const polling = await createScanWorker({ worker, reader, home, taskQueue, stateFolder });
-  const fields = { version, taskQueue, namespace: home };
-  writeLine({ level: 'INFO', message: 'The scan worker polls the task queue', fields });
-  await polling.run();
+  await withStorage(externalStorage, async (storage) => {
+    const polling = await createScanWorker({ worker, reader, home, taskQueue, stateFolder, storage });
+    const fields = { version, taskQueue, namespace: home };
+    writeLine({ level: 'INFO', message: 'The scan worker polls the task queue', fields });
+    await polling.run();
+  });
   await Promise.all([worker.close(), reader.close()]);
 }
 

@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Connection } from '@temporalio/client';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
-import { createActivities } from '../scan/on-temporal/activities.ts';
+import type { ObjectStorage } from '@temporal-kms/payload-storage';
+import { type ActivityDeps, createActivities } from '../scan/on-temporal/activities.ts';
 import { ownPayloads } from '../scan/on-temporal/own-payloads.ts';
 import { shareOf, temporalSource } from '../temporal/temporal-source.ts';
+import { type KnownObjects, StoredObjects } from '../storage/stored-objects.ts';
 import { statesIn } from './states.ts';
 
 /** Time for running activities to notice a shutdown. Another worker continues unfinished activities. */
@@ -20,6 +22,8 @@ export interface ScanWorkerDeps {
   readonly taskQueue: string;
   /** The folder that keeps what was read from closed runs. Undefined: every scan reads all closed runs. */
   readonly stateFolder: string | undefined;
+  /** External storage whose objects the worker reads. Undefined: each reference is a gap. */
+  readonly storage?: ObjectStorage | undefined;
 }
 
 const now = () => new Date();
@@ -31,6 +35,7 @@ export function createScanWorker({
   home,
   taskQueue,
   stateFolder,
+  storage,
 }: ScanWorkerDeps): Promise<Worker> {
   return Worker.create({
     connection: worker,
@@ -40,11 +45,23 @@ export function createScanWorker({
     activities: createActivities({
       sourceOf: (namespace, rps) => temporalSource(reader, namespace, shareOf(rps)),
       stateOf: statesIn(stateFolder, now),
+      referencesOf: storage && referencesFrom(storage),
       now,
     }),
     shutdownGraceTime: SHUTDOWN_GRACE,
     ...workflowCode(),
   });
+}
+
+/** Remembers the objects that it has read for the latest scan of each namespace. */
+function referencesFrom(storage: ObjectStorage): NonNullable<ActivityDeps['referencesOf']> {
+  const scans = new Map<string, { readonly scanId: string; readonly known: KnownObjects }>();
+  return ({ namespace, namespaceId, scanId, rps }, signal) => {
+    const latest = scans.get(namespaceId);
+    const { known } = latest?.scanId === scanId ? latest : { known: new Map() };
+    scans.set(namespaceId, { scanId, known });
+    return new StoredObjects({ storage, namespace, limiter: shareOf(rps), known, signal });
+  };
 }
 
 /** `dist/` contains a prebuilt bundle, so a deployed worker does not need the sources or the bundler. */

@@ -18,7 +18,7 @@ export async function countRun(
   isFatal: (error: unknown) => boolean = () => false,
 ): Promise<void> {
   const known = run.isOpen ? undefined : state?.get(run.runId);
-  if (known !== undefined) return found.count('closed', run, known, false);
+  if (known !== undefined) return await found.count('closed', run, known, false);
   try {
     let { isOpen } = run;
     let read = await readRun(source, run);
@@ -29,9 +29,9 @@ export async function countRun(
     if (read === undefined) return;
     const { isClosed, summary, lastEventTime } = read;
     const closeTime = isClosed ? (run.closeTime ?? lastEventTime) : undefined;
-    found.count(isClosed ? 'closed' : 'open', { ...run, closeTime }, summary, true);
     // Keeps no summary of an open run: it may contain pending work that the history will never contain.
     if (isClosed && !isOpen) state?.set(run.runId, summary);
+    await found.count(isClosed ? 'closed' : 'open', { ...run, closeTime }, summary, true);
   } catch (error) {
     if (isFatal(error)) throw error;
     found.miss(run.isOpen ? 'open' : 'closed', error, run);

@@ -31,7 +31,7 @@ export interface ExportedHistory {
 }
 
 export interface ExportVisitor {
-  readonly history: (history: ExportedHistory) => void;
+  readonly history: (history: ExportedHistory) => Promise<void>;
   /** Called for a file that is not a history, or is damaged. */
   readonly unreadable: (file: string, reason: string) => void;
 }
@@ -47,7 +47,7 @@ export async function readExports(source: ExportSource, visit: ExportVisitor): P
     files += 1;
     try {
       const { workflows } = readHistoryFile(await file.read());
-      for (const workflow of workflows) visit.history(summaryOf(workflow, file.name));
+      for (const workflow of workflows) await visit.history(summaryOf(workflow, file.name));
     } catch (error) {
       if (!(error instanceof HistoryFileError) && !(error instanceof ScanError)) throw error;
       visit.unreadable(file.name, error.message.replace(`${file.name}: `, ''));

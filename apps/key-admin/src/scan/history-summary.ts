@@ -1,5 +1,6 @@
 import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/histories/payloads';
-import { messageKey } from '@temporal-kms/kms-codec';
+import { KmsCodecError, messageKey, type ReasonCode } from '@temporal-kms/kms-codec';
+import { parseStorageReference, type StorageReference } from '@temporal-kms/payload-storage';
 import { isOwnPayload } from './own-runs.ts';
 
 /**
@@ -16,13 +17,37 @@ export type Trait =
       readonly staticKey?: string;
     }
   | { readonly is: 'plaintext' | 'failure_in_plaintext' | 'malformed' }
-  | { readonly is: 'external_storage' | 'inner_layer' | 'unreadable' | 'not_walked' };
+  | { readonly is: 'external_storage' | 'inner_layer' | 'unreadable' | 'not_walked' }
+  | ReferenceTrait
+  | {
+      readonly is: 'unread_object';
+      readonly object: string;
+      readonly reason: ReasonCode;
+      readonly message: string;
+    };
+
+/** A reference to an object in external storage. Its size is a text, because JSON has no large integers. */
+export interface ReferenceTrait extends Omit<StorageReference, 'sizeBytes'> {
+  readonly is: 'reference';
+  readonly size?: string;
+}
 
 /** What a scan keeps of a history: counts, but no payload content. */
 export interface HistorySummary {
   readonly payloads: number;
   /** Number of payloads or failures by the text of their trait. */
   readonly traits: ReadonlyMap<string, number>;
+}
+
+/** Parses the text of a trait. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Only this file writes these texts.
+export const parseTrait = (text: string): Trait => JSON.parse(text) as Trait;
+
+/** Returns the summary of a payload that is stored on its own. */
+export function summaryOfPayload(payload: Payload): HistorySummary {
+  const builder = new SummaryBuilder();
+  builder.addPayload({ payload, encryptable: true });
+  return builder.build();
 }
 
 /** Ids of static keys that a report may name. A program that writes payloads can put any text there. */
@@ -45,19 +70,19 @@ export class SummaryBuilder {
     message: object,
     locations: readonly PayloadLocation[] = findPayloads(typeName, message),
   ): void {
-    for (const location of locations) this.#addPayload(location);
+    for (const location of locations) this.addPayload(location);
     for (const failure of failuresIn(message))
       if (isInPlaintext(failure)) this.#count({ is: 'failure_in_plaintext' });
   }
 
-  #addPayload({ payload, encryptable }: PayloadLocation): void {
+  addPayload({ payload, encryptable }: Pick<PayloadLocation, 'payload' | 'encryptable'>): void {
     if (isSystemEnvelope(payload)) return this.#count({ is: 'not_walked' });
     const { format, problem, empty, key, keyId, keyVersion, staticKey } = messageKey(payload);
     // SDKs write these fields without a codec, so plaintext in them is correct.
     const isOwn = this.#isOwnRun && isOwnPayload(payload);
     if (empty || (format === 'plain' && (!encryptable || isOwn))) return;
     this.#payloads += 1;
-    if (format === 'external') return this.#count({ is: 'external_storage' });
+    if (format === 'external') return this.#count(referenceTrait(payload));
     if (problem === 'malformed') return this.#count({ is: 'malformed' });
     if (problem === 'unsupported_version') return this.#count({ is: 'unreadable' });
     if (problem === 'layer_unreadable') return this.#count({ is: 'inner_layer' });
@@ -75,12 +100,25 @@ export class SummaryBuilder {
   }
 
   #count(trait: Trait): void {
-    const text = JSON.stringify(trait);
+    // Node also ends lines at these characters, which names may contain.
+    const text = JSON.stringify(trait).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
     this.#traits.set(text, (this.#traits.get(text) ?? 0) + 1);
   }
 
   build(): HistorySummary {
     return { payloads: this.#payloads, traits: this.#traits };
+  }
+}
+
+/** Returns what a scan keeps of a reference. Nothing can follow the reference of an unknown driver. */
+function referenceTrait(payload: Payload): Trait {
+  try {
+    const { driverName, type, bucket, object, sha256, sizeBytes } = parseStorageReference(payload);
+    const size = sizeBytes === undefined ? {} : { size: String(sizeBytes) };
+    return { is: 'reference', driverName, type, bucket, object, sha256, ...size };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    return { is: 'external_storage' };
   }
 }
 

@@ -39,7 +39,7 @@ export const gapLines = ({ complete, namespaces }: ScanReport): string[] =>
 const gapText = ({ message, count, place }: ScanGap): string =>
   `${place === undefined ? '' : `${place}: `}${message}${count === undefined ? '' : ` (${count})`}`;
 
-function namespaceLines({ namespace, looked, keys, findings, gaps }: ScannedNamespace): string[] {
+function namespaceLines({ namespace, looked, keys, findings, gaps, storage }: ScannedNamespace): string[] {
   const places = scanPlaces
     .filter((place) => looked[place].status !== 'none')
     .map((place) => {
@@ -57,6 +57,9 @@ function namespaceLines({ namespace, looked, keys, findings, gaps }: ScannedName
   return [
     `namespace ${namespace}`,
     ...indent(columns(places)),
+    ...(storage === undefined
+      ? []
+      : [`  external storage: ${storage.objects} objects (${storage.requests} requests)`]),
     ...(rows.length === 0
       ? ['  no payload needs a key']
       : indent(

@@ -13,6 +13,7 @@ import type { TemporalScanOptions } from './on-temporal/client.ts';
 import type { RemoteRuns } from './remote-runs.ts';
 import type { ScanSource } from '../temporal/scan-source.ts';
 import { notKept, ScanState } from './state.ts';
+import type { KeptObjects, References } from '../storage/stored-objects.ts';
 
 export interface ScanRequest {
   readonly settings: KmsSettings;
@@ -26,6 +27,8 @@ export interface ScanRequest {
   /** Folder where scans keep what they have read. */
   readonly stateFolder: string;
   readonly settleMs: number;
+  /** Returns what reads the objects that a namespace's histories refer to. Absent: each reference is a gap. */
+  readonly referencesOf?: ((namespace: string, kept: KeptObjects) => References) | undefined;
   /** Returns the other processes that read the runs in place of this process. */
   readonly remoteRuns?: (
     scanned: Pick<
@@ -40,7 +43,7 @@ export interface ScanRequest {
 /** Scans namespaces one after another. @throws CliError if the state cannot be written */
 export async function runScan(request: ScanRequest): Promise<ScanReport> {
   const { settings, keys, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
-  const { remoteRuns, server } = request;
+  const { remoteRuns, server, referencesOf } = request;
   // The clock must be right: the verdict depends on when a primary version was observed.
   await requireClock(settings.emulatorHost === undefined ? GOOGLE_TIME : undefined, now, progress);
   const started = now().toISOString();
@@ -63,6 +66,7 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
         namespace,
         keys: keysOfNamespace,
         openState: (id) => ScanState.open(fileOf(id, 'journal'), now).catch(notKept),
+        ...(referencesOf && { referencesOf: (state: ScanState) => referencesOf(namespace, state) }),
         ...(remoteRuns !== undefined && {
           remoteRuns: ({ id: namespaceId, retentionSeconds }) =>
             remoteRuns({

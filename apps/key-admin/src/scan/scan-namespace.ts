@@ -8,6 +8,7 @@ import { CONCURRENCY, MAX_CATCH_UP_MS, MAX_SKEW_MS } from './passes.ts';
 import { countRun } from './count-run.ts';
 import { readRun } from './read-run.ts';
 import type { BeforeRuns, RemoteRuns, RunsFound, ScheduledRun } from './remote-runs.ts';
+import type { References } from '../storage/stored-objects.ts';
 import { readSchedule } from './schedules.ts';
 import { type ListedRun, type NamespaceDescription, type ScanSource } from '../temporal/scan-source.ts';
 import type { ScanState } from './state.ts';
@@ -23,6 +24,8 @@ export interface NamespaceScan {
   /** The crypto keys of the namespace's configuration. */
   readonly keys: readonly string[];
   readonly openState: (namespaceId: string) => Promise<ScanState>;
+  /** Returns what reads the objects that histories refer to. Absent: each reference is a gap. */
+  readonly referencesOf?: ((state: ScanState) => References) | undefined;
   readonly exports: readonly ExportSource[];
   /** Returns the other processes that read the runs in place of this process. */
   readonly remoteRuns?: (namespace: NamespaceDescription) => RemoteRuns;
@@ -49,7 +52,7 @@ export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespa
 
 class Scan {
   readonly #scan: NamespaceScan;
-  readonly #found: ScanResults;
+  #found: ScanResults;
   /** The ids of the runs that were listed. */
   readonly #seen = new Set<string>();
   /** The ids of the schedules that were listed. */
@@ -76,6 +79,7 @@ class Scan {
     await this.#guard([], async () => {
       description = await source.describe();
       const state = await this.#scan.openState(description.id);
+      this.#found = new ScanResults(keys.map(cryptoKeyId), this.#scan.referencesOf?.(state));
       await this.#scanAll(description, state);
     });
     if (description === undefined)
@@ -139,7 +143,7 @@ class Scan {
     for (const [message, count] of this.#notWalked)
       this.#found.addGap({ kind: 'not_walked', message, count });
     await this.#guard(['schedules'], () => this.#checkKeptResults());
-    await state.flush();
+    await state.end();
     await remote?.end();
   }
 
@@ -201,7 +205,7 @@ class Scan {
       const description = await source.describeSchedule(id);
       if (description === undefined) continue;
       const { summary, created, keptResult } = readSchedule(description);
-      this.#found.count('schedules', { workflowId: id, startTime: created }, summary, true);
+      await this.#found.count('schedules', { workflowId: id, startTime: created }, summary, true);
       if (keptResult.is === 'in_run') this.#keptResults.set(id, keptResult.run);
       if (keptResult.is === 'hidden') this.#keptResults.set(id, undefined);
     }
@@ -302,7 +306,7 @@ class Scan {
         try {
           const read = known === undefined ? await readRun(source, { ...run, isOpen: false }) : undefined;
           const summary = known ?? read?.summary;
-          if (summary !== undefined) this.#found.count('archived', run, summary, known === undefined);
+          if (summary !== undefined) await this.#found.count('archived', run, summary, known === undefined);
         } catch (error) {
           this.#found.miss('archived', error, run);
         }

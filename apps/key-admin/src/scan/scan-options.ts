@@ -1,5 +1,6 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
 import type { KeyRules } from '@temporal-kms/kms-codec';
+import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
@@ -13,6 +14,8 @@ import { runScan } from './run-scan.ts';
 import { DEFAULT_TASK_QUEUE } from './on-temporal/contract.ts';
 import { runsOnTemporal } from './on-temporal/client.ts';
 import { defaultStateFolder, STATE_DEFAULT } from './state.ts';
+import { EXTERNAL_STORAGE, withStorage } from '../storage/open-storage.ts';
+import { type KnownObjects, StoredObjects } from '../storage/stored-objects.ts';
 import { perSecond, temporalSource } from '../temporal/temporal-source.ts';
 
 /** The options of every command that scans. */
@@ -25,6 +28,7 @@ export interface ScanOptions extends CommonOptions {
   readonly settle: number;
   readonly onTemporal?: true;
   readonly taskQueue: string;
+  readonly externalStorage?: string;
 }
 
 export const addScanOptions = (command: Command): Command =>
@@ -43,10 +47,16 @@ export const addScanOptions = (command: Command): Command =>
       '--state <folder>',
       `folder in which scans keep what they have read from closed runs ${STATE_DEFAULT}`,
     )
-    .option('--rps <calls>', 'calls to Temporal per second, for each namespace', rate, 50)
+    .option(
+      '--rps <calls>',
+      'calls to Temporal per second, and to external storage, for each namespace',
+      rate,
+      50,
+    )
     .option('--settle <seconds>', "how long a new run may take to appear in Temporal's lists", seconds, 60)
     .option('--on-temporal', 'scan runs in workflows in TEMPORAL_NAMESPACE, executed by scan workers')
-    .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE);
+    .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE)
+    .option(EXTERNAL_STORAGE, 'read the headers of payloads in the external storage that this file names');
 
 /**
  * Scans what the options name.
@@ -65,31 +75,38 @@ export async function scan(
   const stateFolder = options.state ?? defaultStateFolder(values);
   const { rps, taskQueue } = options;
   const settleMs = options.settle * 1000;
-  return await withTemporal(config, async (connection, address) => {
-    const server = await describeServer(connection, address, []);
-    const namespaces = options.namespace ?? [
-      ...namespacesToScan(settings.rules, server, config.namespace),
-      ...further,
-    ];
-    if (!server.isListed && settings.rules.hasDefault && options.namespace === undefined)
-      progress(`Temporal at ${address} does not list its namespaces: scanning ${namespaces.join(', ')}`);
-    return await runScan({
-      settings,
-      keys: options.key === undefined ? [] : [options.key],
-      server,
-      namespaces: [...new Set(namespaces)],
-      sourceOf: (namespace) => temporalSource(connection, namespace, perSecond(rps)),
-      exportsOf: exportsByNamespace(options.exports ?? [], namespaces),
-      stateFolder,
-      settleMs,
-      ...(options.onTemporal === true && {
-        remoteRuns: (scanned) =>
-          runsOnTemporal({ ...scanned, connection, home: config.namespace, taskQueue, rps, settleMs }),
-      }),
-      now: deps.now,
-      progress,
+  const known: KnownObjects = new Map();
+  const run = async (storage: ObjectStorage | undefined) =>
+    await withTemporal(config, async (connection, address) => {
+      const server = await describeServer(connection, address, []);
+      const namespaces = options.namespace ?? [
+        ...namespacesToScan(settings.rules, server, config.namespace),
+        ...further,
+      ];
+      if (!server.isListed && settings.rules.hasDefault && options.namespace === undefined)
+        progress(`Temporal at ${address} does not list its namespaces: scanning ${namespaces.join(', ')}`);
+      return await runScan({
+        settings,
+        keys: options.key === undefined ? [] : [options.key],
+        server,
+        namespaces: [...new Set(namespaces)],
+        sourceOf: (namespace) => temporalSource(connection, namespace, perSecond(rps)),
+        exportsOf: exportsByNamespace(options.exports ?? [], namespaces),
+        stateFolder,
+        settleMs,
+        ...(options.onTemporal === true && {
+          remoteRuns: (scanned) =>
+            runsOnTemporal({ ...scanned, connection, home: config.namespace, taskQueue, rps, settleMs }),
+        }),
+        ...(storage && {
+          referencesOf: (namespace, kept) =>
+            new StoredObjects({ storage, namespace, limiter: perSecond(rps), known, kept }),
+        }),
+        now: deps.now,
+        progress,
+      });
     });
-  });
+  return await withStorage(options.externalStorage, run);
 }
 
 /**

@@ -49,11 +49,19 @@ export interface CountedGap extends Omit<ScanGap, 'count' | 'example'> {
   readonly example?: TalliedHistory | undefined;
 }
 
+/** The objects in external storage that histories refer to. */
+interface CountedObjects {
+  readonly objects: number;
+  readonly requests: number;
+}
+
 export interface ScanPart {
   readonly looked: Record<ScanPlace, ScanCoverage>;
   readonly keys: readonly CountedKey[];
   readonly findings: readonly CountedFinding[];
   readonly gaps: readonly CountedGap[];
+  /** Absent: the scan does not read external storage. */
+  readonly storage?: CountedObjects;
 }
 
 const nothingLookedAt = (): ScanCoverage => ({ status: 'none', histories: 0, read: 0, payloads: 0 });
@@ -115,8 +123,16 @@ export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
     keys: [...keys.values()],
     findings: [...findings.values()],
     gaps: [...gaps.values()],
+    ...((a.storage ?? b.storage) && { storage: addObjects(a.storage, b.storage) }),
   };
 }
+
+const nothingStored: CountedObjects = { objects: 0, requests: 0 };
+
+export const addObjects = (a = nothingStored, b = nothingStored): CountedObjects => ({
+  objects: a.objects + b.objects,
+  requests: a.requests + b.requests,
+});
 
 /** Returns the size of a key in a part, in bytes. `id` is the text of the key's name. */
 const bytesOf = (id: string): number => encoder.encode(id).length + COUNTS_BYTES;

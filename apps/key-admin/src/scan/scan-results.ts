@@ -8,7 +8,9 @@ import type {
 import { scanPlaces } from '@temporal-kms/codec-api';
 import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import type { HistorySummary } from './history-summary.ts';
+import type { References } from '../storage/stored-objects.ts';
 import {
+  addObjects,
   type CountedByPlace,
   type CountedGap,
   emptyPart,
@@ -32,10 +34,16 @@ export class ScanResults {
   readonly #counted = new Set<string>();
   /** What other or earlier processes found. */
   #others = emptyPart();
+  readonly #references: References | undefined;
+  #storage: ScanPart['storage'];
 
-  /** @param keyIds the header ids of the namespace's configured crypto keys */
-  constructor(keyIds: Iterable<string>) {
+  /**
+   * @param keyIds the header ids of the namespace's configured crypto keys
+   * @param references reads the objects that histories refer to. Undefined: each reference is a gap
+   */
+  constructor(keyIds: Iterable<string>, references?: References) {
     this.#tally = new NamespaceTally(keyIds);
+    this.#references = references;
   }
 
   /** Records that the scan reads a place, and returns the place's counts. */
@@ -49,11 +57,21 @@ export class ScanResults {
     this.#looked[place].status = 'partial';
   }
 
-  /** Counts a history. @param wasRead whether this scan read the history. False if an earlier scan did */
-  count(place: ScanPlace, history: TalliedHistory, summary: HistorySummary, wasRead: boolean): void {
+  /**
+   * Counts a history, with the objects that it refers to.
+   * @param wasRead whether this scan read the history. False if an earlier scan did
+   */
+  async count(
+    place: ScanPlace,
+    history: TalliedHistory,
+    summary: HistorySummary,
+    wasRead: boolean,
+  ): Promise<void> {
     const { workflowId, runId, startTime, closeTime } = history;
     const kept = { workflowId, ...(runId === undefined ? {} : { runId }), startTime, closeTime };
-    this.#tally.add(place, kept, summary);
+    const resolved = await this.#references?.resolve(summary, place, kept);
+    if (resolved !== undefined) this.#storage = addObjects(this.#storage, resolved);
+    this.#tally.add(place, kept, resolved?.summary ?? summary);
     if (runId !== undefined) this.#counted.add(runId);
     const counts = this.#looked[place];
     counts.histories += 1;
@@ -100,15 +118,16 @@ export class ScanResults {
 
   toPart(): ScanPart {
     const { keys, findings, gaps } = this.#tally.toPart();
-    return mergeParts(this.#others, { looked: this.#looked, keys, findings, gaps: [...this.#gaps, ...gaps] });
+    const own = { looked: this.#looked, keys, findings, gaps: [...this.#gaps, ...gaps] };
+    return mergeParts(this.#others, { ...own, ...(this.#storage && { storage: this.#storage }) });
   }
 }
 
 /** Returns the counted parts of a report. @param keys the namespace's configured crypto keys */
 export function toReport(
-  { looked, keys, findings, gaps }: ScanPart,
+  { looked, keys, findings, gaps, storage }: ScanPart,
   configured: readonly string[],
-): Pick<ScannedNamespace, 'complete' | 'looked' | 'keys' | 'findings' | 'gaps'> {
+): Pick<ScannedNamespace, 'complete' | 'looked' | 'keys' | 'findings' | 'gaps' | 'storage'> {
   const names = new Map(configured.map((key) => [cryptoKeyId(key), key]));
   return {
     complete: gaps.length === 0 && Object.values(looked).every(({ status }) => status !== 'partial'),
@@ -125,10 +144,13 @@ export function toReport(
       })
       .toSorted(compareKeys),
     findings: findings.map(({ kind, places }) => ({ kind, places: reportPlaces(places) })),
-    gaps: gaps.map(({ kind, place, message, count, example }) => ({
+    ...(storage && { storage }),
+    gaps: gaps.map(({ kind, place, message, object, reason, count, example }) => ({
       kind,
       ...(place === undefined ? {} : { place }),
       message,
+      ...(object === undefined ? {} : { object }),
+      ...(reason === undefined ? {} : { reason }),
       ...(count === undefined ? {} : { count }),
       ...(example === undefined ? {} : { example: reportHistory(example) }),
     })),

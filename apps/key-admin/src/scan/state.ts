@@ -10,6 +10,7 @@ import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
 import { checkTrustedFolder, openTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { CliError } from '../cli/cli-error.ts';
 import { writePrivateFile } from '../cli/private-file.ts';
+import type { KeptObjects, ObjectContent } from '../storage/stored-objects.ts';
 import type { HistorySummary } from './history-summary.ts';
 
 /** Maximum number of lines in memory before they are written. */
@@ -17,7 +18,7 @@ const MAX_BUFFERED = 500;
 /** Maximum number of runs in memory, each a few hundred bytes. Further runs are read again. */
 const MAX_RUNS = 10_000_000;
 /** Part of every line's checksum, so that no line of a file in another format is valid. */
-const FORM = 'temporal-kms scan 2 ';
+const FORM = 'temporal-kms scan 3 ';
 
 /** What the state keeps of a run. */
 interface KeptSummary extends HistorySummary {
@@ -25,17 +26,25 @@ interface KeptSummary extends HistorySummary {
   readonly day: number;
 }
 
+/** What the state keeps of an object, and when it was read, in milliseconds since 1970. */
+interface KeptObject extends ObjectContent {
+  readonly time: number;
+}
+
 /**
  * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal:
  * a scan that is killed at any moment loses at most the lines that it had not written, and reads those runs
  * again. A line counts only if its checksum is right, so a truncated or garbled line is ignored.
  *
- * The file contains run ids, key ids, versions, counts, and the days on which runs were read.
+ * The file contains run ids, key ids, versions, counts, the days on which runs were read, and the names of
+ * the objects in external storage that runs refer to.
  */
-export class ScanState {
+export class ScanState implements KeptObjects {
   readonly #path: string;
   readonly #now: () => Date;
   readonly #summaries = new Map<string, KeptSummary>();
+  /** What a scan that has not ended has read from external storage, by the ids of the objects. */
+  readonly #objects = new Map<string, KeptObject>();
   /** The ids of the traits that the file contains. */
   readonly #written = new Set<string>();
   #buffer: string[] = [];
@@ -89,6 +98,11 @@ export class ScanState {
       } else if (type === 'run') {
         const summary = readSummary(rest, traits);
         if (summary !== undefined && this.#hasRoomFor(id)) this.#summaries.set(id, summary);
+      } else if (type === 'object') {
+        const object = readObject(rest, traits, this.#now().getTime());
+        if (object !== undefined) this.#objects.set(id, object);
+      } else if (type === 'end') {
+        this.#objects.clear();
       }
     }
   }
@@ -115,16 +129,45 @@ export class ScanState {
   }
 
   #linesOf(runId: string, { day, payloads, traits }: KeptSummary): string[] {
+    const lines = this.#traitLines(traits.keys());
+    const counts = [...traits].map(([text, count]) => `${traitId(text)}:${count}`);
+    lines.push(lineOf(['run', runId, day, payloads, ...counts].join(' ')));
+    return lines;
+  }
+
+  /** Returns a line for each trait that the file does not contain. */
+  #traitLines(traits: Iterable<string>): string[] {
     const lines: string[] = [];
-    const counts: string[] = [];
-    for (const [text, count] of traits) {
+    for (const text of traits) {
       const id = traitId(text);
       if (!this.#written.has(id)) lines.push(lineOf(`trait ${id} ${text}`));
       this.#written.add(id);
-      counts.push(`${id}:${count}`);
     }
-    lines.push(lineOf(['run', runId, day, payloads, ...counts].join(' ')));
     return lines;
+  }
+
+  object(id: string): ObjectContent | undefined {
+    return this.#objects.get(id);
+  }
+
+  /** Keeps what was read from an object until the scan ends. */
+  setObject(id: string, content: ObjectContent): void {
+    const kept = { ...content, time: this.#now().getTime() };
+    this.#objects.set(id, kept);
+    this.#buffer.push(...this.#objectLines(id, kept));
+    if (this.#buffer.length >= MAX_BUFFERED) void this.flush().catch(() => undefined);
+  }
+
+  #objectLines(id: string, { time, size, traits }: KeptObject): string[] {
+    const line = lineOf(['object', id, time, size, ...traits.map(traitId)].join(' '));
+    return [...this.#traitLines(traits), line];
+  }
+
+  /** Forgets the objects: the next scan notices if one is gone. @throws CliError if the file cannot be written */
+  async end(): Promise<void> {
+    if (this.#objects.size > 0) this.#buffer.push(lineOf('end'));
+    this.#objects.clear();
+    await this.flush();
   }
 
   /** Writes what has not been written yet. @throws CliError if the file cannot be written */
@@ -174,18 +217,30 @@ export class ScanState {
     };
     await this.flush();
     remove();
-    if (this.#lines < 2 * (this.#summaries.size + this.#written.size)) return;
+    if (this.#lines < 2 * (this.#summaries.size + this.#countTraits())) return;
     await this.#write(async () => {
       // Other processes may have written to the file.
       await this.#load();
       remove();
       this.#written.clear();
-      const lines = [...this.#summaries].flatMap(([runId, summary]) => this.#linesOf(runId, summary));
+      const lines = [
+        ...[...this.#summaries].flatMap(([runId, summary]) => this.#linesOf(runId, summary)),
+        ...[...this.#objects].flatMap(([id, content]) => this.#objectLines(id, content)),
+      ];
       this.#lines = lines.length;
       await writePrivateFile(this.#path, lines.join(''));
     });
   }
+
+  #countTraits(): number {
+    const found = new Set<string>();
+    for (const { traits } of this.#summaries.values()) for (const text of traits.keys()) found.add(text);
+    return found.size;
+  }
 }
+
+/** Maximum age of what a scan has read from external storage, in milliseconds. */
+const MAX_OBJECT_AGE_MS = 86_400_000;
 
 const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);
 
@@ -235,8 +290,11 @@ export function notKept(error: unknown): never {
   );
 }
 
-/** The id does not depend on the process that writes it, because two scans may write to the same file. */
-const traitId = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
+/**
+ * The id does not depend on the process that writes it, because two scans may write to the same file. It is so long that an
+ * attacker who chooses the names of objects finds no two traits with the same id.
+ */
+const traitId = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
 const checksum = (content: string): string =>
   crc32(FORM + content)
@@ -262,4 +320,15 @@ function readSummary(
     found.set(text, Number(count));
   }
   return { day: Number(day), payloads: Number(payloads), traits: found };
+}
+
+function readObject(
+  [time, size, ...ids]: readonly string[],
+  traits: ReadonlyMap<string, string>,
+  now: number,
+): KeptObject | undefined {
+  const texts = ids.flatMap((id) => traits.get(id) ?? []);
+  return texts.length < ids.length || now - Number(time) > MAX_OBJECT_AGE_MS
+    ? undefined
+    : { size: Number(size), traits: texts, time: Number(time) };
 }

@@ -5,7 +5,7 @@ import {
   type ScanPlace,
 } from '@temporal-kms/codec-api';
 import { cryptoKeyId } from '@temporal-kms/kms-codec';
-import type { HistorySummary, Trait } from './history-summary.ts';
+import { type HistorySummary, parseTrait, type Trait } from './history-summary.ts';
 import {
   addHistory,
   type CountedByPlace,
@@ -23,11 +23,16 @@ type GapOfPayloads = Extract<
 >['is'];
 
 const gapMessages: Readonly<Record<GapOfPayloads, string>> = {
-  external_storage: 'Payloads are in external storage: the scan sees only the references to them.',
+  external_storage:
+    'References to external storage are damaged, or of a driver whose objects this program cannot read.',
   inner_layer: 'Another codec encrypted or compressed payloads: they may contain messages under any key.',
   unreadable: "Some messages' headers have a version that this program does not know.",
   not_walked: "Requests to Temporal's own Nexus endpoint contain payloads that the scan does not read.",
 };
+
+/** What is missing if the scan was not configured to read external storage. */
+const NOT_FOLLOWED =
+  'Payloads are in external storage, and the scan sees only the references to them. To read their headers, scan with --external-storage FILE; so must each scan worker.';
 
 type Message = Extract<Trait, { is: 'message' }>;
 
@@ -63,7 +68,8 @@ export class NamespaceTally {
       const trait = this.#parse(text);
       switch (trait.is) {
         case 'message':
-          if (!this.#hasRoomFor(trait)) this.#addGap('unreadable', place, history, payloads, TOO_MANY_KEYS);
+          if (!this.#hasRoomFor(trait))
+            this.#addGap({ kind: 'unreadable', place, message: TOO_MANY_KEYS }, history, payloads);
           else for (const group of this.#groupsOf(trait, payloads)) count(group, payloads);
           break;
         case 'plaintext':
@@ -71,8 +77,17 @@ export class NamespaceTally {
         case 'malformed':
           count(this.#finding(trait.is), payloads);
           break;
+        case 'reference':
+          this.#addGap({ kind: 'external_storage', place, message: NOT_FOLLOWED }, history, payloads);
+          break;
+        case 'unread_object': {
+          const { object, reason } = trait;
+          const message = `${trait.message} (${reason}).`;
+          this.#addGap({ kind: 'external_storage', place, message, object, reason }, history, payloads);
+          break;
+        }
         default:
-          this.#addGap(trait.is, place, history, payloads);
+          this.#addGap({ kind: trait.is, place, message: gapMessages[trait.is] }, history, payloads);
       }
     }
     for (const [group, payloads] of counts) addHistory(group, place, history, payloads);
@@ -89,7 +104,7 @@ export class NamespaceTally {
   #parse(text: string): Trait {
     const known = this.#traits.get(text);
     if (known !== undefined) return known;
-    const trait: Trait = JSON.parse(text);
+    const trait = parseTrait(text);
     if (this.#traits.size < MAX_PARSED) this.#traits.set(text, trait);
     return trait;
   }
@@ -125,15 +140,9 @@ export class NamespaceTally {
     return group;
   }
 
-  #addGap(
-    kind: GapOfPayloads,
-    place: ScanPlace,
-    history: TalliedHistory,
-    count: number,
-    message = gapMessages[kind],
-  ): void {
-    const id = `${place} ${message}`;
-    const known = this.#gaps.get(id) ?? { kind, place, count: 0, message, example: history };
+  #addGap(gap: CountedGap, example: TalliedHistory, count: number): void {
+    const id = `${gap.place} ${gap.message}`;
+    const known = this.#gaps.get(id) ?? { ...gap, count: 0, example };
     this.#gaps.set(id, { ...known, count: (known.count ?? 0) + count });
   }
 }

@@ -18,6 +18,7 @@ import {
 import { statementOf } from '../support/question.ts';
 import { plain, startRun } from '../support/scanned.ts';
 import { statementFile } from '../support/statement.ts';
+import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -227,5 +228,32 @@ describe('destroy', () => {
     expect(done.out).toMatch(/gcloud kms keys versions restore 1[^]*gcloud kms keys versions enable 1/);
     const again = await run(['destroy', '1', ...scanOptions, '--yes', '--json'], 29);
     expect([again.code, again.json().mayDestroy]).toEqual([0, true]);
+  });
+});
+
+describe('external storage', () => {
+  it('permits a yes if every stored object was read, and none while one is missing', async () => {
+    const namespace = 'orders';
+    const store = await startStore(namespace);
+    const { cloud, env, scanOptions, run } = await startRotated();
+    const codec = loadKmsCodec({ namespace, env });
+    const [message] = await codec.encode([plain()], { type: 'workflow', namespace, workflowId: 'any' });
+    await codec.close();
+    const object = await store.store(message!);
+    await startRun(temporal.connection, namespace, 'stored', object.reference);
+    const next = await rotate(cloud);
+    await run(['scan', ...scanOptions], 0);
+    const reasons = async (version: number, ...more: string[]) => {
+      const options = [...scanOptions, '--json', ...more];
+      const ran = await run(['may-destroy', String(version), ...options], 29);
+      const drained = (await run(['drain', String(version), ...options], 29)).json();
+      return [ran.code, drained.versions[0].isFree, ran.json().reasons.map(({ code }: any) => code)];
+    };
+    const following = ['--external-storage', store.file];
+    expect(await reasons(1)).toEqual([1, false, ['not_seen', 'not_seen']]);
+    expect(await reasons(1, ...following)).toEqual([0, true, []]);
+    expect([next, await reasons(2, ...following)]).toEqual([3, [1, false, ['needed']]]);
+    await store.remove(object);
+    expect(await reasons(1, ...following)).toEqual([1, false, ['not_seen', 'not_seen']]);
   });
 });

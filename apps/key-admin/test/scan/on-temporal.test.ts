@@ -11,6 +11,7 @@ import { eventTime } from '../../src/scan/read-run.ts';
 import { type Built, buildPrograms } from '../support/built.ts';
 import { afterwards, rotate, temporaryFolder } from '../support/cli.ts';
 import { canary, createSchedule, plain, startNamespace } from '../support/scanned.ts';
+import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
 
 // With so few events, each workflow continues as new several times.
@@ -43,7 +44,7 @@ async function onTemporal({ namespace, env: keys }: Namespace, folder?: string) 
   };
   const client = (...more: string[]): NodeProcess =>
     start(built.cli, ['scan', '--on-temporal', '--namespace', namespace, '--settle', '3', '--json', ...more]);
-  const worker = (): NodeProcess => start(join(built.worker, 'main.mjs'), []);
+  const worker = (...more: string[]): NodeProcess => start(join(built.worker, 'main.mjs'), more);
   return { state, worker, client };
 }
 
@@ -96,6 +97,10 @@ describe('scan --on-temporal', () => {
     const one = await startNamespace(temporal);
     const { namespace } = one;
     await fill(one, 240);
+    const store = await startStore(namespace);
+    const { reference } = await store.store(await one.encrypt(), { workflowId: 'run-0' });
+    for (let n = 0; n < 20; n += 1) await one.start(`run-stored-${n}`, reference);
+    const following = ['--external-storage', store.file];
     await createSchedule(temporal.connection, namespace, 'monthly', [await one.encrypt()]);
     await createSchedule(temporal.connection, namespace, 'triggered', [await one.encrypt()]);
     await temporal.connection.workflowService.patchSchedule({
@@ -104,20 +109,26 @@ describe('scan --on-temporal', () => {
       requestId: randomUUID(),
       patch: { triggerImmediately: {} },
     });
-    const { report } = await one.scan();
+    const { report } = await one.scan(...following);
 
     const { state, worker, client } = await onTemporal(one);
-    worker();
-    worker();
-    const found = await reportOf(client());
-    expect(comparable(found)).toEqual(comparable(report));
+    worker(...following);
+    worker(...following);
+    const found = await reportOf(client(...following));
+    const { storage, ...rest } = comparable(found);
+    expect([report.namespaces[0]!.storage, rest]).toEqual([
+      { objects: 1, requests: 1 },
+      { ...comparable(report), storage: undefined },
+    ]);
+    // Each worker requests an object once.
+    expect([1, 2]).toContain(storage?.requests);
     expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(80);
     expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
       expect.arrayContaining([1, 2]),
     );
 
     // The workers kept what they read, and the next scan counts none of their workflows.
-    const again = await one.scan('--state', state);
+    const again = await one.scan('--state', state, ...following);
     const { looked } = again.report.namespaces[0]!;
     expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
       0,

@@ -4,7 +4,9 @@ import { OWN_PAYLOAD } from '../../src/scan/own-runs.ts';
 import { type Checkpoint, scanRange } from '../../src/scan/on-temporal/scan-range.ts';
 import { readRun } from '../../src/scan/read-run.ts';
 import { type RangeSource, ScanError } from '../../src/temporal/scan-source.ts';
+import { StoredObjects } from '../../src/storage/stored-objects.ts';
 import { KEY, payloadOf } from '../support/messages.ts';
+import { hashOf, startStore } from '../support/stored.ts';
 
 const run = (runId: string, isOpen = false) => ({
   workflowId: 'w',
@@ -49,6 +51,35 @@ function failing(kind: ScanError['kind'], failures: number) {
 }
 
 describe('a shard scan', () => {
+  it('names an object that it could not read without the workflow id in the name', async () => {
+    const store = await startStore('payments');
+    const object = await store.store(payloadOf({ version: 1, named: true }), { workflowId: 'order-4711' });
+    await store.remove(object);
+    const [namespace, limiter] = ['payments', { removeTokens: async () => undefined }];
+    const { gaps, storage } = await scanRange({
+      source: {
+        countRuns: async () => 1,
+        describeRun: async () => ({}),
+        runPage: async () => ({ runs: [run('first')], nextPageToken: Buffer.alloc(0) }),
+        async *history() {
+          yield [{ workflowExecutionStartedEventAttributes: { input: { payloads: [object.reference] } } }];
+        },
+      },
+      range: { from: 0 },
+      keyIds: [],
+      state: undefined,
+      references: new StoredObjects({ storage: store.open(), namespace, limiter, known: new Map() }),
+      from: undefined,
+      isLastAttempt: false,
+      checkpoint: () => undefined,
+      signal: new AbortController().signal,
+    });
+    expect(gaps).toMatchObject([
+      { reason: 'storage_not_found', object: `…/${hashOf(object.bytes)}`, example: { runId: 'first' } },
+    ]);
+    expect([storage, JSON.stringify(gaps).includes('4711')]).toEqual([{ objects: 1, requests: 1 }, false]);
+  });
+
   it('continues at the checkpoint, without a gap, after Temporal did not answer', async () => {
     const { attempt, reads } = failing('unavailable', 1);
     await expect(attempt(false)).rejects.toThrow('on demand');

@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import type { RangeSource } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
-import { MAX_ATTEMPTS, type ScanActivities } from './contract.ts';
+import type { References } from '../../storage/stored-objects.ts';
+import { MAX_ATTEMPTS, type ScanActivities, type ShardInput } from './contract.ts';
 import { isExpected, toFailure } from './failures.ts';
 import { planShards } from './plan.ts';
 import { type Checkpoint, scanRange } from './scan-range.ts';
@@ -14,21 +15,24 @@ export interface ActivityDeps {
   readonly sourceOf: (namespace: string, rps: number) => RangeSource;
   /** Returns what this worker knows about closed runs. */
   readonly stateOf: (namespaceId: string, retentionSeconds: number) => Promise<ScanState | undefined>;
+  /** Returns what reads the objects that histories refer to. Absent: each reference is a gap. */
+  readonly referencesOf?: ((shard: ShardInput, signal: AbortSignal) => References) | undefined;
   readonly now: () => Date;
 }
 
-export function createActivities({ sourceOf, stateOf, now }: ActivityDeps): ScanActivities {
+export function createActivities({ sourceOf, stateOf, referencesOf, now }: ActivityDeps): ScanActivities {
   return {
     planShards: ({ namespace, range, rps, slots, shardSize }) =>
       withHeartbeats(() => planShards(sourceOf(namespace, rps), range, slots, now().getTime(), shardSize)),
 
-    scanShard: ({ namespace, namespaceId, retentionSeconds, keyIds, range, rps }) =>
+    scanShard: (shard) =>
       withHeartbeats(async ({ from, checkpoint, signal }) =>
         scanRange({
-          source: sourceOf(namespace, rps),
-          range,
-          keyIds,
-          state: await stateOf(namespaceId, retentionSeconds),
+          source: sourceOf(shard.namespace, shard.rps),
+          range: shard.range,
+          keyIds: shard.keyIds,
+          state: await stateOf(shard.namespaceId, shard.retentionSeconds),
+          references: referencesOf?.(shard, signal),
           from,
           isLastAttempt: Context.current().info.attempt >= MAX_ATTEMPTS,
           checkpoint,

@@ -23,6 +23,8 @@ export const MAX_ATTEMPTS = 30;
 
 /** What every activity needs to know. */
 interface ScanScope {
+  /** Identifies the scan for the client that started it, and for workers that remember what they have read. */
+  readonly scanId: string;
   readonly namespace: string;
   readonly namespaceId: string;
   /** How long Temporal keeps closed runs of the namespace, in seconds. */
@@ -32,9 +34,7 @@ interface ScanScope {
 }
 
 export interface ScanInput extends ScanScope {
-  /** Identifies the scan for the client that started it. */
-  readonly scanId: string;
-  /** Calls to Temporal per second, of all workers together. */
+  /** Calls to Temporal per second, and to external storage, of all workers together. */
   readonly rps: number;
   readonly settleMs: number;
   /** Where the scan continues after continue-as-new. */
@@ -78,7 +78,7 @@ export interface Plan {
   readonly shardSize: number;
 }
 
-interface ShardInput extends ScanScope {
+export interface ShardInput extends ScanScope {
   readonly range: TimeRange;
   readonly rps: number;
 }

@@ -5,6 +5,8 @@ import { emptyPart, mapHistories, mergeParts, type ScanPart } from '../scan-part
 import { CONCURRENCY, type TimeRange } from '../passes.ts';
 import { type ListedRun, type RangeSource, ScanError } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
+import { nameWithoutIds } from '../../storage/object-name.ts';
+import type { References } from '../../storage/stored-objects.ts';
 import { queryFor } from './plan.ts';
 
 /** The progress of a range's scan, as JSON. */
@@ -25,6 +27,8 @@ export interface RangeScan {
   readonly keyIds: readonly string[];
   /** What is known about closed runs. Undefined: every closed run is read. */
   readonly state: ScanState | undefined;
+  /** Reads the objects that histories refer to. Undefined: each reference is a gap. */
+  readonly references?: References | undefined;
   /** Where an earlier attempt stopped. */
   readonly from: Checkpoint | undefined;
   /** Whether no further attempt follows. If so, runs that Temporal does not return become gaps. */
@@ -47,6 +51,7 @@ export async function scanRange({
   range,
   keyIds,
   state,
+  references,
   from,
   isLastAttempt,
   checkpoint,
@@ -60,7 +65,7 @@ export async function scanRange({
   let pageToken: Uint8Array = Buffer.from(from?.pageToken ?? '', 'base64');
   for (;;) {
     const { runs, nextPageToken } = await source.runPage(query, pageToken);
-    const found = new ScanResults(keyIds);
+    const found = new ScanResults(keyIds, references);
     found.begin('open');
     found.begin('closed');
     const unseen = runs.filter(({ runId }) => !open.has(runId));
@@ -75,15 +80,22 @@ export async function scanRange({
     );
     for await (const _ of reads);
     await state?.flush();
-    part = mergeParts(part, mapHistories(found.toPart(), withoutWorkflowId));
+    part = mergeParts(part, withoutWorkflowIds(found.toPart()));
     if (nextPageToken.length === 0) return part;
     pageToken = nextPageToken;
     checkpoint({ pageToken: Buffer.from(pageToken).toString('base64'), part, open: [...open] });
   }
 }
 
-/** Workflow ids may be sensitive. The client finds workflow ids by their run ids. */
-const withoutWorkflowId = <T extends { readonly workflowId: string }>(history: T): T => ({
-  ...history,
-  workflowId: '',
-});
+/**
+ * Removes workflow ids, which may be sensitive, from examples and from the names of objects. The client finds the
+ * workflow ids of examples by their run ids.
+ */
+function withoutWorkflowIds(part: ScanPart): ScanPart {
+  const gaps = part.gaps.map((gap) => {
+    if (gap.object === undefined) return gap;
+    const object = nameWithoutIds(gap.object);
+    return { ...gap, object, message: `The object ${object} could not be read (${gap.reason}).` };
+  });
+  return mapHistories({ ...part, gaps }, (history) => ({ ...history, workflowId: '' }));
+}

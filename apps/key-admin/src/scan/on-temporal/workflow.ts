@@ -29,8 +29,8 @@ const { planShards, scanShard } = proxyActivities<ScanActivities>({
 });
 
 export async function temporalKmsScan(input: ScanInput): Promise<RunsFound> {
-  const { namespace, namespaceId, retentionSeconds, keyIds, rps, settleMs } = input;
-  const scope = { namespace, namespaceId, retentionSeconds, keyIds };
+  const { scanId, namespace, namespaceId, retentionSeconds, keyIds, rps, settleMs } = input;
+  const scope = { scanId, namespace, namespaceId, retentionSeconds, keyIds };
   const progress: MutableProgress = { ...(input.progress ?? startProgress(Date.now(), settleMs)) };
   let running = 0;
   setHandler(defineQuery<ScanStatus>(PROGRESS_QUERY), () => {

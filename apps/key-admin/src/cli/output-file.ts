@@ -1,0 +1,32 @@
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
+import { CliError } from './cli-error.ts';
+
+/** A file that a command writes in parts. */
+export interface OutputFile {
+  readonly write: (part: string | Uint8Array) => void;
+  /** Closes the file, and removes it unless it is complete. */
+  readonly end: (isComplete: boolean) => void;
+}
+
+/** Creates a file that only its owner can read. @throws CliError if a file of this name exists or cannot be created */
+export function createOutputFile(path: string): OutputFile {
+  let descriptor: number;
+  try {
+    // `x`: neither an existing file nor a symbolic link is followed.
+    descriptor = openSync(path, 'wx', 0o600);
+  } catch (error) {
+    const why = codeOf(error) === 'EEXIST' ? 'it exists already' : (codeOf(error) ?? 'unknown');
+    throw new CliError('configuration', `The --out file ${path} cannot be created: ${why}`, [], error);
+  }
+  return {
+    write: (part) => {
+      const bytes = Buffer.from(part);
+      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+    },
+    end: (isComplete) => {
+      closeSync(descriptor);
+      if (!isComplete) unlinkSync(path);
+    },
+  };
+}

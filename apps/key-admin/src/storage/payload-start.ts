@@ -1,0 +1,88 @@
+import type { Payload } from '@temporal-kms/histories/payloads';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+
+/** Protobuf tags of a serialized `temporal.api.common.v1.Payload` and of a metadata entry. */
+const METADATA = 0x0a;
+const DATA = 0x12;
+const KEY = 0x0a;
+const VALUE = 0x12;
+
+/** What the first bytes of a stored payload contain. */
+export interface PayloadStart {
+  /** All metadata, and the start of the data, which contains the header of a message. */
+  readonly payload: Payload;
+  /** The size of the whole object, according to the lengths in it. */
+  readonly size: number;
+}
+
+/**
+ * Parses the first bytes of a stored payload. Temporal's SDKs write the metadata first, and nothing after the data.
+ * @throws KmsCodecError `storage_altered` for any other content
+ */
+export function payloadStart(bytes: Uint8Array): PayloadStart {
+  const metadata: Record<string, Uint8Array> = Object.create(null);
+  const reader = new Reader(bytes);
+  while (reader.position < bytes.length) {
+    const tag = reader.byte();
+    const length = reader.varint();
+    if (tag === DATA) {
+      const size = reader.position + length;
+      return { payload: { metadata, data: bytes.subarray(reader.position, size) }, size };
+    }
+    if (tag !== METADATA) throw notAPayload();
+    const [key, value] = entryOf(reader.take(length));
+    if (key in metadata) throw notAPayload();
+    metadata[key] = value;
+  }
+  return { payload: { metadata, data: new Uint8Array() }, size: bytes.length };
+}
+
+/** Protobuf omits an empty key or value. */
+function entryOf(bytes: Uint8Array): readonly [string, Uint8Array] {
+  const reader = new Reader(bytes);
+  const fields = new Map<number, Uint8Array>();
+  while (reader.position < bytes.length) {
+    const tag = reader.byte();
+    if ((tag !== KEY && tag !== VALUE) || fields.has(tag)) throw notAPayload();
+    fields.set(tag, reader.take(reader.varint()));
+  }
+  return [Buffer.from(fields.get(KEY) ?? []).toString(), fields.get(VALUE) ?? new Uint8Array()];
+}
+
+class Reader {
+  readonly #bytes: Uint8Array;
+  position = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.position];
+    if (byte === undefined) throw notAPayload();
+    this.position += 1;
+    return byte;
+  }
+
+  /** Reads a length of at most 32 bits. */
+  varint(): number {
+    let value = 0;
+    for (let factor = 1; factor <= 2 ** 28; factor *= 2 ** 7) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+    }
+    throw notAPayload();
+  }
+
+  take(length: number): Uint8Array {
+    const end = this.position + length;
+    if (end > this.#bytes.length) throw notAPayload();
+    const taken = this.#bytes.subarray(this.position, end);
+    this.position = end;
+    return taken;
+  }
+}
+
+const notAPayload = (): KmsCodecError =>
+  new KmsCodecError('storage_altered', 'The object is not a payload in the form that SDKs store');

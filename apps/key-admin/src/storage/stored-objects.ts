@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { ScanPlace } from '@temporal-kms/codec-api';
+import { KmsCodecError, type ReasonCode } from '@temporal-kms/kms-codec';
+import type { ObjectStorage, StoredObject } from '@temporal-kms/payload-storage';
+import {
+  type HistorySummary,
+  parseTrait,
+  type ReferenceTrait,
+  summaryOfPayload,
+  type Trait,
+} from '../scan/history-summary.ts';
+import type { TalliedHistory } from '../scan/scan-part.ts';
+import type { CallLimiter } from '../temporal/temporal-source.ts';
+import { objectName } from './object-name.ts';
+import { payloadStart } from './payload-start.ts';
+
+/** More than the metadata and the header of any message. */
+const START_BYTES = 16 * 1024;
+/** Number of objects of a history that are requested at the same time. */
+const CONCURRENCY = 8;
+/** Maximum number of objects in memory, each about 200 bytes. Further objects are requested again. */
+const MAX_OBJECTS = 1_000_000;
+
+/** What is known of an object: its size, and the traits of the payload in it. */
+export interface ObjectContent {
+  readonly size: number;
+  readonly traits: readonly string[];
+}
+
+/** Why an object could not be read. */
+interface Unread {
+  readonly code: ReasonCode;
+  readonly message: string;
+}
+
+/** What is known of the objects that a scan has requested, by their ids. */
+export type KnownObjects = Map<string, Promise<ObjectContent | Unread>>;
+
+/** Keeps what was read until the scan has ended, so that a scan that continues requests no object again. */
+export interface KeptObjects {
+  object(id: string): ObjectContent | undefined;
+  setObject(id: string, content: ObjectContent): void;
+}
+
+export interface Resolved {
+  readonly summary: HistorySummary;
+  /** Number of objects that no earlier history refers to. */
+  readonly objects: number;
+  /** Number of requests to the object store. */
+  readonly requests: number;
+}
+
+/** What becomes of a history's references to external storage. */
+export interface References {
+  resolve(summary: HistorySummary, place: ScanPlace, history: TalliedHistory): Promise<Resolved>;
+}
+
+export interface StoredObjectsOptions {
+  readonly storage: Pick<ObjectStorage, 'locate' | 'readStart'>;
+  readonly namespace: string;
+  /** The rate of requests. */
+  readonly limiter: CallLimiter;
+  /** Shared by everything that belongs to one scan. */
+  readonly known: KnownObjects;
+  readonly kept?: KeptObjects | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** Reads the headers of the objects that histories refer to, each object once. */
+export class StoredObjects implements References {
+  readonly #options: StoredObjectsOptions;
+
+  constructor(options: StoredObjectsOptions) {
+    this.#options = options;
+  }
+
+  /** Returns the summary with what the objects contain in place of the references. */
+  async resolve({ payloads, traits }: HistorySummary): Promise<Resolved> {
+    const resolved = new Map<string, number>();
+    const add = (text: string, count: number) => resolved.set(text, (resolved.get(text) ?? 0) + count);
+    const references: (readonly [ReferenceTrait, number])[] = [];
+    for (const [text, count] of traits) {
+      const trait = parseTrait(text);
+      if (trait.is === 'reference') references.push([trait, count]);
+      else add(text, count);
+    }
+    const counts = { objects: 0, requests: 0 };
+    const reads = Readable.from(references).map(
+      async ([reference, count]: readonly [ReferenceTrait, number]) => {
+        for (const text of await this.#traitsOf(reference, counts)) add(text, count);
+        return true;
+      },
+      { concurrency: CONCURRENCY },
+    );
+    for await (const _ of reads);
+    return { summary: { payloads, traits: resolved }, ...counts };
+  }
+
+  async #traitsOf(reference: ReferenceTrait, counts: Counts): Promise<readonly string[]> {
+    const content = await this.#contentOf(reference, counts);
+    if ('code' in content) return [unreadTrait(reference, content)];
+    const { size, traits } = content;
+    return reference.size === undefined || reference.size === String(size)
+      ? traits
+      : [
+          unreadTrait(reference, {
+            code: 'storage_altered',
+            message: `The reference to ${objectName(reference)} states ${reference.size} bytes, and the object has ${size}`,
+          }),
+        ];
+  }
+
+  async #contentOf(reference: ReferenceTrait, counts: Counts): Promise<ObjectContent | Unread> {
+    const { storage, namespace, known, kept, signal = noSignal } = this.#options;
+    const { size: _, is: __, ...named } = reference;
+    let object: StoredObject;
+    try {
+      object = storage.locate(namespace, named);
+    } catch (error) {
+      return unread(error);
+    }
+    const id = objectId(reference);
+    const earlier = known.get(id);
+    if (earlier !== undefined) return await earlier;
+    counts.objects += 1;
+    const content = kept?.object(id);
+    if (content !== undefined) return content;
+    const read = async (): Promise<ObjectContent | Unread> => {
+      await this.#options.limiter.removeTokens(1);
+      signal.throwIfAborted();
+      counts.requests += 1;
+      try {
+        const found = contentOf(await storage.readStart(object, START_BYTES, { signal }), object);
+        kept?.setObject(id, found);
+        return found;
+      } catch (error) {
+        return unread(error);
+      }
+    };
+    const reading = read();
+    if (known.size < MAX_OBJECTS) known.set(id, reading);
+    return await reading;
+  }
+}
+
+/** @throws KmsCodecError `storage_altered` */
+function contentOf(bytes: Uint8Array, { name, sha256 }: StoredObject): ObjectContent {
+  const { payload, size } = payloadStart(bytes);
+  // The hash of a larger object is checked when the object is decrypted.
+  const isWhole = bytes.length < START_BYTES;
+  if (isWhole && (bytes.length !== size || createHash('sha256').update(bytes).digest('hex') !== sha256))
+    throw new KmsCodecError('storage_altered', `The stored object ${name} was altered or truncated`);
+  return { size, traits: [...summaryOfPayload(payload).traits.keys()] };
+}
+
+const noSignal = new AbortController().signal;
+
+interface Counts {
+  objects: number;
+  requests: number;
+}
+
+/** Identifies an object. An attacker who chooses names must not find two names with the same id. */
+const objectId = ({ type, bucket, object }: Pick<ReferenceTrait, 'type' | 'bucket' | 'object'>) =>
+  createHash('sha256')
+    .update(JSON.stringify([type, bucket, object]))
+    .digest('hex')
+    .slice(0, 32);
+
+/** @throws any error that is not a KmsCodecError */
+function unread(error: unknown): Unread {
+  if (error instanceof KmsCodecError) return { code: error.code, message: error.message };
+  throw error;
+}
+
+const unreadTrait = (reference: ReferenceTrait, { code, message }: Unread): string => {
+  const trait: Trait = { is: 'unread_object', object: objectName(reference), reason: code, message };
+  return JSON.stringify(trait);
+};

@@ -1,0 +1,256 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ObjectStorage } from '@temporal-kms/payload-storage';
+import type { Payload } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import { scanNamespace } from '../../src/scan/scan-namespace.ts';
+import { ScanState } from '../../src/scan/state.ts';
+import { type KnownObjects, StoredObjects } from '../../src/storage/stored-objects.ts';
+import type { ListedRun, ScanSource } from '../../src/temporal/scan-source.ts';
+import { temporaryFolder } from '../support/cli.ts';
+import { KEY, payloadOf } from '../support/messages.ts';
+import { BUCKET, hashOf, referenceTo, startStore, stored } from '../support/stored.ts';
+
+const NAMESPACE = 'payments';
+const START = Date.parse('2030-01-01T00:00:00Z');
+
+/** A message as large as those that SDKs store. */
+const large = (version: number, bytes = 20_000): Payload => {
+  const { metadata, data } = payloadOf({ version, named: true });
+  return { ...(metadata && { metadata }), data: Buffer.concat([data!, Buffer.alloc(bytes)]) };
+};
+
+/** Returns a namespace with closed runs, each with these payloads. */
+const sourceOf = (runs: readonly (readonly Payload[])[]): ScanSource => ({
+  describe: async () => ({ id: 'id', retentionSeconds: 86_400, archive: 'none' }),
+  async *runs() {
+    yield runs.map((_, n): ListedRun => ({
+      workflowId: `w${n}`,
+      runId: `r${n}`,
+      isOpen: false,
+      startTime: START,
+      closeTime: START,
+    }));
+  },
+  async *archivedRuns() {},
+  async *history({ runId }) {
+    yield [
+      {
+        workflowExecutionStartedEventAttributes: { input: { payloads: [...runs[Number(runId.slice(1))]!] } },
+      },
+      { workflowExecutionCompletedEventAttributes: {} },
+    ];
+  },
+  describeRun: async () => ({}),
+  async *schedules() {},
+  describeSchedule: async () => undefined,
+  notWalked: async () => [],
+});
+
+interface Scan {
+  readonly storage: ObjectStorage;
+  readonly namespace?: string;
+  readonly folder?: string;
+  readonly known?: KnownObjects;
+  readonly onRequest?: () => void;
+  /** The number of the request at which the process is killed, once the requests before it have ended. */
+  readonly killAt?: number;
+}
+
+async function scan(
+  runs: readonly (readonly Payload[])[],
+  { storage, namespace = NAMESPACE, folder, known = new Map(), onRequest, killAt }: Scan,
+) {
+  const state = await ScanState.open(join(folder ?? (await temporaryFolder()), 'journal'));
+  let requests = 0;
+  const reads: Promise<unknown>[] = [];
+  const counted: Pick<ObjectStorage, 'locate' | 'readStart'> = {
+    locate: (...args) => storage.locate(...args),
+    readStart: async (...args) => {
+      requests += 1;
+      onRequest?.();
+      if (killAt !== undefined && requests >= killAt) throw new RangeError('killed');
+      const read = storage.readStart(...args);
+      reads.push(read);
+      return await read;
+    },
+  };
+  const limiter = { removeTokens: async () => undefined };
+  const report = await scanNamespace({
+    source: sourceOf(runs),
+    namespace,
+    keys: [KEY],
+    openState: async () => state,
+    referencesOf: (kept) => new StoredObjects({ storage: counted, namespace, limiter, known, kept }),
+    exports: [],
+    settleMs: 0,
+    now: () => new Date(),
+    sleep: async () => undefined,
+    progress: () => undefined,
+  }).catch((error: unknown) => {
+    if (!(error instanceof RangeError)) throw error;
+  });
+  await Promise.allSettled(reads);
+  await new Promise((resolve) => setImmediate(resolve));
+  await state.flush();
+  const versions = report?.keys.map(({ version, formats }) => [version, formats]) ?? [];
+  return { report, requests, completed: reads.length, versions };
+}
+
+describe('a scan with external storage', () => {
+  it('counts the versions in stored objects, and requests each object once', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const shared = await store.store(large(1));
+    const own = await store.store(large(2, 500_000));
+    const runs = [
+      [shared.reference, shared.reference, payloadOf({ version: 2, named: true })],
+      [shared.reference, own.reference],
+    ];
+    const { report, requests, versions } = await scan(runs, { storage });
+    expect([requests, report?.storage, report?.complete, report?.gaps]).toEqual([
+      2,
+      { objects: 2, requests: 2 },
+      true,
+      [],
+    ]);
+    expect(versions).toEqual([
+      [1, { 'envelope-v2': 3 }],
+      [2, { 'envelope-v2': 2 }],
+    ]);
+    expect(report?.looked.closed.payloads).toBe(5);
+  });
+
+  it('makes one request per object for 10,000 runs of which a fifth have references', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const objects = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => store.store(large(1, n), { runId: String(n) })),
+    );
+    const inline = payloadOf({ version: 3, named: true });
+    const runs = Array.from({ length: 10_000 }, (_, n) => [
+      n % 5 === 0 ? objects[(n / 5) % objects.length]!.reference : inline,
+    ]);
+    const { report, requests } = await scan(runs, { storage });
+    expect([requests, report?.storage, report?.complete]).toEqual([
+      200,
+      { objects: 200, requests: 200 },
+      true,
+    ]);
+    expect(report?.keys.map(({ version, places }) => [version, places.closed?.histories])).toEqual([
+      [1, 2_000],
+      [3, 8_000],
+    ]);
+  });
+
+  it('requests no object again when it continues, and every object in the next scan', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const folder = await temporaryFolder();
+    const objects = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => store.store(large(1 + (n % 3), n), { runId: `r\u2028${n}` })),
+    );
+    const runs = objects.map(({ reference }) => [reference]);
+    const killed = await scan(runs, { storage, folder, killAt: 15 });
+    expect([killed.report, killed.completed]).toEqual([undefined, expect.toSatisfy((count) => count >= 7)]);
+    const resumed = await scan(runs, { storage, folder });
+    expect(resumed.requests).toBe(20 - killed.completed);
+    expect(resumed.report).toMatchObject({
+      complete: true,
+      storage: { objects: 20, requests: resumed.requests },
+    });
+    const next = await scan(runs, { storage, folder });
+    expect([next.requests, next.report?.looked.closed.read]).toEqual([20, 0]);
+    expect(next.versions).toEqual(resumed.versions);
+    await store.remove(objects[4]!);
+    const last = await scan(runs, { storage, folder });
+    expect([last.report?.complete, last.report?.gaps.map(({ reason, object }) => [reason, object])]).toEqual([
+      false,
+      [['storage_not_found', `directory://${BUCKET}/${objects[4]!.object}`]],
+    ]);
+  });
+
+  it('requests an object of two namespaces once, and asks neither for what it may not read', async () => {
+    const store = await startStore(NAMESPACE, 'orders');
+    const storage = store.open();
+    const object = await store.store(large(4));
+    const known: KnownObjects = new Map();
+    const runs = [[object.reference]];
+    const first = await scan(runs, { storage, known });
+    const again = await scan(runs, { storage, known });
+    const other = await scan(runs, { storage, known, namespace: 'orders' });
+    expect([first.requests, again.requests, other.requests]).toEqual([1, 0, 0]);
+    expect([again.report?.complete, again.versions]).toEqual([true, first.versions]);
+    expect(other.report?.gaps).toMatchObject([
+      { kind: 'external_storage', place: 'closed', reason: 'storage_not_allowed', count: 1 },
+    ]);
+  });
+
+  it('reports each object that it could not read, with its name and reason', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const named = (payload: Payload, more: object = {}) => store.store(payload, more);
+    const gone = await named(large(1));
+    await store.remove(gone);
+    const truncated = await named(payloadOf({ version: 1, named: true }), {
+      bytes: stored(large(1)).subarray(0, 40),
+    });
+    const replaced = await named(payloadOf({ version: 2, named: true }), {
+      bytes: stored(payloadOf({ version: 3, named: true })),
+    });
+    const garbage = await named(large(5), { bytes: Buffer.alloc(30_000, 0x12) });
+    const lying = await named(large(6));
+    const newline = {
+      object: `v0/ns/payments/wi/a\n\u001b[2Jb/d/sha256/${hashOf(Buffer.of())}`,
+      bytes: Buffer.of(),
+    };
+    const cases = [
+      [gone.reference, 'storage_not_found'],
+      [truncated.reference, 'storage_altered'],
+      [replaced.reference, 'storage_altered'],
+      [garbage.reference, 'storage_altered'],
+      [referenceTo({ ...lying, size: 4 }), 'storage_altered'],
+      [referenceTo(newline), 'storage_not_allowed'],
+      [referenceTo(gone, 'other-bucket'), 'storage_not_allowed'],
+      [{ ...gone.reference, data: Buffer.from('{}') }, undefined],
+    ] as const;
+    const { report } = await scan(
+      cases.map(([reference]) => [reference]),
+      { storage },
+    );
+    expect([report?.complete, report?.keys]).toEqual([false, []]);
+    expect(report?.gaps.map(({ kind, reason }) => `${kind} ${reason}`).toSorted()).toEqual(
+      cases.map(([, reason]) => `external_storage ${reason}`).toSorted(),
+    );
+    for (const { object, reason, message, example } of report?.gaps ?? []) {
+      expect(example).toMatchObject({ runId: expect.any(String) });
+      if (reason !== undefined) expect([object, message]).toEqual([expect.any(String), expect.any(String)]);
+    }
+  });
+
+  it('reports an object that is deleted while the scan runs', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const objects = await Promise.all([1, 2, 3].map((version) => store.store(large(version))));
+    const { report, versions } = await scan(
+      objects.map(({ reference }) => [reference]),
+      { storage, onRequest: () => rmSync(join(store.path, objects[2]!.object), { force: true }) },
+    );
+    expect(versions.map(([version]) => version)).toEqual([1, 2]);
+    expect(report?.gaps.map(({ reason }) => reason)).toEqual(['storage_not_found']);
+  });
+
+  it('reports plaintext in objects, and messages inside other codecs’ objects as a gap', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.alloc(30_000, 0x20) };
+    const other = { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.alloc(30_000) };
+    const objects = await Promise.all([plain, other].map((payload) => store.store(payload)));
+    const nested = await store.store(objects[0]!.reference);
+    const { report } = await scan([[...objects, nested].map(({ reference }) => reference)], { storage });
+    expect(report?.findings.map(({ kind }) => kind)).toEqual(['plaintext']);
+    expect(new Set(report?.gaps.map(({ kind }) => kind))).toEqual(
+      new Set(['inner_layer', 'external_storage']),
+    );
+  });
+});
