@@ -9,7 +9,7 @@ it('longProofs lists exactly the files that `pnpm test` leaves out or runs with 
   for await (const file of glob('{apps,packages}/*/test/**/*.test.{ts,tsx}', { cwd: projectRoot }))
     if (file.includes('.long.') || (await readFile(join(projectRoot, file), 'utf8')).includes("env['SLOW']"))
       found.push(file);
-  for await (const file of glob(['scripts/test/*.long.test.ts', 'e2e/test/*.long.spec.ts'], {
+  for await (const file of glob(['{deploy,scripts}/test/*.long.test.ts', 'e2e/test/*.long.spec.ts'], {
     cwd: projectRoot,
   }))
     found.push(file);

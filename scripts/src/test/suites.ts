@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { buildGoTools } from '../go-tools.ts';
 import { startRun } from '../once-per-run.ts';
 import { projectRoot } from '../project.ts';
 import { type PackageTask, packagesWith, turbo } from '../turbo.ts';
@@ -24,8 +23,6 @@ const longest = [
   'packages/worker-kit',
   'packages/kms-emulator',
   'scripts',
-  // Late, because Helm and promtool are built meanwhile.
-  'deploy',
 ];
 
 /** Whether an argument is an option that selects packages. */
@@ -39,7 +36,6 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
   for (const { directory } of suites)
     await rm(join(projectRoot, directory, resultsFolder), { recursive: true, force: true });
   const all = !args.some(isFilter);
-  const building = all ? buildGoTools() : undefined;
   const others = args.filter((arg, at) => !isFilter(arg) && !/^(-F|--filter)$/.test(args[at - 1] ?? ''));
   let allSucceeded = true;
   const run = async (suite: PackageTask): Promise<void> => {
@@ -49,7 +45,6 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
   };
   startRun();
   await inLanes(suites, LANES, run);
-  await building;
 
   const files = new Map((await Promise.all(suites.map((suite) => readFiles(suite.directory)))).flat());
   for (const line of timeLines(files)) console.log(line);
