@@ -72,6 +72,8 @@ export interface CodecServerConfig {
   readonly auditFsync: boolean;
   /** Absent: the audit contains no digests of ciphertexts. */
   readonly auditDigestKeyFile?: string;
+  /** Absent: references to external storage stay references. */
+  readonly storageFile?: string;
   /** Absent: the API returns keys without scan results. */
   readonly scanReportFile?: string;
   /**
@@ -111,6 +113,7 @@ const settings = z
     AUDIT_FILE: z.string().optional(),
     AUDIT_FSYNC: z.stringbool('must be true or false'),
     AUDIT_DIGEST_KEY_FILE: z.string().optional(),
+    CODEC_STORAGE_FILE: z.string().optional(),
     SCAN_REPORT_FILE: z.string().optional(),
     CODEC_NAMESPACE_PATHS: z.stringbool('must be true or false'),
     CODEC_TRUSTED_PROXIES: count.optional(),
@@ -195,6 +198,7 @@ const settings = z
     ...(values.AUDIT_FILE !== undefined && { auditFile: values.AUDIT_FILE }),
     auditFsync: values.AUDIT_FSYNC,
     ...(values.AUDIT_DIGEST_KEY_FILE !== undefined && { auditDigestKeyFile: values.AUDIT_DIGEST_KEY_FILE }),
+    ...(values.CODEC_STORAGE_FILE !== undefined && { storageFile: values.CODEC_STORAGE_FILE }),
     ...(values.SCAN_REPORT_FILE !== undefined && { scanReportFile: values.SCAN_REPORT_FILE }),
     ...(values.POLICY_FILE !== undefined && { policyFile: values.POLICY_FILE }),
     logLevel: values.LOG_LEVEL,
@@ -300,6 +304,10 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     ...tracingVariables,
     ...auditVariables,
+    CODEC_STORAGE_FILE: {
+      about: 'Buckets and directories of external storage that each namespace may read (YAML; default: none)',
+      example: '/etc/temporal-kms/storage.yaml',
+    },
     SCAN_REPORT_FILE: {
       about:
         'Report of temporal-kms scan (--out) for the API and the dashboard; read again when it changes (default: none)',

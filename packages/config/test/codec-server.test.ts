@@ -37,7 +37,9 @@ test('syncs the audit only if AUDIT_FSYNC is true', () => {
   expect(mistakes({ AUDIT_FSYNC: 'often' })).toEqual([['AUDIT_FSYNC', 'is "often": must be true or false']]);
 });
 
-test('reads the path of a scan report', () => {
+test('reads the paths of a scan report and of a storage file', () => {
+  expect(parse({}).storageFile).toBeUndefined();
+  expect(parse({ CODEC_STORAGE_FILE: '/etc/storage.yaml' }).storageFile).toBe('/etc/storage.yaml');
   expect(parse({}).scanReportFile).toBeUndefined();
   expect(parse({ SCAN_REPORT_FILE: '/var/scan.json' }).scanReportFile).toBe('/var/scan.json');
 });

@@ -2,16 +2,21 @@ import { dirname, resolve } from 'node:path';
 import { readStrictYaml } from '@temporal-kms/kms-codec/strict-yaml';
 import { z } from 'zod';
 import { isPlainName, namespacePrefix } from './layout.ts';
+import type { StorageType } from './reference.ts';
 
 /** A part of a bucket that a namespace may read. */
 export interface Store {
-  readonly type: 'directory';
+  readonly type: StorageType;
   /** The name of the bucket or, for a directory, the name in the driver's claims. */
   readonly bucket: string;
   /** The name under which the applications register their driver. */
   readonly driverName: string;
   /** Prefixes of the objects that may be read. Each ends with `/`. */
   readonly prefixes: readonly string[];
+  /** Region of an S3 bucket. */
+  readonly region?: string | undefined;
+  /** URL of a server other than Amazon's or Google's. */
+  readonly endpoint?: string | undefined;
   /** Absolute path of a directory. */
   readonly path?: string | undefined;
 }
@@ -22,7 +27,11 @@ export interface StorageConfiguration {
   readonly digest: string;
 }
 
-const defaultDriverNames: Readonly<Record<Store['type'], string>> = { directory: 'temporal-kms.directory' };
+const defaultDriverNames: Readonly<Record<StorageType, string>> = {
+  s3: 'aws.s3driver',
+  gcs: 'gcp.gcsdriver',
+  directory: 'temporal-kms.directory',
+};
 
 /** Excludes ARNs, access points, URLs and paths. */
 const bucketName = z
@@ -46,8 +55,20 @@ const prefixes = z
   )
   .min(1)
   .optional();
+const endpoint = z
+  .string()
+  .refine(isEndpoint, 'must be the URL of a server, https (or http on loopback), without a path')
+  .optional();
+
 const shared = { bucket: bucketName, driverName, prefixes };
 const store = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('s3'),
+    ...shared,
+    region: z.string().regex(/^[a-z0-9-]{1,63}$/, 'must be a region such as eu-central-1'),
+    endpoint,
+  }),
+  z.strictObject({ type: z.literal('gcs'), ...shared, endpoint }),
   z.strictObject({ type: z.literal('directory'), ...shared, path: z.string().min(1) }),
 ]);
 
@@ -96,4 +117,10 @@ export function readStorageFile(path: string, name?: string): StorageConfigurati
     ),
     digest: file.digest,
   };
+}
+
+function isEndpoint(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || url.origin !== text.replace(/\/$/, '')) return false;
+  return url.protocol === 'https:' || /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(url.origin);
 }

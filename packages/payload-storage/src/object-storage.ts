@@ -61,7 +61,9 @@ export interface ListedObject extends Pick<ListedName, 'sizeBytes' | 'modified'>
 }
 
 /** Loads a kind of store's client only once a configuration names a bucket of that kind. */
-const readers: Readonly<Record<Store['type'], ConnectReader>> = {
+const readers: Readonly<Record<StorageType, ConnectReader>> = {
+  s3: async (store) => new (await import('./s3.ts')).S3Reader(store),
+  gcs: async (store) => new (await import('./gcs.ts')).GcsReader(store),
   directory: async (store) => new (await import('./directory.ts')).DirectoryReader(store),
 };
 
@@ -189,8 +191,8 @@ export class ObjectStorage {
   }
 
   #reader(store: Store): Promise<ObjectReader> {
-    const { type, bucket, path } = store;
-    const key = JSON.stringify([type, bucket, path]);
+    const { type, bucket, region, endpoint, path } = store;
+    const key = JSON.stringify([type, bucket, region, endpoint, path]);
     let reader = this.#readers.get(key);
     if (reader === undefined) {
       reader = readers[type](store);

@@ -1,0 +1,298 @@
+import { createHash } from 'node:crypto';
+import dns from 'node:dns';
+import { createServer, type Server } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import proto from '@temporalio/proto';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ObjectStorage, type StorageReference, type Store } from '../src/index.ts';
+import { endless, startStoreServer, type StoreServer, withBytes } from './support/store-server.ts';
+
+const signal = new AbortController().signal;
+const payload = { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.alloc(300_000, 'x') };
+const bytes = Buffer.from(proto.temporal.api.common.v1.Payload.encode(payload).finish());
+const hashOf = (content: Uint8Array) => createHash('sha256').update(content).digest('hex');
+
+let server: StoreServer;
+let storage: ObjectStorage;
+
+beforeEach(async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+  server = await startStoreServer();
+});
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await storage.close();
+  await server.close();
+});
+
+const failure = (code: string): unknown => expect.objectContaining({ code });
+
+describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
+  const driverName = 'mine';
+
+  function connect(changes: Partial<Store> = {}, readMs?: number) {
+    const store: Store = {
+      type,
+      driverName,
+      bucket: 'acme-payloads',
+      prefixes: ['v0/ns/orders/'],
+      region: 'eu-central-1',
+      endpoint: server.url,
+      ...changes,
+    };
+    storage = new ObjectStorage({ namespaces: new Map([['orders', [store]]]) }, readMs ? { readMs } : {});
+  }
+
+  beforeEach(() => connect());
+
+  function locate(content: Uint8Array = bytes, id = '42') {
+    const sha256 = hashOf(content);
+    const reference: StorageReference = {
+      driverName,
+      type,
+      bucket: 'acme-payloads',
+      object: `v0/ns/orders/wt/Order/wi/${id}/ri/run/d/sha256/${sha256}`,
+      sha256,
+    };
+    return storage.locate('orders', reference);
+  }
+
+  const read = (options: { maxBytes?: number } = {}) => storage.read(locate(), { signal, ...options });
+
+  it('is read with one request, whose URL names exactly this object', async () => {
+    server.answer = withBytes(bytes);
+    const object = locate(bytes, 'a%2Fb c+ü~');
+    const { data } = await storage.read(object, { signal });
+    expect(data).toEqual(payload.data);
+    // A view of the only buffer.
+    expect(data?.buffer.byteLength).toBe(bytes.length);
+    const [request, ...others] = server.requests;
+    expect(others).toEqual([]);
+    const [, path = ''] = request!.split(' ');
+    const name = type === 's3' ? path.split('?')[0]!.replace('/acme-payloads/', '') : path.split('/o/')[1]!;
+    expect(decodeURIComponent(name.split('?')[0]!)).toBe(object.object);
+  });
+
+  it('is read in part with a range', async () => {
+    let range: string | undefined;
+    server.answer = (response, request) => {
+      range = request.headers.range;
+      response.writeHead(206, { 'content-length': 16 }).end(bytes.subarray(0, 16));
+    };
+    expect(await storage.readStart(locate(), 16, { signal })).toEqual(bytes.subarray(0, 16));
+    expect(range).toBe('bytes=0-15');
+  });
+
+  it('is read in part also from a server that ignores ranges and sends bytes without end', async () => {
+    server.answer = endless();
+    expect(await storage.readStart(locate(), 16, { signal })).toEqual(Buffer.alloc(16, 'x'));
+  });
+
+  it('is read in part if it is empty', async () => {
+    server.answer = (response) => response.writeHead(416).end();
+    expect(await storage.readStart(locate(), 16, { signal })).toEqual(Buffer.alloc(0));
+  });
+
+  it.each([
+    ['is another payload', Buffer.from(bytes).fill('y', 100)],
+    ['is truncated', bytes.subarray(0, 1000)],
+    ['has more bytes', Buffer.concat([bytes, Buffer.from('\n')])],
+    ['is empty', Buffer.alloc(0)],
+  ])('is altered if it %s', async (_, content) => {
+    server.answer = withBytes(content);
+    await expect(read()).rejects.toEqual(failure('storage_altered'));
+  });
+
+  it('is altered if it is replaced between two reads', async () => {
+    server.answer = withBytes(bytes);
+    await read();
+    server.answer = withBytes(Buffer.from('another'));
+    await expect(read()).rejects.toEqual(failure('storage_altered'));
+  });
+
+  it('is not decompressed: its compressed bytes have another hash', async () => {
+    server.answer = withBytes(gzipSync(bytes), { 'content-encoding': 'gzip' });
+    await expect(read()).rejects.toEqual(failure('storage_altered'));
+  });
+
+  it('is too large if the declared size exceeds the limit, before a byte is read', async () => {
+    server.answer = (response) => response.writeHead(200, { 'content-length': 10 ** 12 }).flushHeaders();
+    await expect(read({ maxBytes: 400_000 })).rejects.toEqual(failure('too_large'));
+  });
+
+  it('is too large if it has no declared size and no end', async () => {
+    server.answer = endless();
+    await expect(read({ maxBytes: 400_000 })).rejects.toEqual(failure('too_large'));
+  });
+
+  it('has no byte after its declared size', async () => {
+    server.answer = (response) => {
+      response.socket!.write(`HTTP/1.1 200 OK\r\ncontent-length: ${bytes.length}\r\n\r\n`);
+      response.socket!.write(Buffer.concat([bytes, Buffer.alloc(1_000_000)]));
+    };
+    expect((await read()).data).toEqual(payload.data);
+  });
+
+  it('is unavailable if the connection ends early', async () => {
+    server.answer = (response) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.write(bytes.subarray(0, 1000), () => response.socket!.destroy());
+    };
+    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+  });
+
+  it.each([
+    ['sends no response', () => undefined],
+    [
+      'sends one byte at a time',
+      (response: Parameters<StoreServer['answer']>[0]) => {
+        response.writeHead(200, { 'content-length': bytes.length });
+        const timer = setInterval(() => response.write('x'), 50);
+        response.on('close', () => clearInterval(timer));
+      },
+    ],
+  ])('is unavailable if the server %s', async (_, answer) => {
+    connect({}, 2_000);
+    server.answer = answer;
+    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+  });
+
+  it('is released when the caller goes during the read', async () => {
+    const caller = new AbortController();
+    const reason = new Error('gone');
+    const closed = new Promise((resolve) => {
+      server.answer = (response) => {
+        response.on('close', resolve);
+        response.writeHead(200, { 'content-length': bytes.length }).write('x');
+        setImmediate(() => caller.abort(reason));
+      };
+    });
+    await expect(storage.read(locate(), { signal: caller.signal })).rejects.toBe(reason);
+    await closed;
+  });
+
+  it('is gone with status 404', async () => {
+    const body = type === 's3' ? '<Error><Code>NoSuchKey</Code></Error>' : 'No such object: acme-payloads/x';
+    server.answer = (response) => response.writeHead(404).end(body);
+    await expect(read()).rejects.toEqual(failure('storage_not_found'));
+  });
+
+  it('is unavailable, not gone, if the bucket does not exist', async () => {
+    const body =
+      type === 's3' ? '<Error><Code>NoSuchBucket</Code></Error>' : 'The specified bucket does not exist.';
+    server.answer = (response) => response.writeHead(404).end(body);
+    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+  });
+
+  it.each([400, 401, 403, 500, 503])('is unavailable with status %i', async (status) => {
+    server.answer = (response) => response.writeHead(status).end('<Error><Code>Any</Code></Error>');
+    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+  });
+
+  it.each([403, 500])('is unavailable with status %i and a text without end', async (status) => {
+    server.answer = endless(status);
+    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+  });
+
+  it('is read after a failure that passes', async () => {
+    server.answer = (response) => {
+      server.answer = withBytes(bytes);
+      response.writeHead(503).end();
+    };
+    expect((await read()).data).toEqual(payload.data);
+  });
+
+  it.each([301, 302, 303, 307, 308])('is not read through a redirect with status %i', async (status) => {
+    const other = await startStoreServer();
+    other.answer = withBytes(bytes);
+    server.answer = (response, { url }) =>
+      response
+        .writeHead(status, { location: `${other.url}${url}`, 'x-amz-bucket-region': 'us-east-1' })
+        .end('<Error><Code>PermanentRedirect</Code><Endpoint>127.0.0.1</Endpoint></Error>');
+    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+    expect(other.requests).toEqual([]);
+    await other.close();
+  });
+
+  describe('with other servers in the environment', () => {
+    let other: Server;
+    let connections: number;
+
+    beforeEach(async () => {
+      connections = 0;
+      other = createServer((socket) => {
+        connections += 1;
+        socket.destroy();
+      });
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      const address = other.address();
+      const url = `http://127.0.0.1:${typeof address === 'object' ? address!.port : 0}`;
+      const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy'];
+      const endpoints = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'STORAGE_EMULATOR_HOST'];
+      for (const name of [...proxies, ...endpoints]) vi.stubEnv(name, url);
+    });
+
+    afterEach(() => new Promise((resolve) => other.close(resolve)));
+
+    it('is read from the configured server', async () => {
+      server.answer = withBytes(bytes);
+      expect((await read()).data).toEqual(payload.data);
+      expect(connections).toBe(0);
+    });
+
+    it('is requested from Amazon or Google if the configuration names no server', async () => {
+      vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '/nonexistent');
+      const hosts = new Set<unknown>();
+      vi.spyOn(dns, 'lookup').mockImplementation((...args: unknown[]) => {
+        const [host, , done] = args;
+        hosts.add(host);
+        if (typeof done === 'function') done(new Error('offline'));
+      });
+      connect({ endpoint: undefined });
+      await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+      expect([...hosts]).toEqual(type === 's3' ? ['acme-payloads.s3.eu-central-1.amazonaws.com'] : []);
+      expect(connections).toBe(0);
+      vi.restoreAllMocks();
+    });
+  });
+
+  it('is listed with size and time, page by page, and only below the prefix', async () => {
+    const names = ['v0/ns/orders/a', 'v0/ns/orders/b', 'v0/ns/payroll/c'].map(
+      (name) => `${name}/d/sha256/${hashOf(bytes)}`,
+    );
+    const time = '2026-11-30T10:00:00.000Z';
+    server.answer = (response, { url = '' }) => {
+      const isFirst = !/(continuation-token|pageToken)=next/.test(url);
+      const found = isFirst ? names.slice(0, 1) : names.slice(1);
+      const xml = found.map(
+        (name) => `<Contents><Key>${name}</Key><Size>7</Size><LastModified>${time}</LastModified></Contents>`,
+      );
+      const more = isFirst
+        ? '<IsTruncated>true</IsTruncated><NextContinuationToken>next</NextContinuationToken>'
+        : '';
+      const json = {
+        items: found.map((name) => ({ name, size: '7', updated: time })),
+        ...(isFirst && { nextPageToken: 'next' }),
+      };
+      response.end(
+        type === 's3' ? `<ListBucketResult>${xml.join('')}${more}</ListBucketResult>` : JSON.stringify(json),
+      );
+    };
+    const listed: unknown[] = [];
+    for await (const { object, ...rest } of storage.list('orders', { signal }))
+      listed.push([object.object, rest]);
+    expect(listed).toEqual(
+      names.slice(0, 2).map((name) => [name, { sizeBytes: 7, modified: new Date(time) }]),
+    );
+  });
+
+  it.each([200, 403])(
+    'is not listed by a server that sends bytes without end, with status %i',
+    async (status) => {
+      server.answer = endless(status);
+      await expect(storage.list('orders', { signal }).next()).rejects.toEqual(failure('storage_unavailable'));
+    },
+  );
+});
