@@ -38,7 +38,7 @@ export class DirectoryReader implements ObjectReader {
     return { size: length, content: file.createReadStream(options) };
   }
 
-  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<ListedName, void> {
+  async *list(prefix: string): AsyncGenerator<ListedName, void> {
     const folder = await explained(() => opendir(join(this.#path, prefix), { recursive: true })).catch(
       (error: unknown) => {
         if (error instanceof ReaderError && error.code === 'not_found') return undefined;
@@ -47,7 +47,6 @@ export class DirectoryReader implements ObjectReader {
     );
     if (folder === undefined) return;
     for await (const entry of folder) {
-      signal.throwIfAborted();
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
       const info = await explained(() => stat(path));

@@ -60,7 +60,7 @@ export class GcsReader implements ObjectReader {
     return { size: length === undefined ? undefined : Number(length), content: response };
   }
 
-  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<ListedName, void> {
+  async *list(prefix: string, nextSignal: () => AbortSignal): AsyncGenerator<ListedName, void> {
     let token: string | undefined;
     do {
       const query = new URLSearchParams({
@@ -69,7 +69,7 @@ export class GcsReader implements ObjectReader {
         fields: 'items(name,size,updated),nextPageToken',
         ...(token !== undefined && { pageToken: token }),
       });
-      const response = await this.#get(`?${query.toString()}`, signal);
+      const response = await this.#get(`?${query.toString()}`, nextSignal());
       const { items, nextPageToken } = await readPage(response);
       for (const { name: object, size: sizeBytes, updated: modified } of items)
         if (object.startsWith(prefix)) yield { object, sizeBytes, modified };

@@ -9,10 +9,10 @@ import {
   storageError,
 } from './content.ts';
 import { isPlainName } from './layout.ts';
-import type { ConnectReader, ListedName, ObjectReader } from './reader.ts';
+import { type ConnectReader, type ListedName, type ObjectReader, ReaderError } from './reader.ts';
 import type { StorageReference, StorageType } from './reference.ts';
 
-/** Limit on the time of one read, in ms. */
+/** Limit on the time of one read or one page of a listing, in ms. */
 const READ_MS = 60_000;
 
 /** An object that a namespace may read. Only `ObjectStorage` creates it. */
@@ -68,7 +68,7 @@ const readers: Readonly<Record<StorageType, ConnectReader>> = {
 };
 
 export interface ObjectStorageOptions {
-  /** Limit on the time of one read, in ms. Default: a minute. */
+  /** Limit on the time of one read or one page of a listing, in ms. Default: a minute. */
   readonly readMs?: number;
 }
 
@@ -145,7 +145,10 @@ export class ObjectStorage {
       try {
         const reader = await this.#reader(store);
         for (const prefix of store.prefixes) {
-          for await (const { object, sizeBytes, modified } of reader.list(prefix, signal)) {
+          for await (const { object, sizeBytes, modified } of reader.list(prefix, () =>
+            this.#limited(signal),
+          )) {
+            signal.throwIfAborted();
             const sha256 = /\/d\/sha256\/([0-9a-f]{64})$/.exec(object)?.[1];
             if (sha256 === undefined || !isPlainName(object)) continue;
             yield {
@@ -157,8 +160,11 @@ export class ObjectStorage {
         }
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof KmsCodecError) throw error;
-        throw storageError(place, error);
+        const isAbsent = error instanceof ReaderError && error.code === 'not_found';
+        throw storageError(
+          place,
+          isAbsent ? new ReaderError('unavailable', 'the bucket does not exist') : error,
+        );
       }
     }
   }
@@ -176,18 +182,23 @@ export class ObjectStorage {
     operation: (reader: ObjectReader, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
-    const limit = AbortSignal.timeout(this.#readMs);
+    const limited = this.#limited(signal);
     try {
       const reader = await this.#reader(LocatedObject.storeOf(located));
-      return await operation(reader, AbortSignal.any([signal, limit]));
+      return await operation(reader, limited);
     } catch (error) {
       signal.throwIfAborted();
-      if (!limit.aborted || error instanceof KmsCodecError) throw error;
+      if (!limited.aborted || error instanceof KmsCodecError) throw error;
       throw new KmsCodecError(
         'storage_unavailable',
         `The stored object ${quoted(located.name)} could not be read within ${this.#readMs / 1000} s`,
       );
     }
+  }
+
+  /** Returns a signal that also ends at the time limit of one request. */
+  #limited(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, AbortSignal.timeout(this.#readMs)]);
   }
 
   #reader(store: Store): Promise<ObjectReader> {

@@ -23,7 +23,8 @@ export interface ListedName {
 /** Reads objects of one kind of store. Its methods throw `ReaderError`, or the signal's reason. */
 export interface ObjectReader {
   open(object: string, options: ReadOptions): Promise<OpenObject>;
-  list(prefix: string, signal: AbortSignal): AsyncIterable<ListedName>;
+  /** @param page returns the signal that ends the request of the next page */
+  list(prefix: string, page: () => AbortSignal): AsyncIterable<ListedName>;
   close(): void;
 }
 

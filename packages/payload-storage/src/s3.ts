@@ -73,9 +73,10 @@ export class S3Reader implements ObjectReader {
     }
   }
 
-  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<ListedName, void> {
+  async *list(prefix: string, nextSignal: () => AbortSignal): AsyncGenerator<ListedName, void> {
     let token: string | undefined;
     do {
+      const signal = nextSignal();
       const page = await this.#client
         .send(
           new ListObjectsV2Command({

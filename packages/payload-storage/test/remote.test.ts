@@ -156,7 +156,11 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
   ])('is unavailable if the server %s', async (_, answer) => {
     connect({}, 2_000);
     server.answer = answer;
-    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+    const listing = storage.list('orders', { signal }).next();
+    await Promise.all([
+      expect(read()).rejects.toEqual(failure('storage_unavailable')),
+      expect(listing).rejects.toEqual(failure('storage_unavailable')),
+    ]);
   });
 
   it('is released when the caller goes during the read', async () => {
