@@ -125,14 +125,24 @@ const codecServer = [
   }),
 ];
 
-const sources = ['cli', 'google', 'keys', 'payload-files', 'temporal'];
-const capabilities = ['decrypt', 'destroy', 'doctor', 'inspect', 'plaintext', 'scan-worker', 'setup'];
+const sources = ['cli', 'google', 'keys', 'payload-files', 'storage', 'temporal'];
+const capabilities = [
+  'decrypt',
+  'destroy',
+  'doctor',
+  'inspect',
+  'objects',
+  'plaintext',
+  'scan-worker',
+  'setup',
+];
 
 const keyAdmin = oneWay(
   'apps/key-admin',
   {
     cli: [],
     google: ['cli'],
+    storage: ['cli'],
     keys: ['cli', 'google'],
     temporal: ['cli', 'google'],
     'payload-files': ['cli', 'google', 'keys', 'temporal'],

@@ -14,6 +14,7 @@ import { addMayDestroyCommand } from './commands/may-destroy.ts';
 import { addRotateCommand } from './commands/rotate.ts';
 import { addScanCommand } from './commands/scan.ts';
 import { addSetupCommand } from './commands/setup.ts';
+import { addStorageCommand } from './commands/storage.ts';
 import { version } from './version.ts';
 
 const help = `
@@ -34,6 +35,7 @@ const commands: readonly AddCommand[] = [
   addDecryptCommand,
   addExplainCommand,
   addPlaintextCommand,
+  addStorageCommand,
 ];
 
 /** Creates the command line. */

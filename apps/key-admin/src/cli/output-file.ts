@@ -19,14 +19,36 @@ export function createOutputFile(path: string): OutputFile {
     const why = codeOf(error) === 'EEXIST' ? 'it exists already' : (codeOf(error) ?? 'unknown');
     throw new CliError('configuration', `The --out file ${path} cannot be created: ${why}`, [], error);
   }
+  const remove = (): void => {
+    closeSync(descriptor);
+    unlinkSync(path);
+  };
+  const watch = onceStopped(remove);
   return {
     write: (part) => {
       const bytes = Buffer.from(part);
       for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
     },
     end: (isComplete) => {
-      closeSync(descriptor);
-      if (!isComplete) unlinkSync(path);
+      watch.stop();
+      if (isComplete) closeSync(descriptor);
+      else remove();
     },
   };
+}
+
+/** Calls `clean` when a signal ends the process: a file with a part of the content must not stay. */
+function onceStopped(clean: () => void): { stop(): void } {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const end = (signal: NodeJS.Signals): void => {
+    stop();
+    clean();
+    // Without a listener, the signal ends the process.
+    process.kill(process.pid, signal);
+  };
+  const stop = (): void => {
+    for (const signal of signals) process.off(signal, end);
+  };
+  for (const signal of signals) process.on(signal, end);
+  return { stop };
 }

@@ -90,7 +90,6 @@ async function decrypt(
       ? { write: deps.writeContent, end: () => undefined }
       : createOutputFile(options.out);
   let isComplete = false;
-  const watched = onceStopped(() => sink.end(false));
   try {
     return await withDecryption(decryption, output, async ({ codec, audit, caller }) => {
       const { workflowId } = options;
@@ -108,23 +107,6 @@ async function decrypt(
       return counts;
     });
   } finally {
-    watched.stop();
     sink.end(isComplete);
   }
-}
-
-/** Calls `clean` when a signal ends the process: a file with a part of the plaintext must not stay. */
-function onceStopped(clean: () => void): { stop(): void } {
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const end = (signal: NodeJS.Signals): void => {
-    stop();
-    clean();
-    // Without a listener, the signal ends the process.
-    process.kill(process.pid, signal);
-  };
-  const stop = (): void => {
-    for (const signal of signals) process.off(signal, end);
-  };
-  for (const signal of signals) process.on(signal, end);
-  return { stop };
 }

@@ -6,7 +6,7 @@ import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import { type ActivityDeps, createActivities } from '../scan/on-temporal/activities.ts';
 import { ownPayloads } from '../scan/on-temporal/own-payloads.ts';
 import { shareOf, temporalSource } from '../temporal/temporal-source.ts';
-import { type KnownObjects, StoredObjects } from '../storage/stored-objects.ts';
+import { type KnownObjects, StoredObjects } from '../scan/stored-objects.ts';
 import { statesIn } from './states.ts';
 
 /** Time for running activities to notice a shutdown. Another worker continues unfinished activities. */

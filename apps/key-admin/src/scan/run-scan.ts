@@ -13,7 +13,7 @@ import type { TemporalScanOptions } from './on-temporal/client.ts';
 import type { RemoteRuns } from './remote-runs.ts';
 import type { ScanSource } from '../temporal/scan-source.ts';
 import { notKept, ScanState } from './state.ts';
-import type { KeptObjects, References } from '../storage/stored-objects.ts';
+import type { KeptObjects, References } from './stored-objects.ts';
 
 export interface ScanRequest {
   readonly settings: KmsSettings;

@@ -8,7 +8,7 @@ import { CONCURRENCY, MAX_CATCH_UP_MS, MAX_SKEW_MS } from './passes.ts';
 import { countRun } from './count-run.ts';
 import { readRun } from './read-run.ts';
 import type { BeforeRuns, RemoteRuns, RunsFound, ScheduledRun } from './remote-runs.ts';
-import type { References } from '../storage/stored-objects.ts';
+import type { References } from './stored-objects.ts';
 import { readSchedule } from './schedules.ts';
 import { type ListedRun, type NamespaceDescription, type ScanSource } from '../temporal/scan-source.ts';
 import type { ScanState } from './state.ts';

@@ -1,6 +1,5 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
 import type { KeyRules } from '@temporal-kms/kms-codec';
-import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
@@ -10,28 +9,32 @@ import type { Output } from '../cli/output.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';
 import { describeServer, type TemporalServer } from '../temporal/server.ts';
 import { type ExportSource, exportSource } from './exports.ts';
-import { runScan } from './run-scan.ts';
+import { runScan, type ScanRequest } from './run-scan.ts';
 import { DEFAULT_TASK_QUEUE } from './on-temporal/contract.ts';
 import { runsOnTemporal } from './on-temporal/client.ts';
 import { defaultStateFolder, STATE_DEFAULT } from './state.ts';
 import { EXTERNAL_STORAGE, withStorage } from '../storage/open-storage.ts';
-import { type KnownObjects, StoredObjects } from '../storage/stored-objects.ts';
+import { type KnownObjects, StoredObjects } from './stored-objects.ts';
 import { perSecond, temporalSource } from '../temporal/temporal-source.ts';
 
-/** The options of every command that scans. */
-export interface ScanOptions extends CommonOptions {
+/** The options of every command that reads whole namespaces. */
+export interface ReadOptions extends CommonOptions {
   readonly key?: string;
   readonly namespace?: readonly string[];
   readonly exports?: readonly string[];
   readonly state?: string;
   readonly rps: number;
   readonly settle: number;
-  readonly onTemporal?: true;
-  readonly taskQueue: string;
   readonly externalStorage?: string;
 }
 
-export const addScanOptions = (command: Command): Command =>
+/** The options of every command that scans. */
+export interface ScanOptions extends ReadOptions {
+  readonly onTemporal?: true;
+  readonly taskQueue: string;
+}
+
+export const addReadOptions = (command: Command): Command =>
   command
     .option(
       '--namespace <name>',
@@ -54,9 +57,12 @@ export const addScanOptions = (command: Command): Command =>
       50,
     )
     .option('--settle <seconds>', "how long a new run may take to appear in Temporal's lists", seconds, 60)
+    .option(EXTERNAL_STORAGE, 'file that names the external storage of each namespace');
+
+export const addScanOptions = (command: Command): Command =>
+  addReadOptions(command)
     .option('--on-temporal', 'scan runs in workflows in TEMPORAL_NAMESPACE, executed by scan workers')
-    .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE)
-    .option(EXTERNAL_STORAGE, 'read the headers of payloads in the external storage that this file names');
+    .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE);
 
 /**
  * Scans what the options name.
@@ -66,6 +72,28 @@ export const addScanOptions = (command: Command): Command =>
 export async function scan(
   options: ScanOptions,
   deps: CliDeps,
+  output: Pick<Output, 'progress'>,
+  further: readonly string[] = [],
+): Promise<ScanReport> {
+  const known: KnownObjects = new Map();
+  return await withStorage(options.externalStorage, async (storage) =>
+    scanWith(
+      storage &&
+        ((namespace, kept) =>
+          new StoredObjects({ storage, namespace, limiter: perSecond(options.rps), known, kept })),
+      options,
+      deps,
+      output,
+      further,
+    ),
+  );
+}
+
+/** Scans as {@link scan} does, and passes the references to external storage to `referencesOf`. @throws CliError */
+export async function scanWith(
+  referencesOf: ScanRequest['referencesOf'],
+  options: ReadOptions & Partial<ScanOptions>,
+  deps: CliDeps,
   { progress }: Pick<Output, 'progress'>,
   further: readonly string[] = [],
 ): Promise<ScanReport> {
@@ -73,40 +101,34 @@ export async function scan(
   const values = withEnvFile(deps.env, options.envFile);
   const config = temporalConfig(values);
   const stateFolder = options.state ?? defaultStateFolder(values);
-  const { rps, taskQueue } = options;
+  const { rps, taskQueue = DEFAULT_TASK_QUEUE } = options;
   const settleMs = options.settle * 1000;
-  const known: KnownObjects = new Map();
-  const run = async (storage: ObjectStorage | undefined) =>
-    await withTemporal(config, async (connection, address) => {
-      const server = await describeServer(connection, address, []);
-      const namespaces = options.namespace ?? [
-        ...namespacesToScan(settings.rules, server, config.namespace),
-        ...further,
-      ];
-      if (!server.isListed && settings.rules.hasDefault && options.namespace === undefined)
-        progress(`Temporal at ${address} does not list its namespaces: scanning ${namespaces.join(', ')}`);
-      return await runScan({
-        settings,
-        keys: options.key === undefined ? [] : [options.key],
-        server,
-        namespaces: [...new Set(namespaces)],
-        sourceOf: (namespace) => temporalSource(connection, namespace, perSecond(rps)),
-        exportsOf: exportsByNamespace(options.exports ?? [], namespaces),
-        stateFolder,
-        settleMs,
-        ...(options.onTemporal === true && {
-          remoteRuns: (scanned) =>
-            runsOnTemporal({ ...scanned, connection, home: config.namespace, taskQueue, rps, settleMs }),
-        }),
-        ...(storage && {
-          referencesOf: (namespace, kept) =>
-            new StoredObjects({ storage, namespace, limiter: perSecond(rps), known, kept }),
-        }),
-        now: deps.now,
-        progress,
-      });
+  return await withTemporal(config, async (connection, address) => {
+    const server = await describeServer(connection, address, []);
+    const namespaces = options.namespace ?? [
+      ...namespacesToScan(settings.rules, server, config.namespace),
+      ...further,
+    ];
+    if (!server.isListed && settings.rules.hasDefault && options.namespace === undefined)
+      progress(`Temporal at ${address} does not list its namespaces: scanning ${namespaces.join(', ')}`);
+    return await runScan({
+      settings,
+      keys: options.key === undefined ? [] : [options.key],
+      server,
+      namespaces: [...new Set(namespaces)],
+      sourceOf: (namespace) => temporalSource(connection, namespace, perSecond(rps)),
+      exportsOf: exportsByNamespace(options.exports ?? [], namespaces),
+      stateFolder,
+      settleMs,
+      ...(options.onTemporal === true && {
+        remoteRuns: (scanned) =>
+          runsOnTemporal({ ...scanned, connection, home: config.namespace, taskQueue, rps, settleMs }),
+      }),
+      referencesOf,
+      now: deps.now,
+      progress,
     });
-  return await withStorage(options.externalStorage, run);
+  });
 }
 
 /**

@@ -8,7 +8,7 @@ import type {
 import { scanPlaces } from '@temporal-kms/codec-api';
 import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import type { HistorySummary } from './history-summary.ts';
-import type { References } from '../storage/stored-objects.ts';
+import type { References } from './stored-objects.ts';
 import {
   addObjects,
   type CountedByPlace,

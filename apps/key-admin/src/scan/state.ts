@@ -10,7 +10,7 @@ import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
 import { checkTrustedFolder, openTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { CliError } from '../cli/cli-error.ts';
 import { writePrivateFile } from '../cli/private-file.ts';
-import type { KeptObjects, ObjectContent } from '../storage/stored-objects.ts';
+import type { KeptObjects, ObjectContent } from './stored-objects.ts';
 import type { HistorySummary } from './history-summary.ts';
 
 /** Maximum number of lines in memory before they are written. */

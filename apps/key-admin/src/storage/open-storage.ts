@@ -7,7 +7,7 @@ import { quote } from '../cli/quote.ts';
 export const EXTERNAL_STORAGE = '--external-storage <file>';
 
 /** Reads the file that the option names. @throws CliError with every mistake */
-function readStorage(file: string): StorageConfiguration {
+export function readStorage(file: string): StorageConfiguration {
   try {
     return readStorageFile(file, '--external-storage');
   } catch (error) {

@@ -4,7 +4,7 @@ import { OWN_PAYLOAD } from '../../src/scan/own-runs.ts';
 import { type Checkpoint, scanRange } from '../../src/scan/on-temporal/scan-range.ts';
 import { readRun } from '../../src/scan/read-run.ts';
 import { type RangeSource, ScanError } from '../../src/temporal/scan-source.ts';
-import { StoredObjects } from '../../src/storage/stored-objects.ts';
+import { StoredObjects } from '../../src/scan/stored-objects.ts';
 import { KEY, payloadOf } from '../support/messages.ts';
 import { hashOf, startStore } from '../support/stored.ts';
 

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { RangeSource } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
-import type { References } from '../../storage/stored-objects.ts';
+import type { References } from '../stored-objects.ts';
 import { MAX_ATTEMPTS, type ScanActivities, type ShardInput } from './contract.ts';
 import { isExpected, toFailure } from './failures.ts';
 import { planShards } from './plan.ts';

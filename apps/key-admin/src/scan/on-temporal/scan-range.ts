@@ -6,7 +6,7 @@ import { CONCURRENCY, type TimeRange } from '../passes.ts';
 import { type ListedRun, type RangeSource, ScanError } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
 import { nameWithoutIds } from '../../storage/object-name.ts';
-import type { References } from '../../storage/stored-objects.ts';
+import type { References } from '../stored-objects.ts';
 import { queryFor } from './plan.ts';
 
 /** The progress of a range's scan, as JSON. */

@@ -9,11 +9,11 @@ import {
   type ReferenceTrait,
   summaryOfPayload,
   type Trait,
-} from '../scan/history-summary.ts';
-import type { TalliedHistory } from '../scan/scan-part.ts';
+} from './history-summary.ts';
+import type { TalliedHistory } from './scan-part.ts';
 import type { CallLimiter } from '../temporal/temporal-source.ts';
-import { objectName } from './object-name.ts';
-import { payloadStart } from './payload-start.ts';
+import { objectName } from '../storage/object-name.ts';
+import { payloadStart } from '../storage/payload-start.ts';
 
 /** More than the metadata and the header of any message. */
 const START_BYTES = 16 * 1024;
@@ -51,7 +51,7 @@ export interface Resolved {
   readonly requests: number;
 }
 
-/** What becomes of a history's references to external storage. */
+/** What a scan does with a history's references to external storage. */
 export interface References {
   resolve(summary: HistorySummary, place: ScanPlace, history: TalliedHistory): Promise<Resolved>;
 }
@@ -77,6 +77,9 @@ export class StoredObjects implements References {
 
   /** Returns the summary with what the objects contain in place of the references. */
   async resolve({ payloads, traits }: HistorySummary): Promise<Resolved> {
+    const counts = { objects: 0, requests: 0 };
+    if (![...traits.keys()].some((text) => parseTrait(text).is === 'reference'))
+      return { summary: { payloads, traits }, ...counts };
     const resolved = new Map<string, number>();
     const add = (text: string, count: number) => resolved.set(text, (resolved.get(text) ?? 0) + count);
     const references: (readonly [ReferenceTrait, number])[] = [];
@@ -85,7 +88,6 @@ export class StoredObjects implements References {
       if (trait.is === 'reference') references.push([trait, count]);
       else add(text, count);
     }
-    const counts = { objects: 0, requests: 0 };
     const reads = Readable.from(references).map(
       async ([reference, count]: readonly [ReferenceTrait, number]) => {
         for (const text of await this.#traitsOf(reference, counts)) add(text, count);
@@ -124,9 +126,9 @@ export class StoredObjects implements References {
     const earlier = known.get(id);
     if (earlier !== undefined) return await earlier;
     counts.objects += 1;
-    const content = kept?.object(id);
-    if (content !== undefined) return content;
     const read = async (): Promise<ObjectContent | Unread> => {
+      const content = kept?.object(id);
+      if (content !== undefined) return content;
       await this.#options.limiter.removeTokens(1);
       signal.throwIfAborted();
       counts.requests += 1;
@@ -162,7 +164,7 @@ interface Counts {
 }
 
 /** Identifies an object. An attacker who chooses names must not find two names with the same id. */
-const objectId = ({ type, bucket, object }: Pick<ReferenceTrait, 'type' | 'bucket' | 'object'>) =>
+export const objectId = ({ type, bucket, object }: Pick<ReferenceTrait, 'type' | 'bucket' | 'object'>) =>
   createHash('sha256')
     .update(JSON.stringify([type, bucket, object]))
     .digest('hex')

@@ -5,7 +5,7 @@ import type { Payload } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { scanNamespace } from '../../src/scan/scan-namespace.ts';
 import { ScanState } from '../../src/scan/state.ts';
-import { type KnownObjects, StoredObjects } from '../../src/storage/stored-objects.ts';
+import { type KnownObjects, StoredObjects } from '../../src/scan/stored-objects.ts';
 import type { ListedRun, ScanSource } from '../../src/temporal/scan-source.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { KEY, payloadOf } from '../support/messages.ts';

@@ -1,0 +1,161 @@
+import type { ScanReport } from '@temporal-kms/codec-api';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import { ObjectStorage } from '@temporal-kms/payload-storage';
+import { CliError } from '../cli/cli-error.ts';
+import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import { addCommonOptions, addKeyOption } from '../cli/options.ts';
+import { columns, createOutput, type Output } from '../cli/output.ts';
+import { createOutputFile } from '../cli/output-file.ts';
+import { type Compared, compareObjects, doubts, type ObjectTotal } from '../objects/compare-objects.ts';
+import { jsonLine, nameLine } from '../objects/object-list.ts';
+import { type ReferredObject, ReferredObjects } from '../objects/referred-objects.ts';
+import { gapLines } from '../scan/report-text.ts';
+import { addReadOptions, type ReadOptions, scanWith } from '../scan/scan-options.ts';
+import { readStorage } from '../storage/open-storage.ts';
+
+const examples = `
+Examples:
+  $ temporal-kms storage --external-storage storage.yaml --namespace payments --out unused.txt
+  $ temporal-kms storage --external-storage storage.yaml --namespace payments --out unused.jsonl --json-lines
+  $ gcloud storage rm --read-paths-from-stdin < unused.txt
+
+Needs what scan needs, and permission to list the objects. Deletes nothing. Exits with 1, without a list, if the scan is
+not complete; and with 1 if the object of a history is gone. docs/cli.md has what the command cannot see.`;
+
+interface StorageOptions extends ReadOptions {
+  readonly out?: string;
+  readonly jsonLines?: true;
+}
+
+/** What the command found. Null: the scan is not complete, so any object may be in use. */
+interface Found {
+  readonly report: ScanReport;
+  readonly compared: Compared | null;
+  /** Unused objects that are not in the list, because only JSON can represent their names. */
+  readonly unlisted: number;
+}
+
+/** `storage`: compares external storage with the histories that refer to it. */
+export const addStorageCommand: AddCommand = (program, deps, exit) => {
+  const command = program
+    .command('storage')
+    .description(
+      'list the objects in external storage that no history refers to, and histories whose objects are gone',
+    )
+    .option('--out <file>', 'write the names of the unused objects to this file; it must not exist')
+    .option('--json-lines', 'write each object as a line of JSON, with its size and time')
+    .addHelpText('after', examples);
+  addReadOptions(addKeyOption(addCommonOptions(command))).action(async (options: StorageOptions) => {
+    const output = createOutput(deps, options.json === true);
+    const found = await compare(options, deps, output);
+    output.result(jsonOf(found), () => linesOf(found, options));
+    if (found.compared === null || found.compared.gone.length > 0) exit('failed');
+  });
+};
+
+async function compare(options: StorageOptions, deps: CliDeps, output: Output): Promise<Found> {
+  if (options.externalStorage === undefined)
+    throw new CliError('usage', 'No external storage is named', ['--external-storage storage.yaml']);
+  const { namespaces: configured } = readStorage(options.externalStorage);
+  // Created before the scan, which may take hours.
+  const list = options.out === undefined ? undefined : createOutputFile(options.out);
+  let isComplete = false;
+  const storage = new ObjectStorage({ namespaces: configured });
+  try {
+    const found = new ReferredObjects(storage);
+    const report = await scanWith((namespace) => found.in(namespace), options, deps, output);
+    if (!report.complete) return { report, compared: null, unlisted: 0 };
+    const scanned = report.namespaces.map(({ namespace }) => namespace);
+    output.progress('Listing the objects');
+    let unlisted = 0;
+    const compared = await compareObjects({
+      storage,
+      configured,
+      scanned,
+      found,
+      started: new Date(report.started),
+      onUnused: (unused) => {
+        const line = options.jsonLines === true ? jsonLine(unused) : nameLine(unused);
+        if (line === undefined) unlisted += 1;
+        else list?.write(line);
+      },
+    });
+    isComplete = true;
+    return { report, compared, unlisted };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    throw new CliError('unavailable', `${error.message} (${error.code})`, [], error);
+  } finally {
+    list?.end(isComplete);
+    await storage.close();
+  }
+}
+
+const jsonOf = ({ report, compared, unlisted }: Found) => ({
+  started: report.started,
+  complete: report.complete,
+  namespaces: report.namespaces.map(({ namespace }) => namespace),
+  gaps: report.namespaces.flatMap(({ namespace, gaps }) => gaps.map((gap) => ({ namespace, ...gap }))),
+  ...(compared ?? { referred: null, unused: null, unclear: null, gone: null, notPermitted: null }),
+  unlisted,
+});
+
+const doubtTexts = {
+  recent:
+    'stored less than an hour before the scan started, or later: their references may not be written yet',
+  open_run: 'of open runs, which may refer to them at any time',
+  other_namespace: 'that another namespace may refer to, which was not scanned',
+} as const;
+
+function linesOf({ report, compared, unlisted }: Found, { out }: StorageOptions): string[] {
+  if (compared === null)
+    return [
+      ...gapLines(report),
+      'No object counts as unused: a history that was not read may refer to any object.',
+    ];
+  const { referred, unused, unclear, gone, notPermitted } = compared;
+  const rows = [
+    ['in use', ...cells(referred)],
+    ['unused', ...cells(unused)],
+    ...doubts.flatMap((doubt) =>
+      unclear[doubt].objects > 0 ? [['perhaps in use', ...cells(unclear[doubt])]] : [],
+    ),
+  ];
+  return [
+    `Scanned: ${report.namespaces.map(({ namespace }) => namespace).join(', ')} (${report.started})`,
+    ...columns([['', 'OBJECTS', 'BYTES', 'GIB', 'OLDEST', 'NEWEST'], ...rows]),
+    ...doubts.flatMap((doubt) =>
+      unclear[doubt].objects > 0
+        ? [`Perhaps in use: ${unclear[doubt].objects} objects ${doubtTexts[doubt]}`]
+        : [],
+    ),
+    ...(out === undefined ? [] : [`${out}: ${unused.objects - unlisted} unused objects`]),
+    ...(unlisted > 0 ? [`NOT LISTED: ${unlisted} unused objects whose names need --json-lines`] : []),
+    ...goneLines('GONE', gone),
+    ...goneLines('NOT SEEN, because the file does not permit it', notPermitted),
+  ];
+}
+
+const cells = ({ objects, bytes, oldest, newest }: ObjectTotal): string[] => [
+  String(objects),
+  String(bytes),
+  (bytes / 2 ** 30).toFixed(3),
+  oldest ?? '-',
+  newest ?? '-',
+];
+
+/** Maximum number of objects that the text names. `--json` names them all. */
+const MAX_LINES = 100;
+
+function goneLines(what: string, objects: readonly ReferredObject[]): string[] {
+  const more = objects.length - MAX_LINES;
+  return [
+    ...objects
+      .slice(0, MAX_LINES)
+      .map(
+        ({ name, namespace, place, workflowId, runId, histories }) =>
+          `${what}: ${name}, to which ${histories} histories refer, for example ${workflowId}${runId === undefined ? '' : `, run ${runId}`} (${place}, namespace ${namespace})`,
+      ),
+    ...(more > 0 ? [`${what}: ${more} more objects, which --json names`] : []),
+  ];
+}

@@ -1,0 +1,132 @@
+import type { ObjectStorage, StorageConfiguration, StoredObject } from '@temporal-kms/payload-storage';
+import { objectId } from '../scan/stored-objects.ts';
+import { mayRead, type ReferredObject, type ReferredObjects } from './referred-objects.ts';
+
+/**
+ * How long before a history contains its reference an object may be stored, in milliseconds: a message may take an
+ * hour to reach Temporal's store.
+ */
+const MAX_DELAY_MS = 3_600_000;
+
+/**
+ * Why an object without a reference may still be in use.
+ * - `recent`: it is so young that its reference may not have been written when the scan started
+ * - `open_run`: its name contains an open run, which may refer to it at any time
+ * - `other_namespace`: its name contains another namespace or none, or the file lets a namespace read it that was not
+ *   scanned
+ */
+export const doubts = ['recent', 'open_run', 'other_namespace'] as const;
+type Doubt = (typeof doubts)[number];
+
+/** The number of objects, their total size, and when the oldest and the newest were stored. */
+export interface ObjectTotal {
+  objects: number;
+  bytes: number;
+  oldest: string | null;
+  newest: string | null;
+}
+
+/** An object that no history refers to. */
+export interface UnusedObject {
+  readonly object: StoredObject;
+  readonly bytes: number;
+  readonly modified: Date;
+}
+
+export interface Compared {
+  readonly referred: ObjectTotal;
+  readonly unused: ObjectTotal;
+  readonly unclear: Readonly<Record<Doubt, ObjectTotal>>;
+  /** Objects that histories refer to, and that no longer exist. */
+  readonly gone: readonly ReferredObject[];
+  /** Objects that histories refer to, and that the file lets no scanned namespace read. */
+  readonly notPermitted: readonly ReferredObject[];
+}
+
+export interface Comparison {
+  readonly storage: Pick<ObjectStorage, 'list' | 'locate'>;
+  /** The namespaces that the file lets read objects. */
+  readonly configured: StorageConfiguration['namespaces'];
+  /** The namespaces whose histories were scanned. */
+  readonly scanned: readonly string[];
+  readonly found: ReferredObjects;
+  /** When the scan started. */
+  readonly started: Date;
+  /** Called for each unused object, in the order of the lists. */
+  readonly onUnused: (unused: UnusedObject) => void;
+}
+
+/**
+ * Lists the objects of the scanned namespaces, and compares them with the references that a complete scan has found.
+ * Lists after the scan: whatever the scan found a reference to existed before.
+ * @throws KmsCodecError `storage_unavailable`
+ */
+export async function compareObjects(comparison: Comparison): Promise<Compared> {
+  const { storage, scanned, found, onUnused } = comparison;
+  const { signal } = new AbortController();
+  const isInDoubt = doubtsOf(comparison);
+  const referred = nothing();
+  const unused = nothing();
+  const unclear = { recent: nothing(), open_run: nothing(), other_namespace: nothing() };
+  const listed = new Set<string>();
+  for (const namespace of scanned) {
+    for await (const { object, sizeBytes, modified } of storage.list(namespace, { signal })) {
+      const id = objectId(object);
+      // Two namespaces may read the same object.
+      if (listed.has(id)) continue;
+      listed.add(id);
+      const one = { object, bytes: sizeBytes, modified };
+      const doubt = found.objects.has(id) ? undefined : isInDoubt(one);
+      add(found.objects.has(id) ? referred : doubt === undefined ? unused : unclear[doubt], one);
+      if (!found.objects.has(id) && doubt === undefined) onUnused(one);
+    }
+  }
+  const unlisted = [...found.objects].flatMap(([id, object]) => (listed.has(id) ? [] : [object]));
+  return {
+    referred,
+    unused,
+    unclear,
+    gone: unlisted.filter(({ isPermitted }) => isPermitted),
+    notPermitted: unlisted.filter(({ isPermitted }) => !isPermitted),
+  };
+}
+
+const nothing = (): ObjectTotal => ({ objects: 0, bytes: 0, oldest: null, newest: null });
+
+function add(total: ObjectTotal, { bytes, modified }: UnusedObject): void {
+  const time = modified.toISOString();
+  total.objects += 1;
+  total.bytes += bytes;
+  if (total.oldest === null || time < total.oldest) total.oldest = time;
+  if (total.newest === null || time > total.newest) total.newest = time;
+}
+
+/** Returns a function that says why an object without a reference may be in use. Undefined: it is not. */
+function doubtsOf({ storage, configured, scanned, found, started }: Comparison) {
+  const names = new Set(scanned);
+  const others = [...configured.keys()].filter((namespace) => !names.has(namespace));
+  const since = started.getTime() - MAX_DELAY_MS;
+  const mayAnyRead = ({ type, bucket, object, sha256 }: StoredObject): boolean =>
+    others.some((namespace) =>
+      (configured.get(namespace) ?? []).some(({ driverName }) =>
+        mayRead(storage, namespace, { driverName, type, bucket, object, sha256 }),
+      ),
+    );
+  return ({ object, modified }: UnusedObject): Doubt | undefined => {
+    if (modified.getTime() >= since) return 'recent';
+    const segments = object.object.split('/');
+    if (segments.some((segment) => found.openRuns.has(segment))) return 'open_run';
+    const namespace = segments[segments.indexOf('ns') + 1];
+    const isOurs = segments.includes('ns') && namespace !== undefined && names.has(decoded(namespace));
+    return isOurs && !mayAnyRead(object) ? undefined : 'other_namespace';
+  };
+}
+
+/** Returns the name in a segment, which drivers escape as in URLs. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

@@ -1,0 +1,80 @@
+import type { ScanPlace } from '@temporal-kms/codec-api';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import type { ObjectStorage, StorageReference } from '@temporal-kms/payload-storage';
+import { type HistorySummary, parseTrait } from '../scan/history-summary.ts';
+import type { TalliedHistory } from '../scan/scan-part.ts';
+import { objectId, type References, type Resolved } from '../scan/stored-objects.ts';
+import { objectName } from '../storage/object-name.ts';
+
+/** An object that histories refer to. */
+export interface ReferredObject {
+  readonly name: string;
+  readonly namespace: string;
+  readonly place: ScanPlace;
+  /** The first of the histories that a scan found. */
+  readonly workflowId: string;
+  readonly runId?: string | undefined;
+  histories: number;
+  /** Whether the file lets the namespace of one of the histories read the object. */
+  isPermitted: boolean;
+}
+
+/** The objects that the histories of all scanned namespaces refer to. */
+export class ReferredObjects {
+  readonly #storage: Locator;
+  /** By the objects' ids. */
+  readonly objects = new Map<string, ReferredObject>();
+  /** The ids of the runs that were open. */
+  readonly openRuns = new Set<string>();
+
+  constructor(storage: Locator) {
+    this.#storage = storage;
+  }
+
+  /** Returns what collects the references of a namespace. It requests no object. */
+  in(namespace: string): References {
+    return {
+      resolve: async ({ payloads, traits }, place, history): Promise<Resolved> => {
+        if (place === 'open' && history.runId !== undefined) this.openRuns.add(history.runId);
+        const others = new Map<string, number>();
+        let objects = 0;
+        for (const [text, count] of traits)
+          if (!this.#add(text, namespace, place, history)) others.set(text, count);
+          else objects += 1;
+        const summary: HistorySummary = { payloads, traits: others };
+        return { summary, objects, requests: 0 };
+      },
+    };
+  }
+
+  /** Returns false if the trait is not a reference. */
+  #add(text: string, namespace: string, place: ScanPlace, { workflowId, runId }: TalliedHistory): boolean {
+    const trait = parseTrait(text);
+    if (trait.is !== 'reference') return false;
+    const id = objectId(trait);
+    const { is: _, size: __, ...reference } = trait;
+    const isPermitted = mayRead(this.#storage, namespace, reference);
+    const known = this.objects.get(id);
+    if (known !== undefined) {
+      known.histories += 1;
+      known.isPermitted ||= isPermitted;
+      return true;
+    }
+    const name = objectName(trait);
+    this.objects.set(id, { name, namespace, place, workflowId, runId, histories: 1, isPermitted });
+    return true;
+  }
+}
+
+type Locator = Pick<ObjectStorage, 'locate'>;
+
+/** Whether the file lets a namespace read an object. */
+export function mayRead(storage: Locator, namespace: string, reference: StorageReference): boolean {
+  try {
+    storage.locate(namespace, reference);
+    return true;
+  } catch (error) {
+    if (error instanceof KmsCodecError) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+import { readdir, readFile, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { temporalKms, temporaryFolder } from '../support/cli.ts';
+import { startNamespace } from '../support/scanned.ts';
+import { startStore } from '../support/stored.ts';
+import { useTemporal } from '../support/temporal.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+const temporal = useTemporal();
+
+it('storage lists unused objects and histories whose objects are gone, and nothing after an incomplete scan', async () => {
+  const one = await startNamespace(temporal);
+  const { namespace, env, state, encrypt, start } = one;
+  const store = await startStore(namespace);
+  const message = await encrypt();
+  const used = await store.store(message, { workflowId: 'used' });
+  const gone = await store.store(message, { workflowId: 'gone' });
+  const unused = await store.store(message, { workflowId: 'un\u202eused', runId: 'r' });
+  const second = await store.store(message, { workflowId: 'unused', runId: 'r' });
+  const longAgo = new Date(Date.now() - 86_400_000);
+  for (const { object } of [used, unused, second]) await utimes(join(store.path, object), longAgo, longAgo);
+  await start('used', used.reference);
+  await start('gone', gone.reference, { memo: { fields: { again: gone.reference } } });
+  await store.remove(gone);
+  await one.untilListed();
+  const folder = await temporaryFolder();
+  const run = async (...more: string[]) => {
+    const options = ['--namespace', namespace, '--state', state, '--settle', '3'];
+    const args = ['storage', ...options, '--external-storage', store.file, ...more];
+    return await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
+  };
+  const names = join(folder, 'unused.txt');
+  const text = await run('--out', names);
+  expect([text.code, await readFile(names, 'utf8')]).toEqual([1, `directory://payloads/${second.object}\n`]);
+  expect(text.out).toMatch(/^unused +2 [^]*NOT LISTED: 1 [^]*GONE: .*\/gone\/.*to which 1 histories refer/m);
+  expect(text.out).not.toContain('\u202e');
+  expect((await stat(names)).mode & 0o777).toBe(0o600);
+
+  const lines = join(folder, 'unused.jsonl');
+  const { code, json } = await run('--out', lines, '--json-lines', '--json');
+  const listed = (await readFile(lines, 'utf8')).trimEnd().split('\n');
+  expect(listed.map((line): string => JSON.parse(line).object).toSorted()).toEqual(
+    [unused.object, second.object].toSorted(),
+  );
+  expect([code, json()]).toMatchObject([
+    1,
+    {
+      complete: true,
+      referred: { objects: 1 },
+      unused: { objects: 2 },
+      gone: [{ workflowId: 'gone' }],
+      unlisted: 0,
+    },
+  ]);
+  // It deleted nothing, and replaces no file.
+  expect((await run('--out', lines)).code).toBe(78);
+  for (const object of [used, unused, second]) await stat(join(store.path, object.object));
+
+  // Any history that was not read may refer to any object.
+  await start('other', { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') });
+  const none = await run('--out', join(folder, 'none'), '--json');
+  expect([none.code, none.json()]).toMatchObject([1, { complete: false, unused: null, gone: null }]);
+  expect((await readdir(folder)).toSorted()).toEqual(['unused.jsonl', 'unused.txt']);
+  expect((await temporalKms(['storage'])).code).toBe(64);
+});
