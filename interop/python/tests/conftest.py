@@ -10,8 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import temporalio.converter
 
 os.umask(0o022)
+
+# temporalio before 1.24 has no external storage.
+collect_ignore = [] if hasattr(temporalio.converter, "StorageDriver") else ["test_ciphertext_only.py"]
 
 KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/pay"
 CLI = Path(__file__).parents[3] / "packages/kms-emulator/src/cli.ts"

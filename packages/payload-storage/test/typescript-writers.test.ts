@@ -17,7 +17,7 @@ import {
 } from '@temporal-kms/kms-codec';
 import { type GcsServer, startGcs } from '@temporal-kms/scripts/gcs';
 import { type S3Server, startS3 } from '@temporal-kms/scripts/s3';
-import { encodingOf, historyBytes, payloadsIn } from '@temporal-kms/testing/history';
+import { encodingOf, historyBytes, payloadsIn, textOf } from '@temporal-kms/testing/history';
 import { Closers, runUntilStopped, startStack } from '@temporal-kms/testing/stack';
 import { compileWorkflows, type WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import { Client } from '@temporalio/client';
@@ -27,8 +27,8 @@ import { S3StorageDriver } from '@temporalio/external-storage-s3';
 import { AwsSdkS3StorageDriverClient } from '@temporalio/external-storage-s3-aws-sdk';
 import proto from '@temporalio/proto';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isStorageReference, parseStorageReference } from '../src/index.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { isStorageReference, ObjectStorage, parseStorageReference, type Store } from '../src/index.ts';
 
 const namespace = 'orders';
 const payloadBucket = 'acme-payloads';
@@ -36,12 +36,14 @@ const emptyBucket = 'acme-empty';
 const cryptoKey = 'projects/p/locations/global/keyRings/r/cryptoKeys/orders';
 /** Above Temporal's limit of 2 MiB for a payload in a history. */
 const text = 'card 4111 '.repeat(300_000);
+const { signal } = new AbortController();
 const { Payload } = proto.temporal.api.common.v1;
 
-interface Store {
+interface Writer {
   readonly driver: StorageDriver;
   /** Returns the bucket's objects by name. */
   readonly objects: () => Promise<Map<string, Uint8Array>>;
+  readonly endpoint: string;
 }
 
 const closers = new Closers();
@@ -69,9 +71,12 @@ beforeAll(async () => {
     failureConverterPath: fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter')),
   });
 }, 300_000);
-afterAll(() => closers.close());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await closers.close();
+});
 
-function onS3(bucket = payloadBucket): Store {
+function onS3(bucket = payloadBucket): Writer {
   const { url, region, writer } = s3;
   const client = new S3Client({ region, endpoint: url, forcePathStyle: true, credentials: writer });
   closers.defer(() => Promise.resolve(client.destroy()));
@@ -80,6 +85,7 @@ function onS3(bucket = payloadBucket): Store {
     return await Body!.transformToByteArray();
   };
   return {
+    endpoint: url,
     driver: new S3StorageDriver({ client: new AwsSdkS3StorageDriverClient(client), bucket }),
     objects: async () => {
       const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
@@ -88,7 +94,7 @@ function onS3(bucket = payloadBucket): Store {
   };
 }
 
-function onGcs(bucket = payloadBucket): Store {
+function onGcs(bucket = payloadBucket): Writer {
   const storage = new Storage({ apiEndpoint: gcs.url, projectId: 'test' });
   const read = async (from: string, name: string) => (await storage.bucket(from).file(name).download())[0];
   const client: GcsStorageDriverClient = {
@@ -96,6 +102,7 @@ function onGcs(bucket = payloadBucket): Store {
     download: read,
   };
   return {
+    endpoint: gcs.url,
     driver: new GcsStorageDriver({ client, bucket }),
     objects: async () => {
       const [files] = await storage.bucket(bucket).getFiles();
@@ -104,6 +111,15 @@ function onGcs(bucket = payloadBucket): Store {
       );
     },
   };
+}
+
+/** Opens the bucket as a codec server does: with the credentials of a reader. */
+function openStorage(store: Pick<Store, 'type' | 'endpoint' | 'driverName'>): ObjectStorage {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', s3.reader.accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', s3.reader.secretAccessKey);
+  const { region } = s3;
+  const part = { ...store, region, bucket: payloadBucket, prefixes: [`v0/ns/${namespace}/`] };
+  return closers.use(new ObjectStorage({ namespaces: new Map([[namespace, [part]]]) }));
 }
 
 /** Starts a worker with the driver. @returns a client */
@@ -130,9 +146,9 @@ async function startWorker(driver: StorageDriver): Promise<Client> {
 describe.each([
   ['S3', 's3', onS3],
   ['Cloud Storage', 'gcs', onGcs],
-])('Temporal’s driver for %s', (_, type, open) => {
-  it('stores only encrypted payloads, bound to their workflow, under names that references repeat', async () => {
-    const { driver, objects } = open();
+] as const)('Temporal’s driver for %s', (_, type, open) => {
+  it('stores only encrypted payloads, bound to their workflow, which this package reads', async () => {
+    const { driver, objects, endpoint } = open();
     const client = await startWorker(ciphertextOnly(driver, codec));
     const handle = await client.workflow.start('keep', {
       workflowId: `order/1 ü ${type}`,
@@ -148,6 +164,7 @@ describe.each([
     // The workflow's input, the activity's input and result, and the workflow's result.
     expect(references).toHaveLength(4);
     expect(new Set(references.map(({ object }) => object))).toEqual(new Set(stored.keys()));
+    const storage = openStorage({ type, endpoint, driverName: driver.name });
     for (const reference of references) {
       expect(reference).toMatchObject({ type, bucket: payloadBucket, driverName: driver.name });
       expect(reference.object).toMatch(
@@ -163,6 +180,9 @@ describe.each([
         namespaceTag: headerTags.namespace(namespace),
         workflowTag: headerTags.workflow(namespace, handle.workflowId),
       });
+      const read = await storage.read(storage.locate(namespace, reference), { signal });
+      const [decoded] = await codec.decode([read], { namespace, workflowId: handle.workflowId });
+      expect(JSON.parse(textOf(decoded!)) === text).toBe(true);
     }
   }, 120_000);
 });

@@ -20,8 +20,8 @@ from .clock import Clock, elapsed_clock
 from .data_keys import EncryptionKeys
 from .decryptor import Accepted, PayloadDecryptor, Scope, pass_through
 from .errors import KmsCodecError
-from .formats import ENVELOPE_V2, format_of
-from .header import Header, key_id, namespace_tag, scheduled_workflow_id, workflow_tag
+from .formats import ENVELOPE_V2, format_of, is_empty, is_failure_placeholder
+from .header import Header, key_id, namespace_tag, parse_message, scheduled_workflow_id, workflow_tag
 from .kms import KeyService
 from .layers import decrypt_layers
 from .loop_keys import LoopKeys
@@ -119,6 +119,23 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         except KmsCodecError as error:
             failure = error.bare()
         raise failure
+
+    def may_be_stored(self, payload: Payload, namespace: str | None) -> bool:
+        """Returns whether external storage may receive a payload: whether it is a message, or the namespace's rule
+        passes plaintext."""
+        if format_of(payload) == "envelope-v2":
+            try:
+                parse_message(payload.data)
+            except KmsCodecError:
+                return False
+            return True
+        if format_of(payload) != "plain":
+            return False
+        if is_empty(payload) or is_failure_placeholder(payload):
+            return True
+        named = namespace or self._namespace or "default"
+        rule = self._rules.namespaces.get(named, self._rules.default)
+        return rule is not None and rule.plaintext == "pass"
 
     async def _decrypt(self, payload: Payload, scope: Scope, decryptor: PayloadDecryptor) -> Payload:
         _check_size(len(payload.data))

@@ -2,7 +2,9 @@
 
 from temporalio.exceptions import ApplicationError
 
-RETRYABLE = frozenset({"kms_quota", "kms_unavailable", "checksum_mismatch", "data_key_exhausted", "storage_unavailable"})
+RETRYABLE = frozenset(
+    {"kms_quota", "kms_unavailable", "checksum_mismatch", "data_key_exhausted", "storage_unavailable"}
+)
 """The failure is temporary."""
 
 RESTORABLE = frozenset(
