@@ -10,9 +10,11 @@ import {
   shortened,
 } from '../inspect/describe-payload.ts';
 import { type InspectedPayload, type InspectedWorkflow, inspectHistory } from '../inspect/inspect-history.ts';
+import { type DescribePayload, describeStored, isDamaged } from '../inspect/stored-payload.ts';
 import { keyText } from '../inspect/summary.ts';
 import { type InputFormat, inputFormats, parseInput } from '../payload-files/parse-input.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
+import { EXTERNAL_STORAGE, withStorage } from '../storage/open-storage.ts';
 
 const examples = `
 Examples:
@@ -22,7 +24,8 @@ Examples:
   $ pbpaste | temporal-kms inspect --key projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption
 
 Decrypts nothing and does not call Cloud KMS: it needs no key and, for local files, no credentials. Needs roles/storage.objectViewer
-on the bucket for gs://. The output is what the payloads claim. Exits with 1 if a payload is damaged.`;
+on the bucket for gs://, and permission to read the objects for --external-storage. The output is what the payloads claim. Exits with 1 if a payload is damaged, or an object
+cannot be read.`;
 
 interface InspectOptions extends CommonOptions {
   readonly format: InputFormat;
@@ -30,6 +33,7 @@ interface InspectOptions extends CommonOptions {
   readonly workflowId?: string;
   readonly key?: readonly string[];
   readonly payloads?: true;
+  readonly externalStorage?: string;
 }
 
 /** `inspect`: describes a payload, or each payload of exported histories, without decrypting it. */
@@ -45,19 +49,29 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
     .option('--workflow-id <id>', "workflow to look for in headers (default: the history's)")
     .option('--key <name>', 'crypto key to look for in headers; may be repeated', collect)
     .option('--payloads', 'list every payload of a history')
+    .option(EXTERNAL_STORAGE, 'describe payloads in the external storage that this file names')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (file: string | undefined, options: InspectOptions) => {
     const output = createOutput(deps, options.json === true);
     const known = knownNames(deps, options);
     const named = await readBytes(file, deps);
     const input = parseInput(named, options.format);
-    const damaged =
-      input.kind === 'payloads'
-        ? showPayloads(
-            output,
-            input.payloads.map((payload) => describePayload(payload, known)),
-          )
-        : showHistory(output, [...inspectAll(named.name, input, known, options, output)]);
+    const damaged = await withStorage(options.externalStorage, async (storage) => {
+      const describe: DescribePayload =
+        storage === undefined
+          ? async (...described) => describePayload(...described)
+          : describeStored(storage, options.namespace ?? known.namespaces);
+      if (input.kind === 'history') {
+        const listed: Listed[] = [];
+        for await (const one of inspectAll(named.name, input, known, describe, options, output))
+          listed.push(one);
+        return showHistory(output, listed);
+      }
+      return showPayloads(
+        output,
+        await Promise.all(input.payloads.map((payload) => describe(payload, known))),
+      );
+    });
     if (damaged) exit('failed');
   });
 };
@@ -79,18 +93,19 @@ function knownNames(deps: CliDeps, options: InspectOptions): KnownNames {
 
 type Listed = InspectedWorkflow & { readonly list?: readonly InspectedPayload[] };
 
-function* inspectAll(
+async function* inspectAll(
   name: string,
   { file }: Extract<ReturnType<typeof parseInput>, { kind: 'history' }>,
   known: KnownNames,
+  describe: DescribePayload,
   options: InspectOptions,
   output: Output,
-): Generator<Listed, void> {
+): AsyncGenerator<Listed, void> {
   const total = file.workflows.length;
   let list: InspectedPayload[] = [];
   const visit = options.payloads ? (payload: InspectedPayload) => void list.push(payload) : undefined;
   let done = 0;
-  for (const workflow of inspectHistory(name, file, known, visit)) {
+  for await (const workflow of inspectHistory(name, file, known, describe, visit)) {
     done += 1;
     if (done % 1_000 === 0) output.progress(`${done} of ${total} histories`);
     yield options.payloads ? { ...workflow, list } : workflow;
@@ -102,7 +117,7 @@ function showPayloads(output: Output, payloads: readonly PayloadDescription[]): 
   output.result({ payloads }, () =>
     payloads.flatMap((payload, index) => [...(index > 0 ? [''] : []), ...describedLines(payload)]),
   );
-  return payloads.some(({ state }) => state === 'damaged');
+  return payloads.some(isDamaged);
 }
 
 function describedLines(payload: PayloadDescription): string[] {
@@ -122,6 +137,7 @@ function describedLines(payload: PayloadDescription): string[] {
     isMessage ? ['namespace', boundText(namespace, namespace?.name, 'namespace')] : undefined,
     isMessage ? ['workflow', boundText(workflow, workflow?.id, 'workflow')] : undefined,
     ['compressed', payload.compressed ?? (isMessage && format !== 'envelope-v2' ? 'not visible' : 'no')],
+    payload.object === undefined ? undefined : ['object', payload.object],
     ['size', `${bytes} bytes${headerBytes === undefined ? '' : `, of which ${headerBytes} are the header`}`],
   ];
   return columns(rows.filter((row) => row !== undefined));
@@ -145,7 +161,7 @@ function showHistory(output: Output, workflows: readonly Listed[]): boolean {
   output.result({ workflows }, () =>
     workflows.flatMap((one, n) => [...(n > 0 ? [''] : []), ...workflowLines(one)]),
   );
-  return workflows.some(({ summary }) => summary.some(({ state }) => state === 'damaged'));
+  return workflows.some(({ summary }) => summary.some(isDamaged));
 }
 
 function workflowLines({
@@ -165,7 +181,7 @@ function workflowLines({
     ...table(
       ['STATE', 'FORMAT', 'PAYLOADS', 'BYTES', 'EVENTS', 'VERSION', 'KEY'],
       summary.map((row) => [
-        row.state,
+        row.reason === undefined ? row.state : `${row.state}: ${row.reason}`,
         row.format,
         String(row.payloads),
         String(row.bytes),

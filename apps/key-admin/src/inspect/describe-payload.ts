@@ -14,7 +14,7 @@ import {
  * - `foreign`: encrypted or compressed by a codec that this project does not know
  * - `plaintext`: readable by everyone who can read the history
  * - `empty`: no content, or the constant placeholder of a failure that could not be encrypted
- * - `reference`: the content is in external storage
+ * - `reference`: the content is in external storage, and was not read
  * - `unreadable`: an export could not decrypt the payload, and contains the reason in place of the payload
  * - `damaged`: a message whose header cannot be read, so that no key decrypts it
  */
@@ -58,7 +58,9 @@ export interface PayloadDescription {
   readonly bytes: number;
   readonly headerBytes?: number;
   readonly formatVersion?: number;
-  /** The reason code of a damaged message, or the reason that an export contains. */
+  /** The object in external storage that contains the payload. */
+  readonly object?: string;
+  /** The reason code of a damaged message or of an object that cannot be read, or the reason that an export contains. */
   readonly reason?: string;
 }
 

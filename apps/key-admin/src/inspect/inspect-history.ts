@@ -1,7 +1,8 @@
 import { payloadRefOf } from '@temporal-kms/codec-api';
 import type { HistoryFile } from '@temporal-kms/histories/files';
 import { workflowPayloads } from '../payload-files/workflow-payloads.ts';
-import { describePayload, type KnownNames, type PayloadDescription } from './describe-payload.ts';
+import type { KnownNames, PayloadDescription } from './describe-payload.ts';
+import type { DescribePayload } from './stored-payload.ts';
 import { BranchKeys, type BranchKeyRow } from './branch-keys.ts';
 import { Summary, type SummaryRow } from './summary.ts';
 
@@ -34,12 +35,13 @@ const MAX_PLAINTEXT = 100;
  * @param visit called for each payload
  * @throws CliError `data` if an event is not what Temporal writes
  */
-export function* inspectHistory(
+export async function* inspectHistory(
   name: string,
   { workflows }: HistoryFile,
   known: Omit<KnownNames, 'workflowId'>,
+  describe: DescribePayload,
   visit: (payload: InspectedPayload) => void = () => undefined,
-): Generator<InspectedWorkflow, void> {
+): AsyncGenerator<InspectedWorkflow, void> {
   for (const workflow of workflows) {
     const summary = new Summary();
     const branchKeys = new BranchKeys();
@@ -48,7 +50,7 @@ export function* inspectHistory(
     for (const { eventId, found } of workflowPayloads(name, workflow)) {
       for (const [n, { payload, path, encryptable, context }] of found.entries()) {
         const workflowId = context.workflowId === '' ? undefined : context.workflowId;
-        const described = describePayload(payload, { ...known, workflowId });
+        const described = await describe(payload, { ...known, workflowId });
         const inspected = { ref: payloadRefOf(eventId, n), path, encryptable, ...described };
         summary.add(eventId, described);
         branchKeys.add(eventId, described);

@@ -1,7 +1,7 @@
 import { payloadStates, type PayloadDescription } from './describe-payload.ts';
 
 /** The payloads of a history that share a state, format, key and version. */
-export interface SummaryRow extends Pick<PayloadDescription, 'state' | 'format' | 'key'> {
+export interface SummaryRow extends Pick<PayloadDescription, 'state' | 'format' | 'key' | 'reason'> {
   readonly payloads: number;
   /** Total bytes of their `data`. */
   readonly bytes: number;
@@ -13,14 +13,15 @@ export interface SummaryRow extends Pick<PayloadDescription, 'state' | 'format' 
 export class Summary {
   readonly #rows = new Map<string, { -readonly [Field in keyof SummaryRow]: SummaryRow[Field] }>();
 
-  add(eventId: number, { state, format, key, bytes }: PayloadDescription): void {
-    const id = JSON.stringify([state, format, key]);
+  add(eventId: number, { state, format, key, bytes, reason }: PayloadDescription): void {
+    const id = JSON.stringify([state, format, key, reason]);
     const row = this.#rows.get(id);
     if (row === undefined) {
       this.#rows.set(id, {
         state,
         format,
         ...(key && { key }),
+        ...(reason !== undefined && { reason }),
         payloads: 1,
         bytes,
         firstEvent: eventId,
@@ -42,6 +43,7 @@ export class Summary {
         keyText(row.key),
         String(row.key?.version ?? 0).padStart(10, '0'),
         row.format,
+        row.reason,
       ].join('\0');
     return [...this.#rows.values()].toSorted((one, other) => (order(one) < order(other) ? -1 : 1));
   }

@@ -13,10 +13,8 @@ import {
 import type { TalliedHistory } from './scan-part.ts';
 import type { CallLimiter } from '../temporal/temporal-source.ts';
 import { objectName } from '../storage/object-name.ts';
-import { payloadStart } from '../storage/payload-start.ts';
+import { readPayloadStart } from '../storage/payload-start.ts';
 
-/** More than the metadata and the header of any message. */
-const START_BYTES = 16 * 1024;
 /** Number of objects of a history that are requested at the same time. */
 const CONCURRENCY = 8;
 /** Maximum number of objects in memory, each about 200 bytes. Further objects are requested again. */
@@ -133,7 +131,8 @@ export class StoredObjects implements References {
       signal.throwIfAborted();
       counts.requests += 1;
       try {
-        const found = contentOf(await storage.readStart(object, START_BYTES, { signal }), object);
+        const { payload, size } = await readPayloadStart(storage, object, signal);
+        const found = { size, traits: [...summaryOfPayload(payload).traits.keys()] };
         kept?.setObject(id, found);
         return found;
       } catch (error) {
@@ -144,16 +143,6 @@ export class StoredObjects implements References {
     if (known.size < MAX_OBJECTS) known.set(id, reading);
     return await reading;
   }
-}
-
-/** @throws KmsCodecError `storage_altered` */
-function contentOf(bytes: Uint8Array, { name, sha256 }: StoredObject): ObjectContent {
-  const { payload, size } = payloadStart(bytes);
-  // The hash of a larger object is checked when the object is decrypted.
-  const isWhole = bytes.length < START_BYTES;
-  if (isWhole && (bytes.length !== size || createHash('sha256').update(bytes).digest('hex') !== sha256))
-    throw new KmsCodecError('storage_altered', `The stored object ${name} was altered or truncated`);
-  return { size, traits: [...summaryOfPayload(payload).traits.keys()] };
 }
 
 const noSignal = new AbortController().signal;

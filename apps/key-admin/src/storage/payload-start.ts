@@ -1,5 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
+import type { ObjectStorage, StoredObject } from '@temporal-kms/payload-storage';
+
+/** More than the metadata and the header of any message. */
+const START_BYTES = 16 * 1024;
 
 /** Protobuf tags of a serialized `temporal.api.common.v1.Payload` and of a metadata entry. */
 const METADATA = 0x0a;
@@ -13,13 +18,34 @@ export interface PayloadStart {
   readonly payload: Payload;
   /** The size of the whole object, according to the lengths in it. */
   readonly size: number;
+  /** The size of the data. */
+  readonly dataBytes: number;
 }
+
+/**
+ * Reads the start of a stored payload. Checks the hash of a small object only: that of a larger object needs all bytes.
+ * @throws KmsCodecError `storage_not_found`, `storage_unavailable` or `storage_altered`; the signal's reason
+ */
+export async function readPayloadStart(
+  storage: Pick<ObjectStorage, 'readStart'>,
+  object: StoredObject,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<PayloadStart> {
+  const bytes = await storage.readStart(object, START_BYTES, { signal });
+  const start = payloadStart(bytes);
+  const isWhole = bytes.length < START_BYTES;
+  if (isWhole && (bytes.length !== start.size || hashOf(bytes) !== object.sha256))
+    throw new KmsCodecError('storage_altered', `The stored object ${object.name} was altered or truncated`);
+  return start;
+}
+
+const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /**
  * Parses the first bytes of a stored payload. Temporal's SDKs write the metadata first, and nothing after the data.
  * @throws KmsCodecError `storage_altered` for any other content
  */
-export function payloadStart(bytes: Uint8Array): PayloadStart {
+function payloadStart(bytes: Uint8Array): PayloadStart {
   const metadata: Record<string, Uint8Array> = Object.create(null);
   const reader = new Reader(bytes);
   while (reader.position < bytes.length) {
@@ -27,14 +53,15 @@ export function payloadStart(bytes: Uint8Array): PayloadStart {
     const length = reader.varint();
     if (tag === DATA) {
       const size = reader.position + length;
-      return { payload: { metadata, data: bytes.subarray(reader.position, size) }, size };
+      const data = bytes.subarray(reader.position, size);
+      return { payload: { metadata, data }, size, dataBytes: length };
     }
     if (tag !== METADATA) throw notAPayload();
     const [key, value] = entryOf(reader.take(length));
     if (key in metadata) throw notAPayload();
     metadata[key] = value;
   }
-  return { payload: { metadata, data: new Uint8Array() }, size: bytes.length };
+  return { payload: { metadata, data: new Uint8Array() }, size: bytes.length, dataBytes: 0 };
 }
 
 /** Protobuf omits an empty key or value. */

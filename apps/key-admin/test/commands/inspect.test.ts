@@ -29,6 +29,8 @@ import {
   SECRET,
   useHistories,
 } from '../support/histories.ts';
+import { KEY as MESSAGE_KEY, payloadOf } from '../support/messages.ts';
+import { referenceTo, startStore } from '../support/stored.ts';
 
 const histories = useHistories();
 
@@ -320,3 +322,52 @@ function meta(encoding: string, more: Record<string, string> = {}): Record<strin
     Object.entries({ encoding, ...more }).map(([name, value]) => [name, Buffer.from(value)]),
   );
 }
+
+describe('temporal-kms inspect --external-storage', () => {
+  it('describes what objects contain, and why an object cannot be read', async () => {
+    const store = await startStore(NAMESPACE);
+    const { metadata, data } = payloadOf({ version: 7, named: true });
+    const large: Payload = { metadata: metadata!, data: Buffer.concat([data!, Buffer.alloc(30_000)]) };
+    const object = await store.store(large);
+    const plain = await store.store({
+      metadata: { encoding: Buffer.from('json/plain') },
+      data: Buffer.from(JSON.stringify(SECRET)),
+    });
+    const gone = await store.store(payloadOf({ version: 8, named: true }));
+    await store.remove(gone);
+    const elsewhere = referenceTo({ ...object, object: object.object.replace(NAMESPACE, 'payments') });
+    const payloads = [object.reference, object.reference, plain.reference, gone.reference, elsewhere];
+    const input = JSON.stringify(payloads.map((payload) => payloadToJson(payload)));
+    const options = ['--namespace', NAMESPACE, '--external-storage', store.file];
+    const { code, json, out } = await inspect([...options, '--key', MESSAGE_KEY], input);
+    const message = {
+      state: 'encrypted',
+      key: { name: MESSAGE_KEY, version: 7 },
+      layers: ['external storage', 'envelope-v2'],
+      object: `directory://payloads/${object.object}`,
+      bytes: large.data!.length,
+    };
+    expect([code, json().payloads]).toMatchObject([
+      1,
+      [
+        message,
+        message,
+        { state: 'plaintext', layers: ['external storage'] },
+        { state: 'reference', reason: 'storage_not_found', object: expect.stringContaining(gone.object) },
+        { state: 'reference', reason: 'storage_not_allowed' },
+      ],
+    ]);
+    expect(leaksIn(out, [SECRET])).toEqual([]);
+
+    const event = proto.temporal.api.history.v1.HistoryEvent.fromObject({
+      eventId: 1,
+      workflowExecutionStartedEventAttributes: { input: { payloads: [object.reference, gone.reference] } },
+    });
+    const history = await temporalKms(['inspect', ...options], { input: encodedJson([event]) });
+    expect([history.code, history.out]).toEqual([1, expect.stringMatching(/^ {2}encrypted .* 7 +key id/m)]);
+    expect(history.out).toMatch(/^ {2}reference: storage_not_found /m);
+    // Without the option, references are described as before.
+    const [first] = (await inspect([], input)).json().payloads;
+    expect([first.state, first.reason, first.object]).toEqual(['reference', undefined, undefined]);
+  });
+});

@@ -1,0 +1,72 @@
+import type { Payload } from '@temporal-kms/histories/payloads';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import {
+  type ObjectStorage,
+  parseStorageReference,
+  type StorageReference,
+  type StoredObject,
+} from '@temporal-kms/payload-storage';
+import { objectName } from '../storage/object-name.ts';
+import { readPayloadStart } from '../storage/payload-start.ts';
+import { describePayload, type KnownNames, type PayloadDescription } from './describe-payload.ts';
+
+export type DescribePayload = (payload: Payload, known: KnownNames) => Promise<PayloadDescription>;
+
+/**
+ * Returns a function that describes what an object contains in place of a reference to it. It reads the first bytes of
+ * an object once for each workflow. If it cannot, it describes the reference, with the reason.
+ * @param namespaces whose objects it may read
+ */
+export function describeStored(storage: ObjectStorage, namespaces: readonly string[]): DescribePayload {
+  const described = new Map<string, Promise<PayloadDescription>>();
+  return async (payload, known) => {
+    const own = describePayload(payload, known);
+    if (own.state !== 'reference') return own;
+    let object: string | undefined;
+    try {
+      const reference = parseStorageReference(payload);
+      object = objectName(reference);
+      const located = locateIn(namespaces, storage, reference);
+      const id = JSON.stringify([object, known.workflowId]);
+      const content = described.get(id) ?? describeObject(storage, located, known);
+      described.set(id, content);
+      return await content;
+    } catch (error) {
+      if (!(error instanceof KmsCodecError)) throw error;
+      return { ...own, ...(object === undefined ? {} : { object }), reason: error.code };
+    }
+  };
+}
+
+async function describeObject(
+  storage: ObjectStorage,
+  located: StoredObject,
+  known: KnownNames,
+): Promise<PayloadDescription> {
+  const { payload, dataBytes } = await readPayloadStart(storage, located);
+  const content = describePayload(payload, known);
+  return {
+    ...content,
+    bytes: dataBytes,
+    object: located.name,
+    layers: ['external storage', ...content.layers],
+  };
+}
+
+/** Returns the object that one of the namespaces may read. @throws KmsCodecError if none may */
+function locateIn(
+  [namespace = '', ...others]: readonly string[],
+  storage: ObjectStorage,
+  reference: StorageReference,
+): StoredObject {
+  try {
+    return storage.locate(namespace, reference);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return locateIn(others, storage, reference);
+  }
+}
+
+/** Whether a payload cannot be read: its header is damaged, or its object is gone, altered or not permitted. */
+export const isDamaged = ({ state, reason }: Pick<PayloadDescription, 'state' | 'reason'>): boolean =>
+  state === 'damaged' || (state === 'reference' && reason !== undefined);
