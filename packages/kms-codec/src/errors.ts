@@ -20,7 +20,7 @@ export interface KmsCodecErrorOptions {
 /**
  * The error that the codec's calls throw. Match on `code`, not on the message, which can change. Temporal
  * stores the error as an ApplicationFailure with the type `KmsCodecError:<code>`, non-retryable if the code
- * is permanent. The message can name crypto keys and namespaces, but contains no plaintext.
+ * is permanent. The message can name crypto keys, namespaces and stored objects, but contains no plaintext.
  */
 export class KmsCodecError extends ApplicationFailure {
   readonly code: ReasonCode;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { type ObjectReader, type OpenObject, ReaderError } from './reader.ts';
+import { type ObjectReader, ReaderError } from './reader.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
@@ -68,7 +68,7 @@ export async function readStoredStart(
     const { content } = await reader.open(object, { bytes, signal });
     const chunks: Uint8Array[] = [];
     let count = 0;
-    for await (const chunk of content) {
+    for await (const chunk of content as AsyncIterable<Uint8Array>) {
       chunks.push(chunk);
       count += chunk.length;
       // A server may ignore the range.
@@ -98,12 +98,12 @@ async function collect(
         `The stored object ${quoted(name)} exceeds the limit of ${maxBytes} bytes for a read`,
       );
     if (size !== undefined && size > maxBytes) {
-      await release(content);
+      content.destroy();
       throw tooLarge();
     }
     let buffer = Buffer.allocUnsafeSlow(size ?? Math.min(FIRST_BYTES, maxBytes));
     let count = 0;
-    for await (const chunk of content) {
+    for await (const chunk of content as AsyncIterable<Uint8Array>) {
       if (count + chunk.length > maxBytes) throw tooLarge();
       if (count + chunk.length > buffer.length) {
         const larger = Buffer.allocUnsafeSlow(
@@ -129,11 +129,6 @@ async function collect(
  */
 function discard({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
-}
-
-/** Ends a response without reading it. */
-async function release(content: OpenObject['content']): Promise<void> {
-  await content[Symbol.asyncIterator]().return?.();
 }
 
 async function explained<T>(name: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Store } from './configuration.ts';
 
 export interface ReadOptions {
@@ -10,8 +11,8 @@ export interface ReadOptions {
 export interface OpenObject {
   /** Size that the store declares for the content that follows, in bytes. */
   readonly size: number | undefined;
-  /** Ending the iteration early releases the connection. */
-  readonly content: AsyncIterable<Uint8Array>;
+  /** Bytes. Destroying the stream releases the connection. */
+  readonly content: Readable;
 }
 
 export interface ListedName {

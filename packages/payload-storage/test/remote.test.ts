@@ -118,8 +118,14 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
   });
 
   it('is too large if the declared size exceeds the limit, before a byte is read', async () => {
-    server.answer = (response) => response.writeHead(200, { 'content-length': 10 ** 12 }).flushHeaders();
+    const closed = new Promise((resolve) => {
+      server.answer = (response) => {
+        response.on('close', resolve);
+        response.writeHead(200, { 'content-length': 10 ** 12 }).flushHeaders();
+      };
+    });
     await expect(read({ maxBytes: 400_000 })).rejects.toEqual(failure('too_large'));
+    await closed;
   });
 
   it('is too large if it has no declared size and no end', async () => {
