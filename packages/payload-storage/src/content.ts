@@ -48,9 +48,42 @@ export async function readStoredPayload(
       `The hash of the stored object ${quoted(name)} (${bytes.length} bytes) is not the one in the reference`,
     );
   try {
+    checkFields(bytes, name);
     return PayloadMessage.decode(bytes);
-  } catch {
+  } catch (error) {
+    if (error instanceof KmsCodecError) throw error;
     throw new KmsCodecError('storage_altered', `The stored object ${quoted(name)} is not a payload`);
+  }
+}
+
+/** Payloads have a few metadata entries. A decoded entry takes a hundred times the memory of its bytes. */
+const MAX_FIELDS = 64;
+
+/**
+ * Counts the fields of an encoded payload, before they are decoded.
+ * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message
+ */
+function checkFields(bytes: Uint8Array, name: string): void {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1; factor <= 2 ** 63; factor *= 2 ** 7) {
+      const byte = bytes[at] ?? 0;
+      at += 1;
+      value += (byte % 128) * factor;
+      if (byte < 128) return value;
+    }
+    throw new RangeError('A number has more than ten bytes.');
+  };
+  for (let fields = 1; at < bytes.length; fields += 1) {
+    if (fields > MAX_FIELDS)
+      throw new KmsCodecError(
+        'too_large',
+        `The stored object ${quoted(name)} has more than ${MAX_FIELDS} metadata entries`,
+      );
+    const type = varint() % 8;
+    const number = type === 0 || type === 2 ? varint() : 0;
+    at += [0, 8, number, 0, 0, 4][type] ?? 0;
   }
 }
 
