@@ -17,7 +17,12 @@ import { createTemporalService } from '../src/temporal/service.ts';
  * benchmark can start this server, because the real server's audit cannot be switched off.
  */
 const resolved = Promise.resolve();
-const record: AuditRecord = { done: () => undefined, refused: () => undefined, end: () => resolved };
+const record: AuditRecord = {
+  done: () => undefined,
+  refused: () => undefined,
+  object: () => resolved,
+  end: () => resolved,
+};
 const begun = Promise.resolve(record);
 const audit: Audit = { begin: () => begun, denied: () => resolved, settled: () => resolved };
 

@@ -45,6 +45,8 @@ export interface Intent {
   readonly justification?: string;
 }
 
+/** An object of external storage. */
+export type AuditedObject = NonNullable<AuditEntry['object']>;
 export type Denied = NonNullable<AuditEntry['denied']>;
 export type Outcome = NonNullable<AuditEntry['outcome']>['result'];
 
@@ -60,6 +62,11 @@ export interface AuditRecord {
   done(key?: KeyUse, payloads?: number): void;
   /** Counts a payload that could not be encrypted or decrypted. */
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
+  /**
+   * Writes an `object` entry. Wait for the promise before you read the object.
+   * @throws what the sink throws
+   */
+  object(object: AuditedObject): Promise<void>;
   /**
    * Writes the `outcome` entry. Further calls do nothing.
    * @throws what the sink throws; in that case, do not release plaintext
@@ -130,10 +137,17 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
         await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
       inProgress += 1;
       const tally = new Tally();
+      // The intent's own entry names the refs.
+      const { refs: _refs, ...about } = intent;
+      let objects = 0;
       let ended: Promise<void> | undefined;
       return {
         done: (key, payloads = 1) => tally.done(key, payloads),
         refused: (code, of) => tally.refused(code, of?.key),
+        object: (object) => {
+          objects += 1;
+          return sink.write(entryOf(time(), id, 'object', about, { object: object, part: objects }));
+        },
         end: (result) => (ended ??= writeOutcome(intent, id, result, tally)),
       };
     },
@@ -217,7 +231,7 @@ function entryOf(
   id: string,
   event: AuditEntry['event'],
   intent: Intent,
-  { outcome, denied, count, since, digests, part }: Partial<AuditEntry> = {},
+  { outcome, denied, count, since, digests, object, part }: Partial<AuditEntry> = {},
 ): AuditEntry {
   const { operation, caller, peer, namespace, requestNamespace, workflowId, runId } = intent;
   const { source, justification, refs, query, scheduleId } = intent;
@@ -242,6 +256,7 @@ function entryOf(
     scheduleId: cut(scheduleId),
     query: cut(query),
     digests,
+    object,
     part,
   };
 }

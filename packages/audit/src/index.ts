@@ -2,6 +2,7 @@ export { type AuditFile, type AuditFileOptions, openAuditFile } from './audit-fi
 export {
   type Audit,
   type AuditedCaller,
+  type AuditedObject,
   type AuditRecord,
   createAudit,
   type Denied,

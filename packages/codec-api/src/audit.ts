@@ -23,8 +23,11 @@ export const auditChain = z.object({
 export const auditEntry = z.object({
   time: timestamp,
   id: z.uuid(),
-  /** `digests`: digests that did not fit into the line of the `intent`. */
-  event: z.enum(['intent', 'digests', 'outcome', 'denied']),
+  /**
+   * `digests`: digests that did not fit into the line of the `intent`. `object`: an object of external
+   * storage, written before the server reads it.
+   */
+  event: z.enum(['intent', 'digests', 'object', 'outcome', 'denied']),
   operation: auditOperation,
   who: z.object({ name: z.string(), issuer: z.optional(z.string()), subject: z.optional(z.string()) }),
   /** The client's address. */
@@ -55,7 +58,8 @@ export const auditEntry = z.object({
    * `data`, in base64url. Absent if the server has no digest key.
    */
   digests: z.optional(z.array(z.string())),
-  /** Number of a `digests` entry, from 2: the `intent` is part 1. */
+  object: z.optional(z.object({ type: z.string(), bucket: z.string(), object: z.string() })),
+  /** Number of a `digests` entry, from 2 (the `intent` is part 1), or of an `object` entry, from 1. */
   part: z.optional(z.int().check(z.positive())),
   /** Why the caller wanted the plaintext, in the caller's words. */
   justification: z.optional(z.string()),

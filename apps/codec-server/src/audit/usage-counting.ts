@@ -19,6 +19,7 @@ export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
           record.refused(code, of);
           counts.refused(code, { ...runOf(intent), ...of }, Date.now());
         },
+        object: (object) => record.object(object),
         end: (result) => record.end(result),
       }));
     },

@@ -148,6 +148,7 @@ const columns = [
   'keys',
   'refused',
   'digests',
+  'object',
   'part',
   'chainInstance',
   'chainSeq',
@@ -166,6 +167,7 @@ export function auditCells(lines: readonly AuditEntry[]): (string | number)[][] 
       ...who,
       refs: line.refs?.join(' '),
       digests: line.digests?.join(' '),
+      object: line.object && `${line.object.type} ${line.object.bucket} ${line.object.object}`,
       result: outcome?.result,
       payloads: outcome?.payloads,
       keys: outcome?.keys
