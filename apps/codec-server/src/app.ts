@@ -50,7 +50,8 @@ import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
 import { FairTurns } from './turns/fair-turns.ts';
-import type { Inspect } from './history/payload-stub.ts';
+import { inspectStored } from './history/payload-stub.ts';
+import type { ServedStorage } from './storage/retrieval.ts';
 import { withUsageCounting } from './audit/usage-counting.ts';
 
 export interface AppDeps {
@@ -65,6 +66,8 @@ export interface AppDeps {
   readonly keyUse: KeyUsage;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
+  /** External storage. Absent: references to it are returned as they are. */
+  readonly storage?: ServedStorage | undefined;
   readonly threads: TextThreads;
   readonly defaultNamespace: string;
   readonly access: Access;
@@ -124,7 +127,8 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const limits: Limits = { ...defaultLimits, maxBody: largestBody, ...deps.limits };
   const headers = createResponseHeaders(deps.corsOrigins, deps.tls);
   const serves = (namespace: string): boolean => rules.covers(namespace);
-  const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
+  const { storage } = deps;
+  const inspect = inspectStored((payload, context) => codec.inspect(payload, context), storage);
   const apiPath = `${pathPrefix}/api`;
   const isApi = (path: string): boolean => path === apiPath || path.startsWith(`${apiPath}/`);
   const rates = createRateLimits(deps.rates ?? {}, {
@@ -139,6 +143,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
     reader: new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? historyBytes() }),
     pollers: taskQueuePollers(temporal),
     codec,
+    storage,
   });
   const runOptions = {
     ...granted,
@@ -196,6 +201,7 @@ export function createApp(deps: AppDeps): Hono<Env> {
       codec,
       authority,
       digests: deps.digests,
+      storage,
       limits,
       spans: deps.spans,
       turns: new FairTurns(),

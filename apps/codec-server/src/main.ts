@@ -32,6 +32,7 @@ import {
   dashboardOrExit,
   exitListening,
   followTlsFiles,
+  storageOrExit,
   textThreadsOrExit,
   tlsPairOrExit,
 } from './start-up.ts';
@@ -94,6 +95,7 @@ async function start(): Promise<void> {
     log,
     failed: metrics.auditFailed,
   });
+  const objects = config.storageFile === undefined ? undefined : await storageOrExit(config.storageFile);
   const threads = await textThreadsOrExit();
   const dashboard = config.dashboard && (await dashboardOrExit(config.dashboard, config.pathPrefix));
   metrics.followAudit(audit.head);
@@ -133,6 +135,7 @@ async function start(): Promise<void> {
         keyUse,
         emulator,
         temporal: createTemporalService(connection, log),
+        storage: objects && { objects, meter: metrics.storage },
         threads,
         defaultNamespace: namespace,
         access,
@@ -215,6 +218,7 @@ async function start(): Promise<void> {
     const results = await Promise.allSettled([
       metricsServer?.close(0),
       threads.close(),
+      objects?.close(),
       codec.close(),
       connection.close(),
       audit.close(),

@@ -10,6 +10,7 @@ import type { RunningServer } from './server/listen.ts';
 import { readTlsPair, type TlsFiles, type TlsPair, type TlsWatch, watchTlsPair } from './server/tls.ts';
 import { connectTemporal } from './temporal/service.ts';
 import { openAudit, type OpenAuditOptions } from './audit/open-audit.ts';
+import { ObjectStorage, readStorageFile } from '@temporal-kms/payload-storage';
 
 /** `EX_CONFIG` of sysexits.h, as for an invalid environment variable. */
 const EXIT_CONFIG = 78;
@@ -65,6 +66,10 @@ export const connectOrExit = (): Promise<ReturnType<typeof connectTemporal>> => 
 
 export const auditOrExit = (options: OpenAuditOptions): Promise<OpenAudit> =>
   orExit(() => openAudit(options), 'The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) cannot be written: ');
+
+/** Reads the file that names the external storage of each namespace. Connects to no storage. */
+export const storageOrExit = (file: string): Promise<ObjectStorage> =>
+  orExit(() => new ObjectStorage(readStorageFile(file, 'CODEC_STORAGE_FILE')));
 
 /** Starts the worker threads for large payloads, whose file is separate from the server's bundle. */
 export const textThreadsOrExit = (): Promise<TextThreads> =>

@@ -62,6 +62,20 @@ export const payloadFormat = z.enum([
 ]);
 export type PayloadFormat = z.infer<typeof payloadFormat>;
 
+/** Where a payload's content is, from a reference that no party has authenticated. */
+export const storedContent = z.object({
+  /** The driver's name in the application that wrote the payload. */
+  driver: z.string(),
+  type: z.enum(['s3', 'gcs', 'directory']),
+  bucket: z.string(),
+  object: z.string(),
+  /** Size that the reference states. */
+  bytes: z.optional(z.int().check(z.nonnegative())),
+  /** Whether the server's configuration lets it read the object. */
+  readable: z.boolean(),
+});
+export type StoredContent = z.infer<typeof storedContent>;
+
 /**
  * What the server knows about a payload without decrypting it: its metadata and header. Needs no Cloud KMS
  * call.
@@ -91,8 +105,14 @@ export const payloadStub = z.object({
    * caller may not decode in `namespace`.
    */
   reason: z.optional(reasonCode),
+  /** For a reference to external storage. */
+  stored: z.optional(storedContent),
 });
 export type PayloadStub = z.infer<typeof payloadStub>;
+
+/** What was read from external storage: its format, and its size in bytes without metadata. */
+export const retrievedContent = z.object({ format: payloadFormat, bytes: z.int().check(z.nonnegative()) });
+export type RetrievedContent = z.infer<typeof retrievedContent>;
 
 /** A payload in proto3 JSON: metadata values and data are base64 (RFC 4648, padded). */
 export const jsonPayload = z.object({
@@ -124,7 +144,7 @@ export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
  * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as stored:
- * `not_encrypted`; `external_reference` (the content is in external storage); or `system_envelope` (payloads
+ * `not_encrypted`; `external_reference` (the content is in external storage that the server does not read); or `system_envelope` (payloads
  * inside the envelope stay encrypted).
  */
 export const decodeResult = z.discriminatedUnion('ok', [
@@ -135,6 +155,7 @@ export const decodeResult = z.discriminatedUnion('ok', [
     key: z.optional(keyUse),
     namespace: z.optional(otherNamespace),
     warning: z.optional(reasonCode),
+    retrieved: z.optional(retrievedContent),
   }),
   z.object({
     ref: payloadRef,

@@ -48,6 +48,8 @@ export interface CodecServerConfig {
   readonly rates: {
     /** Cloud KMS requests that one caller's requests cause. */
     readonly kmsRequests: number | undefined;
+    /** Bytes of external storage that one caller's requests read. */
+    readonly storageBytes: number | undefined;
     /** Refused requests per caller, and per IP address for requests without a valid token. */
     readonly refused: number | undefined;
   };
@@ -127,6 +129,7 @@ const settings = z
     CODEC_REQUEST_SECONDS: seconds.refine((value) => value > 0, 'must be above 0').optional(),
     CODEC_RATE_KMS_REQUESTS: countOrOff,
     CODEC_RATE_REFUSED: countOrOff,
+    CODEC_RATE_STORAGE_BYTES: countOrOff,
     ...tracingFields,
     LOG_LEVEL: logLevel,
   })
@@ -179,7 +182,11 @@ const settings = z
       ...(values.CODEC_MAX_STREAMS !== undefined && { maxStreams: values.CODEC_MAX_STREAMS }),
       ...(values.CODEC_REQUEST_SECONDS !== undefined && { requestMs: values.CODEC_REQUEST_SECONDS * 1000 }),
     },
-    rates: { kmsRequests: values.CODEC_RATE_KMS_REQUESTS, refused: values.CODEC_RATE_REFUSED },
+    rates: {
+      kmsRequests: values.CODEC_RATE_KMS_REQUESTS,
+      refused: values.CODEC_RATE_REFUSED,
+      storageBytes: values.CODEC_RATE_STORAGE_BYTES,
+    },
     ...(values.CODEC_MAX_INFLIGHT_BYTES !== undefined && {
       maxInflightBytes: values.CODEC_MAX_INFLIGHT_BYTES,
     }),
@@ -279,6 +286,11 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
         'Refused requests (4xx) per minute per caller, and per IP address without a valid token; off: no limit',
       example: '60',
       default: '600',
+    },
+    CODEC_RATE_STORAGE_BYTES: {
+      about: 'Bytes of external storage per minute per caller; off: no limit',
+      example: '4294967296',
+      default: '1073741824',
     },
     CODEC_TLS_CERT_FILE: {
       about: 'Certificate with its chain (PEM) for TLS; reloaded when it changes',

@@ -19,9 +19,9 @@ test('has a safe default for everything except the key', () => {
 
 describe('rate limits', () => {
   test('apply unless the operator switches them off', () => {
-    expect(parse({}).rates).toEqual({ kmsRequests: 6_000, refused: 600 });
-    const off = { CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_REFUSED: '1' };
-    expect(parse(off).rates).toEqual({ kmsRequests: undefined, refused: 1 });
+    expect(parse({}).rates).toEqual({ kmsRequests: 6_000, storageBytes: 2 ** 30, refused: 600 });
+    const off = { CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_STORAGE_BYTES: 'off', CODEC_RATE_REFUSED: '1' };
+    expect(parse(off).rates).toEqual({ kmsRequests: undefined, storageBytes: undefined, refused: 1 });
   });
 
   test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('cannot be %s', (value) => {

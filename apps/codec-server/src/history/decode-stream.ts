@@ -10,6 +10,7 @@ import {
   decryptPayload,
   type DecryptResult,
   type HistoryCodec,
+  type RevealHooks,
 } from './decrypt-payload.ts';
 import type { PayloadRequest } from './locate-payloads.ts';
 import {
@@ -30,7 +31,7 @@ export async function* decodeFrames(
   log: Logger,
   requests: readonly PayloadRequest[],
   lifetime: StreamLifetime,
-  { authorizeNamespace, onInnerLayer }: Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'>,
+  { authorizeNamespace, onInnerLayer, recordObject }: RevealHooks,
 ): AsyncGenerator<DecodeFrame, void> {
   try {
     const budget = new KmsCallBudget(codec);
@@ -41,6 +42,7 @@ export async function* decodeFrames(
     for await (const result of decodeResults(codec, log, accepted, lifetime, {
       authorizeNamespace,
       onInnerLayer,
+      recordObject,
       innerKmsCalls,
     })) {
       sent += 1;

@@ -1,18 +1,14 @@
-import type { KeyUse, Permission, ReasonCode } from '@temporal-kms/codec-api';
+import type { KeyUse, Permission, ReasonCode, RetrievedContent } from '@temporal-kms/codec-api';
 import { keyOf, otherNamespace, type Payload, type StoredPayload } from '@temporal-kms/histories/payloads';
-import {
-  type CallOptions,
-  type DecodePlan,
-  type KmsCodec,
-  KmsCodecError,
-  type PlaintextBudget,
-} from '@temporal-kms/kms-codec';
+import { type CallOptions, type DecodePlan, type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
 import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
+import { isStorageReference } from '@temporal-kms/payload-storage';
+import { nestedReference, type ReadOptions, type Retrieval, type Retrieved } from '../storage/retrieval.ts';
 import { ownTurn, SLICE_BYTES } from '../turns/slices.ts';
-import { KmsCallBudgetExhausted } from './stream-limits.ts';
+import { KmsCallBudgetExhausted, type LeasedPlaintext } from './stream-limits.ts';
 
 /** The methods of `KmsCodec` that histories need. */
 export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
@@ -24,6 +20,8 @@ export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
   /** The caller's allowance of Cloud KMS calls. Absent: unlimited. */
   readonly allowance?: KmsAllowance;
+  /** Reads the objects to which payloads refer. Absent: references are returned as they are. */
+  readonly retrieval?: Retrieval | undefined;
 }
 
 /** Returns a codec for one request. Charges its Cloud KMS calls to the caller. */
@@ -32,13 +30,7 @@ export function chargedCodec<Use extends Permission>(
   allowance: KmsAllowance | undefined,
 ): HistoryCodec<Use> {
   if (allowance === undefined) return codec;
-  return {
-    ...(codec.use && { use: codec.use }),
-    allowance,
-    decrypt: (...args) => chargedTo(allowance, () => codec.decrypt(...args)),
-    inspect: (...args) => codec.inspect(...args),
-    plan: (...args) => codec.plan(...args),
-  };
+  return { ...codec, allowance, decrypt: (...args) => chargedTo(allowance, () => codec.decrypt(...args)) };
 }
 
 interface MessageOrigin {
@@ -48,16 +40,26 @@ interface MessageOrigin {
 }
 
 export type DecryptResult =
-  | (MessageOrigin & { readonly ok: true; readonly payload: Payload; readonly warning?: ReasonCode })
+  | (MessageOrigin & {
+      readonly ok: true;
+      readonly payload: Payload;
+      readonly warning?: ReasonCode;
+      /** The content was read from external storage. */
+      readonly retrieved?: RetrievedContent;
+    })
   | (MessageOrigin & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });
 
 /**
  * What a decryption needs: permission for messages of other namespaces, memory for the plaintext, and a
  * signal.
  */
-export interface DecryptOptions extends CallOptions {
-  readonly budget: PlaintextBudget;
+export interface DecryptOptions extends Omit<CallOptions, keyof RevealHooks>, RevealHooks {
+  readonly budget: LeasedPlaintext;
   readonly signal: AbortSignal;
+}
+
+/** Permits and records what the decryption of a payload needs. */
+export interface RevealHooks extends Pick<CallOptions, 'onInnerLayer'>, Pick<ReadOptions, 'recordObject'> {
   readonly authorizeNamespace: (namespace: string) => void | Promise<void>;
 }
 
@@ -78,32 +80,24 @@ export async function decryptPayload(
       'The payload no longer exists: its retention period has ended, or the run has replaced it.';
     return { ok: false, reason: 'event_not_found', message };
   }
-  const { payload, encryptable, isEnvelope, context } = stored;
-  if (hasTooManyEntries(payload)) {
-    const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event has too many values; the payload was not decrypted.`;
-    return { ok: false, reason: 'too_large', message };
-  }
+  const { payload, context } = stored;
+  const { retrieval } = codec;
+  let named = payload;
   try {
-    if ((payload.data?.length ?? 0) > SLICE_BYTES) await ownTurn();
-    if (!encryptable && isPlain(codec.inspect(payload, context))) {
-      await options.budget.reserve(payload.data?.length ?? 0);
-      return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };
+    let reference = payload;
+    if (!retrieval?.follows(payload)) {
+      const result = await decryptStored(codec, stored, options);
+      // A proxy encrypts the references that workers write.
+      if (!result.ok || !retrieval?.follows(result.payload)) return result;
+      reference = result.payload;
     }
-    const decrypted = await codec.decrypt(payload, context, options);
-    // The codec reserves memory for decrypted plaintext, but not for payloads that it returns unchanged.
-    if (decrypted.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
-    const { reason } = decrypted.info;
-    return {
-      ok: true,
-      payload: decrypted.payload,
-      ...keyOf(decrypted.info),
-      ...otherNamespace(decrypted.info, context),
-      ...(reason === undefined ? {} : { warning: reason }),
-    };
+    const content = await retrieval.read(reference, { ...options, hold: options.budget.hold });
+    named = content.payload;
+    return await decryptContent(codec, content, stored, options);
   } catch (error) {
     if (error instanceof KmsCallBudgetExhausted) throw error;
     if (error instanceof KmsCodecError) {
-      const other = otherNamespace(codec.inspect(payload, context), context);
+      const other = otherNamespace(codec.inspect(named, context), context);
       return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
     }
     // Once the stream has ended, errors are expected.
@@ -114,6 +108,60 @@ export async function decryptPayload(
       reason: 'malformed',
       message: 'The server could not decrypt the payload because of an unexpected error; see its log.',
     };
+  }
+}
+
+/** @throws KmsCodecError; what the options' functions throw */
+async function decryptStored(
+  codec: HistoryCodec,
+  { payload, encryptable, isEnvelope, context }: StoredPayload,
+  options: DecryptOptions,
+): Promise<DecryptResult> {
+  if (hasTooManyEntries(payload)) {
+    const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event has too many values; the payload was not decrypted.`;
+    return { ok: false, reason: 'too_large', message };
+  }
+  if ((payload.data?.length ?? 0) > SLICE_BYTES) await ownTurn();
+  if (!encryptable && isPlain(codec.inspect(payload, context))) {
+    await options.budget.reserve(payload.data?.length ?? 0);
+    return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };
+  }
+  const decrypted = await codec.decrypt(payload, context, options);
+  // The codec reserves memory for decrypted plaintext, but not for payloads that it returns unchanged.
+  if (decrypted.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
+  const { reason } = decrypted.info;
+  return {
+    ok: true,
+    payload: decrypted.payload,
+    ...keyOf(decrypted.info),
+    ...otherNamespace(decrypted.info, context),
+    ...(reason === undefined ? {} : { warning: reason }),
+  };
+}
+
+/**
+ * Decrypts the content of an object like a payload at the reference's place in the history.
+ * @throws as `decryptStored`
+ */
+async function decryptContent(
+  codec: HistoryCodec,
+  { payload, object: { type, bucket, object }, release }: Retrieved,
+  reference: StoredPayload,
+  options: DecryptOptions,
+): Promise<DecryptResult> {
+  try {
+    const { context } = reference;
+    const calls = codec.plan([payload], context).kmsCalls;
+    options.innerKmsCalls?.reserve(
+      Array.from({ length: calls }, (_, n) => `${type}:${bucket}/${object}#${n}`),
+    );
+    const result = await decryptStored(codec, { ...reference, payload }, options);
+    if (!result.ok) return result;
+    if (isStorageReference(result.payload)) throw nestedReference();
+    const { format, bytes } = codec.inspect(payload, context);
+    return { ...result, retrieved: { format, bytes } };
+  } finally {
+    release();
   }
 }
 

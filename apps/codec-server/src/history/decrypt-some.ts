@@ -89,10 +89,17 @@ async function* decryptSome<T extends RefPayload>(
   { codec, log, record, lifetime, budget, lease }: DecryptSomeOptions,
 ): AsyncGenerator<T & { readonly result: DecryptResult }, void> {
   const { signal, checkpoint } = lifetime;
-  const { authorizeNamespace, onInnerLayer } = record;
+  const { authorizeNamespace, onInnerLayer, recordObject } = record;
   const { innerKmsCalls } = budget;
   const plaintext = new LeasedPlaintext(lease, signal);
-  const options = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls, budget: plaintext };
+  const options = {
+    signal,
+    authorizeNamespace,
+    onInnerLayer,
+    recordObject,
+    innerKmsCalls,
+    budget: plaintext,
+  };
   for (const each of payloads) {
     await checkpoint();
     const result = await decryptPayload(codec, log, each.payload, options);

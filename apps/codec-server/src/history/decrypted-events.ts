@@ -14,6 +14,7 @@ import {
   decryptPayload,
   type DecryptResult,
   type HistoryCodec,
+  type RevealHooks,
 } from './decrypt-payload.ts';
 import { type EventPages, prefetch } from './event-pages.ts';
 import { type Run, unlessAborted } from './reader.ts';
@@ -51,7 +52,7 @@ export interface DecryptEventsOptions {
 }
 
 /** Authorizes decryption of other namespaces' messages, and counts every payload for the audit. */
-export interface RevealRecord extends Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'> {
+export interface RevealRecord extends RevealHooks {
   done(key: KeyUse | undefined, payloads?: number, namespace?: string): void;
   refused(
     code: ReasonCode,
@@ -71,8 +72,9 @@ export async function* decryptEvents(
 ): AsyncGenerator<DecryptedEvent, void> {
   const home = workflowContext(run);
   const { signal, memory } = lifetime;
-  const { authorizeNamespace, onInnerLayer } = record;
-  const shared = { signal, authorizeNamespace, onInnerLayer, innerKmsCalls: budget?.innerKmsCalls };
+  const { authorizeNamespace, onInnerLayer, recordObject } = record;
+  const innerKmsCalls = budget?.innerKmsCalls;
+  const shared = { signal, authorizeNamespace, onInnerLayer, recordObject, innerKmsCalls };
   const queue = new EventQueue(record, signal);
   try {
     for await (const page of prefetch(pages)) {

@@ -154,10 +154,7 @@ export const inspectExported =
 /** Wraps a codec: payloads that the export could not decrypt fail with the export's reason code. */
 export function codecOfExports<Use extends Permission>(codec: HistoryCodec<Use>): HistoryCodec<Use> {
   return {
-    ...(codec.use && { use: codec.use }),
-    ...(codec.allowance && { allowance: codec.allowance }),
-    inspect: (...args) => codec.inspect(...args),
-    plan: (...args) => codec.plan(...args),
+    ...codec,
     decrypt: async (payload, ...rest) => {
       const exported = unreadableReason(payload);
       if (exported === undefined) return await codec.decrypt(payload, ...rest);

@@ -1,4 +1,10 @@
-import type { PayloadPlaceholder, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
+import type {
+  PayloadPlaceholder,
+  PayloadRef,
+  PayloadStub,
+  ReasonCode,
+  StoredContent,
+} from '@temporal-kms/codec-api';
 import {
   keyOf,
   otherNamespace,
@@ -7,6 +13,7 @@ import {
   type PayloadLocation,
 } from '@temporal-kms/histories/payloads';
 import { hasTooManyEntries } from '../json/payload.ts';
+import { referenceInfo, type ServedStorage } from '../storage/retrieval.ts';
 
 /** Describes a payload from its metadata and header, without decrypting it. `KmsCodec.inspect` implements it. */
 export type Inspect = (
@@ -21,7 +28,20 @@ export type Inspect = (
   readonly namespace?: string | undefined;
   readonly boundToWorkflow?: true | undefined;
   readonly reason?: ReasonCode | undefined;
+  readonly stored?: StoredContent | undefined;
 };
+
+/** Wraps `inspect`, to describe also what references to external storage name. Makes no request. */
+export const inspectStored =
+  (inspect: Inspect, storage: ServedStorage | undefined): Inspect =>
+  (payload, context) => {
+    const info = inspect(payload, context);
+    const reference = info.format === 'external' && referenceInfo(payload, context.namespace, storage);
+    if (!reference) return info;
+    const { stored, reason } = reference;
+    // Not followed: the codec's reason says what happens to the reference itself.
+    return { ...info, stored, reason: reason === 'external_reference' ? info.reason : reason };
+  };
 
 /** Returns the placeholder for a payload in the JSON of an event or a description. */
 export const placeholder = (ref: PayloadRef): PayloadPlaceholder => ({ $payload: ref });
@@ -52,5 +72,6 @@ export function payloadStub(
     ...otherNamespace(info, context),
     ...(info.boundToWorkflow ? { boundToWorkflow: true } : {}),
     ...(reason === undefined ? {} : { reason }),
+    ...(info.stored && { stored: info.stored }),
   };
 }

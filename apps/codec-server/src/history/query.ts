@@ -11,7 +11,7 @@ import { badRequest } from '../errors.ts';
 import type { QueryOutcome } from '../temporal/query-failure.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 import { decodeFrames } from './decode-stream.ts';
-import type { DecryptOptions, HistoryCodec } from './decrypt-payload.ts';
+import type { HistoryCodec, RevealHooks } from './decrypt-payload.ts';
 import type { PayloadRequest } from './locate-payloads.ts';
 import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
 import type { StreamLifetime } from './stream-limits.ts';
@@ -37,7 +37,7 @@ export interface QueryFramesOptions {
   readonly context: PayloadContext;
   readonly outcome: QueryOutcome;
   readonly lifetime: StreamLifetime;
-  readonly record: Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'>;
+  readonly record: RevealHooks;
 }
 
 /** Yields what a worker answered, with stubs in place of its payloads, and then the decrypted payloads. */

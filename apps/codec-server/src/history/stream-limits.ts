@@ -11,6 +11,7 @@ import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
 import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
+import type { ReadOptions } from '../storage/retrieval.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 
 /** The shortest time between two lines that report progress, in milliseconds. */
@@ -125,7 +126,7 @@ const PLAINTEXT_COST = 8;
  * Charges the plaintext of a payload or an event to a lease, and waits while other requests hold the memory.
  * A payload that would exceed the lease's share fails with `too_large`; other payloads are still decrypted.
  */
-export class LeasedPlaintext implements PlaintextBudget {
+export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold'> {
   readonly #lease: MemoryLease;
   readonly #signal: AbortSignal;
 
@@ -138,8 +139,18 @@ export class LeasedPlaintext implements PlaintextBudget {
   reserve(bytes: number): void | Promise<void> {
     const cost = bytes * PLAINTEXT_COST;
     if (this.#lease.fits(cost)) return this.#lease.wait(cost, this.#signal);
+    throw this.#tooLarge();
+  }
+
+  readonly hold: ReadOptions['hold'] = async (bytes) => {
+    if (!this.#lease.fits(bytes)) throw this.#tooLarge();
+    await this.#lease.wait(bytes, this.#signal);
+    return () => this.#lease.release(bytes);
+  };
+
+  #tooLarge(): KmsCodecError {
     const limit = Math.floor(this.#lease.share / PLAINTEXT_COST);
-    throw new KmsCodecError(
+    return new KmsCodecError(
       'too_large',
       `The plaintext of the payload, with the other payloads of its event, exceeds ${limit} bytes, the limit for one response`,
     );

@@ -6,6 +6,8 @@ import type { TurnTaker } from '../turns/fair-turns.ts';
 export interface Rates {
   /** Cloud KMS requests that one caller's requests cause. */
   readonly kmsRequests?: number | undefined;
+  /** Bytes of external storage that one caller's requests read. */
+  readonly storageBytes?: number | undefined;
   /** Refused requests (4xx) per caller, and per address for requests without a valid token. */
   readonly refused?: number | undefined;
 }
@@ -16,6 +18,7 @@ export type RateLimit = keyof Rates | 'unauthenticated' | 'inFlight' | 'keyTests
 /** A caller's current use and remaining allowances. All tokens of a subject share one account. */
 export interface Account extends TurnTaker {
   readonly kms: Bucket | undefined;
+  readonly storage: Bucket | undefined;
   readonly refused: Bucket | undefined;
   readonly keyTests: Bucket;
   inFlight: number;

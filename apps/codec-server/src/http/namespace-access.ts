@@ -1,9 +1,9 @@
-import type { AuditRecord, Intent, Outcome } from '@temporal-kms/audit';
+import type { AuditedObject, AuditRecord, Intent, Outcome } from '@temporal-kms/audit';
 import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf } from '@temporal-kms/histories/payloads';
 import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import { ClientDisconnected, HttpError } from '../errors.ts';
+import { ClientDisconnected, HttpError, messageOf } from '../errors.ts';
 import { authorise, type Authority, type Decrypting, type Grant, requireJustification } from './authorise.ts';
 import { clientAddress, type Env } from './context.ts';
 
@@ -107,6 +107,20 @@ export class NamespaceAccess {
   readonly onInnerLayer = (layer: InnerLayer): void => {
     const record = this.#recordOf(layer.namespace);
     record.done(keyOf(layer).key, record === this.#home ? 0 : 1);
+  };
+
+  /**
+   * Writes the audit's entry for an object of external storage, before the object is read.
+   * @throws KmsCodecError `storage_unavailable` if the audit cannot be written
+   */
+  readonly recordObject = async (object: AuditedObject): Promise<void> => {
+    try {
+      await this.#home.object(object);
+    } catch (error) {
+      throw new KmsCodecError('storage_unavailable', `The object was not read: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   };
 
   /**

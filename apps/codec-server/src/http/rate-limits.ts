@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { Caller } from '../access/access.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { KmsAllowance } from '../observability/kms-calls.ts';
+import type { ByteAllowance } from '../storage/retrieval.ts';
 import { type Account, Bucket, bucketOf, type RateLimit, type Rates } from './account.ts';
 import { clientAddress, type Env, isResponseClosed } from './context.ts';
 import { defaultLimits, type Limits } from './limits.ts';
@@ -30,6 +31,11 @@ export interface RateLimits {
   keyTest(account: Account): void;
   /** Returns the caller's allowance of Cloud KMS requests, or undefined if there is no limit. */
   kms(account: Account): KmsAllowance | undefined;
+  /**
+   * Returns the caller's allowance of bytes from external storage, or undefined if there is no limit.
+   * @param now whether `take` throws HttpError 429 `rate_limited` instead of returning how long to wait
+   */
+  storage(account: Account, now?: 'now'): ByteAllowance | undefined;
   /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for the next `waitMs`. */
   kmsExhausted(waitMs: number): HttpError;
   /**
@@ -63,6 +69,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
     max: MAX_BUCKETS,
     memoMethod: () => ({
       kms: bucketOf(rates.kmsRequests),
+      storage: bucketOf(rates.storageBytes),
       refused: bucketOf(rates.refused),
       keyTests: new Bucket(KEY_TESTS),
       inFlight: 0,
@@ -89,6 +96,13 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
       'kmsRequests',
       `You exceeded the limit of Cloud KMS requests per caller (${rates.kmsRequests} per minute, ` +
         "CODEC_RATE_KMS_REQUESTS). Ask this server's operator to raise the limit if you need more.",
+      waitMs,
+    );
+  const storageExhausted = (waitMs: number): HttpError =>
+    tooMany(
+      'storageBytes',
+      `You exceeded the limit of bytes from external storage per caller (${rates.storageBytes} per minute, ` +
+        "CODEC_RATE_STORAGE_BYTES). Ask this server's operator to raise the limit if you need more.",
       waitMs,
     );
   return {
@@ -133,6 +147,17 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
       if (wait > 0) throw tooMany('keyTests', `You may test keys ${KEY_TESTS} times per minute.`, wait);
     },
     kms: ({ kms }) => kms && new KmsAllowance(kms),
+    storage: ({ storage }, now) =>
+      storage === undefined || now === undefined
+        ? storage
+        : {
+            take: (bytes) => {
+              const wait = storage.take(bytes);
+              if (wait > 0) throw storageExhausted(wait);
+              return wait;
+            },
+            charge: (bytes) => storage.charge(bytes),
+          },
     kmsExhausted,
     takeKms: async (c, allowance, requests, bytes) => {
       const account = c.get('account');

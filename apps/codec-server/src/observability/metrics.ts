@@ -2,7 +2,7 @@ import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf
 import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { type CodecMeter, type CodecMetrics, reportMetrics } from '@temporal-kms/kms-codec';
+import { type CodecMeter, type CodecMetrics, type ReasonCode, reportMetrics } from '@temporal-kms/kms-codec';
 import type { MemoryBudget } from '../memory.ts';
 import { version } from '../version.ts';
 import { knownMethod } from './spans.ts';
@@ -22,6 +22,7 @@ interface AnsweredRequest {
 /** By name in `RateLimit`: the values of the label `limit`. */
 const limitLabels = {
   kmsRequests: 'kms_requests',
+  storageBytes: 'storage_bytes',
   refused: 'refused',
   unauthenticated: 'unauthenticated',
   inFlight: 'in_flight',
@@ -36,6 +37,8 @@ export interface Metrics {
   rateLimited(limit: keyof typeof limitLabels): void;
   readonly codec: Pick<CodecMetrics, 'observer' | 'follow'>;
   readonly auditFailed: () => void;
+  /** Counts reads of external storage. */
+  readonly storage: { objectRead(bytes: number): void; objectFailed(reason: ReasonCode): void };
   /** @param head returns the audit's last line */
   followAudit(head: () => { readonly seq: number }): void;
   /** @param latest returns Cloud KMS's latest result for each key */
@@ -103,6 +106,15 @@ export function createMetrics(memory?: MemoryUse): Metrics {
     description: 'Requests without a valid token (401) or without a permission (403)',
   });
   for (const status of DENIED) denied.add(0, { status });
+  const objects = meter.createCounter('codec_storage_objects', {
+    description: 'Objects of external storage that were read',
+  });
+  const objectBytes = meter.createCounter('codec_storage_bytes', {
+    description: 'Bytes of the objects that were read from external storage',
+  });
+  const objectFailures = meter.createCounter('codec_storage_failures', {
+    description: 'References to external storage whose object was not read, by reason code',
+  });
   if (memory !== undefined) memoryMetrics(meter, memory);
   processMetrics(meter);
 
@@ -130,6 +142,13 @@ export function createMetrics(memory?: MemoryUse): Metrics {
     followKeyStates: (latest) => keyStateMetrics(meter, latest),
     followScans: (scans) => scanMetrics(meter, scans),
     auditFailed: () => void (auditFailures += 1),
+    storage: {
+      objectRead: (bytes) => {
+        objects.add(1);
+        objectBytes.add(bytes);
+      },
+      objectFailed: (code) => objectFailures.add(1, { code }),
+    },
     text: async () => {
       codec.report();
       return serializer.serialize((await exporter.collect()).resourceMetrics);

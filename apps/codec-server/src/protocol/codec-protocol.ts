@@ -2,6 +2,7 @@ import type { Digests } from '@temporal-kms/audit';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { utf8Text } from '@temporal-kms/histories/bytes';
 import type { InnerKmsCalls, KmsCodec, PayloadInfo, PlaintextBudget } from '@temporal-kms/kms-codec';
+import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { Context } from 'hono';
 import { type Authority, forGrant, type Grant, requireJustification } from '../http/authorise.ts';
 import { readBody } from '../http/bodies.ts';
@@ -13,11 +14,13 @@ import { reply } from '../http/responses.ts';
 import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
-import { HttpError } from '../errors.ts';
+import { badRequest, HttpError } from '../errors.ts';
 import { parseInSteps, writePayloads } from '../json/payload-json.ts';
+import { retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
 import type { FairTurns } from '../turns/fair-turns.ts';
 import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../turns/slices.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
+import { retrievedPayloads } from './retrieved-payloads.ts';
 
 export interface ProtocolOptions {
   readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'rules'>;
@@ -26,14 +29,17 @@ export interface ProtocolOptions {
   readonly authority: Authority;
   /** Absent: the audit contains no digests. */
   readonly digests?: Digests | undefined;
+  /** Absent: references to external storage are returned unchanged. */
+  readonly storage?: ServedStorage | undefined;
   /** Absent: no traces. */
   readonly spans?: Pick<Spans, 'operation'> | undefined;
 }
 
 /**
- * Implements Temporal's codec protocol (codec-server/README.md in temporalio/samples-go). Query parameters
- * such as `preserveStorageRefs=true` have no effect: references to external storage are always returned
- * unchanged. Errors are text, because the CLI prints the body.
+ * Implements Temporal's codec protocol (codec-server/README.md in temporalio/samples-go, and
+ * NewPayloadHTTPHandler in temporalio/sdk-go). `decode` also reads the objects of references to external
+ * storage, unless the query has `preserveStorageRefs=true`; `download` takes only such references. `encode`
+ * stores nothing, because workers' remote codecs call it. Errors are text, because the CLI prints the body.
  */
 export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   const { codec, authority, limits, spans, turns } = options;
@@ -47,6 +53,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     (namespace) => (payloads: Payload[], request: RequestSignal) =>
       codec.encodeWithInfo(payloads, { namespace }, request),
   );
+
+  const retrievalOf = forGrant(['decode'], retrievalIn(options.storage));
 
   const read = async (c: Context<Env>, lease: MemoryLease): Promise<Read> => {
     const account = c.get('account');
@@ -67,12 +75,22 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return work > WHOLE_BYTES ? turns.take(c.get('account'), work) : undefined;
   };
 
-  const decode = async (c: Context<Env>, grant: Grant<'decode'>, lease: MemoryLease): Promise<Payload[]> => {
+  const decodeWith = async (
+    c: Context<Env>,
+    grant: Grant<'decode'>,
+    lease: MemoryLease,
+    isDownload: boolean,
+  ): Promise<Payload[]> => {
     const { namespace } = grant;
+    const preserves = !isDownload && c.req.query('preserveStorageRefs') === 'true';
+    const retrieval = preserves ? undefined : retrievalOf(grant)(rates.storage(c.get('account'), 'now'));
     const planOf = planFor(grant);
     const given = headerText(c.req.header('x-reveal-justification'));
     const justification = await requireJustification(c, authority, grant, {}, given);
     const { payloads, budget } = await read(c, lease);
+    if (isDownload && !payloads.every((payload) => isStorageReference(payload)))
+      throw badRequest('all payloads must be storage references');
+    const follows = (payload: Payload): boolean => isDownload || (retrieval?.follows(payload) ?? false);
     const plan = planOf(payloads);
     const allowance = rates.kms(c.get('account'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
@@ -99,16 +117,46 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       otherNamespaces(plan.payloads, namespace),
     );
     const { authorizeNamespace, onInnerLayer } = access;
+    const infos = [...plan.payloads];
+    // A namespace that refuses plaintext refuses references, but not an object with an encrypted payload.
+    const direct = payloads.some(follows)
+      ? planOf(payloads.map((payload) => (follows(payload) ? {} : payload)))
+      : plan;
     const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_KMS_CALLS - calls : Infinity);
     const request = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
+    const inTurn = async (content: Payload, work: () => Promise<Payload[]>): Promise<Payload[]> => {
+      const turn = turnOf(c, [content]);
+      if (turn) await turn;
+      return await chargedTo(allowance, work);
+    };
     const decrypt = async (start: number, end: number): Promise<Payload[]> => {
       const turn = turnOf(c, payloads.length === end - start ? payloads : payloads.slice(start, end));
       if (turn) await turn;
-      const decrypted = await chargedTo(allowance, () => plan.decrypt(request, start, end));
-      recordDecoded(access, plan.payloads, start, end);
+      const decrypted = await chargedTo(allowance, () => direct.decrypt(request, start, end));
+      if (retrieval !== undefined) {
+        const references = new Map<number, Payload>();
+        for (let n = start; n < end; n += 1) {
+          // A proxy encrypts the references that workers write.
+          const reference = [payloads[n], decrypted[n - start]].find((one) => one && follows(one));
+          if (reference !== undefined) references.set(n, reference);
+        }
+        const retrieved = await retrievedPayloads(references, {
+          retrieval,
+          plan: planOf,
+          access,
+          request,
+          lease,
+          decrypt: inTurn,
+        });
+        for (const [n, { payload, info }] of retrieved) {
+          decrypted[n - start] = payload;
+          if (info !== undefined) infos[n] = info;
+        }
+      }
+      recordDecoded(access, infos, start, end);
       return decrypted;
     };
-    return await withAudit(c, access, payloads, plan.payloads, decrypt);
+    return await withAudit(c, access, payloads, infos, decrypt);
   };
 
   const encode = async (c: Context<Env>, grant: Grant<'encode'>, lease: MemoryLease): Promise<Payload[]> => {
@@ -156,7 +204,13 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
         throw error;
       }
     };
-  return { encode: answering('encode', encode), decode: answering('decode', decode) };
+  return {
+    encode: answering('encode', encode),
+    decode: answering('decode', (c, grant, lease) => decodeWith(c, grant, lease, false)),
+    ...(options.storage && {
+      download: answering('decode', (c, grant, lease) => decodeWith(c, grant, lease, true)),
+    }),
+  };
 }
 
 type Operation = 'encode' | 'decode';
@@ -169,10 +223,15 @@ const REQUEST_WORK = 16 * 1024;
 const PAYLOAD_WORK = 4 * 1024;
 const SMALL_WORK = 64 * 1024;
 
+type Handle<O extends Operation> = (c: Context<Env>, grant: Grant<O>) => Promise<Response>;
+
 /** Handles requests of authorised callers in a namespace. */
-export type CodecProtocol = {
-  readonly [O in Operation]: (c: Context<Env>, grant: Grant<O>) => Promise<Response>;
-};
+export interface CodecProtocol {
+  readonly encode: Handle<'encode'>;
+  readonly decode: Handle<'decode'>;
+  /** Absent: the server reads no external storage. */
+  readonly download?: Handle<'decode'>;
+}
 
 /** @throws HttpError 403 `forbidden` if the namespace has no key that encrypts */
 export function requireEncryptKey({ rules }: Pick<KmsCodec, 'rules'>, namespace: string): void {

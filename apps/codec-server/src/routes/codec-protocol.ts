@@ -5,19 +5,28 @@ import { type authorisedRoutes, defineRoute, type Route } from '../http/define-r
 import { responses } from './openapi.ts';
 import type { CodecProtocol } from '../protocol/codec-protocol.ts';
 
-export type ProtocolRoutes = Readonly<Record<keyof CodecProtocol, Route>>;
+export type ProtocolRoutes = Readonly<Record<'encode' | 'decode', Route>> & { readonly download?: Route };
+
+type Operation = keyof ProtocolRoutes;
+
+const summaries: Readonly<Record<Operation, string>> = {
+  encode: 'encodes payloads',
+  decode:
+    'decodes payloads, and reads those in external storage unless the query has preserveStorageRefs=true',
+  download: 'reads and decodes payloads in external storage; every payload of the body must be a reference',
+};
 
 /** @param serves returns whether a namespace is configured on this server */
 export function protocolRoutes(
   protocol: CodecProtocol,
   serves: (namespace: string) => boolean,
 ): ProtocolRoutes {
-  const described = (operation: keyof CodecProtocol) =>
+  const described = (operation: Operation) =>
     ({
       method: 'post',
       path: `/${operation}`,
       operationId: `${operation}Protocol`,
-      summary: `Temporal's codec protocol: ${operation}s payloads`,
+      summary: `Temporal's codec protocol: ${summaries[operation]}`,
       description:
         "X-Namespace is the payloads' namespace. The response contains all payloads in the same order, or an error as text. " +
         'https://docs.temporal.io/codec-server',
@@ -36,6 +45,7 @@ export function protocolRoutes(
       namespaceOf: (c: Context<Env>, inPath: string | undefined) =>
         namespaceOf(c.req.header('x-namespace'), inPath, serves),
     }) as const;
+  const { download } = protocol;
   return {
     encode: defineRoute({
       ...described('encode'),
@@ -46,6 +56,13 @@ export function protocolRoutes(
       ...described('decode'),
       requires: 'decode',
       handler: (c, { grant }) => protocol.decode(c, grant),
+    }),
+    ...(download && {
+      download: defineRoute({
+        ...described('download'),
+        requires: 'decode',
+        handler: (c, { grant }) => download(c, grant),
+      }),
     }),
   };
 }
@@ -62,17 +79,20 @@ export function serveProtocol(
   const { pathPrefix } = options;
   return async (c) => {
     const { operation, namespace } = codecAddress(c.req.path, options);
+    const route = routes[operation];
+    if (route === undefined)
+      throw new HttpError(404, 'not_found', 'This codec server does not download from external storage.');
     c.set('route', `${pathPrefix}/${namespace === undefined ? '' : ':namespace/'}${operation}`);
     if (c.req.method !== 'POST') {
       throw new HttpError(405, 'bad_request', `${operation} takes POST, with {"payloads": [...]} as JSON.`);
     }
-    return await run(c, routes[operation], namespace === undefined ? {} : { namespace });
+    return await run(c, route, namespace === undefined ? {} : { namespace });
   };
 }
 
 /** The operation and namespace in a path of the codec protocol. */
 interface CodecAddress {
-  readonly operation: 'encode' | 'decode';
+  readonly operation: Operation;
   /** The namespace in the path, if the server accepts namespaces there. */
   readonly namespace: string | undefined;
 }
@@ -102,10 +122,8 @@ function codecAddress(path: string, options: AddressOptions): CodecAddress {
   const operation = path.endsWith('/') ? undefined : segments.pop();
   const namespace = segments.pop();
   if (segments.length > 0 || (namespace !== undefined && !namespacePaths)) throw nothingHere(options);
-  if (operation === 'download') {
-    throw new HttpError(404, 'not_found', 'This codec server does not download from external storage.');
-  }
-  if (operation !== 'encode' && operation !== 'decode') throw nothingHere(options);
+  if (operation !== 'encode' && operation !== 'decode' && operation !== 'download')
+    throw nothingHere(options);
   return { operation, namespace: namespace === undefined ? undefined : decoded(namespace) };
 }
 

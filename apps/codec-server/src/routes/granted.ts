@@ -6,6 +6,7 @@ import type { taskQueuePollers } from '../history/task-queues.ts';
 import type { HistoryReader } from '../history/reader.ts';
 import { type Decrypting, type ForGrant, forGrant, type Grant, requireGrant } from '../http/authorise.ts';
 import { requireEncryptKey } from '../protocol/codec-protocol.ts';
+import { retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /**
@@ -19,6 +20,7 @@ export interface GrantedServices {
   readonly queries: ForGrant<'query', Pick<TemporalService, 'query'>>;
   readonly encoder: ForGrant<'encode', Encode>;
   readonly codec: <P extends Decrypting>(grant: Grant<P>) => HistoryCodec<P>;
+  readonly retrieval: ForGrant<Decrypting, ReturnType<ReturnType<typeof retrievalIn>>>;
 }
 
 /** Each of these permissions includes reading runs' metadata. */
@@ -46,12 +48,20 @@ interface Services {
   readonly pollers: PollersOf;
   readonly reader: GrantedReader;
   readonly codec: HistoryCodec & Pick<KmsCodec, 'encodeWithInfo' | 'rules'>;
+  readonly storage?: ServedStorage | undefined;
 }
 
 const reading = ['metadata', 'decode', 'search', 'export'] as const;
 const decrypting = ['decode', 'search', 'export'] as const;
 
-export const grantedServices = ({ temporal, reader, pollers, codec }: Services): GrantedServices => ({
+export const grantedServices = ({
+  temporal,
+  reader,
+  pollers,
+  codec,
+  storage,
+}: Services): GrantedServices => ({
+  retrieval: forGrant(decrypting, retrievalIn(storage)),
   temporal: forGrant(reading, (namespace) => ({
     list: within(namespace, (...args) => temporal.list(...args)),
     count: within(namespace, (...args) => temporal.count(...args)),

@@ -69,14 +69,20 @@ export const admitDecryption =
   };
 
 /**
- * Returns the codec for a request. The Cloud KMS requests that it makes count towards the caller's rate
- * limit.
+ * Returns the codec for a request. The Cloud KMS requests and the bytes of external storage that it reads
+ * count towards the caller's rate limits.
  */
-export const codecOf = <P extends Decrypting>(
+export function codecOf<P extends Decrypting>(
   c: Context<Env>,
-  { codec, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'authority'>,
+  { codec, retrieval, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'retrieval' | 'authority'>,
   grant: Grant<P>,
-): HistoryCodec<P> => chargedCodec(codec(grant), rates.kms(c.get('account')));
+): HistoryCodec<P> {
+  const account = c.get('account');
+  return chargedCodec(
+    { ...codec(grant), retrieval: retrieval(grant)(rates.storage(account)) },
+    rates.kms(account),
+  );
+}
 
 interface Reveal {
   /** The run's ids. The namespace is the grant's. */
@@ -128,7 +134,7 @@ export async function beginAudit(
  */
 export async function decryptingOf(
   c: Context<Env>,
-  options: Pick<RunRoutesOptions, 'codec' | 'authority' | 'log'>,
+  options: Pick<RunRoutesOptions, 'codec' | 'retrieval' | 'authority' | 'log'>,
   grant: Grant<'decode'>,
   given: string | undefined,
 ): Promise<DecryptingRuns> {

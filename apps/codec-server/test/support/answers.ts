@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Kept, keepChunks } from './leak-search.ts';
 
 /** Routes whose successful responses contain plaintext. */
-const opening = /(?:\/decode|:decode(?:-\w+)?|:search|:export|\/query)$/;
+const opening = /(?:\/decode|\/download|:decode(?:-\w+)?|:search|:export|\/query)$/;
 const streaming = /(?:\/history|:causes|:decode(?:-\w+)?|:search|:export|\/query)$/;
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!;

@@ -1,0 +1,75 @@
+import type { Payload } from '@temporal-kms/histories/payloads';
+import type { KmsCodec, PayloadInfo } from '@temporal-kms/kms-codec';
+import { isStorageReference } from '@temporal-kms/payload-storage';
+import type { RequestSignal } from '../http/context.ts';
+import type { NamespaceAccess } from '../http/namespace-access.ts';
+import type { MemoryLease } from '../memory.ts';
+import { nestedReference, type Retrieval } from '../storage/retrieval.ts';
+
+export interface RetrievedPayloadsOptions {
+  readonly retrieval: Retrieval;
+  readonly plan: (payloads: Payload[]) => ReturnType<KmsCodec['plan']>;
+  readonly access: Pick<NamespaceAccess, 'recordObject'>;
+  readonly request: RequestSignal;
+  readonly lease: Pick<MemoryLease, 'take' | 'release'>;
+  /** Runs the decryption of an object's content when it is the caller's turn. */
+  readonly decrypt: (content: Payload, work: () => Promise<Payload[]>) => Promise<Payload[]>;
+}
+
+/** What an object's content is, and its payload. */
+export interface RetrievedPayload {
+  readonly payload: Payload;
+  readonly info: PayloadInfo | undefined;
+}
+
+/**
+ * Reads and decrypts the objects to which payloads refer. One failure ends the other reads, as in `KmsCodec`.
+ * @param references with their positions among the payloads of the request
+ * @throws KmsCodecError as `Retrieval.read` and `KmsCodec.decode`; HttpError 413, 503
+ */
+export async function retrievedPayloads(
+  references: ReadonlyMap<number, Payload>,
+  options: RetrievedPayloadsOptions,
+): Promise<ReadonlyMap<number, RetrievedPayload>> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.request.signal, failed.signal]);
+  const results = await Promise.allSettled(
+    [...references].map(async ([n, reference]) => {
+      try {
+        return [n, await retrieved(reference, n, options, signal)] as const;
+      } catch (error) {
+        failed.abort(error);
+        throw error;
+      }
+    }),
+  );
+  options.request.signal.throwIfAborted();
+  if (failed.signal.aborted) throw failed.signal.reason;
+  return new Map(results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+}
+
+async function retrieved(
+  reference: Payload,
+  n: number,
+  { retrieval, plan, access, request, lease, decrypt }: RetrievedPayloadsOptions,
+  signal: AbortSignal,
+): Promise<RetrievedPayload> {
+  const hold = (bytes: number) => {
+    lease.take(bytes);
+    return () => lease.release(bytes);
+  };
+  const { recordObject } = access;
+  const { payload, release } = await retrieval.read(reference, { signal, hold, recordObject });
+  try {
+    const content = plan([payload]);
+    const calls = Array.from({ length: content.kmsCalls }, (_, call) => `payloads[${n}] ${call}`);
+    request.innerKmsCalls?.reserve(calls);
+    // The codec reserves memory only for what it decrypts.
+    if (content.payloads[0]?.format === 'plain') await request.budget.reserve(payload.data?.length ?? 0);
+    const [decrypted = payload] = await decrypt(payload, () => content.decrypt(request));
+    if (isStorageReference(decrypted)) throw nestedReference();
+    return { payload: decrypted, info: content.payloads[0] };
+  } finally {
+    release();
+  }
+}

@@ -1,0 +1,226 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AuditedObject } from '@temporal-kms/audit';
+import type { ReasonCode, StoredContent } from '@temporal-kms/codec-api';
+import type { Payload } from '@temporal-kms/histories/payloads';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import {
+  isStorageReference,
+  type ObjectStorage,
+  parseStorageReference,
+  type StoredObject,
+} from '@temporal-kms/payload-storage';
+
+/** Counts reads of objects. Labels never contain a name. */
+interface StorageMeter {
+  objectRead(bytes: number): void;
+  objectFailed(reason: ReasonCode): void;
+}
+
+/** The external storage that this server may read. */
+export interface ServedStorage {
+  readonly objects: Pick<ObjectStorage, 'locate' | 'read'>;
+  readonly meter?: StorageMeter | undefined;
+}
+
+/** A caller's allowance of bytes. */
+export interface ByteAllowance {
+  /** Takes bytes. Returns 0 on success, otherwise the milliseconds until the bytes can be taken. */
+  take(bytes: number): number;
+  /** Takes bytes that have already been read. */
+  charge(bytes: number): void;
+}
+
+/** What one request needs to read an object. */
+export interface ReadOptions {
+  readonly signal: AbortSignal;
+  /** Takes memory for the object, and waits for it if the request can wait. Returns a function that frees it. */
+  readonly hold: (bytes: number) => (() => void) | Promise<() => void>;
+  /** Writes the audit's entry for the object. Called before the object is read. */
+  readonly recordObject: (object: AuditedObject) => Promise<void>;
+}
+
+/** The content of an object. `release` frees its memory, once the content is decrypted. */
+export interface Retrieved {
+  readonly payload: Payload;
+  readonly object: StoredObject;
+  readonly release: () => void;
+}
+
+/** Maximum size of an object, in bytes: the limit of Temporal's drivers. */
+const MAX_OBJECT_BYTES = 50 * 2 ** 20;
+
+/** Number of objects that one request reads at a time. */
+const READS_IN_FLIGHT = 8;
+
+/** Bytes of the allowance that a read takes at least, because stores charge for each request. */
+const LEAST_CHARGE = 64 * 1024;
+
+/** Reads the objects to which the payloads of one request refer. */
+export class Retrieval {
+  readonly #storage: ServedStorage;
+  readonly #namespace: string;
+  readonly #allowance: ByteAllowance | undefined;
+  #allowed: Promise<unknown> = Promise.resolve();
+  #reading = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  /** @param allowance the caller's; absent: no limit */
+  constructor(storage: ServedStorage, namespace: string, allowance: ByteAllowance | undefined) {
+    this.#storage = storage;
+    this.#namespace = namespace;
+    this.#allowance = allowance;
+  }
+
+  /**
+   * Whether the payload is a reference that the server reads or refuses. False also for a reference of a driver
+   * that is not configured, which is returned as it is.
+   */
+  follows(payload: Payload): boolean {
+    if (!isStorageReference(payload)) return false;
+    const located = locate(this.#storage.objects, this.#namespace, payload);
+    return !(located instanceof KmsCodecError && located.code === 'external_reference');
+  }
+
+  /**
+   * Reads the object to which a reference points, and checks its hash.
+   * @throws KmsCodecError `malformed`, `storage_not_allowed` or `too_large` before any request;
+   *   `storage_not_found`, `storage_altered`, `storage_unavailable`, `too_large`
+   * @throws what `hold` and `recordObject` throw
+   */
+  async read(reference: Payload, options: ReadOptions): Promise<Retrieved> {
+    const { objects, meter } = this.#storage;
+    try {
+      const object = locate(objects, this.#namespace, reference);
+      if (object instanceof KmsCodecError) throw object;
+      const read = await this.#read(object, options);
+      meter?.objectRead(sizeOf(read.payload));
+      return read;
+    } catch (error) {
+      if (error instanceof KmsCodecError) meter?.objectFailed(error.code);
+      throw error;
+    }
+  }
+
+  async #read(object: StoredObject, { signal, hold, recordObject }: ReadOptions): Promise<Retrieved> {
+    const stated = Number(object.sizeBytes ?? 0);
+    if (stated > MAX_OBJECT_BYTES) throw tooLarge(stated);
+    const maxBytes = stated === 0 ? MAX_OBJECT_BYTES : stated;
+    const charged = Math.max(stated, LEAST_CHARGE);
+    await this.#allow(charged, signal);
+    // Memory before a turn, so that a read whose turn it is never waits for the memory of another.
+    const release = await hold(maxBytes);
+    try {
+      const payload = await this.#inTurn(async () => {
+        signal.throwIfAborted();
+        await recordObject({ type: object.type, bucket: object.bucket, object: object.object });
+        return await this.#storage.objects.read(object, { signal, maxBytes });
+      });
+      this.#allowance?.charge(Math.max(0, sizeOf(payload) - charged));
+      return { payload, object, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Waits until the caller's allowance permits the bytes, in the order of the calls. */
+  async #allow(bytes: number, signal: AbortSignal): Promise<void> {
+    const allowance = this.#allowance;
+    if (allowance === undefined) return;
+    const before = this.#allowed;
+    const take = async (): Promise<void> => {
+      await before;
+      for (let wait = allowance.take(bytes); wait > 0; wait = allowance.take(bytes))
+        await delay(wait, undefined, { signal });
+    };
+    const taken = take();
+    this.#allowed = taken.catch(() => undefined);
+    await taken;
+  }
+
+  async #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    while (this.#reading >= READS_IN_FLIGHT)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#reading += 1;
+    try {
+      return await read();
+    } finally {
+      this.#reading -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+}
+
+/**
+ * Returns a function that starts the reads of one request in a namespace. @param storage absent: the server
+ * reads no objects
+ */
+export const retrievalIn =
+  (storage: ServedStorage | undefined) =>
+  (namespace: string) =>
+  (allowance: ByteAllowance | undefined): Retrieval | undefined =>
+    storage && new Retrieval(storage, namespace, allowance);
+
+/** Returns the object to which a reference points, or why the server does not read it. Makes no request. */
+function locate(
+  objects: Pick<ObjectStorage, 'locate'>,
+  namespace: string,
+  reference: Payload,
+): StoredObject | KmsCodecError {
+  try {
+    return objects.locate(namespace, parseStorageReference(reference));
+  } catch (error) {
+    if (error instanceof KmsCodecError) return error;
+    throw error;
+  }
+}
+
+/** What a reference says about its object, and why the server does not read it. */
+export interface ReferenceInfo {
+  readonly stored?: StoredContent;
+  /** Undefined: the server can read the object. */
+  readonly reason: ReasonCode | undefined;
+}
+
+/**
+ * Returns what a reference says about its object, without a request. Undefined for other payloads.
+ * @param storage absent: the server reads no objects
+ */
+export function referenceInfo(
+  payload: Payload,
+  namespace: string,
+  storage: ServedStorage | undefined,
+): ReferenceInfo | undefined {
+  if (!isStorageReference(payload)) return undefined;
+  try {
+    const { driverName: driver, type, bucket, object, sizeBytes } = parseStorageReference(payload);
+    const located = storage && locate(storage.objects, namespace, payload);
+    const reason = located instanceof KmsCodecError ? located.code : undefined;
+    const readable = located !== undefined && reason === undefined;
+    const bytes = sizeBytes === undefined ? {} : { bytes: Number(sizeBytes) };
+    return {
+      stored: { driver, type, bucket, object, ...bytes, readable },
+      reason: located === undefined ? 'external_reference' : reason,
+    };
+  } catch (error) {
+    if (!(error instanceof KmsCodecError)) throw error;
+    return { reason: storage === undefined ? 'external_reference' : error.code };
+  }
+}
+
+/** Returns the size of a stored payload, without the fields' framing. */
+const sizeOf = ({ data, metadata }: Payload): number =>
+  Object.values(metadata ?? {}).reduce((sum, { length }) => sum + length, data?.length ?? 0);
+
+/** Returns the error for an object whose content is another reference. References are followed only once. */
+export const nestedReference = (): KmsCodecError =>
+  new KmsCodecError(
+    'malformed',
+    'The object contains another reference to external storage, which is not read',
+  );
+
+const tooLarge = (bytes: number): KmsCodecError =>
+  new KmsCodecError(
+    'too_large',
+    `The reference names an object of ${bytes} bytes; the server reads at most ${MAX_OBJECT_BYTES}`,
+  );

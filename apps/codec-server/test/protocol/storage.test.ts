@@ -1,0 +1,390 @@
+import { createHash, createSecretKey } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
+import { readStorageFile } from '@temporal-kms/payload-storage';
+import { codeBlocks } from '@temporal-kms/testing/markdown';
+import { describe, expect, it, test } from 'vitest';
+import { parsePayloads } from '../../src/json/payload-json.ts';
+import { MemoryBudget } from '../../src/memory.ts';
+import { SAMPLE_KEY, SampleCodec } from '../moving/support/codecs.ts';
+import { ana } from '../support/callers.ts';
+import { forFile } from '../support/for-file.ts';
+import { posted, serveApp } from '../support/served.ts';
+import {
+  appWith,
+  bodyOf,
+  keys,
+  type Payload,
+  plain,
+  post,
+  recordedAudit,
+  startKms,
+} from '../support/stack.ts';
+import { createStorage, referenceTo } from '../support/storage.ts';
+
+const MiB = 2 ** 20;
+
+// `payments` also reads messages of a proxy in front of Temporal, here of Temporal's sample codec.
+const kms = forFile(
+  await startKms({
+    payments: {
+      encrypt: keys.payments,
+      accepts: ['orders'],
+      reads: ['envelope-v2', 'static'],
+      static: new Map([['test-key-id', createSecretKey(Buffer.from(SAMPLE_KEY))]]),
+    },
+    orders: { encrypt: keys.orders, plaintext: 'refuse' },
+    archive: { decrypt: [keys.payments] },
+  }),
+);
+const store = createStorage();
+const { storage } = store;
+const app = appWith(kms, { storage });
+
+const sealed = async (value: unknown, namespace = 'payments'): Promise<Payload> =>
+  (await kms.codec.encode([plain(value)], { namespace }))[0]!;
+const stored = async (value: unknown, namespace = 'payments'): Promise<Payload> =>
+  store.put(await sealed(value, namespace), { namespace });
+const proxied = async (payload: Payload): Promise<Payload> => (await new SampleCodec().encode([payload]))[0]!;
+
+const ask = (path: string, payloads: readonly Payload[], namespace = 'payments', on = app) =>
+  post(on, path, bodyOf(payloads), { 'x-namespace': namespace });
+const payloadsOf = async (response: Response): Promise<Payload[]> => {
+  const body = await response.text();
+  expect([response.status, body]).toEqual([200, expect.anything()]);
+  return parsePayloads(Buffer.from(body), 1_000);
+};
+const valuesOf = async (response: Response): Promise<unknown[]> =>
+  (await payloadsOf(response)).map(({ data }) => JSON.parse(Buffer.from(data!).toString()));
+const refusal = async (response: Response): Promise<[number, string]> => [
+  response.status,
+  (await response.text()).split(':')[0]!.trim(),
+];
+
+describe('/decode', () => {
+  it('reads and decrypts the objects of references, among other payloads and in their order', async () => {
+    const payloads = [await sealed('a'), await stored('b'), plain('c'), await stored('d')];
+    expect(await valuesOf(await ask('/decode', payloads))).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('leaves references as they are with preserveStorageRefs=true', async () => {
+    const reference = await stored('b');
+    const answer = await ask('/decode?preserveStorageRefs=true', [await sealed('a'), reference]);
+    const [first, second] = await payloadsOf(answer);
+    expect(Buffer.from(first!.data!).toString()).toBe('"a"');
+    expect([second!.data, String(second!.externalPayloads![0]!.sizeBytes)]).toEqual([
+      reference.data,
+      String(reference.externalPayloads![0]!.sizeBytes),
+    ]);
+  });
+
+  it('reads the object of a reference that a proxy has encrypted', async () => {
+    const reference = await store.put(plain('in plaintext'));
+    expect(await valuesOf(await ask('/decode', [await proxied(reference)]))).toEqual(['in plaintext']);
+  });
+
+  it('applies the rule about plaintext to the object, not to the reference', async () => {
+    expect(await valuesOf(await ask('/decode', [await stored('o', 'orders')], 'orders'))).toEqual(['o']);
+    const clear = await store.put(plain('clear'), { namespace: 'orders' });
+    expect(await refusal(await ask('/decode', [clear], 'orders'))).toEqual([400, 'format_not_allowed']);
+  });
+
+  it('returns the reference in a namespace, or of a driver, without a configured store', async () => {
+    const archived = await stored('a');
+    const [same] = await payloadsOf(await ask('/decode', [archived], 'archive'));
+    expect(same!.data).toEqual(archived.data);
+    const tape = referenceTo({ place: 'elsewhere' }, 9, 'acme.tape');
+    const [unread] = await payloadsOf(await ask('/decode', [tape]));
+    expect(unread!.data).toEqual(tape.data);
+  });
+
+  it('without a storage file returns references, and has no /download', async () => {
+    const bare = appWith(kms);
+    const reference = await stored('a');
+    const [same] = await payloadsOf(await ask('/decode', [reference], 'payments', bare));
+    expect(same!.data).toEqual(reference.data);
+    expect((await ask('/download', [reference], 'payments', bare)).status).toBe(404);
+  });
+});
+
+it('accepts the storage file in the documentation', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'storage-file-')), 'storage.yaml');
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/access.md'), 'utf8');
+  const { code } = codeBlocks(page).find(({ info }) => info.includes('title="storage.yaml"'))!;
+  writeFileSync(path, code, { mode: 0o600 });
+  expect(readStorageFile(path).namespaces.get('orders')).toMatchObject([
+    { type: 's3', driverName: 'aws.s3driver', prefixes: ['v0/ns/orders/'] },
+  ]);
+});
+
+describe('/encode', () => {
+  it('stores nothing, and passes references', async () => {
+    const reference = await stored('a');
+    const [first, second] = await payloadsOf(await ask('/encode', [reference, plain('x'.repeat(MiB))]));
+    expect(first!.data).toEqual(reference.data);
+    expect(second!.data!.length).toBeGreaterThan(MiB);
+  });
+});
+
+describe('/download', () => {
+  it('returns the payloads of references, decrypted', async () => {
+    expect(await valuesOf(await ask('/download', [await stored('a'), await stored('b')]))).toEqual([
+      'a',
+      'b',
+    ]);
+  });
+
+  it('returns 400 unless all payloads are references', async () => {
+    const before = store.reads.length;
+    for (const payloads of [[await stored('a'), plain('b')], [await sealed('a')]]) {
+      const response = await ask('/download', payloads);
+      expect([response.status, await response.text()]).toEqual([
+        400,
+        'all payloads must be storage references\n',
+      ]);
+    }
+    expect(store.reads.length).toBe(before);
+    expect(await refusal(await ask('/download', [referenceTo({ place: 'x' }, 9, 'acme.tape')]))).toEqual([
+      400,
+      'external_reference',
+    ]);
+  });
+
+  it('requires the permission decode, and takes only POST', async () => {
+    const access = ana({ payments: ['metadata', 'encode', 'search', 'export'] });
+    const before = store.reads.length;
+    const denied = await ask('/download', [await stored('a')], 'payments', appWith(kms, { storage, access }));
+    expect(denied.status).toBe(403);
+    expect(store.reads.length).toBe(before);
+    expect((await app.request('/download', { headers: { host: '127.0.0.1:8088' } })).status).toBe(405);
+  });
+});
+
+describe('the audit', () => {
+  it.each(['/decode', '/download'])('of %s names each object, before it is read', async (path) => {
+    const { audit, entries } = recordedAudit();
+    const references = [await stored('a'), await stored('b')];
+    const audited = createStorageThat(() => {
+      expect(entries.at(-1)!.event).toBe('object');
+    });
+    expect(
+      await valuesOf(await ask(path, references, 'payments', appWith(kms, { storage: audited, audit }))),
+    ).toEqual(['a', 'b']);
+    expect(entries.map(({ event }) => event)).toEqual(['intent', 'object', 'object', 'outcome']);
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(1);
+    expect(entries.slice(1, 3).map(({ object, part }) => [part, object])).toEqual(
+      references.map(({ data }, n) => [
+        n + 1,
+        {
+          type: 'directory',
+          bucket: 'acme-payloads',
+          object: JSON.parse(Buffer.from(data!).toString()).claimData.file,
+        },
+      ]),
+    );
+    expect(entries[3]!.outcome).toMatchObject({ result: 'complete', payloads: 2, keys: [{ payloads: 2 }] });
+  });
+
+  it('must be written, or the object is not read', async () => {
+    const { audit } = recordedAudit();
+    const failing = {
+      ...audit,
+      begin: async (intent: Parameters<typeof audit.begin>[0]) => ({
+        ...(await audit.begin(intent)),
+        object: () => Promise.reject(new Error('The disk is full.')),
+      }),
+    };
+    const before = store.reads.length;
+    const response = await ask(
+      '/decode',
+      [await stored('a')],
+      'payments',
+      appWith(kms, { storage, audit: failing }),
+    );
+    expect(await refusal(response)).toEqual([503, 'storage_unavailable']);
+    expect(store.reads.length).toBe(before);
+  });
+});
+
+/** Returns the storage, with a function that is called before each read. */
+function createStorageThat(before: () => void): typeof storage {
+  const { objects } = storage;
+  return {
+    objects: {
+      locate: objects.locate,
+      read: (...args) => {
+        before();
+        return objects.read(...args);
+      },
+    },
+  };
+}
+
+const claimOf = ({ data }: Payload): Record<string, string> =>
+  JSON.parse(Buffer.from(data!).toString()).claimData;
+
+describe('a reference of an attacker', () => {
+  it('to another namespace’s object, another bucket or another path is refused without a request', async () => {
+    const before = store.reads.length;
+    const own = claimOf(await stored('a'));
+    const foreign = claimOf(await stored('o', 'orders'));
+    const attempts = [
+      foreign,
+      { ...own, bucket: 'other-payloads' },
+      { ...own, bucket: 'arn:aws:s3:eu-central-1:123456789012:accesspoint/x' },
+      { ...own, file: own['file']!.replace('/payments/', '/payments/../orders/') },
+      { ...own, file: own['file']!.replace('/payments/', '/PAYMENTS/') },
+      { ...own, file: `/${own['file']}` },
+    ];
+    for (const claim of attempts) {
+      expect(await refusal(await ask('/decode', [referenceTo(claim, 9)]))).toEqual([
+        400,
+        'storage_not_allowed',
+      ]);
+      expect(await refusal(await ask('/decode', [await proxied(referenceTo(claim, 9))]))).toEqual([
+        400,
+        'storage_not_allowed',
+      ]);
+    }
+    for (const wrong of [
+      { ...own, hashAlgorithm: 'md5' },
+      { ...own, file: 'v0/x' },
+      { ...own, more: '1' },
+    ])
+      expect(await refusal(await ask('/decode', [referenceTo(wrong, 9)]))).toEqual([400, 'malformed']);
+    expect(store.reads.length).toBe(before);
+  });
+
+  it('to an object with another namespace’s message is decrypted only for callers who may read that namespace', async () => {
+    const planted = await store.put(await sealed('o', 'orders'));
+    expect(await valuesOf(await ask('/decode', [planted]))).toEqual(['o']);
+    const access = ana({ payments: ['decode'] });
+    const response = await ask('/decode', [planted], 'payments', appWith(kms, { storage, access }));
+    expect(response.status).toBe(403);
+    // `orders` accepts no messages of `payments`.
+    const exchanged = await store.put(await sealed('p'), { namespace: 'orders' });
+    expect(await refusal(await ask('/decode', [exchanged], 'orders'))).toEqual([400, 'namespace_mismatch']);
+  });
+
+  it('to an object that contains a further reference is refused', async () => {
+    const inner = await stored('a');
+    for (const content of [inner, await proxied(inner)])
+      expect(await refusal(await ask('/decode', [await store.put(content)]))).toEqual([400, 'malformed']);
+  });
+
+  it('to an object with too many metadata entries is refused, before they take memory', async () => {
+    const entries = Array.from({ length: 65 }, (_, n) => [`k${n}`, Buffer.from('v')]);
+    const response = await ask('/decode', [await store.put({ metadata: Object.fromEntries(entries) })]);
+    expect(await refusal(response)).toEqual([400, 'too_large']);
+  });
+
+  it('to the same large object 200 times takes no more memory than a request may hold', async () => {
+    const memory = new MemoryBudget(32 * MiB);
+    const large = await store.put({ metadata: {}, data: Buffer.alloc(4 * MiB, 7) });
+    const before = store.reads.length;
+    const many = Array.from({ length: 200 }, () => large);
+    const response = await ask('/decode', many, 'payments', appWith(kms, { storage, memory }));
+    expect([413, 503]).toContain(response.status);
+    expect(store.reads.length - before).toBeLessThanOrEqual(6);
+    await expect.poll(() => memory.held).toBe(0);
+    expect((await ask('/decode', [large], 'payments', appWith(kms, { storage, memory }))).status).toBe(200);
+  });
+
+  it('counts towards the caller’s bytes per minute', async () => {
+    const limited = appWith(kms, { storage, rates: { storageBytes: 640 * 1024 } });
+    const large = await store.put({ metadata: {}, data: Buffer.alloc(256 * 1024, 7) });
+    const small = await stored('a');
+    expect((await ask('/decode', [large, large], 'payments', limited)).status).toBe(200);
+    const response = await ask('/decode', [large], 'payments', limited);
+    expect([response.status, Number(response.headers.get('retry-after'))]).toEqual([429, expect.any(Number)]);
+    expect((await ask('/decode', [small], 'payments', limited)).status).toBe(200);
+    expect((await ask('/decode', [await sealed('b')], 'payments', limited)).status).toBe(200);
+  });
+});
+
+describe('an object', () => {
+  test.each([
+    ['altered', 'storage_altered', (file: string) => writeFileSync(file, Buffer.alloc(9))],
+    ['truncated', 'storage_altered', (file: string) => truncateSync(file, 5)],
+    ['deleted', 'storage_not_found', (file: string) => rmSync(file)],
+    ['made larger', 'too_large', (file: string) => truncateSync(file, 2 * MiB)],
+  ])('that was %s is refused with %s', async (_, code, change) => {
+    const reference = await stored(`changed ${code} ${Math.random()}`);
+    change(store.fileOf(reference));
+    expect(await refusal(await ask('/decode', [await sealed('a'), reference]))).toEqual([400, code]);
+  });
+
+  it('that is not a payload is refused', async () => {
+    const bytes = Buffer.from([0xff, 0xff]);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const file = `v0/ns/payments/d/sha256/${sha256}`;
+    const reference = referenceTo({
+      bucket: 'acme-payloads',
+      file,
+      hashAlgorithm: 'sha256',
+      hashValue: sha256,
+    });
+    mkdirSync(dirname(store.fileOf(reference)), { recursive: true });
+    writeFileSync(store.fileOf(reference), bytes);
+    expect(await refusal(await ask('/decode', [reference]))).toEqual([400, 'storage_altered']);
+  });
+
+  it('whose size the reference does not state is read within the same limits', async () => {
+    const reference = await store.put(await sealed('a'), { states: 'nothing' });
+    expect(await valuesOf(await ask('/decode', [reference]))).toEqual(['a']);
+    const huge = referenceTo({ ...JSON.parse(String(reference.data)).claimData }, 51 * MiB);
+    expect(await refusal(await ask('/decode', [huge]))).toEqual([400, 'too_large']);
+  });
+
+  it('is read with at most seven others of the same request', async () => {
+    const slow = createStorage(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+    const references = await Promise.all(Array.from({ length: 40 }, (_, n) => slow.put(plain(n))));
+    const response = await ask('/decode', references, 'payments', appWith(kms, { storage: slow.storage }));
+    expect(await valuesOf(response)).toEqual(references.map((_, n) => n));
+    expect(slow.inFlight.most).toBe(8);
+  });
+
+  it('is no longer read when the client disconnects', async () => {
+    const begun = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<void>();
+    const hanging = createStorage(async (_, signal) => {
+      begun.resolve();
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      aborted.resolve();
+      signal.throwIfAborted();
+    });
+    const memory = new MemoryBudget(256 * MiB);
+    const { audit, entries } = recordedAudit();
+    const { url } = await serveApp(kms, { storage: hanging.storage, memory, audit });
+    const gone = new AbortController();
+    const body = bodyOf([await hanging.put(plain('a')), await hanging.put(plain('b'))]);
+    const asked = fetch(`${url}/decode`, posted(body, gone.signal));
+    await begun.promise;
+    gone.abort();
+    await expect(asked).rejects.toThrow();
+    await aborted.promise;
+    await expect.poll(() => [memory.held, entries.at(-1)?.outcome?.result]).toEqual([0, 'cut_off']);
+  });
+
+  it('that fails ends the other reads of the request', async () => {
+    let aborted = 0;
+    const reference = await store.put(plain('failing'));
+    const failing = createStorage(async ({ object }, signal) => {
+      if (object.includes(JSON.parse(String(reference.data)).claimData.hashValue))
+        throw new KmsCodecError('storage_unavailable', 'Not now.');
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      aborted += 1;
+      signal.throwIfAborted();
+    });
+    const others = await Promise.all([plain('b'), plain('c')].map((payload) => failing.put(payload)));
+    await failing.put(plain('failing'));
+    const on = appWith(kms, { storage: failing.storage });
+    const response = await ask('/decode', [...others, reference], 'payments', on);
+    expect(await refusal(response)).toEqual([503, 'storage_unavailable']);
+    expect(aborted).toBe(2);
+  });
+});
