@@ -1,5 +1,5 @@
 /** `pnpm dev`: starts everything on this machine. Turborepo coordinates it. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
 import { requireDataVersion } from './dev/data-version.ts';
@@ -13,6 +13,8 @@ import {
   requireFreePorts,
   runsFrom,
   type Source,
+  storageDir,
+  storageFile,
 } from './dev/environment.ts';
 import { watchLaunchers } from './dev/launcher.ts';
 import { writeSamplePolicy } from './dev/sign-in.ts';
@@ -58,12 +60,23 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   try {
     // The data folder contains payloads only if Temporal is local.
     if (!remote) await requireDataVersion(data);
+    if (!remote) await writeStorageFile(env);
     if (!remote) await findTemporalCli({ onProgress: console.log });
     if (signIn) await writeSamplePolicy(policyFile(env), ports.signIn.port);
     return await runTurbo(devEnvironment(env, ports), { remote, signIn, from });
   } finally {
     await lock.release();
   }
+}
+
+/** Lets the codec server read the large payloads of the samples. */
+async function writeStorageFile(env: NodeJS.ProcessEnv): Promise<void> {
+  const path = storageDir(env);
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const store = { type: 'directory', bucket: 'dev-payloads', path };
+  const content = JSON.stringify({ namespaces: { default: [store] } });
+  // JSON is YAML. The last line marks the file as complete.
+  await writeFile(storageFile(env), `${content}\n...\n`, { mode: 0o600 });
 }
 
 /**

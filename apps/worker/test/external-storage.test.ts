@@ -2,15 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { DirectoryDriver } from '@temporal-kms/payload-storage/directory-driver';
 import { leaksIn, newCanary } from '@temporal-kms/testing/canaries';
 import { encodingOf, payloadsIn, rawText, textOf } from '@temporal-kms/testing/history';
 import { Client } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
+import proto from '@temporalio/proto';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
+import { runPriceList } from '../src/shop/run-price-list.ts';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { databaseCells } from './support/database.ts';
-import { FileStorage, storagePlugin } from './support/file-storage.ts';
+import { filesIn, storagePlugin } from './support/external-storage.ts';
 import { readEverything } from './support/history.ts';
 import {
   compiledSamples,
@@ -28,13 +31,15 @@ const supplier = `${name} `.repeat(20_000);
 describe('external storage with the codec', () => {
   let stack: Stack;
   let dir: string;
-  let storage: FileStorage;
+  let storage: DirectoryDriver;
   let result: unknown;
+  const storedPayloads = async () =>
+    (await filesIn(dir)).map((bytes) => proto.temporal.api.common.v1.Payload.decode(bytes));
 
   beforeAll(async () => {
     installRuntime(createLog('silent'));
     dir = await mkdtemp(join(tmpdir(), 'external-storage-'));
-    storage = new FileStorage(dir);
+    storage = new DirectoryDriver({ path: dir, bucket: 'test' });
     const plugin = storagePlugin(storage);
     stack = await startStack({ encrypted: true, plugins: [plugin] });
     const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
@@ -59,14 +64,14 @@ describe('external storage with the codec', () => {
     const references = payloadsIn(events).filter(
       (payload) => stack.codec?.inspect(payload, { namespace }).reason === 'external_reference',
     );
-    const stored = await storage.payloads();
+    const stored = await storedPayloads();
     expect(references.length).toBeGreaterThanOrEqual(4);
     expect(stored.length).toBeGreaterThanOrEqual(4);
     expect(new Set(stored.map(encodingOf))).toEqual(new Set(['binary/envelope-kms-v2']));
   });
 
   it('leaves no plaintext in the store or in Temporal', async () => {
-    for (const bytes of await storage.files()) expect(leaksIn(bytes.toString('latin1'), [name])).toEqual([]);
+    for (const bytes of await filesIn(dir)) expect(leaksIn(bytes.toString('latin1'), [name])).toEqual([]);
     const inTemporal = await readEverything(stack.connection);
     expect(inTemporal.filter(({ value }) => rawText(value).includes(name))).toEqual([]);
     expect(databaseCells(stack.dbFile).includes(name)).toBe(false);
@@ -74,7 +79,7 @@ describe('external storage with the codec', () => {
 
   it('lets another process decrypt an object that it fetched itself', async () => {
     const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
-    const texts = (await codec.decode(await storage.payloads(), { namespace })).map(textOf);
+    const texts = (await codec.decode(await storedPayloads(), { namespace })).map(textOf);
     expect(texts).toContain(JSON.stringify({ supplier, articles: 1 }));
     await codec.close();
   });
@@ -92,4 +97,19 @@ describe('external storage with the codec', () => {
     );
     await codec.close();
   });
+
+  it('runs the sample of `pnpm dev`, whose payloads of 12 MB are in the directory', async () => {
+    const path = join(dir, 'dev');
+    const native = await NativeConnection.connect({ address: stack.address });
+    const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
+    const deps = { connection: stack.connection, native, codec, storage: { path, bucket: 'dev-payloads' } };
+    await runPriceList(deps);
+    const before = await filesIn(path);
+    // The activity's result, and the next activity's input.
+    expect(before.map(({ length }) => Math.floor(length / 1e6))).toEqual([12, 12]);
+    await runPriceList(deps);
+    expect(await filesIn(path)).toHaveLength(before.length);
+    await codec.close();
+    await native.close();
+  }, 60_000);
 });

@@ -81,6 +81,7 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
     ...(hasSignIn(env) && signIn(env)),
     ...Object.fromEntries(Object.values(ports).map(({ variable, port }) => [variable, String(port)])),
     DEV_DATA_DIR: dataDir(env),
+    DEV_STORAGE_DIR: storageDir(env),
     CODEC_HOST: '127.0.0.1',
     CODEC_PORT: String(ports.codec.port),
     // The dashboard's requests pass through Vite, which keeps the browser's `Origin`, and maybe its `Host`.
@@ -119,6 +120,12 @@ export function hasSignIn(env: NodeJS.ProcessEnv): boolean {
   return true;
 }
 
+/** The directory in which a sample stores its large payloads. */
+export const storageDir = (env: NodeJS.ProcessEnv): string => join(dataDir(env), 'payloads');
+
+/** The file that lets the codec server read the directory. */
+export const storageFile = (env: NodeJS.ProcessEnv): string => join(dataDir(env), 'storage.yaml');
+
 /** The policy file that `pnpm dev` writes with DEV_AUTH=1. */
 export const policyFile = (env: NodeJS.ProcessEnv): string => join(dataDir(env), 'policy.yaml');
 
@@ -148,6 +155,8 @@ function localServices(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessE
     // The samples use every format under one key.
     KMS_UNSAFE: 'direct-with-envelope',
     KMS_EMULATOR_HOST: `127.0.0.1:${ports.kms.port}`,
+    // Images cannot read the files of this user.
+    ...(runsFrom(env) !== 'images' && { CODEC_STORAGE_FILE: storageFile(env) }),
     // The dashboard reads the audit from a file.
     AUDIT_FILE: env['AUDIT_FILE'] || join(dataDir(env), 'audit.jsonl'),
     // Some samples fail repeatedly, on purpose. Their warnings would hide the ready line.

@@ -1,4 +1,7 @@
-/** `pnpm dev`'s task `dev:shop`: fills a namespace with the orders of a shop that released a bad build. */
+/**
+ * `pnpm dev`'s task `dev:shop`: fills a namespace with the orders of a shop that released a bad build, and runs a workflow
+ * with payloads in external storage. `shop/main.ts PATH BUCKET` names the storage's directory.
+ */
 import { loadConfigOrExit, loadTemporalConfig, workerEnvironment } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';
 import { Client, Connection } from '@temporalio/client';
@@ -12,10 +15,13 @@ if (count < shopOrders.length) {
   // Loads the slow worker module only if orders are missing.
   const { NativeConnection } = await import('@temporalio/worker');
   const { createLog, installRuntime } = await import('../log.ts');
+  const { runPriceList } = await import('./run-price-list.ts');
   const { runShop } = await import('./run-shop.ts');
   installRuntime(createLog(logLevel));
   const codec = createKmsCodec(kms, { namespace });
   const native = await NativeConnection.connect(connectionOptions);
+  const [path = '', bucket = ''] = process.argv.slice(2);
+  await runPriceList({ connection, native, codec, storage: { path, bucket } });
   await runShop({ connection, native, namespace, codec });
   await native.close();
   await codec.close();
