@@ -60,7 +60,7 @@ export const reasons = {
   kms_unavailable: retryable(
     'KMS unreachable',
     'Cloud KMS did not answer in time.',
-    "If it continues, check the network to Cloud KMS and Google Cloud's status page.",
+    "If it continues, check the network and Google Cloud's status page.",
   ),
   checksum_mismatch: retryable(
     'Checksum differs',
@@ -75,7 +75,7 @@ export const reasons = {
   storage_unavailable: retryable(
     'Storage unreachable',
     'External storage did not return the object.',
-    'The error contains the cause. If it continues, check the network and the permissions.',
+    'If it continues, check the cause that the error contains.',
   ),
   key_disabled: restorable(
     'Key disabled',
@@ -139,7 +139,7 @@ export const reasons = {
     'Still encrypted',
     'needs a setting',
     'The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read. The error contains its format and key.',
-    "List that format under `reads` and its key under `decrypt` or `static`. For zstd, run Node 22.15 or later. With more than four layers or an unknown compression, use the writer's codec.",
+    "List that format under `reads` and its key under `decrypt` or `static`. With more than four layers or an unknown compression, use the writer's codec.",
   ),
   unsupported_version: restorable(
     'Newer format',
@@ -150,13 +150,13 @@ export const reasons = {
   too_large: restorable(
     'Too large',
     'needs a setting',
-    'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key; 65 KiB encrypted).',
+    'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key).',
     "To read it, raise the reader's limit. To write it, use an envelope format instead of `direct`, or external storage.",
   ),
   storage_not_allowed: restorable(
     'Storage not allowed',
     'needs a setting',
-    'The storage file does not let the namespace read the object that the reference names.',
+    'The storage file does not let the namespace read the object.',
     'Add its bucket or prefix, or find out who wrote the reference.',
   ),
   storage_not_found: restorable(
@@ -198,12 +198,12 @@ export const reasons = {
   ),
   external_reference: information(
     'Stored elsewhere',
-    'The payload is a reference to the encrypted value in external storage.',
-    "Fetch the object with the application's storage driver.",
+    'The payload is a reference to external storage.',
+    'Add the store to the storage file.',
   ),
   system_envelope: information(
     'Packed payloads',
-    "A request to Temporal's own Nexus endpoint (`__temporal_system`), in which the SDK has packed payloads. The server does not decrypt or search them.",
+    "A request to Temporal's own Nexus endpoint (`__temporal_system`), in which the SDK has packed payloads.",
     'Read them in the history of the workflow that the request starts or signals.',
   ),
   not_encrypted: information(
