@@ -7,7 +7,8 @@ import {
 } from '@temporal-kms/codec-api';
 import { useState } from 'react';
 import { ReasonIcon } from '../payloads/reason-icon.tsx';
-import { explain, reasonText } from '../payloads/reasons.ts';
+import { explain } from '../payloads/explain-reason.ts';
+import { reasonText } from '../payloads/reasons.ts';
 import { RunAnchor } from '../runs/run-link.tsx';
 import { Button } from '../ui/controls/button.tsx';
 import { formatCount } from '../ui/format/number.ts';

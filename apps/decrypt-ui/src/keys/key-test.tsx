@@ -1,6 +1,7 @@
 import type { ReasonCode } from '@temporal-kms/codec-api';
 import { CircleAlert } from 'lucide-react';
-import { explain, reasonText } from '../payloads/reasons.ts';
+import { explain } from '../payloads/explain-reason.ts';
+import { reasonText } from '../payloads/reasons.ts';
 import { formatClock } from '../ui/format/time.ts';
 import { Notice } from '../ui/page/notice.tsx';
 import { Table } from '../ui/page/table.tsx';

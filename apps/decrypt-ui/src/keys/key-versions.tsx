@@ -2,7 +2,8 @@ import { type ConfiguredKey, escapeInvisible, type NamespaceKeys } from '@tempor
 import { CircleAlert, KeyRound, Lock, Terminal } from 'lucide-react';
 import { Fragment, useState } from 'react';
 import { millisOf } from '@temporal-kms/histories/events';
-import { explain, reasonText, remedy } from '../payloads/reasons.ts';
+import { explain, remedy } from '../payloads/explain-reason.ts';
+import { reasonText } from '../payloads/reasons.ts';
 import { Button } from '../ui/controls/button.tsx';
 import { CopyButton } from '../ui/controls/copy-button.tsx';
 import { formatDurationShort } from '../ui/format/duration.ts';

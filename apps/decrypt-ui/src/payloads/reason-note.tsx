@@ -5,7 +5,8 @@ import { CopyButton } from '../ui/controls/copy-button.tsx';
 import { useFindings, usePayloads } from './payloads-context.tsx';
 import { ReasonIcon } from './reason-icon.tsx';
 import styles from './reason-note.module.css';
-import { explain, reasonText, remedy } from './reasons.ts';
+import { explain, remedy } from './explain-reason.ts';
+import { reasonText } from './reasons.ts';
 
 interface ReasonNoteProps {
   readonly reason: ReasonCode;

@@ -2,7 +2,8 @@ import { payloadRefOf, type PayloadStub, reasonClass, reasonCode, reasons } from
 import { describe, expect, test } from 'vitest';
 import { maskWidth } from '../../src/payloads/mask.tsx';
 import { addStub, keyBadges, keyUsage, rowBadges, type StubTally } from '../../src/payloads/payload-keys.ts';
-import { explain, reasonText, remedy } from '../../src/payloads/reasons.ts';
+import { explain, remedy } from '../../src/payloads/explain-reason.ts';
+import { reasonText } from '../../src/payloads/reasons.ts';
 import { hexLine } from '../../src/payloads/value/hex.ts';
 import { jsonInline, type Line } from '../../src/payloads/value/json-text.ts';
 import { jsonRows, rowTokens } from '../../src/payloads/value/json-tree.ts';
