@@ -7,6 +7,9 @@ import { toolsDir } from './project.ts';
 const requirements = join(import.meta.dirname, '..', 'moto.txt');
 const installDir = join(toolsDir, 'moto-5.2.5');
 
+/** A folder with boto3, Amazon's client in Python, once a server was started: moto brings it. */
+export const boto3Folder: string = installDir;
+
 export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;

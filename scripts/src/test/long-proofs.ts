@@ -39,6 +39,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
   { directory: 'packages/kms-emulator', file: 'test/python-clients.long.test.ts', minutes: 2 },
   { directory: 'apps/codec-server', file: 'test/fuzz.test.ts', minutes: 2 },
+  { directory: 'packages/payload-storage', file: 'test/python-writers.long.test.ts', minutes: 1 },
   { directory: 'packages/kms-codec', file: 'test/properties.test.ts', minutes: 1 },
   { directory: 'packages/kms-emulator', file: 'test/ciphertext.test.ts', minutes: 1 },
 ];

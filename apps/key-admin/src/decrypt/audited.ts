@@ -1,7 +1,6 @@
 import type { OpenAudit } from '@temporal-kms/audit';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { type KmsCodec, KmsCodecError, type PlaintextBudget } from '@temporal-kms/kms-codec';
-import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import { type DecryptCounts, Decryptor } from './decryptor.ts';
 import { FileAudit, type FileAuditIntent } from './file-audit.ts';
 
@@ -11,20 +10,12 @@ import { FileAudit, type FileAuditIntent } from './file-audit.ts';
  */
 const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 
-/** What an audited decryption uses. */
-export interface Auditing {
-  readonly codec: KmsCodec;
-  readonly audit: OpenAudit;
-  /** External storage. Undefined: references to it are returned as they are. */
-  readonly storage?: ObjectStorage | undefined;
-}
-
 /**
  * Writes the intent, decrypts, writes the outcome, and only then returns what was decrypted.
  * @param payloads that `decrypt` may decrypt, for their digests
  */
 export async function audited<T>(
-  { codec, audit, storage }: Auditing,
+  { codec, audit }: { readonly codec: KmsCodec; readonly audit: OpenAudit },
   intent: FileAuditIntent,
   payloads: Iterable<Payload>,
   decrypt: (decryptor: Decryptor) => Promise<T>,
@@ -32,7 +23,7 @@ export async function audited<T>(
   const { namespace } = intent;
   const digests = audit.digests && [...digestsOf(codec, audit.digests, payloads)];
   const record = await FileAudit.begin(audit, { ...intent, digests });
-  const decryptor = new Decryptor(codec, { namespace, audit: record, budget: plaintextBudget(), storage });
+  const decryptor = new Decryptor(codec, { namespace, audit: record, budget: plaintextBudget() });
   let result: T;
   try {
     result = await decrypt(decryptor);

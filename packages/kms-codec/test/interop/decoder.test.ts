@@ -10,7 +10,7 @@ import { FakeKeyService } from '../support/fake-key-service.ts';
 import { fromPayload, vectorFiles } from '../support/vectors.ts';
 import { hex } from '../vectors/make/bytes.ts';
 import type { Vector, VectorRule } from '../vectors/make/vector.ts';
-import { findPython, runScript } from './support/python.ts';
+import { findPython, runScript } from '@temporal-kms/testing/python';
 
 const samplesOf = ['pay', 'ship'] as const;
 const keysBy = { pay: [cryptoKey('pay')], ship: [cryptoKey('ship'), cryptoKey('pay')] };

@@ -13,7 +13,7 @@ import { wrappedKeyHash } from '../../src/crypto/wrapped-key.ts';
 import { described, keysFileVectors, readKeysFileText } from '../support/keys-file.ts';
 import { fromPayload, outcomeOf } from '../support/vectors.ts';
 import type { Vector } from '../vectors/make/vector.ts';
-import { findPython, runScript } from './support/python.ts';
+import { findPython, runScript } from '@temporal-kms/testing/python';
 
 /* Thousands of generated inputs, for which both languages must produce the same result. */
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { vectorFiles } from '../support/vectors.ts';
-import { findOldestPython, passedTests, runScript } from './support/python.ts';
+import { findOldestPython, passedTests, runScript } from '@temporal-kms/testing/python';
 
 it('the Python package passes its tests with the oldest dependencies that it supports, and installs without the peers', async () => {
   const python = await findOldestPython();

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { vectorFiles } from '../support/vectors.ts';
-import { findPython, passedTests, runScript } from './support/python.ts';
+import { findPython, passedTests, runScript } from '@temporal-kms/testing/python';
 
 it('the Python implementation passes its tests, including every vector', async () => {
   const vectors = vectorFiles.flatMap((file) => file.vectors);

@@ -9,7 +9,7 @@ import { historyBytes } from '@temporal-kms/testing/history';
 import { formatOf } from '../../src/formats/formats.ts';
 import { valueOf } from '../support/codec.ts';
 import { encryptedPayloadsIn } from '../temporal/support/history.ts';
-import { type Lines, startModule } from './support/python.ts';
+import { type Lines, startModule } from '@temporal-kms/testing/python';
 import { type Setting, startSetting } from './support/setting.ts';
 
 /*

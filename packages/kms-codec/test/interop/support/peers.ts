@@ -4,7 +4,7 @@ import type { Payload } from '../../../src/formats/payload.ts';
 import { fromPayload } from '../../support/vectors.ts';
 import { toPayload } from '../../vectors/make/bytes.ts';
 import { payload as payloadShape } from '../../vectors/make/vector.ts';
-import { startModule } from './python.ts';
+import { startModule } from '@temporal-kms/testing/python';
 
 /** The codecs in interop/python: this project's codec with three settings, and codecs of other projects. */
 export type PeerCodec =

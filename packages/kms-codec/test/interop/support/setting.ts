@@ -7,7 +7,7 @@ import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { type KmsCodec, loadKmsCodec } from '../../../src/index.ts';
 import { emulatorOptions } from '../../../src/keys/emulator-options.ts';
 import { cryptoKey } from '../../support/codec.ts';
-import { findPython } from './python.ts';
+import { findPython } from '@temporal-kms/testing/python';
 
 export const STATIC_ID = 'test-key-id';
 export const paymentsKey = cryptoKey('payments');

@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-const root = join(import.meta.dirname, '../../../../..');
+const root = join(import.meta.dirname, '../../..');
 const pythonProject = join(root, 'interop/python');
 
 /**
@@ -50,11 +50,11 @@ function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): {
 }
 
 // The Python tests start the emulator with this Node executable.
-const environment = {
+const environment = () => ({
   ...process.env,
   PYTHONPATH: join(pythonProject, 'src'),
   PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
-};
+});
 
 /**
  * Runs the Python implementation's tests and returns how many passed. @throws Error with the output if a test
@@ -67,7 +67,7 @@ export async function passedTests(python: string): Promise<number> {
 
 /** Runs a Python script and returns its output. @throws Error with the output if the script fails */
 export async function runScript(python: string, args: readonly string[]): Promise<string> {
-  const options = { cwd: pythonProject, env: environment, maxBuffer: 2 ** 28 };
+  const options = { cwd: pythonProject, env: environment(), maxBuffer: 2 ** 28 };
   try {
     const { stdout } = await promisify(execFile)(python, args, options);
     return stdout;
@@ -86,7 +86,7 @@ export interface Lines {
 }
 
 export function startModule(python: string, args: readonly string[]): Lines {
-  const child = spawn(python, ['-m', ...args], { cwd: pythonProject, env: environment, stdio: 'pipe' });
+  const child = spawn(python, ['-m', ...args], { cwd: pythonProject, env: environment(), stdio: 'pipe' });
   const stderr = collect(child.stderr);
   const closed = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
