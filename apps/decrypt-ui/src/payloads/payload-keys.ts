@@ -61,11 +61,21 @@ function shortKey(stub: PayloadStub, key: KeyUse | undefined): string {
 
 const UNRECORDED = ' (this format does not record the key version)';
 
-/** Returns one badge for all readable payloads, then one for each reason code. */
-export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, words = false): KeyBadge[] {
+/**
+ * Returns one badge for all readable payloads, then one for each reason code and one for plaintext.
+ *
+ * @param words whether labels contain the reason
+ * @param plaintext whether a failure that belongs to the payloads is not encrypted
+ */
+export function keyBadges(
+  stubs: readonly PayloadStub[],
+  findings: Findings,
+  words = false,
+  plaintext = false,
+): KeyBadge[] {
   const good = new Map<string, string>();
   const troubles = new Map<string, KeyBadge>();
-  let plaintext: KeyBadge | undefined;
+  let isPlaintext = plaintext;
   for (const stub of stubs) {
     const reason = reasonOf(stub, findings);
     const key = keyOf(stub, findings);
@@ -81,7 +91,7 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
     } else if (isEncrypted(stub)) {
       good.set(short, `${key?.name ?? 'Unknown key'}${short === UNRECORDED_VERSION ? UNRECORDED : ''}`);
     } else if (reason === 'not_encrypted') {
-      plaintext = { label: words ? 'plaintext' : 'plain', tone: 'none', title: 'Not encrypted' };
+      isPlaintext = true;
     }
   }
   // During a Cloud KMS outage, a key version may have readable and unreadable payloads. The badge with the reason
@@ -97,7 +107,9 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
           },
         ]
       : [];
-  return [...readable, ...troubles.values(), ...(plaintext && labels.length === 0 ? [plaintext] : [])];
+  if (isPlaintext)
+    troubles.set('', { label: words ? 'plaintext' : 'plain', tone: 'none', title: 'Not encrypted' });
+  return [...readable, ...troubles.values()];
 }
 
 /** Returns a row's badges. If a run uses only one key, its header shows the key, so rows show only what differs. */
@@ -105,7 +117,9 @@ export const rowBadges = (
   stubs: readonly PayloadStub[],
   findings: Findings,
   { keys }: KeyUsage,
-): KeyBadge[] => keyBadges(stubs, findings).filter(({ tone }) => keys > 1 || tone !== 'crypto');
+  plaintext = false,
+): KeyBadge[] =>
+  keyBadges(stubs, findings, false, plaintext).filter(({ tone }) => keys > 1 || tone !== 'crypto');
 
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 
@@ -124,11 +138,11 @@ export interface KeyUsage {
   readonly keys: number;
   readonly encrypted: number;
   readonly unreadable: number;
-  /** Number of payloads stored in plaintext although they should be encrypted. */
+  /** Number of payloads and failures stored in plaintext although they should be encrypted. */
   readonly plaintext: number;
 }
 
-/** The number and stored bytes of a run's payloads that have the same key version and reason. */
+/** The number and stored bytes of a run's payloads that have the same key version and reason, or of its plaintext failures. */
 export interface StubTally {
   readonly label: string;
   /** The full resource name of the key. */
@@ -137,6 +151,24 @@ export interface StubTally {
   readonly reason?: ReasonCode | undefined;
   readonly count: number;
   readonly bytes: number;
+}
+
+/** The label of failures that are not encrypted. Other payloads have the label of their key version. */
+const PLAINTEXT_FAILURE = 'failure';
+
+export const isPayloadTally = ({ label }: StubTally): boolean => label !== PLAINTEXT_FAILURE;
+
+/** Adds `count` failures that are not encrypted to the tallies. */
+export function addPlaintextFailures(tallies: Map<string, StubTally>, count: number): void {
+  if (count === 0) return;
+  const known = tallies.get(PLAINTEXT_FAILURE)?.count ?? 0;
+  tallies.set(PLAINTEXT_FAILURE, {
+    label: PLAINTEXT_FAILURE,
+    encrypted: false,
+    reason: 'not_encrypted',
+    count: known + count,
+    bytes: 0,
+  });
 }
 
 /** Adds `count` payloads like `stub` to the tallies. A negative count subtracts them. */

@@ -9,7 +9,7 @@ import { jsonInline, type Line } from '../../src/payloads/value/json-text.ts';
 import { jsonRows, rowTokens } from '../../src/payloads/value/json-tree.ts';
 import { payloadLabel } from '../../src/payloads/value/payload-label.ts';
 import { copyText, payloadValue } from '../../src/payloads/value/payload-value.ts';
-import { FixturePayload, encrypted } from '../fixtures/payloads.ts';
+import { encrypted, FixturePayload, plain } from '../fixtures/payloads.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const payload = (encoding: string, data: string, more: Record<string, string> = {}) => ({
@@ -249,10 +249,12 @@ describe('the key of a row', () => {
   const payments = stub(encrypted(1, { version: 1 }), 0);
   const kyc = stub(encrypted(1, { key: 'kyc', version: 1 }), 1);
   const disabled = stub(encrypted(1, { version: 1, reason: 'key_disabled', early: true }), 2);
+  const leaked = stub(plain(1, { warning: 'not_encrypted' }), 3);
   test.each([
     ['is left out if the run has only one', [payments, payments], [payments], []],
     ['is shown if another key has the same version', [payments, kyc], [payments], ['v1 crypto']],
     ['is shown if it cannot decrypt', [payments, disabled], [disabled], ['v1 bad']],
+    ['is shown with what is not encrypted', [payments, kyc], [payments, leaked], ['v1 crypto', 'plain none']],
   ])('%s', (_, run, row, shown) => {
     expect(labels(run, row)).toEqual(shown);
   });

@@ -1,3 +1,4 @@
+import { plaintextFailures } from '@temporal-kms/histories/failures';
 import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/histories/payloads';
 import { KmsCodecError, messageKey, type ReasonCode } from '@temporal-kms/kms-codec';
 import { parseStorageReference, type StorageReference } from '@temporal-kms/payload-storage';
@@ -71,8 +72,8 @@ export class SummaryBuilder {
     locations: readonly PayloadLocation[] = findPayloads(typeName, message),
   ): void {
     for (const location of locations) this.addPayload(location);
-    for (const failure of failuresIn(message))
-      if (isInPlaintext(failure)) this.#count({ is: 'failure_in_plaintext' });
+    const failures = plaintextFailures(message);
+    if (failures > 0) this.#count({ is: 'failure_in_plaintext' }, failures);
   }
 
   addPayload({ payload, encryptable }: Pick<PayloadLocation, 'payload' | 'encryptable'>): void {
@@ -99,10 +100,10 @@ export class SummaryBuilder {
     if (format === 'proxy' || format === 'static') this.#count({ is: 'inner_layer' });
   }
 
-  #count(trait: Trait): void {
+  #count(trait: Trait, count = 1): void {
     // Node also ends lines at these characters, which names may contain.
     const text = JSON.stringify(trait).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
-    this.#traits.set(text, (this.#traits.get(text) ?? 0) + 1);
+    this.#traits.set(text, (this.#traits.get(text) ?? 0) + count);
   }
 
   build(): HistorySummary {
@@ -128,32 +129,3 @@ function referenceTrait(payload: Payload): Trait {
  */
 const isSystemEnvelope = ({ metadata }: Payload): boolean =>
   metadata?.['__temporal_system_payload'] !== undefined;
-
-interface Failure {
-  readonly message: string;
-  readonly source: string;
-  readonly stackTrace?: unknown;
-  readonly encodedAttributes?: unknown;
-}
-
-/** Returns every failure inside a message, with its causes. */
-function* failuresIn(value: unknown): Generator<Failure, void> {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
-  if (isFailure(value)) yield value;
-  for (const item of Object.values(value)) yield* failuresIn(item);
-}
-
-const isFailure = (value: object): value is Failure =>
-  'source' in value &&
-  typeof value.source === 'string' &&
-  'message' in value &&
-  typeof value.message === 'string';
-
-/**
- * Whether an SDK wrote a failure unencrypted. The server's failures (timeouts, cancellations) name no SDK.
- */
-const isInPlaintext = ({ message, source, stackTrace, encodedAttributes }: Failure): boolean =>
-  (encodedAttributes === undefined || encodedAttributes === null) &&
-  source !== '' &&
-  source !== 'Server' &&
-  (message !== '' || (typeof stackTrace === 'string' && stackTrace !== ''));

@@ -9,6 +9,7 @@ import {
   retries,
   timers,
 } from './rules/pending.ts';
+import { failuresInPlaintext } from './rules/plaintext.ts';
 import { slow } from './rules/slow.ts';
 import { failedSteps } from './rules/steps.ts';
 import {
@@ -148,6 +149,13 @@ export const rules = [
   // What else happened
   { id: 'slow', severity: 'note', title: 'Slower than usual', find: slow },
   { id: 'failed-steps', severity: 'note', title: 'Failed steps', find: failedSteps },
+  {
+    id: 'failure-in-plaintext',
+    severity: 'note',
+    title: 'Temporal stores a failure in plaintext',
+    remedy: 'Find the program that reported it, and give its clients and workers the codec.',
+    find: failuresInPlaintext,
+  },
 ] as const satisfies readonly Rule[];
 
 export type RuleId = (typeof rules)[number]['id'];

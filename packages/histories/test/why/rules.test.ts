@@ -292,6 +292,20 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
       detail: 'The longest step on the critical path: 40 s working, 20 s waiting for a worker.',
     },
   ],
+  'failure-in-plaintext': [
+    runOf([
+      ...started,
+      scheduled,
+      [
+        'ActivityTaskFailed',
+        {
+          scheduledEventId: '5',
+          failure: application('CardDeclined', 'Card 4111', { source: 'TypeScriptSDK' }),
+        },
+      ],
+    ]),
+    { eventId: 6 },
+  ],
   'failed-steps': [
     runOf([
       ...started,

@@ -1,5 +1,5 @@
 import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
-import { failureChain, type FailureLevel } from '@temporal-kms/histories/failures';
+import { failureChain, type FailureLevel, plaintextFailures } from '@temporal-kms/histories/failures';
 import { KeyBadges } from '../key-badges.tsx';
 import { PayloadLine } from '../payload-cell.tsx';
 import { keyBadges } from '../payload-keys.ts';
@@ -34,7 +34,7 @@ export function FailureView({ failure, stubs, title = 'Failure', note, showCode 
       <section className={styles['failure']}>
         <header className={styles['head']}>
           <h3>{title}</h3>
-          <KeyBadges badges={keyBadges(encoded, findings)} />
+          <KeyBadges badges={keyBadges(encoded, findings, false, plaintextFailures(failure) > 0)} />
           <span className={styles['note']}>{note}</span>
           <span className="spacer" />
           <RevealControl refs={encoded.map(({ ref }) => ref)} title={title} />

@@ -1,4 +1,4 @@
-import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
+import type { Attributes, HistoryEvent } from '@temporal-kms/codec-api';
 import {
   type Category,
   categoryOf,
@@ -14,7 +14,8 @@ import {
   textAt,
   updateId,
 } from '@temporal-kms/histories/events';
-import { addStub, type StubTally } from '../../payloads/payload-keys.ts';
+import { plaintextFailures } from '@temporal-kms/histories/failures';
+import { addPlaintextFailures, addStub, type StubTally } from '../../payloads/payload-keys.ts';
 import { categoryText } from './describe-group.ts';
 import { eventWords, groupWords } from './event-words.ts';
 
@@ -25,6 +26,8 @@ export interface EventDelta {
   readonly eventType: number;
   readonly eventName: string;
   readonly durable: boolean;
+  /** Whether the event has a payload or failure in plaintext that should be encrypted. */
+  readonly inPlaintext: boolean;
   /** The event's other members, as JSON. */
   readonly detail: string;
 }
@@ -83,8 +86,8 @@ interface IndexedEvent {
   readonly attempt: number | undefined;
   readonly startedAt: number | undefined;
   readonly words: string;
-  /** The stubs of a provisional event, whose counts may need to be subtracted again. */
-  readonly provisional: readonly PayloadStub[];
+  /** A provisional event, whose counts may need to be subtracted again. */
+  readonly provisional: HistoryEvent | undefined;
 }
 
 interface IndexedGroup {
@@ -111,12 +114,17 @@ export function createHistoryIndexer() {
   const tallies = new Map<string, StubTally>();
   let lastDurable = 0;
 
+  function count({ payloads, attributes }: HistoryEvent, by: number) {
+    for (const stub of payloads) addStub(tallies, stub, by);
+    addPlaintextFailures(tallies, by * plaintextFailures(attributes));
+  }
+
   function truncate(changed: Set<IndexedGroup>) {
     while (events.length > lastDurable) {
       const event = events.pop();
       if (!event) return;
       event.group.events.pop();
-      for (const stub of event.provisional) addStub(tallies, stub, -1);
+      if (event.provisional) count(event.provisional, -1);
       if (event.group.events.length > 0) changed.add(event.group);
       else changed.delete(event.group);
     }
@@ -137,12 +145,12 @@ export function createHistoryIndexer() {
       attempt: event.eventName === 'ActivityTaskStarted' ? numberAt(event.attributes, 'attempt') : undefined,
       startedAt: started ? at : undefined,
       words: eventWords(event),
-      provisional: event.durable ? [] : event.payloads,
+      provisional: event.durable ? undefined : event,
     };
     group.events.push(indexed);
     events.push(indexed);
     changed.add(group);
-    for (const stub of event.payloads) addStub(tallies, stub, 1);
+    count(event, 1);
     if (event.durable) lastDurable = event.eventId;
     if (event.eventName === 'WorkflowExecutionUpdateAdmitted') {
       const id = updateId(event);
@@ -252,5 +260,16 @@ function groupDelta({ id, category, opens, activityId, activityType, events }: I
 
 function eventDelta(event: HistoryEvent): EventDelta {
   const { eventId, eventType, eventName, durable, ...detail } = event;
-  return { eventId, eventType, eventName, durable, at: timeOf(event), detail: JSON.stringify(detail) };
+  const inPlaintext =
+    event.payloads.some(({ reason }) => reason === 'not_encrypted') ||
+    plaintextFailures(event.attributes) > 0;
+  return {
+    eventId,
+    eventType,
+    eventName,
+    durable,
+    inPlaintext,
+    at: timeOf(event),
+    detail: JSON.stringify(detail),
+  };
 }

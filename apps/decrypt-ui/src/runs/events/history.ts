@@ -14,6 +14,8 @@ export interface RecordedEvent {
   readonly at: number;
   readonly eventTime: string;
   readonly durable: boolean;
+  /** Whether the event has a payload or failure in plaintext that should be encrypted. */
+  readonly inPlaintext: boolean;
   readonly attributes: Attributes;
   readonly payloads: readonly PayloadStub[];
   readonly userMetadata?: Attributes | undefined;
@@ -86,13 +88,10 @@ export const eventOfPayload = (history: History, ref: PayloadRef): RecordedEvent
 export const stubOf = (history: History, ref: PayloadRef): PayloadStub | undefined =>
   eventOfPayload(history, ref)?.payloads.find((stub) => stub.ref === ref);
 
-const isPlaintext = ({ payloads }: RecordedEvent) =>
-  payloads.some(({ reason }) => reason === 'not_encrypted');
-
-/** Returns the next event after `after` that has a payload in plaintext instead of ciphertext; wraps around at the end. */
+/** Returns the next event after `after` that has a payload or failure in plaintext instead of ciphertext; wraps around at the end. */
 export function nextPlaintext({ events }: History, after = 0): number | undefined {
   const start = Math.min(after, events.length);
-  return [...events.slice(start), ...events.slice(0, start)].find(isPlaintext)?.eventId;
+  return [...events.slice(start), ...events.slice(0, start)].find(({ inPlaintext }) => inPlaintext)?.eventId;
 }
 
 /** Returns an event as the server sent it. */

@@ -25,6 +25,7 @@ export class StoredEvent implements RecordedEvent {
   readonly eventType: number;
   readonly eventName: string;
   readonly durable: boolean;
+  readonly inPlaintext: boolean;
   readonly #text: string;
   readonly #recent: ParsedEvents;
   #detail: Detail | undefined;
@@ -35,6 +36,7 @@ export class StoredEvent implements RecordedEvent {
     this.eventType = delta.eventType;
     this.eventName = eventName;
     this.durable = delta.durable;
+    this.inPlaintext = delta.inPlaintext;
     this.#text = delta.detail;
     this.#recent = recent;
   }

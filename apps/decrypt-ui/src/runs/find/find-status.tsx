@@ -4,6 +4,7 @@ import styles from '../../search/search-progress.module.css';
 import { SearchProgress } from '../../search/search-progress.tsx';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
+import { isPayloadTally } from '../../payloads/payload-keys.ts';
 import { formatBytes, formatCount, plural } from '../../ui/format/number.ts';
 import type { PayloadSearch } from '../run/find-in-run.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
@@ -20,7 +21,7 @@ export function FindStatus({ count }: { count: number | undefined }) {
 
 /** Returns a text with the number and size of payloads that a search decrypts. */
 function useCost(): string {
-  const { tallies } = useRun().follow.history;
+  const tallies = useRun().follow.history.tallies.filter(isPayloadTally);
   const payloads = tallies.reduce((sum, tally) => sum + tally.count, 0);
   const bytes = tallies.reduce((sum, tally) => sum + tally.bytes, 0);
   return `${plural(payloads, 'payload')}, ${formatBytes(bytes)}`;

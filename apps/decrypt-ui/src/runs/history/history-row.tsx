@@ -1,3 +1,4 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { memo, type ReactNode } from 'react';
 import {
@@ -72,13 +73,24 @@ function useCells(props: HistoryCellsProps): Cells {
   const findings = useFindings();
   const { usage, failuresSeen } = useRun();
   const { row } = props;
+  const keysOf = (stubs: readonly PayloadStub[], plaintext: boolean) => (
+    <KeyBadges badges={rowBadges(stubs, findings, usage, plaintext)} />
+  );
   switch (row.kind) {
     case 'group': {
-      const stubs = row.group.events.flatMap((event) => event.payloads);
-      return groupCells(row, props, <KeyBadges badges={rowBadges(stubs, findings, usage)} />);
+      const { events } = row.group;
+      const stubs = events.flatMap((event) => event.payloads);
+      return groupCells(
+        row,
+        props,
+        keysOf(
+          stubs,
+          events.some(({ inPlaintext }) => inPlaintext),
+        ),
+      );
     }
     case 'event':
-      return eventCells(row, <KeyBadges badges={rowBadges(row.event.payloads, findings, usage)} />);
+      return eventCells(row, keysOf(row.event.payloads, row.event.inPlaintext));
     default: {
       const { from, to, attempt, group } = row;
       const seen = failuresOf(failuresSeen, group).length;

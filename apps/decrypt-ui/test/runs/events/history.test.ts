@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { groupName, pendingWork } from '@temporal-kms/histories/events';
 import { eventSummary, groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
 import { createHistoryIndexer } from '../../../src/runs/events/history-indexer.ts';
+import { isPayloadTally, keyUsage } from '../../../src/payloads/payload-keys.ts';
 import { type History, nextPlaintext } from '../../../src/runs/events/history.ts';
 import { alertRuns } from '../../fixtures/alerts.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
@@ -140,6 +141,31 @@ const provisional = () => {
   made.add('WorkflowTaskStarted', 2, by('scheduledEventId', 2), { durable: false });
   return made;
 };
+
+test('failures in plaintext are counted with the payloads in plaintext, and found by the search for the next', () => {
+  const leaked = { failure: { message: 'Card 4111', source: 'TypeScriptSDK', cause: { source: 'Server' } } };
+  const builder = createHistoryBuilder();
+  const append = (run: FixtureRun) => {
+    builder.append(run.events);
+    const history = builder.snapshot();
+    const {
+      plaintext,
+      encrypted: ciphertexts,
+      shares,
+    } = keyUsage(history.tallies, new Map(), () => undefined);
+    return [plaintext, ciphertexts, shares.length, nextPlaintext(history)];
+  };
+  const run = new FixtureRun({ workflowId: 'w' });
+  run.add('WorkflowExecutionStarted', 0);
+  run.add('WorkflowTaskFailed', 1, leaked, { durable: false });
+  expect(append(run)).toEqual([1, 0, 0, 2]);
+  const later = new FixtureRun({ workflowId: 'w' });
+  later.add('WorkflowExecutionStarted', 0);
+  later.add('ActivityTaskScheduled', 1);
+  later.add('ActivityTaskFailed', 2, { ...by('scheduledEventId', 2), ...leaked });
+  expect(append(later)).toEqual([1, 0, 0, 3]);
+  expect(builder.snapshot().tallies.filter(isPayloadTally)).toEqual([]);
+});
 
 test('the search for the next plaintext payload wraps around after the last', () => {
   const [stuck, paused] = alertRuns(Date.now());
