@@ -62,10 +62,10 @@ export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
   return useMemo(() => {
     const counts = { hidden: 0, unreadable: 0, waiting: 0 };
     const differences: PlacedDifference[] = [];
-    for (const [index, { title }] of both.entries()) {
+    for (const [index, pair] of both.entries()) {
       const [one = 'waiting', other = 'waiting'] = [first[index], second[index]];
       if (typeof one !== 'string' && typeof other !== 'string')
-        differences.push(...differencesOf(one, other).map((difference) => ({ title, ...difference })));
+        differences.push(...pairDifferences(pair, one, other));
       else counts[stateOf(one, other)] += 1;
     }
     return { ...counts, differences, single: pairs.length - both.length };
@@ -76,6 +76,19 @@ export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
 const stateOf = (one: Known, other: Known): 'hidden' | 'waiting' | 'unreadable' =>
   (['hidden', 'waiting', 'unreadable'] as const).find((state) => one === state || other === state) ??
   'waiting';
+
+/**
+ * Returns where the payloads at one place differ. Of a local activity's record, only the attempt counts: clock times and
+ * sequence numbers differ in every run.
+ */
+export const pairDifferences = (
+  { title, isRecord }: Pick<PayloadPair, 'title' | 'isRecord'>,
+  one: JsonPayload,
+  other: JsonPayload,
+): PlacedDifference[] =>
+  differencesOf(one, other)
+    .filter(({ path }) => !isRecord || path === 'attempt')
+    .map((difference) => ({ title, ...difference }));
 
 /** Larger payloads count as equal only if their bytes are equal: parsing their JSON would block the page. */
 const MAX_PARSED = 100_000;

@@ -1,7 +1,8 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
+import { textAt } from '@temporal-kms/histories/events';
 import type { DiffPart } from '../../payloads/diff/line-diff.ts';
 import { payloadTitle } from '../../payloads/value/payload-label.ts';
-import type { Group, History } from '../events/history.ts';
+import type { Group, History, RecordedEvent } from '../events/history.ts';
 import type { RunScope } from '../run/run-context.tsx';
 import { isEnd } from '../events/run-ends.ts';
 import { subjectOf } from './payload-choices.ts';
@@ -86,9 +87,14 @@ export interface PayloadPair<Scope = RunScope> {
   readonly place: string;
   /** The title of the payloads: `Input`. */
   readonly title: string;
+  /** Whether the payloads are a Core SDK's records about a local activity, not its input or result. */
+  readonly isRecord: boolean;
   readonly left?: PlacedPayload<Scope>;
   readonly right?: PlacedPayload<Scope>;
 }
+
+const isLocalRecord = ({ attributes }: RecordedEvent, { path }: PayloadStub): boolean =>
+  textAt(attributes, 'markerName') === 'core_local_activity' && path.startsWith('details.data.');
 
 /** Returns a step's payloads, paired by place. */
 export function payloadPairs<Scope>(step: AlignedStep, left: Scope, right: Scope): PayloadPair<Scope>[] {
@@ -100,7 +106,11 @@ export function payloadPairs<Scope>(step: AlignedStep, left: Scope, right: Scope
     for (const event of group?.events ?? []) {
       for (const stub of event.payloads) {
         const place = `${event.eventName} ${stub.path}`;
-        const known = pairs.get(place) ?? { place, title: payloadTitle(stub, event.payloads) };
+        const known = pairs.get(place) ?? {
+          place,
+          title: payloadTitle(stub, event.payloads),
+          isRecord: isLocalRecord(event, stub),
+        };
         pairs.set(place, { ...known, [side]: { stub, scope } });
       }
     }

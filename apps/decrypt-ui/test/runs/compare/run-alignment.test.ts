@@ -2,9 +2,11 @@ import { payloadRefOf } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { lineDiff } from '../../../src/payloads/diff/line-diff.ts';
 import { payloadChoices, positionOf } from '../../../src/runs/compare/payload-choices.ts';
+import { pairDifferences } from '../../../src/runs/compare/pair-state.ts';
 import { alignedSteps, payloadPairs, stepsOf, subjectsOf } from '../../../src/runs/compare/run-alignment.ts';
 import { comparedRuns } from '../../fixtures/compared.ts';
 import { historyOf } from '../../fixtures/history.ts';
+import { encrypted } from '../../fixtures/payloads.ts';
 import { FixtureRun } from '../../fixtures/run.ts';
 
 const [first, second] = comparedRuns(Date.now()).map((run) => historyOf(run.events));
@@ -69,8 +71,35 @@ describe('two runs’ steps', () => {
       { title: 'Input', left: side('5:0', 'ours'), right: side('8:0', 'theirs') },
       { title: 'Result', left: side('7:0', 'ours'), right: side('10:0', 'theirs') },
     ]);
+    expect(pairs.some(({ isRecord }) => isRecord)).toBe(false);
     expect(payloadPairs(steps[2]!, 'ours', 'theirs').every(({ left }) => left === undefined)).toBe(true);
   });
+});
+
+const local = (record: object) => {
+  const run = new FixtureRun({ workflowId: 'w' });
+  const details = { data: { payloads: [encrypted(record)] }, result: { payloads: [encrypted(record)] } };
+  run.add('MarkerRecorded', 0, { markerName: 'core_local_activity', details });
+  return stepsOf(historyOf(run.events))[0]!;
+};
+const payloadOf = (value: object) => ({
+  metadata: { encoding: btoa('json/plain') },
+  data: btoa(JSON.stringify(value)),
+});
+
+test('a local activity’s record differs only in its attempt, and its result in every member', () => {
+  const before = { activity_type: 'price', attempt: 1, seq: 1, complete_time: { seconds: 5, nanos: 7 } };
+  const after = { activity_type: 'price', attempt: 2, seq: 3, complete_time: { seconds: 9, nanos: 7 } };
+  const pairs = payloadPairs({ left: local(before), right: local(after) }, 'ours', 'theirs');
+  expect(
+    pairs.map((pair) => [
+      pair.title,
+      pairDifferences(pair, payloadOf(before), payloadOf(after)).map(({ path }) => path),
+    ]),
+  ).toEqual([
+    ['Details data', ['attempt']],
+    ['Details result', ['attempt', 'seq', 'complete_time.seconds']],
+  ]);
 });
 
 describe('the payloads that are offered for a comparison', () => {
