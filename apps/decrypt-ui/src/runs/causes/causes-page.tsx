@@ -101,6 +101,14 @@ export function CausesPage() {
             This page covers only runs that failed, timed out or were terminated.
           </EmptyState>
         ) : null}
+        {own && status !== 'running' ? (
+          <p className={styles['note']}>
+            Workflows whose workflow task keeps failing are still running, so they are not counted.
+            <Link to="/ns/$namespace/workflows" params={{ namespace }} search={{ q: withProblems(shown) }}>
+              List them
+            </Link>
+          </p>
+        ) : null}
         {own?.decoded && groups.length > 0 ? (
           <p className={styles['note']}>
             <ShieldCheck size={14} aria-hidden="true" />
@@ -120,6 +128,13 @@ export function CausesPage() {
     </>
   );
 }
+
+/**
+ * Returns the query for those of its runs whose workflow task keeps failing. Older servers reject the attribute:
+ * https://docs.temporal.io/search-attribute#default-search-attribute
+ */
+const withProblems = (query: string): string =>
+  `${query === '' ? '' : `(${query}) AND `}TemporalReportedProblems IS NOT NULL`;
 
 /** Makes screen readers read how many causes were found, once reading has ended. */
 function useAnnouncedEnd(text: string): void {

@@ -54,6 +54,16 @@ describe('the page with failures by cause', () => {
     expect(requests(app)).toHaveLength(before);
   });
 
+  test('says that running workflows are not counted, and leads to those that report problems', async () => {
+    const app = await renderApp('/ns/NS/causes?q=WorkflowType%20%3D%20%22charge%22');
+    await until(() => document.querySelector('[aria-label="Read again"]'), 'all runs');
+    await userEvent.click(page.getByRole('link', { name: 'List them' }));
+    await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
+    expect(new URLSearchParams(app.history.location.search).get('q')).toBe(
+      '(WorkflowType = "charge") AND TemporalReportedProblems IS NOT NULL',
+    );
+  });
+
   test('marks a cause that first occurs in the last quarter of the time range', async () => {
     await renderApp('/ns/NS/causes');
     await complete();
