@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Permission } from '@temporal-kms/codec-api';
-import { type ReactNode, useCallback } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback } from 'react';
 import { Waiting } from '../../ui/page/waiting.tsx';
 import { useLastFailure } from '../../ui/use-last-failure.ts';
 import { meQuery } from '../api.ts';
@@ -9,8 +9,12 @@ import { useServices, useSessionState } from '../services.tsx';
 import { ExpiredNotice } from './expired-notice.tsx';
 import { FailurePage } from './failure-page.tsx';
 import { Frame } from './frame.tsx';
-import { NoPermissionPage } from './no-permission-page.tsx';
 import { SignInPage } from './sign-in-page.tsx';
+
+// Few people see it.
+const NoPermissionPage = lazy(async () => ({
+  default: (await import('./no-permission-page.tsx')).NoPermissionPage,
+}));
 
 /** Shows the application to people who are signed in and may read something. Shows the others what they can do. */
 export function SessionGate({ children }: { children: ReactNode }) {
@@ -27,6 +31,12 @@ export function SessionGate({ children }: { children: ReactNode }) {
   }
 }
 
+const waiting = (
+  <Frame>
+    <Waiting />
+  </Frame>
+);
+
 /** Auditors may open the application without permission to read workflows. */
 const opensPage = (permission: Permission) => permission === 'metadata' || permission === 'audit';
 
@@ -37,20 +47,15 @@ function WithMe({ children }: { children: ReactNode }) {
   const { data, refetch } = asked;
   const failure = useLastFailure(asked);
   const retry = useCallback(() => void refetch(), [refetch]);
-  if (!data)
-    return failure ? (
-      <FailurePage error={failure} onRetry={retry} />
-    ) : (
-      <Frame>
-        <Waiting />
-      </Frame>
-    );
+  if (!data) return failure ? <FailurePage error={failure} onRetry={retry} /> : waiting;
   return (
     <MeProvider me={data}>
       {data.namespaces.some(({ permissions }) => permissions.some(opensPage)) ? (
         children
       ) : (
-        <NoPermissionPage me={data} onRetry={retry} />
+        <Suspense fallback={waiting}>
+          <NoPermissionPage me={data} onRetry={retry} />
+        </Suspense>
       )}
       {state.status === 'expired' ? <ExpiredNotice {...state} /> : null}
     </MeProvider>
