@@ -160,15 +160,8 @@ export const isPayloadTally = ({ label }: StubTally): boolean => label !== PLAIN
 
 /** Adds `count` failures that are not encrypted to the tallies. */
 export function addPlaintextFailures(tallies: Map<string, StubTally>, count: number): void {
-  if (count === 0) return;
-  const known = tallies.get(PLAINTEXT_FAILURE)?.count ?? 0;
-  tallies.set(PLAINTEXT_FAILURE, {
-    label: PLAINTEXT_FAILURE,
-    encrypted: false,
-    reason: 'not_encrypted',
-    count: known + count,
-    bytes: 0,
-  });
+  if (count !== 0)
+    add(tallies, { label: PLAINTEXT_FAILURE, reason: 'not_encrypted', encrypted: false, count, bytes: 0 });
 }
 
 /** Adds `count` payloads like `stub` to the tallies. A negative count subtracts them. */
@@ -185,19 +178,20 @@ function addPayload(
   count: number,
 ): void {
   const key = keyOf(stub, findings);
-  const kind = {
+  add(tallies, {
     label: shortKey(stub, key),
     key: key?.name,
     reason: reasonOf(stub, findings),
     encrypted: isEncrypted(stub),
-  };
-  const id = tallyId(kind);
-  const known = tallies.get(id);
-  tallies.set(id, {
-    ...kind,
-    count: (known?.count ?? 0) + count,
-    bytes: (known?.bytes ?? 0) + count * stub.bytes,
+    count,
+    bytes: count * stub.bytes,
   });
+}
+
+function add(tallies: Map<string, StubTally>, added: StubTally): void {
+  const id = tallyId(added);
+  const { count = 0, bytes = 0 } = tallies.get(id) ?? {};
+  tallies.set(id, { ...added, count: count + added.count, bytes: bytes + added.bytes });
 }
 
 const tallyId = ({ label, key, reason, encrypted }: Omit<StubTally, 'count' | 'bytes'>): string =>

@@ -23,7 +23,7 @@ import type { RunAddress } from '../session/server/addresses.ts';
 import { isScrolled } from '../ui/grid/places.ts';
 import { Waiting } from '../ui/page/waiting.tsx';
 import { rowsInWindow } from '../ui/preferences/row-height.ts';
-import { DefaultNamespace, NotFound } from './fallback-pages.tsx';
+import { DefaultNamespace } from './default-namespace.tsx';
 import { PageFailed } from './page-failed.tsx';
 import { Shell } from './shell.tsx';
 
@@ -62,7 +62,10 @@ function preloadRun({ runs }: RouterContext, address: RunAddress, search: Workfl
   );
 }
 
-const root = createRootRouteWithContext<RouterContext>()({ component: Shell, notFoundComponent: NotFound });
+const root = createRootRouteWithContext<RouterContext>()({
+  component: Shell,
+  notFoundComponent: lazyRouteComponent(() => import('./not-found.tsx'), 'NotFound'),
+});
 
 const start = createRoute({ getParentRoute: () => root, path: '/', component: DefaultNamespace });
 

@@ -1,4 +1,3 @@
-import type { PayloadStub } from '@temporal-kms/codec-api';
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { memo, type ReactNode } from 'react';
 import {
@@ -73,24 +72,16 @@ function useCells(props: HistoryCellsProps): Cells {
   const findings = useFindings();
   const { usage, failuresSeen } = useRun();
   const { row } = props;
-  const keysOf = (stubs: readonly PayloadStub[], plaintext: boolean) => (
-    <KeyBadges badges={rowBadges(stubs, findings, usage, plaintext)} />
-  );
+  const keysOf = (events: readonly RecordedEvent[]) => {
+    const stubs = events.flatMap(({ payloads }) => payloads);
+    const plaintext = events.some(({ inPlaintext }) => inPlaintext);
+    return <KeyBadges badges={rowBadges(stubs, findings, usage, plaintext)} />;
+  };
   switch (row.kind) {
-    case 'group': {
-      const { events } = row.group;
-      const stubs = events.flatMap((event) => event.payloads);
-      return groupCells(
-        row,
-        props,
-        keysOf(
-          stubs,
-          events.some(({ inPlaintext }) => inPlaintext),
-        ),
-      );
-    }
+    case 'group':
+      return groupCells(row, props, keysOf(row.group.events));
     case 'event':
-      return eventCells(row, keysOf(row.event.payloads, row.event.inPlaintext));
+      return eventCells(row, keysOf([row.event]));
     default: {
       const { from, to, attempt, group } = row;
       const seen = failuresOf(failuresSeen, group).length;

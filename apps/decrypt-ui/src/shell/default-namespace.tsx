@@ -1,13 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
-import { Link, Navigate } from '@tanstack/react-router';
-import { SearchX, Unplug } from 'lucide-react';
+import { Navigate } from '@tanstack/react-router';
+import { Unplug } from 'lucide-react';
 import { useCallback } from 'react';
 import { namespacesQuery } from '../session/api.ts';
 import { useMe } from '../session/me.tsx';
 import { Unreachable } from '../session/pages/failure-page.tsx';
 import { failureCode } from '../session/server/failure.ts';
 import { useServices } from '../session/services.tsx';
-import { Button, buttonClass } from '../ui/controls/button.tsx';
+import { Button } from '../ui/controls/button.tsx';
 import { EmptyState } from '../ui/page/notice.tsx';
 import { Waiting } from '../ui/page/waiting.tsx';
 import { useLastFailure } from '../ui/use-last-failure.ts';
@@ -34,24 +34,6 @@ export function DefaultNamespace() {
       action={<Button onClick={retry}>Try again</Button>}
     >
       {failure.message}
-    </EmptyState>
-  );
-}
-
-/** The page for an unknown address. */
-export function NotFound() {
-  return (
-    <EmptyState
-      page
-      icon={<SearchX size={16} />}
-      title="There is no page at this address"
-      action={
-        <Link to="/" className={buttonClass()}>
-          All workflows
-        </Link>
-      }
-    >
-      The address of a run is /ns/NAMESPACE/workflows/WORKFLOW-ID/RUN-ID.
     </EmptyState>
   );
 }
