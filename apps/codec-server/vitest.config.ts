@@ -1,4 +1,30 @@
 import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: { ...shared, globalSetup: 'test/support/whole-run.ts' } });
+// Vitest adds a project's `include` to that of the root, so the root must not have one.
+const { include: _, ...common } = shared;
+
+/** These tests measure the heap of their process, so they don't share the process with other tests. */
+const measuring = ['history/long-history', 'temporal/decode-plan', 'fuzz'].map(
+  (file) => `test/${file}.test.ts`,
+);
+
+export default defineConfig({
+  test: {
+    ...common,
+    globalSetup: 'test/support/whole-run.ts',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: measuring,
+          // Loading the server's dependencies takes longer than most of its tests.
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: 'alone', include: measuring } },
+    ],
+  },
+});

@@ -3,7 +3,10 @@ import { endReason } from './errors.ts';
 import { listPosition, visibilityQuery } from './parameters.ts';
 import { justification, payloadRef } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
-import { execution, timestamp, workflowStatus } from './workflow.ts';
+import { execution, timestamp, workflowStatus, type WorkflowStatus } from './workflow.ts';
+
+/** The statuses of runs that have a cause of failure. */
+export const failedStatuses: readonly WorkflowStatus[] = ['Failed', 'TimedOut', 'Terminated'];
 
 /** Maximum number of failed runs to read. If more match, the server reads a sample of about this size. */
 export const MAX_CAUSE_RUNS = 2_000;

@@ -1,5 +1,6 @@
 export * from './audit.ts';
 export * from './audit-terms.ts';
+export * from './build-ids.ts';
 export * from './causes.ts';
 export * from './dashboard.ts';
 export * from './errors.ts';

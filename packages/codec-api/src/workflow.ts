@@ -14,9 +14,6 @@ export const workflowStatus = z.enum([
 ]);
 export type WorkflowStatus = z.infer<typeof workflowStatus>;
 
-/** The statuses of runs that have a cause of failure. */
-export const failedStatuses: readonly WorkflowStatus[] = ['Failed', 'TimedOut', 'Terminated'];
-
 /** RFC 3339 in UTC with up to nine decimals, as proto3 JSON writes a Timestamp. */
 export const timestamp = z.string();
 
@@ -41,15 +38,6 @@ export const workflowSummary = z.extend(execution, {
   memo: z.array(payloadStub),
 });
 export type WorkflowSummary = z.infer<typeof workflowSummary>;
-
-/**
- * Returns the entries of `BuildIds` that name a build, such as `unversioned:1.4.2` or `pinned:orders:1.4.2`, in the order in
- * which the run used them. Temporal also writes `unversioned` alone.
- * https://docs.temporal.io/search-attribute#default-search-attribute
- */
-export function buildIdsOf({ BuildIds: ids }: Readonly<Record<string, unknown>>): readonly string[] {
-  return [ids].flat().filter((id): id is string => typeof id === 'string' && id.includes(':'));
-}
 
 /** `GET /api/namespaces/{namespace}/workflows?query=&pageSize=&pageToken=` */
 export const workflowList = z.object({

@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { z } from 'zod';
 import { badRequest, HttpError } from '../errors.ts';
 import type { Env } from '../http/context.ts';
 import { type authorisedRoutes, defineRoute, type Route } from '../http/define-route.ts';
@@ -11,10 +12,16 @@ type Operation = keyof ProtocolRoutes;
 
 const summaries: Readonly<Record<Operation, string>> = {
   encode: 'encodes payloads',
-  decode:
-    'decodes payloads, and reads those in external storage unless the query has preserveStorageRefs=true',
+  decode: 'decodes payloads, and reads those in external storage',
   download: 'reads and decodes payloads in external storage; every payload of the body must be a reference',
 };
+
+const decodeQuery = z.object({
+  preserveStorageRefs: z
+    .string()
+    .optional()
+    .describe('`true`: references to external storage stay references'),
+});
 
 /** @param serves returns whether a namespace is configured on this server */
 export function protocolRoutes(
@@ -54,6 +61,7 @@ export function protocolRoutes(
     }),
     decode: defineRoute({
       ...described('decode'),
+      query: decodeQuery,
       requires: 'decode',
       handler: (c, { grant }) => protocol.decode(c, grant),
     }),

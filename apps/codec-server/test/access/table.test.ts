@@ -6,8 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Issuer, parsePolicy } from '../../src/access/policy.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
-import { routes } from '../support/routes.ts';
+import { download, routes as withoutStorage } from '../support/routes.ts';
 import { keys, type Kms, plain, startKms } from '../support/stack.ts';
+import { createStorage } from '../support/storage.ts';
 import type { Changes, Issuers } from './support/issuers.ts';
 import { servePolicy } from './support/policy-server.ts';
 import {
@@ -21,13 +22,17 @@ import {
 import { examplePolicy } from './support/example.ts';
 import { type Answer, ask, emptyTemporal } from './support/server.ts';
 
+const routes = [...withoutStorage, download];
 const policy = parsePolicy(examplePolicy());
+const store = createStorage();
 const message = plain('canary-5d01c7');
 let kms: Kms;
 let issuers: Issuers;
 let server: RunningServer;
 /** An encrypted message of each namespace, as the body of `/decode`. */
 const encrypted = new Map<string, string>();
+/** A reference to such a message, as the body of `/download`. */
+const stored = new Map<string, string>();
 
 const audited: AuditEntry[] = [];
 const denied = (): AuditEntry[] => audited.filter(({ event }) => event === 'denied');
@@ -57,10 +62,13 @@ beforeAll(async () => {
   for (const namespace of namespaces) {
     const payloads = await kms.codec.encode([message], { namespace });
     encrypted.set(namespace, buildPayloads(payloads).toString());
+    const reference = await store.put(payloads[0]!, { namespace });
+    stored.set(namespace, buildPayloads([reference]).toString());
   }
   ({ server, issuers } = await servePolicy(kms, policy, {
     codec: recordingCalls(kms.codec),
     temporal: recordingCalls(emptyTemporal),
+    storage: store.storage,
     audit: createAudit({ write: async (entry) => void audited.push(entry) }),
   }));
 });
@@ -144,6 +152,7 @@ const posts: Record<string, (namespace: string) => string> = {
     JSON.stringify({ encoding: 'json', events: [FILE_EVENT], refs: ['1:0'], justification: JUSTIFICATION }),
   encode: () => buildPayloads([message]).toString(),
   decode: (namespace) => encrypted.get(namespace)!,
+  download: (namespace) => stored.get(namespace)!,
 };
 
 /** Sends a request to a route in a namespace. The request is valid, except perhaps for its credentials. */
@@ -185,7 +194,8 @@ describe.each(pairs)('$who.who in $namespace', ({ who, namespace }) => {
         if (isGranted) {
           expect([400, 401, 403, 500], where).not.toContain(status);
           if (route[1].startsWith('*')) expect(status, where).toBe(200);
-          if (route[1] === '*/decode') expect(body).toBe(buildPayloads([message]).toString());
+          if (['*/decode', '*/download'].includes(route[1]))
+            expect(body).toBe(buildPayloads([message]).toString());
           expect(denied(), where).toEqual([]);
         } else {
           expect(status, where).toBe(403);

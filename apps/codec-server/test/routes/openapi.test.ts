@@ -1,8 +1,10 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { routes } from '../support/routes.ts';
+import type { ServedStorage } from '../../src/storage/retrieval.ts';
+import { download, routes } from '../support/routes.ts';
 import { appWith, HOST, type Kms, startKms } from '../support/stack.ts';
+import { createStorage } from '../support/storage.ts';
 
 interface Operation {
   readonly path: string;
@@ -15,15 +17,18 @@ let document: any;
 let operations: readonly Operation[];
 beforeAll(async () => {
   kms = await startKms();
-  ({ body: document } = await documentOf(''));
+  ({ body: document } = await documentOf('', createStorage().storage));
   operations = Object.entries<Record<string, any>>(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
 });
 afterAll(() => kms.close());
 
-async function documentOf(pathPrefix: string): Promise<{ status: number; type: string | null; body: any }> {
-  const app = appWith(kms, { pathPrefix });
+async function documentOf(
+  pathPrefix: string,
+  storage?: ServedStorage,
+): Promise<{ status: number; type: string | null; body: any }> {
+  const app = appWith(kms, { pathPrefix, storage });
   const response = await app.request(`${pathPrefix}/api/openapi.json`, { headers: { host: HOST } });
   return { status: response.status, type: response.headers.get('content-type'), body: await response.json() };
 }
@@ -69,6 +74,7 @@ describe('the served OpenAPI document', () => {
       ['describeSchedule', 'GET', `${SCHEDULES}/{scheduleId}`, 'metadata', 'application/json'],
       ['describeTaskQueues', 'GET', `${RUN}/task-queues`, 'metadata', 'application/json'],
       ['describeWorkflow', 'GET', `${W}/{workflowId}`, 'metadata', 'application/json'],
+      ['downloadProtocol', 'POST', '/download', 'decode', 'application/json'],
       ['encodeProtocol', 'POST', '/encode', 'encode', 'application/json'],
       ['exportHistory', 'POST', `${RUN}/history:export`, 'export', 'application/json'],
       ['getHealth', 'GET', '/api/health', 'metadata', 'application/json'],
@@ -97,7 +103,7 @@ describe('the served OpenAPI document', () => {
     ]);
   });
 
-  test.each(routes)('contains the permission for %s %s', (method, pattern, _, requires) => {
+  test.each([...routes, download])('contains the permission for %s %s', (method, pattern, _, requires) => {
     const { operation } = operations.find(
       (each) => each.method === method && each.path === templated(pattern),
     )!;
@@ -128,6 +134,8 @@ describe('the served OpenAPI document', () => {
   it('contains the path prefix as the server URL, so that clients find the routes', async () => {
     const { body } = await documentOf('/codec');
     expect(body.servers).toEqual([{ url: '/codec' }]);
-    expect(body.paths).toEqual(document.paths);
+    // Without external storage, the server has no /download.
+    const { '/download': _, ...paths } = document.paths;
+    expect(body.paths).toEqual(paths);
   });
 });

@@ -2,14 +2,19 @@ import type { Requirement } from '../../src/http/define-route.ts';
 
 /** The path of a run in a namespace with keys. The test defines its history. */
 export const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
-/** Every route, with the permission that it requires. A new route without an entry here makes a test fail. */
-export const routes: [
+type Entry = [
   method: 'GET' | 'POST',
   pattern: string,
   path: string,
   Requirement,
   namespace: string | undefined,
-][] = [
+];
+
+/** The route that exists only with external storage. */
+export const download: Entry = ['POST', '*/download', '/download', 'decode', 'payments'];
+
+/** Every other route, with the permission that it requires. A new route without an entry here makes a test fail. */
+export const routes: Entry[] = [
   ['GET', '/api/namespaces', '/api/namespaces', 'metadata', undefined],
   [
     'GET',

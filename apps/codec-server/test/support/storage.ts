@@ -36,7 +36,7 @@ interface PutOptions {
 }
 
 /**
- * Creates a directory that the namespaces `payments` and `orders` may read, each its own part.
+ * Creates a directory that the namespaces `payments`, `orders` and `cards` may read, each its own part.
  * @param before called before each read
  */
 export function createStorage(
@@ -45,9 +45,11 @@ export function createStorage(
   const folder = mkdtempSync(join(tmpdir(), 'storage-'));
   const file = join(folder, 'storage.yaml');
   const store = { type: 'directory', bucket: 'acme-payloads', path: '.' };
-  writeFileSync(file, `${JSON.stringify({ namespaces: { payments: [store], orders: [store] } })}\n...\n`, {
-    mode: 0o600,
-  });
+  writeFileSync(
+    file,
+    `${JSON.stringify({ namespaces: { payments: [store], orders: [store], cards: [store] } })}\n...\n`,
+    { mode: 0o600 },
+  );
   const objects = new ObjectStorage(readStorageFile(file));
   const reads: string[] = [];
   const inFlight = { now: 0, most: 0 };

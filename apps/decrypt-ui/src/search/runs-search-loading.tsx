@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from 'react';
 import { SearchField } from '../ui/controls/search-field.tsx';
-import { useRunsSearch, useRunsSearchState } from './runs-search-context.tsx';
+import { useRunsSearch, useRunsSearchState } from './use-runs-search.ts';
 import styles from './runs-search-panel.module.css';
 
 /**

@@ -4,7 +4,8 @@ import { type KeyboardEvent, useEffect, useLayoutEffect, useRef } from 'react';
 import { Countdown } from '../payloads/reveal/countdown.tsx';
 import { keepFocus } from '../payloads/reveal/reveal-request.ts';
 import { useReveals } from '../payloads/reveal/reveals-context.tsx';
-import { useSessionState } from '../session/services.tsx';
+import { useServices, useSessionState } from '../session/services.tsx';
+import { createSearchApi } from './api.ts';
 import { tip } from '../ui/commands/commands.ts';
 import { useCommands } from '../ui/commands/registry.ts';
 import { Button } from '../ui/controls/button.tsx';
@@ -12,9 +13,10 @@ import { MatchCase, SearchField } from '../ui/controls/search-field.tsx';
 import { formatCount, plural } from '../ui/format/number.ts';
 import { EmptyState } from '../ui/page/notice.tsx';
 import { FoundRuns, type RunsOfList } from './found-runs.tsx';
-import { useRunsSearch, useRunsSearchState } from './runs-search-context.tsx';
+import { useRunsSearch, useRunsSearchState } from './use-runs-search.ts';
 import styles from './runs-search-panel.module.css';
 import type { RunsSearchProgress } from './runs-search.ts';
+import { searchRuns } from './search-runs.ts';
 import { useSearchAccess } from './search-access.ts';
 import { SearchNote, SearchProgress } from './search-progress.tsx';
 
@@ -30,8 +32,10 @@ interface RunsSearchPanelProps extends RunsOfList {
 
 /** A panel that searches for text in the decrypted payloads of all runs in the list. */
 export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: RunsSearchPanelProps) {
+  const { api } = useServices();
   const runsSearch = useRunsSearch();
   const { text, caseSensitive, search, found } = useRunsSearchState();
+  const requests = searchRuns(runsSearch, createSearchApi(api));
   const field = useRef<HTMLInputElement>(null);
   const runs = { namespace, query };
   const reveals = useReveals();
@@ -61,7 +65,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   }
 
   function start() {
-    if (text.trim() !== '') permitted((justification) => runsSearch.start(runs, justification));
+    if (text.trim() !== '') permitted((justification) => requests.start(runs, justification));
   }
 
   useEffect(() => {
@@ -71,7 +75,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   function keyDown(event: KeyboardEvent) {
     if (event.key === 'Enter' && allowed) {
       if (search === undefined || !isOfList) start();
-      else if (search.status !== 'running' && search.status !== 'complete') runsSearch.resume();
+      else if (search.status !== 'running' && search.status !== 'complete') requests.resume();
     } else if (event.key === 'Escape') {
       event.preventDefault();
       if (search?.status === 'running') runsSearch.stop();
@@ -107,7 +111,13 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
         {!allowed ? null : search === undefined || !isOfList ? (
           <Offer total={total} again={!isOfList} disabled={text.trim() === ''} onStart={start} />
         ) : (
-          <Status search={search} hits={countHits(found)} found={found.length} total={total} />
+          <Status
+            search={search}
+            hits={countHits(found)}
+            found={found.length}
+            total={total}
+            onContinue={(given) => requests.resume(given)}
+          />
         )}
         {search && until !== undefined ? (
           <p className={styles['hiding']}>
@@ -184,9 +194,10 @@ interface StatusProps {
   readonly hits: number;
   readonly found: number;
   readonly total: number | undefined;
+  readonly onContinue: (justification?: string) => void;
 }
 
-function Status({ search, hits, found, total }: StatusProps) {
+function Status({ search, hits, found, total, onContinue }: StatusProps) {
   const runsSearch = useRunsSearch();
   const { status, runs, failed, partial, after } = search;
   // More runs may have started since the count.
@@ -203,8 +214,8 @@ function Status({ search, hits, found, total }: StatusProps) {
       share={of === undefined || of === 0 ? 0 : runs / of}
       canContinue={after !== undefined}
       onStop={() => runsSearch.stop()}
-      onContinue={() => runsSearch.resume()}
-      onJustify={(justification) => runsSearch.resume(justification)}
+      onContinue={() => onContinue()}
+      onJustify={onContinue}
     >
       <span className="strong" role="status">
         {hits === 0

@@ -4,14 +4,12 @@ import { JustificationDialog } from '../payloads/reveal/justification.tsx';
 import type { ApiFailure } from '../session/server/failure.ts';
 import { Button } from '../ui/controls/button.tsx';
 import { formatBytes, plural } from '../ui/format/number.ts';
-import type { SearchCounts, SearchStatus } from './payload-search.ts';
+import type { SearchCounts } from './payload-search.ts';
+import type { ReadStatus } from './one-at-a-time.ts';
 import styles from './search-progress.module.css';
 
 interface SearchProgressProps {
-  readonly search: SearchCounts & {
-    readonly status: SearchStatus;
-    readonly failure?: ApiFailure | undefined;
-  };
+  readonly search: SearchCounts & { readonly status: ReadStatus; readonly failure?: ApiFailure | undefined };
   /** What was searched, for example `12 of 40 events`. */
   readonly covered: string | undefined;
   /** What the search decrypts: `the payloads of this run`. */

@@ -7,9 +7,6 @@ import { createReveals } from '../payloads/reveal/reveals.ts';
 import { type ComparisonProps, ComparisonProvider } from '../payloads/view/comparison.tsx';
 import { createRunApi } from '../runs/api.ts';
 import { createRunSessionsPlace, RunSessionsProvider } from '../runs/run/run-sessions-context.tsx';
-import { createSearchApi } from '../search/api.ts';
-import { RunsSearchProvider } from '../search/runs-search-context.tsx';
-import { createRunsSearch } from '../search/runs-search.ts';
 import { useMe } from '../session/me.tsx';
 import { SessionGate } from '../session/pages/session-gate.tsx';
 import { type Services, ServicesProvider, useServices } from '../session/services.tsx';
@@ -50,15 +47,12 @@ function Pages({ plaintext, history }: Omit<AppProps, 'services'>) {
     createRunSessionsPlace({ api: createRunApi(api), plaintext, queries, reveals }),
   );
   const [router] = useState(() => createAppRouter({ runs }, history));
-  const [runsSearch] = useState(() => createRunsSearch(createSearchApi(api), reveals));
   return (
     <RevealsProvider reveals={reveals} plaintext={plaintext}>
       <RunSessionsProvider place={runs}>
-        <RunsSearchProvider search={runsSearch}>
-          <ComparisonProvider render={renderComparison}>
-            <RouterProvider router={router} />
-          </ComparisonProvider>
-        </RunsSearchProvider>
+        <ComparisonProvider render={renderComparison}>
+          <RouterProvider router={router} />
+        </ComparisonProvider>
       </RunSessionsProvider>
     </RevealsProvider>
   );

@@ -3,7 +3,7 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { FileEntry } from '../files/file-entry.tsx';
 import { useAsked } from '../payloads/reveal/reveal-request.ts';
 import { useReveals } from '../payloads/reveal/reveals-context.tsx';
-import { useRunsSearch } from '../search/runs-search-context.tsx';
+import { useRunsSearch } from '../search/use-runs-search.ts';
 import { useCommands, useHotkeys } from '../ui/commands/registry.ts';
 import { LiveRegion } from '../ui/live-region.tsx';
 import { DialogLoading } from '../ui/overlays/dialog.tsx';

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createPlaintextCache } from '../../src/payloads/reveal/plaintext-cache.ts';
 import { createReveals } from '../../src/payloads/reveal/reveals.ts';
 import { createRunsSearch } from '../../src/search/runs-search.ts';
+import { searchRuns } from '../../src/search/search-runs.ts';
 import { ApiFailure } from '../../src/session/server/failure.ts';
 import { hit } from '../support/search-hit.ts';
 
@@ -50,8 +51,10 @@ function setUp(...turns: Turn[]) {
     plaintext: createPlaintextCache(),
     access: { can: () => true, reveal: () => 'automatic' },
   });
-  const search = createRunsSearch(
-    {
+  const runsSearch = createRunsSearch(reveals);
+  const search = {
+    ...runsSearch,
+    ...searchRuns(runsSearch, {
       renewed,
       searchWorkflows: async function* searchWorkflows(_, body, signal) {
         asked.push(body);
@@ -64,9 +67,8 @@ function setUp(...turns: Turn[]) {
           }
         }
       },
-    },
-    reveals,
-  );
+    }),
+  };
   const state = () => search.store.getState();
   const found = () => state().found.map(({ workflow: { runId }, hits }) => [runId, hits.length]);
   const becomes = (status: string) => expect.poll(() => state().search?.status).toBe(status);

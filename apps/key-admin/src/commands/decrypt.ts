@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { reasonEntries, reasons } from '@temporal-kms/codec-api';
+import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
@@ -9,9 +10,10 @@ import { createOutput, type Output } from '../cli/output.ts';
 import { createOutputFile } from '../cli/output-file.ts';
 import { decryptInput, type OutputForm, outputForms } from '../decrypt/decrypt-input.ts';
 import type { DecryptCounts } from '../decrypt/decryptor.ts';
-import { decryptionFrom, withDecryption } from '../decrypt/with-decryption.ts';
+import { decryptionFrom, type OpenDecryption, withDecryption } from '../decrypt/with-decryption.ts';
 import { type InputFormat, inputFormats, parseInput } from '../payload-files/parse-input.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
+import { EXTERNAL_STORAGE, withStorage } from '../storage/open-storage.ts';
 
 const examples = `
 Examples:
@@ -31,6 +33,7 @@ interface DecryptOptions extends CommonOptions {
   readonly out?: string;
   readonly audit?: string;
   readonly justification?: string;
+  readonly externalStorage?: string;
 }
 
 /** `decrypt`: decrypts payloads and exported histories with the keys of an application, and audits it. */
@@ -49,6 +52,7 @@ export const addDecryptCommand: AddCommand = (program, deps, exit) => {
     .option('--workflow-id <id>', "the payloads' workflow (default: the history's)")
     .option('--out <file>', 'write to this file, readable only by its owner; it must not exist')
     .option('--audit <file>', 'append the audit to this file (default: AUDIT_FILE)')
+    .option(EXTERNAL_STORAGE, 'read payloads in the external storage that this file names')
     .option('--justification <text>', 'why you decrypt; required, and recorded in the audit')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (file: string | undefined, options: DecryptOptions) => {
@@ -91,7 +95,10 @@ async function decrypt(
       : createOutputFile(options.out);
   let isComplete = false;
   try {
-    return await withDecryption(decryption, output, async ({ codec, audit, caller }) => {
+    const decrypting = async (
+      { codec, audit, caller }: OpenDecryption,
+      storage: ObjectStorage | undefined,
+    ) => {
       const { workflowId } = options;
       const intent = { caller, namespace, justification, workflowId, source: 'file' } as const;
       const counts = await decryptInput({
@@ -100,12 +107,16 @@ async function decrypt(
         form: options.as,
         codec,
         audit,
+        storage,
         intent,
         write: sink.write,
       });
       isComplete = true;
       return counts;
-    });
+    };
+    return await withStorage(options.externalStorage, (storage) =>
+      withDecryption(decryption, output, (opened) => decrypting(opened, storage)),
+    );
   } finally {
     sink.end(isComplete);
   }

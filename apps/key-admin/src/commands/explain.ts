@@ -14,6 +14,7 @@ import { readFromTemporal } from '../explain/temporal-run.ts';
 import { parseInput } from '../payload-files/parse-input.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
 import { workflowPayloads } from '../payload-files/workflow-payloads.ts';
+import { EXTERNAL_STORAGE, withStorage } from '../storage/open-storage.ts';
 import { temporalConfig } from '../temporal/connect.ts';
 
 const examples = `
@@ -33,6 +34,7 @@ interface ExplainOptions extends CommonOptions {
   readonly runId?: string;
   readonly audit?: string;
   readonly justification?: string;
+  readonly externalStorage?: string;
 }
 
 /** `explain`: why a run failed, or what it waits for. */
@@ -45,6 +47,7 @@ export const addExplainCommand: AddCommand = (program, deps, exit) => {
     .option('--workflow-id <id>', 'without a file: read this workflow in Temporal; else as in decrypt')
     .option('--run-id <id>', 'run of the workflow (default: the latest)')
     .option('--audit <file>', 'append the audit to this file (default: AUDIT_FILE)')
+    .option(EXTERNAL_STORAGE, 'read payloads in the external storage that this file names')
     .option('--justification <text>', 'decrypt messages, and record this reason in the audit')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (file: string | undefined, options: ExplainOptions) => {
@@ -115,41 +118,43 @@ async function decrypting(
 ): Promise<void> {
   const decryption = decryptionFrom(options, values);
   const { namespace, justification } = decryption;
-  await withDecryption(decryption, output, ({ codec, audit, caller }) =>
-    use(async (run, refs) => {
-      const { workflowId, runId, payloads, details } = run;
-      const intent = {
-        operation: 'decode',
-        caller,
-        namespace,
-        justification,
-        workflowId,
-        runId,
-        refs,
-      } as const;
-      const source = details === undefined ? ({ source: 'file' } as const) : {};
-      const stored = refs.flatMap((ref) => payloads.get(ref)?.payload ?? []);
-      const { result } = await audited(
-        { codec, audit },
-        { ...intent, ...source },
-        stored,
-        async (decryptor) => {
-          const results = new Map<(typeof refs)[number], Decrypted>();
-          for (const ref of refs) {
-            const found = payloads.get(ref);
-            if (found === undefined) continue;
-            const { payload, encryptable, context } = found;
-            // oxlint-disable-next-line no-await-in-loop -- The decryptor caches the keys of earlier payloads.
-            results.set(
-              ref,
-              await decryptor.decrypt({ payload, encryptable, workflowId: context.workflowId }),
-            );
-          }
-          return results;
-        },
-      );
-      return result;
-    }),
+  await withStorage(options.externalStorage, (storage) =>
+    withDecryption(decryption, output, ({ codec, audit, caller }) =>
+      use(async (run, refs) => {
+        const { workflowId, runId, payloads, details } = run;
+        const intent = {
+          operation: 'decode',
+          caller,
+          namespace,
+          justification,
+          workflowId,
+          runId,
+          refs,
+        } as const;
+        const source = details === undefined ? ({ source: 'file' } as const) : {};
+        const stored = refs.flatMap((ref) => payloads.get(ref)?.payload ?? []);
+        const { result } = await audited(
+          { codec, audit, storage },
+          { ...intent, ...source },
+          stored,
+          async (decryptor) => {
+            const results = new Map<(typeof refs)[number], Decrypted>();
+            for (const ref of refs) {
+              const found = payloads.get(ref);
+              if (found === undefined) continue;
+              const { payload, encryptable, context } = found;
+              // oxlint-disable-next-line no-await-in-loop -- The decryptor caches the keys of earlier payloads.
+              results.set(
+                ref,
+                await decryptor.decrypt({ payload, encryptable, workflowId: context.workflowId }),
+              );
+            }
+            return results;
+          },
+        );
+        return result;
+      }),
+    ),
   );
 }
 

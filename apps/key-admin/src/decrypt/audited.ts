@@ -1,6 +1,7 @@
 import type { OpenAudit } from '@temporal-kms/audit';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { type KmsCodec, KmsCodecError, type PlaintextBudget } from '@temporal-kms/kms-codec';
+import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import { type DecryptCounts, Decryptor } from './decryptor.ts';
 import { FileAudit, type FileAuditIntent } from './file-audit.ts';
 
@@ -10,12 +11,20 @@ import { FileAudit, type FileAuditIntent } from './file-audit.ts';
  */
 const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 
+/** What an audited decryption uses. */
+export interface Auditing {
+  readonly codec: KmsCodec;
+  readonly audit: OpenAudit;
+  /** External storage. Undefined: references to it are returned as they are. */
+  readonly storage?: ObjectStorage | undefined;
+}
+
 /**
  * Writes the intent, decrypts, writes the outcome, and only then returns what was decrypted.
  * @param payloads that `decrypt` may decrypt, for their digests
  */
 export async function audited<T>(
-  { codec, audit }: { readonly codec: KmsCodec; readonly audit: OpenAudit },
+  { codec, audit, storage }: Auditing,
   intent: FileAuditIntent,
   payloads: Iterable<Payload>,
   decrypt: (decryptor: Decryptor) => Promise<T>,
@@ -23,7 +32,7 @@ export async function audited<T>(
   const { namespace } = intent;
   const digests = audit.digests && [...digestsOf(codec, audit.digests, payloads)];
   const record = await FileAudit.begin(audit, { ...intent, digests });
-  const decryptor = new Decryptor(codec, { namespace, audit: record, budget: plaintextBudget() });
+  const decryptor = new Decryptor(codec, { namespace, audit: record, budget: plaintextBudget(), storage });
   let result: T;
   try {
     result = await decrypt(decryptor);

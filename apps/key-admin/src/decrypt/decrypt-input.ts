@@ -1,4 +1,3 @@
-import type { OpenAudit } from '@temporal-kms/audit';
 import {
   countReasons,
   partsOfRef,
@@ -17,23 +16,20 @@ import {
   unreadableValue,
 } from '@temporal-kms/histories/payloads';
 import { bodyOf, readableText } from '@temporal-kms/histories/readable';
-import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { workflowPayloads } from '../payload-files/workflow-payloads.ts';
 import type { Input } from '../payload-files/parse-input.ts';
-import { audited } from './audited.ts';
+import { audited, type Auditing } from './audited.ts';
 import type { Decrypted, DecryptCounts, Decryptor } from './decryptor.ts';
 import type { FileAuditIntent } from './file-audit.ts';
 
 export const outputForms = ['readable', 'decoded', 'raw'] as const;
 export type OutputForm = (typeof outputForms)[number];
 
-export interface DecryptInputOptions {
+export interface DecryptInputOptions extends Auditing {
   /** What messages call the input. */
   readonly name: string;
   readonly input: Input;
   readonly form: OutputForm;
-  readonly codec: KmsCodec;
-  readonly audit: OpenAudit;
   readonly intent: Omit<FileAuditIntent, 'operation' | 'digests' | 'refs'>;
   /** Receives plaintext, each part after its outcome is in the audit. */
   readonly write: (part: string | Uint8Array) => void;
@@ -113,12 +109,12 @@ function payloadText(form: 'readable' | 'decoded', result: Decrypted, ref: Paylo
 }
 
 async function written(
-  { codec, audit, write }: DecryptInputOptions,
+  { codec, audit, storage, write }: DecryptInputOptions,
   intent: FileAuditIntent,
   payloads: Iterable<Payload>,
   decrypt: (decryptor: Decryptor) => Promise<readonly (string | Uint8Array)[]>,
 ): Promise<DecryptCounts> {
-  const { result, counts } = await audited({ codec, audit }, intent, payloads, decrypt);
+  const { result, counts } = await audited({ codec, audit, storage }, intent, payloads, decrypt);
   for (const part of result) write(part);
   return counts;
 }

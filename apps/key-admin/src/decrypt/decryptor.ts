@@ -7,6 +7,12 @@ import {
   unreadableReason,
 } from '@temporal-kms/histories/payloads';
 import { type CallOptions, type CodecContext, type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
+import {
+  isStorageReference,
+  type ObjectStorage,
+  parseStorageReference,
+  type StoredObject,
+} from '@temporal-kms/payload-storage';
 import { CliError } from '../cli/cli-error.ts';
 import type { FileAudit } from './file-audit.ts';
 
@@ -32,23 +38,30 @@ export interface DecryptCounts {
   readonly unreadable: ReasonCounts;
 }
 
+interface DecryptorOptions {
+  readonly namespace: string;
+  readonly audit: FileAudit;
+  readonly budget: CallOptions['budget'];
+  /** External storage. Undefined: references to it are returned as they are. */
+  readonly storage: ObjectStorage | undefined;
+}
+
 /** Decrypts payloads of one namespace, one at a time, and counts them for the audit and the summary. */
 export class Decryptor {
   readonly #codec: KmsCodec;
   readonly #namespace: string;
   readonly #audit: FileAudit;
   readonly #budget: CallOptions['budget'];
+  readonly #storage: ObjectStorage | undefined;
   #payloads = 0;
   readonly #unreadable: ReasonCounts = {};
 
-  constructor(
-    codec: KmsCodec,
-    { namespace, audit, budget }: { namespace: string; audit: FileAudit; budget: CallOptions['budget'] },
-  ) {
+  constructor(codec: KmsCodec, { namespace, audit, budget, storage }: DecryptorOptions) {
     this.#codec = codec;
     this.#namespace = namespace;
     this.#audit = audit;
     this.#budget = budget;
+    this.#storage = storage;
   }
 
   counts(): DecryptCounts {
@@ -66,14 +79,61 @@ export class Decryptor {
     return result;
   }
 
-  async #decrypt({ payload, encryptable, workflowId }: PayloadToDecrypt): Promise<Decrypted> {
-    const namespace = this.#namespace;
-    const context: CodecContext = { namespace, ...(workflowId && { type: 'workflow', workflowId }) };
-    const exported = unreadableReason(payload);
+  /** Decrypts a payload or, for a reference to external storage, the payload in the object. */
+  async #decrypt(stored: PayloadToDecrypt): Promise<Decrypted> {
+    const exported = unreadableReason(stored.payload);
     if (exported !== undefined) {
       const { reason, ...named } = exported;
       return this.#refused({ ok: false, reason, ...keyOf(named) });
     }
+    if (this.#follows(stored.payload)) return await this.#retrieve(stored.payload, stored);
+    const result = await this.#decryptStored(stored);
+    // A proxy encrypts the references that workers write.
+    return result.ok && this.#follows(result.payload) ? await this.#retrieve(result.payload, stored) : result;
+  }
+
+  /** Whether to read the object of a reference: not without storage, and not of a driver that is not configured. */
+  #follows(payload: Payload): boolean {
+    if (this.#storage === undefined || !isStorageReference(payload)) return false;
+    try {
+      return this.#locate(payload) !== undefined;
+    } catch (error) {
+      return !(error instanceof KmsCodecError && error.code === 'external_reference');
+    }
+  }
+
+  #locate = (reference: Payload): StoredObject | undefined =>
+    this.#storage?.locate(this.#namespace, parseStorageReference(reference));
+
+  /** Reads the object of a reference, and decrypts its payload as if the history contained it. */
+  async #retrieve(reference: Payload, stored: PayloadToDecrypt): Promise<Decrypted> {
+    const { signal } = new AbortController();
+    let payload: Payload | undefined;
+    try {
+      const object = this.#locate(reference);
+      if (object !== undefined) {
+        await this.#audit.object(object);
+        payload = await this.#storage?.read(object, { signal });
+      }
+    } catch (error) {
+      return this.#failed(error);
+    }
+    const result = await this.#decryptStored({ ...stored, payload: payload ?? reference });
+    if (!result.ok) return result;
+    try {
+      if (isStorageReference(result.payload))
+        throw new KmsCodecError('malformed', 'The object contains another reference to external storage');
+      // The codec counts only what it decrypts.
+      if (result.payload === payload) await this.#budget?.reserve(payload.data?.length ?? 0);
+      return result;
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  async #decryptStored({ payload, encryptable, workflowId }: PayloadToDecrypt): Promise<Decrypted> {
+    const namespace = this.#namespace;
+    const context: CodecContext = { namespace, ...(workflowId && { type: 'workflow', workflowId }) };
     const info = this.#codec.inspect(payload, context);
     // SDKs never encrypt these fields, so plaintext in them is not a mistake.
     if (!encryptable && info.format === 'plain' && info.compressed === undefined)
@@ -89,21 +149,21 @@ export class Decryptor {
         this.#audit.done(key, decrypted.info.namespace);
       return { ok: true, payload: decrypted.payload };
     } catch (error) {
-      if (!(error instanceof KmsCodecError)) throw error;
-      if (error.retryable)
-        throw new CliError(
-          'unavailable',
-          `${error.message} (${error.code}); nothing of this input or history was written`,
-          [],
-          error,
-        );
-      return this.#refused({
-        ok: false,
-        reason: error.code,
-        ...keyOf(error),
-        ...otherNamespace(info, { namespace }),
-      });
+      return this.#failed(error, otherNamespace(info, { namespace }));
     }
+  }
+
+  /** @throws CliError if the problem is temporary; any error that is not a KmsCodecError */
+  #failed(error: unknown, other: ReturnType<typeof otherNamespace> = {}): Decrypted {
+    if (!(error instanceof KmsCodecError)) throw error;
+    if (error.retryable)
+      throw new CliError(
+        'unavailable',
+        `${error.message} (${error.code}); nothing of this input or history was written`,
+        [],
+        error,
+      );
+    return this.#refused({ ok: false, reason: error.code, ...keyOf(error), ...other });
   }
 
   #refused(result: Extract<Decrypted, { ok: false }>): Decrypted {

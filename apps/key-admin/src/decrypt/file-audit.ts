@@ -1,5 +1,11 @@
 import { hostname, userInfo } from 'node:os';
-import { type AuditedCaller, type AuditRecord, type OpenAudit, openAudit } from '@temporal-kms/audit';
+import {
+  type AuditedCaller,
+  type AuditedObject,
+  type AuditRecord,
+  type OpenAudit,
+  openAudit,
+} from '@temporal-kms/audit';
 import {
   type AuditOperation,
   justification,
@@ -145,6 +151,11 @@ export class FileAudit {
       this.#records.set(namespace, record);
     }
     this.#begun.set(namespace, await record);
+  }
+
+  /** Writes which object is read next. @throws CliError if it cannot be written: read nothing then */
+  async object({ type, bucket, object }: AuditedObject): Promise<void> {
+    await this.#recordOf(undefined)?.object({ type, bucket, object });
   }
 
   done(key: KeyUse | undefined, namespace: string | undefined): void {

@@ -13,7 +13,7 @@ interface DecryptionOptions {
   readonly namespace: string;
 }
 
-interface OpenDecryption {
+export interface OpenDecryption {
   readonly codec: KmsCodec;
   readonly audit: OpenAudit;
   readonly caller: AuditedCaller;

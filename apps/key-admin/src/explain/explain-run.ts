@@ -3,6 +3,7 @@ import { groupEvents } from '@temporal-kms/histories/events';
 import { type Payload, unreadableReason } from '@temporal-kms/histories/payloads';
 import { bodyOf } from '@temporal-kms/histories/readable';
 import { type Explanation, explain, type Reading } from '@temporal-kms/histories/why';
+import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { Decrypted } from '../decrypt/decryptor.ts';
 import type { RunToExplain } from './read-run.ts';
 
@@ -36,7 +37,7 @@ export async function explainRun(run: RunToExplain, decrypt: DecryptRefs | undef
     for (const [ref, result] of await decrypt(run, refs))
       readings.set(
         ref,
-        result.ok ? readable(result.payload) : { status: 'unreadable', reason: result.reason },
+        result.ok ? decryptedReading(result.payload) : { status: 'unreadable', reason: result.reason },
       );
   // A new object, because rules keep what they found in a run.
   const explanation = explain({ ...input });
@@ -52,8 +53,14 @@ function storedReading({ payloads }: RunToExplain, ref: PayloadRef): Reading {
   if (payload === undefined) return { status: 'unreadable', reason: 'event_not_found' };
   const exported = unreadableReason(payload);
   if (exported !== undefined) return { status: 'unreadable', reason: exported.reason };
-  return plain.has(bodyOf(payload).encoding) ? readable(payload) : { status: 'locked' };
+  return plain.has(bodyOf(payload).encoding) && !isStorageReference(payload)
+    ? readable(payload)
+    : { status: 'locked' };
 }
+
+/** A reference stays one if its object was not read. */
+const decryptedReading = (payload: Payload): Reading =>
+  isStorageReference(payload) ? { status: 'unreadable', reason: 'external_reference' } : readable(payload);
 
 function readable(payload: Payload): Reading {
   const { data, encoding } = bodyOf(payload);

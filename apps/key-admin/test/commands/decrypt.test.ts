@@ -31,6 +31,7 @@ import {
   SECRET,
   useHistories,
 } from '../support/histories.ts';
+import { referenceTo, startStore, stored } from '../support/stored.ts';
 
 const histories = useHistories();
 
@@ -431,5 +432,62 @@ describe('the temporal-kms decrypt configuration', () => {
       input: '{}',
     });
     expect([code, err]).toEqual([78, expect.stringContaining('namespace_not_configured')]);
+  });
+});
+
+describe('temporal-kms decrypt --external-storage', () => {
+  it('decrypts what objects contain, and names each object in the audit before it reads the object', async () => {
+    const { cloud, folder, decrypt, entries } = await start();
+    const codec = loadKmsCodec({
+      namespace: NAMESPACE,
+      env: { ...cloud.as(WORKER), KMS_BIND_WORKFLOW: 'true' },
+    });
+    afterwards(() => codec.close());
+    const bound = async (value: unknown, workflowId: string): Promise<Payload> => {
+      const payload = defaultPayloadConverter.toPayload(value);
+      return (await codec.encode([payload], { type: 'workflow', namespace: NAMESPACE, workflowId }))[0]!;
+    };
+    const store = await startStore(NAMESPACE);
+    const put = async (payload: Payload, more: object = {}) => (await store.store(payload, more)).reference;
+    const own = await bound(SECRET, 'w');
+    const object = await store.store(own);
+    const gone = await store.store(await bound('gone', 'w'));
+    await store.remove(gone);
+    const payloads: Payload[] = [
+      object.reference,
+      await put(defaultPayloadConverter.toPayload(`${SECRET} in plaintext`)),
+      gone.reference,
+      await put(await bound('altered', 'w'), { bytes: stored(own) }),
+      await put(await bound('of another workflow', 'other')),
+      await put(object.reference),
+      referenceTo({ ...object, object: object.object.replace(NAMESPACE, 'payments') }),
+      own,
+    ];
+    const input = JSON.stringify(payloads.map((payload) => payloadToJson(payload)));
+    const options = [...why, '--workflow-id', 'w', '--as', 'readable'];
+    const { code, json, err } = await decrypt([...options, '--external-storage', store.file], input);
+    expect(code).toBe(1);
+    const reasonsOf = JSON.stringify(json());
+    for (const reason of [
+      'storage_not_found',
+      'storage_altered',
+      'workflow_mismatch',
+      'malformed',
+      'storage_not_allowed',
+    ])
+      expect([reason, reasonsOf.split(`"${reason}"`).length]).toEqual([reason, 2]);
+    expect(reasonsOf.split(SECRET)).toHaveLength(4);
+    expect(err).toContain('3 of 8 payloads are readable');
+
+    const audit = await entries();
+    const events = audit.map(({ event }) => event);
+    expect(events).toEqual(['intent', ...Array.from({ length: 6 }, () => 'object'), 'outcome']);
+    expect(audit[1]?.object).toEqual({ type: 'directory', bucket: 'payloads', object: object.object });
+    expect(new Set(audit.map(({ id }) => id)).size).toBe(1);
+
+    // Without the option, references stay references.
+    const before = await decrypt([...options, '--out', join(folder, 'before.json')], input);
+    expect(before.out).toContain('8 of 8 payloads are readable');
+    expect((await entries()).filter(({ event }) => event === 'object')).toHaveLength(6);
   });
 });

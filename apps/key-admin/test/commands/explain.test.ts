@@ -16,7 +16,8 @@ import {
   temporaryFolder,
   WORKER,
 } from '../support/cli.ts';
-import { cliShow, NAMESPACE, type Run, SECRET, useHistories } from '../support/histories.ts';
+import { cliShow, encodedJson, NAMESPACE, type Run, SECRET, useHistories } from '../support/histories.ts';
+import { startStore } from '../support/stored.ts';
 
 const histories = useHistories();
 
@@ -115,6 +116,33 @@ async function failing(cloud: Cloud, what: 'task' | 'run'): Promise<Run> {
 }
 
 describe('temporal-kms explain', () => {
+  it('reads messages in external storage, and says that it does not without the option', async () => {
+    const { cloud, explain, entries } = await start();
+    const store = await startStore(NAMESPACE);
+    const cause = await failure(cloud);
+    const { reference, object } = await store.store(cause.encodedAttributes!);
+    const stored = { ...cause, encodedAttributes: reference };
+    const { HistoryEvent } = proto.temporal.api.history.v1;
+    const history = encodedJson([
+      HistoryEvent.fromObject({
+        eventId: 1,
+        eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED',
+        workflowExecutionStartedEventAttributes: {},
+      }),
+      HistoryEvent.fromObject({
+        eventId: 2,
+        eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_FAILED',
+        workflowExecutionFailedEventAttributes: { failure: stored },
+      }),
+    ]);
+    const read = await explain([...why, '--external-storage', store.file], history);
+    expect([read.code, read.out]).toEqual([0, expect.stringContaining(`${SECRET} was declined`)]);
+    expect((await entries()).flatMap((entry) => entry.object ?? [])).toMatchObject([{ object }]);
+    const unread = await explain([...why, '--json'], history);
+    expect([unread.code, unread.out]).toEqual([1, expect.stringContaining('external_reference')]);
+    expect(unread.out).not.toContain('driverName');
+  });
+
   it('explains a run that Temporal has, and decrypts the messages of its card only', async () => {
     const { cloud, explain, entries } = await start();
     const run = await failing(cloud, 'task');

@@ -23,7 +23,7 @@ import { Notes } from './causes-notes.tsx';
 import { type Causes, causesOf, type CausesProgress } from './causes-store.ts';
 import styles from './causes.module.css';
 import { groupsSoFar } from './group-runs.ts';
-import { useCausesSource } from './use-causes-source.ts';
+import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 
 const route = getRouteApi('/ns/$namespace/causes');
 
@@ -33,7 +33,7 @@ export function CausesPage() {
   const { q = '' } = route.useSearch();
   const shown = useMemo(() => printQuery(viewOf({ q }).query), [q]);
   const query = useResolvedTimes(namespace, shown)(shown);
-  const causes = causesOf(useCausesSource());
+  const causes = causesOf(useRevealSource());
   const { progress, open } = useStore(causes.store);
   const access = useRevealed((state) => accessToCauses(state, namespace).status);
   const away = useRevealed((state) => state.away);

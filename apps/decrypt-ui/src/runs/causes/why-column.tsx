@@ -5,13 +5,13 @@ import { useRevealed } from '../../payloads/reveal/reveals-context.tsx';
 import { accessToCauses } from '../../payloads/reveal/reveals.ts';
 import { MessageLine } from './cause-message.tsx';
 import styles from './causes.module.css';
-import { useCausesSource } from './use-causes-source.ts';
+import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 import { whyStoreOf } from './why-store.ts';
 
 /** Milliseconds for which the rows in view must stay the same: the list requests nothing while the reader scrolls. */
 const SETTLE = 300;
 
-const useWhyStore = () => whyStoreOf(useCausesSource());
+const useWhyStore = () => whyStoreOf(useRevealSource());
 
 interface WhyRequestsProps {
   readonly namespace: string;

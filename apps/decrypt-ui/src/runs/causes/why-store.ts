@@ -1,17 +1,14 @@
 import { type CauseFrame, quoted, type RunCause } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import { messageOf } from '../../ui/errors.ts';
-import {
-  type CausesOpening,
-  type CausesSource,
-  openingOf,
-  requestCauses,
-  whenHidden,
-} from './request-causes.ts';
+import { accessToCauses } from '../../payloads/reveal/reveals.ts';
+import { perPerson } from '../../payloads/reveal/per-person.ts';
+import { type Opening, whenHidden } from '../../payloads/reveal/when-hidden.ts';
+import { type CausesSource, openingToCauses, requestCauses } from './request-causes.ts';
 
 interface WhyState {
   /** What the causes belong to. Another object after the causes were dropped. */
-  readonly of: CausesOpening;
+  readonly of: Opening;
   /** The causes by run id; undefined for a run without one. */
   readonly causes: ReadonlyMap<string, RunCause | undefined>;
   /** Why runs could not be read, by run id. */
@@ -20,21 +17,17 @@ interface WhyState {
   readonly drops: number;
 }
 
-type WhyStore = ReturnType<typeof createWhyStore>;
-
 /** Keeps why the runs of a list failed: a closed run's cause never changes, so each run is requested until it was read. */
 function createWhyStore(source: CausesSource) {
   const store = createStore<WhyState>()(() => ({ ...nothing, drops: 0 }));
-  whenHidden(
-    source,
-    () => store.getState().of,
-    () => store.setState(({ drops }) => ({ ...nothing, drops: drops + 1 })),
-  );
+  const drop = () => store.setState(({ drops }) => ({ ...nothing, drops: drops + 1 }));
+  whenHidden(source, accessToCauses, () => store.getState().of, drop);
+  source.plaintext.onClear(drop);
   return {
     store,
     /** Requests the runs that are not known yet. */
     async load(namespace: string, runIds: readonly string[], signal: AbortSignal) {
-      const opening = openingOf(source, namespace);
+      const opening = openingToCauses(source, namespace);
       const before = store.getState().of;
       if (before.namespace !== namespace || before.decoded !== opening.decoded)
         store.setState({ ...nothing, of: opening });
@@ -82,11 +75,4 @@ function whyMissed({ reason, message, failed }: Extract<CauseFrame, { type: 'end
 /** Runs of one request: its query must fit the limit of 5,000 characters. */
 const MAX_RUNS = 100;
 
-/** One store for each person at the page. */
-const stores = new WeakMap<CausesSource['reveals'], WhyStore>();
-
-export function whyStoreOf(source: CausesSource): WhyStore {
-  const store = stores.get(source.reveals) ?? createWhyStore(source);
-  stores.set(source.reveals, store);
-  return store;
-}
+export const whyStoreOf = perPerson(createWhyStore);

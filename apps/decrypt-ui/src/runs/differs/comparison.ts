@@ -1,15 +1,18 @@
 import { MAX_FIELD_RUNS, reasonEntries, type RunFieldsFrame } from '@temporal-kms/codec-api';
 import type { FieldMap, WhatDiffers } from '@temporal-kms/histories/why';
 import { createStore } from 'zustand/vanilla';
-import type { PlaintextCache } from '../../payloads/reveal/plaintext-cache.ts';
+import { accessToNamespace } from '../../payloads/reveal/reveals.ts';
 import {
-  accessToNamespace,
-  type Grant,
-  type Reveals,
-  type RevealsState,
-} from '../../payloads/reveal/reveals.ts';
-import { endOf, PUBLISH_MS, type SearchStatus, whileSignedIn } from '../../search/payload-search.ts';
-import { type ApiFailure, failureOf, isAbort } from '../../session/server/failure.ts';
+  grantOf,
+  type HiddenWith,
+  mayShow,
+  type Opening,
+  openingOf,
+  whenHidden,
+} from '../../payloads/reveal/when-hidden.ts';
+import { oneAtATime, type Progress, stopped } from '../../search/one-at-a-time.ts';
+import { hasRead, readOn } from '../../search/read-on.ts';
+import { type ApiFailure, failureOf } from '../../session/server/failure.ts';
 import type { FieldsApi } from './api.ts';
 
 /** Two sets of runs. */
@@ -21,12 +24,8 @@ export interface ComparedSets {
   readonly decoded: boolean;
 }
 
-/** What was read of a set. */
-export interface ReadSet {
-  /** `complete`: all runs of the set, or as many as are compared, were read. */
-  readonly status: SearchStatus;
-  /** The server's position after the last run. */
-  readonly after: string | undefined;
+/** What was read of a set. `complete`: all its runs, or as many as are compared. */
+export interface ReadSet extends Progress<string> {
   /** The fields of the runs, by run id: the server may repeat runs when it continues a list that has changed. */
   readonly runs: ReadonlyMap<string, FieldMap>;
   /** Runs that could not be read. */
@@ -34,12 +33,9 @@ export interface ReadSet {
   /** Payloads that could not be decrypted or parsed. */
   readonly unreadable: number;
   readonly kmsCalls: number;
-  readonly failure?: ApiFailure | undefined;
 }
 
-export interface Comparison extends ComparedSets {
-  /** The id of the reveal for which payloads are decrypted; undefined if the namespace reveals automatically. */
-  readonly grant: string | undefined;
+export interface Comparison extends ComparedSets, Opening {
   readonly sets: readonly [first: ReadSet, second: ReadSet];
   /** Undefined until both sets were read. */
   readonly result?: WhatDiffers | undefined;
@@ -54,11 +50,9 @@ interface ComparisonState {
 /** Whether runs of a set are being read. */
 export const isReading = ({ sets }: Comparison): boolean => sets.some(({ status }) => status === 'running');
 
-export const fieldsOf = ({ runs }: ReadSet): readonly FieldMap[] => [...runs.values()];
+const isFull = ({ runs }: ReadSet): boolean => runs.size >= MAX_FIELD_RUNS;
 
-/** Returns the reveal for which a comparison decrypts payloads, unless the reveal has ended. */
-export const grantOf = ({ grants }: RevealsState, { grant }: Comparison): Grant | undefined =>
-  grants.find(({ id, until }) => id === grant && until > Date.now());
+export const fieldsOf = ({ runs }: ReadSet): readonly FieldMap[] => [...runs.values()];
 
 const nothingRead: ReadSet = {
   status: 'running',
@@ -69,10 +63,8 @@ const nothingRead: ReadSet = {
   kmsCalls: 0,
 };
 
-interface ComparisonsOptions {
+interface ComparisonsOptions extends HiddenWith {
   readonly api: FieldsApi;
-  readonly reveals: Pick<Reveals, 'store' | 'onForget'>;
-  readonly plaintext: Pick<PlaintextCache, 'onClear'>;
   readonly differencesOf: (
     first: readonly FieldMap[],
     second: readonly FieldMap[],
@@ -86,94 +78,84 @@ export type Comparisons = ReturnType<typeof createComparisons>;
  * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext: they stay in memory, and leave
  * it with the reveal for which they were decrypted, or with the other plaintext of the page.
  */
-export function createComparisons({ api, reveals, plaintext, differencesOf }: ComparisonsOptions) {
+export function createComparisons({ api, differencesOf, ...source }: ComparisonsOptions) {
   const store = createStore<ComparisonState>()(() => ({ comparison: undefined }));
-  let abort: AbortController | undefined;
+  const reading = oneAtATime();
+  const revealed = source.reveals.store;
 
   async function read(known: Comparison) {
-    abort?.abort();
-    const own = new AbortController();
-    abort = own;
-    const sets: [ReadSet, ReadSet] = [resumed(known.sets[0]), resumed(known.sets[1])];
-    let publishing: ReturnType<typeof setTimeout> | undefined;
-    const publish = () => {
-      clearTimeout(publishing);
-      publishing = undefined;
-      if (abort !== own) return;
+    const signal = reading.begin();
+    const sets: [ReadSet, ReadSet] = [...known.sets];
+    const publish = () =>
       store.setState({ comparison: { ...known, sets: [...sets], result: undefined, failure: undefined } });
-    };
-    /** Returns the justification for the next request. Forgets the comparison if its reveal has ended. */
-    const justification = () => {
-      if (!mayShow(known)) forget();
-      own.signal.throwIfAborted();
-      return grantOf(reveals.store.getState(), known)?.justification;
-    };
     publish();
+    const indices = ([0, 1] as const).filter((index) => sets[index].status !== 'complete');
     await Promise.all(
-      ([0, 1] as const).map(async (index) => {
-        if (sets[index].status !== 'running') return;
-        for await (const set of readSet(api, known, index, sets[index], justification, own.signal)) {
-          sets[index] = set;
-          publishing ??= setTimeout(publish, PUBLISH_MS);
-        }
+      indices.map(async (index) => {
+        let latest = sets[index];
+        const open = (after: string | undefined) => {
+          if (!mayShow(revealed.getState(), accessToNamespace, known)) forget();
+          signal.throwIfAborted();
+          const query = known.queries[index];
+          const runs = Math.max(MAX_FIELD_RUNS - latest.runs.size, 1);
+          const body = { query, runs, ...(after !== undefined && { after }) };
+          if (!known.decoded) return api.fields(known.namespace, body, signal);
+          const justification = grantOf(revealed.getState(), known)?.justification;
+          return api.decodeFields(
+            known.namespace,
+            { ...body, ...(justification && { justification }) },
+            signal,
+          );
+        };
+        await readOn<string, RunFieldsFrame, ReadSet>(
+          {
+            known: latest,
+            open,
+            add: (now, frame) => {
+              latest = added(now, frame);
+              return latest;
+            },
+            goesOn: (end) => hasRead(end) && !isFull(latest),
+            renewed: api.renewed,
+            publish: (now) => {
+              sets[index] = now.status === 'limit' && isFull(now) ? { ...now, status: 'complete' } : now;
+              publish();
+            },
+          },
+          signal,
+        );
       }),
     );
-    publish();
-    await compare(own);
+    await compare(signal);
   }
 
   /** Compares what was read, unless another comparison has begun. */
-  async function compare(own: AbortController) {
+  async function compare(signal: AbortSignal) {
     const { comparison } = store.getState();
-    if (abort !== own || !comparison) return;
+    if (signal.aborted || !comparison) return;
     const [first, second] = comparison.sets;
     let outcome: Pick<Comparison, 'result' | 'failure'>;
     try {
-      outcome = { result: await differencesOf(fieldsOf(first), fieldsOf(second), own.signal) };
+      outcome = { result: await differencesOf(fieldsOf(first), fieldsOf(second), signal) };
     } catch (error) {
       outcome = { failure: failureOf(error) };
     }
-    if (abort === own) store.setState({ comparison: { ...comparison, ...outcome } });
+    if (!signal.aborted) store.setState({ comparison: { ...comparison, ...outcome } });
   }
 
   function forget() {
-    abort?.abort();
-    abort = undefined;
+    reading.stop();
     store.setState({ comparison: undefined });
   }
 
-  /** Whether the page may show a comparison, and continue it. Another reveal has another justification. */
-  function mayShow(comparison: Comparison): boolean {
-    if (!comparison.decoded) return true;
-    const state = reveals.store.getState();
-    return (
-      accessToNamespace(state, comparison.namespace).status === 'open' &&
-      (comparison.grant === undefined || grantOf(state, comparison) !== undefined)
-    );
-  }
-
-  const holdsPlaintext = (namespace?: string) => {
-    const { comparison } = store.getState();
-    return comparison?.decoded && (namespace === undefined || namespace === comparison.namespace);
-  };
-  reveals.onForget((namespace) => {
-    if (holdsPlaintext(namespace)) forget();
-  });
-  plaintext.onClear(() => {
-    if (holdsPlaintext()) forget();
-  });
-  reveals.store.subscribe(() => {
-    const { comparison } = store.getState();
-    if (comparison && !mayShow(comparison)) forget();
-  });
+  whenHidden(source, accessToNamespace, () => store.getState().comparison, forget);
 
   return {
     store,
     /** Compares two sets. With payloads, call it only while the namespace is revealed. */
     start(sets: ComparedSets) {
-      const access = accessToNamespace(reveals.store.getState(), sets.namespace);
-      const grant = sets.decoded && access.status === 'open' ? access.grant?.id : undefined;
-      void read({ ...sets, grant, sets: [nothingRead, nothingRead] });
+      const { grant } = openingOf(source, accessToNamespace, sets.namespace);
+      void read({ ...sets, grant: sets.decoded ? grant : undefined, sets: [nothingRead, nothingRead] });
     },
     /** Continues where a set was stopped, or where it failed. */
     resume() {
@@ -184,61 +166,19 @@ export function createComparisons({ api, reveals, plaintext, differencesOf }: Co
     stop() {
       const { comparison } = store.getState();
       if (!comparison || !isReading(comparison)) return;
-      abort?.abort();
-      const own = new AbortController();
-      abort = own;
+      const signal = reading.begin();
       const [first, second] = comparison.sets;
       store.setState({ comparison: { ...comparison, sets: [stopped(first), stopped(second)] } });
-      void compare(own);
+      void compare(signal);
     },
   };
-}
-
-const stopped = (set: ReadSet): ReadSet => (set.status === 'running' ? { ...set, status: 'stopped' } : set);
-const resumed = (set: ReadSet): ReadSet =>
-  set.status === 'complete' ? set : { ...set, status: 'running', failure: undefined };
-
-/** Reads a set, and yields what was read so far. */
-async function* readSet(
-  { fields, decodeFields, renewed }: FieldsApi,
-  { namespace, queries, decoded }: ComparedSets,
-  index: 0 | 1,
-  known: ReadSet,
-  justificationNow: () => string | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<ReadSet> {
-  let set = known;
-  const isFull = () => set.runs.size >= MAX_FIELD_RUNS;
-  const open = (after: string | undefined) => {
-    const body = {
-      query: queries[index],
-      runs: Math.max(MAX_FIELD_RUNS - set.runs.size, 1),
-      ...(after !== undefined && { after }),
-    };
-    if (!decoded) return fields(namespace, body, signal);
-    const justification = justificationNow();
-    return decodeFields(namespace, { ...body, ...(justification && { justification }) }, signal);
-  };
-  const goesOn = (frame: RunFieldsFrame) =>
-    frame.type === 'end' && frame.reason === 'limit' && frame.runs + frame.failed > 0 && !isFull();
-  try {
-    for await (const frame of whileSignedIn({ after: known.after, open, goesOn, renewed, signal })) {
-      set = added(set, frame);
-      if (frame.type === 'end' && !goesOn(frame) && !(frame.reason === 'signed_out' && renewed))
-        set = { ...set, ...endOf(isFull() ? 'complete' : frame.reason, frame.message) };
-      yield set;
-    }
-    if (set.status === 'running') yield { ...set, ...endOf('error', undefined) };
-  } catch (error) {
-    if (!isAbort(error)) yield { ...set, status: 'failed', failure: failureOf(error) };
-  }
 }
 
 function added(set: ReadSet, frame: RunFieldsFrame): ReadSet {
   const { after } = frame;
   if (frame.type === 'end')
-    return { ...set, after, failed: set.failed + frame.failed, kmsCalls: set.kmsCalls + frame.kmsCalls };
-  if (set.runs.size >= MAX_FIELD_RUNS || set.runs.has(frame.runId)) return { ...set, after };
+    return { ...set, failed: set.failed + frame.failed, kmsCalls: set.kmsCalls + frame.kmsCalls };
+  if (isFull(set) || set.runs.has(frame.runId)) return { ...set, after };
   const unreadable = reasonEntries(frame.unreadable).reduce((sum, [, count]) => sum + count, set.unreadable);
   return { ...set, after, runs: new Map(set.runs).set(frame.runId, frame.fields), unreadable };
 }

@@ -1,18 +1,17 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible, MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
 import { useEffect, useMemo, useState } from 'react';
-import { usePlaintext, useReveals } from '../../payloads/reveal/reveals-context.tsx';
-import type { Reveals } from '../../payloads/reveal/reveals.ts';
+import { perPerson } from '../../payloads/reveal/per-person.ts';
+import { type RevealSource, useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 import { useMe } from '../../session/me.tsx';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
-import { useServices } from '../../session/services.tsx';
 import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
 import { messageOf } from '../../ui/errors.ts';
 import { Footer } from '../../ui/page/footer.tsx';
 import { useRunsApi } from '../api.ts';
 import { useResolvedTimes } from '../list/use-workflows.ts';
 import { createFieldsApi } from './api.ts';
-import { type Comparisons, createComparisons } from './comparison.ts';
+import { createComparisons } from './comparison.ts';
 import { ComparisonResult } from './comparison-result.tsx';
 import { ComparedSet } from './compared-set.tsx';
 import styles from './differs.module.css';
@@ -28,21 +27,9 @@ import { differencesOf } from './start-differs-worker.ts';
 
 const route = getRouteApi('/ns/$namespace/differs');
 
-/** Kept with the reveals of the person, so that Back from a run or from the list finds the result. */
-const kept = new WeakMap<Reveals, Comparisons>();
-
-function useComparisons(): Comparisons {
-  const reveals = useReveals();
-  const plaintext = usePlaintext();
-  const { api } = useServices();
-  return useMemo(() => {
-    const known = kept.get(reveals);
-    if (known) return known;
-    const made = createComparisons({ api: createFieldsApi(api), reveals, plaintext, differencesOf });
-    kept.set(reveals, made);
-    return made;
-  }, [reveals, plaintext, api]);
-}
+const comparisonsOf = perPerson(({ api, ...source }: RevealSource) =>
+  createComparisons({ ...source, api: createFieldsApi(api), differencesOf }),
+);
 
 /** The page that compares two sets of runs. */
 export function DiffersPage() {
@@ -50,7 +37,7 @@ export function DiffersPage() {
   const { a = '', b = '' } = route.useSearch();
   const navigate = route.useNavigate();
   const { can } = useMe();
-  const comparisons = useComparisons();
+  const comparisons = comparisonsOf(useRevealSource());
   // One time for both sets: "the last 24 h" and "the 24 h before" must neither overlap nor leave a gap.
   const resolve = useResolvedTimes(namespace, JSON.stringify([a, b]));
   const sets = useMemo(() => [resolve(a), resolve(b)] as const, [resolve, a, b]);

@@ -2,7 +2,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowStatus, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
-import { useRunsSearch, useRunsSearchState } from '../../search/runs-search-context.tsx';
+import { useRunsSearch, useRunsSearchState } from '../../search/use-runs-search.ts';
 import { RunsSearchLoading } from '../../search/runs-search-loading.tsx';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
 import { ApiFailure, failureCode } from '../../session/server/failure.ts';

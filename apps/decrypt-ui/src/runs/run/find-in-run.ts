@@ -1,31 +1,20 @@
 import type { SearchFrame, SearchHit, SearchRequest } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
-import {
-  endOf,
-  nothingSearched,
-  PUBLISH_MS,
-  type SearchCounts,
-  type SearchStatus,
-  sum,
-  whileSignedIn,
-} from '../../search/payload-search.ts';
+import { nothingSearched, type SearchCounts, sum } from '../../search/payload-search.ts';
+import { oneAtATime, type Progress, stopped } from '../../search/one-at-a-time.ts';
+import { readOn } from '../../search/read-on.ts';
 import type { FoundInRun } from '../../search/runs-search.ts';
 import type { ApiClient } from '../../session/server/client.ts';
-import { type ApiFailure, failureOf, isAbort } from '../../session/server/failure.ts';
 import { type Hit, type Matches, searchWords } from '../events/matches.ts';
 
 /** What a search of payloads has covered, and whether it is running. */
-export interface PayloadSearch extends SearchCounts {
-  readonly status: SearchStatus;
+export interface PayloadSearch extends SearchCounts, Progress<number> {
   /** The text of the search. The field may already contain another text. */
   readonly text: string;
-  /** The last event that was searched. */
-  readonly after: number | undefined;
   /** Number of events in the run when the search began; undefined until the server reports it. */
   readonly of: number | undefined;
   /** True if a search of several runs found the hits, so that the counts do not describe this run. */
   readonly inRuns?: true;
-  readonly failure?: ApiFailure | undefined;
 }
 
 export interface FindState {
@@ -78,23 +67,16 @@ const initial: FindState = {
 /** A change of the state that drops a search's results. */
 const noResults = { hits: [], current: undefined, search: undefined } as const;
 
-const nothingCovered = { ...nothingSearched, after: undefined, of: undefined } as const;
+const nothingCovered = { ...nothingSearched, status: 'running', after: undefined, of: undefined } as const;
 
 /** Creates the search of one run, with its text, progress and hits. The text leaves memory only in a request's body. */
 export function createFind({ findNames, searchPayloads, renewed }: FindOptions) {
   const store = createStore<FindState>()(() => initial);
-  let abort: AbortController | undefined;
+  const reading = oneAtATime();
   /** Why the reader searches for the current text. */
   let justification: string | undefined;
   /** Called when no name matches the current text. */
   let onNoName: (() => void) | undefined;
-
-  function stop(status: 'stopped' | undefined) {
-    abort?.abort();
-    abort = undefined;
-    const { search } = store.getState();
-    if (search?.status === 'running' && status) store.setState({ search: { ...search, status } });
-  }
 
   function searchNames(term: string) {
     const words = searchWords(term);
@@ -105,62 +87,35 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     findNames(words);
   }
 
-  async function run(request: SearchRequest) {
-    stop(undefined);
-    const own = new AbortController();
-    abort = own;
+  function run(request: SearchRequest) {
+    const signal = reading.begin();
+    const isNew = request.after === undefined;
     const before = store.getState();
-    const hits = request.after === undefined ? [] : [...before.hits];
-    const matches = new Map<number, Hit[]>(request.after === undefined ? [] : copy(before.matches));
+    const hits = isNew ? [] : [...before.hits];
+    const matches = new Map<number, Hit[]>(isNew ? [] : copy(before.matches));
     const seen = new Set(hits.map(placeOf));
-    let base: PayloadSearch | typeof nothingCovered =
-      request.after === undefined ? nothingCovered : (before.search ?? nothingCovered);
-    let search: PayloadSearch = { ...base, status: 'running', text: request.text, failure: undefined };
-    let published = 0;
-    const publish = () => {
-      if (abort !== own) return;
-      published = performance.now();
-      store.setState({ search, hits: [...hits], matches: new Map(matches) });
-    };
-    publish();
-    const { signal } = own;
-    const frames = whileSignedIn({
-      after: request.after,
-      open: (after) => searchPayloads({ ...request, ...(after !== undefined && { after }) }, signal),
-      renewed,
+    const known = isNew ? nothingCovered : (before.search ?? nothingCovered);
+    void readOn<number, SearchFrame, PayloadSearch>(
+      {
+        known: { ...known, text: request.text },
+        open: (after) => searchPayloads({ ...request, ...(after !== undefined && { after }) }, signal),
+        add: (now, frame, base) => {
+          if (frame.type === 'hit') {
+            // A continued search repeats the event in which the previous request ended.
+            if (seen.has(placeOf(frame))) return now;
+            seen.add(placeOf(frame));
+            hits.push(frame);
+            addFound(matches, frame);
+            return now;
+          }
+          const next = { ...now, ...sum(base, frame), after: frame.after };
+          return frame.type === 'progress' ? { ...next, of: frame.of } : next;
+        },
+        renewed,
+        publish: (search) => store.setState({ search, hits: [...hits], matches: new Map(matches) }),
+      },
       signal,
-    });
-    try {
-      for await (const frame of frames) {
-        if (frame.type === 'hit') {
-          // A continued search repeats the event in which the previous request ended.
-          if (seen.has(placeOf(frame))) continue;
-          seen.add(placeOf(frame));
-          hits.push(frame);
-          addFound(matches, frame);
-          continue;
-        }
-        const { after } = frame;
-        search = {
-          ...search,
-          ...sum(base, frame),
-          after,
-          ...(frame.type === 'progress' && { of: frame.of }),
-        };
-        if (frame.type === 'end') {
-          if (frame.reason === 'signed_out' && renewed) base = search;
-          else search = { ...search, ...endOf(frame.reason, frame.message) };
-        }
-        // Publishes hits together with the progress that covers them, so that a continued search does not repeat hits.
-        if (frame.type === 'end' || performance.now() - published > PUBLISH_MS) publish();
-      }
-      if (search.status === 'running') search = { ...search, ...endOf('error', undefined) };
-    } catch (error) {
-      if (isAbort(error)) return;
-      search = { ...search, status: 'failed', failure: failureOf(error) };
-    }
-    publish();
-    if (abort === own) abort = undefined;
+    );
   }
 
   function start(after: number | undefined, given: string | undefined) {
@@ -169,7 +124,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     justification = given ?? (after === undefined ? undefined : justification);
     store.setState({ scope: 'payloads', open: true, ...(after === undefined && { current: undefined }) });
     findNames([]);
-    void run({
+    run({
       text: term,
       caseSensitive,
       order: 'newest_first',
@@ -181,7 +136,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
   function setScope(scope: FindState['scope']) {
     const { term, scope: known } = store.getState();
     if (scope === known) return;
-    stop(undefined);
+    reading.stop();
     store.setState({ scope, ...noResults, matches: undefined });
     if (scope === 'names') searchNames(term);
     else findNames([]);
@@ -196,7 +151,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     },
     /** Changes the text. Searches names immediately. Stops a search of payloads, which starts again only on request. */
     setTerm(term: string) {
-      stop(undefined);
+      reading.stop();
       const { scope } = store.getState();
       store.setState({ term, ...noResults });
       if (scope === 'names') searchNames(term);
@@ -205,7 +160,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     setScope,
     /** Shows what a search of several runs found in this run. The text is passed only in memory. */
     adopt({ text, caseSensitive, hits, partial, current }: FoundInRun) {
-      stop(undefined);
+      reading.stop();
       findNames([]);
       const matches = new Map<number, Hit[]>();
       for (const found of hits) addFound(matches, found);
@@ -226,7 +181,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     },
     setCurrent: (current: number) => store.setState({ current }),
     setCaseSensitive(caseSensitive: boolean) {
-      stop(undefined);
+      reading.stop();
       store.setState({ caseSensitive, ...noResults, matches: undefined });
     },
     setOnly: (only: boolean) => store.setState({ only }),
@@ -255,18 +210,21 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     searchPayloads: (given?: string) => start(undefined, given),
     /** Continues a search that stopped or reached a limit, after the last searched event. */
     resume: (given?: string) => start(store.getState().search?.after, given),
-    stop: () => stop('stopped'),
+    stop() {
+      reading.stop();
+      store.setState(({ search }) => ({ search: stopped(search) }));
+    },
     /** Drops the results of a search of payloads, and its text, which may come from a payload. */
     forgetPayloads() {
       const { scope } = store.getState();
       if (scope !== 'payloads') return;
-      stop(undefined);
+      reading.stop();
       justification = undefined;
       store.setState({ ...noResults, matches: undefined, term: '' });
     },
     /** Hides the field, stops the search and drops its text. */
     clear() {
-      stop(undefined);
+      reading.stop();
       justification = undefined;
       findNames([]);
       store.setState(initial);

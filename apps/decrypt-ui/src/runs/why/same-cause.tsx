@@ -3,7 +3,7 @@ import { quoted, type RunCause } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import { Layers } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
-import { endOf } from '../../search/payload-search.ts';
+import { endOf } from '../../search/read-on.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { messageOf } from '../../ui/errors.ts';
 import { plural } from '../../ui/format/number.ts';
@@ -12,8 +12,8 @@ import { announce } from '../../ui/live-region.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { causesOf } from '../causes/causes-store.ts';
 import { formatSince, groupRuns } from '../causes/group-runs.ts';
-import { openingOf, requestCauses } from '../causes/request-causes.ts';
-import { useCausesSource } from '../causes/use-causes-source.ts';
+import { openingToCauses, requestCauses } from '../causes/request-causes.ts';
+import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 import { useRun } from '../run/run-context.tsx';
 
 /** How many milliseconds before and after the run's end the same cause is searched. */
@@ -38,7 +38,7 @@ type State = { readonly status: 'asked' } | { readonly status: 'failed'; readonl
  * the button is pressed, because it reads the end of each failed run.
  */
 export function SameCause() {
-  const source = useCausesSource();
+  const source = useRevealSource();
   const format = useTimeFormat();
   const { address, description } = useRun();
   const [state, setState] = useState<State>();
@@ -55,7 +55,7 @@ export function SameCause() {
     const end = millisOf(closeTime) ?? Date.now();
     const [from, to] = [end - AROUND, end + AROUND].map((at) => quoted(new Date(at).toISOString()));
     const query = `WorkflowType = ${quoted(type)} AND CloseTime >= ${from} AND CloseTime <= ${to}`;
-    const opening = openingOf(source, namespace);
+    const opening = openingToCauses(source, namespace);
     const runs: RunCause[] = [];
     let share = 1;
     let ended = endOf('error', undefined);

@@ -1,5 +1,5 @@
-import { failedStatuses, type WorkflowStatus } from '@temporal-kms/codec-api';
-import type { Outcome } from '@temporal-kms/histories/events';
+import type { WorkflowStatus } from '@temporal-kms/codec-api';
+import { isFailure, type Outcome } from '@temporal-kms/histories/events';
 import type { StackFrame } from '@temporal-kms/histories/failures';
 import { type Finding, placeText } from '@temporal-kms/histories/why';
 import { formatTicking } from '../../ui/format/duration.ts';
@@ -68,7 +68,7 @@ export function outcomeOfFinding({ severity, rule }: Finding, status: WorkflowSt
   if (severity === 'failed') return outcomeOf(status);
   if (severity === 'stuck') return waiting.has(rule) ? 'paused' : 'failed';
   // A run that continues or completes has handled the failures of its steps.
-  return rule === 'failed-steps' && failedStatuses.includes(status) ? 'failed' : 'neutral';
+  return rule === 'failed-steps' && isFailure(outcomeOf(status)) ? 'failed' : 'neutral';
 }
 
 /** Returns the types of the failures, from the outermost to the root cause: `ActivityFailure › CardDeclined`. */

@@ -1,0 +1,71 @@
+import type { SearchHit, WorkflowSearchFrame, WorkflowSummary } from '@temporal-kms/codec-api';
+import type { SearchApi } from './api.ts';
+import { nothingSearched, sum } from './payload-search.ts';
+import { hasRead, readOn } from './read-on.ts';
+import type { FoundRun, RunsSearch, RunsSearchProgress, SearchedRuns } from './runs-search.ts';
+
+/** Returns what starts and continues a search. Separate from the search, because the list is shown before its panel. */
+export function searchRuns(
+  { store, reading }: Pick<RunsSearch, 'store' | 'reading'>,
+  { searchWorkflows, renewed }: Pick<SearchApi, 'searchWorkflows' | 'renewed'>,
+) {
+  function run(known: RunsSearchProgress, before: readonly FoundRun[]) {
+    const signal = reading.begin();
+    const { namespace, query, text, caseSensitive, justification } = known;
+    const found = new Map(before.map((each) => [each.workflow.runId, each]));
+    let current: { readonly workflow: WorkflowSummary; hits: SearchHit[]; partial: boolean } | undefined;
+    const body = { text, caseSensitive, query, ...(justification && { justification }) };
+    void readOn<string, WorkflowSearchFrame, RunsSearchProgress>(
+      {
+        known,
+        open: (after) =>
+          searchWorkflows(namespace, { ...body, ...(after !== undefined && { after }) }, signal),
+        add: (now, frame, base) => {
+          switch (frame.type) {
+            case 'run':
+              current = { workflow: frame.workflow, hits: [], partial: frame.partial };
+              // A continued search repeats runs after its position.
+              found.set(frame.workflow.runId, current);
+              return now;
+            case 'hit':
+              current?.hits.push(frame);
+              return now;
+            default: {
+              const runs = base.runs + frame.runs;
+              const next = { ...now, ...sum(base, frame), after: frame.after, runs };
+              if (frame.type === 'progress') return next;
+              return { ...next, partial: base.partial + frame.partial, failed: base.failed + frame.failed };
+            }
+          }
+        },
+        // The server searches a batch of runs per request. Continues automatically until the first match, as the reader would.
+        goesOn: (end) => hasRead(end) && found.size === 0,
+        renewed,
+        publish: (search) => store.setState({ search, found: [...found.values()] }),
+      },
+      signal,
+    );
+  }
+
+  return {
+    /** Searches the runs' decrypted payloads for the text. */
+    start(runs: SearchedRuns, justification?: string) {
+      const { text, caseSensitive } = store.getState();
+      if (text.trim() !== '') run({ ...nothingFound, ...runs, text, caseSensitive, justification }, []);
+    },
+    /** Continues a search that stopped or reached a limit, after the last searched run. */
+    resume(given?: string) {
+      const { search, found } = store.getState();
+      if (search) run({ ...search, justification: given ?? search.justification }, found);
+    },
+  };
+}
+
+const nothingFound = {
+  ...nothingSearched,
+  status: 'running',
+  after: undefined,
+  runs: 0,
+  partial: 0,
+  failed: 0,
+} as const;
