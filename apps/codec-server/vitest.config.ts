@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
 
@@ -12,6 +13,8 @@ const measuring = ['history/long-history', 'temporal/decode-plan', 'fuzz'].map(
 export default defineConfig({
   test: {
     ...common,
+    // The browser tests run at the same time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: 'test/support/whole-run.ts',
     projects: [
       {

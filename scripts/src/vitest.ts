@@ -23,7 +23,7 @@ export const shared: NonNullable<ViteUserConfig['test']> = {
   outputFile: { json: '.results/vitest.json' },
   // Most tests wait: for Temporal, for a process, for the end of an outage. On two cores, Vitest's default
   // would be one file at a time.
-  maxWorkers: Math.max(2, availableParallelism() - 1),
+  maxWorkers: Math.max(3, availableParallelism() - 1),
   // Only failing tests take this long. But some tests wait for a process, which can take half a minute to
   // start on a busy machine.
   testTimeout: 60_000,

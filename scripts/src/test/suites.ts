@@ -9,7 +9,7 @@ import { checkPromises, withBroken } from './promises.ts';
 import { add, lost, none, type Outcome, readFiles, readOutcome, resultsFolder } from './reports.ts';
 import { suiteLine, timeLines } from './times.ts';
 
-/** Each suite runs two files at the same time. A third suite on two cores makes tests exceed their time limits. */
+/** Each suite runs two or three files at the same time. A third suite on two cores makes tests exceed their time limits. */
 const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 
 /** The suites that take minutes, the longest first, so that short suites run last. */
