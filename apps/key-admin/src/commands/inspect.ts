@@ -60,7 +60,7 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
       const describe: DescribePayload =
         storage === undefined
           ? async (...described) => describePayload(...described)
-          : describeStored(storage, options.namespace ?? known.namespaces);
+          : describeStored(storage, options.namespace ?? known.namespaces, output.progress);
       if (input.kind === 'history') {
         const listed: Listed[] = [];
         for await (const one of inspectAll(named.name, input, known, describe, options, output))

@@ -16,8 +16,13 @@ export type DescribePayload = (payload: Payload, known: KnownNames) => Promise<P
  * Returns a function that describes what an object contains in place of a reference to it. It reads the first bytes of
  * an object once for each workflow. If it cannot, it describes the reference, with the reason.
  * @param namespaces whose objects it may read
+ * @param onProblem called with the reason in words
  */
-export function describeStored(storage: ObjectStorage, namespaces: readonly string[]): DescribePayload {
+export function describeStored(
+  storage: ObjectStorage,
+  namespaces: readonly string[],
+  onProblem: (message: string) => void,
+): DescribePayload {
   const described = new Map<string, Promise<PayloadDescription>>();
   return async (payload, known) => {
     const own = describePayload(payload, known);
@@ -33,6 +38,7 @@ export function describeStored(storage: ObjectStorage, namespaces: readonly stri
       return await content;
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
+      onProblem(error.message);
       return { ...own, ...(object === undefined ? {} : { object }), reason: error.code };
     }
   };

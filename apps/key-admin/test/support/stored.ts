@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ObjectStorage, readStorageFile } from '@temporal-kms/payload-storage';
+import { DirectoryDriver } from '@temporal-kms/payload-storage/directory-driver';
 import type { Payload } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
 import { temporaryFolder } from './cli.ts';
@@ -49,6 +50,7 @@ export async function startStore(...namespaces: string[]) {
   const entries = Object.fromEntries(namespaces.map((name) => [name, [store]]));
   await writeFile(file, `${JSON.stringify({ namespaces: entries })}\n...\n`, { mode: 0o600 });
   const [first = ''] = namespaces;
+  const driver = new DirectoryDriver({ path, bucket: BUCKET });
   return {
     path,
     file,
@@ -63,11 +65,11 @@ export async function startStore(...namespaces: string[]) {
         bytes,
       }: { namespace?: string; workflowId?: string; runId?: string; bytes?: Uint8Array } = {},
     ): Promise<Referred> {
-      const right = stored(payload);
-      const object = `v0/ns/${namespace}/wt/t/wi/${workflowId}/ri/${runId}/d/sha256/${hashOf(right)}`;
-      await mkdir(dirname(join(path, object)), { recursive: true });
-      await writeFile(join(path, object), bytes ?? right);
-      return { object, bytes: right, reference: referenceTo({ object, bytes: right }) };
+      const target = { kind: 'workflow', namespace, type: 't', id: workflowId, runId } as const;
+      const [claim] = await driver.store({ target }, [payload]);
+      const object = claim?.claimData['file'] ?? '';
+      if (bytes !== undefined) await writeFile(join(path, object), bytes);
+      return { object, bytes: stored(payload), reference: referenceTo({ object, bytes: stored(payload) }) };
     },
     remove: ({ object }: Pick<Referred, 'object'>) => rm(join(path, object)),
   };
