@@ -1,3 +1,5 @@
+import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { Client } from '@temporalio/client';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { HttpError } from '../../src/errors.ts';
@@ -6,7 +8,8 @@ import { onDemandAccess } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
 import { posted, waitingCodec } from '../support/served.ts';
 import { keys, noAccess } from '../support/stack.ts';
-import { eventually, startStack, TASK_QUEUE, temporalCli } from '../support/temporal.ts';
+import { createStoredPayloads } from '../support/storage.ts';
+import { eventually, NAMESPACE, startStack, TASK_QUEUE, temporalCli } from '../support/temporal.ts';
 
 // Temporal's own unmodified CLI with this server.
 const stack = forFile(await startStack());
@@ -44,6 +47,23 @@ test('starts, signals, queries, updates, shows and lists encrypted workflows in 
   const bare = await temporal(['workflow', 'show', ...id, '--output', 'json'], false);
   for (const place of ['result', 'memo']) expect(bare).not.toContain(base64(`${SECRET} ${place}`));
   expect(bare).toContain(Buffer.from('binary/envelope-kms-v2').toString('base64'));
+});
+
+test('shows a payload that is in external storage', async () => {
+  const { dataConverter, storage } = createStoredPayloads(NAMESPACE);
+  const { connection, kms } = stack;
+  const plugins = [new KmsCodecPlugin(kms.codec)];
+  const client = new Client({ connection, namespace: NAMESPACE, plugins, dataConverter });
+  const large = SECRET.repeat(30_000);
+  // No worker takes the workflow.
+  await client.workflow.start('everywhere', { workflowId: 'stored', taskQueue: 'none', args: [large] });
+  const reading = await stack.serve({ storage });
+  const args = ['workflow', 'show', '--workflow-id', 'stored', '--output', 'json', '--codec-endpoint'];
+  const show = (port: number) => temporalCli(stack, [...args, `http://127.0.0.1:${port}`]);
+  expect((await show(reading.port)).includes(base64(large))).toBe(true);
+  const type = Buffer.from('temporal.api.sdk.v1.ExternalStorageReference').toString('base64');
+  expect(await show(server.port)).toContain(type);
+  await reading.close(1_000);
 });
 
 test('sends --codec-auth and --codec-header, and fails if a required header is missing', async () => {

@@ -1,9 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
+import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
@@ -13,6 +15,7 @@ import { AUDIENCE, startProvider, type TestProvider } from '../access/support/pr
 import { makeCertificate } from '@temporal-kms/testing/certificates';
 import { findGo } from '@temporal-kms/scripts/go';
 import { keptLog, recordedAudit } from '../support/stack.ts';
+import { createStoredPayloads } from '../support/storage.ts';
 import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
 import { callbackUrl, startWebUi } from '../support/web-ui.ts';
 
@@ -31,6 +34,7 @@ let provider: TestProvider & AsyncDisposable;
 let ui: Awaited<ReturnType<typeof startWebUi>> | undefined;
 let browser: Browser;
 const { audit, entries: audited } = recordedAudit();
+const stored = createStoredPayloads(NAMESPACE);
 
 beforeAll(async () => {
   const go = await findGo("the test with Temporal's Web UI is skipped");
@@ -65,6 +69,7 @@ rules:
         corsOrigins: [`http://localhost:${port}`],
         access: accessLoader(policy, { log: keptLog().log, canDecrypt: () => true })(),
         audit,
+        storage: stored.storage,
       }),
   });
   ui = await startWebUi({
@@ -146,4 +151,32 @@ it("shows plaintext in Temporal's Web UI, which signs in and passes the access t
     });
   }
   expect(audited.filter(({ event }) => event === 'denied')).toEqual([]);
+}, 120_000);
+
+it('saves a payload that is in external storage', async ({ skip }) => {
+  if (ui === undefined) return skip('the Web UI cannot be built without Go');
+  const plugins = [new KmsCodecPlugin(stack.kms.codec)];
+  const { dataConverter } = stored;
+  const writer = new Client({ connection: stack.connection, namespace: NAMESPACE, plugins, dataConverter });
+  const large = SECRET.repeat(30_000);
+  // No worker takes the workflow.
+  const handle = await writer.workflow.start('everywhere', {
+    workflowId: 'stored',
+    taskQueue: 'none',
+    args: [large],
+  });
+  const { runId } = await runOf(handle);
+  await using context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  await signIn(page, ui.url);
+  await page.goto(`${ui.url}/namespaces/${NAMESPACE}/workflows/stored/${runId}/history`);
+  // The button shows the object's size.
+  const button = page.getByRole('button', { name: /^[\d.]+ ?[KM]i?B$/i }).first();
+  await button.waitFor({ timeout: 30_000 });
+  const saving = page.waitForEvent('download', { timeout: 30_000 });
+  await button.click();
+  const file = await readFile(await (await saving).path(), 'utf8');
+  expect(file.includes(large)).toBe(true);
+  const objects = audited.filter(({ event }) => event === 'object');
+  expect(objects).toEqual([expect.objectContaining({ namespace: NAMESPACE })]);
 }, 120_000);

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ExternalStorage } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { ObjectStorage, readStorageFile, type StoredObject } from '@temporal-kms/payload-storage';
 import { DirectoryDriver } from '@temporal-kms/payload-storage/directory-driver';
@@ -16,6 +17,24 @@ export const referenceTo = (claimData: object, sizeBytes?: number, driverName?: 
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobufjs accepts a number for a 64-bit integer
   ...(sizeBytes !== undefined && { externalPayloads: [{ sizeBytes }] as unknown as never }),
 });
+
+/** Returns a directory that the namespace may read, and the data converter of a client that stores large payloads there. */
+export function createStoredPayloads(namespace: string) {
+  const path = mkdtempSync(join(tmpdir(), 'payloads-'));
+  const driver = new DirectoryDriver({ path, bucket: 'acme-payloads' });
+  const prefixes = [`v0/ns/${namespace}/`];
+  const store = {
+    type: 'directory',
+    driverName: driver.name,
+    bucket: 'acme-payloads',
+    prefixes,
+    path,
+  } as const;
+  return {
+    dataConverter: { externalStorage: new ExternalStorage({ drivers: [driver] }) },
+    storage: { objects: new ObjectStorage({ namespaces: new Map([[namespace, [store]]]) }) },
+  };
+}
 
 export interface TestStorage {
   readonly storage: ServedStorage;

@@ -1,4 +1,7 @@
-"""For tests: runs a workflow whose payloads Temporal's own driver stores. ``python -m temporal_kms_peers.storing_worker``"""
+"""For tests: runs a workflow whose payloads Temporal's own driver stores.
+
+``python -m temporal_kms_peers.storing_worker``
+"""
 
 import argparse
 import asyncio
