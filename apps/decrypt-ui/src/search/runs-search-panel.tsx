@@ -1,9 +1,7 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Lock, LogIn, ShieldCheck, X } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef } from 'react';
-import { Countdown } from '../payloads/reveal/countdown.tsx';
-import { keepFocus } from '../payloads/reveal/reveal-request.ts';
-import { useReveals } from '../payloads/reveal/reveals-context.tsx';
+import { LockButton, useLock } from '../payloads/reveal/lock-button.tsx';
 import { useServices, useSessionState } from '../session/services.tsx';
 import { createSearchApi } from './api.ts';
 import { tip } from '../ui/commands/commands.ts';
@@ -38,7 +36,6 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   const requests = searchRuns(runsSearch, createSearchApi(api));
   const field = useRef<HTMLInputElement>(null);
   const runs = { namespace, query };
-  const reveals = useReveals();
   const { status, until, permitted } = useSearchAccess({ namespace }, `the payloads of ${runsOf(total)}`);
   const allowed = status !== 'refused';
   const isOfList = search === undefined || (search.namespace === namespace && search.query === query);
@@ -53,11 +50,8 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
     field.current?.setSelectionRange(typed.length, typed.length);
   }, [runsSearch]);
 
-  const lock = () => {
-    keepFocus();
-    reveals.lock(namespace);
-  };
-  useCommands({ 'search.runs': () => field.current?.select(), 'payloads.lock': search ? lock : undefined });
+  const lock = useLock(namespace, search !== undefined);
+  useCommands({ 'search.runs': () => field.current?.select() });
 
   function leave() {
     runsSearch.clear();
@@ -121,11 +115,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
         )}
         {search && until !== undefined ? (
           <p className={styles['hiding']}>
-            The matches are hidden in <Countdown until={until} />
-            <Button size="small" {...tip('payloads.lock')} onClick={lock}>
-              <Lock size={12} />
-              Lock
-            </Button>
+            <LockButton size="small" text="The matches are hidden in" until={until} onClick={lock} />
           </p>
         ) : null}
       </div>

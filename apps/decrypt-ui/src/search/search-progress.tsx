@@ -1,8 +1,9 @@
-import { ShieldCheck, Square } from 'lucide-react';
-import { type ReactNode, useState } from 'react';
-import { JustificationDialog } from '../payloads/reveal/justification.tsx';
+import { ShieldCheck } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { GiveJustification } from '../payloads/reveal/justification.tsx';
 import type { ApiFailure } from '../session/server/failure.ts';
 import { Button } from '../ui/controls/button.tsx';
+import { StopButton } from '../ui/controls/stop-button.tsx';
 import { formatBytes, plural } from '../ui/format/number.ts';
 import type { SearchCounts } from './payload-search.ts';
 import type { ReadStatus } from './one-at-a-time.ts';
@@ -41,16 +42,13 @@ export function SearchProgress(props: SearchProgressProps) {
       {children}
       <Covered {...props} />
       {status === 'running' ? (
-        <Button
+        <StopButton
           size="small"
           data-tip="Stop the search"
           data-tip-key="Esc"
           className={styles['action']}
           onClick={onStop}
-        >
-          <Square size={10} />
-          Stop
-        </Button>
+        />
       ) : null}
       {ended ? (
         <Button size="small" className={styles['action']} onClick={onContinue}>
@@ -58,7 +56,15 @@ export function SearchProgress(props: SearchProgressProps) {
         </Button>
       ) : null}
       {failure?.code === 'justification_required' ? (
-        <Justification what={what} onJustify={onJustify} />
+        <GiveJustification
+          size="small"
+          className={styles['action']}
+          isOpen
+          title="Search decrypted payloads"
+          description={`The server decrypts and searches ${what}. This namespace requires a justification.`}
+          action="Search"
+          onSubmit={onJustify}
+        />
       ) : null}
       {status === 'running' ? (
         <i
@@ -81,30 +87,6 @@ export function SearchNote({ audited }: { audited: string }) {
       Decrypted on the server, with an audit entry for {audited}. The text stays out of the address and the
       log.
     </p>
-  );
-}
-
-/** Asks for a justification after the server refused a search without one. */
-function Justification({ what, onJustify }: Pick<SearchProgressProps, 'what' | 'onJustify'>) {
-  const [asking, setAsking] = useState(true);
-  return (
-    <>
-      <Button look="crypto" size="small" className={styles['action']} onClick={() => setAsking(true)}>
-        Give a justification
-      </Button>
-      {asking ? (
-        <JustificationDialog
-          title="Search decrypted payloads"
-          description={`The server decrypts and searches ${what}. This namespace requires a justification.`}
-          action="Search"
-          onClose={() => setAsking(false)}
-          onSubmit={(justification) => {
-            setAsking(false);
-            onJustify(justification);
-          }}
-        />
-      ) : null}
-    </>
   );
 }
 

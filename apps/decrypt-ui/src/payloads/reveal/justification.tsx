@@ -1,6 +1,6 @@
 import { justification } from '@temporal-kms/codec-api';
 import { type ReactNode, type RefObject, useId, useRef, useState } from 'react';
-import { Button } from '../../ui/controls/button.tsx';
+import { Button, type ButtonProps } from '../../ui/controls/button.tsx';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import styles from './justification.module.css';
 
@@ -133,5 +133,41 @@ export function JustificationDialog({
         </div>
       </form>
     </Dialog>
+  );
+}
+
+interface GiveJustificationProps
+  extends
+    Pick<JustificationDialogProps, 'title' | 'description' | 'action' | 'onSubmit'>,
+    Pick<ButtonProps, 'size' | 'className'> {
+  /** Whether the dialog is open at first. */
+  readonly isOpen?: boolean;
+}
+
+/** A button that asks for a justification after the server refused to decrypt payloads without one. */
+export function GiveJustification({
+  isOpen = false,
+  onSubmit,
+  size,
+  className,
+  ...dialog
+}: GiveJustificationProps) {
+  const [asking, setAsking] = useState(isOpen);
+  return (
+    <>
+      <Button look="crypto" {...(size && { size })} className={className} onClick={() => setAsking(true)}>
+        Give a justification
+      </Button>
+      {asking ? (
+        <JustificationDialog
+          {...dialog}
+          onClose={() => setAsking(false)}
+          onSubmit={(given) => {
+            setAsking(false);
+            onSubmit(given);
+          }}
+        />
+      ) : null}
+    </>
   );
 }

@@ -8,9 +8,10 @@ import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { announce } from '../../ui/live-region.tsx';
 import { Countdown } from './countdown.tsx';
+import { LockButton, useLock } from './lock-button.tsx';
 import { runScope } from './plaintext-cache.ts';
 import { useCanReveal, useRunAccess, widerChoices } from './reveal-choices.ts';
-import { askToReveal, keepFocus } from './reveal-request.ts';
+import { askToReveal } from './reveal-request.ts';
 import styles from './reveal.module.css';
 import { useRevealed, useReveals } from './reveals-context.tsx';
 import { type Grant, needsJustification, type RevealTarget } from './reveals.ts';
@@ -31,15 +32,12 @@ export function RevealBar({ run }: { run: RunAddress }) {
   const isOpen = status === 'open' || own.length > 0;
   useAnnouncements(own, status !== 'refused' && isOpen);
 
-  const lock = () => {
-    keepFocus();
-    reveals.lock(namespace);
-  };
+  const lock = useLock(namespace, isOpen);
   const reveal = () => {
     const [whole, all] = widerChoices(run);
     askToReveal(reveals, { choices: onDemand ? [whole, all] : [all] });
   };
-  useCommands({ 'reveal.run': canReveal ? reveal : undefined, 'payloads.lock': isOpen ? lock : undefined });
+  useCommands({ 'reveal.run': canReveal ? reveal : undefined });
 
   // Another page explains that the person may not see anything here.
   if (!can(namespace, 'metadata')) return null;
@@ -103,10 +101,7 @@ function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
               {onDemand ? 'Reveal more…' : 'Show payloads'}
             </Button>
           ) : null}
-          <Button className={styles['action']} {...tip('payloads.lock')} onClick={onLock}>
-            <Lock size={14} />
-            Lock
-          </Button>
+          <LockButton className={styles['action']} onClick={onLock} />
         </>
       }
     />

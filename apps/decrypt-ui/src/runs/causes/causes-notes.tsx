@@ -1,7 +1,6 @@
 import { reasonEntries } from '@temporal-kms/codec-api';
 import { CircleAlert } from 'lucide-react';
-import { useState } from 'react';
-import { JustificationDialog } from '../../payloads/reveal/justification.tsx';
+import { GiveJustification } from '../../payloads/reveal/justification.tsx';
 import { reasonText } from '../../payloads/reasons.ts';
 import type { ApiFailure } from '../../session/server/failure.ts';
 import { Button } from '../../ui/controls/button.tsx';
@@ -67,7 +66,14 @@ function Failure({ failure: { code, message }, isPartial, onResume }: FailurePro
         severity="error"
         icon={icon}
         title="This namespace requires a justification"
-        action={<Justification onJustify={onResume} />}
+        action={
+          <GiveJustification
+            title="Reveal messages"
+            description="The server decrypts the messages of the failed runs. This namespace requires a justification."
+            action="Reveal"
+            onSubmit={onResume}
+          />
+        }
       />
     );
   const title = isPartial ? 'Not all failed runs could be read' : 'The failed runs could not be read';
@@ -80,29 +86,5 @@ function Failure({ failure: { code, message }, isPartial, onResume }: FailurePro
     >
       {message}
     </Notice>
-  );
-}
-
-/** Asks for a justification after the server refused to decrypt messages without one. */
-function Justification({ onJustify }: { onJustify: (justification: string) => void }) {
-  const [asking, setAsking] = useState(false);
-  return (
-    <>
-      <Button look="crypto" onClick={() => setAsking(true)}>
-        Give a justification
-      </Button>
-      {asking ? (
-        <JustificationDialog
-          title="Reveal messages"
-          description="The server decrypts the messages of the failed runs. This namespace requires a justification."
-          action="Reveal"
-          onClose={() => setAsking(false)}
-          onSubmit={(justification) => {
-            setAsking(false);
-            onJustify(justification);
-          }}
-        />
-      ) : null}
-    </>
   );
 }

@@ -1,16 +1,16 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { CircleCheck, Eye, Lock, RefreshCw, ShieldCheck, Square } from 'lucide-react';
+import { CircleCheck, Eye, RefreshCw, ShieldCheck } from 'lucide-react';
 import { useEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
-import { askToReveal, keepFocus } from '../../payloads/reveal/reveal-request.ts';
+import { askToReveal } from '../../payloads/reveal/reveal-request.ts';
 import { useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
-import { Countdown } from '../../payloads/reveal/countdown.tsx';
+import { LockButton, useLock } from '../../payloads/reveal/lock-button.tsx';
 import { accessToCauses } from '../../payloads/reveal/reveals.ts';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
-import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
+import { StopButton } from '../../ui/controls/stop-button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { announce } from '../../ui/live-region.tsx';
 import { Footer } from '../../ui/page/footer.tsx';
@@ -178,14 +178,7 @@ interface ActionsProps {
 }
 
 function Actions({ own: { status }, causes, onAgain }: ActionsProps) {
-  if (status === 'running') {
-    return (
-      <Button onClick={() => causes.stop()}>
-        <Square size={10} />
-        Stop
-      </Button>
-    );
-  }
+  if (status === 'running') return <StopButton onClick={() => causes.stop()} />;
   if (status === 'complete') {
     return (
       <Button look="ghost" icon aria-label="Read again" data-tip="Read the runs again" onClick={onAgain}>
@@ -217,11 +210,7 @@ function Access({ namespace }: { namespace: string }) {
         },
       ],
     });
-  const lock = () => {
-    keepFocus();
-    reveals.lock(namespace);
-  };
-  useCommands({ 'payloads.lock': access === 'open' ? lock : undefined });
+  const lock = useLock(namespace, access === 'open');
   if (access === 'refused') {
     return (
       <span className="t2" data-tip={`Ask for the permission decode in ${name}`}>
@@ -237,13 +226,5 @@ function Access({ namespace }: { namespace: string }) {
       </Button>
     );
   }
-  return (
-    <>
-      {until !== undefined && Number.isFinite(until) ? <Countdown until={until} /> : null}
-      <Button look="ghost" {...tip('payloads.lock')} onClick={lock}>
-        <Lock size={14} />
-        Lock
-      </Button>
-    </>
-  );
+  return <LockButton look="ghost" until={until} onClick={lock} />;
 }

@@ -1,14 +1,13 @@
 import { escapeInvisible, MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
-import { CircleAlert, Lock, ShieldCheck, Square } from 'lucide-react';
+import { CircleAlert, Lock, ShieldCheck } from 'lucide-react';
 import { useEffect } from 'react';
-import { Countdown } from '../../payloads/reveal/countdown.tsx';
-import { askToReveal, keepFocus } from '../../payloads/reveal/reveal-request.ts';
+import { LockButton, useLock } from '../../payloads/reveal/lock-button.tsx';
+import { askToReveal } from '../../payloads/reveal/reveal-request.ts';
 import { useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
 import { accessToNamespace } from '../../payloads/reveal/reveals.ts';
 import { grantOf } from '../../payloads/reveal/when-hidden.ts';
-import { tip } from '../../ui/commands/commands.ts';
-import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
+import { StopButton } from '../../ui/controls/stop-button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { EmptyState, Notice } from '../../ui/page/notice.tsx';
 import { useStore } from 'zustand';
@@ -36,11 +35,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   const until = useRevealed((state) => comparison && grantOf(state, comparison)?.until);
   // Stops when the queries change, and when the reader leaves the page.
   useEffect(() => (isCurrent ? () => comparisons.stop() : undefined), [isCurrent, comparisons]);
-  const lock = () => {
-    keepFocus();
-    reveals.lock(namespace);
-  };
-  useCommands({ 'payloads.lock': comparison?.decoded ? lock : undefined });
+  const lock = useLock(namespace, comparison?.decoded === true);
 
   /** Compares with the inputs, and asks for a reveal before, where it is needed. */
   function compare() {
@@ -58,10 +53,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
     <>
       <div className={styles['bar']}>
         {comparison && isReading(comparison) ? (
-          <Button onClick={() => comparisons.stop()}>
-            <Square size={10} />
-            Stop
-          </Button>
+          <StopButton onClick={() => comparisons.stop()} />
         ) : (
           <Button
             look={access === 'refused' ? 'primary' : 'crypto'}
@@ -83,15 +75,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
         {comparison ? <Progress comparison={comparison} /> : null}
         {comparison?.decoded ? (
           <span className={styles['lock']}>
-            {until !== undefined && Number.isFinite(until) ? (
-              <>
-                Hidden in <Countdown until={until} />
-              </>
-            ) : null}
-            <Button look="ghost" size="small" {...tip('payloads.lock')} onClick={lock}>
-              <Lock size={12} />
-              Lock
-            </Button>
+            <LockButton look="ghost" size="small" text="Hidden in" until={until} onClick={lock} />
           </span>
         ) : null}
       </div>

@@ -1,11 +1,12 @@
 import { escapeInvisible, type ExportForm, exportFileName } from '@temporal-kms/codec-api';
-import { CircleAlert, CircleCheck, Download, Lock, LockOpen, Square } from 'lucide-react';
+import { CircleAlert, CircleCheck, Download, Lock, LockOpen } from 'lucide-react';
 import { type ReactNode, useEffect, useId, useState } from 'react';
 import { useStore } from 'zustand';
 import { JustificationField, useJustification } from '../../payloads/reveal/justification.tsx';
 import { useReadRunGrant, useRunGrant } from '../../payloads/reveal/reveal-choices.ts';
 import { useMe } from '../../session/me.tsx';
 import { Button } from '../../ui/controls/button.tsx';
+import { StopButton } from '../../ui/controls/stop-button.tsx';
 import { formatBytes, formatCount, plural } from '../../ui/format/number.ts';
 import { announce } from '../../ui/live-region.tsx';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
@@ -217,10 +218,7 @@ function Running({ state: { events, bytes }, onStop, onClose }: RunningProps) {
         <Button look="ghost" onClick={onClose}>
           Hide
         </Button>
-        <Button onClick={onStop}>
-          <Square size={10} />
-          Stop
-        </Button>
+        <StopButton onClick={onStop} />
       </div>
     </div>
   );

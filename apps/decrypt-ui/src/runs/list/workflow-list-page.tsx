@@ -197,7 +197,7 @@ export function WorkflowListPage() {
           loading={list.isPending && !error}
           more={list.hasNextPage}
           onNearEnd={workflows.loadMore}
-          beside={searching}
+          hasPanel={searching}
           picks={picks}
           matches={matches}
           empty={

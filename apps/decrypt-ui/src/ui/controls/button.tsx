@@ -14,7 +14,7 @@ export interface ButtonLook {
 export const buttonClass = ({ look = 'quiet', size = 'normal', icon = false }: ButtonLook = {}) =>
   clsx(styles['button'], styles[look], size === 'small' && styles['small'], icon && styles['icon']);
 
-type ButtonProps = ComponentPropsWithRef<'button'> & ButtonLook;
+export type ButtonProps = ComponentPropsWithRef<'button'> & ButtonLook;
 
 export function Button({ look, size, icon, className, type = 'button', ...rest }: ButtonProps) {
   const own = buttonClass({ ...(look && { look }), ...(size && { size }), ...(icon && { icon }) });

@@ -48,7 +48,7 @@ interface WorkflowTableProps {
   /** Why the list is empty; false if it is not known to be empty. */
   readonly empty: false | EmptyReason;
   /** Whether a panel takes a part of the width or, in a narrow window, covers the table. */
-  readonly beside: boolean;
+  readonly hasPanel: boolean;
   /** The runs picked for a comparison. */
   readonly picks: Picks;
   /** Number of matches that the search of payloads found, by run id. */
@@ -76,7 +76,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     more,
     onNearEnd,
     empty,
-    beside,
+    hasPanel,
     picks,
     matches,
   } = props;
@@ -85,7 +85,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
   const [expanded, setExpanded] = useState(() => expandedIn(list));
   const rows = useListRows(namespace, runs, expanded);
   const narrowWindow = useNarrowerThan(NARROW_BELOW);
-  const narrow = narrowWindow || beside;
+  const narrow = narrowWindow || hasPanel;
   const columns = columnsFor(props.columns, narrow);
   const { widthOf, resize } = useColumnWidths('list');
 
@@ -148,7 +148,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     '--least': phone ? '0px' : `${leastWidth(columns, narrow, widthOf)}px`,
   };
   return (
-    <div className={styles['layout']} style={layout} inert={beside && narrowWindow}>
+    <div className={styles['layout']} style={layout} inert={hasPanel && narrowWindow}>
       {columns.includes('why') && !phone ? (
         <Suspense>
           <WhyRequests namespace={namespace} inView={inView} />
