@@ -10,6 +10,7 @@ import {
   type ListedName,
   type ObjectReader,
   type OpenObject,
+  type PageRunner,
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
@@ -60,7 +61,7 @@ export class GcsReader implements ObjectReader {
     return { size: length === undefined ? undefined : Number(length), content: response };
   }
 
-  async *list(prefix: string, nextSignal: () => AbortSignal): AsyncGenerator<ListedName, void> {
+  async *list(prefix: string, runPage: PageRunner): AsyncGenerator<ListedName, void> {
     let token: string | undefined;
     do {
       const query = new URLSearchParams({
@@ -69,8 +70,9 @@ export class GcsReader implements ObjectReader {
         fields: 'items(name,size,updated),nextPageToken',
         ...(token !== undefined && { pageToken: token }),
       });
-      const response = await this.#get(`?${query.toString()}`, nextSignal());
-      const { items, nextPageToken } = await readPage(response);
+      const { items, nextPageToken } = await runPage(async (signal) =>
+        readPage(await this.#get(`?${query.toString()}`, signal)),
+      );
       for (const { name: object, size: sizeBytes, updated: modified } of items)
         if (object.startsWith(prefix)) yield { object, sizeBytes, modified };
       token = nextPageToken;

@@ -9,7 +9,14 @@ import {
   storageError,
 } from './content.ts';
 import { isPlainName } from './layout.ts';
-import { type ConnectReader, type ListedName, type ObjectReader, ReaderError } from './reader.ts';
+import {
+  type ConnectReader,
+  type ListedName,
+  type ObjectReader,
+  type PageRunner,
+  ReaderError,
+} from './reader.ts';
+import { withTimeLimit } from './time-limit.ts';
 import type { StorageReference, StorageType } from './reference.ts';
 
 /** Limit on the time of one read or one page of a listing, in ms. */
@@ -140,14 +147,13 @@ export class ObjectStorage {
     namespace: string,
     { signal }: { readonly signal: AbortSignal },
   ): AsyncGenerator<ListedObject, void> {
+    const inTime: PageRunner = (request) => withTimeLimit(signal, this.#readMs, request);
     for (const store of this.#namespaces.get(namespace) ?? []) {
       const place = `${schemes[store.type]}://${store.bucket}`;
       try {
         const reader = await this.#reader(store);
         for (const prefix of store.prefixes) {
-          for await (const { object, sizeBytes, modified } of reader.list(prefix, () =>
-            this.#limited(signal),
-          )) {
+          for await (const { object, sizeBytes, modified } of reader.list(prefix, inTime)) {
             signal.throwIfAborted();
             const sha256 = /\/d\/sha256\/([0-9a-f]{64})$/.exec(object)?.[1];
             if (sha256 === undefined || !isPlainName(object)) continue;
@@ -181,24 +187,18 @@ export class ObjectStorage {
     signal: AbortSignal,
     operation: (reader: ObjectReader, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    signal.throwIfAborted();
-    const limited = this.#limited(signal);
-    try {
-      const reader = await this.#reader(LocatedObject.storeOf(located));
-      return await operation(reader, limited);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!limited.aborted || error instanceof KmsCodecError) throw error;
-      throw new KmsCodecError(
-        'storage_unavailable',
-        `The stored object ${quoted(located.name)} could not be read within ${this.#readMs / 1000} s`,
-      );
-    }
-  }
-
-  /** Returns a signal that also ends at the time limit of one request. */
-  #limited(signal: AbortSignal): AbortSignal {
-    return AbortSignal.any([signal, AbortSignal.timeout(this.#readMs)]);
+    return await withTimeLimit(signal, this.#readMs, async (limited) => {
+      try {
+        return await operation(await this.#reader(LocatedObject.storeOf(located)), limited);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!limited.aborted || error instanceof KmsCodecError) throw error;
+        throw new KmsCodecError(
+          'storage_unavailable',
+          `The stored object ${quoted(located.name)} could not be read within ${this.#readMs / 1000} s`,
+        );
+      }
+    });
   }
 
   #reader(store: Store): Promise<ObjectReader> {

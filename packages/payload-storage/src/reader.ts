@@ -21,11 +21,13 @@ export interface ListedName {
   readonly modified: Date;
 }
 
+/** Runs the request of one page of a listing, with the signal that ends it. */
+export type PageRunner = <T>(request: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
 /** Reads objects of one kind of store. Its methods throw `ReaderError`, or the signal's reason. */
 export interface ObjectReader {
   open(object: string, options: ReadOptions): Promise<OpenObject>;
-  /** @param page returns the signal that ends the request of the next page */
-  list(prefix: string, page: () => AbortSignal): AsyncIterable<ListedName>;
+  list(prefix: string, runPage: PageRunner): AsyncIterable<ListedName>;
   close(): void;
 }
 

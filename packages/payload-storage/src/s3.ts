@@ -7,6 +7,7 @@ import {
   type ListedName,
   type ObjectReader,
   type OpenObject,
+  type PageRunner,
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
@@ -73,23 +74,19 @@ export class S3Reader implements ObjectReader {
     }
   }
 
-  async *list(prefix: string, nextSignal: () => AbortSignal): AsyncGenerator<ListedName, void> {
+  async *list(prefix: string, runPage: PageRunner): AsyncGenerator<ListedName, void> {
     let token: string | undefined;
     do {
-      const signal = nextSignal();
-      const page = await this.#client
-        .send(
-          new ListObjectsV2Command({
-            Bucket: this.#bucket,
-            Prefix: prefix,
-            ...(token !== undefined && { ContinuationToken: token }),
-          }),
-          { abortSignal: signal },
-        )
-        .catch((error: unknown) => {
-          signal.throwIfAborted();
+      const command = new ListObjectsV2Command({
+        Bucket: this.#bucket,
+        Prefix: prefix,
+        ...(token !== undefined && { ContinuationToken: token }),
+      });
+      const page = await runPage((abortSignal) => this.#client.send(command, { abortSignal })).catch(
+        (error: unknown) => {
           throw explained(error);
-        });
+        },
+      );
       for (const { Key: object, Size: sizeBytes = 0, LastModified: modified } of page.Contents ?? [])
         if (object?.startsWith(prefix) && modified) yield { object, sizeBytes, modified };
       token = page.NextContinuationToken;
