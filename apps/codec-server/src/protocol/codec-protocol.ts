@@ -88,10 +88,10 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const given = headerText(c.req.header('x-reveal-justification'));
     const justification = await requireJustification(c, authority, grant, {}, given);
     const { payloads, budget } = await read(c, lease);
-    if (isDownload && !payloads.every((payload) => isStorageReference(payload)))
-      throw badRequest('all payloads must be storage references');
-    const follows = (payload: Payload): boolean => isDownload || (retrieval?.follows(payload) ?? false);
+    const follows = (payload: Payload): boolean =>
+      isDownload ? isStorageReference(payload) : (retrieval?.follows(payload) ?? false);
     const plan = planOf(payloads);
+    if (isDownload && plan.payloads.some(({ format }) => format === 'plain')) throw notReferences();
     const allowance = rates.kms(c.get('account'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
     let calls = 0;
@@ -139,6 +139,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
           // A proxy encrypts the references that workers write.
           const reference = [payloads[n], decrypted[n - start]].find((one) => one && follows(one));
           if (reference !== undefined) references.set(n, reference);
+          else if (isDownload) throw notReferences();
         }
         const retrieved = await retrievedPayloads(references, {
           retrieval,
@@ -242,6 +243,9 @@ export function requireEncryptKey({ rules }: Pick<KmsCodec, 'rules'>, namespace:
     `This codec server only decodes in namespace "${namespace}": no encryption key is configured for it.`,
   );
 }
+
+/** The text of Temporal's own handlers. */
+const notReferences = (): HttpError => badRequest('all payloads must be storage references');
 
 /** Limits the Cloud KMS calls for layers inside payloads, which the codec finds only during decryption. */
 function limitInnerCalls(limit: number): InnerKmsCalls {

@@ -130,15 +130,18 @@ describe('/encode', () => {
 
 describe('/download', () => {
   it('returns the payloads of references, decrypted', async () => {
-    expect(await valuesOf(await ask('/download', [await stored('a'), await stored('b')]))).toEqual([
-      'a',
-      'b',
-    ]);
+    // The Web UI sends payloads as Temporal stores them: behind a proxy, as ciphertext.
+    const payloads = [await stored('a'), await proxied(await stored('b'))];
+    expect(await valuesOf(await ask('/download?preserveStorageRefs=true', payloads))).toEqual(['a', 'b']);
   });
 
   it('returns 400 unless all payloads are references', async () => {
     const before = store.reads.length;
-    for (const payloads of [[await stored('a'), plain('b')], [await sealed('a')]]) {
+    for (const payloads of [
+      [await stored('a'), plain('b')],
+      [await sealed('a')],
+      [await proxied(plain('a'))],
+    ]) {
       const response = await ask('/download', payloads);
       expect([response.status, await response.text()]).toEqual([
         400,
