@@ -147,7 +147,7 @@ describe('causeFrames', () => {
     });
     expect(one.at(-1)).toMatchObject({ reason: 'complete', runs: RUNS - 1, failed: 1 });
     const all = await frames({ lastEvent: () => Promise.reject(gone) });
-    expect(all.at(-1)).toMatchObject({ reason: 'error', runs: 0, failed: 4 });
+    expect(all.at(-1)).toMatchObject({ reason: 'error', runs: 0, failed: 4, message: gone.message });
   });
 
   it('leaves out a run that has not failed', async () => {

@@ -53,20 +53,6 @@ describe('runFieldsFrames', () => {
     expect(all.at(-1)).toMatchObject({ type: 'end', reason: 'limit', after: '.r-2', runs: 3, kmsCalls: 7 });
   });
 
-  it('counts runs that cannot be read, and ends with an error after four in a row', async () => {
-    const gone = { status: 'failed', message: 'Temporal does not have it.' } as const;
-    const some = await frames(12, 200, async ({ runId }) =>
-      ['r-2', 'r-3', 'r-4', 'r-6'].includes(runId) ? gone : nothing,
-    );
-    expect(ids(some)).toHaveLength(8);
-    expect(some.at(-1)).toMatchObject({ reason: 'complete', runs: 8, failed: 4 });
-    expect((await frames(12, 200, async () => gone)).at(-1)).toMatchObject({
-      reason: 'error',
-      failed: 4,
-      message: gone.message,
-    });
-  });
-
   it('reads no run beyond the limit', async () => {
     const read: string[] = [];
     const all = await frames(20, 4, async ({ workflowId }) => {
