@@ -1,9 +1,9 @@
-import type { Payload } from '@temporalio/common';
 import type { KmsCodec } from './codec.ts';
 import { KmsCodecError } from './errors.ts';
 import type { Format } from './formats/format.ts';
 import { writableFormats } from './formats/formats.ts';
 import { messageHeader } from './formats/message-header.ts';
+import type { Payload } from './formats/payload.ts';
 
 /** Temporal's `StorageDriver`, which SDKs before 1.21 do not declare. */
 export interface PayloadStorageDriver<StoreContext, RetrieveContext, Claim> {
