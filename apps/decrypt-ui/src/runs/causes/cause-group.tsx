@@ -73,7 +73,10 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
           <Moment at={last} />
           {last - first < 1000 ? null : <span className="t3">since {formatMoment(first, format)}</span>}
         </span>
-        <span className={styles['builds']}>
+        <span
+          className={styles['builds']}
+          data-tip={builds.map(({ name }) => escapeInvisible(name)).join('\n')}
+        >
           {builds.length === 0 ? (
             <span className="t3">no build</span>
           ) : (
