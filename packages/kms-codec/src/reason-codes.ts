@@ -24,6 +24,41 @@ export interface Reason {
   readonly refused?: 'key' | 'version' | undefined;
 }
 
+/** Every {@link ReasonCode}, retryable codes first. A list, so that a bundle that needs only the codes has no texts. */
+export const reasonCodes = [
+  'kms_quota',
+  'kms_unavailable',
+  'checksum_mismatch',
+  'data_key_exhausted',
+  'storage_unavailable',
+  'key_disabled',
+  'key_destroy_scheduled',
+  'key_not_found',
+  'key_not_allowed',
+  'permission_denied',
+  'namespace_not_configured',
+  'namespace_mismatch',
+  'format_not_allowed',
+  'namespace_not_permitted',
+  'layer_unreadable',
+  'unsupported_version',
+  'too_large',
+  'storage_not_allowed',
+  'storage_not_found',
+  'key_destroyed',
+  'workflow_mismatch',
+  'integrity_failed',
+  'malformed',
+  'storage_altered',
+  'event_not_found',
+  'external_reference',
+  'system_envelope',
+  'not_encrypted',
+] as const;
+
+/** Why a payload cannot be or was not encrypted or decrypted. */
+export type ReasonCode = (typeof reasonCodes)[number];
+
 const retryable = (title: string, meaning: string, remedy: string): Reason => ({
   class: 'retryable',
   title,
@@ -211,14 +246,7 @@ export const reasons = {
     'The payload is not encrypted: everyone with access to Temporal can read it.',
     'Find the client that wrote it without the codec.',
   ),
-} satisfies Readonly<Record<string, Reason>>;
-
-/** Why a payload cannot be or was not encrypted or decrypted. */
-export type ReasonCode = keyof typeof reasons;
-
-/** Every {@link ReasonCode}, retryable codes first. */
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The object has no other keys.
-export const reasonCodes = Object.keys(reasons) as readonly ReasonCode[];
+} satisfies Readonly<Record<ReasonCode, Reason>>;
 
 /** Returns the class of a reason code. */
 export const reasonClass = (code: ReasonCode): ReasonClass => reasons[code].class;
