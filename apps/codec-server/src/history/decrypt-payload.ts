@@ -1,6 +1,12 @@
 import type { KeyUse, Permission, ReasonCode, RetrievedContent } from '@temporal-kms/codec-api';
 import { keyOf, otherNamespace, type Payload, type StoredPayload } from '@temporal-kms/histories/payloads';
-import { type CallOptions, type DecodePlan, type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
+import {
+  type CallOptions,
+  type DecodePlan,
+  type KmsCodec,
+  KmsCodecError,
+  type PlaintextBudget,
+} from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
@@ -115,7 +121,7 @@ export async function decryptPayload(
 async function decryptStored(
   codec: HistoryCodec,
   { payload, encryptable, isEnvelope, context }: StoredPayload,
-  options: DecryptOptions,
+  options: Omit<DecryptOptions, 'budget'> & { readonly budget: PlaintextBudget },
 ): Promise<DecryptResult> {
   if (hasTooManyEntries(payload)) {
     const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event has too many values; the payload was not decrypted.`;
@@ -155,7 +161,8 @@ async function decryptContent(
     options.innerKmsCalls?.reserve(
       Array.from({ length: calls }, (_, n) => `${type}:${bucket}/${object}#${n}`),
     );
-    const result = await decryptStored(codec, { ...reference, payload }, options);
+    const budget = options.budget.ofObject;
+    const result = await decryptStored(codec, { ...reference, payload }, { ...options, budget });
     if (!result.ok) return result;
     if (isStorageReference(result.payload)) throw nestedReference();
     const { format, bytes } = codec.inspect(payload, context);

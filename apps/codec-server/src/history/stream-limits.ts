@@ -123,6 +123,11 @@ export function streamEnd(
 const PLAINTEXT_COST = 8;
 
 /**
+ * The same for an object of external storage, which is sent in pieces: the bytes, and twice as much garbage.
+ */
+const OBJECT_COST = 3;
+
+/**
  * Charges the plaintext of a payload or an event to a lease, and waits while other requests hold the memory.
  * A payload that would exceed the lease's share fails with `too_large`; other payloads are still decrypted.
  */
@@ -137,20 +142,22 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
   }
 
   reserve(bytes: number): void | Promise<void> {
-    const cost = bytes * PLAINTEXT_COST;
-    if (this.#lease.fits(cost)) return this.#lease.wait(cost, this.#signal);
-    throw this.#tooLarge();
+    return this.#take(bytes, PLAINTEXT_COST);
   }
 
+  /** Charges the content of an object, whose stored bytes `hold` has taken. */
+  readonly ofObject: PlaintextBudget = { reserve: (bytes) => this.#take(bytes, OBJECT_COST) };
+
   readonly hold: ReadOptions['hold'] = async (bytes) => {
-    if (!this.#lease.fits(bytes)) throw this.#tooLarge();
-    await this.#lease.wait(bytes, this.#signal);
+    await this.#take(bytes, 1);
     return () => this.#lease.release(bytes);
   };
 
-  #tooLarge(): KmsCodecError {
-    const limit = Math.floor(this.#lease.share / PLAINTEXT_COST);
-    return new KmsCodecError(
+  #take(bytes: number, cost: number): void | Promise<void> {
+    if (this.#lease.fits(bytes * cost)) return this.#lease.wait(bytes * cost, this.#signal);
+    // An object's stored bytes are held while it is decrypted.
+    const limit = Math.floor(this.#lease.share / (cost === PLAINTEXT_COST ? cost : 1 + OBJECT_COST));
+    throw new KmsCodecError(
       'too_large',
       `The plaintext of the payload, with the other payloads of its event, exceeds ${limit} bytes, the limit for one response`,
     );

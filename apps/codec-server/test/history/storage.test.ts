@@ -183,6 +183,23 @@ describe('payloads:decode', () => {
     });
   });
 
+  it('reads an object of a fifth of what a request may hold, and not a larger one', async () => {
+    const large = async (mebibytes: number) => {
+      const data = Buffer.alloc(mebibytes * MiB, 7);
+      const [payload] = await kms.codec.encode([{ metadata: {}, data }], { namespace: 'payments' });
+      return await store.put(payload!);
+    };
+    const temporal = temporalWith([signaled(1, await large(4), await large(7))]);
+    const response = await post(
+      appOf({ temporal, memory: new MemoryBudget(32 * MiB) }),
+      `${RUN}/payloads:decode`,
+      { refs: ['1:0', '1:1'] },
+    );
+    const frames = await Array.fromAsync(lines(response, decodeFrame));
+    const results = frames.flatMap((frame) => ('ok' in frame ? [[frame.ref, frame.ok || frame.reason]] : []));
+    expect(Object.fromEntries(results)).toEqual({ '1:0': true, '1:1': 'too_large' });
+  });
+
   it('waits until the caller may read more bytes, and ends with the other results when the client leaves', async () => {
     const large = await store.put({ metadata: {}, data: Buffer.alloc(MiB, 7) });
     const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
