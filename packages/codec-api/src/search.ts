@@ -52,6 +52,8 @@ export const searchHit = z.object({
    */
   snippet: z.object({ before: maskedLength, match: z.string(), after: maskedLength }),
   key: z.optional(keyUse),
+  /** Whether the payload was read from external storage. */
+  stored: z.optional(z.literal(true)),
   /** How many more keys and values of the payload match; on the payload's last hit only. */
   more: z.optional(z.int().check(z.positive())),
 });

@@ -101,7 +101,8 @@ function hitFrame(
   match: TextMatch,
 ): Extract<SearchFrame, { type: 'hit' }> {
   const key = result.key === undefined ? {} : { key: result.key };
-  return { type: 'hit', ref, eventId, path: stored.path, ...match, ...key };
+  const read = result.ok && result.retrieved ? { stored: true as const } : {};
+  return { type: 'hit', ref, eventId, path: stored.path, ...match, ...key, ...read };
 }
 
 /** What the search has covered so far. */

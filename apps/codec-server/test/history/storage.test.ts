@@ -278,6 +278,7 @@ describe('a search', () => {
     const hits = frames.flatMap((frame) => (frame.type === 'hit' ? [frame.ref as string] : []));
     const expected = Object.entries(outcomes).filter(([, value]) => JSON.stringify(value).includes('needle'));
     expect(hits.toSorted()).toEqual(expected.map(([name]) => refs[name]!).toSorted());
+    expect(frames.some((frame) => frame.type === 'hit' && frame.stored)).toBe(true);
     expect(frames.at(-1)).toMatchObject({
       type: 'end',
       reason: 'complete',

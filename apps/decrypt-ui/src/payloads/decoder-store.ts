@@ -3,11 +3,11 @@ import { createStore } from 'zustand/vanilla';
 import type { Finding, Findings } from './payload-keys.ts';
 
 /**
- * What the page knows about a payload. The page does not request payloads that are `refused` or `locked`. A payload
- * is `waiting` while its request is queued or in flight.
+ * What the page knows about a payload. The page does not request payloads that are `refused`, `locked` or `stored`: in
+ * external storage, and not asked for. A payload is `waiting` while its request is queued or in flight.
  */
 export type PayloadState =
-  | { readonly status: 'refused' | 'locked' | 'waiting' }
+  | { readonly status: 'refused' | 'locked' | 'stored' | 'waiting' }
   | { readonly status: 'answered'; readonly result: DecodeResult }
   /** The request failed as a whole, so the server gave no reason code for this payload. */
   | { readonly status: 'failed'; readonly message: string; readonly final: boolean };
@@ -16,6 +16,8 @@ export interface DecoderState {
   /** The payloads in view whose request was answered or failed. */
   readonly payloads: ReadonlyMap<PayloadRef, PayloadState>;
   readonly findings: Findings;
+  /** The payloads in external storage that the person has asked to read. */
+  readonly asked: ReadonlySet<PayloadRef>;
 }
 
 /** Milliseconds for which the store collects findings before it publishes them. */
@@ -37,7 +39,11 @@ export interface DecoderStoreOptions {
  * publication are never published.
  */
 export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
-  const store = createStore<DecoderState>()(() => ({ payloads: new Map(), findings: new Map() }));
+  const store = createStore<DecoderState>()(() => ({
+    payloads: new Map(),
+    findings: new Map(),
+    asked: new Set(),
+  }));
   /** Answers that wait for the next publication. */
   const pending = new Map<PayloadRef, PayloadState>();
   const fresh = new Map<PayloadRef, Finding | undefined>();
@@ -107,6 +113,15 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
       pending.clear();
       store.setState({ payloads: new Map() });
     },
+    /** Records that the person has asked to read a payload in external storage. */
+    ask: (ref: PayloadRef) => store.setState(({ asked }) => ({ asked: new Set([...asked, ref]) })),
+    /** Takes back that the person has asked to read payloads. */
+    unask: (refs: Iterable<PayloadRef>) => {
+      const gone = new Set(refs);
+      const { asked } = store.getState();
+      const left = [...asked].filter((ref) => !gone.has(ref));
+      if (left.length < asked.size) store.setState({ asked: new Set(left) });
+    },
     /** Records what a result adds to a payload's stub. */
     found: (result: DecodeResult) => note(result.ref, findingOf(result, stub(result.ref))),
     /** Removes the finding of a payload. */
@@ -118,13 +133,21 @@ export const isRetryable = (state: PayloadState | undefined) =>
   state?.status === 'answered' && !state.result.ok && reasonClass(state.result.reason) === 'retryable';
 
 const isSame = (a: Finding | undefined, b: Finding | undefined) =>
-  a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;
+  a?.reason === b?.reason &&
+  a?.format === b?.format &&
+  a?.key?.name === b?.key?.name &&
+  a?.key?.version === b?.key?.version;
 
 /** Returns the facts in a result that the stub does not contain. */
 function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding | undefined {
   const reason = result.ok ? result.warning : result.reason;
-  const found: Finding = { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };
-  if (!reason && !result.key) return undefined;
+  const format = result.ok ? result.retrieved?.format : undefined;
+  const found: Finding = {
+    ...(reason ? { reason } : {}),
+    ...(result.key ? { key: result.key } : {}),
+    ...(format ? { format } : {}),
+  };
+  if (!reason && !result.key && !format) return undefined;
   const known = stub && {
     ...(stub.reason ? { reason: stub.reason } : {}),
     ...(stub.key ? { key: stub.key } : {}),

@@ -65,6 +65,7 @@ interface Batch {
 }
 
 const waiting: PayloadState = { status: 'waiting' };
+const stored: PayloadState = { status: 'stored' };
 const closed: Readonly<Record<'refused' | 'locked', PayloadState>> = {
   refused: { status: 'refused' },
   locked: { status: 'locked' },
@@ -76,6 +77,9 @@ const alwaysOpen: DecoderAccess = { of: () => ({ status: 'open' }), subscribe: (
  * requests of at most 200 refs. The decoder aborts a request when none of its payloads is in view any longer, and
  * repeats requests for payloads with a retryable reason while they are in view. Only payloads in view and the bounded
  * cache hold plaintext. When a payload closes, the decoder drops its plaintext and ignores answers in flight.
+ *
+ * A payload in external storage is decoded only after `read`, in a request of its own, and until it closes or leaves the
+ * view.
  */
 export function createDecoder({
   decode,
@@ -114,8 +118,12 @@ export function createDecoder({
     return state.status === 'open' ? (state.grant?.id ?? AUTOMATIC) : undefined;
   }
 
+  const isStored = (ref: PayloadRef) => stub(ref)?.stored?.readable === true;
+  const mayRequest = (ref: PayloadRef) => !isStored(ref) || answers.store.getState().asked.has(ref);
+
   /** @param now whether to skip the debounce: when a page opens, all its rows come into view at once */
   function enqueue(ref: PayloadRef, now = !started) {
+    if (!mayRequest(ref)) return;
     queue.add(ref);
     if (atOnce) return;
     clearTimeout(timer);
@@ -132,7 +140,9 @@ export function createDecoder({
     const byOpening = new Map<string, PayloadRef[]>();
     for (const ref of queue) {
       const opening = entries.get(ref)?.opening;
-      if (opening !== undefined) byOpening.set(opening, [...(byOpening.get(opening) ?? []), ref]);
+      if (opening === undefined) continue;
+      if (isStored(ref)) void request([ref], opening);
+      else byOpening.set(opening, [...(byOpening.get(opening) ?? []), ref]);
     }
     queue.clear();
     for (const [opening, refs] of byOpening) {
@@ -205,6 +215,7 @@ export function createDecoder({
   function hide() {
     for (const batch of batches) batch.abort.abort();
     answers.clear();
+    answers.unask(entries.keys());
     for (const [ref, entry] of entries) {
       clearTimeout(entry.retry);
       entry.attempts = 0;
@@ -216,6 +227,7 @@ export function createDecoder({
   function review() {
     const changed = [...entries].filter(([ref, { opening }]) => openingOf(ref) !== opening);
     answers.drop(changed.map(([ref]) => ref));
+    answers.unask(changed.map(([ref]) => ref));
     for (const [ref, entry] of changed) {
       entry.opening = openingOf(ref);
       entry.attempts = 0;
@@ -269,6 +281,7 @@ export function createDecoder({
     entries.delete(ref);
     queue.delete(ref);
     answers.drop([ref]);
+    answers.unask([ref]);
     for (const batch of batches) {
       const unseen = [...batch.refs].every((other) => !entries.has(other));
       if (batch.refs.has(ref) && unseen) batch.abort.abort();
@@ -292,7 +305,22 @@ export function createDecoder({
     state: (ref: PayloadRef): PayloadState => {
       const state = access.of(ref);
       if (state.status !== 'open') return closed[state.status];
-      return answers.get(ref) ?? cache.peek(cacheKey(ref, state.grant?.id ?? AUTOMATIC)) ?? waiting;
+      const known = answers.get(ref) ?? cache.peek(cacheKey(ref, state.grant?.id ?? AUTOMATIC));
+      return known ?? (mayRequest(ref) ? waiting : stored);
+    },
+    /** Reads a payload in view from external storage, because the person asked for it. */
+    read: (ref: PayloadRef) => {
+      if (!entries.has(ref) || mayRequest(ref)) return;
+      answers.ask(ref);
+      enqueue(ref, true);
+    },
+    /** Aborts what `read` started, and drops its result. */
+    stopReading: (ref: PayloadRef) => {
+      clearTimeout(entries.get(ref)?.retry);
+      queue.delete(ref);
+      for (const batch of batches) if (batch.refs.delete(ref) && batch.refs.size === 0) batch.abort.abort();
+      answers.drop([ref]);
+      answers.unask([ref]);
     },
     /** Requests payloads in view again, without waiting for their next retry. */
     retry: (refs: readonly PayloadRef[]) => {
@@ -309,6 +337,7 @@ export function createDecoder({
       atOnce = false;
       for (const entry of entries.values()) clearTimeout(entry.retry);
       for (const batch of batches) batch.abort.abort();
+      answers.unask(entries.keys());
       entries.clear();
       queue.clear();
       answers.clear();

@@ -1,4 +1,10 @@
-import { escapeInvisible, type KeyUse, type ReasonCode, reasons } from '@temporal-kms/codec-api';
+import {
+  escapeInvisible,
+  type KeyUse,
+  type ReasonCode,
+  reasons,
+  type StoredContent,
+} from '@temporal-kms/codec-api';
 
 export interface ReasonContext {
   readonly namespace: string;
@@ -7,6 +13,8 @@ export interface ReasonContext {
   readonly encoding?: string | undefined;
   /** The namespace that the message specifies, if it differs from the history's. */
   readonly otherNamespace?: string | undefined;
+  /** Where the payload is in external storage. */
+  readonly stored?: StoredContent | undefined;
 }
 
 /** Returns the last part of the key's resource name and the version, if known: `payments v7`. */
@@ -18,7 +26,9 @@ function keyTitle(key: KeyUse | undefined): string {
 
 /** Explains a reason code: what happened, why, and what to do. Invisible characters in names are escaped. */
 export function explain(code: ReasonCode, context: ReasonContext): string {
-  return escapeInvisible(`${meaningOf(code, context)} ${withoutMarkup(reasons[code].remedy)}`);
+  const isObject = code === 'too_large' && context.stored !== undefined;
+  const action = isObject ? reasons.external_reference.remedy : reasons[code].remedy;
+  return escapeInvisible(`${meaningOf(code, context)} ${withoutMarkup(action)}`);
 }
 
 const withoutMarkup = (text: string) => text.replaceAll('`', '');
@@ -26,7 +36,8 @@ const withoutMarkup = (text: string) => text.replaceAll('`', '');
 /** Returns a code's meaning, with the names from the context. */
 function meaningOf(code: ReasonCode, context: ReasonContext): string {
   const key = keyTitle(context.key);
-  const { namespace, workflowId } = context;
+  const { namespace, workflowId, stored } = context;
+  const place = stored ? `, in ${stored.bucket}` : '';
   switch (code) {
     case 'key_not_allowed':
       return `The server’s keys file does not list this key for ${namespace}, so the server did not call Cloud KMS.`;
@@ -40,7 +51,15 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
       return `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there.`;
     case 'malformed':
       return `The content does not match its encoding: ${context.encoding || 'none'}.`;
+    case 'storage_not_allowed':
+      return `The server’s storage file does not let ${namespace} read this object${place}.`;
+    case 'storage_not_found':
+      return `The object is no longer in external storage${place}.`;
+    case 'external_reference':
+      return `The value is in external storage${place}, which the server is not configured to read.`;
     default:
+      if (code === 'too_large' && stored)
+        return 'The object is larger than 50 MiB, or than its reference states.';
       return withoutMarkup(reasons[code].meaning).replace(/^The key version/, () => key);
   }
 }

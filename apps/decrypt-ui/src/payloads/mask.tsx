@@ -27,10 +27,15 @@ export function MaskedField({ width, label }: MaskedFieldProps) {
 interface MaskProps {
   readonly bytes: number;
   /** Why the value is not shown. */
-  readonly state?: 'waiting' | 'locked' | 'refused';
+  readonly state?: 'waiting' | 'locked' | 'refused' | 'stored';
 }
 
-const words = { waiting: 'Being decrypted, ', locked: 'Locked, ', refused: 'Encrypted, ' } as const;
+const words = {
+  waiting: 'Being decrypted, ',
+  locked: 'Locked, ',
+  refused: 'Encrypted, ',
+  stored: 'In external storage, ',
+} as const;
 
 /** A placeholder for an encrypted value: dots and the stored size. */
 export function Mask({ bytes, state = 'refused' }: MaskProps) {

@@ -4,7 +4,7 @@ import { formatBytes } from '../ui/format/number.ts';
 import { JsonLine } from './code-view.tsx';
 import { Mask } from './mask.tsx';
 import styles from './payload-cell.module.css';
-import { isUnreadable, reasonOf } from './payload-keys.ts';
+import { isUnreadable, reasonOf, storedBytes } from './payload-keys.ts';
 import { type PayloadView, useFindings, usePayload } from './payloads-context.tsx';
 import { ReasonIcon } from './reason-icon.tsx';
 import { reasonText } from './reasons.ts';
@@ -40,7 +40,8 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
     case 'readable': {
       const remark = stub && reasonOf(stub, findings);
       // The plaintext is only a reference to the value.
-      if (remark === 'external_reference') return <Unreadable reason={remark} bytes={stub?.bytes} />;
+      if (remark === 'external_reference')
+        return <Unreadable reason={remark} bytes={stub && storedBytes(stub)} />;
       if (remark === undefined || isUnreadable(remark)) return <Preview value={view.value} as={as} />;
       return (
         <span className={styles['warned']} data-tip={reasonText(remark).title} data-reason={remark}>
@@ -50,13 +51,30 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
       );
     }
     case 'unreadable':
-      return <Unreadable reason={view.reason} bytes={stub?.bytes} />;
+      return <Unreadable reason={view.reason} bytes={stub && storedBytes(stub)} />;
+    case 'stored':
+      return stub ? <StoredLine stub={stub} /> : null;
     // A banner explains failed requests, so rows do not repeat the message.
     case 'failed':
-      return <Mask bytes={stub?.bytes ?? 0} />;
+      return <Mask bytes={stub ? storedBytes(stub) : 0} />;
     default:
-      return <Mask bytes={stub?.bytes ?? 0} state={view.status} />;
+      return <Mask bytes={stub ? storedBytes(stub) : 0} state={view.status} />;
   }
+}
+
+/** A payload in external storage, which only the inspector reads. */
+function StoredLine({ stub }: { stub: PayloadStub }) {
+  return (
+    <span className={clsx(styles['reason'], 't2')} data-stored="">
+      <span className={styles['why']}>
+        <ReasonIcon name="elsewhere" />
+        <span className="ellipsis">Stored in {escapeInText(stub.stored?.bucket ?? '')}</span>
+      </span>
+      {stub.stored?.bytes === undefined ? null : (
+        <span className={styles['size']}>{formatBytes(stub.stored.bytes)}</span>
+      )}
+    </span>
+  );
 }
 
 function Unreadable({ reason, bytes }: { reason: ReasonCode; bytes: number | undefined }) {

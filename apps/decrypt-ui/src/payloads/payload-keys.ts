@@ -2,6 +2,7 @@ import {
   escapeInText,
   escapeInvisible,
   type KeyUse,
+  type PayloadFormat,
   type PayloadRef,
   type PayloadStub,
   reasonClass,
@@ -13,6 +14,8 @@ import { reasonText } from './reasons.ts';
 export interface Finding {
   readonly reason?: ReasonCode;
   readonly key?: KeyUse;
+  /** The format of what was read from external storage. */
+  readonly format?: PayloadFormat;
 }
 /** Findings by payload ref. */
 export type Findings = ReadonlyMap<PayloadRef, Finding>;
@@ -34,8 +37,14 @@ const tones: Readonly<Record<string, KeyTone>> = {
   neutral: 'none',
 };
 
+const formatOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?.format ?? stub.format;
+
 /** Returns whether a payload's format contains ciphertext. */
-export const isEncrypted = (stub: PayloadStub) => stub.format !== 'plain' && stub.format !== 'external';
+export const isEncrypted = (stub: PayloadStub, findings: Findings) =>
+  !['plain', 'external'].includes(formatOf(stub, findings));
+
+/** Returns a payload's size as stored. For a reference, the size of the object that the reference states. */
+export const storedBytes = (stub: PayloadStub): number => stub.stored?.bytes ?? stub.bytes;
 
 export const reasonOf = (stub: PayloadStub, findings: Findings): ReasonCode | undefined =>
   findings.get(stub.ref)?.reason ?? stub.reason;
@@ -51,12 +60,13 @@ const keyOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?
 export const UNRECORDED_VERSION = 'v?';
 
 /**
- * Returns a key's label: `v7`, `v?` if the format does not record the key version, or `static` for a static key,
- * which has no version.
+ * Returns a key's label: `v7`, `v?` if the format does not record the key version, `static` for a static key, which has
+ * no version, or `stored` for a payload in external storage whose key is not known.
  */
-function shortKey(stub: PayloadStub, key: KeyUse | undefined): string {
+function shortKey(format: PayloadFormat, key: KeyUse | undefined): string {
   if (key?.version !== undefined) return `v${key.version}`;
-  return stub.format === 'static' ? 'static' : UNRECORDED_VERSION;
+  if (format === 'external') return 'stored';
+  return format === 'static' ? 'static' : UNRECORDED_VERSION;
 }
 
 const UNRECORDED = ' (this format does not record the key version)';
@@ -79,7 +89,7 @@ export function keyBadges(
   for (const stub of stubs) {
     const reason = reasonOf(stub, findings);
     const key = keyOf(stub, findings);
-    const short = shortKey(stub, key);
+    const short = shortKey(formatOf(stub, findings), key);
     if (isUnreadable(reason)) {
       const { title: text, tone } = reasonText(reason);
       const label = words ? `${short} ${badgeWord(reason)}` : short;
@@ -88,7 +98,7 @@ export function keyBadges(
         tone: tones[tone] ?? 'bad',
         title: escapeInvisible(`${key?.name ?? 'Unknown key'}: ${text}`),
       });
-    } else if (isEncrypted(stub)) {
+    } else if (isEncrypted(stub, findings)) {
       good.set(short, `${key?.name ?? 'Unknown key'}${short === UNRECORDED_VERSION ? UNRECORDED : ''}`);
     } else if (reason === 'not_encrypted') {
       isPlaintext = true;
@@ -179,10 +189,10 @@ function addPayload(
 ): void {
   const key = keyOf(stub, findings);
   add(tallies, {
-    label: shortKey(stub, key),
+    label: shortKey(formatOf(stub, findings), key),
     key: key?.name,
     reason: reasonOf(stub, findings),
-    encrypted: isEncrypted(stub),
+    encrypted: isEncrypted(stub, findings),
     count,
     bytes: count * stub.bytes,
   });

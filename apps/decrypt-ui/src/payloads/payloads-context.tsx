@@ -55,8 +55,11 @@ export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
 /** What a component can show of a payload. */
 export type PayloadView =
   | { readonly status: 'waiting' }
-  /** Not requested, because the person lacks the permission or has not revealed the payload. */
-  | { readonly status: 'refused' | 'locked' }
+  /**
+   * Not requested, because the person lacks the permission, has not revealed the payload, or has not asked to read it
+   * from external storage.
+   */
+  | { readonly status: 'refused' | 'locked' | 'stored' }
   | { readonly status: 'readable'; readonly value: PayloadValue; readonly payload: JsonPayload }
   | { readonly status: 'unreadable'; readonly reason: ReasonCode; readonly message?: string }
   /** The whole request failed. */
@@ -78,7 +81,11 @@ export function useReadPayload(): (ref: PayloadRef) => JsonPayload | undefined {
 }
 
 const waiting: PayloadView = { status: 'waiting' };
-const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } as const;
+const closed = {
+  refused: { status: 'refused' },
+  locked: { status: 'locked' },
+  stored: { status: 'stored' },
+} as const;
 /** Caches the view of each decoded payload for as long as its value lives. */
 const views = new WeakMap<PayloadValue, PayloadView>();
 
@@ -142,6 +149,8 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
         : { status: 'unreadable', reason: state.result.reason, message: state.result.message };
     case 'failed':
       return { status: 'failed', message: state.message };
+    case 'stored':
+      return closed.stored;
     default: {
       // For some payloads the server knows without decrypting that they are unreadable, whatever the person's
       // permissions.

@@ -12,6 +12,7 @@ export function HitPlace({ hit }: { hit: SearchHit }) {
       {payloadLabel(hit.path)} <span className="mono">{escapeInText(hit.pointer)}</span>
       {hit.in === 'key' ? ' (name)' : ''}
       {hit.matches > 1 ? ` ×${hit.matches}` : ''}
+      {hit.stored ? ' in external storage' : ''}
     </span>
   );
 }

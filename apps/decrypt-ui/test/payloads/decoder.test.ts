@@ -341,3 +341,68 @@ describe('a locked payload', () => {
     expect(requests.map(([, justification]) => justification)).toEqual(['because a', 'because b']);
   });
 });
+
+describe('a payload in external storage', () => {
+  const stored = { driver: 'd', type: 's3', bucket: 'b', object: 'o', bytes: 9, readable: true } as const;
+  const ref = payloadRefOf(1, 0);
+
+  function setUpStored() {
+    const requests: string[][] = [];
+    let aborted = 0;
+    const decoder = createDecoder({
+      async *decode(refs, signal) {
+        requests.push([...refs]);
+        signal.addEventListener('abort', () => (aborted += 1));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        for (const each of refs) yield encrypted('text').answer(each);
+      },
+      cache: createPlaintextCache(10),
+      scope: 'run',
+      stub: (each) => encrypted('text', each === ref ? { stored } : {}).stub(each, 'input'),
+    });
+    return { decoder, requests, aborted: () => aborted };
+  }
+
+  test('is requested only after it was asked for, in a request of its own', async () => {
+    const { decoder, requests } = setUpStored();
+    decoder.read(ref);
+    decoder.view(ref);
+    await vi.advanceTimersByTimeAsync(500);
+    decoder.retry([ref]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(requests).toEqual([]);
+    expect(decoder.state(ref).status).toBe('stored');
+    decoder.view(payloadRefOf(2, 0));
+    decoder.read(ref);
+    decoder.read(ref);
+    expect(decoder.state(ref).status).toBe('waiting');
+    await vi.advanceTimersByTimeAsync(500);
+    expect(requests).toEqual([['1:0'], ['2:0']]);
+    expect(decoder.state(ref).status).toBe('answered');
+  });
+
+  test('must be asked for again after it has left the view', async () => {
+    const { decoder, requests } = setUpStored();
+    const leave = decoder.view(ref);
+    decoder.read(ref);
+    await vi.advanceTimersByTimeAsync(500);
+    leave();
+    decoder.view(ref);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(decoder.state(ref).status).toBe('stored');
+    expect(requests).toEqual([['1:0']]);
+  });
+
+  test.each(['leaving the view', 'stopReading', 'stop'] as const)('is aborted by %s', async (how) => {
+    const { decoder, aborted } = setUpStored();
+    const leave = decoder.view(ref);
+    decoder.read(ref);
+    await vi.advanceTimersByTimeAsync(10);
+    if (how === 'stop') decoder.stop();
+    else if (how === 'stopReading') decoder.stopReading(ref);
+    else leave();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(aborted()).toBe(1);
+    expect(decoder.state(ref).status).toBe('stored');
+  });
+});

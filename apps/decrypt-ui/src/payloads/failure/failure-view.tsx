@@ -7,6 +7,7 @@ import { useFindings, usePayload, useReadPayload } from '../payloads-context.tsx
 import { ReasonNote } from '../reason-note.tsx';
 import { RevealControl } from '../reveal-control.tsx';
 import { PayloadBlock } from '../view/payload-block.tsx';
+import { StoredControl } from '../view/stored-control.tsx';
 import styles from './failure-view.module.css';
 import { levelText } from './level-text.ts';
 import { StackTrace } from './stack-trace-view.tsx';
@@ -83,6 +84,7 @@ function Level({ level, stub, root, showCode }: LevelProps) {
       <p className={styles['type']}>
         {[level.kind, ...level.details, ...(level.nonRetryable ? ['not retryable'] : [])].join(' · ')}
       </p>
+      {stub ? <StoredControl stub={stub} view={view} /> : null}
       {view.status === 'unreadable' && stub ? (
         <ReasonNote reason={view.reason} stub={stub} detail={view.message} />
       ) : null}

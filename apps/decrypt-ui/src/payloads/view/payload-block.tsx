@@ -4,7 +4,7 @@ import { useSessionState } from '../../session/services.tsx';
 import { DialogLoading } from '../../ui/overlays/dialog.tsx';
 import { KeyBadges } from '../key-badges.tsx';
 import { Mask } from '../mask.tsx';
-import { isEncrypted, keyBadges, reasonOf } from '../payload-keys.ts';
+import { isEncrypted, keyBadges, reasonOf, storedBytes } from '../payload-keys.ts';
 import { kindOf } from '../payload-kind.ts';
 import { useFindings, usePayload } from '../payloads-context.tsx';
 import { ReasonNote } from '../reason-note.tsx';
@@ -14,6 +14,7 @@ import { useComparison } from './comparison.tsx';
 import styles from './payload-block.module.css';
 import { PayloadBody } from './payload-body.tsx';
 import { type PayloadDialogName, PayloadTools } from './payload-tools.tsx';
+import { StoredControl } from './stored-control.tsx';
 
 const PayloadDialog = lazy(async () => ({ default: (await import('./payload-dialog.tsx')).PayloadDialog }));
 
@@ -73,7 +74,7 @@ function Content({ view, stub, title }: ContentProps) {
       return (
         <>
           {warning ? <ReasonNote reason={warning} stub={stub} /> : null}
-          <PayloadBody value={view.value} label={title} decrypted={isEncrypted(stub)} />
+          <PayloadBody value={view.value} label={title} decrypted={isEncrypted(stub, findings)} />
         </>
       );
     }
@@ -83,9 +84,14 @@ function Content({ view, stub, title }: ContentProps) {
       return <p className="t2">Not decoded: {view.message}</p>;
     default:
       return (
-        <div className={styles['masked']}>
-          <Mask bytes={stub.bytes} state={view.status} />
-        </div>
+        <>
+          {view.status === 'stored' ? null : (
+            <div className={styles['masked']}>
+              <Mask bytes={storedBytes(stub)} state={view.status} />
+            </div>
+          )}
+          <StoredControl stub={stub} view={view} />
+        </>
       );
   }
 }

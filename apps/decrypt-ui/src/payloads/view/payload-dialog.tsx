@@ -66,7 +66,7 @@ export function PayloadDialog({ view, stub, title, onOpen }: PayloadDialogProps)
         ) : null}
         <PayloadTools stub={stub} title={title} onOpen={onOpen} large />
       </div>
-      <PayloadBody value={value} label={title} decrypted={isEncrypted(stub)} fill folds={folds} />
+      <PayloadBody value={value} label={title} decrypted={isEncrypted(stub, findings)} fill folds={folds} />
     </Dialog>
   );
 }

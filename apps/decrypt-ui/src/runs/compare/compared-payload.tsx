@@ -2,11 +2,12 @@ import type { PayloadStub } from '@temporal-kms/codec-api';
 import { useEffect } from 'react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { Mask } from '../../payloads/mask.tsx';
-import { keyBadges } from '../../payloads/payload-keys.ts';
+import { keyBadges, storedBytes } from '../../payloads/payload-keys.ts';
 import { kindOf } from '../../payloads/payload-kind.ts';
 import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
 import { ReasonNote } from '../../payloads/reason-note.tsx';
 import { RevealControl } from '../../payloads/reveal-control.tsx';
+import { StoredControl } from '../../payloads/view/stored-control.tsx';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
 import styles from './compare-dialog.module.css';
 
@@ -33,10 +34,11 @@ export function ComparedPayload({ stub, title, onValue }: ComparedPayloadProps) 
         <KeyBadges badges={keyBadges([stub], findings)} />
         <span className="t3">{kindOf(view, stub)}</span>
         {view.status === 'locked' || view.status === 'refused' || view.status === 'waiting' ? (
-          <Mask bytes={stub.bytes} state={view.status} />
+          <Mask bytes={storedBytes(stub)} state={view.status} />
         ) : null}
         <RevealControl refs={[stub.ref]} title={title} />
       </div>
+      <StoredControl stub={stub} view={view} />
       {view.status === 'unreadable' ? (
         <ReasonNote reason={view.reason} stub={stub} detail={view.message} />
       ) : null}

@@ -1,4 +1,4 @@
-import { escapeInvisible, partsOfRef, type PayloadStub } from '@temporal-kms/codec-api';
+import { escapeInvisible, partsOfRef, type PayloadStub, type StoredContent } from '@temporal-kms/codec-api';
 import type { ReactNode } from 'react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { isEncrypted, keyBadges, reasonOf } from '../../payloads/payload-keys.ts';
@@ -41,7 +41,7 @@ function Crypto({ stub }: { stub: PayloadStub }) {
             <span className="mono">{escapeInvisible(stub.encoding)}</span>
           </Item>
         ) : null}
-        {isEncrypted(stub) ? (
+        {isEncrypted(stub, findings) ? (
           <Item name="bound">
             {stub.boundToWorkflow ? 'to its namespace and to this workflow id' : format.bound}
           </Item>
@@ -55,16 +55,14 @@ function Crypto({ stub }: { stub: PayloadStub }) {
           </Item>
         ) : null}
         {key?.version === undefined ? (
-          isEncrypted(stub) && stub.format !== 'static' ? (
+          isEncrypted(stub, findings) && stub.format !== 'static' ? (
             <Item name="key version">not recorded by this format</Item>
           ) : null
         ) : (
           <Item name="key version">{key.version}</Item>
         )}
-        <Item name="size as stored">
-          {formatBytes(stub.bytes)}
-          {stub.bytes >= 1000 ? ` (${stub.bytes.toLocaleString('en-GB')} B)` : ''}
-        </Item>
+        <Item name={stub.stored ? 'size of the reference' : 'size as stored'}>{exactly(stub.bytes)}</Item>
+        {stub.stored ? <Stored stored={stub.stored} /> : null}
         <Item name="path">
           <span className="mono">
             <Breakable>{escapeInvisible(stub.path)}</Breakable>
@@ -85,6 +83,27 @@ function Crypto({ stub }: { stub: PayloadStub }) {
     </section>
   );
 }
+
+/** Where a payload is in external storage, according to its reference. */
+function Stored({ stored: { driver, bucket, object, bytes } }: { stored: StoredContent }) {
+  return (
+    <>
+      <Item name="stored in">
+        {escapeInvisible(bucket)} (driver {escapeInvisible(driver)})
+      </Item>
+      <Item name="object">
+        <span className="mono">
+          <Breakable>{escapeInvisible(object)}</Breakable>
+        </span>
+        <CopyButton what="object name" text={() => object} />
+      </Item>
+      <Item name="size of the object">{bytes === undefined ? 'not stated' : exactly(bytes)}</Item>
+    </>
+  );
+}
+
+const exactly = (bytes: number): string =>
+  `${formatBytes(bytes)}${bytes >= 1000 ? ` (${bytes.toLocaleString('en-GB')} B)` : ''}`;
 
 function Item({ name, children }: { name: string; children: ReactNode }) {
   return (

@@ -49,9 +49,12 @@ export function ListPayloadSearch(props: ListPayloadSearchProps) {
   );
 }
 
-/** A hit, with its context if the person may read the payload and has not locked it. */
+/**
+ * A hit, with its context if the person may read the payload and has not locked it. Reads no payload from external
+ * storage again.
+ */
 function Hit({ hit }: { hit: SearchHit }) {
-  const view = usePayload(hit.ref);
+  const view = usePayload(hit.stored ? undefined : hit.ref);
   const context = view.status === 'readable' ? hitContext(view.value, hit) : undefined;
   return <HitSnippet hit={hit} context={context} />;
 }

@@ -1,4 +1,4 @@
-import { reasonClass } from '@temporal-kms/codec-api';
+import { reasonClass, type ReasonCode } from '@temporal-kms/codec-api';
 import { Lock, RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { useEffect, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
@@ -147,12 +147,18 @@ function KmsNotice() {
   }, [failing, queries]);
 
   if (!failing) return null;
-  const quota = waiting.every(([, { reason }]) => reason === 'kms_quota');
+  const all = (code: ReasonCode) => waiting.every(([, { reason }]) => reason === code);
   return (
     <Notice
       severity="warning"
       icon={<Unplug size={14} />}
-      title={quota ? 'Cloud KMS quota exceeded' : 'Cloud KMS unavailable'}
+      title={
+        all('storage_unavailable')
+          ? 'External storage unavailable'
+          : all('kms_quota')
+            ? 'Cloud KMS quota exceeded'
+            : 'Cloud KMS unavailable'
+      }
       action={
         <Button size="small" onClick={() => decoder.retry(waiting.map(([ref]) => ref))}>
           <RefreshCw size={12} />
@@ -160,8 +166,8 @@ function KmsNotice() {
         </Button>
       }
     >
-      {plural(waiting.length, 'payload')} could not be decrypted. The requests are repeated automatically.
-      History, sizes and key versions stay available.
+      {plural(waiting.length, 'payload')} could not be read. The requests are repeated automatically. History,
+      sizes and key versions stay available.
     </Notice>
   );
 }

@@ -68,7 +68,7 @@ export function createRunSession(
   });
   const decoder = createDecoder({
     ...decodingOf(address, { api, plaintext, reveals }, (ref) => payloads.place(ref)),
-    stub: (ref) => stubOf(follower.store.getState().history, ref),
+    stub: (ref) => findStub(ref),
   });
   let described = new Map<PayloadRef, PayloadStub>();
   let running: (() => void) | undefined;

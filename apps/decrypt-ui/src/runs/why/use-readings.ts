@@ -32,10 +32,10 @@ export function readingOf(state: PayloadState, stub: PayloadStub | undefined): R
 }
 
 /**
- * Why the card cannot show a payload yet: it is loading, the person has not revealed it, or the person lacks the
- * permission.
+ * Why the card cannot show a payload yet: it is loading, the person has not revealed it or asked to read it from external
+ * storage, or the person lacks the permission.
  */
-type Lock = 'waiting' | 'locked' | 'refused';
+type Lock = 'waiting' | 'locked' | 'refused' | 'stored';
 
 export interface Readings {
   /** Reads a payload. It is a new function whenever a payload becomes readable or is hidden. */

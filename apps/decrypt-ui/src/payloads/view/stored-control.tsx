@@ -1,0 +1,21 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import { lazy, Suspense } from 'react';
+import type { PayloadView } from '../payloads-context.tsx';
+
+// Loaded on demand, because few payloads are in external storage.
+const StoredNote = lazy(async () => ({ default: (await import('./stored-note.tsx')).StoredNote }));
+
+interface StoredControlProps {
+  readonly stub: PayloadStub;
+  readonly view: PayloadView;
+}
+
+/** For a payload in external storage that is open: where it is, and a button that reads it. Otherwise nothing. */
+export function StoredControl({ stub, view: { status } }: StoredControlProps) {
+  if (!stub.stored?.readable || (status !== 'stored' && status !== 'waiting')) return null;
+  return (
+    <Suspense>
+      <StoredNote stub={stub} stored={stub.stored} reading={status === 'waiting'} />
+    </Suspense>
+  );
+}

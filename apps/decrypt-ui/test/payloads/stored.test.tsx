@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { renderApp, row, until } from '../support/render-app.tsx';
+
+const address = '/ns/NS/workflows/stored-1/01997c2e-0000-7000-8000-0000000000e5';
+const block = (ref: string) => document.querySelector<HTMLElement>(`[data-inspector] [data-ref="${ref}"]`);
+const text = (element: Element | null) => element?.textContent ?? '';
+const read = () => page.getByRole('button', { name: 'Read 12 MB from storage' });
+const open = async (event: number) => {
+  const app = await renderApp(`${address}?ev=${event}&one=true`);
+  await until(() => text(block(`${event}:0`)).includes('In external storage'), 'the note');
+  return app;
+};
+
+describe('a payload in external storage', () => {
+  test('is described in the row and in the inspector, and not read', async () => {
+    const { refs } = await open(1);
+    expect(text(row('g1'))).toContain('Stored in acme-payloads');
+    expect(text(row('g1'))).toContain('12 MB');
+    expect(text(block('1:0'))).toContain('the S3 bucket acme-payloads (driver aws.s3driver)');
+    expect(text(block('1:0'))).toContain('v0/ns/orders/wf/stored-1/3f9c');
+    expect(page.getByRole('button', { name: 'Copy object name' }).elements()).toHaveLength(1);
+    // The rows, the Why card, a pane with decoded JSON and a reveal of the whole run request nothing.
+    await userEvent.click(page.getByRole('tab', { name: 'Raw' }));
+    await userEvent.click(page.getByRole('button', { name: 'Decoded' }));
+    await userEvent.click(page.getByRole('tab', { name: 'Crypto' }));
+    await until(
+      () => text(document.querySelector('[data-inspector]')).includes('size of the object'),
+      'the size',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(new Set(refs())).toEqual(new Set(['6:0']));
+  });
+
+  test('is read by keyboard, with the key of the object, and forgotten when the page is locked', async () => {
+    const { refs, plaintext } = await open(1);
+    (await until(() => read().query(), 'the button')).focus();
+    await userEvent.keyboard('{Enter}');
+    await until(() => text(block('1:0')).includes('Maren Vogel'), 'the plaintext');
+    await until(() => text(block('1:0')).includes('v7'), 'the key of the object');
+    expect(refs().filter((ref) => ref === '1:0')).toHaveLength(1);
+    plaintext.clear();
+    await until(() => read().query(), 'the button');
+    expect(document.body.textContent).not.toContain('Maren Vogel');
+    expect(refs().filter((ref) => ref === '1:0')).toHaveLength(1);
+    await userEvent.click(read());
+    await until(() => text(block('1:0')).includes('Maren Vogel'), 'the plaintext again');
+  });
+
+  test('is no longer read after a click on Stop reading', async () => {
+    const { steer, asked } = await open(1);
+    await steer('delay', { delay: 60_000 });
+    await userEvent.click(read());
+    const stop = page.getByRole('button', { name: 'Stop reading' });
+    await until(() => asked.some(({ body }) => body.includes('"1:0"')), 'the request');
+    await userEvent.click(stop);
+    await until(() => read().query(), 'the button');
+    expect(asked.find(({ body }) => body.includes('"1:0"'))?.signal?.aborted).toBe(true);
+  });
+
+  test.each([
+    [2, 'The object is no longer in external storage, in acme-payloads.', 'Copy object name'],
+    [3, 'The stored object differs from what the writer stored.', 'Copy object name'],
+    [4, 'The object is larger than 50 MiB, or than its reference states.', 'Copy object name'],
+    [5, 'External storage did not return the object.', 'Retry now'],
+  ])('explains why the object of event %i cannot be read', async (event, words, action) => {
+    await open(event);
+    await userEvent.click(read());
+    await until(() => text(block(`${event}:0`)).includes(words), words);
+    expect(text(block(`${event}:0`))).toContain('Decryption failed:');
+    expect(text(block(`${event}:0`))).toContain(action);
+    if (event === 5)
+      await until(() => text(document.body).includes('External storage unavailable'), 'the banner');
+  });
+
+  test('that the server may not read is explained, without a button to read it', async () => {
+    await renderApp(`${address}?ev=6&one=true`);
+    const words = 'does not let';
+    await until(() => text(block('6:0')).includes(words), words);
+    expect(text(block('6:0'))).toContain('read this object, in elsewhere.');
+    expect(read().query()).toBe(null);
+  });
+});
