@@ -18,3 +18,11 @@ test('a stack trace has buttons large enough for a finger', async () => {
   }, 'the libraries’ frames');
   for (const button of buttons) expect(button.getBoundingClientRect().height, button.textContent).toBe(44);
 });
+
+test('the bar shows most of the namespace’s name in the narrowest window with links to all pages', async () => {
+  await page.viewport(720, 450);
+  await renderApp('/ns/NS/workflows');
+  const name = await until(() => document.querySelector('header [class*="namespace"]'), 'the namespace');
+  expect(name.getBoundingClientRect().width).toBeGreaterThan(48);
+  expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(720);
+});
