@@ -59,7 +59,7 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
       return `The value is in external storage${place}, which the server is not configured to read.`;
     default:
       if (code === 'too_large' && stored)
-        return 'The object is larger than 50 MiB, or than its reference states.';
+        return 'The object is larger than the server reads, or than its reference states.';
       return withoutMarkup(reasons[code].meaning).replace(/^The key version/, () => key);
   }
 }

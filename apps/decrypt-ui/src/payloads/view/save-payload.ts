@@ -1,7 +1,14 @@
 import type { JsonPayload } from '@temporal-kms/codec-api';
 import { saveFile } from '../../ui/save-file.ts';
+import { valueOf } from '../value/interpret.ts';
 import { mediaOf } from '../value/media-type.ts';
 import { bytesOf, type PayloadValue, payloadValue } from '../value/payload-value.ts';
+
+/**
+ * Base64 characters that are decoded at a time, a multiple of four. The browser keeps blobs outside of the page's memory,
+ * which thus never holds a second copy of a large payload.
+ */
+const PIECE = 2 ** 20;
 
 /**
  * Saves a payload's bytes as they were before encryption. The content determines the extension. The media type is always
@@ -10,8 +17,13 @@ import { bytesOf, type PayloadValue, payloadValue } from '../value/payload-value
  * @param parts joined by dots to the file name: `['order-1', 'event-5', 'input']` → `order-1.event-5.input.json`
  */
 export function savePayload(parts: readonly string[], payload: JsonPayload): void {
-  const bytes = bytesOf(payload);
-  saveFile([...parts, extensionOf(payloadValue(payload))], bytes, 'application/octet-stream');
+  const { data } = payload;
+  const pieces = Array.from(
+    { length: Math.ceil(data.length / PIECE) },
+    (_, n) => new Blob([bytesOf({ ...payload, data: data.slice(n * PIECE, (n + 1) * PIECE) })]),
+  );
+  const value = valueOf(payload) ?? payloadValue(payload);
+  saveFile([...parts, extensionOf(value)], new Blob(pieces), 'application/octet-stream');
 }
 
 function extensionOf(value: PayloadValue): string {
