@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { expect, type Locator, type Page, test } from '@playwright/test';
 import { expectAccessible } from './screens.ts';
 import { isDeployed, latestRun, untilStatus } from './stack.ts';
@@ -54,4 +54,25 @@ test('a root cause’s stack trace shows the application’s file and line', asy
   await first.getByRole('button', { name: /^Stack trace/ }).click();
   await expect(first.locator('[data-own="true"]').first()).toHaveText(/checkout.*:\d+:\d+$/);
   await expectAccessible(page);
+});
+
+test('a payload of 12 MB is read from external storage on request, shown and saved', async ({ page }) => {
+  const id = 'price-list-9701';
+  // The sample starts after the others.
+  await expect(() => untilStatus(id, 'Completed')).toPass({ timeout: 90_000 });
+  await page.goto(`/ns/default/workflows/${id}/${(await latestRun(id)).runId}`);
+  await page
+    .getByRole('row', { name: /Stored in/ })
+    .first()
+    .click();
+  const inspector = page.getByRole('complementary', { name: 'Inspector' });
+  const read = inspector.getByRole('button', { name: 'Read 12 MB from storage' });
+  await expect(inspector.getByText('In external storage', { exact: true })).toBeVisible();
+  await expectAccessible(page);
+  await read.press('Enter');
+  await expect(inspector.getByRole('button', { name: /^More about result/ })).toBeVisible();
+  const downloading = page.waitForEvent('download');
+  await choose(inspector, 'result', 'Save as a file');
+  const file = await downloading;
+  expect((await stat(await file.path())).size).toBeGreaterThan(11_000_000);
 });
