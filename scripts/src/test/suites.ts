@@ -9,8 +9,11 @@ import { checkPromises, withBroken } from './promises.ts';
 import { add, lost, none, type Outcome, readFiles, readOutcome, resultsFolder } from './reports.ts';
 import { suiteLine, timeLines } from './times.ts';
 
-/** Each suite runs two or three files at the same time. A third suite on two cores makes tests exceed their time limits. */
-const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
+/** Each suite runs two or three files at the same time, which mostly wait. */
+const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
+
+/** The browser tests start two browsers, the whole stack and a second one with sign-in. */
+const widthOf = ({ directory }: PackageTask): number => (directory === 'e2e' ? 2 : 1);
 
 /** The suites that take minutes, the longest first, so that short suites run last. */
 const longest = [
@@ -44,7 +47,7 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
     if ((await turbo(['run', 'test', ...options], tools)) !== 0) allSucceeded = false;
   };
   startRun();
-  await inLanes(suites, LANES, run);
+  await inLanes(suites, LANES, run, widthOf);
 
   const files = new Map((await Promise.all(suites.map((suite) => readFiles(suite.directory)))).flat());
   for (const line of timeLines(files)) console.log(line);
