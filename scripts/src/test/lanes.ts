@@ -9,7 +9,7 @@ export async function inLanes<T>(
   widthOf: (item: T) => number = () => 1,
 ): Promise<void> {
   const running = new Map<Promise<void>, number>();
-  const used = (): number => running.values().reduce((sum, width) => sum + width, 0);
+  const used = (): number => [...running.values()].reduce((sum, width) => sum + width, 0);
   for (const item of items) {
     const width = Math.min(widthOf(item), lanes);
     while (used() + width > lanes) await Promise.race(running.keys());
