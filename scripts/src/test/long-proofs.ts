@@ -29,11 +29,11 @@ export const longProofs: readonly LongProof[] = [
   // These seven proofs build programs with Go.
   { directory: 'apps/codec-server', file: 'test/integration/web-ui.long.test.ts', minutes: 4 },
   { directory: 'deploy', file: 'test/helm.long.test.ts', minutes: 4 },
+  { directory: 'deploy', file: 'test/helm-operations.long.test.ts', minutes: 4 },
   { directory: 'deploy', file: 'test/alerts.long.test.ts', minutes: 4 },
   { directory: 'e2e', file: 'test/prometheus.long.spec.ts', minutes: 4 },
   { directory: 'e2e', file: 'test/collector.long.spec.ts', minutes: 4 },
   { directory: 'packages/kms-emulator', file: 'test/go-clients.long.test.ts', minutes: 4 },
-  { directory: 'deploy', file: 'test/helm-operations.long.test.ts', minutes: 1 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
