@@ -1,7 +1,6 @@
 import type { KmsCodec } from './codec.ts';
 import { KmsCodecError } from './errors.ts';
 import type { Format } from './formats/format.ts';
-import { writableFormats } from './formats/formats.ts';
 import { messageHeader } from './formats/message-header.ts';
 import type { Payload } from './formats/payload.ts';
 
@@ -41,13 +40,13 @@ export const ciphertextOnly = <StoreContext extends PayloadStoreContext, Retriev
   retrieve: (context, claims) => driver.retrieve(context, claims),
 });
 
-const written: ReadonlySet<Format> = new Set(Object.values(writableFormats).map(({ name }) => name));
+/** The formats whose metadata proves nothing: the codec must accept the payload. */
+const accepted: ReadonlySet<Format> = new Set(['plain', 'envelope', 'direct']);
 
 function requireCiphertext(payload: Payload, codec: KmsCodec, namespace: string | undefined): void {
   const { format, reason } = codec.inspect(payload, namespace === undefined ? undefined : { namespace });
-  if (format === 'plain' && reason === undefined) return;
-  if (written.has(format) && reason !== 'malformed' && (format !== 'envelope-v2' || hasHeader(payload)))
-    return;
+  if (accepted.has(format) && reason === undefined) return;
+  if (format === 'envelope-v2' && reason !== 'malformed' && hasHeader(payload)) return;
   throw new KmsCodecError(
     'format_not_allowed',
     `External storage received a payload${namespace === undefined ? '' : ` of the namespace ${namespace}`} that ` +

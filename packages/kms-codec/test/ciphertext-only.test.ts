@@ -72,6 +72,8 @@ describe('ciphertextOnly', () => {
     ['a payload that another codec has encrypted', withEncoding('binary/encrypted')],
     ['plaintext with the encoding of the format', withEncoding('binary/envelope-kms-v2')],
     ['plaintext with the encoding of temporal-proxy', withEncoding('temporal-proxy/encrypted')],
+    ['plaintext with the encoding of the format envelope', withEncoding('binary/envelope-kms')],
+    ['plaintext with the encoding of the format direct', withEncoding('binary/gcp-kms')],
     ['a reference to external storage', reference],
   ])('refuses the whole call if it contains %s', async (_, payload) => {
     for (const plaintext of ['report', 'refuse'] as const) {
@@ -90,9 +92,19 @@ describe('ciphertextOnly', () => {
   it('refuses plaintext of a namespace that is not configured', async () => {
     const { driver } = setUp('pass');
     const other = { kind: 'activity', namespace: 'other' } as const;
-    await expect(driver.store({ target: other }, [json(1)])).rejects.toMatchObject({
-      code: 'format_not_allowed',
-    });
+    for (const payload of [json(1), withEncoding('binary/gcp-kms')])
+      await expect(driver.store({ target: other }, [payload])).rejects.toMatchObject({
+        code: 'format_not_allowed',
+      });
+  });
+
+  it.each(['envelope', 'direct'] as const)('stores messages in the format %s', async (format) => {
+    const rule = { encrypt: cryptoKey(payments), reads: [format], plaintext: 'refuse' } as const;
+    const { codec } = codecWith({ [payments]: rule }, { format });
+    const memory = new MemoryDriver();
+    const payloads = await codec.encode([json('card 4111')], inNamespace(payments));
+    await ciphertextOnly(memory, codec).store({ target }, payloads);
+    expect(memory.stored).toEqual(payloads);
   });
 
   it('stores plaintext if the rule passes plaintext, and a failure’s placeholder always', async () => {
