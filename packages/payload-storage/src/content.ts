@@ -170,23 +170,16 @@ async function explained<T>(name: string, signal: AbortSignal, operation: () => 
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof KmsCodecError) throw error;
-    throw storageError(name, error);
+    throw storageError(`The stored object ${quoted(name)}`, error);
   }
 }
 
 /** Returns the codec's error for a reader's. Drops the cause, which can name network addresses. */
-export function storageError(name: string, error: unknown): KmsCodecError {
-  if (!(error instanceof ReaderError))
-    return new KmsCodecError(
-      'storage_unavailable',
-      `The stored object ${quoted(name)} could not be read: the connection failed`,
-    );
-  return error.code === 'not_found'
-    ? new KmsCodecError('storage_not_found', `The stored object ${quoted(name)} is gone: ${error.message}`)
-    : new KmsCodecError(
-        'storage_unavailable',
-        `The stored object ${quoted(name)} could not be read: ${error.message}`,
-      );
+export function storageError(what: string, error: unknown): KmsCodecError {
+  if (error instanceof ReaderError && error.code === 'not_found')
+    return new KmsCodecError('storage_not_found', `${what} is gone: ${error.message}`);
+  const why = error instanceof ReaderError ? error.message : 'the connection failed';
+  return new KmsCodecError('storage_unavailable', `${what} could not be read: ${why}`);
 }
 
 /** Escapes what could break a line of a log: names of objects may contain any character. */

@@ -17,7 +17,7 @@ import {
   ReaderError,
 } from './reader.ts';
 import { withTimeLimit } from './time-limit.ts';
-import type { StorageReference, StorageType } from './reference.ts';
+import { objectUri, type StorageReference, type StorageType } from './reference.ts';
 
 /** Limit on the time of one read or one page of a listing, in ms. */
 const READ_MS = 60_000;
@@ -49,9 +49,9 @@ class LocatedObject {
     return this.#store.driverName;
   }
 
-  /** For messages and the audit, such as `s3://acme-payloads/v0/ns/orders/…`. Equal for the same object. */
+  /** For messages and the audit. Equal for the same object. */
   get name(): string {
-    return `${schemes[this.type]}://${this.bucket}/${this.object}`;
+    return objectUri(this);
   }
 
   static storeOf(located: LocatedObject): Store {
@@ -60,8 +60,6 @@ class LocatedObject {
 }
 
 export type StoredObject = LocatedObject;
-
-const schemes: Readonly<Record<StorageType, string>> = { s3: 's3', gcs: 'gs', directory: 'directory' };
 
 export interface ListedObject extends Pick<ListedName, 'sizeBytes' | 'modified'> {
   readonly object: StoredObject;
@@ -149,7 +147,7 @@ export class ObjectStorage {
   ): AsyncGenerator<ListedObject, void> {
     const inTime: PageRunner = (request) => withTimeLimit(signal, this.#readMs, request);
     for (const store of this.#namespaces.get(namespace) ?? []) {
-      const place = `${schemes[store.type]}://${store.bucket}`;
+      const place = `The list of ${quoted(objectUri({ ...store, object: '' }))}`;
       try {
         const reader = await this.#reader(store);
         for (const prefix of store.prefixes) {

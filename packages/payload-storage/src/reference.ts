@@ -24,9 +24,20 @@ export interface StorageReference {
   readonly sizeBytes?: bigint;
 }
 
+const schemes: Readonly<Record<StorageType, string>> = { s3: 's3', gcs: 'gs', directory: 'directory' };
+
+/** Returns an object's address as its store's tools write it, such as `s3://acme-payloads/v0/ns/orders/…`. */
+export const objectUri = ({
+  type,
+  bucket,
+  object,
+}: Pick<StorageReference, 'type' | 'bucket' | 'object'>): string => `${schemes[type]}://${bucket}/${object}`;
+
 const LEGACY_ENCODING = 'json/external-storage-reference';
 const ENCODING = 'json/protobuf';
 const MESSAGE_TYPE = 'temporal.api.sdk.v1.ExternalStorageReference';
+/** Metadata entry of a reference that the SDK for Python has encrypted. */
+const ENCRYPTED_MARK = '__temporal_external_storage_reference';
 
 /** An object name has at most 1,024 bytes, and a bucket's name 222. JSON can escape each byte with six. */
 const MAX_DATA_BYTES = 16 * 1024;
@@ -41,6 +52,16 @@ export function isStorageReference({ metadata }: Payload): boolean {
     (encoding === ENCODING && textOf(metadata?.['messageType']) === MESSAGE_TYPE)
   );
 }
+
+/**
+ * Whether a payload says that its content is in external storage, but is not a reference that can be read: a codec
+ * encrypted the reference, or an SDK wrote it in another encoding.
+ */
+export const hidesReference = (payload: Payload): boolean =>
+  !isStorageReference(payload) &&
+  (payload.metadata?.[ENCRYPTED_MARK] !== undefined ||
+    (payload.externalPayloads?.length ?? 0) > 0 ||
+    textOf(payload.metadata?.['messageType']) === MESSAGE_TYPE);
 
 /**
  * Returns what a reference names.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isStorageReference, parseStorageReference } from '../src/index.ts';
+import { hidesReference, isStorageReference, parseStorageReference } from '../src/index.ts';
 import { claimOf, legacy, reference, sha256, withData } from './support/references.ts';
 
 const { key, bucket } = claimOf();
@@ -47,6 +47,24 @@ describe('a reference to external storage', () => {
     });
     expect(isStorageReference(payload)).toBe(true);
     expect(parseStorageReference(payload)).toEqual({ driverName: 'aws.s3driver', type: 's3', ...location });
+  });
+
+  it('is hidden if a codec encrypted it, or if it is in another encoding', () => {
+    const { metadata, data = null, externalPayloads = null } = reference(claimOf());
+    const encoding = Buffer.from('binary/envelope-kms-v2');
+    const mark = Buffer.from('true');
+    const hidden = [
+      { metadata: { encoding, __temporal_external_storage_reference: mark }, data },
+      { metadata: { encoding }, data, externalPayloads },
+      { metadata: { ...metadata, encoding: Buffer.from('binary/protobuf') }, data },
+      { externalPayloads },
+    ];
+    expect(hidden.map((payload) => [isStorageReference(payload), hidesReference(payload)])).toEqual(
+      hidden.map(() => [false, true]),
+    );
+    const marked = { ...metadata, __temporal_external_storage_reference: mark };
+    const others = [reference(claimOf()), { metadata: marked, data }, { metadata: { encoding }, data }, {}];
+    expect(others.some(hidesReference)).toBe(false);
   });
 
   it.each([{}, { file: 'a' }, { url: 'http://169.254.169.254/' }, { bucket }, { key }])(

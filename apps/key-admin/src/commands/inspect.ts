@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
@@ -54,13 +55,18 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
   addCommonOptions(command).action(async (file: string | undefined, options: InspectOptions) => {
     const output = createOutput(deps, options.json === true);
     const known = knownNames(deps, options);
+    const mayRead = options.namespace ?? known.namespaces;
+    if (options.externalStorage !== undefined && mayRead.length === 0)
+      throw new CliError('usage', '--external-storage needs the namespace of the payloads', [
+        '--namespace NAME',
+      ]);
     const named = await readBytes(file, deps);
     const input = parseInput(named, options.format);
     const damaged = await withStorage(options.externalStorage, async (storage) => {
       const describe: DescribePayload =
         storage === undefined
           ? async (...described) => describePayload(...described)
-          : describeStored(storage, options.namespace ?? known.namespaces, output.progress);
+          : describeStored(storage, mayRead, output.progress);
       if (input.kind === 'history') {
         const listed: Listed[] = [];
         for await (const one of inspectAll(named.name, input, known, describe, options, output))
@@ -78,15 +84,16 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
 
 /** Returns the names to look for: from the options and, if keys are configured, from the configuration. */
 function knownNames(deps: CliDeps, options: InspectOptions): KnownNames {
-  const { key: keys = [], namespace: namespaces = [], workflowId } = options;
+  const { key: keys = [], workflowId } = options;
   for (const key of keys) parseKeyName(key);
   const values = withEnvFile(deps.env, options.envFile);
+  const namespaces = [...(options.namespace ?? []), ...[values['TEMPORAL_NAMESPACE'] || []].flat()];
   if (!['GCP_KMS_KEY', 'KMS_KEYS_FILE'].some((name) => values[name])) return { keys, namespaces, workflowId };
   const { rules } = loadKeyConfig(values, {}).kms;
   const configured = rules.namespaces.flatMap((name) => rules.resolve(name).keys);
   return {
     keys: [...keys, ...configured, ...(rules.hasDefault ? rules.resolve('default').keys : [])],
-    namespaces: [...namespaces, ...rules.namespaces, ...[values['TEMPORAL_NAMESPACE'] ?? []].flat()],
+    namespaces: [...namespaces, ...rules.namespaces],
     workflowId,
   };
 }

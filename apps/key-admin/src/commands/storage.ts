@@ -6,6 +6,7 @@ import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { columns, createOutput, type Output } from '../cli/output.ts';
 import { createOutputFile } from '../cli/output-file.ts';
+import { quote } from '../cli/quote.ts';
 import { type Compared, compareObjects, doubts, type ObjectTotal } from '../objects/compare-objects.ts';
 import { jsonLine, nameLine } from '../objects/object-list.ts';
 import { type ReferredObject, ReferredObjects } from '../objects/referred-objects.ts';
@@ -17,6 +18,7 @@ const examples = `
 Examples:
   $ temporal-kms storage --external-storage storage.yaml --namespace payments --out unused.txt
   $ temporal-kms storage --external-storage storage.yaml --namespace payments --out unused.jsonl --json-lines
+  $ tr '\\n' '\\0' < unused.txt | xargs -0 -n 1 aws s3 rm
   $ gcloud storage rm --read-paths-from-stdin < unused.txt
 
 Needs what scan needs, and permission to list the objects. Deletes nothing. Exits with 1, without a list, if the scan is
@@ -54,11 +56,23 @@ export const addStorageCommand: AddCommand = (program, deps, exit) => {
 };
 
 async function compare(options: StorageOptions, deps: CliDeps, output: Output): Promise<Found> {
-  if (options.externalStorage === undefined)
+  const { externalStorage: file, out, jsonLines = false } = options;
+  if (file === undefined)
     throw new CliError('usage', 'No external storage is named', ['--external-storage storage.yaml']);
-  const { namespaces: configured } = readStorage(options.externalStorage);
+  if (jsonLines && out === undefined)
+    throw new CliError('usage', '--json-lines needs a file to write to', ['--out unused.jsonl']);
+  const { namespaces: configured } = readStorage(file);
+  const requireStore = (namespaces: readonly string[]): void => {
+    if (!namespaces.some((name) => configured.has(name)))
+      throw new CliError(
+        'configuration',
+        `${file} names no external storage of the namespace ${namespaces.join(', ')}`,
+        [`$EDITOR ${quote(file)}`],
+      );
+  };
+  if (options.namespace !== undefined) requireStore(options.namespace);
   // Created before the scan, which may take hours.
-  const list = options.out === undefined ? undefined : createOutputFile(options.out);
+  const list = out === undefined ? undefined : createOutputFile(out);
   let isComplete = false;
   const storage = new ObjectStorage({ namespaces: configured });
   try {
@@ -66,6 +80,7 @@ async function compare(options: StorageOptions, deps: CliDeps, output: Output): 
     const report = await scanWith((namespace) => found.in(namespace), options, deps, output);
     if (!report.complete) return { report, compared: null, unlisted: 0 };
     const scanned = report.namespaces.map(({ namespace }) => namespace);
+    requireStore(scanned);
     output.progress('Listing the objects');
     let unlisted = 0;
     const compared = await compareObjects({
@@ -75,7 +90,7 @@ async function compare(options: StorageOptions, deps: CliDeps, output: Output): 
       found,
       started: new Date(report.started),
       onUnused: (unused) => {
-        const line = options.jsonLines === true ? jsonLine(unused) : nameLine(unused);
+        const line = jsonLines ? jsonLine(unused) : nameLine(unused);
         if (line === undefined) unlisted += 1;
         else list?.write(line);
       },
@@ -105,6 +120,8 @@ const doubtTexts = {
     'stored less than an hour before the scan started, or later: their references may not be written yet',
   open_run: 'of open runs, which may refer to them at any time',
   other_namespace: 'that another namespace may refer to, which was not scanned',
+  other_bucket:
+    'to whose names histories refer in another bucket, which may be an access point of this bucket',
 } as const;
 
 function linesOf({ report, compared, unlisted }: Found, { out }: StorageOptions): string[] {

@@ -2,11 +2,11 @@ import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import {
   type ObjectStorage,
+  objectUri,
   parseStorageReference,
   type StorageReference,
   type StoredObject,
 } from '@temporal-kms/payload-storage';
-import { objectName } from '../storage/object-name.ts';
 import { readPayloadStart } from '../storage/payload-start.ts';
 import { describePayload, type KnownNames, type PayloadDescription } from './describe-payload.ts';
 
@@ -30,7 +30,7 @@ export function describeStored(
     let object: string | undefined;
     try {
       const reference = parseStorageReference(payload);
-      object = objectName(reference);
+      object = objectUri(reference);
       const located = locateIn(namespaces, storage, reference);
       const id = JSON.stringify([object, known.workflowId]);
       const content = described.get(id) ?? describeObject(storage, located, known);

@@ -1,5 +1,5 @@
 import type { ObjectStorage, StorageConfiguration, StoredObject } from '@temporal-kms/payload-storage';
-import { objectId } from '../scan/stored-objects.ts';
+import { nameId, objectId } from '../scan/stored-objects.ts';
 import { mayRead, type ReferredObject, type ReferredObjects } from './referred-objects.ts';
 
 /**
@@ -14,8 +14,9 @@ const MAX_DELAY_MS = 3_600_000;
  * - `open_run`: its name contains an open run, which may refer to it at any time
  * - `other_namespace`: its name contains another namespace or none, or the file lets a namespace read it that was not
  *   scanned
+ * - `other_bucket`: a history refers to its name in another bucket, which may be an access point of the same bucket
  */
-export const doubts = ['recent', 'open_run', 'other_namespace'] as const;
+export const doubts = ['recent', 'open_run', 'other_namespace', 'other_bucket'] as const;
 type Doubt = (typeof doubts)[number];
 
 /** The number of objects, their total size, and when the oldest and the newest were stored. */
@@ -67,7 +68,12 @@ export async function compareObjects(comparison: Comparison): Promise<Compared> 
   const isInDoubt = doubtsOf(comparison);
   const referred = nothing();
   const unused = nothing();
-  const unclear = { recent: nothing(), open_run: nothing(), other_namespace: nothing() };
+  const unclear = {
+    recent: nothing(),
+    open_run: nothing(),
+    other_namespace: nothing(),
+    other_bucket: nothing(),
+  };
   const listed = new Set<string>();
   for (const namespace of scanned) {
     for await (const { object, sizeBytes, modified } of storage.list(namespace, { signal })) {
@@ -76,9 +82,10 @@ export async function compareObjects(comparison: Comparison): Promise<Compared> 
       if (listed.has(id)) continue;
       listed.add(id);
       const one = { object, bytes: sizeBytes, modified };
-      const doubt = found.objects.has(id) ? undefined : isInDoubt(one);
-      add(found.objects.has(id) ? referred : doubt === undefined ? unused : unclear[doubt], one);
-      if (!found.objects.has(id) && doubt === undefined) onUnused(one);
+      const isReferred = found.objects.has(id);
+      const doubt = isReferred ? undefined : isInDoubt(one);
+      add(isReferred ? referred : doubt === undefined ? unused : unclear[doubt], one);
+      if (!isReferred && doubt === undefined) onUnused(one);
     }
   }
   const unlisted = [...found.objects].flatMap(([id, object]) => (listed.has(id) ? [] : [object]));
@@ -118,7 +125,8 @@ function doubtsOf({ storage, configured, scanned, found, started }: Comparison) 
     if (segments.some((segment) => found.openRuns.has(segment))) return 'open_run';
     const namespace = segments[segments.indexOf('ns') + 1];
     const isOurs = segments.includes('ns') && namespace !== undefined && names.has(decoded(namespace));
-    return isOurs && !mayAnyRead(object) ? undefined : 'other_namespace';
+    if (!isOurs || mayAnyRead(object)) return 'other_namespace';
+    return found.names.has(nameId(object)) ? 'other_bucket' : undefined;
   };
 }
 

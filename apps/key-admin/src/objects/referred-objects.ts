@@ -1,10 +1,9 @@
 import type { ScanPlace } from '@temporal-kms/codec-api';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
-import type { ObjectStorage, StorageReference } from '@temporal-kms/payload-storage';
+import { type ObjectStorage, objectUri, type StorageReference } from '@temporal-kms/payload-storage';
 import { type HistorySummary, parseTrait } from '../scan/history-summary.ts';
 import type { TalliedHistory } from '../scan/scan-part.ts';
-import { objectId, type References, type Resolved } from '../scan/stored-objects.ts';
-import { objectName } from '../storage/object-name.ts';
+import { nameId, objectId, type References, type Resolved } from '../scan/stored-objects.ts';
 
 /** An object that histories refer to. */
 export interface ReferredObject {
@@ -24,6 +23,8 @@ export class ReferredObjects {
   readonly #storage: Locator;
   /** By the objects' ids. */
   readonly objects = new Map<string, ReferredObject>();
+  /** The ids of the objects' names, whatever the bucket. */
+  readonly names = new Set<string>();
   /** The ids of the runs that were open. */
   readonly openRuns = new Set<string>();
 
@@ -52,6 +53,7 @@ export class ReferredObjects {
     const trait = parseTrait(text);
     if (trait.is !== 'reference') return false;
     const id = objectId(trait);
+    this.names.add(nameId(trait));
     const { is: _, size: __, ...reference } = trait;
     const isPermitted = mayRead(this.#storage, namespace, reference);
     const known = this.objects.get(id);
@@ -60,7 +62,7 @@ export class ReferredObjects {
       known.isPermitted ||= isPermitted;
       return true;
     }
-    const name = objectName(trait);
+    const name = objectUri(trait);
     this.objects.set(id, { name, namespace, place, workflowId, runId, histories: 1, isPermitted });
     return true;
   }

@@ -1,7 +1,7 @@
 import { plaintextFailures } from '@temporal-kms/histories/failures';
 import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/histories/payloads';
 import { KmsCodecError, messageKey, type ReasonCode } from '@temporal-kms/kms-codec';
-import { parseStorageReference, type StorageReference } from '@temporal-kms/payload-storage';
+import { hidesReference, parseStorageReference, type StorageReference } from '@temporal-kms/payload-storage';
 import { isOwnPayload } from './own-runs.ts';
 
 /**
@@ -78,6 +78,7 @@ export class SummaryBuilder {
 
   addPayload({ payload, encryptable }: Pick<PayloadLocation, 'payload' | 'encryptable'>): void {
     if (isSystemEnvelope(payload)) return this.#count({ is: 'not_walked' });
+    if (hidesReference(payload)) this.#count({ is: 'external_storage' });
     const { format, problem, empty, key, keyId, keyVersion, staticKey } = messageKey(payload);
     // SDKs write these fields without a codec, so plaintext in them is correct.
     const isOwn = this.#isOwnRun && isOwnPayload(payload);

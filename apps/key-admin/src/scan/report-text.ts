@@ -8,6 +8,7 @@ import type {
 } from '@temporal-kms/codec-api';
 import { scanPlaces } from '@temporal-kms/codec-api';
 import { columns } from '../cli/output.ts';
+import { withoutName } from './scan-part.ts';
 
 const findingTexts = {
   plaintext: 'payloads in plaintext where programs should encrypt',
@@ -28,12 +29,14 @@ export const reportLines = (report: ScanReport): string[] => [
 const NOT_COMPLETE = 'NOT COMPLETE: the scan could not see everything. The rest may need any key version.';
 
 /** Returns what the scan could not see, without ids of histories. */
-export const gapLines = ({ complete, namespaces }: ScanReport): string[] =>
+export const gapLines = ({ complete, namespaces }: Pick<ScanReport, 'complete' | 'namespaces'>): string[] =>
   complete
     ? []
     : [
         NOT_COMPLETE,
-        ...namespaces.flatMap(({ namespace, gaps }) => gaps.map((gap) => `  ${namespace}: ${gapText(gap)}`)),
+        ...namespaces.flatMap(({ namespace, gaps }) =>
+          gaps.map((gap) => `  ${namespace}: ${gapText({ ...gap, ...withoutName(gap) })}`),
+        ),
       ];
 
 const gapText = ({ message, count, place }: ScanGap): string =>

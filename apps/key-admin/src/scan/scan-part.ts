@@ -205,12 +205,24 @@ function mergeKeys(a: CountedKey, b: CountedKey): CountedKey {
   return { key: a.key, formats, places: mergePlaces(a.places, b.places) };
 }
 
-function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
+/** Adds a gap to gaps by kind, place and message. */
+export function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
   const own = `${gap.kind} ${gap.place ?? ''} ${gap.message}`;
   const id = gaps.has(own) || gaps.size < MAX_GAPS ? own : [...gaps.keys()].at(-1);
   const known = id === undefined ? undefined : gaps.get(id);
   if (known === undefined) gaps.set(own, gap);
   else gaps.set(id ?? own, { ...known, count: (known.count ?? 1) + (gap.count ?? 1) });
+}
+
+/** Returns what a gap says, with only the hash in the name of an object: the rest of the name contains a workflow id. */
+export function withoutName({
+  message,
+  object,
+  reason,
+}: Pick<ScanGap, 'message' | 'object' | 'reason'>): Pick<ScanGap, 'message' | 'object'> {
+  if (object === undefined) return { message };
+  const hash = `…/${object.slice(object.lastIndexOf('/') + 1)}`;
+  return { object: hash, message: `The object ${hash} could not be read (${reason}).` };
 }
 
 const unlisted = (places: CountedByPlace): CountedGap[] =>

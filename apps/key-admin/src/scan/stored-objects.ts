@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ScanPlace } from '@temporal-kms/codec-api';
 import { KmsCodecError, type ReasonCode } from '@temporal-kms/kms-codec';
-import type { ObjectStorage, StoredObject } from '@temporal-kms/payload-storage';
+import { type ObjectStorage, objectUri, type StoredObject } from '@temporal-kms/payload-storage';
 import {
   type HistorySummary,
   parseTrait,
@@ -12,7 +12,6 @@ import {
 } from './history-summary.ts';
 import type { TalliedHistory } from './scan-part.ts';
 import type { CallLimiter } from '../temporal/temporal-source.ts';
-import { objectName } from '../storage/object-name.ts';
 import { readPayloadStart } from '../storage/payload-start.ts';
 
 /** Number of objects of a history that are requested at the same time. */
@@ -106,7 +105,7 @@ export class StoredObjects implements References {
       : [
           unreadTrait(reference, {
             code: 'storage_altered',
-            message: `The reference to ${objectName(reference)} states ${reference.size} bytes, and the object has ${size}`,
+            message: `The reference to ${objectUri(reference)} states ${reference.size} bytes, and the object has ${size}`,
           }),
         ];
   }
@@ -140,7 +139,11 @@ export class StoredObjects implements References {
       }
     };
     const reading = read();
-    if (known.size < MAX_OBJECTS) known.set(id, reading);
+    if (known.size < MAX_OBJECTS) {
+      known.set(id, reading);
+      // A read that was cancelled says nothing about the object.
+      reading.catch(() => known.delete(id));
+    }
     return await reading;
   }
 }
@@ -154,10 +157,13 @@ interface Counts {
 
 /** Identifies an object. An attacker who chooses names must not find two names with the same id. */
 export const objectId = ({ type, bucket, object }: Pick<ReferenceTrait, 'type' | 'bucket' | 'object'>) =>
-  createHash('sha256')
-    .update(JSON.stringify([type, bucket, object]))
-    .digest('hex')
-    .slice(0, 32);
+  idOf(type, bucket, object);
+
+/** Identifies objects of the same name in any bucket. */
+export const nameId = ({ object }: Pick<ReferenceTrait, 'object'>): string => idOf(object);
+
+const idOf = (...names: readonly string[]): string =>
+  createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 32);
 
 /** @throws any error that is not a KmsCodecError */
 function unread(error: unknown): Unread {
@@ -166,6 +172,6 @@ function unread(error: unknown): Unread {
 }
 
 const unreadTrait = (reference: ReferenceTrait, { code, message }: Unread): string => {
-  const trait: Trait = { is: 'unread_object', object: objectName(reference), reason: code, message };
+  const trait: Trait = { is: 'unread_object', object: objectUri(reference), reason: code, message };
   return JSON.stringify(trait);
 };

@@ -11,6 +11,7 @@ import {
   type CountedByPlace,
   type CountedGap,
   MAX_KEYS,
+  mergeGap,
   type MessageKeyName,
   type ScanPart,
   type TalliedHistory,
@@ -24,7 +25,7 @@ type GapOfPayloads = Extract<
 
 const gapMessages: Readonly<Record<GapOfPayloads, string>> = {
   external_storage:
-    'References to external storage are damaged, or of a driver whose objects this program cannot read.',
+    'References to external storage are encrypted or damaged, or of a driver whose objects this program cannot read.',
   inner_layer: 'Another codec encrypted or compressed payloads: they may contain messages under any key.',
   unreadable: "Some messages' headers have a version that this program does not know.",
   not_walked: "Requests to Temporal's own Nexus endpoint contain payloads that the scan does not read.",
@@ -141,9 +142,7 @@ export class NamespaceTally {
   }
 
   #addGap(gap: CountedGap, example: TalliedHistory, count: number): void {
-    const id = `${gap.place} ${gap.message}`;
-    const known = this.#gaps.get(id) ?? { ...gap, count: 0, example };
-    this.#gaps.set(id, { ...known, count: (known.count ?? 0) + count });
+    mergeGap(this.#gaps, { ...gap, count, example });
   }
 }
 

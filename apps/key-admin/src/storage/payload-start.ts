@@ -5,6 +5,8 @@ import type { ObjectStorage, StoredObject } from '@temporal-kms/payload-storage'
 
 /** More than the metadata and the header of any message. */
 const START_BYTES = 16 * 1024;
+/** More than the metadata of any message. A message's header follows the metadata. */
+const MAX_METADATA_BYTES = START_BYTES / 2;
 
 /** Protobuf tags of a serialized `temporal.api.common.v1.Payload` and of a metadata entry. */
 const METADATA = 0x0a;
@@ -34,18 +36,35 @@ export async function readPayloadStart(
   const bytes = await storage.readStart(object, START_BYTES, { signal });
   const start = payloadStart(bytes);
   const isWhole = bytes.length < START_BYTES;
-  if (isWhole && (bytes.length !== start.size || hashOf(bytes) !== object.sha256))
-    throw new KmsCodecError('storage_altered', `The stored object ${object.name} was altered or truncated`);
-  return start;
+  if (start !== undefined && (isWhole ? isUnchanged(bytes, start, object) : showsKey(start))) return start;
+  throw new KmsCodecError(
+    'storage_altered',
+    `The stored object ${object.name} was altered or truncated, or no SDK stored it`,
+  );
 }
 
-const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const isUnchanged = (bytes: Uint8Array, { size }: PayloadStart, { sha256 }: StoredObject): boolean =>
+  bytes.length === size && createHash('sha256').update(bytes).digest('hex') === sha256;
+
+/** Whether the start contains what determines the key, whatever follows it. */
+const showsKey = ({ payload: { metadata }, size, dataBytes }: PayloadStart): boolean =>
+  metadata?.['encoding'] !== undefined && size - dataBytes <= MAX_METADATA_BYTES;
+
+/** Returns the start of a stored payload. Undefined: no SDK stores this content. */
+function payloadStart(bytes: Uint8Array): PayloadStart | undefined {
+  try {
+    return parseStart(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
+}
 
 /**
  * Parses the first bytes of a stored payload. Temporal's SDKs write the metadata first, and nothing after the data.
- * @throws KmsCodecError `storage_altered` for any other content
+ * @throws RangeError for any other content
  */
-function payloadStart(bytes: Uint8Array): PayloadStart {
+function parseStart(bytes: Uint8Array): PayloadStart {
   const metadata: Record<string, Uint8Array> = Object.create(null);
   const reader = new Reader(bytes);
   while (reader.position < bytes.length) {
@@ -111,5 +130,5 @@ class Reader {
   }
 }
 
-const notAPayload = (): KmsCodecError =>
-  new KmsCodecError('storage_altered', 'The object is not a payload in the form that SDKs store');
+const notAPayload = (): RangeError =>
+  new RangeError('The bytes are not a payload in the form that SDKs store.');

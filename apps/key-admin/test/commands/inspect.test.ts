@@ -366,6 +366,11 @@ describe('temporal-kms inspect --external-storage', () => {
     const history = await temporalKms(['inspect', ...options], { input: encodedJson([event]) });
     expect([history.code, history.out]).toEqual([1, expect.stringMatching(/^ {2}encrypted .* 7 +key id/m)]);
     expect(history.out).toMatch(/^ {2}reference: storage_not_found /m);
+    const noNamespace = ['inspect', '--external-storage', store.file];
+    expect((await temporalKms(noNamespace, { input })).code).toBe(64);
+    const env = { TEMPORAL_NAMESPACE: NAMESPACE };
+    const { payloads: own } = (await temporalKms([...noNamespace, '--json'], { input, env })).json();
+    expect(own[0]).toMatchObject({ state: 'encrypted', object: message.object });
     // Without the option, references are described as before.
     const [first] = (await inspect([], input)).json().payloads;
     expect([first.state, first.reason, first.object]).toEqual(['reference', undefined, undefined]);

@@ -63,4 +63,8 @@ it('storage lists unused objects and histories whose objects are gone, and nothi
   expect([none.code, none.json()]).toMatchObject([1, { complete: false, unused: null, gone: null }]);
   expect((await readdir(folder)).toSorted()).toEqual(['unused.jsonl', 'unused.txt']);
   expect((await temporalKms(['storage'])).code).toBe(64);
+  expect((await run('--json-lines')).code).toBe(64);
+  const other = await startStore('another-namespace');
+  expect((await run('--external-storage', other.file, '--out', join(folder, 'none'))).code).toBe(78);
+  expect(await readdir(folder)).toHaveLength(2);
 });

@@ -44,9 +44,9 @@ async function startBucket(prefixes: Record<string, readonly string[]>) {
     refer: (
       namespace: string,
       object: string,
-      more: { place?: 'open'; runId?: string; size?: number } = {},
+      more: { place?: 'open'; runId?: string; size?: number; bucket?: string } = {},
     ) => {
-      const payload: Payload = referenceTo({ object, bytes: content, ...more });
+      const payload: Payload = referenceTo({ object, bytes: content, ...more }, more.bucket);
       const history = { workflowId: `of-${namespace}`, runId: more.runId ?? 'r' };
       return found.in(namespace).resolve(summaryOfPayload(payload), more.place ?? 'closed', history);
     },
@@ -116,6 +116,19 @@ describe('storage', () => {
     expect([referred, list]).toEqual([expect.objectContaining({ objects: 1, bytes: content.length }), []]);
     expect([...bucket.found.objects.values()].map(({ histories }) => histories)).toEqual([2]);
   });
+
+  it.each(['arn:aws:s3:eu-central-1:123456789012:accesspoint/payloads', 'payloads-x1y2-s3alias', 'Payloads'])(
+    'keeps the objects that a history names in the bucket %s, which may be the same bucket',
+    async (alias) => {
+      const bucket = await startBucket({ orders: ['v0/ns/orders/'], payments: ['v0/ns/payments/'] });
+      const used = await bucket.put(`${prefix}/used/ri/r`);
+      const other = await bucket.put(`${prefix}/other/ri/r`);
+      for (const namespace of ['orders', 'payments']) await bucket.refer(namespace, used, { bucket: alias });
+      const { list, unclear, gone, notPermitted } = await bucket.compare('orders', 'payments');
+      expect([list, unclear.other_bucket.objects, gone]).toEqual([[other], 1, []]);
+      expect(notPermitted).toMatchObject([{ name: `directory://${alias}/${used}`, histories: 2 }]);
+    },
+  );
 
   it('tells objects that are gone from those that it may not see', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });

@@ -1,11 +1,15 @@
 import { rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import type { Payload } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
+import { summaryOfPayload } from '../../src/scan/history-summary.ts';
 import { scanNamespace } from '../../src/scan/scan-namespace.ts';
+import { gapLines } from '../../src/scan/report-text.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { type KnownObjects, StoredObjects } from '../../src/scan/stored-objects.ts';
+import { NamespaceTally } from '../../src/scan/tally.ts';
 import type { ListedRun, ScanSource } from '../../src/temporal/scan-source.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { KEY, payloadOf } from '../support/messages.ts';
@@ -13,6 +17,8 @@ import { BUCKET, hashOf, referenceTo, startStore, stored } from '../support/stor
 
 const NAMESPACE = 'payments';
 const START = Date.parse('2030-01-01T00:00:00Z');
+
+const limiter = { removeTokens: async () => undefined };
 
 /** A message as large as those that SDKs store. */
 const large = (version: number, bytes = 20_000): Payload => {
@@ -75,7 +81,6 @@ async function scan(
       return await read;
     },
   };
-  const limiter = { removeTokens: async () => undefined };
   const report = await scanNamespace({
     source: sourceOf(runs),
     namespace,
@@ -228,6 +233,85 @@ describe('a scan with external storage', () => {
     }
   });
 
+  it('reports references that it cannot see, because a codec encrypted them or they have another encoding', async () => {
+    const store = await startStore(NAMESPACE);
+    const { reference } = await store.store(large(1));
+    const { metadata, data, externalPayloads } = reference;
+    const message = payloadOf({ version: 2, named: true });
+    const mark = { __temporal_external_storage_reference: Buffer.from('true') };
+    const hidden: Payload[] = [
+      { ...message, metadata: { ...message.metadata, ...mark } },
+      { ...message, ...(externalPayloads && { externalPayloads }) },
+      { metadata: { ...metadata, encoding: Buffer.from('binary/protobuf') }, ...(data && { data }) },
+      { metadata: mark },
+    ];
+    const storage = store.open();
+    for (const payload of hidden) {
+      const { report } = await scan([[payload]], { storage });
+      expect([report?.complete, report?.gaps]).toMatchObject([
+        false,
+        [{ kind: 'external_storage', count: 1 }],
+      ]);
+    }
+    // Python's SDK also marks a reference that the codec has not encrypted.
+    const marked = { ...reference, metadata: { ...metadata, ...mark } };
+    const { report, versions } = await scan([[marked]], { storage });
+    expect([report?.complete, versions]).toEqual([true, [[1, { 'envelope-v2': 1 }]]]);
+  });
+
+  it('reports an object whose first bytes do not show which key it needs', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const { data } = large(1);
+    const encoding = Buffer.from('binary/envelope-kms-v2');
+    // The header is not in the first 16 KiB, is cut there, or begins after them.
+    const padded = [8_200, 16_300, 16_342, 16_400, 20_000].map((bytes): Payload => ({
+      metadata: { encoding, pad: Buffer.alloc(bytes) },
+      data: data!,
+    }));
+    const objects = await Promise.all(padded.map((payload) => store.store(payload)));
+    const references = objects.map(({ object, bytes }) => referenceTo({ object, bytes, size: null }));
+    const { report } = await scan([references], { storage });
+    expect([report?.findings, report?.keys]).toEqual([[], []]);
+    expect(report?.gaps.map(({ reason }) => reason)).toEqual(objects.map(() => 'storage_altered'));
+    for (const { object } of objects)
+      expect(report?.gaps.some(({ message }) => message.includes(object))).toBe(true);
+    // Protobuf permits the fields in another order, which no SDK writes.
+    const [first, second] = [{ data: data! }, { metadata: { encoding } }].map(stored);
+    const reversed = Buffer.concat([first!, second!]);
+    const object = `v0/ns/${NAMESPACE}/d/sha256/${hashOf(reversed)}`;
+    await mkdir(join(store.path, object, '..'), { recursive: true });
+    await writeFile(join(store.path, object), reversed);
+    const other = await scan([[referenceTo({ object, bytes: reversed, size: null })]], { storage });
+    expect(other.report?.gaps).toMatchObject([{ reason: 'storage_altered' }]);
+  });
+
+  it('requests an object again after a request was cancelled', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const object = await store.store(large(7));
+    const summary = summaryOfPayload(object.reference);
+    const options = { storage, namespace: NAMESPACE, limiter, known: new Map() };
+    const cancelled = new StoredObjects({ ...options, signal: AbortSignal.abort() });
+    await expect(cancelled.resolve(summary)).rejects.toThrow();
+    const { summary: resolved } = await new StoredObjects(options).resolve(summary);
+    expect([...resolved.traits.keys()]).toEqual([expect.stringContaining('"version":7')]);
+  });
+
+  it('lists a limited number of objects that it could not read', () => {
+    const tally = new NamespaceTally([]);
+    for (let n = 0; n < 1_000; n += 1) {
+      const trait = { is: 'unread_object', object: `${n}`, reason: 'storage_not_found', message: `${n}` };
+      tally.add(
+        'closed',
+        { workflowId: 'w' },
+        { payloads: 1, traits: new Map([[JSON.stringify(trait), 2]]) },
+      );
+    }
+    const { gaps } = tally.toPart();
+    expect([gaps.length, gaps.reduce((sum, { count = 0 }) => sum + count, 0)]).toEqual([200, 2_000]);
+  });
+
   it('reports an object that is deleted while the scan runs', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
@@ -238,6 +322,12 @@ describe('a scan with external storage', () => {
     );
     expect(versions.map(([version]) => version)).toEqual([1, 2]);
     expect(report?.gaps.map(({ reason }) => reason)).toEqual(['storage_not_found']);
+    // A job may keep these lines in its log, so they name no workflow.
+    const lines = gapLines({ complete: false, namespaces: [report!] }).join('\n');
+    expect([lines, lines.includes('/wi/')]).toEqual([
+      expect.stringContaining(hashOf(objects[2]!.bytes)),
+      false,
+    ]);
   });
 
   it('reports plaintext in objects, and messages inside other codecs’ objects as a gap', async () => {

@@ -1,11 +1,10 @@
 import { Readable } from 'node:stream';
 import { countRun } from '../count-run.ts';
 import { ScanResults } from '../scan-results.ts';
-import { emptyPart, mapHistories, mergeParts, type ScanPart } from '../scan-part.ts';
+import { emptyPart, mapHistories, mergeParts, type ScanPart, withoutName } from '../scan-part.ts';
 import { CONCURRENCY, type TimeRange } from '../passes.ts';
 import { type ListedRun, type RangeSource, ScanError } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
-import { nameWithoutIds } from '../../storage/object-name.ts';
 import type { References } from '../stored-objects.ts';
 import { queryFor } from './plan.ts';
 
@@ -92,10 +91,6 @@ export async function scanRange({
  * workflow ids of examples by their run ids.
  */
 function withoutWorkflowIds(part: ScanPart): ScanPart {
-  const gaps = part.gaps.map((gap) => {
-    if (gap.object === undefined) return gap;
-    const object = nameWithoutIds(gap.object);
-    return { ...gap, object, message: `The object ${object} could not be read (${gap.reason}).` };
-  });
+  const gaps = part.gaps.map((gap) => ({ ...gap, ...withoutName(gap) }));
   return mapHistories({ ...part, gaps }, (history) => ({ ...history, workflowId: '' }));
 }
