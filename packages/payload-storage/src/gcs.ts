@@ -116,7 +116,11 @@ export class GcsReader implements ObjectReader {
       return Object.fromEntries(await this.#auth.getRequestHeaders());
     } catch (cause) {
       signal.throwIfAborted();
-      throw new ReaderError('unavailable', "Google's credentials are not available", { cause });
+      throw new ReaderError(
+        'unavailable',
+        "Google's credentials are not available: set GOOGLE_APPLICATION_CREDENTIALS, or log in with gcloud",
+        { cause },
+      );
     }
   }
 

@@ -107,6 +107,10 @@ function explained(error: unknown): ReaderError {
   if (name === 'NoSuchBucket')
     return new ReaderError('unavailable', 'the bucket does not exist', { cause: error });
   if (name === 'CredentialsProviderError')
-    return new ReaderError('unavailable', 'this process has no AWS credentials', { cause: error });
+    return new ReaderError(
+      'unavailable',
+      'this process has no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role',
+      { cause: error },
+    );
   return refused(statusOf(error), 's3:GetObject and s3:ListBucket', codeOf(error), error);
 }
