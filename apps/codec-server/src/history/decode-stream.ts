@@ -77,9 +77,12 @@ async function* decodeResults(
   codec: HistoryCodec,
   log: Logger,
   requests: readonly PayloadRequest[],
-  { signal, interruption, checkpoint, memory }: StreamLifetime,
+  { signal: lifetime, interruption, checkpoint, memory }: StreamLifetime,
   access: Omit<DecryptOptions, 'signal' | 'budget'>,
 ): AsyncGenerator<DecodeResult, void> {
+  // Aborted also when the stream ends early, so that no object is read afterwards.
+  const ended = new AbortController();
+  const signal = AbortSignal.any([lifetime, ended.signal]);
   const leases = new Set<MemoryLease>();
   const results = inCompletionOrder(requests, {
     start: async (request): Promise<ReadyResult | 'skipped' | undefined> => {
@@ -125,6 +128,7 @@ async function* decodeResults(
       leases.delete(ready.lease);
     }
   } finally {
+    ended.abort();
     for (const lease of leases) lease.end();
   }
 }

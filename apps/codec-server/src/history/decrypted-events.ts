@@ -71,7 +71,10 @@ export async function* decryptEvents(
   pages: EventPages,
 ): AsyncGenerator<DecryptedEvent, void> {
   const home = workflowContext(run);
-  const { signal, memory } = lifetime;
+  const { memory } = lifetime;
+  // Aborted also when the stream ends early, so that no object is read afterwards.
+  const ended = new AbortController();
+  const signal = AbortSignal.any([lifetime.signal, ended.signal]);
   const { authorizeNamespace, onInnerLayer, recordObject } = record;
   const innerKmsCalls = budget?.innerKmsCalls;
   const shared = { signal, authorizeNamespace, onInnerLayer, recordObject, innerKmsCalls };
@@ -94,6 +97,7 @@ export async function* decryptEvents(
       if (count < located.length) return;
     }
   } finally {
+    ended.abort();
     queue.end();
   }
 }

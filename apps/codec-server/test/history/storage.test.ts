@@ -289,6 +289,25 @@ describe('a search', () => {
   it('requires only its own permission', async () => {
     const access = ana({ payments: ['search'] });
     const response = await post(appOf({ access }), `${RUN}/history:search`, { text: 'needle' });
+  it('that ends at a limit reads and records no further objects', async () => {
+    const opened = Promise.withResolvers<void>();
+    const slow = createStorage(() => opened.promise);
+    const words = plain(Array.from({ length: 100 }, () => 'needle'));
+    const many = Array.from({ length: 40 }, (_, n) => slow.put(plain(`object ${n}`)));
+    const inputs = [...Array.from({ length: 10 }, () => words), ...(await Promise.all(many))];
+    const temporal = temporalWith(inputs.map((payload, n) => signaled(n + 1, payload)));
+    const { audit, entries } = recordedAudit();
+    const app = appWith(kms, { storage: slow.storage, temporal, audit });
+    const response = await post(app, `${RUN}/history:search`, { text: 'needle', order: 'oldest_first' });
+    const frames = await Array.fromAsync(lines(response, searchFrame));
+    expect(frames.at(-1)).toMatchObject({ type: 'end', reason: 'limit', after: 10 });
+    expect(slow.inFlight.now).toBe(8);
+    opened.resolve();
+    await expect.poll(() => slow.inFlight.now).toBe(0);
+    expect(slow.reads).toHaveLength(8);
+    expect(entries.at(-1)!.event).toBe('outcome');
+  });
+
     expect(await response.text()).toContain('"type":"hit"');
   });
 });
