@@ -75,7 +75,9 @@ export function parseStorageReference(payload: Payload): StorageReference {
   const [sizeBytes, ...others] = payload.externalPayloads ?? [];
   if (others.length > 0) throw malformed('states more than one size');
   const size = sizeBytes?.sizeBytes == null ? undefined : BigInt(sizeBytes.sizeBytes.toString());
-  if (size !== undefined && size < 0n) throw malformed('states a negative size');
+  // Sizes are numbers in JSON, also in the dashboard's, which rejects other numbers.
+  if (size !== undefined && (size < 0n || size > Number.MAX_SAFE_INTEGER))
+    throw malformed('states an impossible size');
   return { driverName, ...locationOf(claim), ...(size !== undefined && { sizeBytes: size }) };
 }
 

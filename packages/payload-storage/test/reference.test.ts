@@ -106,6 +106,8 @@ describe('a reference to external storage', () => {
     ['a byte order mark', withData('\ufeff{}')],
     ['invalid UTF-8', withData(Buffer.from([0x7b, 0xff, 0x7d]))],
     ['the fields of the other encoding', legacy({ driverName: 'd', claimData: claimOf() })],
+    ['a negative size', reference(claimOf(), undefined, -1)],
+    ['a size that is no number in JSON', reference(claimOf(), undefined, 2 ** 53)],
     ['two sizes', { ...current(claimOf()), externalPayloads: [{}, {}] }],
     ['another encoding', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{}') }],
   ])('is malformed with %s', (_, payload) => {

@@ -78,6 +78,7 @@ beforeAll(async () => {
     ),
     otherDriver: referenceTo({ place: 'elsewhere' }, 9, 'acme.tape'),
     malformed: referenceTo({ bucket: 'acme-payloads', file: 'x' }),
+    impossibleSize: referenceTo(JSON.parse(String((await stored('x')).data)).claimData, 2 ** 60),
     altered: await stored('altered'),
     deleted: await stored('deleted'),
     nested: await store.put(inner),
@@ -140,6 +141,7 @@ const outcomes = {
   outside: 'storage_not_allowed',
   otherDriver: { driverName: 'acme.tape', claimData: { place: 'elsewhere' } },
   malformed: 'malformed',
+  impossibleSize: 'malformed',
   altered: 'storage_altered',
   deleted: 'storage_not_found',
   nested: 'malformed',
@@ -179,7 +181,7 @@ describe('payloads:decode', () => {
     expect(entries.map(({ event }) => event)).toEqual(['intent', ...objects.map(() => 'object'), 'outcome']);
     expect(entries[1]).not.toHaveProperty('refs', expect.anything());
     expect(entries.at(-1)!.outcome).toMatchObject({
-      refused: { storage_not_allowed: 1, storage_not_found: 1, storage_altered: 1, malformed: 3 },
+      refused: { storage_not_allowed: 1, storage_not_found: 1, storage_altered: 1, malformed: 4 },
     });
   });
 
@@ -262,8 +264,9 @@ describe('the stub of a reference', () => {
       stored: { readable: false, bytes: 9 },
     });
     expect(of('otherDriver')).toMatchObject({ reason: 'external_reference' });
-    expect(of('malformed')).toMatchObject({ reason: 'malformed' });
-    for (const name of ['otherDriver', 'malformed', 'inline', 'proxied'])
+    for (const name of ['malformed', 'impossibleSize'])
+      expect(of(name)).toMatchObject({ reason: 'malformed' });
+    for (const name of ['otherDriver', 'malformed', 'impossibleSize', 'inline', 'proxied'])
       expect(of(name)).not.toHaveProperty('stored');
     expect(store.reads.length).toBe(before);
     const bare = await appOf({ storage: undefined }).request(`${RUN}/history`, { headers });
@@ -286,9 +289,6 @@ describe('a search', () => {
     });
   });
 
-  it('requires only its own permission', async () => {
-    const access = ana({ payments: ['search'] });
-    const response = await post(appOf({ access }), `${RUN}/history:search`, { text: 'needle' });
   it('that ends at a limit reads and records no further objects', async () => {
     const opened = Promise.withResolvers<void>();
     const slow = createStorage(() => opened.promise);
@@ -308,6 +308,9 @@ describe('a search', () => {
     expect(entries.at(-1)!.event).toBe('outcome');
   });
 
+  it('requires only its own permission', async () => {
+    const access = ana({ payments: ['search'] });
+    const response = await post(appOf({ access }), `${RUN}/history:search`, { text: 'needle' });
     expect(await response.text()).toContain('"type":"hit"');
   });
 });
