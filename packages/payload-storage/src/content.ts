@@ -22,8 +22,8 @@ export interface ReadPayloadOptions {
   readonly signal: AbortSignal;
   /** Limit on the object's size, in bytes. Default: 50 MiB, the limit of Temporal's drivers. */
   readonly maxBytes?: number | undefined;
-  /** Called as bytes arrive, with the number of bytes so far and the size that the store declares. */
-  readonly onProgress?: ((bytes: number, size: number | undefined) => void) | undefined;
+  /** Called as bytes arrive, with the number of bytes so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -38,9 +38,9 @@ export async function readStoredPayload(
   { signal, maxBytes = MAX_BYTES, onProgress }: ReadPayloadOptions,
 ): Promise<Payload> {
   const hash = createHash('sha256');
-  const bytes = await collect(reader, object, { name, signal, maxBytes }, (chunk, count, size) => {
+  const bytes = await collect(reader, object, { name, signal, maxBytes }, (chunk, count) => {
     hash.update(chunk);
-    onProgress?.(count, size);
+    onProgress?.(count);
   });
   if (hash.digest('hex') !== sha256)
     throw new KmsCodecError(
@@ -56,11 +56,17 @@ export async function readStoredPayload(
   }
 }
 
-/** Payloads have a few metadata entries. A decoded entry takes a hundred times the memory of its bytes. */
+/**
+ * Payloads have a few short metadata entries. A decoded entry takes a hundred times the memory of its bytes,
+ * and decoding an entry that repeats a field for 50 MiB takes seconds.
+ */
 const MAX_FIELDS = 64;
+const MAX_METADATA_BYTES = 64 * 1024;
+/** The tag of the field `data` (number 2, wire type 2). */
+const DATA = 0x12;
 
 /**
- * Counts the fields of an encoded payload, before they are decoded.
+ * Counts the fields of an encoded payload, and their bytes except the data's, before they are decoded.
  * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message
  */
 function checkFields(bytes: Uint8Array, name: string): void {
@@ -75,15 +81,20 @@ function checkFields(bytes: Uint8Array, name: string): void {
     }
     throw new RangeError('A number has more than ten bytes.');
   };
+  let metadataBytes = 0;
   for (let fields = 1; at < bytes.length; fields += 1) {
-    if (fields > MAX_FIELDS)
+    const tag = varint();
+    const type = tag % 8;
+    const number = type === 0 || type === 2 ? varint() : 0;
+    const length = [0, 8, number, 0, 0, 4][type] ?? 0;
+    if (tag !== DATA) metadataBytes += length;
+    if (fields > MAX_FIELDS || metadataBytes > MAX_METADATA_BYTES)
       throw new KmsCodecError(
         'too_large',
-        `The stored object ${quoted(name)} has more than ${MAX_FIELDS} metadata entries`,
+        `The stored object ${quoted(name)} has more than ${MAX_FIELDS} metadata entries, or more than ` +
+          `${MAX_METADATA_BYTES} bytes of metadata`,
       );
-    const type = varint() % 8;
-    const number = type === 0 || type === 2 ? varint() : 0;
-    at += [0, 8, number, 0, 0, 4][type] ?? 0;
+    at += length;
   }
 }
 
@@ -121,7 +132,7 @@ async function collect(
   reader: ObjectReader,
   object: string,
   { name, signal, maxBytes }: CollectOptions,
-  onChunk: (chunk: Uint8Array, count: number, size: number | undefined) => void,
+  onChunk: (chunk: Uint8Array, count: number) => void,
 ): Promise<Buffer> {
   return await explained(name, signal, async () => {
     const { size, content } = await reader.open(object, { signal });
@@ -147,7 +158,7 @@ async function collect(
       }
       buffer.set(chunk, count);
       count += chunk.length;
-      onChunk(chunk, count, size);
+      onChunk(chunk, count);
       discard(chunk);
     }
     if (size !== undefined && count < size)

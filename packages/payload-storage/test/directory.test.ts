@@ -44,6 +44,10 @@ async function listed(namespace: string) {
   return objects;
 }
 
+/** Returns a field of a message that contains the same bytes 40,000 times. */
+const fieldOf = (tag: number, content: readonly number[]): Buffer =>
+  Buffer.concat([Buffer.from([tag, 0x80, 0xf1, 0x04]), Buffer.alloc(80_000, Buffer.from(content))]);
+
 const located = async () => storage.locate('orders', (await store()).found);
 
 describe('a payload in a directory', () => {
@@ -108,15 +112,18 @@ describe('a payload in a directory', () => {
     await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_altered' });
   });
 
-  it('is altered if its file has the right hash but is not a payload', async () => {
-    const bytes = Buffer.from('no payload');
+  it.each([
+    ['is no payload', 'storage_altered', Buffer.from('no payload')],
+    ['repeats a field in a metadata entry', 'too_large', fieldOf(0x0a, [0x0a, 0x00])],
+    ['repeats an unknown field in an external payload', 'too_large', fieldOf(0x1a, [0x18, 0x00])],
+    ['repeats an unknown field', 'too_large', fieldOf(0x22, [0x18, 0x00])],
+  ])('is refused if its file has the right hash but %s', async (_, code, bytes) => {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const { found, path } = await store();
     const object = found.object.replace(found.sha256, sha256);
     await writeFile(path.replace(found.sha256, sha256), bytes);
-    await expect(
-      storage.read(storage.locate('orders', { ...found, object, sha256 }), { signal }),
-    ).rejects.toMatchObject({ code: 'storage_altered' });
+    const altered = storage.locate('orders', { ...found, object, sha256 });
+    await expect(storage.read(altered, { signal })).rejects.toMatchObject({ code });
   });
 
   it('is refused if its file is a symbolic link to a place outside the directory', async () => {

@@ -9,7 +9,7 @@ import {
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
-import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
+import { hasTooManyEntries, MAX_ENTRIES, payloadBytes } from '../json/payload.ts';
 import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
 import { isStorageReference } from '@temporal-kms/payload-storage';
 import { nestedReference, type ReadOptions, type Retrieval, type Retrieved } from '../storage/retrieval.ts';
@@ -129,12 +129,12 @@ async function decryptStored(
   }
   if ((payload.data?.length ?? 0) > SLICE_BYTES) await ownTurn();
   if (!encryptable && isPlain(codec.inspect(payload, context))) {
-    await options.budget.reserve(payload.data?.length ?? 0);
+    await options.budget.reserve(payloadBytes(payload));
     return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };
   }
   const decrypted = await codec.decrypt(payload, context, options);
   // The codec reserves memory for decrypted plaintext, but not for payloads that it returns unchanged.
-  if (decrypted.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
+  if (decrypted.payload === payload) await options.budget.reserve(payloadBytes(payload));
   const { reason } = decrypted.info;
   return {
     ok: true,

@@ -17,6 +17,13 @@ export const MAX_KEY = 1_024;
 export const PAYLOAD_COST = 512;
 export const ENTRY_COST = 320;
 
+/** Returns the bytes of a payload's data and metadata. */
+export const payloadBytes = ({ data, metadata }: Payload): number =>
+  Object.entries(metadata ?? {}).reduce(
+    (sum, [key, { length }]) => sum + key.length + length,
+    data?.length ?? 0,
+  );
+
 /** Whether a payload has more metadata entries or external payloads than the limit. */
 export const hasTooManyEntries = ({ metadata, externalPayloads }: Payload): boolean =>
   Object.keys(metadata ?? {}).length > MAX_ENTRIES || (externalPayloads?.length ?? 0) > MAX_ENTRIES;

@@ -20,7 +20,7 @@ import { retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
 import type { FairTurns } from '../turns/fair-turns.ts';
 import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../turns/slices.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
-import { retrievedPayloads } from './retrieved-payloads.ts';
+import { retrievedPayloads, type RetrievedPayloadsOptions } from './retrieved-payloads.ts';
 
 export interface ProtocolOptions {
   readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'rules'>;
@@ -83,13 +83,15 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   ): Promise<Payload[]> => {
     const { namespace } = grant;
     const preserves = !isDownload && c.req.query('preserveStorageRefs') === 'true';
-    const retrieval = preserves ? undefined : retrievalOf(grant)(rates.storage(c.get('account'), 'now'));
+    const retrieval = retrievalOf(grant)(rates.storage(c.get('account'), 'now'));
     const planOf = planFor(grant);
     const given = headerText(c.req.header('x-reveal-justification'));
     const justification = await requireJustification(c, authority, grant, {}, given);
     const { payloads, budget } = await read(c, lease);
     const follows = (payload: Payload): boolean =>
-      isDownload ? isStorageReference(payload) : (retrieval?.follows(payload) ?? false);
+      isDownload ? isStorageReference(payload) : !preserves && (retrieval?.follows(payload) ?? false);
+    // Where plaintext is refused, the Web UI still needs the references that it may download.
+    const keeps = (payload: Payload): boolean => preserves && (retrieval?.mayRead(payload) ?? false);
     const plan = planOf(payloads);
     if (isDownload && plan.payloads.some(({ format }) => format === 'plain')) throw notReferences();
     const allowance = rates.kms(c.get('account'));
@@ -119,12 +121,14 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const { authorizeNamespace, onInnerLayer } = access;
     const infos = [...plan.payloads];
     // A namespace that refuses plaintext refuses references, but not an object with an encrypted payload.
-    const direct = payloads.some(follows)
-      ? planOf(payloads.map((payload) => (follows(payload) ? {} : payload)))
+    const isReference = (payload: Payload): boolean => follows(payload) || keeps(payload);
+    const direct = payloads.some(isReference)
+      ? planOf(payloads.map((payload) => (isReference(payload) ? {} : payload)))
       : plan;
     const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_KMS_CALLS - calls : Infinity);
     const request = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
-    const inTurn = async (content: Payload, work: () => Promise<Payload[]>): Promise<Payload[]> => {
+    const decryptContent: RetrievedPayloadsOptions['decrypt'] = async (content, kmsCalls, work) => {
+      if (allowance !== undefined && kmsCalls > 0) await rates.takeKms(c, allowance, kmsCalls, lease.held);
       const turn = turnOf(c, [content]);
       if (turn) await turn;
       return await chargedTo(allowance, work);
@@ -136,8 +140,10 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       if (retrieval !== undefined) {
         const references = new Map<number, Payload>();
         for (let n = start; n < end; n += 1) {
+          const payload = payloads[n];
+          if (payload && keeps(payload)) decrypted[n - start] = payload;
           // A proxy encrypts the references that workers write.
-          const reference = [payloads[n], decrypted[n - start]].find((one) => one && follows(one));
+          const reference = [payload, decrypted[n - start]].find((one) => one && follows(one));
           if (reference !== undefined) references.set(n, reference);
           else if (isDownload) throw notReferences();
         }
@@ -147,7 +153,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
           access,
           request,
           lease,
-          decrypt: inTurn,
+          decrypt: decryptContent,
         });
         for (const [n, { payload, info }] of retrieved) {
           decrypted[n - start] = payload;

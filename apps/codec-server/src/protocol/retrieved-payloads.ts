@@ -2,6 +2,7 @@ import type { Payload } from '@temporal-kms/histories/payloads';
 import type { KmsCodec, PayloadInfo } from '@temporal-kms/kms-codec';
 import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { RequestSignal } from '../http/context.ts';
+import { payloadBytes } from '../json/payload.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
 import type { MemoryLease } from '../memory.ts';
 import { nestedReference, type Retrieval } from '../storage/retrieval.ts';
@@ -12,8 +13,12 @@ export interface RetrievedPayloadsOptions {
   readonly access: Pick<NamespaceAccess, 'recordObject'>;
   readonly request: RequestSignal;
   readonly lease: Pick<MemoryLease, 'take' | 'release'>;
-  /** Runs the decryption of an object's content when it is the caller's turn. */
-  readonly decrypt: (content: Payload, work: () => Promise<Payload[]>) => Promise<Payload[]>;
+  /** Runs the decryption of an object's content once the caller may make the Cloud KMS calls and has the turn. */
+  readonly decrypt: (
+    content: Payload,
+    kmsCalls: number,
+    work: () => Promise<Payload[]>,
+  ) => Promise<Payload[]>;
 }
 
 /** What an object's content is, and its payload. */
@@ -31,6 +36,8 @@ export async function retrievedPayloads(
   references: ReadonlyMap<number, Payload>,
   options: RetrievedPayloadsOptions,
 ): Promise<ReadonlyMap<number, RetrievedPayload>> {
+  // Most requests have no reference, and need no signal.
+  if (references.size === 0) return new Map();
   const failed = new AbortController();
   const signal = AbortSignal.any([options.request.signal, failed.signal]);
   const results = await Promise.allSettled(
@@ -65,8 +72,8 @@ async function retrieved(
     const calls = Array.from({ length: content.kmsCalls }, (_, call) => `payloads[${n}] ${call}`);
     request.innerKmsCalls?.reserve(calls);
     // The codec reserves memory only for what it decrypts.
-    if (content.payloads[0]?.format === 'plain') await request.budget.reserve(payload.data?.length ?? 0);
-    const [decrypted = payload] = await decrypt(payload, () => content.decrypt(request));
+    if (content.payloads[0]?.format === 'plain') await request.budget.reserve(payloadBytes(payload));
+    const [decrypted = payload] = await decrypt(payload, content.kmsCalls, () => content.decrypt(request));
     if (isStorageReference(decrypted)) throw nestedReference();
     return { payload: decrypted, info: content.payloads[0] };
   } finally {

@@ -81,6 +81,12 @@ export class Retrieval {
     return !(located instanceof KmsCodecError && located.code === 'external_reference');
   }
 
+  /** Whether the payload is a reference to an object that the server may read. */
+  mayRead(payload: Payload): boolean {
+    if (!isStorageReference(payload)) return false;
+    return !(locate(this.#storage.objects, this.#namespace, payload) instanceof KmsCodecError);
+  }
+
   /**
    * Reads the object to which a reference points, and checks its hash.
    * @throws KmsCodecError `malformed`, `storage_not_allowed` or `too_large` before any request;
@@ -92,9 +98,7 @@ export class Retrieval {
     try {
       const object = locate(objects, this.#namespace, reference);
       if (object instanceof KmsCodecError) throw object;
-      const read = await this.#read(object, options);
-      meter?.objectRead(sizeOf(read.payload));
-      return read;
+      return await this.#read(object, options);
     } catch (error) {
       if (error instanceof KmsCodecError) meter?.objectFailed(error.code);
       throw error;
@@ -109,17 +113,22 @@ export class Retrieval {
     await this.#allow(charged, signal);
     // Memory before a turn, so that a read whose turn it is never waits for the memory of another.
     const release = await hold(maxBytes);
+    let bytes = 0;
+    const onProgress = (count: number): void => void (bytes = count);
     try {
       const payload = await this.#inTurn(async () => {
         signal.throwIfAborted();
         await recordObject({ type: object.type, bucket: object.bucket, object: object.object });
-        return await this.#storage.objects.read(object, { signal, maxBytes });
+        return await this.#storage.objects.read(object, { signal, maxBytes, onProgress });
       });
-      this.#allowance?.charge(Math.max(0, sizeOf(payload) - charged));
+      this.#storage.meter?.objectRead(bytes);
       return { payload, object, release };
     } catch (error) {
       release();
       throw error;
+    } finally {
+      // Also of a read that fails, for example because the object was altered.
+      this.#allowance?.charge(Math.max(0, bytes - charged));
     }
   }
 
@@ -207,10 +216,6 @@ export function referenceInfo(
     return { reason: storage === undefined ? 'external_reference' : error.code };
   }
 }
-
-/** Returns the size of a stored payload, without the fields' framing. */
-const sizeOf = ({ data, metadata }: Payload): number =>
-  Object.values(metadata ?? {}).reduce((sum, { length }) => sum + length, data?.length ?? 0);
 
 /** Returns the error for an object whose content is another reference. References are followed only once. */
 export const nestedReference = (): KmsCodecError =>

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { readStorageFile } from '@temporal-kms/payload-storage';
 import { codeBlocks } from '@temporal-kms/testing/markdown';
-import { describe, expect, it, test } from 'vitest';
+import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { parsePayloads } from '../../src/json/payload-json.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { SAMPLE_KEY, SampleCodec } from '../moving/support/codecs.ts';
@@ -20,9 +20,12 @@ import {
   plain,
   post,
   recordedAudit,
+  sealedApart,
   startKms,
 } from '../support/stack.ts';
 import { createStorage, referenceTo } from '../support/storage.ts';
+
+afterEach(() => vi.useRealTimers());
 
 const MiB = 2 ** 20;
 
@@ -78,6 +81,20 @@ describe('/decode', () => {
       reference.data,
       String(reference.externalPayloads![0]!.sizeBytes),
     ]);
+  });
+
+  it('with preserveStorageRefs=true refuses references that it may not read where plaintext is refused', async () => {
+    const path = '/decode?preserveStorageRefs=true';
+    const reference = await stored('o', 'orders');
+    const [kept] = await payloadsOf(await ask(path, [reference], 'orders'));
+    expect(kept!.data).toEqual(reference.data);
+    const tape = referenceTo({ place: 'elsewhere' }, 9, 'acme.tape');
+    const broken = referenceTo({ bucket: 'acme-payloads', file: 'x' });
+    for (const other of [await stored('p'), tape, broken, plain('clear')])
+      expect(await refusal(await ask(path, [reference, other], 'orders'))).toEqual([
+        400,
+        'format_not_allowed',
+      ]);
   });
 
   it('reads the object of a reference that a proxy has encrypted', async () => {
@@ -277,10 +294,25 @@ describe('a reference of an attacker', () => {
       expect(await refusal(await ask('/decode', [await store.put(content)]))).toEqual([400, 'malformed']);
   });
 
-  it('to an object with too many metadata entries is refused, before they take memory', async () => {
+  it('to an object with too many or too long metadata entries is refused, before they take memory', async () => {
     const entries = Array.from({ length: 65 }, (_, n) => [`k${n}`, Buffer.from('v')]);
-    const response = await ask('/decode', [await store.put({ metadata: Object.fromEntries(entries) })]);
-    expect(await refusal(response)).toEqual([400, 'too_large']);
+    for (const metadata of [
+      Object.fromEntries(entries),
+      { a: Buffer.alloc(40_000), b: Buffer.alloc(40_000) },
+      { ['k'.repeat(70_000)]: Buffer.from('v') },
+    ])
+      expect(await refusal(await ask('/decode', [await store.put({ metadata })]))).toEqual([
+        400,
+        'too_large',
+      ]);
+  });
+
+  it('to an object with much metadata counts as memory of the response', async () => {
+    const memory = new MemoryBudget(32 * MiB);
+    const reference = await store.put({ metadata: { note: Buffer.alloc(60_000) } });
+    const many = Array.from({ length: 250 }, () => reference);
+    const response = await ask('/decode', many, 'payments', appWith(kms, { storage, memory }));
+    expect(response.status).toBe(413);
   });
 
   it('to the same large object 200 times takes no more memory than a request may hold', async () => {
@@ -304,6 +336,28 @@ describe('a reference of an attacker', () => {
     expect([response.status, Number(response.headers.get('retry-after'))]).toEqual([429, expect.any(Number)]);
     expect((await ask('/decode', [small], 'payments', limited)).status).toBe(200);
     expect((await ask('/decode', [await sealed('b')], 'payments', limited)).status).toBe(200);
+  });
+
+  it('to an object that fails counts towards these bytes too', async () => {
+    const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
+    const large = await store.put({ metadata: {}, data: Buffer.alloc(MiB, 8) }, { states: 'nothing' });
+    writeFileSync(store.fileOf(large), Buffer.alloc(MiB));
+    const statuses: number[] = [];
+    for (let n = 0; n < 2; n += 1) statuses.push((await ask('/decode', [large], 'payments', limited)).status);
+    expect(statuses).toEqual([400, 429]);
+  });
+
+  it('causes no more Cloud KMS requests than the caller may make', async () => {
+    const objects = await Promise.all((await sealedApart(kms, 8)).map((message) => store.put(message)));
+    await using other = kms.another();
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const limited = appWith(other, { storage, rates: { kmsRequests: 4 }, limits: { requestMs: 5_000 } });
+    const before = kms.emulator.calls.count('Decrypt');
+    const statuses: number[] = [];
+    for (const object of objects) statuses.push((await ask('/decode', [object], 'payments', limited)).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 429, 429, 429, 429]);
+    expect(kms.emulator.calls.count('Decrypt') - before).toBe(4);
+    expect((await ask('/decode', [objects[0]!], 'payments', limited)).status).toBe(200);
   });
 });
 
