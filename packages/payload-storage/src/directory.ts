@@ -13,7 +13,7 @@ import {
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** Reads the objects that `DirectoryDriver` stores. Follows no symbolic link out of the directory. */
+/** Reads the objects that `DirectoryDriver` stores. Follows no symbolic link below the directory. */
 export class DirectoryReader implements ObjectReader {
   readonly #path: string;
 
@@ -24,8 +24,9 @@ export class DirectoryReader implements ObjectReader {
   async open(object: string, { bytes = Infinity, signal }: ReadOptions): Promise<OpenObject> {
     const file = await explained(async () => {
       const path = await realpath(join(this.#path, object));
-      if (!path.startsWith(`${await realpath(this.#path)}${sep}`))
-        throw new ReaderError('unavailable', 'the file is a symbolic link to a place outside the directory');
+      // A link inside the directory could lead to an object of another namespace.
+      if (path !== join(await realpath(this.#path), object))
+        throw new ReaderError('unavailable', 'its path contains a symbolic link');
       return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     });
     const info = await file.stat();

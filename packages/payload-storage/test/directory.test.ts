@@ -137,6 +137,26 @@ describe('a payload in a directory', () => {
     });
   });
 
+  it('is refused if its path contains a symbolic link to another namespace’s objects', async () => {
+    const { found, path } = await store();
+    const foreign = await store('payments');
+    await rm(path);
+    await symlink(foreign.path, path);
+    const object = storage.locate('orders', found);
+    await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_unavailable' });
+    const namespaces = join(folder, 'objects/v0/ns');
+    await rm(join(namespaces, 'orders'), { recursive: true });
+    await symlink(join(namespaces, 'payments'), join(namespaces, 'orders'));
+    await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+
+  it('is read below a directory that is a symbolic link itself', async () => {
+    const { found } = await store();
+    await rename(join(folder, 'objects'), join(folder, 'moved'));
+    await symlink(join(folder, 'moved'), join(folder, 'objects'));
+    expect(await storage.read(storage.locate('orders', found), { signal })).toMatchObject(payload);
+  });
+
   it('is refused above the limit', async () => {
     const object = await located();
     await expect(storage.read(object, { signal, maxBytes: 299_999 })).rejects.toMatchObject({
