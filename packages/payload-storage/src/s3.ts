@@ -13,8 +13,10 @@ import {
 } from './reader.ts';
 import { limited, refused } from './response.ts';
 
-/** Limit on a response that is not an object: an error or a page of a listing. */
-const MAX_RESPONSE_BYTES = 4 * 1024 * 1024;
+/** Limit on a page of a listing. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+/** Limit on an error. The client's XML parser can take time proportional to the square of the length. */
+const MAX_ERROR_BYTES = 16 * 1024;
 
 /**
  * Reads objects of an S3 bucket. Takes credentials from the process's environment, but neither an endpoint
@@ -44,10 +46,13 @@ export class S3Reader implements ObjectReader {
           const result = await next(args);
           const { response } = result;
           const body = propertyOf(response, 'body');
-          const isObject =
-            commandName === 'GetObjectCommand' && Number(propertyOf(response, 'statusCode')) < 300;
-          if (!isObject && isRecord(response) && body instanceof Readable)
-            response['body'] = limited(body, MAX_RESPONSE_BYTES);
+          const isError = Number(propertyOf(response, 'statusCode')) >= 300;
+          if (
+            (isError || commandName !== 'GetObjectCommand') &&
+            isRecord(response) &&
+            body instanceof Readable
+          )
+            response['body'] = limited(body, isError ? MAX_ERROR_BYTES : MAX_PAGE_BYTES);
           return result;
         },
       { step: 'deserialize', priority: 'low', name: 'limitResponse' },

@@ -207,6 +207,14 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     await expect(read()).rejects.toEqual(failure('storage_unavailable'));
   });
 
+  it('has no long error that is parsed', async () => {
+    const error = '<Error><Code>NoSuchKey</Code></Error>';
+    server.answer = (response) => response.writeHead(404).end('<!DOCTYPE>'.repeat(2_000) + error);
+    // The reader of Cloud Storage needs only the status.
+    const code = type === 's3' ? 'storage_unavailable' : 'storage_not_found';
+    await expect(read()).rejects.toEqual(failure(code));
+  });
+
   it('is read after a failure that passes', async () => {
     server.answer = (response) => {
       server.answer = withBytes(bytes);
