@@ -23,8 +23,6 @@ export interface Store {
 
 export interface StorageConfiguration {
   readonly namespaces: ReadonlyMap<string, readonly Store[]>;
-  /** SHA-256 of the file's bytes, in hex. */
-  readonly digest: string;
 }
 
 const defaultDriverNames: Readonly<Record<StorageType, string>> = {
@@ -100,9 +98,8 @@ const storageFile = z.strictObject({
  * @throws StrictYamlError with every mistake
  */
 export function readStorageFile(path: string, name?: string): StorageConfiguration {
-  const file = readStrictYaml(path, name);
   const folder = dirname(resolve(path));
-  const entries = Object.entries(file.check(storageFile).namespaces);
+  const entries = Object.entries(readStrictYaml(path, name).check(storageFile).namespaces);
   return {
     namespaces: new Map(
       entries.map(([namespace, stores]) => [
@@ -115,7 +112,6 @@ export function readStorageFile(path: string, name?: string): StorageConfigurati
         })),
       ]),
     ),
-    digest: file.digest,
   };
 }
 

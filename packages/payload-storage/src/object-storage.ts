@@ -16,7 +16,7 @@ import {
   type PageRunner,
   ReaderError,
 } from './reader.ts';
-import { withTimeLimit } from './time-limit.ts';
+import { TimeLimitReached, withTimeLimit } from './time-limit.ts';
 import { objectUri, type StorageReference, type StorageType } from './reference.ts';
 
 /** Limit on the time of one read or one page of a listing, in ms. */
@@ -83,7 +83,7 @@ export class ObjectStorage {
   readonly #readMs: number;
   readonly #readers = new Map<string, Promise<ObjectReader>>();
 
-  constructor({ namespaces }: Pick<StorageConfiguration, 'namespaces'>, options: ObjectStorageOptions = {}) {
+  constructor({ namespaces }: StorageConfiguration, options: ObjectStorageOptions = {}) {
     this.#namespaces = namespaces;
     this.#readMs = options.readMs ?? READ_MS;
   }
@@ -185,18 +185,17 @@ export class ObjectStorage {
     signal: AbortSignal,
     operation: (reader: ObjectReader, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return await withTimeLimit(signal, this.#readMs, async (limited) => {
-      try {
-        return await operation(await this.#reader(LocatedObject.storeOf(located)), limited);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!limited.aborted || error instanceof KmsCodecError) throw error;
-        throw new KmsCodecError(
-          'storage_unavailable',
-          `The stored object ${quoted(located.name)} could not be read within ${this.#readMs / 1000} s`,
-        );
-      }
-    });
+    try {
+      return await withTimeLimit(signal, this.#readMs, async (limited) =>
+        operation(await this.#reader(LocatedObject.storeOf(located)), limited),
+      );
+    } catch (error) {
+      if (!(error instanceof TimeLimitReached)) throw error;
+      throw new KmsCodecError(
+        'storage_unavailable',
+        `The stored object ${quoted(located.name)} could not be read within ${this.#readMs / 1000} s`,
+      );
+    }
   }
 
   #reader(store: Store): Promise<ObjectReader> {

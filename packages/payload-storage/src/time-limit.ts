@@ -1,6 +1,13 @@
+/** Why an operation ended whose time has passed. */
+export class TimeLimitReached extends Error {
+  override readonly name = 'TimeLimitReached';
+}
+
 /**
- * Runs an operation with a signal that also ends it after `ms`. `AbortSignal.any` and `AbortSignal.timeout`
- * would keep memory for each operation until that time, because the clients leave their listeners.
+ * Runs an operation with a signal that also ends it after `ms`. Does not wait for an operation that ignores
+ * the signal, as clients do while they get credentials. `AbortSignal.any` and `AbortSignal.timeout` would
+ * keep memory for each operation until that time, because the clients leave their listeners.
+ * @throws TimeLimitReached; the signal's reason; what the operation throws
  */
 export async function withTimeLimit<T>(
   signal: AbortSignal,
@@ -11,9 +18,12 @@ export async function withTimeLimit<T>(
   const controller = new AbortController();
   const stop = () => controller.abort(signal.reason);
   signal.addEventListener('abort', stop);
-  const timer = setTimeout(() => controller.abort(new DOMException('Time limit', 'TimeoutError')), ms);
+  const timer = setTimeout(() => controller.abort(new TimeLimitReached()), ms);
+  const ended = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
+  });
   try {
-    return await operation(controller.signal);
+    return await Promise.race([operation(controller.signal), ended]);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);

@@ -317,3 +317,23 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     },
   );
 });
+
+it('an object is unavailable if the credentials do not arrive in time', async () => {
+  vi.spyOn(GoogleAuth.prototype, 'getRequestHeaders').mockReturnValue(new Promise(() => undefined));
+  const [type, driverName, bucket, prefix] = ['gcs', 'mine', 'acme-payloads', 'v0/ns/orders/'] as const;
+  const store: Store = { type, driverName, bucket, prefixes: [prefix] };
+  storage = new ObjectStorage({ namespaces: new Map([['orders', [store]]]) }, { readMs: 2_000 });
+  const sha256 = hashOf(bytes);
+  const object = `${prefix}d/sha256/${sha256}`;
+  const located = storage.locate('orders', { driverName, type, bucket, object, sha256 });
+  const caller = new AbortController();
+  const reason = new Error('gone');
+  const gone = storage.read(located, { signal: caller.signal });
+  setTimeout(() => caller.abort(reason), 100);
+  await Promise.all([
+    expect(gone).rejects.toBe(reason),
+    expect(storage.read(located, { signal })).rejects.toEqual(failure('storage_unavailable')),
+    expect(storage.list('orders', { signal }).next()).rejects.toEqual(failure('storage_unavailable')),
+  ]);
+  vi.restoreAllMocks();
+});
