@@ -24,7 +24,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'packages/kms-codec', file: 'test/interop/differential.test.ts', minutes: 10 },
   { directory: 'apps/worker', file: 'test/fleet.long.test.ts', minutes: 10 },
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
-  { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 6 },
+  { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 8 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
   // These seven proofs build programs with Go.
   { directory: 'apps/codec-server', file: 'test/integration/web-ui.long.test.ts', minutes: 4 },

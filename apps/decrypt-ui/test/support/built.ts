@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 import { build } from 'vite';
-import { vi } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -14,8 +13,6 @@ export async function buildDashboard(): Promise<{
   readonly modules: readonly string[];
 }> {
   const folder = await oncePerRun('dashboard', async (into) => {
-    // With Vitest's value, `test`, the build would contain React's development code.
-    vi.stubEnv('NODE_ENV', 'production');
     const built = await build({ root, logLevel: 'error', build: { outDir: join(into, 'dist') } });
     const files = [built].flat().flatMap((each) => ('output' in each ? each.output : []));
     const modules = files.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : []));

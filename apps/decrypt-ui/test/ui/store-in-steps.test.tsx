@@ -14,11 +14,11 @@ function Shown({ store }: { store: Store }) {
 test('shows the store’s state and changes, and after a switch only the other store’s', async () => {
   const [first, second] = [storeOf('one'), storeOf('other')];
   const screen = await render(<Shown store={first} />);
-  expect(screen.container.textContent).toBe('one');
+  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('one');
   first.setState({ text: 'two' });
   await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('two');
   await screen.rerender(<Shown store={second} />);
-  expect(screen.container.textContent).toBe('other');
+  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('other');
   first.setState({ text: 'three' });
   second.setState({ text: 'another' });
   await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('another');
