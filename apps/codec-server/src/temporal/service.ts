@@ -126,9 +126,14 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
   const { workflowService } = connection;
   const standing =
     log && new OutageLog(writeToLog(log), { down: 'Temporal unavailable', up: 'Temporal available again' });
-  const call = async <T>(signal: AbortSignal, make: () => Promise<T>, timeout = CALL_MS): Promise<T> => {
+  const call = async <T>(
+    signal: AbortSignal,
+    make: () => Promise<T>,
+    timeout = CALL_MS,
+    subject: Subject = 'run',
+  ): Promise<T> => {
     try {
-      const response = await cancellable(connection, signal, timeout, make);
+      const response = await cancellable(connection, signal, timeout, make, subject);
       standing?.up();
       return response;
     } catch (error) {
@@ -154,7 +159,10 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
     schedules: async (request, signal, memory) =>
       decodeResponse(await call(signal, () => workflowService.listSchedules(request)), memory),
     schedule: async (request, signal, memory) =>
-      decodeResponse(await call(signal, () => workflowService.describeSchedule(request)), memory),
+      decodeResponse(
+        await call(signal, () => workflowService.describeSchedule(request), CALL_MS, 'schedule'),
+        memory,
+      ),
     query: async (request, signal, memory) => {
       try {
         const response = await cancellable(connection, signal, QUERY_SECONDS * 1_000, () =>
@@ -204,11 +212,15 @@ async function listPage<T extends object>(
   }
 }
 
+/** What Temporal does not have if it answers `NOT_FOUND`. */
+type Subject = 'run' | 'schedule';
+
 async function cancellable<T>(
   connection: Connection,
   signal: AbortSignal,
   timeout: number,
   make: () => Promise<T>,
+  subject: Subject = 'run',
 ): Promise<T> {
   signal.throwIfAborted();
   // Uses a new signal for each call: the SDK adds a listener to the signal and never removes it, so a
@@ -228,7 +240,7 @@ async function cancellable<T>(
         // A deadline that passed while the event loop was blocked does not indicate an outage. Repeating
         // is safe, because all calls only read.
         const wasStalled = timer.stalledMs > timer.waitedMs;
-        if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw httpErrorOf(error);
+        if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw httpErrorOf(error, subject);
       } finally {
         timer.stop();
       }
@@ -293,13 +305,15 @@ function outageReason({ cause, message }: HttpError): {
   return { reason: grpcCode === status.unavailable ? cause.details : message, grpcCode };
 }
 
-/** Returns whether the namespace or the run is missing, because Temporal returns the same status for both. */
-const notFoundMessage = (details: string): string =>
-  details.startsWith('Namespace ')
-    ? `Temporal has no such namespace: ${details}`
-    : `Temporal does not have this run, or has deleted it: ${details}`;
+/** Returns whether the namespace or the subject is missing, because Temporal returns the same status for both. */
+function notFoundMessage(details: string, subject: Subject): string {
+  if (details.startsWith('Namespace ')) return `Temporal has no such namespace: ${details}`;
+  const missing = `Temporal does not have this ${subject}, or has deleted it`;
+  // For a schedule, Temporal names the workflow that implements it.
+  return subject === 'run' ? `${missing}: ${details}` : `${missing}.`;
+}
 
-function httpErrorOf(error: unknown): HttpError {
+function httpErrorOf(error: unknown, subject: Subject): HttpError {
   if (error instanceof HttpError) return error;
   if (!isGrpcServiceError(error)) {
     return new HttpError(500, 'internal', "Temporal's response could not be decoded.", { cause: error });
@@ -316,7 +330,7 @@ function httpErrorOf(error: unknown): HttpError {
         cause: error,
       });
     case status.notFound:
-      return new HttpError(404, 'not_found', notFoundMessage(error.details), { cause: error });
+      return new HttpError(404, 'not_found', notFoundMessage(error.details, subject), { cause: error });
     case status.permissionDenied:
     case status.unauthenticated:
       return new HttpError(

@@ -108,7 +108,10 @@ describe('a schedule', () => {
   it('is not found under another id or in another namespace', async () => {
     for (const other of [path('other'), path().replace(NAMESPACE, 'orders')]) {
       const response = await get(stack.app, other);
-      expect([response.status, await response.json()]).toMatchObject([404, { error: { code: 'not_found' } }]);
+      expect([response.status, await response.json()]).toMatchObject([
+        404,
+        { error: { code: 'not_found', message: expect.stringContaining('this schedule') } },
+      ]);
     }
   });
 
