@@ -234,7 +234,7 @@ export const reasons = {
   external_reference: information(
     'Stored elsewhere',
     'The payload is a reference to external storage.',
-    'Add the store to the storage file.',
+    'Add the store to the storage file (`CODEC_STORAGE_FILE`; `temporal-kms --external-storage`).',
   ),
   system_envelope: information(
     'Packed payloads',

@@ -27,7 +27,7 @@ function keyTitle(key: KeyUse | undefined): string {
 /** Explains a reason code: what happened, why, and what to do. Invisible characters in names are escaped. */
 export function explain(code: ReasonCode, context: ReasonContext): string {
   const isObject = code === 'too_large' && context.stored !== undefined;
-  const action = isObject ? reasons.external_reference.remedy : reasons[code].remedy;
+  const action = isObject ? 'Fetch it with the application’s storage driver.' : reasons[code].remedy;
   return escapeInvisible(`${meaningOf(code, context)} ${withoutMarkup(action)}`);
 }
 
