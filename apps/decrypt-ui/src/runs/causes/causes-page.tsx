@@ -34,7 +34,7 @@ export function CausesPage() {
   const shown = useMemo(() => printQuery(viewOf({ q }).query), [q]);
   const query = useResolvedTimes(namespace, shown)(shown);
   const causes = causesOf(useRevealSource());
-  const { progress, open } = useStore(causes.store);
+  const { progress, open, isLeft } = useStore(causes.store);
   const access = useRevealed((state) => accessToCauses(state, namespace).status);
   const away = useRevealed((state) => state.away);
   const of = useMemo(() => ({ namespace, query }), [namespace, query]);
@@ -45,8 +45,9 @@ export function CausesPage() {
   // Messages are requested when they may be shown, and the runs again without them when not.
   const isStale = own === undefined || own.decoded !== (access === 'open');
   useEffect(() => {
-    if (isStale && !away) causes.show(of);
-  }, [causes, of, isStale, away]);
+    if ((isStale || isLeft) && !away) causes.show(of);
+  }, [causes, of, isStale, isLeft, away]);
+  useEffect(() => causes.enter(), [causes]);
   useCommands({ 'row.next': () => moveFocus(1), 'row.previous': () => moveFocus(-1) });
 
   const { runs, status = 'running' } = own ?? {};

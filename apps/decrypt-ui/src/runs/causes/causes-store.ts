@@ -32,16 +32,21 @@ interface CausesState {
   readonly progress: CausesProgress | undefined;
   /** The id of the open group. Not in the address: it is a hash of the message's shape. */
   readonly open: string | undefined;
+  /** Whether reading stopped because no page showed the runs any more. */
+  readonly isLeft: boolean;
 }
 
 export type Causes = ReturnType<typeof createCauses>;
 
 /** Reads why the runs of a query failed. The result stays while the reader is on another page, so that Back finds it again. */
 function createCauses(source: CausesSource) {
-  const store = createStore<CausesState>()(() => ({ progress: undefined, open: undefined }));
+  const store = createStore<CausesState>()(() => ({ progress: undefined, open: undefined, isLeft: false }));
   const reading = oneAtATime();
+  /** How many pages show the runs. */
+  let pages = 0;
 
   function run(begun: CausesProgress) {
+    store.setState({ isLeft: false });
     const signal = reading.begin();
     const runs = new Map(begun.runs.map((each) => [each.runId, each]));
     const { namespace, query, decoded, grant, justification } = begun;
@@ -70,6 +75,11 @@ function createCauses(source: CausesSource) {
     store.setState({ progress: undefined });
   }
 
+  function stop() {
+    reading.stop();
+    store.setState(({ progress }) => ({ progress: stopped(progress) }));
+  }
+
   const begin = (of: FailedRuns) => run({ ...nothingRead, ...of, ...openingToCauses(source, of.namespace) });
 
   whenHidden(source, accessToCauses, () => store.getState().progress, forget);
@@ -78,22 +88,33 @@ function createCauses(source: CausesSource) {
   return {
     store,
     setOpen: (open: string | undefined) => store.setState({ open }),
+    /** Call when a page opens. Returns a function to call when the page is left: reading stops until `show` is called. */
+    enter() {
+      pages += 1;
+      return () => {
+        pages -= 1;
+        // Not at once: in React's strict mode, a page that opens is left and entered again.
+        queueMicrotask(() => {
+          if (pages > 0 || store.getState().progress?.status !== 'running') return;
+          stop();
+          store.setState({ isLeft: true });
+        });
+      };
+    },
     /** Reads the runs, unless they are known with as much as may be shown, or the person is away. */
     show(of: FailedRuns) {
       if (source.reveals.store.getState().away) return;
-      const { progress } = store.getState();
+      const { progress, isLeft } = store.getState();
       const isKnown =
         progress?.namespace === of.namespace &&
         progress.query === of.query &&
         progress.decoded === openingToCauses(source, of.namespace).decoded;
       if (!isKnown) begin(of);
+      else if (isLeft) run(progress);
     },
     /** Reads the runs again from the beginning. */
     again: begin,
-    stop() {
-      reading.stop();
-      store.setState(({ progress }) => ({ progress: stopped(progress) }));
-    },
+    stop,
     /** Continues after the last run that was read, with the given justification if the server requires one. */
     resume(given?: string) {
       const { progress } = store.getState();

@@ -127,6 +127,22 @@ describe('the page with failures by cause', () => {
     expect(whole()).not.toContain('Stopped');
   });
 
+  test('stops reading when the reader leaves the page, and continues on Back', async () => {
+    const namespace = newNamespace();
+    const app = await renderApp('/ns/NS/workflows', { namespace });
+    await app.steer('delay', { delay: 40 });
+    app.history.push(`/ns/${namespace}/causes`);
+    await until(() => groups().length > 0, 'the first runs');
+    const before = requests(app).length;
+    const { signal } = app.asked.findLast(({ url }) => url.endsWith('causes'))!;
+    app.history.push(`/ns/${namespace}/keys`);
+    await until(() => signal?.aborted, 'the end of the request');
+    await app.steer('delay', { delay: 0 });
+    app.history.back();
+    await complete();
+    expect(requests(app)).toHaveLength(before + 1);
+  });
+
   test('is reached from the list, with the list’s filter', async () => {
     const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"TimedOut"');
     await userEvent.click(page.getByRole('link', { name: 'By cause' }));
