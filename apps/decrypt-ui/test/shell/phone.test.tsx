@@ -19,6 +19,17 @@ test('a stack trace has buttons large enough for a finger', async () => {
   for (const button of buttons) expect(button.getBoundingClientRect().height, button.textContent).toBe(44);
 });
 
+test('a condition in the filter does not touch the border of the field', async () => {
+  await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');
+  const label = page.getByRole('button', { name: /^Edit filter/ });
+  await expect.element(label).toBeVisible();
+  const chip = label.element().parentElement!;
+  const [inner, outer] = [chip, chip.parentElement!].map((each) => each.getBoundingClientRect());
+  expect(inner!.height).toBe(44);
+  expect(inner!.top - outer!.top).toBeGreaterThanOrEqual(2);
+  expect(outer!.bottom - inner!.bottom).toBeGreaterThanOrEqual(2);
+});
+
 test('the bar shows most of the namespace’s name in the narrowest window with links to all pages', async () => {
   await page.viewport(720, 450);
   await renderApp('/ns/NS/workflows');
