@@ -14,6 +14,7 @@ import type { MatchJump } from '../find/use-matches.ts';
 import { HistoryTable } from '../history/history-table.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
 import type { WorkflowSearch } from '../run-params.ts';
+import { isLoaded } from '../run/follow-history.ts';
 import { useFind, useRun, useRunNow } from '../run/run-context.tsx';
 import { hasOverview } from '../timeline/overview-lines.ts';
 import { Overview, OverviewSpace } from '../timeline/overview.tsx';
@@ -53,10 +54,9 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const loaded = follow.history.events.length;
   const loading = follow.phase === 'loading' && loaded < expected;
   const { ev } = view.selection;
-  const isLoaded = follow.phase === 'live' || follow.phase === 'complete' || loaded >= expected;
   const { groups } = follow.history;
   const isLong = useMemo(() => hasOverview(groups, view.tasks), [groups, view.tasks]);
-  const missing = ev !== undefined && isLoaded && ev > loaded ? ev : undefined;
+  const missing = ev !== undefined && ev > loaded && isLoaded(follow, expected) ? ev : undefined;
 
   return (
     <>

@@ -34,7 +34,11 @@ export function RunFooter() {
         { commands: ['help'], text: 'all keys' },
       ]}
     >
-      {held ? (
+      {loading ? (
+        <span className={styles['state']}>
+          {formatCount(events.length)} of about {formatCount(expected)} events
+        </span>
+      ) : held ? (
         <span className={styles['state']}>
           <i className={styles['dot']} data-outcome={isDisconnected(held.phase) ? 'timed-out' : 'paused'} />
           {[
@@ -46,10 +50,6 @@ export function RunFooter() {
           <Button look="ghost" size="small" onClick={() => setPaused(false)}>
             Continue
           </Button>
-        </span>
-      ) : loading ? (
-        <span className={styles['state']}>
-          {formatCount(events.length)} of about {formatCount(expected)} events
         </span>
       ) : (
         <span className={styles['state']}>

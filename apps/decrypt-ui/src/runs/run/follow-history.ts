@@ -17,6 +17,10 @@ export interface FollowState {
   readonly failure?: ApiFailure;
 }
 
+/** Whether the first `expected` events, or all that the server has, were read. */
+export const isLoaded = ({ history, phase }: FollowState, expected: number): boolean =>
+  phase === 'live' || phase === 'complete' || history.events.length >= expected;
+
 export interface FollowOptions {
   readonly source: HistorySource;
   /** Opens a channel to a worker that runs `serveHistory`. Called on the first start. */

@@ -13,7 +13,7 @@ import { openHistoryPort } from '../indexer/history-client.ts';
 import type { RunTimes } from '../indexer/run-times.ts';
 import { isOpen } from '../outcome.ts';
 import type { Find, FindState } from './find-in-run.ts';
-import type { FollowState } from './follow-history.ts';
+import { type FollowState, isLoaded } from './follow-history.ts';
 import type { FailuresSeen } from './failures-seen.ts';
 import type { AttemptsSeen, RunSession } from './run-session.ts';
 import { type RunSessionsPlace, useRunSessionsPlace } from './run-sessions-context.tsx';
@@ -126,7 +126,7 @@ export function FileRunProvider({ session, ...rest }: FileRunProviderProps) {
 function SessionProvider({ session, renderFailed, loading, children }: FileRunProviderProps) {
   const state = useStoreInSteps(session.store);
   const [pausedAt, setPausedAt] = useState<number>();
-  const { description, attemptsSeen, failuresSeen } = useKept(state, pausedAt !== undefined);
+  const { description, attemptsSeen, failuresSeen } = useKept(state, () => pausedAt !== undefined);
   if (!description) return state.failure ? renderFailed(state.failure, session.refresh) : loading;
   return (
     <PayloadsProvider payloads={session.payloads}>
@@ -145,11 +145,12 @@ function SessionProvider({ session, renderFailed, loading, children }: FileRunPr
   );
 }
 
-/** Returns the value that was the latest when `kept` became true, for as long as it is true. */
-function useKept<T>(value: T, kept: boolean): T {
+/** Returns the first value for which `isKept` is true, for as long as that is so; until then, the present value. */
+function useKept<T>(value: T, isKept: (last: T) => boolean): T {
   const [last, setLast] = useState(value);
-  if (!kept && last !== value) setLast(value);
-  return kept ? last : value;
+  if (isKept(last)) return last;
+  if (last !== value) setLast(value);
+  return value;
 }
 
 function useHeld(since: number | undefined, { events, ended, phase }: Omit<Held, 'since'>) {
@@ -181,7 +182,8 @@ function Loaded({
   const paused = pausedAt !== undefined;
   const setPaused = useCallback((next: boolean) => setPausedAt(next ? Date.now() : undefined), [setPausedAt]);
   const present = useStoreInSteps(session.history);
-  const follow = useKept(present, paused);
+  // A pause before the first rows are there begins when they are.
+  const follow = useKept(present, (last) => paused && isLoaded(last, description.workflow.historyLength));
   const findings = useFindings();
   const { history, phase } = follow;
   const held = useHeld(pausedAt, {

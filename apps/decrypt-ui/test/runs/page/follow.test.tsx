@@ -30,6 +30,26 @@ describe('pausing updates', () => {
   });
 });
 
+test('a pause during loading begins when the rows are there', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const app = await renderApp(order, {
+    session: ({ fetch }) =>
+      withoutSignIn('open', async (input, init) => {
+        const url = input instanceof Request ? input.url : String(input);
+        if (url.includes('/history')) await released;
+        return fetch(input, init);
+      }),
+  });
+  await until(() => footer().includes('0 of about'), 'the page without rows');
+  press('s');
+  release();
+  await until(() => row('g59'), 'the last row');
+  await until(() => footer().includes('Paused'), 'the pause');
+  await app.steer('append', { workflowId: 'order-88213', count: 2 });
+  await until(() => /Paused at [\d:]+, \d new events?/.test(footer()), 'what the page holds back');
+  expect(row('g59')?.textContent).toContain('not yet durable');
+});
+
 test('a paused page says that it is disconnected', async () => {
   let away = false;
   const app = await renderApp(order, {
