@@ -75,6 +75,9 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
           <TypeFilter type={view.type} onEnd={() => view.change({ type: undefined })} />
         </Suspense>
       )}
+      {/* After the free space, so that a counter that comes or goes moves nothing under the pointer. */}
+      <Counter command="pending.next" outcome="pending" count={counts.pending} onJump={toPending} />
+      <Counter command="failed.next" outcome="failed" count={counts.failed} onJump={toFailed} />
       {finding ? null : (
         <button
           type="button"
@@ -103,8 +106,6 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
           onZoom={view.change}
         />
       )}
-      <Counter command="failed.next" outcome="failed" count={counts.failed} onJump={toFailed} />
-      <Counter command="pending.next" outcome="pending" count={counts.pending} onJump={toPending} />
       <ViewMenu view={view} />
     </>
   );
@@ -122,18 +123,17 @@ interface CounterProps {
   readonly onJump: (backwards: boolean) => void;
 }
 
-/** The number of groups with an outcome. A click selects the next such group, Shift with a click the previous. */
+/** The number of groups with an outcome, if any. A click selects the next such group, Shift with a click the previous. */
 function Counter({ command, outcome, count, onJump }: CounterProps) {
+  if (count === 0) return null;
   return (
     <Button
       look="ghost"
-      className={styles['counter']}
-      disabled={count === 0}
       {...tip(command)}
       aria-label={`${count} ${outcome}, go to the next`}
       onClick={(event) => onJump(event.shiftKey)}
     >
-      <OutcomeGlyph outcome={count === 0 ? 'neutral' : outcome} />
+      <OutcomeGlyph outcome={outcome} />
       {count}
     </Button>
   );

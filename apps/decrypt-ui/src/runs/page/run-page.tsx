@@ -93,7 +93,7 @@ interface RunContentProps {
 
 /** The page of a run on the server or in a history file. For a file, omits tabs that only the server can fill. */
 export function RunContent({ header, search, change }: RunContentProps) {
-  const { address, follow, description } = useRun();
+  const { address, open, follow, description } = useRun();
   const view = useHistoryView(search, change);
   const matches = useMatches(view);
   const { search: searched } = useFind();
@@ -172,16 +172,29 @@ export function RunContent({ header, search, change }: RunContentProps) {
           className={styles['tabs']}
           barClassName={styles['bar']}
           items={[
-            { value: 'history', text: 'History', count: follow.history.events.length },
+            {
+              value: 'history',
+              text: 'History',
+              count: Math.max(description.workflow.historyLength, follow.history.events.length),
+            },
             ...(address.file
               ? []
               : [
                   { value: 'now' as const, text: 'Now' },
-                  { value: 'pending' as const, text: 'Pending', count: pending, pending: pending > 0 },
-                  { value: 'relations' as const, text: 'Relations', count: relations },
+                  {
+                    value: 'pending' as const,
+                    text: 'Pending',
+                    count: open ? pending : undefined,
+                    pending: true,
+                  },
+                  {
+                    value: 'relations' as const,
+                    text: 'Relations',
+                    count: relations > 0 ? relations : undefined,
+                  },
                 ]),
             { value: 'durations', text: 'Durations' },
-            { value: 'memo', text: 'Memo', count: memo },
+            { value: 'memo', text: 'Memo', count: memo > 0 ? memo : undefined },
             { value: 'metadata', text: 'Metadata' },
           ]}
           onChange={(next) => change({ tab: next === 'history' ? undefined : next }, false)}

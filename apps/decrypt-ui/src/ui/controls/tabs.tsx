@@ -5,6 +5,7 @@ import styles from './tabs.module.css';
 interface TabItem<T extends string> {
   readonly value: T;
   readonly text: string;
+  /** A zero is not shown, but takes space: give undefined if the count stays zero. */
   readonly count?: number | undefined;
   /** Whether the tab's count is a count of pending work. */
   readonly pending?: boolean;
@@ -72,7 +73,7 @@ export function Tabs<T extends string>(props: TabsProps<T>) {
               {item.text}
               {item.count === undefined ? null : (
                 <span className={styles['count']} data-pending={item.pending ? '' : undefined}>
-                  {item.count.toLocaleString('en-GB')}
+                  {item.count > 0 && item.count.toLocaleString('en-GB')}
                 </span>
               )}
             </button>

@@ -63,6 +63,8 @@ describe('the history table', () => {
       'all rows',
     );
     expect(rowsShown()).toBeLessThan(80);
+    // The footer does not count the payloads that are out of view.
+    expect(document.querySelector('footer')?.textContent).not.toContain('payload');
     expect(document.querySelectorAll('*').length).toBeLessThan(3000);
     const scroller = document.querySelector('[role="treegrid"]')!;
     scroller.scrollTop = scroller.scrollHeight / 2;
@@ -514,6 +516,16 @@ describe('jumps', () => {
     await until(() => document.activeElement === row('g5'), 'the focus on the second row');
     expect(tabbable()).toHaveLength(1);
   });
+});
+
+test('the page shows no count of what a run lacks', async () => {
+  await renderApp('/ns/NS/workflows/long-charge/01997c2e-0000-7000-8000-0000000000fb?ev=4');
+  await until(() => row('g5'), 'the activity');
+  const tabs = page.getByRole('tab').elements();
+  expect(tabs.map(({ textContent }) => textContent).join(' ')).toBe(
+    'History11 Now Pending Relations Durations Memo Metadata Payloads Attributes Raw Crypto',
+  );
+  expect(page.getByRole('button', { name: /(failed|pending), go to the next/ }).query()).toBeNull();
 });
 
 test('the page writes no plaintext into the address, the title or the browser’s storage', async () => {
