@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
+import { freeBuffer } from '@temporal-kms/node-utils/free-buffer';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { type ObjectReader, ReaderError } from './reader.ts';
@@ -16,6 +17,8 @@ export interface ObjectToRead {
   readonly sha256: string;
   /** The object's name in messages. */
   readonly name: string;
+  /** Size that the reference states. A larger object is `storage_altered`. */
+  readonly sizeBytes?: bigint | undefined;
 }
 
 export interface ReadPayloadOptions {
@@ -28,17 +31,23 @@ export interface ReadPayloadOptions {
 
 /**
  * Reads an object, and returns its payload once the hash of all bytes has been compared. The payload's data
- * is a view of the bytes that arrived, so that an object is never in memory twice.
+ * is a view of the bytes that arrived, so that an object is never in memory twice. Nothing else uses their
+ * buffer, so the caller may overwrite or free it.
  * @throws KmsCodecError `storage_not_found`, `storage_unavailable`, `storage_altered` or `too_large`; the
  *   signal's reason
  */
 export async function readStoredPayload(
   reader: ObjectReader,
-  { object, sha256, name }: ObjectToRead,
+  { object, sha256, name, sizeBytes }: ObjectToRead,
   { signal, maxBytes = MAX_BYTES, onProgress }: ReadPayloadOptions,
 ): Promise<Payload> {
   const hash = createHash('sha256');
-  const bytes = await collect(reader, object, { name, signal, maxBytes }, (chunk, count) => {
+  const stated = Number(sizeBytes) || Infinity;
+  const limit =
+    stated <= maxBytes
+      ? { maxBytes: stated, excess: () => largerThanStated(name, stated) }
+      : { maxBytes, excess: () => tooLarge(name, maxBytes) };
+  const bytes = await collect(reader, object, { name, signal, ...limit }, (chunk, count) => {
     hash.update(chunk);
     onProgress?.(count);
   });
@@ -122,33 +131,42 @@ export async function readStoredStart(
   });
 }
 
+const tooLarge = (name: string, maxBytes: number): KmsCodecError =>
+  new KmsCodecError(
+    'too_large',
+    `The stored object ${quoted(name)} exceeds the limit of ${maxBytes} bytes for a read`,
+  );
+
+const largerThanStated = (name: string, stated: number): KmsCodecError =>
+  new KmsCodecError(
+    'storage_altered',
+    `The stored object ${quoted(name)} has more than the ${stated} bytes that its reference states`,
+  );
+
 interface CollectOptions {
   readonly name: string;
   readonly signal: AbortSignal;
   readonly maxBytes: number;
+  /** Returns the error for an object that exceeds `maxBytes`. */
+  readonly excess: () => KmsCodecError;
 }
 
 async function collect(
   reader: ObjectReader,
   object: string,
-  { name, signal, maxBytes }: CollectOptions,
+  { name, signal, maxBytes, excess }: CollectOptions,
   onChunk: (chunk: Uint8Array, count: number) => void,
 ): Promise<Buffer> {
   return await explained(name, signal, async () => {
     const { size, content } = await reader.open(object, { signal });
-    const tooLarge = () =>
-      new KmsCodecError(
-        'too_large',
-        `The stored object ${quoted(name)} exceeds the limit of ${maxBytes} bytes for a read`,
-      );
     if (size !== undefined && size > maxBytes) {
       content.destroy();
-      throw tooLarge();
+      throw excess();
     }
     let buffer = Buffer.allocUnsafeSlow(size ?? Math.min(FIRST_BYTES, maxBytes));
     let count = 0;
     for await (const chunk of content as AsyncIterable<Uint8Array>) {
-      if (count + chunk.length > maxBytes) throw tooLarge();
+      if (count + chunk.length > maxBytes) throw excess();
       if (count + chunk.length > buffer.length) {
         const larger = Buffer.allocUnsafeSlow(
           Math.min(maxBytes, Math.max(2 * buffer.length, count + chunk.length)),
@@ -159,20 +177,12 @@ async function collect(
       buffer.set(chunk, count);
       count += chunk.length;
       onChunk(chunk, count);
-      discard(chunk);
+      freeBuffer(chunk);
     }
     if (size !== undefined && count < size)
       throw new ReaderError('unavailable', `the response ended after ${count} of ${size} bytes`);
     return buffer.subarray(0, count);
   });
-}
-
-/**
- * Frees a chunk's memory now. Otherwise V8 would collect it only after about 64 MiB of chunks, which is more
- * than the object.
- */
-function discard({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 async function explained<T>(name: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {

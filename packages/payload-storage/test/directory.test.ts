@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryDriver } from '../src/directory-driver.ts';
 import { type ListedObject, ObjectStorage, parseStorageReference, readStorageFile } from '../src/index.ts';
@@ -13,6 +14,7 @@ const payload: Payload = {
   metadata: { encoding: Buffer.from('binary/encrypted') },
   data: Buffer.alloc(300_000, 'x'),
 };
+const size = proto.temporal.api.common.v1.Payload.encode(payload).finish().length;
 const target = { kind: 'workflow', namespace: 'orders', type: 'Order', id: 'a/../b', runId: 'run' } as const;
 
 let folder: string;
@@ -34,7 +36,7 @@ afterEach(() => rm(folder, { recursive: true }));
 /** Stores the payload, and returns its location and its file. */
 async function store(namespace = 'orders', id: string = target.id) {
   const [claim] = await driver.store({ target: { ...target, namespace, id } }, [payload]);
-  const found = parseStorageReference(reference(claim!.claimData, driver.name));
+  const found = parseStorageReference(reference(claim!.claimData, driver.name, size));
   return { claim: claim!, found, path: join(folder, 'objects', found.object) };
 }
 
@@ -162,6 +164,17 @@ describe('a payload in a directory', () => {
     await expect(storage.read(object, { signal, maxBytes: 299_999 })).rejects.toMatchObject({
       code: 'too_large',
     });
+  });
+
+  it('is altered if it is larger than its reference states, whatever the limit', async () => {
+    const { found } = await store();
+    const smaller = storage.locate('orders', { ...found, sizeBytes: BigInt(size - 1) });
+    for (const maxBytes of [undefined, size, size - 1])
+      await expect(storage.read(smaller, { signal, maxBytes })).rejects.toMatchObject({
+        code: 'storage_altered',
+      });
+    const unstated = storage.locate('orders', { ...found, sizeBytes: 0n });
+    expect(await storage.read(unstated, { signal })).toMatchObject(payload);
   });
 
   it('is not read once the caller has gone', async () => {

@@ -48,7 +48,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
 
   beforeEach(() => connect());
 
-  function locate(content: Uint8Array = bytes, id = '42') {
+  function locate(content: Uint8Array = bytes, id = '42', sizeBytes?: bigint) {
     const sha256 = hashOf(content);
     const reference: StorageReference = {
       driverName,
@@ -56,6 +56,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
       bucket: 'acme-payloads',
       object: `v0/ns/orders/wt/Order/wi/${id}/ri/run/d/sha256/${sha256}`,
       sha256,
+      ...(sizeBytes !== undefined && { sizeBytes }),
     };
     return storage.locate('orders', reference);
   }
@@ -132,6 +133,12 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
   it('is too large if it has no declared size and no end', async () => {
     server.answer = endless();
     await expect(read({ maxBytes: 400_000 })).rejects.toEqual(failure('too_large'));
+  });
+
+  it('is altered if it has no declared size and exceeds the size that its reference states', async () => {
+    server.answer = endless();
+    const object = locate(bytes, '42', BigInt(bytes.length));
+    await expect(storage.read(object, { signal })).rejects.toEqual(failure('storage_altered'));
   });
 
   it('has no byte after its declared size', async () => {
