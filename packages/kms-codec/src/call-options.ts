@@ -44,6 +44,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Replaces the codec's limit on the plaintext of one call (`maxCallBytes`). */
   readonly budget?: PlaintextBudget | undefined;
+  /**
+   * Whether the codec may decrypt a payload into its own `data`, so that a large payload is in memory only
+   * once. Afterwards, the stored payload cannot be decrypted again. The codec then reserves memory only for
+   * decompressed plaintext. Default: false.
+   */
+  readonly overwrite?: boolean | undefined;
   /** Default: no limit other than three calls per payload and crypto key. */
   readonly innerKmsCalls?: InnerKmsCalls | undefined;
   /**

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
-import { type CallOptions, KmsCodecError, type PlaintextBudget } from '../src/index.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { type CallOptions, defaultLimits, KmsCodecError, type PlaintextBudget } from '../src/index.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
+import { formats, inLayer, readsAll } from './support/layers.ts';
 
 const MiB = 2 ** 20;
 const orders = inNamespace('orders');
@@ -139,6 +140,81 @@ describe("a caller's budget", () => {
     await expect(codec.decode(messages, orders)).rejects.toMatchObject({ code: 'too_large' });
     await expect(codec.decode(messages, orders, { budget: new Recorded() })).resolves.toHaveLength(1);
   });
+});
+
+const dataOf = ({ data }: Payload) => Buffer.from(data!.buffer, data!.byteOffset, data!.length);
+
+describe('overwrite', () => {
+  const bytes = 600_000;
+  const random = { ...zeros(bytes), data: randomBytes(bytes) };
+
+  it.each(formats)(
+    'decrypts the format %s, also as an inner layer, into the bytes of the payload',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const isDirect = format === 'direct';
+      const message = await inLayer(format, keyService, isDirect ? json('x') : random);
+      const layers = await inLayer('envelope-v2', keyService, message);
+      const { codec } = codecWith({ orders: readsAll }, { keyService });
+      const budget = new Recorded();
+      for (const payload of [message, layers]) {
+        const [known] = await codec.decode([payload], orders);
+        const own = { ...payload, data: new Uint8Array(payload.data!) };
+        const [decoded] = await codec.decode([own], orders, { overwrite: true, budget });
+        expect(dataOf(decoded!).equals(dataOf(known!))).toBe(true);
+        expect(decoded!.data!.buffer === own.data.buffer).toBe(!isDirect);
+      }
+      // Cloud KMS returns new bytes.
+      expect(budget.reserved.length).toBe(isDirect ? 2 : 0);
+    },
+  );
+
+  it('keeps the header, which inspect reads', async () => {
+    const { codec } = codecWith(rules);
+    const [message] = await codec.encode([random], orders);
+    const before = codec.inspect(message!, orders);
+    await codec.decrypt(message!, orders, { overwrite: true });
+    expect(codec.inspect(message!, orders)).toEqual(before);
+  });
+
+  it('leaves no plaintext if the message was modified', async () => {
+    const { codec } = codecWith(rules);
+    const [message] = await codec.encode([zeros(bytes)], orders);
+    const start = message!.data!.length - bytes - 100;
+    const data = Buffer.from(message!.data!);
+    data[data.length - 1]! ^= 1;
+    await expect(codec.decode([{ ...message, data }], orders, { overwrite: true })).rejects.toMatchObject({
+      code: 'integrity_failed',
+    });
+    // The header and the nonce, zeros, and the tag.
+    expect(data.subarray(0, start).equals(message!.data!.subarray(0, start))).toBe(true);
+    expect(data.subarray(start + 100, -16).equals(Buffer.alloc(bytes - 16))).toBe(true);
+  });
+
+  it('reserves memory for what is decompressed', async () => {
+    const { codec } = codecWith(rules, { compression: 'zstd' });
+    const [message] = await codec.encode([zeros(bytes)], orders);
+    const budget = new Recorded();
+    const [decoded] = await codec.decode([message!], orders, { overwrite: true, budget });
+    expect(dataOf(decoded!).equals(Buffer.alloc(bytes))).toBe(true);
+    expect(budget.reserved.length).toBe(1);
+    expect(budget.reserved[0]).toBeGreaterThan(bytes);
+  });
+});
+
+it('keeps no view of a decoded payload, whose owner may overwrite or free it', async () => {
+  const keyService = new FakeKeyService();
+  const message = await inLayer('envelope', keyService, json(1));
+  const { codec, clock } = codecWith({ orders: readsAll }, { keyService });
+  const own = structuredClone(message);
+  const unwrap = vi.spyOn(keyService, 'unwrap');
+  await codec.decode([own], orders);
+  own.metadata!['encrypted-dek']!.fill(0);
+  clock.time += defaultLimits.revalidateMs - 1;
+  // Confirms the cached key.
+  await codec.decode([message], orders);
+  await expect.poll(() => unwrap.mock.calls.length).toBe(2);
+  expect(Buffer.compare(unwrap.mock.calls[1]![0].ciphertext, message.metadata!['encrypted-dek']!)).toBe(0);
 });
 
 async function foreign(keyService: FakeKeyService) {

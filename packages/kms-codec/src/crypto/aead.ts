@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type DecipherGCM, type KeyObject } from 'node:crypto';
+import { freeBuffer } from '@temporal-kms/node-utils/free-buffer';
 import { KmsCodecError } from '../errors.ts';
 import { asPlaintext, type Plaintext } from './plaintext.ts';
 import { NONCE_BYTES, nextNonce } from './random.ts';
@@ -51,23 +52,45 @@ export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly 
  * Decrypts `nonce ‖ ciphertext ‖ tag` with AES-256-GCM and returns the plaintext.
  * @param aad additional authenticated data, if the format has any
  * @param start index of the nonce's first byte in `data`
+ * @param overwrite whether to decrypt the ciphertext in place; if that fails, zeros replace it
  * @throws KmsCodecError `malformed` if the data is too short for a nonce and a tag; `integrity_failed`,
  *   always with the same message, if the key, header, ciphertext or tag is wrong
  */
-export function decrypt(key: KeyObject, aad: Uint8Array | undefined, data: Uint8Array, start = 0): Plaintext {
+export function decrypt(
+  key: KeyObject,
+  aad: Uint8Array | undefined,
+  data: Uint8Array,
+  start = 0,
+  overwrite = false,
+): Plaintext {
   checkLength(data, start);
   const ciphertextAt = start + NONCE_BYTES;
   const tagAt = data.length - GCM_TAG_BYTES;
+  const ciphertext = view(data, ciphertextAt, tagAt - ciphertextAt);
   try {
     const decipher = createDecipheriv(CIPHER, key, view(data, start, NONCE_BYTES), options);
     if (aad) decipher.setAAD(aad);
     decipher.setAuthTag(view(data, tagAt, GCM_TAG_BYTES));
-    const plaintext = decipher.update(view(data, ciphertextAt, tagAt - ciphertextAt));
+    const plaintext = overwrite ? decryptInPlace(decipher, ciphertext) : decipher.update(ciphertext);
     decipher.final();
     return asPlaintext(plaintext);
   } catch {
+    // No caller may read plaintext that is not authenticated.
+    if (overwrite) ciphertext.fill(0);
     throw authenticationFailed();
   }
+}
+
+/** Number of bytes to decrypt at a time in place. */
+const PIECE_BYTES = 256 * 1024;
+
+function decryptInPlace(decipher: DecipherGCM, bytes: Uint8Array): Uint8Array {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    const piece = decipher.update(view(bytes, at, Math.min(PIECE_BYTES, bytes.length - at)));
+    bytes.set(piece, at);
+    freeBuffer(piece);
+  }
+  return bytes;
 }
 
 /**

@@ -101,6 +101,7 @@ export function decryptMessage(
   wrappedKey?: WrappedKey,
 ): MaybePromise<Payload> {
   const bytes = data ?? noBytes;
+  if (call.options.overwrite) return decryptReserved(key, bytes, encryption, call);
   const reserved = call.budget.reserve(plaintextBytes(bytes, encryption));
   if (!(reserved instanceof Promise)) return decryptReserved(key, bytes, encryption, call);
   // Get the key again, because Cloud KMS can refuse it while the payload waits for memory.
@@ -119,9 +120,10 @@ function decryptReserved(
   call: Call,
 ): MaybePromise<Payload> {
   const { aad, derivation } = encryption;
+  const { overwrite } = call.options;
   const plaintext = derivation
-    ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, data, aad?.length))
-    : decrypt(key, aad, data, aad?.length);
+    ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, data, aad?.length, overwrite))
+    : decrypt(key, aad, data, aad?.length, overwrite);
   if (!encryption.isCompressed) return parsePlaintext(plaintext, call);
   const decompressed = decompressZstd(plaintext, call.maxDecompressedBytes, call.budget);
   return andThen(decompressed, (content) => parsePlaintext(asPlaintext(content), call));

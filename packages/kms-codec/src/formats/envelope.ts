@@ -83,7 +83,8 @@ function wrappedIn(payload: Payload): Uint8Array {
   if (wrapped.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError('malformed', `encrypted-dek is longer than ${MAX_WRAPPED_KEY_BYTES} bytes`);
   }
-  return wrapped;
+  // A copy, because the cache of data keys would keep the whole payload, whose buffer its owner may free.
+  return new Uint8Array(wrapped);
 }
 
 /**
