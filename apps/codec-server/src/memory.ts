@@ -34,7 +34,8 @@ export class MemoryBudget {
   #pages = 0;
   #borrower: MemoryLease | undefined;
   #waits = 0;
-  readonly #collect = youngCollector();
+  /** Call with the size of buffers, outside any lease, that are no longer used. */
+  readonly discarded: (bytes: number) => void = youngCollector();
   readonly #refusals = { busy: 0, too_large: 0 };
   readonly #waiting = new Set<Waiting>();
 
@@ -123,7 +124,7 @@ export class MemoryBudget {
     this.#held -= bytes;
     this.#lent -= borrowed;
     if (this.#borrower === lease && lease.borrowed === 0) this.#borrower = undefined;
-    this.#collect(bytes);
+    this.discarded(bytes);
     this.wake();
   }
 
@@ -209,7 +210,8 @@ export class MemoryLease {
       throw new HttpError(
         413,
         'too_large',
-        `This request needs more than ${share} bytes of memory, the limit of one request; send less per request.`,
+        `This request needs more than ${share} bytes of memory, the limit of one request; send less per request, ` +
+          'or raise CODEC_MAX_INFLIGHT_BYTES.',
         { loggable: true },
       );
     }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { nameOf } from '../errors.ts';
 import { hasLargeData, withDeferredData } from '../json/bytes.ts';
 import type { MemoryLease } from '../memory.ts';
+import { SENT_OBJECT_COST } from '../storage/retrieval.ts';
 import { unlessAborted } from './reader.ts';
 import {
   type DecryptOptions,
@@ -67,6 +68,7 @@ export async function* decodeFrames(
 interface ReadyResult {
   readonly result: DecodeResult;
   readonly lease: MemoryLease;
+  readonly budget: LeasedPlaintext;
 }
 
 /**
@@ -92,13 +94,14 @@ async function* decodeResults(
       leases.add(lease);
       try {
         const stored = await request.load(signal);
-        const options = { ...access, signal, budget: new LeasedPlaintext(lease, signal) };
+        const budget = new LeasedPlaintext(lease, signal, SENT_OBJECT_COST);
+        const options = { ...access, signal, budget };
         const decrypted = await unlessAborted(decryptPayload(codec, log, stored, options), signal);
         if (interruption() !== undefined) return undefined;
         const result = decrypted.ok
           ? decodeResult(request.ref, decrypted)
           : { ref: request.ref, ...decrypted };
-        return { result, lease };
+        return { result, lease, budget };
       } catch (error) {
         lease.end();
         if (error instanceof KmsCallBudgetExhausted) return 'skipped';
@@ -124,6 +127,7 @@ async function* decodeResults(
       }
       yield ready.result;
       // Runs when the consumer has written this result and requests the next.
+      ready.budget.freeObjects();
       ready.lease.end();
       leases.delete(ready.lease);
     }

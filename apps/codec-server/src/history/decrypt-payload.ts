@@ -128,13 +128,16 @@ async function decryptStored(
     return { ok: false, reason: 'too_large', message };
   }
   if ((payload.data?.length ?? 0) > SLICE_BYTES) await ownTurn();
+  // The codec reserves memory for decrypted plaintext, but not for payloads that it returns unchanged. The
+  // bytes of an object, which it may overwrite, are reserved before.
+  const reserveUnchanged = () =>
+    options.overwrite ? undefined : options.budget.reserve(payloadBytes(payload));
   if (!encryptable && isPlain(codec.inspect(payload, context))) {
-    await options.budget.reserve(payloadBytes(payload));
+    await reserveUnchanged();
     return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };
   }
   const decrypted = await codec.decrypt(payload, context, options);
-  // The codec reserves memory for decrypted plaintext, but not for payloads that it returns unchanged.
-  if (decrypted.payload === payload) await options.budget.reserve(payloadBytes(payload));
+  if (decrypted.payload === payload) await reserveUnchanged();
   const { reason } = decrypted.info;
   return {
     ok: true,
@@ -151,24 +154,26 @@ async function decryptStored(
  */
 async function decryptContent(
   codec: HistoryCodec,
-  { payload, object: { type, bucket, object }, release }: Retrieved,
+  retrieved: Retrieved,
   reference: StoredPayload,
   options: DecryptOptions,
 ): Promise<DecryptResult> {
+  const { payload, object: stored } = retrieved;
+  const release = await options.budget.useObject(retrieved);
+  let isUsed = false;
   try {
     const { context } = reference;
     const calls = codec.plan([payload], context).kmsCalls;
-    options.innerKmsCalls?.reserve(
-      Array.from({ length: calls }, (_, n) => `${type}:${bucket}/${object}#${n}`),
-    );
-    const budget = options.budget.ofObject;
-    const result = await decryptStored(codec, { ...reference, payload }, { ...options, budget });
-    if (!result.ok) return result;
-    if (isStorageReference(result.payload)) throw nestedReference();
+    options.innerKmsCalls?.reserve(Array.from({ length: calls }, (_, n) => `${stored.name}#${n}`));
+    // Before decryption, which overwrites the content.
     const { format, bytes } = codec.inspect(payload, context);
-    return { ...result, retrieved: { format, bytes } };
+    const inPlace = { ...options, budget: options.budget.ofObject, overwrite: true };
+    const result = await decryptStored(codec, { ...reference, payload }, inPlace);
+    if (result.ok && isStorageReference(result.payload)) throw nestedReference();
+    isUsed = result.ok;
+    return result.ok ? { ...result, retrieved: { format, bytes } } : result;
   } finally {
-    release();
+    if (!isUsed) release();
   }
 }
 

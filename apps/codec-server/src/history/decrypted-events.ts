@@ -90,7 +90,8 @@ export async function* decryptEvents(
         // not block it.
         const lease = memory.lease(queue.isEmpty());
         const options = { ...shared, budget: new LeasedPlaintext(lease, signal) };
-        queue.add(decryptEvent({ codec, log, options, lifetime }, event, payloads), sizeOf(payloads), lease);
+        const decrypted = decryptEvent({ codec, log, options, lifetime }, event, payloads);
+        queue.add({ decrypted, bytes: sizeOf(payloads), lease, budget: options.budget });
         while (queue.isFull()) if (!(yield* queue.take())) return;
       }
       while (!queue.isEmpty()) if (!(yield* queue.take())) return;
@@ -145,15 +146,18 @@ async function decryptEvent(
   }
 }
 
+interface QueuedEvent {
+  readonly decrypted: Promise<DecryptedEvent | undefined>;
+  readonly bytes: number;
+  readonly lease: MemoryLease;
+  readonly budget: LeasedPlaintext;
+}
+
 /** The events that are being decrypted, in order. */
 class EventQueue {
   readonly #record: RevealRecord;
   readonly #signal: AbortSignal;
-  readonly #queue: {
-    readonly decrypted: Promise<DecryptedEvent | undefined>;
-    readonly bytes: number;
-    readonly lease: MemoryLease;
-  }[] = [];
+  readonly #queue: QueuedEvent[] = [];
   #bytes = 0;
 
   constructor(record: RevealRecord, signal: AbortSignal) {
@@ -161,11 +165,11 @@ class EventQueue {
     this.#signal = signal;
   }
 
-  add(decrypted: Promise<DecryptedEvent | undefined>, bytes: number, lease: MemoryLease): void {
+  add(queued: QueuedEvent): void {
     // Prevents an unhandled rejection if the stream ends before `take`.
-    decrypted.catch(() => undefined);
-    this.#queue.push({ decrypted, bytes, lease });
-    this.#bytes += bytes;
+    queued.decrypted.catch(() => undefined);
+    this.#queue.push(queued);
+    this.#bytes += queued.bytes;
   }
 
   isFull(): boolean {
@@ -203,6 +207,7 @@ class EventQueue {
     }
     try {
       yield event;
+      first.budget.freeObjects();
       return true;
     } finally {
       first.lease.end();

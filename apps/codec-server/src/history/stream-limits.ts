@@ -1,5 +1,5 @@
 import type { EndReason } from '@temporal-kms/codec-api';
-import type { StoredPayload } from '@temporal-kms/histories/payloads';
+import type { Payload, StoredPayload } from '@temporal-kms/histories/payloads';
 import {
   type DecodePlan,
   type InnerKmsCalls,
@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
 import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
-import type { ReadOptions } from '../storage/retrieval.ts';
+import { freeObjects, type ReadOptions, type Retrieved } from '../storage/retrieval.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 
 /** The shortest time between two lines that report progress, in milliseconds. */
@@ -123,9 +123,10 @@ export function streamEnd(
 const PLAINTEXT_COST = 8;
 
 /**
- * The same for an object of external storage, which is sent in pieces: the bytes, and twice as much garbage.
+ * The same for an object of external storage, which is decrypted in place and sent in pieces: the object, its
+ * copy for a worker thread, and twice as much garbage.
  */
-const OBJECT_COST = 3;
+const OBJECT_COST = 4;
 
 /**
  * Charges the plaintext of a payload or an event to a lease, and waits while other requests hold the memory.
@@ -134,32 +135,60 @@ const OBJECT_COST = 3;
 export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold'> {
   readonly #lease: MemoryLease;
   readonly #signal: AbortSignal;
+  readonly #objectCost: number;
+  readonly #objects: Payload[] = [];
 
-  /** @param signal ends the wait for memory */
-  constructor(lease: MemoryLease, signal: AbortSignal) {
+  /**
+   * @param signal ends the wait for memory
+   * @param objectCost memory in bytes per byte of an object
+   */
+  constructor(lease: MemoryLease, signal: AbortSignal, objectCost = OBJECT_COST) {
     this.#lease = lease;
     this.#signal = signal;
+    this.#objectCost = objectCost;
   }
 
   reserve(bytes: number): void | Promise<void> {
     return this.#take(bytes, PLAINTEXT_COST);
   }
 
-  /** Charges the content of an object, whose stored bytes `hold` has taken. */
-  readonly ofObject: PlaintextBudget = { reserve: (bytes) => this.#take(bytes, OBJECT_COST) };
+  /** Charges what is decompressed from an object. The object is decrypted in place. */
+  readonly ofObject: PlaintextBudget = { reserve: (bytes) => this.#take(bytes, this.#objectCost) };
 
   readonly hold: ReadOptions['hold'] = async (bytes) => {
-    await this.#take(bytes, 1);
-    return () => this.#lease.release(bytes);
+    await this.#take(bytes, 1, this.#objectCost);
+    return (released) => this.#lease.release(released);
   };
 
-  #take(bytes: number, cost: number): void | Promise<void> {
+  /** Charges the use of an object, whose bytes `hold` has taken. Returns a function that releases both. */
+  async useObject({ payload, bytes, release }: Retrieved): Promise<() => void> {
+    const more = bytes * (this.#objectCost - 1);
+    try {
+      await this.#take(bytes, this.#objectCost - 1, this.#objectCost);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    this.#objects.push(payload);
+    return () => {
+      release();
+      this.#lease.release(more);
+    };
+  }
+
+  /** Frees the objects. Call this when the plaintext has been used. */
+  freeObjects(): void {
+    freeObjects(this.#objects.splice(0));
+  }
+
+  /** @param whole memory per byte with what is taken before or after, for the message */
+  #take(bytes: number, cost: number, whole = cost): void | Promise<void> {
     if (this.#lease.fits(bytes * cost)) return this.#lease.wait(bytes * cost, this.#signal);
-    // An object's stored bytes are held while it is decrypted.
-    const limit = Math.floor(this.#lease.share / (cost === PLAINTEXT_COST ? cost : 1 + OBJECT_COST));
+    const limit = Math.floor(this.#lease.share / whole);
     throw new KmsCodecError(
       'too_large',
-      `The plaintext of the payload, with the other payloads of its event, exceeds ${limit} bytes, the limit for one response`,
+      `The plaintext of the payload, with the other payloads of its event, exceeds ${limit} bytes, the limit for one ` +
+        'response; raise CODEC_MAX_INFLIGHT_BYTES',
     );
   }
 }

@@ -83,7 +83,8 @@ export function isResponseClosed({ env }: WithBindings): boolean {
 }
 
 /** Functions that the codec calls while it decrypts for a request. */
-type NamespaceHooks = Required<Pick<CallOptions, 'authorizeNamespace' | 'onInnerLayer' | 'innerKmsCalls'>>;
+type NamespaceHooks = Required<Pick<CallOptions, 'authorizeNamespace' | 'onInnerLayer' | 'innerKmsCalls'>> &
+  Pick<CallOptions, 'overwrite'>;
 
 /**
  * The codec's call options for one request. Creates the abort signal only when the codec first waits, because
@@ -93,6 +94,7 @@ export class RequestSignal implements CallOptions {
   readonly authorizeNamespace?: NonNullable<NamespaceHooks['authorizeNamespace']>;
   readonly onInnerLayer?: NamespaceHooks['onInnerLayer'];
   readonly innerKmsCalls?: NamespaceHooks['innerKmsCalls'];
+  readonly overwrite?: boolean | undefined;
   readonly #request: WithBindings;
   readonly budget: PlaintextBudget;
   #signal: AbortSignal | undefined;
@@ -105,6 +107,7 @@ export class RequestSignal implements CallOptions {
     this.authorizeNamespace = hooks.authorizeNamespace;
     this.onInnerLayer = hooks.onInnerLayer;
     this.innerKmsCalls = hooks.innerKmsCalls;
+    this.overwrite = hooks.overwrite;
   }
 
   /** Aborted with ClientDisconnected when the response closes. */

@@ -16,7 +16,7 @@ import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import { parseInSteps, writePayloads } from '../json/payload-json.ts';
-import { retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
+import { freeObjects, retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
 import type { FairTurns } from '../turns/fair-turns.ts';
 import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../turns/slices.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
@@ -126,7 +126,10 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       ? planOf(payloads.map((payload) => (isReference(payload) ? {} : payload)))
       : plan;
     const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_KMS_CALLS - calls : Infinity);
-    const request = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
+    const hooks = { authorizeNamespace, onInnerLayer, innerKmsCalls };
+    const request = new RequestSignal(c, budget, hooks);
+    const inPlace = retrieval && new RequestSignal(c, budget, { ...hooks, overwrite: true });
+    const objects: Payload[] = [];
     const decryptContent: RetrievedPayloadsOptions['decrypt'] = async (content, kmsCalls, work) => {
       if (allowance !== undefined && kmsCalls > 0) await rates.takeKms(c, allowance, kmsCalls, lease.held);
       const turn = turnOf(c, [content]);
@@ -137,7 +140,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       const turn = turnOf(c, payloads.length === end - start ? payloads : payloads.slice(start, end));
       if (turn) await turn;
       const decrypted = await chargedTo(allowance, () => direct.decrypt(request, start, end));
-      if (retrieval !== undefined) {
+      if (retrieval !== undefined && inPlace !== undefined) {
         const references = new Map<number, Payload>();
         for (let n = start; n < end; n += 1) {
           const payload = payloads[n];
@@ -151,7 +154,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
           retrieval,
           plan: planOf,
           access,
-          request,
+          request: inPlace,
+          objects,
           lease,
           decrypt: decryptContent,
         });
@@ -163,7 +167,9 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       recordDecoded(access, infos, start, end);
       return decrypted;
     };
-    return await withAudit(c, access, payloads, infos, decrypt);
+    const decoded = await withAudit(c, access, payloads, infos, decrypt);
+    if (objects.length > 0) c.env?.outgoing?.once('finish', () => freeObjects(objects));
+    return decoded;
   };
 
   const encode = async (c: Context<Env>, grant: Grant<'encode'>, lease: MemoryLease): Promise<Payload[]> => {
@@ -202,7 +208,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
           : spans.operation(operation, grant.namespace, work));
         const turn = turnOf(c, payloads);
         if (turn) await turn;
-        const answer = writePayloads(payloads);
+        const answer = writePayloads(payloads, c.get('memory').discarded);
         if (c.env?.outgoing === undefined) lease.end();
         else lease.shrinkTo(answer.length);
         return reply(c, answer, 'application/json');

@@ -2,16 +2,18 @@ import type { Payload } from '@temporal-kms/histories/payloads';
 import type { KmsCodec, PayloadInfo } from '@temporal-kms/kms-codec';
 import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { RequestSignal } from '../http/context.ts';
-import { payloadBytes } from '../json/payload.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
 import type { MemoryLease } from '../memory.ts';
-import { nestedReference, type Retrieval } from '../storage/retrieval.ts';
+import { nestedReference, type Retrieval, SENT_OBJECT_COST } from '../storage/retrieval.ts';
 
 export interface RetrievedPayloadsOptions {
   readonly retrieval: Retrieval;
   readonly plan: (payloads: Payload[]) => ReturnType<KmsCodec['plan']>;
   readonly access: Pick<NamespaceAccess, 'recordObject'>;
+  /** Lets the codec overwrite payloads. */
   readonly request: RequestSignal;
+  /** Receives the content of each object. */
+  readonly objects: Payload[];
   readonly lease: Pick<MemoryLease, 'take' | 'release'>;
   /** Runs the decryption of an object's content once the caller may make the Cloud KMS calls and has the turn. */
   readonly decrypt: (
@@ -58,25 +60,21 @@ export async function retrievedPayloads(
 async function retrieved(
   reference: Payload,
   n: number,
-  { retrieval, plan, access, request, lease, decrypt }: RetrievedPayloadsOptions,
+  { retrieval, plan, access, request, objects, lease, decrypt }: RetrievedPayloadsOptions,
   signal: AbortSignal,
 ): Promise<RetrievedPayload> {
-  const hold = (bytes: number) => {
-    lease.take(bytes);
-    return () => lease.release(bytes);
+  const hold = (held: number) => {
+    lease.take(held);
+    return (released: number) => lease.release(released);
   };
   const { recordObject } = access;
-  const { payload, release } = await retrieval.read(reference, { signal, hold, recordObject });
-  try {
-    const content = plan([payload]);
-    const calls = Array.from({ length: content.kmsCalls }, (_, call) => `payloads[${n}] ${call}`);
-    request.innerKmsCalls?.reserve(calls);
-    // The codec reserves memory only for what it decrypts.
-    if (content.payloads[0]?.format === 'plain') await request.budget.reserve(payloadBytes(payload));
-    const [decrypted = payload] = await decrypt(payload, content.kmsCalls, () => content.decrypt(request));
-    if (isStorageReference(decrypted)) throw nestedReference();
-    return { payload: decrypted, info: content.payloads[0] };
-  } finally {
-    release();
-  }
+  const { payload, bytes } = await retrieval.read(reference, { signal, hold, recordObject });
+  objects.push(payload);
+  lease.take(Math.ceil(bytes * (SENT_OBJECT_COST - 1)));
+  const content = plan([payload]);
+  const calls = Array.from({ length: content.kmsCalls }, (_, call) => `payloads[${n}] ${call}`);
+  request.innerKmsCalls?.reserve(calls);
+  const [decrypted = payload] = await decrypt(payload, content.kmsCalls, () => content.decrypt(request));
+  if (isStorageReference(decrypted)) throw nestedReference();
+  return { payload: decrypted, info: content.payloads[0] };
 }

@@ -3,6 +3,7 @@ import type { AuditedObject } from '@temporal-kms/audit';
 import type { ReasonCode, StoredContent } from '@temporal-kms/codec-api';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
+import { freeShared } from '@temporal-kms/node-utils/free-buffer';
 import {
   isStorageReference,
   type ObjectStorage,
@@ -30,20 +31,46 @@ export interface ByteAllowance {
   charge(bytes: number): void;
 }
 
+type Release = (bytes: number) => void;
+
 /** What one request needs to read an object. */
 export interface ReadOptions {
   readonly signal: AbortSignal;
-  /** Takes memory for the object, and waits for it if the request can wait. Returns a function that frees it. */
-  readonly hold: (bytes: number) => (() => void) | Promise<() => void>;
+  /**
+   * Takes memory for the object, and waits for it if the request can wait. Returns a function that releases
+   * this many bytes.
+   */
+  readonly hold: (bytes: number) => Release | Promise<Release>;
   /** Writes the audit's entry for the object. Called before the object is read. */
   readonly recordObject: (object: AuditedObject) => Promise<void>;
 }
 
-/** The content of an object. `release` frees its memory, once the content is decrypted. */
+/**
+ * The content of an object. Nothing else uses its bytes, so it can be decrypted in place and then freed.
+ * `release` releases the memory that `hold` has taken for its `bytes`.
+ */
 export interface Retrieved {
   readonly payload: Payload;
+  readonly bytes: number;
   readonly object: StoredObject;
   readonly release: () => void;
+}
+
+/**
+ * Memory in bytes per byte of an object that is only sent: the object, which is decrypted in place and sent
+ * in pieces, and half as much garbage.
+ */
+export const SENT_OBJECT_COST = 3 / 2;
+
+/** Objects up to this size are left to V8, which collects them early enough. */
+const SMALL_BYTES = 256 * 1024;
+
+/**
+ * Frees the bytes of objects, and of what was decrypted from them in place. Call this when nothing uses them
+ * any more.
+ */
+export function freeObjects(contents: readonly Payload[]): void {
+  for (const { data } of contents) if (data && data.length > SMALL_BYTES) freeShared(data.buffer);
 }
 
 /** Maximum size of an object, in bytes: the limit of Temporal's drivers. */
@@ -122,9 +149,10 @@ export class Retrieval {
         return await this.#storage.objects.read(object, { signal, maxBytes, onProgress });
       });
       this.#storage.meter?.objectRead(bytes);
-      return { payload, object, release };
+      release(maxBytes - bytes);
+      return { payload, bytes, object, release: () => release(bytes) };
     } catch (error) {
-      release();
+      release(maxBytes);
       throw error;
     } finally {
       // Also of a read that fails, for example because the object was altered.

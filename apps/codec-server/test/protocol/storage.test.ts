@@ -366,7 +366,7 @@ describe('an object', () => {
     ['altered', 'storage_altered', (file: string) => writeFileSync(file, Buffer.alloc(9))],
     ['truncated', 'storage_altered', (file: string) => truncateSync(file, 5)],
     ['deleted', 'storage_not_found', (file: string) => rmSync(file)],
-    ['made larger', 'too_large', (file: string) => truncateSync(file, 2 * MiB)],
+    ['made larger', 'storage_altered', (file: string) => truncateSync(file, 2 * MiB)],
   ])('that was %s is refused with %s', async (_, code, change) => {
     const reference = await stored(`changed ${code} ${Math.random()}`);
     change(store.fileOf(reference));
@@ -393,6 +393,36 @@ describe('an object', () => {
     expect(await valuesOf(await ask('/decode', [reference]))).toEqual(['a']);
     const huge = referenceTo({ ...JSON.parse(String(reference.data)).claimData }, 51 * MiB);
     expect(await refusal(await ask('/decode', [huge]))).toEqual([400, 'too_large']);
+  });
+
+  it('takes half of its size in addition to its size, is decrypted in place, and is freed once it is sent', async () => {
+    const memory = new MemoryBudget(2 * MiB);
+    const contents: Payload[] = [];
+    const objects = {
+      locate: storage.objects.locate,
+      read: async (...args: Parameters<typeof storage.objects.read>) => {
+        const content = await storage.objects.read(...args);
+        contents.push(content);
+        return content;
+      },
+    };
+    const { url } = await serveApp(kms, { storage: { objects }, memory });
+    const text = 'x'.repeat(0.9 * MiB);
+    const reference = await stored(text);
+    // Without a port, nothing is freed.
+    const here = appWith(kms, { storage: { objects }, memory });
+    expect((await valuesOf(await ask('/decode', [reference], 'payments', here)))[0] === text).toBe(true);
+    expect(Buffer.from(contents[0]!.data!).includes(text)).toBe(true);
+    const response = await fetch(`${url}/decode`, posted(bodyOf([reference])));
+    expect((await response.text()).includes(Buffer.from(text).toString('base64').slice(0, 1_000))).toBe(true);
+    await expect.poll(() => contents[1]!.data!.length).toBe(0);
+    const larger = await stored('x'.repeat(1.1 * MiB));
+    const refused = await fetch(`${url}/decode`, posted(bodyOf([larger])));
+    expect([refused.status, await refused.text()]).toEqual([
+      413,
+      expect.stringContaining('CODEC_MAX_INFLIGHT_BYTES'),
+    ]);
+    await expect.poll(() => memory.held).toBe(0);
   });
 
   it('is read with at most seven others of the same request', async () => {
