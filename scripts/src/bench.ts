@@ -17,6 +17,7 @@ const single: Readonly<Record<string, string>> = {
   history: 'apps/codec-server/bench/history.bench.ts',
   readers: 'apps/codec-server/bench/readers.bench.ts',
   streams: 'apps/codec-server/bench/streams.bench.ts',
+  storage: 'apps/codec-server/bench/storage.bench.ts',
   memory: 'apps/codec-server/bench/memory.bench.ts',
   ready: 'apps/codec-server/bench/ready.bench.ts',
   scan: 'apps/key-admin/bench/scan.bench.ts',
@@ -33,7 +34,8 @@ const help = `Usage: pnpm bench            every package's benchmarks, one after
        pnpm bench history    10,000 encrypted events, compared with Temporal's CLI and Web UI
        pnpm bench readers    latency of one caller while another reads 51,200 events with Temporal's CLI and Web UI
        pnpm bench streams    latency of small requests while others stream payloads of 12 MB; fails above 100 ms
-       pnpm bench memory     100,000 payloads through the codec server within 256 MiB
+       pnpm bench storage    exports of 1,000 payloads in external storage, compared with the store's plain client
+       pnpm bench memory     100,000 payloads, and an object of 50 MiB, through the codec server within 256 MiB
        pnpm bench ready      the start of the codec server from its bundle
        pnpm bench scan       many small histories scanned in one process and by 1, 2 and 4 workers, one of them killed
        pnpm bench workflows  workflows per second and CPU time per workflow, with and without the codec

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
-import type { PayloadCodec } from '@temporalio/common';
+import type { ExternalStorage, PayloadCodec } from '@temporalio/common';
 import { NAMESPACE } from './bundle.ts';
 
 export interface LongHistory {
@@ -15,6 +15,7 @@ const SIGNAL_CONCURRENCY = 64;
  * Starts a run whose history has `events` events: the start, a workflow task that no worker polls, and
  * signals. Each event except the task has a payload, encrypted by the codec.
  * @param bytes size of each payload
+ * @param externalStorage stores large payloads
  */
 export async function makeHistory(
   address: string,
@@ -22,9 +23,10 @@ export async function makeHistory(
   workflowId: string,
   events: number,
   bytes = 1_024,
+  externalStorage?: ExternalStorage,
 ): Promise<LongHistory> {
   const connection = await Connection.connect({ address });
-  const dataConverter = { payloadCodecs: [codec] };
+  const dataConverter = { payloadCodecs: [codec], ...(externalStorage && { externalStorage }) };
   const client = new Client({ connection, namespace: NAMESPACE, dataConverter });
   const handle = await client.workflow.start('long', {
     taskQueue: 'no-worker',
