@@ -310,7 +310,7 @@ describe('a reference of an attacker', () => {
   it('to an object with much metadata counts as memory of the response', async () => {
     const memory = new MemoryBudget(32 * MiB);
     const reference = await store.put({ metadata: { note: Buffer.alloc(60_000) } });
-    const many = Array.from({ length: 250 }, () => reference);
+    const many = Array.from({ length: 300 }, () => reference);
     const response = await ask('/decode', many, 'payments', appWith(kms, { storage, memory }));
     expect(response.status).toBe(413);
   });
