@@ -138,7 +138,7 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
       <td className={styles['rest']}>
         {query === undefined ? null : (
           <Link to="/ns/$namespace/workflows" params={{ namespace }} search={{ q: query }}>
-            Show {isMoreInA ? 'A’s' : 'B’s'} runs with this value
+            Show {isMoreInA ? 'A’s' : 'B’s'} runs
           </Link>
         )}
       </td>
