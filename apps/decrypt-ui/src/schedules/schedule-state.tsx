@@ -1,4 +1,5 @@
 import { OutcomeChip } from '../ui/text/outcome.tsx';
+import styles from './schedules.module.css';
 
 interface ScheduleStateProps {
   readonly paused: boolean;
@@ -9,13 +10,13 @@ interface ScheduleStateProps {
 /** Whether a schedule is paused, and the note about that. */
 export function ScheduleState({ paused, note }: ScheduleStateProps) {
   return (
-    <>
+    <span className={styles['state']}>
       {paused ? (
         <OutcomeChip outcome="paused">Paused</OutcomeChip>
       ) : (
         <OutcomeChip outcome="ok">Active</OutcomeChip>
       )}{' '}
       {note ? <span className="t2">{note}</span> : null}
-    </>
+    </span>
   );
 }

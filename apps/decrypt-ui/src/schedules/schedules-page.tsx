@@ -109,7 +109,7 @@ function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
       <td className={styles['when']}>
         {specWords(at(info, 'spec'), (millis) => formatMoment(millis, format)).join(' · ')}
       </td>
-      <td className={styles['state']}>
+      <td>
         <ScheduleState paused={paused} note={textAt(info, 'notes')} />
       </td>
       <td>
