@@ -34,8 +34,7 @@ export class MemoryBudget {
   #pages = 0;
   #borrower: MemoryLease | undefined;
   #waits = 0;
-  /** Call with the size of buffers, outside any lease, that are no longer used. */
-  readonly discarded: (bytes: number) => void = youngCollector();
+  readonly #collect = youngCollector();
   readonly #refusals = { busy: 0, too_large: 0 };
   readonly #waiting = new Set<Waiting>();
 
@@ -124,7 +123,7 @@ export class MemoryBudget {
     this.#held -= bytes;
     this.#lent -= borrowed;
     if (this.#borrower === lease && lease.borrowed === 0) this.#borrower = undefined;
-    this.discarded(bytes);
+    this.#collect(bytes);
     this.wake();
   }
 

@@ -116,13 +116,9 @@ export const buildPayloads = (payloads: readonly Payload[]): Buffer<ArrayBuffer>
 /**
  * Writes the response of `/encode` and `/decode`. It must not contain other fields, because Go clients reject
  * these.
- * @param discarded called with the size of each piece when it has been sent
  */
-export function writePayloads(
-  payloads: readonly Payload[],
-  discarded: (bytes: number) => void = () => undefined,
-): JsonBytes {
-  const body = new JsonBytes(discarded);
+export function writePayloads(payloads: readonly Payload[]): JsonBytes {
+  const body = new JsonBytes();
   body.text('{"payloads":[');
   for (const [n, payload] of payloads.entries()) {
     if (n > 0) body.text(',');
@@ -197,13 +193,8 @@ const TEXT_PART = 16 * 1024;
 /** Collects text and bytes, and writes them, with the bytes as base64, into one buffer or in pieces. */
 class JsonBytes implements BodyInPieces {
   readonly #parts: (string | Uint8Array)[] = [];
-  readonly #discarded: (bytes: number) => void;
   #text = '';
   #length = 0;
-
-  constructor(discarded: (bytes: number) => void) {
-    this.#discarded = discarded;
-  }
 
   /** The length in bytes, known after `end`. */
   get length(): number {
@@ -240,7 +231,6 @@ class JsonBytes implements BodyInPieces {
         const added = writtenLength(next);
         if (length > 0 && length + added > SLICE_BYTES) {
           yield joined(parts, length);
-          this.#discarded(length);
           [parts, length] = [[], 0];
         }
         parts.push(next);

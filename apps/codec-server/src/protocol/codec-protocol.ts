@@ -208,7 +208,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
           : spans.operation(operation, grant.namespace, work));
         const turn = turnOf(c, payloads);
         if (turn) await turn;
-        const answer = writePayloads(payloads, c.get('memory').discarded);
+        const answer = writePayloads(payloads);
         if (c.env?.outgoing === undefined) lease.end();
         else lease.shrinkTo(answer.length);
         return reply(c, answer, 'application/json');
