@@ -36,8 +36,8 @@ describe('the codec', () => {
   it('continues a shared call if one of its waiters times out', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
-    const { codec } = codecWith(rule, { keyService, waitMs: { activity: 2_000, other: 20 } });
-    keyService.latencyMs = 100;
+    const { codec } = codecWith(rule, { keyService, waitMs: { activity: 20_000, other: 20 } });
+    keyService.latencyMs = 2_000;
     const impatient = codec.decode(encrypted, context);
     const patient = codec.decode(encrypted, { ...context, type: 'activity' });
     await expect(impatient).rejects.toMatchObject({ code: 'kms_unavailable' });
@@ -48,8 +48,8 @@ describe('the codec', () => {
   it('makes a new call for a waiter that arrives after all earlier waiters have timed out', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
-    const { codec } = codecWith(rule, { keyService, waitMs: { activity: 2_000, other: 20 } });
-    keyService.latencyMs = 100;
+    const { codec } = codecWith(rule, { keyService, waitMs: { activity: 20_000, other: 20 } });
+    keyService.latencyMs = 2_000;
     await expect(codec.decode(encrypted, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
     expect(valueOf((await codec.decode(encrypted, { ...context, type: 'activity' }))[0])).toBe('x');
     expect(keyService.unwraps).toBe(2);
