@@ -4,13 +4,13 @@ import { expect, type Locator, type Page } from '@playwright/test';
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 
 /**
- * Returns the violations that axe finds on the page, by default with all rules.
+ * Returns the violations that axe finds on the page.
  *
  * axe needs no second page for its report, because the page has no frames of other origins.
  */
-export async function violations(page: Page, rules?: string[]): Promise<string[]> {
+export async function violations(page: Page): Promise<string[]> {
   const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
-  const found = await (rules === undefined ? axe : axe.withRules(rules)).analyze();
+  const found = await axe.analyze();
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
 }
 

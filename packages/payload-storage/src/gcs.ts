@@ -14,10 +14,8 @@ import {
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
-import { limited, refused } from './response.ts';
+import { limited, MAX_PAGE_BYTES, refused } from './response.ts';
 
-/** Limit on a page of a listing. */
-const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** Limit on the part of an error's text that is read. */
 const MAX_ERROR_BYTES = 4 * 1024;
 const PAGE_OBJECTS = 1000;

@@ -1,6 +1,9 @@
 import { Readable } from 'node:stream';
 import { ReaderError } from './reader.ts';
 
+/** Limit on a page of a listing. */
+export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+
 /** Returns a stream that fails once more than `max` bytes have arrived. */
 export function limited(body: Readable, max: number): Readable {
   async function* pass(): AsyncGenerator<Uint8Array, void> {

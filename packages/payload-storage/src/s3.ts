@@ -11,10 +11,8 @@ import {
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
-import { limited, refused } from './response.ts';
+import { limited, MAX_PAGE_BYTES, refused } from './response.ts';
 
-/** Limit on a page of a listing. */
-const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 /** Limit on an error. The client's XML parser can take time proportional to the square of the length. */
 const MAX_ERROR_BYTES = 16 * 1024;
 

@@ -131,21 +131,16 @@ function linesOf({ report, compared, unlisted }: Found, { out }: StorageOptions)
       'No object counts as unused: a history that was not read may refer to any object.',
     ];
   const { referred, unused, unclear, gone, notPermitted } = compared;
+  const inDoubt = doubts.filter((doubt) => unclear[doubt].objects > 0);
   const rows = [
     ['in use', ...cells(referred)],
     ['unused', ...cells(unused)],
-    ...doubts.flatMap((doubt) =>
-      unclear[doubt].objects > 0 ? [['perhaps in use', ...cells(unclear[doubt])]] : [],
-    ),
+    ...inDoubt.map((doubt) => ['perhaps in use', ...cells(unclear[doubt])]),
   ];
   return [
     `Scanned: ${report.namespaces.map(({ namespace }) => namespace).join(', ')} (${report.started})`,
     ...columns([['', 'OBJECTS', 'BYTES', 'GIB', 'OLDEST', 'NEWEST'], ...rows]),
-    ...doubts.flatMap((doubt) =>
-      unclear[doubt].objects > 0
-        ? [`Perhaps in use: ${unclear[doubt].objects} objects ${doubtTexts[doubt]}`]
-        : [],
-    ),
+    ...inDoubt.map((doubt) => `Perhaps in use: ${unclear[doubt].objects} objects ${doubtTexts[doubt]}`),
     ...(out === undefined ? [] : [`${out}: ${unused.objects - unlisted} unused objects`]),
     ...(unlisted > 0 ? [`NOT LISTED: ${unlisted} unused objects whose names need --json-lines`] : []),
     ...goneLines('GONE', gone),

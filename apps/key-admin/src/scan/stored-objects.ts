@@ -75,8 +75,6 @@ export class StoredObjects implements References {
   /** Returns the summary with what the objects contain in place of the references. */
   async resolve({ payloads, traits }: HistorySummary): Promise<Resolved> {
     const counts = { objects: 0, requests: 0 };
-    if (![...traits.keys()].some((text) => parseTrait(text).is === 'reference'))
-      return { summary: { payloads, traits }, ...counts };
     const resolved = new Map<string, number>();
     const add = (text: string, count: number) => resolved.set(text, (resolved.get(text) ?? 0) + count);
     const references: (readonly [ReferenceTrait, number])[] = [];
@@ -85,6 +83,7 @@ export class StoredObjects implements References {
       if (trait.is === 'reference') references.push([trait, count]);
       else add(text, count);
     }
+    if (references.length === 0) return { summary: { payloads, traits }, ...counts };
     const reads = Readable.from(references).map(
       async ([reference, count]: readonly [ReferenceTrait, number]) => {
         for (const text of await this.#traitsOf(reference, counts)) add(text, count);
