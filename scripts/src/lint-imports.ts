@@ -6,8 +6,8 @@ interface Pattern {
 }
 
 const testing: Pattern = {
-  regex: '^@temporal-kms/testing/',
-  message: 'Only tests and benchmarks import packages/testing.',
+  regex: '^@temporal-kms/(testing|vectors)/',
+  message: 'Only tests and benchmarks import packages/testing and packages/vectors.',
 };
 
 /** Returns an override that refuses imports in `files` whose specifier matches one of the patterns. */

@@ -61,6 +61,7 @@ def test_decodes_what_it_encoded() -> None:
     assert {payload.metadata["encoding"] for payload in encrypted} == {b"binary/envelope-kms-v2"}
 
 
+# [L-1] [L-5]
 def test_refuses_to_encode_what_decode_would_refuse_as_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temporal_kms.codec.MAX_PAYLOAD", 1000)
     kms = FakeKms()
@@ -110,6 +111,7 @@ def test_binds_a_message_to_its_workflow_on_request() -> None:
             assert run(codec_for(kms, workflow_id=read_in).decode(encrypted))
 
 
+# [W-2] [W-3]
 def test_binds_an_activitys_message_to_one_run_of_a_schedule() -> None:
     def in_activity(workflow_id: str) -> KmsCodec:
         # Other fields depend on the SDK's version.
@@ -131,6 +133,7 @@ def test_does_not_bind_a_message_if_the_workflow_id_is_empty() -> None:
     assert parse_message(encrypted.data).header.workflow_tag is None
 
 
+# [Z-1] [Z-2]
 def test_compresses_if_the_result_is_smaller() -> None:
     kms, payload = FakeKms(), Payload(data=b"a" * 50_000)
     (encrypted,) = run(codec_for(kms, compression=True).encode([payload]))
@@ -146,6 +149,7 @@ def test_does_not_compress_what_a_reader_would_refuse_to_decompress() -> None:
     assert run(codec_for(kms, max_decompressed=50_000).decode([encrypted])) == [payload]
 
 
+# [L-5]
 def test_refuses_to_encode_payloads_that_one_decode_call_would_refuse() -> None:
     compressible, many = Payload(data=b"a" * 1000, metadata={"more": b"a" * 9000}), Payload()
     for _ in range(1000):
@@ -157,6 +161,7 @@ def test_refuses_to_encode_payloads_that_one_decode_call_would_refuse() -> None:
 
 
 @pytest.mark.parametrize("field", [b"\x78\x01", b"\x1a\x02\x10\x01"])
+# [P-8]
 def test_refuses_to_encode_fields_that_it_does_not_know(field: bytes) -> None:
     payload = Payload.FromString(plain().SerializeToString() + field)
     run(fails("malformed", codec_for(FakeKms()).encode([payload])))
@@ -196,6 +201,7 @@ async def test_shares_one_cloud_kms_call_between_concurrent_callers() -> None:
     assert kms.unwraps == 2
 
 
+# [C-1] [C-2]
 async def test_refreshes_a_branch_key_in_the_background_and_uses_it_during_an_outage() -> None:
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)
@@ -232,6 +238,7 @@ async def test_retires_a_branch_key_whose_refresh_was_refused() -> None:
 
 
 @pytest.mark.parametrize("code", ["permission_denied", "key_disabled"])
+# [C-3] [C-9]
 async def test_a_refused_branch_key_encrypts_for_five_minutes_after_its_confirmation_even_past_its_soft_age(
     code: str,
 ) -> None:
@@ -260,6 +267,7 @@ async def test_a_refused_branch_key_encrypts_for_five_minutes_after_its_confirma
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_MESSAGES", 3), ("MAX_BYTES", 3 * 28)])
+# [E-5] [C-4]
 async def test_never_uses_a_salt_beyond_its_limits(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(f"temporal_kms.data_keys.{limit}", value)
     kms, payload = FakeKms(), Payload(data=bytes(26))

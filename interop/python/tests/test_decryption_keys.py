@@ -23,6 +23,7 @@ async def reader_of(kms: FakeKms, clock: Clock) -> tuple[KmsCodec, list[Payload]
     return reader, encrypted
 
 
+# [C-7]
 async def test_a_data_key_in_use_is_confirmed_in_the_background() -> None:
     kms, clock = FakeKms(), Clock()
     reader, encrypted = await reader_of(kms, clock)
@@ -45,6 +46,7 @@ async def test_one_response_counts_for_all_data_keys_under_the_key_version() -> 
     assert kms.unwraps <= 20 + 60 / 2.5
 
 
+# [C-8]
 async def test_a_refusal_removes_the_data_keys_of_the_key_version() -> None:
     kms, clock = FakeKms(), Clock()
     reader, encrypted = await reader_of(kms, clock)
@@ -67,6 +69,7 @@ async def test_an_unused_data_key_is_confirmed_before_it_is_used_again() -> None
 
 
 @pytest.mark.parametrize("code", ["kms_unavailable", "kms_quota"])
+# [C-11]
 async def test_during_an_outage_a_data_key_decrypts_up_to_the_hard_age(code: str) -> None:
     kms, clock = FakeKms(), Clock()
     reader, encrypted = await reader_of(kms, clock)
@@ -125,6 +128,7 @@ async def reader_of_two_versions(kms: VersionedKms, clock: Clock) -> tuple[KmsCo
 
 
 @pytest.mark.parametrize("reads_first", [True, False])
+# [C-13]
 async def test_a_forged_header_that_names_another_version_does_not_keep_a_disabled_version_readable(
     reads_first: bool,
 ) -> None:
@@ -213,6 +217,7 @@ async def test_a_process_that_only_encrypts_confirms_its_key_every_five_minutes_
     assert await codec.encode([plain()])
 
 
+# [C-10]
 async def test_an_identity_that_may_only_encrypt_keeps_its_branch_key_and_confirms_it_by_wrapping() -> None:
     kms, clock, keys = FakeKms(), Clock(), set()
     kms.refusing = "permission_denied"
@@ -251,6 +256,7 @@ async def test_a_process_that_may_no_longer_decrypt_stops_within_five_minutes_if
     await fails("data_key_exhausted", codec.encode([plain()]))
 
 
+# [C-12]
 async def test_in_an_outage_only_the_first_encode_after_a_pause_waits_for_cloud_kms() -> None:
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)

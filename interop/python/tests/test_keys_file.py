@@ -8,7 +8,7 @@ import pytest
 
 from temporal_kms import KeyRules, NamespaceRule, read_keys_file
 
-VECTORS = Path(__file__).parents[3] / "packages/kms-codec/test/vectors/files/keys-file.json"
+VECTORS = Path(__file__).parents[3] / "packages/vectors/files/keys-file.json"
 KEY = "projects/p/locations/l/keyRings/r/cryptoKeys/payments"
 
 

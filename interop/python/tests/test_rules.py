@@ -33,6 +33,7 @@ def refused(code: str, work: Any) -> None:
         ({"a": NamespaceRule(encrypt=KEY)}, NamespaceRule(decrypt=(KEY + "2",)), "default.decrypt"),
     ],
 )
+# [K-8]
 def test_refuses_two_keys_with_one_id(
     monkeypatch: pytest.MonkeyPatch,
     namespaces: dict[str, NamespaceRule],
@@ -51,6 +52,7 @@ def test_refuses_a_denied_hash_that_is_not_in_lowercase_hex() -> None:
         KeyRules({}, NamespaceRule(encrypt=KEY), ("AB" * 32,))
 
 
+# [F-11]
 def test_refuses_to_encrypt_without_a_workflow_tag_if_the_rule_requires_one() -> None:
     kms = FakeKms()
     codec = KmsCodec(KeyRules({"pay": NamespaceRule(encrypt=KEY, workflow_tag="require")}), kms, other_budget=0.0)

@@ -9,7 +9,7 @@ import pytest
 
 from temporal_kms.strict_yaml import StrictYamlError, parse_strict_yaml, read_regular_file
 
-VECTORS = Path(__file__).parents[3] / "packages/kms-codec/test/vectors/files/strict-yaml.json"
+VECTORS = Path(__file__).parents[3] / "packages/vectors/files/strict-yaml.json"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ def test_refuses_every_truncated_file() -> None:
             parse_strict_yaml(whole[:length])
 
 
+# [K-9] [K-1]
 def test_refuses_irregular_and_large_files_and_files_that_others_own_or_can_write(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)

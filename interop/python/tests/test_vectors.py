@@ -1,4 +1,4 @@
-"""Decodes the messages in packages/kms-codec/test/vectors, with one test per vector."""
+"""Decodes the messages in packages/vectors, with one test per vector."""
 
 import asyncio
 import json
@@ -14,14 +14,15 @@ from temporal_kms.formats import format_of
 from temporal_kms.json_lines import payload_from_json
 from temporal_kms.kms import refusal
 
-FOLDER = Path(__file__).parents[3] / "packages/kms-codec/test/vectors"
+FOLDER = Path(__file__).parents[3] / "packages/vectors"
 VECTORS = [
     pytest.param(vector, id=f"{path.stem}: {vector['name']}")
-    for path in sorted(FOLDER.glob("*.json"))
+    for path in sorted(FOLDER.glob("messages/*.json"))
     for vector in json.loads(path.read_text(encoding="utf8"))["vectors"]
 ]
 
 
+# [R-1]
 def test_has_the_same_reason_codes_as_the_vectors() -> None:
     stored = json.loads((FOLDER / "files/reason-codes.json").read_text(encoding="utf8"))
     classes = {"retryable": RETRYABLE, "restorable": RESTORABLE, "permanent": PERMANENT}

@@ -70,6 +70,7 @@ describe('a message moved to another workflow', () => {
     }
   });
 
+  // [W-2] [W-3]
   it('is rejected in its schedule’s next workflow if the message belongs to an activity', async () => {
     const { codec } = codecWith(rules, bound);
     const run = inActivity('nightly-2026-11-24T02:00:00Z');
@@ -140,6 +141,7 @@ describe('a payload that always passes unchanged', () => {
     expect((await codec.decode([reference], inNamespace('pay')))[0]).toBe(reference);
   });
 
+  // [F-8]
   it('is an empty payload, but only in decode: encode encrypts an empty payload', async () => {
     const { codec } = codecWith(strict);
     const empty = { metadata: { encoding: Buffer.from('binary/null') } };
@@ -154,6 +156,7 @@ describe('a payload that always passes unchanged', () => {
     expect(await codec.encode([], inNamespace('nowhere'))).toEqual([]);
   });
 
+  // [N-5] [N-6]
   it('is another codec’s binary/encrypted payload, which decrypt() rejects with key_not_allowed', async () => {
     const foreign = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
@@ -225,6 +228,7 @@ describe('the codec', () => {
     },
   );
 
+  // [L-1] [L-5]
   it('rejects a payload above the size limit, both in encode and in decode', async () => {
     const { codec } = codecWith({ pay }, { maxPayloadBytes: 1_000 });
     await expect(codec.encode([json('x'.repeat(1_000))], inNamespace('pay'))).rejects.toMatchObject({
@@ -235,6 +239,7 @@ describe('the codec', () => {
     });
   });
 
+  // [Z-1] [Z-2]
   it('compresses payloads of at least 1 KiB, and only if the result is smaller', async () => {
     const { codec } = codecWith({ pay }, { compression: 'zstd' });
     const small = await codec.encode([json('x'.repeat(900))], inNamespace('pay'));

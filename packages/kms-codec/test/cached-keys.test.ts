@@ -45,6 +45,7 @@ async function readerOfVersion2() {
   return { keyService, message, other, read, forge, pass, clock };
 }
 
+// [C-13]
 describe('a message whose header was changed to name another key version', () => {
   it.each([
     ['arrives before the genuine message', ['forge', 'read']],
@@ -111,6 +112,7 @@ async function writerOfVersion2(lies: number) {
   return { ...process, keyService, lying, other, own: own[0]!, read };
 }
 
+// [C-8] [C-13]
 describe('a message whose author falsely names key version 2', () => {
   it.each([1, 3])(
     'does not cause the removal of version 2’s keys when its real version is disabled (%i such messages)',
@@ -271,6 +273,7 @@ it.each(['envelope-v2', 'envelope'] as const)(
   },
 );
 
+// [C-6]
 describe('a clock that is set back', () => {
   it('does not make a refused key readable for longer', async () => {
     const keyService = new FakeKeyService();

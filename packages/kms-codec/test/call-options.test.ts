@@ -33,6 +33,7 @@ class Recorded implements PlaintextBudget {
 }
 
 describe('one call’s plaintext', () => {
+  // [L-3]
   it('is limited in total, even if the ciphertext is small', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxCallBytes: 20 * MiB });
     const [bomb] = await codec.encode([zeros(8 * MiB)], orders);
@@ -41,6 +42,7 @@ describe('one call’s plaintext', () => {
     await expect(codec.decode([bomb!, bomb!, bomb!], orders)).rejects.toMatchObject({ code: 'too_large' });
   });
 
+  // [L-5]
   it('is limited by encode, so that one call can decode all results of one call', async () => {
     const { codec } = codecWith(rules, { maxCallBytes: MiB });
     const half = zeros(MiB / 2 - 1_000);
@@ -224,6 +226,7 @@ async function foreign(keyService: FakeKeyService) {
   return { card: card!, order: order! };
 }
 
+// [E-13]
 describe('authorizeNamespace', () => {
   it('is called before another namespace’s message is decrypted, and for no other message', async () => {
     const keyService = new FakeKeyService();

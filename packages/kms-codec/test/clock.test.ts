@@ -16,6 +16,7 @@ function clocks() {
   };
 }
 
+// [C-6]
 it('elapsedClock counts the time in which the machine was suspended, even if the time of day is set back later', () => {
   const { passed, move } = clocks();
   move(3_600_000, 0);

@@ -199,6 +199,7 @@ describe('a caller', () => {
   });
 });
 
+//
 describe('if Cloud KMS', () => {
   it.each([
     ['UNAVAILABLE', 'kms_unavailable'],
@@ -237,6 +238,7 @@ describe('if Cloud KMS', () => {
   });
 });
 
+// [D-2]
 describe('a plaintext', () => {
   it('above 64 KiB is too_large, without any call', async () => {
     emulator.calls.reset();

@@ -15,7 +15,7 @@ import {
   storedV2,
   type TestKey,
   unwraps,
-} from './vectors/make/message.ts';
+} from '@temporal-kms/vectors/message';
 
 /*
  * AES-GCM does not commit to its key: anyone who knows two keys can construct one nonce, ciphertext and tag
@@ -133,6 +133,7 @@ const readerWith = (branch: TestKey) =>
     namespace: NAMESPACE,
   });
 
+// [E-15]
 describe('a message that authenticates under two branch keys', () => {
   it.each([
     ['the first', commitmentTo(first, tag), [true, false]],

@@ -57,6 +57,7 @@ describe('the codec', () => {
 });
 
 describe('a key for encryption', () => {
+  // [C-1]
   it('is refreshed in the background after 75 % of its age, without delaying an encode', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.encode([json(1)], context);
@@ -67,6 +68,7 @@ describe('a key for encryption', () => {
     expect([keyService.wraps, keyService.answered]).toEqual([2, 1]);
   });
 
+  // [C-4]
   it.each([
     ['messages', { softMessages: 8 }],
     ['bytes', { softBytes: 8 * 5 }],
@@ -88,6 +90,7 @@ describe('a key for encryption', () => {
     expect(keyService.wraps).toBe(2);
   });
 
+  // [C-2] [C-5]
   it('is used during an outage up to its hard age, but no longer', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
@@ -107,6 +110,7 @@ describe('a key for encryption', () => {
     await vi.waitFor(() => codec.encode([json('again')], context), { timeout: 10_000 });
   });
 
+  // [C-5]
   it.each([
     ['messages', { hardMessages: 4 }],
     ['bytes', { hardBytes: 4 }],
@@ -127,6 +131,7 @@ describe('a key for encryption', () => {
     },
   );
 
+  // [C-3]
   it.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
     'is retired at its soft age if its refresh fails with %s',
     async (code) => {
@@ -190,6 +195,7 @@ describe('a process whose permission was revoked', () => {
 });
 
 describe('the decryption cache', () => {
+  // [C-15]
   it('keeps a rejection for some seconds, so that a history under a disabled key causes only one call', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
@@ -202,6 +208,7 @@ describe('the decryption cache', () => {
     expect(valueOf((await codec.decode(encrypted, context))[0])).toBe('x');
   });
 
+  // [C-15]
   it('does not keep errors of an outage', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
@@ -212,6 +219,7 @@ describe('the decryption cache', () => {
     expect(valueOf((await codec.decode(encrypted, context))[0])).toBe('x');
   });
 
+  // [C-16]
   it('is bounded and evicts the least recently used data key', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await Promise.all(
@@ -227,6 +235,7 @@ describe('the decryption cache', () => {
   });
 });
 
+// [C-5]
 describe('limits', () => {
   it.each([
     { softAgeMs: 2 * hour },

@@ -5,6 +5,7 @@ import { context, fleetOf, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
 describe('a process that only encrypts', () => {
+  // [C-7]
   it('confirms its key with Cloud KMS every 5 min, and stops within 5 min of a refusal', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     for (let n = 0; n < 40; n += 1) {
@@ -54,6 +55,7 @@ function encrypter() {
 }
 
 describe('an identity that may only encrypt', () => {
+  // [C-10]
   it('encrypts under one branch key for 45 min, and has Cloud KMS wrap a key every 5 min to confirm that branch key', async () => {
     const { codec, clock, keyService } = encrypter();
     const keys = new Set<string>();
@@ -135,6 +137,7 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
       expect((await encryptUntilRefused(() => fleet.encrypt(), clock)) - last.confirmed).toBe(4.75 * minute);
     });
 
+    // [C-9] [C-3]
     it('may encrypt for 5 min after its last confirmation if its first refresh, past the soft age, is refused', async () => {
       const clock = { time: 1_000_000 };
       const { keyService, last } = confirmingKeyService(clock);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { tableRows } from '@temporal-kms/testing/markdown';
+import { reasonCodes as published } from '@temporal-kms/vectors/files';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { KmsCodecError, reasonClass, reasonCodes, reasons } from '../src/index.ts';
@@ -21,6 +22,7 @@ it.each(reasonCodes)(
 const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const classes = Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)]));
 
+//
 describe('the table of reason codes', () => {
   it('matches the list in docs/runbook.md', () => {
     const [, rest = ''] = textOf('../../../docs/runbook.md').split(
@@ -46,6 +48,11 @@ describe('the table of reason codes', () => {
       ([group, codes]) => codes!.match(/\w+/g)!.map((code) => [code, group!.match(/\w+/)![0]]),
     );
     expect(Object.fromEntries(listed)).toEqual(classes);
+  });
+
+  it('matches the table in the test vectors', () => {
+    const refused = reasonCodes.filter((code) => reasons[code].refused !== undefined);
+    expect({ class: classes, keyRefused: refused }).toEqual(published);
   });
 
   it('matches the alerts for refused payloads: they include every code except the retryable codes', () => {

@@ -111,6 +111,7 @@ async function placeholder(): Promise<Payload> {
   return encoded!;
 }
 
+// [N-10]
 describe('the placeholder', () => {
   const refusing = { pay: { encrypt: cryptoKey('pay'), plaintext: 'refuse' as const } };
 

@@ -47,6 +47,7 @@ function forged(format: 'envelope' | 'proxy', wrapped: Uint8Array, dataKey: Uint
   return { metadata, data };
 }
 
+// [D-3]
 describe('a direct message', () => {
   it.each(payloadsOf32)('never has a plaintext of 32 bytes: %s', async (_, payload) => {
     expect(serialized(payload)).toHaveLength(32);

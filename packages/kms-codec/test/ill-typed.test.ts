@@ -196,6 +196,7 @@ describe('a payload that is not a plain object literal', () => {
     }
   });
 
+  // [P-8]
   it.each([
     ['it', { data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],
     ['a payload with an encoding', { metadata, data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],

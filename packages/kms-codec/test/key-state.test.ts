@@ -102,6 +102,7 @@ describe('keyState', () => {
     await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
   });
 
+  // [C-9]
   it('recovers with a key under another version if the version in use remains disabled', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);

@@ -42,6 +42,7 @@ describe('a payload in two layers', () => {
   });
 });
 
+// [N-1]
 describe('authorizeNamespace', () => {
   const rules = { orders: { ...readsAll, accepts: ['cards'] }, cards: { encrypt: cryptoKey('shared') } };
 
@@ -94,6 +95,7 @@ describe('a budget for Cloud KMS calls', () => {
   });
 });
 
+// [N-7]
 describe('another codec that decodes after this codec', () => {
   const inners: readonly [string, (keys: FakeKeyService) => Promise<Payload>][] = [
     ['a static key that is not configured', async () => asSample(secret, 'another-key')],
@@ -120,6 +122,7 @@ describe.each([
   ['an encoding', proxyCompressed(Buffer.from('x'))],
   ['an entry', marked(secret, 'application/zstd', Buffer.from('x'))],
 ])('a payload that temporal-proxy marked as compressed with %s', (_, compressed) => {
+  // [N-5] [N-6]
   it('is returned unchanged by decode if it is not inside another message, and is rejected by decrypt', async () => {
     const codec = reader(new FakeKeyService());
     expect((await codec.decode([compressed], orders))[0]).toBe(compressed);

@@ -10,7 +10,7 @@ import { buildHeader, type Header, parseHeader } from '../src/formats/envelope-v
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace } from './support/codec.ts';
 import { fromPayload } from './support/vectors.ts';
-import { withExternal } from './vectors/make/bytes.ts';
+import { withExternal } from '@temporal-kms/vectors/bytes';
 
 /* Properties that must hold for every input. SLOW=1 tests more inputs. */
 

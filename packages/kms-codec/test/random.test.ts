@@ -25,6 +25,7 @@ const kernelDescriptors = () =>
     }
   });
 
+// [F-2]
 describe('nonces', () => {
   it('have 96 bits and do not repeat', () => {
     expect(nextNonce()).toHaveLength(12);

@@ -5,6 +5,7 @@ import { context, hour } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('while Cloud KMS does not respond,', () => {
+  // [C-11]
   it.each(['kms_unavailable', 'kms_quota', 'checksum_mismatch'] as const)(
     'a data key in use decrypts for 23 hours (%s), but no longer',
     async (code) => {
@@ -25,6 +26,7 @@ describe('while Cloud KMS does not respond,', () => {
     },
   );
 
+  // [C-12]
   it('the first callers wait for at most one second, and later callers do not wait', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     keyService.latencyMs = 60_000;
@@ -82,6 +84,7 @@ describe('while Cloud KMS does not respond,', () => {
     expect(await read(codec, own)).toBe('own');
   });
 
+  // [C-11]
   it('the codec calls Cloud KMS about every 10 seconds, and notices when Cloud KMS responds again', async () => {
     const { codec, clock, message, keyService, events } = await readerOf();
     keyService.failing = 'kms_unavailable';

@@ -5,6 +5,7 @@ import { context, hour, minute } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('a data key in use', () => {
+  // [C-7]
   it('is confirmed by Cloud KMS in the background, before the last confirmation is 5 minutes old', async () => {
     const { codec, clock, message, keyService, lookups } = await readerOf();
     for (let n = 0; n < 60; n += 1) {
@@ -45,6 +46,7 @@ describe('a data key in use', () => {
     await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'permission_denied' });
   });
 
+  // [C-8]
   it('is removed immediately when Cloud KMS refuses its key version', async () => {
     const { codec, clock, message, keyService, events } = await readerOf();
     keyService.failing = 'key_disabled';
@@ -73,6 +75,7 @@ async function readerOfMany(count: number) {
 }
 
 describe('one Cloud KMS response', () => {
+  // [C-13]
   it('counts for all data keys under the same key version', async () => {
     const { clock, keyService, readAll } = await readerOfMany(50);
     expect(keyService.unwraps).toBe(50);
@@ -101,6 +104,7 @@ describe('one Cloud KMS response', () => {
     await expect(codec.decode(first, context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
+  // [C-8]
   it('that is a refusal removes all data keys under the key version', async () => {
     const { codec, clock, keyService, readAll, messages } = await readerOfMany(5);
     keyService.failing = 'permission_denied';
@@ -115,6 +119,7 @@ describe('one Cloud KMS response', () => {
     expect(keyService.unwraps).toBe(7 + 5);
   });
 
+  // [C-14]
   it('for another data key does not keep a data key in memory beyond the hard age', async () => {
     const { codec, clock, keyService, messages } = await readerOfMany(2);
     const [first, second] = messages;

@@ -18,6 +18,7 @@ const ship = inNamespace('ship');
 
 const sameId = () => new Uint8Array(8);
 
+// [K-8]
 describe('crypto keys with the same id', () => {
   const a = { encrypt: cryptoKey('a') };
   const b = { decrypt: [cryptoKey('b')] };
@@ -83,6 +84,7 @@ describe('a namespace that requires workflow tags', () => {
   const rules = { pay: { ...shared, workflowTag: 'require' } } as const;
   const order = inNamespace('pay', 'order-1');
 
+  // [F-11]
   it('binds new messages to their workflow, without any other setting', async () => {
     const { codec } = codecWith(rules);
     const messages = await codec.encode([json('x')], order);
@@ -92,6 +94,7 @@ describe('a namespace that requires workflow tags', () => {
     });
   });
 
+  // [F-11]
   it('does not encrypt what it could not read: without a workflow, or in a format without tags', async () => {
     const keyService = new FakeKeyService();
     const { codec } = codecWith(rules, { keyService });
@@ -145,6 +148,7 @@ describe('a reference to external storage, if the rule refuses plaintext,', () =
     data: Buffer.from('{}'),
   };
 
+  // [F-7]
   it('is refused by encode and decode, and reported like plaintext', async () => {
     const { codec } = codecWith({ pay: { ...shared, plaintext: 'refuse' } });
     const refused = { code: 'format_not_allowed' };

@@ -21,7 +21,7 @@ const file = z.object({
     }),
   ),
 });
-const path = new URL('vectors/files/wycheproof-aes-gcm.json', import.meta.url);
+const path = new URL('wycheproof-aes-gcm.json', import.meta.url);
 const { vectors } = file.parse(JSON.parse(readFileSync(path, 'utf8')));
 const ofOurKeys = vectors.filter(({ key }) => key.length === 32);
 

@@ -1,7 +1,7 @@
 """Reads only the subset of YAML that all YAML 1.1 and 1.2 parsers read the same way.
 
 packages/kms-codec has a strict YAML reader with the same rules, which docs/wire-formats.md describes.
-packages/kms-codec/test/vectors/files/strict-yaml.json contains the vectors for both readers.
+packages/vectors/files/strict-yaml.json contains the vectors for both readers.
 """
 
 import os

@@ -20,6 +20,7 @@ from .guide import DirectCodec, EnvelopeCodec
 
 KEY = "projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/payments"
 STATIC_ID, STATIC_KEY = "test-key-id", bytes(range(32))
+REQUIREMENTS = {"direct": ["D-1"], "envelope": ["G-1", "G-4"], "proxy": ["X-1"], "static": ["S-1"]}
 
 
 class RecordingKms:
@@ -50,6 +51,7 @@ async def vector(
     return {
         "name": name,
         "why": why,
+        "requirements": REQUIREMENTS[kind],
         "format": kind,
         "keys": {"namespaces": {"payments": rule}},
         "context": {"namespace": "payments"},

@@ -15,8 +15,8 @@ import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts
 
 /*
  * The keys file (`KMS_KEYS_FILE`) lists the keys of each namespace. `keys-file.schema.json` is the same
- * schema as JSON Schema, for other languages; test/vectors/files/keys-file.json tests this implementation and
- * Python's. docs/wire-formats.md describes the rules.
+ * schema as JSON Schema, for other languages; packages/vectors tests this implementation and Python's.
+ * docs/wire-formats.md describes the rules.
  */
 
 /**

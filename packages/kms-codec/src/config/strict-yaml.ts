@@ -6,8 +6,7 @@ import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './p
 
 /*
  * Reads keys files and policy files; internal to this repository's applications. interop/python implements
- * the same reader, and test/vectors/files/strict-yaml.json tests both implementations. docs/wire-formats.md
- * describes the rules.
+ * the same reader, and packages/vectors tests both implementations. docs/wire-formats.md describes the rules.
  */
 
 export type { YamlMistake, YamlPath };

@@ -36,6 +36,7 @@ async function fleetWithEntry(): Promise<{ fleet: Fleet; entry: BranchKeyEntry }
   return { fleet, entry: entryOf(fleet) };
 }
 
+// [B-7]
 describe('a process does not encrypt with a stored key', () => {
   it.each<[string, (entry: BranchKeyEntry) => BranchKeyEntry]>([
     [

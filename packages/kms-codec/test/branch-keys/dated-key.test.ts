@@ -35,6 +35,7 @@ describe('a wrapped branch key’s plaintext', () => {
   });
 });
 
+// [B-4]
 describe('a stored key version’s proof', () => {
   it('is the first 16 bytes of HKDF-SHA-256', () => {
     const version = Buffer.of(0, 0, 0, 7, 1);

@@ -141,6 +141,7 @@ describe('withDataKey', () => {
   });
 });
 
+// [E-5]
 describe('a salt', () => {
   it('differs between processes and between branch keys', async () => {
     const keyService = new FakeKeyService();

@@ -13,6 +13,7 @@ const entry: BranchKeyEntry = { current: stored(1), next: stored(2) };
 const json = () => JSON.parse(new TextDecoder().decode(serializeEntry(entry)));
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
+// [B-2]
 describe('a store entry', () => {
   it('parses to the entry that was serialized, with and without a next key', () => {
     expect(parseEntry(serializeEntry(entry))).toEqual(entry);
@@ -82,6 +83,7 @@ describe('a store entry', () => {
   });
 });
 
+// [B-1]
 describe('an entry’s id', () => {
   it('is safe as a file name, and differs for different crypto keys and namespaces', () => {
     const ids = [

@@ -81,6 +81,7 @@ describe('a rotation', () => {
     expect(fleet.store.won).toBe(2);
   });
 
+  // [B-8] [B-9]
   it('puts the next key into use only after every process has unwrapped it', async () => {
     const fleet = fleetOf(10);
     const first = branchOf((await fleet.encrypt())[0]!);

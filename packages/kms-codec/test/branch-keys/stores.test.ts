@@ -48,6 +48,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect(second?.generation).not.toBe(first?.generation);
   });
 
+  // [B-5]
   it('does not replace a value that another process has meanwhile created or replaced', async () => {
     const [store, id] = [open(), newId()];
     await store.replace(id, text('one'), ABSENT);
@@ -64,6 +65,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect(await open().load(id)).toBeUndefined();
   });
 
+  // [B-5]
   it('lets exactly one of 20 concurrent writers win, again and again', async () => {
     const id = newId();
     const stores = Array.from({ length: 20 }, open);

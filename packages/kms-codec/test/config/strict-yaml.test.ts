@@ -1,27 +1,13 @@
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { strictYamlVectors } from '@temporal-kms/vectors/files';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseStrictYaml, readStrictYaml, StrictYamlError } from '../../src/config/strict-yaml.ts';
-
-const vectorFile = z.strictObject({
-  about: z.string(),
-  vectors: z.array(
-    z.strictObject({
-      name: z.string(),
-      text: z.string().optional(),
-      bytes: z.string().optional(),
-      value: z.unknown().optional(),
-      refused: z.string().optional(),
-    }),
-  ),
-});
-const path = new URL('../vectors/files/strict-yaml.json', import.meta.url);
-const { vectors } = vectorFile.parse(JSON.parse(readFileSync(path, 'utf8')));
 
 function refusal(read: () => unknown): StrictYamlError {
   try {
@@ -39,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'strict-yaml-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the strict YAML reader', () => {
-  it.each(vectors)('follows the vector: $name', ({ text, bytes, value, refused }) => {
+  it.each(strictYamlVectors)('follows the vector: $name', ({ text, bytes, value, refused }) => {
     const content = bytes === undefined ? Buffer.from(text!) : Buffer.from(bytes, 'hex');
     if (refused === undefined) expect(parseStrictYaml(content).value).toEqual(value);
     else expect(refusal(() => parseStrictYaml(content)).message).toContain(refused);
@@ -49,6 +35,7 @@ describe('the strict YAML reader', () => {
     expect(Object.getPrototypeOf(parse('a: b\n...\n').value)).toBe(null);
   });
 
+  // [K-2]
   it('rejects a file truncated at any byte', () => {
     const whole = 'a: { b: payments-test, c: [one, two] }\nd:\n  e: f\n...';
     expect(parse(whole).value).toEqual({ a: { b: 'payments-test', c: ['one', 'two'] }, d: { e: 'f' } });
@@ -94,6 +81,7 @@ describe('the strict YAML reader', () => {
   });
 });
 
+// [K-9]
 describe('a file', () => {
   it('is read with the digest of its bytes', () => {
     const file = join(folder, 'good.yaml');

@@ -1,6 +1,6 @@
 import { zstdCompressSync } from 'node:zlib';
 import type { Payload } from '../../src/formats/payload.ts';
-import { fixed, hex, json, payload, serialized } from '../vectors/make/bytes.ts';
+import { fixed, hex, json, payload, serialized } from '@temporal-kms/vectors/bytes';
 import {
   box,
   branchKey,
@@ -13,8 +13,8 @@ import {
   namespaceTag,
   storedV2,
   unwraps,
-} from '../vectors/make/message.ts';
-import type { VectorKmsAnswer, VectorRule } from '../vectors/make/vector.ts';
+} from '@temporal-kms/vectors/message';
+import type { VectorKmsAnswer, VectorRule } from '@temporal-kms/vectors/schema';
 
 /*
  * The v2 messages of two namespaces share one crypto key, so only the namespace binding separates them.

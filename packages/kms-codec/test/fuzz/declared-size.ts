@@ -5,8 +5,8 @@
  */
 import { KeyRules, KmsCodec, KmsCodecError } from '../../src/index.ts';
 import { toRule } from '../support/vectors.ts';
-import { serialized } from '../vectors/make/bytes.ts';
-import { frame, zeros } from '../vectors/make/zstd.ts';
+import { serialized } from '@temporal-kms/vectors/bytes';
+import { frame, zeros } from '@temporal-kms/vectors/zstd';
 import { buildCorpus, READER, rules } from './corpus.ts';
 import { VectorKeyService } from '../support/vector-key-service.ts';
 

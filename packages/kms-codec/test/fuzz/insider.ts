@@ -1,9 +1,9 @@
 import type { Random } from '@temporal-kms/testing/random';
 import type { Payload } from '../../src/formats/payload.ts';
-import { fixed, payload, serialized } from '../vectors/make/bytes.ts';
-import { box, key, unwraps } from '../vectors/make/message.ts';
-import type { VectorKmsAnswer } from '../vectors/make/vector.ts';
-import { frame, raw } from '../vectors/make/zstd.ts';
+import { fixed, payload, serialized } from '@temporal-kms/vectors/bytes';
+import { box, key, unwraps } from '@temporal-kms/vectors/message';
+import type { VectorKmsAnswer } from '@temporal-kms/vectors/schema';
+import { frame, raw } from '@temporal-kms/vectors/zstd';
 import { type Corpus, READER, STATIC_ID } from './corpus.ts';
 import { mutate, mutateBytes } from './mutate.ts';
 import { anyPlaintext } from './plaintext.ts';

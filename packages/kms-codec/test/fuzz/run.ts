@@ -2,8 +2,8 @@ import { zstdCompressSync } from 'node:zlib';
 import { type DataKeyLimits, KeyRules, KmsCodec, KmsCodecError, reasonCodes } from '../../src/index.ts';
 import type { Payload } from '../../src/formats/payload.ts';
 import { fromPayload, toRule } from '../support/vectors.ts';
-import { serialized } from '../vectors/make/bytes.ts';
-import { frame, raw, zeros } from '../vectors/make/zstd.ts';
+import { serialized } from '@temporal-kms/vectors/bytes';
+import { frame, raw, zeros } from '@temporal-kms/vectors/zstd';
 import {
   buildCorpus,
   type Corpus,

@@ -1,5 +1,5 @@
-import type { Vector, VectorRule } from '../vectors/make/vector.ts';
-import { key } from '../vectors/make/message.ts';
+import type { Vector, VectorRule } from '@temporal-kms/vectors/schema';
+import { key } from '@temporal-kms/vectors/message';
 import { attackerKey, READER, rules, WORKFLOW } from './corpus.ts';
 import type { Random } from '@temporal-kms/testing/random';
 

@@ -7,9 +7,10 @@ import { parseHeader } from '../../src/formats/envelope-v2-header.ts';
 import type { Payload } from '../../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';
-import { fromPayload, vectorFiles } from '../support/vectors.ts';
-import { hex } from '../vectors/make/bytes.ts';
-import type { Vector, VectorRule } from '../vectors/make/vector.ts';
+import { fromPayload } from '../support/vectors.ts';
+import { messageFiles } from '@temporal-kms/vectors/files';
+import { hex } from '@temporal-kms/vectors/bytes';
+import type { Vector, VectorRule } from '@temporal-kms/vectors/schema';
 import { findPython, runScript } from '@temporal-kms/testing/python';
 
 const samplesOf = ['pay', 'ship'] as const;
@@ -106,7 +107,7 @@ describe('a decoder written only from the specification', () => {
   }, 720_000);
 
   it('produces the expected outcome for each envelope-v2 vector, except those about layers and further rules', async () => {
-    const vectors = vectorFiles
+    const vectors = messageFiles
       .filter(({ file }) => /^(envelope-v2.*|payload-profile|reference-python)\.json$/.test(file))
       .flatMap((file) => file.vectors)
       .filter(({ format }) => format === 'envelope-v2');

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { vectorFiles } from '../support/vectors.ts';
+import { messageFiles } from '@temporal-kms/vectors/files';
 import { findOldestPython, passedTests, runScript } from '@temporal-kms/testing/python';
 
 it('the Python package passes its tests with the oldest dependencies that it supports, and installs without the peers', async () => {
   const python = await findOldestPython();
-  const vectors = vectorFiles.flatMap((file) => file.vectors);
+  const vectors = messageFiles.flatMap((file) => file.vectors);
   expect(await passedTests(python)).toBeGreaterThan(vectors.length);
   const report =
     'import temporal_kms, importlib.util; print(temporal_kms.__file__, importlib.util.find_spec("temporal_kms_peers"))';

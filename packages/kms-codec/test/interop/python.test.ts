@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { vectorFiles } from '../support/vectors.ts';
+import { messageFiles } from '@temporal-kms/vectors/files';
 import { findPython, passedTests, runScript } from '@temporal-kms/testing/python';
 
 it('the Python implementation passes its tests, including every vector', async () => {
-  const vectors = vectorFiles.flatMap((file) => file.vectors);
+  const vectors = messageFiles.flatMap((file) => file.vectors);
   expect(await passedTests(await findPython())).toBeGreaterThan(vectors.length);
 }, 720_000);
 

@@ -1,39 +1,7 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { KeyRules } from '../../src/index.ts';
 import { kmsEnvironment } from '../../src/config/load.ts';
-
-const rule = z.strictObject({
-  encrypt: z.string().optional(),
-  keys: z.array(z.string()),
-  accepts: z.array(z.string()),
-  reads: z.array(z.string()),
-  plaintext: z.string(),
-  static: z.record(z.string(), z.string()),
-  workflowTag: z.literal('require').optional(),
-});
-const vectorFile = z.strictObject({
-  about: z.string(),
-  vectors: z.array(
-    z.strictObject({
-      name: z.string(),
-      text: z.string(),
-      files: z.record(z.string(), z.string()).optional(),
-      rules: z
-        .strictObject({
-          namespaces: z.record(z.string(), rule),
-          default: rule.optional(),
-          deny: z.array(z.string()).optional(),
-        })
-        .optional(),
-      refused: z.string().optional(),
-    }),
-  ),
-});
-export const json = (path: string): unknown =>
-  JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
-export const { vectors: keysFileVectors } = vectorFile.parse(json('../vectors/files/keys-file.json'));
 
 /** Returns a keys file's rules, or its mistakes as text. */
 export function readKeysFileText(

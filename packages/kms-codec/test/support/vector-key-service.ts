@@ -1,8 +1,8 @@
 import { Status } from 'google-gax';
 import type { KeyService, UnwrapRequest } from '../../src/keys/key-service.ts';
 import { mapKmsError } from '../../src/keys/kms-errors.ts';
-import { hex } from '../vectors/make/bytes.ts';
-import type { VectorKmsAnswer } from '../vectors/make/vector.ts';
+import { hex } from '@temporal-kms/vectors/bytes';
+import type { VectorKmsAnswer } from '@temporal-kms/vectors/schema';
 
 const statuses = new Map(Object.entries(Status));
 

@@ -1,22 +1,9 @@
 import { createSecretKey } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { KeyRules, KmsCodec, KmsCodecError, type NamespaceRule } from '../../src/index.ts';
 import type { Payload } from '../../src/formats/payload.ts';
-import { toPayload } from '../vectors/make/bytes.ts';
-import {
-  type Vector,
-  type VectorFile,
-  vectorFile,
-  type VectorPayload,
-  type VectorRule,
-} from '../vectors/make/vector.ts';
+import { toPayload } from '@temporal-kms/vectors/bytes';
+import type { Vector, VectorPayload, VectorRule } from '@temporal-kms/vectors/schema';
 import { VectorKeyService } from './vector-key-service.ts';
-
-const folder = new URL('../vectors/', import.meta.url);
-
-export const vectorFiles: readonly (VectorFile & { readonly file: string })[] = readdirSync(folder)
-  .filter((file) => file.endsWith('.json'))
-  .map((file) => ({ file, ...vectorFile.parse(JSON.parse(readFileSync(new URL(file, folder), 'utf8'))) }));
 
 const hex = (value: Uint8Array | null | undefined): string => Buffer.from(value ?? []).toString('hex');
 
@@ -39,13 +26,16 @@ export const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRul
   static: new Map(Object.entries(keys).map(([id, key]) => [id, createSecretKey(Buffer.from(key, 'hex'))])),
 });
 
+/** What a vector gives to a reader. */
+type VectorInput = Pick<Vector, 'keys' | 'codec' | 'context' | 'kms' | 'stored'>;
+
 /**
  * Decodes a vector's stored payload with `decode` or `decrypt`.
  *
  * @throws any error that is not a KmsCodecError
  */
 export async function outcomeOf(
-  vector: Vector,
+  vector: VectorInput,
   method: 'decode' | 'decrypt' = 'decode',
 ): Promise<Pick<Vector, 'format' | 'expect' | 'asked'>> {
   const { codec, keyService } = codecFor(vector);
@@ -65,7 +55,7 @@ export async function outcomeOf(
   }
 }
 
-function codecFor(vector: Vector): { readonly codec: KmsCodec; readonly keyService: VectorKeyService } {
+function codecFor(vector: VectorInput): { readonly codec: KmsCodec; readonly keyService: VectorKeyService } {
   const { namespaces = {}, default: byDefault } = vector.keys;
   const rules = new KeyRules(
     Object.fromEntries(Object.entries(namespaces).map(([name, rule]) => [name, toRule(rule)])),

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { CodecContext } from '../../../src/index.ts';
 import type { Payload } from '../../../src/formats/payload.ts';
 import { fromPayload } from '../../support/vectors.ts';
-import { toPayload } from '../../vectors/make/bytes.ts';
-import { payload as payloadShape } from '../../vectors/make/vector.ts';
+import { toPayload } from '@temporal-kms/vectors/bytes';
+import { payload as payloadShape } from '@temporal-kms/vectors/schema';
 import { startModule } from '@temporal-kms/testing/python';
 
 /** The codecs in interop/python: this project's codec with three settings, and codecs of other projects. */

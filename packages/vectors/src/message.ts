@@ -1,7 +1,7 @@
 import { createCipheriv, createHmac } from 'node:crypto';
-import type { Payload } from '../../../src/formats/payload.ts';
+import type { Payload } from '@temporalio/common';
 import { fixed, hex, payload, sha256, utf8 } from './bytes.ts';
-import type { MadeHeader, VectorKmsAnswer } from './vector.ts';
+import type { MadeHeader, VectorKmsAnswer } from './schema.ts';
 
 export const key = (name: string): string =>
   `projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/${name}`;
@@ -9,10 +9,10 @@ export const key = (name: string): string =>
 export const namespaceTag = (namespace: string): Buffer =>
   sha256(utf8(`temporal-kms/v2/namespace\0${namespace}`)).subarray(0, 16);
 
-const workflowTag = (namespace: string, workflowId: string): Buffer =>
+export const workflowTag = (namespace: string, workflowId: string): Buffer =>
   sha256(utf8(`temporal-kms/v2/workflow\0${namespace}\0${workflowId}`)).subarray(0, 16);
 
-const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0, 8);
+export const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0, 8);
 
 export const branchKeyAad = (tag: Uint8Array): Buffer =>
   Buffer.concat([utf8('temporal-kms/v2/branch-key\0'), tag]);
@@ -51,11 +51,11 @@ const hmac = (secret: Uint8Array, ...bytes: readonly Uint8Array[]): Buffer =>
  * Derives a data key and its commitment with HKDF-SHA-256: the 48 bytes of output need two blocks of the
  * expansion.
  */
-function expanded({ plaintext }: TestKey, tag: Uint8Array, salt: Uint8Array = SALT) {
+export function expanded({ plaintext }: TestKey, tag: Uint8Array, salt: Uint8Array = SALT) {
   const info = Buffer.concat([utf8('temporal-kms/v2/data-key\0'), tag]);
   const prk = hmac(salt, plaintext.subarray(7));
   const first = hmac(prk, info, Buffer.of(1));
-  return { dataKey: first, commitment: hmac(prk, first, info, Buffer.of(2)).subarray(0, 16) };
+  return { info, prk, dataKey: first, commitment: hmac(prk, first, info, Buffer.of(2)).subarray(0, 16) };
 }
 
 /** Derives a data key. */

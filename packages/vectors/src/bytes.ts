@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import type { Payload } from '../../../src/formats/payload.ts';
-import type { VectorPayload } from './vector.ts';
+import type { VectorPayload } from './schema.ts';
 
 /*
  * Written from docs/wire-formats.md without the library's code, so that the vectors do not repeat the

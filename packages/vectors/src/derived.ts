@@ -1,7 +1,6 @@
-import { reasonClass, reasonCodes, reasons } from '../../../src/reason-codes.ts';
 import { json, serialized, toPayload } from './bytes.ts';
 import { box, branchKey, derived, headerV2, key, namespaceTag } from './message.ts';
-import type { Vector } from './vector.ts';
+import type { Vector } from './schema.ts';
 
 /* The derived content of the vector files. */
 
@@ -26,9 +25,3 @@ export function dataOf({ name, made = {}, expect }: Pick<Vector, 'name' | 'made'
   const { at, removed, added } = changed;
   return Buffer.concat([data.subarray(0, at), Buffer.from(added, 'hex'), data.subarray(at + removed)]);
 }
-
-/** Returns the content of `files/reason-codes.json`. */
-export const reasonCodesFile = () => ({
-  class: Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)])),
-  keyRefused: reasonCodes.filter((code) => reasons[code].refused !== undefined),
-});
