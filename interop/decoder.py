@@ -53,13 +53,13 @@ def decode(
     :param keys: crypto keys by namespace
     :param namespaces: the namespaces whose messages the reader accepts
     """
-    # Step 2: version and flags.
+    # [E-8] Version and flags.
     if len(message) < 2:
         raise Refused("malformed")
     version, flags = message[0], message[1]
     if version != 2 or flags & ~0b11:
         raise Refused("unsupported_version")
-    # Step 3: length.
+    # [E-9] Length.
     fixed = 2 + 8 + 4 + 16 + (16 if flags & 1 else 0) + 16 + 16 + 2
     n = int.from_bytes(message[fixed - 2 : fixed], "big")
     header, box = message[: fixed + n], message[fixed + n :]
@@ -77,7 +77,7 @@ def decode(
     )
     if key_version == 0:
         raise Refused("malformed")
-    # Steps 4 to 6: namespace tag, workflow tag, key id.
+    # [E-10] to [E-12]: namespace tag, workflow tag, key id.
     namespace = next(
         (name for name in namespaces if sha256(b"temporal-kms/v2/namespace", name)[:16] == tag),
         None,
@@ -92,11 +92,11 @@ def decode(
     )
     if crypto_key is None:
         raise Refused("key_not_allowed")
-    # Step 8: unwrap the branch key: 01, six bytes for the date, and 32 bytes for the key.
+    # [E-14] Unwrap the branch key: 01, six bytes for the date, and 32 bytes for the key.
     unwrapped = unwrap(crypto_key, b"temporal-kms/v2/branch-key\0" + tag, wrapped)
     if len(unwrapped) != 39 or unwrapped[0] != 1:
         raise Refused("malformed")
-    # Step 9: HKDF-SHA-256 (RFC 5869), compare the commitment, decrypt.
+    # [E-15] HKDF-SHA-256 (RFC 5869), compare the commitment, decrypt.
     derived = hkdf(unwrapped[7:], salt, b"temporal-kms/v2/data-key\0" + tag, 48)
     if not hmac.compare_digest(derived[32:], commitment):
         raise Refused("integrity_failed")
@@ -104,7 +104,7 @@ def decode(
         plaintext = AESGCM(derived[:32]).decrypt(box[:12], box[12:], header)
     except InvalidTag:
         raise Refused("integrity_failed") from None
-    # Step 10: decompress, parse.
+    # [E-16] Decompress, parse.
     return parse(decompress(plaintext) if flags & 2 else plaintext)
 
 
