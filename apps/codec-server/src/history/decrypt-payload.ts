@@ -90,14 +90,15 @@ export async function decryptPayload(
   const { retrieval } = codec;
   let named = payload;
   try {
-    let reference = payload;
-    if (!retrieval?.follows(payload)) {
+    if (retrieval === undefined) return await decryptStored(codec, stored, options);
+    let target = retrieval.target(payload);
+    if (target === undefined) {
       const result = await decryptStored(codec, stored, options);
       // A proxy encrypts the references that workers write.
-      if (!result.ok || !retrieval?.follows(result.payload)) return result;
-      reference = result.payload;
+      target = result.ok ? retrieval.target(result.payload) : undefined;
+      if (target === undefined) return result;
     }
-    const content = await retrieval.read(reference, { ...options, hold: options.budget.hold });
+    const content = await retrieval.read(target, { ...options, hold: options.budget.hold });
     named = content.payload;
     return await decryptContent(codec, content, stored, options);
   } catch (error) {

@@ -1,8 +1,13 @@
 import type { Digests } from '@temporal-kms/audit';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { utf8Text } from '@temporal-kms/histories/bytes';
-import type { InnerKmsCalls, KmsCodec, PayloadInfo, PlaintextBudget } from '@temporal-kms/kms-codec';
-import { isStorageReference } from '@temporal-kms/payload-storage';
+import {
+  type InnerKmsCalls,
+  type KmsCodec,
+  KmsCodecError,
+  type PayloadInfo,
+  type PlaintextBudget,
+} from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { type Authority, forGrant, type Grant, requireJustification } from '../http/authorise.ts';
 import { readBody } from '../http/bodies.ts';
@@ -16,7 +21,7 @@ import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import { parseInSteps, writePayloads } from '../json/payload-json.ts';
-import { freeObjects, retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
+import { freeObjects, type Located, retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
 import type { FairTurns } from '../turns/fair-turns.ts';
 import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../turns/slices.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
@@ -88,10 +93,9 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const given = headerText(c.req.header('x-reveal-justification'));
     const justification = await requireJustification(c, authority, grant, {}, given);
     const { payloads, budget } = await read(c, lease);
-    const follows = (payload: Payload): boolean =>
-      isDownload ? isStorageReference(payload) : !preserves && (retrieval?.follows(payload) ?? false);
-    // Where plaintext is refused, the Web UI still needs the references that it may download.
-    const keeps = (payload: Payload): boolean => preserves && (retrieval?.mayRead(payload) ?? false);
+    const targetOf = (payload: Payload): Located | undefined =>
+      isDownload ? retrieval?.locate(payload) : retrieval?.target(payload);
+    const targets = payloads.map(targetOf);
     const plan = planOf(payloads);
     if (isDownload && plan.payloads.some(({ format }) => format === 'plain')) throw notReferences();
     const allowance = rates.kms(c.get('account'));
@@ -120,10 +124,13 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     );
     const { authorizeNamespace, onInnerLayer } = access;
     const infos = [...plan.payloads];
-    // A namespace that refuses plaintext refuses references, but not an object with an encrypted payload.
-    const isReference = (payload: Payload): boolean => follows(payload) || keeps(payload);
-    const direct = payloads.some(isReference)
-      ? planOf(payloads.map((payload) => (isReference(payload) ? {} : payload)))
+    // A namespace that refuses plaintext refuses references, but neither an object with an encrypted payload nor
+    // a reference that the Web UI may download.
+    const passes = targets.map(
+      (target) => target !== undefined && !(preserves && target instanceof KmsCodecError),
+    );
+    const direct = passes.includes(true)
+      ? planOf(payloads.map((payload, n) => (passes[n] ? {} : payload)))
       : plan;
     const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_KMS_CALLS - calls : Infinity);
     const hooks = { authorizeNamespace, onInnerLayer, innerKmsCalls };
@@ -141,14 +148,14 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       if (turn) await turn;
       const decrypted = await chargedTo(allowance, () => direct.decrypt(request, start, end));
       if (retrieval !== undefined && inPlace !== undefined) {
-        const references = new Map<number, Payload>();
+        const references = new Map<number, Located>();
         for (let n = start; n < end; n += 1) {
-          const payload = payloads[n];
-          if (payload && keeps(payload)) decrypted[n - start] = payload;
+          const [payload = {}, answer = payload] = [payloads[n], decrypted[n - start]];
           // A proxy encrypts the references that workers write.
-          const reference = [payload, decrypted[n - start]].find((one) => one && follows(one));
-          if (reference !== undefined) references.set(n, reference);
+          const target = preserves ? undefined : (targets[n] ?? targetOf(answer));
+          if (target !== undefined) references.set(n, target);
           else if (isDownload) throw notReferences();
+          else if (passes[n]) decrypted[n - start] = payload;
         }
         const retrieved = await retrievedPayloads(references, {
           retrieval,

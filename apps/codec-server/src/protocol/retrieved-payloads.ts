@@ -4,7 +4,7 @@ import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { RequestSignal } from '../http/context.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
 import type { MemoryLease } from '../memory.ts';
-import { nestedReference, type Retrieval, SENT_OBJECT_COST } from '../storage/retrieval.ts';
+import { type Located, nestedReference, type Retrieval, SENT_OBJECT_COST } from '../storage/retrieval.ts';
 
 export interface RetrievedPayloadsOptions {
   readonly retrieval: Retrieval;
@@ -31,21 +31,21 @@ export interface RetrievedPayload {
 
 /**
  * Reads and decrypts the objects to which payloads refer. One failure ends the other reads, as in `KmsCodec`.
- * @param references with their positions among the payloads of the request
+ * @param targets the objects, by the references' positions among the payloads of the request
  * @throws KmsCodecError as `Retrieval.read` and `KmsCodec.decode`; HttpError 413, 503
  */
 export async function retrievedPayloads(
-  references: ReadonlyMap<number, Payload>,
+  targets: ReadonlyMap<number, Located>,
   options: RetrievedPayloadsOptions,
 ): Promise<ReadonlyMap<number, RetrievedPayload>> {
   // Most requests have no reference, and need no signal.
-  if (references.size === 0) return new Map();
+  if (targets.size === 0) return new Map();
   const failed = new AbortController();
   const signal = AbortSignal.any([options.request.signal, failed.signal]);
   const results = await Promise.allSettled(
-    [...references].map(async ([n, reference]) => {
+    [...targets].map(async ([n, target]) => {
       try {
-        return [n, await retrieved(reference, n, options, signal)] as const;
+        return [n, await retrieved(target, n, options, signal)] as const;
       } catch (error) {
         failed.abort(error);
         throw error;
@@ -58,7 +58,7 @@ export async function retrievedPayloads(
 }
 
 async function retrieved(
-  reference: Payload,
+  target: Located,
   n: number,
   { retrieval, plan, access, request, objects, lease, decrypt }: RetrievedPayloadsOptions,
   signal: AbortSignal,
@@ -68,7 +68,7 @@ async function retrieved(
     return (released: number) => lease.release(released);
   };
   const { recordObject } = access;
-  const { payload, bytes } = await retrieval.read(reference, { signal, hold, recordObject });
+  const { payload, bytes } = await retrieval.read(target, { signal, hold, recordObject });
   objects.push(payload);
   lease.take(Math.ceil(bytes * (SENT_OBJECT_COST - 1)));
   const content = plan([payload]);

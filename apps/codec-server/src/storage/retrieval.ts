@@ -4,6 +4,7 @@ import type { ReasonCode, StoredContent } from '@temporal-kms/codec-api';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { freeShared } from '@temporal-kms/node-utils/free-buffer';
+import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import {
   isStorageReference,
   type ObjectStorage,
@@ -82,14 +83,16 @@ const READS_IN_FLIGHT = 8;
 /** Bytes of the allowance that a read takes at least, because stores charge for each request. */
 const LEAST_CHARGE = 64 * 1024;
 
+/** The object to which a reference points, or why the server does not read it. */
+export type Located = StoredObject | KmsCodecError;
+
 /** Reads the objects to which the payloads of one request refer. */
 export class Retrieval {
   readonly #storage: ServedStorage;
   readonly #namespace: string;
   readonly #allowance: ByteAllowance | undefined;
+  readonly #reads = new KeyedSemaphore(READS_IN_FLIGHT);
   #allowed: Promise<unknown> = Promise.resolve();
-  #reading = 0;
-  readonly #waiting: (() => void)[] = [];
 
   /** @param allowance the caller's; absent: no limit */
   constructor(storage: ServedStorage, namespace: string, allowance: ByteAllowance | undefined) {
@@ -98,36 +101,30 @@ export class Retrieval {
     this.#allowance = allowance;
   }
 
-  /**
-   * Whether the payload is a reference that the server reads or refuses. False also for a reference of a driver
-   * that is not configured, which is returned as it is.
-   */
-  follows(payload: Payload): boolean {
-    if (!isStorageReference(payload)) return false;
-    const located = locate(this.#storage.objects, this.#namespace, payload);
-    return !(located instanceof KmsCodecError && located.code === 'external_reference');
+  /** Returns what a payload refers to; undefined if it is no reference. Makes no request. */
+  locate(payload: Payload): Located | undefined {
+    if (!isStorageReference(payload)) return undefined;
+    return orError(() => this.#storage.objects.locate(this.#namespace, parseStorageReference(payload)));
   }
 
-  /** Whether the payload is a reference to an object that the server may read. */
-  mayRead(payload: Payload): boolean {
-    if (!isStorageReference(payload)) return false;
-    return !(locate(this.#storage.objects, this.#namespace, payload) instanceof KmsCodecError);
+  /** As `locate`, but undefined also for a driver that is not configured: its references are returned as they are. */
+  target(payload: Payload): Located | undefined {
+    const located = this.locate(payload);
+    return located instanceof KmsCodecError && located.code === 'external_reference' ? undefined : located;
   }
 
   /**
    * Reads the object to which a reference points, and checks its hash.
-   * @throws KmsCodecError `malformed`, `storage_not_allowed` or `too_large` before any request;
+   * @throws KmsCodecError why the server does not read it, or `too_large`, before any request;
    *   `storage_not_found`, `storage_altered`, `storage_unavailable`, `too_large`
    * @throws what `hold` and `recordObject` throw
    */
-  async read(reference: Payload, options: ReadOptions): Promise<Retrieved> {
-    const { objects, meter } = this.#storage;
+  async read(located: Located, options: ReadOptions): Promise<Retrieved> {
     try {
-      const object = locate(objects, this.#namespace, reference);
-      if (object instanceof KmsCodecError) throw object;
-      return await this.#read(object, options);
+      if (located instanceof KmsCodecError) throw located;
+      return await this.#read(located, options);
     } catch (error) {
-      if (error instanceof KmsCodecError) meter?.objectFailed(error.code);
+      if (error instanceof KmsCodecError) this.#storage.meter?.objectFailed(error.code);
       throw error;
     }
   }
@@ -143,8 +140,7 @@ export class Retrieval {
     let bytes = 0;
     const onProgress = (count: number): void => void (bytes = count);
     try {
-      const payload = await this.#inTurn(async () => {
-        signal.throwIfAborted();
+      const payload = await this.#reads.run(this.#namespace, signal, async () => {
         await recordObject({ type: object.type, bucket: object.bucket, object: object.object });
         return await this.#storage.objects.read(object, { signal, maxBytes, onProgress });
       });
@@ -174,18 +170,6 @@ export class Retrieval {
     this.#allowed = taken.catch(() => undefined);
     await taken;
   }
-
-  async #inTurn<T>(read: () => Promise<T>): Promise<T> {
-    while (this.#reading >= READS_IN_FLIGHT)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#reading += 1;
-    try {
-      return await read();
-    } finally {
-      this.#reading -= 1;
-      this.#waiting.shift()?.();
-    }
-  }
 }
 
 /**
@@ -198,14 +182,10 @@ export const retrievalIn =
   (allowance: ByteAllowance | undefined): Retrieval | undefined =>
     storage && new Retrieval(storage, namespace, allowance);
 
-/** Returns the object to which a reference points, or why the server does not read it. Makes no request. */
-function locate(
-  objects: Pick<ObjectStorage, 'locate'>,
-  namespace: string,
-  reference: Payload,
-): StoredObject | KmsCodecError {
+/** Returns the result or, if it fails with one, the codec's error. */
+function orError<T>(get: () => T): T | KmsCodecError {
   try {
-    return objects.locate(namespace, parseStorageReference(reference));
+    return get();
   } catch (error) {
     if (error instanceof KmsCodecError) return error;
     throw error;
@@ -229,20 +209,18 @@ export function referenceInfo(
   storage: ServedStorage | undefined,
 ): ReferenceInfo | undefined {
   if (!isStorageReference(payload)) return undefined;
-  try {
-    const { driverName: driver, type, bucket, object, sizeBytes } = parseStorageReference(payload);
-    const located = storage && locate(storage.objects, namespace, payload);
-    const reason = located instanceof KmsCodecError ? located.code : undefined;
-    const readable = located !== undefined && reason === undefined;
-    const bytes = sizeBytes === undefined ? {} : { bytes: Number(sizeBytes) };
-    return {
-      stored: { driver, type, bucket, object, ...bytes, readable },
-      reason: located === undefined ? 'external_reference' : reason,
-    };
-  } catch (error) {
-    if (!(error instanceof KmsCodecError)) throw error;
-    return { reason: storage === undefined ? 'external_reference' : error.code };
-  }
+  const reference = orError(() => parseStorageReference(payload));
+  if (reference instanceof KmsCodecError)
+    return { reason: storage === undefined ? 'external_reference' : reference.code };
+  const { driverName: driver, type, bucket, object, sizeBytes } = reference;
+  const located = storage && orError(() => storage.objects.locate(namespace, reference));
+  const reason = located instanceof KmsCodecError ? located.code : undefined;
+  const readable = located !== undefined && reason === undefined;
+  const bytes = sizeBytes === undefined ? {} : { bytes: Number(sizeBytes) };
+  return {
+    stored: { driver, type, bucket, object, ...bytes, readable },
+    reason: located === undefined ? 'external_reference' : reason,
+  };
 }
 
 /** Returns the error for an object whose content is another reference. References are followed only once. */

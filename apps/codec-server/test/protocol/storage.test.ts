@@ -8,6 +8,7 @@ import { codeBlocks } from '@temporal-kms/testing/markdown';
 import { afterEach, describe, expect, it, test, vi } from 'vitest';
 import { parsePayloads } from '../../src/json/payload-json.ts';
 import { MemoryBudget } from '../../src/memory.ts';
+import type { ServedStorage } from '../../src/storage/retrieval.ts';
 import { SAMPLE_KEY, SampleCodec } from '../moving/support/codecs.ts';
 import { ana } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
@@ -134,6 +135,25 @@ it('accepts the storage file in the documentation', () => {
   expect(readStorageFile(path).namespaces.get('orders')).toMatchObject([
     { type: 's3', driverName: 'aws.s3driver', prefixes: ['v0/ns/orders/'] },
   ]);
+});
+
+it('looks up each reference once in a request', async () => {
+  const references = [await stored('a'), await stored('b')];
+  let lookUps = 0;
+  const { read } = storage.objects;
+  const counted: ServedStorage['objects'] = {
+    read,
+    locate: (...args) => {
+      lookUps += 1;
+      return storage.objects.locate(...args);
+    },
+  };
+  const on = appWith(kms, { storage: { objects: counted } });
+  for (const path of ['/decode', '/download', '/decode?preserveStorageRefs=true']) {
+    lookUps = 0;
+    await payloadsOf(await ask(path, references, 'payments', on));
+    expect(lookUps).toBe(2);
+  }
 });
 
 describe('/encode', () => {

@@ -1,3 +1,4 @@
+import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import { GuardedStore } from '../branch-keys/guarded-store.ts';
 import type { BranchKeyStore } from '../branch-keys/store.ts';
 import { BranchKeyReader } from './branch-key-reader.ts';
@@ -5,7 +6,6 @@ import { type Clocks, elapsedClock } from './clock.ts';
 import { DecryptionKeys } from './decryption-keys.ts';
 import { EncryptionKeys } from './encryption-keys.ts';
 import type { KeyContext } from './key-context.ts';
-import { KeyedSemaphore } from './keyed-semaphore.ts';
 import { type DataKeyScope, hasBranchKeys } from './scope-key.ts';
 import { SharedBranchKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';

@@ -1,6 +1,6 @@
+import type { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import type { Observer } from '../observer.ts';
 import type { KeyService } from './key-service.ts';
-import type { KeyedSemaphore } from './keyed-semaphore.ts';
 import type { DataKeyLimits } from './limits.ts';
 
 /** What all keys of a process have in common. */

@@ -1,5 +1,6 @@
 /* What an attacker can do with write access to the store but without access to the crypto key. */
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import { describe, expect, it } from 'vitest';
 import { type BranchKeyEntry, parseEntry, serializeEntry } from '../../src/branch-keys/entry.ts';
 import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
@@ -8,7 +9,6 @@ import { proveKeyVersion } from '../../src/branch-keys/key-version-proof.ts';
 import { branchKeyAad, dataKeyInfo } from '../../src/crypto/tags.ts';
 import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
 import { EncryptionKeys } from '../../src/keys/encryption-keys.ts';
-import { KeyedSemaphore } from '../../src/keys/keyed-semaphore.ts';
 import { resolveLimits } from '../../src/keys/limits.ts';
 import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-keys.ts';
 import { WaitBudget } from '../../src/keys/wait-budget.ts';

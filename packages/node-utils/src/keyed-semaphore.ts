@@ -1,5 +1,3 @@
-import { withResolvers } from '../maybe-promise.ts';
-
 interface Slots {
   running: number;
   /** Callers waiting for a slot, in order. */
@@ -47,17 +45,17 @@ function passSlot(slots: Slots, next: () => void): void {
 }
 
 async function waitForSlot({ waiting }: Slots, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = withResolvers<void>();
-  const leave = (): void => {
-    if (waiting.delete(resolve)) reject(signal.reason);
-  };
-  waiting.add(resolve);
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    signal.throwIfAborted();
-    await promise;
-  } finally {
-    waiting.delete(resolve);
-    signal.removeEventListener('abort', leave);
-  }
+  signal.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const enter = (): void => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    };
+    const leave = (): void => {
+      waiting.delete(enter);
+      reject(signal.reason);
+    };
+    waiting.add(enter);
+    signal.addEventListener('abort', leave, { once: true });
+  });
 }
