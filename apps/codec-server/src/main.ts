@@ -95,7 +95,7 @@ async function start(): Promise<void> {
     log,
     failed: metrics.auditFailed,
   });
-  const objects = config.storageFile === undefined ? undefined : await storageOrExit(config.storageFile);
+  const storage = config.storageFile === undefined ? undefined : await storageOrExit(config.storageFile, log);
   const threads = await textThreadsOrExit();
   const dashboard = config.dashboard && (await dashboardOrExit(config.dashboard, config.pathPrefix));
   metrics.followAudit(audit.head);
@@ -135,7 +135,7 @@ async function start(): Promise<void> {
         keyUse,
         emulator,
         temporal: createTemporalService(connection, log),
-        storage: objects && { objects, meter: metrics.storage },
+        storage: storage && { objects: storage.objects, meter: metrics.storage },
         threads,
         defaultNamespace: namespace,
         access,
@@ -198,6 +198,7 @@ async function start(): Promise<void> {
   const tls = config.tls && pair && followTlsFiles(config.tls, pair, server, log);
   process.on('SIGHUP', () => {
     reload();
+    storage?.reload();
     audit.reopen();
     void tls?.check();
   });
@@ -218,7 +219,7 @@ async function start(): Promise<void> {
     const results = await Promise.allSettled([
       metricsServer?.close(0),
       threads.close(),
-      objects?.close(),
+      storage?.objects.close(),
       codec.close(),
       connection.close(),
       audit.close(),

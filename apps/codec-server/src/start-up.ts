@@ -20,27 +20,25 @@ function exit(status: number, message: string): never {
   return process.exit(status);
 }
 
-/**
- * Loads the policy. A mistake in the policy ends the process at startup; if a later reload fails, the old
- * policy stays in force.
- */
+/** Returns a function that reloads a file. If the file has a mistake, what was read before stays in force. */
+const reloading = (file: string, log: Logger, load: () => void) => (): void => {
+  try {
+    load();
+    log.info(`${file} reloaded`);
+  } catch (error) {
+    log.error({ reason: messageOf(error) }, `${file} not reloaded; the previous ${file} stays in force`);
+  }
+};
+
+/** Loads the policy. A mistake in the policy ends the process at startup. */
 export function accessOrExit(
   policyFile: string | undefined,
   options: PolicyFileOptions,
 ): { readonly access: Access; readonly reload: () => void } {
   if (policyFile === undefined) return { access: openAccess, reload: () => undefined };
-  const { log } = options;
   try {
     const access = reloadableAccess(accessLoader(policyFile, options));
-    const reload = (): void => {
-      try {
-        access.reload();
-        log.info('policy reloaded');
-      } catch (error) {
-        log.error({ reason: messageOf(error) }, 'policy not reloaded; the previous policy stays in force');
-      }
-    };
-    return { access, reload };
+    return { access, reload: reloading('policy', options.log, () => access.reload()) };
   } catch (error) {
     if (!(error instanceof StrictYamlError)) throw error;
     return exit(EXIT_CONFIG, error.message);
@@ -68,8 +66,14 @@ export const auditOrExit = (options: OpenAuditOptions): Promise<OpenAudit> =>
   orExit(() => openAudit(options), 'The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) cannot be written: ');
 
 /** Reads the file that names the external storage of each namespace. Connects to no storage. */
-export const storageOrExit = (file: string): Promise<ObjectStorage> =>
-  orExit(() => new ObjectStorage(readStorageFile(file, 'CODEC_STORAGE_FILE')));
+export async function storageOrExit(
+  file: string,
+  log: Logger,
+): Promise<{ readonly objects: ObjectStorage; readonly reload: () => void }> {
+  const load = () => readStorageFile(file, 'CODEC_STORAGE_FILE');
+  const objects = await orExit(() => new ObjectStorage(load()));
+  return { objects, reload: reloading('storage file', log, () => objects.use(load())) };
+}
 
 /** Starts the worker threads for large payloads, whose file is separate from the server's bundle. */
 export const textThreadsOrExit = (): Promise<TextThreads> =>

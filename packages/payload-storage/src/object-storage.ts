@@ -79,13 +79,18 @@ export interface ObjectStorageOptions {
 
 /** Reads objects of external storage, if the configuration lets the namespace read them. */
 export class ObjectStorage {
-  readonly #namespaces: StorageConfiguration['namespaces'];
+  #namespaces: StorageConfiguration['namespaces'];
   readonly #readMs: number;
   readonly #readers = new Map<string, Promise<ObjectReader>>();
 
   constructor({ namespaces }: StorageConfiguration, options: ObjectStorageOptions = {}) {
     this.#namespaces = namespaces;
     this.#readMs = options.readMs ?? READ_MS;
+  }
+
+  /** Replaces the configuration. Objects that were located before can still be read. */
+  use({ namespaces }: StorageConfiguration): void {
+    this.#namespaces = namespaces;
   }
 
   /**

@@ -12,7 +12,7 @@ import { parsePayloads } from '../../src/json/payload-json.ts';
 import { forFile } from '../support/for-file.ts';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
 import { bodyOf, type Payload, plain, startKms } from '../support/stack.ts';
-import { referenceTo } from '../support/storage.ts';
+import { createStorage, referenceTo } from '../support/storage.ts';
 
 const BUCKET = 'acme-payloads';
 const folder = mkdtempSync(join(tmpdir(), 'storage-'));
@@ -50,8 +50,8 @@ afterAll(async () => {
   await Promise.all([s3.close(), gcs.close()]);
 });
 
-const ask = (path: string, payloads: readonly Payload[]): Promise<Response> =>
-  fetch(`${server.url}${path}`, {
+const ask = (path: string, payloads: readonly Payload[], url = server.url): Promise<Response> =>
+  fetch(`${url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },
     body: bodyOf(payloads),
@@ -131,6 +131,38 @@ it('is ready while external storage is down', async () => {
   expect([gone.status, await gone.text()]).toEqual([503, expect.stringMatching(/^storage_unavailable: /)]);
   expect((await ask('/decode', [payload!])).status).toBe(200);
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+});
+
+it('reads the storage file again on SIGHUP, and keeps the previous one if the new one has a mistake', async () => {
+  const store = createStorage();
+  const reference = await store.put(plain('a'));
+  const write = (namespaces: object) =>
+    writeFileSync(store.file, `${JSON.stringify({ namespaces })}\n...\n`, { mode: 0o600 });
+  const reloading = await startServer({
+    CODEC_STORAGE_FILE: store.file,
+    KMS_EMULATOR_HOST: kms.emulator.address,
+  });
+  const reload = async (words: string) => {
+    reloading.child.kill('SIGHUP');
+    await expect.poll(() => reloading.output.out, { timeout: 10_000 }).toContain(words);
+    return await ask('/decode', [reference], reloading.url);
+  };
+  try {
+    write({ payments: [{ type: 'ftp' }] });
+    const kept = await reload('storage file not reloaded; the previous storage file stays in force');
+    expect([kept.status, reloading.output.out]).toEqual([
+      200,
+      expect.stringContaining('namespaces.payments[0]'),
+    ]);
+    write({ payments: [{ type: 'directory', bucket: BUCKET, path: '.', prefixes: ['v1/'] }] });
+    const refused = await reload('storage file reloaded');
+    expect([refused.status, await refused.text()]).toEqual([
+      400,
+      expect.stringMatching(/^storage_not_allowed: /),
+    ]);
+  } finally {
+    await reloading.stop();
+  }
 });
 
 it('does not start with a mistake in the storage file', async () => {

@@ -38,6 +38,8 @@ export function createStoredPayloads(namespace: string) {
 
 export interface TestStorage {
   readonly storage: ServedStorage;
+  /** The storage file. */
+  readonly file: string;
   /** The names of the objects that the server began to read. */
   readonly reads: string[];
   /** Number of reads in flight, and the most so far. */
@@ -73,6 +75,7 @@ export function createStorage(
   const reads: string[] = [];
   const inFlight = { now: 0, most: 0 };
   return {
+    file,
     reads,
     inFlight,
     storage: {
