@@ -63,4 +63,11 @@ export class Bucket implements KmsBucket {
   charge(count: number): void {
     this.#tokens.content -= count;
   }
+
+  /** Corrects a successful `take(taken)` to what was used. Returns at most what `take` removed. */
+  settle(taken: number, used: number): void {
+    const { bucketSize, content } = this.#tokens;
+    const removed = Math.min(taken, Math.max(bucketSize, used));
+    this.#tokens.content = Math.min(bucketSize, content + removed - used);
+  }
 }

@@ -156,7 +156,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
               if (wait > 0) throw storageExhausted(wait);
               return wait;
             },
-            charge: (bytes) => storage.charge(bytes),
+            settle: (taken, used) => storage.settle(taken, used),
           },
     kmsExhausted,
     takeKms: async (c, allowance, requests, bytes) => {

@@ -28,8 +28,8 @@ export interface ServedStorage {
 export interface ByteAllowance {
   /** Takes bytes. Returns 0 on success, otherwise the milliseconds until the bytes can be taken. */
   take(bytes: number): number;
-  /** Takes bytes that have already been read. */
-  charge(bytes: number): void;
+  /** Corrects a successful `take(taken)` to what was used. */
+  settle(taken: number, used: number): void;
 }
 
 type Release = (bytes: number) => void;
@@ -138,12 +138,15 @@ export class Retrieval {
     // Memory before a turn, so that a read whose turn it is never waits for the memory of another.
     const release = await hold(maxBytes);
     let bytes = 0;
+    // If the read fails, its stated size counts: the store has the work, whatever arrived.
+    let least = charged;
     const onProgress = (count: number): void => void (bytes = count);
     try {
       const payload = await this.#reads.run(this.#namespace, signal, async () => {
         await recordObject({ type: object.type, bucket: object.bucket, object: object.object });
         return await this.#storage.objects.read(object, { signal, maxBytes, onProgress });
       });
+      least = LEAST_CHARGE;
       this.#storage.meter?.objectRead(bytes);
       release(maxBytes - bytes);
       return { payload, bytes, object, release: () => release(bytes) };
@@ -151,8 +154,7 @@ export class Retrieval {
       release(maxBytes);
       throw error;
     } finally {
-      // Also of a read that fails, for example because the object was altered.
-      this.#allowance?.charge(Math.max(0, bytes - charged));
+      this.#allowance?.settle(charged, Math.max(bytes, least));
     }
   }
 

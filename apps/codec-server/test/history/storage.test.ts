@@ -214,7 +214,7 @@ describe('payloads:decode', () => {
     const allowance = {
       left: 20,
       take: () => ((allowance.left -= 1) >= 0 ? 0 : 60_000),
-      charge: () => undefined,
+      settle: () => undefined,
     };
     const codec = {
       inspect: kms.codec.inspect.bind(kms.codec),

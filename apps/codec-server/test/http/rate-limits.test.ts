@@ -4,6 +4,7 @@ import { Context } from 'hono';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { parsePolicy } from '../../src/access/policy.ts';
 import type { AppDeps } from '../../src/app.ts';
+import { Bucket } from '../../src/http/account.ts';
 import type { Env } from '../../src/http/context.ts';
 import { createRateLimits } from '../../src/http/rate-limits.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
@@ -303,4 +304,19 @@ it('counts rate-limited requests in the metrics, without a label for the caller'
   const metrics = await meter.text();
   expect(metrics).toContain('codec_rate_limited_total{limit="refused"} 2');
   expect(metrics).toContain('codec_rate_limited_total{limit="unauthenticated"} 2');
+});
+
+describe('Bucket', () => {
+  it.each([
+    ['returns what was not used', 60, 10, 90],
+    ['returns no more than it held', 1_000, 30, 70],
+    ['takes what was used in addition', 10, 150, -50],
+    ['returns nothing of what was used up', 150, 120, 0],
+  ])('%s', (_, taken, used, left) => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const bucket = new Bucket(100);
+    expect(bucket.take(taken)).toBe(0);
+    bucket.settle(taken, used);
+    expect(bucket.available()).toBe(left);
+  });
 });

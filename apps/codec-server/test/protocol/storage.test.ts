@@ -367,6 +367,19 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
+  it('that overstates a size counts as the bytes that were read, but as the stated size if the read fails', async () => {
+    const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
+    const { data } = await stored('small');
+    const overstated = referenceTo(claimOf({ data: data! }), 600 * 1024);
+    for (let n = 0; n < 5; n += 1)
+      expect((await ask('/decode', [overstated], 'payments', limited)).status).toBe(200);
+    rmSync(store.fileOf(overstated));
+    const statuses: number[] = [];
+    for (let n = 0; n < 2; n += 1)
+      statuses.push((await ask('/decode', [overstated], 'payments', limited)).status);
+    expect(statuses).toEqual([400, 429]);
+  });
+
   it('causes no more Cloud KMS requests than the caller may make', async () => {
     const objects = await Promise.all((await sealedApart(kms, 8)).map((message) => store.put(message)));
     await using other = kms.another();
