@@ -1,5 +1,5 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
@@ -17,7 +17,7 @@ import { type Substitution, substitutionsOf } from './consequences.ts';
 import type { AlignedStep } from './run-alignment.ts';
 import { StepDialog } from './step-dialog.tsx';
 import { useStepDifferences } from './step-differences.ts';
-import { ScanChunk, stepKey, useStepScan, type Verdict } from './step-scan.tsx';
+import { ScanChunk, ScanStep, stepKey, useStepScan, type Verdict } from './step-scan.tsx';
 import { useAlignedSteps } from './use-aligned-steps.ts';
 
 interface Scopes {
@@ -42,10 +42,12 @@ export function ComparedRuns({ left, right }: Scopes) {
   const start = steps.find(isStartStep);
   const input = useStepDifferences({ step: start ?? noStep, left, right, substitutions: nothing });
   const substitutions = useSubstitutions(input.values);
-  const scan = useStepScan(steps, substitutions);
-  const isDifferent = (step: AlignedStep) => scan.verdicts.get(stepKey(step))?.different === true;
+  const { add, chunk, verdicts } = useStepScan(steps, substitutions);
+  /** Payloads of the opened step may be read from external storage. */
+  const remember = useCallback((key: string, verdict: Verdict) => add(new Map([[key, verdict]])), [add]);
+  const isDifferent = (step: AlignedStep) => verdicts.get(stepKey(step))?.different === true;
   const rows = shown === 'all' ? steps : steps.filter(isDifferent);
-  const { current, isSearching, go } = useJump(rows, isDifferent, scan.chunk.length === 0);
+  const { current, isSearching, go } = useJump(rows, isDifferent, chunk.length === 0);
   const isScanning =
     !input.waiting &&
     (steps.length <= COMPARED_AT_ONCE || shown === 'different' || current === undefined || isSearching);
@@ -55,14 +57,14 @@ export function ComparedRuns({ left, right }: Scopes) {
   useCommands({ 'difference.next': () => go(1), 'difference.previous': () => go(-1) });
   return (
     <>
-      {isScanning && scan.chunk.length > 0 ? (
+      {isScanning && chunk.length > 0 ? (
         <ScanChunk
-          key={scan.chunk.map(stepKey).join()}
-          steps={scan.chunk}
+          key={chunk.map(stepKey).join()}
+          steps={chunk}
           left={left}
           right={right}
           substitutionsOf={ownSubstitutions}
-          onDone={scan.add}
+          onDone={add}
         />
       ) : null}
       <ComparedHeads left={left} right={right} />
@@ -114,9 +116,9 @@ export function ComparedRuns({ left, right }: Scopes) {
           <ArrowDown size={14} />
         </Button>
       </div>
-      <Consequences substitutions={substitutions} verdicts={scan.verdicts} />
+      <Consequences substitutions={substitutions} verdicts={verdicts} />
       {shown === 'different' ? (
-        <DifferencesNote steps={steps} rows={rows.length} verdicts={scan.verdicts} />
+        <DifferencesNote steps={steps} rows={rows.length} verdicts={verdicts} />
       ) : null}
       <VirtualList
         count={rows.length}
@@ -139,7 +141,16 @@ export function ComparedRuns({ left, right }: Scopes) {
         }}
       />
       {opened ? (
-        <StepDialog step={opened} left={left} right={right} onClose={() => setOpened(undefined)} />
+        <>
+          <ScanStep
+            step={opened}
+            left={left}
+            right={right}
+            substitutions={ownSubstitutions(opened)}
+            onKnown={remember}
+          />
+          <StepDialog step={opened} left={left} right={right} onClose={() => setOpened(undefined)} />
+        </>
       ) : null}
     </>
   );
@@ -162,7 +173,9 @@ function DifferencesNote({ steps, rows, verdicts }: DifferencesNoteProps) {
       : rows === 0 && steps.length > 0
         ? ['No step is known to differ.']
         : []),
-    ...(unknown > 0 ? [`${plural(unknown, 'step')} may differ: payloads are locked or unreadable.`] : []),
+    ...(unknown > 0
+      ? [`${plural(unknown, 'step')} may differ: payloads are locked, unreadable or in external storage.`]
+      : []),
   ];
   return texts.length === 0 ? null : <p className={styles['progress']}>{texts.join(' ')}</p>;
 }

@@ -1,4 +1,4 @@
-import type { JsonPayload } from '@temporal-kms/codec-api';
+import type { JsonPayload, StoredContent } from '@temporal-kms/codec-api';
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
@@ -21,16 +21,24 @@ export interface PairStates {
   readonly differences: readonly PlacedDifference[];
   /** Number of payloads that are locked or not permitted. */
   readonly hidden: number;
+  /** Number of payloads in external storage that the person has not asked to read. */
+  readonly stored: number;
   readonly unreadable: number;
   readonly waiting: number;
   /** Number of places that only one of the runs has. */
   readonly single: number;
 }
 
-type Known = 'hidden' | 'waiting' | 'unreadable' | JsonPayload;
+const unknowns = ['hidden', 'stored', 'waiting', 'unreadable'] as const;
+/** Why a payload cannot be compared. */
+type Unknown = (typeof unknowns)[number];
+type Known = Unknown | JsonPayload;
 
 const waiting: PayloadState = { status: 'waiting' };
-const unknown = createStore<Pick<DecoderState, 'payloads'>>()(() => ({ payloads: new Map() }));
+const unknown = createStore<Pick<DecoderState, 'payloads' | 'asked'>>()(() => ({
+  payloads: new Map(),
+  asked: new Set(),
+}));
 
 /** Keeps a run's payloads in view, and returns what its decoder knows about each. */
 function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
@@ -39,7 +47,7 @@ function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
     decoder,
     placed.map(({ stub }) => stub.ref),
   );
-  const { payloads } = useStore(decoder?.store ?? unknown);
+  const { payloads, asked } = useStore(decoder?.store ?? unknown);
   const grants = useRevealed((state) => state);
   return useMemo(
     () =>
@@ -47,20 +55,20 @@ function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
         const state = decoder?.state(ref) ?? waiting;
         if (state.status === 'answered') return state.result.ok ? state.result.payload : 'unreadable';
         if (state.status === 'failed') return 'unreadable';
-        return state.status === 'waiting' ? 'waiting' : 'hidden';
+        return state.status === 'waiting' || state.status === 'stored' ? state.status : 'hidden';
       }),
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the decoder's state depends on both
-    [decoder, viewed, payloads, grants],
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the decoder's state depends on these
+    [decoder, viewed, payloads, asked, grants],
   );
 }
 
 /** Decodes a step's open payloads in both runs, and finds where they differ. */
 export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
-  const both = useMemo(() => pairs.filter((pair) => pair.left && pair.right), [pairs]);
+  const both = useMemo(() => pairs.filter(mayDiffer), [pairs]);
   const first = useKnown(both.flatMap((pair) => pair.left ?? []));
   const second = useKnown(both.flatMap((pair) => pair.right ?? []));
   return useMemo(() => {
-    const counts = { hidden: 0, unreadable: 0, waiting: 0 };
+    const counts = { hidden: 0, stored: 0, unreadable: 0, waiting: 0 };
     const differences: PlacedDifference[] = [];
     for (const [index, pair] of both.entries()) {
       const [one = 'waiting', other = 'waiting'] = [first[index], second[index]];
@@ -68,14 +76,24 @@ export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
         differences.push(...pairDifferences(pair, one, other));
       else counts[stateOf(one, other)] += 1;
     }
-    return { ...counts, differences, single: pairs.length - both.length };
-  }, [first, second, both, pairs.length]);
+    const single = pairs.filter(({ left, right }) => !left || !right).length;
+    return { ...counts, differences, single };
+  }, [first, second, both, pairs]);
 }
 
+/** Whether both runs have the payload, and their references do not name the same stored bytes. */
+const mayDiffer = ({ left, right }: PayloadPair): boolean =>
+  left !== undefined && right !== undefined && !isSameObject(left.stub.stored, right.stub.stored);
+
+const isSameObject = (one: StoredContent | undefined, other: StoredContent | undefined): boolean =>
+  one !== undefined && other !== undefined && hashOf(one) === hashOf(other);
+
+/** Returns the SHA-256 of the stored bytes, with which the name of every object ends. */
+const hashOf = ({ object }: StoredContent): string => object.slice(object.lastIndexOf('/') + 1);
+
 /** Returns why two payloads cannot be compared. */
-const stateOf = (one: Known, other: Known): 'hidden' | 'waiting' | 'unreadable' =>
-  (['hidden', 'waiting', 'unreadable'] as const).find((state) => one === state || other === state) ??
-  'waiting';
+const stateOf = (one: Known, other: Known): Unknown =>
+  unknowns.find((state) => one === state || other === state) ?? 'waiting';
 
 /**
  * Returns where the payloads at one place differ. Of a local activity's record, only the attempt counts: clock times and

@@ -28,7 +28,7 @@ export interface StepDifferences {
   readonly consequences: readonly number[];
   /** Whether payloads have not been decoded yet. */
   readonly waiting: boolean;
-  /** Whether payloads are locked or unreadable, so that the step may differ. */
+  /** Whether payloads are locked, unreadable or not read from external storage, so that the step may differ. */
   readonly unknown: boolean;
 }
 
@@ -74,7 +74,7 @@ export function stepDifferences(compared: Compared): StepDifferences {
   const words = [...wordsOf(compared, step.left, step.right)];
   const different = words.length > 0 || values.length > 0;
   const text = different ? words.join(', ') : stateText(states);
-  const unknown = !different && states.hidden + states.unreadable > 0;
+  const unknown = !different && states.hidden + states.stored + states.unreadable > 0;
   return { text, different, values, consequences, waiting: states.waiting > 0, unknown };
 }
 
@@ -98,9 +98,10 @@ function* wordsOf(
     yield `${formatDurationShort(Math.abs(more))} ${more > 0 ? 'longer' : 'shorter'}`;
 }
 
-function stateText({ hidden, waiting, unreadable, differences }: PairStates): string {
+function stateText({ hidden, stored, waiting, unreadable, differences }: PairStates): string {
   if (hidden > 0) return 'locked';
   if (waiting > 0) return '…';
+  if (stored > 0) return 'in external storage, not read';
   if (unreadable > 0) return 'unreadable';
   return differences.length > 0 ? 'follows from the input' : 'equal';
 }

@@ -91,7 +91,8 @@ interface ScanStepProps extends Pick<ScanChunkProps, 'left' | 'right'> {
   readonly onKnown: (key: string, verdict: Verdict) => void;
 }
 
-function ScanStep({ step, onKnown, ...rest }: ScanStepProps) {
+/** Compares a step without showing it. */
+export function ScanStep({ step, onKnown, ...rest }: ScanStepProps) {
   const { waiting, different, unknown, consequences } = useStepDifferences({ step, ...rest });
   useEffect(() => {
     if (!waiting) onKnown(stepKey(step), { different, unknown, consequences });

@@ -94,9 +94,40 @@ describe('a run comparison', () => {
     await userEvent.click(page.getByRole('button', { name: 'Only differences' }));
     await until(() => steps().length === 1 && step('AskForReview'), 'the only difference that is known');
     await expect
-      .element(page.getByText('4 steps may differ: payloads are locked or unreadable.'))
+      .element(page.getByText('4 steps may differ: payloads are locked, unreadable or in external storage.'))
       .toBeVisible();
     expect(app.refs()).toEqual([]);
+  });
+
+  test('reads payloads in external storage only when asked, and calls those with the same hash equal', async () => {
+    const [first, second] = ['01997c2e-0000-7000-8000-0000000000e5', '01997c2e-0000-7000-8000-0000000000e6'];
+    const app = await renderApp(`/ns/NS/workflows/stored-1/${first}/compare?with=stored-2&run=${second}`);
+    await until(
+      () => list().query() && step('Started').includes('in external storage, not read'),
+      'the state',
+    );
+    expect(step('Completed')).toContain('equal');
+    await userEvent.click(page.getByRole('button', { name: 'Only differences' }));
+    await expect
+      .element(page.getByText(/1 step may differ: payloads are locked, unreadable or in external storage\./))
+      .toBeVisible();
+    // The server may not read it, and says so.
+    expect(new Set(app.refs())).toEqual(new Set(['6:0']));
+    await userEvent.click(page.getByRole('button', { name: 'All steps' }));
+    await userEvent.click(page.getByRole('button', { name: /^Input/ }));
+    const read = page.getByRole('button', { name: 'Read 12 MB from storage' });
+    await until(() => read.elements().length === 2, 'the buttons');
+    await userEvent.click(read.first());
+    await until(() => read.elements().length === 1, 'the first payload');
+    await userEvent.click(read);
+    await until(() => document.querySelector('[data-diff="changed"]'), 'the difference');
+    await userEvent.keyboard('{Escape}');
+    await userEvent.click(page.getByRole('button', { name: 'Only differences' }));
+    await until(
+      () => steps().length === 1 && step('Started').includes('Maren Vogel'),
+      'the step that differs',
+    );
+    expect(new Set(app.refs())).toEqual(new Set(['1:0', '6:0']));
   });
 
   test('shows that the histories are loading, and compares nothing until they have loaded', async () => {

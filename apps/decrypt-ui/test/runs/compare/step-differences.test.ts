@@ -90,7 +90,7 @@ function stepOf(took: number) {
 }
 
 describe('a step', () => {
-  const none: PairStates = { differences: [], hidden: 0, unreadable: 0, waiting: 0, single: 0 };
+  const none: PairStates = { differences: [], hidden: 0, stored: 0, unreadable: 0, waiting: 0, single: 0 };
   const textOf = (before: number, after: number, states = none, moved?: number) =>
     stepDifferences({
       step: { left: stepOf(before), right: stepOf(after), ...(moved !== undefined && { moved }) },
@@ -131,8 +131,12 @@ describe('a step', () => {
     });
   });
 
-  test('is not called equal while its payloads are locked or being requested', () => {
+  test('is not called equal while its payloads are locked, in external storage or being requested', () => {
     expect(textOf(5, 5, { ...none, hidden: 1 })).toMatchObject({ text: 'locked', unknown: true });
+    expect(textOf(5, 5, { ...none, stored: 1 })).toMatchObject({
+      text: 'in external storage, not read',
+      unknown: true,
+    });
     expect(textOf(5, 5, { ...none, waiting: 1 })).toMatchObject({ text: '…', waiting: true });
   });
 });
