@@ -1,8 +1,11 @@
 import { Readable } from 'node:stream';
 import { ReaderError } from './reader.ts';
 
-/** Limit on a page of a listing. */
-export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+/**
+ * Limit on a page of a listing: 1,000 objects, each with a name of at most 1,024 bytes and as much for its other
+ * fields. Parsing a page blocks the process.
+ */
+export const MAX_PAGE_BYTES = 1000 * 2 * 1024;
 
 /** Returns a stream that fails once more than `max` bytes have arrived. */
 export function limited(body: Readable, max: number): Readable {

@@ -316,6 +316,18 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     );
   });
 
+  it.each(['<!DOCTYPE>', '<a/>', '<a>', '<Contents/>'])(
+    'is not listed by a server that repeats %s, and the answer does not block the process',
+    async (part) => {
+      const start = type === 's3' && part !== '<!DOCTYPE>' ? '<ListBucketResult>' : '';
+      const length = 1_900_000;
+      server.answer = (response) => response.end(`${start}${part.repeat(length / part.length)}`);
+      const { active: before } = performance.eventLoopUtilization();
+      await expect(storage.list('orders', { signal }).next()).rejects.toEqual(failure('storage_unavailable'));
+      expect(performance.eventLoopUtilization().active - before).toBeLessThan(2_000);
+    },
+  );
+
   it.each([200, 403])(
     'is not listed by a server that sends bytes without end, with status %i',
     async (status) => {
