@@ -123,13 +123,13 @@ export const scanGap = z.object({
   place: z.optional(scanPlace),
   /** A sentence for people. It contains no payload. */
   message: z.string(),
-  /**
-   * The object in external storage, for example `s3://bucket/v0/…`. A scan on Temporal knows only the end of the
-   * name, because the workflow ids in a name must not be in its workflows.
-   */
-  object: z.optional(z.string()),
-  /** Why the object could not be read. */
+  /** Why objects in external storage could not be read. */
   reason: z.optional(reasonCode),
+  /**
+   * A few of these objects, each with its name, for example `s3://bucket/v0/…`, and what happened. A scan on Temporal
+   * knows only the end of the name, because the workflow ids in a name must not be in its workflows.
+   */
+  objects: z.optional(z.array(z.object({ object: z.string(), message: z.string() }))),
   /** Number of histories, files or payloads; absent if unknown. */
   count: z.optional(count),
   example: z.optional(scannedHistory),

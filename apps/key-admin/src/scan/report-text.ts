@@ -8,7 +8,7 @@ import type {
 } from '@temporal-kms/codec-api';
 import { scanPlaces } from '@temporal-kms/codec-api';
 import { columns } from '../cli/output.ts';
-import { withoutName } from './scan-part.ts';
+import { withoutNames } from './scan-part.ts';
 
 const findingTexts = {
   plaintext: 'payloads in plaintext where programs should encrypt',
@@ -35,12 +35,14 @@ export const gapLines = ({ complete, namespaces }: Pick<ScanReport, 'complete' |
     : [
         NOT_COMPLETE,
         ...namespaces.flatMap(({ namespace, gaps }) =>
-          gaps.map((gap) => `  ${namespace}: ${gapText({ ...gap, ...withoutName(gap) })}`),
+          gaps.flatMap((gap) => [`  ${namespace}: ${gapText(gap)}`, ...objectLines(withoutNames(gap))]),
         ),
       ];
 
 const gapText = ({ message, count, place }: ScanGap): string =>
   `${place === undefined ? '' : `${place}: `}${message}${count === undefined ? '' : ` (${count})`}`;
+
+const objectLines = ({ objects = [] }: ScanGap): string[] => objects.map(({ message }) => `    ${message}`);
 
 function namespaceLines({ namespace, looked, keys, findings, gaps, storage }: ScannedNamespace): string[] {
   const places = scanPlaces
@@ -73,10 +75,10 @@ function namespaceLines({ namespace, looked, keys, findings, gaps, storage }: Sc
       `  FOUND: ${findingTexts[kind]}`,
       ...evidenceLines(found),
     ]),
-    ...gaps.map(
-      (gap) =>
-        `  NOT SEEN: ${gapText(gap)}${gap.example === undefined ? '' : ` For example ${historyText(gap.example)}.`}`,
-    ),
+    ...gaps.flatMap((gap) => [
+      `  NOT SEEN: ${gapText(gap)}${gap.example === undefined ? '' : ` For example ${historyText(gap.example)}.`}`,
+      ...objectLines(gap),
+    ]),
   ];
 }
 

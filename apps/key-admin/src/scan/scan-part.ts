@@ -91,6 +91,8 @@ const MAX_KEY_BYTES = 950_000;
 const COUNTS_BYTES = 750;
 /** Maximum number of different gaps in a part. Further gaps are counted with the last. */
 const MAX_GAPS = 200;
+/** Maximum number of objects that a gap names. */
+const MAX_OBJECTS = 5;
 
 /** Returns the sum of both parts. */
 export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
@@ -211,18 +213,31 @@ export function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
   const id = gaps.has(own) || gaps.size < MAX_GAPS ? own : [...gaps.keys()].at(-1);
   const known = id === undefined ? undefined : gaps.get(id);
   if (known === undefined) gaps.set(own, gap);
-  else gaps.set(id ?? own, { ...known, count: (known.count ?? 1) + (gap.count ?? 1) });
+  else {
+    const count = (known.count ?? 1) + (gap.count ?? 1);
+    gaps.set(id ?? own, { ...known, count, ...(id === own && gap.objects && mergeObjects(known, gap)) });
+  }
 }
 
-/** Returns what a gap says, with only the hash in the name of an object: the rest of the name contains a workflow id. */
-export function withoutName({
-  message,
-  object,
-  reason,
-}: Pick<ScanGap, 'message' | 'object' | 'reason'>): Pick<ScanGap, 'message' | 'object'> {
-  if (object === undefined) return { message };
-  const hash = `…/${object.slice(object.lastIndexOf('/') + 1)}`;
-  return { object: hash, message: `The object ${hash} could not be read (${reason}).` };
+/** Returns the first objects by name, so that the order of merging parts does not matter. */
+function mergeObjects({ objects: a = [] }: CountedGap, { objects: b = [] }: CountedGap) {
+  const byName = new Map([...a, ...b].map((one) => [one.object, one]));
+  const objects = [...byName.values()].toSorted((one, other) => (one.object < other.object ? -1 : 1));
+  return { objects: objects.slice(0, MAX_OBJECTS) };
+}
+
+/** Returns a gap with only the hashes in its objects' names: the rest of a name contains a workflow id. */
+export function withoutNames<Gap extends Pick<ScanGap, 'objects' | 'reason'>>(gap: Gap): Gap {
+  const { objects, reason } = gap;
+  if (objects === undefined) return gap;
+  const hashes = objects.map(({ object }) => `…/${object.slice(object.lastIndexOf('/') + 1)}`);
+  return {
+    ...gap,
+    objects: hashes.map((object) => ({
+      object,
+      message: `The object ${object} could not be read (${reason}).`,
+    })),
+  };
 }
 
 const unlisted = (places: CountedByPlace): CountedGap[] =>

@@ -145,12 +145,12 @@ export function toReport(
       .toSorted(compareKeys),
     findings: findings.map(({ kind, places }) => ({ kind, places: reportPlaces(places) })),
     ...(storage && { storage }),
-    gaps: gaps.map(({ kind, place, message, object, reason, count, example }) => ({
+    gaps: gaps.map(({ kind, place, message, reason, objects, count, example }) => ({
       kind,
       ...(place === undefined ? {} : { place }),
       message,
-      ...(object === undefined ? {} : { object }),
       ...(reason === undefined ? {} : { reason }),
+      ...(objects === undefined ? {} : { objects }),
       ...(count === undefined ? {} : { count }),
       ...(example === undefined ? {} : { example: reportHistory(example) }),
     })),

@@ -4,7 +4,7 @@ import {
   type ScanFindingKind,
   type ScanPlace,
 } from '@temporal-kms/codec-api';
-import { cryptoKeyId } from '@temporal-kms/kms-codec';
+import { cryptoKeyId, type ReasonCode } from '@temporal-kms/kms-codec';
 import { type HistorySummary, parseTrait, type Trait } from './history-summary.ts';
 import {
   addHistory,
@@ -34,6 +34,15 @@ const gapMessages: Readonly<Record<GapOfPayloads, string>> = {
 /** What is missing if the scan was not configured to read external storage. */
 const NOT_FOLLOWED =
   'Payloads are in external storage, and the scan sees only the references to them. To read their headers, scan with --external-storage FILE; so must each scan worker.';
+
+/** Why objects in external storage could not be read. */
+const unreadMessages: Readonly<Partial<Record<ReasonCode, string>>> = {
+  external_reference: 'The storage file lists no store for the driver of references',
+  storage_not_allowed: 'The storage file does not list the bucket of stored objects, or not their prefix',
+  storage_not_found: 'Stored objects are gone',
+  storage_altered: 'Stored objects were altered or truncated, or no SDK stored them',
+  storage_unavailable: 'External storage did not return stored objects',
+};
 
 type Message = Extract<Trait, { is: 'message' }>;
 
@@ -83,8 +92,9 @@ export class NamespaceTally {
           break;
         case 'unread_object': {
           const { object, reason } = trait;
-          const message = `${trait.message} (${reason}).`;
-          this.#addGap({ kind: 'external_storage', place, message, object, reason }, history, payloads);
+          const message = `${unreadMessages[reason] ?? 'Stored objects could not be read'} (${reason}).`;
+          const objects = [{ object, message: trait.message }];
+          this.#addGap({ kind: 'external_storage', place, message, reason, objects }, history, payloads);
           break;
         }
         default:

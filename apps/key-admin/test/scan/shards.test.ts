@@ -75,7 +75,11 @@ describe('a shard scan', () => {
       signal: new AbortController().signal,
     });
     expect(gaps).toMatchObject([
-      { reason: 'storage_not_found', object: `…/${hashOf(object.bytes)}`, example: { runId: 'first' } },
+      {
+        reason: 'storage_not_found',
+        objects: [{ object: `…/${hashOf(object.bytes)}` }],
+        example: { runId: 'first' },
+      },
     ]);
     expect([storage, JSON.stringify(gaps).includes('4711')]).toEqual([{ objects: 1, requests: 1 }, false]);
   });

@@ -141,6 +141,27 @@ it('merged parts list a limited number of keys, and have a gap for the others', 
   expect(merged.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 200 }]);
 });
 
+/** Returns a part with 150 gaps, each with an object. */
+const withGaps = (first: number): ScanPart => ({
+  ...emptyPart(),
+  gaps: Array.from({ length: 150 }, (_, n) => ({
+    kind: 'external_storage',
+    message: `cause ${first + n}`,
+    count: 1,
+    objects: [{ object: `${first} ${n}`, message: '' }],
+  })),
+});
+const objectsOf = ({ gaps }: ScanPart) => gaps.find(({ message }) => message === 'cause 120')?.objects;
+
+it('merged parts list a limited number of gaps, count the others with the last, and name the same objects in any order', () => {
+  const merged = mergeParts(withGaps(0), withGaps(100));
+  expect([merged.gaps.length, merged.gaps.reduce((sum, { count = 0 }) => sum + count, 0)]).toEqual([
+    200, 300,
+  ]);
+  expect(objectsOf(merged)).toHaveLength(2);
+  expect(objectsOf(merged)).toEqual(objectsOf(mergeParts(withGaps(100), withGaps(0))));
+});
+
 const history = (time: number) => ({
   workflowId: '',
   runId: '00112233-4455-6677-8899-aabbccddeeff',

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { countRun } from '../count-run.ts';
 import { ScanResults } from '../scan-results.ts';
-import { emptyPart, mapHistories, mergeParts, type ScanPart, withoutName } from '../scan-part.ts';
+import { emptyPart, mapHistories, mergeParts, type ScanPart, withoutNames } from '../scan-part.ts';
 import { CONCURRENCY, type TimeRange } from '../passes.ts';
 import { type ListedRun, type RangeSource, ScanError } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
@@ -91,6 +91,6 @@ export async function scanRange({
  * workflow ids of examples by their run ids.
  */
 function withoutWorkflowIds(part: ScanPart): ScanPart {
-  const gaps = part.gaps.map((gap) => ({ ...gap, ...withoutName(gap) }));
+  const gaps = part.gaps.map(withoutNames);
   return mapHistories({ ...part, gaps }, (history) => ({ ...history, workflowId: '' }));
 }
