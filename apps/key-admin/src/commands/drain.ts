@@ -16,6 +16,7 @@ import {
 import { type DrainedVersion, drainLines, drainOf } from '../destroy/drain.ts';
 import { isFixed, type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
 import { namespacesToScan } from '../scan/scan-options.ts';
+import { withStorage } from '../storage/open-storage.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';
 import { describeServer } from '../temporal/server.ts';
 
@@ -131,27 +132,34 @@ async function reencrypt(
   const codec = createKmsCodec(settings);
   const id = cryptoKeyId(key);
   try {
-    return await withTemporal(config, async (connection, address) => {
-      const namespaces =
-        options.namespace === undefined
-          ? namespacesToScan(settings.rules, await describeServer(connection, address, []), config.namespace)
-          : named;
-      const done: (ReencryptedSchedule & { readonly namespace: string })[] = [];
-      for (const namespace of namespaces) {
-        progress(`${namespace}: re-encrypting schedules`);
-        const found = await reencryptSchedules({
-          connection,
-          namespace,
-          codec,
-          isCurrent: (keyId, keyVersion) =>
-            keyId !== undefined &&
-            (keyId !== id ||
-              (version === undefined ? keyVersion === description.primary : keyVersion !== version)),
-        });
-        done.push(...found.map((one) => ({ namespace, ...one })));
-      }
-      return done;
-    });
+    return await withStorage(options.externalStorage, async (storage) =>
+      withTemporal(config, async (connection, address) => {
+        const namespaces =
+          options.namespace === undefined
+            ? namespacesToScan(
+                settings.rules,
+                await describeServer(connection, address, []),
+                config.namespace,
+              )
+            : named;
+        const done: (ReencryptedSchedule & { readonly namespace: string })[] = [];
+        for (const namespace of namespaces) {
+          progress(`${namespace}: re-encrypting schedules`);
+          const found = await reencryptSchedules({
+            connection,
+            namespace,
+            codec,
+            storage,
+            isCurrent: (keyId, keyVersion) =>
+              keyId !== undefined &&
+              (keyId !== id ||
+                (version === undefined ? keyVersion === description.primary : keyVersion !== version)),
+          });
+          done.push(...found.map((one) => ({ namespace, ...one })));
+        }
+        return done;
+      }),
+    );
   } finally {
     await codec.close();
   }
@@ -160,15 +168,23 @@ async function reencrypt(
 function linesOf({ key, versions, schedules }: Drained): string[] {
   return [
     key,
-    ...schedules.flatMap(({ namespace, scheduleId, outcome, remaining }) => [
+    ...schedules.flatMap(({ namespace, scheduleId, outcome, remaining, stored }) => [
       `  schedule ${scheduleId} of ${namespace}: ${outcome === 'done' ? 're-encrypted' : `not re-encrypted (${outcome})`}`,
       ...remaining.map(
         (path) =>
           `    still needs the version: ${path}${isFixed(path) ? ', which Temporal cannot change: recreate the schedule, and delete this one' : ''}`,
       ),
+      ...stored.map(storedLine),
     ]),
     ...(versions.length === 0
       ? ['  has no version except the primary version']
       : versions.flatMap(drainLines).map((line) => `  ${line}`)),
   ];
+}
+
+function storedLine({ path, reason }: ReencryptedSchedule['stored'][number]): string {
+  if (reason === undefined)
+    return `    still needs the version: ${path}, in external storage, which drain does not change: recreate the schedule, and delete this one`;
+  const fix = reason === 'external_reference' ? ': list its store in the file of --external-storage' : '';
+  return `    may need the version: ${path}, whose object was not read (${reason})${fix}`;
 }

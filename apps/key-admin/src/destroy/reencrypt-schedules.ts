@@ -1,10 +1,12 @@
 import type { Connection } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { findPayloads, type Payload } from '@temporal-kms/histories/payloads';
-import { type KmsCodec, KmsCodecError, messageKey } from '@temporal-kms/kms-codec';
+import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/histories/payloads';
+import { type KmsCodec, KmsCodecError, messageKey, type ReasonCode } from '@temporal-kms/kms-codec';
+import { isStorageReference, type ObjectStorage, parseStorageReference } from '@temporal-kms/payload-storage';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { grpcCode, NOT_FOUND } from '../google/errors.ts';
+import { readPayloadStart } from '../storage/payload-start.ts';
 
 type NewWorkflow = temporal.api.workflow.v1.INewWorkflowExecutionInfo;
 type ScheduleDescription = temporal.api.workflowservice.v1.DescribeScheduleResponse;
@@ -20,6 +22,14 @@ export interface ReencryptedSchedule {
   readonly outcome: 'done' | 'not possible' | 'changed meanwhile' | (string & {});
   /** The fields that still need the version, as paths in Temporal's description of the schedule. */
   readonly remaining: readonly string[];
+  /** The fields whose payload is in an object that needs the version, or may need it. No object is changed. */
+  readonly stored: readonly StoredField[];
+}
+
+interface StoredField {
+  readonly path: string;
+  /** Why the object could not be read. Absent: it needs the version. */
+  readonly reason?: ReasonCode;
 }
 
 /** Whether a path in `remaining` is a field that Temporal cannot change, such as the schedule's own memo. */
@@ -32,6 +42,8 @@ export interface Reencryption {
   readonly codec: KmsCodec;
   /** Whether a message with this key version can stay unchanged. Undefined: the message names no version. */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
+  /** Reads the headers of objects in external storage. Absent: no object is read. */
+  readonly storage?: Pick<ObjectStorage, 'locate' | 'readStart'> | undefined;
   /** Time between two reads of an updated schedule, in milliseconds. Default 500. */
   readonly pollMs?: number;
 }
@@ -52,10 +64,10 @@ const CALL_MS = 30_000;
 export async function reencryptSchedules(request: Reencryption): Promise<ReencryptedSchedule[]> {
   const done: ReencryptedSchedule[] = [];
   for await (const scheduleId of scheduleIds(request)) {
-    const outcome = await reencrypt(request, scheduleId);
-    if (outcome === undefined) continue;
-    const remaining = remainingIn(await describe(request, scheduleId), request);
-    done.push({ scheduleId, outcome, remaining });
+    const { outcome, description } = await reencrypt(request, scheduleId);
+    const left = await fieldsLeft(description ?? (await describe(request, scheduleId)), request);
+    if (outcome === undefined && left.remaining.length + left.stored.length === 0) continue;
+    done.push({ scheduleId, outcome: outcome ?? 'not possible', ...left });
   }
   return done;
 }
@@ -75,13 +87,40 @@ async function describe(
   }
 }
 
-/** Returns the paths of the messages that cannot stay unchanged, in all fields that a scan counts. */
-const remainingIn = (description: ScheduleDescription | undefined, request: Reencryption): string[] =>
-  description === undefined
-    ? []
-    : findPayloads('temporal.api.workflowservice.v1.DescribeScheduleResponse', description)
-        .filter(({ payload }) => !isCurrent(payload, request))
-        .map(({ path }) => path);
+/** Returns the messages and objects that cannot stay unchanged, in all fields that a scan counts. */
+async function fieldsLeft(
+  description: ScheduleDescription | undefined,
+  request: Reencryption,
+): Promise<Pick<ReencryptedSchedule, 'remaining' | 'stored'>> {
+  const locations =
+    description === undefined
+      ? []
+      : findPayloads('temporal.api.workflowservice.v1.DescribeScheduleResponse', description);
+  const stored: StoredField[] = [];
+  for (const location of locations) {
+    const field = isStorageReference(location.payload) && (await storedField(location, request));
+    if (field) stored.push(field);
+  }
+  const remaining = locations.filter(({ payload }) => !isCurrent(payload, request));
+  return { remaining: remaining.map(({ path }) => path), stored };
+}
+
+/** @returns undefined if the object can stay unchanged */
+async function storedField(
+  { path, payload: reference }: PayloadLocation,
+  request: Reencryption,
+): Promise<StoredField | undefined> {
+  const { storage, namespace } = request;
+  if (storage === undefined) return { path, reason: 'external_reference' };
+  try {
+    const object = storage.locate(namespace, parseStorageReference(reference));
+    const { payload } = await readPayloadStart(storage, object);
+    return isCurrent(payload, request) ? undefined : { path };
+  } catch (error) {
+    if (error instanceof KmsCodecError) return { path, reason: error.code };
+    throw error;
+  }
+}
 
 async function* scheduleIds({ connection, namespace }: Reencryption): AsyncGenerator<string, void> {
   let nextPageToken: Uint8Array = new Uint8Array();
@@ -95,19 +134,23 @@ async function* scheduleIds({ connection, namespace }: Reencryption): AsyncGener
   } while (nextPageToken.length > 0);
 }
 
-/** @returns the outcome, or undefined if there is nothing to do */
-async function reencrypt(request: Reencryption, scheduleId: string): Promise<string | undefined> {
+interface Attempted {
+  /** Undefined: the schedule has no message to re-encrypt, or no longer exists. */
+  readonly outcome?: string;
+  /** The schedule, if it was not changed. */
+  readonly description?: ScheduleDescription;
+}
+
+async function reencrypt(request: Reencryption, scheduleId: string): Promise<Attempted> {
   const { connection, namespace } = request;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     try {
       const description = await describe(request, scheduleId);
-      if (description === undefined) return undefined;
+      if (description === undefined) return {};
       const { schedule, conflictToken } = description;
       const action = schedule?.action?.startWorkflow;
-      if (!schedule || !action || payloadsOf(action).every((payload) => isCurrent(payload, request))) {
-        if (attempt > 1) return 'done';
-        return remainingIn(description, request).length > 0 ? 'not possible' : undefined;
-      }
+      if (!schedule || !action || payloadsOf(action).every((payload) => isCurrent(payload, request)))
+        return { ...(attempt > 1 && { outcome: 'done' }), description };
       const startWorkflow = await reencryptAction(action, request);
       await connection.withDeadline(Date.now() + CALL_MS, () =>
         connection.workflowService.updateSchedule({
@@ -119,14 +162,14 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
           requestId: randomUUID(),
         }),
       );
-      if (await isStored(request, scheduleId)) return 'done';
+      if (await isStored(request, scheduleId)) return { outcome: 'done' };
     } catch (error) {
-      if (error instanceof KmsCodecError) return error.code;
-      if (grpcCode(error) === NOT_FOUND) return undefined;
+      if (error instanceof KmsCodecError) return { outcome: error.code };
+      if (grpcCode(error) === NOT_FOUND) return {};
       if (!conflicts.has(grpcCode(error))) throw error;
     }
   }
-  return 'changed meanwhile';
+  return { outcome: 'changed meanwhile' };
 }
 
 /**
@@ -161,6 +204,9 @@ async function reencryptAction(action: NewWorkflow, request: Reencryption): Prom
   const again = async (payload: Payload): Promise<Payload> => {
     if (isCurrent(payload, request)) return payload;
     const { payload: decrypted } = await codec.decrypt(payload, context);
+    // Written by a proxy. The codec would pass it, and write it in plaintext.
+    if (isStorageReference(decrypted))
+      throw new KmsCodecError('external_reference', 'The message contains a reference to external storage');
     const [encrypted = payload] = await codec.encode([decrypted], context);
     return encrypted;
   };

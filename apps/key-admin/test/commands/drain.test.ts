@@ -16,6 +16,7 @@ import {
   variables,
 } from '../support/cli.ts';
 import { canary, createSchedule as createScheduleWith, plain, startRun } from '../support/scanned.ts';
+import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -44,9 +45,13 @@ async function startDrainable() {
     withCodec(
       async (codec) => (await codec.encode([plain()], { type: 'workflow', namespace, workflowId }))[0]!,
     );
-  const options = ['--state', join(await temporaryFolder(), 'state'), '--settle', '3', '--json'];
-  const run = (args: readonly string[], hours = 0, more: RunOptions = {}) =>
-    temporalKms([...args, ...options], { env, now: () => new Date(Date.now() + hours * HOUR), ...more });
+  const options = ['--state', join(await temporaryFolder(), 'state'), '--settle', '3'];
+  const run = (args: readonly string[], hours = 0, more: RunOptions = {}, form = ['--json']) =>
+    temporalKms([...args, ...options, ...form], {
+      env,
+      now: () => new Date(Date.now() + hours * HOUR),
+      ...more,
+    });
   return { cloud, withCodec, encrypt, run };
 }
 
@@ -76,6 +81,13 @@ const kept = (scheduleId: string, outcome: string) => ({
   scheduleId,
   outcome,
   remaining: ['memo.fields.team'],
+  stored: [],
+});
+
+/** A reference among a schedule's arguments. */
+const storedField = (index: number, reason?: string) => ({
+  path: `schedule.action.startWorkflow.input.payloads[${index}]`,
+  ...(reason !== undefined && { reason }),
 });
 
 describe('drain', () => {
@@ -107,7 +119,9 @@ describe('drain', () => {
 
       const { schedule: old } = await describeSchedule(scheduleId);
       const after = await run(['drain', '1', '--reencrypt'], 1);
-      expect(after.json().schedules).toEqual([{ namespace, scheduleId, outcome: 'done', remaining: [] }]);
+      expect(after.json().schedules).toEqual([
+        { namespace, scheduleId, outcome: 'done', remaining: [], stored: [] },
+      ]);
       const { schedule } = await describeSchedule(scheduleId);
       const messages = payloadsIn(schedule).filter((payload) => messageKey(payload).format === 'envelope-v2');
       expect(messages.map((payload) => messageKey(payload).keyVersion)).toEqual([2, 2]);
@@ -184,6 +198,7 @@ describe('drain', () => {
           remaining: ['input.payloads[0]', 'memo.fields.note'].map(
             (path) => `schedule.action.startWorkflow.${path}`,
           ),
+          stored: [],
         },
       ],
     ]);
@@ -213,6 +228,44 @@ describe('drain', () => {
     expect(await schedules()).toEqual(expect.arrayContaining([kept(own, 'done'), kept(other, 'done')]));
     for (const scheduleId of [other, own])
       await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
+  });
+
+  it('leaves references and objects unchanged, and names the objects that need the version or could not be read', async () => {
+    const { cloud, encrypt, run } = await startDrainable();
+    const store = await startStore(namespace);
+    const scheduleId = `stored-${randomUUID()}`;
+    const storeNew = async (runId: string) => store.store(await encrypt(`of-${scheduleId}`), { runId });
+    const [inline, old, gone] = [await encrypt(`of-${scheduleId}`), await storeNew('1'), await storeNew('2')];
+    await store.remove(gone);
+    await rotate(cloud);
+    const references = [old, await storeNew('3'), gone].map(({ reference }) => reference);
+    await createScheduleWith(temporal.connection, namespace, scheduleId, [inline, ...references], inline);
+    const reencrypt = ['drain', '1', '--reencrypt', '--namespace', namespace];
+    const drained = await run([...reencrypt, '--external-storage', store.file]);
+    expect(drained.json().schedules).toEqual([
+      {
+        namespace,
+        scheduleId,
+        outcome: 'done',
+        remaining: [],
+        stored: [storedField(1), storedField(3, 'storage_not_found')],
+      },
+    ]);
+    const { schedule } = await describeSchedule(scheduleId);
+    const [first, ...others] = schedule!.action!.startWorkflow!.input!.payloads!;
+    expect(messageKey(first!).keyVersion).toBe(2);
+    expect(
+      others.map(({ data, externalPayloads }) => [data, Number(externalPayloads![0]!.sizeBytes)]),
+    ).toEqual(
+      references.map(({ data, externalPayloads }) => [data, Number(externalPayloads![0]!.sizeBytes)]),
+    );
+    const { out } = await run(reencrypt, 0, {}, []);
+    expect(out).toContain('not re-encrypted (not possible)');
+    for (const index of [1, 2, 3])
+      expect(out).toContain(
+        `may need the version: ${storedField(index).path}, whose object was not read (external_reference)`,
+      );
+    await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
   it('checks the version and the report before changing a schedule', async () => {

@@ -1,9 +1,11 @@
+import type { Payload } from '@temporal-kms/histories/payloads';
 import { expect, it } from 'vitest';
 import { reencryptSchedules } from '../../src/destroy/reencrypt-schedules.ts';
 import { payloadOf } from '../support/messages.ts';
+import { referenceTo } from '../support/stored.ts';
 
 /** Re-encrypts the one schedule of a server that drops the first updates although their calls succeed. */
-async function reencrypt(drops: number) {
+async function reencrypt(drops: number, decrypted?: Payload) {
   let schedule: any = {
     action: {
       startWorkflow: { workflowId: 'w', input: { payloads: [payloadOf({ version: 1, named: true })] } },
@@ -19,7 +21,7 @@ async function reencrypt(drops: number) {
     },
   };
   const codec: any = {
-    decrypt: async (payload: unknown) => ({ payload }),
+    decrypt: async (payload: Payload) => ({ payload: decrypted ?? payload }),
     encode: async () => [payloadOf({ version: 2, named: true })],
   };
   const connection: any = { withDeadline: (_: number, call: () => unknown) => call(), workflowService };
@@ -36,7 +38,7 @@ async function reencrypt(drops: number) {
 it('reencryptSchedules resends an update that the server dropped', async () => {
   for (const drops of [0, 1, 4])
     expect(await reencrypt(drops)).toEqual({
-      found: [{ scheduleId: 'nightly', outcome: 'done', remaining: [] }],
+      found: [{ scheduleId: 'nightly', outcome: 'done', remaining: [], stored: [] }],
       updates: drops + 1,
     });
 });
@@ -48,6 +50,12 @@ it('reencryptSchedules does not report an update as done if the server keeps dro
       scheduleId: 'nightly',
       outcome: 'changed meanwhile',
       remaining: ['schedule.action.startWorkflow.input.payloads[0]'],
+      stored: [],
     },
   ]);
+});
+
+it('reencryptSchedules does not write a reference in plaintext that a proxy has encrypted', async () => {
+  const { found, updates } = await reencrypt(0, referenceTo({ object: 'x', bytes: Buffer.of() }));
+  expect([updates, found]).toMatchObject([0, [{ outcome: 'external_reference' }]]);
 });
