@@ -1,6 +1,6 @@
 /** `pnpm dev`: starts everything on this machine. Turborepo coordinates it. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { startChild } from './child.ts';
 import { requireDataVersion } from './dev/data-version.ts';
 import {
@@ -73,7 +73,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
 async function writeStorageFile(env: NodeJS.ProcessEnv): Promise<void> {
   const path = storageDir(env);
   await mkdir(path, { recursive: true, mode: 0o700 });
-  const store = { type: 'directory', bucket: 'dev-payloads', path };
+  // Relative, because a container has the file and the directory elsewhere.
+  const store = { type: 'directory', bucket: 'dev-payloads', path: basename(path) };
   const content = JSON.stringify({ namespaces: { default: [store] } });
   // JSON is YAML. The last line marks the file as complete.
   await writeFile(storageFile(env), `${content}\n...\n`, { mode: 0o600 });

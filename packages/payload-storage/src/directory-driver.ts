@@ -60,7 +60,8 @@ export class DirectoryDriver implements StorageDriver {
     await mkdir(dirname(path), { recursive: true });
     // Renamed, so that a reader never sees a part of the file.
     const unfinished = `${path}.${crypto.randomUUID()}`;
-    await writeFile(unfinished, bytes, { mode: 0o600 });
+    // A reader that runs as another user can be in the directory's group.
+    await writeFile(unfinished, bytes, { mode: 0o640 });
     await rename(unfinished, path);
     return new StorageDriverClaim({ bucket: this.#bucket, file, hashAlgorithm: 'sha256', hashValue: sha256 });
   }

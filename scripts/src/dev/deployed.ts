@@ -4,7 +4,7 @@
  * `images` runs the container images, with the same restrictions as in docs/deploy.md, and the emulator's
  * image too.
  */
-import { chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { findCaddy } from '../caddy.ts';
@@ -25,7 +25,7 @@ interface Deployment {
 
 /** Variables to pass to the applications' containers: those that name no file of this machine. */
 const ofApplications =
-  /^(TEMPORAL_(?!CONFIG_FILE|CLI_PATH)|GCP_|KMS_|GOOGLE_|CODEC_|WORKER_|AUTH$|AUDIT_(?!FILE)|OTEL_|LOG_LEVEL$)/;
+  /^(TEMPORAL_(?!CONFIG_FILE|CLI_PATH)|GCP_|KMS_|GOOGLE_|CODEC_(?!STORAGE_FILE)|WORKER_|AUTH$|AUDIT_(?!FILE)|OTEL_|LOG_LEVEL$)/;
 
 /** Returns the variables that the Caddyfile reads. People sign in at `pnpm dev`'s identity provider. */
 function dashboardVariables(): Record<string, string> {
@@ -80,10 +80,20 @@ async function startImages(): Promise<Deployment> {
     engine.attach(target, { name: `tk-${target}-${requiredPort('DEV_UI_PORT')}`, memory, ...options });
   const emulator = isRemote(process.env) ? undefined : await startEmulator(run);
   const [policy, audit] = [process.env['POLICY_FILE'], process.env['AUDIT_FILE']];
+  const storage = process.env['CODEC_STORAGE_FILE'];
   const mounts: Mount[] = [];
   if (policy) {
     await giveToImages(policy);
     mounts.push({ from: policy, to: '/etc/temporal-kms/policy.yaml', readOnly: true });
+  }
+  if (storage) mounts.push({ from: storage, to: '/etc/temporal-kms/storage.yaml', readOnly: true });
+  if (storage && !isRemote(process.env)) {
+    // This user writes the payloads, and the codec server reads them as the directory's group.
+    const payloads = required('DEV_STORAGE_DIR');
+    await chown(payloads, process.getuid?.() ?? 0, NONROOT);
+    await chmod(payloads, 0o2750);
+    await chmod(storage, 0o644);
+    mounts.push({ from: payloads, to: '/etc/temporal-kms/payloads', readOnly: true });
   }
   if (audit) {
     // The folder has other files, so mount only these two. The server cannot create the lock itself.
@@ -104,6 +114,7 @@ async function startImages(): Promise<Deployment> {
         ...env,
         ...WITHIN_256_MIB,
         ...(policy && { POLICY_FILE: '/etc/temporal-kms/policy.yaml' }),
+        ...(storage && { CODEC_STORAGE_FILE: '/etc/temporal-kms/storage.yaml' }),
         ...(audit && { AUDIT_FILE: '/var/log/audit.jsonl' }),
       },
       mounts,

@@ -155,8 +155,7 @@ function localServices(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessE
     // The samples use every format under one key.
     KMS_UNSAFE: 'direct-with-envelope',
     KMS_EMULATOR_HOST: `127.0.0.1:${ports.kms.port}`,
-    // Images cannot read the files of this user.
-    ...(runsFrom(env) !== 'images' && { CODEC_STORAGE_FILE: storageFile(env) }),
+    CODEC_STORAGE_FILE: storageFile(env),
     // The dashboard reads the audit from a file.
     AUDIT_FILE: env['AUDIT_FILE'] || join(dataDir(env), 'audit.jsonl'),
     // Some samples fail repeatedly, on purpose. Their warnings would hide the ready line.
