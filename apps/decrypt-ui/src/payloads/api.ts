@@ -9,15 +9,17 @@ export const createPayloadsApi = (api: ApiClient) => ({
    * Decrypts payloads of a run.
    *
    * @param justification for the audit; the server requires it if the namespace reveals on demand
+   * @param onBytes called with the number of bytes of the response that have arrived
    */
   decode: (
     run: RunAddress,
     refs: readonly PayloadRef[],
     signal: AbortSignal,
     justification?: string,
+    onBytes?: (count: number) => void,
   ): AsyncGenerator<DecodeResult> => {
     const body = { refs: [...refs], ...(justification !== undefined && { justification }) };
-    return decodeResults(api, `${runPath(run)}/payloads:decode`, body, signal);
+    return decodeResults(api, `${runPath(run)}/payloads:decode`, body, signal, onBytes);
   },
 });
 
@@ -30,16 +32,17 @@ export async function* decodeResults(
   path: string,
   body: DecodeRequest,
   signal: AbortSignal,
+  onBytes?: (count: number) => void,
 ): AsyncGenerator<DecodeResult> {
   const left = new Set(body.refs);
   const opened = performance.now();
-  for await (const frame of api.stream(decodeFrame, path, body, signal)) {
+  for await (const frame of api.stream(decodeFrame, path, body, signal, onBytes)) {
     if ('ok' in frame) {
       left.delete(frame.ref);
       yield frame;
     } else if (frame.reason === 'signed_out' && api.renewed && left.size > 0) {
       await api.renewed(opened, signal);
-      yield* decodeResults(api, path, { ...body, refs: [...left] }, signal);
+      yield* decodeResults(api, path, { ...body, refs: [...left] }, signal, onBytes);
       return;
     }
   }

@@ -3,6 +3,7 @@ import { ApiFailure, isAbort, isFinal } from '../session/server/failure.ts';
 import { createDecoderStore, isRetryable, type PayloadState } from './decoder-store.ts';
 import { payloadKey, type PlaintextCache } from './reveal/plaintext-cache.ts';
 import type { PayloadAccess, PayloadPlace, PayloadsTarget } from './reveal/reveals.ts';
+import { createReceivedBytes } from './received-bytes.ts';
 
 /** Decides which payloads are open. */
 export interface DecoderAccess {
@@ -16,6 +17,8 @@ export interface DecoderOptions {
     refs: readonly PayloadRef[],
     signal: AbortSignal,
     justification: string | undefined,
+    /** Called with the number of bytes of the response that have arrived. */
+    onBytes?: (count: number) => void,
   ) => AsyncIterable<DecodeResult>;
   /** Default: every payload is open. */
   readonly access?: DecoderAccess;
@@ -101,6 +104,7 @@ export function createDecoder({
       return opening !== undefined && openingOf(ref) === opening;
     },
   });
+  const received = createReceivedBytes();
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** Whether a request without debounce is about to be sent. */
   let atOnce = false;
@@ -161,7 +165,8 @@ export function createDecoder({
     const batch: Batch = { refs: new Set(open), opening, abort: new AbortController() };
     batches.add(batch);
     try {
-      for await (const result of decode(open, batch.abort.signal, justification)) {
+      const onBytes = isStored(first) ? received.counting(first) : undefined;
+      for await (const result of decode(open, batch.abort.signal, justification, onBytes)) {
         // An aborted stream may still yield lines that it received before.
         if (batch.abort.signal.aborted) return;
         if (batch.refs.delete(result.ref)) answer(result, opening);
@@ -172,6 +177,7 @@ export function createDecoder({
       for (const ref of batch.refs) fail(ref, error);
     } finally {
       batches.delete(batch);
+      received.end(first);
     }
   }
 
@@ -291,6 +297,7 @@ export function createDecoder({
   return {
     /** Changes when the state of a payload or the findings change. */
     store: answers.store,
+    received: received.store,
     /** Marks a payload as in view until the returned function is called. */
     view: (ref: PayloadRef): (() => void) => {
       enter(ref);

@@ -393,6 +393,30 @@ describe('a payload in external storage', () => {
     expect(requests).toEqual([['1:0']]);
   });
 
+  test('counts the bytes that arrive, until it is answered', async () => {
+    const counts: (number | undefined)[] = [];
+    const decoder = createDecoder({
+      decode: async function* (refs, _signal, _justification, onBytes) {
+        for (const count of [1_000, 2_000, 3_000]) {
+          onBytes?.(count);
+          counts.push(decoder.received.getState().get(ref));
+          await new Promise((resolve) => setTimeout(resolve, 60));
+        }
+        for (const each of refs) yield encrypted('text').answer(each);
+      },
+      cache: createPlaintextCache(10),
+      scope: 'run',
+      stub: () => encrypted('text', { stored }).stub(ref, 'input'),
+    });
+    decoder.view(ref);
+    decoder.read(ref);
+    await vi.advanceTimersByTimeAsync(500);
+    // At most every 100 ms.
+    expect(counts).toEqual([1_000, 1_000, 3_000]);
+    expect(decoder.state(ref).status).toBe('answered');
+    expect(decoder.received.getState().size).toBe(0);
+  });
+
   test.each(['leaving the view', 'stopReading', 'stop'] as const)('is aborted by %s', async (how) => {
     const { decoder, aborted } = setUpStored();
     const leave = decoder.view(ref);

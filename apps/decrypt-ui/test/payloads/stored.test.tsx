@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
-import { renderApp, row, until } from '../support/render-app.tsx';
+import { withoutSignIn } from '../../src/session/sign-in/session.ts';
+import { renderApp, row, type SessionActions, until } from '../support/render-app.tsx';
 
 const address = '/ns/NS/workflows/stored-1/01997c2e-0000-7000-8000-0000000000e5';
 const block = (ref: string) => document.querySelector<HTMLElement>(`[data-inspector] [data-ref="${ref}"]`);
@@ -47,6 +48,16 @@ describe('a payload in external storage', () => {
     await until(() => text(block('1:0')).includes('Maren Vogel'), 'the plaintext again');
   });
 
+  test('shows how much has arrived while it is read', async () => {
+    const rest = Promise.withResolvers<void>();
+    await renderApp(`${address}?ev=1&one=true`, { session: withSlowAnswer(8_000_000, rest.promise) });
+    await until(() => read().query(), 'the button');
+    await userEvent.click(read());
+    await until(() => text(block('1:0')).includes('received 6.0 MB of 12 MB …'), 'the progress');
+    rest.resolve();
+    await until(() => text(block('1:0')).includes('Maren Vogel'), 'the plaintext');
+  });
+
   test('is no longer read after a click on Stop reading', async () => {
     const { steer, asked } = await open(1);
     await steer('delay', { delay: 60_000 });
@@ -81,3 +92,20 @@ describe('a payload in external storage', () => {
     expect(read().query()).toBe(null);
   });
 });
+
+/** Sends spaces before the answer that contains a stored payload, and the answer after a wait. */
+const withSlowAnswer =
+  (spaces: number, wait: Promise<void>) =>
+  ({ fetch: send }: SessionActions) =>
+    withoutSignIn('open', async (input, init) => {
+      const response = await send(input, init);
+      if (typeof init?.body !== 'string' || !init.body.includes('"1:0"')) return response;
+      const slow = new TransformStream<Uint8Array, Uint8Array>({
+        start: (controller) => controller.enqueue(new Uint8Array(spaces).fill(0x20)),
+        transform: async (chunk, controller) => {
+          await wait;
+          controller.enqueue(chunk);
+        },
+      });
+      return new Response(response.body!.pipeThrough(slow), response);
+    });

@@ -1,5 +1,6 @@
 import { escapeInvisible, type PayloadStub, type StoredContent } from '@temporal-kms/codec-api';
 import { Download, X } from 'lucide-react';
+import { useStore } from 'zustand';
 import { Button } from '../../ui/controls/button.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { formatBytes } from '../../ui/format/number.ts';
@@ -26,6 +27,7 @@ interface StoredNoteProps {
 export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
   const decoder = useDecoder();
   const { driver, type, bucket, object, bytes } = stored;
+  const received = useStore(decoder.received, (counts) => counts.get(stub.ref));
   const size = bytes === undefined ? '' : `${formatBytes(bytes)} `;
   function read() {
     announce(`Reading ${size}from storage`);
@@ -39,7 +41,7 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
       <div className={styles['text']}>
         <p>
           <span className={styles['short']}>In external storage</span>{' '}
-          <span className={styles['kind']}>{reading ? `reading ${size}…` : 'not read yet'}</span>
+          <span className={styles['kind']}>{reading ? progressText(received, bytes) : 'not read yet'}</span>
         </p>
         <p className="t2">
           The application stored this payload in {kinds[type]} {escapeInvisible(bucket)} (driver{' '}
@@ -58,4 +60,15 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
       </Button>
     </div>
   );
+}
+
+/** Base64 in the response takes four bytes for three of the payload. */
+const BASE64 = 3 / 4;
+
+/** @param received the bytes of the response that have arrived; the server sends none before it has read the object */
+function progressText(received: number | undefined, bytes: number | undefined): string {
+  if (received === undefined) return bytes === undefined ? 'reading …' : `reading ${formatBytes(bytes)} …`;
+  const arrived = Math.round(received * BASE64);
+  if (bytes === undefined) return `received ${formatBytes(arrived)} …`;
+  return `received ${formatBytes(Math.min(arrived, bytes))} of ${formatBytes(bytes)} …`;
 }

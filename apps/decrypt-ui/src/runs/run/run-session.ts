@@ -194,7 +194,7 @@ export const decodingOf = (
   { api, plaintext, reveals }: Pick<RunSessionOptions, 'api' | 'plaintext' | 'reveals'>,
   place: Payloads['place'],
 ): DecoderOptions => ({
-  decode: (refs, signal, justification) => api.decode(address, refs, signal, justification),
+  decode: (...asked) => api.decode(address, ...asked),
   access: {
     of: (ref) => accessTo(reveals.store.getState(), place(ref)),
     subscribe: (listener) => reveals.store.subscribe(listener),

@@ -97,10 +97,11 @@ export function createApiClient({
     path: string,
     body: object,
     signal: AbortSignal,
+    onBytes?: (count: number) => void,
   ): AsyncGenerator<z.output<T>> {
     const lines = await bytes(path, signal, body);
     try {
-      for await (const line of ndjson(lines)) yield validate(schema, line);
+      for await (const line of ndjson(lines, onBytes)) yield validate(schema, line);
     } catch (error) {
       throw readingFailure(error);
     }
@@ -113,7 +114,10 @@ export function createApiClient({
       answer(schema, path, signal),
     post: <T extends z.core.$ZodType>(schema: T, path: string, body: object, signal: AbortSignal) =>
       answer(schema, path, signal, body),
-    /** Sends a POST request and yields the lines of the response. */
+    /**
+     * Sends a POST request and yields the lines of the response. Calls `onBytes` with the number of bytes that have
+     * arrived, also before a line is complete.
+     */
     stream,
     /** See `ApiClientOptions.renewed`. */
     ...(renewed && { renewed }),
@@ -157,13 +161,19 @@ export function validate<T extends z.core.$ZodType>(schema: T, value: unknown): 
  *
  * @throws SyntaxError for a line that is not JSON
  */
-async function* ndjson(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator {
+async function* ndjson(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onBytes?: (count: number) => void,
+): AsyncGenerator {
   const reader = body.getReader();
   const parser = createLineParser();
+  let count = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      count += value.length;
+      onBytes?.(count);
       yield* parser.push(value);
     }
   } finally {

@@ -1,0 +1,27 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { createStore } from 'zustand/vanilla';
+
+/** Milliseconds between two publications. */
+const INTERVAL = 100;
+
+/** Creates the store of how many bytes of each response have arrived, for payloads in external storage. */
+export function createReceivedBytes() {
+  const store = createStore<ReadonlyMap<PayloadRef, number>>()(() => new Map());
+  return {
+    store,
+    /** Returns a function that receives the count of a payload's response. */
+    counting(ref: PayloadRef) {
+      let published = -INTERVAL;
+      return (count: number) => {
+        const now = performance.now();
+        if (now - published < INTERVAL) return;
+        published = now;
+        store.setState(new Map([...store.getState(), [ref, count]]), true);
+      };
+    },
+    end(ref: PayloadRef) {
+      const left = new Map(store.getState());
+      if (left.delete(ref)) store.setState(left, true);
+    },
+  };
+}
