@@ -114,6 +114,15 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     await expect(read()).rejects.toEqual(failure('storage_altered'));
   });
 
+  it('is altered if it is replaced during a read', async () => {
+    const halves = [bytes.subarray(0, 150_000), Buffer.from(bytes).fill('y', 100).subarray(150_000)];
+    server.answer = (response) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.write(halves[0], () => setTimeout(() => response.end(halves[1]), 50));
+    };
+    await expect(read()).rejects.toEqual(failure('storage_altered'));
+  });
+
   it('is not decompressed: its compressed bytes have another hash', async () => {
     server.answer = withBytes(gzipSync(bytes), { 'content-encoding': 'gzip' });
     await expect(read()).rejects.toEqual(failure('storage_altered'));
