@@ -53,7 +53,7 @@ test('a root cause’s stack trace shows the application’s file and line', asy
   const first = causes.first();
   await first.getByRole('button', { name: /^Stack trace/ }).click();
   await expect(first.locator('[data-own="true"]').first()).toHaveText(/checkout.*:\d+:\d+$/);
-  await expectAccessible(page);
+  await expectAccessible(page, 0);
 });
 
 test('a payload of 12 MB is read from external storage on request, shown and saved', async ({ page }) => {
@@ -68,7 +68,7 @@ test('a payload of 12 MB is read from external storage on request, shown and sav
   const inspector = page.getByRole('complementary', { name: 'Inspector' });
   const read = inspector.getByRole('button', { name: 'Read 12 MB from storage' });
   await expect(inspector.getByText('In external storage', { exact: true })).toBeVisible();
-  await expectAccessible(page);
+  await expectAccessible(page, 3);
   await read.press('Enter');
   await expect(inspector.getByRole('button', { name: /^More about result/ })).toBeVisible();
   const downloading = page.waitForEvent('download');

@@ -34,9 +34,9 @@ test.beforeAll(async () => {
 });
 
 for (const [number, [name, open]] of Object.entries({ ...screens, ...failingScreens }).entries()) {
-  test(`axe finds no violation on ${name}, on a desktop and on a phone`, async ({ page }) => {
+  test(`axe finds no violation on ${name}`, async ({ page }) => {
     await open(page);
-    await expectAccessible(page, number);
+    await expectAccessible(page, process.env['SLOW'] ? undefined : number);
   });
 }
 

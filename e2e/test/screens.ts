@@ -14,17 +14,20 @@ export async function violations(page: Page): Promise<string[]> {
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
 }
 
+const looks = (['desktop', 'phone'] as const).flatMap((size) =>
+  (['dark', 'light'] as const).map((colorScheme) => ({ size, colorScheme })),
+);
+
 /**
- * Fails if axe finds a violation on the page on a desktop in one theme, or on a phone in the other theme.
- * @param number an even number tests the dark theme on the desktop, an odd number on the phone. Number the
- *   screens, because they share components, and so each component is tested in all four combinations.
+ * Fails if axe finds a violation on the page.
+ * @param number selects a size and a theme. Number the screens, because they share components, and so each
+ *   component is tested at both sizes in both themes. If omitted, the page itself is tested in all of them.
  */
-export async function expectAccessible(page: Page, number = 0): Promise<void> {
+export async function expectAccessible(page: Page, number?: number): Promise<void> {
   const before = page.viewportSize();
-  const themes = ['dark', 'light'] as const;
-  for (const [at, [size, viewport]] of Object.entries(sizes).entries()) {
-    const colorScheme = themes[(number + at) % 2]!;
-    await page.setViewportSize(viewport);
+  const chosen = number === undefined ? looks : [looks[number % looks.length]!];
+  for (const { size, colorScheme } of chosen) {
+    await page.setViewportSize(sizes[size]);
     // Without animations: axe would compute the contrast of a fading element from its momentary opacity.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);

@@ -15,8 +15,8 @@ test.beforeAll(async () => {
 test.afterAll(() => stack.stop());
 
 for (const [number, [name, screen]] of Object.entries(signedInScreens).entries()) {
-  test(`axe finds no violation on ${name}, on a desktop and on a phone`, async ({ page }) => {
+  test(`axe finds no violation on ${name}`, async ({ page }) => {
     await openSignedIn(page, screen, stack.origin);
-    await expectAccessible(page, number);
+    await expectAccessible(page, process.env['SLOW'] ? undefined : number);
   });
 }

@@ -25,6 +25,8 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/worker', file: 'test/fleet.long.test.ts', minutes: 10 },
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 8 },
+  { directory: 'e2e', file: 'test/screens.spec.ts', minutes: 7 },
+  { directory: 'e2e', file: 'test/signed-in-screens.spec.ts', minutes: 5 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
   // These seven proofs build programs with Go.
   { directory: 'apps/codec-server', file: 'test/integration/web-ui.long.test.ts', minutes: 4 },
@@ -34,6 +36,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'e2e', file: 'test/prometheus.long.spec.ts', minutes: 4 },
   { directory: 'e2e', file: 'test/collector.long.spec.ts', minutes: 4 },
   { directory: 'packages/kms-emulator', file: 'test/go-clients.long.test.ts', minutes: 4 },
+  { directory: 'apps/codec-server', file: 'test/temporal/decode-plan.test.ts', minutes: 3 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },

@@ -12,18 +12,18 @@ import { suiteLine, timeLines } from './times.ts';
 /** Each suite runs two or three files at the same time, which mostly wait. */
 const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
 
-/** The browser tests start two browsers, the whole stack and a second one with sign-in. */
-const widthOf = ({ directory }: PackageTask): number => (directory === 'e2e' ? 2 : 1);
-
-/** The suites that take minutes, the longest first, so that short suites run last. */
+/**
+ * The suites that take minutes, so that short suites run last. Only one of the first three needs a browser, and
+ * key-admin mostly waits.
+ */
 const longest = [
   'e2e',
   'apps/codec-server',
   'apps/key-admin',
-  'apps/decrypt-ui',
-  'apps/worker',
   'packages/kms-codec',
+  'apps/decrypt-ui',
   'packages/worker-kit',
+  'apps/worker',
   'packages/kms-emulator',
   'scripts',
 ];
@@ -47,7 +47,7 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
     if ((await turbo(['run', 'test', ...options], tools)) !== 0) allSucceeded = false;
   };
   startRun();
-  await inLanes(suites, LANES, run, widthOf);
+  await inLanes(suites, LANES, run);
 
   const files = new Map((await Promise.all(suites.map((suite) => readFiles(suite.directory)))).flat());
   for (const line of timeLines(files)) console.log(line);

@@ -59,6 +59,21 @@ export function denseFields(typeName: string): DenseField[] {
   return found;
 }
 
+/** Returns the first field of each class. */
+export function sample(fields: readonly DenseField[]): DenseField[] {
+  return [
+    ...new Map(fields.toReversed().map((field) => [`${field.density} ${classOf(field)}`, field])).values(),
+  ];
+}
+
+/** Separate classes, because payloads are described and 64-bit numbers become text. */
+const classOf = ({ density, type }: DenseField): string =>
+  density === 'entries' || density === 'messages'
+    ? String(/\bPayload$/.test(type))
+    : /64/.test(type)
+      ? '64'
+      : '';
+
 type Dense = Pick<DenseField, 'density' | 'type'> & { readonly content: (size: number) => Uint8Array };
 
 function densest(field: Field | MapField): Dense | undefined {

@@ -4,10 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { placeholder } from '../../src/history/payload-stub.ts';
 import { planOf } from '../../src/temporal/decode-plan.ts';
 import { cut, MAX_VALUES, measure } from '../../src/temporal/wire-scan.ts';
-import { denseFields } from '../support/dense.ts';
+import { type DenseField, denseFields, sample } from '../support/dense.ts';
 import { collectGarbage } from '../support/memory.ts';
 
 const MiB = 2 ** 20;
+
+/** Every field, or the first of each class. */
+const fieldsOf = (name: string): DenseField[] =>
+  process.env['SLOW'] === '1' ? denseFields(name) : sample(denseFields(name));
 
 /** Returns how many bytes the result of `make` takes. */
 function allocated(make: () => unknown): number {
@@ -31,13 +35,13 @@ describe.each([
 ])('%s', (name) => {
   const type = lookupType(name).setup();
   const plan = planOf(name);
-  const fields = denseFields(name);
+  const fields = fieldsOf(name);
 
   it(
     'is charged, for each field, at least the memory for its decoded value and its JSON',
     { timeout: 120_000 },
     () => {
-      expect(fields.length).toBeGreaterThan(30);
+      expect(fields.length).toBeGreaterThan(3);
       const tooCheap = fields.flatMap(({ path, density, bytes }) => {
         const encoded = bytes(SIZE);
         const charged = measure(encoded, plan).bytes + encoded.length;

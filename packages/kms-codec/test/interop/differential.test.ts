@@ -77,7 +77,7 @@ function withLimits<T extends Pick<Vector, 'keys' | 'codec'>>(scope: T, random: 
   };
 }
 
-const messages = slow ? 100_000 : 4_000;
+const messages = slow ? 100_000 : 2_000;
 const reached = ['insider: payload', 'insider: malformed', 'attacker: payload', 'attacker: integrity_failed'];
 const reader = {
   keys: { namespaces: { [READER]: rules.lenient } },
