@@ -48,12 +48,14 @@ export const causeMessage = z.discriminatedUnion('status', [
 ]);
 export type CauseMessage = z.infer<typeof causeMessage>;
 
-/** A failed run, and why it failed. */
+/** A run that failed, or a running one whose workflow task keeps failing, and why. */
 export const runCause = z.extend(execution, {
   workflowType: z.string(),
   status: workflowStatus,
   startTime: z.optional(timestamp),
   closeTime: z.optional(timestamp),
+  /** When Temporal recorded the workflow task's failure, for a running run. */
+  failingSince: z.optional(timestamp),
   /** The worker deployment version or build id that the run used last, if Temporal knows it. */
   build: z.optional(text(200)),
   fingerprint: causeFingerprint,
@@ -80,8 +82,10 @@ const readRuns = {
 export const causeFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('start'),
-    /** How many failed runs match the query. */
+    /** How many runs match the query that failed, or whose workflow task keeps failing. */
     total: count,
+    /** Whether running runs whose workflow task keeps failing are included: older Temporal servers cannot list them. */
+    failingTasks: z.boolean(),
     /** The share of these runs that the server reads, chosen by run id: 1, or less if there are too many. */
     share: z.number(),
   }),

@@ -23,6 +23,7 @@ const MAX_TEXT = 12 * 1024 * 1024;
 /** An event of an encoded `History` message. */
 export interface EncodedEvent {
   readonly eventId: number;
+  readonly eventType: number;
   /** See `isDurable`. */
   readonly isDurable: boolean;
   /** The event, encoded as a field of a `History` message. */
@@ -102,7 +103,7 @@ const omission: Payload = {
 const { fields } = lookupType(TYPE);
 const idOf = (name: string): number => fields[name]?.id ?? 0;
 const EVENTS = lookupType('temporal.api.history.v1.History').fields['events']?.id ?? 0;
-const [EVENT_ID, TASK_ID] = [idOf('eventId'), idOf('taskId')];
+const [EVENT_ID, EVENT_TYPE, TASK_ID] = [idOf('eventId'), idOf('eventType'), idOf('taskId')];
 /** The fields that an event without attributes keeps. All of these have a fixed size. */
 const kept = new Set(
   ['eventId', 'eventTime', 'eventType', 'version', 'taskId', 'workerMayIgnore'].map((name) => idOf(name)),
@@ -111,7 +112,7 @@ const kept = new Set(
 function eventOf(bytes: Uint8Array): EncodedEvent {
   const measured = measure(bytes, planOf(TYPE), 1);
   const { values } = measured;
-  const event = { ...idsOf(bytes), values, bytes: measured.bytes + bytes.length };
+  const event = { ...headOf(bytes), values, bytes: measured.bytes + bytes.length };
   if (measured.isMalformed || values > MAX_VALUES || measured.text > MAX_TEXT)
     return withoutAttributes({ ...event, encoded: asField(bytes) });
   const whole = measured.hasSurplus
@@ -120,17 +121,19 @@ function eventOf(bytes: Uint8Array): EncodedEvent {
   return { ...event, encoded: asField(whole) };
 }
 
-function idsOf(bytes: Uint8Array): Pick<EncodedEvent, 'eventId' | 'isDurable'> {
+function headOf(bytes: Uint8Array): Pick<EncodedEvent, 'eventId' | 'eventType' | 'isDurable'> {
   let eventId = 0;
+  let eventType = 0;
   let isDurable = false;
   for (const { number, content } of wireFields(bytes)) {
     if (number === EVENT_ID) eventId = varintAt(bytes, content);
+    else if (number === EVENT_TYPE) eventType = varintAt(bytes, content);
     else if (number === TASK_ID) isDurable = varintAt(bytes, content) !== 0;
   }
-  return { eventId, isDurable };
+  return { eventId, eventType, isDurable };
 }
 
-function withoutAttributes({ eventId, isDurable, encoded }: EncodedEvent): EncodedEvent {
+function withoutAttributes({ encoded, ...head }: EncodedEvent): EncodedEvent {
   const [field] = wireFields(encoded);
   const bytes = encoded.subarray(field?.content, field?.end);
   const parts: Uint8Array[] = [];
@@ -141,7 +144,7 @@ function withoutAttributes({ eventId, isDurable, encoded }: EncodedEvent): Encod
     HistoryEvent.encode({ userMetadata: { summary: omission } }).finish(),
   ]);
   const { values, bytes: memory } = measure(small, planOf(TYPE), 1);
-  return { eventId, isDurable, encoded: asField(small), values, bytes: memory + small.length };
+  return { ...head, encoded: asField(small), values, bytes: memory + small.length };
 }
 
 const asField = (event: Uint8Array): Uint8Array => lengthDelimited(EVENTS, event);

@@ -1,6 +1,7 @@
 import {
   buildIdsOf,
   countReason,
+  type HistoryEvent,
   type PayloadRef,
   payloadRefOf,
   type ReasonCounts,
@@ -23,7 +24,7 @@ import { type Decrypting, decryptInRun } from './decrypt-some.ts';
 import { historyEvent } from './event.ts';
 import type { Visited } from './over-runs.ts';
 import type { Inspect } from './payload-stub.ts';
-import type { HistoryReader } from './reader.ts';
+import type { HistoryReader, PageBudget } from './reader.ts';
 import type { StreamLifetime } from './stream-limits.ts';
 
 /** Maximum size of a decrypted failure. Temporal itself truncates most failures at 4 KiB. */
@@ -37,7 +38,7 @@ const MAX_BUILD = 200;
 
 export interface FailedRunOptions {
   readonly namespace: string;
-  readonly reader: Pick<HistoryReader, 'lastEvent'>;
+  readonly reader: Pick<HistoryReader, 'lastEvent' | 'lastTaskEnd'>;
   readonly inspect: Inspect;
   readonly lifetime: StreamLifetime;
   /** Absent: messages and stack traces stay locked. */
@@ -45,8 +46,8 @@ export interface FailedRunOptions {
 }
 
 /**
- * What was read of a failed run. `none`: the run no longer has a failure, because it was reset, or its status in the
- * visibility store was out of date.
+ * What was read of a failed run. `none`: the run no longer has a failure, because it was reset, its workflow task has
+ * completed, or its status in the visibility store was out of date.
  */
 export type FailedRun = Visited<FailureOfRun>;
 
@@ -57,8 +58,8 @@ export interface FailureOfRun {
 }
 
 /**
- * Reads why a run failed: only its last event, and in that event only the messages and stack traces. Writes the
- * audit's outcome before it returns plaintext.
+ * Reads why a run failed, or why a running one's workflow task failed: only the event that says so, and in that event
+ * only the messages and stack traces. Writes the audit's outcome before it returns plaintext.
  * @throws HttpError as `HistoryReader.read`; `audit_unavailable`
  */
 export async function readFailedRun(listed: WorkflowSummary, options: FailedRunOptions): Promise<FailedRun> {
@@ -68,9 +69,11 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
   const lease = memory.pageLease();
   const plaintext = memory.lease();
   try {
-    const event = await reader.lastEvent(run, signal, {
-      reserve: (bytes) => lease.wait(Math.min(bytes, memory.pageShare), signal),
-    });
+    const budget: PageBudget = { reserve: (bytes) => lease.wait(Math.min(bytes, memory.pageShare), signal) };
+    const event =
+      listed.status === 'Running'
+        ? await reader.lastTaskEnd(run, signal, budget)
+        : await reader.lastEvent(run, signal, budget);
     if (event === undefined) return { status: 'none' };
     const home = workflowContext(run);
     const json = await historyEvent(event, home, inspect, lifetime);
@@ -90,7 +93,7 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
       await lifetime.checkpoint();
       cause = causeOfEnd(json, (ref) => readings.get(ref) ?? { status: 'locked' }) ?? cause;
     }
-    return { status: 'read', value: { cause: runCauseOf(listed, cause), unreadable } };
+    return { status: 'read', value: { cause: runCauseOf(listed, json, cause), unreadable } };
   } finally {
     plaintext.end();
     lease.end();
@@ -132,7 +135,7 @@ function readingOf(payload: Payload, shorten: (text: string) => string): Reading
   return { status: 'readable', value: { message: short('message'), stack_trace: short('stack_trace') } };
 }
 
-function runCauseOf(listed: WorkflowSummary, cause: Cause): RunCause {
+function runCauseOf(listed: WorkflowSummary, { eventTime }: HistoryEvent, cause: Cause): RunCause {
   const { workflowId, runId, type, status, startTime, closeTime, searchAttributes } = listed;
   const { version, id, parts } = fingerprint(cause, type);
   const build = buildOf(searchAttributes);
@@ -144,6 +147,7 @@ function runCauseOf(listed: WorkflowSummary, cause: Cause): RunCause {
     status,
     ...(startTime !== undefined && { startTime }),
     ...(closeTime !== undefined && { closeTime }),
+    ...(status === 'Running' && { failingSince: eventTime }),
     ...(build !== undefined && { build: build.slice(0, MAX_BUILD) }),
     fingerprint: { id, version, parts: { ...parts, frames: [...parts.frames] } },
     message:

@@ -54,6 +54,9 @@ export interface HistoryReaderOptions {
 /** Temporal's own limit for a page, in batches of events. A power of four. */
 const MAX_BATCHES = 256;
 
+/** Batches per page when a history is read backwards: the events that are looked for are among the last. */
+const LAST_BATCHES = 8;
+
 /**
  * Reads histories by event id. Temporal can only be read page by page, so the reader caches pages, and walks
  * to an unknown page from the nearest known page. Any replica can therefore serve any request; a warm cache
@@ -108,10 +111,33 @@ export class HistoryReader {
       signal,
     );
     const last = encodedEvents(response).at(-1);
-    if (last === undefined || !last.isDurable) return undefined;
-    const [event] = reduced([last]);
-    await reserve(budget, last.bytes);
-    return decode(concatenated(event === undefined ? [] : [event])).at(-1);
+    return last?.isDurable ? await single(last, budget) : undefined;
+  }
+
+  /**
+   * Returns the event that ended a run's latest workflow task, or undefined if none has ended. Reads the history
+   * backwards, so that a long history takes few calls.
+   * @throws HttpError as `read`
+   */
+  async lastTaskEnd(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
+    const { namespace, workflowId, runId } = run;
+    let batches = LAST_BATCHES;
+    let nextPageToken: Uint8Array | undefined = new Uint8Array();
+    while (nextPageToken !== undefined) {
+      try {
+        const response: HistoryResponse = await this.#service.historyReverse(
+          { namespace, execution: { workflowId, runId }, maximumPageSize: batches, nextPageToken },
+          signal,
+        );
+        const last = encodedEvents(response).find(({ eventType }) => TASK_ENDS.has(eventType));
+        if (last !== undefined) return await single(last, budget);
+        nextPageToken = response.nextPageToken?.length ? response.nextPageToken : undefined;
+      } catch (error) {
+        if (!(error instanceof HttpError) || error.code !== 'too_large' || batches === 1) throw error;
+        batches = 1;
+      }
+    }
+    return undefined;
   }
 
   async #walk(
@@ -233,8 +259,21 @@ export class HistoryReader {
 
 const { HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT } = proto.temporal.api.enums.v1.HistoryEventFilterType;
 
+const { EventType } = proto.temporal.api.enums.v1;
+const TASK_ENDS: ReadonlySet<number> = new Set([
+  EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+  EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+]);
+
 const reserve = async (budget: PageBudget | undefined, bytes: number): Promise<void> =>
   budget?.reserve(bytes);
+
+/** Decodes an event, once its memory is reserved. */
+async function single(event: EncodedEvent, budget: PageBudget | undefined): Promise<ProtoEvent | undefined> {
+  await reserve(budget, event.bytes);
+  return decode(concatenated(reduced([event]))).at(-1);
+}
 
 const memoryOf = (events: readonly EncodedEvent[]): number =>
   events.reduce((sum, { bytes }) => sum + bytes, 0);

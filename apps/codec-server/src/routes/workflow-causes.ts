@@ -7,6 +7,7 @@ import {
   MAX_CAUSE_RUNS,
 } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
+import { HttpError } from '../errors.ts';
 import { causeFrames, isSampled } from '../history/cause-frames.ts';
 import { type FailedRunOptions, readFailedRun } from '../history/failed-run.ts';
 import type { Grant } from '../http/authorise.ts';
@@ -22,19 +23,26 @@ const SAMPLED_PAGE_SIZE = 200;
 
 const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}'`).join(', ')})`;
 
+/**
+ * Temporal sets the attribute while a workflow task keeps failing:
+ * https://docs.temporal.io/search-attribute#default-search-attribute
+ */
+const FAILED_OR_FAILING = `(${FAILED} OR (ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL))`;
+
 /** The order at the end of a query, outside quotes. The order does not matter here, and a condition cannot contain one. */
 const ORDER = /(?:^|\s)ORDER\s+BY\s[^'"]*$/i;
 
 const response = {
-  description: 'The failed runs in the order of the list, then an `end`',
+  description: 'The runs in the order of the list, then an `end`',
   type: 'application/x-ndjson',
   schema: causeFrame,
 } as const;
 
 const reads =
-  'Reads the last event of each run that failed, timed out or was terminated, several runs at a time. Failures ' +
-  'with the same cause have the same `fingerprint.id`. Of more than 2,000 runs, the server reads a sample by run ' +
-  'id, spread over the whole query: `share` in the first line. If the reason is `limit`, continue with `after`.';
+  'Reads the last event of each run that failed, timed out or was terminated, and the failed workflow task of each ' +
+  'running one for which Temporal reports that its task keeps failing, several runs at a time. Failures with the ' +
+  'same cause have the same `fingerprint.id`. Of more than 2,000 runs, the server reads a sample by run id, spread ' +
+  'over the whole query: `share` in the first line. If the reason is `limit`, continue with `after`.';
 
 /** The routes that tell why the runs that match a visibility query failed. */
 export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[] {
@@ -81,19 +89,28 @@ async function streamCauses<P extends Reading>(
   const { authority, inspect } = options;
   const { namespace } = grant;
   const condition = query.replace(ORDER, '').trim();
-  const failed = condition === '' ? FAILED : `(${condition}) AND ${FAILED}`;
+  const among = (failed: string) => (condition === '' ? failed : `(${condition}) AND ${failed}`);
   const temporal = options.temporal(grant);
-  const counted = await withQueryErrors(() => temporal.count({ namespace, query: failed }, c.req.raw.signal));
+  const countOf = (failed: string) =>
+    withQueryErrors(() => temporal.count({ namespace, query: among(failed) }, c.req.raw.signal));
+  let failed = FAILED_OR_FAILING;
+  const counted = await countOf(failed).catch(async (error: unknown) => {
+    // Older servers lack the attribute.
+    if (!(error instanceof HttpError && error.code === 'invalid_query')) throw error;
+    failed = FAILED;
+    return await countOf(failed);
+  });
   const total = Number(counted.count ?? 0);
   const share = total > MAX_CAUSE_RUNS ? MAX_CAUSE_RUNS / total : 1;
   const pageSize = share < 1 ? SAMPLED_PAGE_SIZE : undefined;
   const reader = options.reader(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
-  return await streamOverRuns(c, options, grant, { query: failed, after, pageSize }, (stream, perRun) => {
+  const listed = { query: among(failed), after, pageSize };
+  return await streamOverRuns(c, options, grant, listed, (stream, perRun) => {
     const reading = { namespace, reader, inspect: inspectForCaller, lifetime: perRun, decrypting };
     return causeFrames({
       ...stream,
-      start: { total, share },
+      start: { total, share, failingTasks: failed === FAILED_OR_FAILING },
       page: async (token) => {
         const page = await stream.page(token);
         return share < 1 ? { ...page, runs: page.runs.filter(({ runId }) => isSampled(runId, share)) } : page;

@@ -28,9 +28,9 @@ export const responseMemory = (lease: MemoryLease): ResponseMemory => ({
 });
 
 const API = 'temporal.api.workflowservice.v1.';
-const HISTORY_RESPONSE = `${API}GetWorkflowExecutionHistoryResponse`;
 const RESPONSES = [
-  HISTORY_RESPONSE,
+  `${API}GetWorkflowExecutionHistoryResponse`,
+  `${API}GetWorkflowExecutionHistoryReverseResponse`,
   `${API}DescribeWorkflowExecutionResponse`,
   `${API}ListWorkflowExecutionsResponse`,
   `${API}QueryWorkflowResponse`,
@@ -126,8 +126,8 @@ type HistoryResponse = temporal.api.workflowservice.v1.IGetWorkflowExecutionHist
 export function rawHistoryOf(response: HistoryResponse): HistoryResponse {
   const held = encoded.get(response);
   if (held === undefined) return response;
-  const { bytes, decode } = held;
-  const id = lookupType(HISTORY_RESPONSE).fields['history']?.id;
+  const { bytes, typeName, decode } = held;
+  const id = lookupType(typeName).fields['history']?.id;
   const blobs: temporal.api.common.v1.IDataBlob[] = [];
   const others: Uint8Array[] = [];
   for (const { number, start, content, end } of wireFields(bytes)) {

@@ -51,6 +51,11 @@ export interface TemporalService {
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse>;
+  /** Like `history`, but the newest event first, and without waiting. */
+  historyReverse(
+    request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryReverseRequest,
+    signal: AbortSignal,
+  ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse>;
   /**
    * Describes a task queue with the workers that poll it. A failure is not logged as an outage of Temporal,
    * because an account that may read workflows may lack the permission for this call.
@@ -154,6 +159,8 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
     },
     history: async (request, signal) =>
       rawHistoryOf(await call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS)),
+    historyReverse: async (request, signal) =>
+      rawHistoryOf(await call(signal, () => workflowService.getWorkflowExecutionHistoryReverse(request))),
     taskQueue: (request, signal) =>
       cancellable(connection, signal, TASK_QUEUE_MS, () => workflowService.describeTaskQueue(request)),
     schedules: async (request, signal, memory) =>

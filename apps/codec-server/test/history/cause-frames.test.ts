@@ -77,7 +77,7 @@ async function frames({
       log,
       lifetime,
       after,
-      start: { total: RUNS, share: 1 },
+      start: { total: RUNS, share: 1, failingTasks: true },
       page: async (token) => ({ runs: summaries, token, next: undefined }),
       read: (run) =>
         readFailedRun(run, {
@@ -99,7 +99,7 @@ describe('causeFrames', () => {
   it('yields type and build of each run without any call to Cloud KMS', async () => {
     const before = kms.emulator.calls.count('Decrypt');
     const all = await frames({});
-    expect(all[0]).toEqual({ type: 'start', total: RUNS, share: 1 });
+    expect(all[0]).toEqual({ type: 'start', total: RUNS, share: 1, failingTasks: true });
     expect(found(all).map(({ runId }) => runId)).toEqual(summaries.map(({ runId }) => runId));
     expect(found(all)[0]).toMatchObject({
       workflowType: 'order',

@@ -108,6 +108,43 @@ describe('HistoryReader', () => {
   });
 });
 
+/** A history that is read backwards, whose event `end` ended a workflow task. Pages have at most `largest` events. */
+function backwards(length: number, end: number, largest = length) {
+  const sizes: number[] = [];
+  const historyReverse: TemporalService['historyReverse'] = async ({ nextPageToken, maximumPageSize }) => {
+    const size = maximumPageSize ?? 0;
+    sizes.push(size);
+    if (size > largest) throw new HttpError(500, 'too_large', 'larger than max');
+    const from = nextPageToken?.length ? Number(Buffer.from(nextPageToken)) : length;
+    const events = Array.from({ length: Math.min(size, from) }, (_, n) => ({
+      eventId: from - n,
+      eventType: from - n === end ? WORKFLOW_TASK_FAILED : SIGNALED,
+      taskId: 1,
+    }));
+    return pageOf(events, from > size ? Buffer.from(String(from - size)) : undefined);
+  };
+  return { sizes, of: reader({ ...noTemporal, historyReverse }) };
+}
+const [WORKFLOW_TASK_FAILED, SIGNALED] = [9, 26];
+
+describe('lastTaskEnd', () => {
+  it('reads a history backwards to the end of its latest workflow task', async () => {
+    const { sizes, of } = backwards(1_000, 989);
+    expect(Number((await of.lastTaskEnd(run, never))?.eventId)).toBe(989);
+    expect(sizes).toEqual([8, 8]);
+  });
+
+  it('returns undefined if no workflow task has ended', async () => {
+    expect(await backwards(10, 0).of.lastTaskEnd(run, never)).toBeUndefined();
+  });
+
+  it('reads smaller pages after Temporal has failed to send a page', async () => {
+    const { sizes, of } = backwards(10, 9, 1);
+    expect(Number((await of.lastTaskEnd(run, never))?.eventId)).toBe(9);
+    expect(sizes).toEqual([8, 1, 1]);
+  });
+});
+
 it('never returns another run’s cached pages', async () => {
   const { service, state } = growing(2);
   const one = reader(service);

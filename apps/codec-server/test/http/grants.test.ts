@@ -132,7 +132,7 @@ function servicesOfTest() {
       schedule: called('schedule'),
       query: called('query'),
     },
-    reader: { read: called('read'), lastEvent: called('lastEvent') },
+    reader: { read: called('read'), lastEvent: called('lastEvent'), lastTaskEnd: called('lastTaskEnd') },
     pollers: called('pollers'),
     codec: {
       decrypt: called('decrypt'),

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { createAudit } from '@temporal-kms/audit';
 import { type CauseFrame, causeFrame, type RunCause } from '@temporal-kms/codec-api';
 import { describe, expect, it, vi } from 'vitest';
+import { HttpError } from '../../src/errors.ts';
+import { createTemporalService } from '../../src/temporal/service.ts';
 import { forFile } from '../support/for-file.ts';
 import { keptLog, post, recordedAudit } from '../support/stack.ts';
 import { lines, NAMESPACE, runOf, startStack } from '../support/temporal.ts';
@@ -12,7 +14,12 @@ const prefix = `causes-${randomUUID()}`;
 const FAILED = 12;
 const query = `WorkflowId STARTS_WITH "${prefix}"`;
 
-const stack = forFile(await startStack());
+const stack = forFile(
+  await startStack({
+    // Reports a problem after the first failed workflow task.
+    dynamicConfig: { 'system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute': 1 },
+  }),
+);
 
 type Route = 'causes' | 'decode-causes';
 const ask = (route: Route, body: object, app = stack.app): Promise<Response> =>
@@ -40,7 +47,12 @@ await completed!.result();
 // Temporal's visibility store is updated after a run has ended.
 await vi.waitFor(
   async () =>
-    expect((await frames('causes', { query }))[0]).toEqual({ type: 'start', total: FAILED + 1, share: 1 }),
+    expect((await frames('causes', { query }))[0]).toEqual({
+      type: 'start',
+      total: FAILED + 1,
+      share: 1,
+      failingTasks: true,
+    }),
   { timeout: 20_000, interval: 500 },
 );
 
@@ -112,6 +124,38 @@ describe('the causes of the failed runs of a query', () => {
     for (const entry of of('outcome'))
       expect(entry.outcome).toMatchObject({ result: 'complete', refused: {} });
     expect(JSON.stringify([entries, logged])).not.toContain(SECRET);
+  });
+
+  it('contain running workflows whose workflow task keeps failing', async () => {
+    const { workflowId } = await stack.start('stuck', [], { workflowId: `failing-${randomUUID()}` });
+    const body = { query: `WorkflowId = "${workflowId}"` };
+    await vi.waitFor(async () => expect((await frames('causes', body))[0]).toMatchObject({ total: 1 }), {
+      timeout: 20_000,
+      interval: 500,
+    });
+    expect(runs(await frames('causes', body))).toMatchObject([
+      { workflowId, status: 'Running', failingSince: expect.any(String), message: { status: 'locked' } },
+    ]);
+    const { audit, entries } = recordedAudit();
+    expect(runs(await frames('decode-causes', body, stack.replica({ audit })))).toMatchObject([
+      {
+        fingerprint: { parts: { place: 'workflow stuck', frames: [expect.stringMatching(/workflows\.ts/)] } },
+        message: { text: 'This workflow task fails by design.', encrypted: true },
+      },
+    ]);
+    expect(entries.map(({ event }) => event)).toEqual(['intent', 'outcome']);
+  });
+
+  it('leave out running workflows if Temporal lacks the search attribute for them', async () => {
+    const temporal = createTemporalService(stack.connection);
+    const count: typeof temporal.count = async (request, signal) => {
+      if (request.query?.includes('TemporalReportedProblems'))
+        throw new HttpError(400, 'bad_request', 'TemporalReportedProblems is not defined');
+      return await temporal.count(request, signal);
+    };
+    const all = await frames('causes', { query }, stack.replica({ temporal: { ...temporal, count } }));
+    expect(all[0]).toMatchObject({ total: FAILED + 1, failingTasks: false });
+    expect(runs(all)).toHaveLength(FAILED + 1);
   });
 
   it('decrypt nothing of a run whose audit intent cannot be written', async () => {

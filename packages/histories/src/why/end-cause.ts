@@ -3,10 +3,12 @@ import { textAt } from '../events/proto-json.ts';
 import type { RunEvent } from '../events/groups.ts';
 import { type Cause, causeOf, failureOf, shortener } from './cause.ts';
 import type { ReadPayload } from './run.ts';
+import { isReset } from './sources.ts';
 
 /**
  * Returns why a run ended badly, from its last event alone: that event has the whole chain of failures through
- * activities and children. Undefined for a run that completed, continued as new, or was canceled.
+ * activities and children. For the event that ended a workflow task, returns why the task failed. Undefined for a
+ * task that completed, and for a run that completed, continued as new, or was canceled.
  *
  * @example
  * causeOfEnd(lastEvent, allLocked)?.type; // 'CardDeclined', 'WorkflowTimedOut', 'WorkflowTerminated'
@@ -24,6 +26,11 @@ export function causeOfEnd(
     case 'WorkflowExecutionTerminated':
       // Temporal stores the reason in plaintext.
       return withoutFailure('WorkflowTerminated', textAt(attributes, 'reason') ?? '');
+    case 'WorkflowTaskFailed':
+      if (isReset(attributes)) return undefined;
+      return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowTaskFailed', '');
+    case 'WorkflowTaskTimedOut':
+      return withoutFailure('WorkflowTaskTimedOut', '');
     default:
       return undefined;
   }

@@ -4,7 +4,7 @@ import type { Fingerprint, FingerprintParts } from './fingerprint.ts';
 interface FailedRun {
   readonly runId: string;
   readonly fingerprint: Fingerprint;
-  /** When the run ended, in milliseconds since 1970. */
+  /** When the run failed, in milliseconds since 1970. */
   readonly at: number;
   readonly build?: string | undefined;
 }
@@ -16,10 +16,10 @@ export interface CauseGroup<Run extends FailedRun = FailedRun> {
   readonly parts: FingerprintParts;
   /** The latest first. */
   readonly runs: readonly Run[];
-  /** When the first and the last of the runs ended, in milliseconds since 1970. */
+  /** When the first and the last of the runs failed, in milliseconds since 1970. */
   readonly first: number;
   readonly last: number;
-  /** How many runs ended in each part of the window, the earliest first. */
+  /** How many runs failed in each part of the window, the earliest first. */
   readonly bars: readonly number[];
   /** The most frequent first. */
   readonly builds: readonly { readonly name: string; readonly runs: number }[];
@@ -27,7 +27,7 @@ export interface CauseGroup<Run extends FailedRun = FailedRun> {
   readonly isNew: boolean;
 }
 
-/** How many bars show when a group's runs ended. */
+/** How many bars show when a group's runs failed. */
 const BARS = 24;
 
 /** The last part of the window, in which a cause that did not occur before counts as new. */
@@ -50,7 +50,7 @@ export function groupCauses<Run extends FailedRun>(all: readonly Run[]): readonl
 
 /**
  * @param runs at least one, the latest first
- * @param window when the first and the last run of all groups ended
+ * @param window when the first and the last run of all groups failed
  */
 function groupOf<Run extends FailedRun>(
   id: string,

@@ -48,8 +48,8 @@ const isEnd = ({ eventName }: RunEvent): boolean =>
   eventName === 'WorkflowTaskTimedOut';
 
 /** A reset writes a failed workflow task at the point where the new run begins, which is not an error. */
-const isReset = (event: RunEvent): boolean =>
-  enumAt('WORKFLOW_TASK_FAILED_CAUSE_', event.attributes, 'cause') === 'RESET_WORKFLOW';
+export const isReset = (attributes: unknown): boolean =>
+  enumAt('WORKFLOW_TASK_FAILED_CAUSE_', attributes, 'cause') === 'RESET_WORKFLOW';
 
 /** Returns the failing workflow task of an open run, unless a later task has completed. */
 export function failingTask(run: WhyRun): FailingTask | undefined {
@@ -60,7 +60,7 @@ export function failingTask(run: WhyRun): FailingTask | undefined {
   for (let index = run.events.length - 1; index >= 0; index -= 1) {
     const event = run.events[index];
     if (event === undefined || !isEnd(event)) continue;
-    if (event.eventName === 'WorkflowTaskCompleted' || isReset(event)) break;
+    if (event.eventName === 'WorkflowTaskCompleted' || isReset(event.attributes)) break;
     row.push(event);
   }
   const [event] = row;

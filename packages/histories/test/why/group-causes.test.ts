@@ -161,6 +161,17 @@ describe('causeOfEnd', () => {
     expect([parts.place, finding!.fingerprint]).toEqual(['workflow order', id]);
   });
 
+  it('gives a failing workflow task the fingerprint that the explanation has', () => {
+    const failing = { eventName: 'WorkflowTaskFailed', attributes: { failure: application('Bug', 'x') } };
+    const [finding] = explain(runOf([...started, [failing.eventName, failing.attributes]])).findings;
+    expect(finding!.fingerprint).toBe(fingerprint(causeOfEnd(failing, allLocked)!, 'order').id);
+    expect(endedAs('WorkflowTaskTimedOut')).toMatchObject({ type: 'WorkflowTaskTimedOut' });
+    expect(endedAs('WorkflowTaskCompleted')).toBeUndefined();
+    expect(
+      endedAs('WorkflowTaskFailed', { cause: 'WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW' }),
+    ).toBeUndefined();
+  });
+
   it('reads only the beginning and the end of long texts, and only the first texts of a long chain', () => {
     const trace = `    at capture (/srv/app/capture.ts:88:11)\n${long('')}`;
     const failure = application(long('CardDeclined'), long('declined'), { stackTrace: trace });

@@ -24,7 +24,7 @@ interface GroupProps {
   readonly onToggle: () => void;
 }
 
-/** A group of failed runs: how many, why, where and when; its runs and what they have in common on request. */
+/** A group of runs with the same cause: how many, why, where and when; its runs and what they have in common on request. */
 export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   const { parts, runs, first, last, builds, isNew } = group;
   const format = useTimeFormat();
@@ -95,22 +95,30 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
 /** The step or the workflow that failed. */
 const stepOf = ({ parts: { place } }: RunGroup): string => `in ${place || 'the workflow’s code'}`;
 
-/** The step or the workflow that failed, and the application's innermost frame. */
+/** The step or the workflow that failed, whether runs are still running, and the application's innermost frame. */
 const placeOf = (group: RunGroup): string =>
-  escapeInvisible([stepOf(group), ...group.parts.frames.slice(0, 1)].join(' · '));
+  escapeInvisible([stepOf(group), ...runningOf(group), ...group.parts.frames.slice(0, 1)].join(' · '));
+
+/** `still running, failing task`, or `3 still running, failing task` if other runs of the group have ended. */
+function runningOf({ runs }: RunGroup): readonly string[] {
+  const running = runs.filter(({ status }) => status === 'Running').length;
+  if (running === 0) return [];
+  const text = 'still running, failing task';
+  return [running === runs.length ? text : `${formatCount(running)} ${text}`];
+}
 
 /** The name of a group's button: `Show 4 runs: CardDeclined in activity charge`. */
 const nameOf = (group: RunGroup): string =>
   escapeInvisible(`Show ${plural(group.runs.length, 'run')}: ${group.parts.type} ${stepOf(group)}`);
 
-/** When the runs of a group ended. */
+/** When the runs of a group failed. */
 function Bars({ group: { bars } }: Pick<GroupProps, 'group'>) {
   const most = Math.max(...bars);
   return (
     <span
       className={styles['bars']}
       role="img"
-      aria-label={`End times: peak of ${plural(most, 'run')} in one of ${bars.length} intervals`}
+      aria-label={`Failure times: peak of ${plural(most, 'run')} in one of ${bars.length} intervals`}
     >
       {bars.map((count, index) => (
         // oxlint-disable-next-line react/no-array-index-key -- a bar is identified by its position

@@ -17,7 +17,7 @@ interface NotesProps {
 
 /** What the groups do not contain, and why. */
 export function Notes({ own, onResume }: NotesProps) {
-  const { status, failure, total, share, failed, unreadable } = own;
+  const { status, failure, total, share, failingTasks, failed, unreadable } = own;
   const reasons = reasonEntries(unreadable);
   return (
     <>
@@ -31,11 +31,16 @@ export function Notes({ own, onResume }: NotesProps) {
       ) : null}
       {share < 1 && total !== undefined ? (
         <p className={styles['note']}>
-          Sample: {plural(total, 'failed run')} match; the page reads about{' '}
-          {formatCount(Math.round(total * share))}, picked by run id across the whole time range. Counts refer
-          to the sample.
+          Sample: {plural(total, 'run')} match; the page reads about {formatCount(Math.round(total * share))},
+          picked by run id across the whole time range. Counts refer to the sample.
         </p>
       ) : null}
+      {failingTasks ? null : (
+        <p className={styles['note']}>
+          This Temporal server cannot list running workflows whose workflow task keeps failing, so the page
+          does not contain them.
+        </p>
+      )}
       {failed > 0 ? <p className={styles['note']}>{plural(failed, 'run')} could not be read.</p> : null}
       {reasons.length > 0 ? (
         <p className={styles['note']}>
@@ -69,14 +74,14 @@ function Failure({ failure: { code, message }, isPartial, onResume }: FailurePro
         action={
           <GiveJustification
             title="Reveal messages"
-            description="The server decrypts the messages of the failed runs. This namespace requires a justification."
+            description="The server decrypts the messages of these runs. This namespace requires a justification."
             action="Reveal"
             onSubmit={onResume}
           />
         }
       />
     );
-  const title = isPartial ? 'Not all failed runs could be read' : 'The failed runs could not be read';
+  const title = isPartial ? 'Not all runs could be read' : 'The runs could not be read';
   return (
     <Notice
       severity="error"

@@ -27,7 +27,7 @@ import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 
 const route = getRouteApi('/ns/$namespace/causes');
 
-/** The page with the failed runs of a query, grouped by cause. */
+/** The page with the failed runs of a query, and those whose workflow task keeps failing, grouped by cause. */
 export function CausesPage() {
   const { namespace } = route.useParams();
   const { q = '' } = route.useSearch();
@@ -87,7 +87,7 @@ export function CausesPage() {
         {own?.status === 'complete' && groups.length === 0 && own.failed === 0 ? (
           <EmptyState
             icon={<CircleCheck size={16} />}
-            title="No failed run matches"
+            title="No failure matches"
             action={
               <Link
                 to="/ns/$namespace/workflows"
@@ -99,16 +99,9 @@ export function CausesPage() {
               </Link>
             }
           >
-            This page covers only runs that failed, timed out or were terminated.
+            This page covers runs that failed, timed out or were terminated, and running ones for which
+            Temporal reports that their workflow task keeps failing.
           </EmptyState>
-        ) : null}
-        {own && status !== 'running' ? (
-          <p className={styles['note']}>
-            Workflows whose workflow task keeps failing are still running, so they are not counted.
-            <Link to="/ns/$namespace/workflows" params={{ namespace }} search={{ q: withProblems(shown) }}>
-              List them
-            </Link>
-          </p>
         ) : null}
         {own?.decoded && groups.length > 0 ? (
           <p className={styles['note']}>
@@ -130,13 +123,6 @@ export function CausesPage() {
   );
 }
 
-/**
- * Returns the query for those of its runs whose workflow task keeps failing. Older servers reject the attribute:
- * https://docs.temporal.io/search-attribute#default-search-attribute
- */
-const withProblems = (query: string): string =>
-  `${query === '' ? '' : `(${query}) AND `}TemporalReportedProblems IS NOT NULL`;
-
 /** Makes screen readers read how many causes were found, once reading has ended. */
 function useAnnouncedEnd(text: string): void {
   const before = useRef(text);
@@ -156,7 +142,7 @@ function moveFocus(by: 1 | -1): void {
   ]?.focus();
 }
 
-const READING = 'Reading failed runs …';
+const READING = 'Reading runs …';
 
 function statusText({ status, runs, total, share }: CausesProgress, count: number): string {
   // A zero would be wrong until the first run was read.
@@ -164,9 +150,9 @@ function statusText({ status, runs, total, share }: CausesProgress, count: numbe
     return status === 'running' ? READING : '';
   const causes = plural(count, 'cause');
   const read = formatCount(runs.length);
-  if (share < 1) return `${causes} in a sample of ${read} of ${plural(total, 'failed run')}`;
-  if (status === 'complete') return `${causes} in ${plural(runs.length, 'failed run')}`;
-  return `${causes} in ${read} of ${plural(Math.max(total, runs.length), 'failed run')}`;
+  if (share < 1) return `${causes} in a sample of ${read} of ${plural(total, 'run')}`;
+  if (status === 'complete') return `${causes} in ${plural(runs.length, 'run')}`;
+  return `${causes} in ${read} of ${plural(Math.max(total, runs.length), 'run')}`;
 }
 
 const footerText = ({ kmsCalls, decoded }: CausesProgress): string =>

@@ -7,7 +7,7 @@ import { oneAtATime, type Progress, stopped } from '../../search/one-at-a-time.t
 import { hasRead, readOn, sumUnreadable } from '../../search/read-on.ts';
 import { type CausesSource, openingToCauses, requestCauses } from './request-causes.ts';
 
-/** The failed runs that match a visibility query. */
+/** The runs that match a visibility query and failed, or whose workflow task keeps failing. */
 interface FailedRuns {
   readonly namespace: string;
   /** A visibility query without relative times. */
@@ -18,10 +18,12 @@ interface FailedRuns {
 export interface CausesProgress
   extends FailedRuns, Opening, Progress<string>, Pick<CauseEnd, 'failed' | 'kmsCalls' | 'unreadable'> {
   readonly runs: readonly RunCause[];
-  /** How many failed runs match; undefined until the first line. */
+  /** How many runs match; undefined until the first line. */
   readonly total: number | undefined;
   /** The share of the runs that the server reads: 1, or less for a sample. */
   readonly share: number;
+  /** Whether Temporal can list the runs whose workflow task keeps failing. */
+  readonly failingTasks: boolean;
   /** Given after the server refused a request without a justification. Only in memory, like the runs. */
   readonly justification?: string | undefined;
 }
@@ -56,7 +58,10 @@ function createCauses(source: CausesSource) {
         known: begun,
         open: (after) => requestCauses(source, { ...request, after }, signal),
         add: (now, frame, base) => {
-          if (frame.type === 'start') return { ...now, total: frame.total, share: frame.share };
+          if (frame.type === 'start') {
+            const { total, share, failingTasks } = frame;
+            return { ...now, total, share, failingTasks };
+          }
           if (frame.type !== 'run') return { ...now, after: frame.after, ...sum(base, frame) };
           runs.set(frame.runId, frame);
           return now;
@@ -128,6 +133,7 @@ const nothingRead: Omit<CausesProgress, keyof FailedRuns | keyof Opening> = {
   runs: [],
   total: undefined,
   share: 1,
+  failingTasks: true,
   failed: 0,
   kmsCalls: 0,
   unreadable: {},

@@ -4,13 +4,15 @@ import { type CauseGroup, groupCauses } from '@temporal-kms/histories/why';
 import { formatDay, formatHour, formatMoment, type TimeFormat } from '../../ui/format/time.ts';
 import type { CausesProgress } from './causes-store.ts';
 
-/** A failed run with the time at which it ended. */
+/** A run with the time at which it failed. */
 type TimedCause = RunCause & { readonly at: number };
 export type RunGroup = CauseGroup<TimedCause>;
 
 /** Groups runs by cause. */
 export const groupRuns = (runs: readonly RunCause[]): readonly RunGroup[] =>
-  groupCauses(runs.map((run) => ({ ...run, at: millisOf(run.closeTime) ?? millisOf(run.startTime) ?? 0 })));
+  groupCauses(
+    runs.map((run) => ({ ...run, at: millisOf(run.closeTime ?? run.failingSince ?? run.startTime) ?? 0 })),
+  );
 
 /**
  * Groups the runs that were read so far. While runs arrive, the groups stay in the order of their first runs, because their

@@ -25,7 +25,7 @@ describe('the page with failures by cause', () => {
   test('groups the failed runs of a query, with message, step, time, builds and runs of each group', async () => {
     const app = await renderApp('/ns/NS/causes');
     await complete();
-    expect(whole()).toMatch(/\d+ causes in \d+ failed runs/);
+    expect(whole()).toMatch(/\d+ causes in \d+ runs/);
     // Strict mode renders the page twice.
     const before = requests(app).length;
     expect(requests(app)[0]).toEqual(['decode-causes', { query: '' }]);
@@ -37,7 +37,7 @@ describe('the page with failures by cause', () => {
     const [largest] = groups();
     expect(largest!.textContent).toContain('MandateRejected');
     expect(largest!.querySelector('[role="img"]')!.getAttribute('aria-label')).toMatch(
-      /^End times: peak of \d+ runs? in one of 24 intervals$/,
+      /^Failure times: peak of \d+ runs? in one of 24 intervals$/,
     );
     await userEvent.click(
       page.getByRole('button', { name: 'Show 43 runs: MandateRejected in activity submit' }),
@@ -54,14 +54,22 @@ describe('the page with failures by cause', () => {
     expect(requests(app)).toHaveLength(before);
   });
 
-  test('says that running workflows are not counted, and leads to those that report problems', async () => {
-    const app = await renderApp('/ns/NS/causes?q=WorkflowType%20%3D%20%22charge%22');
-    await until(() => document.querySelector('[aria-label="Read again"]'), 'all runs');
-    await userEvent.click(page.getByRole('link', { name: 'List them' }));
-    await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
-    expect(new URLSearchParams(app.history.location.search).get('q')).toBe(
-      '(WorkflowType = "charge") AND TemporalReportedProblems IS NOT NULL',
+  test('has causes of running workflows whose workflow task keeps failing', async () => {
+    await renderApp('/ns/NS/causes?q=TemporalReportedProblems+IS+NOT+NULL');
+    await complete();
+    expect(textOf('DeterminismViolationError')).toContain(
+      'in workflow PayoutBatch · still running, failing task',
     );
+  });
+
+  test('says that an older Temporal server cannot list such workflows', async () => {
+    const end = { reason: 'complete', after: '.', runs: 0, failed: 0, kmsCalls: 0, unreadable: {} };
+    const lines = [
+      { type: 'start', total: 0, share: 1, failingTasks: false },
+      { type: 'end', ...end },
+    ];
+    await renderApp('/ns/NS/causes', { session: causesAnswered(() => linesOf(lines)) });
+    await until(() => whole().includes('This Temporal server cannot list running workflows'), 'the note');
   });
 
   test('marks a cause that first occurs in the last quarter of the time range', async () => {
@@ -94,7 +102,7 @@ describe('the page with failures by cause', () => {
     // An earlier test may have announced something.
     announce('');
     history.push(`/ns/${namespace}/causes`);
-    await until(() => whole().includes('Reading failed runs …'), 'the page');
+    await until(() => whole().includes('Reading runs …'), 'the page');
     expect(whole()).not.toContain('0 causes');
     let ids: (string | undefined)[] = [];
     await until(() => {
@@ -102,13 +110,13 @@ describe('the page with failures by cause', () => {
       const now = groups().map((group) => group.querySelector<HTMLElement>('[data-cause]')?.dataset['cause']);
       expect(now.slice(0, ids.length)).toEqual(ids);
       ids = now;
-      if (now.length > 0) expect(whole()).toMatch(/\d+ causes? in \d+ of \d+ failed runs/);
+      if (now.length > 0) expect(whole()).toMatch(/\d+ causes? in \d+ of \d+ runs/);
       expect(whole()).not.toContain('new since');
       expect(announced()).toBe('');
       return false;
     }, 'all runs');
     expect(ids.length).toBeGreaterThan(1);
-    await until(() => /^\d+ causes in \d+ failed runs$/.test(announced()), 'the announcement');
+    await until(() => /^\d+ causes in \d+ runs$/.test(announced()), 'the announcement');
     expect(textOf('StripeCardError')).toContain('new since');
   });
 
@@ -163,18 +171,18 @@ describe('the page with failures by cause', () => {
     await steer('sample', { count: 4 });
     history.push(`/ns/${namespace}/causes`);
     await complete();
-    expect(whole()).toMatch(/\d+ causes in a sample of \d+ of \d+ failed runs/);
-    expect(whole()).toMatch(/Sample: \d+ failed runs match; the page reads about \d+, picked by run id/);
+    expect(whole()).toMatch(/\d+ causes in a sample of \d+ of \d+ runs/);
+    expect(whole()).toMatch(/Sample: \d+ runs match; the page reads about \d+, picked by run id/);
   });
 
   test('explains an empty result, an invalid query and an unreachable Temporal', async () => {
     const app = await renderApp('/ns/NS/causes?q=ExecutionStatus+%3D+"Completed"');
-    await until(() => whole().includes('No failed run matches'), 'the empty state');
+    await until(() => whole().includes('No failure matches'), 'the empty state');
     app.history.push(`/ns/${app.namespace}/causes?q=ExecutionStatus+%3D+Faild`);
     await until(() => whole().includes('Temporal rejects the query'), 'the message');
     await app.steer('outage');
     app.history.push(`/ns/${app.namespace}/causes`);
-    await until(() => whole().includes('The failed runs could not be read'), 'the failure');
+    await until(() => whole().includes('The runs could not be read'), 'the failure');
     expect(document.querySelector('h1 + span')?.textContent).toBe('');
     expect(page.getByRole('button', { name: 'Continue' }).query()).toBeNull();
     await app.steer('outage', { on: false });
@@ -226,7 +234,7 @@ test('the page with failures by cause shows no message that it has read before t
   void app.queries.refetchQueries({ queryKey: ['health'] });
   await until(() => whole().includes('Your sign-in has expired'), 'the expiry');
   app.history.back();
-  await until(() => whole().includes('Reading failed runs …'), 'the page');
+  await until(() => whole().includes('Reading runs …'), 'the page');
   expect(groups()).toEqual([]);
 });
 
@@ -237,6 +245,9 @@ const causesAnswered = (response: () => Response) => (actions: SessionActions) =
       ? Promise.resolve(response())
       : actions.fetch(input, init),
   );
+
+const linesOf = (lines: readonly object[]) =>
+  new Response(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 
 const rows = () => [...document.querySelectorAll<HTMLElement>('[role="treegrid"] [data-index]')];
 
@@ -326,11 +337,10 @@ describe('the card Why', () => {
   test('says that a sample does not contain the run', async () => {
     const end = { reason: 'complete', after: '.', runs: 0, failed: 0, kmsCalls: 0, unreadable: {} };
     const lines = [
-      { type: 'start', total: 20_000, share: 0.1 },
+      { type: 'start', total: 20_000, share: 0.1, failingTasks: true },
       { type: 'end', ...end },
     ];
-    const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    await renderApp(FAILED_RUN, { session: causesAnswered(() => new Response(body)) });
+    await renderApp(FAILED_RUN, { session: causesAnswered(() => linesOf(lines)) });
     await userEvent.click(page.getByRole('button', { name: 'Same cause' }));
     const name = 'Too many failed runs to find this one. Open failures by cause.';
     await expect.element(page.getByRole('link', { name })).toBeVisible();

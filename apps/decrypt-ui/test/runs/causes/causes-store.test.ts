@@ -18,7 +18,7 @@ const MINUTE = 60_000;
 const namespace = 'cards';
 const of = { namespace, query: '' };
 const counts = { after: '.2', runs: 1, failed: 0, kmsCalls: 1, unreadable: {} };
-const start: CauseFrame = { type: 'start', total: 2, share: 1 };
+const start: CauseFrame = { type: 'start', total: 2, share: 1, failingTasks: true };
 const run = (runId: string): CauseFrame => ({
   type: 'run',
   workflowId: 'w',
