@@ -239,7 +239,7 @@ function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
   );
 }
 
-/** The number of runs in a view. Reserves the space while the number is unknown. */
+/** The number of runs in a view, unless it is zero. Reserves the space while the number is unknown. */
 function ViewCount({ namespace, q }: { namespace: string; q: string }) {
   const api = useRunsApi();
   const resolve = useResolvedTimes(namespace, q);
@@ -250,7 +250,11 @@ function ViewCount({ namespace, q }: { namespace: string; q: string }) {
     // Older servers lack the search attribute.
     retry: false,
   });
-  return <span className={styles['count']}>{data ? formatCount(data.total) : null}</span>;
+  return (
+    <span className={styles['count']}>
+      {data === undefined || data.total === 0 ? null : formatCount(data.total)}
+    </span>
+  );
 }
 
 interface NameDialogProps {

@@ -76,6 +76,16 @@ describe('the workflow list', () => {
     expect(group.element().textContent).not.toMatch(/[a-z]0$|[a-z]0[A-Z]/);
   });
 
+  test('shows no zero next to a view without runs', async () => {
+    const app = await renderApp('/ns/empty/workflows', { namespace: 'empty' });
+    const counts = () => app.queries.getQueryCache().findAll({ queryKey: ['count'] });
+    const isShown = ({ dataUpdatedAt: at }: { dataUpdatedAt: number }) => at > 0 && Date.now() - at > 200;
+    await until(() => counts().length > 2 && counts().every(({ state }) => isShown(state)), 'the counts');
+    expect(page.getByRole('navigation', { name: 'Views' }).element().textContent).toBe(
+      'AllRunningFailed todayTask failures',
+    );
+  });
+
   test('finds runs by the start of a workflow id, and offers to clear a filter without matches', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
