@@ -15,6 +15,22 @@ const heads = () => [...document.querySelectorAll('[role="columnheader"]')].map(
 const rowOf = (id: string) => rows().find((row) => row.textContent?.includes(id))?.textContent;
 const activeIndex = () => Number(document.activeElement?.getAttribute('data-index') ?? 0);
 
+/** Whether the page has had time to show a query's data. */
+const isShown = ({ dataUpdatedAt: at }: { dataUpdatedAt: number }) => at > 0 && Date.now() - at > 200;
+
+/** Opens the list with some columns in a window of a width. Returns the columns' widths. */
+async function widthsIn(window: number, cols: string) {
+  await page.viewport(window, 900);
+  await renderApp(`/ns/NS/workflows?cols=${cols}`);
+  await until(() => rows().length > 10, 'the rows');
+  return Object.fromEntries(
+    [...document.querySelectorAll<HTMLElement>('[role="columnheader"]')].map((head) => [
+      head.dataset['column'],
+      Math.round(head.getBoundingClientRect().width),
+    ]),
+  );
+}
+
 const height = () => rows()[0]!.getBoundingClientRect().height;
 
 describe('the workflow list', () => {
@@ -79,7 +95,6 @@ describe('the workflow list', () => {
   test('shows no zero next to a view without runs', async () => {
     const app = await renderApp('/ns/empty/workflows', { namespace: 'empty' });
     const counts = () => app.queries.getQueryCache().findAll({ queryKey: ['count'] });
-    const isShown = ({ dataUpdatedAt: at }: { dataUpdatedAt: number }) => at > 0 && Date.now() - at > 200;
     await until(() => counts().length > 2 && counts().every(({ state }) => isShown(state)), 'the counts');
     expect(page.getByRole('navigation', { name: 'Views' }).element().textContent).toBe(
       'AllRunningFailed todayTask failures',
@@ -262,6 +277,19 @@ describe('the workflow list', () => {
     expect(app.history.location.search).not.toContain('cols');
     await page.getByRole('button', { name: 'Reset' }).click();
     await until(() => heads().includes('Type') && !heads().includes('Closed'), 'the usual columns');
+  });
+
+  test('gives the column Why free width, but none of another column', async () => {
+    const cols = 'status,id,type,why,queue,started,duration,events,size';
+    try {
+      expect((await widthsIn(1280, cols))['why']).toBe(320);
+      expect((await widthsIn(1440, cols))['why']).toBe(320);
+      const { why, id, type } = await widthsIn(1920, cols);
+      expect(why).toBeGreaterThan(400);
+      expect([why, type]).toEqual([id, 204]);
+    } finally {
+      await page.viewport(1440, 900);
+    }
   });
 
   test('shows children below their parent, or states that there are none', async () => {

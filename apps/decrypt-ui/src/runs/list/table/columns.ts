@@ -102,6 +102,8 @@ function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [le
   if (id === 'id') return [narrow ? 140 : 160, Infinity];
   if (id === 'type' && narrow) return [80, Infinity];
   const { width } = columnLook(id);
+  // It grows only once its share of the remaining width exceeds this, so that it takes nothing from other columns.
+  if (id === 'why') return [width, Infinity];
   if (id === 'keys') return [narrow ? 130 : 160, narrow ? 130 : width];
   return [width, width];
 }
@@ -128,7 +130,7 @@ export function sizeOf(columns: readonly ColumnId[], id: ColumnId, narrow: boole
     min: LEAST,
     max: 800,
     side: columns.indexOf(id) < columns.indexOf('id') ? 'right' : 'left',
-    flexible: narrow && id === 'type',
+    flexible: id === 'why' || (narrow && id === 'type'),
   } as const;
 }
 
