@@ -58,8 +58,7 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
     case 'external_reference':
       return `The value is in external storage${place}, which the server is not configured to read.`;
     default:
-      if (code === 'too_large' && stored)
-        return 'The object is larger than the server reads, or than its reference states.';
+      if (code === 'too_large' && stored) return 'The object is larger than the server reads.';
       return withoutMarkup(reasons[code].meaning).replace(/^The key version/, () => key);
   }
 }
