@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { readStrictYaml } from '@temporal-kms/kms-codec/strict-yaml';
 import { z } from 'zod';
 import { isPlainName, namespacePrefix } from './layout.ts';
-import type { StorageType } from './reference.ts';
+import { defaultDriverNames, type StorageType } from './reference.ts';
 
 /** A part of a bucket that a namespace may read. */
 export interface Store {
@@ -24,12 +24,6 @@ export interface Store {
 export interface StorageConfiguration {
   readonly namespaces: ReadonlyMap<string, readonly Store[]>;
 }
-
-const defaultDriverNames: Readonly<Record<StorageType, string>> = {
-  s3: 'aws.s3driver',
-  gcs: 'gcp.gcsdriver',
-  directory: 'temporal-kms.directory',
-};
 
 /** Excludes ARNs, access points, URLs and paths. */
 const bucketName = z

@@ -107,7 +107,9 @@ export class ObjectStorage {
         'external_reference',
         `No store is configured for the driver ${quoted(driverName)} in namespace ${quoted(namespace)}`,
       );
-    const store = known.find((one) => one.type === type && one.bucket === bucket);
+    // Go's driver for Cloud Storage writes the claims of S3's.
+    const types = type === 's3' ? ['s3', 'gcs'] : [type];
+    const store = known.find((one) => types.includes(one.type) && one.bucket === bucket);
     if (store && isPlainName(object) && store.prefixes.some((prefix) => object.startsWith(prefix)))
       return new LocatedObject(store, object, sha256, sizeBytes);
     throw new KmsCodecError(

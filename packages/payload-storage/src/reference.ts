@@ -14,6 +14,7 @@ export type StorageType = (typeof storageTypes)[number];
 export interface StorageReference {
   /** The name under which the application registered its driver. */
   readonly driverName: string;
+  /** The store whose driver writes such claims. With a name of its own, Go's driver for Cloud Storage looks like S3's. */
   readonly type: StorageType;
   readonly bucket: string;
   /** Ends with `/d/sha256/` and the hash, in every layout of Temporal's drivers. */
@@ -25,6 +26,13 @@ export interface StorageReference {
 }
 
 const schemes: Readonly<Record<StorageType, string>> = { s3: 's3', gcs: 'gs', directory: 'directory' };
+
+/** The names of the drivers unless the application chooses others. */
+export const defaultDriverNames: Readonly<Record<StorageType, string>> = {
+  s3: 'aws.s3driver',
+  gcs: 'gcp.gcsdriver',
+  directory: 'temporal-kms.directory',
+};
 
 /** Returns an object's address as its store's tools write it, such as `s3://acme-payloads/v0/ns/orders/…`. */
 export const objectUri = ({
@@ -78,7 +86,7 @@ export function parseStorageReference(payload: Payload): StorageReference {
   // Sizes are numbers in JSON, also in the dashboard's, which rejects other numbers.
   if (size !== undefined && (size < 0n || size > Number.MAX_SAFE_INTEGER))
     throw malformed('states an impossible size');
-  return { driverName, ...locationOf(claim), ...(size !== undefined && { sizeBytes: size }) };
+  return { driverName, ...locationOf(driverName, claim), ...(size !== undefined && { sizeBytes: size }) };
 }
 
 interface Fields {
@@ -136,7 +144,10 @@ function parseJson(data: Uint8Array | null | undefined): {
 
 type Location = Pick<StorageReference, 'type' | 'bucket' | 'object' | 'sha256'>;
 
-/** The field that contains the object's name, by driver. The TypeScript SDK's drivers write camel case. */
+/**
+ * The field that contains the object's name, by driver. The TypeScript SDK's drivers write camel case. Go's driver for
+ * Cloud Storage writes `key`.
+ */
 const objectFields: Readonly<Record<string, StorageType>> = {
   key: 's3',
   object: 'gcs',
@@ -144,7 +155,7 @@ const objectFields: Readonly<Record<string, StorageType>> = {
   file: 'directory',
 };
 
-function locationOf(claim: ReadonlyMap<string, string>): Location {
+function locationOf(driverName: string, claim: ReadonlyMap<string, string>): Location {
   const [found, ...others] = Object.entries(objectFields).filter(([field]) => claim.has(field));
   const bucket = claim.get('bucket');
   if (found === undefined || bucket === undefined)
@@ -152,7 +163,8 @@ function locationOf(claim: ReadonlyMap<string, string>): Location {
       'external_reference',
       'The payload is a reference of a storage driver other than those for S3, Cloud Storage and directories',
     );
-  const [field, type] = found;
+  const [field, written] = found;
+  const type = field === 'key' && driverName === defaultDriverNames.gcs ? 'gcs' : written;
   const algorithm = claim.get('hashAlgorithm') ?? claim.get('hash_algorithm');
   const sha256 = claim.get('hashValue') ?? claim.get('hash_value');
   // Also refuses a field in both spellings.

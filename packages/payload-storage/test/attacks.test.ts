@@ -168,7 +168,6 @@ describe('a reference outside the configuration', () => {
     ['__proto__', 'aws.s3driver', 'external_reference'],
     ['orders', 'AWS.S3Driver', 'external_reference'],
     ['orders', '__proto__', 'external_reference'],
-    ['orders', 'gcp.gcsdriver', 'storage_not_allowed'],
     ['orders', 'directory', 'storage_not_allowed'],
   ])('causes no request: S3 in the namespace %s with the driver %s', async (namespace, driverName, code) => {
     const claimData = { bucket: BUCKET, key: KEY, hashAlgorithm: 'sha256', hashValue: sha256 };

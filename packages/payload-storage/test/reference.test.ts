@@ -38,6 +38,9 @@ describe('a reference to external storage', () => {
       ...location,
     });
     expect(parseStorageReference(withData(data('object_name')))).toMatchObject({ type: 'gcs', ...location });
+    // Go's driver for Cloud Storage.
+    const go = data('key').replace('"d"', '"gcp.gcsdriver"');
+    expect(parseStorageReference(withData(go))).toMatchObject({ type: 'gcs', ...location });
   });
 
   it('is read in the encoding of the first releases', () => {

@@ -4,7 +4,8 @@ import { type GcsServer, startGcs } from '@temporal-kms/scripts/gcs';
 import { type S3Credentials, type S3Server, startS3 } from '@temporal-kms/scripts/s3';
 import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ObjectStorage, type StorageType } from '../src/index.ts';
+import { ObjectStorage, parseStorageReference, type StorageType } from '../src/index.ts';
+import { withData } from './support/references.ts';
 
 const signal = new AbortController().signal;
 const BUCKET = 'acme-payloads';
@@ -83,6 +84,16 @@ describe.each(['s3', 'gcs'] as const)('a bucket of a real server for %s', (type)
     });
     await storage.close();
   });
+});
+
+it('Cloud Storage is read for the claims of Go’s driver, which look like those for S3', async () => {
+  const { storage, locate } = connect('gcs');
+  const claimData = { bucket: BUCKET, key: nameOf('gcs'), hash_algorithm: 'sha256', hash_value: sha256 };
+  const reference = parseStorageReference(withData(JSON.stringify({ driverName: 'd', claimData })));
+  const object = storage.locate('orders', reference);
+  expect(object.name).toBe(locate().name);
+  expect((await storage.read(object, { signal })).data).toEqual(payload.data);
+  await storage.close();
 });
 
 it('an S3 bucket refuses other credentials', async () => {

@@ -214,10 +214,11 @@ export function referenceInfo(
   const reference = orError(() => parseStorageReference(payload));
   if (reference instanceof KmsCodecError)
     return { reason: storage === undefined ? 'external_reference' : reference.code };
-  const { driverName: driver, type, bucket, object, sizeBytes } = reference;
+  const { driverName: driver, bucket, object, sizeBytes } = reference;
   const located = storage && orError(() => storage.objects.locate(namespace, reference));
   const reason = located instanceof KmsCodecError ? located.code : undefined;
-  const readable = located !== undefined && reason === undefined;
+  const readable = located !== undefined && !(located instanceof KmsCodecError);
+  const { type } = readable ? located : reference;
   const bytes = sizeBytes === undefined ? {} : { bytes: Number(sizeBytes) };
   return {
     stored: { driver, type, bucket, object, ...bytes, readable },

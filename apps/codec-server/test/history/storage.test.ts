@@ -9,11 +9,12 @@ import {
   type PayloadStub,
   searchFrame,
 } from '@temporal-kms/codec-api';
+import { ObjectStorage } from '@temporal-kms/payload-storage';
 import { pino } from 'pino';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
 import { MemoryBudget } from '../../src/memory.ts';
-import { Retrieval } from '../../src/storage/retrieval.ts';
+import { referenceInfo, Retrieval } from '../../src/storage/retrieval.ts';
 import { SAMPLE_KEY, SampleCodec } from '../moving/support/codecs.ts';
 import { anyNamespace, ana } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
@@ -271,6 +272,19 @@ describe('the stub of a reference', () => {
     expect(store.reads.length).toBe(before);
     const bare = await appOf({ storage: undefined }).request(`${RUN}/history`, { headers });
     expect(await bare.text()).toContain('"readable":false');
+  });
+
+  it('names Cloud Storage for Go’s driver, whose claims look like those for S3', () => {
+    const bucket = 'acme-payloads';
+    const archive = { type: 'gcs', bucket, driverName: 'archive', prefixes: ['v0/'] } as const;
+    const objects = new ObjectStorage({ namespaces: new Map([['payments', [archive]]]) });
+    const hash = 'ab'.repeat(32);
+    const claim = { bucket, key: `v0/d/sha256/${hash}`, hash_algorithm: 'sha256', hash_value: hash };
+    const reference = referenceTo(claim, 9, 'archive');
+    expect(referenceInfo(reference, 'payments', { objects })?.stored).toMatchObject({
+      type: 'gcs',
+      readable: true,
+    });
   });
 });
 

@@ -57,22 +57,22 @@ const ask = (path: string, payloads: readonly Payload[], url = server.url): Prom
     body: bodyOf(payloads),
   });
 
-/** Stores a payload as Temporal's drivers do, and returns the reference. */
+/** Stores a payload as Go's drivers for S3 and Cloud Storage do, and returns the reference. */
 async function put(type: 's3' | 'gcs', payload: Payload): Promise<Payload> {
   const bytes = proto.temporal.api.common.v1.Payload.encode(payload).finish();
-  const hashValue = createHash('sha256').update(bytes).digest('hex');
-  const name = `v0/ns/payments/wt/order/wi/w/ri/r/d/sha256/${hashValue}`;
-  const claim = { bucket: BUCKET, hashAlgorithm: 'sha256', hashValue };
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  const name = `v0/ns/payments/wt/order/wi/w/ri/r/d/sha256/${hash}`;
+  const claim = { bucket: BUCKET, key: name, hash_algorithm: 'sha256', hash_value: hash };
   if (type === 's3') {
     const { url: endpoint, region, writer: credentials } = s3;
     const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
     await client.send(new PutObjectCommand({ Bucket: BUCKET, Key: name, Body: bytes }));
     client.destroy();
-    return referenceTo({ ...claim, key: name }, bytes.length, 'aws.s3driver');
+    return referenceTo(claim, bytes.length, 'aws.s3driver');
   }
   const url = `${gcs.url}/upload/storage/v1/b/${BUCKET}/o?uploadType=media&name=${encodeURIComponent(name)}`;
   expect((await fetch(url, { method: 'POST', body: Buffer.from(bytes) })).ok).toBe(true);
-  return referenceTo({ ...claim, object: name }, bytes.length, 'gcp.gcsdriver');
+  return referenceTo(claim, bytes.length, 'gcp.gcsdriver');
 }
 
 describe.each(['s3', 'gcs'] as const)('a real server for %s', (type) => {

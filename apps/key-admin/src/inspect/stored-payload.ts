@@ -32,6 +32,7 @@ export function describeStored(
       const reference = parseStorageReference(payload);
       object = objectUri(reference);
       const located = locateIn(namespaces, storage, reference);
+      object = located.name;
       const id = JSON.stringify([object, known.workflowId]);
       const content = described.get(id) ?? describeObject(storage, located, known);
       described.set(id, content);

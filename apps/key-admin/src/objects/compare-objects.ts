@@ -1,6 +1,6 @@
 import type { ObjectStorage, StorageConfiguration, StoredObject } from '@temporal-kms/payload-storage';
 import { nameId, objectId } from '../scan/stored-objects.ts';
-import { mayRead, type ReferredObject, type ReferredObjects } from './referred-objects.ts';
+import { locate, type ReferredObject, type ReferredObjects } from './referred-objects.ts';
 
 /**
  * How long before a history contains its reference an object may be stored, in milliseconds: a message may take an
@@ -115,8 +115,9 @@ function doubtsOf({ storage, configured, scanned, found, started }: Comparison) 
   const since = started.getTime() - MAX_DELAY_MS;
   const mayAnyRead = ({ type, bucket, object, sha256 }: StoredObject): boolean =>
     others.some((namespace) =>
-      (configured.get(namespace) ?? []).some(({ driverName }) =>
-        mayRead(storage, namespace, { driverName, type, bucket, object, sha256 }),
+      (configured.get(namespace) ?? []).some(
+        ({ driverName }) =>
+          locate(storage, namespace, { driverName, type, bucket, object, sha256 }) !== undefined,
       ),
     );
   return ({ object, modified }: UnusedObject): Doubt | undefined => {

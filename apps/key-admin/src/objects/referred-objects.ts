@@ -1,6 +1,11 @@
 import type { ScanPlace } from '@temporal-kms/codec-api';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
-import { type ObjectStorage, objectUri, type StorageReference } from '@temporal-kms/payload-storage';
+import {
+  type ObjectStorage,
+  objectUri,
+  type StorageReference,
+  type StoredObject,
+} from '@temporal-kms/payload-storage';
 import { type HistorySummary, parseTrait } from '../scan/history-summary.ts';
 import type { TalliedHistory } from '../scan/scan-part.ts';
 import { nameId, objectId, type References, type Resolved } from '../scan/stored-objects.ts';
@@ -52,17 +57,19 @@ export class ReferredObjects {
   #add(text: string, namespace: string, place: ScanPlace, { workflowId, runId }: TalliedHistory): boolean {
     const trait = parseTrait(text);
     if (trait.is !== 'reference') return false;
-    const id = objectId(trait);
     this.names.add(nameId(trait));
     const { is: _, size: __, ...reference } = trait;
-    const isPermitted = mayRead(this.#storage, namespace, reference);
+    const located = locate(this.#storage, namespace, reference);
+    const isPermitted = located !== undefined;
+    const object = located ?? trait;
+    const id = objectId(object);
     const known = this.objects.get(id);
     if (known !== undefined) {
       known.histories += 1;
       known.isPermitted ||= isPermitted;
       return true;
     }
-    const name = objectUri(trait);
+    const name = objectUri(object);
     this.objects.set(id, { name, namespace, place, workflowId, runId, histories: 1, isPermitted });
     return true;
   }
@@ -70,13 +77,16 @@ export class ReferredObjects {
 
 type Locator = Pick<ObjectStorage, 'locate'>;
 
-/** Whether the file lets a namespace read an object. */
-export function mayRead(storage: Locator, namespace: string, reference: StorageReference): boolean {
+/** Returns the object of a reference. Undefined: the file does not let the namespace read it. */
+export function locate(
+  storage: Locator,
+  namespace: string,
+  reference: StorageReference,
+): StoredObject | undefined {
   try {
-    storage.locate(namespace, reference);
-    return true;
+    return storage.locate(namespace, reference);
   } catch (error) {
-    if (error instanceof KmsCodecError) return false;
+    if (error instanceof KmsCodecError) return undefined;
     throw error;
   }
 }

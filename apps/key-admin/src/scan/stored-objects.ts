@@ -96,29 +96,25 @@ export class StoredObjects implements References {
   }
 
   async #traitsOf(reference: ReferenceTrait, counts: Counts): Promise<readonly string[]> {
-    const content = await this.#contentOf(reference, counts);
-    if ('code' in content) return [unreadTrait(reference, content)];
-    const { size, traits } = content;
-    return reference.size === undefined || reference.size === String(size)
-      ? traits
-      : [
-          unreadTrait(reference, {
-            code: 'storage_altered',
-            message: `The reference to ${objectUri(reference)} states ${reference.size} bytes, and the object has ${size}`,
-          }),
-        ];
-  }
-
-  async #contentOf(reference: ReferenceTrait, counts: Counts): Promise<ObjectContent | Unread> {
-    const { storage, namespace, known, kept, signal = noSignal } = this.#options;
-    const { size: _, is: __, ...named } = reference;
+    const { storage, namespace } = this.#options;
+    const { size: stated, is: _, ...named } = reference;
     let object: StoredObject;
     try {
       object = storage.locate(namespace, named);
     } catch (error) {
-      return unread(error);
+      return [unreadTrait(objectUri(reference), unread(error))];
     }
-    const id = objectId(reference);
+    const content = await this.#contentOf(object, counts);
+    if ('code' in content) return [unreadTrait(object.name, content)];
+    const { size, traits } = content;
+    if (stated === undefined || stated === String(size)) return traits;
+    const message = `The reference to ${object.name} states ${stated} bytes, and the object has ${size}`;
+    return [unreadTrait(object.name, { code: 'storage_altered', message })];
+  }
+
+  async #contentOf(object: StoredObject, counts: Counts): Promise<ObjectContent | Unread> {
+    const { storage, known, kept, signal = noSignal } = this.#options;
+    const id = objectId(object);
     const earlier = known.get(id);
     if (earlier !== undefined) return await earlier;
     counts.objects += 1;
@@ -170,7 +166,7 @@ function unread(error: unknown): Unread {
   throw error;
 }
 
-const unreadTrait = (reference: ReferenceTrait, { code, message }: Unread): string => {
-  const trait: Trait = { is: 'unread_object', object: objectUri(reference), reason: code, message };
+const unreadTrait = (object: string, { code, message }: Unread): string => {
+  const trait: Trait = { is: 'unread_object', object, reason: code, message };
   return JSON.stringify(trait);
 };

@@ -117,6 +117,17 @@ describe('storage', () => {
     expect([...bucket.found.objects.values()].map(({ histories }) => histories)).toEqual([2]);
   });
 
+  it('knows the object of Go’s driver for Cloud Storage, whose claims look like those for S3', async () => {
+    const object = `${prefix}/a/ri/r/d/sha256/${HASH}`;
+    const store: Store = { type: 'gcs', bucket: BUCKET, driverName: 'archive', prefixes: ['v0/ns/orders/'] };
+    const found = new ReferredObjects(new ObjectStorage({ namespaces: new Map([['orders', [store]]]) }));
+    const claimData = { bucket: BUCKET, key: object, hash_algorithm: 'sha256', hash_value: HASH };
+    const data = Buffer.from(JSON.stringify({ driverName: 'archive', claimData }));
+    const reference = { ...referenceTo({ object, bytes: content }), data };
+    await found.in('orders').resolve(summaryOfPayload(reference), 'closed', { workflowId: 'w' });
+    expect([...found.objects.values()].map(({ name }) => name)).toEqual([`gs://${BUCKET}/${object}`]);
+  });
+
   it.each(['arn:aws:s3:eu-central-1:123456789012:accesspoint/payloads', 'payloads-x1y2-s3alias', 'Payloads'])(
     'keeps the objects that a history names in the bucket %s, which may be the same bucket',
     async (alias) => {
