@@ -28,7 +28,9 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'e2e', file: 'test/screens.spec.ts', minutes: 7 },
   { directory: 'e2e', file: 'test/signed-in-screens.spec.ts', minutes: 5 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
-  // These eight proofs build programs with Go.
+  // These ten proofs build programs with Go.
+  { directory: 'apps/key-admin', file: 'test/terraform.long.test.ts', minutes: 4 },
+  { directory: 'apps/codec-server', file: 'test/integration/go-client.long.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/integration/web-ui.long.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/integration/go-storage.long.test.ts', minutes: 4 },
   { directory: 'deploy', file: 'test/helm.long.test.ts', minutes: 4 },

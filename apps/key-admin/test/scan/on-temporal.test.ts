@@ -96,7 +96,7 @@ describe('scan --on-temporal', () => {
   it('finds what a scan in one process finds, and stores no payload', { timeout: 240_000 }, async () => {
     const one = await startNamespace(temporal);
     const { namespace } = one;
-    await fill(one, 240);
+    await fill(one, 120);
     const store = await startStore(namespace);
     const { reference } = await store.store(await one.encrypt(), { workflowId: 'run-0' });
     for (let n = 0; n < 20; n += 1) await one.start(`run-stored-${n}`, reference);
@@ -122,7 +122,7 @@ describe('scan --on-temporal', () => {
     ]);
     // Each worker requests an object once.
     expect([1, 2]).toContain(storage?.requests);
-    expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(80);
+    expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(40);
     expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
       expect.arrayContaining([1, 2]),
     );
@@ -148,15 +148,15 @@ describe('scan --on-temporal', () => {
     { timeout: 240_000 },
     async () => {
       const one = await startNamespace(temporal);
-      await fill(one, 300);
+      await fill(one, 150);
       const { worker, client } = await onTemporal(one);
       const workers = [worker(), worker()];
-      const killed = client('--rps', '25');
+      const killed = client('--rps', '12');
       await vi.waitUntil(() => / [1-9]\d* in progress/.test(killed.stderr()), { timeout: 60_000 });
       await killed.kill();
       await workers[0]!.kill();
       expect(killed.stdout()).toBe('');
-      const second = client('--rps', '25');
+      const second = client('--rps', '12');
       await sleep(5_000);
       await workers[1]!.kill();
       worker();
@@ -174,11 +174,11 @@ describe('scan --on-temporal', () => {
 
   it('keeps to the rate across all workers', { timeout: 240_000 }, async () => {
     const one = await startNamespace(temporal);
-    const runs = 200;
+    const runs = 120;
     await fill(one, runs);
     const { worker, client } = await onTemporal(one);
     for (let n = 0; n < 3; n += 1) worker();
-    const rps = 20;
+    const rps = 15;
     const found = await reportOf(client('--rps', String(rps)));
     const { open, closed } = found.namespaces[0]!.looked;
     // An open run needs two calls.
