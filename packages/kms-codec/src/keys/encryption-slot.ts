@@ -181,8 +181,9 @@ export class EncryptionSlot {
     const { softAgeMs } = this.#limits;
     const { next, refusal } = this;
     if (next && refusal === undefined && now < next.born + softAgeMs) {
-      if (isActive(next, softAgeMs, now)) return 'activate';
-      if (!mustAsk) return undefined;
+      // Activate the next key early rather than obtain it: `obtain` may return it from the cache, even in an
+      // outage that began before other processes unwrapped it.
+      return mustAsk || isActive(next, softAgeMs, now) ? 'activate' : undefined;
     }
     const isOld = this.#usedShare(this.#current, now) >= this.refreshShare;
     const isRefused = this.isUnreadable

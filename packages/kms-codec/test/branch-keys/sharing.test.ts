@@ -126,6 +126,22 @@ describe('a rotation', () => {
     );
   });
 
+  it('does not take place during a Cloud KMS outage, even if the current key reaches its soft age before the next key may encrypt', async () => {
+    const fleet = fleetOf(3);
+    await fleet.encrypt();
+    const late = fleet.codecs[2]!;
+    fleet.clock.time += 0.85 * hour;
+    for (const codec of fleet.codecs.slice(0, 2)) codec.maintain();
+    await settle();
+    expect(entryIn(fleet.store).next).toBeDefined();
+    fleet.keyService.failing = 'kms_unavailable';
+    for (let m = 0; m < 12; m += 1) {
+      await fleet.pass(minute);
+      const messages = await fleet.encrypt();
+      expect(await late.decode(messages, context)).toHaveLength(3);
+    }
+  });
+
   it('does not take place during a Cloud KMS outage that no process has noticed yet', async () => {
     // No revalidation is due before the next key would be used.
     const fleet = fleetOf(3, { limits: { softAgeMs: minute, revalidateMs: 5 * minute } });
