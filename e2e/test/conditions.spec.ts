@@ -153,7 +153,13 @@ test('a reload shows the same page', async ({ page }) => {
     await expect(page.locator('main').getByRole('heading').first()).toBeVisible();
     const look = async () => {
       await page.waitForLoadState('networkidle');
-      return (await page.locator('main').ariaSnapshot()).replaceAll(/\d+ (of \d+ )?payloads?.*/g, '');
+      return (
+        (await page.locator('main').ariaSnapshot())
+          .replaceAll(/\d+ (of \d+ )?payloads?.*/g, '')
+          // Samples still run, so the numbers of runs in the views and the usual duration change.
+          .replaceAll(/(link "(?:Failed today|Task failures))[^"]*/g, '$1')
+          .replaceAll(/median .* of the last .*/g, '')
+      );
     };
     // Parts of the page load one after the other. It is complete when it has not changed for a second.
     let before = '';
@@ -192,7 +198,7 @@ test('with a slow server, the page immediately shows what it knows, and is never
   await page.goto(ORDER);
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeVisible();
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist', { timeout: 60_000 });
-  await page.goto(LIST);
+  await page.goto(`${LIST}?q=order-1001`);
   await expect(page.getByRole('treegrid')).toHaveAttribute('aria-busy', 'true');
-  await expect(page.getByText('order-1001', { exact: true }).first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible({ timeout: 60_000 });
 });

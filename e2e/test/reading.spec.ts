@@ -3,8 +3,8 @@ import { expect, test } from '@playwright/test';
 test.use({ viewport: { width: 1440, height: 900 } });
 
 test('the list opens a workflow, which shows its input, result and memo', async ({ page }) => {
-  await page.goto('/');
-  await page.getByText('order-1001', { exact: true }).click();
+  await page.goto('/ns/default/workflows?q=order-1001');
+  await page.getByRole('link', { name: 'order-1001', exact: true }).click();
   await page.keyboard.press('Enter');
   await expect(page.getByText('Please wrap it as a present').first()).toBeVisible();
   const facts = page.getByRole('banner').or(page.getByRole('main'));
@@ -17,8 +17,8 @@ test('the list opens a workflow, which shows its input, result and memo', async 
 });
 
 test('a failed workflow shows its message and its causes', async ({ page }) => {
-  await page.goto('/');
-  await page.getByText('checkout-2001', { exact: true }).click();
+  await page.goto('/ns/default/workflows?q=checkout-2001');
+  await page.getByRole('link', { name: 'checkout-2001', exact: true }).click();
   await page.keyboard.press('Enter');
   await expect(page.getByText('Checkout of Tomás Ferreira failed').first()).toBeVisible();
   await page.getByRole('row', { name: /Workflow Failed/ }).click();
@@ -43,11 +43,13 @@ test('a filter condition appears in the URL and in the query, and Back returns t
   page,
 }) => {
   await page.goto('/');
-  await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
+  // It is running, so the list begins with it.
+  const courier = page.getByText('courier-3001', { exact: true }).first();
+  await expect(courier).toBeVisible();
   await page.keyboard.press('/');
   await page.keyboard.type('checkout');
   await page.keyboard.press('Enter');
-  await expect(page.getByText('order-1001', { exact: true })).toBeHidden();
+  await expect(courier).toBeHidden();
   await expect(page.getByText('checkout-2001', { exact: true })).toBeVisible();
   await expect(page).toHaveURL(/q=.*WorkflowId\+STARTS_WITH/);
   await page.getByRole('button', { name: 'Query' }).click();

@@ -19,8 +19,9 @@ test("Ctrl-C stops everything, and a second start finds the first one's data and
   const first = await startDev(environment);
   const before = await readSample(api);
   // Vite serves this page from the sources. Other tests open the built dashboard.
-  await page.goto(`http://127.0.0.1:${ports['DEV_UI_PORT']}`);
-  await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
+  // The list shows running and later closed runs first, so without a filter the order may be out of view.
+  await page.goto(`http://127.0.0.1:${ports['DEV_UI_PORT']}/ns/default/workflows?q=order-1001`);
+  await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
   await page.close();
   await first.stop();
   for (const [variable, port] of Object.entries(ports)) {
