@@ -20,6 +20,7 @@ export const everything = {
   env: { TEMPORAL_ADDRESS: 'temporal:7233' },
   envFrom: [{ secretRef: { name: 'temporal-api-key' } }],
   keys: 'namespaces: {}\n...\n',
+  storage: 'namespaces: {}\n...\n',
   image: { digests: { worker: `sha256:${'0'.repeat(64)}` }, pullSecrets: [{ name: 'registry' }] },
   codecServer: {
     policy,

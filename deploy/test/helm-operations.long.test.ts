@@ -87,8 +87,16 @@ it('the chart scans with the image key-admin, and lets the codec server read the
   });
   expect(container.securityContext).toEqual(podOf(resources, 'worker').containers[0].securityContext);
   const unit = await read('deploy/systemd/temporal-kms-scan.service');
-  expect(unit).toContain(`main.mjs ${container.args.slice(0, -2).join(' ')}\n`);
-  expect(container.args.slice(-2)).toEqual(['--rps', '20']);
+  expect(unit).toContain(`main.mjs ${container.args.slice(0, -4).join(' ')}\n`);
+  const { CODEC_STORAGE_FILE } = variables(resources, 'codec-server');
+  expect(container.args.slice(-4)).toEqual(['--external-storage', CODEC_STORAGE_FILE, '--rps', '20']);
+  expect(pod.volumes).toContainEqual(
+    expect.objectContaining({
+      configMap: expect.objectContaining({
+        items: ['keys.yaml', 'storage.yaml'].map((key) => ({ key, path: key })),
+      }),
+    }),
+  );
 
   const server = podOf(resources, 'codec-server');
   expect(pod.securityContext).toEqual(server.securityContext);
@@ -106,7 +114,8 @@ it('the chart scans with the image key-admin, and lets the codec server read the
   expect(egress).toEqual(named(resources, 'NetworkPolicy', 'worker').spec.egress);
   const without = await render({ codecServer: { policy } });
   expect(without.filter(({ metadata }) => metadata.name === 'tk-scan')).toEqual([]);
-  expect(variables(without, 'codec-server')).not.toHaveProperty('SCAN_REPORT_FILE');
+  for (const name of ['SCAN_REPORT_FILE', 'CODEC_STORAGE_FILE'])
+    expect(variables(without, 'codec-server')).not.toHaveProperty(name);
 });
 
 it('the scan’s wrapper keeps the report out of the log, but passes on errors, arguments and the exit status', async () => {

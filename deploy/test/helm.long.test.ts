@@ -55,7 +55,7 @@ describe('the Helm chart', () => {
     }
   });
 
-  it('sets only variables that the applications read, and passes on the policy unchanged', async () => {
+  it('sets only variables that the applications read, and passes on the files unchanged', async () => {
     const resources = await render(everything);
     const files = ['docs/configuration.md', 'deploy/docker/Caddyfile'];
     const texts = await Promise.all(files.map((file) => readFile(join(projectRoot, file), 'utf8')));
@@ -65,6 +65,7 @@ describe('the Helm chart', () => {
     }
     expect(named(resources, 'ConfigMap', 'codec-server').data).toEqual({
       'policy.yaml': policy,
+      'storage.yaml': everything.storage,
       'keys.yaml': everything.keys,
     });
   });

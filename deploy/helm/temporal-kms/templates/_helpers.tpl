@@ -58,6 +58,7 @@ labels:
 {{- $_ := set $env "KMS_KEYS_FILE" "/etc/temporal-kms/keys.yaml" -}}
 {{- end -}}
 {{- if eq .name "codec-server" -}}
+{{- if $root.Values.storage -}}{{- $_ := set $env "CODEC_STORAGE_FILE" "/etc/temporal-kms/storage.yaml" -}}{{- end -}}
 {{- $env = merge (dict "CODEC_HOST" "0.0.0.0" "CODEC_PORT" "8088" "CODEC_METRICS_HOST" "0.0.0.0" "CODEC_METRICS_PORT" "9464" "AUTH" "policy" "POLICY_FILE" "/etc/temporal-kms/policy.yaml" "CODEC_ALLOWED_HOSTS" (include "temporal-kms.hosts" $root)) $env -}}
 {{- if and $root.Values.dashboard.enabled $root.Values.codecServer.dashboard -}}
 {{- $_ := set $env "CODEC_DASHBOARD_DIR" "/srv/dashboard" -}}
