@@ -15,8 +15,8 @@ export interface Work {
 /** A page with an empty cache, whose work is measured. */
 export interface Watched {
   readonly page: Page;
-  /** Requests so far. */
-  readonly requests: () => number;
+  /** Requests so far whose URL matches. */
+  readonly requests: (url?: RegExp) => number;
   /** The scripts so far, including those of workers. */
   readonly scripts: () => Promise<{ readonly files: number; readonly gzipKiB: number }>;
   /** Returns what the page does while `run` runs. */
@@ -40,11 +40,9 @@ export async function watchedPage(browser: Browser): Promise<Watched> {
       globalThis.longTaskTimes.push(...list.getEntries().map(({ duration }) => duration));
     }).observe({ type: 'longtask', buffered: true });
   });
-  let requests = 0;
+  const requested: string[] = [];
   const scripts: Promise<number>[] = [];
-  page.on('request', () => {
-    requests += 1;
-  });
+  page.on('request', (request) => void requested.push(request.url()));
   page.on('response', (response) => {
     if (response.request().resourceType() !== 'script' && !new URL(response.url()).pathname.endsWith('.js'))
       return;
@@ -61,7 +59,7 @@ export async function watchedPage(browser: Browser): Promise<Watched> {
   const layout = async (): Promise<number> => 1_000 * (await metric(cdp, 'LayoutDuration'));
   return {
     page,
-    requests: () => requests,
+    requests: (url = /./) => requested.filter((each) => url.test(each)).length,
     scripts: async () => {
       const sizes = await Promise.all(scripts);
       return { files: sizes.length, gzipKiB: sizes.reduce((sum, size) => sum + size, 0) / 1_024 };
@@ -122,13 +120,46 @@ async function attachToWorkers(cdp: CDPSession): Promise<() => Promise<number>> 
   };
 }
 
-/** Waits until the page contains a text; returns the milliseconds since `start` (of `performance.now()`). */
-export async function untilText(page: Page, text: string, start: number): Promise<number> {
-  await page.waitForFunction((wanted) => document.body?.textContent.includes(wanted), text, {
-    polling: 20,
-    timeout: 120_000,
-  });
+/** Waits until an element contains a text; returns the milliseconds since `start` (of `performance.now()`). */
+export async function untilText(page: Page, text: string, start: number, element = 'body'): Promise<number> {
+  await page.waitForFunction(
+    ([selector, wanted]) => document.querySelector(selector)?.textContent.includes(wanted),
+    [element, text] as const,
+    { polling: 20, timeout: 120_000 },
+  );
   return performance.now() - start;
+}
+
+declare global {
+  // oxlint-disable-next-line no-var -- a global of the measured page
+  var pathTimes: number[];
+}
+
+/**
+ * Collects in `pathTimes` how many milliseconds the page's worker takes for each critical path, from the page's question to the
+ * answer. Call before the page opens.
+ */
+export async function timePaths(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    globalThis.pathTimes = [];
+    // oxlint-disable-next-line typescript/unbound-method -- called with its port below
+    const { postMessage } = MessagePort.prototype;
+    // oxlint-disable-next-line unicorn/consistent-function-scoping -- the page gets this function alone
+    const isQuestion = (value: unknown) =>
+      typeof value === 'object' && value !== null && 'type' in value && value.type === 'times';
+    MessagePort.prototype.postMessage = function send(this: MessagePort, message: unknown, ...rest: []) {
+      if (isQuestion(message)) {
+        const start = performance.now();
+        const answered = ({ data }: MessageEvent) => {
+          if (!isQuestion(data)) return;
+          globalThis.pathTimes.push(performance.now() - start);
+          this.removeEventListener('message', answered);
+        };
+        this.addEventListener('message', answered);
+      }
+      Reflect.apply(postMessage, this, [message, ...rest]);
+    };
+  });
 }
 
 /** Scrolls the page's tallest element to its end within `millis`. Returns its height in pixels. */

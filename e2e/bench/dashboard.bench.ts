@@ -3,8 +3,26 @@ import { NAMESPACE } from '@temporal-kms/codec-server/bench/bundle';
 import type { LongHistory } from '@temporal-kms/codec-server/bench/long-history';
 import { webUiDownload } from '@temporal-kms/codec-server/bench/web-ui';
 import { median, range } from '@temporal-kms/scripts/figures';
-import { launch, scrollToEnd, untilText, type Watched, watchedPage, type Work } from './browser.ts';
-import { makeActivities, MARK, signalMore } from './histories.ts';
+import {
+  launch,
+  scrollToEnd,
+  timePaths,
+  untilText,
+  type Watched,
+  watchedPage,
+  type Work,
+} from './browser.ts';
+import {
+  type End,
+  FAILURE,
+  makeActivities,
+  makePayments,
+  MARK,
+  PAYMENT,
+  signalMore,
+  startRuns,
+} from './histories.ts';
+import { comparisons, groups, requestsAtRest } from './lists.ts';
 import { reveals, rowsInView } from './reveals.ts';
 import { startStack } from './stack.ts';
 
@@ -14,20 +32,25 @@ const { values } = parseArgs({
     scrolled: { type: 'string', default: '4000' },
     revealed: { type: 'string', default: '2000' },
     longest: { type: 'string', default: '51200' },
+    failed: { type: 'string', default: '2000' },
+    listed: { type: 'string', default: '120' },
     rounds: { type: 'string', default: '3' },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(
-    'node bench/dashboard.bench.ts [--events 10000] [--scrolled 4000] [--revealed 2000] [--longest 51200] [--rounds 3]\n' +
+    'node bench/dashboard.bench.ts [--events 10000] [--scrolled 4000] [--revealed 2000] [--longest 51200] [--failed 2000] [--listed 120] [--rounds 3]\n' +
       "Measures the dashboard in Chromium, compared with Temporal's Web UI, which shows the same runs of the same server and\n" +
       'decodes through the same codec server. Each run consists of activities with encrypted inputs and results of 1 KiB.\n' +
-      '--events    the run that is opened with an empty cache, and saved\n' +
-      '--scrolled  the run that is scrolled from its first to its last row\n' +
+      '--events    the failed run that is opened with an empty cache, and saved\n' +
+      '--scrolled  the run that is scrolled from its first to its last row, like the sample stocktake-4001\n' +
       '--revealed  the run whose payloads are locked and revealed again, and whose rows come into view\n' +
       '--longest   the run for the figures about very long histories, whose activities are canceled\n' +
-      'Each of these is a number of events; 0 leaves the part out. All parts take about ten minutes on an idle machine.',
+      '--failed    the failed runs that are grouped by cause, and of which 200 are compared with 200 that completed\n' +
+      '--listed    the running workflows in a list at rest\n' +
+      'Each of these is a number of events, or of runs for the last two; 0 leaves the part out. All parts take about fifteen\n' +
+      'minutes on an idle machine. Exits with 1 if a figure exceeds its limit.',
   );
   process.exit(0);
 }
@@ -39,19 +62,28 @@ const TAIL = 100;
 const TAIL_EVERY_MS = 100;
 /** Number of places in a history, and of reveals, to measure. */
 const PLACES = 11;
+/** Number of critical paths to measure, each after one more event. */
+const PATHS = 5;
+/** Limits in milliseconds. The card Why must be complete so long after the start, and after the first decoded rows. */
+const CARD_MS = 1_000;
+const CARD_AFTER_ROWS_MS = 300;
+const PATH_MS = 200;
+const LIST_PER_MINUTE = 3;
+/** Number of completed runs to compare with as many failed runs. */
+const COMPARED = 200;
+const FIRST_GROUP_MS = 3_000;
+const GROUPS_MS = 60_000;
+const DIFFERS_MS = 5_000;
 
 const stack = await startStack();
 const browser = await launch();
 const dashboardPage = ({ workflowId, runId }: LongHistory): string =>
   `${stack.dashboardUrl}/ns/${NAMESPACE}/workflows/${workflowId}/${runId}`;
+const listPage = `${stack.dashboardUrl}/ns/${NAMESPACE}/workflows`;
 const temporalPage = ({ workflowId, runId }: LongHistory, tab: 'history' | 'timeline'): string =>
   `${stack.temporalUiUrl}/namespaces/${NAMESPACE}/workflows/${workflowId}/${runId}/${tab}`;
 
-async function history(
-  workflowId: string,
-  events: number,
-  end?: 'completed' | 'canceled',
-): Promise<LongHistory> {
+async function history(workflowId: string, events: number, end?: End): Promise<LongHistory> {
   const start = performance.now();
   const run = await makeActivities(stack.temporalAddress, stack.codec, workflowId, events, end);
   console.log(
@@ -72,26 +104,31 @@ async function watched<T>(run: (watch: Watched) => Promise<T>): Promise<T> {
 
 interface Opening {
   readonly first: number;
+  /** Milliseconds until the card Why shows the decrypted message. NaN without a card. */
+  readonly card: number;
   readonly requests: number;
   readonly files: number;
   readonly script: number;
   readonly longTasks: readonly number[];
 }
 
-/** Opens a page with an empty cache, and waits until the page shows plaintext and its loading has ended. */
-function opening(url: string): Promise<Opening> {
+/** Opens a page with an empty cache, and waits until the page shows a text and its loading has ended. */
+function opening(url: string, text = MARK, hasCard = false): Promise<Opening> {
   return watched(async ({ page, during, requests, scripts }) => {
     let first = 0;
+    let card = Number.NaN;
     let asked = 0;
     const { longTasks } = await during(async () => {
       const start = performance.now();
       await page.goto(url, { waitUntil: 'commit' });
-      first = await untilText(page, MARK, start);
+      const shown = hasCard ? untilText(page, FAILURE, start, '[aria-label="Why"]') : Number.NaN;
+      first = await untilText(page, text, start);
       asked = requests();
+      card = await shown;
       await page.waitForTimeout(5_000);
     });
     const { files, gzipKiB } = await scripts();
-    return { first, requests: asked, files, script: gzipKiB, longTasks };
+    return { first, card, requests: asked, files, script: gzipKiB, longTasks };
   });
 }
 
@@ -103,11 +140,11 @@ async function printOpening(run: LongHistory): Promise<void> {
   await opening(dashboardPage(run));
   await opening(temporalPage(run, 'history'));
   for (let round = 0; round < rounds; round += 1) {
-    ours.push(await opening(dashboardPage(run)));
+    ours.push(await opening(dashboardPage(run), MARK, true));
     theirs.push(await opening(temporalPage(run, 'history')));
     saved.push(await save(run));
   }
-  const list = await opening(`${stack.dashboardUrl}/ns/${NAMESPACE}/workflows`).catch(() => undefined);
+  const list = await opening(listPage, run.workflowId);
   const download = await webUiDownload(stack.temporalUiUrl, run);
   const times = (openings: readonly Opening[]) => openings.map(({ first }) => first);
   const some = (openings: readonly Opening[], of: (each: Opening) => number) => range(openings.map(of));
@@ -118,6 +155,7 @@ async function printOpening(run: LongHistory): Promise<void> {
       range(times(theirs)),
       ratio(median(times(theirs)), median(times(ours))),
     ],
+    ['card Why, decrypted (ms)', some(ours, ({ card }) => card), '', ''],
     ['requests until then', some(ours, (each) => each.requests), some(theirs, (each) => each.requests), ''],
     [
       'JavaScript after gzip (KiB), files',
@@ -136,7 +174,13 @@ async function printOpening(run: LongHistory): Promise<void> {
       ratio(download * 1_000, median(saved)),
     ],
   ]);
-  if (list) console.log(`JavaScript of the list after gzip: ${list.script.toFixed(0)} KiB`);
+  console.log(`JavaScript of the list after gzip: ${list.script.toFixed(0)} KiB`);
+  limit('milliseconds until the card', median(ours.map(({ card }) => card)), CARD_MS);
+  limit(
+    'milliseconds from the first rows to the card',
+    median(ours.map(({ card, first }) => card - first)),
+    CARD_AFTER_ROWS_MS,
+  );
 }
 
 const workCells = (ours: readonly Opening[], theirs: readonly Opening[]): [string, string, string] => [
@@ -176,6 +220,7 @@ async function printReveals(run: LongHistory): Promise<void> {
   );
 }
 
+const counts = (works: readonly Work[]): number => median(works.map(({ longTasks }) => longTasks.length));
 const layouts = (works: readonly Work[]): number[] => works.map(({ layout }) => layout);
 
 async function printScrolling(run: LongHistory): Promise<void> {
@@ -208,6 +253,31 @@ async function printScrolling(run: LongHistory): Promise<void> {
       ratio(median(layouts(theirs)), median(layouts(ours))),
     ],
   ]);
+  limit('long tasks while scrolling, compared with the timeline', counts(ours), counts(theirs));
+}
+
+async function printFailures(failed: number): Promise<void> {
+  await makePayments(stack.temporalAddress, stack.codec, failed, COMPARED);
+  const type = `WorkflowType = "${PAYMENT}"`;
+  const pageOf = (name: string, search: Readonly<Record<string, string>>) =>
+    `${stack.dashboardUrl}/ns/${NAMESPACE}/${name}?${new URLSearchParams(search)}`;
+  const { first, all, calls } = await watched(({ page }) => groups(page, pageOf('causes', { q: type })));
+  const of = (status: string) => `${type} AND ExecutionStatus = "${status}"`;
+  const sets = { a: of('Failed'), b: of('Completed') };
+  const [cold, warm] = await watched(({ page }) => comparisons(page, pageOf('differs', sets)));
+  console.log(`\n### ${failed} failed runs\n`);
+  console.log(`By cause: the first group after ${seconds(first)} s, all after ${seconds(all)} s; ${calls}`);
+  console.log(`What differs from ${COMPARED} completed runs: ${seconds(cold)} s, again ${seconds(warm)} s`);
+  limit('milliseconds until the first group', first, FIRST_GROUP_MS);
+  limit('milliseconds until all groups', all, GROUPS_MS);
+  limit('milliseconds for what differs', warm, DIFFERS_MS);
+}
+
+async function printRest(runs: number): Promise<void> {
+  await startRuns(stack.temporalAddress, stack.codec, runs);
+  const perMinute = await watched((watch) => requestsAtRest(watch, listPage, `waiting-${runs}`));
+  console.log(`\n### A list with ${runs} running workflows, at rest\n\n${perMinute} requests per minute`);
+  limit('requests of the list per minute', perMinute, LIST_PER_MINUTE);
 }
 
 async function printLongest(run: LongHistory): Promise<void> {
@@ -216,7 +286,8 @@ async function printLongest(run: LongHistory): Promise<void> {
       page
         .getByRole('tab', { name: new RegExp(`^History\\s*${events.toLocaleString('en-GB')}$`) })
         .waitFor({ timeout: 120_000 });
-    const before = Number(values.longest) - TAIL;
+    const before = Number(values.longest) - TAIL - PATHS;
+    await timePaths(page);
     const works: [string, Work][] = [];
     const measure = async (what: string, act: () => Promise<unknown>) =>
       works.push([what, await during(act)]);
@@ -226,6 +297,7 @@ async function printLongest(run: LongHistory): Promise<void> {
       await loaded(before);
     });
     const loading = performance.now() - start;
+    await page.locator('[data-index]').first().waitFor();
     await measure('scrolling from the first row to the last', () => scrollToEnd(page, 2 * SCROLL_MS));
     await measure('filtering by each key of “step3 canceled”', async () => {
       await page.keyboard.press('/');
@@ -234,9 +306,16 @@ async function printLongest(run: LongHistory): Promise<void> {
       await page.waitForTimeout(500);
     });
     await page.keyboard.press('Escape');
+    await page.keyboard.press('w');
+    for (let n = 1; n <= PATHS; n += 1) {
+      await signalMore(stack.temporalAddress, stack.codec, run, 1, 1_000);
+      await loaded(before + n);
+    }
+    const paths = await page.evaluate(() => globalThis.pathTimes);
+    await page.keyboard.press('w');
     await measure(`tailing ${TAIL} events, one every ${TAIL_EVERY_MS} ms`, async () => {
       await signalMore(stack.temporalAddress, stack.codec, run, TAIL, TAIL_EVERY_MS);
-      await loaded(before + TAIL);
+      await loaded(Number(values.longest));
     });
     console.log(
       `\n### ${values.longest} events\n\n| what | long tasks | longest (ms) |\n| --- | --- | --- |`,
@@ -247,7 +326,16 @@ async function printLongest(run: LongHistory): Promise<void> {
     console.log(
       `\nLoaded in ${seconds(loading)} s; heap of the page and its worker: ${((await heap()) / 1e6).toFixed(0)} MB`,
     );
+    console.log(`Critical path, in the worker (ms): ${range(paths)}`);
+    limit('milliseconds for a critical path', median(paths), PATH_MS);
   });
+}
+
+/** Reports a figure that exceeds its limit, and makes the benchmark fail. */
+function limit(what: string, figure: number, most: number): void {
+  if (figure <= most) return;
+  console.log(`Limit exceeded: ${figure.toFixed(1)} ${what}; at most ${most}.`);
+  process.exitCode = 1;
 }
 
 function print(title: string, rows: readonly (readonly string[])[]): void {
@@ -268,12 +356,18 @@ function seconds(millis: number): string {
 }
 
 try {
-  const parts = [values.events, values.scrolled, values.revealed, values.longest];
-  const [events, scrolled, revealed, longest] = parts.map(Number);
-  if (events) await printOpening(await history('cold', events));
+  const [events, scrolled, revealed, longest] = [
+    values.events,
+    values.scrolled,
+    values.revealed,
+    values.longest,
+  ].map(Number);
+  if (events) await printOpening(await history('cold', events, 'failed'));
   if (scrolled) await printScrolling(await history('scrolled', scrolled));
   if (revealed) await printReveals(await history('revealed', revealed));
-  if (longest) await printLongest(await history('longest', longest - TAIL, 'canceled'));
+  if (longest) await printLongest(await history('longest', longest - TAIL - PATHS, 'canceled'));
+  if (Number(values.failed)) await printFailures(Number(values.failed));
+  if (Number(values.listed)) await printRest(Number(values.listed));
 } finally {
   await browser.close();
   await stack.close();

@@ -8,6 +8,8 @@ import { msToTs } from '@temporalio/common/lib/time.js';
 
 /** The text at the start of each value: a page with this text shows plaintext. */
 export const MARK = 'decoded';
+/** The encrypted message of a run that fails. */
+export const FAILURE = 'The bench has failed this run';
 const PAYLOAD_BYTES = 1_024;
 /** Number of activities that one workflow task schedules. Temporal permits 2,000 in progress per run. */
 const BATCH = 1_500;
@@ -16,8 +18,13 @@ const POLL_MS = 60_000;
 /** Numbers of Temporal's enums `CommandType` and `TaskQueueKind`. */
 const SCHEDULE_ACTIVITY = 1;
 const CANCEL_ACTIVITY = 2;
+const COMPLETE_WORKFLOW = 4;
+const FAIL_WORKFLOW = 5;
 const NORMAL = 1;
 const STICKY = 2;
+
+/** How a run's activities end, or `failed`: they complete, and the run fails. */
+export type End = 'completed' | 'canceled' | 'failed';
 
 let values = 0;
 /** An object of 1 KiB. */
@@ -27,10 +34,40 @@ function value(): unknown {
   return { order: `${MARK}-${values}`, note: text.slice(0, PAYLOAD_BYTES - 60) };
 }
 
+type Encrypt = (plain: unknown) => Promise<Payload[]>;
+
+/** Returns a function that encrypts a value for a workflow. */
+const encryptor =
+  (codec: KmsCodec, workflowId: string): Encrypt =>
+  (plain) =>
+    codec.encode([defaultPayloadConverter.toPayload(plain)], {
+      type: 'workflow',
+      namespace: NAMESPACE,
+      workflowId,
+    });
+
+/** Returns the command that fails a run with an encrypted message. */
+async function failing(encrypt: Encrypt, message: string, type: string) {
+  const [encodedAttributes = null] = await encrypt({ message, stack_trace: '' });
+  const failure = { message: 'Encoded failure', encodedAttributes, applicationFailureInfo: { type } };
+  return { commandType: FAIL_WORKFLOW, failWorkflowExecutionCommandAttributes: { failure } };
+}
+
+/** Polls until there is a task. Temporal refuses polls without a deadline, and ends them at the deadline. */
+async function polled<T extends { readonly taskToken: Uint8Array }>(
+  connection: Connection,
+  poll: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const task = await connection.withDeadline(Date.now() + POLL_MS, poll);
+    if (task.taskToken.length > 0) return task;
+  }
+}
+
 /**
- * Creates an open run with exactly `events` events: activities, and signals for the rest. A completed
- * activity has an encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and a
- * thousand of them take only a second. This function replaces the workers, because a real workflow worker
+ * Creates a run with exactly `events` events: activities, and signals for the rest. A completed activity has an
+ * encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and a thousand of them
+ * take only a second. The run stays open, unless `end` is `failed`: its activities complete. This function replaces the workers, because a real workflow worker
  * would replay the history repeatedly.
  */
 export async function makeActivities(
@@ -38,7 +75,7 @@ export async function makeActivities(
   codec: KmsCodec,
   workflowId: string,
   events: number,
-  end: 'completed' | 'canceled' = 'completed',
+  end: End = 'completed',
 ): Promise<LongHistory & { handle: WorkflowHandle }> {
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace: NAMESPACE, dataConverter: { payloadCodecs: [codec] } });
@@ -47,22 +84,11 @@ export async function makeActivities(
   const queue = { taskQueue: { name, kind: NORMAL }, namespace: NAMESPACE, identity: 'bench' };
   /** Tasks from this queue contain only new events: a full history would soon exceed a message's maximum size. */
   const sticky = { name: `${name}-sticky`, kind: STICKY, normalName: name };
-  /**
-   * Polls until there is a task. Temporal refuses polls without a deadline, and ends them at the deadline.
-   */
-  async function polled<T extends { readonly taskToken: Uint8Array }>(poll: () => Promise<T>): Promise<T> {
-    for (;;) {
-      const task = await connection.withDeadline(Date.now() + POLL_MS, poll);
-      if (task.taskToken.length > 0) return task;
-    }
-  }
-  const payloads = async (): Promise<{ payloads: Payload[] }> => ({
-    payloads: await codec.encode([defaultPayloadConverter.toPayload(value())], {
-      type: 'workflow',
-      namespace: NAMESPACE,
-      workflowId,
-    }),
-  });
+  const encrypt = encryptor(codec, workflowId);
+  const payloads = async (): Promise<{ payloads: Payload[] }> => ({ payloads: await encrypt(value()) });
+  const pollTask = (taskQueue: typeof queue.taskQueue) =>
+    polled(connection, () => workflowService.pollWorkflowTaskQueue({ ...queue, taskQueue }));
+  const answer = { identity: 'bench', namespace: NAMESPACE };
   const handle = await client.workflow.start('Orders', {
     taskQueue: name,
     workflowId,
@@ -72,14 +98,14 @@ export async function makeActivities(
   });
   let encrypted = 1;
   // Three events for each activity, and three for each workflow task of a batch. Signals are the rest.
-  const tasks = end === 'completed' ? 1 : 2;
-  let left = Math.floor((events - 5 - 3 * tasks) / (3 + (3 * tasks) / BATCH));
+  const tasks = end === 'canceled' ? 2 : 1;
+  /** The run's last workflow task starts, completes, and fails the run. */
+  const last = end === 'failed' ? 3 : 0;
+  let left = Math.floor((events - last - 5 - 3 * tasks) / (3 + (3 * tasks) / BATCH));
   let activity = 0;
   while (left > 0) {
     const batch = Math.min(left, BATCH);
     left -= batch;
-    const pollTask = (taskQueue: typeof queue.taskQueue) =>
-      polled(() => workflowService.pollWorkflowTaskQueue({ ...queue, taskQueue }));
     const { taskToken, startedEventId } = await pollTask(
       end === 'canceled' && activity > 0 ? sticky : queue.taskQueue,
     );
@@ -98,7 +124,6 @@ export async function makeActivities(
         },
       });
     }
-    const answer = { identity: 'bench', namespace: NAMESPACE };
     const stickyAttributes = { workerTaskQueue: sticky, scheduleToStartTimeout: msToTs('1 hour') };
     await workflowService.respondWorkflowTaskCompleted({
       ...answer,
@@ -126,7 +151,7 @@ export async function makeActivities(
     const work = async (): Promise<void> => {
       while (open > 0) {
         open -= 1;
-        const task = await polled(() => workflowService.pollActivityTaskQueue(queue));
+        const task = await polled(connection, () => workflowService.pollActivityTaskQueue(queue));
         await workflowService.respondActivityTaskCompleted({
           ...answer,
           taskToken: task.taskToken,
@@ -136,12 +161,68 @@ export async function makeActivities(
     };
     await Promise.all(Array.from({ length: POLLERS }, work));
   }
-  const missing = events - (await handle.describe()).historyLength;
+  const missing = events - last - (await handle.describe()).historyLength;
   for (let n = 0; n < missing; n += 1) await handle.signal('more', value());
+  if (end === 'failed') {
+    const { taskToken } = await pollTask(queue.taskQueue);
+    const commands = [await failing(encrypt, FAILURE, 'BenchFailed')];
+    await workflowService.respondWorkflowTaskCompleted({ ...answer, taskToken, commands });
+    encrypted += 1;
+  }
   const { runId, historyLength } = await handle.describe();
   if (historyLength !== events)
     throw new Error(`The history has ${historyLength} events instead of ${events}.`);
   return { workflowId, runId, payloads: encrypted + missing, handle };
+}
+
+/** The type of the runs of `makePayments`. */
+export const PAYMENT = 'Payment';
+const CAUSES = 20;
+
+/** Makes runs with encrypted inputs, of which `failed` fail with one of twenty causes, and `completed` complete. */
+export async function makePayments(
+  address: string,
+  codec: KmsCodec,
+  failed: number,
+  completed: number,
+): Promise<void> {
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection, namespace: NAMESPACE, dataConverter: { payloadCodecs: [codec] } });
+  const { workflowService } = connection;
+  const taskQueue = { name: 'payments', kind: NORMAL };
+  const answer = { namespace: NAMESPACE, identity: 'bench' };
+  let left = failed + completed;
+  const work = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const id = `payment-${left}`;
+      await client.workflow.start(PAYMENT, { taskQueue: taskQueue.name, workflowId: id, args: [value()] });
+      // This may be the task of a run that another worker has started.
+      const { taskToken, workflowExecution } = await polled(connection, () =>
+        workflowService.pollWorkflowTaskQueue({ ...answer, taskQueue }),
+      );
+      const workflowId = workflowExecution?.workflowId ?? '';
+      const n = Number(workflowId.split('-')[1]);
+      const type = `Declined${n % CAUSES}`;
+      const command =
+        n < failed
+          ? await failing(encryptor(codec, workflowId), `Card ${n} of order ${2 * n} was declined`, type)
+          : { commandType: COMPLETE_WORKFLOW, completeWorkflowExecutionCommandAttributes: {} };
+      const commands = [command];
+      await workflowService.respondWorkflowTaskCompleted({ ...answer, taskToken, commands });
+    }
+  };
+  await Promise.all(Array.from({ length: POLLERS }, work));
+  await connection.close();
+}
+
+/** Starts `count` runs that no worker takes. */
+export async function startRuns(address: string, codec: KmsCodec, count: number): Promise<void> {
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection, namespace: NAMESPACE, dataConverter: { payloadCodecs: [codec] } });
+  for (let n = 1; n <= count; n += 1)
+    await client.workflow.start('Waiting', { taskQueue: 'no-worker', workflowId: `waiting-${n}` });
+  await connection.close();
 }
 
 /** Adds `count` encrypted signals, one after another with a pause. */

@@ -117,7 +117,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   },
   slow: async (reader) => {
     await open(reader, 'web-order-9333');
-    await reader.sees('Slower than usual');
+    await reader.sees('Slower than usual', 'activity bringParcel');
   },
   sameCause: async (reader) => {
     await open(reader, 'web-order-9358');
