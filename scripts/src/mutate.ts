@@ -1,0 +1,82 @@
+/** `pnpm mutate`: changes the code, one small change at a time, and lists the changes that no test notices. */
+import { existsSync } from 'node:fs';
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+import type { Run } from './mutate/run.ts';
+import { type Scope, scopeNamed, scopes } from './mutate/scopes.ts';
+import { devDir, projectRoot } from './project.ts';
+
+const help = `Usage: pnpm mutate SCOPE [--incremental] [PART OF A FILE'S PATH…]
+
+Runs Stryker's mutants of a scope against the tests that scripts/src/mutate/scopes.ts lists, in a copy of the project.
+Lists the mutants that survive, and fails if fewer than 90 % are killed. Reports: .results/mutate/SCOPE.html and .json.
+  --incremental   keeps the last run's results for mutants whose code and tests have not changed
+Scopes: ${Object.keys(scopes).join(', ')}`;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { help: { type: 'boolean' }, incremental: { type: 'boolean', default: false } },
+  });
+  const [name, ...parts] = positionals;
+  if (values.help || name === undefined) {
+    console.log(help);
+    return values.help ? 0 : 2;
+  }
+  const files = await projectFiles();
+  const mutate = filesOf(scopeNamed(name), files, parts);
+  if (mutate.length === 0)
+    throw new Error(`No file of ${name} has a path that contains: ${parts.join(', ')}`);
+  const copy = await copyProject(name, files);
+  const run: Run = {
+    mutate,
+    results: join(projectRoot, '.results', 'mutate', name),
+    incremental: values.incremental,
+  };
+  const { exitCode } = await execa(process.execPath, ['scripts/src/mutate/run.ts', JSON.stringify(run)], {
+    cwd: copy,
+    env: { MUTATE_SCOPE: name },
+    stdio: 'inherit',
+    reject: false,
+  });
+  await rm(copy, { recursive: true });
+  return exitCode ?? 1;
+}
+
+const filesOf = ({ sources }: Scope, files: readonly string[], parts: readonly string[]): string[] =>
+  files.filter(
+    (file) =>
+      sources.some((source) => file === source || file.startsWith(`${source}/`)) &&
+      (parts.length === 0 || parts.some((part) => file.includes(part))),
+  );
+
+/** Returns the files that git tracks or would add. */
+async function projectFiles(): Promise<readonly string[]> {
+  const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+  const { stdout } = await execa('git', args, { cwd: projectRoot });
+  return stdout.split('\0').filter((file) => file !== '' && existsSync(join(projectRoot, file)));
+}
+
+/**
+ * Copies the project, because Stryker mutates files in place: its own sandbox copies one package, whose tests
+ * would load the other packages of the workspace, and through them the unmutated code, from the original.
+ */
+async function copyProject(name: string, files: readonly string[]): Promise<string> {
+  const copy = join(devDir, 'mutate', name);
+  await rm(copy, { recursive: true, force: true });
+  for (const file of files)
+    await cp(join(projectRoot, file), join(copy, file), { recursive: true, verbatimSymlinks: true });
+  const pnpm = process.env['npm_execpath'];
+  if (!pnpm) throw new Error('npm_execpath is not set. Start this with `pnpm mutate`.');
+  await execa(pnpm, ['install', '--frozen-lockfile', '--prefer-offline', '--ignore-scripts'], { cwd: copy });
+  return copy;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

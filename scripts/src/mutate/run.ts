@@ -1,0 +1,44 @@
+/** Runs Stryker in the current folder, a copy of the project. Argument: a JSON object of type `Run`. */
+import { fileURLToPath } from 'node:url';
+import { Stryker } from '@stryker-mutator/core';
+
+export interface Run {
+  /** The files to mutate. */
+  readonly mutate: string[];
+  /** Path of the results, without extension. */
+  readonly results: string;
+  readonly incremental: boolean;
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- From `mutate.ts`.
+const { mutate, results, incremental } = JSON.parse(process.argv[2] ?? '') as Run;
+
+await new Stryker({
+  mutate,
+  inPlace: true,
+  incremental,
+  incrementalFile: `${results}.json`,
+  testRunner: 'vitest',
+  vitest: {
+    configFile: fileURLToPath(import.meta.resolve('./vitest.config.ts')),
+    related: false,
+    pool: 'threads',
+  },
+  plugins: [
+    import.meta.resolve('@stryker-mutator/vitest-runner'),
+    import.meta.resolve('./error-messages.ts'),
+  ],
+  ignorers: ['error-messages'],
+  // TypeScript would reject some mutants, but Node strips the types.
+  disableTypeChecks: false,
+  concurrency: 1,
+  // A timeout counts as killed, so a busy machine must not cause one. Stryker ends most endless loops earlier,
+  // by the number of times that they reach mutated code.
+  timeoutMS: 600_000,
+  dryRunTimeoutMinutes: 60,
+  thresholds: { high: 95, low: 90, break: 90 },
+  reporters: ['clear-text', 'progress-append-only', 'html', 'json'],
+  clearTextReporter: { logTests: false, reportTests: false },
+  htmlReporter: { fileName: `${results}.html` },
+  jsonReporter: { fileName: `${results}.json` },
+}).runMutationTest();

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { projectRoot } from '../project.ts';
+import { shared } from '../vitest.ts';
+import { scopeNamed } from './scopes.ts';
+
+const { suite, tests } = scopeNamed(process.env['MUTATE_SCOPE']);
+const files = tests.map((test) => `test/${test}.test.ts`);
+
+const place = ({ moduleId }: TestSpecification) => files.findIndex((file) => moduleId.endsWith(`/${file}`));
+
+/** Runs the scope's files in their order. */
+class InOrder extends BaseSequencer {
+  override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+    return specifications.toSorted((a, b) => place(a) - place(b));
+  }
+}
+
+/** Stryker's Vitest: a worker loads each module once per mutant, not once per file. */
+export default defineConfig({
+  test: {
+    ...shared,
+    root: join(projectRoot, suite),
+    include: files,
+    isolate: false,
+    reporters: [],
+    sequence: { sequencer: InOrder },
+    // A failure counts as a killed mutant, so a busy machine must not cause one.
+    testTimeout: 600_000,
+    expect: { poll: { timeout: 60_000 } },
+  },
+});
