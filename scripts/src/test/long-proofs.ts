@@ -39,6 +39,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'e2e', file: 'test/prometheus.long.spec.ts', minutes: 4 },
   { directory: 'e2e', file: 'test/collector.long.spec.ts', minutes: 4 },
   { directory: 'packages/kms-emulator', file: 'test/go-clients.long.test.ts', minutes: 4 },
+  { directory: 'apps/codec-server', file: 'test/integration/crash.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/temporal/decode-plan.test.ts', minutes: 3 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },

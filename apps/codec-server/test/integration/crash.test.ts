@@ -20,7 +20,7 @@ import type { Payload } from '../support/stack.ts';
 import { bodyOf } from '../support/stack.ts';
 import { NAMESPACE, plantRun, type Run, runPath, startStack } from '../support/temporal.ts';
 
-// The bundled server, under the memory limits of docs/limits.md.
+// The bundled server, under the smallest memory limit of docs/limits.md; with SLOW=1, also the recommended.
 const MiB = 2 ** 20;
 
 const directory = await buildServer();
@@ -95,138 +95,146 @@ function expectSurvived(name: string, status: number, text: string): void {
   expect([200, 503], `${name}: ${text}`).toContain(status);
 }
 
-describe.each([
-  ['512 MiB, the recommended limit', 512, {}],
+const limits: [name: string, mebibytes: number, env: Record<string, string>][] = [
   ['256 MiB, the smallest supported limit', 256, WITHIN_256_MIB],
-])('a server with a memory limit of %s', (_, mebibytes, env) => {
-  let limit: MemoryLimit;
-  let server: LimitedServer;
-  let slowestProbe = 0;
-  beforeAll(async () => {
-    limit = await limitMemory(mebibytes);
-    server = await startLimited(directory, limit, stack.kms.emulator.address, stack.server.address, env);
-  });
-  afterAll(async () => {
-    process.stdout.write(
-      `crash suite: ${mebibytes} MiB, limited by a ${limit.kind}; at most ${(await server.peak()).toFixed(0)} MiB resident, ` +
-        `/healthz within ${slowestProbe.toFixed(0)} ms\n`,
-    );
-    await server.stop();
-    await limit.remove();
-  });
-
-  const survives = async (work: () => Promise<void>): Promise<void> => {
-    const slowest = await whileProbing(server, work);
-    expect(server.isAlive(), server.why()).toBe(true);
-    const plain = bodyOf([
-      { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"canary-after"') },
-    ]);
-    const encoded = await post(`${server.url}/encode`, plain);
-    expect(encoded.status).toBe(200);
-    expect(await post(`${server.url}/decode`, encoded.text)).toEqual({ status: 200, text: plain });
-    await expect.poll(() => server.metric('codec_memory_in_use_bytes'), { timeout: 15_000 }).toBe(0);
-    if (limit.kind === 'heap limit') expect(await server.peak()).toBeLessThan(mebibytes);
-    slowestProbe = Math.max(slowestProbe, slowest);
-  };
-
-  it('survives JSON that takes disproportionate work to parse', { timeout: 240_000 }, async () => {
-    await survives(async () => {
-      for (const [name, bomb] of Object.entries(jsonBombs())) {
-        const routes = ['decode', 'encode', 'decode', 'encode'];
-        const sent = routes.map((route) => post(`${server.url}/${route}`, bomb));
-        for (const { status, text } of await Promise.all(sent))
-          expect([400, 413, 503], `${name}: ${text}`).toContain(status);
-      }
+  ['512 MiB, the recommended limit', 512, {}],
+];
+describe.each(process.env['SLOW'] ? limits : limits.slice(0, 1))(
+  'a server with a memory limit of %s',
+  (_, mebibytes, env) => {
+    let limit: MemoryLimit;
+    let server: LimitedServer;
+    let slowestProbe = 0;
+    beforeAll(async () => {
+      limit = await limitMemory(mebibytes);
+      server = await startLimited(directory, limit, stack.kms.emulator.address, stack.server.address, env);
     });
-  });
-
-  it('survives compressed zeros in /decode', { timeout: 120_000 }, async () => {
-    await survives(async () => {
-      for (const bomb of Object.values(bombs.compressed)) {
-        for (const { status, text } of await inParallel(4, () => post(`${server.url}/decode`, bomb)))
-          expect([413, 503], text).toContain(status);
-      }
+    afterAll(async () => {
+      process.stdout.write(
+        `crash suite: ${mebibytes} MiB, limited by a ${limit.kind}; at most ${(await server.peak()).toFixed(0)} MiB resident, ` +
+          `/healthz within ${slowestProbe.toFixed(0)} ms\n`,
+      );
+      await server.stop();
+      await limit.remove();
     });
-  });
 
-  const streams: [name: string, send: (url: string, refs: string[]) => Promise<Outcome>][] = [
-    ['history', (url) => outcomeOf(fetch(`${url}/history`))],
-    ['payloads:decode', (url, refs) => post(`${url}/payloads:decode`, JSON.stringify({ refs }))],
-    ['history:search', (url) => post(`${url}/history:search`, JSON.stringify({ text: 'zzz' }))],
-    ...['encoded', 'decoded', 'readable'].map((form): [string, (url: string) => Promise<Outcome>] => [
-      `history:export, ${form}`,
-      (url) => post(`${url}/history:export`, JSON.stringify({ form })),
-    ]),
-  ];
-  it.each(streams)('survives malicious workflows in %s', { timeout: 240_000 }, async (_name, send) => {
-    await survives(async () => {
-      for (const [name, { refs, ...run }] of Object.entries(bombs.runs)) {
-        for (const { status, text } of await inParallel(3, () => send(server.url + runPath(run), refs)))
-          expectSurvived(name, status, text);
-      }
-    });
-  });
-  it('survives descriptions and lists of malicious workflows', { timeout: 120_000 }, async () => {
-    const api = `${server.url}/api/namespaces/${NAMESPACE}/workflows`;
-    await survives(async () => {
-      for (const { workflowId } of Object.values(bombs.runs)) {
-        for (const { status, text } of await inParallel(4, () => outcomeOf(fetch(`${api}/${workflowId}`))))
-          expectSurvived(workflowId, status, text);
-      }
-      await inParallel(8, () => outcomeOf(fetch(api)));
-    });
-  });
+    const survives = async (work: () => Promise<void>): Promise<void> => {
+      const slowest = await whileProbing(server, work);
+      expect(server.isAlive(), server.why()).toBe(true);
+      const plain = bodyOf([
+        { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"canary-after"') },
+      ]);
+      const encoded = await post(`${server.url}/encode`, plain);
+      expect(encoded.status).toBe(200);
+      expect(await post(`${server.url}/decode`, encoded.text)).toEqual({ status: 200, text: plain });
+      await expect.poll(() => server.metric('codec_memory_in_use_bytes'), { timeout: 15_000 }).toBe(0);
+      if (limit.kind === 'heap limit') expect(await server.peak()).toBeLessThan(mebibytes);
+      slowestProbe = Math.max(slowestProbe, slowest);
+    };
 
-  it('survives clients that never finish sending their request heads', { timeout: 60_000 }, async () => {
-    await survives(async () => {
-      const { hostname, port } = new URL(server.url);
-      const lines = Array.from({ length: 14 }, (__, n) => `x-${n}: ${'x'.repeat(4_300)}\r\n`);
-      const head = `GET / HTTP/1.1\r\nhost: ${hostname}\r\n${lines.join('')}`;
-      const sockets = [];
-      for (let n = 0; n < 3_800; n += 1) {
-        const socket = connect(Number(port), hostname).on('error', () => undefined);
-        socket.write(head);
-        sockets.push(socket);
-        if (n % 200 === 0) await sleep(20);
-      }
-      // Wait until the server has closed incomplete connections, because `survives` needs a connection.
-      await sleep(3_000);
-      for (const socket of sockets) socket.destroy();
-    });
-  });
-
-  it('survives streams that stay open, and then clients that do not read', { timeout: 120_000 }, async () => {
-    const run = server.url + runPath(bombs.runs['an encrypted argument of 1.5 MiB']!);
-    await survives(async () => {
-      const gone = new AbortController();
-      const follow = async (): Promise<number> => {
-        const init = { signal: gone.signal, headers: { 'accept-encoding': 'gzip' } };
-        return (await fetch(`${run}/history?live=true`, init)).status;
-      };
-      // One caller may have 192 requests in flight.
-      const followed = await Promise.all(Array.from({ length: 180 }, follow));
-      for (const status of followed) expect([200, 503]).toContain(status);
-      expect(followed).toContain(200);
-      gone.abort();
-      await expect.poll(() => server.metric('codec_open_streams')).toBe(0);
-      const unread = Array.from({ length: 180 }, () => {
-        const sent = request(`${run}/payloads:decode`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          agent: false,
-        });
-        sent.on('response', (response) => response.pause().on('error', () => undefined));
-        sent.on('error', () => undefined).end(JSON.stringify({ refs: ['1:0'] }));
-        return sent;
+    it('survives JSON that takes disproportionate work to parse', { timeout: 240_000 }, async () => {
+      await survives(async () => {
+        for (const [name, bomb] of Object.entries(jsonBombs())) {
+          const routes = ['decode', 'encode', 'decode', 'encode'];
+          const sent = routes.map((route) => post(`${server.url}/${route}`, bomb));
+          for (const { status, text } of await Promise.all(sent))
+            expect([400, 413, 503], `${name}: ${text}`).toContain(status);
+        }
       });
-      await sleep(4_000);
-      for (const sent of unread) sent.destroy();
     });
-  });
 
-  it('accepts the largest documented body', { timeout: 60_000 }, async () => {
-    const maxBody = mebibytes === 512 ? 16 * MiB : 4 * MiB;
-    const encoded = await post(`${server.url}/encode`, largest(maxBody));
-    expect(encoded.status).toBe(200);
-  });
-});
+    it('survives compressed zeros in /decode', { timeout: 120_000 }, async () => {
+      await survives(async () => {
+        for (const bomb of Object.values(bombs.compressed)) {
+          for (const { status, text } of await inParallel(4, () => post(`${server.url}/decode`, bomb)))
+            expect([413, 503], text).toContain(status);
+        }
+      });
+    });
+
+    const streams: [name: string, send: (url: string, refs: string[]) => Promise<Outcome>][] = [
+      ['history', (url) => outcomeOf(fetch(`${url}/history`))],
+      ['payloads:decode', (url, refs) => post(`${url}/payloads:decode`, JSON.stringify({ refs }))],
+      ['history:search', (url) => post(`${url}/history:search`, JSON.stringify({ text: 'zzz' }))],
+      ...['encoded', 'decoded', 'readable'].map((form): [string, (url: string) => Promise<Outcome>] => [
+        `history:export, ${form}`,
+        (url) => post(`${url}/history:export`, JSON.stringify({ form })),
+      ]),
+    ];
+    it.each(streams)('survives malicious workflows in %s', { timeout: 240_000 }, async (_name, send) => {
+      await survives(async () => {
+        for (const [name, { refs, ...run }] of Object.entries(bombs.runs)) {
+          for (const { status, text } of await inParallel(3, () => send(server.url + runPath(run), refs)))
+            expectSurvived(name, status, text);
+        }
+      });
+    });
+    it('survives descriptions and lists of malicious workflows', { timeout: 120_000 }, async () => {
+      const api = `${server.url}/api/namespaces/${NAMESPACE}/workflows`;
+      await survives(async () => {
+        for (const { workflowId } of Object.values(bombs.runs)) {
+          for (const { status, text } of await inParallel(4, () => outcomeOf(fetch(`${api}/${workflowId}`))))
+            expectSurvived(workflowId, status, text);
+        }
+        await inParallel(8, () => outcomeOf(fetch(api)));
+      });
+    });
+
+    it('survives clients that never finish sending their request heads', { timeout: 60_000 }, async () => {
+      await survives(async () => {
+        const { hostname, port } = new URL(server.url);
+        const lines = Array.from({ length: 14 }, (__, n) => `x-${n}: ${'x'.repeat(4_300)}\r\n`);
+        const head = `GET / HTTP/1.1\r\nhost: ${hostname}\r\n${lines.join('')}`;
+        const sockets = [];
+        for (let n = 0; n < 3_800; n += 1) {
+          const socket = connect(Number(port), hostname).on('error', () => undefined);
+          socket.write(head);
+          sockets.push(socket);
+          if (n % 200 === 0) await sleep(20);
+        }
+        // Wait until the server has closed incomplete connections, because `survives` needs a connection.
+        await sleep(3_000);
+        for (const socket of sockets) socket.destroy();
+      });
+    });
+
+    it(
+      'survives streams that stay open, and then clients that do not read',
+      { timeout: 120_000 },
+      async () => {
+        const run = server.url + runPath(bombs.runs['an encrypted argument of 1.5 MiB']!);
+        await survives(async () => {
+          const gone = new AbortController();
+          const follow = async (): Promise<number> => {
+            const init = { signal: gone.signal, headers: { 'accept-encoding': 'gzip' } };
+            return (await fetch(`${run}/history?live=true`, init)).status;
+          };
+          // One caller may have 192 requests in flight.
+          const followed = await Promise.all(Array.from({ length: 180 }, follow));
+          for (const status of followed) expect([200, 503]).toContain(status);
+          expect(followed).toContain(200);
+          gone.abort();
+          await expect.poll(() => server.metric('codec_open_streams')).toBe(0);
+          const unread = Array.from({ length: 180 }, () => {
+            const sent = request(`${run}/payloads:decode`, {
+              method: 'POST',
+              headers: { 'content-type': 'application/json' },
+              agent: false,
+            });
+            sent.on('response', (response) => response.pause().on('error', () => undefined));
+            sent.on('error', () => undefined).end(JSON.stringify({ refs: ['1:0'] }));
+            return sent;
+          });
+          await sleep(4_000);
+          for (const sent of unread) sent.destroy();
+        });
+      },
+    );
+
+    it('accepts the largest documented body', { timeout: 60_000 }, async () => {
+      const maxBody = mebibytes === 512 ? 16 * MiB : 4 * MiB;
+      const encoded = await post(`${server.url}/encode`, largest(maxBody));
+      expect(encoded.status).toBe(200);
+    });
+  },
+);
