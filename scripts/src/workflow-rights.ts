@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 
 interface Step {
   readonly uses?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
   readonly run?: string;
 }
 interface Job {
@@ -16,9 +17,14 @@ interface Workflow {
 
 /** Actions that a job with write permission may use. None installs or runs the repository's dependencies. */
 const actions = [
+  'actions/attest',
   'actions/checkout',
   'actions/setup-node',
   'actions/download-artifact',
+  'github/codeql-action/init',
+  'github/codeql-action/analyze',
+  'github/codeql-action/upload-sarif',
+  'ossf/scorecard-action',
   'pypa/gh-action-pypi-publish',
 ];
 
@@ -43,13 +49,23 @@ export function rightsFindings(text: string): string[] {
       job.environment === undefined
     )
       found.push('publishes without an environment');
-    for (const { uses, run } of job.steps ?? []) {
-      if (uses !== undefined && !actions.includes(uses.split('@')[0] ?? '')) found.push(`uses ${uses}`);
+    for (const { uses = '', with: inputs, run } of job.steps ?? []) {
+      const [action = ''] = uses.split('@');
+      if (action !== '' && !actions.includes(action)) found.push(`uses ${uses}`);
+      // In its other modes, CodeQL builds the sources.
+      if (action === 'github/codeql-action/init' && inputs?.['build-mode'] !== 'none')
+        found.push('builds the sources for CodeQL');
       for (const command of commandsOf(run ?? '')) if (!programs.test(command)) found.push(`runs ${command}`);
     }
     return found.map((what) => `job ${name} may write (${rights.join(', ')}), and ${what}`);
   });
 }
+
+/** Returns the actions that a workflow uses by a tag or branch, which could move to other code. */
+export const unpinnedActions = (text: string): string[] =>
+  [...text.matchAll(/\buses: *(\S+)/g)]
+    .map(([, action = '']) => action)
+    .filter((action) => !/^(?:\.\/.*|[^@]+@[0-9a-f]{40})$/.test(action));
 
 /** Returns the write permissions. Without `permissions`, the repository's settings may permit everything. */
 function writable(permissions: unknown): string[] {
