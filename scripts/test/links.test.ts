@@ -26,18 +26,27 @@ const anchorsOf = (markdown: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
+function isBroken(file: string, link: string): boolean {
+  const [path = '', anchor] = link.split('#');
+  const target = path === '' ? file : join(dirname(file), path);
+  if (!existsSync(join(projectRoot, target))) return true;
+  const page = texts.get(target);
+  return anchor !== undefined && page !== undefined && !anchorsOf(page).includes(anchor);
+}
+
 it.each([...texts])('%s links only to files and headings that exist', (file, text) => {
   const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, link = '']) => link)
     .filter((link) => !/^[a-z]+:/.test(link))
-    .filter((link) => {
-      const [path = '', anchor] = link.split('#');
-      const target = path === '' ? file : join(dirname(file), path);
-      if (!existsSync(join(projectRoot, target))) return true;
-      const page = texts.get(target);
-      return anchor !== undefined && page !== undefined && !anchorsOf(page).includes(anchor);
-    });
+    .filter((link) => isBroken(file, link));
   expect(broken).toEqual([]);
+});
+
+it('the answers for the OpenSSF badge name only files and headings that exist', async () => {
+  const answers = await readFile(join(projectRoot, '.bestpractices.json'), 'utf8');
+  const named = answers.match(/[\w./-]+\.(?:md|ts|json|toml|ya?ml)\b(?:#[\w-]+)?/g) ?? [];
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter((link) => isBroken('.bestpractices.json', link))).toEqual([]);
 });
 
 it('code, deployments and alerts link only to pages and headings that exist', async () => {

@@ -7,7 +7,7 @@ import { projectRoot } from '../project.ts';
 import { type Engine, imagesDir, NONROOT } from './engine.ts';
 
 /** The Debian packages whose files `gcr.io/distroless/nodejs24-debian12` contains. */
-const distroless = [
+export const nodeBase = [
   'base-files',
   'netbase',
   'tzdata',
@@ -20,6 +20,9 @@ const distroless = [
   'libssl3',
   'zlib1g',
 ];
+
+/** The Debian packages whose files `gcr.io/distroless/static-debian12` contains. */
+export const staticBase = ['base-files', 'netbase', 'tzdata'];
 
 /**
  * Makes substitutes for the base images, for machines that cannot reach an image registry: from Debian
@@ -45,7 +48,7 @@ export async function makeBases(engine: Engine): Promise<void> {
   await engine.base(
     'gcr.io/distroless/nodejs24-debian12:nonroot',
     async (root) => {
-      await unpack(distroless, root);
+      await unpack(nodeBase, root);
       await put(node, join(root, 'nodejs/bin/node'));
       await addCertificates(root);
     },
@@ -54,7 +57,7 @@ export async function makeBases(engine: Engine): Promise<void> {
   await engine.base(
     'gcr.io/distroless/static-debian12:nonroot',
     async (root) => {
-      await unpack(['base-files', 'netbase', 'tzdata'], root);
+      await unpack(staticBase, root);
       await addCertificates(root);
     },
     ['--user', String(NONROOT)],
