@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyPackages } from '@temporal-kms/scripts/copy-packages';
 import { writeNodeEntry } from '@temporal-kms/scripts/node-entry';
+import { writeWorkflowBundle } from '@temporal-kms/scripts/workflow-bundle';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { build, defineConfig } from 'tsdown';
 
@@ -45,8 +45,9 @@ async function buildScanWorker(outDir: string): Promise<void> {
     },
   });
   const workflowsPath = join(import.meta.dirname, 'src', 'scan', 'on-temporal', 'workflow.ts');
-  const { code } = await bundleWorkflowCode({ workflowsPath });
-  await writeFile(join(outDir, 'workflow-bundle.js'), code);
+  await writeWorkflowBundle(outDir, (webpackConfigHook) =>
+    bundleWorkflowCode({ workflowsPath, webpackConfigHook }),
+  );
   await writeNodeEntry(outDir, 'main', 'app.mjs');
   await copyPackages(import.meta.dirname, outDir);
 }

@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { copyPackages } from '@temporal-kms/scripts/copy-packages';
 import { writeNodeEntry } from '@temporal-kms/scripts/node-entry';
+import { writeWorkflowBundle } from '@temporal-kms/scripts/workflow-bundle';
 import { defineConfig } from 'tsdown';
 
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
@@ -23,7 +23,7 @@ export default defineConfig({
   platform: 'node',
   target: 'node24',
   dts: false,
-  sourcemap: true,
+  sourcemap: process.env['BUILD_SOURCE_MAPS'] === '1',
   shims: true,
   deps: {
     neverBundle: [/^@temporalio\/(?!plugin|envconfig)/],
@@ -32,11 +32,10 @@ export default defineConfig({
   },
   hooks: {
     'build:done': async ({ options }) => {
-      const { code } = await bundleWorkflowCode({
-        workflowsPath: join(import.meta.dirname, 'src', 'workflows', 'index.ts'),
-        failureConverterPath,
-      });
-      await writeFile(join(options.outDir, 'workflow-bundle.js'), code);
+      const workflowsPath = join(import.meta.dirname, 'src', 'workflows', 'index.ts');
+      await writeWorkflowBundle(options.outDir, (webpackConfigHook) =>
+        bundleWorkflowCode({ workflowsPath, failureConverterPath, webpackConfigHook }),
+      );
       await writeNodeEntry(options.outDir, 'main', 'app.mjs');
       await writeNodeEntry(options.outDir, 'start', 'starter.mjs');
       await copyPackages(import.meta.dirname, options.outDir);

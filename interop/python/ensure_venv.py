@@ -11,10 +11,8 @@ lock nor an environment that looks complete, because the lock ends with the proc
 import fcntl
 import hashlib
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import venv
 from pathlib import Path
 
@@ -45,10 +43,7 @@ def main(folder: Path, *, use_oldest: bool) -> None:
             # Skip compilation now: Python compiles the modules that a test imports.
             pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
             if use_oldest:
-                # Build a copy, because setuptools leaves files next to the source.
-                with tempfile.TemporaryDirectory() as copy:
-                    shutil.copytree(PROJECT, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "build"))
-                    subprocess.run([*pip, f"{copy}[test]", *oldest()], check=True)
+                subprocess.run([*pip, f"{PROJECT}[test]", *oldest()], check=True)
             else:
                 subprocess.run([*pip, "--only-binary=:all:", "--require-hashes", "-r", REQUIREMENTS], check=True)
             stamp.write_text(wanted)

@@ -1,6 +1,18 @@
-import { copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises';
-import { dirname, join, relative, resolve as absolute, sep } from 'node:path';
+import { createHash } from 'node:crypto';
+import {
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve as absolute, sep } from 'node:path';
 import { nodeFileTrace, resolve } from '@vercel/nft';
+import { toolsDir } from './project.ts';
 
 const architectures: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 const platforms: Readonly<Record<string, string>> = {
@@ -30,17 +42,24 @@ export async function copyPackages(app: string, out: string): Promise<void> {
   const names = await readdir(built);
   const modules = names.filter((name) => name.endsWith('.mjs')).map((name) => join(built, name));
   const root = join(app, '..', '..');
-  const { fileList } = await nodeFileTrace(modules, {
-    base: sep,
-    processCwd: app,
-    // Without this, the tracer would copy every path that the code computes, such as the state folder.
-    ignore: (file) =>
-      compiler.test(file) || !(file.includes('node_modules') || join(sep, file).startsWith(built)),
-    // Imports from built files resolve as if the files were in the application's folder.
-    resolve: (id, parent, job, cjs) =>
-      resolve(id, parent.startsWith(built) && !id.startsWith('.') ? join(app, 'main.mjs') : parent, job, cjs),
+  const files = await keptFor(app, modules, root, async () => {
+    const { fileList } = await nodeFileTrace(modules, {
+      base: sep,
+      processCwd: app,
+      // Without this, the tracer would copy every path that the code computes, such as the state folder.
+      ignore: (file) =>
+        compiler.test(file) || !(file.includes('node_modules') || join(sep, file).startsWith(built)),
+      // Imports from built files resolve as if the files were in the application's folder.
+      resolve: (id, parent, job, cjs) =>
+        resolve(
+          id,
+          parent.startsWith(built) && !id.startsWith('.') ? join(app, 'main.mjs') : parent,
+          job,
+          cjs,
+        ),
+    });
+    return [...fileList].map((file) => join(sep, file)).filter((file) => !file.startsWith(built));
   });
-  const files = [...fileList].map((file) => join(sep, file)).filter((file) => !file.startsWith(built));
   const wanted = files.filter((file) => !native.test(file) || file.includes(`${sep}${target}${sep}`));
   if (!wanted.some((file) => native.test(file))) {
     throw new Error(`WORKER_TARGET: @temporalio/core-bridge has no build for ${target}`);
@@ -60,4 +79,31 @@ export async function copyPackages(app: string, out: string): Promise<void> {
     const linked = placeOf(absolute(dirname(file), await readlink(file)));
     if (linked !== undefined) await symlink(relative(dirname(place), linked), place);
   }
+}
+
+/**
+ * Returns the result of `trace`, which takes several seconds, or the kept result of the last build if nothing has
+ * changed: neither this file, nor the installed packages, nor the built modules.
+ */
+async function keptFor(
+  app: string,
+  modules: readonly string[],
+  root: string,
+  trace: () => Promise<string[]>,
+): Promise<string[]> {
+  const hash = createHash('sha256');
+  for (const file of [import.meta.filename, join(root, 'pnpm-lock.yaml'), ...modules])
+    hash.update(await readFile(file)).update('\0');
+  const key = hash.digest('hex');
+  const place = join(toolsDir, `traced-${basename(app)}.json`);
+  const kept: { key?: string; files?: string[] } = await readFile(place, 'utf8')
+    .then(JSON.parse)
+    .catch(() => ({}));
+  if (kept.key === key && kept.files) return kept.files.map((file) => join(root, file));
+  const files = await trace();
+  const unfinished = `${place}.${process.pid}`;
+  await mkdir(toolsDir, { recursive: true });
+  await writeFile(unfinished, JSON.stringify({ key, files: files.map((file) => relative(root, file)) }));
+  await rename(unfinished, place);
+  return files;
 }

@@ -1,5 +1,5 @@
 /**
- * `pnpm images`: lints the Dockerfile, builds all images, and tests them together: Temporal and the emulator,
+ * `pnpm images`: lints the Dockerfile, builds all images twice and compares them, and tests them together: Temporal and the emulator,
  * the worker and the codec server under memory limits and with a read-only file system, and the dashboard in
  * front.
  */
@@ -33,9 +33,18 @@ async function main(): Promise<void> {
   await mkdir(imagesDir, { recursive: true });
   const engine = createEngine();
   await makeBases(engine);
+  const ids = new Map<string, string>();
   for (const target of targets) {
     console.log(`Building ${target}…`);
-    await engine.build(target);
+    ids.set(target, await engine.build(target));
+  }
+  for (const target of targets) {
+    console.log(`Building ${target} again, in another folder…`);
+    assert.equal(
+      await engine.build(target, '/another/folder'),
+      ids.get(target),
+      `${target} is not reproducible`,
+    );
   }
   for (const target of targets) {
     console.log(`${target}: ${Math.round((await engine.size(target)) / 1e6)} MB`);

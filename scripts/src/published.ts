@@ -28,6 +28,8 @@ const versionCheck = (name: string): string =>
  * one copy of each class and each cache.
  */
 export function publishedConfig({ name, folder, entry, bundled = [], sandboxed = [] }: PublishedPackage) {
+  // Another package in the files would be missing from the bill of materials, so it fails the build.
+  const inside = [...bundled, /^@temporal-kms\/node-utils/];
   const isChecked = (fileName: string) =>
     fileName.endsWith('.cjs') && !sandboxed.some((one) => fileName === `${one}.cjs`);
   return {
@@ -40,7 +42,7 @@ export function publishedConfig({ name, folder, entry, bundled = [], sandboxed =
         isEntry && isChecked(fileName) ? versionCheck(name) : '',
     },
     dts: { tsconfig: writeTsconfig(join(folder, '..')) },
-    deps: { alwaysBundle: [...bundled, /^@temporal-kms\/node-utils/], onlyBundle: false as const },
+    deps: { alwaysBundle: inside, onlyBundle: inside },
     hooks: {
       'build:done': async ({ options: { outDir } }: { readonly options: { readonly outDir: string } }) => {
         for (const one of Object.keys(entry)) {

@@ -4,8 +4,8 @@
  * dependency of the application, so they may list packages that the bundle does not contain.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { execa } from 'execa';
+import { join } from 'node:path';
+import { billOfMaterials, billText } from './bill.ts';
 import { projectRoot } from './project.ts';
 
 /**
@@ -31,27 +31,15 @@ const accepted = new Set([
 /** Licences of packages that have no field `license`, as found in their files. */
 const readByUs: Readonly<Record<string, string>> = { 'unionfs@4.6.0': 'Unlicense' };
 
-interface Component {
-  readonly group?: string;
-  readonly name: string;
-  readonly version: string;
-  readonly licenses?: readonly {
-    readonly expression?: string;
-    readonly license?: { readonly id?: string };
-  }[];
-}
-
 const store = join(projectRoot, 'node_modules', '.pnpm');
 const installed = await readdir(store);
 
-const bom = join(process.cwd(), 'dist', 'sbom.cdx.json');
-const { name } = JSON.parse(await readFile('package.json', 'utf8'));
-const format = ['--prod', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--out', bom];
-await execa('pnpm', ['--filter', name, 'sbom', ...format]);
-const { components }: { components: Component[] } = JSON.parse(await readFile(bom, 'utf8'));
+const { name }: { name: string } = JSON.parse(await readFile('package.json', 'utf8'));
+const bill = await billOfMaterials(name, '--sbom-type', 'application');
+await writeFile(join('dist', 'sbom.cdx.json'), billText(bill));
 
 const sections: string[] = [];
-for (const component of components) {
+for (const component of bill.components) {
   const id = component.group ? `${component.group}/${component.name}` : component.name;
   if (id.startsWith('@temporal-kms/')) continue;
   const title = `${id}@${component.version}`;
@@ -66,7 +54,7 @@ for (const component of components) {
 }
 const notices = sections.toSorted().join(`\n\n${'-'.repeat(80)}\n\n`);
 await writeFile(join('dist', 'THIRD-PARTY-NOTICES.txt'), `${notices}\n`);
-console.log(`${basename(bom)}, THIRD-PARTY-NOTICES.txt: ${sections.length} packages`);
+console.log(`sbom.cdx.json, THIRD-PARTY-NOTICES.txt: ${sections.length} packages`);
 
 /**
  * Returns the texts of a package's licence files. Returns none if the package is for another platform and

@@ -3,7 +3,7 @@ import { globSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import {
@@ -11,10 +11,12 @@ import {
   install,
   node,
   pack,
+  repack,
   temporalPackages,
   typeErrors,
 } from '@temporal-kms/testing/published';
 import { filesOfReadme } from '@temporal-kms/testing/readme';
+import { contentOf } from '@temporal-kms/scripts/rebuilt';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadKmsCodec } from '../src/config/load.ts';
@@ -108,6 +110,10 @@ describe('the tarball', () => {
     expect([...packages].toSorted()).toEqual(declared.toSorted());
   });
 
+  it('has the same bytes when it is packed in another folder, at another time', async () => {
+    expect(await contentOf(await repack(packageFolder))).toEqual(await contentOf(dirname(tarball)));
+  }, 180_000);
+
   it('contains a bill of materials of its dependencies and bundled code', async () => {
     const {
       dependencies,
@@ -118,7 +124,9 @@ describe('the tarball', () => {
         readonly group?: string;
         readonly name: string;
         readonly version: string;
+        readonly 'bom-ref': string;
       }[];
+      readonly dependencies: readonly { readonly dependsOn: readonly string[] }[];
     } = JSON.parse(await installed('dist/sbom.cdx.json'));
     expect(bill.bomFormat).toBe('CycloneDX');
     const names = bill.components.map(({ group, name }) => (group === undefined ? name : `${group}/${name}`));
@@ -126,6 +134,13 @@ describe('the tarball', () => {
       expect.arrayContaining([...Object.keys(dependencies!), 'p-retry', 'is-network-error']),
     );
     expect(names).not.toContain('vitest');
+    const refs = bill.components.map((component) => component['bom-ref']);
+    expect(
+      bill.dependencies.flatMap(({ dependsOn }) => dependsOn).filter((ref) => !refs.includes(ref)),
+    ).toEqual([]);
+    expect(refs.filter((ref) => !bill.dependencies.some(({ dependsOn }) => dependsOn.includes(ref)))).toEqual(
+      [],
+    );
     for (const { version } of bill.components) expect(version).toMatch(/^\d/);
   });
 

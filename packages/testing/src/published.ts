@@ -5,11 +5,13 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { withLock } from '@temporal-kms/scripts/lock';
 import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
+import { projectRoot } from '@temporal-kms/scripts/project';
+import { rebuild } from '@temporal-kms/scripts/rebuilt';
 
 const execFileAsync = promisify(execFile);
 
@@ -79,9 +81,15 @@ export const node = (
 ): Promise<string> => run(folder, process.execPath, args, env, 60_000);
 
 async function pnpm(cwd: string, ...args: string[]): Promise<void> {
+  const [program, ...options] = await pnpmCommand();
+  await run(cwd, program, [...options, ...args]);
+}
+
+/** Returns the command that starts the workspace's version of pnpm. */
+async function pnpmCommand(): Promise<[program: string, ...args: string[]]> {
   const root = await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8');
   const [, version] = /"packageManager": "(pnpm@[\d.]+)"/.exec(root) ?? [];
-  await run(cwd, 'npx', ['-y', version ?? 'pnpm', ...args]);
+  return ['npx', '-y', version ?? 'pnpm'];
 }
 
 /**
@@ -99,6 +107,10 @@ export async function pack(packageFolder: string): Promise<string> {
   if (tarball === undefined) throw new Error('pnpm pack left no tarball');
   return join(folder, tarball);
 }
+
+/** Packs a package again, elsewhere and later. Returns the tarball's folder. */
+export const repack = async (packageFolder: string): Promise<string> =>
+  rebuild(relative(projectRoot, packageFolder), ...(await pnpmCommand()), 'pack', '--pack-destination');
 
 /**
  * Returns the API report, which shows API changes to a reviewer: the built package's declarations, without

@@ -46,7 +46,11 @@ interface RunOptions {
 export interface Engine {
   /** Makes an image from the files that `fill` writes into a folder, unless it exists. */
   base(image: string, fill: (root: string) => Promise<void>, config?: readonly string[]): Promise<void>;
-  build(target: string): Promise<void>;
+  /**
+   * Builds an image, and returns its id: the digest of its configuration, which contains those of its layers.
+   * @param folder the folder of the build stages. In a new folder, their steps run again.
+   */
+  build(target: string, folder?: string): Promise<string>;
   /** Returns the image's size in bytes. */
   size(target: string): Promise<number>;
   /** Starts a container in the background. */
@@ -123,19 +127,22 @@ export function createEngine(): Engine {
       await buildah('commit', '--quiet', '--rm', container, image);
       await rm(root, { recursive: true });
     },
-    async build(target) {
+    async build(target, folder = '/src') {
       const npmrc = join(imagesDir, 'npmrc');
       await writeFile(npmrc, `cafile=${CERTIFICATES}\n`);
       const mounts = [`${CERTIFICATES}:${CERTIFICATES}:ro`, `${npmrc}:/root/.npmrc:ro`].flatMap((each) => [
         '-v',
         each,
       ]);
-      const options = ['--layers', '--isolation', 'chroot', '--pull=never', '--format', 'docker', ...mounts];
+      // The time of the image and its files, as in a release.
+      const { stdout: time } = await execa('git', ['log', '-1', '--format=%ct'], { cwd: projectRoot });
+      const fixed = '--quiet --layers --isolation chroot --pull=never --format docker --timestamp';
+      const options = [...fixed.split(' '), time, ...mounts];
       const text = await readFile(join(projectRoot, 'deploy/docker/Dockerfile'), 'utf8');
       const dockerfile = join(imagesDir, 'Dockerfile');
-      await writeFile(dockerfile, withoutDigests(text));
+      await writeFile(dockerfile, withoutDigests(text).replaceAll(/ \/src(?=\/|$)/gm, ` ${folder}`));
       const file = ['-f', dockerfile, '--target', target, '-t', imageOf(target)];
-      await buildah('bud', ...options, ...file, '.');
+      return (await buildah('bud', ...options, ...file, '.')).stdout;
     },
     size: async (target) =>
       Number((await podman(['image', 'inspect', '--format', '{{.Size}}', imageOf(target)])).stdout),

@@ -5,6 +5,9 @@ import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** tsdown's own executable, without its shell wrapper. */
+export const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
+
 export interface Built {
   /** A folder outside the repository that contains only the programs. */
   readonly folder: string;
@@ -16,8 +19,7 @@ export interface Built {
 
 export async function buildPrograms(): Promise<Built> {
   const folder = await oncePerRun('key-admin', async (built) => {
-    const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
-    await promisify(execFile)(process.execPath, [tsdown, '--out-dir', built], { cwd: root });
+    await promisify(execFile)(process.execPath, [TSDOWN, '--out-dir', built], { cwd: root });
   });
   return { folder, cli: join(folder, 'main.mjs'), worker: join(folder, 'scan-worker') };
 }

@@ -8,11 +8,12 @@ import { z } from 'zod';
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** tsdown's own executable, without its shell wrapper. */
+export const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
+
 /** The built worker. Its workflow code is compiled, so that each process starts much faster. */
 export const built = await oncePerRun('worker', async (folder) => {
-  // tsdown's own executable, without its shell wrapper.
-  const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
-  await promisify(execFile)(process.execPath, [tsdown, '--out-dir', folder], { cwd: root });
+  await promisify(execFile)(process.execPath, [TSDOWN, '--out-dir', folder], { cwd: root });
 });
 
 export interface App extends NodeProcess {

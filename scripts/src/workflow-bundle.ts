@@ -1,0 +1,30 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectRoot } from './project.ts';
+
+/** Changes the settings of webpack. */
+type Hook = <T extends { output?: object }>(config: T) => T & { devtool: string };
+
+// The file that Temporal generates contains an absolute path, so the source map's columns would depend on its
+// length, and the hash in the default file name on the path.
+const webpackConfigHook: Hook = (config) => ({
+  ...config,
+  devtool: 'inline-cheap-module-source-map',
+  output: { ...config.output, filename: 'workflow-bundle.js' },
+});
+
+/**
+ * Writes the workflow bundle into a folder. Its source map names files relative to the project's root, so that
+ * it is the same wherever it is built.
+ * @param bundle calls Temporal's `bundleWorkflowCode` with this hook
+ */
+export async function writeWorkflowBundle(
+  folder: string,
+  bundle: (webpackConfigHook: Hook) => Promise<{ readonly code: string }>,
+): Promise<void> {
+  const { code } = await bundle(webpackConfigHook);
+  const relative = code.replace(/(?<=;base64,)\S+$/, (map) =>
+    Buffer.from(Buffer.from(map, 'base64').toString().replaceAll(`${projectRoot}/`, '')).toString('base64'),
+  );
+  await writeFile(join(folder, 'workflow-bundle.js'), relative);
+}
