@@ -242,7 +242,7 @@ class FileCheck {
 
   /** @param text part of an incomplete line */
   tooLong(text: Buffer): void {
-    this.#unlinked(text);
+    this.#unlinked(text, this.#lines + 1);
     if (this.#torn !== undefined) this.#torn.isTooLong = true;
     this.bytes += text.length;
   }
@@ -333,9 +333,9 @@ class FileCheck {
     this.#problemsBefore = this.#problemCount;
   }
 
-  #unlinked(text: Buffer): void {
+  #unlinked(text: Buffer, line = this.#lines): void {
     if (this.#options.mixed) return;
-    this.#torn ??= { line: this.#lines, hash: createHash('sha256'), size: 0, isTooLong: false };
+    this.#torn ??= { line, hash: createHash('sha256'), size: 0, isTooLong: false };
     this.#torn.size += text.length;
     this.#torn.hash.update(text);
   }
