@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import crypto from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsdown';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { generateSalt } from '../src/branch-keys/branch-key.ts';
 import { generateKey } from '../src/crypto/data-key.ts';
 import { nextNonce } from '../src/crypto/random.ts';
@@ -24,6 +26,24 @@ const kernelDescriptors = () =>
       return false;
     }
   });
+
+function kernelDescriptor(): number {
+  draw(100);
+  const [descriptor] = kernelDescriptors();
+  expect(descriptor).toBeDefined();
+  return Number(descriptor);
+}
+
+/** Closes the kernel's generator, and opens a file under the same descriptor. */
+function replaceKernel(content: Uint8Array): void {
+  const folder = mkdtempSync(join(tmpdir(), 'kernel-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'bytes'), content);
+  const descriptor = kernelDescriptor();
+  closeSync(descriptor);
+  expect(openSync(join(folder, 'bytes'), 'r')).toBe(descriptor);
+  onTestFinished(() => closeSync(descriptor));
+}
 
 // [F-2]
 describe('nonces', () => {
@@ -43,23 +63,32 @@ describe('nonces', () => {
     for (const count of counts) expect(Math.abs(count - total / 2)).toBeLessThan(6 * Math.sqrt(total / 4));
   });
 
-  it("use bytes from the kernel's generator, even after other code closed the file descriptor", () => {
-    draw(100);
-    const [descriptor] = kernelDescriptors();
-    expect(descriptor).toBeDefined();
-    closeSync(Number(descriptor));
-    expect(draw(1_000).size).toBe(1_000);
-    expect(kernelDescriptors()).toHaveLength(1);
+  it("are OpenSSL's bytes XOR the kernel's bytes XOR the clock's reading", () => {
+    replaceKernel(Buffer.alloc(2_000, 0xf0));
+    const openSsl = vi
+      .spyOn(crypto, 'randomFillSync')
+      .mockImplementation((bytes: any) => bytes.fill(0x0f0f0f0f));
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      openSsl.mockRestore();
+      syncBuiltinESMExports();
+    });
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1.5);
+    onTestFinished(() => clock.mockRestore());
+    while (openSsl.mock.calls.length === 0) nextNonce();
+    // 1.5 is 00 00 00 00 00 00 f8 3f.
+    expect(hex(nextNonce())).toBe('ffffffffffff07c0ffffffff');
   });
 
-  it("do not depend only on the kernel's generator", () => {
+  it.each([
+    ['closed the file descriptor', () => closeSync(kernelDescriptor())],
+    ['replaced the file descriptor', () => replaceKernel(Buffer.alloc(9))],
+  ])("use bytes from the kernel's generator, even after other code %s", (_, change) => {
     draw(100);
-    const [descriptor] = kernelDescriptors();
-    closeSync(Number(descriptor));
-    const zeros = openSync('/dev/zero', 'r');
-    onTestFinished(() => closeSync(zeros));
-    expect(zeros).toBe(Number(descriptor));
-    expect(draw(1_000).size).toBe(1_000);
+    change();
+    expect(kernelDescriptors()).toHaveLength(0);
+    draw(100);
+    expect(kernelDescriptors()).toHaveLength(1);
   });
 });
 

@@ -14,11 +14,12 @@ let kernel: number | undefined;
 function readKernel(bytes: Uint8Array): boolean {
   try {
     kernel ??= openSync(KERNEL_DEVICE, 'r');
-    return readSync(kernel, bytes, 0, bytes.length, null) === bytes.length;
+    if (readSync(kernel, bytes, 0, bytes.length, null) === bytes.length) return true;
   } catch {
-    kernel = undefined;
-    return false;
+    // The device does not exist, or other code has closed the file descriptor.
   }
+  kernel = undefined;
+  return false;
 }
 
 export const NONCE_BYTES = 12;
@@ -27,8 +28,8 @@ export const NONCE_BYTES = 12;
  * encrypt 1 KiB.
  */
 const BATCH = 64;
-const WORDS_PER_NONCE = NONCE_BYTES / Uint32Array.BYTES_PER_ELEMENT;
-const fromKernel = new Uint32Array(BATCH * WORDS_PER_NONCE);
+const newBatch = () => new Uint32Array(new ArrayBuffer(BATCH * NONCE_BYTES));
+const fromKernel = newBatch();
 
 /**
  * Fills `words` with random bytes from OpenSSL's generator, XORed with bytes from the kernel's generator. The
@@ -40,12 +41,12 @@ export function fillRandom(words: Uint32Array): void {
   randomFillSync(words);
   const bytes = new Uint8Array(fromKernel.buffer, 0, words.byteLength);
   // The second attempt reopens the device in case other code has closed the file descriptor.
-  if (!readKernel(bytes) && !readKernel(bytes)) return;
-  for (let n = 0; n < words.length; n++) words[n] = (words[n] ?? 0) ^ (fromKernel[n] ?? 0);
+  if (!readKernel(bytes)) readKernel(bytes);
+  words.forEach((word, n) => (words[n] = word ^ (fromKernel[n] ?? 0)));
   fromKernel.fill(0);
 }
 
-const batch = new Uint32Array(BATCH * WORDS_PER_NONCE);
+const batch = newBatch();
 const views = Array.from(
   { length: BATCH },
   (_, n) => new Uint8Array(batch.buffer, n * NONCE_BYTES, NONCE_BYTES),
@@ -68,6 +69,6 @@ export function nextNonce(): Uint8Array {
   }
   now[0] = performance.now();
   const at = nonce.byteOffset / Uint32Array.BYTES_PER_ELEMENT;
-  for (let n = 0; n < nowWords.length; n++) batch[at + n] = (batch[at + n] ?? 0) ^ (nowWords[n] ?? 0);
+  nowWords.forEach((word, n) => (batch[at + n] = (batch[at + n] ?? 0) ^ word));
   return nonce;
 }
