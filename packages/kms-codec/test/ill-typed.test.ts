@@ -127,10 +127,27 @@ describe('the codec', () => {
     expect(Buffer.from(decoded!.data!).toString()).toBe('"a"');
   });
 
-  it('describes a wrong value by its kind, not by its toStringTag', async () => {
-    const named = { [Symbol.toStringTag]: 'canary', canary: 1 };
-    await expect(codec.encode([{ data: any(named) }])).rejects.toThrow(/but it is object$/);
-    await expect(codec.encode([any(new ArrayBuffer(1))])).rejects.toThrow(/but it is ArrayBuffer$/);
+  const kinds: readonly (readonly [string, unknown])[] = [
+    ['null', null],
+    ['string', 'text'],
+    ['an array that has lost its bytes', transferred()],
+    // An object can choose its toStringTag, which could be payload content.
+    ['object', { [Symbol.toStringTag]: 'canary', canary: 1 }],
+    ...[
+      [1],
+      bytes,
+      bytes.buffer,
+      new SharedArrayBuffer(1),
+      new DataView(bytes.buffer),
+      new Map(),
+      new Set(),
+      Promise.resolve(),
+      new Date(0),
+      ...[Int8Array, Int16Array, Int32Array, Uint16Array, Uint32Array].map((type) => type.of(1)),
+    ].map((value) => [value.constructor.name, value] as const),
+  ];
+  it.each(kinds)('describes a wrong value only by its kind: %s', async (kind, value) => {
+    await expect(codec.encode([any(value)])).rejects.toThrow(new RegExp(`but it is ${kind}$`));
   });
 });
 

@@ -3,14 +3,93 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asPlaintext } from '../src/crypto/plaintext.ts';
 import { deserialize, readUsual } from '../src/formats/payload-reader.ts';
-import { serialize } from '../src/formats/payload.ts';
+import {
+  fieldsOf,
+  memoryOfFields,
+  type Payload,
+  serialize,
+  withSerialized,
+  withUsual,
+} from '../src/formats/payload.ts';
+import { json } from './support/codec.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
+const any = (value: unknown): any => value;
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((content) => Buffer.from(content));
 
-it('readUsual parses a payload that has only data and an encoding', () => {
-  const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.alloc(1_024, 7) };
+/** The longest encoding whose metadata entry has a length of one byte. */
+const LONGEST = 115;
+const SEPARATE = 32 * 1024;
+const sized = (encoding: number, data: number): Payload => ({
+  metadata: { encoding: Buffer.alloc(encoding, 'x') },
+  data: Buffer.alloc(data, 7),
+});
+
+it.each([
+  [0, 1],
+  [10, 1_024],
+  [LONGEST, SEPARATE - 1],
+])('the shortcuts write and read an encoding of %i bytes with %i bytes of data', (encoding, data) => {
+  const payload = sized(encoding, data);
+  const written = withUsual(payload, (piece) => Buffer.from(piece));
+  expect(written).toEqual(serialize(payload));
   expect(readUsual(serialize(payload))).toEqual(payload);
+});
+
+it.each<[string, Payload]>([
+  ['without data', { metadata: { encoding: Buffer.from('a') } }],
+  ['with large data', sized(10, SEPARATE)],
+  ['with a long encoding', sized(LONGEST + 1, 1)],
+  ['without metadata', { data: Buffer.of(1) }],
+  ['with further metadata', { ...json(1), metadata: { encoding: Buffer.from('a'), more: Buffer.from('b') } }],
+  ['with external payloads', { ...json(1), externalPayloads: [{}] }],
+  ['with an object as external payloads', { ...json(1), externalPayloads: any({}) }],
+  ['with unknown fields', Object.assign(json(1), { $unknowns: [] })],
+])('withUsual leaves a payload %s to protobuf’s writer', (_, payload) => {
+  expect(withUsual(payload, () => true)).toBeUndefined();
+});
+
+const copies = (payload: Payload) =>
+  withSerialized(payload, (pieces) => pieces.map((piece) => Buffer.from(piece)));
+
+describe('withSerialized', () => {
+  const large = sized(10, SEPARATE);
+
+  it('passes large data as a separate piece, which it does not copy', () => {
+    expect(withSerialized(large, (pieces) => pieces[1] === large.data)).toBe(true);
+    for (const payload of [sized(10, SEPARATE - 1), { ...large, externalPayloads: [{}] }])
+      expect(copies(payload)).toEqual([serialize(payload)]);
+    expect(Buffer.concat(copies(large))).toEqual(serialize(large));
+  });
+
+  it.each([
+    ['by the shortcut', sized(10, 10)],
+    ['by protobuf’s writer', sized(LONGEST + 1, 10)],
+  ])('wipes what it has written %s, even if the callback throws', (_, payload) => {
+    for (const stop of [false, true]) {
+      let kept: Uint8Array = Buffer.of(1);
+      const use = ([piece]: readonly Uint8Array[]) => {
+        kept = piece!;
+        if (stop) throw new Error('stopped');
+      };
+      if (stop) expect(() => withSerialized(payload, use)).toThrow('stopped');
+      else withSerialized(payload, use);
+      expect(kept.every((byte) => byte === 0)).toBe(true);
+    }
+  });
+
+  it('continues after a payload that protobuf’s writer cannot write', () => {
+    const broken = { metadata: { encoding: Buffer.from('a'), more: any(null) } };
+    expect(() => copies(broken)).toThrow();
+    const payload = sized(LONGEST + 1, 10);
+    expect(copies(payload)).toEqual([serialize(payload)]);
+  });
+});
+
+it('counts the memory of a payload’s fields if it has more than 16', () => {
+  expect(fieldsOf({ metadata: { a: Buffer.of(1), b: Buffer.of(2) }, externalPayloads: [{}] })).toBe(4);
+  expect(fieldsOf({})).toBe(1);
+  expect([16, 17].map(memoryOfFields)).toEqual([0, 17 * 256]);
 });
 
 it('readUsual parses only payloads that the strict reader parses identically', () => {

@@ -32,7 +32,8 @@ const workflowTags = remember((joined: string) => sha256(TAG_BYTES, 'temporal-km
 export const workflowTag = (namespace: string, workflowId: string): Uint8Array =>
   workflowTags(`${namespace}\0${workflowId}`);
 
-const SCHEDULED_TIME = /^-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+/** Needs no anchors, because it is compared with text of its length. */
+const SCHEDULED_TIME = /-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
 const SCHEDULED_TIME_LENGTH = '-YYYY-MM-DDTHH:MM:SSZ'.length;
 
 /**
