@@ -24,11 +24,8 @@ await new Stryker({
     related: false,
     pool: 'threads',
   },
-  plugins: [
-    import.meta.resolve('@stryker-mutator/vitest-runner'),
-    import.meta.resolve('./error-messages.ts'),
-  ],
-  ignorers: ['error-messages'],
+  plugins: [import.meta.resolve('@stryker-mutator/vitest-runner'), import.meta.resolve('./messages.ts')],
+  ignorers: ['messages'],
   // TypeScript would reject some mutants, but Node strips the types.
   disableTypeChecks: false,
   concurrency: 1,

@@ -2,20 +2,22 @@
 export interface Scope {
   /** Files and folders whose code is mutated. */
   readonly sources: readonly string[];
-  /** The package whose tests run. */
-  readonly suite: string;
   /**
-   * Test files of the package, the fastest first, because the first failure ends a mutant's run. Only tests
-   * that start no process and take seconds.
+   * Test files, the fastest first, because the first failure ends a mutant's run. Tests that wait, or start
+   * servers, are too slow.
    */
   readonly tests: readonly string[];
 }
 
-const codec = 'packages/kms-codec';
-const codecTests = [
+const testsOf = (folder: string, names: readonly string[]) =>
+  names.map((name) => `${folder}/test/${name}.test.ts`);
+
+const codecTests = testsOf('packages/kms-codec', [
   'wycheproof',
   'message-header',
   'message-key',
+  'random',
+  'branch-keys/dated-key',
   'branch-keys/entry',
   'layers',
   'commitment',
@@ -24,17 +26,29 @@ const codecTests = [
   'payload',
   'ill-typed',
   'acceptance',
+  'call-options',
   'failure-placeholder',
   'branch-keys/derivation',
   'branch-keys/attacks',
   'branch-keys/vectors',
   'encrypting',
   'vectors',
-];
+]);
 
 export const scopes = {
-  crypto: { sources: [`${codec}/src/crypto`], suite: codec, tests: codecTests },
-  formats: { sources: [`${codec}/src/formats`], suite: codec, tests: codecTests },
+  crypto: { sources: ['packages/kms-codec/src/crypto'], tests: codecTests },
+  formats: { sources: ['packages/kms-codec/src/formats'], tests: codecTests },
+  verdict: {
+    sources: ['apps/key-admin/src/destroy/verdict.ts'],
+    tests: testsOf('apps/key-admin', ['destroy/answer', 'destroy/verdict', 'destroy/coverage']),
+  },
+  audit: {
+    sources: ['packages/audit/src'],
+    tests: [
+      ...testsOf('packages/audit', ['verify', 'verify-short-lines', 'line-queue', 'denials']),
+      ...testsOf('apps/codec-server', ['audit/audit', 'audit/verify']),
+    ],
+  },
 } as const satisfies Readonly<Record<string, Scope>>;
 
 export function scopeNamed(name: string | undefined): Scope {

@@ -1,14 +1,12 @@
-import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { projectRoot } from '../project.ts';
 import { shared } from '../vitest.ts';
 import { scopeNamed } from './scopes.ts';
 
-const { suite, tests } = scopeNamed(process.env['MUTATE_SCOPE']);
-const files = tests.map((test) => `test/${test}.test.ts`);
+const { tests } = scopeNamed(process.env['MUTATE_SCOPE']);
 
-const place = ({ moduleId }: TestSpecification) => files.findIndex((file) => moduleId.endsWith(`/${file}`));
+const place = ({ moduleId }: TestSpecification) => tests.findIndex((file) => moduleId.endsWith(`/${file}`));
 
 /** Runs the scope's files in their order. */
 class InOrder extends BaseSequencer {
@@ -21,8 +19,8 @@ class InOrder extends BaseSequencer {
 export default defineConfig({
   test: {
     ...shared,
-    root: join(projectRoot, suite),
-    include: files,
+    root: projectRoot,
+    include: [...tests],
     isolate: false,
     reporters: [],
     sequence: { sequencer: InOrder },
