@@ -29,19 +29,17 @@ const chapters = [
 
 const read = (file: string): Promise<string> => readFile(join(projectRoot, file), 'utf8');
 
-const [, table = ''] = (await read('docs/gcp-kms.md')).split('\n## The chapters of the guide\n');
-const rows = table
-  .split('\n')
-  .filter((line) => line.startsWith('|'))
-  .slice(2)
-  .map((line) => line.split('|').map((cell) => cell.trim()))
-  .map(([, chapter = '', code = '', documentation = '', command = '', promises = '']) => ({
+const [, list = ''] = (await read('docs/gcp-kms.md')).split('\n## The chapters of the guide\n');
+const link = /\[[^\]]+\]\(([^)]+)\)/g;
+const rows = [...list.matchAll(/^- \*\*(.+)\*\*: (.+); `(.+)` \((.+)\)$/gm)].map(
+  ([, chapter = '', places = '', command = '', ids = '']) => ({
     chapter,
-    code: [...code.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path),
-    links: [...documentation.matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link),
-    command: command.replaceAll(/`| …/g, ''),
-    promises: promises.split(', '),
-  }));
+    code: [...places.replaceAll(link, '').matchAll(/`([^`]+)`/g)].map(([, path = '']) => path),
+    links: [...places.matchAll(link)].map(([, target = '']) => target),
+    command: command.replaceAll(' …', ''),
+    promises: ids.split(', '),
+  }),
+);
 
 /** Each promise's test files, by its id. The test command verifies that these tests ran and passed. */
 const promises = new Map(
