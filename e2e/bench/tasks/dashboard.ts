@@ -128,7 +128,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
     await open(reader, 'web-order-9358');
     await reader.click(reader.page.getByRole('link', { name: 'What differs' }));
     await reader.click(reader.page.getByRole('button', { name: 'Compare', exact: true }));
-    await reader.sees(answers.build);
+    await reader.sees('Build of that worker', answers.build);
   },
   phone: rootCause,
 };

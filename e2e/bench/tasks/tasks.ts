@@ -54,7 +54,7 @@ export const answers = {
   failed: 'activity Heartbeat timeout',
   input: 'Mira Lindqvist',
   waits: 'Accounts can approve it',
-  build: 'shop:1.5.0',
+  build: '1.5.0',
   /** How the inputs of order-1001 and order-1002 differ. */
   differences: [
     ['Mira Lindqvist', 'Harbour Street 4, Malmö'],

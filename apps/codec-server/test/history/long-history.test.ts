@@ -18,7 +18,9 @@ const [encrypted] = await kms.codec.encode([plain('x'.repeat(1_000))], { namespa
 
 // Copies the bytes, as if they came from the network.
 const copy = () => ({ metadata: encrypted!.metadata!, data: Buffer.from(encrypted!.data!) });
+let pagesRead = 0;
 const history: TemporalService['history'] = async ({ nextPageToken }) => {
+  pagesRead += 1;
   const first = nextPageToken?.length ? Number(Buffer.from(nextPageToken).toString()) : 1;
   const events = Array.from({ length: PAGE }, (_, n) => signaled(first + n, copy()));
   const more = first + PAGE <= LENGTH;
@@ -48,20 +50,20 @@ function expectNoGrowth(samples: number[]): void {
 
 const app = () => appWith(kms, { temporal, maxHistoryBytes: 4 * MiB });
 
-it('streams 51,200 events in constant memory, and the first page immediately', async () => {
-  const start = performance.now();
+it('streams 51,200 events in constant memory, and the first page before it reads further pages', async () => {
   const samples: number[] = [];
   let events = 0;
-  let firstRows: number | undefined;
+  let readBefore: number | undefined;
   const response = await app().request(`${RUN}/history`, { headers });
   for await (const frame of lines<any>(response, { parse: (value) => value })) {
     if (frame.type !== 'events') continue;
-    firstRows ??= performance.now() - start;
+    readBefore ??= pagesRead;
     events += frame.events.length;
     if (events % (LENGTH / 16) < PAGE) samples.push(used());
   }
   expect(events).toBe(LENGTH);
-  expect(firstRows).toBeLessThan(2_000);
+  // The next page may already be in flight.
+  expect(readBefore).toBeLessThanOrEqual(2);
   expectNoGrowth(samples.slice(0, 16));
 }, 60_000);
 

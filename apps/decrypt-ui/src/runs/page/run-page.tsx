@@ -5,6 +5,7 @@ import { pendingWork } from '@temporal-kms/histories/events';
 import { RevealBar } from '../../payloads/reveal/reveal-bar.tsx';
 import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
 import { SplitView } from '../../ui/page/split-view.tsx';
+import { useModule } from '../../ui/lazy-module.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { nextPlaintext } from '../events/history.ts';
 import { ResetNote } from '../facts/reset-note.tsx';
@@ -18,7 +19,7 @@ import { Inspector } from '../inspector/inspector.tsx';
 import { useRelationCount } from '../relations/use-relations.ts';
 import type { PageTab, WorkflowSearch } from '../run-params.ts';
 import { RunProvider, useFind, useRun } from '../run/run-context.tsx';
-import { Why } from '../why/why.tsx';
+import { card, Why } from '../why/why.tsx';
 import { HistoryTab } from './history-tab.tsx';
 import { HistoryTools } from './history-tools.tsx';
 import { memoPayloads } from './memo-payloads.ts';
@@ -52,6 +53,7 @@ export function RunPage() {
   useEffect(() => {
     document.title = escapeInvisible(`${workflowId} · ${namespace} · temporal-kms`);
   }, [workflowId, namespace]);
+  useModule(card, true);
 
   return (
     <>

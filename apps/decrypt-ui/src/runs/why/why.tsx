@@ -3,7 +3,8 @@ import { lazyModule, useModule } from '../../ui/lazy-module.ts';
 import type { WhyProps } from './why-props.ts';
 import styles from './why.module.css';
 
-const card = lazyModule(() => import('./why-card.tsx'));
+/** The card's code. The page loads it while it waits for the run. */
+export const card = lazyModule(() => import('./why-card.tsx'));
 
 /**
  * The card above a run's history. It takes the height of one line from the start, so that no row moves when the card's
