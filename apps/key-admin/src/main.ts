@@ -2,6 +2,12 @@
 import { createInterface } from 'node:readline/promises';
 import { runCli } from './run-cli.ts';
 
+// The reader of a pipe, such as `head`, has ended. Ends like a program that SIGPIPE ends.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(141);
+});
+
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   now: () => new Date(),

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { runNode } from '@temporal-kms/testing/process';
+import { runNode, startNode } from '@temporal-kms/testing/process';
 import { describe, expect, it } from 'vitest';
 import { exitCodes } from '../src/cli/cli-error.ts';
 import { createProgram } from '../src/program.ts';
@@ -47,6 +47,12 @@ describe('temporal-kms', () => {
     expect(new Set(headings)).toEqual(new Set(commands.map((command) => command.name())));
     const codes = [...manual.matchAll(/^- (\d+): /gm)].map(([, code]) => Number(code));
     expect(codes).toEqual(Object.values(exitCodes));
+  });
+
+  it('exits with 141, without a message, if the reader of its output has ended', async () => {
+    const started = startNode(main, { args: ['--help'] });
+    started.child.stdout!.destroy();
+    expect([await started.ended, started.stderr()]).toEqual([141, '']);
   });
 
   it('exits with 64 for a wrong command or option, and suggests a similar one', async () => {
