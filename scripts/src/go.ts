@@ -35,6 +35,8 @@ export interface Go {
    * @returns the path of the binary
    */
   install(target: string, name: string, tags?: readonly string[]): Promise<string>;
+  /** Runs a command of Go, such as `vet`, in a folder. @returns what it writes to standard output */
+  run(folder: string, args: readonly string[]): Promise<string>;
 }
 
 /**
@@ -69,12 +71,15 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
         await execa(go, args, { cwd: unfinished, env: { ...env, ...STATIC, GOBIN: unfinished } });
         return join(unfinished, basename(target.replace(/@.*/, '')));
       }),
+    run: async (cwd, args) => (await execa(go, args, { cwd, env: { ...env, ...STATIC } })).stdout,
   };
 }
 
 async function digestOf(folder: string): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of (await readdir(folder)).toSorted()) hash.update(await readFile(join(folder, file)));
+  const entries = await readdir(folder, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+  for (const file of files.toSorted()) hash.update(await readFile(join(folder, file)));
   return hash.digest('hex').slice(0, 12);
 }
 

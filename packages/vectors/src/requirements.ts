@@ -38,15 +38,16 @@ export const testsIn = (file: string, source: string): Proof[] =>
   [...source.matchAll(/^ *(?:\/\/|#) ((?:\[[A-Z]-\d+\] ?)+)\n/gm)].map((citation) => {
     const test = source.slice(citation.index + citation[0].length);
     const [, , title] = /^ *(?:it|describe)\b[^]*?\(\s*(['"`])(.+?)\1,\s*(?:async )?\(/.exec(test) ?? [];
-    const name = title ?? /^ *(?:async )?def (test_\w+)/.exec(test)?.[1];
+    const name = title ?? /^ *(?:(?:async )?def|func) ((?:test_|Test)\w+)/.exec(test)?.[1];
     if (name === undefined) throw new Error(`${file}: no test follows ${citation[1]}`);
     return { file, name, requirements: [...citation[0].matchAll(/[A-Z]-\d+/g)].map(([id]) => id) };
   });
 
-const testFiles = ['packages/kms-codec/test/', 'interop/python/tests/'].flatMap((folder) =>
-  readdirSync(new URL(folder, projectRoot), { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.test\.ts$|(^|\/)test_\w+\.py$/.test(path))
-    .map((path) => folder + path),
+const testFiles = ['packages/kms-codec/test/', 'interop/python/tests/', 'interop/go/reader/'].flatMap(
+  (folder) =>
+    readdirSync(new URL(folder, projectRoot), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.test\.ts$|(^|\/)test_\w+\.py$|_test\.go$/.test(path))
+      .map((path) => folder + path),
 );
 
 export const proofs: readonly Proof[] = [

@@ -56,6 +56,7 @@ describe('a test’s citation', () => {
     ["  it.each([1, 2])('holds %d', () => {", 'holds %d'],
     ["it.each([\n  ['a', 1],\n])(\n  'holds %s',\n  async (_, n) => {", 'holds %s'],
     ['async def test_holds() -> None:', 'test_holds'],
+    ['func TestHolds(t *testing.T) {', 'TestHolds'],
   ])('names the test %s', (line, name) => {
     expect(cite(line)).toEqual([{ file: 'a.test.ts', name, requirements: ['C-1', 'C-2'] }]);
   });

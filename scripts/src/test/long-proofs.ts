@@ -44,6 +44,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
+  { directory: 'packages/vectors', file: 'test/go-reader.long.test.ts', minutes: 2 },
   { directory: 'packages/kms-emulator', file: 'test/python-clients.long.test.ts', minutes: 2 },
   { directory: 'apps/codec-server', file: 'test/fuzz.test.ts', minutes: 2 },
   { directory: 'packages/payload-storage', file: 'test/python-writers.long.test.ts', minutes: 1 },
