@@ -29,7 +29,7 @@ export function isProtobuf(bytes: Uint8Array): boolean {
     const item = firstMessage(bytes);
     const history = item && firstMessage(item);
     const event = history && firstMessage(history);
-    return event !== undefined && numberOf(event, EVENT.eventId) !== undefined;
+    return event !== undefined && numbers(event, EVENT.eventId).next().value !== undefined;
   } catch {
     return false;
   }
@@ -83,11 +83,13 @@ function messages(bytes: Uint8Array, field: number): Uint8Array[] {
 
 const messageOf = (bytes: Uint8Array, field: number): Uint8Array | undefined => messages(bytes, field).at(-1);
 
-function numberOf(bytes: Uint8Array, field: number): number | undefined {
+function* numbers(bytes: Uint8Array, field: number): Generator<number, void> {
   for (const { number, value } of protobufFields(bytes))
-    if (number === field && typeof value === 'number') return value;
-  return undefined;
+    if (number === field && typeof value === 'number') yield value;
 }
+
+/** Returns the last of a field's values, which counts if there are several. */
+const numberOf = (bytes: Uint8Array, field: number): number | undefined => [...numbers(bytes, field)].at(-1);
 
 const utf8 = new TextDecoder();
 

@@ -90,7 +90,13 @@ function workflowOf({ events, names }: Found): FileWorkflow {
 function nameIn(names: ReadonlyMap<string, string>, key: string): string | undefined {
   const text = names.get(key);
   if (text === undefined) return undefined;
-  const value: unknown = JSON.parse(text);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const message = `The file is not JSON: its member ${key} is not a valid string.`;
+    throw new HistoryFileError('not_a_history', message, { cause: error });
+  }
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 

@@ -16,7 +16,8 @@ interface Context {
 }
 /** Reads the value at the cursor, and moves the cursor past it. */
 type ReadValue = (context: Context) => unknown;
-type FieldReader = readonly [name: string, read: ReadValue];
+/** `others`: the fields of the same oneof. */
+type FieldReader = readonly [name: string, read: ReadValue, others: readonly string[]];
 
 /**
  * Returns a message from its proto3 JSON (https://protobuf.dev/programming-guides/json/), with 64-bit
@@ -27,7 +28,8 @@ type FieldReader = readonly [name: string, read: ReadValue];
  * own values: the contents of payloads and of unknown fields are not parsed.
  *
  * @param text valid JSON
- * @throws TypeError for a value that does not match its field; what `admit` throws
+ * @throws TypeError for a value that does not match its field, a repeated field, or two fields of a oneof; what
+ *   `admit` throws
  */
 export function readMessage(typeName: string, text: string, readPayload: ReadPayload, admit: Admit): object {
   return readFields(lookupType(typeName), { cursor: new JsonCursor(text), readPayload, admit });
@@ -45,7 +47,9 @@ function readFields(type: Type, context: Context): object {
       cursor.value();
       return;
     }
-    const [name, read] = reader;
+    const [name, read, others] = reader;
+    if (Object.hasOwn(message, name) || others.some((other) => Object.hasOwn(message, other)))
+      throw mismatch(name);
     message[name] = read(context);
   });
   return message;
@@ -64,7 +68,7 @@ function readersOf(type: Type): ReadonlyMap<string, FieldReader> {
   // Set before the fields are resolved: types are recursive (a Failure contains a Failure).
   readersByType.set(type, readers);
   for (const field of type.fieldsArray) {
-    const reader: FieldReader = [field.name, fieldReader(field)];
+    const reader: FieldReader = [field.name, fieldReader(field), field.partOf?.oneof ?? []];
     readers.set(field.name, reader);
     readers.set(
       field.name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),

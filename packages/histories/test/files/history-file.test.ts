@@ -138,6 +138,7 @@ describe('readHistoryFile, with an unreadable file,', () => {
     ['text', 'not_a_history', utf8('hello')],
     ['another JSON', 'not_a_history', utf8('{"name":"x","events":"none"}')],
     ['JSON with a mistake', 'not_a_history', utf8('{"events":[{"eventId":"1"}};')],
+    ['an id with a mistake', 'not_a_history', utf8('{"workflowId":"\\q","events":[{"eventId":"1"}]}')],
     ['an empty history', 'not_a_history', utf8('{"events":[]}')],
     ['JSON that is nested too deeply', 'not_a_history', utf8('['.repeat(100_000))],
     ['cut off', 'cut_off', utf8(cut.slice(0, -10))],
@@ -155,6 +156,8 @@ describe('readHistoryFile, with an unreadable file,', () => {
     ['a history that starts later', 'gap', utf8(JSON.stringify({ events: [timer(2)] }))],
     ['protobuf that is cut off', 'cut_off', cloudExport([events, events]).subarray(0, -5)],
     ['protobuf with a missing event', 'gap', cloudExport([[started, timer(3)]])],
+    // As in every parser, the last value counts.
+    ['protobuf with two ids in an event', 'gap', field(1, field(1, field(1, Uint8Array.of(8, 1, 8, 5))))],
   ];
 
   it.each(cases)('throws an error with a code: %s', (_, code, bytes) => {

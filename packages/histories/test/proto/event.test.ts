@@ -58,6 +58,8 @@ describe('protoEvent', () => {
     '[1]',
     '{',
     `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`,
+    '{"eventId":"1","event_id":"2"}',
+    '{"timerStartedEventAttributes":{},"timerFiredEventAttributes":{}}',
   ])('rejects %.60s as malformed', (text) => {
     expect(() => protoEvent(text, 'json')).toThrow(HistoryFileError);
   });
