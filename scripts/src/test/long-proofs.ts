@@ -22,12 +22,12 @@ export interface LongProof {
 export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/integration/crash-content.test.ts', minutes: 12 },
   { directory: 'packages/kms-codec', file: 'test/interop/differential.test.ts', minutes: 10 },
+  { directory: 'packages/testing', file: 'test/fuzz.long.test.ts', minutes: 10 },
   { directory: 'apps/worker', file: 'test/fleet.long.test.ts', minutes: 10 },
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 8 },
   { directory: 'e2e', file: 'test/screens.spec.ts', minutes: 7 },
   { directory: 'e2e', file: 'test/signed-in-screens.spec.ts', minutes: 5 },
-  { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
   // These ten proofs build programs with Go.
   { directory: 'apps/key-admin', file: 'test/terraform.long.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/integration/go-client.long.test.ts', minutes: 4 },

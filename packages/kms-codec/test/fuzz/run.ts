@@ -103,7 +103,7 @@ interface Reader {
   readonly originals: ReadonlySet<string>;
 }
 
-function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<DataKeyLimits>): Reader {
+export function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<DataKeyLimits>): Reader {
   const kms = new VectorKeyService(corpus.kms);
   const entitled = corpus.messages.filter((message) => message.entitled.includes(strictness));
   const codec = new KmsCodec({
@@ -121,7 +121,7 @@ function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<Data
  *
  * @returns a reason code, `decrypted` or `passed`
  */
-async function check({ codec, kms, originals, strictness }: Reader, given: Given): Promise<string> {
+export async function check({ codec, kms, originals, strictness }: Reader, given: Given): Promise<string> {
   const { stored, original, byInsider } = given;
   const { format } = codec.inspect(stored, context);
   const result = await decodeOne(codec, stored);
@@ -143,7 +143,7 @@ async function check({ codec, kms, originals, strictness }: Reader, given: Given
   throw new Error(`returned a plaintext that is not an original: ${describe(result)}`);
 }
 
-async function checkFresh(
+export async function checkFresh(
   outcome: string,
   given: Given,
   corpus: Corpus,
@@ -158,7 +158,7 @@ async function checkFresh(
 const describe = (result: Payload | string) => (typeof result === 'string' ? result : same(result));
 
 /** @returns the payload, or a listed reason code */
-async function decodeOne(codec: KmsCodec, stored: Payload): Promise<Payload | string> {
+export async function decodeOne(codec: KmsCodec, stored: Payload): Promise<Payload | string> {
   try {
     const [decrypted] = await codec.decode([stored], context);
     if (decrypted) return decrypted;

@@ -3,7 +3,7 @@ import { key } from '@temporal-kms/vectors/message';
 import { attackerKey, READER, rules, WORKFLOW } from './corpus.ts';
 import type { Random } from '@temporal-kms/testing/random';
 
-type Scope = Pick<Vector, 'keys' | 'codec' | 'context'>;
+export type Scope = Pick<Vector, 'keys' | 'codec' | 'context'>;
 
 /** The messages' workflow ids, an empty id, and ids of workflows that a schedule started. */
 const workflowIds = [

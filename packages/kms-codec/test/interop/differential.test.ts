@@ -1,18 +1,25 @@
+import { isUtf8 } from 'node:buffer';
 import { type WriteStream, createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCorpus } from '@temporal-kms/testing/fuzz';
+import type { Payload } from '../../src/formats/payload.ts';
 import { buildCorpus, type Corpus, READER, rules, WORKFLOW } from '../fuzz/corpus.ts';
-import { insiderMessage } from '../fuzz/insider.ts';
+import { insiderMessage, type InsiderMessage } from '../fuzz/insider.ts';
+import { toMessage } from '../fuzz/message.fuzz.ts';
+import { encrypted } from '../fuzz/plaintext.fuzz.ts';
 import { Random } from '@temporal-kms/testing/random';
 import { nextMessage } from '../fuzz/run.ts';
-import { anyScope, changedText } from '../fuzz/scopes.ts';
+import { anyScope, changedText, type Scope } from '../fuzz/scopes.ts';
 import { wrappedKeyHash } from '../../src/crypto/wrapped-key.ts';
 import { described, readKeysFileText } from '../support/keys-file.ts';
 import { keysFileVectors } from '@temporal-kms/vectors/files';
 import { fromPayload, outcomeOf } from '../support/vectors.ts';
+import { storedV2 } from '@temporal-kms/vectors/message';
 import type { Vector } from '@temporal-kms/vectors/schema';
 import { findPython, runScript } from '@temporal-kms/testing/python';
 
@@ -96,6 +103,58 @@ function anyMessage(corpus: Corpus, random: Random, n: number) {
   return { by: byInsider ? 'insider' : 'attacker', scope: anyScope(random), stored, kms: [] } as const;
 }
 
+type Stored = { readonly scope: Scope } & InsiderMessage;
+
+/** Returns a stored payload with TypeScript's result, but without the corpus's responses. */
+async function decoded(corpus: Corpus, { scope, stored, kms }: Stored) {
+  const given = { name: 'generated', ...scope, kms: [...corpus.kms, ...kms], stored: fromPayload(stored) };
+  return { ...given, ...(await outcomeOf(given)), kms };
+}
+
+/** Returns the inputs of a target in `test/fuzz`. */
+const inputsOf = (name: string): Promise<readonly Buffer[]> =>
+  readCorpus({ name, file: fileURLToPath(new URL(`../fuzz/${name}.fuzz.ts`, import.meta.url)) });
+
+const toLenient = (stored: Payload): Stored => ({ scope: reader, stored, kms: [] });
+
+/** Returns the inputs of the targets as the stored payloads that the targets make of them. */
+async function fuzzInputs(corpus: Corpus): Promise<Stored[]> {
+  const codec = { maxDecompressedBytes: 2 ** 16 };
+  const inFrame = (input: Buffer) => corpus.encrypt(input, true, 'fuzz');
+  return [
+    ...(await inputsOf('header')).map((input) => toLenient(storedV2(input))),
+    ...(await inputsOf('plaintext')).map((input) => toLenient(encrypted(input))),
+    ...(await inputsOf('zstd')).map((input) => ({
+      ...toLenient(inFrame(input)),
+      scope: { ...reader, codec },
+    })),
+    ...(await inputsOf('message')).map((input) => {
+      const { strictness, stored } = toMessage(input);
+      return {
+        ...toLenient(stored),
+        scope: { ...reader, keys: { namespaces: { [READER]: rules[strictness] } } },
+      };
+    }),
+  ];
+}
+
+it('Python gives the same result as TypeScript for every input in the corpora of the fuzz targets', async () => {
+  const corpus = buildCorpus();
+  const texts = (await inputsOf('keys-file')).filter((input) => isUtf8(input)).map(String);
+  const lines = [
+    ...(await fuzzInputs(corpus)).map((given) => () => decoded(corpus, given)),
+    ...texts.map((text) => () => keysFileLine(text)),
+  ];
+  expect(lines.length).toBeGreaterThan(100);
+  expect(await differences(lines.length, corpus.kms, (n) => lines[n]!())).toEqual([]);
+});
+
+/** Returns the text of a keys file with TypeScript's rules, or null if TypeScript refuses the file. */
+function keysFileLine(text: string) {
+  const result = readKeysFileText(folder, text);
+  return { keys_file: text, rules: typeof result === 'string' ? null : described(result) };
+}
+
 describe(`with the seed ${seed}, Python`, () => {
   it(
     'gives the same result as TypeScript for every mutated message and every keys file',
@@ -105,16 +164,11 @@ describe(`with the seed ${seed}, Python`, () => {
       const outcomes = new Map<string, number>();
       const found = await differences(messages, corpus.kms, async (n) => {
         const given = anyMessage(corpus, random, n);
-        const vector = {
-          name: String(n),
-          ...withLimits(withDenied(given.scope, corpus.kms, random), random),
-          kms: [...corpus.kms, ...given.kms],
-          stored: fromPayload(given.stored),
-        };
-        const outcome = await outcomeOf(vector);
-        const kind = `${given.by}: ${'code' in outcome.expect ? outcome.expect.code : 'payload'}`;
+        const scope = withLimits(withDenied(given.scope, corpus.kms, random), random);
+        const vector = await decoded(corpus, { ...given, scope });
+        const kind = `${given.by}: ${'code' in vector.expect ? vector.expect.code : 'payload'}`;
         outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
-        return { ...vector, kms: given.kms, ...outcome };
+        return vector;
       });
       const counts = Object.fromEntries([...outcomes].toSorted(([, one], [, other]) => other - one));
       process.stdout.write(`differential: ${JSON.stringify({ seed, messages, outcomes: counts })}\n`);
@@ -133,10 +187,9 @@ describe(`with the seed ${seed}, Python`, () => {
       let accepted = 0;
       const found = await differences(slow ? 50_000 : 2_000, [], () => {
         const { text: original } = random.pick(random.oneIn(4) ? texts : good);
-        const text = changedText(original, random);
-        const result = readKeysFileText(folder, text);
-        if (typeof result !== 'string') accepted += 1;
-        return { keys_file: text, rules: typeof result === 'string' ? null : described(result) };
+        const compared = keysFileLine(changedText(original, random));
+        if (compared.rules) accepted += 1;
+        return compared;
       });
       expect(found).toEqual([]);
       expect(accepted).toBeGreaterThan(100);

@@ -6,7 +6,7 @@ import { kmsEnvironment } from '../../src/config/load.ts';
 /** Returns a keys file's rules, or its mistakes as text. */
 export function readKeysFileText(
   folder: string,
-  text: string,
+  text: string | Uint8Array,
   files: Readonly<Record<string, string>> = {},
 ): KeyRules | string {
   rmSync(join(folder, 'key.txt'), { force: true });

@@ -1,0 +1,2 @@
+export { asJsonFile } from './json-file.ts';
+export { readCorpus, replay, targetsIn } from './target.ts';

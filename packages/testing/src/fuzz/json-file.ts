@@ -1,0 +1,15 @@
+/** Strict YAML limits the length of a key up to its colon. */
+const MAX_KEY = 490;
+
+/**
+ * Returns a value from a strict YAML file as JSON, which is strict YAML too. Returns undefined if a key could
+ * be too long for a YAML file once it is quoted.
+ */
+export function asJsonFile(value: unknown): Buffer | undefined {
+  let longest = 0;
+  const json = JSON.stringify(value, (key, inner: unknown) => {
+    longest = Math.max(longest, JSON.stringify(key).length);
+    return inner;
+  });
+  return longest > MAX_KEY ? undefined : Buffer.from(`${json}\n...\n`);
+}
