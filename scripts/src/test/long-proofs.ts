@@ -43,6 +43,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/temporal/decode-plan.test.ts', minutes: 3 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
+  { directory: 'apps/codec-server', file: 'test/moving/guide.long.test.ts', minutes: 2 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
   { directory: 'packages/vectors', file: 'test/go-reader.long.test.ts', minutes: 2 },
   { directory: 'packages/kms-emulator', file: 'test/python-clients.long.test.ts', minutes: 2 },
