@@ -4,16 +4,22 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { mutatePython } from './mutate/python.ts';
 import type { Run } from './mutate/run.ts';
 import { type Scope, scopeNamed, scopes } from './mutate/scopes.ts';
 import { devDir, projectRoot } from './project.ts';
 
-const help = `Usage: pnpm mutate SCOPE [--incremental] [PART OF A FILE'S PATH…]
+/** Percentage of mutants that the tests must notice. */
+const LEAST_SCORE = 90;
 
-Runs Stryker's mutants of a scope against the tests that scripts/src/mutate/scopes.ts lists, in a copy of the project.
-Lists the mutants that survive, and fails if fewer than 90 % are killed. Reports: .results/mutate/SCOPE.html and .json.
+const help = `Usage: pnpm mutate SCOPE [--incremental] [PART OF A FILE'S PATH…]
+       pnpm mutate python
+
+Changes the code of a scope, one expression at a time, in a copy of the project, and runs the scope's tests on each change.
+Lists the changes (mutants) that no test notices, and fails if the tests notice fewer than 90 %.
   --incremental   keeps the last run's results for mutants whose code and tests have not changed
-Scopes: ${Object.keys(scopes).join(', ')}`;
+Scopes: ${Object.keys(scopes).join(', ')} (Stryker; scripts/src/mutate/scopes.ts; reports in .results/mutate)
+and python (mutmut; interop/python/pyproject.toml)`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -26,22 +32,34 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2;
   }
   const files = await projectFiles();
+  if (name === 'python') {
+    const copy = await copyProject(name, files);
+    const score = await mutatePython(copy);
+    await rm(copy, { recursive: true });
+    return score >= LEAST_SCORE ? 0 : 1;
+  }
   const mutate = filesOf(scopeNamed(name), files, parts);
   if (mutate.length === 0)
     throw new Error(`No file of ${name} has a path that contains: ${parts.join(', ')}`);
   const copy = await copyProject(name, files);
-  const run: Run = {
+  await install(copy);
+  const exitCode = await runStryker(copy, name, {
     mutate,
     results: join(projectRoot, '.results', 'mutate', name),
     incremental: values.incremental,
-  };
+    leastScore: LEAST_SCORE,
+  });
+  await rm(copy, { recursive: true });
+  return exitCode;
+}
+
+async function runStryker(copy: string, name: string, run: Run): Promise<number> {
   const { exitCode } = await execa(process.execPath, ['scripts/src/mutate/run.ts', JSON.stringify(run)], {
     cwd: copy,
     env: { MUTATE_SCOPE: name },
     stdio: 'inherit',
     reject: false,
   });
-  await rm(copy, { recursive: true });
   return exitCode ?? 1;
 }
 
@@ -68,10 +86,13 @@ async function copyProject(name: string, files: readonly string[]): Promise<stri
   await rm(copy, { recursive: true, force: true });
   for (const file of files)
     await cp(join(projectRoot, file), join(copy, file), { recursive: true, verbatimSymlinks: true });
+  return copy;
+}
+
+async function install(copy: string): Promise<void> {
   const pnpm = process.env['npm_execpath'];
   if (!pnpm) throw new Error('npm_execpath is not set. Start this with `pnpm mutate`.');
   await execa(pnpm, ['install', '--frozen-lockfile', '--prefer-offline', '--ignore-scripts'], { cwd: copy });
-  return copy;
 }
 
 try {
