@@ -365,3 +365,14 @@ def test_reports_the_location_of_a_mistake_in_a_keys_file(tmp_path: Path, file: 
     (tmp_path / "keys.yaml").write_text(f"{file}\n...\n")
     with pytest.raises(ValueError, match=place):
         read_keys_file(tmp_path / "keys.yaml")
+
+
+@pytest.mark.parametrize(("length", "fits"), [(0, False), (1, True), (1_024, True), (1_025, False)])
+def test_writes_a_header_with_a_wrapped_key_of_1_to_1024_bytes(length: int, fits: bool) -> None:
+    header = Header(False, bytes(8), 7, bytes(16), None, bytes(16), bytes(16), bytes(length))
+    if fits:
+        assert parse_message(bytes(header) + bytes(28)).header == header
+    else:
+        with pytest.raises(KmsCodecError) as raised:
+            bytes(header)
+        assert raised.value.code == "too_large"
