@@ -85,7 +85,9 @@ test('a run’s tabs use the full width of the page', async ({ page }) => {
   }
 });
 
-test('a key version that a format does not record is explained to all readers', async ({ page }) => {
+test('a badge explains in text and tooltip that the format does not record the key version', async ({
+  page,
+}) => {
   await openRun(page);
   await page.goto('/ns/default/workflows?q=order-1002&cols=id,keys');
   const badge = page

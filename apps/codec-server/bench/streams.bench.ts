@@ -39,7 +39,7 @@ const { temporal, server, codec } = stack;
 try {
   const loads = await makeLoads();
   const probes = await otherCaller(server.url, codec);
-  // Warm-up: the first requests connect, and the server compiles their code.
+  // Warm-up: the first requests open connections, and V8 compiles the code that handles them.
   await measureProbes(probes, 2);
   console.log(TABLE_HEAD);
   console.log(rowsOf('none', await measureProbes(probes, 5)));

@@ -67,7 +67,7 @@ export type WorkflowTypes = z.infer<typeof workflowTypes>;
  * (`ParentRunId = "…"`, `WorkflowId = "…"`) and in the history's first and last event.
  */
 export const workflowRelations = z.object({
-  /** `namespaceId` where the parent may be in another namespace. */
+  /** `namespaceId` is the id of the parent's namespace, if Temporal returned it. */
   parent: z.optional(z.extend(execution, { namespaceId: z.optional(z.string()) })),
   /** The root of the tree of runs; absent when it is this run. */
   root: z.optional(execution),

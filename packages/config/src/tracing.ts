@@ -46,7 +46,7 @@ export function tracingOf(values: z.infer<z.ZodObject<typeof tracingFields>>): {
 export const tracingVariables = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     about:
-      'OpenTelemetry collector for traces (OTLP over HTTP), to whose URL /v1/traces is appended; unset: no traces',
+      'Base URL of the OpenTelemetry collector for traces (OTLP over HTTP); /v1/traces is appended. Unset: no traces',
     example: 'http://127.0.0.1:4318',
     // The endpoint may contain credentials by mistake.
     secret: true,

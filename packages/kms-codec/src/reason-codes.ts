@@ -173,7 +173,7 @@ export const reasons = {
   layer_unreadable: restorable(
     'Still encrypted',
     'needs a setting',
-    'The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read. The error contains its format and key.',
+    "The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read. The error names the inner payload's format and key.",
     "List that format under `reads` and its key under `decrypt` or `static`. With more than four layers or an unknown compression, use the writer's codec.",
   ),
   unsupported_version: restorable(

@@ -230,7 +230,7 @@ describe('REST', () => {
     expect(await send(method, path)).toMatchObject({ status: 404, body: { error: { status: 'NOT_FOUND' } } });
   });
 
-  it('permits only what policies grant on an identity’s port', async () => {
+  it('permits only what policies grant the identity whose port receives the request', async () => {
     const { emulator } = await started({ keys: [KEY], identities: { [EMAIL]: 0 } });
     const send = sender(`http://${emulator.identities[EMAIL]}`);
     expect(await send('GET', `v1/${KEY}`)).toMatchObject({

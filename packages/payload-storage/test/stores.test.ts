@@ -96,7 +96,7 @@ it('Cloud Storage is read for the claims of Go’s driver, which look like those
   await storage.close();
 });
 
-it('an S3 bucket refuses other credentials', async () => {
+it('an S3 bucket refuses a wrong secret key', async () => {
   const credentials = { ...s3.reader, secretAccessKey: 'wrong' };
   const { storage, locate } = connect('s3', { credentials });
   await expect(storage.read(locate(), { signal })).rejects.toMatchObject({ code: 'storage_unavailable' });

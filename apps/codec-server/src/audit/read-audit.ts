@@ -69,7 +69,7 @@ async function positionOf(handle: FileHandle, after: string, ino: number, size: 
   if (found === null || position < 1 || position > size) throw badRequest(NOT_OURS);
   if (found[1] !== String(ino)) {
     throw badRequest(
-      'The audit file was rotated, or another replica responded; start again without the parameter after.',
+      'The audit file was rotated, or another replica responded; start again without the parameter "after".',
     );
   }
   const { buffer } = await handle.read({ buffer: Buffer.alloc(1), position: position - 1 });
@@ -77,7 +77,7 @@ async function positionOf(handle: FileHandle, after: string, ino: number, size: 
   return position;
 }
 
-const NOT_OURS = 'The parameter after must be the value of next in a page that this server returned.';
+const NOT_OURS = 'The parameter "after" must be the value of "next" in a page that this server returned.';
 
 const CHUNK = 64 * 1024;
 /** Longer lines are not entries, and are not kept in memory. */

@@ -177,7 +177,7 @@ function namespaceOf(
   }
   if (!serves(header)) throw badRequest('This codec server has no keys for the namespace in X-Namespace.');
   if (inPath !== undefined && inPath !== header) {
-    throw badRequest('The path and X-Namespace name different namespaces; send the same namespace in both.');
+    throw badRequest('X-Namespace differs from the namespace in the path; send the same namespace in both.');
   }
   return header;
 }

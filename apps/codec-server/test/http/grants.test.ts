@@ -195,7 +195,7 @@ describe('a handler', () => {
 });
 
 describe('a grant', () => {
-  it('is not given to a caller without the permission in that namespace', async () => {
+  it('is not given to a caller who lacks the permission in the requested namespace', async () => {
     const recorded = recordedAudit();
     const app = new Hono<Env>();
     const made: unknown[] = [];

@@ -242,7 +242,7 @@ describe('a caller without a valid token', () => {
 const impatient = { requestMs: 5_000 } as const;
 
 describe('Cloud KMS requests', () => {
-  it('are charged when they are made, two for each invalid payload, and 429 is sent before the next request', async () => {
+  it('are charged as they are made, two for each invalid payload; once they are used up, the server responds 429', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');

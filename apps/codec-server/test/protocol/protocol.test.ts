@@ -111,8 +111,8 @@ describe('paths', () => {
     });
 
     test.each([
-      ['/orders/decode', 'payments', 'different namespaces'],
-      ['/payments%2F/decode', 'payments', 'different namespaces'],
+      ['/orders/decode', 'payments', 'differs from the namespace'],
+      ['/payments%2F/decode', 'payments', 'differs from the namespace'],
       ['/%ff/decode', 'payments', 'UTF-8'],
       ['/payments/decode', 'undefined', 'X-Namespace is missing'],
     ])('%s returns 400 if X-Namespace is %s', async (path, namespace, message) => {

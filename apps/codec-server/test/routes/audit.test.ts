@@ -163,7 +163,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     expect((await check()).status).toBe('intact');
   });
 
-  it('returns the rotated file’s last line, which the file follows', async () => {
+  it('returns the rotated file’s last line, which the new file continues', async () => {
     const { path, file, verify, reveal } = await start(['ana', 'a']);
     const before = file.head();
     await rename(path, `${path}.1`);

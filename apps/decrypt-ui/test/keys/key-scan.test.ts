@@ -14,7 +14,7 @@ const complete = scannedOf('complete');
 const { keys } = fixtureKeys('payments', NOW, false);
 const [payments = '', kyc = ''] = keys.map(({ name }) => name);
 
-test('adds the payloads and histories of all places', () => {
+test('sums the payloads and histories of all places', () => {
   expect(storedUnder(complete, payments, 7)).toEqual({ payloads: 40_112, histories: 6_480, active: 180 });
   expect(storedUnder(complete, payments, 4)).toEqual({ payloads: 0, histories: 0, active: 0 });
   expect(storedUnder(scannedOf('scanned'), kyc, undefined)).toMatchObject({ payloads: 31 });

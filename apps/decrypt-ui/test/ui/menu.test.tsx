@@ -5,7 +5,7 @@ import { renderApp, until } from '../support/render-app.tsx';
 const tab = (name: RegExp) => page.getByRole('tab', { name });
 const focused = (name: string) => () => document.activeElement?.textContent.includes(name);
 
-test('a menu opens by keys with the focus on an item, and returns the focus to its button', async () => {
+test('a menu opened from the keyboard focuses an item, and returns the focus to its button when it closes', async () => {
   await renderApp('/ns/NS/workflows');
   const button = page.getByRole('button', { name: 'Theme' });
   await expect.element(button).toBeVisible();

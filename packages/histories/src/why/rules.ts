@@ -39,7 +39,7 @@ export const rules = [
     severity: 'stuck',
     title: 'The code does not match the history',
     remedy:
-      'Deploy code that replays this history (patch or version the change), or reset the run to an event before it.',
+      'Deploy code that replays this history (patch or version the change), or reset the run to an event before the mismatch.',
     find: taskFailing('nondeterminism'),
   },
   {

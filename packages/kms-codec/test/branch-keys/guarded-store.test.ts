@@ -101,7 +101,7 @@ describe('a store outage', () => {
     expect(events).toEqual([]);
   });
 
-  it('is also caused by errors of other types', async () => {
+  it('is also caused by an error that is not a BranchKeyStoreError', async () => {
     const { guard, state } = guarded();
     state.load = new TypeError('bug');
     await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable', cause: state.load });

@@ -122,7 +122,7 @@ function foundText({ group, whole, decoded }: Found, format: TimeFormat): string
   if (group === undefined)
     return whole
       ? 'The cause of this run could not be read'
-      : 'Too many failed runs to find this one. Open failures by cause.';
+      : 'Too many failed runs to find this one. See “Failures by cause”.';
   const { runs, first } = group;
   // Without messages, runs with the same type and step can have different causes.
   const same = decoded ? 'same cause' : 'same type and step';

@@ -342,7 +342,7 @@ describe('the card Why', () => {
     ];
     await renderApp(FAILED_RUN, { session: causesAnswered(() => linesOf(lines)) });
     await userEvent.click(page.getByRole('button', { name: 'Same cause' }));
-    const name = 'Too many failed runs to find this one. Open failures by cause.';
+    const name = 'Too many failed runs to find this one. See “Failures by cause”.';
     await expect.element(page.getByRole('link', { name })).toBeVisible();
   });
 });
