@@ -102,8 +102,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   },
   waits: async (reader) => {
     await open(reader, 'approval-6004-waiting');
-    await reader.click(reader.page.getByRole('tab', { name: /^Now/ }));
-    await reader.click(reader.page.getByRole('button', { name: 'Ask the worker' }));
+    await reader.click(reader.page.getByRole('link', { name: 'Ask the worker' }));
     await reader.sees(answers.waits);
   },
   noWorker: async (reader) => {
@@ -127,7 +126,6 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   differs: async (reader) => {
     await open(reader, 'web-order-9358');
     await reader.click(reader.page.getByRole('link', { name: 'What differs' }));
-    await reader.click(reader.page.getByRole('button', { name: 'Compare', exact: true }));
     await reader.sees('Build of that worker', answers.build);
   },
   phone: rootCause,

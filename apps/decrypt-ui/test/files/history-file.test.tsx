@@ -96,6 +96,15 @@ describe('a history file', () => {
     await expect.element(heading('order-88213')).toBeVisible();
   });
 
+  test('of a run that waits does not offer to ask a worker', async () => {
+    await renderApp('/ns/NS/workflows');
+    await listed();
+    drop(await exported('encoded', 'payout-eu', '01997c2e-0000-7000-8000-0000000000b1'));
+    const card = page.getByRole('region', { name: 'Why' });
+    await expect.element(card.getByText('Signal not delivered').first()).toBeVisible();
+    expect(card.getByRole('link', { name: 'Ask the worker' }).query()).toBeNull();
+  });
+
   test('closes, and its page explains how to open another', async () => {
     const app = await renderApp('/ns/NS/file');
     await expect.element(heading('No history file is open')).toBeVisible();

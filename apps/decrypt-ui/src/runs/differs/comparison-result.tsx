@@ -11,6 +11,7 @@ import { StopButton } from '../../ui/controls/stop-button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { EmptyState, Notice } from '../../ui/page/notice.tsx';
 import { useStore } from 'zustand';
+import { useRequested } from '../requested.ts';
 import { type Comparison, type Comparisons, fieldsOf, isReading } from './comparison.ts';
 import { DifferencesTable } from './differences-table.tsx';
 import styles from './differs.module.css';
@@ -30,12 +31,19 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   const { comparison: last } = useStore(comparisons.store);
   const reveals = useReveals();
   const access = useRevealed((state) => accessToNamespace(state, namespace).status);
+  const isSame = queries[0] === queries[1];
   const isCurrent = last?.namespace === namespace && last.queries.every((query, n) => query === queries[n]);
   const comparison = isCurrent ? last : undefined;
   const until = useRevealed((state) => comparison && grantOf(state, comparison)?.until);
   // Stops when the queries change, and when the reader leaves the page.
   useEffect(() => (isCurrent ? () => comparisons.stop() : undefined), [isCurrent, comparisons]);
   const lock = useLock(namespace, comparison?.decoded === true);
+
+  useRequested(() => {
+    const now = accessToNamespace(reveals.store.getState(), namespace);
+    // Without a click on this page, nothing is revealed, and no justification is used again.
+    if (!comparison && !isSame && now.status === 'open' && !now.grant) compare();
+  });
 
   /** Compares with the inputs, and asks for a reveal before, where it is needed. */
   function compare() {
@@ -55,18 +63,14 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
         {comparison && isReading(comparison) ? (
           <StopButton onClick={() => comparisons.stop()} />
         ) : (
-          <Button
-            look={access === 'refused' ? 'primary' : 'crypto'}
-            disabled={queries[0] === queries[1]}
-            onClick={compare}
-          >
+          <Button look={access === 'refused' ? 'primary' : 'crypto'} disabled={isSame} onClick={compare}>
             {comparison ? 'Compare again' : 'Compare'}
           </Button>
         )}
         {access === 'locked' && !comparison ? (
           <Button
             look="ghost"
-            disabled={queries[0] === queries[1]}
+            disabled={isSame}
             onClick={() => comparisons.start({ namespace, queries, decoded: false })}
           >
             Compare without payloads
@@ -79,9 +83,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
           </span>
         ) : null}
       </div>
-      {queries[0] === queries[1] ? (
-        <p className={styles['note']}>A and B have the same query. Change one query.</p>
-      ) : null}
+      {isSame ? <p className={styles['note']}>A and B have the same query. Change one query.</p> : null}
       {access === 'refused' ? (
         <p className={styles['note']}>
           <Lock size={12} aria-hidden="true" />

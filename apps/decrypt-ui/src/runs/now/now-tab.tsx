@@ -6,6 +6,8 @@ import { useRunAccess } from '../../payloads/reveal/reveal-choices.ts';
 import { useMe } from '../../session/me.tsx';
 import { Button } from '../../ui/controls/button.tsx';
 import { Notice } from '../../ui/page/notice.tsx';
+import { queryPermissions } from '../query-permissions.ts';
+import { useRequested } from '../requested.ts';
 import { useRun } from '../run/run-context.tsx';
 import { AnswerView, NoAnswer } from './answer-view.tsx';
 import { metadataOf, textOf } from './answers.ts';
@@ -20,13 +22,11 @@ const CurrentDetails = lazy(async () => ({
   default: (await import('./current-details.tsx')).CurrentDetails,
 }));
 
-const needed: readonly Permission[] = ['query', 'decode'];
-
 /** The Now tab: what only a worker knows about the run, asked on a click because it runs code. */
 export function NowTab() {
   const { address } = useRun();
   const { can } = useMe();
-  const missing = needed.filter((permission) => !can(address.namespace, permission));
+  const missing = queryPermissions.filter((permission) => !can(address.namespace, permission));
   return (
     <div className={styles['column']}>
       <h2 className="sr-only">Now</h2>
@@ -66,20 +66,20 @@ function Worker() {
   const asking = states.some(({ status }) => status === 'asking');
   const asked = states.some(({ status }) => status !== 'idle');
   const failed = states.find((state) => state.status === 'failed');
+
+  function ask() {
+    whenRevealed(() => {
+      metadata.ask(METADATA);
+      stack.ask(STACK);
+    });
+  }
+  useRequested(ask);
+
   return (
     <>
       <section className={styles['section']}>
         <div className={styles['ask']}>
-          <Button
-            look={locked ? 'crypto' : asked ? 'quiet' : 'primary'}
-            disabled={asking}
-            onClick={() =>
-              whenRevealed(() => {
-                metadata.ask(METADATA);
-                stack.ask(STACK);
-              })
-            }
-          >
+          <Button look={locked ? 'crypto' : asked ? 'quiet' : 'primary'} disabled={asking} onClick={ask}>
             <Radio size={14} />
             {asked ? ASK_AGAIN : 'Ask the worker'}
           </Button>

@@ -6,6 +6,7 @@ import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { useRun } from '../run/run-context.tsx';
+import { AskWorker } from './ask-worker.tsx';
 import { ToEvent } from './findings.tsx';
 import { CompareWithLastGood } from './last-good-run.tsx';
 import { ticketText } from './ticket.ts';
@@ -24,7 +25,7 @@ interface ActionsProps extends WhyProps {
 /** The card's actions. */
 export function Actions({ explained, first, onSelect, path, onPath }: ActionsProps) {
   const { explanation } = explained;
-  const { address } = useRun();
+  const { address, open } = useRun();
   const isBad = explanation.state === 'failed' || explanation.state === 'stuck' || first?.rule === 'slow';
   return (
     <span className={styles['actions']}>
@@ -40,6 +41,7 @@ export function Actions({ explained, first, onSelect, path, onPath }: ActionsPro
           <CopyTicket explained={explained} />
         </>
       ) : null}
+      {explanation.state === 'waits' && open ? <AskWorker /> : null}
       {isBad ? <CompareWithLastGood /> : null}
       {explanation.state === 'failed' ? <WhatDiffers /> : null}
       <Button

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { quoted } from '@temporal-kms/codec-api';
 import { Diff } from 'lucide-react';
 import { buttonClass } from '../../ui/controls/button.tsx';
+import { requested } from '../requested.ts';
 import { differsOf } from '../run-params.ts';
 import { useRun } from '../run/run-context.tsx';
 
@@ -20,6 +21,7 @@ export function WhatDiffers() {
   return (
     <Link
       {...differsOf(address.namespace, of(status), of('Completed'))}
+      state={requested}
       className={buttonClass({ look: 'ghost', size: 'small' })}
       data-tip="What differs from completed runs of this type"
     >

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { requested } from '../../../src/runs/requested.ts';
 import { expiring, onDemand, personWith, sessionOf } from '../../support/people.ts';
 import { press, renderApp, until } from '../../support/render-app.tsx';
 
@@ -188,5 +189,83 @@ describe('the page that compares two sets of runs', () => {
     expect(shown.get('b')).toMatch(since);
     expect(since.exec(shown.get('a') ?? '')?.[0]).toBe(since.exec(shown.get('b') ?? '')?.[0]);
     press('Escape');
+  });
+});
+
+const follow = async () => {
+  await userEvent.click(page.getByRole('link', { name: 'What differs' }));
+  await until(() => main().includes('The server decrypts the input and memo'), 'the page');
+};
+/** The page starts in the first task after it is shown. */
+const offered = async () => {
+  await expect.element(page.getByRole('button', { name: 'Compare', exact: true })).toBeVisible();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+};
+
+describe('the link “What differs” on the card of a failed run', () => {
+  const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+
+  test('starts the comparison at once, which the reader can stop', async () => {
+    const app = await renderApp(failed);
+    await app.steer('delay', { delay: 40 });
+    await follow();
+    await userEvent.click(page.getByRole('button', { name: 'Stop' }));
+    await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
+    expect(requests(app).map(({ route }) => route)).toEqual(['decode-fields', 'decode-fields']);
+  });
+
+  test('starts nothing on Back, Forward, a reload or a shared address', async () => {
+    const app = await renderApp(failed);
+    await follow();
+    await until(() => /A: \d+ runs? read · B: \d+/.test(main()), 'the comparison');
+    const { href, state } = app.history.location;
+    expect(href).not.toContain('requested');
+    // A reload keeps the state.
+    expect(state.requested).toBeUndefined();
+    app.history.push(differs(FAILED, COMPLETED).replace('NS', app.namespace), {
+      requested: requested.requested - 1,
+    });
+    await offered();
+    app.history.back();
+    app.history.forward();
+    await offered();
+    app.history.push(href);
+    await offered();
+    expect(requests(app)).toHaveLength(2);
+  });
+
+  test('shows the known result when it is followed again', async () => {
+    const app = await renderApp(failed);
+    await follow();
+    await expect.element(page.getByRole('button', { name: 'Compare again' })).toBeVisible();
+    app.history.back();
+    await follow();
+    await expect.element(page.getByRole('button', { name: 'Compare again' })).toBeVisible();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(requests(app)).toHaveLength(2);
+  });
+
+  test('starts nothing for a person who may not decrypt', async () => {
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp(failed, { namespace, session: make });
+    await userEvent.click(page.getByRole('link', { name: 'What differs' }));
+    await offered();
+    expect(requests(app)).toEqual([]);
+    expect(app.history.location.state.requested).toBeUndefined();
+  });
+
+  test('starts nothing where the namespace reveals on demand, even while it is revealed', async () => {
+    const { namespace, make } = personWith(['metadata', 'decode'], 'on-demand');
+    const app = await renderApp(failed, { namespace, session: make });
+    await follow();
+    await offered();
+    expect(requests(app)).toEqual([]);
+    await compare();
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByRole('button', { name: 'Compare again' })).toBeVisible();
+    app.history.push(differs(FAILED, COMPLETED).replace('NS', namespace), requested);
+    await offered();
+    expect(requests(app)).toHaveLength(2);
   });
 });

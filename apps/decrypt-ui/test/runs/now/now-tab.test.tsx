@@ -1,6 +1,7 @@
 import { queryRequest } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { requested } from '../../../src/runs/requested.ts';
 import { newNamespace, person, personWith, sessionOf } from '../../support/people.ts';
 import { press, renderApp, RUN, until } from '../../support/render-app.tsx';
 
@@ -139,5 +140,74 @@ describe('the Now tab', () => {
     await expect.element(page.getByRole('cell', { name: 'orders 1.4.2' })).toBeVisible();
     await expect.element(page.getByRole('cell', { name: '2.5 per second' })).toBeVisible();
     expect(queriesOf(app)).toEqual([]);
+  });
+});
+
+/** The tab asks in the first task after it is shown. */
+const shown = async () => {
+  await expect.element(button('Ask the worker')).toBeVisible();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+};
+
+describe('the link to the Now tab on the card of a run that waits', () => {
+  const WAITS = '/ns/NS/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1';
+  const link = page.getByRole('region', { name: 'Why' }).getByRole('link', { name: 'Ask the worker' });
+  const answer = page.getByRole('heading', { name: 'Queries' });
+
+  test('asks the worker at once, but not again on Back, Forward, a reload or a shared address', async () => {
+    const app = await renderApp(WAITS);
+    await userEvent.click(link);
+    await expect.element(answer).toBeVisible();
+    expect(queriesOf(app).map(({ type }) => type)).toEqual(['__temporal_workflow_metadata', '__stack_trace']);
+    const { href, state } = app.history.location;
+    expect(href).toBe(`${WAITS.replace('NS', app.namespace)}?tab=now`);
+    // A reload keeps the state.
+    expect(state.requested).toBeUndefined();
+    app.history.back();
+    await expect.element(page.getByRole('tab', { name: /^History/, selected: true })).toBeVisible();
+    app.history.forward();
+    await shown();
+    app.history.push(WAITS.replace('NS', app.namespace));
+    app.history.push(href);
+    await shown();
+    expect(queriesOf(app)).toHaveLength(2);
+    await userEvent.click(link);
+    await expect.element(answer).toBeVisible();
+    expect(queriesOf(app)).toHaveLength(4);
+  });
+
+  test('asks nothing if the page was reloaded before the tab was there', async () => {
+    const app = await renderApp(WAITS);
+    app.history.push(NOW.replace('NS', app.namespace), { requested: requested.requested - 1 });
+    await shown();
+    expect(queriesOf(app)).toEqual([]);
+  });
+
+  test('is not offered without the permissions, and then the tab asks nothing', async () => {
+    const { namespace, make } = personWith(['metadata', 'decode']);
+    const app = await renderApp(WAITS, { namespace, session: make });
+    await expect.element(page.getByText('Signal not delivered').first()).toBeVisible();
+    expect(link.query()).toBeNull();
+    app.history.push(NOW.replace('NS', namespace), requested);
+    await expect.element(page.getByText('You may not run queries here.')).toBeVisible();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(queriesOf(app)).toEqual([]);
+  });
+
+  test('asks for a justification first where the namespace reveals on demand', async () => {
+    const { namespace, make } = personWith(['metadata', 'decode', 'query'], 'on-demand');
+    const app = await renderApp(WAITS, { namespace, session: make });
+    await userEvent.click(link);
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    expect(queriesOf(app)).toEqual([]);
+    await userEvent.keyboard('{Enter}');
+    await expect.element(answer).toBeVisible();
+    expect(queriesOf(app).map(({ justification }) => justification)).toEqual(Array(2).fill('PAY-4417'));
+  });
+
+  test('is not offered by a run whose activity fails', async () => {
+    await renderApp(NOW);
+    await expect.element(page.getByText(/AdyenUnavailable/).first()).toBeVisible();
+    expect(link.query()).toBeNull();
   });
 });
