@@ -49,9 +49,14 @@ class LocatedObject {
     return this.#store.driverName;
   }
 
-  /** For messages and the audit. Equal for the same object. */
+  /** For messages and the audit. */
   get name(): string {
     return objectUri(this);
+  }
+
+  /** Identifies where the store is. Two stores can have buckets with the same name. */
+  get storeId(): string {
+    return placeOf(this.#store);
   }
 
   static storeOf(located: LocatedObject): Store {
@@ -60,6 +65,9 @@ class LocatedObject {
 }
 
 export type StoredObject = LocatedObject;
+
+const placeOf = ({ type, bucket, region, endpoint, path }: Store): string =>
+  JSON.stringify([type, bucket, region, endpoint, path]);
 
 export interface ListedObject extends Pick<ListedName, 'sizeBytes' | 'modified'> {
   readonly object: StoredObject;
@@ -206,11 +214,10 @@ export class ObjectStorage {
   }
 
   #reader(store: Store): Promise<ObjectReader> {
-    const { type, bucket, region, endpoint, path } = store;
-    const key = JSON.stringify([type, bucket, region, endpoint, path]);
+    const key = placeOf(store);
     let reader = this.#readers.get(key);
     if (reader === undefined) {
-      reader = readers[type](store);
+      reader = readers[store.type](store);
       reader.catch(() => this.#readers.delete(key));
       this.#readers.set(key, reader);
     }

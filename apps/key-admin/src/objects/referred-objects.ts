@@ -8,7 +8,7 @@ import {
 } from '@temporal-kms/payload-storage';
 import { type HistorySummary, parseTrait } from '../scan/history-summary.ts';
 import type { TalliedHistory } from '../scan/scan-part.ts';
-import { nameId, objectId, type References, type Resolved } from '../scan/stored-objects.ts';
+import { nameId, objectId, unlocatedId, type References, type Resolved } from '../scan/stored-objects.ts';
 
 /** An object that histories refer to. */
 export interface ReferredObject {
@@ -62,7 +62,7 @@ export class ReferredObjects {
     const located = locate(this.#storage, namespace, reference);
     const isPermitted = located !== undefined;
     const object = located ?? trait;
-    const id = objectId(object);
+    const id = located ? objectId(located) : unlocatedId(trait);
     const known = this.objects.get(id);
     if (known !== undefined) {
       known.histories += 1;

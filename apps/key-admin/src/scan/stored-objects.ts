@@ -151,8 +151,11 @@ interface Counts {
 }
 
 /** Identifies an object. An attacker who chooses names must not find two names with the same id. */
-export const objectId = ({ type, bucket, object }: Pick<ReferenceTrait, 'type' | 'bucket' | 'object'>) =>
-  idOf(type, bucket, object);
+export const objectId = ({ storeId, object }: Pick<StoredObject, 'storeId' | 'object'>): string =>
+  idOf(storeId, object);
+
+/** Identifies what a reference names that its namespace may not read. */
+export const unlocatedId = ({ type, bucket, object }: ReferenceTrait): string => idOf(type, bucket, object);
 
 /** Identifies objects of the same name in any bucket. */
 export const nameId = ({ object }: Pick<ReferenceTrait, 'object'>): string => idOf(object);

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReasonCode } from '@temporal-kms/kms-codec';
-import type { ObjectStorage } from '@temporal-kms/payload-storage';
+import { ObjectStorage, readStorageFile } from '@temporal-kms/payload-storage';
 import type { Payload } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { summaryOfPayload } from '../../src/scan/history-summary.ts';
@@ -191,6 +191,24 @@ describe('a scan with external storage', () => {
     expect(other.report?.gaps).toMatchObject([
       { kind: 'external_storage', place: 'closed', reason: 'storage_not_allowed', count: 1 },
     ]);
+  });
+
+  it('distinguishes objects of the same name in stores whose buckets have the same name', async () => {
+    const [first, second] = [await startStore(NAMESPACE), await startStore(NAMESPACE)];
+    const { reference } = await first.store(large(4));
+    const file = join(await temporaryFolder(), 'storage.yaml');
+    const store = { type: 'directory', bucket: BUCKET, prefixes: ['v0/'] };
+    const namespaces = {
+      [NAMESPACE]: [{ ...store, path: first.path }],
+      orders: [{ ...store, path: second.path }],
+    };
+    await writeFile(file, `${JSON.stringify({ namespaces })}\n...\n`, { mode: 0o600 });
+    const storage = new ObjectStorage(readStorageFile(file));
+    const known: KnownObjects = new Map();
+    const { report } = await scan([[reference]], { storage, known });
+    expect(report?.complete).toBe(true);
+    const other = await scan([[reference]], { storage, known, namespace: 'orders' });
+    expect(other.report?.gaps).toMatchObject([{ reason: 'storage_not_found', count: 1 }]);
   });
 
   it('reports objects that it could not read by cause, with examples of their names', async () => {
