@@ -1,12 +1,12 @@
 /** `pnpm mutate`: changes the code, one small change at a time, and lists the changes that no test notices. */
-import { existsSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { mutatePython } from './mutate/python.ts';
 import type { Run } from './mutate/run.ts';
 import { type Scope, scopeNamed, scopes } from './mutate/scopes.ts';
+import { copyFiles, projectFiles } from './project-files.ts';
 import { devDir, projectRoot } from './project.ts';
 
 /** Percentage of mutants that the tests must notice. */
@@ -70,13 +70,6 @@ const filesOf = ({ sources }: Scope, files: readonly string[], parts: readonly s
       (parts.length === 0 || parts.some((part) => file.includes(part))),
   );
 
-/** Returns the files that git tracks or would add. */
-async function projectFiles(): Promise<readonly string[]> {
-  const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
-  const { stdout } = await execa('git', args, { cwd: projectRoot });
-  return stdout.split('\0').filter((file) => file !== '' && existsSync(join(projectRoot, file)));
-}
-
 /**
  * Copies the project, because Stryker mutates files in place: its own sandbox copies one package, whose tests
  * would load the other packages of the workspace, and through them the unmutated code, from the original.
@@ -84,8 +77,7 @@ async function projectFiles(): Promise<readonly string[]> {
 async function copyProject(name: string, files: readonly string[]): Promise<string> {
   const copy = join(devDir, 'mutate', name);
   await rm(copy, { recursive: true, force: true });
-  for (const file of files)
-    await cp(join(projectRoot, file), join(copy, file), { recursive: true, verbatimSymlinks: true });
+  await copyFiles(files, copy);
   return copy;
 }
 

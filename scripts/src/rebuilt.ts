@@ -1,11 +1,11 @@
 /** Helpers to test that a build is reproducible: that it depends on nothing but its sources. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { cp, glob, mkdtemp, readdir, readFile, readlink } from 'node:fs/promises';
+import { glob, mkdtemp, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { oncePerRun } from './once-per-run.ts';
+import { copyFiles, projectFiles } from './project-files.ts';
 import { projectRoot } from './project.ts';
 
 const run = promisify(execFile);
@@ -13,11 +13,8 @@ const run = promisify(execFile);
 /** Copies what builds read, once for all tests of a run: sources, and installed packages as hard links. */
 const copyWorkspace = (): Promise<string> =>
   oncePerRun('workspace', async (copy) => {
-    const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--'];
     const outside = ['docs', 'e2e', '*/test/*', '*/tests/*', '*/bench/*'].map((path) => `:!${path}`);
-    const { stdout } = await run('git', [...listed, ...outside], { cwd: projectRoot, maxBuffer: 2 ** 24 });
-    const files = stdout.split('\0').filter((file) => file !== '' && existsSync(join(projectRoot, file)));
-    for (const file of files) await cp(join(projectRoot, file), join(copy, file), { verbatimSymlinks: true });
+    await copyFiles(await projectFiles(...outside), copy);
     for await (const folder of glob('{.,apps/*,packages/*,scripts}/node_modules', { cwd: projectRoot })) {
       const paths = [join(projectRoot, folder), join(copy, folder)];
       // A hard link is impossible if the temporary folder is on another file system.

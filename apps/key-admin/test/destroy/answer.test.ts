@@ -11,6 +11,7 @@ import {
   KEY,
   namespace,
   now,
+  NUMBERED,
   question,
   report,
   SERVER,
@@ -18,7 +19,6 @@ import {
   version,
 } from '../support/question.ts';
 
-const NUMBERED = KEY.replace('acme', '123456789012');
 const UNKNOWN_ID = cryptoKeyId(`${KEY}-under-another-name`);
 const description = (over: Partial<DestroyQuestion['description']>) => ({
   description: { ...question().description, ...over },

@@ -11,14 +11,13 @@ import {
   KEY,
   namespace,
   now,
+  NUMBERED,
   question,
   report,
   version,
 } from '../support/question.ts';
 
 const OTHER = `${KEY}-other`;
-/** The crypto key's name with a project number: the same key if the number is that of the key's project. */
-const NUMBERED = KEY.replace('acme', '123456789012');
 
 const cryptoKeys = (primary: number) => [{ key: KEY, time: at(2), primary, versions: [] }];
 
