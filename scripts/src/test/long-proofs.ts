@@ -28,6 +28,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 8 },
   { directory: 'e2e', file: 'test/screens.spec.ts', minutes: 7 },
   { directory: 'e2e', file: 'test/signed-in-screens.spec.ts', minutes: 5 },
+  { directory: 'packages/kms-codec', file: 'test/branch-keys/model.test.ts', minutes: 5 },
   // These ten proofs build programs with Go.
   { directory: 'apps/key-admin', file: 'test/terraform.long.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/integration/go-client.long.test.ts', minutes: 4 },

@@ -1,0 +1,255 @@
+/*
+ * A model of a fleet that shares branch keys, for the model checker Spin (docs/adr/0025-model-of-branch-keys.md).
+ * `test/branch-keys/model.test.ts` checks it in several worlds: each -D below switches one kind of trouble on.
+ *
+ *   OUTAGES   Cloud KMS stops answering, and answers again
+ *   REFUSALS  version 0 of the crypto key is disabled and enabled, and version 1 becomes the primary version
+ *   NO_WRAPS  the permission to encrypt under version 0 is removed and granted
+ *   STORE     the store of branch keys stops answering; a write can succeed although its answer is lost
+ *   PAUSES    processes are suspended or idle          CRASHES   processes are killed and start again
+ *   ATTACKER  somebody writes to the store: another version's name, another date, an older entry
+ *
+ * Spin tries every order of the steps below. `keys.pml` has the functions of a process, under the names that they
+ * have in `src`. CHECK(n, condition) is a check of the code, which -DMUTATION=n removes: the test requires that an
+ * assertion, or the formula at the end, then fails.
+ *
+ * Time passes in ticks. In each tick, a process takes two steps: its timer fires (`maintain`), and it encrypts. The
+ * limits below have the order of those in `keys/limits.ts`, not their ratios. A step is atomic, except that a process
+ * can be interrupted between reading the store and replacing its value. The world changes only before process 0 has
+ * begun its tick; because processes are alike, process 1 then meets the change at any point of its own tick.
+ *
+ * Left out: cryptography (a message contains its wrapped key, so only a wrong version or its destruction can make it
+ * unreadable for good); bytes and messages per key; several namespaces, crypto keys or stores; identities that may
+ * only encrypt; processes that only read; calls that hang; MAX_TRIES, which two processes do not reach; outages for
+ * one process only; delays below a tick; messages that name a wrong version. Cloud KMS never refuses version 1.
+ */
+#ifndef MUTATION
+#define MUTATION 0
+#endif
+#define CHECK(n, condition) (MUTATION == n || (condition))
+
+#define PROCESSES  2
+#define REVALIDATE 2 /* how long an answer of Cloud KMS counts */
+#define REFRESH    2 /* age at which the next key is created (REFRESH_AT) */
+#define LEAD       1 /* age at which the next key may encrypt (LEAD) */
+#define SOFT       4 /* softAgeMs */
+#ifdef OUTAGES
+#define HARD       8 /* hardAgeMs */
+#else
+#define HARD       6 /* without outages, no key reaches its hard age */
+#endif
+/* How many ticks after the last trouble the fleet agrees: after a refusal, once all have noticed it; after an
+   attack, with the next rotation. */
+#if defined(ATTACKER)
+#define SETTLED    (REFRESH + 1)
+#elif defined(REFUSALS)
+#define SETTLED    REVALIDATE
+#else
+#define SETTLED    1
+#endif
+#define NEVER      15
+
+#define KEYS 7 /* how many branch keys are in use at most */
+#define NONE KEYS
+#define BIT(key) (1 << (key))
+#define HAS(set, key) ((set) & BIT(key))
+#define EACH_KEY i : 0 .. KEYS - 1
+#define EACH_PROCESS i : 0 .. PROCESSES - 1
+
+mtype = { YES, REFUSED, UNAVAILABLE, HONEST, MISNAMED, REDATED, DONE, OBTAIN, REPLACE, SHARE, STORE_FAILED };
+
+/* The branch keys: their age, the key version that wrapped them, and which processes should unwrap them soon. */
+byte age[KEYS + 1];
+bit version[KEYS + 1];
+byte owed[KEYS + 1];
+
+typedef Slot {        /* A process. keys/encryption-slot.ts, keys/decryption-keys.ts */
+  byte current = NONE;
+  byte next = NONE;
+  bit unshared;
+  bit refused;        /* Cloud KMS refuses to unwrap `current`. keys/refused-keys.ts */
+  byte expires = NEVER; /* the age at which `current` expires, because Cloud KMS refused to wrap another key */
+  bit unanswered;     /* Cloud KMS counts as unavailable: the slot's #unansweredUntil */
+  byte known;         /* the keys in the cache */
+  byte confirmed = REVALIDATE; /* ticks since Cloud KMS unwrapped a key of version 0. keys/key-version-access.ts */
+  bit failing;        /* the last such attempt got no answer */
+  byte found = NONE;  /* from here: local to `sync`. keys/shared-branch-keys.ts */
+  byte later = NONE;
+  byte made = NONE;
+  bit moved;          /* the store's generation has changed since this process read it */
+  bit waiting;        /* a payload waits */
+  bit maintained;
+  byte step;
+  bit wrote;          /* only for assertions: has encrypted in this tick */
+  bit missed;         /* only for assertions: was suspended, killed or without the store in this tick */
+  byte told = NEVER;  /* only for assertions: ticks since Cloud KMS has refused `current` to this process */
+}
+Slot slot[PROCESSES];
+
+/* The store. branch-keys/store.ts */
+byte storedCurrent = NONE, storedNext = NONE, past = NONE;
+mtype forged = HONEST;
+bit storeUp = 1;
+
+/* Cloud KMS */
+bit up = 1, unwraps = 1, wraps = 1, primary;
+bit wasDown;          /* in this tick */
+byte refusedFor;      /* ticks since Cloud KMS, without an outage, has refused to unwrap keys of version 0 */
+bit calm;             /* no more trouble */
+byte calmFor;
+
+/* Used only inside a step. */
+mtype verdict;
+hidden byte i, j, own, ok, lost, n, used, answer, to[KEYS + 1], oldAge[KEYS + 1], oldVersion[KEYS + 1], oldOwed[KEYS + 1];
+
+#define me slot[p]
+
+/* The promises about encrypting (docs/security-model.md, E4 and E15). */
+inline encrypt(p) {
+  printf("%d encrypts with key %d of age %d\n", p, me.current, age[me.current]);
+  /* A version that Cloud KMS refuses is used for REVALIDATE at most, unless Cloud KMS has wrapped the key since. */
+  assert(version[me.current] == 1 || refusedFor < REVALIDATE || age[me.current] < REVALIDATE);
+  /* Once told, a process stops, even if Cloud KMS still wraps keys under the version. */
+  assert(version[me.current] == 1 || me.told < REVALIDATE || me.told == NEVER);
+  /* Past its soft age, a key encrypts only in an outage, or if Cloud KMS refuses another key. */
+  assert(age[me.current] < HARD);
+  assert(age[me.current] < SOFT || wasDown || (me.expires != NEVER && age[me.current] < me.expires));
+#ifndef REFUSALS
+  /* In an outage, all others can read the message. (After a refusal, processes change keys immediately.) */
+  assert(up || owed[me.current] == 0);
+#endif
+  me.wrote = calm; me.waiting = 0
+}
+
+#include "keys.pml"
+
+proctype Process(byte p) {
+begin:
+  atomic { me.step < 2;
+    if
+    :: !me.maintained -> d_step { maintain(p) }
+    :: !calm || me.maintained -> d_step { takeOrWait(p) }
+    :: !calm && me.maintained -> me.step++; goto begin
+#ifdef PAUSES
+    :: !calm && me.step == 0 -> d_step { me.step = 2; excuse(p) } goto begin
+#endif
+#ifdef CRASHES
+    :: !calm && me.step == 0 ->
+       d_step {
+         me.current = NONE; me.next = NONE; me.unshared = 0; me.refused = 0; me.told = NEVER; refreshed(p); me.known = 0;
+         me.step = 2; excuse(p)
+       }
+       goto begin
+#endif
+    fi;
+    if
+    :: verdict == OBTAIN ->
+obtain: /* EncryptionKeys.#obtain */
+       if
+       :: storeUp -> d_step { sync(p) }
+       :: else -> d_step { verdict = STORE_FAILED; excuse(p) }
+       fi
+    :: else
+    fi;
+    if :: verdict == REPLACE -> verdict = 0; goto replace :: else fi;
+shared: skip;
+    d_step { share(p) }
+    if :: verdict == OBTAIN -> goto obtain :: else -> verdict = 0; me.step++; goto begin fi
+  }
+
+replace: /* SharedBranchKeys.#trySync from the write on; another process may have written since. */
+  atomic {
+    d_step {
+      if :: me.found == NONE || (isUsableOwn && age[me.found] >= REFRESH) -> create(p) :: else -> answer = YES fi;
+      if :: answer == YES -> verdict = REPLACE :: else -> refreshFailed(p); verdict = DONE fi
+    }
+    if
+    :: verdict == DONE
+    :: verdict == REPLACE && storeUp && CHECK(7, !me.moved) -> d_step { write(p); verdict = SHARE }
+    :: verdict == REPLACE && storeUp && me.moved && MUTATION != 7 -> goto obtain
+    :: verdict == REPLACE && !storeUp -> verdict = STORE_FAILED
+    :: verdict == REPLACE && !storeUp && !me.moved -> d_step { write(p); verdict = STORE_FAILED } /* the answer is lost */
+    fi;
+    goto shared
+  }
+}
+
+/* Gives keys new numbers and forgets what no longer matters, so that Spin recognizes equal situations. */
+inline number(key) { if :: to[key] == NONE && key != NONE -> to[key] = n; n++ :: else fi }
+inline renumber() {
+  for (j : 0 .. KEYS) {
+    to[j] = NONE; oldAge[j] = age[j]; oldVersion[j] = version[j]; oldOwed[j] = owed[j];
+    age[j] = 0; version[j] = 0; owed[j] = 0
+  }
+  n = 0;
+  number(storedCurrent); number(storedNext); number(past);
+  for (EACH_PROCESS) { number(slot[i].current); number(slot[i].next) }
+  for (j : 0 .. KEYS - 1) { age[to[j]] = oldAge[j]; version[to[j]] = oldVersion[j]; owed[to[j]] = oldOwed[j] }
+  age[NONE] = 0; version[NONE] = 0; owed[NONE] = 0;
+  storedCurrent = to[storedCurrent]; storedNext = to[storedNext]; past = to[past];
+  for (EACH_PROCESS) {
+    slot[i].current = to[slot[i].current]; slot[i].next = to[slot[i].next];
+    used = 0; ok = slot[i].refused;
+    for (j : 0 .. KEYS - 1) {
+      n = to[j];
+      if
+      :: HAS(slot[i].known, j) && n != NONE &&
+         (n == slot[i].current || n == slot[i].next || n == storedCurrent || n == storedNext) ->
+         used = used | BIT(n); ok = (ok || version[n] == 0)
+      :: else
+      fi
+    }
+    slot[i].known = used;
+    if :: !ok -> slot[i].confirmed = REVALIDATE :: else fi
+  }
+}
+
+#define older(value, most) if :: value < most -> value++ :: else fi
+#define converged (slot[0].current == slot[1].current && slot[0].wrote && slot[1].wrote)
+#define isFresh(p) (slot[p].step == 0 && !slot[p].maintained && !slot[p].waiting)
+#define mayChange  (!calm && isFresh(0))
+#define isBetween  (mayChange && isFresh(1))
+
+active proctype World() {
+  atomic { run Process(0); run Process(1) }
+  do
+  :: d_step { slot[0].step == 2 && slot[1].step == 2 -> /* a tick */
+       /* After the last trouble, the fleet agrees and encrypts within SETTLED. */
+       assert(calmFor < SETTLED || converged);
+       if :: calm -> older(calmFor, SETTLED) :: else fi;
+       for (EACH_KEY) { older(age[i], HARD) }
+       if :: unwraps || !up -> refusedFor = 0 :: else -> older(refusedFor, REVALIDATE) fi;
+       wasDown = !up;
+       for (EACH_PROCESS) {
+         older(slot[i].confirmed, REVALIDATE); older(slot[i].told, REVALIDATE);
+         slot[i].failing = 0; slot[i].unanswered = 0;
+         slot[i].maintained = 0; slot[i].step = 0; slot[i].wrote = 0; slot[i].missed = 0
+       }
+       renumber();
+       verdict = 0
+     }
+#ifdef OUTAGES
+  :: d_step { mayChange && up -> up = 0; wasDown = 1; refusedFor = 0 }
+     /* A process that the outage kept from unwrapping a key may still lack it in the next outage. */
+  :: d_step { mayChange && !up -> up = 1; for (EACH_PROCESS) { slot[i].missed = 1 } for (EACH_KEY) { owed[i] = 0 } i = 0 }
+#endif
+#ifdef STORE
+  :: d_step { mayChange -> storeUp = !storeUp }
+#endif
+#ifdef REFUSALS
+  :: d_step { mayChange -> unwraps = !unwraps; refusedFor = 0 }
+  :: d_step { isBetween && primary == 0 -> primary = 1 }
+#endif
+#ifdef NO_WRAPS
+  :: d_step { isBetween -> wraps = !wraps }
+#endif
+#ifdef ATTACKER
+  :: d_step { isBetween && forged == HONEST && storedCurrent != NONE -> forged = MISNAMED }
+  :: d_step { isBetween && forged == HONEST && storedCurrent != NONE -> forged = REDATED }
+  :: d_step { isBetween && past != NONE -> storedCurrent = past; storedNext = NONE; past = NONE }
+#endif
+  :: d_step { isBetween -> calm = 1; up = 1; storeUp = 1; if :: unwraps && wraps :: else -> primary = 1 fi }
+  od
+}
+
+ltl converges { [] (calm -> <> converged) }
