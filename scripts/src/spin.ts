@@ -48,11 +48,11 @@ export async function checkModel(model: string, { macros, property }: Check): Pr
     const [cc, ...rest] = [...compiler, ...flags, ...before, 'pan.c', ...after, '-o', 'pan'];
     await execa(cc, rest, { cwd });
     const options = [...(isSafety ? [] : ['-a', '-A']), `-m${MAX_STEPS}`];
-    const { stdout } = await execa(join(cwd, 'pan'), options, { cwd, reject: false });
+    const { stdout, shortMessage } = await execa(join(cwd, 'pan'), options, { cwd, reject: false });
     const [, failure] = /^pan:1: (.*) \(at depth/m.exec(stdout) ?? [];
     if (failure === undefined) {
       if (/errors: 0$/m.test(stdout) && !/not completed|depth too small/.test(stdout)) return undefined;
-      throw new Error(`Spin did not complete the check:\n${stdout}`);
+      throw new Error(`Spin did not complete the check. ${shortMessage ?? ''}\n${stdout}`);
     }
     const replay = await execa(spin, ['-t', ...source], { cwd, reject: false });
     return `${failure}\n${replay.stdout}`;

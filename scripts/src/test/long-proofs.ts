@@ -28,7 +28,6 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 8 },
   { directory: 'e2e', file: 'test/screens.spec.ts', minutes: 7 },
   { directory: 'e2e', file: 'test/signed-in-screens.spec.ts', minutes: 5 },
-  { directory: 'packages/kms-codec', file: 'test/branch-keys/model.test.ts', minutes: 5 },
   // These ten proofs build programs with Go.
   { directory: 'apps/key-admin', file: 'test/terraform.long.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/integration/go-client.long.test.ts', minutes: 4 },
@@ -43,6 +42,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/integration/crash.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/temporal/decode-plan.test.ts', minutes: 3 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
+  { directory: 'packages/kms-codec', file: 'test/branch-keys/model.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'apps/codec-server', file: 'test/moving/guide.long.test.ts', minutes: 2 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
