@@ -7,12 +7,16 @@ export const workflowId = z
 
 export const runId = z.uuid('is not a run id (a UUID)');
 
+/** Temporal's SQL stores fail on a query with a null character, as if they were unavailable. */
+// oxlint-disable-next-line no-control-regex -- the null character is the one to refuse
+const noNull = z.regex(/^[^\u0000]*$/, 'contains a null character');
+
 /**
  * A visibility query of Temporal; empty for all runs. https://docs.temporal.io/list-filter
  * The limit keeps the percent-encoded query within the head of a request.
  */
 export const visibilityQuery = z._default(
-  z.string().check(z.maxLength(5_000, 'is longer than 5,000 characters')),
+  z.string().check(z.maxLength(5_000, 'is longer than 5,000 characters'), noNull),
   '',
 );
 
@@ -46,7 +50,9 @@ export const workflowListQuery = z.object({
 export const workflowCountQuery = z.object({ query: visibilityQuery });
 
 /** With `prefix`: only types that begin with it. */
-export const workflowTypesQuery = z.object({ prefix: z._default(z.string().check(z.maxLength(200)), '') });
+export const workflowTypesQuery = z.object({
+  prefix: z._default(z.string().check(z.maxLength(200), noNull), ''),
+});
 
 /** Without `runId`: the latest run. */
 export const workflowDescriptionQuery = z.object({ runId: z.optional(runId) });

@@ -284,6 +284,17 @@ describe('workflow lists and counts', () => {
       });
     },
   );
+
+  it.each(['workflows?query=', 'workflows:count?query=', 'workflows:types?prefix='])(
+    'refuses a null character, on which Temporal fails, in %s',
+    async (what) => {
+      const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}a%00b`);
+      expect([response.status, await response.json()]).toMatchObject([
+        400,
+        { error: { code: 'bad_request' } },
+      ]);
+    },
+  );
 });
 
 describe('a workflow id with special characters', () => {

@@ -168,7 +168,7 @@ describe('the workflow types of a namespace', () => {
   it('are those of its runs, or those that begin with a prefix', async () => {
     const odd = String.raw`pay "later" \ 100%`;
     const handles = await Promise.all(
-      ['payment', 'payment', 'pay', odd].map((type) =>
+      ['payment', 'payment', 'pay', odd, 'pay\0'].map((type) =>
         stack.start(type, [], { taskQueue: 'no-such-worker' }),
       ),
     );
