@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Payload } from '../src/formats/payload.ts';
 import { KeyRules, KmsCodec } from '../src/index.ts';
@@ -11,10 +10,10 @@ import { Machine, randomOf } from './support/machine.ts';
 
 /*
  * How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process
- * and its clocks. Prints a table. SEED=n repeats a run; RUNS=n repeats each row n times.
+ * and its clocks. Prints a table. SEED=n draws other times; RUNS=n repeats each row n times.
  */
 
-const SEED = Number(process.env['SEED'] ?? randomInt(2 ** 31));
+const SEED = Number(process.env['SEED'] ?? 20_261_126);
 const RUNS = Number(process.env['RUNS'] ?? 3);
 const STEP = 15_000;
 /** The security model's 5 min, plus the second for which a caller waits. */
