@@ -60,27 +60,27 @@ export interface AppDeps {
     'encodeWithInfo' | 'plan' | 'decrypt' | 'inspect' | 'rules' | 'keyService' | 'keyState'
   >;
   readonly kms: Pick<KmsHealth, 'last'>;
-  /** Absent: this process does not share branch keys with other processes. */
+  /** If absent, this process does not share branch keys with other processes. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
   /** Counts the use of keys. Its observer receives the codec's events. */
   readonly keyUse: KeyUsage;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
-  /** External storage. Absent: references to it are returned as they are. */
+  /** External storage. If absent, routes return references to external storage unchanged. */
   readonly storage?: ServedStorage | undefined;
   readonly threads: TextThreads;
   readonly defaultNamespace: string;
   readonly access: Access;
   readonly audit: Audit;
-  /** The audit file. Absent: the API cannot read the audit. */
+  /** The audit file. If absent, the API cannot read the audit. */
   readonly auditFile?: string | undefined;
   /** Returns the audit's last line. */
   readonly auditHead?: () => ChainHead;
-  /** The report of `temporal-kms scan`. Absent: keys are shown without scan results. */
+  /** The report of `temporal-kms scan`. If absent, the API returns keys without scan results. */
   readonly scans?: ScanReports | undefined;
-  /** Absent: the audit contains no digests of ciphertexts. */
+  /** If absent, the audit contains no digests of ciphertexts. */
   readonly digests?: Digests | undefined;
-  /** Serves the dashboard from this origin. Absent: this server has no pages. */
+  /** Serves the dashboard from this origin. If absent, this server has no pages. */
   readonly dashboard?: Dashboard | undefined;
   /** Accepted `Host` headers, in lower case. */
   readonly hosts: readonly string[];
@@ -88,9 +88,9 @@ export interface AppDeps {
   /** Prefix of every route except the probes: empty or `/…`. */
   readonly pathPrefix: string;
   readonly log: Logger;
-  /** Absent: no metrics. */
+  /** If absent, requests are not measured. */
   readonly meter?: HttpMeter;
-  /** Absent: no traces. */
+  /** If absent, requests are not traced. */
   readonly spans?: Spans | undefined;
   /** Whether this server terminates TLS itself. */
   readonly tls?: boolean;
@@ -99,9 +99,9 @@ export interface AppDeps {
   /** Whether the server also serves `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths?: boolean;
   readonly limits?: Partial<Limits>;
-  /** Absent: no rate limits. */
+  /** If absent, there are no rate limits. */
   readonly rates?: Rates;
-  /** Number of trusted proxies that append to `X-Forwarded-For`. Absent: no trusted proxy. */
+  /** Number of trusted proxies that append to `X-Forwarded-For`. Default: 0. */
   readonly proxies?: number | undefined;
   /** Memory that requests in flight share, in bytes. Default: `inflightBytes()`. */
   readonly memory?: MemoryBudget;
@@ -109,11 +109,13 @@ export interface AppDeps {
   readonly maxHistoryBytes?: number;
 }
 
-/** Maximum memory that a codec protocol request takes for each byte of its body, see `parsePayloads`. */
+/**
+ * Maximum memory in bytes that a codec protocol request takes for each byte of its body, see `parsePayloads`.
+ */
 const BODY_COST = 6;
 
 /**
- * Largest body below `/api`, in bytes, except for the routes that take a file: a body with 200 refs is
+ * Largest body below `/api`, in bytes, except for the routes that take a file. A body with 200 refs is
  * smaller.
  */
 const API_BODY = 256 * 1024;
@@ -219,8 +221,8 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const guarded = guard({ hosts: new Set(deps.hosts), headers, maxBody });
   const inTime = limitRequests(limits, stopping);
   const cutIfStalled = cutStalledReaders(limits.stalledMs);
-  // One middleware for all checks: separate middleware, with a timer per request, took a quarter of a small
-  // request's time.
+  // One middleware does all checks, because separate middleware, with a timer per request, took a quarter of
+  // a small request's time.
   app.use((c, next) => {
     if (deps.proxies !== undefined) c.set('proxies', deps.proxies);
     c.set('memory', memory);

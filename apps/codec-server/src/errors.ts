@@ -5,7 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 export { codeOf, messageOf };
 
 interface HttpErrorOptions {
-  /** Seconds; sent as `Retry-After`. */
+  /** In seconds; sent as `Retry-After`. */
   readonly retryAfter?: number;
   /** Sent as `WWW-Authenticate`. */
   readonly challenge?: string;

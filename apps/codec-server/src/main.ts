@@ -39,7 +39,9 @@ import {
 import { createTemporalService } from './temporal/service.ts';
 import { version } from './version.ts';
 
-/** Milliseconds for requests in flight to complete, and then for the audit's last lines. */
+/**
+ * Milliseconds in which requests in flight must complete, and then milliseconds for the audit's last lines.
+ */
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;
 
@@ -204,15 +206,15 @@ async function start(): Promise<void> {
   });
 
   const stop = async (signal: string): Promise<void> => {
-    // The signal may arrive twice: a terminal sends Ctrl-C to the whole process group, and turbo forwards it
-    // too.
+    // The signal may arrive twice: a terminal sends it to the whole process group after Ctrl-C, and turbo
+    // forwards it too.
     if (stopping.signal.aborted) return;
     log.info({ signal }, 'stopping');
     stopping.abort();
     tls?.stop();
     keyStates?.stop();
     await server.close(SHUTDOWN_MS);
-    // Waits for requests that were cut off, which still write their audit outcome.
+    // Waits for requests that were cut off, because they still write their audit outcomes.
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
     let isExporting = false;
     const exported = tracing?.shutdown();
@@ -234,8 +236,8 @@ async function start(): Promise<void> {
       log.error({ reason: messageOf(result.reason) }, 'shutdown incomplete');
       process.exitCode = 1;
     }
-    // Does not wait longer: an export in flight would keep the process alive until the exporter's own time
-    // limit (10 s).
+    // Exits now, because an export in flight would keep the process alive until the exporter's own time limit
+    // (10 s).
     if (isExporting) process.exit();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));

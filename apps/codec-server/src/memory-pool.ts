@@ -2,9 +2,9 @@
 export type Release = () => void;
 
 /**
- * Memory for one purpose, separate from the memory that requests share: for data that is held for long, or
- * while a request waits for shared memory, and so must not use up the shared memory. Grants memory in the
- * order of the calls. A call for more than the whole pool is granted when the pool is empty.
+ * Memory for one purpose, separate from the memory that requests share. It is for data that must not use up
+ * the shared memory, because requests hold the data for long, or while they wait for shared memory. Grants
+ * memory in the order of the calls. A call for more than the whole pool is granted when the pool is empty.
  */
 export class MemoryPool {
   readonly bytes: number;
@@ -35,7 +35,7 @@ export class MemoryPool {
       const leave = (): void => {
         this.#waiting.delete(waiting);
         reject(signal.reason);
-        // The calls behind this call may need less.
+        // The calls that wait behind this call may need less.
         this.#wake();
       };
       const waiting = {

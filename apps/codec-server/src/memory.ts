@@ -25,7 +25,7 @@ interface Waiting {
 export class MemoryBudget {
   readonly bytes: number;
   readonly share: number;
-  /** Memory for copies of stored payloads. The copies are kept until there is memory for the plaintext. */
+  /** Memory for copies of stored payloads, which are kept until there is memory for the plaintext. */
   readonly copies: MemoryPool;
   /** Memory for compressors of streams, which may last an hour. */
   readonly compressors: MemoryPool;
@@ -64,8 +64,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Number of failed requests for memory since the process started. `busy`: may succeed later; `too_large`:
-   * can never succeed.
+   * Number of failed requests for memory since the process started. A request that failed with `busy` may
+   * succeed later; a request that failed with `too_large` can never succeed.
    */
   get refusals(): Readonly<Record<'busy' | 'too_large', number>> {
     return this.#refusals;
@@ -76,7 +76,7 @@ export class MemoryBudget {
     return this.bytes - this.share;
   }
 
-  /** @param mayBorrow false: the lease takes only common bytes until `goFirst` is called */
+  /** @param mayBorrow if false, the lease takes only common bytes until `goFirst` is called */
   lease(mayBorrow = true): MemoryLease {
     return new MemoryLease(this, mayBorrow);
   }
@@ -227,7 +227,7 @@ export class MemoryLease {
   }
 
   /**
-   * Takes bytes, and waits for other leases to release memory if necessary. Call `fits` first.
+   * Takes bytes, and, if necessary, waits until other leases release memory. Call `fits` first.
    * @returns undefined if the bytes are free immediately
    */
   wait(bytes: number, signal: AbortSignal): void | Promise<void> {
@@ -249,8 +249,8 @@ export class MemoryLease {
   }
 
   /**
-   * Lets the lease borrow. Do not call this while another lease waits for this lease and holds memory that
-   * this lease needs.
+   * Lets the lease borrow. Do not call this function while another lease waits for this lease and holds
+   * memory that this lease needs.
    */
   goFirst(): void {
     if (this.mayBorrow) return;
@@ -279,7 +279,7 @@ export class MemoryLease {
 const shareOf = (bytes: number): number => Math.max(bytes / 2, Math.min((bytes * 3) / 4, 96 * MiB));
 
 /**
- * Heap limits below this are small: buffers alone would reach the limit, and V8 would collect garbage
+ * A heap limit below this size is small: buffers alone would reach the limit, and V8 would collect garbage
  * constantly.
  */
 const ROOMY = 512 * MiB;
@@ -305,7 +305,7 @@ const COLLECT_BYTES = 16 * MiB;
  */
 function youngCollector(): (released: number) => void {
   if (getHeapStatistics().heap_size_limit >= ROOMY) return () => undefined;
-  // The only way to call the collector without a Node option.
+  // Without a Node option, this is the only way to call the collector.
   setFlagsFromString('--expose-gc');
   const collect: NodeJS.GCFunction = runInNewContext('gc');
   setFlagsFromString('--no-expose-gc');
@@ -325,7 +325,7 @@ function youngCollector(): (released: number) => void {
 export const historyBytes = (): number => Math.min(64 * MiB, getHeapStatistics().heap_size_limit / 16);
 
 /**
- * Memory of the process itself in bytes: Node, the clients of Google and Temporal, raw history, worker
+ * Memory of the process itself in bytes: Node, Google's and Temporal's clients, raw history, and worker
  * threads.
  */
 const OWN_BYTES = 192 * MiB;
@@ -334,8 +334,8 @@ const LARGEST_BUDGET = 512 * MiB;
 
 /**
  * Returns the memory that requests in flight share, in bytes: half of the container's (cgroup) or machine's
- * memory after subtracting `OWN_BYTES`, but at most three quarters of V8's heap limit, and between 32 and 512
- * MiB.
+ * memory after subtracting `OWN_BYTES`, at most three quarters of V8's heap limit, and always between 32 and
+ * 512 MiB.
  */
 export function inflightBytes(): number {
   const left = Math.min((memoryLimit() - OWN_BYTES) / 2, getHeapStatistics().heap_size_limit * 0.75);

@@ -20,7 +20,7 @@ function exit(status: number, message: string): never {
   return process.exit(status);
 }
 
-/** Returns a function that reloads a file. If the file has a mistake, what was read before stays in force. */
+/** Returns a function that reloads a file. If the file has a mistake, its previous content stays in force. */
 const reloading = (file: string, log: Logger, load: () => void) => (): void => {
   try {
     load();
@@ -46,8 +46,8 @@ export function accessOrExit(
 }
 
 /**
- * Resolves to the result of `make`, or exits the process with the error. @param what prefix that says what
- * failed
+ * Resolves to the result of `make`, or exits the process with the error. @param what prefix of the message,
+ * which names what failed
  */
 async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
   try {
@@ -58,7 +58,8 @@ async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
 }
 
 /**
- * Reads the profile and certificates of Temporal's client, which the check of the environment does not read.
+ * Connects Temporal's client. The earlier check of the environment does not read the client's profile and
+ * certificates.
  */
 export const connectOrExit = (): Promise<ReturnType<typeof connectTemporal>> => orExit(connectTemporal);
 
@@ -75,7 +76,10 @@ export async function storageOrExit(
   return { objects, reload: reloading('storage file', log, () => objects.use(load())) };
 }
 
-/** Starts the worker threads for large payloads, whose file is separate from the server's bundle. */
+/**
+ * Starts the worker threads for large payloads. Their code is in a file next to the server's bundle, which
+ * may be missing.
+ */
 export const textThreadsOrExit = (): Promise<TextThreads> =>
   orExit(
     startTextThreads,

@@ -1,8 +1,8 @@
 import type { Permission, Reveal } from '@temporal-kms/codec-api';
 
-/** An authenticated caller with the name for the log and the audit. Does not contain the token. */
+/** An authenticated caller, with the name that the log and the audit show. Does not contain the token. */
 export interface Caller {
-  /** For people: an e-mail address, else the subject. */
+  /** The name that people see: an e-mail address, or else the subject. */
   readonly name: string;
   readonly issuer?: string;
   readonly subject?: string;
@@ -25,29 +25,33 @@ export interface SignIn {
   readonly resource?: string;
   /** Further parameters of the authorization request. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** The token from the issuer's response that the policy accepts. */
+  /** Which token of the issuer's response the policy accepts. */
   readonly token: 'access' | 'id';
 }
 
 /** Authenticates the caller, and decides what the caller may do, for every route. */
 export interface Access {
-  /** True: requests need no token (`AUTH=none`). */
+  /** Whether requests need no token (`AUTH=none`). */
   readonly open?: boolean;
   /** Returns the caller. @throws HttpError 401 if a token is required and the request has no valid token */
   authenticate(request: Credentials): Caller | Promise<Caller>;
   /**
-   * Returns whether the caller has a permission in a namespace, or, without `namespace`, in any namespace.
+   * Returns whether the caller has a permission in a namespace; without `namespace`, in at least one
+   * namespace.
    * @param caller the value that this object's `authenticate` returned; other values have no permission
    */
   allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
   reveal(namespace: string): Reveal;
   /** How many minutes a web page may show payloads after one justification. */
   revealMinutes(namespace: string): number;
-  /** Undefined: web pages cannot sign in, or no token is needed. */
+  /** Returns `undefined` if web pages cannot sign in or need no token. */
   signIn(): SignIn | undefined;
 }
 
-/** The access for `AUTH=none`: every client may do everything. Only for a server that listens on loopback. */
+/**
+ * The access for `AUTH=none`: every client may do everything. Use it only for a server that listens on
+ * loopback.
+ */
 export const openAccess: Access = {
   open: true,
   authenticate: () => ({ name: 'anonymous' }),
@@ -58,7 +62,10 @@ export const openAccess: Access = {
 };
 
 export interface ReloadableAccess extends Access {
-  /** Uses the result of `load` for new requests. @throws what `load` throws, without changing anything */
+  /**
+   * Uses the result of `load` for new requests. @throws what `load` throws; the previous access then stays in
+   * use
+   */
   reload(): void;
 }
 

@@ -6,9 +6,8 @@ import { isSafeUrl, type Issuer } from './policy.ts';
 const MINUTE = 60_000;
 
 /**
- * How long keys are used. The server accepts a withdrawn key for up to ten minutes, or for up to an hour
- * while the issuer is unreachable. Tokens signed with unknown keys cause at most one request every ten
- * seconds.
+ * How long the server uses keys. It accepts a withdrawn key for up to ten minutes, or for up to an hour while
+ * the issuer is unreachable. Tokens signed with unknown keys cause at most one request every ten seconds.
  */
 const lifetimes = { freshMs: 10 * MINUTE, usableMs: 60 * MINUTE, retryMs: 10_000 };
 
@@ -52,8 +51,8 @@ type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /**
  * Returns an issuer's keys. Finds them by discovery, refreshes them, and uses stale keys for a bounded time
- * while the issuer is unreachable. Own code, because jose's `createRemoteJWKSet` has no discovery, and
- * rejects every token if its cache is stale and the issuer is unreachable.
+ * while the issuer is unreachable. Replaces jose's `createRemoteJWKSet`, which has no discovery, and rejects
+ * every token if its cache is stale and the issuer is unreachable.
  */
 export function issuerKeys(
   issuer: Issuer,
@@ -115,8 +114,8 @@ export interface RefreshedValueOptions {
 /**
  * A value that is loaded again when stale, and is used for a bounded time if loading fails (stale-if-error in
  * RFC 5861). However many callers there are, at most one attempt is in flight, and at most one attempt starts
- * every `retryMs`. Own code, because lru-cache's `fetchMethod` with `allowStaleOnFetchRejection` limits
- * neither the age of a stale value nor the attempts.
+ * every `retryMs`. Replaces lru-cache's `fetchMethod` with `allowStaleOnFetchRejection`, which limits neither
+ * the age of a stale value nor the attempts.
  */
 export class RefreshedValue<T> {
   readonly #load: () => Promise<T>;
@@ -158,7 +157,10 @@ export class RefreshedValue<T> {
     );
   }
 
-  /** Returns the attempt in flight, or the last attempt if less than `retryMs` old, or else a new attempt. */
+  /**
+   * Returns the attempt in flight, the last attempt if it started less than `retryMs` ago, or else a new
+   * attempt.
+   */
   #try(): Promise<T> {
     if (this.#attempt && (this.#isPending || this.#isResting())) return this.#attempt.result;
     this.#isPending = true;
@@ -178,12 +180,15 @@ export class RefreshedValue<T> {
 /** Fetches a JSON document from an issuer. @throws Error that names the cause */
 export type FetchJson = (url: string) => Promise<unknown>;
 
-/** While an issuer is unreachable, requests wait this long, once every ten seconds. */
+/**
+ * Time limit of a request to an issuer. While an issuer is unreachable, callers wait this long once every ten
+ * seconds.
+ */
 const TIMEOUT_MS = 3_000;
-/** Far above the size of any key set. Prevents another server's response from filling the memory. */
+/** Far above the size of any key set, so that no response can fill the memory. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Does not follow redirects, so that only the server that the policy names can publish keys. */
+/** Does not follow redirects: only the server that the policy names can publish keys. */
 export const fetchJson: FetchJson = async (url) => {
   const timeout = new AbortController();
   const timer = new WaitTimer(TIMEOUT_MS, () =>

@@ -56,14 +56,15 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
     grants.set(caller, grantsOf(policy, issuer, verified.claims));
     return caller;
   };
-  // Separate caches, because a token that is valid in one header may be invalid in the other.
+  // There is a cache for each header, because a token that is valid in one header may be invalid in the
+  // other.
   const assertions = new TokenCache<Caller>(now);
   const bearerTokens = new TokenCache<Caller>(now);
 
   const signIn = signInOf(policy);
   return {
     authenticate: (request: Credentials) => {
-      // Behind the proxy, Authorization may contain a token for the proxy itself.
+      // Behind Google's proxy, the header Authorization may contain a token for the proxy itself.
       const assertion = iap && iapAssertion(request);
       if (iap && assertion !== undefined) {
         const proxy = iap;
@@ -155,7 +156,9 @@ export class Grants {
     for (const set of sets) for (const permission of permissions) set.add(permission);
   }
 
-  /** Returns whether a permission is granted in a namespace, or, without `namespace`, in any namespace. */
+  /**
+   * Returns whether a permission is granted in a namespace; without `namespace`, in at least one namespace.
+   */
   has(permission: Permission, namespace: string | undefined): boolean {
     if (this.#everywhere.has(permission)) return true;
     if (namespace !== undefined) return this.#byNamespace.get(namespace)?.has(permission) ?? false;
@@ -213,7 +216,7 @@ function grantTemporal(
   }
 }
 
-/** Names of the system namespace: the Temporal server's, and the one in Temporal's documentation. */
+/** Names of the system namespace: in Temporal's code, and in Temporal's documentation. */
 const SYSTEM: ReadonlySet<string> = new Set(['temporal-system', 'system']);
 
 /** Returns the texts in a claim that a rule can match: the claim itself, or the elements of a list. */
@@ -245,9 +248,10 @@ const isEmail = (claim: string, text: string): boolean =>
   text.includes('@') || lettersOf(claim).includes('mail');
 
 /**
- * Returns whether any claim about the verification of an address, at any depth (the proxy's `gcip`, a profile
- * under a URL name), has a value other than JSON's `true` (OpenID Connect Core 1.0, section 5.1). Texts and
- * numbers do not count as true, because providers disagree about their meaning.
+ * Returns whether any claim about the verification of an address has a value other than JSON's `true` (OpenID
+ * Connect Core 1.0, section 5.1). Claims may be nested, for example in the proxy's `gcip`, or in a profile
+ * whose name is a URL. Texts and numbers do not count as true, because providers disagree about their
+ * meaning.
  */
 function marksEmailUnverified(claims: JWTPayload): boolean {
   const pending: object[] = [claims];
@@ -269,7 +273,7 @@ function isVerification(name: string): boolean {
   return (letters.includes('mail') && letters.includes('verif')) || letters === 'xmsedov';
 }
 
-/** Returns the letters of a claim's name in lower case. If the name is a URL, leaves out the host. */
+/** Returns the letters of a claim's name in lower case, without the host if the name is a URL. */
 const lettersOf = (name: string): string =>
   name
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')

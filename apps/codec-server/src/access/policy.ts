@@ -50,7 +50,7 @@ const algorithms = [
 /** The kind of an issuer's tokens that the server accepts. */
 type TokenKind = 'access' | 'access-untyped' | 'id' | 'assertion';
 
-/** The permissions that Temporal's own `namespace:role` claims grant. */
+/** The permissions that `namespace:role` claims in Temporal's own format grant. */
 export interface TemporalPermissions {
   readonly claim: string;
   /** Whether a role in Temporal's system namespace applies in every namespace, as in Temporal itself. */
@@ -74,7 +74,10 @@ export interface Issuer {
   readonly clockSkewSeconds: number;
   /** Seconds after `iat` from which a token is too old, whatever its `exp`. */
   readonly maxAgeSeconds: number;
-  /** Rules must name people by this claim, because these tokens are issued for other servers too. */
+  /**
+   * If set, rules must name people by this claim, because the issuer issues such tokens for other servers
+   * too.
+   */
   readonly onlyByName?: string;
   readonly temporal?: TemporalPermissions;
 }
@@ -178,7 +181,7 @@ export const issuer = z.discriminatedUnion('type', [oidc, iap, temporalCloud]);
 
 const values = oneOrMany(literalText('is compared literally: there are no wildcards, so list each value'));
 const namespace = literalText('must be a name; for all namespaces, write namespaces: "*"');
-/** For the JSON Schema, which cannot contain the refinements. */
+/** Added to the JSON Schema, which cannot contain the refinements. */
 const atLeastOne = { minProperties: 1 };
 
 /**
@@ -223,8 +226,8 @@ const revealMinutes = z
 
 /**
  * The policy file (`POLICY_FILE`), described in docs/access.md. Callers have only the permissions that the
- * policy grants. `policy-file.schema.json` is this schema for editors and other programs, without the checks
- * across fields.
+ * policy grants. `policy-file.schema.json` contains this schema for editors and other programs, without the
+ * checks that concern several fields.
  */
 export const policy = z
   .strictObject({
@@ -307,7 +310,7 @@ export function namespacesIn({ rules, namespaces }: Policy): readonly string[] {
   return [...new Set([...inRules, ...Object.keys(namespaces)])];
 }
 
-/** The name of the file to use in messages. */
+/** How messages refer to the file. */
 const NAME = 'POLICY_FILE';
 
 export interface PolicyFile {

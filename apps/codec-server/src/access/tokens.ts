@@ -7,7 +7,7 @@ import type { Credentials } from './access.ts';
 import { type IssuerKeys, KeysUnavailable } from './issuer-keys.ts';
 import type { Issuer } from './policy.ts';
 
-/** Bytes. A token with several hundred group ids is below 12 KiB. */
+/** Maximum size in bytes. A token with several hundred group ids is smaller than 12 KiB. */
 const MAX_TOKEN = 16 * 1024;
 
 /**
@@ -22,7 +22,10 @@ export function bearerToken(request: Credentials): string {
   throw header !== undefined && /^bearer(?: |$)/i.test(header) ? malformedRequest() : noToken();
 }
 
-/** Returns the signed header that Google's Identity-Aware Proxy adds to requests, if the request has it. */
+/**
+ * Returns the signed header that Google's Identity-Aware Proxy adds to requests, or undefined if the request
+ * lacks it.
+ */
 export function iapAssertion(request: Credentials): string | undefined {
   const header = request.header('x-goog-iap-jwt-assertion');
   return header === undefined ? undefined : checkLength(header);
@@ -167,7 +170,7 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
     } catch (error) {
       if (error instanceof KeysUnavailable) throw keysUnavailable(error);
       if (error instanceof errors.JOSEError) throw invalidToken(describe(error, issuer, now()), error);
-      // jose and Node throw these errors for a published key that is too short or malformed.
+      // jose and Node throw these errors if the published key is too short or malformed.
       if (error instanceof TypeError || error instanceof DOMException)
         throw invalidToken(UNUSABLE_KEY, error);
       throw error;
@@ -211,8 +214,9 @@ function notValidYet(
 const MAX_DEPTH = 64;
 
 /**
- * Returns whether all names in the header's and the claims' objects are unique. Parsers disagree about which
- * of two equal names counts, so the issuer and this server could read different claims (RFC 7519 section 4).
+ * Returns whether all names in the header's and the claims' objects are unique. If a name occurs twice,
+ * parsers disagree about which value counts, so the issuer and this server could read different claims (RFC
+ * 7519 section 4).
  */
 function isUnambiguous(token: string): boolean {
   return token.split('.', 2).every((part) => {
@@ -235,8 +239,8 @@ const countNames = (value: unknown): number =>
     : 0;
 
 /**
- * The accepted types (`typ`) of an issuer's tokens, by the kind in the policy. All other types are refused:
- * logout tokens, DPoP proofs, security events, and any type that future specifications add.
+ * The accepted types (`typ`) of an issuer's tokens, for each kind of token in the policy. All other types are
+ * refused: logout tokens, DPoP proofs, security events, and any type that future specifications add.
  */
 const types: Readonly<Record<Issuer['tokens'], readonly unknown[]>> = {
   // RFC 9068 section 4: ID tokens never have this type.
@@ -263,8 +267,8 @@ const IS_ID_TOKEN = 'it is an ID token, but this server accepts only access toke
 const IS_ACCESS_TOKEN = 'it is an access token, but this server accepts only ID tokens of its issuer';
 
 /**
- * Returns why a verified token is not of the kind in the policy, or undefined if it is. An ID token is meant
- * for a client and an access token for a server, so neither may replace the other.
+ * Returns why a verified token is not of the kind that the policy accepts, or undefined if it is of that
+ * kind. An ID token is meant for a client and an access token for a server, so neither may replace the other.
  */
 function wrongKind(
   { tokens, audience }: Issuer,
@@ -281,7 +285,7 @@ function wrongKind(
   // RFC 8417 section 2.2, and OpenID Connect Back-Channel Logout 1.0: such a token reports an event and
   // grants nothing.
   if ('events' in claims) return 'it is a logout token or another security event';
-  // RFC 7800: the token must be useless without the holder's key, which this server cannot check.
+  // RFC 7800: the token may only be used by the holder of a key, which this server cannot check.
   if ('cnf' in claims)
     return "it is bound to its holder's key (DPoP or mutual TLS), which this server cannot check";
   const kinds = tokens === 'id' ? idKinds : accessKinds;

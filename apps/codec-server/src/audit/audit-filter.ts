@@ -1,18 +1,18 @@
 import { visibleJson } from '@temporal-kms/audit';
 import type { AuditEntry, AuditOperation, AuditResult } from '@temporal-kms/codec-api';
 
-/** The conditions that audit entries must meet. */
+/** The conditions that an audit entry must meet. */
 export interface AuditFilter {
   readonly namespace: string;
   readonly workflowId?: string | undefined;
-  /** RFC 3339; inclusive. */
+  /** Earliest time, as RFC 3339; inclusive. */
   readonly from?: string | undefined;
-  /** RFC 3339; exclusive. */
+  /** Latest time, as RFC 3339; exclusive. */
   readonly to?: string | undefined;
   /** A part of the caller's name or subject. */
   readonly who?: string | undefined;
   readonly operations?: readonly AuditOperation[] | undefined;
-  /** How the operation ended. Only outcomes match. */
+  /** How the operation ended. With this condition, only `outcome` entries match. */
   readonly results?: readonly AuditResult[] | undefined;
   /** Part of the justification. */
   readonly justification?: string | undefined;
@@ -22,7 +22,8 @@ export interface AuditFilter {
 /** Decides which lines a search returns, and where the search can stop. */
 export interface EntryFilter {
   /**
-   * Whether a line may be a matching entry. Checks only the text, which costs a fiftieth of parsing the line.
+   * Returns whether a line may be a matching entry. Checks only the text, which takes a fiftieth of the time
+   * that parsing the line takes.
    */
   readonly mayMatch: (line: string) => boolean;
   readonly matches: (entry: AuditEntry) => boolean;
@@ -30,10 +31,7 @@ export interface EntryFilter {
   readonly isBefore: (line: string) => boolean;
 }
 
-/**
- * Tolerance for clocks that are set back, and for lines that are written in a different order than their
- * times.
- */
+/** Tolerance for clocks that are set back, and for lines that are not in the order of their times. */
 const CLOCK_MS = 60 * 60_000;
 
 const TIME = /^\{"severity":"[A-Z]+","time":"([^"]{1,40})"/;

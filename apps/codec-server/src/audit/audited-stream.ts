@@ -3,9 +3,9 @@ import type { AuditRecord, Outcome } from '@temporal-kms/audit';
 /**
  * Yields a stream's lines, and writes the `outcome` entry at the end: `complete` if the reader took the last
  * line, `cut_off` if the reader stopped earlier, `failed` if the stream threw.
- * @param count called for each line; if it returns an outcome, that replaces `complete`
- * @param interrupted returns why the reader disconnected, if it did, so that lines that ended early for that
- *   reason are not recorded as complete
+ * @param count called for each line; an outcome that it returns replaces `complete`
+ * @param interrupted returns why the reader disconnected, or undefined; a stream that the reader left early
+ * is not recorded as complete
  */
 export async function* auditedStream<T, Record extends Pick<AuditRecord, 'end'>>(
   record: Record,

@@ -58,7 +58,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ],
 ]);
 
-/** For `--help`. */
+/** The list of commands for `--help`. */
 export const commandList = [...commands]
   .map(([name, { about }]) => `  ${name.padEnd(14)}${about}; see ${name} --help`)
   .join('\n');
@@ -94,7 +94,7 @@ export async function exitAfterCommand(): Promise<void> {
     err: (text) => void process.stderr.write(text),
   });
   if (status === undefined) return;
-  // Waits until a pipe has taken the output, before the process exits.
+  // If the output goes to a pipe, waits until the pipe has taken it.
   await new Promise((resolve) => process.stdout.write('', resolve));
   process.exit(status);
 }

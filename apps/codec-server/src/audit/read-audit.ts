@@ -6,20 +6,21 @@ import { badRequest } from '../errors.ts';
 import { type AuditFilter, entryFilter } from './audit-filter.ts';
 
 export interface AuditQuery extends AuditFilter {
-  /** `next` of the previous page. */
+  /** The value `next` of the previous page. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
 /**
- * How many bytes of the file one page searches. If these contain few matching entries, the page is short or
- * empty.
+ * How many bytes of the file are searched for one page. If these bytes contain few matching entries, the page
+ * is short or empty.
  */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
  * Resolves to one page of matching entries, newest first.
- * @throws HttpError `bad_request` for a position that is not in this file; Node's error if the file cannot be
+ * @throws HttpError `bad_request` if `after` is not a position in this file; Node's error if the file cannot
+ * be
  *   read
  */
 export async function readAudit(
@@ -32,7 +33,7 @@ export async function readAudit(
   const end = after === undefined ? size : await positionOf(handle, after, ino, size);
   const filter = entryFilter(query);
   const entries: AuditEntry[] = [];
-  // A line may be in the file twice if the file was replaced while the line was written.
+  // The file may contain a line twice if it was replaced while the line was written.
   const seen = new Set<string>();
   let skipped = 0;
   for await (const { start, text } of linesBackwards(handle, end)) {
@@ -60,8 +61,8 @@ const cursor = (ino: number, position: number): string =>
   Buffer.from(`${ino}:${position}`).toString('base64url');
 
 /**
- * Returns a cursor's position, which must be the start of a line, so that part of a line is not read as a
- * line.
+ * Returns a cursor's position. Rejects a position that is not the start of a line, so that part of a line is
+ * not read as a line.
  */
 async function positionOf(handle: FileHandle, after: string, ino: number, size: number): Promise<number> {
   const found = /^(\d{1,20}):(\d{1,15})$/.exec(Buffer.from(after, 'base64url').toString('latin1'));
@@ -80,7 +81,7 @@ async function positionOf(handle: FileHandle, after: string, ino: number, size: 
 const NOT_OURS = 'The parameter "after" must be the value of "next" in a page that this server returned.';
 
 const CHUNK = 64 * 1024;
-/** Longer lines are not entries, and are not kept in memory. */
+/** Maximum length of a line in bytes. Longer lines are not entries, and are not kept in memory. */
 const MAX_LINE = 256 * 1024;
 
 const LINE_FEED = 0x0a;
@@ -99,7 +100,7 @@ interface FileLine {
  */
 async function* linesBackwards(handle: FileHandle, end: number): AsyncGenerator<FileLine, void> {
   let position = end;
-  /** The end of a line whose start is not read yet. */
+  /** The end of a line whose start has not been read yet. */
   let rest: Buffer = Buffer.alloc(0);
   let isTooLong = false;
   /** Whether `rest` is followed by a line feed. */

@@ -1,7 +1,7 @@
 import type { Audit, Intent } from '@temporal-kms/audit';
 import type { KeyUsage } from '../observability/key-usage.ts';
 
-/** Returns an audit that also counts its operations as use of keys. */
+/** Returns an audit that also counts each operation as a use of its keys. */
 export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
   return {
     ...audit,
@@ -27,8 +27,8 @@ export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
 }
 
 /**
- * Returns the run, but only if it is in the entry's namespace, so that readers of one namespace do not learn
- * ids of another. Leaves out the run of a history file, which may not exist.
+ * Returns the run only if it is in the entry's namespace, so that readers of one namespace do not learn ids
+ * from another. Returns no run for a history file, because the file's run may not exist.
  */
 function runOf({ requestNamespace, workflowId, runId, source }: Intent): {
   workflowId?: string;

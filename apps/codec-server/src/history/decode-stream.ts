@@ -24,7 +24,7 @@ import {
 } from './stream-limits.ts';
 
 /**
- * Yields the results for the requested payloads as they become ready. The last frame shows whether all
+ * Yields the results for the requested payloads as they become ready. The last frame specifies whether all
  * results were sent; if not, the caller requests the missing refs again.
  */
 export async function* decodeFrames(
@@ -82,7 +82,7 @@ async function* decodeResults(
   { signal: lifetime, interruption, checkpoint, memory }: StreamLifetime,
   access: Omit<DecryptOptions, 'signal' | 'budget'>,
 ): AsyncGenerator<DecodeResult, void> {
-  // Aborted also when the stream ends early, so that no object is read afterwards.
+  // This signal is also aborted if the stream ends early, so that no object is read afterwards.
   const ended = new AbortController();
   const signal = AbortSignal.any([lifetime, ended.signal]);
   const leases = new Set<MemoryLease>();
@@ -109,7 +109,7 @@ async function* decodeResults(
           log.warn({ error: nameOf(error) }, 'decode stream ended early: a page could not be read again');
         return undefined;
       } finally {
-        // The lease now covers only the memory that the result still holds.
+        // From here, the lease covers only the memory that the result still holds.
         request.release?.();
       }
     },
@@ -150,8 +150,8 @@ interface CompletionOrderOptions<Item, Result> {
   readonly start: (item: Item) => Promise<Result>;
   readonly weigh: (item: Item) => number;
   /**
-   * Limit for the total weight of items in flight and results not yet consumed. Below this limit, another
-   * item starts.
+   * Another item starts while the total weight of items in flight and of results not yet consumed is below
+   * this limit.
    */
   readonly limit: number;
 }

@@ -21,16 +21,19 @@ export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
   KmsCodec,
   'decrypt' | 'inspect'
 > {
-  /** The permission that the caller used: plaintext for a search must not be sent as decoded payloads. */
+  /**
+   * The permission that the caller used. It is part of the type so that a route for searches cannot send
+   * decoded payloads.
+   */
   readonly use?: Use;
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
-  /** The caller's allowance of Cloud KMS calls. Absent: unlimited. */
+  /** The caller's allowance of Cloud KMS calls. If absent, the calls are not limited. */
   readonly allowance?: KmsAllowance;
-  /** Reads the objects to which payloads refer. Absent: references are returned as they are. */
+  /** Reads the objects to which payloads refer. If absent, references are returned unchanged. */
   readonly retrieval?: Retrieval | undefined;
 }
 
-/** Returns a codec for one request. Charges its Cloud KMS calls to the caller. */
+/** Returns a codec for one request, whose Cloud KMS calls are charged to the caller. */
 export function chargedCodec<Use extends Permission>(
   codec: HistoryCodec<Use>,
   allowance: KmsAllowance | undefined,
@@ -50,21 +53,21 @@ export type DecryptResult =
       readonly ok: true;
       readonly payload: Payload;
       readonly warning?: ReasonCode;
-      /** The content was read from external storage. */
+      /** The content, if it was read from external storage. */
       readonly retrieved?: RetrievedContent;
     })
   | (MessageOrigin & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });
 
 /**
- * What a decryption needs: permission for messages of other namespaces, memory for the plaintext, and a
- * signal.
+ * The options of a decryption: authorization for messages of other namespaces, memory for the plaintext, and
+ * a signal.
  */
 export interface DecryptOptions extends Omit<CallOptions, keyof RevealHooks>, RevealHooks {
   readonly budget: LeasedPlaintext;
   readonly signal: AbortSignal;
 }
 
-/** Permits and records what the decryption of a payload needs. */
+/** The functions that authorize and record the steps of a payload's decryption. */
 export interface RevealHooks extends Pick<CallOptions, 'onInnerLayer'>, Pick<ReadOptions, 'recordObject'> {
   readonly authorizeNamespace: (namespace: string) => void | Promise<void>;
 }
@@ -107,7 +110,7 @@ export async function decryptPayload(
       const other = otherNamespace(codec.inspect(named, context), context);
       return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
     }
-    // Once the stream has ended, errors are expected.
+    // After the stream has ended, errors are expected.
     const isAbandoned = options.signal.aborted || error instanceof ClientDisconnected;
     if (!isAbandoned) log.error({ error: nameOf(error) }, 'decrypting a payload failed unexpectedly');
     return {
@@ -130,7 +133,7 @@ async function decryptStored(
   }
   if ((payload.data?.length ?? 0) > SLICE_BYTES) await ownTurn();
   // The codec reserves memory for decrypted plaintext, but not for payloads that it returns unchanged. The
-  // bytes of an object, which it may overwrite, are reserved before.
+  // memory for an object was reserved before the object was read.
   const reserveUnchanged = () =>
     options.overwrite ? undefined : options.budget.reserve(payloadBytes(payload));
   if (!encryptable && isPlain(codec.inspect(payload, context))) {
@@ -150,7 +153,7 @@ async function decryptStored(
 }
 
 /**
- * Decrypts the content of an object like a payload at the reference's place in the history.
+ * Decrypts the content of an object as if the history contained it in place of the reference.
  * @throws as `decryptStored`
  */
 async function decryptContent(
@@ -166,7 +169,7 @@ async function decryptContent(
     const { context } = reference;
     const calls = codec.plan([payload], context).kmsCalls;
     options.innerKmsCalls?.reserve(Array.from({ length: calls }, (_, n) => `${stored.name}#${n}`));
-    // Before decryption, which overwrites the content.
+    // Inspected before decryption, which overwrites the content.
     const { format, bytes } = codec.inspect(payload, context);
     const inPlace = { ...options, budget: options.budget.ofObject, overwrite: true };
     const result = await decryptStored(codec, { ...reference, payload }, inPlace);
@@ -179,8 +182,8 @@ async function decryptContent(
 }
 
 /**
- * SDKs never encrypt headers, so plaintext in a header causes neither an error nor a warning. For payloads
- * that temporal-proxy compressed, `decrypt` fails.
+ * SDKs never encrypt headers, so plaintext in a header causes neither an error nor a warning. Compressed
+ * payloads from temporal-proxy are not plain: `decrypt` must report them.
  */
 const isPlain = ({ format, compressed }: ReturnType<HistoryCodec['inspect']>): boolean =>
   format === 'plain' && compressed === undefined;

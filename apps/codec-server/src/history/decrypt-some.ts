@@ -19,7 +19,7 @@ export interface RefPayload {
   readonly payload: StoredPayload;
 }
 
-/** Decrypts payloads of several runs within one budget of Cloud KMS calls. */
+/** What is needed to decrypt payloads of several runs within one budget of Cloud KMS calls. */
 export interface Decrypting {
   readonly codec: HistoryCodec<'decode'>;
   readonly log: Logger;
@@ -36,7 +36,7 @@ interface RunRecord extends RevealRecord {
 interface DecryptSomeOptions extends Omit<Decrypting, 'begin'> {
   readonly record: RevealRecord;
   readonly lifetime: StreamLifetime;
-  /** Covers the plaintext until the caller releases the memory. */
+  /** Covers the plaintext until the caller releases the lease. */
   readonly lease: MemoryLease;
 }
 
@@ -50,7 +50,7 @@ export interface DecryptInRunOptions<P extends RefPayload, T> extends Pick<
 }
 
 /**
- * Decrypts payloads of a run. Writes the audit's intent before, and its outcome afterwards.
+ * Decrypts payloads of a run. Writes the audit's intent before decrypting, and the outcome afterwards.
  * @returns undefined if the budget does not cover the payloads
  * @throws what `begin`, the lifetime's checkpoint or `read` throws
  */
@@ -81,7 +81,7 @@ export async function decryptInRun<P extends RefPayload, T>(
 }
 
 /**
- * Decrypts some payloads of an event, one after the other, and counts each of them for the audit.
+ * Decrypts some payloads of an event, one after the other, and counts each payload for the audit.
  * @throws KmsCallBudgetExhausted; what the lifetime's checkpoint throws
  */
 async function* decryptSome<T extends RefPayload>(

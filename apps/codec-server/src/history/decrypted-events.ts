@@ -47,7 +47,7 @@ export interface DecryptEventsOptions {
   readonly run: Run;
   readonly record: RevealRecord;
   readonly lifetime: StreamLifetime;
-  /** Absent: only the caller's allowance limits the calls, not the number of wrapped keys. */
+  /** The request's budget of Cloud KMS calls. If absent, only the caller's allowance limits the calls. */
   readonly budget?: KmsCallBudget;
 }
 
@@ -72,7 +72,7 @@ export async function* decryptEvents(
 ): AsyncGenerator<DecryptedEvent, void> {
   const home = workflowContext(run);
   const { memory } = lifetime;
-  // Aborted also when the stream ends early, so that no object is read afterwards.
+  // This signal is also aborted if the stream ends early, so that no object is read afterwards.
   const ended = new AbortController();
   const signal = AbortSignal.any([lifetime.signal, ended.signal]);
   const { authorizeNamespace, onInnerLayer, recordObject } = record;
@@ -86,8 +86,8 @@ export async function* decryptEvents(
       const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
       for (const { event, payloads } of located.slice(0, count)) {
         await lifetime.checkpoint();
-        // Only the first event may borrow memory, because the consumer needs it next and later events must
-        // not block it.
+        // Only the first event may borrow memory, because the consumer needs this event next, and later
+        // events must not block it.
         const lease = memory.lease(queue.isEmpty());
         const options = { ...shared, budget: new LeasedPlaintext(lease, signal) };
         const decrypted = decryptEvent({ codec, log, options, lifetime }, event, payloads);

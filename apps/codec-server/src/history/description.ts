@@ -78,7 +78,7 @@ export async function workflowDescription(
   return { workflow, relations: workflowRelations(description), details, payloads };
 }
 
-/** Returns a message that describes something as it is now, with stubs in place of its payloads. */
+/** Returns a describe response of Temporal as JSON, with stubs in place of its payloads. */
 export async function describedMessage(
   type: string,
   message: object,
@@ -123,19 +123,19 @@ export async function describedPayloads(
 
 /**
  * Exclusive upper limit for the number in a description's ref `0:<number>`: 48 bits of a hash, plus room for
- * counting equal payloads.
+ * numbering equal payloads.
  */
 export const DESCRIBED_REFS = 2 ** 48 + 2 ** 16;
 
 const nothing = new Uint8Array();
 
 /**
- * Returns a function that derives refs for a description's payloads from a hash of their stored bytes.
- * Positions would not do: when a pending activity closes, later payloads move up, but a ref must never name a
- * different payload. Equal payloads get different refs.
+ * Returns a function that derives refs for a description's payloads from a hash of their stored bytes. A
+ * position is no substitute: when a pending activity closes, later payloads move up, but a ref must never
+ * come to name a different payload. Equal payloads get different refs.
  */
 function contentRefs(): (location: PayloadLocation) => PayloadRef {
-  // The next number to try for each hash: a memo may contain thousands of equal payloads.
+  // The next number to try for each hash, because a memo may contain thousands of equal payloads.
   const nextByHash = new Map<number, number>();
   const used = new Set<number>();
   return ({ payload }) => {
@@ -190,7 +190,7 @@ const resetPoint = (
   resettable: point.resettable ?? false,
 });
 
-/** Returns the status in the spelling of Temporal's visibility queries: `TimedOut`. */
+/** Returns the status as visibility queries spell it, for example `TimedOut`. */
 function statusOf(status: temporal.api.enums.v1.WorkflowExecutionStatus | null | undefined): WorkflowStatus {
   const name: string | undefined = proto.temporal.api.enums.v1.WorkflowExecutionStatus[status ?? 0];
   const parsed = workflowStatus.safeParse(enumName(name ?? '', 'WORKFLOW_EXECUTION_STATUS_'));

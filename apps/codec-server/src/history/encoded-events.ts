@@ -16,7 +16,7 @@ const TYPE = 'temporal.api.history.v1.HistoryEvent';
 
 /**
  * Maximum size of an event's text in JSON, in bytes: three times what Temporal accepts. Only text that
- * consists of control characters can exceed this limit.
+ * consists mostly of control characters can exceed this limit.
  */
 const MAX_TEXT = 12 * 1024 * 1024;
 
@@ -87,8 +87,8 @@ export const concatenated = (events: readonly EncodedEvent[]): Buffer =>
   Buffer.concat(events.map((event) => event.encoded));
 
 /**
- * Whether this server has left out the event's attributes. The event then has a summary with more metadata
- * entries than a payload may have, which every route reports as a payload that is `too_large`.
+ * Whether this server has left out the event's attributes. Such an event has a summary with more metadata
+ * entries than a payload may have, so that every route reports the summary as `too_large`.
  */
 export const isReduced = (event: ProtoEvent): boolean =>
   hasTooManyEntries(event.userMetadata?.summary ?? {}) &&
@@ -104,7 +104,7 @@ const { fields } = lookupType(TYPE);
 const idOf = (name: string): number => fields[name]?.id ?? 0;
 const EVENTS = lookupType('temporal.api.history.v1.History').fields['events']?.id ?? 0;
 const [EVENT_ID, EVENT_TYPE, TASK_ID] = [idOf('eventId'), idOf('eventType'), idOf('taskId')];
-/** The fields that an event without attributes keeps. All of these have a fixed size. */
+/** The fields that an event without attributes keeps. All these fields have a fixed size. */
 const kept = new Set(
   ['eventId', 'eventTime', 'eventType', 'version', 'taskId', 'workerMayIgnore'].map((name) => idOf(name)),
 );

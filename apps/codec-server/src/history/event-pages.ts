@@ -5,7 +5,7 @@ import type { StreamLifetime } from './stream-limits.ts';
 
 type Reader = Pick<HistoryReader, 'read'>;
 
-/** Up to a few hundred durable events of a run. They hold memory until they are released. */
+/** Up to a few hundred durable events of a run, which hold memory until the page is released. */
 export interface EventPage {
   readonly events: readonly ProtoEvent[];
   readonly release: () => void;
@@ -34,8 +34,8 @@ export async function readPage(
 }
 
 /**
- * Yields the events `first` to `last`, page by page.
- * @throws HttpError `temporal_unavailable` if an event is missing, so that a gap is not taken for the end
+ * Yields the events `first` to `last`, page by page. @throws HttpError `temporal_unavailable` if an event is
+ * missing, so that no caller takes a gap for the end
  */
 export async function* ascending(
   reader: Reader,
@@ -80,9 +80,10 @@ const MAX_STEP = 256;
  * Yields the events from `first` down to 1. If no pages are cached, the reader first walks to the end once
  * and caches the pages.
  *
- * The end of a page is only known after reading the page from its start. Each step therefore goes back by as
- * many events as the previous page had, and skips pages until the end of the step. Never holds more than one
- * page: streams that hold a page while waiting for memory for the next page would wait for each other.
+ * Only a reader that has read a page from its start knows where the page ends. Each step therefore starts as
+ * many events further back as the previous page had, and reads forward to the event before the previous step.
+ * Never holds more than one page: streams that hold a page while they wait for memory for the next page would
+ * wait for each other.
  */
 export async function* descending(
   reader: Reader,

@@ -19,7 +19,7 @@ const ATTRIBUTES = /EventAttributes$/;
 
 /**
  * Returns the event in the history API's form: complete, but with stubs in place of payloads. Passes a
- * checkpoint between payloads, because an event may have tens of thousands.
+ * checkpoint between payloads, because an event may have tens of thousands of payloads.
  */
 export async function historyEvent(
   event: ProtoEvent,

@@ -89,7 +89,7 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
   } catch (error) {
     const end = streamEnd(error, lifetime, log, 'export');
     if (end === undefined) return;
-    // If the token has expired, does not send text that was decrypted but is not sent yet.
+    // If the token has expired, discards text that was decrypted but not sent.
     const rest = end.reason === 'signed_out' ? sent : { text, after };
     const lastLine = JSON.stringify({ $truncated: { ...end, after: rest.after } });
     yield { text: `${rest.text}\n${lastLine}\n`, end: end.reason };

@@ -41,25 +41,26 @@ export interface FailedRunOptions {
   readonly reader: Pick<HistoryReader, 'lastEvent' | 'lastTaskEnd'>;
   readonly inspect: Inspect;
   readonly lifetime: StreamLifetime;
-  /** Absent: messages and stack traces stay locked. */
+  /** If absent, messages and stack traces are not decrypted. */
   readonly decrypting?: Decrypting | undefined;
 }
 
 /**
- * What was read of a failed run. `none`: the run no longer has a failure, because it was reset, its workflow task has
- * completed, or its status in the visibility store was out of date.
+ * The result for a failed run. `none`: the run has no failure now, because it was reset, its workflow task
+ * has completed, or its status in the visibility store was out of date.
  */
 export type FailedRun = Visited<FailureOfRun>;
 
 export interface FailureOfRun {
   readonly cause: RunCause;
-  /** Messages and stack traces that could not be decrypted. */
+  /** How many messages and stack traces could not be decrypted, by reason code. */
   readonly unreadable: ReasonCounts;
 }
 
 /**
- * Reads why a run failed, or why a running one's workflow task failed: only the event that says so, and in that event
- * only the messages and stack traces. Writes the audit's outcome before it returns plaintext.
+ * Reads why a run failed, or why the workflow task of an open run failed. Decrypts only the event with the
+ * failure, and in that event only the messages and stack traces. Writes the audit's outcome before it returns
+ * plaintext.
  * @throws HttpError as `HistoryReader.read`; `audit_unavailable`
  */
 export async function readFailedRun(listed: WorkflowSummary, options: FailedRunOptions): Promise<FailedRun> {
@@ -125,7 +126,8 @@ function readingOf(payload: Payload, shorten: (text: string) => string): Reading
   try {
     value = encoding.startsWith('json/') ? JSON.parse(Buffer.from(data).toString()) : undefined;
   } catch {
-    // A custom failure converter may write anything. The message then stays the placeholder's.
+    // A custom failure converter may write anything. The message then remains the placeholder of the encoded
+    // failure.
   }
   if (!isRecord(value)) return { status: 'readable', value: undefined };
   const short = (name: string) => {
@@ -156,7 +158,7 @@ function runCauseOf(listed: WorkflowSummary, { eventTime }: HistoryEvent, cause:
 }
 
 /**
- * Returns the worker deployment version, or else the build id, that a run used last.
+ * Returns the worker deployment version that a run used last, or else the build id.
  * https://docs.temporal.io/search-attribute#default-search-attribute
  */
 function buildOf(attributes: WorkflowSummary['searchAttributes']): string | undefined {

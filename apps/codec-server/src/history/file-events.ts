@@ -26,13 +26,13 @@ import type { PayloadRequest } from './locate-payloads.ts';
 import type { Inspect } from './payload-stub.ts';
 
 /**
- * Memory in bytes for a value; for a payload, including what a stream derives from it; and for a byte of
- * text, including its strings and the bytes decoded from base64.
+ * Memory in bytes for a value; for a payload, including everything that a stream derives from the payload;
+ * and for a byte of text, including its strings and the bytes decoded from base64.
  */
 const VALUE_COST = 512;
 const PAYLOAD_COST = 1_536;
 const TEXT_COST = 4;
-/** The number of values for which memory is reserved at a time. */
+/** How many values each reservation of memory covers. */
 const VALUES_AT_ONCE = 64;
 
 /**
@@ -140,10 +140,7 @@ export function filePayloads(
   });
 }
 
-/**
- * Wraps `inspect`, to return the reason code for a payload that a decoded or readable export marks as
- * unreadable.
- */
+/** Wraps `inspect`, to return the export's reason code for a payload that the export marks as unreadable. */
 export const inspectExported =
   (inspect: Inspect): Inspect =>
   (payload, context) => {
@@ -151,7 +148,10 @@ export const inspectExported =
     return { ...info, ...unreadableReason(payload) };
   };
 
-/** Wraps a codec: payloads that the export could not decrypt fail with the export's reason code. */
+/**
+ * Wraps a codec, so that payloads that could not be decrypted at the time of the export fail with the
+ * export's reason code.
+ */
 export function codecOfExports<Use extends Permission>(codec: HistoryCodec<Use>): HistoryCodec<Use> {
   return {
     ...codec,

@@ -31,7 +31,7 @@ export interface HistoryStreamOptions {
   /** Whether to wait for new events until the run is closed. */
   readonly live: boolean;
   readonly lifetime: StreamLifetime;
-  /** For tests. */
+  /** Set only by tests. */
   readonly heartbeatMs?: number;
 }
 
@@ -84,8 +84,8 @@ export async function* historyFrames(options: HistoryStreamOptions): AsyncGenera
 }
 
 /**
- * Yields the events of each frame. The last frame contains all transient events, because any later frame
- * would replace them.
+ * Yields the events of each frame. The last frame contains all transient events, because a later frame would
+ * replace the transient events of an earlier frame.
  */
 function* frameParts(
   events: readonly ProtoEvent[],

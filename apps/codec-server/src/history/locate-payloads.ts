@@ -42,14 +42,14 @@ export interface PayloadSource {
 }
 
 /**
- * How many bytes of copies one request holds until they are decrypted. Further payloads are read a second
- * time.
+ * How many bytes of copies one request holds until they are decrypted. Payloads beyond this limit are read a
+ * second time.
  */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /**
- * Finds the payloads for refs. Sends nothing of a ref to Temporal except event ids that exist in the run. The
- * caller must call `release` for each result.
+ * Finds the payloads for refs. Event ids that exist in the run are the only part of a ref that Temporal
+ * receives. The caller must call `release` for each result.
  * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that is not in the run
  */
 export async function locatePayloads(
@@ -86,7 +86,7 @@ async function locateDescribed(
   requests: LocatedPayloads,
   signal: AbortSignal,
 ): Promise<Map<number, number[]>> {
-  // One at a time, because the description may be much larger than a payload.
+  // Reads one description at a time, because a description may be much larger than a payload.
   let reading: Promise<unknown> = Promise.resolve();
   const again = (ref: PayloadRef, later: AbortSignal): Promise<StoredPayload | undefined> => {
     const next = reading.then(() =>
@@ -134,8 +134,8 @@ async function describedBy(description: Description, run: Run): Promise<Map<stri
 }
 
 /**
- * Collects located payloads. Copies payloads from pages, which can then be released, while there is memory
- * for copies.
+ * Collects located payloads. While there is memory for copies, copies the payloads, so that their pages can
+ * be released.
  */
 class LocatedPayloads {
   readonly all: LocatedPayload[] = [];
@@ -161,7 +161,7 @@ class LocatedPayloads {
     this.#mayHold = free !== undefined;
     this.#held += cost;
     const load: ReadAgain = async (signal, keep) => {
-      // Waits before the page is read, so that the wait holds no memory that others need.
+      // Waits before the page is read, because a page would hold memory that other requests need.
       keep(await this.#copies.wait(cost, signal));
       return read(signal);
     };
@@ -241,7 +241,7 @@ const copyCost = ({ data, metadata }: Payload): number =>
     IN_FLIGHT_OVERHEAD_BYTES + (data?.length ?? 0),
   );
 
-/** Copies a payload's bytes, because they are views that would keep the whole page in memory. */
+/** Copies a payload's bytes, because the originals are views that would keep the whole page in memory. */
 function copyOf(stored: StoredPayload): StoredPayload;
 function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined;
 function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined {
@@ -256,7 +256,7 @@ function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined {
       ...payload,
       metadata: Object.fromEntries(metadata),
       ...(data ? { data: Buffer.from(data) } : {}),
-      // Kept, because `hasTooManyEntries` counts external payloads.
+      // Copied too, because `hasTooManyEntries` counts external payloads.
       ...(externalPayloads?.length ? { externalPayloads } : {}),
     },
   };

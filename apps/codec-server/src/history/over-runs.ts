@@ -2,7 +2,9 @@ import type { EndReason, WorkflowSummary } from '@temporal-kms/codec-api';
 import type { Logger } from 'pino';
 import { PROGRESS_MS, type StreamLifetime, streamEnd } from './stream-limits.ts';
 
-/** Number of runs that are read at a time. Each holds at most a page of history and the events in flight. */
+/**
+ * Number of runs that are read at a time. Each run holds at most a page of history and the events in flight.
+ */
 const CONCURRENT_RUNS = 8;
 
 /**
@@ -20,30 +22,33 @@ export interface RunPage {
 
 /** The runs that match a query, in the order of the list. */
 interface ListedRuns {
-  /** The position of the last run of an earlier request; `after` of the request. */
+  /** The position of the last run of an earlier request, from the request's `after`. */
   readonly after: string | undefined;
   /** Returns the page of runs for a token. The token is empty for the first page. */
   readonly page: (token: string) => Promise<RunPage>;
-  /** Called with the runs that are read next, in their order. */
+  /** Called with the runs that are read next, in the order of the list. */
   readonly prepare?: (runs: readonly WorkflowSummary[]) => void;
-  /** Cancels runs in progress once their results are no longer needed. */
+  /** Cancels visits in progress once their results are no longer needed. */
   readonly stop: () => void;
 }
 
-/** What a visit found in a run. */
+/** The result of visiting a run. */
 export type Visited<T> =
   | { readonly status: 'read'; readonly value: T }
   /** The run does not belong to the result. */
   | { readonly status: 'none' }
-  /** The budget of Cloud KMS calls is used up. These keys are cached now, so the next request gets further. */
+  /**
+   * The budget of Cloud KMS calls is used up. The next request gets further, because the keys are then
+   * cached.
+   */
   | { readonly status: 'limit' }
   /** The run could not be read. The message is for people. */
   | { readonly status: 'failed'; readonly message?: string | undefined };
 
-/** A run with what was found in it. */
+/** A run with the result of its visit. */
 interface VisitedRun<T> {
   readonly run: WorkflowSummary;
-  /** The position after this run, with which a later request continues. */
+  /** The position after this run, from which a later request continues. */
   readonly position: string;
   readonly result: T;
 }
@@ -58,8 +63,8 @@ const positionOf = (token: string, runId: string): string => `${token}.${runId}`
 
 /**
  * Visits a list's runs after a position, several at a time, and yields the results in the order of the list.
- * Continuing at a result's position misses no run, and repeats runs only if the list has changed so much that
- * the last run is on another page.
+ * A request that continues at a result's position misses no run. It repeats runs only if the list has changed
+ * so much that the last run is now on another page.
  */
 async function* overRuns<T>(
   options: ListedRuns,
@@ -100,7 +105,7 @@ export interface RunsStream extends ListedRuns {
   readonly lifetime: StreamLifetime;
 }
 
-/** What a request has covered so far. */
+/** The part of the list that a request has covered so far. */
 interface Covered {
   /** The position after the last run whose lines were all yielded, or which could not be read. */
   readonly after: string;
@@ -123,8 +128,8 @@ interface FramesOverRuns<T, Frame> extends RunsStream {
 }
 
 /**
- * Visits a list's runs as `overRuns`, and yields their lines, progress, and last an `end`. A run that cannot be read does
- * not end the stream.
+ * Visits a list's runs like `overRuns`, and yields their lines, progress, and finally an `end` frame. A run
+ * that cannot be read does not end the stream.
  */
 export async function* framesOverRuns<T, Frame>({
   log,
@@ -175,8 +180,8 @@ export async function* framesOverRuns<T, Frame>({
 }
 
 /**
- * Returns that a run could not be read. For example, its retention period has ended since the list was read.
- * @throws the error if the whole stream has to end
+ * Returns the result for a run that could not be read, for example because its retention period has ended
+ * since the list was read. @throws the error if the whole stream has to end
  */
 export function unreadRun(
   error: unknown,

@@ -10,7 +10,7 @@ export interface Page {
   readonly last: number;
   /** Bytes of the encoded events. */
   readonly size: number;
-  /** Estimated memory for the decoded events, in bytes. */
+  /** Estimated memory in bytes for the decoded events. */
   readonly decodedBytes: number;
   /** Page token that reads this page. Undefined for the first page of a history. */
   readonly token: Uint8Array | undefined;
@@ -19,17 +19,17 @@ export interface Page {
 }
 
 /**
- * While a run is followed, new events arrive in pages of one event. Consecutive pages are merged up to this
- * many events (as in Temporal's own pages) and bytes. The limits exist because each read decodes a whole
- * page, and each merge copies it.
+ * While a stream follows a run, new events arrive in pages of one event. Consecutive pages are merged until
+ * they have this many events (as in Temporal's own pages) or bytes. The limits exist because each read
+ * decodes a whole page, and each merge copies the page.
  */
 const MAX_MERGED_EVENTS = 256;
 const MAX_MERGED_BYTES = 512 * 1024;
 
-/** Maximum number of runs with known page tokens. A run's tokens take at most about 100 KiB. */
+/** Maximum number of runs whose page tokens are kept. A run's tokens take at most about 100 KiB. */
 export const MAX_RUNS = 500;
 
-/** The known pages of one run: ascending, without overlaps. */
+/** The known pages of one run, in ascending order and without overlaps. */
 interface RunPages {
   pages: readonly Page[];
 }

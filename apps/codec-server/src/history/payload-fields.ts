@@ -9,7 +9,8 @@ export function payloadFields(name: string, { data, encoding }: PayloadBody): Fi
   try {
     if (text !== undefined) return flatFields(name, JSON.parse(text));
   } catch {
-    // The body is not JSON, whatever its encoding. The error is dropped, since it may contain payload data.
+    // The body is not JSON, whatever its `encoding` claims. The error is dropped, because its message may
+    // contain payload data.
   }
   return { [`${name}.encoding`]: encoding, [`${name}.length`]: data.length };
 }

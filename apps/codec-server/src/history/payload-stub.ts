@@ -31,7 +31,10 @@ export type Inspect = (
   readonly stored?: StoredContent | undefined;
 };
 
-/** Wraps `inspect`, to describe also what references to external storage name. Makes no request. */
+/**
+ * Wraps `inspect`, to describe also the objects to which references name in external storage. Makes no
+ * request.
+ */
 export const inspectStored =
   (inspect: Inspect, storage: ServedStorage | undefined): Inspect =>
   (payload, context) => {
@@ -39,7 +42,7 @@ export const inspectStored =
     const reference = info.format === 'external' && referenceInfo(payload, context.namespace, storage);
     if (!reference) return info;
     const { stored, reason } = reference;
-    // Not followed: the codec's reason says what happens to the reference itself.
+    // This server does not follow the reference, so the codec's reason code applies.
     return { ...info, stored, reason: reason === 'external_reference' ? info.reason : reason };
   };
 
@@ -58,7 +61,7 @@ export function payloadStub(
 ): PayloadStub {
   const info = inspect(payload, context);
   const tooLarge = hasTooManyEntries(payload) ? 'too_large' : undefined;
-  // SDKs never encrypt these fields, so plaintext is not a problem here.
+  // SDKs never encrypt these fields, so plaintext in them is not a problem.
   const isExpected = info.format === 'plain' && !encryptable;
   const expected = isEnvelope ? 'system_envelope' : undefined;
   const reason = tooLarge ?? (isExpected ? expected : info.reason);

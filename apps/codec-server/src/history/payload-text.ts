@@ -21,8 +21,8 @@ export interface TextQuery {
 const MAX_MATCHES = 100;
 
 /**
- * Maximum nesting of JSON. Deeper bodies are searched as text, because pointers into them would not be
- * useful.
+ * Maximum nesting of JSON. Bodies that are nested deeper are searched as text, because pointers into such
+ * bodies would not be useful.
  */
 const MAX_DEPTH = 1_000;
 
@@ -58,8 +58,8 @@ function findInJson(pattern: RegExp, body: string): TextMatch[] | undefined {
   const found: TextMatch[] = [];
   let more = 0;
   /**
-   * The position of the next match in the raw body. Only tokens that extend beyond this position can contain
-   * the text.
+   * The position of the next match in the raw body. A token that ends before this position cannot contain the
+   * text.
    */
   let next = -1;
   const isJson = scanner.scan((place, start, end, escaped) => {

@@ -40,7 +40,10 @@ export interface QueryFramesOptions {
   readonly record: RevealHooks;
 }
 
-/** Yields what a worker answered, with stubs in place of its payloads, and then the decrypted payloads. */
+/**
+ * Yields a worker's response to a query or update, with stubs in place of its payloads, and then the
+ * decrypted payloads.
+ */
 export async function* queryFrames({
   codec,
   inspect,

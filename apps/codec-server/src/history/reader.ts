@@ -28,10 +28,13 @@ export interface EventRange {
   readonly complete: boolean;
 }
 
-/** The content of a page that was read from Temporal; `page` is undefined if there was no durable event. */
+/**
+ * The content of a page that was read from Temporal. `page` is undefined if the response had no durable
+ * event.
+ */
 interface FetchedPage {
   readonly page: Page | undefined;
-  /** The durable events, and the events after them, each as an encoded `History` message. */
+  /** The durable events, and the transient events after them, each as an encoded `History` message. */
   readonly bytes: Uint8Array;
   readonly transient: Uint8Array;
   /** Memory for all events once they are decoded, in bytes. */
@@ -51,16 +54,16 @@ export interface HistoryReaderOptions {
   readonly maxBytes: number;
 }
 
-/** Temporal's own limit for a page, in batches of events. A power of four. */
+/** Temporal's own limit for a page, in batches of events; a power of four. */
 const MAX_BATCHES = 256;
 
-/** Batches per page when a history is read backwards: the events that are looked for are among the last. */
+/** Batches per page when a history is read backwards, because the required events are among the last. */
 const LAST_BATCHES = 8;
 
 /**
- * Reads histories by event id. Temporal can only be read page by page, so the reader caches pages, and walks
- * to an unknown page from the nearest known page. Any replica can therefore serve any request; a warm cache
- * only makes it faster.
+ * Reads histories by event id. Temporal returns a history only page by page, so the reader caches pages, and
+ * walks to an unknown page from the nearest known page. Any replica can therefore serve any request; a warm
+ * cache only makes the request faster.
  */
 export class HistoryReader {
   readonly #service: TemporalService;
@@ -95,8 +98,8 @@ export class HistoryReader {
   }
 
   /**
-   * Returns the last event of a run's last batch: for a closed run, the event that closed it. Undefined for an
-   * open run. Takes one call, however long the history is.
+   * Returns the last event of a run's last batch: for a closed run, the event that closed the run. Undefined
+   * for an open run. Takes one call, however long the history is.
    * @throws HttpError as `read`
    */
   async lastEvent(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
@@ -115,8 +118,8 @@ export class HistoryReader {
   }
 
   /**
-   * Returns the event that ended a run's latest workflow task, or undefined if none has ended. Reads the history
-   * backwards, so that a long history takes few calls.
+   * Returns the event that ended a run's latest workflow task, or undefined if no workflow task has ended.
+   * Reads the history backwards, so that a long history takes few calls.
    * @throws HttpError as `read`
    */
   async lastTaskEnd(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
@@ -216,9 +219,9 @@ export class HistoryReader {
 
   /**
    * Temporal puts up to 256 batches of events into a page, whatever their size, and fails to send a page that
-   * exceeds Temporal's own message size limit (temporalio/features#487). The reader then requests smaller
-   * pages, as it does for pages with too many values. If a single batch has too many values, the events with
-   * the most values lose their attributes.
+   * exceeds its own message size limit (temporalio/features#487). The reader then requests smaller pages. It
+   * does the same for pages with too many values. If a single batch has too many values, the events with the
+   * most values lose their attributes.
    */
   async #request(
     run: Run,
@@ -238,8 +241,8 @@ export class HistoryReader {
             namespace,
             execution: { workflowId, runId },
             maximumPageSize: batches,
-            // Makes Temporal wait only at the end of a running history, and is the only way to get a token
-            // there.
+            // Temporal waits only at the end of an open run's history, and returns a token there only with
+            // this option.
             waitNewEvent: true,
             ...(token === undefined ? {} : { nextPageToken: token }),
           },
@@ -298,8 +301,7 @@ interface Flight<T> {
 
 /**
  * Lets concurrent callers with the same key share one call. If one caller aborts, the call continues for the
- * others; if all callers abort, the call is aborted too. Own code, because each caller must be able to cancel
- * separately.
+ * others; if all callers abort, the call is aborted too.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();

@@ -33,9 +33,8 @@ export type RunFields = Pick<Extract<RunFieldsFrame, { type: 'run' }>, 'fields' 
 
 /**
  * Returns the fields of a run that need no decryption. `duration`, `historyEvents` and `historyBytes` are
- * known only of closed runs.
- * @param events the first events of its history: the start, and if it is among them, the first completed
- *   workflow task, which names the worker
+ * known only for closed runs. @param events the first events of the run's history: the start, and possibly
+ * the first completed workflow task, which names the worker
  */
 export function plainFields(
   run: WorkflowSummary,
@@ -72,7 +71,7 @@ export function plainFields(
   return { ...fields, ...flatFields('attribute', run.searchAttributes) };
 }
 
-/** The worker that completed the first workflow task. */
+/** Returns the fields of the worker that completed the first workflow task. */
 function workerFields(events: readonly ProtoEvent[]) {
   const task = events.find(
     ({ workflowTaskCompletedEventAttributes: completed }) => completed,
@@ -87,7 +86,7 @@ function workerFields(events: readonly ProtoEvent[]) {
   };
 }
 
-/** The key that the first encrypted argument names. */
+/** Returns the fields of the key that the first encrypted argument names. */
 function keyFields(inputs: readonly StoredPayload[], inspect: Inspect) {
   for (const { payload, context } of inputs) {
     const { key, keyVersion } = inspect(payload, context);
@@ -96,7 +95,10 @@ function keyFields(inputs: readonly StoredPayload[], inspect: Inspect) {
   return {};
 }
 
-/** The name under which a payload's fields are compared; undefined for payloads other than arguments and memo. */
+/**
+ * Returns the name under which a payload's fields are compared; undefined for payloads other than arguments
+ * and memo fields.
+ */
 function nameOf(path: string): string | undefined {
   const index = /^input\.payloads\[(\d+)\]$/.exec(path)?.[1];
   if (index !== undefined) return index === '0' ? 'input' : `input${Number(index) + 1}`;
@@ -107,7 +109,9 @@ interface NamedPayload extends RefPayload {
   readonly name: string;
 }
 
-/** Returns the arguments and the memo of a run's first event, at most as many as the audit names. */
+/**
+ * Returns the arguments and the memo fields of a run's first event, at most as many as an audit entry names.
+ */
 export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
   return eventPayloads(started, workflowContext(run))
     .flatMap((payload, n) => {
@@ -117,7 +121,7 @@ export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
     .slice(0, MAX_REFS);
 }
 
-/** What decrypting and parsing payloads of several runs needs. */
+/** What is needed to decrypt and parse payloads of several runs. */
 export interface DecodingFields extends Decrypting {
   readonly threads: Pick<TextThreads, 'fields'>;
 }
@@ -154,7 +158,7 @@ export async function decodedFields(
   }
 }
 
-/** Returns a payload's fields, or why it has none. */
+/** Returns a payload's fields, or a reason code if the payload has no readable fields. */
 async function fieldsOf(
   name: string,
   result: DecryptResult,
@@ -162,7 +166,7 @@ async function fieldsOf(
   signal: AbortSignal,
 ): Promise<FieldMap | ReasonCode> {
   if (!result.ok) return result.reason;
-  // The payload is only a reference: its content is in external storage.
+  // The decrypted payload is only a reference to external storage.
   if (result.warning === 'external_reference') return result.warning;
   return (await threads.fields(name, result.payload, signal)) ?? 'too_large';
 }
@@ -186,7 +190,7 @@ export function runFieldsFrames({
   return framesOverRuns<RunFields, RunFieldsFrame>({
     ...stream,
     stream: 'fields',
-    // Runs beyond the limit are not read, although runs are read ahead.
+    // Runs are read ahead, but not beyond the limit.
     visit: async (run) => {
       begun += 1;
       return begun > most ? { status: 'limit' } : await read(run);

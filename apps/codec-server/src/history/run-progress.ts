@@ -13,10 +13,10 @@ type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRes
 type Run = ProgressRequest['runs'][number];
 type Waits = Pick<RunProgress, 'task' | 'retrying' | 'untaken'>;
 
-/** Runs that are described at a time. */
+/** Number of runs that are described at a time. */
 const CONCURRENT_RUNS = 4;
 
-/** Task queues about which one request asks. */
+/** Maximum number of task queues whose pollers one request reads. */
 const MAX_QUEUES = 32;
 
 interface Sources {
@@ -44,7 +44,7 @@ export async function progressOfRuns(
       if (queue.waiting > 0 && queues.size < MAX_QUEUES) queues.add(key);
       return queue.waiting > 0 && queues.has(key);
     });
-    // Without the pollers, the run still shows that it waits.
+    // Without the pollers, the result still shows that the run waits.
     const described = await Promise.all(
       waiting.map((queue) => pollersOf(queue, signal).catch(() => undefined)),
     );
@@ -66,7 +66,7 @@ export async function progressOfRuns(
   try {
     await Promise.all(Array.from({ length: CONCURRENT_RUNS }, work));
   } finally {
-    // After a failure, the other descriptions are not needed.
+    // After a failure, the results of the other calls are not needed.
     stop.abort();
   }
   return [...found].toSorted(([a], [b]) => a - b).map(([, progress]) => progress);

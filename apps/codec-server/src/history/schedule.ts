@@ -23,11 +23,14 @@ export function scheduleList({ schedules, nextPageToken }: Page): ScheduleList {
   };
 }
 
-/** Clients encrypt for the workflow that the schedule starts. Its own memo is bound to no workflow. */
+/**
+ * Clients encrypt for the workflow that the schedule starts. The schedule's own memo is not bound to a
+ * workflow.
+ */
 const contextOf = (description: Description, namespace: string) =>
   workflowContext({ namespace, workflowId: description.schedule?.action?.startWorkflow?.workflowId ?? '' });
 
-/** Without the token that changes of the schedule need. */
+/** Returns the description without the token that a change of the schedule needs. */
 const readable = (description: Description): Description => ({ ...description, conflictToken: null });
 
 /** Returns a schedule's description, with stubs in place of its payloads. */
@@ -44,8 +47,8 @@ export async function scheduleDescription(
 }
 
 /**
- * Returns payloads of a schedule's description by their refs. A ref that the description no longer contains is
- * answered with `event_not_found`.
+ * Returns payloads of a schedule's description by their refs. A ref that the description no longer contains
+ * gets `event_not_found`.
  * @throws HttpError 400 for a ref of an event
  */
 export async function schedulePayloads(

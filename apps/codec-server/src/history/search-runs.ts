@@ -10,12 +10,12 @@ import {
 } from '@temporal-kms/codec-api';
 import { framesOverRuns, type RunsStream, type Visited } from './over-runs.ts';
 
-/** Maximum number of hits in one run. A search of that run finds the rest. */
+/** Maximum number of hits per run. A search within the run finds the rest. */
 export const MAX_RUN_HITS = 50;
 
 /**
  * How many events of one run are searched, newest first. At this length, Temporal suggests that a workflow
- * continues as new.
+ * continue as new.
  */
 export const MAX_RUN_EVENTS = 4_096;
 
@@ -23,7 +23,7 @@ interface SearchRunsOptions extends RunsStream {
   readonly search: (run: WorkflowSummary) => Promise<Visited<SearchedRun>>;
 }
 
-/** A run's hits, and what its search covered. */
+/** A run's hits, and the part of the run that was searched. */
 export interface SearchedRun {
   readonly hits: readonly SearchHit[];
   readonly end: Extract<SearchFrame, { type: 'end' }>;
@@ -51,7 +51,7 @@ export function searchRunsFrames({
       searched.events += end.events;
       searched.payloads += end.payloads;
       searched.bytes += end.bytes;
-      // The searches of one request share the budget of calls.
+      // The searches of one request share the budget, so each reports the total of calls so far.
       searched.kmsCalls = Math.max(searched.kmsCalls, end.kmsCalls);
       countReasons(unreadable, end.unreadable);
     },
@@ -65,8 +65,8 @@ export function searchRunsFrames({
 export async function searchRun(frames: AsyncIterable<SearchFrame>): Promise<Visited<SearchedRun>> {
   const hits: SearchHit[] = [];
   let end: SearchedRun['end'] | undefined;
-  // Reads beyond `end`, although no line follows, because the audit would otherwise record the stream as cut
-  // off.
+  // Does not stop at the `end` frame, although no frame follows, because the audit would otherwise record the
+  // stream as cut off.
   for await (const frame of frames) {
     if (frame.type === 'hit') hits.push(frame);
     else if (frame.type === 'end') end = frame;

@@ -18,7 +18,7 @@ export interface SearchOptions extends DecryptEventsOptions {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'find'>;
   readonly request: SearchRequest;
-  /** The events to search, in the requested order. Default: the run's events in Temporal. */
+  /** The events to search, in the requested order. Default: the events that Temporal returns for the run. */
   readonly pages?: EventPages;
   /** Number of events in the history at the time of the request. */
   readonly length: number;
@@ -32,7 +32,8 @@ export interface SearchOptions extends DecryptEventsOptions {
 
 /**
  * Searches a run's decrypted payloads event by event, and yields hits, progress, and an `end` frame with the
- * last event searched. Always ends between two events, so that a continued search repeats no hit.
+ * last event searched. Always ends between two events, so that a search that continues after the last event
+ * repeats no hit.
  */
 export async function* searchFrames(options: SearchOptions): AsyncGenerator<SearchFrame, void> {
   const { reader, threads, codec, run, request, length, lifetime, log } = options;
@@ -105,7 +106,7 @@ function hitFrame(
   return { type: 'hit', ref, eventId, path: stored.path, ...match, ...key, ...read };
 }
 
-/** What the search has covered so far. */
+/** Counts how much the search has covered so far. */
 class SearchCounts {
   #events = 0;
   #payloads = 0;

@@ -17,11 +17,11 @@ import { createCheckpoint } from '../turns/checkpoint.ts';
 /** The shortest time between two lines that report progress, in milliseconds. */
 export const PROGRESS_MS = 250;
 
-/* The limits of one stream: time, memory, and the number of Cloud KMS calls. */
+/* This module limits the time, the memory, and the Cloud KMS calls of one stream. */
 
 /**
- * Maximum bytes of stored payloads that one request decrypts at a time or has not sent yet. A single payload
- * may exceed this limit.
+ * Maximum bytes of stored payloads that one request is decrypting or has not sent yet. A single payload may
+ * exceed this limit.
  */
 export const MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 
@@ -53,14 +53,13 @@ export interface StreamLifetime {
   /** The memory that all requests in flight share. */
   readonly memory: MemoryBudget;
   /**
-   * Call between two units of work. Yields to the event loop every few milliseconds, because work on cached
-   * pages and keys never waits otherwise.
-   * @throws once the stream must end
+   * Call this function between two units of work. It yields to the event loop every few milliseconds, because
+   * work on cached pages and keys would otherwise never yield. @throws once the stream must end
    */
   readonly checkpoint: () => Promise<void>;
 }
 
-/** Node fires timers with a longer delay immediately (TIMEOUT_MAX). */
+/** The longest delay of a timer: Node fires a timer with a longer delay immediately (TIMEOUT_MAX). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Returns a lifetime that ends with the connection, the process, the caller's token, or after `maxMs`. */
@@ -76,7 +75,7 @@ export function streamLifetime({
   const begun = performance.now();
   const timeout = AbortSignal.timeout(ms);
   const signal = AbortSignal.any([disconnected, stopping, timeout]);
-  // Does not rely on timers, which fire late on a busy event loop: a token must not be used after it has
+  // Compares times, because timers fire late on a busy event loop, and a token must not be used after it has
   // expired.
   const hasExpired = (): boolean => timeout.aborted || performance.now() - begun >= ms;
   const current = (): StreamInterruption | undefined => {
@@ -123,8 +122,8 @@ export function streamEnd(
 const PLAINTEXT_COST = 8;
 
 /**
- * The same for an object of external storage, which is decrypted in place and sent in pieces: the object, its
- * copy for a worker thread, and twice as much garbage.
+ * Memory per byte of an object in external storage, which is decrypted in place and sent in pieces: the
+ * object, its copy for a worker thread, and twice as much garbage.
  */
 const OBJECT_COST = 4;
 
@@ -152,7 +151,9 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
     return this.#take(bytes, PLAINTEXT_COST);
   }
 
-  /** Charges what is decompressed from an object. The object is decrypted in place. */
+  /**
+   * Charges only the bytes that are decompressed from an object, because the object is decrypted in place.
+   */
   readonly ofObject: PlaintextBudget = { reserve: (bytes) => this.#take(bytes, this.#objectCost) };
 
   readonly hold: ReadOptions['hold'] = async (bytes) => {
@@ -160,7 +161,10 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
     return (released) => this.#lease.release(released);
   };
 
-  /** Charges the use of an object, whose bytes `hold` has taken. Returns a function that releases both. */
+  /**
+   * Charges the memory for using an object, whose own bytes `hold` has taken. Returns a function that
+   * releases both.
+   */
   async useObject({ payload, bytes, release }: Retrieved): Promise<() => void> {
     const more = bytes * (this.#objectCost - 1);
     try {
@@ -181,7 +185,10 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
     freeObjects(this.#objects.splice(0));
   }
 
-  /** @param whole memory per byte with what is taken before or after, for the message */
+  /**
+   * @param whole total memory per byte, including memory that is taken before or after this call, for the
+   * message
+   */
   #take(bytes: number, cost: number, whole = cost): void | Promise<void> {
     if (this.#lease.fits(bytes * cost)) return this.#lease.wait(bytes * cost, this.#signal);
     const limit = Math.floor(this.#lease.share / whole);
@@ -201,7 +208,7 @@ export class KmsCallBudgetExhausted extends Error {}
 
 /**
  * Limits the Cloud KMS calls of one request: one call for each wrapped key that is not cached. The caller
- * repeats the request for the payloads that were left out; by then, the other keys are cached.
+ * repeats the request for the payloads that were left out; by then, the keys of the first request are cached.
  */
 export class KmsCallBudget {
   readonly #codec: KmsCallCounter;
@@ -278,8 +285,8 @@ interface KmsCallCounter {
 type Item = readonly (StoredPayload | undefined)[];
 
 /**
- * Returns how many items, counted from the first item, need at most `budget` calls together, and how many
- * calls these need.
+ * Returns how many items, counted from the first item, together need at most `budget` calls, and how many
+ * calls these items need.
  */
 function affordable(
   codec: KmsCallCounter,
@@ -300,8 +307,8 @@ function affordable(
 }
 
 /**
- * Counts each payload in its own context, because in another workflow's context a bound message is rejected
- * without a call. A payload that is not read yet counts as one call.
+ * Counts each payload in its own context, because in another workflow's context the codec would reject a
+ * bound message without a call. A payload that is not read yet counts as one call.
  */
 function kmsCalls(codec: KmsCallCounter, payloads: Item): number {
   const known = payloads.filter((payload) => payload !== undefined);

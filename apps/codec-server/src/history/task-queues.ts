@@ -18,11 +18,11 @@ type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
  * 60 s.
  */
 const STALE_MS = 100_000;
-/** How many milliseconds a result is cached, so that a page that many people watch causes few calls. */
+/** How many milliseconds a result is cached. Many people who watch the same page then cause few calls. */
 const KEEP_MS = 10_000;
 /** Maximum number of task queues with a cached result. */
 const MAX_KEPT = 1_024;
-/** Longer than the time limit of the call itself. */
+/** Milliseconds; longer than the time limit of each single call to Temporal. */
 const CALL_MS = 30_000;
 
 const { TaskQueueType, DescribeTaskQueueMode, PendingActivityState, PendingWorkflowTaskState } =
@@ -61,7 +61,8 @@ export function taskQueuesOf(description: Description, all = false): UsedQueue[]
 
 /**
  * Returns a function that reports the workers that poll a task queue, or undefined if Temporal does not
- * permit the call. Concurrent and repeated requests share one call. Names the workers only if asked to.
+ * permit the call. Concurrent and repeated requests share one call. Returns the workers' names only on
+ * request.
  */
 export function taskQueuePollers(
   temporal: Pick<TemporalService, 'taskQueue'>,
@@ -77,7 +78,7 @@ export function taskQueuePollers(
     // An entry that is evicted while its call is in flight still gets its result.
     ignoreFetchAbort: true,
     fetchMethod: (_key, _stale, { context: { namespace, queue } }) =>
-      // Not a request's signal, because other requests wait for the same call.
+      // Does not use the request's signal, because other requests wait for the same call.
       pollersOf(temporal, namespace, queue, AbortSignal.timeout(CALL_MS)),
   });
   return async (namespace, queue, signal, named = false) => {
@@ -122,7 +123,7 @@ async function pollersOf(
 }
 
 function summaryOf(pollers: readonly Poller[]): Pollers {
-  // A worker may poll several partitions.
+  // A worker that polls several partitions is listed for each partition.
   const latest = new Map<string, Poller>();
   for (const poller of pollers) {
     const identity = poller.identity ?? '';

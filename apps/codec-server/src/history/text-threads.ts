@@ -12,18 +12,18 @@ import { payloadFields } from './payload-fields.ts';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 /**
- * Payloads of up to this many bytes are processed in the main thread. That takes at most a millisecond, less
- * than a transfer to another thread.
+ * Payloads of up to this many bytes are processed in the main thread. Processing them takes at most a
+ * millisecond, less than a transfer to another thread.
  */
 const SMALL_BYTES = 16 * 1024;
 
 /**
- * Time limit for one payload. A normal payload of 2 MB takes about 50 ms; a crafted payload must not occupy a
- * thread.
+ * Time limit for one payload, in milliseconds. A normal payload of 2 MB takes about 50 ms; a crafted payload
+ * must not occupy a thread for longer.
  */
 const LIMIT_MS = 2_000;
 
-/** How long a thread may take to stop by itself after its task is cancelled. */
+/** How many milliseconds a thread may take to stop by itself after its task is cancelled. */
 const TERMINATE_MS = 20;
 
 const MiB = 1024 * 1024;
@@ -35,8 +35,8 @@ const MiB = 1024 * 1024;
 const HEAP_MIB = Math.min(128, getHeapStatistics().heap_size_limit / MiB / 2);
 
 /**
- * Size of the young generation, which idle threads keep. Large payloads are outside the young generation
- * anyway.
+ * Size of the young generation in MiB, which idle threads keep. V8 allocates large payloads outside the young
+ * generation.
  */
 const YOUNG_MIB = 8;
 
@@ -47,8 +47,8 @@ const YOUNG_MIB = 8;
 export interface TextThreads {
   /**
    * Finds text in a decrypted payload.
-   * @param canTransfer whether the payload's bytes may be transferred to a thread, which detaches them,
-   *   because nothing else uses them
+   * @param canTransfer whether the payload's bytes may be transferred to a thread, which detaches the bytes;
+   * true only if nothing else uses them
    * @throws the signal's reason once the signal is aborted, which also cancels the search
    */
   find(
@@ -102,7 +102,10 @@ export function startTextThreads({
     },
   });
 
-  /** The number of streams bounds the queue, because each stream submits one payload at a time. */
+  /**
+   * The queue has no limit of its own: each stream submits one payload at a time, and the number of streams
+   * is limited.
+   */
   const run = async <T>(
     method: 'find' | 'readable' | 'fields',
     given: readonly unknown[],
@@ -123,7 +126,7 @@ export function startTextThreads({
     try {
       return await task;
     } catch {
-      // Drops the error, since its message may contain payload data.
+      // Drops the error, because its message may contain payload data.
       signal.throwIfAborted();
       return undefined;
     } finally {
@@ -147,7 +150,8 @@ export function startTextThreads({
     readable: (payload, signal) => {
       const body = bodyOf(payload);
       if (body.data.length <= SMALL_BYTES) return readableUnlessBytes(body);
-      // A copy, because the export needs the original bytes if they are not text or if the thread fails.
+      // Transfers a copy, because the export needs the original bytes if they are not text or if the thread
+      // fails.
       return run<Uint8Array>('readable', [], copyOf(body), signal).then((text) => text && utf8Pieces(text));
     },
     fields: (name, payload, signal) => {
@@ -161,7 +165,7 @@ export function startTextThreads({
   };
 }
 
-/** The worker's file is in the same folder as this module or the bundle. */
+/** Returns the path of the worker's file, which is next to this module or next to the bundle. */
 const workerFile = (): string =>
   fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? 'text-worker.ts' : 'text-worker.mjs', import.meta.url),

@@ -14,7 +14,7 @@ workerpool.worker({
   readable: (body: PayloadBody) => {
     const text = process(body, readableUnlessBytes);
     if (text === undefined) return undefined;
-    // Returns bytes, which can move to the main thread without a copy.
+    // Returns bytes, because bytes can be transferred to the main thread without a copy.
     const bytes = new TextEncoder().encode(text);
     return new workerpool.Transfer(bytes, [bytes.buffer]);
   },

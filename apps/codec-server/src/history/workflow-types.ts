@@ -1,9 +1,11 @@
 import { quoted, type WorkflowTypes } from '@temporal-kms/codec-api';
 
-/** Most types of one answer. */
+/** Maximum number of types in a response. */
 const MAX_TYPES = 100;
 
-/** Most calls for one answer: Temporal limits the visibility calls of a namespace to a few per second. */
+/**
+ * Maximum number of calls for a response. Temporal limits a namespace's visibility calls to a few per second.
+ */
 const MAX_CALLS = 8;
 
 interface Page {

@@ -2,7 +2,9 @@ import { TokenBucket } from 'limiter';
 import type { KmsBucket } from '../observability/kms-calls.ts';
 import type { TurnTaker } from '../turns/fair-turns.ts';
 
-/** Limits per minute. A caller may use a minute's whole amount in one burst. Absent: no limit. */
+/**
+ * Limits per minute. A caller may use a minute's whole amount in one burst. An absent field means no limit.
+ */
 export interface Rates {
   /** Cloud KMS requests that one caller's requests cause. */
   readonly kmsRequests?: number | undefined;
@@ -28,7 +30,7 @@ export interface Account extends TurnTaker {
 
 const MINUTE_MS = 60_000;
 
-/** @param perMinute absent: no limit */
+/** @param perMinute undefined for no limit */
 export const bucketOf = (perMinute: number | undefined): Bucket | undefined =>
   perMinute === undefined ? undefined : new Bucket(perMinute);
 

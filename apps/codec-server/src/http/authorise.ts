@@ -50,7 +50,7 @@ class Grant<P extends Permission, N extends string | undefined = string> {
     this.#namespace = namespace;
   }
 
-  /** Whether a value is really a grant at run time, whatever its type. */
+  /** Returns whether a value is a grant at run time, whatever TypeScript's type for it is. */
   static isGrant(this: void, value: unknown): value is Grant<Permission, string | undefined> {
     return typeof value === 'object' && value !== null && #permission in value;
   }
@@ -60,8 +60,8 @@ class Grant<P extends Permission, N extends string | undefined = string> {
   }
 
   /**
-   * Undefined: the caller has the permission in some namespace. Such a grant permits nothing in any specific
-   * namespace.
+   * Undefined if the grant only states that the caller has the permission in some namespace. Such a grant
+   * permits nothing in a specific namespace.
    */
   get namespace(): N {
     return this.#namespace;
@@ -97,7 +97,7 @@ export function requireGrant(grant: Grant<Permission>, permissions: readonly Per
 /**
  * Checks a permission, and records a denial in the audit.
  * @param caller the value that `identify` returned
- * @param about further fields of the audit entry for a denial: the run, the request's namespace
+ * @param about further fields of the audit entry for a denial, for example the run or the request's namespace
  * @returns the grant, or a promise that rejects with HttpError 403
  */
 export function authorise<P extends Permission, N extends string | undefined>(
@@ -147,7 +147,7 @@ export type Decrypting = Extract<Permission, 'decode' | 'search' | 'export'>;
  * Returns the caller's justification for decrypting payloads of a namespace, see `justificationFor`. Call
  * this function before anything is decrypted. Records a missing justification in the audit.
  *
- * @param what further fields of the audit entry for a denial: the run, if known
+ * @param what further fields of the audit entry for a denial, for example the run
  * @throws HttpError as `justificationFor`
  */
 export async function requireJustification(

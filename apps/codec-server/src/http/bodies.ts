@@ -8,7 +8,8 @@ import { ownTurn, SLICE_BYTES } from '../turns/slices.ts';
 import type { Env } from './context.ts';
 
 /**
- * Time limit for a body: this many milliseconds, plus the time for its bytes at the slowest accepted rate.
+ * Time limit for a body: this many milliseconds, plus the time that its bytes take at the slowest accepted
+ * rate.
  */
 const BODY_MS = 5_000;
 const SLOWEST_BYTES_PER_MS = 64;
@@ -76,7 +77,7 @@ class Chunks {
   }
 }
 
-/** For tests, which call the app without a port. */
+/** Reads the body in tests, which call the app without a port. */
 async function readStream(body: ReadableStream<Uint8Array> | null, chunks: Chunks): Promise<Buffer> {
   for await (const chunk of body ?? []) chunks.add(Buffer.from(chunk));
   return chunks.concat();
@@ -111,8 +112,8 @@ function readIncoming(incoming: IncomingMessage, chunks: Chunks): Promise<Buffer
       if (performance.now() - started < BODY_MS + chunks.length / SLOWEST_BYTES_PER_MS) return;
       fail(new HttpError(408, 'timeout', 'The body arrives too slowly; send it faster, or send less.'));
     }, 1_000).unref();
-    // Removes the listeners: Node keeps the request while its connection is idle, and with it everything that
-    // the listeners refer to.
+    // Removes the listeners, because Node keeps the request, and everything to which its listeners refer,
+    // while the connection is idle.
     const stop = (): void => {
       clearInterval(timer);
       incoming.off('data', onData).off('end', onEnd).off('error', onDisconnect).off('close', onDisconnect);
@@ -145,7 +146,7 @@ export async function readJsonBody(c: Context<Env>): Promise<unknown> {
   }
 }
 
-/** A schema from `zod`, or from `zod/mini`, which the contract with the dashboard uses. */
+/** A schema from `zod`, or from `zod/mini`, with which the dashboard's API contract is written. */
 export type Schema<Output = unknown> = z.core.$ZodType<Output>;
 
 /**
@@ -162,7 +163,10 @@ export function validate<T>(schema: Schema<T>, value: unknown): T {
   throw badRequest(mistakes.join('; '));
 }
 
-/** Whether the value at a path is absent. Zod's own message for absent values mentions types. */
+/**
+ * Returns the value at a path. A missing value gets a message of its own, because Zod's message mentions
+ * types.
+ */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let at = value;
   for (const key of path) at = typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined;

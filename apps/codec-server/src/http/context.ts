@@ -12,7 +12,7 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** Variables that the guards and the router set for the handlers. */
 export interface Env {
-  /** What node-server and `listen` pass; empty if a test calls the app without a port. */
+  /** The values that node-server and `listen` pass; empty if a test calls the app without a port. */
   Bindings: Partial<HttpBindings> & {
     /**
      * Call this function when a response begins. Returns a function that resets the connection and discards
@@ -21,20 +21,20 @@ export interface Env {
     readonly resetter?: (socket: Socket, outgoing: ServerResponse) => () => void;
   };
   Variables: {
-    /** Headers for every response to this origin. */
+    /** Headers for every response to the request's origin. */
     headers: Headers;
     caller: Caller;
     /** The caller's current use and remaining allowances. */
     account: Account;
     /** The route's pattern for the log and the metrics, if Hono's own pattern is too general. */
     route?: string;
-    /** Number of trusted proxies that append to `X-Forwarded-For`. Absent: no trusted proxy. */
+    /** Number of trusted proxies that append to `X-Forwarded-For`. Default: 0. */
     proxies?: number;
     /** Largest body on this path, in bytes. */
     maxBody: number;
     /** Memory that requests in flight share. */
     memory: MemoryBudget;
-    /** Absent: no metrics. */
+    /** If absent, requests are not measured. */
     meter?: HttpMeter;
   };
 }
@@ -48,7 +48,7 @@ export interface HttpMeter {
   rateLimited(limit: RateLimit): void;
 }
 
-/** A request and its response. For a stream, the time is that until the response head. */
+/** A request and its response. For a stream, the duration ends with the response head. */
 interface AnsweredRequest {
   readonly method: string;
   /** The route's pattern, never a path. */

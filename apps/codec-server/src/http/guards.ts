@@ -83,16 +83,16 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
 
 /**
  * Whether a request comes from a page on the server's own origin, such as the dashboard. Requires an accepted
- * `Host`. Accepts both schemes, because the server does not know the scheme that a proxy uses. That is safe:
- * without CORS headers, a browser shows the response only to pages of exactly the same origin, including the
- * scheme.
+ * `Host`. Accepts both schemes, because the server does not know which scheme a proxy uses. That is safe:
+ * without CORS headers, a browser lets only pages of exactly the same origin, including the scheme, read the
+ * response.
  */
 const isOwn = (origin: string, host = ''): boolean =>
   /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase();
 
 /**
- * Rejects a `Host` that this server does not accept. A web page whose name was rebound to this server's
- * address (DNS rebinding) sends the page's own name.
+ * Rejects a `Host` that this server does not accept. A web page whose host name was rebound to this server's
+ * address (DNS rebinding) sends its own host name.
  * @param variable the environment variable that lists accepted hosts, for the message
  * @throws HttpError 403
  */
@@ -107,7 +107,7 @@ export function checkHost(c: Context<Env>, accepts: (host: string) => boolean, v
 }
 
 /**
- * Headers of every response. Responses are not pages, so they must not be framed, sniffed, cached or shared.
+ * Headers of every response. Responses are not pages, so browsers must not frame, sniff, cache or share them.
  */
 const always = {
   'Cache-Control': 'no-store',
@@ -120,13 +120,16 @@ const always = {
   Vary: 'Origin',
 } as const;
 
-/** One year. Sent only over TLS: browsers ignore it elsewhere, and a proxy that terminates TLS sends its own. */
+/**
+ * The header applies for one year. It is sent only over TLS, because browsers ignore it elsewhere, and a
+ * proxy that terminates TLS sends its own header.
+ */
 const overTls = { 'Strict-Transport-Security': 'max-age=31536000' } as const;
 
 /**
- * Response headers by the request's origin, built only once, because Hono's `cors()` took half the time of a
- * small `/decode`. Origins are compared exactly, and only the request's origin is echoed, because credentials
- * cannot be combined with a wildcard.
+ * Response headers by the request's origin. They are built only once, because Hono's `cors()` took half the
+ * time of a small `/decode`. Origins are compared exactly, and only the request's origin is echoed, because
+ * credentials cannot be combined with a wildcard.
  */
 export interface ResponseHeaders {
   /**
@@ -161,7 +164,7 @@ export function createResponseHeaders(origins: readonly string[], tls = false): 
       // tracing send Traceparent and Tracestate.
       'Access-Control-Allow-Headers':
         'Content-Type, X-Namespace, X-Reveal-Justification, Authorization, Authorization-Extras, Traceparent, Tracestate',
-      // Chromium's maximum.
+      // The maximum that Chromium accepts.
       'Access-Control-Max-Age': '7200',
     }),
   };

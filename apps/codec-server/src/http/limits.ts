@@ -18,8 +18,7 @@ export interface Limits {
   /** Milliseconds after which a request, except a stream, gets 504. Default: 30,000. */
   readonly requestMs: number;
   /**
-   * Milliseconds after which a client that reads nothing of a waiting response is disconnected. Default:
-   * 30,000.
+   * Milliseconds after which a client that does not read a waiting response is disconnected. Default: 30,000.
    */
   readonly stalledMs: number;
 }
@@ -51,7 +50,7 @@ export const shuttingDown = (): HttpError =>
 const DRAIN_MS = 8_000;
 
 interface InFlight {
-  /** Measured with `performance.now()`. */
+  /** When the request times out, on the clock of `performance.now()`. */
   readonly until: number;
   readonly giveUp: (error: HttpError) => void;
 }
@@ -100,7 +99,7 @@ export function limitRequests(
     if (inFlight.size >= maxRequests) throw busy(`${maxRequests} requests`);
     return new Promise<void>((resolve, reject) => {
       const request = { until: performance.now() + requestMs, giveUp: reject };
-      // Work that continues after the timeout stops as soon as it sees that the response is closed: see
+      // Work that continues after the timeout stops as soon as it finds the response closed: see
       // isResponseClosed.
       const run = async (): Promise<void> => {
         try {
@@ -140,8 +139,8 @@ export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): AdmitS
 
 /**
  * Disconnects clients that stop reading, because an unread response occupies memory or keeps a stream open.
- * Node's socket timeout fires if there was no progress in either direction; a stream without new data does
- * not count as stalled.
+ * Node's socket timeout fires if there was no progress in either direction; a client that waits for a
+ * stream's next data does not count as stalled.
  *
  * @param stalledMs milliseconds after which a client that reads nothing is disconnected
  * @returns a function to call for each request before the response; ignores requests without a port

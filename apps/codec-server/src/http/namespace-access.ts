@@ -20,19 +20,19 @@ export interface Reveal extends Omit<
 > {
   /** Digests of the ciphertexts, by the namespace that the messages name. */
   readonly digests?: ReadonlyMap<string, readonly string[]>;
-  /** The operation in the audit of the request's own namespace. Absent: the grant's permission. */
+  /** The operation in the audit of the request's own namespace. Default: the grant's permission. */
   readonly operation?: 'query' | undefined;
 }
 
-/** The state of another namespace: being checked, denied, or recorded in its audit. */
+/** The state of another namespace: being checked, denied, or admitted and recorded in its audit. */
 type Admission = Promise<void> | KmsCodecError | AuditRecord;
 
 /**
  * Decides which namespaces' messages one request may decrypt, and writes each namespace's audit. `accepts` in
  * the keys file only specifies which messages a namespace's workers read. For every namespace that a message
- * names, the caller also needs the route's permission and, if required, a justification; and an audit intent
- * is written in that namespace before the first decryption. Otherwise a caller could read a namespace by
- * copying its ciphertext into another namespace.
+ * names, the caller also needs the route's permission and, if required, a justification. Before the first
+ * decryption, an audit intent is written in that namespace. Otherwise a caller could read a namespace's
+ * messages by copying its ciphertext into another namespace.
  */
 export class NamespaceAccess {
   readonly #c: Context<Env>;
@@ -63,8 +63,8 @@ export class NamespaceAccess {
    *
    * @param grant for the request's own namespace
    * @param others further namespaces that the request's messages name
-   * @throws HttpError 403 if the caller may not decrypt messages of one of the others, 413 if there are too
-   *   many, 503 `audit_unavailable`
+   * @throws HttpError 403 if the caller may not decrypt the messages of one of `others`, 413 if there are too
+   * many of them, 503 `audit_unavailable`
    */
   static async begin(
     c: Context<Env>,
@@ -124,8 +124,8 @@ export class NamespaceAccess {
   };
 
   /**
-   * Records decrypted payloads. @param namespace that the payloads name; if absent or unknown, the request's
-   * own
+   * Records decrypted payloads. @param namespace the namespace that the payloads name; by default, or if
+   * unknown, the request's own
    */
   done(key: KeyUse | undefined, payloads = 1, namespace?: string): void {
     this.#recordOf(namespace).done(key, payloads);
@@ -165,8 +165,7 @@ export class NamespaceAccess {
       (record) => void this.#others.set(namespace, record),
       (error: unknown) => {
         const denied = notPermitted(namespace, error);
-        // A denial is final, but an audit that cannot be written now may be writable again for the next
-        // payload.
+        // A denial is final, but an audit that cannot be written now may be writable for the next payload.
         if (error instanceof HttpError && error.status === 403) this.#others.set(namespace, denied);
         else this.#others.delete(namespace);
         throw denied;

@@ -33,16 +33,16 @@ export interface RateLimits {
   kms(account: Account): KmsAllowance | undefined;
   /**
    * Returns the caller's allowance of bytes from external storage, or undefined if there is no limit.
-   * @param now whether `take` throws HttpError 429 `rate_limited` instead of returning how long to wait
+   * @param now `now` if `take` should throw HttpError 429 `rate_limited` instead of returning how long to
+   * wait
    */
   storage(account: Account, now?: 'now'): ByteAllowance | undefined;
   /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for the next `waitMs`. */
   kmsExhausted(waitMs: number): HttpError;
   /**
    * Takes Cloud KMS requests from the caller's allowance. If the allowance is used up, waits for up to half
-   * of a request's time limit, because Temporal's CLI waits for a response without a limit, but gives up
-   * after retrying a refused request for 10 s.
-   * @param bytes of memory that the request holds while it waits
+   * of a request's time limit: Temporal's CLI waits for a response without a limit, but retries a refused
+   * request for only 10 s. @param bytes memory that the request holds while it waits
    * @throws HttpError 429 `rate_limited`; ClientDisconnected
    */
   takeKms(c: Context<Env>, allowance: KmsAllowance, requests: number, bytes: number): Promise<void>;
@@ -53,11 +53,14 @@ export interface RateLimitOptions extends Partial<Pick<Limits, 'maxRequests' | '
   readonly limited?: (limit: RateLimit) => void;
 }
 
-/** The share of all requests in flight that one caller may have. The rest is reserved for other callers. */
+/**
+ * The share of the limit for requests in flight that one caller may use. The rest is reserved for other
+ * callers.
+ */
 const CALLER_SHARE = 0.75;
 
 /**
- * Maximum number of one caller's requests that wait at the same time, and the memory that each of them may
+ * Maximum number of a caller's requests that wait at the same time, and the memory that each request may
  * hold.
  */
 const MAX_DELAYED = 32;
@@ -176,12 +179,18 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
   };
 }
 
-/** Maximum number of tracked callers, and of tracked addresses. The least recently used is evicted first. */
+/**
+ * Maximum number of tracked callers, and of tracked addresses. The least recently used entry is evicted
+ * first.
+ */
 const MAX_BUCKETS = 10_000;
 
 const MAX_IDENTITY = 256;
 
-/** Returns the same text for all of a subject's tokens. Hashes long texts, because they stay in memory. */
+/**
+ * Returns the same text for all of a subject's tokens. Hashes a long text, because the result stays in
+ * memory.
+ */
 function identityOf({ issuer = '', subject, name }: Caller): string {
   const identity = `${issuer} ${subject ?? name}`;
   return identity.length > MAX_IDENTITY ? hash('sha256', identity, 'base64') : identity;

@@ -9,8 +9,8 @@ import { inTraceOf, parseTraceparent } from '../observability/trace-context.ts';
 import type { Env, HttpMeter } from './context.ts';
 
 /**
- * Maximum number of lines per minute for each combination of method, route, status, code and reason code; and
- * the maximum number of combinations.
+ * Maximum number of lines per minute for each kind of request, and maximum number of kinds. The method,
+ * route, status, code and reason code make up the kind.
  */
 const MAX_LINES = 10;
 const MAX_KINDS = 64;
@@ -26,16 +26,16 @@ interface Answered {
   /** Why a payload could not be encoded or decoded. */
   readonly reasonCode?: ReasonCode;
   readonly reason?: string;
-  /** Number of further requests of the same kind. */
+  /** Number of further requests of the same kind, if the line counts several requests. */
   readonly count?: number;
 }
 
 /**
  * Logs, measures and traces each request. Clients cannot fill the log: in each minute, only the first
- * rejected requests of a kind get a line each; at the end of the minute, one line contains the number of the
- * others.
+ * rejected requests of a kind get a line each, and a line at the end of the minute counts the other requests
+ * of that kind.
  * @param stopping aborted when the server shuts down
- * @param spans absent: no traces are exported
+ * @param spans undefined if no traces are exported
  */
 export function requestLog(
   log: Logger,
@@ -97,8 +97,8 @@ const withSpan = (meter: HttpMeter | undefined, span: RequestSpan): HttpMeter =>
 });
 
 /**
- * The error's message, for the operator, because clients hide it: the CLI prints only `context deadline
- * exceeded`.
+ * Returns the error's message for the operator, because clients hide the message: the CLI prints only
+ * `context deadline exceeded`.
  */
 function errorFields(error: Error | undefined): Pick<Answered, 'code' | 'reasonCode' | 'reason'> {
   if (!(error instanceof HttpError)) return {};

@@ -7,7 +7,7 @@ import { reply } from './responses.ts';
 /**
  * Returns a lease for the memory that a request holds until its response closes. A request without a port
  * must end the lease itself.
- * @param mayBorrow false: for a request that later waits for the memory of another lease
+ * @param mayBorrow false for a request that later waits for memory with another lease
  */
 export function leaseOf(c: Context<Env>, mayBorrow = true): MemoryLease {
   const outgoing = c.env?.outgoing;
@@ -24,8 +24,8 @@ export function leaseOf(c: Context<Env>, mayBorrow = true): MemoryLease {
 const RESPONSE_COST = 2;
 
 /**
- * Responds with the result of `work` as JSON. The lease covers the memory for the work, and then for the
- * response until the connection has taken it.
+ * Responds with the result of `work` as JSON. The lease covers the memory for the work, and then the memory
+ * for the response until the connection has taken it.
  */
 export async function replyJsonWithin(
   c: Context<Env>,

@@ -13,7 +13,7 @@ import { gzipParts } from './stream-compression.ts';
 
 /**
  * Bodies of at least this many bytes or characters are written in slices. Node reports a write as done only
- * when the socket has taken everything, so after one write of many MiB, `cutStalledReaders` could not tell a
+ * when the socket has taken everything, so with one write of many MiB, `cutStalledReaders` could not tell a
  * slow reader from a stalled reader.
  */
 const LARGE = 1024 * 1024;
@@ -47,7 +47,7 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void> {
 
 /**
  * Yields the pieces over several turns of the event loop. Otherwise, if the client reads fast, the socket
- * would take each piece immediately, and all pieces would be created and written in the same turn.
+ * would take each piece immediately, and all pieces would be created and written in one turn.
  */
 async function* piecesInTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const slices = new Slices();
@@ -161,7 +161,7 @@ export interface ErrorResponseOptions {
    * CLI prints the body.
    */
   readonly isApi: (path: string) => boolean;
-  /** Absent: the number of refused requests is not limited. */
+  /** If absent, the number of refused requests is not limited. */
   readonly rates?: Pick<RateLimits, 'refused'>;
 }
 
@@ -184,7 +184,10 @@ export const errorResponse =
     return reply(c, `${message}\n`, 'text/plain; charset=utf-8', answered.status, extra);
   };
 
-/** Payloads that cannot be decrypted do not count, because a legitimate reader may find one in each event. */
+/**
+ * Payloads that cannot be decrypted do not count as refused requests, because a legitimate reader may find
+ * one in each event.
+ */
 const isRefusal = ({ status, cause }: HttpError): boolean =>
   status < 500 && status !== 429 && !(cause instanceof KmsCodecError);
 

@@ -28,15 +28,15 @@ const COMPRESSOR_BYTES = 128 * 1024;
  * Returns a gzip compressor that flushes after each part (`Z_SYNC_FLUSH`). Use it for metadata only: if
  * plaintext is compressed together with text from a third party, the size reveals something about the
  * plaintext.
- * @returns undefined if the stream is to be sent uncompressed: the client does not accept gzip, or other
- *   streams hold the memory
+ * @returns undefined if the stream must be sent uncompressed, because the client does not accept gzip or
+ * other streams hold the memory
  */
 export function gzipParts(c: Context<Env>): StreamCompressor | undefined {
   if (!acceptsGzip(c) || isResponseClosed(c)) return undefined;
   const release = c.get('memory').compressors.take(COMPRESSOR_BYTES);
   if (release === undefined) return undefined;
   const gzip = createGzip(OPTIONS);
-  // Emitted after the end too. By then, zlib has freed its memory.
+  // zlib emits `close` after a normal end too, once it has freed its memory.
   gzip.once('close', release);
   c.env?.outgoing?.once('close', () => gzip.destroy());
   let chunks: Buffer[] = [];

@@ -29,8 +29,8 @@ export function parseJson(text: string, limit: ValueLimit, admit?: (values: numb
 }
 
 /**
- * Only counts, because `JSON.parse` checks the text. `JsonScanner` would check it a second time, character by
- * character.
+ * Only counts values, because `JSON.parse` checks the text. `JsonScanner` would check the text a second time,
+ * character by character.
  */
 function countValues(text: string, { base, each = 0 }: ValueLimit): number {
   let depth = 0;

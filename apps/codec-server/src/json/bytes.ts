@@ -62,7 +62,7 @@ export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): nu
   return base64Length(bytes);
 }
 
-/** A body of known length, which can be created as a whole, or in pieces while it is sent. */
+/** A body of known length, which can be created as a whole, or in pieces while the response is sent. */
 export interface BodyInPieces {
   readonly length: number;
   pieces(): Iterable<Uint8Array>;
@@ -80,8 +80,8 @@ interface Line {
 }
 
 /**
- * Returns a line for a stream, with an empty `payload.data` until the line is written. A string of many MiB,
- * with its copies in JSON and in the socket, would take several times the memory of the bytes.
+ * Returns a line for a stream whose `payload.data` stays empty until the line is written. A string of many
+ * MiB, with its copies in JSON and in the socket, would take several times the memory of the bytes.
  */
 export function withDeferredData<T extends Line>(line: T, data: Uint8Array): T {
   deferred.set(line, data);

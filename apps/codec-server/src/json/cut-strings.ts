@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 const LONG = 1_024;
 
 /**
- * Maximum number of strings and escapes to examine. A body with more of these has too many values, or data
- * that is not base64.
+ * Maximum number of strings and escapes to examine. A body with more strings and escapes has too many values,
+ * or data that is not base64.
  */
 const MAX_EXAMINED = 100_000;
 
@@ -21,12 +21,13 @@ interface Place {
 
 /** A string that was cut out. */
 interface CutString extends Place {
-  /** The end of the string, from its first escape: some clients escape the padding of base64. */
+  /** The end of the string, from its first escape on. Some clients escape the padding of base64. */
   readonly rest: string;
 }
 
 /**
- * JSON without its long strings. Most of a body is long strings, and parsing them would block the event loop.
+ * JSON without its long strings. Most of a body consists of long strings, and parsing long strings would
+ * block the event loop.
  */
 export interface CutJson {
   /** The JSON, with a mark in place of each string that was cut out. */

@@ -71,8 +71,8 @@ class Base64Strings {
 }
 
 /**
- * Matches the rest of a string if it is only padding, which base64 may lack. Escapes in base64 are usually in
- * the padding.
+ * Matches the rest of a string if it is only padding or empty, because padding is optional. Escapes in base64
+ * are usually in the padding.
  */
 const PADDING = /^={0,2}$/;
 
@@ -94,7 +94,7 @@ const TEXT_COST = 4;
 /** Maximum number of JSON values per payload in a body. Clients write about ten. */
 const VALUES: ValueLimit = { base: 256, each: 4 * MAX_ENTRIES };
 
-/** Parses a body that the scanner does not read with `JSON.parse`, and reports mistakes. */
+/** Parses a body that the scanner cannot read. Uses `JSON.parse`, and reports mistakes. */
 export const parseAnyPayloads = (text: string, maxPayloads: number): Payload[] =>
   parseAny(text, maxPayloads, () => undefined).map((payload, index) =>
     payloadFromJson(payload, `payloads[${index}]`, decodeText),
@@ -109,7 +109,7 @@ function parseAny(text: string, maxPayloads: number, take: (bytes: number) => vo
   return payloads;
 }
 
-/** Returns the body that `writePayloads` writes as a whole. */
+/** Returns the body that `writePayloads` writes, in one buffer. */
 export const buildPayloads = (payloads: readonly Payload[]): Buffer<ArrayBuffer> =>
   writePayloads(payloads).concat();
 
@@ -184,7 +184,10 @@ function buildPayload(payload: Payload, body: JsonBytes): void {
 
 const nothing = new Uint8Array();
 
-/** Bytes up to this length are appended to the surrounding text as base64. Most metadata is that small. */
+/**
+ * Values of up to this many bytes are appended to the surrounding text as base64. Most metadata is that
+ * small.
+ */
 const SHORT = 64;
 
 /** Maximum number of characters in a part that combines several texts. */
@@ -225,8 +228,7 @@ class JsonBytes implements BodyInPieces {
     let length = 0;
     for (const part of this.#parts) {
       for (let from = 0; from < part.length; from += PIECE_BYTES) {
-        // Text does not need to be divided: only metadata names are text, so it is hardly longer than a
-        // piece.
+        // Text need not be divided: only metadata names are text, so a text is hardly longer than a piece.
         const next = typeof part === 'string' ? part : part.subarray(from, from + PIECE_BYTES);
         const added = writtenLength(next);
         if (length > 0 && length + added > SLICE_BYTES) {
@@ -267,7 +269,7 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
   if (json.length > MAX_ENTRIES) throw tooManyEntries(`${at}.externalPayloads`);
   return json.map((one: unknown) => {
     const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
-    // Rejects larger numbers, which have already lost digits.
+    // Rejects numbers that are too large for JavaScript, because they have already lost digits.
     const text = typeof size === 'number' && Number.isSafeInteger(size) ? String(size) : size;
     if (typeof text !== 'string' || !isInt64(text)) {
       throw notProtocol(`${at}.externalPayloads must have sizeBytes in each entry`);

@@ -11,9 +11,9 @@ import type { Steps } from '../turns/slices.ts';
 import { decodeBase64 } from './bytes.ts';
 
 /**
- * Parses a body of `/encode` or `/decode` in the usual form of Temporal's clients: payloads with only
- * metadata and data, without escapes. `JSON.parse` would first create a string for each payload's data, which
- * takes longer than decryption at 256 KiB.
+ * Parses a body of `/encode` or `/decode` in the form that Temporal's clients usually send: payloads with
+ * only metadata and data, without escapes. `JSON.parse` would first create a string for each payload's data.
+ * For 256 KiB, that takes longer than decryption.
  * @param take called with the memory for a payload or an entry, in bytes, before it is allocated; may throw
  * @returns undefined for any other body, valid or invalid, which `parseAnyPayloads` then parses
  * @throws HttpError 413 for too many payloads, or too many entries in a payload
@@ -92,7 +92,7 @@ class Scanner {
   readonly #body: Buffer;
   #at = 0;
   #before = 0;
-  /** Steps that decode large base64. The buffers are returned before these steps fill them. */
+  /** Steps that decode large base64. The scanner returns the buffers before these steps fill them. */
   readonly large: Steps<boolean>[] = [];
 
   constructor(body: Buffer) {
@@ -140,7 +140,7 @@ class Scanner {
 
   /**
    * Skips a string up to the next quotation mark. If that quotation mark is escaped, the content ends with a
-   * backslash, and is then rejected, because neither keys nor base64 contain backslashes.
+   * backslash, and the caller rejects it, because neither keys nor base64 contain backslashes.
    * @returns the index of the string's content
    */
   #string(): number | undefined {

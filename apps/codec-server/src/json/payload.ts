@@ -2,9 +2,9 @@ import type { Payload } from '@temporal-kms/histories/payloads';
 import { HttpError } from '../errors.ts';
 
 /**
- * Maximum number of metadata entries in a payload. Formats and SDKs write at most three entries (`envelope`:
- * `encoding`, `encrypted-dek`, `kms-key`), or two and the marker of another layer. External storage writes
- * one entry per object, usually a single entry.
+ * Maximum number of metadata entries in a payload. Formats and SDKs write at most three entries: `encoding`,
+ * `encrypted-dek` and `kms-key` in the format `envelope`, or two entries and the marker of another layer.
+ * External storage writes an entry for each object, and there is usually only one object.
  */
 export const MAX_ENTRIES = 64;
 /**

@@ -26,13 +26,15 @@ export function watchBranchKeyStore(now: () => Date = () => new Date()): BranchK
   let used = false;
   return {
     observer: {
-      // The codec calls the store before it starts to use a branch key, whether adopted or newly created.
+      // The store was available: the codec calls the store before it starts to use a branch key, whether
+      // adopted or newly created.
       dataKeyRotated: () => {
         used = true;
       },
       branchKeyStoreFailed: (event) => {
         used = true;
-        // Contains no namespaces, because readers of the health may not know all namespaces' names.
+        // Contains no namespaces, because the health route's callers may not know the names of all
+        // namespaces.
         const failure = { operation: event.operation, code: event.code, since: now().toISOString() };
         if (failures.size < MAX_FAILURES) failures.set(idOf(event), failure);
       },

@@ -4,10 +4,16 @@ import type { KeyDescription, KeyService } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { type DescribedKey, describedKeys } from './namespace-keys.ts';
 
-/** Milliseconds between the look-ups of two keys. Shorter if there are too many keys for the interval. */
+/**
+ * Milliseconds between the look-ups of two keys. The pause is shorter if there are too many keys for the
+ * interval.
+ */
 const PAUSE_MS = 1_000;
 
-/** Each look-up takes two calls per key. Rotation, disabling and destruction happen over days or weeks. */
+/**
+ * Milliseconds between two look-ups of a key, which takes two calls. Rotation, disabling and destruction
+ * happen over days or weeks.
+ */
 const INTERVAL_MS = 5 * 60_000;
 
 export interface KeyStatesOptions {
@@ -26,8 +32,8 @@ export interface KeyStates {
 }
 
 /**
- * Looks up key version states in Cloud KMS, immediately and then at intervals. If a key cannot be described,
- * logs that once, and again only after a successful look-up or with a new reason.
+ * Looks up key version states in Cloud KMS, immediately and then at intervals. If a look-up fails, logs that
+ * once for each key, and again only after a successful look-up or with a new reason.
  */
 export function watchKeyStates({
   keys,
@@ -41,8 +47,8 @@ export function watchKeyStates({
   let isStopped = false;
   const look = async (): Promise<void> => {
     for (const [index, key] of keys.entries()) {
-      // Spread out, because Cloud KMS has a quota per minute for reads, which is shared with its console and
-      // other programs.
+      // Spreads the look-ups, because Cloud KMS has a quota per minute for reads, which its console and other
+      // programs share.
       if (index > 0) await delay(Math.min(PAUSE_MS, intervalMs / keys.length), undefined, { ref: false });
       const answer = await described.of(key);
       if (isStopped) return;
@@ -53,7 +59,7 @@ export function watchKeyStates({
         log.warn({ key, reason }, 'key version states unknown');
       latest.set(key, answer);
     }
-    // Random, so that servers that start together do not call at the same time.
+    // The interval is random, so that servers that start together do not call at the same time.
     timer = setTimeout(() => void look(), intervalMs * (0.9 + Math.random() * 0.2));
     timer.unref();
   };

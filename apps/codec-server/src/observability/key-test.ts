@@ -8,9 +8,7 @@ type Step = NonNullable<TestedKey['decrypt']>;
 
 type Wrapping = Pick<KeyService, 'wrap' | 'unwrap'>;
 
-/**
- * Binds the ciphertext to the test, so that it could not be used as a wrapped key even outside this process.
- */
+/** Binds the ciphertext to the test, so that the ciphertext is never a valid wrapped key. */
 const AAD = Buffer.from('temporal-kms self-test');
 
 const TEST_BYTES = 32;
@@ -41,7 +39,7 @@ async function roundTrip(keyService: Wrapping, key: string): Promise<TestedKey> 
   const about = { name: key, use: 'encrypt_and_decrypt', check: 'round_trip' } as const;
   const [encrypt, wrapped] = await timed(() => keyService.wrap({ key, plaintext, aad: AAD }));
   if (wrapped === undefined) {
-    // A server that only shows payloads needs no permission to encrypt.
+    // A server that only decrypts payloads needs no permission to encrypt.
     if (encrypt.reason !== 'permission_denied') return { ...about, encrypt };
     return { ...(await mayDecrypt(keyService, key)), use: about.use, encrypt };
   }
@@ -59,8 +57,8 @@ async function roundTrip(keyService: Wrapping, key: string): Promise<TestedKey> 
 }
 
 /**
- * Cloud KMS checks the permission first, so if it rejects the random bytes themselves, the server may
- * decrypt.
+ * Cloud KMS checks the permission first. If it rejects only the random bytes, the server has the permission
+ * to decrypt.
  */
 async function mayDecrypt(keyService: Wrapping, key: string): Promise<TestedKey> {
   const ciphertext = randomBytes(2 * TEST_BYTES);

@@ -31,7 +31,7 @@ export class NamespaceUsage {
   #notEncrypted = 0;
   readonly #refused: ReasonCounts = {};
   readonly #dataKeys = { hit: 0, stale: 0, miss: 0, joined: 0 };
-  /** By key, then by version. Version 0 counts payloads that name no version. */
+  /** Counts by key, then by version. Version 0 counts payloads that name no version. */
   readonly #versions = new Map<string, Map<number, VersionUsage>>();
   #versionCount = 0;
   /** Newest first. */
@@ -131,7 +131,7 @@ type KmsCalls = Outcomes['kmsCalls'];
 export interface KeyUsage {
   /** Milliseconds since 1970. */
   readonly since: number;
-  /** Observes the codec. (`withUsageCounting` counts the callers' operations.) */
+  /** Counts the codec's operations. (`withUsageCounting` counts the callers' operations.) */
   readonly observer: Observer;
   of(namespace: string): NamespaceUsage;
   /** Returns the number of Cloud KMS calls under these keys. */
@@ -159,7 +159,7 @@ export function createKeyUsage(): KeyUsage {
       notEncrypted: ({ namespace }) => of(namespace).notEncrypted(),
       dataKeyLookup: ({ namespace, outcome }) => of(namespace).dataKey(outcome),
       kmsCall: ({ operation, key, code }) => {
-        // Not counted: the server describes keys for its own pages, not for a payload.
+        // The server describes keys for its own pages, not for payloads, so these calls are not counted.
         if (operation === 'describe') return;
         const counts = calls.memo(key);
         counts.total += 1;

@@ -26,8 +26,8 @@ export interface KmsBucket {
 }
 
 /**
- * One request's share of its caller's bucket. The request takes the number that it may need before it
- * decrypts, and is then charged for any requests beyond that.
+ * One request's share of its caller's bucket. Before it decrypts, the request takes as many Cloud KMS
+ * requests as it may need. It is then charged for any Cloud KMS requests beyond that number.
  */
 export class KmsAllowance {
   readonly #bucket: KmsBucket;
@@ -71,8 +71,8 @@ export function chargedTo<T>(allowance: KmsAllowance | undefined, work: () => T)
 }
 
 /**
- * Observes the codec, and charges Cloud KMS requests to the allowance that `chargedTo` set. If several
- * requests wait for a call, charges the request that started the call.
+ * Charges the codec's Cloud KMS requests to the allowance that `chargedTo` set. If several requests wait for
+ * one call, charges the request that started the call.
  */
 export const kmsCharges: Pick<Required<Observer>, 'kmsCall'> = {
   kmsCall: ({ requests }) => current.getStore()?.made(requests),

@@ -30,14 +30,14 @@ type Used = Omit<Refused, 'since' | 'reason'>;
 const MAX_ANSWERS = 256;
 
 /**
- * How long a refusal counts. After a key version is restored, there may be no call that shows that it works
- * again.
+ * How many milliseconds a refusal counts. After a key version is restored, there may be no call that shows
+ * that the version is usable again.
  */
 const REMEMBERED_MS = 60 * 60_000;
 
 export interface KmsHealthOptions {
   readonly now?: () => Date;
-  /** Absent: outages are not logged. */
+  /** If absent, outages are not logged. */
   readonly log?: Logger;
 }
 
@@ -55,8 +55,8 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
     perf: { now: () => now().getTime() },
   };
   /**
-   * The latest results, by key version or key. Failures are separate, so that forged versions do not displace
-   * working versions.
+   * The latest results, by key version or key. Failures are in a separate cache, so that forged versions do
+   * not evict working versions.
    */
   const refusals = new LRUCache<string, Refused>(answers);
   const successes = new LRUCache<string, Used>(answers);
@@ -80,7 +80,8 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
       const version = keyVersion === undefined ? {} : { version: keyVersion };
       if (code === undefined || code === 'integrity_failed') {
         lastOk = now();
-        // Cloud KMS checks the permission first, so if it rejects the bytes, this server may decrypt.
+        // Cloud KMS checks the permission first. If it rejects only the bytes, this server has the permission
+        // to decrypt.
         const ofWhole = refusals.get(idOf({ operation, key }));
         if (ofWhole !== undefined && (code === undefined || refusedWith(ofWhole.reason) === 'key'))
           refusals.delete(idOf({ operation, key }));
@@ -91,7 +92,7 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
       } else if (refusedWith(code) === 'version') {
         refuse({ operation, key, ...version }, code);
       } else if (refusedWith(code) === 'key') {
-        // A server that only shows payloads needs no permission to encrypt.
+        // A server that only decrypts payloads needs no permission to encrypt.
         if (operation === 'decrypt' || code !== 'permission_denied') refuse({ operation, key }, code);
       }
     },
@@ -118,8 +119,8 @@ const operations: Readonly<Record<Exclude<KmsCall['operation'], 'describe'>, Ref
 };
 
 /**
- * Logs outages of Cloud KMS and the branch-key store. Callers could cause the other events, which are in the
- * requests' own log lines.
+ * Logs outages of Cloud KMS and the branch-key store. Other events are in the requests' own log lines,
+ * because callers could cause any number of them.
  */
 function outagesOnly(log: Logger): Observer {
   const all = outageObserver(writeToLog(log));

@@ -15,11 +15,11 @@ export const createLog = (level: string, output: DestinationStream): Logger =>
   );
 
 export interface StandardOutput {
-  /** For lines that must be written: resolves once the operating system has taken the lines. */
+  /** Writes lines that must not be lost. Resolves once the operating system has taken the lines. */
   readonly append: (text: string) => Promise<void>;
   /**
-   * For the log, which never blocks the server: while no process reads the output, lines are dropped and
-   * counted.
+   * Writes lines of the log, which never blocks the server: while no process reads the output, lines are
+   * dropped and counted.
    */
   readonly log: { write(line: string): void };
 }
@@ -31,15 +31,15 @@ const droppedLines = (dropped: number) => ({
   dropped,
 });
 
-/** Maximum size of the log that waits for a reader, in bytes. */
+/** Maximum size in bytes of the log lines that wait for a reader. */
 const MAX_WAITING = 2 ** 20;
 /** Log lines with this many characters in total are written immediately. */
 const CHUNK = 16 * 1024;
 
 /**
- * Returns the only writer to standard output. There must be only one, because a pipe takes a long line in
- * parts, and other lines must not come in between. Log lines from one turn of the event loop share one write,
- * because each write is a system call.
+ * Returns the only writer to standard output. There must be only one writer, because a pipe takes a long line
+ * in parts, and other lines must not come in between. Log lines from one turn of the event loop share one
+ * write, because each write is a system call.
  */
 export function standardOutput(stream: Writable = process.stdout): StandardOutput {
   let dropped = 0;
@@ -51,7 +51,7 @@ export function standardOutput(stream: Writable = process.stdout): StandardOutpu
     if (lines !== '') stream.write(lines);
     lines = '';
   };
-  // Written at exit, because the last lines contain the reason for the exit.
+  // The last lines must be written before the exit, because they contain the reason for it.
   process.once('exit', flush);
 
   return {

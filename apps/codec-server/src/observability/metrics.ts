@@ -10,7 +10,7 @@ import { keyStateMetrics, type KeyStates } from './key-states.ts';
 import { scanMetrics } from './scan-metrics.ts';
 import type { ScanReports } from './scan-reports.ts';
 
-/** A completed request. For a stream, the time is that until the response head. */
+/** A completed request. For a stream, the duration ends with the response head. */
 interface AnsweredRequest {
   readonly method: string;
   /** The route's pattern, never a path. */
@@ -19,7 +19,7 @@ interface AnsweredRequest {
   readonly ms: number;
 }
 
-/** By name in `RateLimit`: the values of the label `limit`. */
+/** The values of the label `limit`, by name in `RateLimit`. */
 const limitLabels = {
   kmsRequests: 'kms_requests',
   storageBytes: 'storage_bytes',
@@ -49,15 +49,15 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** Seconds. The default of `CODEC_REQUEST_SECONDS` is 30. */
+/** Buckets in seconds. The default of `CODEC_REQUEST_SECONDS` is 30. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Seconds. Cloud KMS responds in tens of milliseconds, and the codec waits up to 5 s. */
+/** Buckets in seconds. Cloud KMS responds in tens of milliseconds, and the codec waits up to 5 s. */
 const KMS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /**
- * Maximum number of time series for one metric. The SDK's default is 2,000, and a metric has up to 21 series
- * for each namespace in the keys file.
+ * Maximum number of time series for one metric. The SDK's default of 2,000 is too low, because a metric has
+ * up to 21 series for each namespace in the keys file.
  */
 const MAX_SERIES = 50_000;
 
@@ -67,10 +67,11 @@ export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'inUse' | 'waits' | 'refusa
 
 /**
  * Returns the server's metrics. Their names and labels are listed in docs/metrics.md.
- * @param memory the memory that requests in flight share. Absent: no memory metrics
+ * @param memory the memory that requests in flight share; if undefined, there are no memory metrics
  */
 export function createMetrics(memory?: MemoryUse): Metrics {
-  // The exporter only collects. Its own server is not used, because it does not check Host and has no probes.
+  // The exporter only collects the metrics. Its own server stays off, because that server does not check Host
+  // and has no probes.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   const views = [{ instrumentName: '*', aggregationCardinalityLimit: MAX_SERIES }];
@@ -100,8 +101,8 @@ export function createMetrics(memory?: MemoryUse): Metrics {
     description: 'Requests that got 429, by the rate limit that they exceeded',
   });
   for (const limit of Object.values(limitLabels)) rateLimited.add(0, { limit });
-  // A separate counter, because in the histogram a burst could be the first value of a series, and Prometheus
-  // would compute no increase.
+  // Denials have a separate counter, because in the histogram a burst could be the first value of a series,
+  // and Prometheus would then compute no increase.
   const denied = meter.createCounter('codec_requests_denied', {
     description: 'Requests without a valid token (401) or without a permission (403)',
   });
@@ -218,7 +219,7 @@ function processMetrics(meter: Meter): void {
     () => process.memoryUsage().external,
   );
 
-  // Many major collections per second are a sign of too small a heap: see docs/limits.md.
+  // Many major collections per second indicate that the heap is too small: see docs/limits.md.
   const collections = new Map(Object.values(COLLECTIONS).map((kind) => [kind, 0]));
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {

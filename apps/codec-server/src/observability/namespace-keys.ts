@@ -31,12 +31,12 @@ export interface DescribedKeys {
   ofEach(keys: readonly string[]): Promise<readonly (readonly [key: string, DescribedKey])[]>;
 }
 
-/** Number of keys that are described at the same time, with two calls each. */
+/** Number of keys that are described at the same time, with two calls for each key. */
 const MAX_DESCRIBED = CALLS_IN_FLIGHT / 2;
 
 /**
  * Returns a cache of key descriptions from Cloud KMS. Concurrent look-ups of a key share one call, and
- * results are cached for seconds, so that a page that many people watch causes only a few calls per minute.
+ * results are cached for seconds. Many people who watch the same page then cause only a few calls per minute.
  * Look-ups never reject.
  */
 export function describedKeys({
@@ -123,8 +123,8 @@ export async function namespaceKeys(
 }
 
 /**
- * Leaves out infinite limits, which JSON cannot contain: a process that only decrypts may have no key that
- * expires.
+ * Leaves out an infinite limit, because JSON cannot contain infinity. A process that only decrypts may have
+ * no key that expires.
  */
 const inMemory = ({ autonomySeconds, ...state }: KeyState): NamespaceKeys['inMemory'] =>
   defined({ autonomySeconds: Number.isFinite(autonomySeconds) ? autonomySeconds : undefined, ...state });

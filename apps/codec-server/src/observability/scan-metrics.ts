@@ -20,7 +20,7 @@ interface Needed {
 /**
  * Adds gauges for the latest report of `temporal-kms scan`. Labels contain crypto keys, but no workflows.
  * Without a readable report, the gauges are NaN, which matches no comparison in an alert. OpenTelemetry never
- * removes a series, so a version that is no longer needed by any history gets 0.
+ * removes a series, so a version that no history needs any more gets 0.
  */
 export function scanMetrics(meter: Meter, scans: ScanReports): void {
   const seen = new Map<string, Needed>();
@@ -41,7 +41,7 @@ export function scanMetrics(meter: Meter, scans: ScanReports): void {
       const needed = new Map<string, Needed>();
       for (const found of report === undefined ? [] : neededIn(report)) {
         const series = seriesOf(found);
-        // The label `unknown` counts all keys that the configuration does not name.
+        // The series with the label `unknown` counts all keys that the configuration does not name.
         const histories = found.histories + (needed.get(series)?.histories ?? 0);
         needed.set(series, { ...found, histories });
       }

@@ -11,19 +11,20 @@ import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { z } from 'zod';
 
 /**
- * Size of the largest report that is read, in bytes. Parsing it blocks other requests for about 0.1 s, once
- * after each scan.
+ * Maximum size of a report in bytes. Parsing a report of this size blocks other requests for about 0.1 s,
+ * once after each scan.
  */
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** The report's name in messages, which do not contain the path, because API callers read them. */
+/** The report's name in messages. Messages do not contain the path, because API callers read them. */
 const NAME = 'The scan report (SCAN_REPORT_FILE)';
 
 type Read = { readonly report: ScanReport } | { readonly message: string };
 
 export interface ScanReports {
   /**
-   * Resolves to the part of the report about a namespace, or to the reason why there is none. Never rejects.
+   * Resolves to the part of the report about a namespace, or to the reason why there is no such part. Never
+   * rejects.
    *
    * @param keys resource names of the namespace's crypto keys. Other crypto keys in the report are left out.
    */
@@ -35,7 +36,7 @@ export interface ScanReports {
 /**
  * Returns access to the report that `temporal-kms scan` wrote. Reads the file again after a change.
  *
- * @param file absent: no scan is configured
+ * @param file undefined if no scan is configured
  * @param log called once for each version of the file, when the report is read or cannot be read
  */
 export function scanReports(
@@ -86,8 +87,8 @@ export function scanReports(
 }
 
 /**
- * Replaces messages about gaps in exports, which contain files and buckets that API callers do not need to
- * know.
+ * Replaces messages about gaps in exports, because these messages contain files and buckets that API callers
+ * do not need to know.
  */
 const withoutLocation = (gap: ScanGap): ScanGap =>
   gap.place === 'exports'

@@ -23,7 +23,7 @@ import type { KmsCall, Observer } from '@temporal-kms/kms-codec';
 export interface RequestSpan {
   /** Returns a function to call when the stream has ended; further calls do nothing. */
   streamOpened(): () => void;
-  /** Call this when the response head is known. Ends the span, unless a stream is open. */
+  /** Call this function when the response head is known. Ends the span, unless a stream is open. */
   answered(response: AnsweredRequest): void;
 }
 

@@ -16,8 +16,8 @@ export function parseTraceparent(header: string | undefined): SpanContext | unde
 }
 
 /**
- * Runs the work of a request, and adds the caller's trace to its log lines. @param header `traceparent`, if
- * present
+ * Runs the work of a request, and adds the caller's trace to the request's log lines. @param header
+ * `traceparent`, if present
  */
 export function inTraceOf<T>(header: string | undefined, work: () => T): T {
   const span = parseTraceparent(header);
@@ -25,9 +25,9 @@ export function inTraceOf<T>(header: string | undefined, work: () => T): T {
 }
 
 /**
- * Returns the trace fields for a log line: those of OpenTelemetry's active span if traces are exported or if
- * the process was started with OpenTelemetry's SDK, otherwise those of the span in the caller's
- * `traceparent`.
+ * Returns the trace fields for a log line. If traces are exported, or if the process was started with
+ * OpenTelemetry's SDK, the fields identify OpenTelemetry's active span; otherwise, they identify the span in
+ * the caller's `traceparent`.
  * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
  */
 export function traceFields(): Record<string, string> {

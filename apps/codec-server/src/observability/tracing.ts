@@ -73,8 +73,8 @@ export function startTracing({ ratio, named, log }: TracingOptions): Tracing {
   });
   return {
     spans: createSpans(provider.getTracer(NAME, version), named),
-    // LoggedExporter has already logged why the export failed. Not logged here, because the error contains
-    // the endpoint's response.
+    // Does not log the error, because it contains the endpoint's response, and LoggedExporter has already
+    // logged why the export failed.
     shutdown: () => provider.shutdown().catch(() => undefined),
   };
 }

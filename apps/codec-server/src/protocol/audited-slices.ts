@@ -10,19 +10,19 @@ import { ownTurn, SLICE_BYTES, WHOLE_BYTES } from '../turns/slices.ts';
 const RETRY_SECONDS = 5;
 
 /**
- * Records one operation in the audit of each namespace that its payloads name. Implemented by
- * `NamespaceAccess` and for a single audit record.
+ * Records one operation in the audit of each namespace that its payloads name. `NamespaceAccess` implements
+ * this interface, and so does the record of a single namespace.
  */
 interface Records extends Pick<AuditRecord, 'end'> {
-  /** @param namespace that the payloads name; if absent, the request's */
+  /** @param namespace the namespace that the payloads name. Default: the request's */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
-  /** @param namespace that the payload names; if absent or unknown, the request's */
+  /** @param namespace the namespace that the payload names. By default, or if unknown: the request's */
   refused(code: ReasonCode, of: { readonly key?: KeyUse }, namespace?: string): void;
 }
 
 /**
  * Processes payloads, and then writes the audit record's `outcome`. `process` records each completed payload.
- * @param infos of the payloads on which `process` may fail
+ * @param infos descriptions of the payloads on which `process` may fail
  */
 export async function withAudit(
   c: Context<Env>,
@@ -46,8 +46,8 @@ export async function withAudit(
 }
 
 /**
- * Returns the namespace of an error, which does not name its payload: the namespace that all payloads under
- * the error's key name, if they agree.
+ * Returns the namespace to which an error belongs. The error does not identify its payload, so this is the
+ * namespace that all payloads under the error's key name, or undefined if they name different namespaces.
  */
 function namespaceOfError(
   infos: readonly PayloadInfo[],
@@ -112,7 +112,7 @@ const SLICE_PAYLOADS = 500;
  * @throws ClientDisconnected, and what `process` throws
  */
 function inSlices(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
-  // A fast path: most requests are small, and need neither copying nor slicing.
+  // Fast path: most requests are small, and need neither copying nor slicing.
   const bytes = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
   return payloads.length <= SLICE_PAYLOADS && bytes <= WHOLE_BYTES
     ? processIfConnected(c, 0, payloads.length, process)

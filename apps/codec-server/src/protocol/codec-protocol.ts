@@ -32,11 +32,11 @@ export interface ProtocolOptions {
   readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly turns: FairTurns;
   readonly authority: Authority;
-  /** Absent: the audit contains no digests. */
+  /** If absent, the audit contains no digests. */
   readonly digests?: Digests | undefined;
-  /** Absent: references to external storage are returned unchanged. */
+  /** If absent, references to external storage are returned unchanged. */
   readonly storage?: ServedStorage | undefined;
-  /** Absent: no traces. */
+  /** If absent, operations are not traced. */
   readonly spans?: Pick<Spans, 'operation'> | undefined;
 }
 
@@ -74,7 +74,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return { payloads, budget: new AnswerBudget(lease, payloads) };
   };
 
-  /** Returns a promise if the payloads are so much work that they must wait for their turn. */
+  /** Returns a promise if the request must wait for its turn, because its payloads are much work. */
   const turnOf = (c: Context<Env>, payloads: readonly Payload[]): Promise<void> | undefined => {
     const work = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0) + PAYLOAD_WORK, 0);
     return work > WHOLE_BYTES ? turns.take(c.get('account'), work) : undefined;
@@ -101,7 +101,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const allowance = rates.kms(c.get('account'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
     let calls = 0;
-    // A fast path for most requests: a single payload under a cached data key is not counted.
+    // Fast path for most requests: a single payload under a cached data key takes no Cloud KMS call.
     if (payloads.length > 1 || !isAllowed) {
       calls = plan.kmsCalls;
       // A single payload is always decrypted, however many calls it needs, because no smaller request is
@@ -124,8 +124,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     );
     const { authorizeNamespace, onInnerLayer } = access;
     const infos = [...plan.payloads];
-    // A namespace that refuses plaintext refuses references, but neither an object with an encrypted payload nor
-    // a reference that the Web UI may download.
+    // A namespace that refuses plaintext also refuses plaintext references, with two exceptions: references
+    // to objects with an encrypted payload, and references that the Web UI may download.
     const passes = targets.map(
       (target) => target !== undefined && !(preserves && target instanceof KmsCodecError),
     );
@@ -236,8 +236,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
 type Operation = 'encode' | 'decode';
 
 /**
- * Amounts of work for `FairTurns`: for a small request, for each payload in addition to its bytes, and the
- * limit up to which no turn is needed.
+ * Amounts of work for `FairTurns`: of a small request, of each payload in addition to its bytes, and the
+ * amount up to which a request needs no turn.
  */
 const REQUEST_WORK = 16 * 1024;
 const PAYLOAD_WORK = 4 * 1024;
@@ -249,7 +249,7 @@ type Handle<O extends Operation> = (c: Context<Env>, grant: Grant<O>) => Promise
 export interface CodecProtocol {
   readonly encode: Handle<'encode'>;
   readonly decode: Handle<'decode'>;
-  /** Absent: the server reads no external storage. */
+  /** Absent if the server does not read external storage. */
   readonly download?: Handle<'decode'>;
 }
 
@@ -263,7 +263,7 @@ export function requireEncryptKey({ rules }: Pick<KmsCodec, 'rules'>, namespace:
   );
 }
 
-/** The text of Temporal's own handlers. */
+/** Uses the message of Temporal's own handlers. */
 const notReferences = (): HttpError => badRequest('all payloads must be storage references');
 
 /** Limits the Cloud KMS calls for layers inside payloads, which the codec finds only during decryption. */
@@ -291,8 +291,8 @@ interface Read {
 }
 
 /**
- * Returns digests of the ciphertexts, by the namespace that a message names or, if none, the request's
- * namespace.
+ * Returns digests of the ciphertexts, by the namespace that the message names. A message that names no
+ * namespace counts for the request's namespace.
  */
 export function* digestsOf(
   digests: Digests,
@@ -318,7 +318,7 @@ export function* digestsOf(
   return byNamespace;
 }
 
-/** Fixed work for a digest, expressed in bytes and added to the ciphertext's own bytes. */
+/** Fixed work for a digest, in bytes, in addition to the ciphertext's own bytes. */
 const DIGEST_COST = 4 * 1024;
 
 function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): ReadonlySet<string> {
@@ -334,7 +334,7 @@ const ADDED = 512;
 
 /**
  * Charges the plaintext of one request and its response to the memory budget. Charges the payloads' sizes
- * before any payload is decrypted, and only the bytes that decompression adds later.
+ * before any payload is decrypted; afterwards, charges only the bytes that decompression adds.
  */
 class AnswerBudget implements PlaintextBudget {
   readonly #lease: Pick<MemoryLease, 'take'>;

@@ -15,7 +15,9 @@ export interface RetrievedPayloadsOptions {
   /** Receives the content of each object. */
   readonly objects: Payload[];
   readonly lease: Pick<MemoryLease, 'take' | 'release'>;
-  /** Runs the decryption of an object's content once the caller may make the Cloud KMS calls and has the turn. */
+  /**
+   * Decrypts an object's content once the caller may make the Cloud KMS calls and it is the caller's turn.
+   */
   readonly decrypt: (
     content: Payload,
     kmsCalls: number,
@@ -23,14 +25,14 @@ export interface RetrievedPayloadsOptions {
   ) => Promise<Payload[]>;
 }
 
-/** What an object's content is, and its payload. */
+/** The decrypted payload of an object, with a description of the object's content. */
 export interface RetrievedPayload {
   readonly payload: Payload;
   readonly info: PayloadInfo | undefined;
 }
 
 /**
- * Reads and decrypts the objects to which payloads refer. One failure ends the other reads, as in `KmsCodec`.
+ * Reads and decrypts the objects to which payloads refer. One failure ends all reads, as in `KmsCodec`.
  * @param targets the objects, by the references' positions among the payloads of the request
  * @throws KmsCodecError as `Retrieval.read` and `KmsCodec.decode`; HttpError 413, 503
  */
@@ -38,7 +40,7 @@ export async function retrievedPayloads(
   targets: ReadonlyMap<number, Located>,
   options: RetrievedPayloadsOptions,
 ): Promise<ReadonlyMap<number, RetrievedPayload>> {
-  // Most requests have no reference, and need no signal.
+  // Fast path: most requests contain no reference.
   if (targets.size === 0) return new Map();
   const failed = new AbortController();
   const signal = AbortSignal.any([options.request.signal, failed.signal]);

@@ -20,7 +20,7 @@ import { replyJson } from '../http/responses.ts';
 
 export interface AuditRoutesOptions {
   readonly authority: Pick<Authority, 'audit'>;
-  /** Absent: the audit goes to standard output, and a log collector stores it. */
+  /** Undefined if the audit goes to standard output, where a log collector stores it. */
   readonly auditFile: ForGrant<'audit', AuditFile> | undefined;
   /** Returns the last line that this process has written. */
   readonly head: (() => ChainHead) | undefined;
@@ -30,7 +30,7 @@ export interface AuditRoutesOptions {
 interface AuditFile {
   exists(): Promise<boolean>;
   read(query: Omit<AuditQuery, 'namespace'>): Promise<AuditPage>;
-  /** Checks the hash chain of the whole file. Absent if this process does not know its last line. */
+  /** Checks the hash chain of the whole file. Absent if this process does not know the file's last line. */
   readonly verify: (() => Promise<AuditVerification>) | undefined;
 }
 
@@ -54,8 +54,8 @@ const FILE =
 /** Reading the audit is recorded in the audit. */
 export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions): readonly Route[] {
   /**
-   * Calls `read` with the audit file, between an audit intent and an outcome. @throws HttpError 501 without a
-   * file
+   * Writes an audit intent, calls `read` with the audit file, and writes an outcome. @throws HttpError 501
+   * without a file
    */
   async function reading<T>(
     c: Context<Env>,
@@ -81,7 +81,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       ...(workflowId === undefined ? {} : { workflowId }),
     });
     try {
-      // Opened after the intent is written, which creates the file again if it was rotated away.
+      // Checked after the intent is written, because writing creates the file again if it was rotated away.
       if (!(await file.exists())) throw notReadable();
       const result = await read(file);
       await record.end('complete');

@@ -12,7 +12,7 @@ type Operation = keyof ProtocolRoutes;
 
 const summaries: Readonly<Record<Operation, string>> = {
   encode: 'encodes payloads',
-  decode: 'decodes payloads, and reads those in external storage',
+  decode: 'decodes payloads, including those in external storage',
   download: 'reads and decodes payloads in external storage; every payload of the body must be a reference',
 };
 
@@ -113,8 +113,8 @@ interface AddressOptions {
 }
 
 /**
- * Parses a path: `/encode` or `/decode` after the prefix, optionally after a namespace. Repeated slashes
- * count as a single slash, because the Web UI appends `/decode` to the configured endpoint unchanged.
+ * Parses a path: the prefix, optionally a namespace, and then `/encode` or `/decode`. Repeated slashes count
+ * as a single slash, because the Web UI appends `/decode` to the configured endpoint unchanged.
  *
  * @param path as Hono provides it: decoded except for `%2F` and `%25`
  * @throws HttpError 404 with the path of the endpoint; 400 for a segment that is not valid percent-encoded

@@ -9,7 +9,7 @@ import type { Env, Headers } from '../http/context.ts';
 import { reply } from '../http/responses.ts';
 
 export interface DashboardOptions {
-  /** The build of decrypt-ui. */
+  /** The folder that contains the build of decrypt-ui. */
   readonly folder: string;
   /** Empty, or `/…` without a slash at the end. */
   readonly pathPrefix: string;
@@ -17,7 +17,7 @@ export interface DashboardOptions {
   readonly connectSources: readonly string[];
   /** Origins that the page may show in a frame, in addition to the sign-in issuer. */
   readonly frameSources: readonly string[];
-  /** Temporal's Web UI. Absent: the page does not link to Temporal's Web UI. */
+  /** URL of Temporal's Web UI. If absent, the page does not link to it. */
   readonly temporalUiUrl?: string | undefined;
 }
 
@@ -35,8 +35,8 @@ const compressed = ['.br', '.gz', '.zst'];
 
 /**
  * Returns a function that serves the dashboard's files, and `index.html` for paths of the application's
- * pages. Needs no token, because the files contain no data. Serves only file names that the folder contained
- * at startup, so that a request's path is never used as a path in the file system.
+ * pages. Requests need no token, because the files contain no data. Serves only file names that the folder
+ * contained at startup, so that a request's path is never used as a path in the file system.
  *
  * @throws Error if the folder does not contain a build of the dashboard or contains a symbolic link
  */
@@ -116,7 +116,10 @@ async function namesIn(root: string): Promise<string[]> {
     .filter((name) => servedName.test(name) && !compressed.includes(extname(name)));
 }
 
-/** Whether a file and its compressed forms are still regular files inside the folder, not symbolic links. */
+/**
+ * Returns whether a file and its compressed forms are still regular files inside the folder, not symbolic
+ * links.
+ */
 async function isUnchanged(root: string, name: string): Promise<boolean> {
   if ((await realpath(join(root, name, '..')).catch(() => '')) !== join(root, name, '..')) return false;
   const [file, ...others] = await Promise.all(

@@ -101,7 +101,7 @@ export const grantedServices = ({
   },
 });
 
-/** Returns the function, restricted to requests in one namespace. */
+/** Restricts a function to requests in one namespace. */
 const within =
   <Request extends { readonly namespace?: string | null }, Rest extends unknown[], T>(
     namespace: string,
@@ -112,7 +112,7 @@ const within =
     return await call(request, ...rest);
   };
 
-/** @throws Error for a namespace other than the grant's, which is a bug in a handler */
+/** @throws Error for a namespace other than the grant's, because only a bug in a handler can cause that */
 function requireSame(namespace: string, used: string | null | undefined): void {
   if (used === namespace) return;
   throw new Error(`A grant for namespace "${namespace}" was used in namespace "${used}"`);

@@ -49,7 +49,7 @@ const INSPECT_MS = 30_000;
 export const takesFileEvents = (path: string): boolean => /\/history-files:\w+$/.test(path);
 
 interface HistoryFileOptions extends RunRoutesOptions {
-  /** Absent: the audit has no digests. */
+  /** Undefined if the audit contains no digests. */
   readonly digests: Digests | undefined;
 }
 
@@ -183,7 +183,7 @@ interface Decryption {
   readonly refs?: readonly PayloadRef[];
 }
 
-/** Begins the audit record for decrypting payloads in a history file. */
+/** Begins the audit record for the decryption of payloads in a history file. */
 async function audit(
   c: Context<Env>,
   { authority, inspect, digests }: HistoryFileOptions,
@@ -205,8 +205,8 @@ async function audit(
 }
 
 /**
- * If the file has no workflow id, payloads are decrypted without one, and payloads that are bound to a
- * workflow are unreadable.
+ * Returns the context of the file's payloads. If the file has no workflow id, payloads that are bound to a
+ * workflow cannot be decrypted.
  */
 const homeOf = (
   { namespace }: Grant<'metadata' | 'decode' | 'search'>,

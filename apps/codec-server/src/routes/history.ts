@@ -97,7 +97,7 @@ function decodePayloads(options: RunRoutesOptions): Route {
     summary: 'Decrypts payloads of a run by their refs, each with its content or a reason code',
     description:
       'A message that names another namespace fails with `namespace_not_permitted` unless the caller has the ' +
-      'permission `decode` in that namespace too. In the other two operations that decrypt, the permission is `search` or `export`.',
+      'permission `decode` in that namespace too. In searches and exports, the permission is `search` or `export` instead.',
     requires: 'decode',
     body: decodeRequest,
     response: decodeResponse,
@@ -135,7 +135,7 @@ function searchHistory(options: RunRoutesOptions): Route {
     operationId: 'searchHistory',
     summary: 'Searches for text in the decrypted payloads of a run',
     description:
-      'Streams hits as they are found, each with its position and the matched text; the surrounding text is masked. ' +
+      'Streams hits as they are found, each with its position and the matched text. The surrounding text is masked. ' +
       'The last line is an `end`. If the reason is `limit`, continue with `after`.',
     requires: 'search',
     body: searchRequest,
@@ -171,7 +171,7 @@ function exportHistory(options: RunRoutesOptions): Route {
     operationId: 'exportHistory',
     summary: 'Exports a whole history, or some of its events, as one JSON document',
     description:
-      'Streams the document. It is complete if it parses as JSON: a truncated document stays unclosed, and its ' +
+      'Streams the document. The document is complete if it parses as JSON: a truncated document stays unclosed, and its ' +
       'last line is `{"$truncated": {"reason", "after"}}` if the client was still connected.',
     requires: 'export',
     body: exportRequest,

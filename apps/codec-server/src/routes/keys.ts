@@ -18,7 +18,7 @@ export interface KeyRoutesOptions {
   readonly describeKeys: ForGrant<'metadata', () => Promise<NamespaceKeys>>;
   /** Calls Cloud KMS for each key. */
   readonly testKeys: ForGrant<'decode', () => Promise<TestedKey[]>>;
-  /** Does not count key usage, because a test does not use a key for a payload. */
+  /** An audit that does not count key usage, because a test does not use a key for a payload. */
   readonly audit: Audit;
   readonly rates: RateLimits;
 }
@@ -41,7 +41,7 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       method: 'post',
       path: '/api/namespaces/{namespace}/keys:test',
       operationId: 'testKeys',
-      summary: "Encrypts and decrypts random bytes with a namespace's keys, and returns how long that took",
+      summary: "Encrypts and decrypts random bytes with a namespace's keys, and returns the durations",
       description:
         'Calls Cloud KMS for each key, without a cache. For a decrypt-only key, it sends bytes that Cloud KMS refuses, which ' +
         'shows whether the server may decrypt with the key. A caller may test six times per minute, and the calls count ' +

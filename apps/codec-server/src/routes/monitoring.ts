@@ -24,7 +24,7 @@ export interface ProbeOptions {
 
 export interface HealthRouteOptions extends Pick<ProbeOptions, 'kms' | 'emulator'> {
   readonly temporal: Pick<TemporalService, 'healthy'>;
-  /** Absent: the process has no branch-key store. */
+  /** Absent if the process has no branch-key store. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
   /** Returns the keys of all namespaces that the caller may read. */
   readonly readableKeys: (c: Context<Env>) => Promise<ReadonlySet<string>>;
@@ -52,8 +52,9 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
     });
   return [
     probe('healthz', 'Liveness probe', responses.Probe, (c) => replyJson(c, { status: 'ok' })),
-    // Leaves out refused keys: this route needs no sign-in, and keys are often named after their namespace.
-    // Neither an outage nor a key that Cloud KMS refuses makes a replica unready: other requests still work.
+    // The response does not list refused keys, because this route needs no sign-in, and keys are often named
+    // after their namespace. Neither an outage nor a key that Cloud KMS refuses makes a replica unready,
+    // because other requests still work.
     probe('readyz', 'Readiness probe: 503 while the process shuts down', responses.Probe, (c) => {
       const status = stopping.aborted ? 'stopping' : 'ready';
       return replyJson(
@@ -113,8 +114,8 @@ export interface MetricsAppOptions extends Omit<ProbeOptions, 'headers'> {
 }
 
 /**
- * Returns the app for the metrics port: `/metrics`, the probes and the version. It requires no sign-in, so it
- * checks `Host` and `Origin` against web pages in browsers on the same network.
+ * Returns the app for the metrics port: `/metrics`, the probes and the version. The app requires no sign-in,
+ * so it checks `Host` and `Origin` to keep out web pages in browsers on the same network.
  */
 export function metricsApp(
   metrics: { text(): Promise<string> },
@@ -133,7 +134,7 @@ export function metricsApp(
   });
   serveProbes(app, probeRoutes({ ...probes, headers }));
   app.get('/metrics', async (c) => {
-    // A web page that uses DNS rebinding sends its own name, never this server's address.
+    // A web page that uses DNS rebinding sends its own host name, never this server's address.
     checkHost(c, (host) => accepted.has(host) || host === ownAddress(c), 'CODEC_METRICS_ALLOWED_HOSTS');
     if (c.req.header('origin') !== undefined) {
       throw new HttpError(

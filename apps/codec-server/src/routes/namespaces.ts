@@ -48,7 +48,7 @@ export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route
       method: 'get',
       path: '/api/me',
       operationId: 'getMe',
-      summary: 'Returns who the caller is, with their permissions in each namespace',
+      summary: "Returns the caller's identity, and the caller's permissions in each namespace",
       requires: 'known',
       response: { description: 'The caller', type: 'application/json', schema: me },
       handler: async (c) => {
@@ -111,13 +111,13 @@ export async function readableKeys(
 /** Temporal's own namespace, which contains no workflows of users. */
 const SYSTEM_NAMESPACE = 'temporal-system';
 
-/** Returns the names of the namespaces that this server has keys for, sorted. */
+/** Returns the names of the namespaces for which this server has keys, sorted. */
 async function servedNamespaces(
   { rules, defaultNamespace, temporal }: Served,
   signal: AbortSignal,
 ): Promise<string[]> {
-  // If there is a default key, the server also serves namespaces that the keys file does not name. Temporal
-  // lists these, if it permits that.
+  // If there is a default key, the server also serves namespaces that the keys file does not name. It gets
+  // their names from Temporal, if Temporal permits the call.
   const others = rules.hasDefault ? await temporal.namespaces(signal).catch(() => []) : [];
   const own = rules.hasDefault ? [defaultNamespace] : [];
   return [...new Set([...rules.namespaces, ...own, ...others])]

@@ -34,7 +34,8 @@ export function openApiRoute(pathPrefix: string, routes: () => readonly Route[])
 type Json = Record<string, unknown>;
 
 /**
- * Returns the OpenAPI 3.1 document of the routes. Its schemas are those that validate requests.
+ * Returns the OpenAPI 3.1 document of the routes. The document's schemas are the same schemas that validate
+ * requests.
  * @param pathPrefix as configured: empty or `/…`
  */
 function openApiDocument(pathPrefix: string, routes: readonly RouteDescription[]): Json {
@@ -49,7 +50,7 @@ function openApiDocument(pathPrefix: string, routes: readonly RouteDescription[]
       version: '1',
       description:
         'Reads encrypted Temporal histories. Later versions may add fields to responses and values to enumerations: ' +
-        'ignore those that you do not know. With AUTH=none, requests need no token.',
+        'ignore fields and values that you do not know. With AUTH=none, requests need no token.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: pathPrefix === '' ? '/' : pathPrefix }],
@@ -140,7 +141,7 @@ const meanings: Readonly<Record<number, string>> = {
   429: 'The caller exceeded a rate limit for requests or Cloud KMS requests: try again after Retry-After',
   500: 'The server failed',
   503: 'Temporal, Cloud KMS or the audit is unavailable, or the server is busy or shutting down: try again',
-  504: 'The request took too long: send smaller requests. For a query, no worker answered',
+  504: 'The request took too long: send smaller requests. For a query, no worker responded',
 };
 
 function errors(route: RouteDescription): Json {

@@ -21,14 +21,14 @@ import {
 } from './run-stream.ts';
 import { inspectFor } from './workflows.ts';
 
-/** The route that runs a query of a run on a worker. */
+/** The route that sends a query about a run to a worker. */
 export function queryRoute(options: RunRoutesOptions): Route {
   const { authority, log, inspect } = options;
   return defineRoute({
     method: 'post',
     path: `${RUN}/query`,
     operationId: 'queryWorkflow',
-    summary: 'Runs a query of a run on a worker, and decrypts the answer',
+    summary: 'Sends a query about a run to a worker, and decrypts the answer',
     description:
       'The caller also needs the permission `decode`, because the answer consists of payloads, and `encode` for a query with ' +
       `arguments, which the server encrypts. If no worker answers within ${QUERY_SECONDS} s, the code is \`no_worker\`. ` +

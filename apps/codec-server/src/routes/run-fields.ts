@@ -33,9 +33,9 @@ export const runFieldsRoutes = (options: RunRoutesOptions): readonly Route[] => 
     method: 'post',
     path: `${WORKFLOWS}:fields`,
     operationId: 'readRunFields',
-    summary: 'Reads the fields of runs that need no decryption, to compare sets of runs',
+    summary: 'Reads those fields of runs that need no decryption, to compare sets of runs',
     description:
-      'Streams up to 200 runs that match a visibility query, in the order of the list: queue, worker and build of the first ' +
+      'Streams up to 200 runs that match a visibility query, in the order of the list: task queue, worker and build of the first ' +
       'workflow task, hour, key version, sizes, duration and search attributes. If the reason is `limit`, continue with `after`.',
     requires: 'metadata',
     body: runFieldsRequest,
@@ -47,9 +47,9 @@ export const runFieldsRoutes = (options: RunRoutesOptions): readonly Route[] => 
     method: 'post',
     path: `${WORKFLOWS}:decode-fields`,
     operationId: 'decodeRunFields',
-    summary: 'Reads the fields of runs, also those of their decrypted inputs and memos',
+    summary: 'Reads the fields of runs, including the fields of their decrypted inputs and memos',
     description:
-      'As `readRunFields`, and decrypts the arguments and the memo of each run, up to 200 payloads. The audit has separate ' +
+      'Like `readRunFields`, but also decrypts the arguments and the memo of each run, up to 200 payloads. The audit has separate ' +
       'entries for each run of which a payload is decrypted.',
     requires: 'decode',
     body: decodeFieldsRequest,

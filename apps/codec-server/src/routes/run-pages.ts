@@ -15,10 +15,10 @@ import type { Reading } from './granted.ts';
 import { lifetimeOf, limitsOf, type RunRoutesOptions } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 
-/** Number of runs in one page of the list, if all of them are read. */
+/** Number of runs in one page of the list, if the server reads every run. */
 const PAGE_SIZE = 100;
 
-/** How many milliseconds one request reads. Clients then continue with `after`. */
+/** How many milliseconds one request reads runs. Clients then continue with `after`. */
 const STREAM_MS = 60_000;
 
 interface RequestedRuns {
@@ -28,9 +28,9 @@ interface RequestedRuns {
 }
 
 /**
- * Streams lines about the runs that match a query. Reads the first page before the response begins, so that Temporal can
- * reject the query.
- * @param lines gets a second lifetime for the work on single runs, which `stop` ends too
+ * Streams lines about the runs that match a query. Reads the first page before the response begins, so that
+ * Temporal can reject the query.
+ * @param lines gets a second lifetime for the work on single runs, which `stop` also ends
  */
 export async function streamOverRuns<P extends Reading, Frame>(
   c: Context<Env>,
@@ -51,7 +51,7 @@ export async function streamOverRuns<P extends Reading, Frame>(
   });
 }
 
-/** Memory in bytes per character of a run's JSON: an estimate. */
+/** Estimated memory in bytes per character of a run's JSON. */
 const RUN_COST = 2;
 
 /**
@@ -68,7 +68,7 @@ export function runPages<P extends Reading>(
   const { namespace } = grant;
   const temporal = temporalFor(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
-  // The request also waits for the memory of the runs that it reads.
+  // This lease must not borrow, because the request also waits for the memory of the runs that it reads.
   const lease = leaseOf(c, false);
   const memory = responseMemory(lease);
   const checkpoint = createCheckpoint();
@@ -92,7 +92,7 @@ export function runPages<P extends Reading>(
       characters += JSON.stringify(run).length;
       runs.push(run);
     }
-    // A request without a port has no end that would release the lease.
+    // If a test calls the app without a port, no closing connection releases the lease.
     lease.shrinkTo(c.env?.outgoing === undefined ? 0 : characters * RUN_COST);
     return { runs, token, next: next === '' ? undefined : next };
   };

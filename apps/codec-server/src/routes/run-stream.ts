@@ -56,8 +56,8 @@ export async function historyLength(
 }
 
 /**
- * Returns the check for routes that decrypt: whether the caller may cause Cloud KMS requests and another
- * stream may be opened.
+ * Returns the check for routes that decrypt: may the caller cause Cloud KMS requests, and may another stream
+ * be opened?
  * @returns a function that throws HttpError 429 `rate_limited`, 503 `busy`
  */
 export const admitDecryption =
@@ -88,7 +88,7 @@ interface Reveal {
   /** The run's ids. The namespace is the grant's. */
   readonly run: Partial<Pick<Run, 'workflowId' | 'runId'>>;
   readonly refs?: readonly PayloadRef[];
-  /** The schedule, if the payloads are not those of a run. */
+  /** The schedule, if the payloads belong to a schedule and not to a run. */
   readonly scheduleId?: string;
   /** The type of a query. */
   readonly query?: string;
@@ -129,7 +129,7 @@ export async function beginAudit(
 }
 
 /**
- * Returns what decrypts payloads of several runs, with separate audit entries for each run.
+ * Returns functions that decrypt payloads of several runs, with separate audit entries for each run.
  * @throws HttpError as `requireJustification`
  */
 export async function decryptingOf(
@@ -149,7 +149,7 @@ export async function decryptingOf(
   };
 }
 
-/** Returns the lifetime of work for a request, without its connection. */
+/** Returns the limits of a request's lifetime, except those of its connection. */
 export const limitsOf = (
   c: Context<Env>,
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,
@@ -194,7 +194,8 @@ export function lifetimeOf(
     }, LAST_LINE_MS).unref();
   };
   lifetime.signal.addEventListener('abort', resetLater, { once: true });
-  // Removes the listener, because the signal may live for an hour. Has no effect after an abort.
+  // Removes the listener, because the signal may live for an hour. After an abort, the listener is already
+  // removed.
   outgoing.once('close', () => lifetime.signal.removeEventListener('abort', resetLater));
   return lifetime;
 }
@@ -207,7 +208,7 @@ interface AuditedStream<T> {
   readonly record: NamespaceAccess;
   readonly maxMs: number;
   readonly lines: (lifetime: StreamLifetime) => AsyncIterable<T>;
-  /** Called for each line. If it returns an outcome, that replaces `complete`. */
+  /** Called for each line. An outcome that it returns replaces `complete`. */
   readonly count: (record: NamespaceAccess, line: T) => Outcome | void;
 }
 
@@ -227,7 +228,7 @@ export const auditedLines =
   };
 
 const DECODE_MS = 2 * 60_000;
-/** How many milliseconds one request searches. Clients then continue with `after`. */
+/** How many milliseconds a search lasts. Clients then continue with `after`. */
 const SEARCH_MS = 60_000;
 
 export const decodeResponse = {
@@ -236,7 +237,7 @@ export const decodeResponse = {
   schema: decodeFrame,
 } as const;
 
-/** Streams the results of payloads, and counts each for the audit. */
+/** Streams the results of payloads, and counts each result for the audit. */
 export function streamDecoded(
   c: Context<Env>,
   options: Pick<RunRoutesOptions, 'stopping'>,
@@ -283,7 +284,7 @@ export function interruption(
   return reason === undefined || reason === 'disconnected' ? 'cut_off' : reason;
 }
 
-/** Yields the lines, and ends the lease after them if no closing connection does. */
+/** Yields the lines, and then ends the lease if no closing connection does that. */
 export async function* withLease<T>(
   c: Context<Env>,
   lease: MemoryLease,

@@ -25,7 +25,7 @@ import { inspectFor } from './workflows.ts';
 const SCHEDULES = '/api/namespaces/{namespace}/schedules';
 const PAGE_SIZE = 100;
 
-/** Routes that list and describe schedules, and decrypt their payloads. None changes a schedule. */
+/** Routes that list and describe schedules, and decrypt their payloads. No route changes a schedule. */
 export const scheduleRoutes = (options: RunRoutesOptions): readonly Route[] => [
   listSchedules(options),
   describeSchedule(options),

@@ -18,7 +18,7 @@ import { streamOverRuns } from './run-pages.ts';
 import { admitDecryption, decryptingOf, type RunRoutesOptions } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 
-/** Number of runs in one page of the list of which only a sample is read. */
+/** Number of runs in one page of the list, if the server reads only a sample of the runs. */
 const SAMPLED_PAGE_SIZE = 200;
 
 const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}'`).join(', ')})`;
@@ -29,7 +29,10 @@ const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}
  */
 const FAILED_OR_FAILING = `(${FAILED} OR (ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL))`;
 
-/** The order at the end of a query, outside quotes. The order does not matter here, and a condition cannot contain one. */
+/**
+ * Matches the order at the end of a query, outside quotes. The order does not matter here, and a condition
+ * must not contain an order.
+ */
 const ORDER = /(?:^|\s)ORDER\s+BY\s[^'"]*$/i;
 
 const response = {
@@ -39,12 +42,12 @@ const response = {
 } as const;
 
 const reads =
-  'Reads the last event of each run that failed, timed out or was terminated, and the failed workflow task of each ' +
-  'running one for which Temporal reports that its task keeps failing, several runs at a time. Failures with the ' +
+  'Reads, several runs at a time, the last event of each run that failed, timed out or was terminated, and the ' +
+  'failed workflow task of each open run whose workflow task keeps failing, as Temporal reports. Failures with the ' +
   'same cause have the same `fingerprint.id`. Of more than 2,000 runs, the server reads a sample by run id, spread ' +
   'over the whole query: `share` in the first line. If the reason is `limit`, continue with `after`.';
 
-/** The routes that tell why the runs that match a visibility query failed. */
+/** The routes that return why the runs that match a visibility query failed. */
 export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[] {
   return [
     defineRoute({
@@ -95,7 +98,7 @@ async function streamCauses<P extends Reading>(
     withQueryErrors(() => temporal.count({ namespace, query: among(failed) }, c.req.raw.signal));
   let failed = FAILED_OR_FAILING;
   const counted = await countOf(failed).catch(async (error: unknown) => {
-    // Older servers lack the attribute.
+    // Older Temporal servers lack the attribute.
     if (!(error instanceof HttpError && error.code === 'invalid_query')) throw error;
     failed = FAILED;
     return await countOf(failed);

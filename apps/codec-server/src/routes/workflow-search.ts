@@ -58,12 +58,12 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
   });
 }
 
-/** How many open runs' lengths the server requests from Temporal at a time, ahead of the search. */
+/** For how many open runs the server requests the length from Temporal at a time, ahead of the search. */
 const CONCURRENT_LENGTHS = 8;
 
 /**
- * The lengths of runs' histories. Temporal's visibility store has the lengths of closed runs only, so the
- * server requests the others.
+ * The lengths of runs' histories. Temporal's visibility store has only the lengths of closed runs, so the
+ * server requests the lengths of open runs.
  */
 class RunLengths {
   readonly #temporal: GrantedTemporal;
@@ -118,8 +118,8 @@ interface RunSearch {
 }
 
 /**
- * Returns a function that searches a run. The audit records it like a search of that run, so that an auditor
- * finds all searches of a run in the same way.
+ * Returns a function that searches a run. The audit records it like a search of a single run, so that an
+ * auditor finds all searches of a run in the same way.
  */
 function runSearch(
   c: Context<Env>,

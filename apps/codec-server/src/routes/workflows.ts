@@ -141,7 +141,7 @@ export function workflowRoutes({
       description:
         'Describes up to 100 runs in one request: their workflow task, the activity or Nexus operation with the most ' +
         'attempts, the activity that has waited longest, and, after a wait of 30 s, the workers that poll the task queue. ' +
-        'Temporal is asked about each task queue once. Runs that Temporal does not have are left out.',
+        'The server asks Temporal about each task queue only once. Runs that Temporal does not have are left out.',
       requires: 'metadata',
       body: progressRequest,
       response: { description: 'The runs', type: 'application/json', schema: runsProgress },
@@ -184,9 +184,9 @@ export function workflowRoutes({
       operationId: 'describeTaskQueues',
       summary: 'Describes the workers that poll the task queues on which an open run depends',
       description:
-        "The run's task queue, and those of its pending activities that no worker has taken, at most 8. The server asks " +
-        'Temporal about a task queue at most once every 10 seconds, and leaves out those that it gets no answer for. The caller cannot name other task queues: Temporal creates ' +
-        'a task queue when it is asked about it.',
+        "At most 8 task queues: the run's own, and those of its pending activities that no worker has taken. The server asks " +
+        'Temporal about a task queue at most once every 10 seconds, and leaves out a task queue if Temporal does not answer. The caller cannot name other task queues: Temporal creates ' +
+        'a task queue when a client asks about it.',
       requires: 'metadata',
       query: runTaskQueuesQuery,
       response: { description: 'The task queues', type: 'application/json', schema: runTaskQueues },
@@ -209,8 +209,8 @@ export function workflowRoutes({
 }
 
 /**
- * Returns `inspect` for a request's caller. Messages of a namespace in which the caller may not decode get
- * the reason `namespace_not_permitted`, so that clients do not request them in vain.
+ * Returns `inspect` for a request's caller. A message gets the reason `namespace_not_permitted` if the caller
+ * may not decode in its namespace, so that clients do not request it in vain.
  */
 export function inspectFor(c: Context<Env>, access: Pick<Access, 'allows'>, inspect: Inspect): Inspect {
   const caller = c.get('caller');

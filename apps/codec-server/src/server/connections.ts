@@ -13,9 +13,9 @@ export interface Connections {
   /** Closes all remaining connections. */
   closeAll(): void;
   /**
-   * Call this when a response begins. Returns a function that resets the connection and discards data that
-   * the operating system has not sent, unless another request, which may be from another caller, has arrived
-   * on the connection.
+   * Call this function when a response begins. Returns a function that resets the connection and discards
+   * data that the operating system has not sent. The function does nothing if another request, perhaps from
+   * another caller, has arrived on the connection.
    */
   readonly resetter: (http: Socket, response: ServerResponse) => () => void;
 }
@@ -28,7 +28,7 @@ interface Connection {
    */
   http?: Socket;
   answering?: ServerResponse;
-  /** Number of requests whose responses are not sent yet. */
+  /** Number of requests whose responses have not been sent yet. */
   unanswered: number;
   /** Number of all requests so far. */
   total: number;
@@ -36,8 +36,8 @@ interface Connection {
 
 /**
  * Maximum number of requests on one connection before the first response is sent. Clients of the codec
- * protocol do not pipeline at all, but Node reads and keeps each request head, so without a limit, a client
- * that reads no responses could fill the memory.
+ * protocol do not pipeline at all, but Node reads and keeps each request head. Without a limit, a client that
+ * reads no responses could fill the memory.
  */
 const MAX_PIPELINED = 4;
 
@@ -112,7 +112,7 @@ export function trackConnections(server: Server, secure: boolean): Connections {
       const connection = byHttp.get(http);
       const last = connection?.unanswered === 1 ? connection.total : undefined;
       return () => {
-        // Node assigns the socket to one response at a time, until the operating system has all of the
+        // Node assigns the socket to one response at a time, until the operating system has taken all of the
         // response's data.
         const isCurrent = response.socket === http;
         const wasLast = connection?.unanswered === 0 && connection.total === last;

@@ -29,27 +29,28 @@ export interface RunningServer {
 
 export interface ListenOptions {
   readonly host: string;
-  /** 0 chooses a free port. */
+  /** The port; 0 for a free port. */
   readonly port: number;
   /** Creates the handler. Called with the bound port, which is part of the accepted `Host` headers. */
   readonly app: (port: number) => {
     fetch(request: Request, bindings: Env['Bindings']): Response | Promise<Response>;
   };
-  /** Absent: plain HTTP. */
+  /** If absent, the server speaks plain HTTP. */
   readonly tls?: TlsPair | undefined;
 }
 
 /**
  * Time limits for receiving a request's headers and the whole request. With Node's defaults (60 and 300 s),
- * clients could hold many incomplete requests open. Shorter than the time limit for handling a request, so
- * that a slow client gets 408 and not 504.
+ * clients could hold many incomplete requests open. Both limits are shorter than the time limit for handling
+ * a request, so that a slow client gets 408 and not 504.
  */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 25_000;
 
 /**
- * Longer than the 600 s of Google's load balancers, which could otherwise send a request on a connection that
- * this server is closing. https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
+ * How long an idle connection stays open. It must be longer than the 600 s of Google's load balancers, which
+ * could otherwise send a request on a connection that this server is closing.
+ * https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
  */
 const KEEP_ALIVE_MS = 620_000;
 
@@ -123,7 +124,7 @@ function listenerOf(
   });
   // The listener handles its own errors.
   return (incoming, outgoing) => {
-    // The data that was read from a destroyed connection may still contain requests.
+    // Data that was read before the connection was destroyed may still contain requests.
     if (!incoming.socket.destroyed) void listener(incoming, outgoing);
   };
 }
@@ -179,7 +180,8 @@ function answerBadRequests(server: Server, tls: boolean, mayAnswer: (socket: Dup
   };
   server.on('clientError', (error, socket) => {
     const code = codeOf(error);
-    // Failed or incomplete TLS handshakes arrive here too. A response to these would never be sent.
+    // Failed or incomplete TLS handshakes arrive here too. A response to a failed handshake would never be
+    // sent.
     if (socket.writable && code !== 'ECONNRESET' && mayAnswer(socket)) {
       socket.end(responseTo(code), () => socket.destroy());
     } else {

@@ -29,7 +29,7 @@ export const serverTls = {
 
 /**
  * Requires the same versions and cipher suites for connections to issuers, Temporal and Cloud KMS, even if
- * `NODE_OPTIONS` allows others (`--tls-min-v1.0`, `--tls-cipher-list`). Call this before the first
+ * `NODE_OPTIONS` allows others (`--tls-min-v1.0`, `--tls-cipher-list`). Call this function before the first
  * connection.
  */
 export function requireModernTls(): void {
@@ -43,7 +43,7 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** A certificate chain and its private key, both PEM. */
+/** A certificate chain and its private key, both as PEM. */
 export interface TlsPair {
   readonly cert: Buffer;
   readonly key: Buffer;

@@ -38,8 +38,8 @@ type Release = (bytes: number) => void;
 export interface ReadOptions {
   readonly signal: AbortSignal;
   /**
-   * Takes memory for the object, and waits for it if the request can wait. Returns a function that releases
-   * this many bytes.
+   * Takes memory for an object, and waits for the memory if the request can wait. Returns a function that
+   * releases this many bytes.
    */
   readonly hold: (bytes: number) => Release | Promise<Release>;
   /** Writes the audit's entry for the object. Called before the object is read. */
@@ -47,8 +47,8 @@ export interface ReadOptions {
 }
 
 /**
- * The content of an object. Nothing else uses its bytes, so it can be decrypted in place and then freed.
- * `release` releases the memory that `hold` has taken for its `bytes`.
+ * The content of an object. Nothing else uses its bytes, so the content can be decrypted in place and then
+ * freed. `release` releases the memory that `hold` has taken for its `bytes`.
  */
 export interface Retrieved {
   readonly payload: Payload;
@@ -67,8 +67,8 @@ export const SENT_OBJECT_COST = 3 / 2;
 const SMALL_BYTES = 256 * 1024;
 
 /**
- * Frees the bytes of objects, and of what was decrypted from them in place. Call this when nothing uses them
- * any more.
+ * Frees the bytes of objects, which also contain the plaintext that was decrypted in place. Call this
+ * function when nothing uses the bytes any more.
  */
 export function freeObjects(contents: readonly Payload[]): void {
   for (const { data } of contents) if (data && data.length > SMALL_BYTES) freeShared(data.buffer);
@@ -80,7 +80,7 @@ const MAX_OBJECT_BYTES = 50 * 2 ** 20;
 /** Number of objects that one request reads at a time. */
 const READS_IN_FLIGHT = 8;
 
-/** Bytes of the allowance that a read takes at least, because stores charge for each request. */
+/** The least number of bytes that a read takes from the allowance, because stores charge for each request. */
 const LEAST_CHARGE = 64 * 1024;
 
 /** The object to which a reference points, or why the server does not read it. */
@@ -94,20 +94,26 @@ export class Retrieval {
   readonly #reads = new KeyedSemaphore(READS_IN_FLIGHT);
   #allowed: Promise<unknown> = Promise.resolve();
 
-  /** @param allowance the caller's; absent: no limit */
+  /** @param allowance the caller's allowance; undefined for no limit */
   constructor(storage: ServedStorage, namespace: string, allowance: ByteAllowance | undefined) {
     this.#storage = storage;
     this.#namespace = namespace;
     this.#allowance = allowance;
   }
 
-  /** Returns what a payload refers to; undefined if it is no reference. Makes no request. */
+  /**
+   * Returns the object to which a payload refers; undefined if the payload is not a reference. Makes no
+   * request.
+   */
   locate(payload: Payload): Located | undefined {
     if (!isStorageReference(payload)) return undefined;
     return orError(() => this.#storage.objects.locate(this.#namespace, parseStorageReference(payload)));
   }
 
-  /** As `locate`, but undefined also for a driver that is not configured: its references are returned as they are. */
+  /**
+   * Like `locate`, but also returns undefined if the reference's driver is not configured: such references
+   * are returned unchanged.
+   */
   target(payload: Payload): Located | undefined {
     const located = this.locate(payload);
     return located instanceof KmsCodecError && located.code === 'external_reference' ? undefined : located;
@@ -115,8 +121,8 @@ export class Retrieval {
 
   /**
    * Reads the object to which a reference points, and checks its hash.
-   * @throws KmsCodecError why the server does not read it, or `too_large`, before any request;
-   *   `storage_not_found`, `storage_altered`, `storage_unavailable`, `too_large`
+   * @throws KmsCodecError before any request: the reason why the server does not read the object, or
+   * `too_large`; afterwards: `storage_not_found`, `storage_altered`, `storage_unavailable` or `too_large`
    * @throws what `hold` and `recordObject` throw
    */
   async read(located: Located, options: ReadOptions): Promise<Retrieved> {
@@ -135,10 +141,12 @@ export class Retrieval {
     const maxBytes = stated === 0 ? MAX_OBJECT_BYTES : stated;
     const charged = Math.max(stated, LEAST_CHARGE);
     await this.#allow(charged, signal);
-    // Memory before a turn, so that a read whose turn it is never waits for the memory of another.
+    // Takes memory before it waits for its turn, so that a read whose turn it is never waits for memory that
+    // another read holds.
     const release = await hold(maxBytes);
     let bytes = 0;
-    // If the read fails, its stated size counts: the store has the work, whatever arrived.
+    // If the read fails, the stated size is charged, because the store has done the work even if nothing
+    // arrived.
     let least = charged;
     const onProgress = (count: number): void => void (bytes = count);
     try {
@@ -175,8 +183,8 @@ export class Retrieval {
 }
 
 /**
- * Returns a function that starts the reads of one request in a namespace. @param storage absent: the server
- * reads no objects
+ * Returns a function that starts the reads of one request in a namespace. @param storage undefined if the
+ * server reads no objects
  */
 export const retrievalIn =
   (storage: ServedStorage | undefined) =>
@@ -184,7 +192,7 @@ export const retrievalIn =
   (allowance: ByteAllowance | undefined): Retrieval | undefined =>
     storage && new Retrieval(storage, namespace, allowance);
 
-/** Returns the result or, if it fails with one, the codec's error. */
+/** Returns the result of `get`, or the KmsCodecError that it throws. */
 function orError<T>(get: () => T): T | KmsCodecError {
   try {
     return get();
@@ -194,16 +202,16 @@ function orError<T>(get: () => T): T | KmsCodecError {
   }
 }
 
-/** What a reference says about its object, and why the server does not read it. */
+/** The data in a reference about its object, and the reason if the server does not read the object. */
 export interface ReferenceInfo {
   readonly stored?: StoredContent;
-  /** Undefined: the server can read the object. */
+  /** Undefined if the server can read the object. */
   readonly reason: ReasonCode | undefined;
 }
 
 /**
- * Returns what a reference says about its object, without a request. Undefined for other payloads.
- * @param storage absent: the server reads no objects
+ * Returns the data in a reference about its object, without a request; undefined for other payloads.
+ * @param storage undefined if the server reads no objects
  */
 export function referenceInfo(
   payload: Payload,
@@ -226,7 +234,10 @@ export function referenceInfo(
   };
 }
 
-/** Returns the error for an object whose content is another reference. References are followed only once. */
+/**
+ * Returns the error for an object whose content is another reference. The server follows only the first
+ * reference.
+ */
 export const nestedReference = (): KmsCodecError =>
   new KmsCodecError(
     'malformed',

@@ -18,7 +18,7 @@ export interface ResponseMemory {
   readonly reserve: (bytes: number) => void;
 }
 
-/** Returns the lease's memory, for one response at a time. */
+/** Returns the lease's memory, for use by one response at a time. */
 export const responseMemory = (lease: MemoryLease): ResponseMemory => ({
   share: lease.share,
   reserve: (bytes) => {
@@ -50,7 +50,7 @@ let isInstalled = false;
 /**
  * Makes Temporal's client return responses with workflow data undecoded, for the whole process. Anyone who
  * may start a workflow decides what these responses contain, and the client would decode them completely,
- * however much memory that takes. `decodeResponse` decodes such a response, as does the first access to one
+ * however much memory that takes. `decodeResponse` decodes such a response; so does the first access to one
  * of its fields.
  */
 export function boundResponses(): void {
@@ -82,13 +82,13 @@ export function boundResponses(): void {
 /**
  * Reserves memory for a response from Temporal and decodes it. Cuts lists, maps and texts beyond `MAX_VALUES`
  * values, or beyond half of the memory that may be reserved.
- * @param memory absent: decodes only what fits into `UNRESERVED`
+ * @param memory if undefined, decodes only as much as fits into `UNRESERVED`
  * @throws HttpError; what `memory` throws
  */
 export const decodeResponse = <T extends object>(response: T, memory?: ResponseMemory): T =>
   decoded(response, memory, true) ?? response;
 
-/** Like `decodeResponse`, but instead of cutting a response, decodes nothing and returns undefined. */
+/** Like `decodeResponse`, but returns undefined if the response would have to be cut. */
 export const decodeWhole = <T extends object>(response: T, memory: ResponseMemory): T | undefined =>
   decoded(response, memory, false);
 
@@ -122,7 +122,7 @@ const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
 
 type HistoryResponse = temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
 
-/** Returns a history page with its events encoded in `rawHistory`, whichever form Temporal sent. */
+/** Returns a history page with its events encoded in `rawHistory`, in whichever form Temporal sent them. */
 export function rawHistoryOf(response: HistoryResponse): HistoryResponse {
   const held = encoded.get(response);
   if (held === undefined) return response;

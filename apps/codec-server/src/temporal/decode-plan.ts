@@ -2,8 +2,8 @@ import { lookupType } from '@temporal-kms/histories/payloads';
 import type { Field, MapField, Type } from 'protobufjs';
 
 /*
- * Memory that messages of Temporal's API take once they are decoded and written as JSON. Derived from the
- * messages' descriptors, so that fields in newer protos are covered.
+ * Calculates the memory that messages of Temporal's API take once they are decoded and written as JSON. Uses
+ * the messages' descriptors, so that fields in newer protos are covered.
  */
 
 export interface MessagePlan {
@@ -14,7 +14,7 @@ export interface MessagePlan {
 }
 
 export interface FieldPlan {
-  /** The plan of the message, or of the map entry, whose second field is the value. */
+  /** The plan of the field's message. For a map, the plan of an entry, whose second field is the value. */
   readonly below: MessagePlan | undefined;
   readonly isEntry: boolean;
   /** Whether the value is in a list or a map. */
@@ -25,8 +25,8 @@ export interface FieldPlan {
   /** Memory in bytes for a value, in addition to the memory for its message. */
   readonly bytes: number;
   /**
-   * What happens to the field's content: it is decoded and written as JSON, parsed as JSON, or left
-   * unchanged.
+   * How the server processes the field's content: decodes it and writes it as JSON, parses it as JSON, or
+   * leaves it unchanged.
    */
   readonly content: Content;
   /** Number of characters that the field adds to the path of each payload below it. */
@@ -50,8 +50,8 @@ const MESSAGE_BYTES = 200;
 const LIST_BYTES = 32;
 const PAYLOAD_BYTES = 1_024;
 /**
- * Memory in bytes for a property in a message and in its JSON. The name is part of the JSON's text and of a
- * path.
+ * Memory in bytes for a property in a message and in its JSON, including the property's name in the JSON's
+ * text and in a path.
  */
 const PROPERTY_BYTES = 32;
 const NAME_COST = 3;
@@ -64,7 +64,7 @@ interface Scalar {
 
 const varint: Scalar = { wireType: VARINT, bytes: 48 };
 const fixed32: Scalar = { wireType: FIXED32, bytes: 48 };
-/** Decoded as an object, then written as a string. */
+/** The decoder creates an object for such a number, which JSON then contains as a string. */
 const integer64: Scalar = { wireType: VARINT, bytes: 144 };
 const scalars: Readonly<Record<string, Scalar>> = {
   int32: varint,
@@ -108,7 +108,8 @@ function messagePlan(type: Type, data: Content): MessagePlan {
     bytes: MESSAGE_BYTES + lists * LIST_BYTES + (isPayload ? PAYLOAD_BYTES : 0),
     fields,
   };
-  // Set before the fields are resolved, because types are recursive (a Failure contains a Failure).
+  // The plan is in the map before its fields are resolved, because types are recursive (a Failure contains a
+  // Failure).
   plans.set(key, plan);
   const below = type.fullName === SEARCH_ATTRIBUTES ? 'parsed' : data;
   for (const field of type.fieldsArray) {
@@ -137,7 +138,7 @@ function fieldPlan(field: Field | MapField, content: Content, data: Content): Fi
 
 const keyType = (field: Field | MapField): string => ('keyType' in field ? field.keyType : 'string');
 
-/** Number of characters of an index or of punctuation in a path. */
+/** Number of characters that an index or punctuation takes in a path. */
 const INDEX = 8;
 
 /** The plan for a value that is neither in a list nor in a map. */

@@ -3,7 +3,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import proto, { type temporal } from '@temporalio/proto';
 import { HttpError } from '../errors.ts';
 
-/** What a worker answered to a query. */
+/** A worker's answer to a query. */
 export type QueryOutcome =
   | { readonly queryResult: temporal.api.common.v1.IPayloads }
   | { readonly failure: temporal.api.failure.v1.IFailure };
@@ -16,9 +16,8 @@ const FAILED_PRECONDITION = 9;
 
 /**
  * Returns the failure with which a worker answered a query.
- * @param error what the call of Temporal threw
- * @throws HttpError 504 `no_worker` if no worker answered; 409 `bad_request` if Temporal does not query the run
- *   in its state; any other error unchanged
+ * @param error the error that the call to Temporal threw @throws HttpError 504 `no_worker` if no worker
+ * answered; 409 `bad_request` if Temporal does not query a run in this state; any other error unchanged
  */
 export function queryFailure(error: unknown): QueryOutcome {
   const cause = error instanceof HttpError ? error.cause : undefined;
@@ -26,11 +25,11 @@ export function queryFailure(error: unknown): QueryOutcome {
   const code: number = cause.code;
   if (code === INVALID_ARGUMENT) {
     const failure = failureIn(cause);
-    // Without details, Temporal itself refused the request.
+    // Without such details, Temporal itself refused the request.
     if (failure !== undefined) return { failure };
     throw error;
   }
-  // The message of a task queue without recent polls ("no poller seen for task queue recently").
+  // Temporal's message for a task queue without recent polls: "no poller seen for task queue recently".
   const hasNoPoller = code === FAILED_PRECONDITION && /no poller/i.test(cause.details);
   // Temporal may cancel the call at its deadline before the client notices the deadline.
   if (code === DEADLINE_EXCEEDED || code === CANCELLED || hasNoPoller) {
@@ -66,7 +65,7 @@ function failureIn({ metadata, details: message }: GrpcError): temporal.api.fail
       return proto.temporal.api.errordetails.v1.QueryFailedFailure.decode(value).failure ?? { message };
     }
   } catch {
-    // Not a message of Temporal's.
+    // The details are not a message of Temporal's.
   }
   return undefined;
 }

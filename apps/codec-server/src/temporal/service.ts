@@ -39,7 +39,8 @@ export interface TemporalService {
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.CountWorkflowExecutionsResponse>;
   /**
-   * Without `memory`, long lists and maps in the description may be cut, for callers that do not need them.
+   * Without `memory`, long lists and maps in the description may be cut, so only callers that do not need
+   * them may leave out `memory`.
    */
   describe(
     request: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRequest,
@@ -51,7 +52,7 @@ export interface TemporalService {
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse>;
-  /** Like `history`, but the newest event first, and without waiting. */
+  /** Like `history`, but returns the newest event first, and does not wait. */
   historyReverse(
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryReverseRequest,
     signal: AbortSignal,
@@ -91,11 +92,14 @@ export interface TemporalService {
 }
 
 const CALL_MS = 10_000;
-/** Longer than the server keeps a long poll open (20 s, `history.longPollExpirationInterval`). */
+/**
+ * Deadline of a long poll. It is longer than Temporal keeps a long poll open (20 s,
+ * `history.longPollExpirationInterval`).
+ */
 const POLL_MS = 40_000;
 const HEALTH_MS = 2_000;
 const TASK_QUEUE_MS = 5_000;
-/** How often a call is repeated if the event loop was blocked, before the failure is reported. */
+/** How often a call is repeated because the event loop was blocked, before its failure is reported. */
 const MAX_REPEATS = 3;
 
 const retries = defaultGrpcRetryOptions({ maxAttempts: 3 });
@@ -219,7 +223,7 @@ async function listPage<T extends object>(
   }
 }
 
-/** What Temporal does not have if it answers `NOT_FOUND`. */
+/** The kind of object that Temporal does not have if it answers `NOT_FOUND`. */
 type Subject = 'run' | 'schedule';
 
 async function cancellable<T>(
@@ -230,8 +234,8 @@ async function cancellable<T>(
   subject: Subject = 'run',
 ): Promise<T> {
   signal.throwIfAborted();
-  // Uses a new signal for each call: the SDK adds a listener to the signal and never removes it, so a
-  // stream's signal would collect listeners.
+  // Uses a new signal for each call: the SDK adds a listener to the signal and never removes the listener, so
+  // a stream's signal would collect listeners.
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   signal.addEventListener('abort', abort, { once: true });
@@ -244,8 +248,8 @@ async function cancellable<T>(
         );
       } catch (error) {
         signal.throwIfAborted();
-        // A deadline that passed while the event loop was blocked does not indicate an outage. Repeating
-        // is safe, because all calls only read.
+        // A deadline that passed while the event loop was blocked does not indicate an outage. The call is
+        // repeated, which is safe, because all calls only read.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw httpErrorOf(error, subject);
       } finally {
@@ -283,12 +287,15 @@ function isOutage(error: unknown): boolean {
 const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>
   error.code === status.resourceExhausted && /message larger than max/.test(error.details);
 
-/** Whether Temporal failed with gRPC status UNKNOWN, as it does for a page token that it did not issue. */
+/**
+ * Returns whether a call failed with gRPC status UNKNOWN, which Temporal returns for a page token that it did
+ * not issue.
+ */
 export const hasUnknownStatus = (error: unknown): boolean => statusOf(error) === status.unknown;
 
 /**
- * Whether Temporal does not implement the call or this form of the call, or does not permit this server to
- * use it.
+ * Returns whether a call failed because Temporal does not implement it in this form, or does not permit this
+ * server to make it.
  */
 export function isNotOffered(error: unknown): boolean {
   const code = statusOf(error);
@@ -300,8 +307,8 @@ function statusOf(error: unknown): number | undefined {
 }
 
 /**
- * Returns gRPC's own description of a connection error. Leaves out Temporal's messages, which may quote the
- * request.
+ * Returns gRPC's own description of a connection error. Does not return Temporal's messages, because they may
+ * quote the request.
  */
 function outageReason({ cause, message }: HttpError): {
   readonly reason: string;
@@ -312,7 +319,10 @@ function outageReason({ cause, message }: HttpError): {
   return { reason: grpcCode === status.unavailable ? cause.details : message, grpcCode };
 }
 
-/** Returns whether the namespace or the subject is missing, because Temporal returns the same status for both. */
+/**
+ * Returns a message that states whether the namespace or the subject is missing, because Temporal returns the
+ * same status for both.
+ */
 function notFoundMessage(details: string, subject: Subject): string {
   if (details.startsWith('Namespace ')) return `Temporal has no such namespace: ${details}`;
   const missing = `Temporal does not have this ${subject}, or has deleted it`;

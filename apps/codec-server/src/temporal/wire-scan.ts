@@ -26,19 +26,19 @@ const NEWLINE = 0x0a;
 const MAX_TAG = 2 ** 32 - 1;
 
 /**
- * Memory in bytes per byte of text: decoded, and written twice. Text takes two bytes per character if it is
- * combined with other text.
+ * Memory in bytes per byte of text, which is decoded once and written twice. Text takes two bytes per
+ * character if it is combined with other text.
  */
 const TEXT_COST = 2;
 const WRITTEN_COST = 4;
-/** Memory in bytes per byte of JSON that is parsed: the two bytes `{}` become an object. */
+/** Memory in bytes per byte of JSON that is parsed. The worst case is `{}`: two bytes become an object. */
 const PARSED_COST = 32;
 
 /** The cost of decoding a message. */
 export interface Measured {
   /** Number of messages, payloads, map entries and list items. */
   readonly values: number;
-  /** An upper bound for the memory for the message and its JSON, in bytes. */
+  /** An upper bound in bytes for the memory of the message and its JSON. */
   readonly bytes: number;
   /**
    * Size of all text in JSON, in bytes, without the data of payloads. A control character takes six bytes.
@@ -67,7 +67,7 @@ export function measure(bytes: Uint8Array, plan: MessagePlan, depth = 0): Measur
 
 /**
  * Returns the message without surplus metadata entries of payloads, without fields that the decoder ignores
- * or fails at, and without texts, list items and map entries beyond the allowance.
+ * or cannot decode, and without texts, list items and map entries beyond the allowance.
  */
 export function cut(bytes: Uint8Array, plan: MessagePlan, allowed: Allowance, depth = 0): Uint8Array {
   const scan = new Scan(bytes);
@@ -137,7 +137,7 @@ class Scan implements Measured {
   }
 
   /**
-   * Counts a field, without the fields inside its message. Returns false if the decoder ignores the field
+   * Counts a field, but not the fields inside its message. Returns false if the decoder ignores the field
    * because of its wire type.
    */
   #count(field: FieldPlan, { wireType, content, end }: WireField): boolean {
@@ -208,7 +208,7 @@ class Scan implements Measured {
   next(position: Position, at: number, end: number): boolean {
     position.start = at;
     const tag = this.varint(at, end);
-    // The decoder would truncate a larger tag and take it for another field.
+    // The decoder would truncate a larger tag and mistake it for another field.
     if (tag === undefined || tag > MAX_TAG) return false;
     position.wireType = tag % 8;
     position.number = Math.floor(tag / 8);

@@ -11,12 +11,12 @@ export interface TurnTaker {
 const LOOP_WORK = 1.5 * 1024 * 1024;
 
 /**
- * How long a large unit of work waits after another caller's turn, because a small request takes several
- * iterations of the loop: it waits for the audit in between.
+ * How many milliseconds a large unit of work waits after another caller's turn. A small request takes several
+ * iterations of the loop, because it waits for the audit in between.
  */
 const COURTESY_MS = 10;
 
-/** How long a caller counts as active after its last turn. */
+/** How many milliseconds a caller counts as active after its last turn. */
 const ACTIVE_MS = 10_000;
 
 interface Waiting {
@@ -24,7 +24,7 @@ interface Waiting {
   readonly start: number;
   readonly work: number;
   readonly go: () => void;
-  /** When large work must begin, even if another caller's turn was just before. */
+  /** When large work must begin, even if another caller has just had a turn. */
   until?: number;
 }
 
@@ -36,16 +36,16 @@ interface Turn {
 /**
  * Shares the event loop between callers (start-time fair queueing). Work starts immediately if it fits into
  * the current iteration of the loop. Otherwise the work waits for a later iteration, in which the caller that
- * has used least goes first. A caller with occasional requests therefore waits only for the work in progress,
- * not for everything that another caller has sent. Work that is too large for one iteration also waits up to
- * 10 ms if another caller's request has just begun. If no other caller is active, work never waits, because
- * waiting requests hold their bodies, which costs a fifth of the throughput.
+ * has used the least time goes first. A caller with occasional requests therefore waits only for the work in
+ * progress, not for everything that another caller has sent. Work that is too large for one iteration also
+ * waits up to 10 ms if another caller's request has just begun. If no other caller is active, work never
+ * waits: waiting requests hold their bodies, which costs a fifth of the throughput.
  */
 export class FairTurns {
   #started = 0;
   /**
-   * Virtual time: the start of the latest turn that had waited or, if no turn is waiting, the latest end of
-   * any turn.
+   * Virtual time: the start of the latest turn that had to wait, or the latest end of any turn if no turn is
+   * waiting.
    */
   #now = 0;
   #latest = 0;
@@ -79,7 +79,7 @@ export class FairTurns {
     return new Promise((go) => void this.#waiting.push({ taker, start, work, go }));
   }
 
-  /** Counts work that was not known before it was done. */
+  /** Counts work whose amount was not known before it was done. */
   charge(taker: TurnTaker, work: number): void {
     this.#count(taker, Math.max(this.#now, taker.turnsEnd) + work);
   }
@@ -93,7 +93,7 @@ export class FairTurns {
     return this.#started === 0 || this.#started + work <= LOOP_WORK;
   }
 
-  /** Whether the work is too large for one iteration and another caller had a turn just before. */
+  /** Whether the work is too large for one iteration, and another caller has just had a turn. */
   #isRude(taker: TurnTaker, work: number): boolean {
     if (work <= LOOP_WORK) return false;
     return this.#wasOther(taker, COURTESY_MS);
@@ -124,7 +124,7 @@ export class FairTurns {
 
   readonly #next = (): void => {
     this.#started = 0;
-    // Work without competition does not count against a caller later.
+    // Work that no other caller competed with does not count against the caller later.
     if (this.#waiting.length === 0) this.#now = this.#latest;
     for (;;) {
       const first = this.#first();

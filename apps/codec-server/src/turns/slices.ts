@@ -24,8 +24,8 @@ export function ownTurn(): Promise<void> {
 }
 
 /**
- * Number of turns between two slices: a small request takes several turns, and should not wait for a slice in
- * each turn.
+ * Number of turns between two slices. A small request takes several turns, and should not wait for a slice in
+ * each of them.
  */
 const TURNS_BETWEEN = 3;
 
@@ -42,7 +42,7 @@ function endTurn(): void {
 export class Slices {
   #left = SLICE_BYTES;
 
-  /** Call this before each step. Returns a promise if the step needs another turn. */
+  /** Call this function before each step. Returns a promise if the step needs another turn. */
   next(bytes: number): Promise<void> | undefined {
     this.#left -= bytes;
     if (this.#left >= 0) return undefined;
