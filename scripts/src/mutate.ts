@@ -63,10 +63,15 @@ async function runStryker(copy: string, name: string, run: Run): Promise<number>
   return exitCode ?? 1;
 }
 
-const filesOf = ({ sources }: Scope, files: readonly string[], parts: readonly string[]): string[] =>
+const filesOf = (
+  { sources, except = [] }: Scope,
+  files: readonly string[],
+  parts: readonly string[],
+): string[] =>
   files.filter(
     (file) =>
       sources.some((source) => file === source || file.startsWith(`${source}/`)) &&
+      !except.includes(file) &&
       (parts.length === 0 || parts.some((part) => file.includes(part))),
   );
 

@@ -2,6 +2,8 @@
 export interface Scope {
   /** Files and folders whose code is mutated. */
   readonly sources: readonly string[];
+  /** Files in `sources` that another scope mutates. */
+  readonly except?: readonly string[];
   /**
    * Test files, the fastest first, because the first failure ends a mutant's run. Tests that wait, or start
    * servers, are too slow.
@@ -35,9 +37,63 @@ const codecTests = testsOf('packages/kms-codec', [
   'vectors',
 ]);
 
+/** Their tests are those of the branch keys. */
+const branchKeyFiles = ['shared-branch-keys', 'branch-key-reader'].map(
+  (name) => `packages/kms-codec/src/keys/${name}.ts`,
+);
+
 export const scopes = {
   crypto: { sources: ['packages/kms-codec/src/crypto'], tests: codecTests },
   formats: { sources: ['packages/kms-codec/src/formats'], tests: codecTests },
+  keys: {
+    sources: ['packages/kms-codec/src/keys'],
+    except: branchKeyFiles,
+    tests: testsOf('packages/kms-codec', [
+      'single-flight',
+      'clock',
+      'testing',
+      'errors',
+      'rules',
+      'observer',
+      'key-state',
+      'bounded-calls',
+      'data-keys',
+      'cached-keys',
+      'encrypting',
+      'revalidation',
+      'metrics',
+      'branch-keys/derivation',
+      'cloud-kms',
+      'token-refusals',
+      'revalidation-outages',
+    ]),
+  },
+  'branch-keys': {
+    sources: ['packages/kms-codec/src/branch-keys', ...branchKeyFiles],
+    tests: testsOf('packages/kms-codec', [
+      ...['dated-key', 'setting', 'entry', 'file-store', 'guarded-store', 'denied', 'vectors', 'attacks'].map(
+        (name) => `branch-keys/${name}`,
+      ),
+      'key-state',
+      ...['derivation', 'refusals', 'stores', 'gcs', 'sharing'].map((name) => `branch-keys/${name}`),
+    ]),
+  },
+  access: {
+    sources: ['apps/codec-server/src/access'],
+    tests: testsOf(
+      'apps/codec-server',
+      [
+        'access',
+        'tokens',
+        'policy-access',
+        'policy',
+        'policy-file',
+        'issuer-keys',
+        'token-kind',
+        'hostile-issuer',
+      ].map((name) => `access/${name}`),
+    ),
+  },
   verdict: {
     sources: ['apps/key-admin/src/destroy/verdict.ts'],
     tests: testsOf('apps/key-admin', ['destroy/answer', 'destroy/verdict', 'destroy/coverage']),
