@@ -133,6 +133,31 @@ def test_does_not_bind_a_message_if_the_workflow_id_is_empty() -> None:
     assert parse_message(encrypted.data).header.workflow_tag is None
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"encoding": b"binary/encrypted", "encryption-key-id": b"another-key"}, id="another static key"),
+        pytest.param(
+            {"encoding": b"binary/encrypted", "encryption-key-id": b"gcpkms://another", "encryption-dek": b"eA=="},
+            id="a proxy's key that is not listed",
+        ),
+        pytest.param({"encoding": b"binary/envelope-kms"}, id="a format that the rule does not read"),
+        pytest.param({"encoding": b"binary/compressed", "compression/algorithm": b"zstd"}, id="a compression marker"),
+    ],
+)
+# [N-7]
+def test_passes_an_inner_payload_to_the_codecs_that_decode_afterwards(metadata: dict[str, bytes]) -> None:
+    rule = NamespaceRule(encrypt=KEY, reads=frozenset({"envelope-v2", "proxy", "static"}), plaintext="refuse")
+    kms, inner = FakeKms(), Payload(metadata=metadata, data=b"x" * 40)
+
+    def codec(inner_codecs: bool) -> KmsCodec:
+        return KmsCodec(KeyRules({"pay": rule}), kms, namespace="pay", other_budget=0.0, inner_codecs=inner_codecs)
+
+    encrypted = run(codec(False).encode([inner]))
+    assert run(codec(True).decode(encrypted)) == [inner]
+    run(fails("layer_unreadable", codec(False).decode(encrypted)))
+
+
 # [Z-1] [Z-2]
 def test_compresses_if_the_result_is_smaller() -> None:
     kms, payload = FakeKms(), Payload(data=b"a" * 50_000)
