@@ -13,7 +13,7 @@ import { openToAppend, readEnd } from './file-end.ts';
 
 /** If no write has checked the file for this long, the next write checks it first. */
 const UNSEEN_MS = 1_000;
-/** How many files one write tries if the path names another file after each try. */
+/** Maximum number of files that one write tries, if the path names a different file after each try. */
 const MAX_FILES = 3;
 
 export interface AuditFileOptions {
@@ -24,7 +24,7 @@ export interface AuditFileOptions {
   readonly fsync?: boolean;
   /** Id of the digest key, which a file's first line records. */
   readonly digestKey?: string | undefined;
-  /** A monotonic clock in milliseconds. */
+  /** Returns the time of a monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
 
@@ -36,7 +36,7 @@ export interface AuditFile {
   readonly append: AppendLines;
   /** Returns the last line that was written. */
   head(): ChainHead;
-  /** Makes the next write check the path before it writes. Every write checks the path afterwards anyway. */
+  /** Makes the next write check the path before it writes, in addition to the check after every write. */
   reopen(): void;
   close(): Promise<void>;
 }
@@ -52,8 +52,8 @@ interface Open {
   /** The file's last line. */
   head: ChainHead;
   /**
-   * What to write before the next line: this process's first line, after a line feed if the file's last line
-   * has none.
+   * This process's first line, which must be written before the next line. `lineFeed` tells whether a line
+   * feed must precede it, because the file's last line has none.
    */
   first: { readonly line: string; readonly lineFeed: boolean } | undefined;
 }
@@ -78,7 +78,7 @@ class ChainedFile implements AuditFile {
   readonly #options: AuditFileOptions;
   readonly #now: () => number;
   #open: Open | undefined;
-  /** Held until the audit is closed, even while no file exists at the path. */
+  /** This process holds the lock until the audit is closed, even while no file exists at the path. */
   #lock: FileLock | undefined;
   /** The last line that this process wrote, and the file that contains the line. */
   #own: { readonly head: ChainHead; readonly info: Open['info']; readonly size: number } | undefined;
@@ -137,7 +137,7 @@ class ChainedFile implements AuditFile {
     file.size += written;
     file.head = chained.head;
     this.#own = { head: chained.head, info: file.info, size: file.size };
-    // Waits for one turn of the event loop, so that other requests' lines arrive and share the next write.
+    // Waits for one turn of the event loop, so that lines of other requests arrive and share the next write.
     // Without the wait, the additional writes took 7 % more CPU time.
     if (file.isLocal) await nextTurn();
     return await this.#isCurrent(file);
@@ -195,8 +195,8 @@ class ChainedFile implements AuditFile {
         file: basename(this.#path),
         at: isOpen ? size + 1 : size,
         torn,
-        // If the file has lines, the chain continues from those. If this process's last line is elsewhere, it
-        // is recorded as lost.
+        // If the file contains lines, the chain continues from the last of them. If this process's own last
+        // line is in another file, the first line records it as lost.
         lost:
           head !== undefined && own !== undefined && !isThere && own.head.hash !== head.hash
             ? own.head
@@ -238,7 +238,7 @@ function infoOf(path: string): Stats | undefined {
   }
 }
 
-/** Returns undefined for an error that means that the file does not exist. @throws any other error */
+/** Returns undefined if the error means that the file does not exist. @throws any other error */
 function absent(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
 }

@@ -12,7 +12,7 @@ import {
 
 /** An authenticated caller, without the token. */
 export interface AuditedCaller {
-  /** For people: an e-mail address, else the subject. */
+  /** The name to show: the e-mail address, or the subject if there is no e-mail address. */
   readonly name: string;
   readonly issuer?: string;
   readonly subject?: string;
@@ -26,13 +26,13 @@ export interface Intent {
   readonly peer: string | undefined;
   readonly namespace: string | undefined;
   /**
-   * The request's own namespace, if the entry is about a message of another namespace. The run and the refs
-   * are in the request's namespace.
+   * The request's namespace, if the entry is about a message from another namespace. The run and the refs
+   * belong to the request's namespace.
    */
   readonly requestNamespace?: string;
   readonly workflowId?: string;
   readonly runId?: string;
-  /** The caller sent the payloads in a history file. The workflow id is from that file. */
+  /** True if the caller sent the payloads in a history file. The workflow id is from that file. */
   readonly source?: 'file';
   /** The payloads that the caller named. */
   readonly refs?: readonly string[];
@@ -45,7 +45,7 @@ export interface Intent {
   readonly justification?: string;
 }
 
-/** An object of external storage. */
+/** An object in external storage. */
 export type AuditedObject = NonNullable<AuditEntry['object']>;
 export type Denied = NonNullable<AuditEntry['denied']>;
 export type Outcome = NonNullable<AuditEntry['outcome']>['result'];
@@ -82,8 +82,8 @@ export interface Audit {
   begin(intent: Intent): Promise<AuditRecord>;
   /**
    * Writes a `denied` entry.
-   * @param repeated how many more denials of this kind the entry counts; absent for an entry about this
-   *   denial itself
+   * @param repeated the number of further denials of this kind that the entry counts; absent if the entry is
+   *   about this denial alone
    * @throws what the sink throws
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
@@ -91,7 +91,7 @@ export interface Audit {
   settled(): Promise<void>;
 }
 
-/** Where entries go. */
+/** The destination of the entries. */
 export interface EntrySink {
   /** @throws if the entry is not written within a second */
   write(entry: AuditEntry): Promise<void>;
@@ -137,7 +137,7 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
         await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
       inProgress += 1;
       const tally = new Tally();
-      // The intent's own entry names the refs.
+      // The entry of the intent already names the refs.
       const { refs: _refs, ...about } = intent;
       let objects = 0;
       let ended: Promise<void> | undefined;
@@ -160,7 +160,8 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
 }
 
 /**
- * Returns the time as text. Formats it once per millisecond, because dozens of entries share a millisecond.
+ * Returns the time as text. Formats each millisecond only once, because dozens of entries are written in the
+ * same millisecond.
  */
 function timestamps(now: () => number): () => string {
   let made = Number.NaN;
@@ -172,12 +173,12 @@ function timestamps(now: () => number): () => string {
   };
 }
 
-/** Maximum number of keys in an entry; a search of a long history may use more. */
+/** Maximum number of keys in an entry. A search of a long history may use more keys. */
 const MAX_KEYS = 32;
 
 /**
- * Counts payloads by key and by reason code, so that an entry's length depends on the number of keys, not
- * payloads.
+ * Counts payloads by key and by reason code. An entry's length therefore depends on the number of keys, not
+ * on the number of payloads.
  */
 class Tally {
   #payloads = 0;
@@ -224,7 +225,8 @@ class Tally {
 const MAX_TEXT = 1_000;
 
 /**
- * Leaves undefined fields in the object: `JSON.stringify` omits them, and objects of one shape are faster.
+ * Keeps undefined fields in the object, because objects with the same fields are faster, and `JSON.stringify`
+ * omits undefined fields.
  */
 function entryOf(
   time: string,
@@ -270,7 +272,10 @@ function slicesOf<T>(all: readonly T[], size: number): T[][] {
   return slices;
 }
 
-/** Returns the intent with its texts cut as in the `denied` entry, to be kept in memory. */
+/**
+ * Returns the intent with its texts cut to the length that the `denied` entry allows, so that it can be kept
+ * in memory.
+ */
 export const shortened = ({
   operation,
   caller,

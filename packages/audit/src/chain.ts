@@ -14,7 +14,7 @@ export interface ChainHead {
 export interface Link {
   /** Random id of the process that wrote the line. */
   readonly instance: string;
-  /** 1 for the first line of a chain, then one more for each line. */
+  /** Sequence number of the line. The first line of a chain has number 1. */
   readonly seq: number;
   /** Hash of the previous line; all zeros for the first line. */
   readonly prev: string;
@@ -36,7 +36,7 @@ export const MIN_LINKED_BYTES = `{${linkText('0'.repeat(16), 1, NOTHING.hash)}`.
 /** Maximum size of a link in bytes, with a sequence number of 16 digits. */
 const LINK_BYTES = 160;
 
-/** The bytes of consecutive lines, and the head after them. */
+/** The bytes of consecutive lines, and the head after the last of these lines. */
 export interface ChainedLines {
   readonly bytes: Buffer;
   readonly head: ChainHead;
@@ -44,7 +44,7 @@ export interface ChainedLines {
 
 /**
  * Adds a link as the last field to each line.
- * @param after the head that the first line follows
+ * @param after the head of the chain before the first line
  * @param lines each line is a JSON object and a line feed
  */
 export function chain(instance: string, after: ChainHead, lines: readonly string[]): ChainedLines {
@@ -94,7 +94,7 @@ export interface Digests {
   /** Identifies the key without revealing anything about it. */
   readonly keyId: string;
   of(ciphertext: Uint8Array): string;
-  /** Begins a digest of a ciphertext that arrives in pieces. */
+  /** Starts to compute the digest of a ciphertext that arrives in pieces. */
   begin(): Digest;
 }
 
@@ -103,7 +103,10 @@ interface Digest {
   end(): string;
 }
 
-/** Bytes that are kept of the HMAC-SHA-256 (RFC 2104 section 5): enough to prevent deliberate collisions. */
+/**
+ * Length in bytes to which the HMAC-SHA-256 is truncated (RFC 2104 section 5). 16 bytes are enough to prevent
+ * deliberate collisions.
+ */
 const DIGEST_BYTES = 16;
 
 /** Returns digests that are the first 16 bytes of a payload's HMAC-SHA-256, in base64url without padding. */

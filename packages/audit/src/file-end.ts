@@ -10,14 +10,14 @@ import { type ChainHead, hashOf, linkOf } from './chain.ts';
 import type { Torn } from './lines.ts';
 
 /**
- * O_APPEND finds the end of the file and writes there in one step. O_RDWR, because the chain continues from
- * the last line, which must be read.
+ * With O_APPEND, the kernel finds the end of the file and writes there in one step. O_RDWR is needed because
+ * the chain continues from the last line, which must be read.
  */
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
 
 /**
- * Opens a file for appending. Only this process's user and root must be able to write, replace or redirect
- * it. Creates a missing file with mode 0600.
+ * Opens a file for appending. Rejects a file that users other than this process's user and root can write,
+ * replace or redirect. Creates a missing file with mode 0600.
  * @throws UntrustedFileError if another user could change the file; Node's error, with its `code`
  */
 export async function openToAppend(path: string): Promise<OpenedFile> {
@@ -31,13 +31,16 @@ export async function openToAppend(path: string): Promise<OpenedFile> {
   }
 }
 
-/** @throws UntrustedFileError if other users could write to a file, or if the file has other names */
+/**
+ * @throws UntrustedFileError if other users could write to a file, or if the file has hard links under other
+ *   names
+ */
 export function checkLock(path: string, info: Stats): void {
   checkNames(path, info);
   checkTrusted(path, info);
 }
 
-/** Another name would still lead to the file after a rotation. */
+/** After a rotation, a hard link would still lead to the old file. */
 function checkNames(path: string, { nlink }: Stats): void {
   if (nlink > 1)
     throw new UntrustedFileError(
@@ -46,13 +49,14 @@ function checkNames(path: string, { nlink }: Stats): void {
 }
 
 /**
- * How many bytes at a file's end are searched for the chain's last line. A line is at most a quarter as long.
+ * Number of bytes at a file's end in which to search for the chain's last line. No line is longer than a
+ * quarter of this number.
  */
 const WINDOW = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
 
-/** The end of an audit file. */
+/** The last line and the incomplete rest of an audit file. */
 export interface FileEnd {
   /** The last line of the chain; absent if no chained line is near the end of the file. */
   readonly head: ChainHead | undefined;

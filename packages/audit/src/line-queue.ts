@@ -8,7 +8,7 @@ import { CODEC_SERVER, entryLine } from './lines.ts';
 /** Appends text that consists of whole lines. Resolves once the operating system has taken the text. */
 export type Append = (text: string) => Promise<void>;
 
-/** Appends lines, each with its line feed. Resolves like `Append`. */
+/** Appends lines, each with its line feed. Resolves once the operating system has taken the lines. */
 export type AppendLines = (lines: readonly string[]) => Promise<void>;
 
 export interface LineQueueOptions {
@@ -21,7 +21,7 @@ export interface LineQueueOptions {
   readonly maxWaiting?: number;
   /** Called after each successful write. */
   readonly written?: () => void;
-  /** Returns the error for lines that were not written in time. Default: `reason`. */
+  /** Returns the error to reject lines with that were not written. By default, this is `reason`. */
   readonly failed?: (reason: unknown, lines: number) => unknown;
 }
 
@@ -29,7 +29,7 @@ export interface LineQueueOptions {
 interface Batch {
   readonly lines: string[];
   characters: number;
-  /** Number of lines that have no result yet. */
+  /** Number of lines that are neither written nor rejected yet. */
   waiting: number;
   /** Started when the first line arrives. */
   readonly timer: WaitTimer;
@@ -39,10 +39,11 @@ interface Batch {
 /**
  * Writes lines in order. Lines that arrive during a write share the next write. Each line is written or
  * rejected within the time limit. While a write hangs, or the queue is full, further lines are rejected
- * immediately. If a write hung and then completes, its lines are in the file although they were rejected.
+ * immediately. If a write completes after its time limit, its lines are in the file although they were
+ * rejected.
  *
- * A general task queue does not fit: each line has its own acknowledgement and deadline, but one write takes
- * many lines.
+ * A general task queue does not fit, because each line has its own acknowledgement and deadline, but one
+ * write takes many lines.
  */
 export class LineQueue {
   readonly #append: AppendLines;
@@ -101,7 +102,7 @@ export class LineQueue {
     this.#writing = undefined;
   }
 
-  /** The batch in progress is older than the waiting batch: if the waiting batch has timed out, both have. */
+  /** If the waiting batch has timed out, so has the batch in progress, because it is older. */
   #timeOut(): void {
     this.#hangs = true;
     const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);
@@ -119,7 +120,7 @@ export class LineQueue {
   }
 }
 
-/** Where audit lines go. A line counts as written when its write has succeeded. */
+/** The destination of audit lines. A line counts as written once the sink's promise for it has resolved. */
 export interface AuditSink extends EntrySink {
   /** Writes a line that is not an audit entry. @throws what `unavailable` returns, like `write` */
   writeLine(line: string): Promise<void>;

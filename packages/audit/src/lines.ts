@@ -11,7 +11,7 @@ const LABELS = { log: 'audit' } as const;
 const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
 
 /**
- * Returns an entry as a line of JSON in the form that Cloud Logging's agents read:
+ * Returns an entry as a line of JSON, in the structured format that Cloud Logging's agents parse:
  * https://docs.cloud.google.com/logging/docs/structured-logging. The lines of an operation share an id. The
  * insertId lets Cloud Logging drop lines that are delivered twice.
  * @param producer name of the program that writes the line
@@ -19,7 +19,7 @@ const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
 export function entryLine(entry: AuditEntry, producer: string = CODEC_SERVER): string {
   const { time, ...audit } = entry;
   const { id, event, operation, outcome, part } = audit;
-  // Only `audit` can contain a caller's text. The other values come from closed sets and need no
+  // Only `audit` can contain text from a caller. The other values come from fixed sets, so they need no
   // JSON.stringify.
   return (
     `{"severity":"${event === 'denied' ? 'WARNING' : 'NOTICE'}","time":"${time}",` +
@@ -56,14 +56,17 @@ export interface Torn {
   readonly sha256: string;
 }
 
-/** What a process's first line in a file or on standard output records, in addition to its link. */
+/** The fields that a process's first line in a file or on standard output has in addition to its link. */
 export interface Opened {
   /** Name of the file without its folder; absent for standard output. */
   readonly file?: string | undefined;
   /** Size of the file before this line, in bytes. */
   readonly at?: number | undefined;
   readonly torn?: Torn | undefined;
-  /** The last line that the process wrote before, if it was lost, so that this line does not follow it. */
+  /**
+   * The last line that the process wrote earlier, if that line was lost and this line therefore cannot follow
+   * it.
+   */
   readonly lost?: ChainHead | undefined;
   /** Id of the digest key. */
   readonly digestKey?: string | undefined;
@@ -93,7 +96,7 @@ const lineOfMark = z.object({
 /** A line that marks the start or end of one process's lines. */
 export type Mark = z.infer<typeof lineOfMark>['auditFile'];
 
-/** Returns a process's first line in a file; a file after a rotation also begins with such a line. */
+/** Returns a process's first line in a file. After a rotation, the new file also begins with such a line. */
 export const openedLine = (instance: string, { lost, ...opened }: Opened): string =>
   markLine(instance, {
     event: 'opened',

@@ -18,9 +18,9 @@ import { closedLine, openedLine } from './lines.ts';
 
 export interface OpenAudit {
   readonly audit: Audit;
-  /** Absent without a key. */
+  /** Absent if no digest key is configured. */
   readonly digests: Digests | undefined;
-  /** Returns the last line that was written. With this line, a verifier detects a truncated file. */
+  /** Returns the last line that was written. With it, a verifier can detect that the file was truncated. */
   readonly head: () => ChainHead;
   /** Call this function after the file was rotated. */
   reopen(): void;
@@ -29,12 +29,12 @@ export interface OpenAudit {
 }
 
 export interface OpenAuditOptions {
-  /** Path of the audit file. Absent: the audit goes to `output`. */
+  /** Path of the audit file. If absent, the audit goes to `output`. */
   readonly file: string | undefined;
   /** Writes to standard output. */
   readonly output: Append;
   readonly fsync: boolean;
-  /** Absent: no digests. */
+  /** If absent, the audit contains no digests. */
   readonly digestKeyFile: string | undefined;
   readonly log: LogMethods;
   /** Called for each line that could not be written. */
@@ -45,7 +45,7 @@ export interface OpenAuditOptions {
   readonly producer?: string;
 }
 
-/** Interval at which the log records the last line, if there are new lines. */
+/** Interval at which the last audit line is recorded in the log, if there are new audit lines. */
 const LOG_HEAD_MS = 10 * 60_000;
 
 /**
@@ -99,7 +99,8 @@ export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
 }
 
 /**
- * Chains lines on standard output, which may have other lines in between. Each process begins a new chain.
+ * Chains audit lines on standard output, where other lines may be between them. Each process begins a new
+ * chain.
  */
 export async function chainedOutput(
   output: Append,
@@ -108,7 +109,7 @@ export async function chainedOutput(
   let head = NOTHING;
   const append: AuditFile['append'] = async (lines) => {
     const chained = chain(instance, head, lines);
-    // Set before the write, because a write that fails may have written some of the lines.
+    // The head is updated before the write, because a failed write may have written some of the lines.
     head = chained.head;
     await output(chained.bytes.toString('utf8'));
   };
@@ -120,7 +121,7 @@ export async function chainedOutput(
 const MAX_OF_CALLER = 16;
 const MAX_KINDS = 1_024;
 
-/** The caller of an entry that counts the denials of all callers above the limit. */
+/** The caller name in the entry that counts the denials of all callers beyond the limit. */
 const OTHERS: Intent['caller'] = { name: 'others' };
 
 interface Denial {
@@ -129,7 +130,7 @@ interface Denial {
 }
 
 /**
- * A denial with the kind under which it is counted, and the number of separate entries for that kind in a
+ * A denial, the kind under which it is counted, and the number of separate entries that this kind gets per
  * minute.
  */
 interface ClassifiedDenial extends Denial {
@@ -143,11 +144,11 @@ interface CountedAudit extends Audit {
 }
 
 /**
- * Returns an audit that a caller without permissions cannot fill. Writes the first denial for a caller,
- * operation, namespace and cause immediately, counts further denials in the same minute, and writes their
- * number at the end of the minute. If a caller tries many namespaces, one entry counts the excess; another
- * entry counts the denials of callers above the limit. Counts that could not be written are kept for the next
- * minute.
+ * Returns an audit that a caller without permissions cannot fill. Immediately writes the first denial for a
+ * combination of caller, operation, namespace and cause. Counts further such denials in the same minute, and
+ * writes their number at the end of the minute. If a caller tries many namespaces, one entry counts the
+ * denials for the namespaces beyond the limit. Another entry counts the denials of all callers beyond the
+ * limit. Keeps counts that could not be written for the next minute.
  */
 export function countDenials(audit: Audit): CountedAudit {
   const kindsOf = new Map<string, number>();
@@ -157,7 +158,7 @@ export function countDenials(audit: Audit): CountedAudit {
     flushed: (suppressed) => {
       kindsOf.clear();
       for (const { first, since, count } of suppressed) {
-        // Writes one line after the other, because the line queue is bounded.
+        // Waits for each line before it writes the next line, because the line queue is bounded.
         writing = writing.then(() =>
           audit
             .denied(first.intent, first.why, { since, count })

@@ -5,11 +5,17 @@ import { type Mark, parseMark } from './lines.ts';
 
 export interface VerifyOptions {
   readonly files: readonly string[];
-  /** Skips lines without a link. For standard output, where other programs' lines can be in between. */
+  /**
+   * Skips lines without a link. Set this for standard output, where lines of other programs can be between
+   * the audit lines.
+   */
   readonly mixed: boolean;
   /** Lines that must be in one of the files. */
   readonly expected: readonly ChainHead[];
-  /** Last lines of files that are not in `files` because they were verified earlier or removed on purpose. */
+  /**
+   * Last lines of earlier files that are not in `files`, because they have already been verified or were
+   * removed on purpose.
+   */
   readonly after: readonly ChainHead[];
   readonly progress?: (file: string, bytes: number) => void;
 }
@@ -19,12 +25,12 @@ export interface Verified {
   readonly files: readonly VerifiedFile[];
   /** Problems that appear only when the files are compared. */
   readonly problems: readonly string[];
-  /** Observations of which the files alone cannot show whether they are problems. */
+  /** Observations that may be problems; the files alone cannot show whether they are. */
   readonly notes: readonly string[];
 }
 
 /**
- * Verifies each file, and then how the files follow one another. `files` can be in any order.
+ * Verifies each file, and then that the files follow one another. `files` can be in any order.
  * @throws Node's error if a file cannot be read
  */
 export async function verifyAudit({
@@ -45,8 +51,8 @@ export async function verifyAudit({
 }
 
 /**
- * Yields a problem for each file that neither begins a chain nor follows another file's last line, and for
- * files that follow the same line.
+ * Yields a problem for each file that neither begins a chain nor follows another file's last line. Also
+ * yields a problem if two files follow the same line.
  */
 function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): Generator<string> {
   const known = new Set(after.map(formatHead));
@@ -116,7 +122,8 @@ export interface VerifiedFile {
   /** Whether the file's last chained line is a closing line. */
   readonly isClosed: boolean;
   /**
-   * Lines that processes recorded as lost: each process's previous line, which this file does not contain.
+   * Lines that processes recorded as lost, and that this file does not contain. Each is the previous line of
+   * the process that recorded it.
    */
   readonly lost: readonly { readonly line: number; readonly head: ChainHead }[];
   /** The expected heads that the file contains. */
@@ -131,19 +138,19 @@ interface VerifyFileOptions {
   readonly mixed: boolean;
   /** Heads to search for. */
   readonly expected: readonly ChainHead[];
-  /** A process is writing to the file, so the last line may be incomplete. */
+  /** True if a process is writing to the file, so that the last line may be incomplete. */
   readonly live?: boolean;
   readonly progress?: (bytes: number) => void;
 }
 
 const MAX_PROBLEMS = 100;
 /**
- * Maximum number of lines in one file that record a lost line. A process writes such a line after its file
+ * Maximum number of lines in one file that record a lost line. A process records a lost line after its file
  * was replaced.
  */
 const MAX_LOST = 10_000;
 const LINE_FEED = 0x0a;
-/** No process writes a longer line. */
+/** Maximum length of a line in bytes. No process writes a longer line. */
 const MAX_LINE = 1024 * 1024;
 
 /** Reads a file once, from its beginning, and keeps at most one line in memory. @throws Node's error */
@@ -173,7 +180,7 @@ export async function verifyFile(file: string, options: VerifyFileOptions): Prom
   return check.finish(rest);
 }
 
-/** Returns the end of a sequence of lines that are too short for a link, and the number of these lines. */
+/** Returns where a sequence of lines that are too short for a link ends, and how many lines it has. */
 function shortLines(text: Buffer, begin: number): { readonly end: number; readonly count: number } {
   let end = begin;
   let count = 0;
@@ -202,8 +209,8 @@ class FileCheck {
   readonly #problems: Problem[] = [];
   #problemCount = 0;
   /**
-   * Distance in bytes between the lines' present and original positions, and the number of problems when it
-   * was computed.
+   * Number of bytes by which lines have moved from their original positions. `#problemsBefore` is the number
+   * of problems when this number was computed.
    */
   #shift = 0;
   #problemsBefore = 0;
@@ -295,7 +302,7 @@ class FileCheck {
         this.#problem('the first line of the chain follows another line');
       return;
     }
-    // The standard output of several processes in sequence.
+    // Several processes wrote to the same standard output, one after the other.
     if (this.#options.mixed && isOpening && seq === 1 && prev === NOTHING.hash) return;
     if (seq > before.seq + 1) this.#problem(`lines are missing: ${before.seq + 1} to ${seq - 1}`);
     else if (seq <= before.seq) {
@@ -325,7 +332,7 @@ class FileCheck {
 
   #checkPosition(at: number): void {
     const shift = this.bytes - at;
-    // An earlier problem has already shifted all later lines.
+    // A problem that was reported earlier has shifted all later lines, so the shift is not reported again.
     if (shift !== this.#shift && this.#problemCount === this.#problemsBefore) {
       this.#problem(`is at byte ${this.bytes}, and was written at byte ${at}: lines before it are missing`);
     }
@@ -340,7 +347,7 @@ class FileCheck {
     this.#torn.hash.update(text);
   }
 
-  /** Reports lines without a link, because the next chained line does not record them. */
+  /** Reports the lines without a link that the next chained line does not record. */
   #noTorn(): void {
     if (this.#torn === undefined) return;
     const { line, isTooLong } = this.#torn;

@@ -79,7 +79,7 @@ it('writes at most 44 lines per minute for a caller, whatever namespaces they na
   expect(entries.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(10_000);
 });
 
-it('bounds its memory and lines for any number of callers, and counts the excess callers together', async () => {
+it('limits its memory and lines for any number of callers, and counts all callers beyond the limit together', async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 3_000; n += 1) await deny(`${n}`.padStart(10_000, 'x'), `${n}`.repeat(1_000));
   await vi.advanceTimersByTimeAsync(MINUTE);
@@ -88,7 +88,7 @@ it('bounds its memory and lines for any number of callers, and counts the excess
   expect(entryLine(entries.at(-1)!)).not.toContain('xxx');
 });
 
-it('counts a denial for the next minute if its line could not be written', async () => {
+it('counts a denial in the next minute if its line could not be written', async () => {
   const { audit, entries, deny, fail } = counted();
   fail(true);
   await expect(deny('ana', 'payments')).rejects.toThrow('full');

@@ -3,7 +3,7 @@ import { block } from '@temporal-kms/scripts/block';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LineQueue } from '../src/line-queue.ts';
 
-/** A writer whose writes the test completes. */
+/** A writer whose writes complete only when the test completes them. */
 function held() {
   const writes: { text: string; end: PromiseWithResolvers<void> }[] = [];
   const append = (lines: readonly string[]): Promise<void> => {
@@ -51,7 +51,7 @@ it('rejects the lines of a failed write and continues with the next write', asyn
   await second;
 });
 
-/** A write that takes several turns of the event loop, each blocked for a while. */
+/** A write that takes several turns of the event loop, each of which is blocked for a while. */
 async function stalled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
     await stat('.');
@@ -126,7 +126,7 @@ describe('while a write hangs', () => {
     const late = expect.stringContaining('not written within 2000 ms');
     expect(lines).toEqual([late, late]);
 
-    // Without advancing the clock.
+    // The rejection must not need the clock to advance.
     for (let n = 0; n < 1_000; n += 1) await expect(queue.write('c\n')).rejects.toThrow('not completed');
 
     writes[0]!.end.resolve();

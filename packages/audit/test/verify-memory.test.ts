@@ -72,7 +72,7 @@ describe('verifyAudit of a file several times larger than the heap', () => {
   });
 
   it.each([
-    ['one line without an end', () => Buffer.alloc(FILE_BYTES, '{'), 'is longer than 1048576 bytes'],
+    ['one line without a line feed', () => Buffer.alloc(FILE_BYTES, '{'), 'is longer than 1048576 bytes'],
     [
       'one line',
       () => Buffer.alloc(FILE_BYTES, '{').fill('\n', FILE_BYTES - 1),

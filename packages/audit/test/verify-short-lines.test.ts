@@ -34,7 +34,7 @@ describe.each([
   ['lines of one byte', repeated('{\n')],
   ['lines that are one byte too short for a link', repeated(`${'{'.repeat(MIN_LINKED_BYTES - 1)}\n`)],
   ['alternating short and long lines', repeated(`\n${'{'.repeat(MIN_LINKED_BYTES)}\nx\n`)],
-])('verifyFile, after a crash that left %s,', (_, left) => {
+])('verifyFile after a crash that left %s', (_, left) => {
   it('counts and hashes each line, and finds a missing or changed line', async () => {
     const count = left.filter((byte) => byte === 0x0a).length;
     expect(await verify(left, (bytes) => bytes)).toMatchObject({ lines: count + 2, problemCount: 0 });
@@ -45,7 +45,7 @@ describe.each([
   });
 });
 
-it('verifyFile hashes many short lines together, and names the first line without a link', async () => {
+it('verifyFile hashes many short lines in one call, and reports the first line without a link', async () => {
   const update = vi.spyOn(Hash.prototype, 'update');
   const instance = newInstance();
   const { bytes } = chain(instance, NOTHING, [openedLine(instance, { at: 0 })]);

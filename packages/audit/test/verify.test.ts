@@ -14,7 +14,7 @@ const OTHER = '2'.repeat(16);
 const entry = (n: number) => `{"n":${n}}\n`;
 
 let files = 0;
-/** Writes chains, one after the other, and returns the file's path and last head. */
+/** Writes chains to a file, one after the other, and returns the file's path and last head. */
 async function write(after: ChainHead, ...processes: (readonly [string, readonly string[]] | string)[]) {
   const file = join(directory, `${(files += 1)}.jsonl`);
   let head = after;
@@ -50,8 +50,8 @@ const inOne = async (file: string, over: { readonly mixed?: boolean } = {}) =>
 
 const ofProcess = (after = NOTHING, opened: Opened = {}) => write(after, lines(ONE, opened, 2));
 
-describe('several files', () => {
-  it('are accepted in any order, if each follows another file or begins a chain', async () => {
+describe('verifyAudit', () => {
+  it('accepts several files in any order, if each follows another file or begins a chain', async () => {
     const first = await ofProcess();
     const second = await ofProcess(first.head);
     const anotherChain = await write(NOTHING, lines(OTHER, {}, 1));
@@ -62,7 +62,7 @@ describe('several files', () => {
     });
   });
 
-  it('have a gap if a file follows a line that no other file ends with, unless that line is given', async () => {
+  it('reports a gap if a file follows a line that no other file ends with, unless that line is given', async () => {
     const { head } = await ofProcess();
     const second = await ofProcess(head);
     expect(await verify([second.file])).toMatchObject({
@@ -75,7 +75,7 @@ describe('several files', () => {
     expect(await verify([second.file], { after: [head] })).toMatchObject({ ok: true, problems: [] });
   });
 
-  it('are not two followers of one line', async () => {
+  it('reports two files that follow the same line', async () => {
     const first = await ofProcess();
     const second = await ofProcess(first.head);
     const third = await write(first.head, lines(OTHER, {}, 1));
@@ -88,14 +88,14 @@ describe('several files', () => {
       ]);
   });
 
-  it('are not copies of the first file', async () => {
+  it('reports a copy of the first file', async () => {
     const first = await ofProcess();
     expect((await verify([first.file, first.file])).problems).toEqual([
       `${first.file} and ${first.file} end with the same line: one of them is a copy`,
     ]);
   });
 
-  it('each contain a chained line', async () => {
+  it('reports a file without a chained line', async () => {
     const first = await ofProcess();
     const empty = await write(NOTHING);
     expect(await verify([empty.file, first.file])).toMatchObject({
@@ -105,7 +105,7 @@ describe('several files', () => {
     });
   });
 
-  it('contain the expected lines', async () => {
+  it('reports an expected line that no file contains', async () => {
     const first = await ofProcess();
     const second = await ofProcess(first.head);
     const given = [first.file, second.file];
@@ -119,7 +119,7 @@ describe('several files', () => {
     });
   });
 
-  it('contain the lines that a process recorded as lost', async () => {
+  it('reports a line that a process recorded as lost and no file contains', async () => {
     const first = await ofProcess();
     const found = await write(NOTHING, lines(OTHER, { lost: first.head }, 0));
     expect(await verify([first.file, found.file])).toMatchObject({ ok: true });
@@ -130,7 +130,7 @@ describe('several files', () => {
     ]);
   });
 
-  it('are noted if they end without a closing line, and no other file follows', async () => {
+  it('notes each file that ends without a closing line and that no other file follows', async () => {
     const first = await write(NOTHING, lines(ONE, {}, 1, false));
     const second = await write(first.head, lines(ONE, {}, 1, false));
     expect(await verify([first.file, second.file])).toMatchObject({
@@ -142,7 +142,7 @@ describe('several files', () => {
     });
   });
 
-  it('are reported while they are read', async () => {
+  it('reports its progress while it reads the files', async () => {
     const first = await ofProcess();
     const second = await ofProcess(first.head);
     const progress = vi.fn();
@@ -155,7 +155,7 @@ describe('several files', () => {
   });
 });
 
-describe('a file', () => {
+describe('verifyFile', () => {
   it.each<[string, () => Promise<{ readonly file: string }>, readonly (readonly [number, string])[]]>([
     [
       'begins with a line that is not the first line of a process',
@@ -216,12 +216,12 @@ describe('a file', () => {
       () => write(NOTHING, lines(ONE, {}, 0), `${'{'.repeat(2 ** 21)}\n`),
       [[3, 'is longer than 1048576 bytes, the limit for a line: it was inserted or damaged']],
     ],
-  ])('has a problem if it %s', async (_, make, expected) => {
+  ])('reports a file that %s', async (_, make, expected) => {
     const { file } = await make();
     expect(await inOne(file)).toEqual(expected.map(([line, problem]) => ({ line, problem })));
   });
 
-  it('may end within a line while a process writes to it', async () => {
+  it('accepts a file that ends within a line while a process writes to it', async () => {
     const { file, head } = await write(NOTHING, lines(ONE, {}, 0, false), '{"severity"');
     expect((await verifyFile(file, { mixed: false, live: true, expected: [] })).problems).toEqual([]);
     expect(await verifyFile(file, { mixed: false, live: true, expected: [] })).toMatchObject({
@@ -230,14 +230,14 @@ describe('a file', () => {
     });
   });
 
-  it('lists its first 100 problems, and counts all of them', async () => {
+  it('lists the first 100 problems of a file, and counts all of them', async () => {
     const inserted = Array.from({ length: 101 }, (_, n) => ['{}\n', [ONE, [entry(n)]] as const]).flat();
     const { file } = await write(NOTHING, lines(ONE, {}, 0, false), ...inserted);
     const { problems, problemCount } = await verifyFile(file, { mixed: false, expected: [] });
     expect([problems.length, problemCount]).toEqual([100, 101]);
   });
 
-  it('records at most 10,000 lost lines', async () => {
+  it('accepts at most 10,000 lines in a file that record a lost line', async () => {
     const opened = Array.from({ length: 10_001 }, () => openedLine(ONE, { lost: NOTHING }));
     const { file } = await write(NOTHING, [ONE, opened]);
     const { lost, problems } = await verifyFile(file, { mixed: true, expected: [] });
@@ -255,7 +255,7 @@ describe('an opening line', () => {
   const size = first.bytes.length;
   const second = (opened: Opened) => write(first.head, first.bytes.toString(), lines(OTHER, opened, 0));
 
-  it('records its position', async () => {
+  it('must be at the position that it records', async () => {
     expect(await inOne((await second({ at: size })).file)).toEqual([]);
     expect(await inOne((await second({ at: size + 7 })).file)).toEqual([
       {
@@ -265,7 +265,7 @@ describe('an opening line', () => {
     ]);
   });
 
-  it('is reported once, if further lines moved by the same number of bytes', async () => {
+  it('is reported only once if later opening lines moved by the same number of bytes', async () => {
     const moved = chain(OTHER, first.head, [openedLine(OTHER, { at: size + 7 })]);
     const at = size + moved.bytes.length;
     const third = (shift: number) =>
@@ -274,7 +274,7 @@ describe('an opening line', () => {
     expect(await inOne((await third(8)).file)).toHaveLength(2);
   });
 
-  it('has no wrong position if an earlier problem moved it', async () => {
+  it('is not reported for a wrong position if a problem that was already reported moved it', async () => {
     const whole = chain(ONE, NOTHING, [openedLine(ONE, { at: 0 }), entry(1), entry(2)]);
     const [opening, , last] = whole.bytes.toString().split(/(?<=\n)/);
     const opened = lines(OTHER, { at: whole.bytes.length }, 0);
@@ -288,12 +288,12 @@ describe('an opening line', () => {
     ['changed', '{"m"\n', { at: size + 5, torn: torn('{"n"\n') }, [changed]],
     ['removed', '', { at: size, torn: torn('{"n"\n') }, [changed]],
     ['not recorded', '{"n"\n', { at: size + 5 }, [expect.stringContaining('has no link')]],
-  ])('shows whether bytes that a crash left were %s', async (_, left, opened, expected) => {
+  ])('shows whether the bytes that a crash left before it were %s', async (_, left, opened, expected) => {
     const { file } = await write(first.head, first.bytes.toString(), left, lines(OTHER, opened, 0));
     expect((await inOne(file)).map(({ problem }) => problem)).toEqual(expected);
   });
 
-  it('accepts at most 2 MiB that a crash left', async () => {
+  it('accounts for at most 2 MiB that a crash left before it', async () => {
     for (const [length, expected] of [
       [2 ** 21, []],
       [2 ** 21 + 1, [changed]],
@@ -313,14 +313,14 @@ describe('an opening line', () => {
 describe('standard output', () => {
   const others = '{"message":"listening"}\n';
 
-  it('may contain other programs’ lines, and begin a chain for each process', async () => {
+  it('may contain other programs’ lines, and a separate chain for each process', async () => {
     const { file } = await write(NOTHING, others, lines(ONE, { at: 7 }, 1), others);
     const again = chain(OTHER, NOTHING, lines(OTHER, {}, 1)[1]);
     await appendFile(file, `${again.bytes.toString()}{"unfinished`);
     expect(await inOne(file, { mixed: true })).toEqual([]);
   });
 
-  it('begins no chain without an opening line, or after another line', async () => {
+  it('must begin each chain with an opening line that follows no other line', async () => {
     const begin = async (seq: number, first: string, hash = NOTHING.hash) => {
       const { file } = await write(NOTHING, lines(ONE, {}, 0));
       await appendFile(file, chain(ONE, { seq: seq - 1, hash }, [first]).bytes);

@@ -19,68 +19,85 @@ import { type TracingConfig, tracingFields, tracingOf, tracingVariables } from '
 export interface CodecServerConfig {
   readonly host: string;
   readonly port: number;
-  /** Origins whose pages may call the server. If empty, only pages of the server's own origin may. */
+  /**
+   * Origins whose web pages may call the server. If empty, only pages from the server's own origin may call
+   * it.
+   */
   readonly corsOrigins: readonly string[];
-  /** Accepted `Host` headers in lower case. Absent: the loopback names with the bound port. */
+  /**
+   * Accepted `Host` headers in lower case. If absent, the server accepts the loopback names with the bound
+   * port.
+   */
   readonly allowedHosts?: readonly string[];
-  /** Absent: the server does not serve the dashboard. */
+  /** If absent, the server does not serve the dashboard. */
   readonly dashboard?: {
     readonly folder: string;
-    /** Origins in the content security policy, in addition to the server's and the sign-in issuer's. */
+    /**
+     * Origins that the content security policy allows, in addition to those of the server and of the sign-in
+     * issuer.
+     */
     readonly connectSources: readonly string[];
     readonly frameSources: readonly string[];
     readonly temporalUiUrl?: string;
   };
-  /** Prefix of every route except the probes: empty, or `/…` without a slash at the end. */
+  /**
+   * Path prefix of every route except the probes. Either empty, or a path such as `/codec` that does not end
+   * with a slash.
+   */
   readonly pathPrefix: string;
   /** Whether the server also serves `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths: boolean;
-  /** Absent fields: the server's defaults. */
+  /** For absent fields, the server uses its defaults. */
   readonly limits: {
-    /** Bytes. */
+    /** In bytes. */
     readonly maxBody?: number;
     readonly maxPayloads?: number;
     readonly maxRequests?: number;
     readonly maxStreams?: number;
     readonly requestMs?: number;
   };
-  /** Per minute; undefined: no limit. */
+  /** Limits per minute. `undefined` means no limit. */
   readonly rates: {
-    /** Cloud KMS requests that one caller's requests cause. */
+    /** Number of Cloud KMS requests that the requests of one caller may cause. */
     readonly kmsRequests: number | undefined;
-    /** Bytes of external storage that one caller's requests read. */
+    /** Number of bytes that the requests of one caller may read from external storage. */
     readonly storageBytes: number | undefined;
-    /** Refused requests per caller, and per IP address for requests without a valid token. */
+    /** Number of refused requests per caller, or per IP address if the requests have no valid token. */
     readonly refused: number | undefined;
   };
-  /** Bytes of memory that requests in flight share. Absent: derived from the memory limit. */
+  /**
+   * Bytes of memory that requests in flight share. If absent, the server derives it from the memory limit.
+   */
   readonly maxInflightBytes?: number;
-  /** Absent: plain HTTP. */
+  /** If absent, the server uses plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
-  /** Absent: no metrics. */
+  /** If absent, the server exports no metrics. */
   readonly metrics?: {
     readonly host: string;
     readonly port: number;
-    /** Accepted `Host` headers of `/metrics` in lower case. Absent: the loopback names with the port. */
+    /**
+     * Accepted `Host` headers of requests for `/metrics`, in lower case. If absent, the server accepts the
+     * loopback names with the port.
+     */
     readonly allowedHosts?: readonly string[];
   };
-  /** Absent: no traces. */
+  /** If absent, the server exports no traces. */
   readonly tracing?: TracingConfig;
-  /** Number of trusted proxies that append to `X-Forwarded-For`. Absent: no trusted proxy. */
+  /** Number of trusted proxies that append to `X-Forwarded-For`. If absent, the server trusts no proxy. */
   readonly proxies?: number;
-  /** Absent: the audit goes to standard output. */
+  /** If absent, the audit goes to standard output. */
   readonly auditFile?: string;
   /** Whether an audit line counts as written only once it is on disk. */
   readonly auditFsync: boolean;
-  /** Absent: the audit contains no digests of ciphertexts. */
+  /** If absent, the audit contains no digests of ciphertexts. */
   readonly auditDigestKeyFile?: string;
-  /** Absent: references to external storage stay references. */
+  /** If absent, the server does not resolve references to external storage. */
   readonly storageFile?: string;
-  /** Absent: the API returns keys without scan results. */
+  /** If absent, the API returns keys without scan results. */
   readonly scanReportFile?: string;
   /**
-   * The policy file (`AUTH=policy`). Absent with `AUTH=none`: every caller may do everything, on loopback
-   * only.
+   * The policy file; required for `AUTH=policy`. Absent for `AUTH=none`, where every caller on loopback may
+   * do everything.
    */
   readonly policyFile?: string;
   readonly logLevel: z.infer<typeof logLevel>;
@@ -142,8 +159,8 @@ const settings = z
   .refine((values) => values.AUTH !== 'none' || isLoopback(values.CODEC_HOST), {
     path: ['CODEC_HOST'],
     error: 'must be a loopback address while AUTH is none: every client that can connect can read plaintext',
-    // Zod skips refinements if a field is invalid; with `when`, Zod reports this mistake together with the
-    // field's.
+    // Zod skips refinements if a field is invalid. With `when`, Zod reports this mistake in addition to the
+    // invalid field.
     when: ({ value }) => z.object({ CODEC_HOST: host }).safeParse(value).success,
   })
   .superRefine((values, context) => {

@@ -2,24 +2,24 @@ import type { z } from 'zod';
 
 /** One environment variable, described for its users. */
 export interface Variable {
-  /** One line, without a full stop. */
+  /** A one-line description without a full stop. */
   readonly about: string;
   readonly example: string;
   /** Used when the variable is unset or empty. */
   readonly default?: string;
-  /** The value is never printed. */
+  /** If true, the value is never printed. */
   readonly secret?: true;
 }
 
 /** All environment variables that one app reads. */
 export interface Environment<Config> {
-  /** In the order in which `--help` and the log list them. */
+  /** The variables, in the order in which `--help` and the log list them. */
   readonly variables: Readonly<Record<string, Variable>>;
-  /** Prefix of variable names that no other program sets. */
+  /** Prefix of the app's variable names, which no other program uses. */
   readonly prefixes: readonly string[];
   /**
-   * Parses the set variables and the defaults of the others. The `path[0]` of an issue is the variable's
-   * name.
+   * Parses the variables that are set, and the defaults of the other variables. The `path[0]` of an issue is
+   * the variable's name.
    */
   readonly schema: z.ZodType<Config>;
 }
@@ -27,8 +27,8 @@ export interface Environment<Config> {
 export type Values = Readonly<Record<string, string | undefined>>;
 
 /**
- * Returns the set variables and the defaults of the others. An empty value counts as unset, because compose
- * files pass unset variables as empty.
+ * Returns the variables that are set, and the defaults of the other variables. An empty value counts as
+ * unset, because compose files pass unset variables as empty strings.
  */
 export function withDefaults(environment: Environment<unknown>, values: Values): Record<string, string> {
   const result: Record<string, string> = {};

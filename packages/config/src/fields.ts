@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const hostname = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i;
 
-/** A port; 0 chooses a free one. */
+/** A port; 0 selects a free port. */
 export const port = z
   .string()
   .regex(/^\d{1,5}$/, 'must be a port, a whole number from 0 to 65535')

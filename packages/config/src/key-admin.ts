@@ -3,13 +3,13 @@ import { z } from 'zod';
 import type { Environment } from './environment.ts';
 import { auditVariables, kmsVariables } from './shared-variables.ts';
 
-/** Where decryptions are audited. */
+/** The destination of the audit of decryptions. */
 export interface AuditConfig {
-  /** Absent: no audit file is configured. */
+  /** Absent if no audit file is configured. */
   readonly file?: string;
   /** Whether a line counts as written only once it is on disk. */
   readonly fsync: boolean;
-  /** Absent: the audit contains no digests of ciphertexts. */
+  /** If absent, the audit contains no digests of ciphertexts. */
   readonly digestKeyFile?: string | undefined;
 }
 
@@ -33,8 +33,8 @@ const audit = z
   }));
 
 /**
- * The environment of the command-line tool `temporal-kms`: the crypto keys, in the variables that the
- * applications also read, and the audit of decryptions.
+ * The environment of the command-line tool `temporal-kms`. It configures the crypto keys, in the same
+ * variables as for the applications, and the audit of decryptions.
  */
 export const keyAdminEnvironment: Environment<KeyAdminConfig> = {
   prefixes: [],

@@ -8,7 +8,7 @@ import { unknownVariables } from './unknown-variables.ts';
 const EX_USAGE = 64;
 const EX_CONFIG = 78;
 
-/** The environment contains mistakes; the message lists all of them. */
+/** Thrown if the environment contains mistakes. The message lists all of them. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly mistakes: readonly Mistake[];
@@ -26,7 +26,7 @@ export interface Mistake {
 }
 
 /**
- * Returns the typed, frozen configuration in `values`.
+ * Returns the typed, frozen configuration that `values` contains.
  * @throws ConfigError that names every mistake
  */
 export function parseConfig<Config>(environment: Environment<Config>, values: Values): Config {
@@ -37,7 +37,10 @@ export function parseConfig<Config>(environment: Environment<Config>, values: Va
   throw new ConfigError(mistakes, text);
 }
 
-/** Like `parseConfig`, for a `main.ts`: prints mistakes to standard error and exits with status 78. */
+/**
+ * Returns the configuration for a `main.ts`. If there are mistakes, prints them to standard error and exits
+ * with status 78.
+ */
 export function loadConfigOrExit<Config>(
   environment: Environment<Config>,
   values: Values = process.env,
@@ -53,7 +56,7 @@ export function loadConfigOrExit<Config>(
 
 const USAGE = 'Usage: main [--help | --version]';
 
-/** What a program prints for `--help` and `--version`. */
+/** The texts that a program prints for `--help` and `--version`. */
 interface Program {
   readonly about: string;
   readonly version: string;
@@ -63,8 +66,8 @@ interface Program {
 }
 
 /**
- * Handles `--help` and `--version` at the start of a `main.ts`, and exits. Exits with status 64 for any other
- * argument, because all settings are environment variables.
+ * Handles the arguments `--help` and `--version` at the start of a `main.ts`, and exits. Exits with status 64
+ * for any other argument, because all settings are environment variables.
  */
 export function answerOptions({ about, version, environment, commands }: Program): void {
   const flag = { type: 'boolean', default: false } as const;
@@ -88,7 +91,7 @@ export function answerOptions({ about, version, environment, commands }: Program
 
 type Issue = z.core.$ZodIssue;
 
-/** Returns the issues as mistakes with the name of each variable, and all mistakes as one text. */
+/** Returns a list of mistakes, each with the name of its variable, and one text that lists all mistakes. */
 function explain(issues: readonly Issue[], environment: Environment<unknown>, set: Values, values: Values) {
   const mistakes = issues.map((issue) => toMistake(issue, environment, set));
   const count = mistakes.length === 1 ? 'A mistake' : `${mistakes.length} mistakes`;
@@ -114,7 +117,7 @@ function toMistake(issue: Issue, environment: Environment<unknown>, set: Values)
   return { variable, problem, ...(known && { example: known.example }) };
 }
 
-/** Numbers entries from one. */
+/** Counts list entries from 1. */
 function segment(key: PropertyKey): string {
   return typeof key === 'number' ? `entry ${key + 1}` : String(key);
 }

@@ -89,7 +89,7 @@ export const logVariables = {
   LOG_LEVEL: { about: 'Lowest level of log lines, or silent', example: 'debug', default: 'info' },
 } as const satisfies Record<string, Variable>;
 
-/** Where and how decryptions are audited. */
+/** Variables that configure where and how decryptions are audited. */
 export const auditVariables = {
   AUDIT_FILE: {
     about: 'File to append audit lines to (default: standard output)',

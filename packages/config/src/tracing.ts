@@ -7,13 +7,15 @@ import type { Variable } from './environment.ts';
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
 
-/** The exporter reads the endpoint and the headers from the environment. */
+/**
+ * The configuration of traces. The exporter itself reads the endpoint and the headers from the environment.
+ */
 export interface TracingConfig {
   /** The fraction of traces to export, from 0 to 1. */
   readonly ratio: number;
 }
 
-/** Each protocol's exporter is a separate package, and the server includes only this one. */
+/** Each protocol has its own exporter package. The server includes only the exporter for `http/protobuf`. */
 const protocol = z.literal('http/protobuf', 'must be http/protobuf: the server has no other exporter');
 
 const endpoint = z.url({ protocol: /^https?$/, error: 'must be a URL with http or https' }).refine((url) => {
@@ -32,7 +34,7 @@ export const tracingFields = {
   OTEL_SDK_DISABLED: z.stringbool('must be true or false'),
 };
 
-/** Returns the configuration of traces if an endpoint is set. */
+/** Returns the configuration of traces, or undefined if no endpoint is set. */
 export function tracingOf(values: z.infer<z.ZodObject<typeof tracingFields>>): {
   readonly tracing?: TracingConfig;
 } {

@@ -1,6 +1,6 @@
 import type { Environment, Values } from './environment.ts';
 
-/** Names that resemble ours but belong to other programs and libraries. */
+/** Variables of other programs and libraries whose names resemble ours. */
 const ofOthers: ReadonlySet<string> = new Set([
   'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_CERT_DATA',
@@ -8,12 +8,12 @@ const ofOthers: ReadonlySet<string> = new Set([
 ]);
 /** Prefixes of the variables that configure keys. All programs read these variables. */
 const ofKeys = ['GCP_KMS_', 'KMS_'];
-/** Names with more differences than this are not considered misspellings. */
+/** Maximum number of differences between a variable's name and its misspelling. */
 const MAX_DIFFERENCES = 2;
-/** Shorter names resemble too many others. */
+/** Minimum length of a name to check for misspelling, because shorter names resemble too many others. */
 const MIN_LENGTH = 6;
 
-/** A set variable that the app doesn't know, probably misspelt. */
+/** A variable that is set but that the app doesn't know, probably because it is misspelt. */
 export interface UnknownVariable {
   readonly name: string;
   /** The app's variable with almost the same name. */
@@ -21,8 +21,8 @@ export interface UnknownVariable {
 }
 
 /**
- * Returns the set variables that the app doesn't know but that have the app's prefix, or that resemble one of
- * its variables.
+ * Returns the variables that are set but that the app doesn't know, if they have the app's prefix or resemble
+ * one of its variables.
  */
 export function unknownVariables(
   environment: Environment<unknown>,
@@ -38,7 +38,7 @@ export function unknownVariables(
     .toSorted((one, other) => one.name.localeCompare(other.name));
 }
 
-/** Returns the unknown variables as a text, such as `GCP_KMS_KEYRING (GCP_KMS_KEY_RING?)`. It contains no values. */
+/** Returns the names of the unknown variables as a text, such as `GCP_KMS_KEYRING (GCP_KMS_KEY_RING?)`. */
 export const listUnknown = (unknown: readonly UnknownVariable[]): string =>
   unknown.map(({ name, similar }) => (similar === undefined ? name : `${name} (${similar}?)`)).join(', ');
 

@@ -6,13 +6,13 @@ import { kmsVariables, logVariables, temporalVariables } from './shared-variable
 
 export interface WorkerConfig {
   readonly taskQueue: string;
-  /** Path of the module with the workflows and activities. Absent: the samples. */
+  /** Path of the module with the workflows and activities. If absent, the worker runs the samples. */
   readonly code?: string;
   /** Where `/healthz` and `/readyz` listen. */
   readonly health: { readonly host: string; readonly port: number };
   /**
-   * How metrics are exported: at an endpoint that Prometheus scrapes, or to an OpenTelemetry collector.
-   * Absent: no metrics.
+   * How metrics are exported: at an endpoint that Prometheus scrapes, or to an OpenTelemetry collector. If
+   * absent, the worker exports no metrics.
    */
   readonly metrics?: { readonly host: string; readonly port: number } | { readonly otlp: string };
   /** How long running activities may continue after a shutdown request, before they are cancelled. */

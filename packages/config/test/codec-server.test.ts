@@ -18,7 +18,7 @@ test('has a safe default for everything except the key', () => {
 });
 
 describe('rate limits', () => {
-  test('apply unless the operator switches them off', () => {
+  test('apply unless the operator turns them off', () => {
     expect(parse({}).rates).toEqual({ kmsRequests: 6_000, storageBytes: 2 ** 30, refused: 600 });
     const off = { CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_STORAGE_BYTES: 'off', CODEC_RATE_REFUSED: '1' };
     expect(parse(off).rates).toEqual({ kmsRequests: undefined, storageBytes: undefined, refused: 1 });
@@ -37,7 +37,7 @@ test('syncs the audit only if AUDIT_FSYNC is true', () => {
   expect(mistakes({ AUDIT_FSYNC: 'often' })).toEqual([['AUDIT_FSYNC', 'is "often": must be true or false']]);
 });
 
-test('reads the paths of a scan report and of a storage file', () => {
+test('reads the paths of the scan report and the storage file', () => {
   expect(parse({}).storageFile).toBeUndefined();
   expect(parse({ CODEC_STORAGE_FILE: '/etc/storage.yaml' }).storageFile).toBe('/etc/storage.yaml');
   expect(parse({}).scanReportFile).toBeUndefined();
@@ -180,7 +180,7 @@ describe('paths and limits', () => {
   });
 });
 
-test('serves no dashboard by default, and reads the sources of a configured dashboard', () => {
+test('serves no dashboard by default, and reads the content security policy sources of a configured dashboard', () => {
   expect(parse({})).not.toHaveProperty('dashboard');
   expect(
     parse({

@@ -1,13 +1,13 @@
 import { ConfigError } from '../src/index.ts';
 
-/** The minimal variables that name a key. */
+/** The smallest set of variables that names a key. */
 export const kms = {
   GCP_PROJECT: 'local-dev',
   GCP_KMS_KEY_RING: 'temporal-keys',
   GCP_KMS_KEY: 'workflow-encryption',
 };
 
-/** Variable and problem of each mistake that `load` throws. */
+/** Returns the variable and the problem of each mistake that `load` reports. */
 export function mistakesOf(load: () => unknown): [variable: string, problem: string][] {
   try {
     load();

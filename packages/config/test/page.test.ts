@@ -14,7 +14,10 @@ function itemOf([name, { about, default: fallback, example }]: readonly [string,
   return `- \`${name}${value}\`${usual}: ${about}`;
 }
 
-/** Returns docs/configuration.md: a list for each set of programs that read the same variables. */
+/**
+ * Returns the text of docs/configuration.md, with one list for each set of programs that read the same
+ * variables.
+ */
 function page(): string {
   const groups = new Map<string, (readonly [string, Variable])[]>();
   const all = new Map(Object.values(apps).flatMap(({ variables }) => Object.entries(variables)));

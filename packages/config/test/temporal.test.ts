@@ -56,7 +56,7 @@ describe('loadTemporalConfig', () => {
     expect(connectionOptions).toMatchObject({ apiKey: 'secret-key', tls: true });
   });
 
-  it('prefers variables to the profile, and ignores empty variables', () => {
+  it('lets variables override the profile, and ignores empty variables', () => {
     const { connectionOptions, namespace } = load({
       TEMPORAL_CONFIG_FILE: file,
       TEMPORAL_PROFILE: 'cloud',

@@ -1,6 +1,6 @@
 /*
- * Verifies the files in the arguments, and prints the result. Imports only the verifier, to keep the heap
- * small.
+ * Verifies the files that the arguments name, and prints the result. To keep the heap small, it imports only
+ * the verifier.
  */
 import { verifyAudit } from '../../src/verify.ts';
 
