@@ -2,7 +2,8 @@ import { z } from 'zod/mini';
 import { permission } from './identity.ts';
 
 /*
- * Every page of the dashboard loads these words, which addresses contain, but not the schemas of `audit.ts`.
+ * The dashboard uses these words in its addresses, so every page loads them. They are separate from
+ * `audit.ts`, so that a page need not load the schemas there.
  */
 
 /**
@@ -13,8 +14,8 @@ export const auditOperation = z.enum([...permission.options, 'self_test']);
 export type AuditOperation = z.infer<typeof auditOperation>;
 
 /**
- * How an operation ended. `cut_off`: the client disconnected or the server shut down before everything was
- * sent. `signed_out`, `limit`, `shutdown`: why a stream ended early, see `endReason`.
+ * How an operation ended. `cut_off` means that the client disconnected or the server shut down before
+ * everything was sent. `signed_out`, `limit` and `shutdown` tell why a stream ended early; see `endReason`.
  */
 export const auditResult = z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']);
 export type AuditResult = z.infer<typeof auditResult>;

@@ -15,17 +15,17 @@ export const auditChain = z.object({
 });
 
 /**
- * An audit entry: who did what, when, from which address, to which payloads, with which keys, and the
- * outcome. An entry never contains a payload, a token or a search term. Each permitted operation has an
- * `intent`, written before anything is decrypted, and an `outcome` with the same `id`. A refused operation
- * has a single `denied` entry.
+ * An audit entry. It records who did what, when, from which address, to which payloads, with which keys, and
+ * the outcome. An entry never contains a payload, a token or a search term. Each permitted operation has an
+ * `intent`, which is written before anything is decrypted, and an `outcome` with the same `id`. A refused
+ * operation has a single `denied` entry.
  */
 export const auditEntry = z.object({
   time: timestamp,
   id: z.uuid(),
   /**
-   * `digests`: digests that did not fit into the line of the `intent`. `object`: an object of external
-   * storage, written before the server reads it.
+   * `digests` entries contain the digests that did not fit into the line of the `intent`. An `object` entry
+   * names an object in external storage; it is written before the server reads the object.
    */
   event: z.enum(['intent', 'digests', 'object', 'outcome', 'denied']),
   operation: auditOperation,
@@ -44,8 +44,8 @@ export const auditEntry = z.object({
   workflowId: z.optional(z.string()),
   runId: z.optional(z.string()),
   /**
-   * `file`: the caller sent the payloads in a history file. The workflow id is from that file; the server
-   * cannot verify it.
+   * `file` means that the caller sent the payloads in a history file. The workflow id is from that file, and
+   * the server cannot verify it.
    */
   source: z.optional(z.literal('file')),
   refs: z.optional(z.array(z.string())),
@@ -66,50 +66,53 @@ export const auditEntry = z.object({
   /** Why the operation was denied: the policy forbids it, or the justification is missing. */
   denied: z.optional(z.enum(['forbidden', 'justification_required'])),
   /**
-   * How many denials of the same caller, operation, namespace and cause followed the first one, since
-   * `since`. The first denial has its own entry. Without `namespace`: denials in several namespaces. With the
-   * caller `others` and no issuer: denials of many callers.
+   * The number of denials with the same caller, operation, namespace and cause that followed the first
+   * denial, counted from `since`. The first denial has a separate entry. If `namespace` is absent, the
+   * denials are for several namespaces. If the caller is `others` and has no issuer, the denials are for many
+   * callers.
    */
   count: z.optional(z.int().check(z.positive())),
   since: z.optional(timestamp),
   outcome: z.optional(
     z.object({
       result: auditResult,
-      /** Payloads decrypted or encrypted. */
+      /** Number of payloads that were decrypted or encrypted. */
       payloads: z.int().check(z.nonnegative()),
       /**
-       * Keys, each with the number of payloads decrypted or encrypted under it; 0 if every payload that names
-       * the key failed.
+       * The keys, each with the number of payloads that were decrypted or encrypted under the key. The number
+       * is 0 if every payload that names the key failed.
        */
       keys: z.array(z.extend(keyUse, { payloads: z.int().check(z.nonnegative()) })),
-      /** Payloads that failed, by reason code. */
+      /** Number of payloads that failed, by reason code. */
       refused: reasonCounts,
     }),
   ),
-  /** Absent in lines written by versions without a hash chain. */
+  /** Absent in lines that were written by versions without a hash chain. */
   chain: z.optional(auditChain),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
 /**
- * `GET /api/namespaces/{namespace}/audit?after=&limit=&workflowId=`: a page of one namespace's entries,
- * newest first, from the audit file of the replica that responds.
+ * `GET /api/namespaces/{namespace}/audit?after=&limit=&workflowId=`: returns a page of one namespace's
+ * entries, newest first, from the audit file of the replica that responds.
  */
 export const auditPage = z.object({
   entries: z.array(auditEntry),
   /**
-   * The last line that the process has written. Record it elsewhere, so that a verifier can detect a
+   * The last line that the process has written. Record this line elsewhere, so that a verifier can detect a
    * truncated file.
    */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
-  /** `after` of the next page: a position in the file. Absent on the last page. */
+  /** The `after` parameter for the next page, which is a position in the file. Absent on the last page. */
   next: z.optional(z.string()),
-  /** Number of lines that are not audit entries: cut short by a crash, or written by other programs. */
+  /**
+   * Number of lines that are not audit entries, because a crash cut them short or another program wrote them.
+   */
   skipped: z.int().check(z.nonnegative()),
 });
 export type AuditPage = z.infer<typeof auditPage>;
 
-/** A substring to look for, ignoring case. */
+/** A substring to search for, ignoring case. */
 const part = z
   .string()
   .check(z.maxLength(500, 'is longer than 500 characters'), z.trim(), z.minLength(1, 'is empty'));
@@ -120,7 +123,7 @@ const moment = z.iso.datetime({ offset: true, error: 'must be a time such as 202
 
 /**
  * `POST /api/namespaces/{namespace}/audit:search`: returns the namespace's entries that meet all conditions.
- * The conditions are in the body, so that URLs and logs don't contain them.
+ * The conditions are in the request body, so that URLs and logs don't contain them.
  */
 export const auditSearchRequest = z.strictObject({
   /** `next` of the previous page. */
@@ -128,7 +131,10 @@ export const auditSearchRequest = z.strictObject({
     z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not a value that this server returned')),
   ),
   limit: z._default(z.int(WHOLE).check(z.minimum(1, WHOLE), z.maximum(1_000, WHOLE)), 100),
-  /** Start of the time range, inclusive. The search ends here, because the file is in chronological order. */
+  /**
+   * Start of the time range, inclusive. The search goes backwards and ends here, because the file is in
+   * chronological order.
+   */
   from: z.optional(moment),
   /** End of the time range, exclusive. */
   to: z.optional(moment),
@@ -137,34 +143,37 @@ export const auditSearchRequest = z.strictObject({
   operations: z.optional(
     z.array(auditOperation).check(z.minLength(1), z.maxLength(auditOperation.options.length)),
   ),
-  /** Only the outcomes of operations that ended in one of these ways. */
+  /** Returns only the outcomes of operations that ended in one of these ways. */
   results: z.optional(z.array(auditResult).check(z.minLength(1), z.maxLength(auditResult.options.length))),
   workflowId: z.optional(workflowId),
   /** Part of the justification. */
   justification: z.optional(part),
-  /** Only entries of requests that were refused. */
+  /** Returns only entries of refused requests. */
   denied: z.optional(z.literal(true)),
 });
 export type AuditSearchRequest = z.infer<typeof auditSearchRequest>;
 
 /**
- * `GET /api/namespaces/{namespace}/audit:verify`: whether the responding replica's audit file, which has the
- * entries of all namespaces, is one unbroken hash chain.
+ * `GET /api/namespaces/{namespace}/audit:verify`: returns whether the audit file of the responding replica is
+ * one unbroken hash chain. The file has the entries of all namespaces.
  */
 export const auditVerification = z.object({
   /** When the check was completed. */
   time: timestamp,
   /**
-   * `intact`: every line links to the previous line, and the file contains the last line that the process
-   * wrote. `broken`: see `problems`. `too_large`: the server doesn't check a file of this size; use
-   * `verify-audit`.
+   * `intact` means that every line links to the previous line, and that the file contains the last line that
+   * the process wrote. `broken` means that there are `problems`. `too_large` means that the server doesn't
+   * check a file of this size; use `verify-audit`.
    */
   status: z.enum(['intact', 'broken', 'too_large']),
   lines: z.int().check(z.nonnegative()),
   bytes: z.int().check(z.nonnegative()),
-  /** The last line that the process had written when the check began. Record it elsewhere. */
+  /** The last line that the process had written when the check began. Record this line elsewhere. */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
-  /** The line before the file's first line, usually in a rotated file, which the server does not read. */
+  /**
+   * The line that the file's first line follows. It is usually in a rotated file, which the server does not
+   * read.
+   */
   follows: z.optional(z.object({ seq: z.int().check(z.positive()), hash: z.string() })),
   /** The first problems; `line` is absent for a problem of the whole file. */
   problems: z.array(z.object({ line: z.optional(z.int().check(z.positive())), problem: z.string() })),

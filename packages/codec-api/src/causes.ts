@@ -11,31 +11,36 @@ export const failedStatuses: readonly WorkflowStatus[] = ['Failed', 'TimedOut', 
 /** Maximum number of failed runs to read. If more match, the server reads a sample of about this size. */
 export const MAX_CAUSE_RUNS = 2_000;
 
-/** `POST …/workflows:causes`: why the runs that match a visibility query failed, without plaintext. */
+/**
+ * `POST …/workflows:causes`: returns why the runs that match a visibility query failed, without plaintext.
+ */
 export const causesRequest = z.strictObject({
   query: visibilityQuery,
   /** Continues an earlier request with the same query: the `after` of its last frame. */
   after: z.optional(listPosition),
 });
 
-/** `POST …/workflows:decode-causes`: the same with the failures' messages and frames. */
+/** `POST …/workflows:decode-causes`: returns the same causes with the failures' messages and stack frames. */
 export const decodeCausesRequest = z.extend(causesRequest, { justification: z.optional(justification) });
 export type DecodeCausesRequest = z.infer<typeof decodeCausesRequest>;
 
 const text = (maximum: number) => z.string().check(z.maxLength(maximum));
 
-/** What failures with the same fingerprint have in common. */
+/** The parts that failures with the same fingerprint have in common. */
 export const causeFingerprint = z.object({
   id: text(40),
   /** Fingerprints of different versions cannot be compared. */
   version: z.int().check(z.positive()),
   parts: z.object({
     type: text(200),
-    /** The innermost step that failed: `activity charge`; `workflow order` for the workflow's own code. */
+    /**
+     * The innermost step that failed, such as `activity charge`, or `workflow order` if the workflow's own
+     * code failed.
+     */
     place: text(200),
     /** The application's innermost functions and files. Empty while the stack trace is locked. */
     frames: z.array(text(200)).check(z.maxLength(3)),
-    /** The message without what differs from run to run. Absent while the message is locked. */
+    /** The message without the parts that differ from run to run. Absent while the message is locked. */
     shape: z.optional(text(2_000)),
   }),
 });
@@ -48,13 +53,13 @@ export const causeMessage = z.discriminatedUnion('status', [
 ]);
 export type CauseMessage = z.infer<typeof causeMessage>;
 
-/** A run that failed, or a running one whose workflow task keeps failing, and why. */
+/** A run that failed, or a running run whose workflow task keeps failing, and the cause. */
 export const runCause = z.extend(execution, {
   workflowType: z.string(),
   status: workflowStatus,
   startTime: z.optional(timestamp),
   closeTime: z.optional(timestamp),
-  /** When Temporal recorded the workflow task's failure, for a running run. */
+  /** For a running run, when Temporal recorded the failure of the workflow task. */
   failingSince: z.optional(timestamp),
   /** The worker deployment version or build id that the run used last, if Temporal knows it. */
   build: z.optional(text(200)),
@@ -68,25 +73,31 @@ const count = z.int().check(z.nonnegative());
 const readRuns = {
   /** The position after the last run that was sent. */
   after: z.string(),
-  /** Runs read in this request. */
+  /** Number of runs that were read in this request. */
   runs: count,
-  /** Runs that could not be read, for example because their retention period has ended. */
+  /** Number of runs that could not be read, for example because their retention period has ended. */
   failed: count,
-  /** Cloud KMS calls that the request made, for keys that were not cached. */
+  /** Number of Cloud KMS calls that the request made for keys that were not cached. */
   kmsCalls: count,
-  /** Messages and stack traces that could not be decrypted, by reason code. */
+  /** Number of messages and stack traces that could not be decrypted, by reason code. */
   unreadable: reasonCounts,
 };
 
-/** The lines of the response: first `start`, then the runs in the order of the list, last `end`. */
+/** The lines of the response: `start`, then the runs in the order of the list, then `end`. */
 export const causeFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('start'),
-    /** How many runs match the query that failed, or whose workflow task keeps failing. */
+    /** Number of runs that match the query and have failed, or whose workflow task keeps failing. */
     total: count,
-    /** Whether running runs whose workflow task keeps failing are included: older Temporal servers cannot list them. */
+    /**
+     * Whether running runs whose workflow task keeps failing are included. Older Temporal servers cannot list
+     * these runs.
+     */
     failingTasks: z.boolean(),
-    /** The share of these runs that the server reads, chosen by run id: 1, or less if there are too many. */
+    /**
+     * The share of the matching runs that the server reads; less than 1 if there are too many runs. The
+     * server selects runs by their ids.
+     */
     share: z.number(),
   }),
   z.extend(runCause, { type: z.literal('run') }),

@@ -1,18 +1,20 @@
 /**
  * Headers and paths that the dashboard requires of the server that serves its files. The codec server uses
- * these functions; deploy/docker/Caddyfile and deploy/nginx/dashboard.conf repeat these rules, and tests
- * compare the responses.
+ * these functions. deploy/docker/Caddyfile and deploy/nginx/dashboard.conf repeat the same rules, and tests
+ * compare the responses of all three.
  */
 
 /** Origins in the content security policy, in addition to the page's own. */
 export interface PageSources {
-  /** Where the page sends requests: the identity provider, and a codec server on another origin. */
+  /**
+   * Origins to which the page sends requests: the identity provider, and a codec server on another origin.
+   */
   readonly connect?: readonly string[];
   /** Origins that the page shows in a hidden frame: the identity provider. */
   readonly frame?: readonly string[];
 }
 
-/** Returns the headers of all dashboard files, except the caching headers. */
+/** Returns the headers that all dashboard files have in common. The caching headers are separate. */
 export function pageHeaders({ connect = [], frame = [] }: PageSources = {}): Record<string, string> {
   const policy = [
     "default-src 'none'",
@@ -36,7 +38,8 @@ export function pageHeaders({ connect = [], frame = [] }: PageSources = {}): Rec
 }
 
 /**
- * Returns `Cache-Control` of a file that exists. Only names in `assets/` contain a hash of the content.
+ * Returns the `Cache-Control` header for an existing file. Only file names in `assets/` contain a hash of the
+ * content.
  *
  * @param path below the base path, with a slash at its start
  */
@@ -46,8 +49,8 @@ export function pageCacheControl(path: string): string {
 }
 
 /**
- * Whether a path is an address of the application, which a server answers with `index.html`. Addresses of workflows in
- * Temporal's Web UI lead to the same workflows.
+ * Returns whether a path is an address of the application, for which a server returns `index.html`. The
+ * addresses of workflows in Temporal's Web UI also work here.
  *
  * @param path below the base path, with a slash at its start
  */
@@ -55,7 +58,8 @@ export const isPageAddress = (path: string): boolean =>
   /^\/(?:sign-in|signed-out|(?:ns\/[^/]+\/[^/]+|namespaces\/[^/]+\/workflows)(?:\/[^/]*)*)?$/.test(path);
 
 /**
- * Returns `index.html` for a base path other than `/`. No other file contains URLs with a base path.
+ * Returns `index.html` for a base path other than `/`. No other file contains URLs that depend on the base
+ * path.
  *
  * @param basePath empty, or `/…` without a slash at the end
  */

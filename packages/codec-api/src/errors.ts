@@ -8,20 +8,20 @@ export const apiError = z.object({
       'invalid_query',
       'unauthenticated',
       'forbidden',
-      /** The namespace reveals payloads on demand only: send a `justification`. */
+      /** The namespace reveals payloads only on demand. Send a `justification`. */
       'justification_required',
       'not_found',
       'namespace_required',
       'too_large',
       'unsupported_media_type',
       'temporal_unavailable',
-      /** A query got no answer, because no worker answered in time or none polls the task queue. */
+      /** No worker answered the query in time, or no worker polls the task queue. */
       'no_worker',
       /** The audit cannot be written, so nothing is decrypted. */
       'audit_unavailable',
       /** Too many requests or streams in flight. */
       'busy',
-      /** The caller exceeded a rate limit: try again after the seconds of `Retry-After`. */
+      /** The caller exceeded a rate limit. Try again after the number of seconds in `Retry-After`. */
       'rate_limited',
       'timeout',
       'not_implemented',
@@ -35,9 +35,12 @@ export type ApiError = z.infer<typeof apiError>;
 export type ApiErrorCode = ApiError['error']['code'];
 
 /**
- * Why a stream ends. `complete`: everything was sent. `signed_out`: the caller's token expired; sign in and
- * continue. `limit`: a limit on time, events, hits or bytes was reached; continue with a new request.
- * `shutdown`: the server is shutting down; continue on another server. `error`: the stream failed.
+ * Why a stream ends.
+ * - `complete`: everything was sent.
+ * - `signed_out`: the caller's token expired. Sign in and continue.
+ * - `limit`: a limit on time, events, hits or bytes was reached. Continue with a new request.
+ * - `shutdown`: the server is shutting down. Continue on another server.
+ * - `error`: the stream failed.
  */
 export const endReason = z.enum(['complete', 'signed_out', 'limit', 'shutdown', 'error']);
 export type EndReason = z.infer<typeof endReason>;

@@ -6,8 +6,8 @@ import { reasonCode, reasonCounts } from './reasons.ts';
 /**
  * `encoded`: the history as Temporal stores it, with nothing decrypted. `decoded`: the same history with
  * decrypted payloads. Both are `{"events": […]}`, the form that Temporal's tools write and its SDKs replay;
- * replaying `encoded` requires the codec. `readable`: for people, with each payload's JSON in place of the
- * payload.
+ * replaying `encoded` requires the codec. `readable` is for people; it contains each payload's JSON in place
+ * of the payload.
  */
 const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
@@ -17,7 +17,7 @@ const eventId = z.int().check(z.positive());
 /** `POST …/runs/{runId}/history:export` */
 export const exportRequest = z.strictObject({
   form: exportForm,
-  /** Exports only these events, both ends included. Absent: the whole history. */
+  /** The events to export, including the first and the last. If absent, the whole history is exported. */
   events: z.optional(z.strictObject({ first: eventId, last: eventId })),
   justification: z.optional(justification),
 });
@@ -41,12 +41,12 @@ export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const
 
 /**
  * In a decoded export, the `metadata.encoding` of a payload that replaces one that could not be decrypted. No
- * converter knows this encoding, so a replay stops there. Further metadata: `reason`, `ref` and, if known,
- * `key`, `key-version` and `namespace`.
+ * converter knows this encoding, so a replay stops there. The metadata also contains `reason`, `ref` and, if
+ * known, `key`, `key-version` and `namespace`.
  */
 export const UNREADABLE_ENCODING = 'binary/unreadable';
 
-/** Trailer of a readable export; absent if the export was truncated, which then does not parse as JSON. */
+/** Trailer of a readable export. A truncated export has no trailer, and does not parse as JSON. */
 export const exportSummary = z.object({
   events: z.int().check(z.nonnegative()),
   payloads: z.int().check(z.nonnegative()),
@@ -63,7 +63,7 @@ export const readableExport = z.object({
   summary: exportSummary,
 });
 
-/** The last line of an export that ended early; absent if the client had disconnected. */
+/** The last line of an export that ended early. Absent if the client had disconnected. */
 export const exportTruncated = z.object({
   $truncated: z.object({
     reason: endReason,

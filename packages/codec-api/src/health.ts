@@ -3,17 +3,18 @@ import { reasonCode } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
 /**
- * `GET /api/health`: whether payloads can be decrypted now. Reports the results of the server's latest calls,
- * and does not call Cloud KMS itself.
+ * `GET /api/health`: returns whether payloads can be decrypted now. The result is derived from the server's
+ * latest calls; the request itself does not call Cloud KMS.
  */
 export const cryptoHealth = z.object({
   kms: z.object({
     /**
-     * `failing`: Cloud KMS does not respond, or no key version could be used recently. `degraded`: some key
-     * versions could not be used. `unknown`: the process has not called Cloud KMS for a payload yet.
+     * `failing` means that Cloud KMS does not respond, or that no key version could be used recently.
+     * `degraded` means that some key versions could not be used. `unknown` means that the process has not
+     * called Cloud KMS for a payload yet.
      */
     status: z.enum(['ok', 'degraded', 'failing', 'unknown']),
-    /** The reason code of the last failed call; absent while calls succeed. */
+    /** The reason code of the last call, if it failed; absent if calls succeed. */
     reason: z.optional(reasonCode),
     lastOk: z.optional(timestamp),
     /**
@@ -40,15 +41,18 @@ export const cryptoHealth = z.object({
   branchKeyStore: z.optional(
     z.object({
       /**
-       * `unknown`: the process has not used the store yet. If the store fails, the process creates its own
-       * keys without delay.
+       * `unknown` means that the process has not used the store yet. If the store fails, the process creates
+       * its own keys without delay.
        */
       status: z.enum(['ok', 'failing', 'unknown']),
       /** The failing operations. */
       failures: z.array(
         z.object({
           operation: z.enum(['load', 'replace', 'adopt']),
-          /** `unavailable`, `not_permitted`, `untrusted` and others: docs/runbook.md. */
+          /**
+           * A reason such as `unavailable`, `not_permitted` or `untrusted`. docs/runbook.md lists all
+           * reasons.
+           */
           code: z.string(),
           since: timestamp,
         }),

@@ -8,8 +8,8 @@ import { searchedText } from './search.ts';
 export const MAX_FILE_EVENTS = 500;
 
 /**
- * Maximum size of a request's body, in bytes. Temporal limits each list of payloads in an event to 2 MiB;
- * base64 and JSON add to that.
+ * Maximum size of a request's body, in bytes. Temporal limits each list of payloads in an event to 2 MiB, and
+ * base64 and JSON make it longer.
  */
 export const MAX_FILE_BODY = 8 * 1024 * 1024;
 
@@ -18,11 +18,11 @@ export const MAX_FILE_BODY = 8 * 1024 * 1024;
  * client splits the file with `@temporal-kms/histories/files` and sends its events in several requests.
  */
 export const fileEventsRequest = z.strictObject({
-  /** The workflow id that the file contains; payloads may be bound to it. */
+  /** The workflow id that the file contains. Payloads may be bound to this id. */
   workflowId: z.optional(workflowId),
   /** The encoding of `events`: see `EventEncoding` in `@temporal-kms/histories/files`. */
   encoding: z.enum(['json', 'readable', 'protobuf']),
-  /** JSON text, or protobuf in base64. */
+  /** The events as JSON text, or as protobuf in base64. */
   events: z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_FILE_EVENTS)),
 });
 export type FileEventsRequest = z.infer<typeof fileEventsRequest>;

@@ -4,16 +4,22 @@ import { payloadStub } from './payload.ts';
 import { attributes, timestamp } from './workflow.ts';
 
 export const historyEvent = z.object({
-  /** Gapless from 1. Below 2^53 in any history that Temporal accepts (at most 51,200 events). */
+  /**
+   * Counts events from 1 without gaps. Always below 2^53, because Temporal accepts at most 51,200 events in a
+   * history.
+   */
   eventId: z.int().check(z.positive()),
   /**
-   * Not monotonic in `eventId`: Temporal writes `ActivityTaskStarted` only when the activity closes, but with
-   * the time at which the activity started.
+   * A later event may have an earlier time. For example, Temporal writes `ActivityTaskStarted` only when the
+   * activity closes, but with the time at which the activity started.
    */
   eventTime: timestamp,
   /** The number of Temporal's `EventType`. An unknown type is not an error. */
   eventType: z.int(),
-  /** Such as `ActivityTaskScheduled`; `Unknown(61)` for a type that this server does not know. */
+  /**
+   * The name of the event type, such as `ActivityTaskScheduled`; `Unknown(61)` if this server does not know
+   * the type.
+   */
   eventName: z.string(),
   /**
    * The event's attributes, with placeholders in place of payloads. `{"$omitted": "too_large"}` if the event
@@ -29,7 +35,7 @@ export const historyEvent = z.object({
   /** Who caused the event, if Temporal recorded it. */
   principal: z.optional(attributes),
   payloads: z.array(payloadStub),
-  /** False for a transient or speculative workflow task event: a later event may have the same id. */
+  /** False for a transient or speculative workflow task event, whose id a later event may have too. */
   durable: z.boolean(),
 });
 export type HistoryEvent = z.infer<typeof historyEvent>;
@@ -41,11 +47,11 @@ export type HistoryEvent = z.infer<typeof historyEvent>;
  */
 export const historyFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('events'), events: z.array(historyEvent) }),
-  /** Only with `live`: shows that the connection is alive while there is no new event. */
+  /** Shows that the connection is alive while there are no new events. Sent only with `live`. */
   z.object({ type: z.literal('heartbeat') }),
   /**
-   * `complete`: with `live`, the run is closed and its last event was sent; without `live`, all events so far
-   * were sent.
+   * With `live`, `complete` means that the run is closed and its last event was sent. Without `live`, it
+   * means that all events so far were sent.
    */
   streamEnd,
 ]);

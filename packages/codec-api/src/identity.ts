@@ -1,7 +1,7 @@
 import { z } from 'zod/mini';
 import { timestamp } from './workflow.ts';
 
-/** What a policy may allow a caller in a namespace. */
+/** The permissions that a policy can grant to a caller in a namespace. */
 export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'query', 'audit']);
 export type Permission = z.infer<typeof permission>;
 
@@ -14,20 +14,20 @@ export type Reveal = z.infer<typeof reveal>;
 
 /** `GET /api/me`: the caller, with their permissions in each namespace. */
 export const me = z.object({
-  /** For people: an e-mail address, else the token's subject. */
+  /** The name to show: the e-mail address, or the token's subject if there is no e-mail address. */
   name: z.string(),
-  /** When the caller must sign in again; absent if never. */
+  /** When the caller must sign in again; absent if the sign-in does not expire. */
   expiresAt: z.optional(timestamp),
   /** Namespaces where the caller has a permission. */
   namespaces: z.array(
     z.object({
       name: z.string(),
       permissions: z.array(permission),
-      /** `on-demand`: send a `justification` with each request that decrypts. */
+      /** If `on-demand`, send a `justification` with each request that decrypts. */
       reveal,
       /**
-       * With `on-demand`: how many minutes a web page may show payloads after one justification. Advisory:
-       * the server can't enforce it.
+       * If `on-demand`, the number of minutes for which a web page may show payloads after one justification.
+       * Advisory, because the server can't enforce it.
        */
       revealMinutes: z.optional(z.number().check(z.int(), z.positive())),
     }),
@@ -35,18 +35,21 @@ export const me = z.object({
 });
 export type Me = z.infer<typeof me>;
 
-/** `GET /api/sign-in`: how a web page gets a token for this server. Public; contains no secret. */
+/**
+ * `GET /api/sign-in`: returns how a web page gets a token for this server. The response is public, and
+ * contains no secret.
+ */
 export const signIn = z.object({
-  /** Whether requests need a token: false with `AUTH=none`. */
+  /** Whether requests need a token. False with `AUTH=none`. */
   required: z.boolean(),
-  /** OAuth 2.1 authorization code with PKCE; absent if pages can't sign in. */
+  /** Settings for the OAuth 2.1 authorization code flow with PKCE; absent if web pages can't sign in. */
   authorizationCode: z.optional(
     z.object({
       /** The issuer's URL; its discovery document names the endpoints. */
       issuer: z.string(),
       clientId: z.string(),
       scopes: z.array(z.string()),
-      /** RFC 8707: the resource of the access token. */
+      /** The `resource` parameter for the access token (RFC 8707). */
       resource: z.optional(z.string()),
       /** Further parameters of the authorization request, which the issuer requires. */
       parameters: z.optional(z.record(z.string(), z.string())),

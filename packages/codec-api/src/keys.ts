@@ -7,8 +7,8 @@ import { timestamp } from './workflow.ts';
 const count = z.int().check(z.nonnegative());
 
 /**
- * Payloads that this process has handled since it started. Does not include other replicas, or payloads at
- * rest in histories.
+ * Number of payloads that this process has handled since it started. Does not include payloads that other
+ * replicas handled or that are only stored in histories.
  */
 const seen = z.object({ payloads: count, lastSeen: z.optional(timestamp) });
 
@@ -47,11 +47,14 @@ export const configuredKey = z.object({
   nextRotation: z.optional(timestamp),
   /** When Cloud KMS returned this description. */
   described: z.optional(timestamp),
-  /** Why Cloud KMS returned no description. `versions` then lists only those that this process has used. */
+  /**
+   * Why Cloud KMS returned no description. `versions` then lists only the versions that this process has
+   * used.
+   */
   reason: z.optional(reasonCode),
-  /** The newest first. */
+  /** The key's versions, newest first. */
   versions: z.array(keyVersion),
-  /** Payloads in formats that record no version. */
+  /** Counts of payloads whose format records no key version. */
   unversioned: seen,
 });
 export type ConfiguredKey = z.infer<typeof configuredKey>;
@@ -80,12 +83,12 @@ export const namespaceScan = z.discriminatedUnion('status', [
 export type NamespaceScan = z.infer<typeof namespaceScan>;
 
 /**
- * `GET /api/namespaces/{namespace}/keys`: the keys in the namespace's configuration, and how this process has
- * used them.
+ * `GET /api/namespaces/{namespace}/keys`: returns the keys in the namespace's configuration, and how this
+ * process has used these keys.
  */
 export const namespaceKeys = z.object({
   namespace: z.string(),
-  /** When this process started to count. */
+  /** When this process started to count payloads. */
   since: timestamp,
   /** The formats that the server decrypts, and what it does with payloads that are not encrypted. */
   reads: z.array(payloadFormat),
@@ -94,33 +97,41 @@ export const namespaceKeys = z.object({
   /** Ids of static keys that may decrypt. */
   staticKeys: z.array(z.string()),
   /**
-   * Which key versions stored histories need, from a scan. All other counts in this response are this
-   * process's own.
+   * Which key versions stored histories need, from a scan. All other counts in this response are for this
+   * process alone.
    */
   scan: namespaceScan,
   /** How long this process could continue with the keys in its memory if Cloud KMS stopped responding now. */
   inMemory: z.object({
-    /** Absent if there is no limit: the process only decrypts, and has used no key in the last hour. */
+    /**
+     * Absent if there is no limit, because the process only decrypts and has used no key in the last hour.
+     */
     autonomySeconds: z.optional(count),
     /** Why the last attempt to replace or confirm a key failed; absent while Cloud KMS responds. */
     failure: z.optional(reasonCode),
     /** Age of the branch key or data key that encrypts; absent if none exists yet. */
     encryptionKeyAgeSeconds: z.optional(count),
-    /** Time since Cloud KMS last confirmed the oldest key in memory; absent if no key is in memory. */
+    /**
+     * Time since Cloud KMS last confirmed the key in memory whose confirmation is oldest; absent if no key is
+     * in memory.
+     */
     oldestKeyAgeSeconds: z.optional(count),
   }),
   outcomes: z.object({
-    /** Payloads decrypted or encrypted for callers. */
+    /** Number of payloads that were decrypted or encrypted for callers. */
     done: count,
-    /** Payloads that could not be decrypted or encrypted, by reason code. */
+    /** Number of payloads that could not be decrypted or encrypted, by reason code. */
     refused: reasonCounts,
-    /** Plaintext payloads in fields that the codec encrypts. */
+    /** Number of plaintext payloads in fields that the codec encrypts. */
     notEncrypted: count,
     dataKeys: z.object({ hit: count, stale: count, miss: count, joined: count }),
-    /** Requests to Cloud KMS for these keys from all namespaces, and how many failed, by reason code. */
+    /**
+     * Number of requests to Cloud KMS for these keys from all namespaces, and the number that failed, by
+     * reason code.
+     */
     kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),
-  /** The last hour, oldest first, without minutes that had no events. */
+  /** The minutes of the last hour, oldest first. Minutes without events are left out. */
   minutes: z.array(z.object({ time: timestamp, done: count, refused: reasonCounts })),
   /** The latest 50 failures, newest first. */
   failures: z.array(
@@ -136,7 +147,7 @@ export const namespaceKeys = z.object({
 });
 export type NamespaceKeys = z.infer<typeof namespaceKeys>;
 
-/** `POST /api/namespaces/{namespace}/keys:test`: an empty object. */
+/** `POST /api/namespaces/{namespace}/keys:test`: the request's body is an empty object. */
 export const keyTestRequest = z.strictObject({});
 
 /** The duration of a Cloud KMS call, and the reason code if the call failed. */
@@ -146,8 +157,9 @@ const keyTestStep = z.object({
 });
 
 /**
- * The results of `keys:test`. For each key that encrypts: a round trip of random bytes through Cloud KMS. For
- * each other key: whether the server may decrypt with it. The test uses no key in memory and no payload.
+ * The results of `keys:test`. For each key that encrypts, the server makes a round trip of random bytes
+ * through Cloud KMS. For each other key, it tests whether it may decrypt with the key. The test uses no key
+ * in memory and no payload.
  */
 export const keyTest = z.object({
   namespace: z.string(),
@@ -158,16 +170,17 @@ export const keyTest = z.object({
       name: z.string(),
       use: z.enum(['encrypt_and_decrypt', 'decrypt']),
       /**
-       * `round_trip`: Cloud KMS encrypted bytes and decrypted them. `decrypt_permission`: Cloud KMS received
-       * bytes that are not a ciphertext of the key; if it rejects the bytes and not the server, the server
-       * may decrypt. Used for keys that only decrypt, and for servers that may not encrypt.
+       * `round_trip`: Cloud KMS encrypted random bytes and decrypted the result. `decrypt_permission`: Cloud
+       * KMS received bytes that are not a ciphertext of the key. If Cloud KMS rejects the bytes and not the
+       * server, the server may decrypt. This test is used for keys that only decrypt, and for servers that
+       * may not encrypt.
        */
       check: z.enum(['round_trip', 'decrypt_permission']),
       /** The key version that encrypted the test bytes. */
       version: z.optional(z.int().check(z.positive())),
       /** Absent for a key that only decrypts. */
       encrypt: z.optional(keyTestStep),
-      /** Absent if encryption failed, which leaves nothing to decrypt. */
+      /** Absent if encryption failed, because there is nothing to decrypt then. */
       decrypt: z.optional(keyTestStep),
     }),
   ),

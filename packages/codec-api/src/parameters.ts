@@ -20,7 +20,7 @@ export const visibilityQuery = z._default(
   '',
 );
 
-/** A position in the runs of a query: the `after` of an earlier response's last line. */
+/** A position in the runs of a query. Use the `after` of an earlier response's last line. */
 export const listPosition = z
   .string()
   .check(
@@ -49,12 +49,12 @@ export const workflowListQuery = z.object({
 
 export const workflowCountQuery = z.object({ query: visibilityQuery });
 
-/** With `prefix`: only types that begin with it. */
+/** If `prefix` is present, only types that begin with it are returned. */
 export const workflowTypesQuery = z.object({
   prefix: z._default(z.string().check(z.maxLength(200), noNull), ''),
 });
 
-/** Without `runId`: the latest run. */
+/** If `runId` is absent, the latest run is used. */
 export const workflowDescriptionQuery = z.object({ runId: z.optional(runId) });
 
 export const auditQuery = z.object({
@@ -79,7 +79,7 @@ export const historyQuery = z.object({
       z.transform(Number),
     ),
   ),
-  /** Continue with new events until the run is closed. */
+  /** Whether the stream continues with new events until the run is closed. */
   live: z.pipe(
     z._default(z.enum(['true', 'false'], 'must be true or false'), 'false'),
     z.transform((value) => value === 'true'),

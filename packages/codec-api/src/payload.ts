@@ -6,14 +6,14 @@ import { hasVisibleText } from './visible-text.ts';
 /**
  * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys
  * sorted. Event id 0 refers to the run's description (memo, pending activities), which changes while the run
- * is open. Its n is derived from the payload's stored bytes, so that a ref never points to a different
- * payload later; decoding a payload that no longer exists fails with `event_not_found`.
+ * is open. There, n is derived from the payload's stored bytes, so that a ref never points to a different
+ * payload later. Decoding a payload that no longer exists fails with `event_not_found`.
  */
 export const payloadRef = z
   .string()
   .check(z.regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0'))
   .brand('PayloadRef');
-/** A payload's ref, unique only within its run or file: store it together with the run. */
+/** A payload's ref. It is unique only within its run or file, so store it together with the run. */
 export type PayloadRef = z.infer<typeof payloadRef>;
 
 /** Returns the ref of the n-th payload of an event, or of the description (event 0). */
@@ -62,7 +62,7 @@ export const payloadFormat = z.enum([
 ]);
 export type PayloadFormat = z.infer<typeof payloadFormat>;
 
-/** Where a payload's content is, from a reference that no party has authenticated. */
+/** Where a payload's content is stored, according to a reference that is not authenticated. */
 export const storedContent = z.object({
   /** The driver's name in the application that wrote the payload. */
   driver: z.string(),
@@ -84,8 +84,9 @@ export const payloadStub = z.object({
   ref: payloadRef,
   /**
    * Path inside the event's attributes, or next to the attributes (`userMetadata.summary`); in a description,
-   * inside `details`. Field names are in camelCase: `failure.cause.encodedAttributes`, `input.payloads[0]`,
-   * `memo.fields.customer`, and `details["patch-data"].payloads[0]` where a map's key is not an identifier.
+   * inside `details`. Field names are in camelCase, as in `failure.cause.encodedAttributes`,
+   * `input.payloads[0]` and `memo.fields.customer`. A map's key that is not an identifier is in brackets:
+   * `details["patch-data"].payloads[0]`.
    */
   path: z.string(),
   /** Stored size in bytes, without metadata. */
@@ -96,21 +97,21 @@ export const payloadStub = z.object({
   key: z.optional(keyUse),
   namespace: z.optional(otherNamespace),
   /**
-   * Whether the payload is bound to one workflow id: decoding it in another workflow fails with
+   * Whether the payload is bound to one workflow id. If so, decoding it in another workflow fails with
    * `workflow_mismatch`.
    */
   boundToWorkflow: z.optional(z.literal(true)),
   /**
-   * Why decoding will fail, if the header shows it without decryption; `namespace_not_permitted` if the
-   * caller may not decode in `namespace`.
+   * Why decoding will fail, if the header alone shows that. `namespace_not_permitted` if the caller may not
+   * decode in `namespace`.
    */
   reason: z.optional(reasonCode),
-  /** For a reference to external storage. */
+  /** The stored object, if the payload is a reference to external storage. */
   stored: z.optional(storedContent),
 });
 export type PayloadStub = z.infer<typeof payloadStub>;
 
-/** What was read from external storage: its format, and its size in bytes without metadata. */
+/** The format of the payload that was read from external storage, and its size in bytes without metadata. */
 export const retrievedContent = z.object({ format: payloadFormat, bytes: z.int().check(z.nonnegative()) });
 export type RetrievedContent = z.infer<typeof retrievedContent>;
 
@@ -125,11 +126,11 @@ export type JsonPayload = z.infer<typeof jsonPayload>;
 export const MAX_REFS = 200;
 
 /**
- * Why a caller wants plaintext, for the audit: 1 to 500 characters, at least one of them visible. Required if
- * the namespace reveals on demand; accepted in every namespace.
+ * Why a caller wants plaintext, for the audit. It has 1 to 500 characters, of which at least one is visible.
+ * It is required if the namespace reveals on demand, and accepted in every namespace.
  */
 export const justification = z.string().check(
-  // Before `trim`: the OpenAPI document states this limit, and clients send untrimmed text.
+  // Checked before `trim`, because the OpenAPI document states this limit and clients send untrimmed text.
   z.maxLength(500, 'is longer than 500 characters'),
   z.trim(),
   z.minLength(1, 'is empty'),
@@ -143,9 +144,9 @@ export const decodeRequest = z.strictObject({
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
- * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as stored:
- * `not_encrypted`; `external_reference` (the content is in external storage that the server does not read); or `system_envelope` (payloads
- * inside the envelope stay encrypted).
+ * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as stored. It
+ * is `not_encrypted`, `external_reference` (the content is in external storage that the server does not
+ * read), or `system_envelope` (payloads inside the envelope stay encrypted).
  */
 export const decodeResult = z.discriminatedUnion('ok', [
   z.object({

@@ -3,13 +3,16 @@ import { runId, workflowId } from './parameters.ts';
 import { runTaskQueue } from './task-queues.ts';
 import { execution, timestamp } from './workflow.ts';
 
-/** Most runs of one request. */
+/** Maximum number of runs in one request. */
 export const MAX_PROGRESS_RUNS = 100;
 
-/** Milliseconds. A worker that polls takes a task within a second; a sticky task queue delays it by 10 s at most. */
+/**
+ * Time in milliseconds after which a wait counts as long. A worker that polls takes a task within a second,
+ * and a sticky task queue delays the task by at most 10 s.
+ */
 export const LONG_WAIT_MS = 30_000;
 
-/** `POST …/workflows:progress`: what open runs wait for. */
+/** `POST …/workflows:progress`: returns what open runs wait for. */
 export const progressRequest = z.strictObject({
   runs: z.array(z.strictObject({ workflowId, runId })).check(z.minLength(1), z.maxLength(MAX_PROGRESS_RUNS)),
 });
@@ -17,9 +20,9 @@ export type ProgressRequest = z.infer<typeof progressRequest>;
 
 const attempt = z.int().check(z.positive());
 
-/** What a run waits for. An activity that is paused is left out. */
+/** What a run waits for. Paused activities are left out. */
 export const runProgress = z.extend(execution, {
-  /** The workflow task, until it has completed. */
+  /** The workflow task; absent once it has completed. */
   task: z.optional(
     z.object({
       attempt,
@@ -32,11 +35,14 @@ export const runProgress = z.extend(execution, {
   retrying: z.optional(z.object({ name: z.string(), attempt, maximumAttempts: z.optional(attempt) })),
   /** The activity that has waited longest for its first attempt. */
   untaken: z.optional(z.object({ name: z.string(), since: z.optional(timestamp) })),
-  /** The task queues where something has waited for `LONG_WAIT_MS`, except those that Temporal does not describe. */
+  /**
+   * The task queues where a task has waited for `LONG_WAIT_MS`, except the task queues that Temporal does not
+   * describe.
+   */
   taskQueues: z.array(runTaskQueue),
 });
 export type RunProgress = z.infer<typeof runProgress>;
 
-/** In the order of the request. Runs that Temporal does not have are left out. */
+/** In the order of the request. Runs that do not exist in Temporal are left out. */
 export const runsProgress = z.object({ runs: z.array(runProgress) });
 export type RunsProgress = z.infer<typeof runsProgress>;

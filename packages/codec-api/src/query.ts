@@ -2,7 +2,7 @@ import { z } from 'zod/mini';
 import { decodeFrame, justification, payloadStub } from './payload.ts';
 import { attributes } from './workflow.ts';
 
-/** How many seconds the server waits for a worker that answers a query. */
+/** Number of seconds for which the server waits for a worker to answer a query. */
 export const QUERY_SECONDS = 10;
 
 /** Maximum number of arguments of a query. */
@@ -11,20 +11,23 @@ export const MAX_ARGUMENTS = 20;
 /** `POST …/runs/{runId}/query`: runs a query of a run on a worker, and decrypts the result. */
 export const queryRequest = z.strictObject({
   type: z.string().check(z.minLength(1, 'is missing'), z.maxLength(1_000, 'is longer than 1,000 characters')),
-  /** Each is a JSON text, which the worker receives unchanged. Absent or empty: no arguments. */
+  /**
+   * The arguments as JSON texts, which the worker receives unchanged. Absent or empty if there are no
+   * arguments.
+   */
   arguments: z._default(z.array(z.string()).check(z.maxLength(MAX_ARGUMENTS)), []),
   justification: z.optional(justification),
 });
 export type QueryRequest = z.input<typeof queryRequest>;
 
-/** What a worker answered. Its payloads follow in separate lines. */
+/** A worker's answer. The answer's payloads follow in separate lines. */
 export const queryAnswer = z.object({
   type: z.literal('answer'),
-  /** `failed`: the worker's code threw, or knows no such query. */
+  /** `failed` means that the worker's code threw an error, or has no handler for this query type. */
   outcome: z.enum(['answered', 'failed']),
   /** `queryResult` or `failure` in proto3 JSON, with placeholders for payloads. */
   attributes,
-  /** Every payload of `attributes`, refs `0:<n>`, which only this response resolves. */
+  /** Every payload in `attributes`. The refs are `0:<n>`, and only this response resolves them. */
   payloads: z.array(payloadStub),
 });
 export type QueryAnswer = z.infer<typeof queryAnswer>;

@@ -24,7 +24,7 @@ export function countReason(counts: ReasonCounts, reason: ReasonCode, by = 1): v
   counts[reason] = (counts[reason] ?? 0) + by;
 }
 
-/** Adds counts to others. */
+/** Adds the counts of one tally to another tally. */
 export function countReasons(counts: ReasonCounts, added: ReasonCounts): void {
   for (const [reason, count] of reasonEntries(added)) countReason(counts, reason, count);
 }

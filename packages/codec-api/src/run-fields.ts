@@ -16,25 +16,28 @@ const query = {
   after: z.optional(listPosition),
 };
 
-/** `POST …/workflows:fields`: the fields of runs that need no decryption. */
+/** `POST …/workflows:fields`: returns the fields of runs that need no decryption. */
 export const runFieldsRequest = z.strictObject(query);
 export type RunFieldsRequest = z.infer<typeof runFieldsRequest>;
 
-/** `POST …/workflows:decode-fields`: the fields of runs, also those of their decrypted inputs and memos. */
+/**
+ * `POST …/workflows:decode-fields`: returns the fields of runs, including those in decrypted inputs and
+ * memos.
+ */
 export const decodeFieldsRequest = z.strictObject({ ...query, justification: z.optional(justification) });
 export type DecodeFieldsRequest = z.infer<typeof decodeFieldsRequest>;
 
-/** The lines of the response, in the order of the list; the last line is `end`. */
+/** The lines of the response, in the order of the list of runs. The last line is `end`. */
 export const runFieldsFrame = z.discriminatedUnion('type', [
   z.extend(execution, {
     type: z.literal('run'),
     /**
-     * By name: `queue`, `hour` (of the start, in UTC), `input.amount`, `input2` for a second argument,
-     * `memo.customer`, `attribute.CustomerTier`. Times are in milliseconds. Text of more than 200 characters is
-     * left out, and only its length is a field.
+     * The fields by name, such as `queue`, `hour` (of the start, in UTC), `input.amount`, `input2` for a
+     * second argument, `memo.customer`, and `attribute.CustomerTier`. Times are in milliseconds. Text of more
+     * than 200 characters is left out, and only its length is a field.
      */
     fields: z.record(z.string(), z.nullable(z.union([z.string(), z.number(), z.boolean()]))),
-    /** Payloads of the start that could not be decrypted or parsed, by reason code. */
+    /** Number of payloads in the start event that could not be decrypted or parsed, by reason code. */
     unreadable: reasonCounts,
     /** The position after this run. */
     after: z.string(),
@@ -42,11 +45,11 @@ export const runFieldsFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('end'),
     reason: endReason,
-    /** Runs sent. */
+    /** Number of runs that were sent. */
     runs: z.int().check(z.nonnegative()),
     /** Number of runs that could not be read, for example because their retention period has ended. */
     failed: z.int().check(z.nonnegative()),
-    /** Cloud KMS calls that the request made, for keys that were not cached. */
+    /** Number of Cloud KMS calls that the request made for keys that were not cached. */
     kmsCalls: z.int().check(z.nonnegative()),
     /** A message for people. */
     message: z.optional(z.string()),

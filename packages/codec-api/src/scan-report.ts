@@ -15,9 +15,8 @@ export const SCAN_REPORT_VERSION = 1;
 const count = z.int().check(z.nonnegative());
 
 /**
- * Where a scan looks for payloads: open runs, closed runs, schedules (the input, memo and metadata of the
- * workflows that they start), archived runs, and runs in the files of Temporal Cloud's Workflow History
- * Export.
+ * Where a scan looks for payloads: in open runs, closed runs, schedules (the input, memo and metadata of the
+ * workflows that they start), archived runs, and the files of Temporal Cloud's Workflow History Export.
  */
 export const scanPlaces = ['open', 'closed', 'schedules', 'archived', 'exports'] as const;
 export const scanPlace = z.enum(scanPlaces);
@@ -30,7 +29,7 @@ export type ScanPlace = z.infer<typeof scanPlace>;
 export const scannedHistory = z.object({
   workflowId: z.string(),
   runId: z.optional(z.string()),
-  /** When the run was started, or the schedule created. */
+  /** When the run was started or the schedule was created. */
   startTime: z.optional(timestamp),
   /** When the run was closed. Absent for an open run or a schedule. */
   closeTime: z.optional(timestamp),
@@ -49,7 +48,7 @@ export const scannedHistories = z.object({
 });
 export type ScannedHistories = z.infer<typeof scannedHistories>;
 
-/** By place. Places without such a history are absent. */
+/** The histories by place. Places without such a history are absent. */
 export const scannedByPlace = z.partialRecord(scanPlace, scannedHistories);
 export type ScannedByPlace = z.infer<typeof scannedByPlace>;
 
@@ -62,7 +61,7 @@ export const neededKey = z.object({
    * no configured crypto key has this id.
    */
   keyId: z.optional(z.string().check(z.regex(/^[0-9a-f]{16}$/))),
-  /** Id of a static key, in place of a crypto key. */
+  /** Id of the static key, if the key is a static key and not a crypto key. */
   staticKey: z.optional(z.string()),
   /**
    * The version that wrapped the branch key. Absent for messages in other formats, which name no version:
@@ -79,7 +78,7 @@ export type NeededKey = z.infer<typeof neededKey>;
 /**
  * What a scan reports as a finding.
  * - `plaintext`: payloads in plaintext where SDKs pass payloads to a codec
- * - `failure_in_plaintext`: failures whose message or stack trace is not encrypted
+ * - `failure_in_plaintext`: failures with an unencrypted message or stack trace
  * - `older_format`: messages in a format other than `envelope-v2`
  * - `unknown_key`: messages under a crypto key that the namespace's configuration does not list
  * - `malformed`: messages with a damaged header, which no key decrypts
@@ -117,7 +116,7 @@ export const scanGapKind = z.enum([
   'not_walked',
 ]);
 
-/** Something that the scan should have read but could not. It may need any key version. */
+/** Data that the scan should have read but could not. The data may need any key version. */
 export const scanGap = z.object({
   kind: scanGapKind,
   place: z.optional(scanPlace),
@@ -126,8 +125,9 @@ export const scanGap = z.object({
   /** Why objects in external storage could not be read. */
   reason: z.optional(reasonCode),
   /**
-   * A few of these objects, each with its name, for example `s3://bucket/v0/…`, and what happened. A scan on Temporal
-   * knows only the end of the name, because the workflow ids in a name must not be in its workflows.
+   * A few of these objects, each with its name, for example `s3://bucket/v0/…`, and the error. A scan that
+   * runs on Temporal records only the end of the name, because a name contains workflow ids, which must not
+   * appear in the scan's own workflows.
    */
   objects: z.optional(z.array(z.object({ object: z.string(), message: z.string() }))),
   /** Number of histories, files or payloads; absent if unknown. */
@@ -145,13 +145,15 @@ export const scanCoverage = z.object({
   status: z.enum(['complete', 'partial', 'none']),
   /** Number of histories, including those that an earlier scan read. */
   histories: count,
-  /** Number of histories that this scan read. The others were closed, and an earlier scan read them. */
+  /**
+   * Number of histories that this scan read. The other histories were closed, and an earlier scan read them.
+   */
   read: count,
   payloads: count,
 });
 export type ScanCoverage = z.infer<typeof scanCoverage>;
 
-/** The part of a report about one namespace, usable by itself. */
+/** The part of a report about one namespace. It can be used without the rest of the report. */
 export const scannedNamespace = z.object({
   namespace: z.string(),
   /**
@@ -170,12 +172,12 @@ export const scannedNamespace = z.object({
   /** How long Temporal keeps closed runs. */
   retentionSeconds: z.optional(count),
   looked: z.record(scanPlace, scanCoverage),
-  /** The locations of the exports that were read: folders, or `gs://` URLs. */
+  /** The folders or `gs://` URLs of the exports that were read. */
   exports: z.array(z.string()),
   /**
    * The objects in external storage that the histories refer to, and the requests for their first bytes. Absent if the
-   * scan does not read external storage, or no history refers to it. Each worker of a scan on Temporal counts the
-   * objects that it comes across.
+   * scan does not read external storage, or no history refers to it. If the scan runs on Temporal, each of
+   * its workers counts the objects that it finds.
    */
   storage: z.optional(z.object({ objects: count, requests: count })),
   keys: z.array(neededKey),
@@ -208,7 +210,7 @@ export const STOPS_WITHIN_MS = (3 + 24 + 1) * 3_600_000;
 export const scannedKey = z.object({
   key: z.string(),
   time: timestamp,
-  /** The version that encrypts; absent if there is none. */
+  /** The version that encrypts; absent if no version encrypts. */
   primary: z.optional(z.int().check(z.positive())),
   versions: z.array(
     z.object({
@@ -218,12 +220,12 @@ export const scannedKey = z.object({
       created: z.optional(timestamp),
       /**
        * When the first scan with the same state folder found a later version to be primary. Cloud KMS does
-       * not record when a version stopped being primary. Absent if unknown.
+       * not record when a version stopped being primary. Absent if the time is unknown.
        */
       notPrimarySince: z.optional(timestamp),
       /**
        * When the last scan with the same state folder found this version to be primary. Absent if no scan
-       * did.
+       * found this version to be primary.
        */
       lastPrimary: z.optional(timestamp),
     }),
@@ -231,7 +233,9 @@ export const scannedKey = z.object({
 });
 export type ScannedKey = z.infer<typeof scannedKey>;
 
-/** Identifies a Temporal server: a server with another address or cluster id is a different server. */
+/**
+ * Identifies a Temporal server. A server with a different address or cluster id counts as a different server.
+ */
 export const scannedServer = z.object({
   address: z.string(),
   /** Absent if Temporal does not return the id for these credentials. */

@@ -6,15 +6,20 @@ import { attributes } from './workflow.ts';
 /** Temporal's limit for ids applies to schedules too. */
 export const scheduleId = workflowId;
 
-/** Without `pageToken`: the first page. */
+/** If `pageToken` is absent, the first page is returned. */
 export const scheduleListQuery = z.object({ pageToken });
 
-/** `GET /api/namespaces/{namespace}/schedules?pageToken=`: up to 100 schedules, in Temporal's order. */
+/**
+ * `GET /api/namespaces/{namespace}/schedules?pageToken=`: returns up to 100 schedules, in Temporal's order.
+ */
 export const scheduleList = z.object({
   schedules: z.array(
     z.object({
       scheduleId: z.string(),
-      /** Temporal's ScheduleListInfo: specification, workflow type, state, last and next runs. */
+      /**
+       * Temporal's ScheduleListInfo: the specification, the workflow type, the state, and the last and next
+       * runs.
+       */
       info: attributes,
     }),
   ),
@@ -28,7 +33,7 @@ export const scheduleDescription = z.object({
   scheduleId: z.string(),
   /** Temporal's DescribeScheduleResponse with placeholders for payloads. */
   details: attributes,
-  /** Every payload of `details`, refs `0:<n>`, as in a run's description. */
+  /** Every payload in `details`. The refs are `0:<n>`, as in a run's description. */
   payloads: z.array(payloadStub),
 });
 export type ScheduleDescription = z.infer<typeof scheduleDescription>;

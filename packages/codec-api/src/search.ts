@@ -9,14 +9,14 @@ import { workflowSummary } from './workflow.ts';
 export const MAX_HITS = 1_000;
 
 /**
- * Maximum length of the text, in characters. Bounds a search's time: a crafted payload may almost match the
- * text at every position.
+ * Maximum length of the search text, in characters. It limits the time of a search, because a crafted payload
+ * may almost match the text at every position.
  */
 const MAX_TEXT = 200;
 
 /** The text to search for. */
 export const searchedText = {
-  /** Literal text, not a pattern. */
+  /** The text to search for. It is literal text, not a pattern. */
   text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),
   caseSensitive: z._default(z.boolean(), false),
 };
@@ -35,7 +35,7 @@ export type SearchRequest = z.infer<typeof searchRequest>;
 const maskedLength = z.enum(['0', '1-4', '5-16', '17-64', '65+']);
 export type MaskedLength = z.infer<typeof maskedLength>;
 
-/** A value or a key that contains the text; for a payload that is not JSON, the whole body. */
+/** A value or a key that contains the text. In a payload that is not JSON, the whole body is the value. */
 export const searchHit = z.object({
   type: z.literal('hit'),
   ref: payloadRef,
@@ -54,22 +54,22 @@ export const searchHit = z.object({
   key: z.optional(keyUse),
   /** Whether the payload was read from external storage. */
   stored: z.optional(z.literal(true)),
-  /** How many more keys and values of the payload match; on the payload's last hit only. */
+  /** Number of further keys and values in the payload that match. Present only on the payload's last hit. */
   more: z.optional(z.int().check(z.positive())),
 });
 export type SearchHit = z.infer<typeof searchHit>;
 
 const searched = {
-  /** Events searched. */
+  /** Number of events that were searched. */
   events: z.int().check(z.nonnegative()),
-  /** Payloads decrypted, and their stored size in bytes. */
+  /** Number of payloads that were decrypted, and their stored size in bytes. */
   payloads: z.int().check(z.nonnegative()),
   bytes: z.int().check(z.nonnegative()),
-  /** Cloud KMS calls that the search made, for keys that were not cached. */
+  /** Number of Cloud KMS calls that the search made for keys that were not cached. */
   kmsCalls: z.int().check(z.nonnegative()),
   /**
-   * Payloads that were not searched, by reason code: they could not be decrypted, or searching them would
-   * have taken too much time or memory (`too_large`). They may contain the text.
+   * Number of payloads that were not searched, by reason code. They could not be decrypted, or searching them
+   * would have taken too much time or memory (`too_large`). These payloads may contain the text.
    */
   unreadable: reasonCounts,
 };
@@ -102,9 +102,9 @@ export const workflowSearchRequest = z.strictObject({
 export type WorkflowSearchRequest = z.infer<typeof workflowSearchRequest>;
 
 const searchedRuns = {
-  /** The position after the last run whose hits were all sent. */
+  /** The position after the last run of which all hits were sent. */
   after: z.string(),
-  /** Runs searched. */
+  /** Number of runs that were searched. */
   runs: z.int().check(z.nonnegative()),
   hits: z.int().check(z.nonnegative()),
   ...searched,
@@ -112,7 +112,7 @@ const searchedRuns = {
 
 /** The lines of the response, newest run first; the last line is `end`. */
 export const workflowSearchFrame = z.discriminatedUnion('type', [
-  /** A run with hits; its `hit` lines follow. */
+  /** A run with hits. The `hit` lines of this run follow. */
   z.object({
     type: z.literal('run'),
     workflow: workflowSummary,

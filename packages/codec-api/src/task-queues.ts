@@ -8,7 +8,7 @@ const queueWorker = z.object({
   /** The name that the worker gives itself: by default, its process id and host. */
   identity: z.string(),
   lastPoll: z.optional(timestamp),
-  /** The most activities per second that the worker takes; absent without a limit. */
+  /** Maximum number of activities per second that the worker takes; absent if there is no limit. */
   ratePerSecond: z.optional(z.number()),
   buildId: z.optional(z.string()),
   /** The worker deployment that the build belongs to. */
@@ -20,15 +20,15 @@ export const runTaskQueue = z.object({
   name: z.string(),
   /** The type of tasks: workflow tasks or activity tasks. */
   kind: z.enum(['workflow', 'activity']),
-  /** How many of the run's tasks wait in the queue. */
+  /** Number of the run's tasks that wait in the queue. */
   waiting: count,
-  /** Number of workers that polled in the last five minutes; Temporal forgets pollers after that time. */
+  /** Number of workers that polled in the last five minutes. Temporal forgets pollers after that time. */
   pollers: count,
   /** When a worker last polled. */
   lastPoll: z.optional(timestamp),
   /** Whether a worker is polling now, judged by the time of its last poll. A busy worker does not poll. */
   polling: z.boolean(),
-  /** The workers that polled last, the latest first, at most 50; only with `workers=true`. */
+  /** The 50 workers that polled last, latest first. Present only with `workers=true`. */
   workers: z.optional(z.array(queueWorker)),
 });
 export type RunTaskQueue = z.infer<typeof runTaskQueue>;
@@ -36,10 +36,13 @@ export type RunTaskQueue = z.infer<typeof runTaskQueue>;
 /** Maximum number of task queues that the server describes for one run. */
 export const MAX_TASK_QUEUES = 8;
 
-/** Maximum number of workers that the server names for a task queue. */
+/** Maximum number of workers that the server lists for a task queue. */
 export const MAX_WORKERS = 50;
 
-/** With `workers`: names the workers, and adds the task queues of activities that a worker has taken. */
+/**
+ * If `workers` is true, the response lists the workers, and includes the task queues of activities that a
+ * worker has already taken.
+ */
 export const runTaskQueuesQuery = z.object({
   workers: z.pipe(
     z._default(z.enum(['true', 'false'], 'must be true or false'), 'false'),
@@ -47,6 +50,9 @@ export const runTaskQueuesQuery = z.object({
   ),
 });
 
-/** `GET …/runs/{runId}/task-queues?workers=`: empty for a closed run, or if Temporal does not permit the call. */
+/**
+ * `GET …/runs/{runId}/task-queues?workers=`: the list is empty for a closed run, or if Temporal does not
+ * permit the call.
+ */
 export const runTaskQueues = z.object({ taskQueues: z.array(runTaskQueue) });
 export type RunTaskQueues = z.infer<typeof runTaskQueues>;

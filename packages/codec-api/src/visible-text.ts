@@ -1,50 +1,54 @@
 /*
- * Names, ids and justifications come from callers, and may contain characters that are invisible, reorder other
- * characters or end a line. Audit lines, logs, error texts and the dashboard escape them, so that people see what the
- * text contains.
+ * Names, ids and justifications come from callers, and may contain characters that are invisible, reorder
+ * other characters or end a line. Audit lines, logs, error texts and the dashboard escape these characters,
+ * so that people see what the text contains.
  */
 
 /**
- * By Unicode properties: default ignorable characters (zero-width characters, fillers, variation selectors,
- * tags), control characters, format characters (including text direction), lone surrogates, private use,
- * noncharacters, and every separator except the space. Three characters are blank although no property marks
- * them.
+ * Matches characters by Unicode properties: default ignorable characters (zero-width characters, fillers,
+ * variation selectors, tags), control characters, format characters (including text direction), lone
+ * surrogates, private-use characters, noncharacters, and every separator except the space. Three more
+ * characters are listed by hand, because they are blank although no property marks them.
  */
 const invisible =
   /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]|(?! )\p{Z}|\u2800|\u{16fe4}|\u{1d159}/gu;
 
 /**
- * Emoji that Unicode composes of several characters with joiners or tags: a family, a flag. People see a
- * single picture. Without the look-ahead, the search would try all sequences at each letter.
+ * Emoji that Unicode composes of several characters with joiners or tags, such as a family or a flag. People
+ * see a single picture. Without the look-ahead, the regular expression would try all sequences at each
+ * letter.
  */
 const emoji = /(?=\p{ExtPict})(?:\p{RGI_Emoji_ZWJ_Sequence}|\p{RGI_Emoji_Tag_Sequence})/v.source;
 const emojiOrInvisible = new RegExp(`(?<kept>${emoji})|${invisible.source}`, 'gv');
 
-/** Most texts match nothing here, and need no check of Unicode properties. */
+/** A quick check. A text without a match needs no check of Unicode properties; that is true of most texts. */
 const notPlain = /[^\u0020-\u007e]/;
 
 /**
- * Returns the text with each invisible character as `\uXXXX`, per UTF-16 code unit, except inside an emoji. JSON keeps its
- * value if its white space consists of spaces.
+ * Returns the text with each UTF-16 code unit of an invisible character as `\uXXXX`, except inside an emoji.
+ * If the text is JSON whose only white space is spaces, its value does not change.
  */
 export function escapeInvisible(text: string): string {
   return notPlain.test(text) ? text.replace(emojiOrInvisible, keptOrEscaped) : text;
 }
 
 /**
- * Line breaks and tabs; and, after a letter, a mark or an emoji, joiners and the variation selectors of emoji, which
- * change how the preceding character is displayed.
+ * Matches line breaks and tabs. After a letter, a mark or an emoji, also matches joiners and the variation
+ * selectors of emoji, which change how the preceding character is displayed.
  */
 const textual = /\r\n|[\n\t]|(?<=[\p{L}\p{M}\p{Emoji}])(?:\p{Join_Control}|\ufe0e|\ufe0f)/u.source;
 const textualOrInvisible = new RegExp(`(?<kept>${emoji}|${textual})|${invisible.source}`, 'gv');
 
-/** The same as `escapeInvisible` for text of several lines, such as a message or a payload: keeps line breaks and tabs. */
+/**
+ * Like `escapeInvisible`, but for text of several lines, such as a message or a payload. Keeps line breaks
+ * and tabs.
+ */
 export function escapeInText(text: string): string {
   if (!notPlain.test(text)) return text;
   return text.replace(textualOrInvisible, keptOrEscaped);
 }
 
-/** Whether the text has a visible character. Combining marks alone do not count. */
+/** Returns whether the text has a visible character. Combining marks alone do not count as visible. */
 export function hasVisibleText(text: string): boolean {
   return /[\p{L}\p{N}\p{P}\p{S}]/u.test(text.normalize('NFKC').replace(invisible, ''));
 }

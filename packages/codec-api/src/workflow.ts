@@ -14,7 +14,7 @@ export const workflowStatus = z.enum([
 ]);
 export type WorkflowStatus = z.infer<typeof workflowStatus>;
 
-/** RFC 3339 in UTC with up to nine decimals, as proto3 JSON writes a Timestamp. */
+/** A time in RFC 3339 format, in UTC and with up to nine decimals, as proto3 JSON writes a Timestamp. */
 export const timestamp = z.string();
 
 /** A proto message in proto3 JSON (64-bit integers are strings) whose payloads are placeholders. */
@@ -32,7 +32,7 @@ export const workflowSummary = z.extend(execution, {
   historyLength: z.int().check(z.nonnegative()),
   historySizeBytes: z.int().check(z.nonnegative()),
   parent: z.optional(execution),
-  /** Search attributes are never encrypted: Temporal indexes them. */
+  /** Search attributes are never encrypted, because Temporal indexes them. */
   searchAttributes: z.record(z.string(), z.unknown()),
   /** The memo's payloads with their keys; the refs are those of the description. */
   memo: z.array(payloadStub),
@@ -42,29 +42,34 @@ export type WorkflowSummary = z.infer<typeof workflowSummary>;
 /** `GET /api/namespaces/{namespace}/workflows?query=&pageSize=&pageToken=` */
 export const workflowList = z.object({
   workflows: z.array(workflowSummary),
-  /** Absent on the last page. A position in the namespace's visibility store. */
+  /** A position in the namespace's visibility store. Absent on the last page. */
   nextPageToken: z.optional(z.string()),
 });
 export type WorkflowList = z.infer<typeof workflowList>;
 
-/** `GET /api/namespaces/{namespace}/workflows:count?query=`: the number of matching runs, by status. */
+/**
+ * `GET /api/namespaces/{namespace}/workflows:count?query=`: returns the number of matching runs, by status.
+ */
 export const workflowCount = z.object({
   total: z.int().check(z.nonnegative()),
   byStatus: z.partialRecord(workflowStatus, z.int().check(z.nonnegative())),
 });
 export type WorkflowCount = z.infer<typeof workflowCount>;
 
-/** `GET /api/namespaces/{namespace}/workflows:types?prefix=`: the types of the namespace's runs, sorted. */
+/**
+ * `GET /api/namespaces/{namespace}/workflows:types?prefix=`: returns the workflow types of the namespace's
+ * runs, sorted.
+ */
 export const workflowTypes = z.object({
   types: z.array(z.string()),
-  /** False if there may be more types: ask again with a longer prefix. */
+  /** False if there may be more types. In that case, request them with a longer prefix. */
   complete: z.boolean(),
 });
 export type WorkflowTypes = z.infer<typeof workflowTypes>;
 
 /**
- * Relations to other runs. Closed children, other runs of the same id and the next run are found with a visibility query
- * (`ParentRunId = "…"`, `WorkflowId = "…"`) and in the history's first and last event.
+ * Relations to other runs. To find closed children and other runs with the same id, use a visibility query
+ * (`ParentRunId = "…"`, `WorkflowId = "…"`). The next run is in the history's last event.
  */
 export const workflowRelations = z.object({
   /** `namespaceId` is the id of the parent's namespace, if Temporal returned it. */
@@ -77,7 +82,7 @@ export const workflowRelations = z.object({
   resetRunId: z.optional(z.string()),
   /** Running children. */
   children: z.array(z.extend(execution, { type: z.string(), initiatedId: z.optional(z.string()) })),
-  /** Points to reset the run to, by build id. */
+  /** Points to which the run can be reset, by build id. */
   resetPoints: z.array(
     z.object({
       buildId: z.string(),
@@ -100,12 +105,12 @@ export const workflowDescription = z.object({
   workflow: workflowSummary,
   relations: workflowRelations,
   details: attributes,
-  /** Every payload of `details`, refs `0:<n>`. */
+  /** Every payload in `details`. The refs are `0:<n>`. */
   payloads: z.array(payloadStub),
 });
 export type WorkflowDescription = z.infer<typeof workflowDescription>;
 
-/** `GET /api/namespaces`: the namespaces that the caller may read. */
+/** `GET /api/namespaces`: returns the namespaces that the caller may read. */
 export const namespaceList = z.object({
   namespaces: z.array(z.object({ name: z.string() })),
   default: z.string(),

@@ -19,7 +19,7 @@ describe('payloadRef', () => {
     expect(payloadRef.parse(ref)).toBe(ref);
   });
 
-  test('is the only type that partsOfRef takes', () => {
+  test('returns the only type that partsOfRef accepts', () => {
     const { eventId, n } = partsOfRef(payloadRef.parse('0:281474976710655'));
     expect(payloadRefOf(eventId, n)).toBe('0:281474976710655');
     // @ts-expect-error -- an arbitrary string, for example an event id or a run id
@@ -47,7 +47,7 @@ describe('payloadRef', () => {
 });
 
 describe('payloadPlaceholder', () => {
-  test('rejects an object with other fields, so that data is not taken for a placeholder', () => {
+  test('rejects an object with other fields, so that data is not mistaken for a placeholder', () => {
     expect(payloadPlaceholder.safeParse({ $payload: '1:0' }).success).toBe(true);
     expect(payloadPlaceholder.safeParse({ $payload: '1:0', more: 1 }).success).toBe(false);
     expect(payloadPlaceholder.safeParse({ $payload: 'secret' }).success).toBe(false);
@@ -91,13 +91,13 @@ test('reasonClass returns a class for every reason code', () => {
   expect(reasonCode.options.filter((code) => !known.has(reasonClass(code)))).toEqual([]);
 });
 
-test('historyFrame requires a known reason and the last sent event in an end frame', () => {
+test('historyFrame requires a known reason and the id of the last sent event in an end frame', () => {
   expect(historyFrame.safeParse({ type: 'end', reason: 'shutdown', after: 0 }).success).toBe(true);
   expect(historyFrame.safeParse({ type: 'end', reason: 'complete' }).success).toBe(false);
   expect(historyFrame.safeParse({ type: 'end', reason: 'tired', after: 1 }).success).toBe(false);
 });
 
-test('workflowCount accepts counts without statuses that no run has', () => {
+test('workflowCount accepts counts that leave out statuses without runs', () => {
   expect(workflowCount.parse({ total: 1, byStatus: { Failed: 1 } })).toEqual({
     total: 1,
     byStatus: { Failed: 1 },

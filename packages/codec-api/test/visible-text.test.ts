@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeRequest, escapeInText, escapeInvisible, hasVisibleText } from '../src/index.ts';
 
 /**
- * At least one character of each of Unicode's kinds, so that an implementation with a hand-made list fails.
+ * At least one character of each kind in Unicode, so that an implementation with a hand-made list would fail.
  */
 const invisible: [what: string, text: string][] = [
   ['a line feed', '\n'],
@@ -83,7 +83,7 @@ describe('justification', () => {
     expect(given(text).data?.justification).toBe(text);
   });
 
-  it('trims the text, and counts the surrounding space towards the 500 characters', () => {
+  it('trims the text, but counts the surrounding white space towards the limit of 500 characters', () => {
     expect(given(`\u000b${'x'.repeat(499)}`).data?.justification).toBe('x'.repeat(499));
     expect(given(`\u000b${'x'.repeat(500)}`).success).toBe(false);
   });
@@ -116,7 +116,7 @@ describe('escapeInvisible and escapeInText', () => {
     ['a family', '👨\u200d👩\u200d👧'],
     ['a heart on fire, with a variation selector', '❤\ufe0f\u200d🔥'],
     ['a person with a skin tone', '👩🏽\u200d💻'],
-    ['the flag of England, of tags', '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}'],
+    ['the flag of England, which consists of tags', '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}'],
   ])('keep the joiners and tags of an emoji: %s', (_, text) => {
     expect(escapeInvisible(`order ${text}`)).toBe(`order ${text}`);
     expect(escapeInText(`order ${text}`)).toBe(`order ${text}`);
@@ -142,7 +142,7 @@ describe('escapeInText', () => {
     },
   );
 
-  it('escapes a carriage return in mid-line, which would let the rest overwrite the line', () => {
+  it('escapes a carriage return within a line, because the text after it would overwrite the line', () => {
     expect(escapeInText('paid\rnot paid')).toBe('paid\\u000dnot paid');
   });
 
