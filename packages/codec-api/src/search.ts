@@ -14,7 +14,7 @@ export const MAX_HITS = 1_000;
  */
 const MAX_TEXT = 200;
 
-/** The text to search for. */
+/** The fields of a search request that determine what to search for. */
 export const searchedText = {
   /** The text to search for. It is literal text, not a pattern. */
   text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),

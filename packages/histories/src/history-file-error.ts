@@ -18,8 +18,8 @@ export type HistoryFileProblem =
   | 'gap';
 
 /**
- * A file that cannot be read. The message is for people, and contains event ids but no other content of the
- * file.
+ * Thrown if a file cannot be read. The message is for people, and contains event ids but no other content of
+ * the file.
  */
 export class HistoryFileError extends Error {
   override readonly name = 'HistoryFileError';

@@ -20,11 +20,11 @@ export interface EventKind {
   readonly category: Category;
   /** What happened, in a word or two. Empty for an unknown type. */
   readonly title: string;
-  /** The attribute that contains the event id of the group's head; absent for a head. */
+  /** The name of the attribute that contains the event id of the group's head. Absent for a head. */
   readonly joins?: string;
   /** The outcome that this event gives to its group. */
   readonly ends?: Outcome;
-  /** True for a head whose group stays open until another event ends it. */
+  /** True for the head of a group that stays open until another event ends it. */
   readonly opens?: boolean;
 }
 
@@ -112,7 +112,8 @@ export const eventKinds: Readonly<Record<string, EventKind>> = {
 };
 
 /**
- * For an event type that is newer than this list. The dashboard shows the type's name as the server sent it.
+ * The kind of an event type that is newer than this list. The dashboard shows the type's name as the server
+ * sent it.
  */
 const unknown: EventKind = single('other', '');
 

@@ -4,13 +4,14 @@ import type { RunEvent } from './groups.ts';
 import { at, refAt, refsIn, textAt } from './proto-json.ts';
 
 /**
- * A name in plaintext, or inside a payload. In the second case, `text` is shown until the payload is decoded.
+ * A name that is either plaintext or inside a payload. If it is inside a payload, `text` is shown until the
+ * payload is decoded.
  */
 export interface Label {
   readonly text: string;
   readonly ref?: PayloadRef;
   /**
-   * The member of the payload's JSON object that contains the name. Absent: the whole payload is the name.
+   * The member of the payload's JSON object that contains the name. If absent, the whole payload is the name.
    */
   readonly member?: string;
 }
@@ -28,7 +29,7 @@ interface NamedGroup {
   readonly events: readonly [NamingEvent, ...NamingEvent[]];
 }
 
-/** The name of a group's subject: the activity's type, the signal's name. */
+/** The name of a group's subject, such as the activity's type or the signal's name. */
 export function groupName(group: NamedGroup): Label {
   const [head] = group.events;
   const { attributes } = head;
@@ -76,7 +77,7 @@ function updateName(group: NamedGroup): string {
   return 'Update';
 }
 
-/** The payloads under a key of a marker's details. */
+/** Returns the payloads under a key of a marker's details. */
 export const detailRefs = (event: Pick<RunEvent, 'attributes'>, key: string): PayloadRef[] =>
   refsIn(at(event.attributes, 'details', key));
 
@@ -96,6 +97,6 @@ function markerName(head: NamingEvent): Label {
   return { text: name };
 }
 
-/** The payload with a step's summary, which the workflow's author wrote. */
+/** Returns the payload with a step's summary, which the workflow's author wrote. */
 export const summaryRef = (event: Pick<RunEvent, 'userMetadata'>): PayloadRef | undefined =>
   refAt(event.userMetadata, 'summary');

@@ -4,8 +4,8 @@ import type { Outcome } from './outcome.ts';
 import { at, textAt } from './proto-json.ts';
 
 /*
- * What an event contributes to its group. Temporal does not return groups; Temporal's Web UI derives them in
- * the same way.
+ * These functions derive groups from events, as Temporal's Web UI does, because Temporal does not return
+ * groups.
  */
 
 /** The fields of an event that determine its group. */
@@ -22,7 +22,7 @@ export function categoryOf(head: EventFacts): Category {
   return name === 'core_local_activity' || name === 'LocalActivity' ? 'local' : category;
 }
 
-/** The outcome that an event records; undefined for events without one. */
+/** Returns the outcome that an event records, or undefined if it records no outcome. */
 export function outcomeOfEvent(event: EventFacts): Outcome | undefined {
   if (event.eventName === 'MarkerRecorded') {
     if (categoryOf(event) !== 'local') return undefined;
@@ -34,11 +34,14 @@ export function outcomeOfEvent(event: EventFacts): Outcome | undefined {
   return eventKind(event).ends;
 }
 
-/** True for an event that belongs to an admitted update, found by the update's id. */
+/**
+ * Returns true if an event accepts or rejects an update. Such an event joins the group of the update's
+ * admission, which is found by the update's id.
+ */
 export const isUpdateDecision = ({ eventName }: Pick<HistoryEvent, 'eventName'>) =>
   eventName === 'WorkflowExecutionUpdateAccepted' || eventName === 'WorkflowExecutionUpdateRejected';
 
-/** The id of the update that an event is about. */
+/** Returns the id of the update that an event is about. */
 export function updateId({ attributes }: Pick<HistoryEvent, 'attributes'>): string | undefined {
   return (
     textAt(attributes, 'acceptedRequest', 'meta', 'updateId') ??
@@ -55,5 +58,5 @@ const starts: ReadonlySet<string> = new Set([
   'NexusOperationStarted',
 ]);
 
-/** True for an event that records the start of the work that the group's head scheduled. */
+/** Returns true if an event records the start of the work that the group's head scheduled. */
 export const isStart = ({ eventName }: Pick<HistoryEvent, 'eventName'>) => starts.has(eventName);

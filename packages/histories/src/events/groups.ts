@@ -10,11 +10,11 @@ import { numberAt } from './proto-json.ts';
  */
 export interface RunEvent {
   readonly eventId: number;
-  /** Such as `ActivityTaskFailed`. */
+  /** The name of the event type, such as `ActivityTaskFailed`. */
   readonly eventName: string;
   /**
-   * Milliseconds since 1970. Not monotonic in `eventId`: Temporal writes an activity's start when the
-   * activity closes.
+   * Milliseconds since 1970. A later event may have an earlier time, because Temporal writes an activity's
+   * start only when the activity closes.
    */
   readonly at: number;
   /**
@@ -27,12 +27,12 @@ export interface RunEvent {
 
 /** Events with the same subject: an activity with its attempts, a timer, a workflow task. */
 export interface EventGroup {
-  /** The event id of the head. */
+  /** The event id of the group's head. */
   readonly id: number;
   readonly category: Category;
-  /** In the order of their ids. The first event is the head. */
+  /** The group's events, in the order of their ids. The first event is the head. */
   readonly events: readonly [RunEvent, ...RunEvent[]];
-  /** The outcome of the last event that has an outcome. */
+  /** The outcome of the group, from its last event that has an outcome. */
   readonly outcome?: Outcome | undefined;
   /** True until an event ends the work that the head began. */
   readonly open: boolean;

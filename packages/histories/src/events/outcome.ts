@@ -11,6 +11,8 @@ export type Outcome =
   | 'pending'
   | 'neutral';
 
-/** Whether the work ended without success. A cancellation does not count, because a caller requested it. */
+/**
+ * Returns whether the work failed. A cancellation does not count as a failure, because a caller requested it.
+ */
 export const isFailure = (outcome: Outcome | undefined): boolean =>
   outcome === 'failed' || outcome === 'timed-out' || outcome === 'terminated';

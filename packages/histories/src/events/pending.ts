@@ -3,7 +3,7 @@ import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { at, durationAt, enumAt, listAt, millisAt, numberAt, refsIn, textAt } from './proto-json.ts';
 
 /**
- * An activity, Nexus operation or child workflow in progress. The current attempt is in the run's
+ * An activity, Nexus operation or child workflow in progress. Its current attempt is recorded in the run's
  * description, not in the history.
  */
 export interface PendingWork {
@@ -14,7 +14,7 @@ export interface PendingWork {
   readonly id: string;
   readonly name: string;
   readonly state: string;
-  /** 1 for the first attempt; 0 for a child workflow, which has no attempts. */
+  /** The number of the current attempt, from 1; 0 for a child workflow, which has no attempts. */
   readonly attempt: number;
   readonly maximumAttempts: number | undefined;
   readonly scheduledAt: number | undefined;
@@ -32,14 +32,14 @@ export interface PendingWork {
   readonly cancelRequested?: boolean;
   /** When the last attempt ended, in milliseconds. */
   readonly lastEndedAt?: number | undefined;
-  /** Milliseconds between the last attempt and the next. */
+  /** Milliseconds between the last attempt and the next attempt. */
   readonly retryInterval?: number | undefined;
   /** When Temporal stops retrying, regardless of the number of attempts, in milliseconds. */
   readonly expiresAt?: number | undefined;
   /** Why Temporal does not attempt the Nexus operation. */
   readonly blocked?: string | undefined;
   readonly endpoint?: string | undefined;
-  /** The child's run. */
+  /** The ids of the child workflow's run. */
   readonly child?: { readonly workflowId: string; readonly runId: string };
 }
 

@@ -6,24 +6,24 @@ import { isRecord } from '@temporal-kms/node-utils/is-record';
  * has another type, so that the dashboard can show the rest of an event from a newer server.
  */
 
-/** The value at a path of member names. */
+/** Returns the value at a path of member names. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
 }
 
-/** A name, an id or another single line of text, with invisible characters escaped. */
+/** Returns a name, an id or another single line of text, with invisible characters escaped. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = at(value, ...path);
   return typeof found === 'string' && found !== '' ? escapeInvisible(found) : undefined;
 }
 
-/** Like `textAt`, for text of several lines. Empty if the value is missing. */
+/** Like `textAt`, but for text of several lines. Returns an empty text if the value is missing. */
 export function linesAt(value: unknown, ...path: readonly string[]): string {
   const found = at(value, ...path);
   return typeof found === 'string' ? escapeInText(found) : '';
 }
 
-/** A number, or the number in a string, as proto3 JSON writes 64-bit integers. */
+/** Returns a number. Also accepts a number in a string, as proto3 JSON writes 64-bit integers. */
 export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
   const found = at(value, ...path);
   if (typeof found === 'number') return found;
@@ -35,7 +35,10 @@ export function listAt(value: unknown, ...path: readonly string[]): readonly unk
   return Array.isArray(found) ? found : [];
 }
 
-/** Milliseconds since 1970 of an RFC 3339 timestamp. The zero times of the protos (0001, 1970) count as missing. */
+/**
+ * Returns an RFC 3339 timestamp in milliseconds since 1970. The zero times of the protos (the years 0001 and
+ * 1970) count as missing.
+ */
 export function millisOf(timestamp: unknown): number | undefined {
   if (typeof timestamp !== 'string') return undefined;
   const millis = Date.parse(timestamp);
@@ -44,19 +47,22 @@ export function millisOf(timestamp: unknown): number | undefined {
 
 export const millisAt = (value: unknown, ...path: readonly string[]) => millisOf(at(value, ...path));
 
-/** Milliseconds of a proto3 JSON Duration (`"3.5s"`). Zero counts as missing: servers send unset timeouts as `"0s"`. */
+/**
+ * Returns a proto3 JSON Duration (`"3.5s"`) in milliseconds. Zero counts as missing, because servers send
+ * unset timeouts as `"0s"`.
+ */
 export function durationAt(value: unknown, ...path: readonly string[]): number | undefined {
   const match = /^(\d+(?:\.\d+)?)s$/.exec(textAt(value, ...path) ?? '');
   const millis = match ? Number(match[1]) * 1000 : 0;
   return millis > 0 ? millis : undefined;
 }
 
-/** The payload ref of the placeholder at a path. */
+/** Returns the payload ref of the placeholder at a path. */
 export function refAt(value: unknown, ...path: readonly string[]): PayloadRef | undefined {
   return placeholderIn(at(value, ...path));
 }
 
-/** The payload refs of all placeholders in a value, in document order. */
+/** Returns the payload refs of all placeholders in a value, in document order. */
 export function refsIn(value: unknown): PayloadRef[] {
   if (Array.isArray(value)) return value.flatMap(refsIn);
   if (!isRecord(value)) return [];
@@ -72,7 +78,7 @@ function placeholderIn(value: unknown): PayloadRef | undefined {
 }
 
 /**
- * The name of an enum value without its prefix (such as `RETRY_STATE_`); undefined for the value
+ * Returns the name of an enum value without its prefix (such as `RETRY_STATE_`), or undefined for the value
  * `UNSPECIFIED`.
  */
 export function enumAt(prefix: string, value: unknown, ...path: readonly string[]): string | undefined {

@@ -9,5 +9,8 @@ const statuses: Readonly<Record<string, WorkflowStatus>> = {
   WorkflowExecutionContinuedAsNew: 'ContinuedAsNew',
 };
 
-/** The status of a run whose last event has this type; undefined if the type does not close a run. */
+/**
+ * Returns the status of a run whose last event has this type, or undefined if an event of this type does not
+ * close a run.
+ */
 export const closedAs = (eventName: string): WorkflowStatus | undefined => statuses[eventName];

@@ -5,17 +5,19 @@ import { at, enumAt, linesAt, refAt, refsIn, textAt } from '../events/proto-json
 /** One failure in a chain of causes. */
 export interface FailureLevel {
   /**
-   * The SDKs' name for the kind of failure: `ApplicationFailure`, `TimeoutFailure`, …; `Failure` if there is
-   * none.
+   * The SDKs' name for the kind of failure, such as `ApplicationFailure` or `TimeoutFailure`; `Failure` if
+   * the kind has no name.
    */
   readonly kind: string;
-  /** The application's type, or the Nexus handler's: `CardDeclined`, `UNAVAILABLE`. */
+  /** The error type from the application or the Nexus handler, such as `CardDeclined` or `UNAVAILABLE`. */
   readonly type?: string;
-  /** The failure's member for its kind, such as `activityFailureInfo`, in proto3 JSON. */
+  /**
+   * The member of the failure that is specific to its kind, such as `activityFailureInfo`, in proto3 JSON.
+   */
   readonly info: unknown;
-  /** The application's type, the timeout's type, the retry state. */
+  /** Labels such as the application's error type, the timeout's type and the retry state. */
   readonly details: readonly string[];
-  /** The plaintext message. If `encoded` is present, the real message is in that payload. */
+  /** The plaintext message. If `encoded` is present, the real message is in the payload `encoded`. */
   readonly message: string;
   readonly stackTrace: string;
   readonly nonRetryable: boolean;
@@ -24,7 +26,8 @@ export interface FailureLevel {
   /** Application details, cancellation details or the last heartbeat. */
   readonly payloads: readonly PayloadRef[];
   /**
-   * True for a level that only states where its cause occurred: in an activity, a child or a Nexus operation.
+   * True for a failure that only states where its cause occurred: in an activity, a child workflow or a Nexus
+   * operation.
    */
   readonly wrapper: boolean;
 }
@@ -33,7 +36,7 @@ interface InfoKind {
   readonly field: string;
   readonly kind: string;
   readonly wrapper?: boolean;
-  /** Kinds whose member `type` is a name from the application or the Nexus handler. */
+  /** The kinds of failure whose `type` is a name from the application or the Nexus handler. */
   readonly typed?: boolean;
   readonly details?: (info: unknown) => readonly (string | undefined)[];
 }
@@ -85,7 +88,10 @@ const infoKinds: readonly InfoKind[] = [
   },
 ];
 
-/** Limits the work for a malicious chain. Temporal's size limit truncates real chains much earlier. */
+/**
+ * Maximum number of levels, which limits the work for a malicious chain. Temporal's size limit truncates real
+ * chains much earlier.
+ */
 const MAX_LEVELS = 64;
 
 /** Returns the levels of a failure, from the outermost to the innermost. */
@@ -129,8 +135,8 @@ export const headline = (chain: readonly FailureLevel[]): FailureLevel | undefin
   chain.find((level) => !level.wrapper) ?? chain[0];
 
 /**
- * Returns the message and stack trace from decrypted `encodedAttributes`, in the form of the SDKs' failure
- * converters.
+ * Returns the message and stack trace from decrypted `encodedAttributes`, which the SDKs' failure converters
+ * write.
  */
 export function decodedAttributes(value: unknown): { message: string; stackTrace: string } | undefined {
   if (!isRecord(value)) return undefined;

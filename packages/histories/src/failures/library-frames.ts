@@ -1,17 +1,18 @@
 /** How to recognize one language's frames that do not belong to the application. */
 interface LibraryFrames {
   readonly language: string;
-  /** Files of packages, the runtime and Temporal's SDK. */
+  /** Matches the files of packages, the runtime and Temporal's SDK. */
   readonly place?: RegExp;
   /**
-   * Functions of packages, the runtime and Temporal's SDK, for languages whose frames lack the whole path.
+   * Matches the functions of packages, the runtime and Temporal's SDK, for languages whose frames do not
+   * contain the whole path.
    */
   readonly call?: RegExp;
-  /** The source of the rule. */
+  /** Where the rule comes from. */
   readonly source: string;
 }
 
-/** One row for each language with a Temporal SDK. Frames of Temporal's SDK count as library frames too. */
+/** One rule for each language with a Temporal SDK. Frames of Temporal's SDK also count as library frames. */
 export const libraryFrames: readonly LibraryFrames[] = [
   {
     language: 'JavaScript',

@@ -1,8 +1,8 @@
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 
 /**
- * Counts the failures, with their causes, that an SDK wrote unencrypted into a message of Temporal's API or its proto3
- * JSON.
+ * Counts the unencrypted failures and causes that an SDK wrote into a message of Temporal's API, or into its
+ * proto3 JSON.
  *
  * @example
  * plaintextFailures(event.attributes); // 1
@@ -14,7 +14,10 @@ export function plaintextFailures(value: unknown): number {
   return count;
 }
 
-/** The server's failures (timeouts, cancellations) name no SDK. Proto messages and their JSON have empty texts or none. */
+/**
+ * Failures from the server (timeouts, cancellations) name no SDK. An unset text is empty in a proto message
+ * and absent in its JSON.
+ */
 function isInPlaintext(value: object): boolean {
   if (!isRecord(value)) return false;
   const { message, source, stackTrace, encodedAttributes } = value;

@@ -4,9 +4,9 @@ import { isLibraryFrame } from './library-frames.ts';
 export interface StackFrame {
   /** The function's name; empty if the trace does not contain the name. */
   readonly call: string;
-  /** File, line and column as written in the trace: `/srv/app/capture.ts:88:11`. */
+  /** The file, line and column as the trace contains them: `/srv/app/capture.ts:88:11`. */
   readonly place: string;
-  /** The source line, in Python's traces. */
+  /** The source line, which only Python's traces contain. */
   readonly code?: string | undefined;
   /** Whether the frame belongs to the application, not to a library, the runtime or Temporal's SDK. */
   readonly own: boolean;
@@ -20,7 +20,7 @@ interface Form {
   readonly frame: (match: readonly string[]) => readonly [call: string, place: string];
 }
 
-/** How the languages with a Temporal SDK write a frame. */
+/** Patterns for the frames of each language with a Temporal SDK. */
 const forms: readonly Form[] = [
   // .NET: at Shop.Capture.Run() in /src/Capture.cs:line 88
   {
@@ -75,7 +75,10 @@ export function stackLines(stackTrace: string): StackLine[] {
   return found;
 }
 
-/** The patterns take quadratic time on some lines, so longer lines are kept as text. */
+/**
+ * Maximum length of a line to parse. The patterns take quadratic time on some lines, so longer lines are kept
+ * as text.
+ */
 const isLong = (line: string) => line.length > 1_000;
 
 const indent = (line: string) => line.length - line.trimStart().length;
@@ -97,7 +100,7 @@ const frameOf = (call: string, place: string): StackFrame => ({
 
 export const isFrame = (line: StackLine): line is StackFrame => 'place' in line;
 
-/** Python writes the innermost call last; all other languages write it first. */
+/** Python writes the innermost call last. All other languages write the innermost call first. */
 const innermostLast = /^[ \t]*File "/m;
 
 /** Returns the application's frames, innermost first. */
@@ -108,7 +111,10 @@ export function ownFrames(stackTrace: string): StackFrame[] {
   return innermostLast.test(stackTrace) ? frames.toReversed() : frames;
 }
 
-/** A visible row of a stack trace: a line, or a fold of adjacent library frames that the reader can open. */
+/**
+ * A visible row of a stack trace. It is either a line, or a fold of adjacent library frames that the user can
+ * open.
+ */
 export type StackRow =
   | { readonly kind: 'line'; readonly line: StackLine }
   /** `from` is the position of the first frame, and identifies the fold. */

@@ -10,19 +10,19 @@ import { MalformedProtobuf, protobufFields } from './protobuf-fields.ts';
  *
  * https://github.com/temporalio/api/blob/master/temporal/api/export/v1/message.proto
  *
- * This module splits the export into events, and reads from each workflow's first event only what is needed
- * to list the workflow. A web page therefore does not need the schema of Temporal's messages, which takes
+ * This module splits the export into events. From each workflow's first event, it reads only the fields for
+ * the list of workflows. A web page therefore does not need the schema of Temporal's messages, which takes
  * hundreds of KiB.
  */
 
-/** Fields of the messages above, and of the messages in the first event. */
+/** Field numbers of the messages above, and of the messages in the first event. */
 const FIRST = 1;
 const EVENT = { eventId: 1, eventTime: 2, started: 6 } as const;
 const STARTED = { workflowType: 1, originalExecutionRunId: 14, workflowId: 28 } as const;
 
 /**
- * Whether the bytes are a `WorkflowExecutions` message, judged by the lengths of the messages around the
- * first event.
+ * Returns whether the bytes are a `WorkflowExecutions` message, judged by the lengths of the messages around
+ * the first event.
  */
 export function isProtobuf(bytes: Uint8Array): boolean {
   try {
@@ -88,7 +88,7 @@ function* numbers(bytes: Uint8Array, field: number): Generator<number, void> {
     if (number === field && typeof value === 'number') yield value;
 }
 
-/** Returns the last of a field's values, which counts if there are several. */
+/** Returns the last value of a field. If a message contains a field several times, the last value applies. */
 const numberOf = (bytes: Uint8Array, field: number): number | undefined => [...numbers(bytes, field)].at(-1);
 
 const utf8 = new TextDecoder();
@@ -98,7 +98,9 @@ function textOf(bytes: Uint8Array, field: number): string | undefined {
   return text === undefined || text.length === 0 ? undefined : utf8.decode(text);
 }
 
-/** How many bytes one call converts: the number of arguments of a call is limited. */
+/**
+ * Number of bytes that one call converts. It is limited because the number of arguments of a call is limited.
+ */
 const PIECE = 0x6000;
 
 function toBase64(bytes: Uint8Array): string {

@@ -5,7 +5,7 @@ import { HistoryFileError } from '../history-file-error.ts';
  * - `json`: a JSON object per event, with payloads in a form of Temporal's tools: `metadata` and `data` in
  *   base64; `metadata` and `data` as text and values (the Web UI's readable form); or only the value (the
  *   shorthand of Temporal's Go libraries).
- * - `readable`: the codec server's readable export, in which each payload is its value.
+ * - `readable`: the codec server's readable export, in which each payload is replaced by its value.
  * - `protobuf`: an encoded `temporal.api.history.v1.HistoryEvent` per event.
  */
 export type EventEncoding = 'json' | 'readable' | 'protobuf';
@@ -14,8 +14,8 @@ export type EventEncoding = 'json' | 'readable' | 'protobuf';
 export interface FileWorkflow {
   readonly encoding: EventEncoding;
   /**
-   * Absent if the file does not contain the workflow id: servers before 1.24 did not write it into the first
-   * event.
+   * The workflow id; absent if the file does not contain it. Servers before 1.24 did not write the workflow
+   * id into the first event.
    */
   readonly workflowId: string | undefined;
   readonly runId: string | undefined;

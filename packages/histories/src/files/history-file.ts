@@ -5,14 +5,15 @@ import { HistoryFileError } from '../history-file-error.ts';
 
 export interface HistoryFile {
   /**
-   * At least one workflow, in the order of the file. Only Temporal Cloud's export contains several workflows.
+   * The workflows in the order of the file; at least one. Only Temporal Cloud's export contains several
+   * workflows.
    */
   readonly workflows: readonly [FileWorkflow, ...FileWorkflow[]];
 }
 
 /**
- * Maximum size of a file in bytes. Temporal limits a history to 50 MiB; base64 and indented JSON can
- * quadruple that. A Temporal Cloud export contains many histories.
+ * Maximum size of a file in bytes. Temporal limits a history to 50 MiB, and base64 and indented JSON can
+ * quadruple its size. A Temporal Cloud export contains many histories.
  */
 export const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
@@ -25,8 +26,8 @@ export const MAX_FILE_BYTES = 256 * 1024 * 1024;
  * - `temporal.api.export.v1.WorkflowExecutions` in protobuf, which Temporal Cloud's Workflow History Export
  *   writes, and the same message as JSON
  *
- * Finds and checks the events, but does not parse their payloads. Uses neither the network nor Node's
- * modules, so it also runs in web pages.
+ * Finds and checks the events, but does not parse their payloads. Also runs in web pages, because it uses
+ * neither the network nor Node's modules.
  *
  * @throws HistoryFileError
  *
@@ -46,7 +47,7 @@ export function readHistoryFile(bytes: Uint8Array): HistoryFile {
   return { workflows: [first, ...more] };
 }
 
-/** @param size file size in bytes, to be checked before the file is read */
+/** Returns the error for a file that is too large. Callers check the size before they read the file. */
 export function tooLarge(size: number): HistoryFileError {
   return new HistoryFileError(
     'too_large',
@@ -63,7 +64,7 @@ const notAHistory = (cause?: unknown): HistoryFileError =>
     { cause },
   );
 
-/** The first bytes of gzip, zip and zstd. */
+/** The first bytes of gzip, zip and zstd files. */
 const archives = [
   [0x1f, 0x8b],
   [0x50, 0x4b, 0x03, 0x04],

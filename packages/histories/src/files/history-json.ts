@@ -6,7 +6,7 @@ import { HistoryFileError } from '../history-file-error.ts';
 /** A history that was found in the file. */
 interface Found {
   readonly events: string[];
-  /** Strings next to `events`: the codec server's readable export has the run's ids there. */
+  /** The strings next to `events`. In the codec server's readable export, these are the run's ids. */
   readonly names: Map<string, string>;
 }
 
@@ -16,7 +16,7 @@ interface Found {
  */
 const MAX_DEPTH = 8;
 
-/** How the last line of a codec server export begins if the export ended early. */
+/** The beginning of the last line of a codec server export that ended early. */
 const TRUNCATED = '{"$truncated":';
 
 /**
@@ -31,7 +31,7 @@ export function readJson(text: string): FileWorkflow[] {
     throw new HistoryFileError('cut_off', 'The file is an export that ended early: export the run again.');
   const cursor = new JsonCursor(text);
   const found: Found[] = [];
-  // Events that are not inside a history: a list of events, or one event per line.
+  // The events that are not inside a history, because the file is a list of events or has one event per line.
   const loose: string[] = [];
   while (cursor.peek() !== '') readNode(cursor, found, loose, 0);
   if (loose.length > 0) found.push({ events: loose, names: new Map() });
@@ -125,7 +125,7 @@ function parseEvent(text: string, place: number): Record<string, unknown> {
 
 type Start = Pick<FileWorkflow, 'workflowId' | 'runId' | 'type' | 'startedAt'>;
 
-/** Returns what the first event contains about the run. */
+/** Returns the fields of the first event that describe the run. */
 function startOf(text: string): Start {
   const event = parseEvent(text, 1);
   const attributes =

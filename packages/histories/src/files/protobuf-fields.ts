@@ -8,7 +8,10 @@ const wireTypes = ['varint', 'fixed64', 'delimited', undefined, undefined, 'fixe
 export interface ProtobufField {
   readonly number: number;
   readonly wire: 'varint' | 'fixed64' | 'delimited' | 'fixed32';
-  /** For a varint, the number, exact up to 2^53; for other types, the bytes of the value. */
+  /**
+   * The value. For a varint, this is a number, which is exact up to 2^53. For other types, it is the bytes of
+   * the value.
+   */
   readonly value: number | Uint8Array;
   /** The encoded value; for a delimited value, including the length. */
   readonly encoded: Uint8Array;
@@ -33,7 +36,7 @@ export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField, voi
       const byte = bytes[at];
       if (byte === undefined) throw new MalformedProtobuf();
       at += 1;
-      // Not a bitwise operation, because those are limited to 32 bits. Ids and lengths are below 2^53.
+      // Multiplies, because bitwise operations are limited to 32 bits. Ids and lengths are below 2^53.
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }

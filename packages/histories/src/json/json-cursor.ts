@@ -4,7 +4,7 @@ import { endOfString } from './end-of-string.ts';
 /**
  * Moves through JSON text without building values, because a file may contain tens of MiB of payloads, and
  * because unparsed numbers keep their digits. (`JsonScanner` would visit every token of every payload.) The
- * cursor checks only brackets and strings; `JSON.parse` of the parts checks the rest.
+ * cursor checks only brackets and strings. Parse its parts with `JSON.parse` to check the rest.
  */
 export class JsonCursor {
   readonly text: string;
@@ -18,7 +18,7 @@ export class JsonCursor {
     return this.#at;
   }
 
-  /** Returns the next character that is not white space; empty at the end of the text. */
+  /** Returns the next character that is not white space, or an empty text at the end. */
   peek(): string {
     for (;;) {
       const char = this.text.charAt(this.#at);
@@ -27,7 +27,7 @@ export class JsonCursor {
     }
   }
 
-  /** Moves over the character if it is next. */
+  /** Moves over the given character if it is next. Returns whether it was. */
   take(char: string): boolean {
     if (this.peek() !== char) return false;
     this.#at += 1;

@@ -6,7 +6,9 @@
  */
 export type VisitToken = (place: 'key' | 'value', start: number, end: number, escaped: boolean) => void;
 
-/** A container around the current token: the index in an array, or the position of an object's last key. */
+/**
+ * The position in a container around the current token: the index in an array, or the last key of an object.
+ */
 interface Container {
   readonly isArray: boolean;
   index: number;
@@ -15,14 +17,15 @@ interface Container {
 }
 
 /**
- * Reads JSON text (RFC 8259) token by token without allocating values: a payload of 2 MB may contain a million values, for
- * which `JSON.parse` needs many times their size in memory. Takes linear time and does not recurse.
+ * Reads JSON text (RFC 8259) token by token without allocating values, because a payload of 2 MB may contain
+ * a million values, and `JSON.parse` would need many times their size in memory. Takes linear time and does
+ * not recurse.
  */
 export class JsonScanner {
   readonly #text: string;
   readonly #maxDepth: number;
   readonly #containers: Container[] = [];
-  /** Set by `#stringEnd`. */
+  /** Whether the last string had escapes. `#stringEnd` sets it. */
   #escaped = false;
 
   constructor(text: string, maxDepth = Number.POSITIVE_INFINITY) {
@@ -154,8 +157,8 @@ export class JsonScanner {
   }
 
   /**
-   * Like `#stringEnd`, but several times as fast, because V8 checks the characters. @returns undefined if the
-   * string has escapes
+   * Like `#stringEnd`, but several times as fast, because V8's own functions check the characters. @returns
+   * undefined if the string has escapes
    */
   #plainEnd(start: number): number | undefined {
     const end = this.#text.indexOf('"', start);

@@ -22,16 +22,15 @@ const TYPE = 'temporal.api.history.v1.HistoryEvent';
 export const eventIdOf = (event: ProtoEvent): number => Number(event.eventId ?? 0);
 
 /**
- * Returns the event in the proto3 JSON of Temporal's own tools, with search attributes in the form of
- * payloads. Calls `visit` for the payloads in the order of their refs, and replaces each payload with the
- * result.
+ * Returns the event in the proto3 JSON that Temporal's own tools write, where search attributes are payloads.
+ * Calls `visit` for each payload in the order of the refs, and replaces the payload with the result.
  */
 export function eventJson(event: ProtoEvent, visit: VisitPayload): Record<string, unknown> {
   return writeMessage(TYPE, event, visit, payloadToJson);
 }
 
 /**
- * Returns the event's payloads. The ref `<eventId>:<n>` names the n-th, counted from 0.
+ * Returns the event's payloads. The ref `<eventId>:<n>` names the n-th payload, counted from 0.
  * @param home the context of the history's own workflow
  */
 export function eventPayloads(event: ProtoEvent, home: PayloadContext): StoredPayload[] {
@@ -39,17 +38,17 @@ export function eventPayloads(event: ProtoEvent, home: PayloadContext): StoredPa
 }
 
 /**
- * Whether the event is stored. Temporal sets `taskId` when it stores an event. Events of a workflow task in
- * progress (transient events after a failed task, speculative events for an update) have no `taskId`, and
- * Temporal may later store other events under the same event ids.
+ * Returns whether the event is stored. Temporal sets `taskId` when it stores an event. Events of a workflow
+ * task in progress (transient events after a failed task, speculative events for an update) have no `taskId`,
+ * and Temporal may later store other events under the same event ids.
  */
 export const isDurable = (event: ProtoEvent): boolean => Number(event.taskId ?? 0) !== 0;
 
 const ATTRIBUTES = /EventAttributes$/;
 
 /**
- * Makes paths relative to the attributes. A path outside the attributes (`userMetadata.summary`) stays
- * unchanged.
+ * Returns a path relative to the event's attributes. Does not change a path outside the attributes
+ * (`userMetadata.summary`).
  */
 export function storedPayload(
   location: PayloadLocation,
@@ -71,7 +70,7 @@ export function storedPayload(
  * and a signal to another workflow, are encrypted for the other workflow, even in the parent's or sender's
  * history (SDK 1.24, WorkflowCodecRunner).
  *
- * The namespace is always the request's. That namespace's `accepts` rule decides whether messages of other
+ * The namespace is always that of the request. Its `accepts` rule decides whether messages from other
  * namespaces may be decrypted, whatever the history contains.
  */
 function contextOf(event: ProtoEvent, path: string, home: PayloadContext): PayloadContext {
@@ -94,8 +93,8 @@ function targetWorkflow(event: ProtoEvent, path: string): string | null | undefi
 }
 
 /**
- * Whether the payload is in a marker field that Temporal's Core writes after the codec has run. Such fields
- * are plaintext by design.
+ * Returns whether the payload is in a marker field that Temporal's Core SDK writes after the codec has run.
+ * Such fields are plaintext by design.
  */
 function isCoreField(path: string, { markerRecordedEventAttributes: marker }: ProtoEvent): boolean {
   switch (marker?.markerName) {
@@ -109,9 +108,9 @@ function isCoreField(path: string, { markerRecordedEventAttributes: marker }: Pr
 }
 
 /**
- * Whether the payload is an envelope for Temporal's own Nexus endpoint (`__temporal_system`). Temporal reads
- * the envelope, so codecs process only the payloads inside it. This walk does not look inside
- * (temporalio/api-go#297).
+ * Returns whether the payload is an envelope for Temporal's own Nexus endpoint (`__temporal_system`).
+ * Temporal reads the envelope, so codecs process only the payloads inside it. This function does not look
+ * inside the envelope (temporalio/api-go#297).
  */
 const isSystemEnvelope = ({ path, payload: { metadata } }: PayloadLocation): boolean =>
   path.startsWith('nexusOperation') &&

@@ -24,8 +24,8 @@ export const exportEnd = (form: ExportForm, summary: ExportSummary): string =>
   form === 'readable' ? `\n],"summary":${JSON.stringify(summary)}}\n` : '\n]}\n';
 
 /**
- * JSON text: whole, or in pieces that are created one at a time, so that a large text is never in memory as a
- * whole.
+ * JSON text, either as a whole or in pieces. Pieces are created one at a time, so that a large text is never
+ * in memory as a whole.
  */
 export type JsonText = string | Iterable<string>;
 
@@ -33,8 +33,9 @@ export type JsonText = string | Iterable<string>;
 export type WritePayload = (payload: Payload, ref: PayloadRef) => JsonText | Promise<JsonText>;
 
 /**
- * Returns a function that writes an event as JSON text. Replaces unpredictable markers with the payloads'
- * texts, so that these keep their exact form. Returns pieces if a payload's text is in pieces.
+ * Returns a function that writes an event as JSON text. The function first writes an unpredictable marker for
+ * each payload, and then replaces the marker with the payload's text, so that the text keeps its exact form.
+ * It returns pieces if a payload's text is in pieces.
  * @param checkpoint awaited before each payload, because an event may have tens of thousands of payloads
  */
 export function eventWriter(
@@ -58,7 +59,7 @@ export function eventWriter(
   };
 }
 
-/** @param template alternates between text and the index of a payload's text */
+/** @param template a list in which text alternates with the index of a payload's text */
 function* inPieces(template: readonly string[], texts: readonly JsonText[]): Generator<string, void> {
   for (const [place, part] of template.entries()) {
     const text = place % 2 === 0 ? part : (texts[Number(part)] ?? '');

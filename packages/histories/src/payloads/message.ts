@@ -7,15 +7,18 @@ import { type Payload, payloadToJson } from './payload.ts';
 export interface PayloadLocation {
   readonly payload: Payload;
   /**
-   * Path within the message, with field names in camelCase: `input.payloads[0]`, `memo.fields.customer`,
-   * `fields["a.b"]`. Map keys are cut to `MAX_PATH_KEY` characters.
+   * Path within the message, with field names in camelCase, such as `input.payloads[0]`,
+   * `memo.fields.customer` and `fields["a.b"]`. Map keys are cut to `MAX_PATH_KEY` characters.
    */
   readonly path: string;
-  /** Whether SDKs pass the payload to a codec. False in headers: the TypeScript SDK never does. */
+  /**
+   * Whether SDKs pass the payload to a codec. False for payloads in headers, which the TypeScript SDK never
+   * passes to a codec.
+   */
   readonly encryptable: boolean;
   /**
-   * Present if the payload is an envelope for Temporal's own Nexus endpoint. This walk does not find the
-   * payloads inside.
+   * Present if the payload is an envelope for Temporal's own Nexus endpoint. The payloads inside the envelope
+   * are not visited.
    */
   readonly isEnvelope?: true;
 }
@@ -37,14 +40,15 @@ interface PayloadWriters {
 }
 
 /**
- * Returns a proto message as proto3 JSON, with each payload replaced by what `visit` returns. Writes fields
- * by ascending field number and maps by ascending key: a ref must name the same payload on every read and
- * every replica, but Temporal, written in Go, returns a map's entries in a different order each time.
+ * Returns a proto message as proto3 JSON, with each payload replaced by the result of `visit`. Writes fields
+ * by ascending field number and maps by ascending key, because a ref must name the same payload on every read
+ * and every replica. Temporal, which is written in Go, returns a map's entries in a different order each
+ * time.
  *
- * Walks messages by reflection, because a list of fields would miss those that newer protos add.
+ * Walks messages by reflection, because a list of fields would miss the fields that newer protos add.
  *
- * @param searchAttribute writes a search attribute's payload, which is plaintext by design; default: its JSON
- *   value
+ * @param searchAttribute writes a search attribute's payload, which is plaintext by design. By default,
+ *   writes the payload's JSON value
  */
 export function writeMessage(
   typeName: string,
@@ -81,7 +85,7 @@ export function lookupType(name: string): Type {
   return root.lookupType(name);
 }
 
-/** `@temporalio/proto` exports a protobufjs Root, although its types describe plain namespaces. */
+/** `@temporalio/proto` exports a protobufjs Root, although its TypeScript types describe plain namespaces. */
 const isRoot = (value: unknown): value is Pick<Root, 'lookupType'> =>
   typeof value === 'object' && value !== null && 'lookupType' in value;
 
@@ -99,7 +103,7 @@ function fieldWriters(type: Type): readonly FieldWriter[] {
   const known = writersByType.get(type);
   if (known !== undefined) return known;
   const writers: FieldWriter[] = [];
-  // Set before the fields are resolved: types are recursive (a Failure contains a Failure).
+  // Set before the fields are resolved, because types are recursive (a Failure contains a Failure).
   writersByType.set(type, writers);
   for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
     writers.push({ name: field.name, repeated: field.repeated, map: field.map, write: valueWriter(field) });
@@ -136,8 +140,8 @@ function writeFields(
 }
 
 /**
- * Maximum number of characters of a map's key in a path. A key may be as long as an event, and be in the
- * paths of tens of thousands of payloads.
+ * Maximum number of characters of a map's key in a path. A key may be as long as an event, and may occur in
+ * the paths of tens of thousands of payloads.
  */
 export const MAX_PATH_KEY = 128;
 
@@ -207,8 +211,8 @@ function attributeValues(
 }
 
 /**
- * Maximum size in bytes, and maximum nesting, of a search attribute's value. Temporal accepts at most 2 KB,
- * and only flat lists.
+ * Maximum size in bytes and maximum nesting of a search attribute's value. Temporal accepts at most 2 KB, and
+ * only flat lists.
  */
 const MAX_ATTRIBUTE = 40 * 1024;
 const MAX_ATTRIBUTE_DEPTH = 8;
@@ -216,19 +220,23 @@ const MAX_ATTRIBUTE_DEPTH = 8;
 function plainValue(payload: Payload): unknown {
   const { length } = payload.data ?? [];
   const text = length > MAX_ATTRIBUTE ? '' : Buffer.from(payload.data ?? []).toString();
-  // Checks first, because an exception is slow and an event may have tens of thousands of empty values.
+  // Checks for an empty value first, because an exception is slow and an event may have tens of thousands of
+  // empty values.
   const isJson = text !== '' && new JsonScanner(text, MAX_ATTRIBUTE_DEPTH).scan(() => undefined);
   return isJson ? JSON.parse(text) : payloadToJson(payload);
 }
 
-/** Returns RFC 3339 text in UTC with 0, 3, 6 or 9 decimals, as proto3 JSON requires; empty text outside its range. */
+/**
+ * Returns a time as RFC 3339 text in UTC with 0, 3, 6 or 9 decimals, as proto3 JSON requires. Returns an
+ * empty text if the time is outside the range of RFC 3339.
+ */
 export function timestamp(value: google.protobuf.ITimestamp): string {
   const whole = new Date(Number(value.seconds ?? 0) * 1000);
   if (Number.isNaN(whole.getTime())) return '';
   return `${whole.toISOString().slice(0, 19)}${decimals(value.nanos ?? 0)}Z`;
 }
 
-/** Returns seconds followed by `s`, as proto3 JSON requires: `1.500s`. */
+/** Returns a duration as seconds followed by `s`, as proto3 JSON requires: `1.500s`. */
 function duration(value: google.protobuf.IDuration): string {
   const seconds = String(value.seconds ?? 0);
   const nanos = value.nanos ?? 0;

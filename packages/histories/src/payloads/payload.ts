@@ -4,7 +4,7 @@ import { encodeBase64 } from './bytes.ts';
 
 export type Payload = temporal.api.common.v1.IPayload;
 
-/** `temporal.api.common.v1.Payload` in proto3 JSON: base64 with padding, empty fields left out. */
+/** `temporal.api.common.v1.Payload` in proto3 JSON, with padded base64 and without empty fields. */
 export interface PayloadJson {
   metadata?: Record<string, string>;
   data?: string;
@@ -34,7 +34,7 @@ export const otherNamespace = (
     ? {}
     : { namespace: named.namespace };
 
-/** Returns the key that a payload or an error names, in the API's form. */
+/** Returns the key that a payload or an error names, in the form that the API uses. */
 export function keyOf(named: {
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;

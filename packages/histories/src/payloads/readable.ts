@@ -36,7 +36,7 @@ export function readableUnlessBytes({ data, encoding }: PayloadBody): string | u
 }
 
 /**
- * Whether the text would more than double in length as JSON, which escapes most control characters as six
+ * Returns whether the text would be more than twice as long as JSON, where most control characters become six
  * characters.
  */
 function growsInJson(text: string): boolean {
@@ -47,14 +47,14 @@ function growsInJson(text: string): boolean {
 
 const readableBytes = (body: PayloadBody): string => [...readableBytesInPieces(body)].join('');
 
-/** Yields, in pieces, the JSON for bytes that are not text or are too many to check. */
+/** Yields, in pieces, the JSON for bytes that are not text, or that are too long to check. */
 export function* readableBytesInPieces({ data, encoding }: PayloadBody): Generator<string, void> {
   yield '{"$bytes":"';
   yield* base64Pieces(data);
   yield `","encoding":${JSON.stringify(encoding)}}`;
 }
 
-/** `marked`: JSON with a key that equals one of the marks. */
+/** The kind of content. `marked` is JSON with a key that equals one of the marks. */
 function kindOf(body: string): 'json' | 'marked' | 'text' {
   const scanner = new JsonScanner(body);
   let isMarked = false;

@@ -18,7 +18,7 @@ interface Unreadable {
 
 /**
  * Returns the payload that replaces an unreadable payload in a decoded export. No payload converter accepts
- * this payload's encoding, so a replay fails there instead of continuing with wrong data.
+ * its encoding, so a replay fails at this payload instead of continuing with wrong data.
  */
 export function unreadablePayload(ref: PayloadRef, { reason, key, namespace }: Unreadable): PayloadJson {
   const metadata = Object.entries({
@@ -45,7 +45,7 @@ const VERSION = /^[1-9]\d{0,9}$/;
 
 /**
  * Returns why an export could not decrypt a payload, or undefined if the export contains the payload. The
- * result goes into the audit, and a file's author can write any text into the marks, so only names and
+ * result goes into the audit. Because a file's author can write any text into the marks, only names and
  * numbers are accepted.
  */
 export function unreadableReason({ metadata }: Payload) {

@@ -15,7 +15,7 @@ const MAX_DEPTH = 200;
 
 /**
  * Returns an event from a history file as Temporal's message. All encodings of an event yield the same
- * message, except that payloads are decrypted in the decoded and readable forms.
+ * message, except that its payloads are decrypted if the file is a decoded or readable export.
  *
  * In the message, 64-bit integers may be strings. Fields that this version of the protos does not know are
  * dropped.
@@ -32,10 +32,10 @@ export function protoEvent(text: string, encoding: EventEncoding): ProtoEvent {
 }
 
 /**
- * Like `protoEvent`, in two steps that each take about 1 ms per MB. Yields the number of characters that a
- * step has read.
+ * Like `protoEvent`, but in two steps, each of which takes about 1 ms per MB. Yields the number of characters
+ * that a step has read.
  *
- * @param admit for JSON, called for each value of the message before it is allocated; may throw
+ * @param admit called for each value of a message in JSON before the value is allocated; may throw
  */
 export function* protoEventInSteps(
   text: string,

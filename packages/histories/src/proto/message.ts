@@ -4,7 +4,7 @@ import { JsonCursor } from '../json/json-cursor.ts';
 import { payloadFromText, type ReadPayload, stringOf } from './payload.ts';
 
 /**
- * Called before a value is allocated; may throw. `payload`: the value is a payload; otherwise it is another
+ * Called before a value is allocated; may throw. `kind` is `payload` for a payload, and `value` for another
  * message, a map entry or a list item.
  */
 export type Admit = (kind: 'payload' | 'value') => void;
@@ -16,7 +16,7 @@ interface Context {
 }
 /** Reads the value at the cursor, and moves the cursor past it. */
 type ReadValue = (context: Context) => unknown;
-/** `others`: the fields of the same oneof. */
+/** `others` are the other fields of the same oneof. */
 type FieldReader = readonly [name: string, read: ReadValue, others: readonly string[]];
 
 /**
@@ -24,12 +24,12 @@ type FieldReader = readonly [name: string, read: ReadValue, others: readonly str
  * integers as strings. Also accepts two deviations of Temporal's tools: enum values in camel case
  * (`TimerFired`), and a list of payloads without the surrounding object.
  *
- * Uses reflection, because a list of fields would miss those that newer protos add. Builds only the message's
- * own values: the contents of payloads and of unknown fields are not parsed.
+ * Uses reflection, because a list of fields would miss the fields that newer protos add. Does not parse the
+ * contents of payloads and of unknown fields.
  *
  * @param text valid JSON
- * @throws TypeError for a value that does not match its field, a repeated field, or two fields of a oneof; what
- *   `admit` throws
+ * @throws TypeError if a value does not match its field, a field occurs twice, or two fields of a oneof are
+ *   set; whatever `admit` throws
  */
 export function readMessage(typeName: string, text: string, readPayload: ReadPayload, admit: Admit): object {
   return readFields(lookupType(typeName), { cursor: new JsonCursor(text), readPayload, admit });
@@ -58,14 +58,14 @@ function readFields(type: Type, context: Context): object {
 const readersByType = new Map<Type, ReadonlyMap<string, FieldReader>>();
 
 /**
- * Returns the readers of a message's fields, by the field's name in camel case and by its name in the proto
- * file.
+ * Returns the readers of a message's fields. Each field is listed by its name in camel case and by its name
+ * in the proto file.
  */
 function readersOf(type: Type): ReadonlyMap<string, FieldReader> {
   const known = readersByType.get(type);
   if (known !== undefined) return known;
   const readers = new Map<string, FieldReader>();
-  // Set before the fields are resolved: types are recursive (a Failure contains a Failure).
+  // Set before the fields are resolved, because types are recursive (a Failure contains a Failure).
   readersByType.set(type, readers);
   for (const field of type.fieldsArray) {
     const reader: FieldReader = [field.name, fieldReader(field), field.partOf?.oneof ?? []];
@@ -177,7 +177,7 @@ const readPayloadAt: ReadValue = ({ cursor, readPayload, admit }) => {
   return readPayload(cursor.value(), () => admit('value'));
 };
 
-/** A search attribute is not encrypted, so every form of a history contains it as a payload. */
+/** A search attribute is not encrypted, so every form of a history contains the attribute as a payload. */
 const readAttribute: ReadValue = (context) => readPayloadAt({ ...context, readPayload: payloadFromText });
 
 const messages = new Map<string, ReadValue>([

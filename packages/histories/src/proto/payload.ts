@@ -15,14 +15,14 @@ export const payloadFromJson = (value: unknown): Payload => payloadFromText(JSON
 /**
  * Reads a payload as Temporal's tools write it:
  *
- * - `{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "…"}`: proto3 JSON, with base64
+ * - `{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "…"}`: proto3 JSON, in base64
  * - `{"metadata": {"encoding": "json/plain"}, "data": {…}}`: the readable form of Temporal's Web UI, with
  *   text and values
  * - any other value: the shorthand of Temporal's Go libraries (go.temporal.io/api/common/v1,
  *   payload_json.go), in which `null` is `binary/null`, an object with `_protoMessageType` is
  *   `json/protobuf`, and any other value is `json/plain`
  *
- * The value is not parsed, because a payload of 2 MB may contain a million values.
+ * Does not parse the value, because a payload of 2 MB may contain a million values.
  */
 export const payloadFromText: ReadPayload = (text, admit) => {
   const members = text.startsWith('{') ? membersOf(text, fieldsOfPayload) : undefined;
@@ -50,7 +50,7 @@ export const payloadFromText: ReadPayload = (text, admit) => {
 };
 
 class Members extends Map<string, string> {
-  /** Whether the object also has other members. */
+  /** Whether the object also has members with other names. */
   hasOthers = false;
 }
 
@@ -110,19 +110,19 @@ function isBase64(text: string | undefined): boolean {
   let at = 0;
   for (; at + PIECE < text.length; at += PIECE) {
     const piece = text.slice(at, at + PIECE);
-    // Compares first, because the regular expression takes eight times as long.
+    // Compares the text first, because the regular expression takes eight times as long.
     const isSame = Buffer.from(piece, 'base64').toString('base64') === piece;
     if (!isSame && !/^[A-Za-z0-9+/_-]*$/.test(piece)) return false;
   }
   return /^[A-Za-z0-9+/_-]*={0,2}$/.test(text.slice(at));
 }
 
-/** Number of characters; a multiple of four. */
+/** Number of base64 characters to check; a multiple of four. */
 const PIECE = 16_384;
 
 /**
- * Whether the metadata's values are base64 and not text. `binary/plain` also consists of base64 characters,
- * but does not decode to printable characters, as the base64 of an encoding does.
+ * Returns whether the metadata's values are base64 and not text. The text `binary/plain` also consists of
+ * base64 characters, but unlike the base64 of an encoding, it does not decode to printable characters.
  */
 function isEncoded(metadata: readonly (readonly [string, string])[]): boolean {
   if (!metadata.every(([, value]) => isBase64(value))) return false;
@@ -167,8 +167,8 @@ const fieldsOfReadable = new Set(['$value', '$text', '$bytes', '$unreadable', 'e
 
 /**
  * Reads a payload of the codec server's readable export, which replaces the payload with its JSON, or with an
- * object that has one of the marks `$text`, `$bytes`, `$value` and `$unreadable`. An unreadable payload is
- * returned in the form that a decoded export contains.
+ * object that has one of the marks `$text`, `$bytes`, `$value` and `$unreadable`. Returns an unreadable
+ * payload in the form that a decoded export contains.
  */
 export const payloadFromReadable: ReadPayload = (text) => {
   if (!text.startsWith('{')) return shorthand(text);

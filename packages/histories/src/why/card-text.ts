@@ -7,13 +7,13 @@ import { counted, seconds } from './words.ts';
 
 /** Options of `cardLines`. */
 export interface CardOptions {
-  /** The present, in milliseconds since 1970, to which ages are relative. */
+  /** The current time in milliseconds since 1970, to which ages are relative. */
   readonly now: number;
-  /** A sentence that says how to decrypt the locked payloads. */
+  /** A sentence that tells people how to decrypt the locked payloads. */
   readonly howToReveal: string;
 }
 
-/** How many findings of one rule are printed in full. The rest are counted. */
+/** Maximum number of findings of one rule that are printed in full. The remaining findings are counted. */
 const MAX_PRINTED = 5;
 /** Maximum number of lines of one message. */
 const MAX_LINES = 8;
@@ -78,7 +78,7 @@ function findingLines(finding: Finding, { now }: CardOptions): string[] {
   ].filter((line): line is string => Boolean(line));
 }
 
-/** The type and message of a cause, or a note that the message is locked or unreadable. */
+/** Returns the type and message of a cause, or a note that the message is locked or unreadable. */
 function causeText({ type, timeout, message }: Cause): string {
   const name = timeout === undefined ? type : `${type} (${timeout})`;
   if (message.status === 'locked') return `${name} (message locked)`;
@@ -89,7 +89,7 @@ function causeText({ type, timeout, message }: Cause): string {
   return message.text === '' ? name : `${name}: ${shortened(message.text)}`;
 }
 
-/** The first lines of a message. All but the first line are indented. */
+/** Returns the first lines of a message. All lines after the first are indented. */
 function shortened(text: string): string {
   const lines = text.trimEnd().split('\n');
   return [...lines.slice(0, MAX_LINES), ...(lines.length > MAX_LINES ? ['…'] : [])].join('\n    ');
@@ -107,11 +107,11 @@ const kindText: Readonly<Record<Place['kind'], string>> = {
   task: 'workflow task',
 };
 
-/** A step in words: `activity charge`, `child workflow Shipment (shipment-88213)`. */
+/** Returns a step in words, such as `activity charge` or `child workflow Shipment (shipment-88213)`. */
 export const placeText = ({ kind, name, run }: Place): string =>
   `${kindText[kind]} ${name}${run === undefined ? '' : ` (${run.workflowId})`}`;
 
-/** To the second, in UTC: `2030-01-31T12:00:00Z`. */
+/** Returns a time in UTC, to the second: `2030-01-31T12:00:00Z`. */
 const timeText = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 
 const ageText = (since: number, now: number): string =>

@@ -16,22 +16,25 @@ export type Message =
 export interface Cause {
   /** `ApplicationFailure`, `TimeoutFailure`, … */
   readonly kind: string;
-  /** The application's type, or else the kind: `CardDeclined`, `TimeoutFailure`. Known without plaintext. */
+  /**
+   * The application's error type, such as `CardDeclined`, or the kind if there is no type, such as
+   * `TimeoutFailure`. Known without plaintext.
+   */
   readonly type: string;
-  /** The timeout's type, for a timeout: `start to close`, `heartbeat`, … */
+  /** For a timeout, its type, such as `start to close` or `heartbeat`. */
   readonly timeout?: string | undefined;
   readonly nonRetryable: boolean;
   readonly message: Message;
   /** The application's innermost frames, innermost first. Empty while the stack trace is locked. */
   readonly frames: readonly StackFrame[];
   /**
-   * The steps that failed, outermost first: children, Nexus operations, activities. Empty if the workflow's
-   * own code failed.
+   * The steps that failed (child workflows, Nexus operations and activities), outermost first. Empty if the
+   * workflow's own code failed.
    */
   readonly places: readonly Place[];
   /**
-   * The failures that wrap the root cause, outermost first: `ActivityFailure`, `ApplicationFailure:
-   * OrderFailed`.
+   * The failures that wrap the root cause, outermost first, such as `ActivityFailure` and
+   * `ApplicationFailure: OrderFailed`.
    */
   readonly wrappers: readonly string[];
   /** The reason code, if the codec itself failed. */
@@ -40,7 +43,7 @@ export interface Cause {
   readonly refs: readonly PayloadRef[];
 }
 
-/** The type under which Temporal stores the codec's errors: `KmsCodecError:key_disabled`. */
+/** Matches the type under which Temporal stores the codec's errors, such as `KmsCodecError:key_disabled`. */
 const CODEC_TYPE = /^KmsCodecError:([a-z_]+)$/;
 
 /** Maximum number of the application's frames in a cause. */
@@ -84,7 +87,7 @@ function errorClass(root: FailureLevel, run: Pick<WhyRun, 'read'>): string | und
   return ERROR_CLASS.exec(stackTraceOf(root, run).slice(0, MAX_HEADER))?.[1];
 }
 
-/** How many characters of a stack trace are searched for the error's class. */
+/** Number of characters at the start of a stack trace in which to search for the error's class. */
 const MAX_HEADER = 4_000;
 
 const wrapperText = ({ kind, type }: FailureLevel): string =>
@@ -104,8 +107,8 @@ function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'r
 }
 
 /**
- * Returns the frames of the innermost failure that has application frames: a library may have thrown the root
- * cause.
+ * Returns the frames of the innermost failure that has application frames. That may not be the root cause,
+ * because a library may have thrown the root cause.
  */
 function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
   for (const level of chain.toReversed().slice(0, MAX_TRACES)) {
@@ -116,18 +119,21 @@ function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): re
 }
 
 /**
- * Limits the work for malicious failures: servers parse them too. The innermost frame is on the first lines, or
- * on the last.
+ * Maximum number of frames to parse, which limits the work for malicious failures on servers. The innermost
+ * frame is among the first lines or the last lines.
  */
 const MAX_TRACES = 8;
 const MAX_TRACE = 16_384;
 
-/** How many characters of a failure's texts count. Temporal truncates most failures at 4 KiB. */
+/**
+ * Maximum number of characters of a failure's texts that are used. Temporal truncates most failures at 4 KiB.
+ */
 const MAX_TEXTS = 65_536;
 
 /**
- * Returns a function that shortens the texts of a failure before invisible characters in them are escaped, which
- * takes long: removes the middle of long texts, and everything after `MAX_TEXTS` characters in all texts.
+ * Returns a function that shortens the texts of a failure before invisible characters are escaped, because
+ * escaping long texts takes long. The function removes the middle of a long text. Once the texts have
+ * `MAX_TEXTS` characters in total, it removes the rest.
  */
 export function shortener(): (text: string) => string {
   let left = MAX_TEXTS;
@@ -147,6 +153,6 @@ function stackTraceOf({ encoded, stackTrace }: FailureLevel, { read }: Pick<WhyR
   return reading.status === 'readable' ? linesAt(reading.value, 'stack_trace') : '';
 }
 
-/** The failure in an event's attributes, in proto3 JSON. */
+/** Returns the failure in an event's attributes, in proto3 JSON. */
 export const failureOf = (attributes: unknown): unknown =>
   at(attributes, 'failure') ?? at(attributes, 'outcome', 'failure') ?? undefined;

@@ -5,28 +5,35 @@ import { numberAt } from '../events/proto-json.ts';
 import { closedAs } from '../events/run-ends.ts';
 
 /**
- * How the run spent a part of the path. `queue`: waiting for a worker. `retry`: earlier attempts and the
- * pauses between attempts, which a history does not separate. `idle`: waiting for a timer or a message.
+ * How the run spent a part of the path. `queue` means waiting for a worker. `retry` means earlier attempts
+ * and the pauses between attempts, which a history does not separate. `idle` means waiting for a timer or a
+ * message.
  */
 export type PathKind = 'work' | 'queue' | 'retry' | 'idle';
 
 /** A stretch of the critical path. The parts of a path follow each other without gaps. */
 export interface PathPart {
   readonly kind: PathKind;
-  /** The event id of the step's head; the step may be a workflow task. 0 if the run waited for a message. */
+  /**
+   * The event id of the step's first event; the step may be a workflow task. 0 if the run waited for a
+   * message.
+   */
   readonly group: number;
   /** Milliseconds since 1970. */
   readonly from: number;
   readonly to: number;
 }
 
-/** A step on the critical path, with the milliseconds of each kind. */
+/** A step on the critical path, with the milliseconds that it spent on each kind. */
 export type PathStep = { readonly group: number } & { readonly [kind in PathKind]: number };
 
 export interface CriticalPath {
-  /** From the run's start to its end, without gaps, so that the durations add up to the run's duration. */
+  /**
+   * The parts of the path, from the run's start to its end. There are no gaps, so the durations add up to the
+   * run's duration.
+   */
   readonly parts: readonly PathPart[];
-  /** Each step once, in the order of the path. */
+  /** The steps in the order of the path. Each step is listed once. */
   readonly steps: readonly PathStep[];
   readonly total: { readonly [kind in PathKind]: number };
 }
@@ -35,7 +42,7 @@ interface PathInput {
   /** `events[i].eventId === i + 1`. */
   readonly events: readonly RunEvent[];
   readonly groups: readonly EventGroup[];
-  /** Milliseconds since 1970, for an open run. */
+  /** For an open run, the current time in milliseconds since 1970. */
   readonly now: number;
 }
 
@@ -59,7 +66,7 @@ export function criticalPath({ events, groups, now }: PathInput): CriticalPath {
   return summary(walk.parts.toReversed());
 }
 
-/** What an open run waits for: the last event of the group that is open and began last. */
+/** Returns what an open run waits for: the last event of the open group that began last. */
 function currentEvent(last: RunEvent, groups: readonly EventGroup[]): RunEvent {
   const open = groups.findLast((group) => group.open);
   return open === undefined ? last : (open.events.at(-1) ?? open.events[0]);
@@ -67,13 +74,13 @@ function currentEvent(last: RunEvent, groups: readonly EventGroup[]): RunEvent {
 
 /** Collects the parts from the end of the run to its start. */
 class Walk {
-  /** The latest first. */
+  /** The parts of the path, latest first. */
   readonly parts: PathPart[] = [];
   readonly #events: readonly RunEvent[];
   readonly #groups: readonly EventGroup[];
   /** The index in `groups` of each event's group, by `eventId - 1`. */
   readonly #owners: Int32Array;
-  /** The start of the last added part. */
+  /** The start of the part that was added last. */
   #at = 0;
 
   constructor(events: readonly RunEvent[], groups: readonly EventGroup[]) {
@@ -104,7 +111,7 @@ class Walk {
   back(last: RunEvent, end: number): void {
     this.#at = end;
     const begin = this.#events[0]?.at ?? end;
-    // Each round moves to the event that let the current step begin, which is earlier.
+    // Each round moves back to the event that let the current step begin.
     let event: RunEvent | undefined = last;
     let limit = this.#events.length + 1;
     while (event !== undefined && event.eventId < limit) {
@@ -122,7 +129,8 @@ class Walk {
     if (group !== undefined && group.events.length + Number(group.open) > 1) this.#addStep(group);
     else this.#add('idle', 0, event.at);
     const decided = numberAt(head.attributes, 'workflowTaskCompletedEventId');
-    // A message from outside, for which the run had waited since its latest workflow task.
+    // Without this attribute, the event is a message from outside, for which the run had waited since its
+    // latest workflow task.
     return decided === undefined ? this.#latestTask(head.eventId) : this.#events[decided - 1];
   }
 
@@ -151,7 +159,8 @@ class Walk {
     for (let id = scheduled.eventId - 1; id > 0; id -= 1) {
       const event = this.#events[id - 1];
       if (event === undefined) continue;
-      // If no event is in between, the previous task failed, or a message arrived that no event records.
+      // If no event is between two workflow tasks, the first task failed, or a message arrived that no event
+      // records.
       if (this.#groupOf(id)?.category === 'task') return event;
       if (!isTrigger(event)) continue;
       this.#add('queue', group.id, event.at);
@@ -170,8 +179,8 @@ class Walk {
 }
 
 /**
- * Whether an event makes Temporal schedule a workflow task: the end of a step or a message, but not a command
- * of the workflow.
+ * Returns whether an event makes Temporal schedule a workflow task. The end of a step and a message do; a
+ * command of the workflow does not.
  */
 const isTrigger = (event: RunEvent): boolean =>
   messages.has(event.eventName) || (eventKind(event).ends !== undefined && !decisions.has(event.eventName));

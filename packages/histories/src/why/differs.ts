@@ -1,8 +1,8 @@
 import { fisherExact, holm, rankTest } from './statistics.ts';
 
 /**
- * A run's fields: `{ build: 'b-7', 'input.amount': 1200, queue: 'orders' }`. The absence of a field counts as
- * a value.
+ * A run's fields, such as `{ build: 'b-7', 'input.amount': 1200, queue: 'orders' }`. The absence of a field
+ * counts as a value.
  */
 export type FieldMap = Readonly<Record<string, string | number | boolean | null>>;
 
@@ -11,15 +11,15 @@ export interface Difference {
   readonly field: string;
   /**
    * The value that separates the sets best, as text; `(absent)` if the sets differ in whether runs have the
-   * field. Not set if numbers were compared by rank.
+   * field. Absent if numbers were compared by rank.
    */
   readonly value?: string;
-  /** Number of runs with the value; if compared by rank, number of runs with a number. */
+  /** Number of runs with the value. If numbers were compared by rank, number of runs with a number. */
   readonly first: number;
   readonly second: number;
-  /** If compared by rank: the medians of both sets. */
+  /** The medians of both sets, if numbers were compared by rank. */
   readonly medians?: readonly [first: number, second: number];
-  /** If compared by rank: the set whose numbers are larger. The medians may be equal. */
+  /** The set with the larger numbers, if numbers were compared by rank. The medians may still be equal. */
   readonly larger?: 'first' | 'second';
   /**
    * How well the field separates the sets, from 0 to 1: the difference between the shares, or between the
@@ -31,10 +31,12 @@ export interface Difference {
 }
 
 export interface WhatDiffers {
-  /** The fields that differ by more than chance, clearest first. Each field appears once. */
+  /**
+   * The fields that differ by more than chance, with the clearest difference first. Each field appears once.
+   */
   readonly differences: readonly Difference[];
   /**
-   * The number of runs in each set. `comparisons`: the number of comparisons for which p-values are
+   * The number of runs in each set. `comparisons` is the number of comparisons for which p-values are
    * corrected.
    */
   readonly sizes: readonly [first: number, second: number];
@@ -42,20 +44,23 @@ export interface WhatDiffers {
 }
 
 /**
- * Differences with a lower p-value are reported: if two sets do not differ, 1 % of calls report a difference
- * at most.
+ * Differences with a lower p-value are reported. If two sets do not differ, at most 1 % of calls report a
+ * difference.
  */
 const SIGNIFICANT = 0.01;
-/** How many values of a field are compared, most frequent first: fields with free text have thousands. */
+/**
+ * Maximum number of values of a field that are compared, most frequent first. Fields with free text have
+ * thousands of values.
+ */
 const MAX_VALUES = 50;
-/** Minimum number of numbers in each set for a comparison by rank. */
+/** Minimum count of numbers in each set for a comparison by rank. */
 const MIN_NUMBERS = 8;
 /** The value of a field that a run does not have. */
 export const ABSENT = '(absent)';
 
 /**
- * Ranks the fields by how well they separate two sets of runs. Compares each value with all others by
- * Fisher's exact test, and numbers also by rank, and corrects all p-values together (Holm). If the sets
+ * Ranks the fields by how well they separate two sets of runs. Compares each value with all other values by
+ * Fisher's exact test, and compares numbers also by rank. Corrects all p-values together (Holm). If the sets
  * differ only by chance, at most 1 % of calls report a difference.
  *
  * @example
@@ -80,7 +85,7 @@ export function whatDiffers(first: readonly FieldMap[], second: readonly FieldMa
   return { differences: [...best.values()].toSorted(compare), sizes, comparisons: tested.length };
 }
 
-/** A comparison, with the smallest p-value that is possible with its counts. */
+/** A comparison, with the smallest p-value that its counts allow. */
 interface Comparison extends Difference {
   readonly least: number;
 }
@@ -106,7 +111,7 @@ function worthwhile(all: readonly Comparison[]): Comparison[] {
 const compare = (a: Difference, b: Difference): number =>
   b.effect - a.effect || a.p - b.p || (a.field < b.field ? -1 : 1);
 
-/** A field's values in the runs of each set that have the field. */
+/** The values of a field in each set, for the runs that have the field. */
 type Values = readonly [first: FieldMap[string][], second: FieldMap[string][]];
 
 function valuesByField(...sets: readonly [readonly FieldMap[], readonly FieldMap[]]): Map<string, Values> {
@@ -133,7 +138,7 @@ function valueTests(field: string, values: Values, [n, m]: readonly [number, num
     add(ABSENT, set, (set === 0 ? n : m) - values[set].length);
   }
   const ordered = [...counts].toSorted(([, [a, c]], [, [x, y]]) => x + y - (a + c) || x - y - (a - c));
-  // Of only two values, compares only the value that is more frequent in the first set.
+  // If there are only two values, compares only the value that is more frequent in the first set.
   const compared = ordered.length === 2 ? ordered.filter(([, [a, c]]) => a * m > c * n) : ordered;
   return compared
     .filter(([, [a, c]]) => a + c < n + m)
@@ -149,7 +154,7 @@ function valueTests(field: string, values: Values, [n, m]: readonly [number, num
     }));
 }
 
-/** The p-value if as many runs with the value as possible were in the same set. */
+/** Returns the p-value for the case that as many runs with the value as possible are in the same set. */
 function leastFisher(count: number, n: number, m: number): number {
   const [high, low] = [Math.min(count, n), Math.max(0, count - m)];
   return Math.min(...[high, low].map((a) => fisherExact(a, n - a, count - a, m - count + a)));

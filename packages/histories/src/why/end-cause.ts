@@ -6,9 +6,10 @@ import type { ReadPayload } from './run.ts';
 import { isReset } from './sources.ts';
 
 /**
- * Returns why a run ended badly, from its last event alone: that event has the whole chain of failures through
- * activities and children. For the event that ended a workflow task, returns why the task failed. Undefined for a
- * task that completed, and for a run that completed, continued as new, or was canceled.
+ * Returns why a run ended badly. The run's last event is enough, because it has the whole chain of failures
+ * through activities and children. For the event that ended a workflow task, returns why the task failed.
+ * Returns undefined for a task that completed, and for a run that completed, continued as new, or was
+ * canceled.
  *
  * @example
  * causeOfEnd(lastEvent, allLocked)?.type; // 'CardDeclined', 'WorkflowTimedOut', 'WorkflowTerminated'
@@ -37,8 +38,8 @@ export function causeOfEnd(
 }
 
 /**
- * Returns attributes with shortened texts. Servers read the causes of many runs, and anyone who may start a workflow
- * decides what its failures contain.
+ * Returns attributes with shortened texts. This is necessary because servers read the causes of many runs,
+ * and everyone who may start a workflow controls the texts of its failures.
  */
 function shortened(attributes: unknown): unknown {
   const shorten = shortener();

@@ -9,13 +9,13 @@ import type { WhyRun } from './run.ts';
 export interface Explanation {
   /** The severity of the most urgent finding; `fine` if there are no findings or only notes. */
   readonly state: Exclude<Severity, 'note'> | 'fine';
-  /** The most urgent first. */
+  /** The findings, most urgent first. */
   readonly findings: readonly (Finding & { readonly rule: RuleId })[];
-  /** Number of findings left out, by rule. */
+  /** Number of findings that were left out, by rule. */
   readonly more: Readonly<Partial<Record<RuleId, number>>>;
   /**
-   * Payloads whose plaintext would complete the explanation: messages, stack traces, names. Each ref appears
-   * once.
+   * The payloads with messages, stack traces and names, whose plaintext would complete the explanation. Each
+   * ref appears once.
    */
   readonly refs: readonly PayloadRef[];
   /** How many of `refs` the caller has not decrypted. */
@@ -39,7 +39,7 @@ const findingOf = (
 const MAX_PER_RULE = 20;
 
 /**
- * Explains a run from its history and, if available, its description. Has no side effects: call it with
+ * Explains a run from its history and, if available, its description. Has no side effects. Call it with
  * `allLocked` first, decrypt `refs`, and call it again with the decrypted payloads.
  *
  * @example

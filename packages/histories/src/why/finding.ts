@@ -4,28 +4,31 @@ import type { Place } from './place.ts';
 import type { WhyRun } from './run.ts';
 
 /**
- * `failed`: the run failed. `stuck`: the run cannot continue without help. `waits`: the run waits for
- * something that can still happen.
+ * `failed` means that the run failed. `stuck` means that the run cannot continue without help. `waits` means
+ * that the run waits for something that can still happen.
  */
 export type Severity = 'failed' | 'stuck' | 'waits' | 'note';
 
 /** A fact that a rule has found in a run. Contains plaintext only in `cause` and in the names of places. */
 export interface Fact {
-  /** Replaces the rule's title. */
+  /** The title, if it differs from the rule's title. */
   readonly title?: string | undefined;
-  /** A sentence without plaintext from payloads: which time limit, who paused the run, how many steps. */
+  /**
+   * A sentence with details, such as the time limit, who paused the run, or the number of steps. Contains no
+   * plaintext from payloads.
+   */
   readonly detail?: string | undefined;
   readonly cause?: Cause | undefined;
   /** The step of this run that the fact is about. */
   readonly place?: Place | undefined;
-  /** The event to open. */
+  /** The id of the event to open. */
   readonly eventId?: number | undefined;
-  /** Milliseconds since 1970. */
+  /** When the fact began, in milliseconds since 1970. */
   readonly since?: number | undefined;
   /** The number of the latest attempt, from 1. */
   readonly attempt?: number | undefined;
   readonly maximumAttempts?: number | undefined;
-  /** When Temporal tries again, or a timer fires, in milliseconds since 1970. */
+  /** When Temporal makes the next attempt or a timer fires, in milliseconds since 1970. */
   readonly nextAt?: number | undefined;
   readonly queue?: string | undefined;
   readonly remedy?: string | undefined;
@@ -35,14 +38,17 @@ export interface Fact {
 
 /** One row of the table of rules. */
 export interface Rule {
-  /** Part of the output of `explain --json`, so an id is never reused with another meaning. */
+  /**
+   * The rule's id. It is part of the output of `explain --json`, so an id is never reused with another
+   * meaning.
+   */
   readonly id: string;
   readonly severity: Severity;
-  /** A noun phrase or a short sentence. */
+  /** The title, which is a noun phrase or a short sentence. */
   readonly title: string;
-  /** What to do, if that does not depend on the run. */
+  /** What to do about the finding, if that does not depend on the run. */
   readonly remedy?: string;
-  /** Returns what the rule finds, most urgent first. */
+  /** Returns the facts that the rule finds, most urgent first. */
   readonly find: (run: WhyRun) => readonly Fact[];
 }
 
@@ -51,6 +57,8 @@ export interface Finding extends Fact {
   readonly rule: string;
   readonly severity: Severity;
   readonly title: string;
-  /** The cause's fingerprint: equal for failures with the same cause, if the same parts are decrypted. */
+  /**
+   * The cause's fingerprint. It is equal for failures with the same cause, if the same parts are decrypted.
+   */
   readonly fingerprint?: string | undefined;
 }

@@ -4,17 +4,18 @@ import type { Cause } from './cause.ts';
 import { messageShape } from './message-shape.ts';
 
 /**
- * Increased whenever the same failure may get another id. Groups with different versions are never merged.
+ * The version of the algorithm. It must be increased by every change that may give the same failure another
+ * id. Groups with different versions are never merged.
  */
 export const FINGERPRINT_VERSION = 3;
 
 /** The parts that failures in the same group have in common. */
 export interface FingerprintParts {
-  /** The application's type. */
+  /** The application's error type. */
   readonly type: string;
   /**
-   * The innermost activity, child or Nexus operation that failed, or the workflow, if its own code failed:
-   * `activity charge`, `workflow order`. Empty if the workflow's type is not known.
+   * The innermost activity, child or Nexus operation that failed, such as `activity charge`, or the workflow
+   * if its own code failed, such as `workflow order`. Empty if the workflow's type is not known.
    */
   readonly place: string;
   /**
@@ -26,21 +27,24 @@ export interface FingerprintParts {
   readonly shape?: string | undefined;
 }
 
-/** Contains parts of the message, so show this only to people who may read the message. */
+/** The parts contain a part of the message, so show them only to people who may read the message. */
 export interface Fingerprint {
-  /** `3-` and 16 hexadecimal digits. */
+  /** The id: the version, a hyphen, and 16 hexadecimal digits. */
   readonly id: string;
   readonly version: number;
   readonly parts: FingerprintParts;
 }
 
-/** How many frames count. Callers further out differ, depending on the route to the same fault. */
+/**
+ * Number of innermost frames that are compared. Frames further out differ between the routes to the same
+ * fault.
+ */
 const MAX_FRAMES = 3;
 
-/** How many characters of a name count. Temporal does not limit the names in failures. */
+/** Number of characters of a name that are compared. Temporal does not limit the names in failures. */
 const MAX_NAME = 200;
 
-/** How many characters of a message's shape count. */
+/** Number of characters of a message's shape that are compared. */
 const MAX_SHAPE = 2_000;
 
 /**
@@ -79,7 +83,10 @@ function framesOf(frames: readonly StackFrame[]): string[] {
   return names.filter((name, index) => name !== names[index - 1]).slice(0, MAX_FRAMES);
 }
 
-/** Removes what changes with builds and arguments: addresses, line numbers, numbers of closures. */
+/**
+ * Removes the parts that change with builds and arguments, such as addresses, line numbers and numbers of
+ * closures.
+ */
 const functionOf = (call: string): string =>
   call
     // Java includes the class loader: `app//shop.Ledger.post`.
@@ -89,7 +96,8 @@ const functionOf = (call: string): string =>
     .replaceAll(/\$\d+|\$\$Lambda.*$/g, '');
 
 /**
- * The file's name without its folder, line number and bundler hash: `capture.3f9a1c2d.js` is `capture.js`.
+ * Returns the file's name without its folder, line number and bundler hash: `capture.3f9a1c2d.js` becomes
+ * `capture.js`.
  */
 const fileOf = (place: string): string =>
   (
@@ -102,8 +110,8 @@ const fileOf = (place: string): string =>
     .replaceAll(/[.-]v?\d+(?:\.\d+)+(?=\.)/g, '');
 
 /**
- * 64-bit FNV-1a (https://www.ietf.org/archive/id/draft-eastlake-fnv-35.html), which runs in a web page
- * without a crypto library.
+ * Returns the 64-bit FNV-1a hash (https://www.ietf.org/archive/id/draft-eastlake-fnv-35.html), which a web
+ * page can compute without a crypto library.
  */
 function hash(text: string): string {
   let value = 0xcbf29ce484222325n;
@@ -114,7 +122,7 @@ function hash(text: string): string {
 }
 
 /**
- * Returns what all failures in a group have in common, one line per part.
+ * Returns a line for each part that all failures in a group have in common.
  *
  * @example
  * whyOneGroup(fingerprint(cause, type).parts); // ['the same type: CardDeclined', 'the same place: activity charge', …]

@@ -3,9 +3,12 @@ import type { FieldMap } from './differs.ts';
 
 /** Maximum number of fields of one value. An input may be a document with thousands of fields. */
 const MAX_FIELDS = 200;
-/** Longer text is compared only by its length. */
+/** Maximum length of a text that is compared. Only the length of a longer text is compared. */
 const MAX_TEXT = 200;
-/** Fields with a longer name are left out: a key may be as long as its payload. */
+/**
+ * Maximum length of a field's name. Fields with longer names are left out, because a key may be as long as
+ * its payload.
+ */
 const MAX_NAME = 200;
 const MAX_DEPTH = 6;
 
@@ -18,7 +21,7 @@ const MAX_DEPTH = 6;
  * flatFields('input', { amount: 1200, card: { country: 'DE' } }); // { 'input.amount': 1200, 'input.card.country': 'DE', … }
  */
 export function flatFields(name: string, value: unknown): FieldMap {
-  // Not an object: `__proto__` is a key like any other.
+  // A Map and not an object, because `__proto__` is a key like any other.
   const fields = new Map<string, FieldMap[string]>();
   for (const [field, item] of fieldsOf(name, value, 0)) {
     if (fields.size >= MAX_FIELDS) break;

@@ -1,6 +1,6 @@
 import type { Fingerprint, FingerprintParts } from './fingerprint.ts';
 
-/** A failed run, as `groupCauses` reads it. */
+/** A failed run, as input for `groupCauses`. */
 interface FailedRun {
   readonly runId: string;
   readonly fingerprint: Fingerprint;
@@ -14,28 +14,28 @@ export interface CauseGroup<Run extends FailedRun = FailedRun> {
   /** The fingerprint's id. Ids of different fingerprint versions differ. */
   readonly id: string;
   readonly parts: FingerprintParts;
-  /** The latest first. */
+  /** The runs, latest first. */
   readonly runs: readonly Run[];
   /** When the first and the last of the runs failed, in milliseconds since 1970. */
   readonly first: number;
   readonly last: number;
-  /** How many runs failed in each part of the window, the earliest first. */
+  /** Number of runs that failed in each part of the time window, earliest first. */
   readonly bars: readonly number[];
-  /** The most frequent first. */
+  /** The builds of the runs, most frequent first. */
   readonly builds: readonly { readonly name: string; readonly runs: number }[];
-  /** Whether the cause occurs only in the last quarter of the window. */
+  /** Whether the cause occurs only in the last quarter of the time window. */
   readonly isNew: boolean;
 }
 
-/** How many bars show when a group's runs failed. */
+/** Number of bars in the chart that shows when a group's runs failed. */
 const BARS = 24;
 
-/** The last part of the window, in which a cause that did not occur before counts as new. */
+/** The share of the time window at its end. A cause that occurs only in this share counts as new. */
 const NEW = 1 / 4;
 
 /**
- * Groups failed runs by fingerprint: the largest group first; of groups with the same size, the latest first. A run that
- * occurs twice counts once, with its later fingerprint.
+ * Groups failed runs by fingerprint. Sorts the groups by size, largest first, and groups of the same size by
+ * time, latest first. A run that occurs twice counts once, with its later fingerprint.
  *
  * @example
  * groupCauses(runs)[0]; // { id: '3-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
@@ -50,7 +50,7 @@ export function groupCauses<Run extends FailedRun>(all: readonly Run[]): readonl
 
 /**
  * @param runs at least one, the latest first
- * @param window when the first and the last run of all groups failed
+ * @param window the times at which the first and the last run of all groups failed
  */
 function groupOf<Run extends FailedRun>(
   id: string,

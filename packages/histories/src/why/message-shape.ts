@@ -1,16 +1,16 @@
-/** A kind of text that differs from run to run; `<name>` replaces it in a message's shape. */
+/** A kind of text that differs from run to run. In a message's shape, `<name>` replaces the text. */
 interface Variable {
   readonly name: string;
   readonly pattern: RegExp;
 }
 
-/** Matches Mira, Mira Novak, O’Brien. */
+/** Matches a name such as Mira, Mira Novak or O’Brien. */
 const NAME = String.raw`\p{Lu}(?:['’]\p{Lu})?[\p{Ll}'’-]{1,40}(?: \p{Lu}[\p{L}'’-]{0,40}){0,5}`;
 
 /**
- * The order matters: an address contains numbers, and a number may be part of a UUID. The kinds are those
- * that Sentry replaces in messages (`sentry/grouping/parameterization.py`), plus paths, alphanumeric ids, and
- * amounts of money.
+ * The order matters, because an address contains numbers, and a number may be part of a UUID. The kinds are
+ * those that Sentry replaces in messages (`sentry/grouping/parameterization.py`), plus paths, alphanumeric
+ * ids, and amounts of money.
  *
  * All repetitions are bounded, so that the patterns take linear time.
  */
@@ -35,21 +35,22 @@ const variables: readonly Variable[] = [
   },
   {
     name: 'host',
-    // Lower case only, to keep the class in java.lang.IllegalStateException; with at least one letter, to
-    // exclude 1.2.3.
+    // Matches only lower case, to keep the class in java.lang.IllegalStateException, and requires a letter,
+    // to exclude 1.2.3.
     pattern:
       /\b(?=[\d.-]{0,64}[a-z])[a-z\d-]{1,63}(?:(?:\.[a-z\d-]{1,63}){1,8}:\d{1,5}|(?:\.[a-z\d-]{1,63}){2,8})(?![\w.])/g,
   },
   { name: 'path', pattern: /(?:\b[a-z]:)?(?:[\\/][\w.@~+-]{1,255}){2,64}[\\/]?/gi },
   { name: 'hex', pattern: /\b0x[\da-f]{1,64}\b|\b(?=[a-f]{0,63}\d)(?=\d{0,63}[a-f])[\da-f]{8,128}\b/gi },
-  // Words that contain a digit, including hyphens and underscores: order-17, PAY_4711, 3.5s, 12kg.
+  // Matches words that contain a digit, including hyphens and underscores, such as order-17, PAY_4711, 3.5s
+  // and 12kg.
   {
     name: 'number',
     pattern:
       /[$€£¥]?(?<![\w.])[+-]?\d{1,64}(?:[.,_]\d{1,64}){0,32}(?:%|[a-z]{1,4}\b)?(?![\w-])|[\w-]{0,128}\d[\w-]{0,128}/gi,
   },
-  // Capitalised words inside a sentence are mostly names of people, places and products, unlike those in Bad
-  // Gateway.
+  // Capitalised words after lower-case words are mostly names of people, places and products. The words of
+  // `Bad Gateway` are not.
   {
     name: 'name',
     pattern: new RegExp(
@@ -59,7 +60,7 @@ const variables: readonly Variable[] = [
   },
 ];
 
-/** How many characters of a message count. Temporal cuts activity failures to 4 KiB. */
+/** Number of characters of a message that are used. Temporal truncates activity failures to 4 KiB. */
 const MAX_MESSAGE = 2_000;
 
 /**
@@ -74,9 +75,9 @@ export function messageShape(message: string): string {
   for (const { name, pattern } of variables) shape = shape.replaceAll(pattern, `<${name}>`);
   return (
     shape
-      // A list of values of any length is one variable.
+      // A list of values counts as one variable, whatever its length.
       .replaceAll(/(<\w+>)(?:\s*[,;]\s*<\w+>)+/g, '$1, …')
-      // Unifies `1 item` and `2 items`.
+      // `1 item` and `2 items` get the same shape.
       .replaceAll(/(<number> \p{Ll}{3,40})s\b/gu, '$1')
       .replaceAll(/\s+/g, ' ')
       .trim()

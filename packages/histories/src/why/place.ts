@@ -9,7 +9,7 @@ export interface OtherRun {
   readonly runId?: string | undefined;
 }
 
-/** A step in which something failed or waits. */
+/** A step that failed, or that the run waits for. */
 export interface Place {
   readonly kind: Extract<
     Category,
@@ -27,11 +27,11 @@ export interface Place {
   readonly eventId?: number | undefined;
   /** The number of the latest attempt, from 1. */
   readonly attempt?: number | undefined;
-  /** Why there was no further attempt: `maximum attempts reached`. */
+  /** Why there was no further attempt, such as `maximum attempts reached`. */
   readonly retryState?: string | undefined;
   /** The worker that ran the step. */
   readonly worker?: string | undefined;
-  /** The child's run. All following places are in that run. */
+  /** The child's run. All following places are in the child's run. */
   readonly run?: OtherRun | undefined;
 }
 
@@ -39,8 +39,8 @@ const retryState = (info: unknown): string | undefined =>
   enumAt('RETRY_STATE_', info, 'retryState')?.toLowerCase().replaceAll('_', ' ');
 
 /**
- * Returns the steps that a chain of failures names. Only steps up to the first child or Nexus operation are
- * in `groups`.
+ * Returns the steps that a chain of failures names. `groups` contains only the steps up to the first child or
+ * Nexus operation.
  */
 export function placesOf(chain: readonly FailureLevel[], groups: readonly EventGroup[]): Place[] {
   const places: Place[] = [];
@@ -100,7 +100,9 @@ function endOf(group: EventGroup | undefined): Pick<Place, 'eventId' | 'attempt'
   };
 }
 
-/** A local activity's failure names no event. It belongs to the last failed local activity in `groups`. */
+/**
+ * A local activity's failure names no event, so it is assigned to the last failed local activity in `groups`.
+ */
 function lastFailedLocal(info: unknown, groups: readonly EventGroup[]): EventGroup | undefined {
   if (numberAt(info, 'scheduledEventId')) return undefined;
   return groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');

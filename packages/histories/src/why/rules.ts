@@ -23,7 +23,7 @@ import {
 
 /**
  * Everything that an explanation can contain, most urgent first. A rule reads only the run, and has no state.
- * Several rules of the same severity may apply, but two rules never report the same fact.
+ * Several rules of the same severity may apply to a run, but two rules never report the same fact.
  */
 export const rules = [
   // How the run ended

@@ -9,8 +9,8 @@ import type { EventGroup, RunEvent } from '../events/groups.ts';
 import type { Usual } from './usual.ts';
 
 /**
- * A payload's value, if known. `locked`: the caller has not decrypted the payload, and the explanation
- * contains only types and names.
+ * A payload's value, if known. `locked` means that the caller has not decrypted the payload; the explanation
+ * then contains only types and names.
  */
 export type Reading =
   | { readonly status: 'readable'; readonly value: unknown }
@@ -20,7 +20,7 @@ export type Reading =
 /** Returns a payload's JSON value, or why the value is unknown. */
 export type ReadPayload = (ref: PayloadRef) => Reading;
 
-/** Treats every payload as locked, for explanations from metadata only. */
+/** Treats every payload as locked, for explanations that are based only on metadata. */
 export const allLocked: ReadPayload = () => ({ status: 'locked' });
 
 /**
@@ -33,23 +33,23 @@ export type WhyQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'polling'>;
 export interface WhyRun {
   /** `events[i].eventId === i + 1`. */
   readonly events: readonly RunEvent[];
-  /** In the order of their heads, as `groupEvents` returns them. */
+  /** The groups in the order of their heads, as `groupEvents` returns them. */
   readonly groups: readonly EventGroup[];
   readonly status: WorkflowStatus;
   /**
-   * `DescribeWorkflowExecutionResponse` in proto3 JSON with placeholders. The only source of the attempts of
-   * pending work.
+   * `DescribeWorkflowExecutionResponse` in proto3 JSON with placeholders. No other source contains the
+   * attempts of pending work.
    */
   readonly details?: Attributes | undefined;
-  /** Absent if the caller has not asked Temporal for pollers. */
+  /** The task queues with their pollers; absent if the caller has not requested the pollers from Temporal. */
   readonly queues?: readonly WhyQueue[] | undefined;
-  /** Absent if the caller does not know how long such runs take. */
+  /** How long runs of this type usually take; absent if the caller does not know. */
   readonly usual?: Usual | undefined;
   readonly read: ReadPayload;
-  /** The present, in milliseconds since 1970; for a history file, the time of the last event. */
+  /** The current time in milliseconds since 1970; for a history file, the time of the last event. */
   readonly now: number;
 }
 
-/** Whether the run can still get events. A paused run counts as open. */
+/** Returns whether the run can still get events. A paused run counts as open. */
 export const isOpen = ({ status }: Pick<WhyRun, 'status'>): boolean =>
   status === 'Running' || status === 'Paused';

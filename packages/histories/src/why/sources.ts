@@ -17,7 +17,7 @@ export const endOfRun = ({ events }: Pick<WhyRun, 'events'>): RunEvent | undefin
 };
 
 /**
- * Returns the failure with which the run ended. With old servers, a run that Temporal retries ends with
+ * Returns the failure with which the run ended. On old servers, a run that Temporal retries ends with
  * `ContinuedAsNew`.
  */
 export function runFailure(run: WhyRun): { readonly event: RunEvent; readonly cause: Cause } | undefined {
@@ -30,11 +30,11 @@ export function runFailure(run: WhyRun): { readonly event: RunEvent; readonly ca
 /** A workflow task that fails repeatedly. */
 export interface FailingTask {
   /**
-   * The latest recorded failure. Of consecutive failures, Temporal records only the first; later attempts are
-   * in the description.
+   * The latest failure in the history. Of consecutive failures, Temporal writes only the first into the
+   * history; the description contains later attempts.
    */
   readonly event: RunEvent | undefined;
-  /** `NON_DETERMINISTIC_ERROR`, …; `TIMED_OUT` if the worker did not respond in time. */
+  /** The reason, such as `NON_DETERMINISTIC_ERROR`; `TIMED_OUT` if the worker did not respond in time. */
   readonly reason: string;
   readonly cause: Cause | undefined;
   /** The number of Temporal's next attempt, from 2. */
@@ -47,7 +47,10 @@ const isEnd = ({ eventName }: RunEvent): boolean =>
   eventName === 'WorkflowTaskFailed' ||
   eventName === 'WorkflowTaskTimedOut';
 
-/** A reset writes a failed workflow task at the point where the new run begins, which is not an error. */
+/**
+ * A reset writes a failed workflow task at the point where the new run begins. This task does not count as an
+ * error.
+ */
 export const isReset = (attributes: unknown): boolean =>
   enumAt('WORKFLOW_TASK_FAILED_CAUSE_', attributes, 'cause') === 'RESET_WORKFLOW';
 
@@ -84,10 +87,13 @@ export interface PendingStep {
   readonly cause: Cause | undefined;
 }
 
-/** A cache, because several rules read the pending work and a run may have 2,000 pending activities. */
+/**
+ * Caches the pending work of each run, because several rules read it and a run may have 2,000 pending
+ * activities.
+ */
 const known = new WeakMap<WhyRun, readonly PendingStep[]>();
 
-/** Returns an open run's pending work, sorted by attempts, most attempts first. */
+/** Returns an open run's pending work, with the most attempts first. */
 export function pendingSteps(run: WhyRun): readonly PendingStep[] {
   const steps = known.get(run) ?? findPending(run);
   known.set(run, steps);

@@ -1,9 +1,10 @@
 /*
- * The statistical tests for `whatDiffers`. Own code, because simple-statistics and jStat lack Fisher's exact
- * test. Each formula names its source, and unit tests compare the results with SciPy.
+ * The statistical tests for `whatDiffers`. They are our own code, because simple-statistics and jStat lack
+ * Fisher's exact test. The comment for each formula names its source, and unit tests compare the results with
+ * SciPy.
  */
 
-/** ln(n!), computed for all n so far. */
+/** ln(n!) for each n, as far as it has been computed. */
 const factorials: number[] = [0];
 
 function lnFactorial(n: number): number {
@@ -14,12 +15,12 @@ function lnFactorial(n: number): number {
 
 const lnChoose = (n: number, k: number): number => lnFactorial(n) - lnFactorial(k) - lnFactorial(n - k);
 
-/** Tolerance: the computed probabilities of equally likely tables differ in their last digits. */
+/** Tolerance, because the computed probabilities of equally likely tables differ in their last digits. */
 const TIE = 1e-7;
 
 /**
  * Returns the two-sided p-value of Fisher's exact test (R. A. Fisher 1922): the total probability of all
- * tables with the same margins that are at most as likely as this table. Takes time linear in the smaller
+ * tables with the same margins that are at most as likely as this table. The time is linear in the smaller
  * margin.
  *
  * @param a,b how many runs of the first set have the value, and how many do not
@@ -63,20 +64,20 @@ export function normalTail(z: number): number {
   return scale / fraction;
 }
 
-/** The result of comparing two sets of numbers by rank. */
+/** The result of a comparison of two sets of numbers by rank. */
 export interface RankTest {
   /** The two-sided p-value. */
   readonly p: number;
   /**
-   * The probability that a number from the first set is larger than one from the second; 0.5 if the sets do
-   * not differ.
+   * The probability that a number from the first set is larger than a number from the second set; 0.5 if the
+   * sets do not differ.
    */
   readonly larger: number;
 }
 
 /**
- * Compares two sets of numbers with the test of Mann and Whitney (1947), by its normal approximation with corrections for ties
- * and continuity: suitable from 8 finite numbers in each set.
+ * Compares two sets of numbers with the test of Mann and Whitney (1947). Uses the normal approximation with
+ * corrections for ties and continuity, which is suitable if each set has at least 8 finite numbers.
  */
 export function rankTest(first: readonly number[], second: readonly number[]): RankTest {
   const [n, m] = [first.length, second.length];
@@ -99,8 +100,8 @@ export function rankTest(first: readonly number[], second: readonly number[]): R
 }
 
 /**
- * Corrects p-values for the number of tests by the method of Holm (1979): if nothing differs, the probability
- * that any corrected value is below a limit is at most that limit, even if the tests depend on each other.
+ * Corrects p-values for the number of tests by the method of Holm (1979). If nothing differs, the probability
+ * that any corrected p-value is below a limit is at most that limit, even if the tests depend on each other.
  */
 export function holm(values: readonly number[]): number[] {
   const order = values.map((p, index) => ({ p, index })).toSorted((a, b) => a.p - b.p);

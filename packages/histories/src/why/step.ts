@@ -18,7 +18,7 @@ const placeKinds = new Set([
 ]);
 const isPlaceKind = (category: string): category is Place['kind'] => placeKinds.has(category);
 
-/** The text of a name or a summary inside a payload; undefined while the payload is locked. */
+/** Returns the text of a name or a summary inside a payload, or undefined while the payload is locked. */
 function textOf(ref: PayloadRef | undefined, read: ReadPayload, member?: string): string | undefined {
   if (ref === undefined) return undefined;
   const reading = read(ref);
@@ -34,7 +34,7 @@ export interface Step {
   readonly refs: readonly PayloadRef[];
 }
 
-/** Describes a step of a run. */
+/** Returns a description of a run's step. */
 export function stepOf(group: EventGroup, { read }: Pick<WhyRun, 'read'>): Step {
   const label = groupName(group);
   const name = textOf(label.ref, read, label.member) ?? label.text;
@@ -61,7 +61,7 @@ const childRun = ({ events }: EventGroup): string | undefined =>
     'runId',
   );
 
-/** The author's summary of a step, if readable, and the payload that contains it. */
+/** Returns the author's summary of a step, if it is readable, and the payload that contains the summary. */
 export const summaryOf = (
   event: Pick<RunEvent, 'userMetadata'>,
   { read }: Pick<WhyRun, 'read'>,

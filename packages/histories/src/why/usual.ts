@@ -1,24 +1,24 @@
 import type { CriticalPath } from './critical-path.ts';
 
-/** How long some runs or steps took, in milliseconds. */
+/** Summary of the durations of runs or steps, in milliseconds. */
 export interface Durations {
   readonly count: number;
   readonly shortest: number;
   /** With an even count, the mean of the two durations in the middle. */
   readonly median: number;
-  /** The duration that at least 95 % of them do not exceed (nearest rank). */
+  /** The duration that at least 95 % of the runs or steps do not exceed (nearest rank). */
   readonly p95: number;
   readonly longest: number;
 }
 
 /** How long completed runs of the workflow's type took, and on which steps this run spent its time. */
 export interface Usual extends Pick<Durations, 'count' | 'median' | 'p95'> {
-  /** Absent until it is known. */
+  /** Absent until the path is known. */
   readonly path?: Pick<CriticalPath, 'steps'> | undefined;
 }
 
 /**
- * Summarizes durations; undefined without any.
+ * Summarizes durations. Returns undefined if there are no durations.
  *
  * @example
  * durationsOf([4, 1, 2, 3]); // { count: 4, shortest: 1, median: 2.5, p95: 4, longest: 4 }
@@ -37,10 +37,13 @@ export function durationsOf(millis: readonly number[]): Durations | undefined {
   };
 }
 
-/** Fewer runs do not show what is usual. */
+/** Minimum number of runs that show what is usual. */
 const LEAST_RUNS = 3;
 const SLOW_FACTOR = 2;
 
-/** Whether a run took notably longer than others: more than twice the median, and more than 95 % of them. */
+/**
+ * Returns whether a run took notably longer than other runs: longer than twice the median, and longer than
+ * 95 % of these runs.
+ */
 export const isSlow = (millis: number, { count, median, p95 }: Usual): boolean =>
   count >= LEAST_RUNS && millis > SLOW_FACTOR * median && millis > p95;

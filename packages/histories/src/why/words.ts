@@ -1,14 +1,17 @@
-/** An enum value in words: `MAXIMUM_ATTEMPTS_REACHED` is `maximum attempts reached`. */
+/** Returns an enum value in words: `MAXIMUM_ATTEMPTS_REACHED` becomes `maximum attempts reached`. */
 export const inWords = (value: string): string => value.toLowerCase().replaceAll('_', ' ');
 
-/** Who did something, and why: `By ana. Reason: ordered twice.`; undefined without either. */
+/**
+ * Returns who did something, and why: `By ana. Reason: ordered twice.`. Returns undefined if neither is
+ * known.
+ */
 export const byWhom = (by: string | undefined, reason: string | undefined): string | undefined =>
   [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined;
 
-/** `1 step`, `2 steps`. */
+/** Returns a count with its noun: `1 step`, `2 steps`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** A duration in its two largest units: `250 ms`, `3.5 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */
+/** Returns a duration in its two largest units: `250 ms`, `3.5 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */
 export function seconds(millis: number): string {
   if (millis < 1000) return `${Math.round(millis)} ms`;
   if (millis < 60_000) return `${Number((millis / 1000).toFixed(1))} s`;

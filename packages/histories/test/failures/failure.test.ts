@@ -29,7 +29,7 @@ describe('failureChain', () => {
     ]);
   });
 
-  test('keeps the refs of encrypted messages and of details', () => {
+  test('returns the refs of encrypted messages and details', () => {
     const [, timeout, last] = failureChain(wrapped);
     expect(timeout!.encoded).toBe('9:0');
     expect(timeout!.payloads).toEqual(['9:1']);
@@ -37,7 +37,7 @@ describe('failureChain', () => {
     expect(last!.nonRetryable).toBe(true);
   });
 
-  test('yields the first level that is not a wrapper as the headline', () => {
+  test('uses the first level that is not a wrapper as the headline', () => {
     expect(headline(failureChain(wrapped))!.kind).toBe('TimeoutFailure');
     expect(headline(failureChain({ message: 'x', activityFailureInfo: {} }))!.message).toBe('x');
     expect(headline(failureChain(undefined))).toBeUndefined();

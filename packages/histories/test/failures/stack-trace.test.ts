@@ -91,7 +91,7 @@ describe('ownFrames', () => {
   });
 });
 
-describe('visible rows of a stack trace', () => {
+describe('the visible rows of a stack trace', () => {
   const trace = stackLines(
     [
       'Error: x',

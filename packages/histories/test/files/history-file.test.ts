@@ -128,7 +128,7 @@ describe('readHistoryFile', () => {
   });
 });
 
-describe('readHistoryFile, with an unreadable file,', () => {
+describe('readHistoryFile with an unreadable file', () => {
   const cut = JSON.stringify({ events });
   const cases: [string, string, Uint8Array][] = [
     ['empty', 'empty', new Uint8Array()],
@@ -156,7 +156,7 @@ describe('readHistoryFile, with an unreadable file,', () => {
     ['a history that starts later', 'gap', utf8(JSON.stringify({ events: [timer(2)] }))],
     ['protobuf that is cut off', 'cut_off', cloudExport([events, events]).subarray(0, -5)],
     ['protobuf with a missing event', 'gap', cloudExport([[started, timer(3)]])],
-    // As in every parser, the last value counts.
+    // As in every protobuf parser, the last value counts.
     ['protobuf with two ids in an event', 'gap', field(1, field(1, field(1, Uint8Array.of(8, 1, 8, 5))))],
   ];
 
@@ -164,7 +164,7 @@ describe('readHistoryFile, with an unreadable file,', () => {
     expect(problemOf(bytes)).toBe(code);
   });
 
-  it('provides a check of the size before the file is read', () => {
+  it('can check the size before the file is read', () => {
     expect(tooLarge(MAX_FILE_BYTES + 1).code).toBe('too_large');
   });
 
@@ -175,7 +175,7 @@ describe('readHistoryFile, with an unreadable file,', () => {
         const bytes = Uint8Array.from(file);
         bytes[at % bytes.length] = byte;
         const changed = isCut ? file.subarray(0, at % file.length) : bytes;
-        // A changed byte may be harmless; if there is an error, it has a code.
+        // A changed byte may be harmless. If there is an error, the error has a code.
         expect(typeof problemOf(changed)).toBe('string');
       }),
       { numRuns: 2_000 },
@@ -194,7 +194,7 @@ describe('readHistoryFile, with an unreadable file,', () => {
   });
 });
 
-describe('readHistoryFile, with JSON,', () => {
+describe('readHistoryFile with JSON', () => {
   it('accepts any white space and any strings around the events', () => {
     fc.assert(
       fc.property(

@@ -4,8 +4,9 @@ import { type HistoryFile, HistoryFileError, readHistoryFile } from '../../src/f
 import { protoEvent } from '../../src/proto/event.ts';
 
 /*
- * The bytes of a history file. A file, and each of its events, is refused with a code, or read: the events
- * alone are then a history file with the same events, and each message survives protobuf.
+ * The input is the bytes of a history file. A file, and each of its events, is either rejected with a code or
+ * read. If the file is read, a file with only its events contains the same events, and each message stays the
+ * same when it is encoded and decoded as protobuf.
  */
 
 export const reaches = [

@@ -13,7 +13,7 @@ function parses(text: string): boolean {
   }
 }
 
-/** The expected tokens according to JSON.parse: each key, string, number and literal. */
+/** Returns the expected tokens according to JSON.parse: each key, string, number and literal. */
 function tokens(text: string): string[] {
   const found: string[] = [];
   const scanner = new JsonScanner(text);

@@ -12,7 +12,7 @@ const marked = (entries: Record<string, string>) => ({
   ),
 });
 
-it('reads the reason and the key that an export wrote', () => {
+it('returns the reason and the key from a decoded export', () => {
   const { metadata } = unreadablePayload(payloadRefOf(5, 0), {
     reason: 'key_disabled',
     key: { name: KEY, version: 7 },

@@ -69,7 +69,7 @@ describe('protoEvent', () => {
   });
 });
 
-describe("protoEvent, with an event's payloads,", () => {
+describe("protoEvent with an event's payloads", () => {
   const plain = { encoding: 'json/plain', data: '{"a":1}' };
 
   it.each<[string, unknown]>([
@@ -134,7 +134,7 @@ describe("protoEvent, with an event's payloads,", () => {
   });
 });
 
-describe('protoEvent, with a readable export,', () => {
+describe('protoEvent with a readable export', () => {
   it('reads a payload as its value, whatever field names the value has', () => {
     const value = { metadata: { encoding: base64('json/plain') }, data: base64('1') };
     expect(inputOf([value, 'text', 5], 'readable')).toEqual([

@@ -27,7 +27,7 @@ describe('cardLines', () => {
     ]);
   });
 
-  it('lists types and names while payloads are locked, and says how to reveal the payloads', () => {
+  it('lists types and names while payloads are locked, and explains how to reveal the payloads', () => {
     const lines = card(runOf(failed));
     expect(lines[0]).toBe('Failed: CardDeclined (message locked)');
     expect(lines.at(-1)).toBe('1 payload of this card is locked. Reveal it.');
@@ -36,7 +36,7 @@ describe('cardLines', () => {
     );
   });
 
-  it('prints five findings of a rule, and counts the rest', () => {
+  it('prints at most five findings of a rule, and counts the rest', () => {
     const timers = Array.from({ length: 30 }, (): Recorded => [
       'TimerStarted',
       { timerId: '1', startToFireTimeout: '90000s' },
@@ -55,7 +55,7 @@ describe('cardLines', () => {
     expect(lines.slice(7, 9)).toEqual(['    line 7', '    …']);
   });
 
-  it('says so if nothing failed and nothing is pending', () => {
+  it('states that nothing failed and nothing is pending', () => {
     expect(card(runOf([...started, ['WorkflowExecutionCompleted', {}]]))).toEqual([
       'Nothing failed, and nothing is pending.',
     ]);

@@ -51,7 +51,7 @@ describe('causeOf', () => {
     expect(cause?.places[1]).not.toHaveProperty('eventId');
   });
 
-  it('returns a timeout if the timeout has no cause', () => {
+  it('returns the timeout itself if the timeout has no cause', () => {
     const failure = activityFailure({
       message: 'timeout',
       timeoutFailureInfo: { timeoutType: 'TIMEOUT_TYPE_HEARTBEAT' },

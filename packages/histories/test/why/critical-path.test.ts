@@ -79,7 +79,7 @@ describe('criticalPath', () => {
       ...task(63, 7), // to 65
       ['WorkflowExecutionSignaled', { signalName: 'go' }, 100],
       ...task(100, 11), // to 102
-      ...task(200, 14), // for an update, which has no earlier event
+      ...task(200, 14), // triggered by an update, which has no earlier event
       ['WorkflowExecutionCompleted', { workflowTaskCompletedEventId: '16' }, 202],
     ]);
     expect(seconds(path.parts).filter(([kind]) => kind === 'idle')).toEqual([
@@ -112,7 +112,7 @@ describe('criticalPath', () => {
   });
 });
 
-/** A run with several stages of parallel activities, and the times of its critical path. */
+/** Returns a run with several stages of parallel activities, and the times of its critical path. */
 function staged(d: Draw, stages: number) {
   const recorded: Recorded[] = [['WorkflowExecutionStarted', {}, 0]];
   const expected = { work: 0, queue: 0, retry: 0, idle: 0 };
@@ -172,7 +172,7 @@ function staged(d: Draw, stages: number) {
 }
 
 describe('criticalPath of random runs', () => {
-  it('is the path from which the run was generated, without gaps from start to end', () => {
+  it('equals the path from which the run was generated, without gaps from start to end', () => {
     for (let seed = 0; seed < 100; seed += 1) {
       const d = drawFrom(seed);
       const { recorded, expected, longest, end } = staged(d, d.whole(0, 20));

@@ -6,7 +6,9 @@ import { type Draw, drawFrom } from './random.ts';
 const RUNS = 200;
 const SEEDS = 200;
 
-/** A run of an invented shop, with 30 fields of all kinds, many of them interdependent. */
+/**
+ * Returns a run of an invented shop, with 30 fields of all kinds. Many of the fields depend on each other.
+ */
 function run(d: Draw): Record<string, string | number | boolean | null> {
   const items = d.whole(1, 9);
   const amount = Math.round(items * d.normal(40, 12) * 100) / 100;
@@ -57,7 +59,7 @@ const sizes = (other: number): FieldMap[] =>
   Array.from({ length: 100 }, (_, n) => ({ size: n < 60 ? 5 : other + (n % 40) }));
 
 describe('whatDiffers', () => {
-  it('ranks the planted cause in the first three in at least 95 % of 200 cases', { timeout: 240_000 }, () => {
+  it('ranks the planted cause among the first three in at least 95 % of 200 cases', { timeout: 240_000 }, () => {
     let found = 0;
     for (let seed = 0; seed < SEEDS; seed += 1) {
       const d = drawFrom(seed);
@@ -70,7 +72,7 @@ describe('whatDiffers', () => {
     expect(found / SEEDS).toBeGreaterThanOrEqual(0.95);
   });
 
-  it('reports something in at most 5 % of 200 cases without a cause', { timeout: 240_000 }, () => {
+  it('reports a difference in at most 5 % of 200 cases without a cause', { timeout: 240_000 }, () => {
     let reported = 0;
     for (let seed = 0; seed < SEEDS; seed += 1) {
       const d = drawFrom(10_000 + seed);
@@ -98,7 +100,7 @@ describe('whatDiffers', () => {
     });
   });
 
-  it('names the set with the larger numbers, also if the medians are equal', () => {
+  it('names the set with the larger numbers, even if the medians are equal', () => {
     const [difference] = whatDiffers(sizes(-50), sizes(50)).differences;
     expect(difference).toMatchObject({ field: 'size', medians: [5, 5], larger: 'second' });
     expect(whatDiffers(sizes(50), sizes(-50)).differences[0]?.larger).toBe('first');

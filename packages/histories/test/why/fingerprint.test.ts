@@ -51,7 +51,7 @@ describe('messageShape', () => {
   });
 });
 
-/** The number of pairs of equal items. */
+/** Returns the number of pairs of equal items. */
 function equalPairs(items: readonly unknown[]): number {
   const counts = new Map<unknown, number>();
   for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
@@ -59,10 +59,10 @@ function equalPairs(items: readonly unknown[]): number {
 }
 
 /**
- * How well groups agree with causes, over all pairs of runs. `agreement` (Rand index): the share of pairs
- * with the same group and cause, or with different groups and causes. Because the Rand index is near 1 for
- * many small groups, also `recall`, the share of same-cause pairs that are in one group, and `precision`, the
- * share of same-group pairs that have one cause.
+ * Returns how well groups agree with causes, over all pairs of runs. `agreement` (the Rand index) is the
+ * share of pairs with the same group and cause, or with different groups and causes. The Rand index is near 1
+ * if there are many small groups. For this reason, the function also returns `recall`, the share of
+ * same-cause pairs that are in one group, and `precision`, the share of same-group pairs that have one cause.
  */
 function pairwise(labels: readonly number[], ids: readonly string[]) {
   const total = (labels.length * (labels.length - 1)) / 2;
@@ -112,7 +112,7 @@ describe('fingerprint', () => {
     expect(recall).toBe(1);
   });
 
-  it('returns stable ids: changing an id requires a new FINGERPRINT_VERSION', () => {
+  it('returns the same ids in every release with the same FINGERPRINT_VERSION', () => {
     const { id, version } = fingerprint(declined, 'order');
     expect([version, id]).toEqual([3, '3-d639143b4a633abe']);
   });

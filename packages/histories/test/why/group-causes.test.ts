@@ -29,7 +29,7 @@ const run = (runId: string, type: string, at: number, build?: string) => ({
   build,
 });
 
-/** The positions and heights of the bars that are not empty. */
+/** Returns the positions and heights of the bars that are not empty. */
 const filled = (bars: readonly number[]) =>
   bars.flatMap((count, index) => (count > 0 ? [[index, count]] : []));
 
@@ -50,7 +50,7 @@ describe('groupCauses', () => {
     for (const group of groups) expect(new Set(group.runs.map(({ label }) => label)).size).toBe(1);
   });
 
-  it('returns count, first and last time, bars over the whole window, and builds', () => {
+  it('returns the count, the first and last time, bars over the whole time window, and the builds', () => {
     const groups = groupCauses([
       run('1', 'A', 0, 'v1'),
       run('2', 'A', 12 * HOUR, 'v2'),
@@ -104,7 +104,7 @@ describe('groupCauses', () => {
     expect(groups).toHaveLength(2);
   });
 
-  it('returns no group without runs', () => {
+  it('returns no group if there are no runs', () => {
     expect(groupCauses([])).toEqual([]);
   });
 });
@@ -140,7 +140,7 @@ describe('causeOfEnd', () => {
     expect(causeOfEnd(failed, allLocked)).toMatchObject({ message: { status: 'locked', ref: '9:0' } });
   });
 
-  it('gives a local activity’s failure the fingerprint that it has with the whole history', () => {
+  it('gives a local activity’s failure the same fingerprint as the explanation of the whole history', () => {
     const failure = activityFailure(application('CardDeclined', 'x'), 0);
     const marker = {
       markerName: 'core_local_activity',
@@ -154,14 +154,14 @@ describe('causeOfEnd', () => {
     expect(fingerprint(alone, 'order').id).toBe(fingerprint(whole, 'order').id);
   });
 
-  it('gives a failure of the workflow’s code the fingerprint that the explanation has', () => {
+  it('gives a failure of the workflow’s code the same fingerprint as the explanation', () => {
     const end = { eventName: 'WorkflowExecutionFailed', attributes: { failure: application('Bug', 'x') } };
     const [finding] = explain(runOf([...started, [end.eventName, end.attributes]])).findings;
     const { id, parts } = fingerprint(causeOfEnd(end, allLocked)!, 'order');
     expect([parts.place, finding!.fingerprint]).toEqual(['workflow order', id]);
   });
 
-  it('gives a failing workflow task the fingerprint that the explanation has', () => {
+  it('gives a failing workflow task the same fingerprint as the explanation', () => {
     const failing = { eventName: 'WorkflowTaskFailed', attributes: { failure: application('Bug', 'x') } };
     const [finding] = explain(runOf([...started, [failing.eventName, failing.attributes]])).findings;
     expect(finding!.fingerprint).toBe(fingerprint(causeOfEnd(failing, allLocked)!, 'order').id);
@@ -193,7 +193,7 @@ describe('causeOfEnd', () => {
     expect(JSON.stringify(many).length).toBeLessThan(1_000_000);
   });
 
-  it('names the end of a run that timed out, was terminated, or failed without a failure', () => {
+  it('returns a type for a run that timed out, was terminated, or failed without a recorded failure', () => {
     expect(endedAs('WorkflowExecutionTimedOut')).toMatchObject({ type: 'WorkflowTimedOut', refs: [] });
     expect(endedAs('WorkflowExecutionTerminated', { reason: 'bad deploy' })).toMatchObject({
       type: 'WorkflowTerminated',

@@ -21,7 +21,7 @@ export function drawFrom(seed: number) {
     whole,
     one: <T>(list: readonly T[]): T => list[whole(0, list.length - 1)]!,
     hex: (digits: number): string => Array.from({ length: digits }, () => whole(0, 15).toString(16)).join(''),
-    /** A normally distributed number (Box and Muller 1958). */
+    /** Returns a normally distributed number (Box and Muller 1958). */
     normal: (mean: number, deviation: number): number =>
       mean + deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
   };

@@ -40,7 +40,9 @@ const secondTask: Recorded[] = [
   ['WorkflowTaskCompleted', { scheduledEventId: '6', startedEventId: '7' }],
 ];
 
-/** A completed run whose activity took this many seconds; the run took four more. */
+/**
+ * Returns a completed run with an activity that took this many seconds. The whole run took four seconds more.
+ */
 const chargedFor = (seconds: number): Recorded[] => [
   ...started,
   ['ActivityTaskScheduled', scheduled[1] ?? {}, 4],
@@ -355,7 +357,7 @@ describe('explain', () => {
     expect(rulesOf(runOf(chargedFor(seconds), { usual }))).toEqual([]);
   });
 
-  it('measures an open run until now, after what the run waits for', () => {
+  it('measures an open run until now, along the path to the step that the run waits for', () => {
     const run = runOf([...started, timer('900s')], { usual: { count: 9, median: 20_000, p95: 30_000 } });
     expect(explain({ ...run, now: START + 41_000 })).toMatchObject({
       state: 'waits',
@@ -367,7 +369,7 @@ describe('explain', () => {
     expect(rulesOf({ ...run, now: START + 40_000 })).toEqual(['timer-open']);
   });
 
-  it('names no step of a slow run that waited for messages', () => {
+  it('names no step if a slow run waited for messages', () => {
     const steps = [{ group: 0, work: 0, queue: 0, retry: 0, idle: 60_000 }];
     const usual = { count: 9, median: 1, p95: 2, path: { steps } };
     const [found] = explain(runOf(chargedFor(60), { usual })).findings;
@@ -385,7 +387,7 @@ describe('explain', () => {
     }
   });
 
-  it('does not report a failed workflow task that a reset has written, or that a later task has superseded', () => {
+  it('does not report a failed workflow task that a reset wrote, or after which a later task completed', () => {
     expect(explain(runOf(taskFails('RESET_WORKFLOW'))).state).toBe('waits');
     const recovered = runOf([
       ...taskFails('UNHANDLED_COMMAND'),

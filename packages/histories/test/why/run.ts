@@ -5,7 +5,7 @@ import { allLocked, type Reading, type WhyRun } from '../../src/why/run.ts';
 
 export const START = Date.parse('2030-01-31T12:00:00Z');
 
-/** An event: name, attributes, and seconds since the run started. */
+/** The name of an event, its attributes, and the seconds since the run started. */
 export type Recorded = readonly [name: string, attributes?: Attributes, after?: number];
 
 /** Returns events with ids from 1. An event without a time occurs a second after the previous event. */
@@ -17,7 +17,7 @@ function events(...recorded: readonly Recorded[]): RunEvent[] {
   });
 }
 
-/** The start of a run and its first workflow task: events 1 to 4. */
+/** Events 1 to 4: the start of a run and its first workflow task. */
 export const started: readonly Recorded[] = [
   ['WorkflowExecutionStarted', { taskQueue: { name: 'orders' }, workflowType: { name: 'order' } }],
   ['WorkflowTaskScheduled', { taskQueue: { name: 'orders' } }],
@@ -25,7 +25,7 @@ export const started: readonly Recorded[] = [
   ['WorkflowTaskCompleted', { scheduledEventId: '2', startedEventId: '3' }],
 ];
 
-/** An application failure, with an encrypted message if `ref` is given. */
+/** Returns an application failure, with an encrypted message if `ref` is given. */
 export const application = (
   type: string,
   text: string,

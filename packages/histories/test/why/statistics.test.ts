@@ -52,7 +52,7 @@ describe('normalTail', () => {
 
 describe('rankTest', () => {
   // scipy.stats.mannwhitneyu(x, y, method='asymptotic').pvalue of SciPy 1.17.1.
-  it('agrees with SciPy, also with ties', () => {
+  it('agrees with SciPy, even with ties', () => {
     const x = [1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7, 8.8];
     const y = [2, 4, 6, 8, 10, 12, 14, 16];
     expect(rankTest(x, y)).toEqual({ p: expect.closeTo(0.10356187117653398, 9), larger: 16 / 64 });
@@ -64,7 +64,7 @@ describe('rankTest', () => {
     expect(rankTest([5, 5, 5], [5, 5, 5]).p).toBe(1);
   });
 
-  it('yields p-values below a limit as often as the limit says if the sets do not differ', () => {
+  it('yields p-values below a limit no more often than the limit allows if the sets do not differ', () => {
     const draw = drawFrom(11);
     const sample = () => Array.from({ length: 40 }, () => draw.normal(0, 1));
     const found = Array.from({ length: 2000 }, () => rankTest(sample(), sample()).p).filter(

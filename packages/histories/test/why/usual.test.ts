@@ -25,7 +25,7 @@ describe('durationsOf', () => {
     expect(millis).toEqual([9, 1000, 10]);
   });
 
-  it('returns nothing without durations', () => {
+  it('returns undefined if there are no durations', () => {
     expect(durationsOf([])).toBeUndefined();
   });
 });

@@ -7,7 +7,10 @@ import { endOfRun, failingTask, pendingSteps, runFailure } from '../sources.ts';
 import { type Step, stepOf } from '../step.ts';
 import { byWhom, seconds } from '../words.ts';
 
-/** Returns a finder for errors of the codec and of Cloud KMS, which the table of reason codes explains. */
+/**
+ * Returns a function that finds errors of the codec and of Cloud KMS. The table of reason codes explains
+ * these errors.
+ */
 export const codecErrors =
   (state: 'ended' | 'open') =>
   (run: WhyRun): Fact[] =>
@@ -48,7 +51,7 @@ const timeouts: Readonly<Record<string, string>> = {
   heartbeat: 'No heartbeat arrived in time: the worker has ended, or the activity’s code blocks.',
 };
 
-/** The failure with which the run ended. */
+/** Reports the failure with which the run ended. */
 export function failed(run: WhyRun): Fact[] {
   const ended = runFailure(run);
   if (ended === undefined || ended.cause.codec) return [];
@@ -75,8 +78,8 @@ export function failed(run: WhyRun): Fact[] {
 }
 
 /**
- * If workflow code rethrows a local activity's failure, the failure names no step. Returns the last local
- * activity that failed with the same type.
+ * Returns the last local activity that failed with the same type. If workflow code rethrows a local
+ * activity's failure, the failure itself names no step.
  */
 function failedLocal(run: WhyRun, { type }: Cause): Step | undefined {
   const group = run.groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');
@@ -84,7 +87,10 @@ function failedLocal(run: WhyRun, { type }: Cause): Step | undefined {
   return isSame ? stepOf(group, run) : undefined;
 }
 
-/** A run that exceeded its time limit. Rules about waiting report the steps that were open at that time. */
+/**
+ * Reports a run that exceeded its time limit. The rules about waiting report the steps that were open at that
+ * time.
+ */
 export function timedOut(run: WhyRun): Fact[] {
   const event = endOfRun(run);
   if (event?.eventName !== 'WorkflowExecutionTimedOut') return [];
@@ -99,7 +105,7 @@ export function timedOut(run: WhyRun): Fact[] {
   ];
 }
 
-/** Who terminated the run, and why. */
+/** Reports who terminated the run, and why. */
 export function terminated(run: WhyRun): Fact[] {
   const event = endOfRun(run);
   if (event?.eventName !== 'WorkflowExecutionTerminated') return [];
@@ -108,7 +114,7 @@ export function terminated(run: WhyRun): Fact[] {
   return [{ eventId: event.eventId, since: event.at, detail: byWhom(by, reason) }];
 }
 
-/** Who requested the cancellation. */
+/** Reports who requested the cancellation. */
 export function canceled(run: WhyRun): Fact[] {
   const event = endOfRun(run);
   if (event?.eventName !== 'WorkflowExecutionCanceled') return [];

@@ -5,16 +5,19 @@ import { isOpen, type WhyRun } from '../run.ts';
 import { stepOf } from '../step.ts';
 
 /**
- * The latest completed workflow task: `seen` is the last event that the code has seen, `completed` the task's
- * end.
+ * Returns the latest completed workflow task. `seen` is the last event that the workflow code has seen, and
+ * `completed` is the end of the task.
  */
 function lastTask({ events }: WhyRun): { readonly seen: number; readonly completed: RunEvent } | undefined {
   const completed = events.findLast(({ eventName }) => eventName === 'WorkflowTaskCompleted');
-  // The code has seen all events up to the start of the workflow task.
+  // The workflow code has seen all events up to the start of the workflow task.
   return completed && { seen: numberAt(completed.attributes, 'startedEventId') ?? 0, completed };
 }
 
-/** Signals that are not delivered to the code yet: no workflow task has completed since they arrived. */
+/**
+ * Reports signals that the workflow code has not received yet, because no workflow task has completed since
+ * they arrived.
+ */
 export function signalsNotDelivered(run: WhyRun): Fact[] {
   const seen = lastTask(run)?.seen ?? 0;
   return run.groups
@@ -23,8 +26,8 @@ export function signalsNotDelivered(run: WhyRun): Fact[] {
 }
 
 /**
- * Signals in the last workflow task that had no recorded effect. Either the code only changed a variable, or
- * no handler is registered; the history does not show which.
+ * Reports signals in the last workflow task that had no recorded effect. Either the workflow code only
+ * changed a variable, or no handler is registered. The history does not show which of the two happened.
  */
 export function signalsWithoutEffect(run: WhyRun): Fact[] {
   const task = lastTask(run);
@@ -42,7 +45,7 @@ export function signalsWithoutEffect(run: WhyRun): Fact[] {
     .map((group) => ({ place: stepOf(group, run).place, eventId: group.id, since: group.events[0].at }));
 }
 
-/** Updates without a result: not delivered yet, or accepted and still in progress. */
+/** Reports updates without a result, which are either not delivered yet or accepted and still in progress. */
 export function updatesOpen(run: WhyRun): Fact[] {
   if (!isOpen(run)) return [];
   return run.groups

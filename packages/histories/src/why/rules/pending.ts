@@ -36,7 +36,7 @@ function factOf(step: PendingStep): Fact {
 const hasFailed = ({ attempt, lastFailure }: PendingWork): boolean =>
   attempt > 1 || lastFailure !== undefined;
 
-/** Paused activities, which Temporal does not retry until they are unpaused. */
+/** Reports paused activities, which Temporal does not retry until they are unpaused. */
 export const activitiesPaused = (run: WhyRun): Fact[] =>
   pendingSteps(run)
     .filter(({ work }) => work.kind === 'activity' && work.paused)
@@ -46,7 +46,7 @@ export const activitiesPaused = (run: WhyRun): Fact[] =>
       detail: byWhom(step.work.pausedBy, step.work.pauseReason),
     }));
 
-/** Activities and Nexus operations whose last attempt failed. */
+/** Reports activities and Nexus operations whose last attempt failed. */
 export const retries =
   (kind: 'activity' | 'nexus') =>
   (run: WhyRun): Fact[] =>
@@ -57,13 +57,13 @@ export const retries =
       )
       .map(factOf);
 
-/** Nexus operations that Temporal does not attempt because a circuit breaker is open. */
+/** Reports Nexus operations that Temporal does not attempt because a circuit breaker is open. */
 export const nexusBlocked = (run: WhyRun): Fact[] =>
   pendingSteps(run)
     .filter(({ work }) => work.blocked !== undefined)
     .map((step) => ({ ...factOf(step), detail: step.work.blocked }));
 
-/** Activities that no worker has taken. */
+/** Reports activities that no worker has taken. */
 export const activitiesNotTaken = (run: WhyRun): Fact[] =>
   pendingSteps(run)
     .filter(
@@ -78,8 +78,8 @@ export const activitiesNotTaken = (run: WhyRun): Fact[] =>
     .map((fact) => ({ ...fact, detail: pollersText(run, 'activity', fact.queue) }));
 
 /**
- * Open steps of one category that no other rule reports. For a closed run: the steps that were open when it
- * ended.
+ * Returns a function that reports the open steps of one category that no other rule reports. For a closed
+ * run, it reports the steps that were open when the run ended.
  */
 export const openSteps =
   (category: 'activity' | 'child' | 'nexus' | 'external') =>
@@ -114,8 +114,8 @@ export const openSteps =
   };
 
 /**
- * Whether open steps explain the run's state: the run waits for them, or was waiting when it ended without a
- * result.
+ * Returns whether open steps explain the run's state. They do if the run waits for them, or was waiting for
+ * them when it ended without a result.
  */
 const waitsAt = (run: WhyRun): boolean => {
   if (isOpen(run)) return true;
@@ -126,7 +126,7 @@ const waitsAt = (run: WhyRun): boolean => {
 const openGroups = ({ groups }: WhyRun, wanted: EventGroup['category']): EventGroup[] =>
   groups.filter(({ open, category }) => open && category === wanted);
 
-/** Open timers, in the order in which they fire. */
+/** Reports open timers, in the order in which they fire. */
 export const timers =
   (isOverdue: boolean) =>
   (run: WhyRun): Fact[] => {

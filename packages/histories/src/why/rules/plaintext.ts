@@ -3,10 +3,10 @@ import { plaintextFailures } from '../../failures/plaintext-failures.ts';
 import type { Fact } from '../finding.ts';
 import type { WhyRun } from '../run.ts';
 
-/** How many failed steps are searched, the latest first. */
+/** Maximum number of failed steps to search, latest first. */
 const MAX_SEARCHED = 200;
 
-/** Failures that a program without the codec reported. */
+/** Reports failures that a program without the codec stored in plaintext. */
 export function failuresInPlaintext({ groups, details }: WhyRun): Fact[] {
   const ends = groups.filter(({ outcome }) => isFailure(outcome)).slice(-MAX_SEARCHED);
   const event = ends.map(({ events }) => events.at(-1)).find((end) => plaintextFailures(end?.attributes) > 0);

@@ -17,7 +17,10 @@ const kindText: Readonly<Record<PathKind, string>> = {
 
 const timeOf = (step: PathStep): number => kinds.reduce((sum, kind) => sum + step[kind], 0);
 
-/** A run that took notably longer than completed runs of its type, and the step that took most of its time. */
+/**
+ * Reports a run that took notably longer than completed runs of its type, and the step that took most of the
+ * time.
+ */
 export function slow(run: WhyRun): Fact[] {
   const { usual } = run;
   const [start] = run.events;

@@ -7,7 +7,9 @@ import { stepOf } from '../step.ts';
 import { failed } from './failed.ts';
 import { counted } from '../words.ts';
 
-/** What counts as a step for a reader: what the code scheduled, and the messages that it received. */
+/**
+ * The categories that count as steps: what the workflow code scheduled, and the messages that it received.
+ */
 const steps: ReadonlySet<Category> = new Set([
   'activity',
   'local',
@@ -19,12 +21,18 @@ const steps: ReadonlySet<Category> = new Set([
   'nexus',
 ]);
 
-/** In a run with fewer steps, a single failure that ended the run needs no summary. */
+/**
+ * Minimum number of steps for a summary of a single failure. In a smaller run, the failure that ended the run
+ * needs no summary.
+ */
 const MANY_STEPS = 20;
-/** How many failed steps the text names. */
+/** Maximum number of failed steps that the text names. */
 const MAX_NAMED = 3;
 
-/** `1 failure in 781 steps, #2722`: failures of single steps, which the code may have handled. */
+/**
+ * Summarizes the failures of single steps, which the workflow code may have handled:
+ * `1 failure in 781 steps, #2722`.
+ */
 export function failedSteps(run: WhyRun): Fact[] {
   const all = run.groups.filter(({ category }) => steps.has(category));
   const bad = all.filter(({ outcome }) => isFailure(outcome));

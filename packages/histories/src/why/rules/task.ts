@@ -4,7 +4,7 @@ import { isOpen, type WhyQueue, type WhyRun } from '../run.ts';
 import { endOfRun, type FailingTask, failingTask } from '../sources.ts';
 import { byWhom, inWords } from '../words.ts';
 
-/** Why a workflow task fails. Each problem is a separate rule. */
+/** The reason why a workflow task fails. There is a separate rule for each reason. */
 export type TaskProblem = 'nondeterminism' | 'deadlock' | 'timeout' | 'unhandled' | 'other';
 
 /** Rule numbers that Temporal's SDKs write into messages: https://github.com/temporalio/rules */
@@ -19,7 +19,9 @@ function problemOf({ reason, cause }: FailingTask): TaskProblem {
   return reason === 'UNHANDLED_COMMAND' ? 'unhandled' : 'other';
 }
 
-/** Returns a finder for one problem of the workflow task. Codec errors have a separate rule. */
+/**
+ * Returns a function that finds one problem of the workflow task. There is a separate rule for codec errors.
+ */
 export const taskFailing =
   (problem: TaskProblem) =>
   (run: WhyRun): Fact[] => {
@@ -45,7 +47,10 @@ export const taskFailing =
 const queueOf = ({ events }: Pick<WhyRun, 'events'>): string | undefined =>
   textAt(events[0]?.attributes, 'taskQueue', 'name');
 
-/** Milliseconds. A worker that polls takes a task within a second; a sticky queue delays it by 10 s at most. */
+/**
+ * Time in milliseconds after which a wait counts as long. A worker that polls takes a task within a second,
+ * and a sticky task queue delays the task by at most 10 s.
+ */
 export const LONG_WAIT = 30_000;
 
 /** Returns the open workflow task, unless it is failing. */
@@ -64,7 +69,10 @@ function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact
   return { isTaken, fact: { eventId: last?.open ? last.id : undefined, since, queue: queueOf(run) } };
 }
 
-/** A workflow task that no worker has taken, if no worker polls or the task has waited long. */
+/**
+ * Reports a workflow task that no worker has taken, if no worker polls the task queue or the task has waited
+ * long.
+ */
 export function taskNotTaken(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || task.isTaken) return [];
@@ -75,7 +83,7 @@ export function taskNotTaken(run: WhyRun): Fact[] {
   return [{ ...task.fact, queue: name, detail: pollersText(run, 'workflow', name) }];
 }
 
-/** A workflow task that a worker has taken, or will probably take soon. */
+/** Reports a workflow task that a worker has taken, or will probably take soon. */
 export function taskOpen(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || taskNotTaken(run).length > 0) return [];
@@ -93,7 +101,7 @@ export function pollersText(
   return queue.polling ? 'Workers poll the task queue, but may be busy.' : 'No worker polls the task queue.';
 }
 
-/** Who paused the run, and why. */
+/** Reports who paused the run, and why. */
 export function runPaused(run: WhyRun): Fact[] {
   if (run.status !== 'Paused') return [];
   const pause = at(run.details, 'workflowExtendedInfo', 'pauseInfo');
@@ -109,7 +117,7 @@ export function runPaused(run: WhyRun): Fact[] {
   ];
 }
 
-/** A cancellation request that the workflow has not acted on. */
+/** Reports a cancellation request that the workflow has not acted on. */
 export function cancelRequested(run: WhyRun): Fact[] {
   if (!isOpen(run)) return [];
   const request = run.events.findLast(({ eventName }) => eventName === 'WorkflowExecutionCancelRequested');
@@ -120,7 +128,7 @@ export function cancelRequested(run: WhyRun): Fact[] {
   return [{ eventId: request?.eventId, since: request?.at, detail: byWhom(by, reason) }];
 }
 
-/** A run that nothing in the history or the description will wake. */
+/** Reports a run that nothing in its history or description will wake. */
 export function nothingPending(run: WhyRun): Fact[] {
   if (run.status !== 'Running' || endOfRun(run) !== undefined || failingTask(run) !== undefined) return [];
   if (at(run.details, 'pendingWorkflowTask') !== undefined) return [];
