@@ -16,7 +16,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(
-    'node bench/codec.bench.ts [--rounds 25] [--milliseconds 60 | --cold]\nPrints payloads per second for this library and its rivals, measured in interleaved rounds. Each ratio is the median of the rounds’ ratios.\nWith --cold: microseconds per call between other work, as in a worker.',
+    'node bench/codec.bench.ts [--rounds 25] [--milliseconds 60 | --cold]\nPrints payloads per second for this library and its rivals, measured in interleaved rounds. Each ratio is the median of the ratios in all rounds.\nWith --cold: microseconds per call between other work, as in a worker.',
   );
   process.exit(0);
 }
@@ -49,7 +49,7 @@ if (values.cold) {
   process.exit();
 }
 
-/** Makes calls for the given time, and returns payloads per second. */
+/** Makes calls for the given time, and returns the number of payloads per second. */
 async function rate(payloadsPerCall: number, call: () => unknown): Promise<number> {
   const start = performance.now();
   let calls = 0;
@@ -97,8 +97,8 @@ for (const size of [256, 1024, 16 * 1024, 256 * 1024]) {
       measure: async () => Math.max(await rate(1, way.one), await rate(many.length, way.many)),
     };
     const bare = { rates: [] as number[], measure: () => rate(1, way.bare) };
-    // The first round warms up the compiler and is not counted. The order rotates, because each candidate
-    // leaves garbage for the next.
+    // The first round warms up the compiler and is not counted. The order of the candidates rotates, because
+    // each candidate leaves garbage for the next one to collect.
     const order = [ours, sampleWay, bare];
     for (let round = -1; round < rounds; round += 1) {
       for (const one of round % 2 === 0 ? order : order.toReversed()) {

@@ -6,14 +6,14 @@ import { bareDecrypt, bareEncrypt } from '@temporal-kms/testing/rivals';
 import type { KmsCodec } from '../src/index.ts';
 
 /**
- * Bytes to touch between two calls: more than a core's caches hold, to simulate how a worker's other work
- * evicts them.
+ * Number of bytes to touch between two calls. It exceeds a core's caches, to simulate that a worker's other
+ * work evicts the codec's data from the caches.
  */
 const SWEPT_BYTES = 16 * 2 ** 20;
 const CACHE_LINE_WORDS = 8;
 /**
- * Calls of each candidate before the first round, because in a worker the code that runs for every task is
- * already optimized.
+ * Number of calls of each candidate before the first round. A worker's code that runs for every task is
+ * already optimized, so the measured code must be too.
  */
 const WARM_UP_CALLS = 400;
 const CALLS_PER_ROUND = 40;
@@ -22,8 +22,8 @@ const swept = new Float64Array(SWEPT_BYTES / Float64Array.BYTES_PER_ELEMENT);
 const { History } = proto.temporal.api.history.v1;
 
 /**
- * Returns a function that works with text, protobuf, maps, regular expressions and memory, as a worker does
- * between codec calls. The function returns a value, so that no work is optimized away.
+ * Returns a function that uses text, protobuf, maps, regular expressions and memory, as a worker does between
+ * codec calls. The function returns a value, so that the compiler cannot remove its work.
  */
 function makeOtherWork(): () => Promise<number> {
   const documents = Array.from({ length: 64 }, (_, at) =>
@@ -71,8 +71,8 @@ interface Way {
 }
 
 /**
- * Measures single calls with 1 KiB between other work, alternating this library and the bare cipher, and
- * prints a table.
+ * Measures single calls with 1 KiB, alternating between this library and the bare cipher, with other work
+ * between the calls. Prints a table.
  */
 export async function benchCold(
   codec: KmsCodec,
@@ -113,7 +113,7 @@ export async function benchCold(
   }
 }
 
-/** Calls the candidates in turn, and returns each call's duration in microseconds. */
+/** Calls the candidates in turn, and returns the duration of each call in microseconds. */
 async function measure(
   ways: readonly Way[],
   calls: number,

@@ -7,8 +7,8 @@ import { FakeKeyService } from '../test/support/fake-key-service.ts';
 
 /*
  * Measures whether memory grows with the number of payloads: encodes and decodes a million payloads under ten
- * thousand branch keys. Measures the heap after forced garbage collections, and compares the last quarter's
- * median with the second quarter's.
+ * thousand branch keys. Measures the heap after forced garbage collections, and compares the median of the
+ * last quarter with the median of the second quarter.
  */
 
 const { values } = parseArgs({

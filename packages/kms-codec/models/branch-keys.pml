@@ -1,27 +1,30 @@
 /*
  * A model of a fleet that shares branch keys, for the model checker Spin (docs/adr/0025-model-of-branch-keys.md).
- * `test/branch-keys/model.test.ts` checks it in several worlds: each -D below switches one kind of trouble on.
+ * `test/branch-keys/model.test.ts` checks the model in several worlds. Each -D option below turns on one kind
+ * of failure.
  *
- *   OUTAGES   Cloud KMS stops answering, and answers again
+ *   OUTAGES   Cloud KMS stops responding, and responds again
  *   REFUSALS  version 0 of the crypto key is disabled and enabled, and version 1 becomes the primary version
  *   NO_WRAPS  the permission to encrypt under version 0 is removed and granted
- *   STORE     the store of branch keys stops answering; a write can succeed although its answer is lost
+ *   STORE     the store of branch keys stops responding; a write can succeed although its response is lost
  *   PAUSES    processes are suspended or idle          CRASHES   processes are killed and start again
- *   ATTACKER  somebody writes to the store: another version's name, another date, an older entry
+ *   ATTACKER  an attacker writes to the store: another version's name, another date, or an older entry
  *
- * Spin tries every order of the steps below. `keys.pml` has the functions of a process, under the names that they
- * have in `src`. CHECK(n, condition) is a check of the code, which -DMUTATION=n removes: the test requires that an
- * assertion, or the formula at the end, then fails.
+ * Spin tries every order of the steps below. `keys.pml` has the functions of a process, under the names that
+ * they have in `src`. CHECK(n, condition) is a check that the code makes. -DMUTATION=n removes the check. The
+ * test requires that an assertion, or the formula at the end, then fails.
  *
- * Time passes in ticks. In each tick, a process takes two steps: its timer fires (`maintain`), and it encrypts. The
- * limits below have the order of those in `keys/limits.ts`, not their ratios. A step is atomic, except that a process
- * can be interrupted between reading the store and replacing its value. The world changes only before process 0 has
- * begun its tick; because processes are alike, process 1 then meets the change at any point of its own tick.
+ * Time passes in ticks. In each tick, a process takes two steps: its timer fires (`maintain`), and it
+ * encrypts. The limits below have the same order as the limits in `keys/limits.ts`, but not the same ratios.
+ * A step is atomic, except that a process can be interrupted between reading the store and replacing its
+ * value. The world changes only before process 0 has begun its tick. Because the processes are alike, this
+ * covers changes at any point of a tick: process 1 can be at any point of its own tick.
  *
  * Left out: cryptography (a message contains its wrapped key, so only a wrong version or its destruction can make it
  * unreadable for good); bytes and messages per key; several namespaces, crypto keys or stores; identities that may
- * only encrypt; processes that only read; calls that hang; MAX_TRIES, which two processes do not reach; outages for
- * one process only; delays below a tick; messages that name a wrong version. Cloud KMS never refuses version 1.
+ * only encrypt; processes that only read; calls that hang; MAX_TRIES, which two processes cannot reach;
+ * outages for one process only; delays below a tick; messages that name a wrong version. Cloud KMS never
+ * refuses version 1.
  */
 #ifndef MUTATION
 #define MUTATION 0
@@ -29,7 +32,7 @@
 #define CHECK(n, condition) (MUTATION == n || (condition))
 
 #define PROCESSES  2
-#define REVALIDATE 2 /* how long an answer of Cloud KMS counts */
+#define REVALIDATE 2 /* how long a response of Cloud KMS is valid */
 #define REFRESH    2 /* age at which the next key is created (REFRESH_AT) */
 #define LEAD       1 /* age at which the next key may encrypt (LEAD) */
 #define SOFT       4 /* softAgeMs */
@@ -49,7 +52,7 @@
 #endif
 #define NEVER      15
 
-#define KEYS 7 /* how many branch keys are in use at most */
+#define KEYS 7 /* the maximum number of branch keys in use */
 #define NONE KEYS
 #define BIT(key) (1 << (key))
 #define HAS(set, key) ((set) & BIT(key))
@@ -69,11 +72,11 @@ typedef Slot {        /* A process. keys/encryption-slot.ts, keys/decryption-key
   bit unshared;
   bit refused;        /* Cloud KMS refuses to unwrap `current`. keys/refused-keys.ts */
   byte expires = NEVER; /* the age at which `current` expires, because Cloud KMS refused to wrap another key */
-  bit unanswered;     /* Cloud KMS counts as unavailable: the slot's #unansweredUntil */
+  bit unanswered;     /* Cloud KMS counts as unavailable. #unansweredUntil */
   byte known;         /* the keys in the cache */
   byte confirmed = REVALIDATE; /* ticks since Cloud KMS unwrapped a key of version 0. keys/key-version-access.ts */
-  bit failing;        /* the last such attempt got no answer */
-  byte found = NONE;  /* from here: local to `sync`. keys/shared-branch-keys.ts */
+  bit failing;        /* Cloud KMS did not respond to the last attempt to unwrap such a key */
+  byte found = NONE;  /* this field and those below are local to `sync`. keys/shared-branch-keys.ts */
   byte later = NONE;
   byte made = NONE;
   bit moved;          /* the store's generation has changed since this process read it */
@@ -95,7 +98,7 @@ bit storeUp = 1;
 bit up = 1, unwraps = 1, wraps = 1, primary;
 bit wasDown;          /* in this tick */
 byte refusedFor;      /* ticks since Cloud KMS, without an outage, has refused to unwrap keys of version 0 */
-bit calm;             /* no more trouble */
+bit calm;             /* no more failures */
 byte calmFor;
 
 /* Used only inside a step. */
@@ -107,15 +110,21 @@ hidden byte i, j, own, ok, lost, n, used, answer, to[KEYS + 1], oldAge[KEYS + 1]
 /* The promises about encrypting (docs/security-model.md, E4 and E15). */
 inline encrypt(p) {
   printf("%d encrypts with key %d of age %d\n", p, me.current, age[me.current]);
-  /* A version that Cloud KMS refuses is used for REVALIDATE at most, unless Cloud KMS has wrapped the key since. */
+  /*
+   * A process uses a version that Cloud KMS refuses for at most REVALIDATE, unless Cloud KMS has wrapped the
+   * key since.
+   */
   assert(version[me.current] == 1 || refusedFor < REVALIDATE || age[me.current] < REVALIDATE);
-  /* Once told, a process stops, even if Cloud KMS still wraps keys under the version. */
+  /* After a refusal, a process stops using the version, even if Cloud KMS still wraps keys under it. */
   assert(version[me.current] == 1 || me.told < REVALIDATE || me.told == NEVER);
   /* Past its soft age, a key encrypts only in an outage, or if Cloud KMS refuses another key. */
   assert(age[me.current] < HARD);
   assert(age[me.current] < SOFT || wasDown || (me.expires != NEVER && age[me.current] < me.expires));
 #ifndef REFUSALS
-  /* In an outage, all others can read the message. (After a refusal, processes change keys immediately.) */
+  /*
+   * In an outage, all other processes can read the message. (After a refusal, processes change keys
+   * immediately.)
+   */
   assert(up || owed[me.current] == 0);
 #endif
   me.wrote = calm; me.waiting = 0
@@ -157,7 +166,7 @@ shared: skip;
     if :: verdict == OBTAIN -> goto obtain :: else -> verdict = 0; me.step++; goto begin fi
   }
 
-replace: /* SharedBranchKeys.#trySync from the write on; another process may have written since. */
+replace: /* SharedBranchKeys.#trySync, starting with the write. Another process may have written since the read. */
   atomic {
     d_step {
       if :: me.found == NONE || (isUsableOwn && age[me.found] >= REFRESH) -> create(p) :: else -> answer = YES fi;
@@ -168,13 +177,13 @@ replace: /* SharedBranchKeys.#trySync from the write on; another process may hav
     :: verdict == REPLACE && storeUp && CHECK(7, !me.moved) -> d_step { write(p); verdict = SHARE }
     :: verdict == REPLACE && storeUp && me.moved && MUTATION != 7 -> goto obtain
     :: verdict == REPLACE && !storeUp -> verdict = STORE_FAILED
-    :: verdict == REPLACE && !storeUp && !me.moved -> d_step { write(p); verdict = STORE_FAILED } /* the answer is lost */
+    :: verdict == REPLACE && !storeUp && !me.moved -> d_step { write(p); verdict = STORE_FAILED } /* the response is lost */
     fi;
     goto shared
   }
 }
 
-/* Gives keys new numbers and forgets what no longer matters, so that Spin recognizes equal situations. */
+/* Renumbers the keys and clears the values that no longer matter, so that Spin recognizes equal states. */
 inline number(key) { if :: to[key] == NONE && key != NONE -> to[key] = n; n++ :: else fi }
 inline renumber() {
   for (j : 0 .. KEYS) {
@@ -214,7 +223,7 @@ active proctype World() {
   atomic { run Process(0); run Process(1) }
   do
   :: d_step { slot[0].step == 2 && slot[1].step == 2 -> /* a tick */
-       /* After the last trouble, the fleet agrees and encrypts within SETTLED. */
+       /* After the last failure, the fleet agrees on a key and encrypts within SETTLED. */
        assert(calmFor < SETTLED || converged);
        if :: calm -> older(calmFor, SETTLED) :: else fi;
        for (EACH_KEY) { older(age[i], HARD) }
@@ -230,7 +239,7 @@ active proctype World() {
      }
 #ifdef OUTAGES
   :: d_step { mayChange && up -> up = 0; wasDown = 1; refusedFor = 0 }
-     /* A process that the outage kept from unwrapping a key may still lack it in the next outage. */
+     /* A process that could not unwrap a key in one outage may still lack the key in the next outage. */
   :: d_step { mayChange && !up -> up = 1; for (EACH_PROCESS) { slot[i].missed = 1 } for (EACH_KEY) { owed[i] = 0 } i = 0 }
 #endif
 #ifdef STORE

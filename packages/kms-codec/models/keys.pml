@@ -1,6 +1,6 @@
 /*
- * The functions of a process, each a step that nothing interrupts; branch-keys.pml explains the rest. `p` is the
- * process, and `me` its slot.
+ * The functions of a process. Each is a step that nothing interrupts. branch-keys.pml explains the rest of
+ * the model. `p` is the process, and `me` is its slot.
  */
 
 /* keys/encryption-slot.ts; `isUsable` is #usability in keys/decryption-keys.ts */
@@ -17,7 +17,7 @@
 #define isUsableOwn      (me.current != NONE && !isPastAge && !me.refused && age[me.current] < SOFT)
 #define largest(a, b)    ((a) > (b) -> (a) : (b))
 
-/* Process p had no chance to unwrap the keys that it should have unwrapped. */
+/* Process p had no opportunity to unwrap the keys that it should have unwrapped. */
 inline excuse(p) {
   me.missed = 1;
   for (EACH_KEY) { owed[i] = owed[i] & ~BIT(p) }
@@ -31,7 +31,10 @@ inline ask(p, ofVersion) {
 
 inline keep(p, key) { me.known = me.known | BIT(key); owed[key] = owed[key] & ~BIT(p) }
 
-/* DecryptionKeys.confirm (keys/decryption-keys.ts): has Cloud KMS unwrap a key, even if it is in the cache. */
+/*
+ * DecryptionKeys.confirm (keys/decryption-keys.ts): makes Cloud KMS unwrap a key, even if the key is in the
+ * cache.
+ */
 inline confirm(p, key) {
   ask(p, version[key]);
   if
@@ -95,7 +98,7 @@ inline adopt(p, key) {
   addOwn(p, key)
 }
 
-/* EncryptionKeys.#create and #wrap: `made` is a new key under the primary version. */
+/* EncryptionKeys.#create and #wrap: `made` is a new key, wrapped under the primary version. */
 inline create(p) {
   answer = YES;
   if
@@ -128,7 +131,10 @@ inline unwrap(p, key) {
         if :: HAS(me.known, key) && !isUsable(key) -> revalidate(p) :: else fi;
         if :: isUsable(key) -> answer = YES; keep(p, key) :: else -> confirm(p, key) fi;
         ok = (answer == YES && CHECK(8, forged != MISNAMED) && CHECK(9, forged != REDATED));
-        /* A message names the version that wrapped its key: a version without messages can be destroyed. */
+        /*
+         * A message must name the version that wrapped its key, because a version that no message names can
+         * be destroyed.
+         */
         assert(!ok || forged != MISNAMED);
         assert(!ok || age[key] < SOFT)
      :: else
@@ -136,7 +142,7 @@ inline unwrap(p, key) {
   fi
 }
 
-/* SharedBranchKeys.#trySync up to the write: #find and choose. `found` is the key to encrypt with. */
+/* SharedBranchKeys.#trySync up to the write: #find and choose. `found` is the key that will encrypt. */
 inline sync(p) {
   own = (isUsableOwn -> me.current : NONE);
   me.moved = 0;
@@ -161,7 +167,9 @@ inline sync(p) {
   fi
 }
 
-/* The store's `replace`, successful. All others should unwrap the next key before it may encrypt. */
+/*
+ * A successful `replace` of the store. All other processes should unwrap the next key before it may encrypt.
+ */
 inline write(p) {
   printf("%d writes to the store\n", p);
 #ifdef ATTACKER
@@ -181,7 +189,10 @@ inline write(p) {
   me.found = storedCurrent; me.later = storedNext
 }
 
-/* EncryptionKeys.#share: takes over what `sync` returned. Without the store, a process keeps its key or creates one. */
+/*
+ * EncryptionKeys.#share: adopts the key that `sync` returned. Without the store, a process keeps its key or
+ * creates a key.
+ */
 inline share(p) {
   own = me.current;
   if
@@ -208,7 +219,10 @@ inline share(p) {
   if :: me.current != own -> advance(p) :: else fi
 }
 
-/* EncryptionKeys.#activate: the next key encrypts only once Cloud KMS has unwrapped it, so never in an outage. */
+/*
+ * EncryptionKeys.#activate: the next key encrypts only once Cloud KMS has unwrapped it, so this never happens
+ * in an outage.
+ */
 inline activate(p) {
   confirm(p, me.next);
   if

@@ -7,8 +7,8 @@ export interface PlaintextBudget {
    * the declared size of a compressed plaintext. The codec never releases bytes: the budget's owner must
    * track when they are no longer in use.
    * @param bytes number of bytes that the codec is about to allocate, at least 0
-   * @returns nothing if the bytes fit; otherwise a promise, for which the payload waits, that resolves once
-   *   they fit
+   * @returns nothing if the bytes fit; otherwise a promise that resolves once the bytes fit; the payload
+   *   waits for this promise
    * @throws KmsCodecError `too_large` to refuse this payload
    */
   reserve(bytes: number): void | Promise<void>;
@@ -18,28 +18,28 @@ export interface PlaintextBudget {
 export interface InnerKmsCalls {
   /**
    * The codec calls this before it decrypts an inner layer.
-   * @param ids one id for each Cloud KMS call that the layer may need; payloads with the same wrapped key
+   * @param ids an id for each Cloud KMS call that the layer may need; payloads with the same wrapped key
    *   share an id
    * @throws any error, to fail the call
    */
   reserve(ids: readonly string[]): void;
 }
 
-/** A layer inside an encrypted payload, as its header or metadata describes it. */
+/** A layer inside an encrypted payload, as the layer's header or metadata describes it. */
 export interface InnerLayer {
   readonly format: string;
-  /** Crypto key resource name, when the layer names one. */
+  /** Crypto key resource name, if the layer names a crypto key. */
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;
-  /** The namespace that the layer names, if its format has one. */
+  /** The namespace that the layer names, if its format contains a namespace. */
   readonly namespace?: string | undefined;
 }
 
 /** Options of one call of `encode`, `decode` or `decrypt`. */
 export interface CallOptions {
   /**
-   * Aborts the call while it waits for Cloud KMS. May be a getter: a call that neither waits nor fails does
-   * not read it.
+   * Aborts the call while it waits for Cloud KMS. The property may be a getter, because a call that neither
+   * waits nor fails does not read it.
    */
   readonly signal?: AbortSignal | undefined;
   /** Replaces the codec's limit on the plaintext of one call (`maxCallBytes`). */
@@ -50,17 +50,18 @@ export interface CallOptions {
    * decompressed plaintext. Default: false.
    */
   readonly overwrite?: boolean | undefined;
-  /** Default: no limit other than three calls per payload and crypto key. */
+  /** By default, the only limit is three calls per payload and crypto key. */
   readonly innerKmsCalls?: InnerKmsCalls | undefined;
   /**
-   * For an audit: called after the codec has decrypted a layer inside an encrypted payload. `inspect` cannot
-   * see such layers.
+   * The codec calls this function after it has decrypted a layer inside an encrypted payload, so that an
+   * audit can record the layer. `inspect` cannot see such layers.
    */
   readonly onInnerLayer?: ((layer: InnerLayer) => void) | undefined;
   /**
-   * Called before the codec decrypts each message that names a namespace other than the call's. The keys
-   * file's `accepts` specifies what a namespace's workers may read, not what a person may read.
-   * @throws KmsCodecError `namespace_not_permitted` to refuse this payload; any other error fails the call
+   * Called before the codec decrypts a message that names a namespace other than that of the call. `accepts`
+   * in the keys file specifies what a namespace's workers may read, but not what a person may read.
+   * @throws KmsCodecError `namespace_not_permitted` to refuse this payload; after any other error, the whole
+   *   call fails
    */
   authorizeNamespace?(namespace: string): void | Promise<void>;
 }

@@ -19,8 +19,8 @@ export interface PayloadStoreContext {
 
 /**
  * Returns a driver for Temporal's external storage that stores a payload only if `codec` has encrypted it.
- * Otherwise `store` throws a {@link KmsCodecError} `format_not_allowed`, and stores none of the call's
- * payloads: for example, if a client lacks the plugin, or if another codec encodes after this codec. Plaintext
+ * Otherwise, for example if a client lacks the plugin or another codec encodes after this codec, `store`
+ * throws a {@link KmsCodecError} `format_not_allowed` and stores none of the call's payloads. Plaintext
  * passes only if the namespace's rule has `plaintext: pass`.
  *
  * @example
@@ -40,7 +40,7 @@ export const ciphertextOnly = <StoreContext extends PayloadStoreContext, Retriev
   retrieve: (context, claims) => driver.retrieve(context, claims),
 });
 
-/** The formats whose metadata proves nothing: the codec must accept the payload. */
+/** The formats whose metadata proves nothing, so the codec must also accept the payload. */
 const accepted: ReadonlySet<Format> = new Set(['plain', 'envelope', 'direct']);
 
 function requireCiphertext(payload: Payload, codec: KmsCodec, namespace: string | undefined): void {
@@ -55,7 +55,7 @@ function requireCiphertext(payload: Payload, codec: KmsCodec, namespace: string 
   );
 }
 
-/** Checked here, because the codec parses no message whose namespace is not configured. */
+/** This check is here, because the codec does not parse messages whose namespace is not configured. */
 function hasHeader({ data }: Payload): boolean {
   try {
     messageHeader(data ?? new Uint8Array());

@@ -4,7 +4,10 @@ import type { KeyService } from './keys/key-service.ts';
 import type { DataKeyLimits } from './keys/limits.ts';
 import type { Observer } from './observer.ts';
 
-/** Where a payload is encoded or decoded. Temporal's `SerializationContext` is assignable to it. */
+/**
+ * The namespace and workflow for which a payload is encoded or decoded. Temporal's `SerializationContext` is
+ * assignable to this type.
+ */
 export interface CodecContext {
   readonly type?: 'workflow' | 'activity';
   readonly namespace?: string | undefined;
@@ -25,16 +28,17 @@ export interface KmsCodecOptions {
   readonly rules: KeyRules;
   readonly keyService: KeyService;
   /**
-   * The namespace of calls without a context. If set, the codec also reads this namespace's messages in other
-   * namespaces' contexts. It reads any other namespace's messages only if the rules name or accept that
-   * namespace, whatever the context contains. Default: a call uses its context's namespace, or `default`
-   * without a context.
+   * The namespace of calls without a context. If it is set, the codec also reads this namespace's messages in
+   * calls for other namespaces. It reads messages of any other namespace only if the rules name or accept
+   * that namespace, whatever the context contains. By default, a call uses the namespace of its context, or
+   * `default` if it has no context.
    */
   readonly namespace?: string | undefined;
-  /** Default `envelope-v2`. */
+  /** The format of new payloads. Default `envelope-v2`. */
   readonly format?: WritableFormat | undefined;
   /**
-   * Default: no compression, because the size of compressed ciphertext reveals something about its content.
+   * The compression of payloads before encryption. By default, payloads are not compressed, because the size
+   * of compressed ciphertext reveals something about its content.
    */
   readonly compression?: 'zstd' | undefined;
   /**
@@ -43,20 +47,20 @@ export interface KmsCodecOptions {
    */
   readonly bindWorkflow?: boolean | undefined;
   /**
-   * For replay workers, whose contexts do not name the real namespace and workflow: the codec uses only
-   * `namespace`.
+   * Set for replay workers, whose contexts do not name the real namespace and workflow. The codec then uses
+   * only `namespace`.
    */
   readonly ignoreContext?: boolean | undefined;
   /**
    * Set if other codecs decode after this codec. `decode` then returns an inner payload that this codec
-   * cannot read, instead of throwing `layer_unreadable`. The plugin sets this option where needed. Default
+   * cannot read, instead of throwing `layer_unreadable`. The plugin sets this option if needed. Default
    * false.
    */
   readonly innerCodecs?: boolean | undefined;
   /**
    * The store in which processes share the branch keys of the format `envelope-v2`. The codec closes the
-   * store. Give all processes that share a store the same `limits`. Default: no store; each process creates
-   * its own branch keys.
+   * store. Give all processes that share a store the same `limits`. By default, there is no store, and each
+   * process creates its own branch keys.
    */
   readonly branchKeyStore?: BranchKeyStore | undefined;
   readonly limits?: Partial<DataKeyLimits> | undefined;
@@ -70,16 +74,19 @@ export interface KmsCodecOptions {
    */
   readonly maxCallBytes?: number | undefined;
   /**
-   * How long a call waits for each Cloud KMS response, in ms. Default 60,000 in an activity's context, else
-   * 5,000.
+   * How long a call waits for each Cloud KMS response, in ms. The default is 60,000 in an activity's context,
+   * and 5,000 otherwise.
    *
    * In a worker with worker-kit's `KmsWorkerPlugin`, decoding an activity's input waits for at most half of
-   * the attempt's time; the other half is left for the activity. If `activity` is not set, the final attempt
-   * waits until shortly before its time limit. `other` applies to an activity's result, because a workflow
-   * task decodes it.
+   * the attempt's time, so that the other half is left for the activity. If `activity` is not set, the final
+   * attempt waits until shortly before its time limit. `other` applies to an activity's result, because a
+   * workflow task decodes it.
    */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
   readonly observer?: Observer | undefined;
-  /** For tests: returns milliseconds since a fixed time, which must be 1970 if `branchKeyStore` is set. */
+  /**
+   * A clock for tests. Returns milliseconds since a fixed time, which must be 1970 if `branchKeyStore` is
+   * set.
+   */
   readonly now?: (() => number) | undefined;
 }

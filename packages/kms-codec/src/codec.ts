@@ -41,9 +41,9 @@ const noOptions: CallOptions = {};
 
 /**
  * A Temporal PayloadCodec with keys in Google Cloud KMS. `encode` encrypts every payload except references to
- * external storage. `decode` decrypts what the namespace's rule allows; it returns other payloads unchanged,
- * or refuses them if the rule requires that. Both methods throw only {@link KmsCodecError}, or the reason of
- * the caller's `AbortSignal`.
+ * external storage. `decode` decrypts the payloads that the namespace's rule allows. It returns other
+ * payloads unchanged, or refuses them if the rule requires that. Both methods throw only {@link
+ * KmsCodecError}, or the reason of the caller's `AbortSignal`.
  */
 export class KmsCodec implements PayloadCodec {
   readonly keyService: KeyService;
@@ -59,7 +59,7 @@ export class KmsCodec implements PayloadCodec {
   readonly attempts: WorkerAttempts | undefined;
 
   constructor(options: KmsCodecOptions);
-  /** @internal @param shared the data keys of another codec, see {@link forNamespace} */
+  /** @internal @param shared the data keys of another codec (see {@link forNamespace}) */
   constructor(options: KmsCodecOptions, shared: DataKeys, attempts?: WorkerAttempts);
   constructor(options: KmsCodecOptions, shared?: DataKeys, attempts?: WorkerAttempts) {
     this.attempts = attempts;
@@ -131,7 +131,10 @@ export class KmsCodec implements PayloadCodec {
     return await this.#encryptAll(payloads, context, options, ({ payload }) => payload);
   }
 
-  /** Encrypts a call's only payload if `PayloadCipher.encryptKnown` can; otherwise returns undefined. */
+  /**
+   * Encrypts a call's only payload if `PayloadCipher.encryptKnown` can encrypt it; otherwise returns
+   * undefined.
+   */
   #encryptKnown(payloads: readonly Payload[], context: CodecContext | undefined): Payload | undefined {
     const [payload] = payloads;
     if (payloads.length !== 1 || !payload || this.#options.bindWorkflow) return undefined;
@@ -156,7 +159,7 @@ export class KmsCodec implements PayloadCodec {
     }
   }
 
-  /** Encodes as {@link encode} does, and also returns what `inspect` would return for each result. */
+  /** Like {@link encode}, but also returns what `inspect` would return for each result. */
   async encodeWithInfo(
     payloads: Payload[],
     context?: CodecContext,
@@ -177,8 +180,8 @@ export class KmsCodec implements PayloadCodec {
    * @throws KmsCodecError for the first payload that cannot be decrypted
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
-    // Looked up even without payloads, so that the context is known when the same activity's next payloads
-    // are decoded.
+    // Looks up the attempt even if there are no payloads, so that the context is known when the same
+    // activity's next payloads are decoded.
     const attempt = this.attempts?.of(context);
     const known = options === undefined ? this.#decryptKnown(payloads, context) : undefined;
     if (known) return [known];
@@ -193,7 +196,10 @@ export class KmsCodec implements PayloadCodec {
     return decrypted instanceof Promise ? await decrypted : decrypted;
   }
 
-  /** Decrypts a call's only payload if `PayloadCipher.decryptKnown` can; otherwise returns undefined. */
+  /**
+   * Decrypts a call's only payload if `PayloadCipher.decryptKnown` can decrypt it; otherwise returns
+   * undefined.
+   */
   #decryptKnown(payloads: readonly Payload[], context: CodecContext | undefined): Payload | undefined {
     if (!Array.isArray(payloads) || payloads.length !== 1 || !isUsualObject(payloads[0])) return undefined;
     const scope = this.#scopes.last('decrypt', context);
@@ -202,10 +208,10 @@ export class KmsCodec implements PayloadCodec {
 
   /**
    * Parses payloads, without a Cloud KMS call. The returned plan contains what `inspect` returns for each
-   * payload, and how many Cloud KMS calls it takes to decrypt the payloads. The plan can decrypt the payloads
+   * payload, and the number of Cloud KMS calls that decryption takes. The plan can decrypt the payloads
    * without parsing them again.
-   * @throws KmsCodecError `malformed` if the input is not a list of payloads. All other errors are in the
-   *   plan
+   * @throws KmsCodecError `malformed` if the input is not a list of payloads. The plan contains all other
+   *   errors
    */
   plan(payloads: readonly Payload[], context?: CodecContext): DecodePlan {
     checkPayloads(payloads);
@@ -226,9 +232,9 @@ export class KmsCodec implements PayloadCodec {
 
   /**
    * Decrypts one payload, and also returns what `inspect` returns for it. Unlike `decode`, never returns a
-   * payload that is still encrypted or compressed: throws `key_not_allowed` if the payload names a key that
-   * is not configured, else `layer_unreadable`. If the rule reports plaintext, a plaintext payload has
-   * `info.reason` `not_encrypted`.
+   * payload that is still encrypted or compressed. For such a payload, throws `key_not_allowed` if the
+   * payload names a key that is not configured, and `layer_unreadable` otherwise. If the rule reports
+   * plaintext, `info.reason` is `not_encrypted` for a plaintext payload.
    */
   async decrypt(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<DecryptedPayload> {
     checkPayload(payload);
@@ -244,8 +250,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Describes a payload, without a Cloud KMS call: its format and keys and, if already known, why it cannot
-   * be decrypted.
+   * Returns a payload's format and keys and, if that is already known, why the payload cannot be decrypted.
+   * Makes no Cloud KMS call.
    */
   inspect(payload: Payload, context?: CodecContext): PayloadInfo {
     let isPayload = false;
@@ -260,8 +266,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Has Cloud KMS wrap a namespace's first branch key or data key in advance, so that the first message does
-   * not wait for Cloud KMS. Does nothing if the rule only decrypts or the format has no such keys.
+   * Obtains a namespace's first branch key or data key from Cloud KMS in advance, so that the first message
+   * does not wait for Cloud KMS. Does nothing if the rule only decrypts or the format has no such keys.
    */
   async warm(namespace?: string): Promise<void> {
     const context = namespace === undefined ? undefined : { namespace };
@@ -285,7 +291,7 @@ export class KmsCodec implements PayloadCodec {
     return keyStateOf(this.#keys, rule, dataKeyScope);
   }
 
-  /** How many of this process's calls are waiting for Cloud KMS now, in all namespaces. */
+  /** Number of this process's calls, in all namespaces, that are now waiting for Cloud KMS. */
   get callsWaiting(): number {
     return this.#keys.calls.waiting;
   }
@@ -317,7 +323,7 @@ export class KmsCodec implements PayloadCodec {
       const { activity = isLast ? remainingMs : ACTIVITY_WAIT_MS } = this.#options.waitMs ?? {};
       return new WaitBudget(Math.min(activity, remainingMs), options, this.#keys.calls, attempt);
     }
-    // A worker that reports its activity tasks decodes an activity's result here, in a workflow task.
+    // If the worker reports its activity tasks, this is an activity's result, which a workflow task decodes.
     const isActivity = context?.type === 'activity' && !this.attempts?.isComplete;
     return new WaitBudget(this.#waitMs(isActivity), options, this.#keys.calls);
   }
@@ -363,7 +369,7 @@ export class KmsCodec implements PayloadCodec {
     return error.clone();
   }
 
-  /** Encrypts checked payloads in order, and returns the result of `of` for each. */
+  /** Encrypts checked payloads in order, and returns the result of `of` for each payload. */
   #encryptAll<R>(
     payloads: readonly Payload[],
     context: CodecContext | undefined,

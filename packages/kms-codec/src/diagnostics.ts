@@ -4,7 +4,7 @@ import { KmsConfigurationError } from './configuration-error.ts';
 
 /** A process setting that makes Node or Google's client print or export data keys, tokens or plaintext. */
 export interface ExposingSetting {
-  /** A variable's name, or "Node's command line". */
+  /** The name of a variable, or "Node's command line". */
   readonly setting: string;
   /** Why the setting is refused, and what to do. */
   readonly problem: string;
@@ -58,7 +58,7 @@ export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSett
   for (const [setting, effect] of Object.entries(variables)) {
     if (env[setting]) found.push({ setting, problem: `must not be set: ${effect}. Unset it.` });
   }
-  // None of these options has a value that looks like another option.
+  // This search is safe, because none of these options has a value that looks like another option.
   const inVariable = splitOptions(env[NODE_OPTIONS] ?? '');
   for (const [setting, given] of [[NODE_OPTIONS, inVariable] as const, [COMMAND_LINE, execArgv] as const]) {
     for (const [option, effect] of Object.entries(nodeOptions)) {
@@ -117,7 +117,7 @@ let isGuarded = false;
 
 /**
  * Replaces Node's SIGUSR1 listener, which opens the inspector. Before this call, only `--disable-sigusr1`
- * prevents that.
+ * prevents Node from opening it.
  */
 function guardInspectorSignal(): void {
   if (isGuarded || !isMainThread || process.platform === 'win32') return;

@@ -11,16 +11,17 @@ export interface KmsCodecErrorOptions {
   /** Cloud KMS key version, from 1. */
   readonly keyVersion?: number | undefined;
   /**
-   * For the process's log. Temporal also stores the cause's message, so the message never contains plaintext
-   * or network addresses.
+   * The cause, for the process's log. Temporal also stores the cause's message, so the message never contains
+   * plaintext or network addresses.
    */
   readonly cause?: unknown;
 }
 
 /**
  * The error that the codec's calls throw. Match on `code`, not on the message, which can change. Temporal
- * stores the error as an ApplicationFailure with the type `KmsCodecError:<code>`, non-retryable if the code
- * is permanent. The message can name crypto keys, namespaces and stored objects, but contains no plaintext.
+ * stores the error as an ApplicationFailure with the type `KmsCodecError:<code>`. The failure is
+ * non-retryable if the code is permanent. The message can name crypto keys, namespaces and stored objects,
+ * but contains no plaintext.
  */
 export class KmsCodecError extends ApplicationFailure {
   readonly code: ReasonCode;
@@ -48,14 +49,14 @@ export class KmsCodecError extends ApplicationFailure {
     return new KmsCodecError(code, message, { key, keyVersion, cause });
   }
 
-  /** What it takes to resolve the error. */
+  /** The class of the error, which tells how the error can be resolved. */
   get class(): ReasonClass {
     return reasonClass(this.code);
   }
 
   /**
    * Whether the error is temporary. Temporal also retries restorable errors, although an administrator must
-   * resolve those.
+   * resolve their causes.
    */
   get retryable(): boolean {
     return this.class === 'retryable';

@@ -30,9 +30,9 @@ class MarkingFailureConverter extends DefaultFailureConverter {
 const plainConverter = new DefaultFailureConverter();
 
 /**
- * Whether a Nexus handler failed because the codec cannot read or write a payload. The caller's namespace
- * could not decrypt this failure either and would never learn the reason. The failure contains no plaintext,
- * so it is not encrypted.
+ * Returns whether a Nexus handler failed because the codec cannot read or write a payload. Such a failure is
+ * not encrypted, because the caller's namespace could not decrypt it either and would never learn the reason.
+ * The failure contains no plaintext.
  */
 function isNexusCodecError(error: unknown): boolean {
   if (!(error instanceof Error && error.name === 'HandlerError')) return false;
@@ -95,7 +95,7 @@ const withMark = (payload: Payload): Payload => ({
 
 /**
  * Moves failure messages and stack traces into a payload, so that the codec encrypts them. Without this
- * converter, Temporal stores them in plaintext. Pass this module's path as `failureConverterPath`: the SDK
+ * converter, Temporal stores them in plaintext. Pass this module's path as `failureConverterPath`. The SDK
  * bundles this module with the workflow code, so the module uses neither Node nor Cloud KMS. Clients without
  * the codec see "Encoded failure" as the message; the failure's type stays readable.
  */

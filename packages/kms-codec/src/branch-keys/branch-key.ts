@@ -14,7 +14,7 @@ export function generateSalt(): Uint8Array {
 }
 
 /**
- * A data key, and the bytes that commit a message to the key. Without a commitment, an attacker can craft an
+ * A data key, and the bytes that commit a message to this key. Without a commitment, an attacker can craft an
  * AES-GCM ciphertext that decrypts under two keys.
  */
 export interface DerivedKey {
@@ -23,8 +23,8 @@ export interface DerivedKey {
 }
 
 /**
- * Returns the data key that a salt selects from a branch key, and the data key's commitment, both from
- * HKDF-SHA-256 (RFC 5869).
+ * Returns the data key that a salt selects from a branch key, and the data key's commitment. HKDF-SHA-256
+ * (RFC 5869) derives both.
  */
 export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint8Array): DerivedKey {
   const length = DATA_KEY_BYTES + COMMITMENT_BYTES;
@@ -40,7 +40,8 @@ export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint
 /** How a message's data key is derived from its branch key. */
 export interface Derivation {
   /**
-   * Identifies the data key within its branch key. Unique for each combination of salt, info and commitment.
+   * Identifies the data key among those of its branch key. Unique for each combination of salt, info and
+   * commitment.
    */
   readonly id: string;
   readonly salt: Uint8Array;
@@ -55,12 +56,15 @@ export function derivation(salt: Uint8Array, commitment: Uint8Array, info: Uint8
 }
 
 /**
- * Limit on one branch key's derived keys in memory. Deriving a key again costs about as much as decrypting 1
- * KiB.
+ * Maximum number of one branch key's derived keys in memory. Deriving a key again takes about as long as
+ * decrypting 1 KiB.
  */
 const MAX_DERIVED_KEYS = 64;
 
-/** Derived keys by branch key. Weak, so that derived keys leave memory when their branch key is evicted. */
+/**
+ * The derived keys of each branch key. The map is weak, so that derived keys leave memory when their branch
+ * key is evicted.
+ */
 const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
 /** Returns a branch key's data key if it is in memory. Does not count as a use of the data key. */
@@ -69,8 +73,8 @@ export const knownDataKey = (branchKey: KeyObject, { id }: Derivation): KeyObjec
 
 /**
  * Calls `use` with a branch key's data key, which comes from memory if it was used recently. Keeps the data
- * key in memory unless `use` throws: an attacker can write any salt into a header, but the data key that such
- * a salt selects decrypts nothing.
+ * key in memory unless `use` throws. Otherwise an attacker, who can write any salt into a header, could fill
+ * the memory with data keys that decrypt nothing.
  * @throws KmsCodecError `integrity_failed` if the message is committed to another data key
  */
 export function withDataKey<T>(branchKey: KeyObject, derived: Derivation, use: (key: KeyObject) => T): T {
@@ -94,7 +98,7 @@ function deriveCommitted(branchKey: KeyObject, { salt, info, commitment }: Deriv
 }
 
 function keepDataKey(keys: Map<string, KeyObject>, id: string, key: KeyObject): void {
-  // A Map keeps insertion order, so the first key is the least recently used.
+  // A Map keeps insertion order, so its first key is the least recently used key.
   keys.delete(id);
   keys.set(id, key);
   for (const [oldest] of keys) {

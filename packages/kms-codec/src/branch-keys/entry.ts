@@ -5,8 +5,9 @@ import { MAX_CREATED } from './wrapped-branch-key.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
 
 /*
- * A store's value for one crypto key and namespace, as JSON, parsed strictly. Nothing in the value is trusted
- * until Cloud KMS has unwrapped its keys and this library has verified the keys' dates and versions.
+ * Parses and serializes a store's value for one crypto key and namespace. The value is JSON, and parsing is
+ * strict. Nothing in the value is trusted until Cloud KMS has unwrapped its keys and this library has
+ * verified the keys' dates and versions.
  */
 
 /** A wrapped branch key in a store. */
@@ -15,8 +16,8 @@ export interface StoredBranchKey {
   readonly wrapped: Uint8Array;
   readonly keyVersion: number;
   /**
-   * When the branch key was created, in milliseconds since 1970. Cloud KMS has wrapped the same date together
-   * with the key.
+   * When the branch key was created, in milliseconds since 1970. Cloud KMS has wrapped the key together with
+   * the same date.
    */
   readonly created: number;
   /** Authenticates the key version (see `key-version-proof.ts`). */
@@ -25,7 +26,7 @@ export interface StoredBranchKey {
 
 export interface BranchKeyEntry {
   readonly current: StoredBranchKey;
-  /** The branch key that will encrypt after some minutes; the delay lets all processes unwrap it first. */
+  /** The branch key that will encrypt after some minutes. During this delay, all processes unwrap the key. */
   readonly next?: StoredBranchKey | undefined;
 }
 

@@ -18,15 +18,18 @@ import {
 } from './store.ts';
 
 /**
- * How many generations of a value are kept, so that a process that was suspended sees that newer generations
- * exist.
+ * Number of generations of a value that are kept. They show a process that was suspended that newer
+ * generations exist.
  */
 const KEPT = 4;
-/** Age, in ms, after which an unfinished file is removed. A process that ends while writing leaves one. */
+/**
+ * Age, in ms, after which an unfinished file is removed. A process that ends during a write leaves an
+ * unfinished file.
+ */
 const UNFINISHED_MS = 3_600_000;
 /**
- * Limit on the attempts to read a value: another process can remove the generation between the listing and
- * the read.
+ * Maximum number of attempts to read a value. An attempt fails if another process removes the generation
+ * between the listing and the read.
  */
 const MAX_READS = 4;
 
@@ -34,12 +37,13 @@ const ID = /^[0-9a-f-]+$/;
 const UNFINISHED = /^\.[0-9a-f-]+\.tmp$/;
 
 /**
- * Stores values in a directory that several processes use, on one machine or on a shared volume with hard links (NFS).
+ * Stores values in a directory that several processes use. The directory is on one machine, or on a shared
+ * volume with hard links (NFS).
  *
  * Each generation of a value is a separate file, `ID.GENERATION.json`. The store writes the file under
- * another name and then links it: link(2) fails if another process has already created the generation,
- * whereas a rename would overwrite that file. So no process can leave a lock behind, and a file is complete
- * as soon as its name exists.
+ * another name and then links it. link(2) fails if another process has already created the generation,
+ * whereas a rename would overwrite the other process's file. Therefore, no process can leave a lock behind,
+ * and a file is complete as soon as its name exists.
  */
 export class FileBranchKeyStore implements BranchKeyStore {
   readonly #directory: string;
@@ -72,8 +76,8 @@ export class FileBranchKeyStore implements BranchKeyStore {
       if (!(await this.#create(path, value))) return false;
       const generations = await this.#generations(id);
       if (generations.at(-1) !== next) {
-        // While this process was suspended, other processes replaced the value and removed the generations in
-        // between.
+        // While this process was suspended, other processes replaced the value several times and removed
+        // older generations.
         await unlink(path).catch(ignoreAbsent);
         return false;
       }
@@ -83,7 +87,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
   }
 
   async close(): Promise<void> {
-    // No file stays open.
+    // Nothing to close, because no file stays open.
   }
 
   #path(id: string, generation: number): string {
@@ -149,7 +153,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
   }
 }
 
-/** Reads at most one byte more than the limit on a value's size. */
+/** Reads a file up to one byte more than the maximum size of a value. */
 async function readTrusted(path: string): Promise<Uint8Array> {
   const { handle } = await openTrustedFile(path, constants.O_RDONLY);
   try {

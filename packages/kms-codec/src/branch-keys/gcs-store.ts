@@ -10,7 +10,7 @@ import {
 
 export interface GcsBranchKeyStoreOptions {
   readonly bucket: string;
-  /** Prefix of the objects' names, without a trailing `/`. Empty: no prefix. */
+  /** Prefix of the objects' names, without a trailing `/`. If empty, the names have no prefix. */
   readonly prefix: string;
   /** URL of a server other than Google's, for tests. */
   readonly apiEndpoint?: string | undefined;
@@ -18,7 +18,10 @@ export interface GcsBranchKeyStoreOptions {
 
 /** Deadline of one request, in ms. The client's default is 60 s. */
 const REQUEST_MS = 5_000;
-/** Limit on the attempts to read an object: another process can replace it between the two requests. */
+/**
+ * Maximum number of attempts to read an object. An attempt fails if another process replaces the object
+ * between the two requests.
+ */
 const MAX_READS = 3;
 
 /**
@@ -96,12 +99,13 @@ export class GcsBranchKeyStore implements BranchKeyStore {
 async function connect({ apiEndpoint }: Pick<GcsBranchKeyStoreOptions, 'apiEndpoint'>): Promise<Storage> {
   const options: StorageOptions = {
     timeout: REQUEST_MS,
-    // The caller retries. The client's own retries would hide how long the store has not responded.
+    // Disables the client's retries, which would hide how long the store has not responded. The caller
+    // retries.
     retryOptions: { autoRetry: false, maxRetries: 0 },
     ...(apiEndpoint !== undefined && { apiEndpoint }),
   };
   try {
-    // Inside `try`, so that bundlers accept that the package may not be installed.
+    // The import is inside `try`, so that bundlers accept that the package may not be installed.
     const { Storage: StorageClass } = await import('@google-cloud/storage');
     return new StorageClass(options);
   } catch (cause) {

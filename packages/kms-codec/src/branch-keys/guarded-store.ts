@@ -5,7 +5,7 @@ import { type BranchKeyStore, BranchKeyStoreError, type StoredValue } from './st
 
 type Operation = 'load' | 'replace';
 
-/** How long a call waits for the store, in ms. */
+/** Maximum time that a call waits for the store, in ms. */
 const ANSWER_MS = 5_000;
 /** Delay after a failure before the store is called again, in ms. */
 const RETRY_MS = 20_000;
@@ -17,8 +17,8 @@ interface Outage {
 
 export interface StoreCall {
   /**
-   * Whether a payload waits for the response. During an outage such a call fails immediately; only background
-   * calls try the store again.
+   * Whether a payload waits for the response. During an outage, a call for which a payload waits fails
+   * immediately. Only background calls try the store again.
    */
   readonly isUrgent?: boolean;
   /**
@@ -28,15 +28,15 @@ export interface StoreCall {
 }
 
 /**
- * Calls a store with safeguards, so that a slow or failing store delays nothing: each call has a time limit,
- * calls fail immediately during an outage, and no call tries the store again while an earlier call hangs.
- * Reports the start and the end of each outage.
+ * Calls a store with safeguards, so that a slow or failing store delays no payload. Each call has a time
+ * limit. During an outage, calls fail immediately. While a call hangs, no further call is made. Reports the
+ * start and the end of each outage.
  */
 export class GuardedStore {
   readonly #store: BranchKeyStore;
   readonly #observer: Observer;
   readonly #now: () => number;
-  /** By operation: a store may be readable but not writable. */
+  /** The state of each operation, because a store may be readable but not writable. */
   readonly #outages = new Map<Operation, Outage>();
   /** Number of calls that have exceeded their time limit but are still running. */
   #hanging = 0;

@@ -6,10 +6,10 @@ const noSalt = new Uint8Array();
 export const PROOF_BYTES = 16;
 
 /**
- * Returns the proof that a stored branch key is wrapped under a key version: HKDF-SHA-256 of the branch key,
- * with the namespace and the version as info. The version cannot be part of the additional authenticated
- * data, because Cloud KMS chooses the version only during the wrap. Only a process that knows the branch key
- * can compute the proof.
+ * Returns the proof that a stored branch key is wrapped under a key version. The proof is HKDF-SHA-256 of the
+ * branch key, with the namespace and the version as info. The version cannot be part of the additional
+ * authenticated data, because Cloud KMS chooses the version only during the wrap. Only a process that knows
+ * the branch key can compute the proof.
  */
 export function proveKeyVersion(branchKey: KeyObject, namespace: string, keyVersion: number): Uint8Array {
   const version = Buffer.alloc(4);

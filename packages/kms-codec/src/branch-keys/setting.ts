@@ -3,7 +3,7 @@ import { FileBranchKeyStore } from './file-store.ts';
 import { GcsBranchKeyStore } from './gcs-store.ts';
 import type { BranchKeyStore } from './store.ts';
 
-/** Names of buckets: https://cloud.google.com/storage/docs/buckets#naming */
+/** Matches the name of a bucket: https://cloud.google.com/storage/docs/buckets#naming */
 const GCS =
   /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*))?\/?$/;
 

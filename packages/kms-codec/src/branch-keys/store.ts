@@ -3,20 +3,20 @@ import { keyId, namespaceTag } from '../crypto/tags.ts';
 /** Limit on the size of a stored value, in bytes. The largest valid entry has about 3 KiB. */
 export const MAX_VALUE_BYTES = 8 * 1024;
 
-/** Stands for the generation of a value that does not exist. */
+/** Takes the place of a generation if the value does not exist. */
 export const ABSENT = 'absent';
 
 /** A stored value and its generation. Each `replace` changes the generation. */
 export interface StoredValue {
   readonly value: Uint8Array;
-  /** Never `absent`. */
+  /** Identifies this version of the value. Never `absent`. */
   readonly generation: string;
 }
 
 /**
- * Where processes share their wrapped branch keys: one small value for each crypto key and namespace. Nothing
- * in a store is secret or trusted, and the loss of a store loses no data. Implementations throw only
- * `BranchKeyStoreError`.
+ * A store in which processes share their wrapped branch keys. It contains one small value for each crypto key
+ * and namespace. Nothing in a store is secret or trusted, and if a store is lost, no payload is lost.
+ * Implementations throw only `BranchKeyStoreError`.
  */
 export interface BranchKeyStore {
   /**

@@ -3,16 +3,17 @@ import { KmsCodecError } from '../errors.ts';
 import { DATA_KEY_BYTES, generateKey } from '../crypto/data-key.ts';
 
 /*
- * The plaintext that Cloud KMS wraps for `envelope-v2`: `01 ‖ created (6 bytes, ms since 1970) ‖ branch key
- * (32 bytes)`. Because Cloud KMS thereby authenticates the date, a holder of the branch key cannot choose
- * another. The plaintext's length distinguishes it from the data keys of other formats.
+ * The plaintext that Cloud KMS wraps for `envelope-v2` is
+ * `01 ‖ created (6 bytes, ms since 1970) ‖ branch key (32 bytes)`. Because Cloud KMS authenticates the date
+ * in this way, a holder of the branch key cannot choose another date. The plaintext's length distinguishes it
+ * from the data keys of other formats.
  */
 
 const VERSION = 0x01;
 const DATE_BYTES = 6;
 const KEY_AT = 1 + DATE_BYTES;
 const PLAINTEXT_BYTES = KEY_AT + DATA_KEY_BYTES;
-/** The latest date that fits: the year 10889. */
+/** The latest date that fits into 6 bytes, in the year 10889. */
 export const MAX_CREATED = 2 ** (8 * DATE_BYTES) - 1;
 
 /**
@@ -32,7 +33,7 @@ export function generateBranchKey(created: number): Uint8Array {
 const dates = new WeakMap<KeyObject, number>();
 
 /**
- * Returns when a branch key was created, in milliseconds since 1970; undefined if the key is not a branch
+ * Returns when a branch key was created, in milliseconds since 1970, or undefined if the key is not a branch
  * key.
  */
 export const createdOf = (branchKey: KeyObject): number | undefined => dates.get(branchKey);

@@ -5,14 +5,14 @@ import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 
 /**
- * Minimum size to compress, in bytes: smaller payloads shrink too little to justify what their compressed
- * size reveals.
+ * Minimum size of a payload to compress, in bytes. Smaller payloads shrink too little to justify what their
+ * compressed size reveals.
  */
 const MIN_BYTES = 1024;
 
 /**
  * Checks that this version of Node has zstd.
- * @throws KmsCodecError with `code` if Node is older than 22.15, or is 23.0 to 23.7
+ * @throws KmsCodecError with `code` if Node is older than 22.15, or is a version from 23.0 to 23.7
  */
 export function requireZstd(code: ReasonCode): void {
   if (typeof zlib.zstdDecompressSync === 'function') return;
@@ -25,7 +25,7 @@ export function requireZstd(code: ReasonCode): void {
 /**
  * Compresses a plaintext into one zstd frame that declares its content size.
  * @param pieces the plaintext, in pieces
- * @param limit the maximum bytes of plaintext that a reader accepts
+ * @param limit the maximum number of bytes of plaintext that a reader accepts
  * @returns undefined if the plaintext is too small or too large, or if compression does not shrink it
  */
 export function compress(pieces: readonly Uint8Array[], limit: number): Uint8Array | undefined {
@@ -61,7 +61,8 @@ export function decompressZstd(
 const NODE_CHUNK = 16 * 1024;
 
 /**
- * Larger content is decompressed in libuv's thread pool, because 12 MB would block the event loop for 10 ms.
+ * Maximum size of content to decompress in the main thread. Larger content is decompressed in libuv's thread
+ * pool, because 12 MB would block the event loop for 10 ms.
  */
 const MAX_SYNC_BYTES = 256 * 1024;
 
@@ -88,22 +89,22 @@ function inflate(bytes: Uint8Array, contentSize: number): MaybePromise<Uint8Arra
   return checked(content);
 }
 
-/** Throws the error for any zlib error, because each means that the frame is malformed. */
+/** Throws the same error for every zlib error, because each of them means that the frame is malformed. */
 function failed(): never {
   throw malformed('does not have the content that it declares');
 }
 
 /** The sizes that a zstd frame declares (RFC 8878, section 3.1.1). */
 export interface ZstdFrame {
-  /** Bytes of the decompressed content. */
+  /** Number of bytes of the decompressed content. */
   readonly contentSize: number;
-  /** Bytes of the whole frame, from its magic number to its last block or checksum. */
+  /** Number of bytes of the whole frame, from its magic number to its last block or checksum. */
   readonly length: number;
 }
 
 /** Limit on the content of one block (section 3.1.1.2.4). */
 const MAX_BLOCK_BYTES = 128 * 1024;
-/** Limit on a frame's window: above this size, decompressors differ in what they accept. */
+/** Maximum size of a frame's window. Decompressors differ in whether they accept larger windows. */
 const MAX_WINDOW_BYTES = 128 * 2 ** 20;
 const RESERVED_BLOCK = 3;
 

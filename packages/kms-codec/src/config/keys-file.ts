@@ -15,8 +15,8 @@ import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts
 
 /*
  * The keys file (`KMS_KEYS_FILE`) lists the keys of each namespace. `keys-file.schema.json` is the same
- * schema as JSON Schema, for other languages; packages/vectors tests this implementation and Python's.
- * docs/wire-formats.md describes the rules.
+ * schema as JSON Schema, for other languages. packages/vectors tests this implementation and the Python
+ * implementation. docs/wire-formats.md describes the rules.
  */
 
 /**
@@ -31,8 +31,8 @@ export const cryptoKey = z
   );
 
 /**
- * A name without wildcards, because a wildcard would match nothing, and without leading or trailing spaces,
- * because they would be invisible.
+ * A name without wildcards, which would match nothing, and without leading or trailing spaces, which would be
+ * invisible.
  */
 const name = z
   .string()
@@ -73,8 +73,8 @@ export interface KeysFile {
 }
 
 /**
- * Reads a keys file and the static keys that it names. Reports all mistakes; returns undefined if there are
- * any.
+ * Reads a keys file and the static keys that it names. Reports all mistakes. Returns undefined if there are
+ * mistakes.
  */
 export function readKeysFile(path: string, report: Report): KeysFile | undefined {
   try {
@@ -130,8 +130,8 @@ const BASE64 = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
  * Reads a static key's file: 32 raw bytes, 64 hexadecimal digits, or 44 characters of padded base64. A line
- * end may follow the text forms. Rejects 32 bytes of text, because they could be a hexadecimal key of half
- * the length.
+ * end may follow the hexadecimal or base64 text. Rejects 32 bytes of text, because the text could be a
+ * hexadecimal key of half the length.
  * @throws Error whose message describes the mistake but does not contain the file's content
  */
 function readStaticKey(path: string): KeyObject {

@@ -10,7 +10,7 @@ import { emulatorProblem } from '../keys/emulator-options.ts';
 import { KeyRules, type NamespaceRule, unsafeSettings } from '../keys/key-rules.ts';
 import { cryptoKey, readKeysFile } from './keys-file.ts';
 
-/** A codec's settings, parsed and checked, from the guide's variables or a keys file. */
+/** The parsed and checked settings of a codec, from the guide's environment variables or from a keys file. */
 export interface KmsSettings {
   readonly rules: KeyRules;
   /** SHA-256 of the keys file, in hex. Identifies the version of the file that is in use. */
@@ -51,9 +51,9 @@ const variables = z.looseObject({
 });
 
 /**
- * A schema for the environment variables: the guide's variables or a keys file, and settings for writing
- * payloads. Each issue's path starts with the variable's name; for a keys file, the location in the file
- * follows. Reports all issues together.
+ * A schema for the environment variables, which are the guide's variables or a keys file, and the settings
+ * for writing payloads. Each issue's path starts with the variable's name. For a mistake in a keys file, the
+ * location in the file follows. Reports all issues together.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
   // Not a zod record, because process.env is not a plain object.
@@ -103,8 +103,9 @@ function guideRules(env: Names, fail: Fail): KeyRules {
 }
 
 /**
- * Returns the formats to read: `envelope-v2` and, for histories written with the guide's `load_kms_codec`,
- * `direct`, or `envelope` if `KMS_FORMAT` is `envelope`. Reads both only if `KMS_UNSAFE` accepts the risk.
+ * Returns the formats to read. The formats are `envelope-v2` and, for histories that the guide's
+ * `load_kms_codec` wrote, either `direct`, or `envelope` if `KMS_FORMAT` is `envelope`. Both are read only if
+ * `KMS_UNSAFE` accepts the risk.
  */
 function guideFormats({ KMS_FORMAT, KMS_UNSAFE }: Names): Pick<NamespaceRule, 'reads' | 'unsafe'> {
   if (KMS_UNSAFE === 'direct-with-envelope') {
@@ -126,8 +127,7 @@ function fileRules(path: string, env: Names, fail: Fail) {
 const readElsewhere = ['KMS_ALLOW_DIAGNOSTICS', 'KMS_EMULATOR_IN_PRODUCTION'];
 
 /**
- * Warns about misspelt optional variables, such as KMS_BIND_WORKFLOWS, which would otherwise silently have no
- * effect.
+ * Warns about misspelt optional variables, such as KMS_BIND_WORKFLOWS, because these have no effect.
  */
 function warnOfUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
   const known = new Set([...Object.keys(variables.shape), ...readElsewhere]);
@@ -148,7 +148,7 @@ export type KmsCodecExtras = Pick<
 >;
 
 /**
- * Creates a codec with Google's client. Call `warm` before the application takes traffic, and `close` when
+ * Creates a codec with Google's client. Call `warm` before the application accepts traffic, and `close` when
  * the application ends.
  */
 export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {}): KmsCodec {

@@ -15,7 +15,7 @@ import {
 export type YamlPath = readonly (string | number)[];
 
 export interface YamlMistake {
-  /** Counted from 1; absent if the mistake concerns the whole file. */
+  /** The line number, counted from 1; absent if the mistake concerns the whole file. */
   readonly line: number | undefined;
   readonly path: YamlPath;
   readonly message: string;
@@ -23,11 +23,12 @@ export interface YamlMistake {
 
 export interface ParsedYaml {
   /**
-   * Objects without a prototype, arrays, text, whole numbers and booleans; undefined if there are mistakes.
+   * The parsed value, which consists of objects without a prototype, arrays, text, whole numbers and
+   * booleans. Undefined if there are mistakes.
    */
   readonly value: unknown;
   readonly mistakes: readonly YamlMistake[];
-  /** Returns the line of a location or, if unknown, of the nearest enclosing location. */
+  /** Returns the line of a location, or of the nearest enclosing location if the line is not known. */
   readonly lineOf: (path: YamlPath) => number | undefined;
 }
 
@@ -49,7 +50,7 @@ export function parseYaml(bytes: Uint8Array): ParsedYaml {
 const MAX_DEPTH = 16;
 const MAX_MISTAKES = 100;
 /**
- * Limit on a key's length up to its colon, in characters. Parsers look for the colon on the same line, within
+ * Maximum length of a key up to its colon, in characters. Parsers look for the colon on the same line, within
  * 1,024 characters.
  */
 const MAX_KEY = 500;
@@ -58,17 +59,18 @@ const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', '
 const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
 /**
- * First characters by which YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys, but by different
- * rules; and question marks, because some parsers treat any question mark inside brackets as the beginning of
- * a key.
+ * Matches the first characters by which YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys,
+ * because their rules differ. Also matches question marks, because some parsers treat any question mark
+ * inside brackets as the beginning of a key.
  */
 const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;
 /**
- * Characters that are not printable in both YAML versions, tabs, and line ends that only one version knows.
+ * Matches characters that are not printable in both YAML versions, tabs, and line ends that only one of the
+ * versions knows.
  */
 const FORBIDDEN =
   /[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|\r(?!\n)/u;
-/** Characters that an escape in double quotes can produce, but that no value needs. */
+/** Matches characters that an escape in double quotes can produce, but that no value needs. */
 const CONTROL = /[\p{Cc}\p{Cs}\u2028\u2029\ufeff]/u;
 
 class Parser {

@@ -5,8 +5,9 @@ import { messageOf, propertyOf } from '@temporal-kms/node-utils/error-details';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './parse-yaml.ts';
 
 /*
- * Reads keys files and policy files; internal to this repository's applications. interop/python implements
- * the same reader, and packages/vectors tests both implementations. docs/wire-formats.md describes the rules.
+ * Reads keys files and policy files. Only the applications in this repository use it. interop/python
+ * implements the same reader, and packages/vectors tests both implementations. docs/wire-formats.md describes
+ * the rules.
  */
 
 export type { YamlMistake, YamlPath };
@@ -24,7 +25,7 @@ export class StrictYamlError extends Error {
 }
 
 export interface StrictYaml {
-  /** Objects without a prototype, arrays, text, whole numbers and booleans. */
+  /** The value, which consists of objects without a prototype, arrays, text, whole numbers and booleans. */
   readonly value: unknown;
   /** SHA-256 of the file's bytes, in hex. */
   readonly digest: string;

@@ -17,8 +17,8 @@ const view = ({ buffer, byteOffset }: Uint8Array, start: number, length: number)
   new Uint8Array(buffer, byteOffset + start, length);
 
 /**
- * @throws KmsCodecError `malformed` if the bytes from `start` to the end of the message are too few for a
- *   nonce and a tag
+ * @throws KmsCodecError `malformed` if there are too few bytes for a nonce and a tag between `start` and the
+ *   end of the message
  */
 export function checkLength(data: Uint8Array, start = 0): void {
   if (data.length >= start + OVERHEAD_BYTES) return;
@@ -53,7 +53,8 @@ export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly 
  * Decrypts `nonce ‖ ciphertext ‖ tag` with AES-256-GCM and returns the plaintext.
  * @param aad additional authenticated data, if the format has any
  * @param start index of the nonce's first byte in `data`
- * @param overwrite whether to decrypt the ciphertext in place; if that fails, zeros replace it
+ * @param overwrite whether to decrypt the ciphertext in place; if decryption fails, zeros replace the
+ *   ciphertext
  * @throws KmsCodecError `malformed` if the data is too short for a nonce and a tag; `integrity_failed`,
  *   always with the same message, if the key, header, ciphertext or tag is wrong
  */
@@ -95,8 +96,8 @@ function decryptInPlace(decipher: DecipherGCM, bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Returns the same error for every cause, because different messages, such as OpenSSL's, would tell an
- * attacker the cause.
+ * Returns the same error for every cause, because different messages, such as those of OpenSSL, would reveal
+ * the cause to an attacker.
  */
 export const authenticationFailed = (): KmsCodecError =>
   new KmsCodecError(

@@ -4,7 +4,7 @@ import { fillRandom } from './random.ts';
 
 export const DATA_KEY_BYTES = 32;
 
-/** Returns a new key's bytes. The caller must wipe them after Cloud KMS has wrapped them. */
+/** Returns the bytes of a new key. The caller must wipe these bytes after Cloud KMS has wrapped them. */
 export function generateKey(): Uint8Array {
   const words = new Uint32Array(DATA_KEY_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   fillRandom(words);
@@ -20,7 +20,7 @@ const ENCODING = Buffer.from('encoding');
 /**
  * Returns an unwrapped data key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
  * @throws KmsCodecError `malformed` if the key does not have 32 bytes, or if the bytes are the payload of a
- *   `direct` message: Cloud KMS decrypts such messages with the same crypto key, and their author knows the
+ *   `direct` message. Cloud KMS decrypts such messages with the same crypto key, and their author knows the
  *   bytes
  */
 export function importKey(bytes: Uint8Array): KeyObject {

@@ -10,7 +10,10 @@ import { openSync, readSync } from 'node:fs';
 const KERNEL_DEVICE = '/dev/urandom';
 let kernel: number | undefined;
 
-/** Fills `bytes` from the kernel's generator. Returns false if the platform has none, such as Windows. */
+/**
+ * Fills `bytes` from the kernel's generator. Returns false on a platform without such a generator, such as
+ * Windows.
+ */
 function readKernel(bytes: Uint8Array): boolean {
   try {
     kernel ??= openSync(KERNEL_DEVICE, 'r');
@@ -24,8 +27,8 @@ function readKernel(bytes: Uint8Array): boolean {
 
 export const NONCE_BYTES = 12;
 /**
- * Nonces per read from the kernel. A read for each nonce would cost a tenth of the time that it takes to
- * encrypt 1 KiB.
+ * Number of nonces per read from the kernel. A separate read for each nonce would take a tenth of the time
+ * that it takes to encrypt 1 KiB.
  */
 const BATCH = 64;
 const newBatch = () => new Uint32Array(new ArrayBuffer(BATCH * NONCE_BYTES));
@@ -33,8 +36,8 @@ const fromKernel = newBatch();
 
 /**
  * Fills `words` with random bytes from OpenSSL's generator, XORed with bytes from the kernel's generator. The
- * result is at least as good as the better generator. Uses only OpenSSL's generator if the kernel's cannot be
- * read.
+ * result is at least as good as the output of the better generator. Uses only OpenSSL's generator if the
+ * kernel's generator cannot be read.
  * @param words no longer than a batch of nonces
  */
 export function fillRandom(words: Uint32Array): void {
@@ -57,8 +60,8 @@ const nowWords = new Uint32Array(now.buffer);
 
 /**
  * Returns a random nonce, as a view that is valid until the next call. XORs the nonce with the monotonic
- * clock's reading: a clone with the same unused nonces in memory repeats a nonce only if both copies use that
- * nonce at the same nanosecond.
+ * clock's reading: a clone that has the same unused nonces in memory repeats a nonce only if both copies use
+ * it in the same nanosecond.
  */
 export function nextNonce(): Uint8Array {
   const nonce = unused.pop();

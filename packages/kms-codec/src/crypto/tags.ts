@@ -6,7 +6,7 @@ export const TAG_BYTES = 16;
 
 /**
  * Truncated SHA-256 tags bind a message to its crypto key, namespace and workflow (docs/wire-formats.md). The
- * tags need no salt, because they have nothing to hide: Temporal knows the namespace and the workflow id.
+ * tags need no salt, because they hide nothing: Temporal already knows the namespace and the workflow id.
  */
 const remember = <K extends {}>(compute: (key: K) => Uint8Array) => {
   const cache = new LRUCache<K, Uint8Array>({ max: 4096, memoMethod: compute });
@@ -32,7 +32,7 @@ const workflowTags = remember((joined: string) => sha256(TAG_BYTES, 'temporal-km
 export const workflowTag = (namespace: string, workflowId: string): Uint8Array =>
   workflowTags(`${namespace}\0${workflowId}`);
 
-/** Needs no anchors, because it is compared with text of its length. */
+/** Needs no anchors, because it is tested only against text that has the length of the pattern. */
 const SCHEDULED_TIME = /-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
 const SCHEDULED_TIME_LENGTH = '-YYYY-MM-DDTHH:MM:SSZ'.length;
 
@@ -63,8 +63,8 @@ export function boundWorkflowId(context: WorkflowContext | undefined): string | 
 }
 
 /**
- * Whether a workflow may read a message with this tag: the tag must come from the workflow's id or from the
- * id in the action of the workflow's schedule.
+ * Returns whether a workflow may read a message with this tag. The tag must come from the workflow's id, or
+ * from the id in the action of the workflow's schedule.
  */
 export const isOfWorkflow = (tag: Uint8Array, namespace: string, workflowId: string): boolean =>
   sameBytes(tag, workflowTag(namespace, workflowId)) ||

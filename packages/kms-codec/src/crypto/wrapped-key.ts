@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Limit on a wrapped key, in bytes; Cloud KMS returns about 120 bytes for a branch key of 39. Applies to all
- * formats, because the cache of failures keeps wrapped keys.
+ * Maximum length of a wrapped key, in bytes. Cloud KMS returns about 120 bytes for a branch key of 39 bytes.
+ * The limit applies to all formats, because the cache of failures keeps wrapped keys.
  */
 export const MAX_WRAPPED_KEY_BYTES = 1024;
 
 /**
- * A wrapped branch key or data key, and what Cloud KMS needs to unwrap it. The namespace's rule must list
- * `cryptoKey`.
+ * A wrapped branch key or data key, and the values that Cloud KMS needs to unwrap it. The namespace's rule
+ * must list `cryptoKey`.
  */
 export interface WrappedKey {
   /**
@@ -21,19 +21,19 @@ export interface WrappedKey {
   readonly wrapped: Uint8Array;
   readonly keyVersion?: number | undefined;
   /**
-   * Whether this is a branch key, from which data keys are derived, or a data key. Only branch keys have an
-   * AAD.
+   * Returns whether this is a branch key, from which data keys are derived, and not a data key. Only branch
+   * keys have an AAD.
    */
   readonly isBranchKey: boolean;
 }
 
-// Latin-1, which has one character per byte, because a hash would take ten times as long as the lookup.
+// Uses Latin-1, which has one character per byte, because a hash would take ten times as long as the lookup.
 const latin1 = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 
 /**
- * Returns a wrapped key with its id. The id starts with the lengths of two of its parts, so that it is
- * unique.
+ * Returns a wrapped key with its id. The id starts with the lengths of two of its parts, so that different
+ * parts never result in the same id.
  */
 export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
   const { cryptoKey, aad, wrapped } = key;

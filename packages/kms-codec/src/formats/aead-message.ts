@@ -13,8 +13,8 @@ import { countFields, deserialize, readUsual } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
 /**
- * Encrypts a payload under the scope's data key: synchronously if a data key is available, otherwise after
- * Cloud KMS has wrapped a key.
+ * Encrypts a payload under the scope's data key. Does so synchronously if a data key is available, and
+ * otherwise after Cloud KMS has wrapped a key.
  * @param encryptPieces encrypts the pieces of the serialized payload; must not keep references to them
  */
 export function encryptWithDataKey(
@@ -47,13 +47,14 @@ export interface Encryption {
   readonly derivation?: Derivation;
 }
 
-/** For formats without a header: AES-256-GCM under the wrapped key itself. */
+/** The encryption in formats without a header: AES-256-GCM under the wrapped key itself. */
 export const noHeader: Encryption = {};
 const noBytes = new Uint8Array();
 
 /**
- * Decrypts a message with a wrapped key: synchronously if the key is cached, otherwise after Cloud KMS has
- * unwrapped the key. The caller must have checked that the rule lists the wrapped key's crypto key.
+ * Decrypts a message with a wrapped key. Does so synchronously if the key is cached, and otherwise after
+ * Cloud KMS has unwrapped the key. The caller must have checked that the rule lists the wrapped key's crypto
+ * key.
  */
 export function decryptWithWrappedKey(
   wrappedKey: WrappedKey,
@@ -64,8 +65,8 @@ export function decryptWithWrappedKey(
   const key = keyOf(wrappedKey, call);
   if (!(key instanceof Promise)) return decryptMessage(key, payload, encryption, call, wrappedKey);
   return key.then((unwrapped) => {
-    // Only after Cloud KMS has unwrapped the key, because anyone can write a message that names the
-    // namespace.
+    // The reader watches the namespace only after Cloud KMS has unwrapped the key, because anyone can write a
+    // message that names the namespace.
     call.keys.willRead(call.scope.dataKeyScope);
     return andThen(decryptMessage(unwrapped, payload, encryption, call, wrappedKey), (decrypted) => {
       call.keys.decryption.authenticated(wrappedKey);
@@ -75,8 +76,8 @@ export function decryptWithWrappedKey(
 }
 
 /**
- * Returns an unwrapped key from the cache or from Cloud KMS. Call this before each derivation of a data key:
- * a branch key that has left the cache must decrypt nothing.
+ * Returns an unwrapped key from the cache or from Cloud KMS. Call this function before each derivation of a
+ * data key, because a branch key that has left the cache must decrypt nothing.
  */
 export function keyOf(wrappedKey: WrappedKey, { scope, keys, waitBudget }: Call): MaybePromise<KeyObject> {
   const { namespace } = scope.rule;
@@ -104,7 +105,7 @@ export function decryptMessage(
   if (call.options.overwrite) return decryptReserved(key, bytes, encryption, call);
   const reserved = call.budget.reserve(plaintextBytes(bytes, encryption));
   if (!(reserved instanceof Promise)) return decryptReserved(key, bytes, encryption, call);
-  // Get the key again, because Cloud KMS can refuse it while the payload waits for memory.
+  // Gets the key again, because Cloud KMS may have refused it while the payload waited for memory.
   return reserved
     .then(() => (wrappedKey ? keyOf(wrappedKey, call) : key))
     .then((usable) => decryptReserved(usable, bytes, encryption, call));
@@ -150,8 +151,8 @@ export function tryDecrypt(
 }
 
 /**
- * Parses the payload in a plaintext. @throws KmsCodecError `malformed`; `too_large` if the budget is too
- * small for the payload's many fields
+ * Parses the payload in a plaintext. @throws KmsCodecError `malformed`; `too_large` if the payload has more
+ * fields than the budget allows
  */
 export function parsePlaintext(plaintext: Plaintext, { budget }: Call): MaybePromise<Payload> {
   const unbudgeted = parseUnbudgeted(plaintext);

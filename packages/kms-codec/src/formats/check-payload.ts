@@ -34,8 +34,8 @@ export function checkPayload(payload: unknown): asserts payload is Payload {
 
 /**
  * Returns the payload in a form that protobuf's writer writes completely and that readers accept. The writer
- * omits inherited properties, such as a class's getters, rounds sizes, and writes unknown fields that a
- * parser has kept.
+ * alone would omit inherited properties (such as the getters of a class), round sizes, and write unknown
+ * fields that a parser has kept.
  * @throws KmsCodecError `malformed` if there are unknown fields, or if an external payload's size is not an
  *   int64
  */
@@ -121,7 +121,8 @@ export function checkContext(context: unknown): void {
       throw illTyped(`The context’s ${field} must be text`, value);
 }
 
-// For such a name, protobuf's writer would write invalid UTF-8, which no reader accepts.
+// For a name with half of a surrogate pair, protobuf's writer would write invalid UTF-8, which no reader
+// accepts.
 const notUnicode = () =>
   new KmsCodecError(
     'malformed',
@@ -131,15 +132,16 @@ const notUnicode = () =>
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 
 /**
- * Whether a value is a plain object. Arrays, Maps, Promises and ArrayBuffers are not: they would look like
- * objects without properties.
+ * Returns whether a value is a plain object. Returns false for arrays, Maps, Promises and ArrayBuffers, which
+ * would look like objects without properties.
  */
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   isUsualObject(value) ||
   (typeof value === 'object' && value !== null && taggedName(value) === '[object Object]');
 
 /**
- * A cheap check that most payloads pass: whether the value comes from an object literal or protobuf's reader.
+ * Returns whether the value comes from an object literal or from protobuf's reader. This check is cheap, and
+ * most payloads pass it.
  */
 export function isUsualObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
@@ -151,8 +153,8 @@ export function isUsualObject(value: unknown): value is Record<string, unknown> 
 }
 
 /**
- * A cheap check that most byte arrays pass. An array whose memory was transferred fails, because its length
- * is 0.
+ * A cheap check that most byte arrays pass. An array whose memory was transferred does not pass, because its
+ * length is 0.
  */
 const isUsualBytes = (value: unknown): boolean => value instanceof Uint8Array && value.byteLength > 0;
 
@@ -160,8 +162,9 @@ const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);
 
 /**
- * Accepts a Uint8Array from another realm (test runners, vm contexts), and an empty array, which protobuf's
- * reader returns if there are no bytes. Rejects a Uint8Array whose memory was transferred or has shrunk.
+ * Accepts a Uint8Array from another realm (as in test runners and vm contexts), and an empty array, which
+ * protobuf's reader returns if there are no bytes. Rejects a Uint8Array whose memory was transferred or has
+ * shrunk.
  */
 const isBytes = (value: unknown): value is Uint8Array =>
   (Array.isArray(value) && value.length === 0) || isUint8Array(value);
@@ -172,7 +175,7 @@ const isUint8Array = (value: unknown): value is Uint8Array =>
 const isArrayOfBytes = (value: unknown): value is Uint8Array =>
   value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array');
 
-/** Whether an array's memory was transferred or has shrunk, so that the array looks empty. */
+/** Returns whether an array looks empty because its memory was transferred or has shrunk. */
 function isLost(bytes: Uint8Array): boolean {
   try {
     bytes.at(0);
@@ -188,8 +191,8 @@ function illTyped(what: string, given: unknown): KmsCodecError {
 }
 
 /**
- * Built-in kinds. No other tag is reported, because an object can choose its tag, which could be payload
- * content.
+ * The built-in kinds of objects. Errors report no other kinds, because an object can choose the name of its
+ * kind, and the name could be payload content.
  */
 const builtIn: ReadonlySet<string> = new Set([
   'Array',

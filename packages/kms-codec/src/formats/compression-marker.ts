@@ -3,16 +3,18 @@ import { isEncoding } from './format.ts';
 import type { Payload } from './payload.ts';
 
 /*
- * How temporalio/temporal-proxy marks a payload that it compresses before encryption. Its rfc/compression.md
- * (commit 41161af) specifies an encoding and a metadata entry that names the algorithm. An earlier draft
- * (commit 2aae5b5) specifies another entry and leaves the encoding unchanged. docs/adr/0004-libraries.md
- * explains why this codec decompresses neither form.
+ * Recognizes how temporalio/temporal-proxy marks a payload that it compresses before encryption. Its
+ * rfc/compression.md (commit 41161af) specifies an encoding and a metadata entry that names the algorithm. An
+ * earlier draft (commit 2aae5b5) specifies another metadata entry, and leaves the encoding unchanged.
+ * docs/adr/0004-libraries.md explains why this codec decompresses neither form.
  */
 const ENCODING = Buffer.from('binary/compressed');
 const ALGORITHM = 'compression-algorithm';
 const DRAFT_ALGORITHM = 'compression/algorithm';
 
-/** Whether the proxy has marked a payload as compressed. If so, `encoding` does not describe the data. */
+/**
+ * Returns whether the proxy has marked a payload as compressed. If so, `encoding` does not describe the data.
+ */
 export function isCompressed({ metadata }: Payload): boolean {
   if (metadata?.[DRAFT_ALGORITHM] !== undefined) return true;
   const encoding = metadata?.['encoding'];

@@ -10,15 +10,15 @@ import { notAPayload } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
 /*
- * `binary/gcp-kms`: the guide's direct encryption. One Cloud KMS call per payload, no additional
- * authenticated data. Cloud KMS limits the plaintext to 64 KiB, or to 8 KiB with an HSM key.
+ * `binary/gcp-kms` is the guide's direct encryption. It makes one Cloud KMS call per payload, and has no
+ * additional authenticated data. Cloud KMS limits the plaintext to 64 KiB, or to 8 KiB with an HSM key.
  */
 
 const ENCODING = Buffer.from('binary/gcp-kms');
 
 /**
- * Limit on a ciphertext, in bytes: the largest plaintext plus 1 KiB. Cloud KMS adds about 80 bytes today, but
- * does not document how many.
+ * Maximum length of a ciphertext, in bytes: the length of the largest plaintext plus 1 KiB. Cloud KMS adds
+ * about 80 bytes today, but does not document how many.
  */
 const MAX_CIPHERTEXT_BYTES = 65_536 + 1_024;
 
@@ -55,7 +55,10 @@ export const direct: WritableWireFormat<DirectMessage> = {
     });
   },
 
-  /** Before the call, `CloudKms` checks the plaintext's size and throws `too_large`. */
+  /**
+   * `CloudKms` checks the plaintext's size before the call, and throws `too_large` if the plaintext is too
+   * long.
+   */
   async encrypt(payload, call, { cryptoKey }) {
     const { namespace } = call.scope.rule;
     const plaintext = withoutDataKeyLength(serialize(payload));
@@ -76,15 +79,15 @@ const tooLarge = (bytes: number) =>
       `${MAX_CIPHERTEXT_BYTES}. Cloud KMS was not called`,
   );
 
-/** Serialized protobuf field 2, `data`, empty. */
+/** An empty `data` field (protobuf field 2), serialized. */
 const EMPTY_DATA = Buffer.of(0x12, 0);
 /** The length to which `withoutDataKeyLength` extends a plaintext of 32 bytes. */
 const LONGER_BYTES = DATA_KEY_BYTES + EMPTY_DATA.length;
 
 /**
- * Returns the plaintext, extended if it is as long as a data key: otherwise its ciphertext could be passed
- * off as a wrapped data key of the format `envelope`. `toPayload` removes the empty `data` field that this
- * function prepends.
+ * Returns the plaintext, and extends it if it is as long as a data key. Without the extension, its ciphertext
+ * could be passed off as a wrapped data key of the format `envelope`. `toPayload` removes the empty `data`
+ * field that this function prepends.
  */
 function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   if (serialized.length !== DATA_KEY_BYTES) return serialized;
@@ -104,9 +107,10 @@ async function toPayload(plaintext: Plaintext, call: Call): Promise<Payload> {
 }
 
 /**
- * Whether a plaintext may be a data key of the format `envelope`, whose wrapped form someone passed off as a
- * direct message so that a client that may only decrypt would get the key. 32 random bytes can parse as a
- * payload, but not with an encoding, which every payload of Temporal's converters has.
+ * Returns whether a plaintext may be a data key of the format `envelope`. An attacker can pass off a wrapped
+ * data key as a direct message, so that a client that may only decrypt would get the key. 32 random bytes can
+ * parse as a payload, but not as a payload with an encoding, which every payload from Temporal's converters
+ * has.
  */
 const looksLikeDataKey = (payload: Payload, serialized: Uint8Array): boolean =>
   serialized.length === DATA_KEY_BYTES && !payload.metadata?.['encoding'];

@@ -4,7 +4,7 @@ import { KmsCodecError } from '../errors.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
 
 /**
- * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): all bytes before the nonce. The header is
+ * The header of `binary/envelope-kms-v2` (docs/wire-formats.md) consists of all bytes before the nonce. It is
  * the message's additional authenticated data.
  *
  *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | salt 16 |
@@ -21,7 +21,7 @@ export interface Header {
   readonly salt: Uint8Array;
   /** Commits the message to the data key that the salt selects. */
   readonly commitment: Uint8Array;
-  /** Cloud KMS ciphertext of the branch key and its creation date. */
+  /** The Cloud KMS ciphertext of the branch key and its creation date. */
   readonly wrappedKey: Uint8Array;
 }
 
@@ -116,7 +116,7 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
 
 /**
  * Returns the first bytes of the salt as a number. Each process chooses its salt at random, so the number
- * usually identifies the writer; but anyone can write a message with the same number.
+ * usually identifies the writer. However, anyone can write a message with the same number.
  * @returns undefined if the message is bound to a workflow or is too short
  */
 export function saltStart(data: Uint8Array): number | undefined {

@@ -31,9 +31,9 @@ import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms-v2`: AES-256-GCM under a data key derived from a branch key. Cloud KMS has wrapped the
- * branch key for one namespace. The header is the additional authenticated data. docs/wire-formats.md is the
- * specification.
+ * `binary/envelope-kms-v2` is AES-256-GCM under a data key that is derived from a branch key. Cloud KMS has
+ * wrapped the branch key for one namespace. The header is the additional authenticated data.
+ * docs/wire-formats.md is the specification.
  */
 
 const ENCODING = Buffer.from('binary/envelope-kms-v2');
@@ -80,26 +80,26 @@ export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
 const boundToWorkflow = { boundToWorkflow: true } as const;
 
 /**
- * Limit on the writers for which a scope keeps a parsed message. A process counts as one or two writers, so a
- * fleet rarely has more than this at a time.
+ * Maximum number of writers for which a scope keeps a parsed message. A process counts as one or two writers,
+ * so a fleet rarely has more writers at a time.
  */
 const MAX_KEPT = 64;
 
 /**
  * Parses and checks a message in the order that docs/wire-formats.md specifies. A scope keeps parsed messages
  * for reuse, because all messages that one process encrypts under one data key have the same header. It does
- * not keep messages bound to a workflow.
+ * not keep messages that are bound to a workflow.
  */
 function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
   const kept = keptMessage(data, scope);
   if (kept) return kept;
   checkFormat('envelope-v2', scope);
   const { header, length } = parseHeader(data);
-  // Checked before the header's content: a truncated message is always `malformed`.
+  // This is checked before the header's content, so that a truncated message is always `malformed`.
   checkLength(data, length);
   const { namespace, cryptoKey } = checkHeader(header, scope);
   const { keyVersion } = header;
-  // Copies, because views would keep the whole message in memory.
+  // Copies the bytes, because views would keep the whole message in memory.
   const branchKey = wrappedKey({
     cryptoKey,
     aad: branchKeyAad(namespace),
@@ -129,7 +129,8 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
 }
 
 /**
- * Returns a kept parsed message with the same header, if there is one. The scope has already accepted it.
+ * Returns the parsed message with the same header that the scope has kept, if there is one. The scope has
+ * already accepted this header.
  * @throws KmsCodecError `malformed` if the message is truncated
  */
 function keptMessage(data: Uint8Array, { kept }: Pick<Scope, 'kept'>): EnvelopeV2Message | undefined {
@@ -204,14 +205,20 @@ function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: 
   throw new KmsCodecError('workflow_mismatch', 'The message was encrypted for another workflow id');
 }
 
-/** @param other the message's namespace, if the rules name it; the message contains only a hash */
+/**
+ * @param other the message's namespace, if the rules name it; the message itself contains only a hash of the
+ *   name
+ */
 function notAccepted(namespace: string, other: string | undefined): string {
   const from = other === undefined ? 'a namespace that has no rule,' : `the namespace ${other},`;
   const remedy = `If ${namespace} may read it, add ${other ?? 'that namespace'} to accepts in the rule for ${namespace}`;
   return `The message was encrypted in ${from} which ${namespace} does not accept. ${remedy}`;
 }
 
-/** A context alone does not let a codec read another namespace (see `Scopes.toDecrypt`). */
+/**
+ * The error if only a call's context names the message's namespace, which is not enough (see
+ * `Scopes.toDecrypt`).
+ */
 const notConfigured = (namespace: string): string =>
   `The message was encrypted in the namespace ${namespace}, but this codec is configured with another namespace. If it should ` +
   `read ${namespace}, add a rule for ${namespace} to the keys file`;
@@ -234,7 +241,7 @@ export const encryptPlain = (key: EncryptionKey, piece: Uint8Array): Payload => 
   data: encrypt(key.key, prefixOf(key, false, undefined).header, [piece]),
 });
 
-/** What all messages have in common that are neither compressed nor bound to a workflow. */
+/** The parts that all messages have in common if they are neither compressed nor bound to a workflow. */
 interface Prefix {
   readonly header: Uint8Array;
   readonly message: ParsedMessage;

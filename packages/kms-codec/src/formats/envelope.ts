@@ -15,9 +15,9 @@ import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms`: the guide's envelope encryption. Neither the message nor the wrapped key has
- * additional authenticated data. The metadata entry `kms-key` is this project's addition; the guide's readers
- * ignore it.
+ * `binary/envelope-kms` is the guide's envelope encryption. Neither the message nor the wrapped key has
+ * additional authenticated data. The metadata entry `kms-key` is an addition of this project, which the
+ * guide's readers ignore.
  */
 
 const ENCODING = Buffer.from('binary/envelope-kms');
@@ -52,8 +52,8 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
       call,
       async (candidate) => [await keyOf(candidate, call), candidate] as const,
     );
-    // If decryption fails here, no other key is tried: only the right crypto key unwraps the data key, so the
-    // message was modified.
+    // If decryption fails here, the message was modified, because only the right crypto key unwraps the data
+    // key. Therefore, no other key is tried.
     return await decryptMessage(key, payload, noHeader, call, wrapped);
   },
 
@@ -83,7 +83,8 @@ function wrappedIn(payload: Payload): Uint8Array {
   if (wrapped.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError('malformed', `encrypted-dek is longer than ${MAX_WRAPPED_KEY_BYTES} bytes`);
   }
-  // A copy, because the cache of data keys would keep the whole payload, whose buffer its owner may free.
+  // Copies the bytes, because otherwise the cache of data keys would keep the whole payload, whose buffer its
+  // owner may free.
   return new Uint8Array(wrapped);
 }
 
@@ -100,8 +101,8 @@ export function candidateKeys(payload: Payload, { rule }: Scope): readonly strin
 }
 
 /**
- * Tries candidates in order until one of them decrypts. If all fail, throws the error of a crypto key that
- * could not be used, if there is one, because that key may be the right one. A Cloud KMS outage ends the
+ * Tries candidates in order until one of them decrypts. If all of them fail, and one of the crypto keys could
+ * not be used, throws the error of that key, because it may be the right key. A Cloud KMS outage ends the
  * attempts, because it affects all keys.
  */
 export async function firstThatDecrypts<Candidate, T>(

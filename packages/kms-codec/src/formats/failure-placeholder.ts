@@ -3,8 +3,8 @@ import type { Payload } from './payload.ts';
 
 /*
  * The payload that the codec stores in place of a failure's message or details if they cannot be encrypted.
- * The payload is constant: it reveals nothing, and a namespace that refuses plaintext can accept it. The JSON
- * has the same keys as `encodedAttributes`.
+ * The payload is constant, so it reveals nothing, and a namespace that refuses plaintext can accept it. The
+ * JSON has the same keys as `encodedAttributes`.
  */
 
 const ENCODING = Buffer.from('json/plain');
@@ -26,7 +26,7 @@ export function isFailurePlaceholder({ metadata, data, externalPayloads }: Paylo
   return DATA.equals(data) && ENCODING.equals(metadata['encoding']) && Object.keys(metadata).length === 1;
 }
 
-/** Whether all payloads belong to a failure (see `FAILURE_MARK`). */
+/** Returns whether all payloads belong to a failure (see `FAILURE_MARK`). */
 export const areOfFailure = (payloads: readonly Payload[]): boolean =>
   payloads.every(({ metadata }) => metadata !== null && metadata !== undefined && FAILURE_MARK in metadata);
 

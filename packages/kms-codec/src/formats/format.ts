@@ -15,7 +15,7 @@ export type Format = EncryptedFormat | 'external' | 'plain';
 export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
   readonly name: Format;
   /**
-   * Whether a payload is in this format, judged only by its metadata.
+   * Returns whether a payload is in this format, judged only by its metadata.
    * @param encoding the payload's `encoding`, not empty
    */
   claims(encoding: Uint8Array, payload: Payload): boolean;
@@ -31,7 +31,7 @@ export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
    * codec only reads it.
    */
   dataKeyScope?(namespace: string, cryptoKey: string): DataKeyScope;
-  /** Absent if the codec only reads this format. */
+  /** Encrypts payloads. Absent if the codec only reads this format. */
   encrypt?(payload: Payload, call: Call, options: EncryptOptions): MaybePromise<Encrypted>;
 }
 
@@ -51,13 +51,13 @@ export interface Encrypted {
   readonly message: ParsedMessage;
 }
 
-/** Returns a metadata entry as text; empty if the entry is absent or has no bytes. */
+/** Returns a metadata entry as text, which is empty if the entry is absent or has no bytes. */
 export function metadataText(payload: Payload, key: string): string {
   const value = payload.metadata?.[key];
   return value?.length ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
 }
 
-/** Bytes of the longest crypto key name, or of temporal-proxy's URL for such a name. */
+/** Maximum length in bytes of a crypto key name, or of temporal-proxy's URL for a crypto key name. */
 const MAX_NAME_BYTES = 512;
 const PROXY_SCHEME = 'gcpkms://';
 

@@ -13,7 +13,10 @@ import { proxy } from './proxy.ts';
 import type { Scope } from './scope.ts';
 import { staticFormat } from './static.ts';
 
-/** All wire formats, in the order in which they claim a payload. A new format is one file and one entry here. */
+/**
+ * All wire formats. The first format that recognizes a payload applies. To add a format, write a file for it
+ * and add an entry here.
+ */
 const wireFormats: readonly WireFormat[] = [envelopeV2, envelope, direct, proxy, staticFormat, external];
 
 export const writableFormats: Readonly<Record<WritableFormat, WritableWireFormat>> = {
@@ -74,11 +77,13 @@ export const unparsedPayload = (payload: Payload, error: KmsCodecError): ParsedP
  */
 export interface PayloadInfo {
   readonly format: Format;
-  /** `metadata.encoding`; empty if the entry is absent. */
+  /** The text of `metadata.encoding`; empty if the entry is absent. */
   readonly encoding: string;
   /** Size of the payload's data in bytes, without metadata. */
   readonly bytes: number;
-  /** temporal-proxy has marked the payload as compressed. The codec does not decompress such payloads. */
+  /**
+   * Set if temporal-proxy has marked the payload as compressed. The codec does not decompress such payloads.
+   */
   readonly compressed?: true;
   /** Resource name of the crypto key that the payload names, if the namespace's rule lists that key. */
   readonly key?: string;
@@ -89,7 +94,7 @@ export interface PayloadInfo {
   readonly boundToWorkflow?: true;
   /**
    * Why the payload cannot be decrypted, if that is known without Cloud KMS. `not_encrypted` and
-   * `external_reference` are warnings about payloads that pass.
+   * `external_reference` are warnings about payloads that the codec returns unchanged.
    */
   readonly reason?: ReasonCode;
 }
@@ -130,7 +135,7 @@ let uncachedCalls = 0;
 
 /**
  * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads with the same wrapped key
- * share an id; each call whose response is not cached has its own id. A key needs no call if it can be used
+ * share an id. A call whose response is never cached has a separate id. A key needs no call if it can be used
  * now or if its failure is cached.
  */
 export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {

@@ -31,7 +31,10 @@ export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<P
   });
 }
 
-/** Whether a decrypted payload is content only: has no layer that this codec would decrypt or refuse. */
+/**
+ * Returns whether a decrypted payload is content only, without a layer that this codec would decrypt or
+ * refuse.
+ */
 export function isContent(payload: Payload): boolean {
   if (isCompressed(payload)) return false;
   // A shortcut for most payloads, whose encoding does not begin with `binary/`.
@@ -40,7 +43,10 @@ export function isContent(payload: Payload): boolean {
   return name === 'external' || (name === 'plain' && !isEncrypted(payload));
 }
 
-/** Decrypts a payload that contains a further layer. @param layers the number of layers already decrypted */
+/**
+ * Decrypts a payload that contains a further layer. @param layers the number of layers that are already
+ * decrypted
+ */
 function decryptContent(payload: Payload, layers: number, call: Call): MaybePromise<Payload> {
   if (isCompressed(payload)) return unreadable(payload, call, compressedElsewhere);
   const format = formatOf(payload);
@@ -69,11 +75,12 @@ function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): v
 }
 
 /**
- * Checks that a stored payload that would pass is not another codec's encrypted or compressed payload.
+ * Checks that a stored payload that would be returned unchanged is not encrypted or compressed by another
+ * codec.
  * @throws KmsCodecError `layer_unreadable`
  */
 export function checkReadable({ payload, format, message }: ParsedPayload): void {
-  // If the rule refuses the payload, the format's `decrypt` throws.
+  // If the rule refuses the payload, the format's `decrypt` throws an error.
   if (format.name !== 'plain' || message.reason === 'format_not_allowed') return;
   if (isCompressed(payload)) throw compressedElsewhere();
   if (!isEncrypted(payload)) return;

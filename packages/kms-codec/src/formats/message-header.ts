@@ -3,7 +3,8 @@ import { wrappedKeyHash } from '../crypto/wrapped-key.ts';
 import { parseHeader } from './envelope-v2-header.ts';
 
 /**
- * The content of an `envelope-v2` message's header: unverified claims until the message has been decrypted.
+ * The content of an `envelope-v2` message's header. These values are unverified claims until the message has
+ * been decrypted.
  */
 export interface MessageHeader {
   /** Whether the plaintext is a zstd frame. */
@@ -51,9 +52,10 @@ export function messageHeader(data: Uint8Array): MessageHeader {
 }
 
 /**
- * Returns the tags that stand for a namespace and a workflow in a header, in hexadecimal digits. `workflow`
+ * Functions that return the tags of a namespace and a workflow in a header, in hexadecimal digits. `workflow`
  * returns the tag of exactly the given workflow id. `workflows` returns the tags of all messages that the
- * workflow may read: if a schedule started the workflow, also the tag of the id in the schedule's action.
+ * workflow may read. If a schedule started the workflow, these include the tag of the id in the schedule's
+ * action.
  */
 export const headerTags = {
   namespace: (namespace: string): string => hex(namespaceTag(namespace)),

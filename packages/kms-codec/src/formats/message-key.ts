@@ -10,31 +10,31 @@ import { isEmpty, type Payload } from './payload.ts';
 /** The key that a stored payload needs, as its metadata and header name it. */
 export interface MessageKey {
   readonly format: Format;
-  /** Resource name of the crypto key, if the format contains it. */
+  /** Resource name of the crypto key, if the format contains the name. */
   readonly key?: string;
   /**
-   * In `envelope-v2`: the crypto key's id, 16 hexadecimal digits, as `cryptoKeyId` returns for the key's
-   * name.
+   * The crypto key's id in 16 hexadecimal digits, as `cryptoKeyId` returns it for the key's name. Only in
+   * `envelope-v2`.
    */
   readonly keyId?: string;
-  /** Only in `envelope-v2`: the key version that wrapped the branch key. */
+  /** The key version that wrapped the branch key. Only in `envelope-v2`. */
   readonly keyVersion?: number;
-  /** In `static`: the key's id in the keys file. */
+  /** The key's id in the keys file. Only in `static`. */
   readonly staticKey?: string;
   /** Set if the payload is in plaintext but reveals nothing: it has no data, or is a failure placeholder. */
   readonly empty?: true;
   /**
-   * Why the payload's key is not known: `malformed` or `unsupported_version` if the header cannot be read;
-   * `layer_unreadable` if another codec encrypted or compressed the payload, which can contain further
-   * messages.
+   * Why the payload's key is not known. The reason is `malformed` or `unsupported_version` if the header
+   * cannot be read. It is `layer_unreadable` if another codec encrypted or compressed the payload, which may
+   * then contain further messages.
    */
   readonly problem?: Extract<ReasonCode, 'malformed' | 'unsupported_version' | 'layer_unreadable'>;
 }
 
 /**
  * Returns which key a stored payload needs. Does not decrypt the payload and, unlike `KmsCodec.inspect`,
- * needs no configuration. The result is the payload writer's claim, and does not cover layers inside the
- * message.
+ * needs no configuration. The result is an unverified claim of the payload's writer, and does not cover
+ * layers inside the message.
  *
  * @example
  * const { format, keyId, keyVersion } = messageKey(payload);

@@ -5,9 +5,9 @@ import { KmsCodecError } from '../errors.ts';
 import type { Payload } from './payload.ts';
 
 /*
- * Reads a message's plaintext: a Payload, serialized in the strict protobuf profile that docs/wire-formats.md
+ * Reads a message's plaintext, which is a Payload in the strict protobuf profile that docs/wire-formats.md
  * specifies. General protobuf parsers disagree about unknown and repeated fields, long varints and invalid
- * UTF-8, so with them one message could mean different things to two readers.
+ * UTF-8, so two readers that use them could understand one message differently.
  */
 
 const { ExternalPayloadDetails } = proto.temporal.api.common.v1.Payload;
@@ -23,7 +23,7 @@ const SIZE_BYTES = 0x08;
 
 const noBytes = new Uint8Array();
 
-/** The position in the bytes at which the functions below read next. */
+/** The position at which the functions below read next. */
 let position = 0;
 
 /**
@@ -56,7 +56,8 @@ export function deserialize(bytes: Plaintext): Payload {
 }
 
 /**
- * Reads a metadata entry. Treats a missing key or value as empty, because some serializers omit empty ones.
+ * Reads a metadata entry. Treats a missing key or value as empty, because some serializers omit empty keys
+ * and values.
  */
 function readEntry(bytes: Uint8Array, entryEnd: number, metadata: Map<string, Uint8Array>): void {
   let key: string | undefined;
@@ -100,7 +101,7 @@ function readEnd(bytes: Uint8Array, limit: number): number {
 const MAX_VARINT_BYTES = 10;
 
 /**
- * Reads a varint of at most 64 bits. The result is inexact above 2^53, but no length is that large.
+ * Reads a varint of at most 64 bits. The result is not exact above 2^53, but no length is that large.
  * @returns NaN if the varint is truncated, too long, or not in its shortest form
  */
 function readVarint(bytes: Uint8Array): number {
@@ -123,9 +124,9 @@ function readVarint(bytes: Uint8Array): number {
 const ENCODING_KEY = Buffer.from('encoding');
 
 /**
- * Parses the most common form of a payload, faster than `deserialize`: the encoding as the only metadata
- * entry, then the data. The returned fields are views into `bytes`. Returns undefined for everything else,
- * valid or not.
+ * Parses the most common form of a payload, and does so faster than `deserialize`. In this form, the encoding
+ * is the only metadata entry, and the data follows. The returned fields are views into `bytes`. Returns
+ * undefined for all other bytes, even if they are valid.
  */
 export function readUsual(bytes: Plaintext): Payload | undefined {
   // metadata { 1: "encoding", 2: value }

@@ -22,9 +22,9 @@ const reference: ParsedMessage = { reason: 'external_reference', passes: true };
 const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
 
 /**
- * A reference to external storage. A reference is not authenticated: an attacker who can write to Temporal
- * chooses the object. It therefore counts as plaintext: `encode` and `decode` pass it unchanged, unless the
- * rule refuses plaintext.
+ * A reference to external storage. The reference is not authenticated, so an attacker who can write to
+ * Temporal can choose the object. It therefore counts as plaintext: `encode` and `decode` return it
+ * unchanged, unless the rule refuses plaintext.
  */
 export const external: WireFormat = {
   name: 'external',
@@ -38,10 +38,13 @@ export const external: WireFormat = {
 const expected: ParsedMessage = { passes: true };
 const notEncrypted: ParsedMessage = { reason: 'not_encrypted', passes: true };
 
-/** Whether a plaintext payload has nothing to hide, so that the codec neither reports nor refuses it. */
+/**
+ * Returns whether a plaintext payload has nothing to hide. The codec neither reports nor refuses such a
+ * payload.
+ */
 const hidesNothing = (payload: Payload): boolean => isEmpty(payload) || isFailurePlaceholder(payload);
 
-/** All payloads that no other format claims. */
+/** The format of all payloads that no other format recognizes. */
 export const plain: WireFormat = {
   name: 'plain',
   claims: () => true,

@@ -16,13 +16,16 @@ import type { Scope } from './scope.ts';
 import { ENCRYPTED_ENCODING } from './static.ts';
 
 /*
- * `binary/encrypted` with `encryption-dek`: the format that temporalio/temporal-proxy writes with Google
+ * `binary/encrypted` with `encryption-dek` is the format that temporalio/temporal-proxy writes with Google
  * Cloud KMS keys. The codec only reads it. The metadata contains the wrapped data key in base64 and names the
  * crypto key by its Go CDK URL. There is no additional authenticated data.
  */
 
 interface ProxyMessage extends ParsedMessage {
-  /** Absent if the payload names an unlisted key or no Cloud KMS key; such a payload passes. */
+  /**
+   * Absent if the payload names an unlisted key or no Cloud KMS key. The codec returns such a payload
+   * unchanged.
+   */
   readonly dataKey?: WrappedKey;
 }
 
@@ -61,11 +64,14 @@ function listedKey(payload: Payload, { rule }: Scope): string | undefined {
 }
 
 /**
- * Base64 with padding (RFC 4648, section 4), as Go's standard encoding requires. Checked here, because Node's
- * decoder ignores invalid characters.
+ * Matches base64 with padding (RFC 4648, section 4), as Go's standard encoding requires. This check is
+ * necessary because Node's decoder ignores invalid characters.
  */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-/** Checked before the regular expression runs, because millions of characters would overflow its stack. */
+/**
+ * Maximum length in characters. It is checked before the regular expression runs, because millions of
+ * characters would overflow the stack of the regular expression.
+ */
 const MAX_BASE64_LENGTH = Math.ceil(MAX_WRAPPED_KEY_BYTES / 3) * 4;
 
 function wrappedIn(payload: Payload): Uint8Array {

@@ -22,7 +22,10 @@ export interface Scope {
    * accepted.
    */
   readonly otherNamespaces: () => readonly string[];
-  /** Undefined if the rule only decrypts, or if the format has no data keys. */
+  /**
+   * The scope of the data keys that encrypt; undefined if the rule only decrypts or the format has no data
+   * keys.
+   */
   readonly dataKeyScope: DataKeyScope | undefined;
   /** Parsed `envelope-v2` messages, without their data, by the first bytes of their salt. */
   readonly kept: Map<number, ParsedMessage>;
@@ -47,8 +50,8 @@ export interface Call {
   /** Limit on one compressed payload's content after decompression, in bytes. */
   readonly maxDecompressedBytes: number;
   /**
-   * What to do with a decrypted payload whose content is encrypted or compressed in a form that this scope
-   * does not read.
+   * What to do with a decrypted payload whose content is still encrypted or compressed, in a form that this
+   * scope does not read.
    */
   readonly onUnreadableLayer: 'refuse' | 'pass';
   readonly options: CallOptions;
@@ -66,7 +69,7 @@ interface LastScope {
 export class Scopes {
   readonly #options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>;
   readonly #dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined;
-  // Bounded, because a namespace may come from a request.
+  // The size is limited, because a namespace may come from a request.
   readonly #namespaces = new LRUCache<string, NamespaceScope>({ max: 1_024 });
   readonly #readable = new LRUCache<string, NamespaceScope>({ max: 1_024 });
 
@@ -80,8 +83,8 @@ export class Scopes {
   };
 
   /**
-   * @param dataKeyScope returns a namespace and crypto key's scope for data keys, or undefined if the format
-   *   has no data keys
+   * @param dataKeyScope returns the scope for data keys of a namespace and crypto key, or undefined if the
+   *   format has no data keys
    */
   constructor(
     options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>,
@@ -100,9 +103,9 @@ export class Scopes {
   }
 
   /**
-   * Returns the scope for decrypting payloads. A context alone does not let a codec read another namespace:
-   * if the codec has a namespace, and the rules do not name the context's namespace, the rule of the codec's
-   * namespace applies.
+   * Returns the scope for decrypting payloads. If the codec has a namespace, a context alone does not let it
+   * read another namespace: unless the rules name the context's namespace, the rule of the codec's namespace
+   * applies.
    * @throws KmsCodecError `namespace_not_configured`; `malformed` if the context has the wrong type
    */
   toDecrypt(context: CodecContext | undefined): Scope {
@@ -191,8 +194,9 @@ function joined(accepted: readonly AcceptedNamespace[]): readonly AcceptedNamesp
 
 /**
  * Returns a rule's namespace and the namespaces in its `accepts`, for example a former name, a Nexus caller's
- * namespace or a parent workflow's namespace. An accepted namespace's messages may be under this rule's keys
- * or, if the keys file has a rule for that namespace, under that rule's keys.
+ * namespace or a parent workflow's namespace. An accepted namespace's messages may be encrypted under this
+ * rule's keys. If the keys file has a rule for the accepted namespace, they may also be encrypted under that
+ * rule's keys.
  */
 function acceptedNamespaces(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
   const others = rule.accepts.map((namespace) => {

@@ -4,15 +4,17 @@ import { checkFormat, isEncoding, metadataText, passThrough, type WireFormat } f
 import type { ParsedMessage } from './parsed-message.ts';
 
 /*
- * `binary/encrypted` with `encryption-key-id` and without a data key: the format of the encryption samples
- * for Temporal's SDKs, under a key from the keys file. The codec only reads it.
+ * `binary/encrypted` with `encryption-key-id` and without a data key is the format of the encryption samples
+ * for Temporal's SDKs. The key comes from the keys file. The codec only reads it.
  */
 
 /** The encoding of both the proxy and the samples. Only the proxy also writes a data key. */
 export const ENCRYPTED_ENCODING = Buffer.from('binary/encrypted');
 
 interface StaticMessage extends ParsedMessage {
-  /** Absent if the payload names a key id that is not configured; such a payload passes. */
+  /**
+   * Absent if the payload names a key id that is not configured. The codec returns such a payload unchanged.
+   */
   readonly staticKey?: KeyObject;
 }
 
@@ -29,7 +31,7 @@ export const staticFormat: WireFormat<StaticMessage> = {
     const id = metadataText(payload, 'encryption-key-id');
     const staticKey = scope.rule.static.get(id);
     const bytes = payload.metadata?.['encryption-key-id'];
-    // Invalid UTF-8 would decode to other text, which could be a listed id.
+    // Compares bytes, because invalid UTF-8 would decode to other text, which could be a listed id.
     if (!staticKey || (bytes?.length && !Buffer.from(id).equals(bytes))) return notListed;
     checkFormat('static', scope);
     return { staticKey };

@@ -14,13 +14,13 @@ interface Followed {
 
 /** Minimum time between two requests to the store, in ms. */
 const LOAD_EVERY_MS = 60_000;
-/** How long the reader retries to unwrap a key, in ms. No caller waits for this. */
+/** How long the reader retries to unwrap a key, in ms. No caller waits for the result. */
 const BUDGET_MS = 10_000;
 
 /**
- * For a process that reads a namespace's messages but does not encrypt there, such as a codec server: unwraps
- * the store's branch keys before any process encrypts with them. The process can then read those messages
- * even during a Cloud KMS outage.
+ * Unwraps the branch keys in the store before any process encrypts with them. It is for a process that reads
+ * a namespace's messages but does not encrypt there, such as a codec server. The process can then read the
+ * messages even during a Cloud KMS outage.
  */
 export class BranchKeyReader {
   readonly #shared: SharedBranchKeys;
@@ -33,15 +33,15 @@ export class BranchKeyReader {
     this.#followed = new LRUCache({ max: maxScopes });
   }
 
-  /** From now on, unwraps the scope's stored keys as they appear. */
+  /** Starts to unwrap the scope's stored keys as they appear. */
   follow(scope: DataKeyScope): void {
     if (this.#followed.has(scope.id)) return;
     this.#followed.set(scope.id, { scope, isLoading: false, nextLoad: 0 });
   }
 
   /**
-   * Loads and unwraps stored keys where a new key can be expected. @param encrypts whether this process
-   * encrypts in a scope and therefore loads its keys anyway
+   * Loads and unwraps the stored keys of the scopes in which a new key can be expected. @param encrypts
+   * returns whether this process encrypts in a scope and therefore loads its keys anyway
    */
   maintain(encrypts: (scope: DataKeyScope) => boolean): void {
     for (const followed of this.#followed.values()) {
@@ -56,7 +56,8 @@ export class BranchKeyReader {
     try {
       expected = await this.#shared.unwrapStored(followed.scope, new WaitBudget(BUDGET_MS));
     } catch (error) {
-      // The observer has already reported this failure. Messages can still be read, as without a store.
+      // The observer has already been notified of this failure. Messages can still be read, as without a
+      // store.
       if (!(error instanceof BranchKeyStoreError || error instanceof KmsCodecError)) throw error;
     } finally {
       followed.nextLoad = Math.max(expected, this.#now() + LOAD_EVERY_MS);

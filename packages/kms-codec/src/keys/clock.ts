@@ -1,17 +1,17 @@
 /** A machine's clocks, in milliseconds. */
 export interface Clocks {
-  /** Milliseconds since 1970. This clock can be set forward and back. */
+  /** Returns milliseconds since 1970. This clock can be set forward and back. */
   readonly wall: () => number;
   /**
-   * Milliseconds since an arbitrary time. This clock is never set, and can stand still while the machine is
-   * suspended.
+   * Returns milliseconds since an arbitrary time. This clock is never set, and can stand still while the
+   * machine is suspended.
    */
   readonly running: () => number;
 }
 
 export const systemClocks: Clocks = { wall: () => Date.now(), running: () => performance.now() };
 
-/** Returns clocks for tests: only the wall clock moves. */
+/** Returns clocks for tests, of which only the wall clock moves. */
 export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 0 });
 
 /**
@@ -21,23 +21,23 @@ export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 
 const TOLERANCE_MS = 100;
 
 /**
- * How long only the wall clock is read after both clocks were read, in ms of the wall clock: a clock whose
- * code is not in the processor's caches takes two microseconds in a worker. If the wall clock is set back in
- * that time, this is noticed up to this much later.
+ * How long only the wall clock is read after both clocks were read, in ms of the wall clock. This saves time,
+ * because reading a clock whose code is not in the processor's caches takes two microseconds in a worker. If
+ * the wall clock is set back in that period, the change is noticed only at the end of the period.
  */
 const WALL_ONLY_MS = 250;
 
 /**
  * Returns a clock for measuring ages. At each reading, the clock advances by as much as the wall clock or the
  * running clock, whichever advanced more. It therefore counts the time in which the machine was suspended,
- * and continues if the time of day is set back; otherwise keys would be used for too long. It misses a
- * suspension if the time of day is set back by the same amount. It starts at the current time of day.
- * `maintain` reads it every 15 s.
+ * and continues if the time of day is set back. Without this, keys would be used for too long. The clock
+ * misses a suspension if the time of day is set back by the same amount. It starts at the current time of
+ * day. `maintain` reads the clock every 15 s.
  */
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();
   let elapsedOffset = offset;
-  // The result and wall time of the previous reading of both clocks, and the wall clock's previous reading.
+  // The result and the wall time when both clocks were last read, and the last reading of the wall clock.
   let [elapsed, bothRead, lastWall] = [0, Number.NEGATIVE_INFINITY, 0];
   return () => {
     const wallTime = wall();

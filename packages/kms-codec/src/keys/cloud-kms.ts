@@ -33,16 +33,16 @@ type CallOptionsOf = () => { readonly timeout: number; readonly retry: null };
 
 const KIB = 1024;
 const SOFTWARE_LIMIT = 64 * KIB;
-/** Limit for HSM keys, on plaintext plus additional authenticated data. */
+/** Maximum length of plaintext plus additional authenticated data, for HSM keys. */
 const HSM_LIMIT = 8 * KIB;
 
-/** Limit on the repetitions of a call that failed because this process was stalled. */
+/** Maximum number of times that a call is repeated because this process was stalled. */
 const MAX_REPEATS = 3;
 
 /**
- * Cloud KMS through Google's client. Each method makes one attempt, and repeats it only if Google's data
- * integrity guide says so or if this process was stalled during the attempt. Other retries are up to the
- * callers.
+ * Calls Cloud KMS through Google's client. Each method makes one attempt, and repeats it only if Google's
+ * data integrity guide recommends that or if this process was stalled during the attempt. The callers make
+ * all other retries.
  * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
  */
 export class CloudKms implements KeyService {
@@ -101,7 +101,7 @@ export class CloudKms implements KeyService {
       try {
         return await attempt(client, callOptions);
       } catch (error) {
-        // A checksum may have been damaged in transit, so retry once with new checksums.
+        // A checksum may have been damaged in transit, so the call is retried once with new checksums.
         if (!isInvalidArgument(error)) throw error;
         return await attempt(client, callOptions);
       }
@@ -236,7 +236,7 @@ export class CloudKms implements KeyService {
       this.#protectionLevels.set(key, level);
       return level;
     } catch {
-      // An identity that may only encrypt learns the level from its first response to `wrap`.
+      // An identity that may only encrypt learns the protection level from its first response to `wrap`.
       return 'PROTECTION_LEVEL_UNSPECIFIED';
     }
   }
@@ -252,7 +252,7 @@ const checksumMismatch = (key: string) =>
   new KmsCodecError('checksum_mismatch', `A Cloud KMS response for ${key} was damaged in transit`, { key });
 
 /**
- * Returns bytes from a response. gax returns Buffers; its types also allow base64 strings, which only REST
+ * Returns bytes from a response. gax returns Buffers. Its types also allow base64 strings, which only REST
  * returns.
  */
 function bytesOf(value: string | Uint8Array | null | undefined): Uint8Array {

@@ -13,7 +13,8 @@ import type { CallCount, WaitBudget } from './wait-budget.ts';
 import { WatchedKeyService } from './watched-key-service.ts';
 
 /**
- * A process's keys: the encryption keys, the cache of decryption keys, and direct calls without a data key.
+ * The keys of a process: its encryption keys, its cache of decryption keys, and direct calls without a data
+ * key.
  */
 export class DataKeys {
   readonly keyService: WatchedKeyService;
@@ -53,8 +54,8 @@ export class DataKeys {
   }
 
   /**
-   * Prepares to read messages that the fleet will write in a scope. @param scope undefined if the rule only
-   * decrypts
+   * Prepares to read the messages that the fleet will write in a scope. @param scope undefined if the rule
+   * only decrypts
    */
   willRead(scope: DataKeyScope | undefined): void {
     if (scope && hasBranchKeys(scope)) this.#reader?.follow(scope);
@@ -71,8 +72,8 @@ export class DataKeys {
 const noAad = new Uint8Array();
 
 /**
- * Cloud KMS calls that encrypt or decrypt whole payloads, for the format `direct`. Retries like the calls for
- * data keys.
+ * The Cloud KMS calls that encrypt or decrypt whole payloads, for the format `direct`. They are retried like
+ * the calls for data keys.
  */
 export class DirectCalls {
   readonly #context: KeyContext;
@@ -113,7 +114,7 @@ export class DirectCalls {
     waitBudget: WaitBudget,
     attempt: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
-    // Each call has a unique id, because direct calls must not share responses.
+    // Gives each call a unique id, because direct calls must not share responses.
     this.#calls += 1;
     return this.#flights.join(String(this.#calls), key, waitBudget, (signal) =>
       this.#context.semaphore.run(namespace, signal, attempt),

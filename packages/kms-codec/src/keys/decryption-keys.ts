@@ -18,21 +18,21 @@ interface CachedKey {
   access: KeyVersionAccess;
   /**
    * The key version that wrapped this key. For this process's own keys, Cloud KMS or a proof has confirmed
-   * the version. For other keys, it is the version that authentic messages name: undefined before the first
-   * authentic message, `SEVERAL` if messages name different versions.
+   * the version. For other keys, it is the version that authentic messages name. It is undefined before the
+   * first authentic message, and `SEVERAL` if messages name different versions.
    */
   version: number | undefined;
   /** Whether this process encrypts or has encrypted with this key. */
   readonly isOwn: boolean;
-  /** When Cloud KMS last unwrapped this very key or, for a key that this process created, wrapped it. */
+  /** When Cloud KMS last unwrapped this key itself or, for a key that this process created, wrapped it. */
   confirmed: number;
   used: number;
 }
 
 interface CachedKeysState {
   /**
-   * For how many milliseconds the keys used within the soft age remain usable if Cloud KMS stops responding
-   * now. Infinity if there are no such keys.
+   * How many milliseconds the keys remain usable if Cloud KMS stops responding now. Only keys that were used
+   * within the soft age count; Infinity if there are none.
    */
   readonly autonomyMs: number;
   /** Whether Cloud KMS did not respond to the last attempt for at least one key. */
@@ -44,12 +44,15 @@ interface CachedKeysState {
 }
 
 /**
- * How long a non-retryable failure is cached, in ms, so that a history under a disabled key does not cost a
- * call per payload.
+ * How long a non-retryable failure is cached, in ms. Without this cache, a history under a disabled key would
+ * cost one call per payload.
  */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
-/** Stands for several versions. Cloud KMS numbers versions from 1. */
+/**
+ * Means that messages name several versions. It is not a valid version, because Cloud KMS numbers versions
+ * from 1.
+ */
 const SEVERAL = 0;
 
 /**
@@ -65,13 +68,16 @@ const SEVERAL = 0;
 export class DecryptionKeys {
   readonly #context: KeyContext;
   readonly #keys: LRUCache<string, CachedKey>;
-  /** This process's own keys, separate so that reading many other keys does not evict them. */
+  /** This process's own keys. They are separate, so that reading many other keys does not evict them. */
   readonly #own: LRUCache<string, CachedKey>;
-  /** The key found last, as long as it is cached: most consecutive messages have the same wrapped key. */
+  /**
+   * The key that was found last, as long as it is cached, because most consecutive messages have the same
+   * wrapped key.
+   */
   #last: CachedKey | undefined;
-  /** The own key found last, for encryption. */
+  /** The process's own key that was found last, for encryption. */
   #lastOwn: CachedKey | undefined;
-  /** This process's own keys that Cloud KMS has refused and not unwrapped again since. */
+  /** This process's own keys that Cloud KMS has refused and has not unwrapped since. */
   readonly refused: RefusedKeys;
   readonly #accesses = new Map<string, KeyVersionAccess>();
   readonly #failures: LRUCache<string, KmsCodecError>;
@@ -119,8 +125,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns the key if it is cached and its revalidation is not due. The caller must report the hit to the
-   * observer.
+   * Returns the key if it is cached and its revalidation is not due. The caller must report the cache hit to
+   * the observer.
    */
   confirmed(wanted: WrappedKey): KeyObject | undefined {
     const cached = this.#find(wanted);
@@ -130,15 +136,15 @@ export class DecryptionKeys {
     return cached.key;
   }
 
-  /** Whether the key can be used now without a response from Cloud KMS. */
+  /** Returns whether the key can be used now without a response from Cloud KMS. */
   isReady({ id }: WrappedKey): boolean {
     const cached = this.#keys.peek(id) ?? this.#own.peek(id);
     return cached !== undefined && isUsable(this.#usability(cached, this.#context.now()));
   }
 
   /**
-   * Whether this process may encrypt with its own key now. If revalidation is due, revalidates the key in the
-   * background.
+   * Returns whether this process may encrypt with its own key now. If revalidation is due, revalidates the
+   * key in the background.
    */
   mayUse({ id }: WrappedKey, now: number): boolean {
     const cached = this.#lastOwn?.wrappedKey.id === id ? this.#lastOwn : this.#own.get(id);
@@ -157,14 +163,14 @@ export class DecryptionKeys {
 
   /**
    * Waits for the call in flight that shows whether Cloud KMS still unwraps this process's own key. @returns
-   * undefined if no such call is in flight
+   * undefined if there is no such call
    */
   revalidated({ id }: WrappedKey, waitBudget: WaitBudget): Promise<void> | undefined {
     const access = this.#own.peek(id)?.access;
     return access?.isAsking ? access.revalidated(waitBudget) : undefined;
   }
 
-  /** Whether a failure is cached for the key, so that Cloud KMS would not be called. */
+  /** Returns whether a failure is cached for the key, so that Cloud KMS would not be called. */
   hasFailed({ id }: WrappedKey): boolean {
     return this.#failures.has(id);
   }
@@ -202,7 +208,8 @@ export class DecryptionKeys {
           this.#context.keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
         const key = isBranchKey ? importBranchKey(bytes) : importKey(bytes);
-        // Prefer this process's own entry, because a message can name a wrong version for an own key.
+        // Prefers this process's own entry, because a message can name a wrong version for one of this
+        // process's own keys.
         const own = this.#own.peek(id) ?? this.refused.find(wanted);
         const of = own ?? { namespace, wrappedKey: wanted };
         const version = own ? own.wrappedKey.keyVersion : this.#keys.peek(id)?.version;
@@ -230,8 +237,9 @@ export class DecryptionKeys {
 
   /**
    * Records that a message under the key is authentic, so a holder of the key has named the key version.
-   * Before that, an attacker could have named the version: a Cloud KMS response for the version does not
-   * count for the key, nor a response for the key for the version.
+   * Before the first authentic message, an attacker could have named the version. Until then, a Cloud KMS
+   * response for the version does not count for the key, and a response for the key does not count for the
+   * version.
    */
   authenticated({ id, keyVersion }: WrappedKey): void {
     const cached = this.#keys.peek(id);
@@ -244,7 +252,7 @@ export class DecryptionKeys {
   /**
    * Adds a key with which this process encrypts, so that the process decrypts its own messages without a
    * Cloud KMS call.
-   * @param wrappedAt if this process created the key, when the call in which Cloud KMS wrapped the key began
+   * @param wrappedAt if this process created the key, the start of the call in which Cloud KMS wrapped it
    */
   add(namespace: string, own: WrappedKey, key: KeyObject, wrappedAt: number): void {
     if (this.#own.has(own.id)) return;
@@ -272,7 +280,7 @@ export class DecryptionKeys {
     let oldest = now;
     let hasKeys = false;
     let isFailing = false;
-    // Plain loops, because metrics call this every second and there can be many keys.
+    // Uses plain loops, because metrics call this function every second and there can be many keys.
     for (const keys of [this.#keys, this.#own]) {
       for (const cached of keys.values()) {
         if (cached.namespace !== namespace) continue;
@@ -287,8 +295,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Revalidates keys that are due and were used since the last response, and removes keys that are too old to
-   * use. A timer calls this method.
+   * Revalidates the keys for which that is due, if they were used since the last response. Removes keys that
+   * are too old to use. A timer calls this method.
    */
   maintain(): void {
     const now = this.#context.now();
@@ -336,8 +344,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a key under the version other than the probe: one of this process's own keys if possible,
-   * otherwise a random key.
+   * Returns a key under the version that is not the probe. Prefers one of this process's own keys; otherwise
+   * chooses a random key.
    */
   #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {
     const others = this.#all().filter((cached) => cached.access === access && cached !== probe);
@@ -346,7 +354,7 @@ export class DecryptionKeys {
 
   /**
    * Finds a cached key. A key's holder can name several versions for the key, and an attacker can change the
-   * version in a header: if messages name different versions, Cloud KMS responses for those versions do not
+   * version in a header. If messages name different versions, Cloud KMS responses for these versions do not
    * count for the key. This process's own keys are exempt, because their version comes from Cloud KMS.
    */
   #find(wanted: WrappedKey): CachedKey | undefined {
@@ -367,7 +375,7 @@ export class DecryptionKeys {
     this.#own.delete(id);
   }
 
-  /** Uses a key: returns undefined if the key must not be used before Cloud KMS has responded. */
+  /** Returns the key, or undefined if the key must not be used before Cloud KMS has responded. */
   #use(cached: CachedKey, now = this.#context.now()): 'hit' | 'stale' | undefined {
     cached.used = now;
     if (!this.#isDue(cached, now)) return 'hit';
@@ -385,17 +393,17 @@ export class DecryptionKeys {
   }
 
   /**
-   * Whether to call Cloud KMS again. A response for one key counts for all keys of its version. But because a
-   * message's author names the version, each key is also unwrapped again individually, at half of the hard
-   * age.
+   * Returns whether to call Cloud KMS again. A response for one key counts for all keys of its version.
+   * However, because a message's author names the version, each key is also unwrapped individually at half of
+   * the hard age.
    */
   #isDue({ access, confirmed }: CachedKey, now: number): boolean {
     return now >= access.revalidateAt || now >= confirmed + this.#context.limits.hardAgeMs / 2;
   }
 
   /**
-   * Returns until when a key may be used. An own key may decrypt for as long as it may encrypt, even if Cloud
-   * KMS has wrapped but never unwrapped the key.
+   * Returns until when a key may be used. A process's own key may decrypt for as long as it may encrypt, even
+   * if Cloud KMS has wrapped but never unwrapped the key.
    */
   #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
     const last = isOwn ? confirmed : Math.min(access.confirmed, confirmed);
@@ -403,7 +411,7 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns the access state for a key's version. A key whose version is unknown has a separate state and
+   * Returns the access state of a key's version. A key whose version is unknown has a separate state, and
    * shares no responses with other keys.
    */
   #accessOf({ cryptoKey, id }: WrappedKey, version: number | undefined, confirmed: number): KeyVersionAccess {
@@ -433,13 +441,19 @@ export class DecryptionKeys {
 }
 
 /**
- * Whether a key may be used now. `hit`: yes, Cloud KMS's last response still counts. `stale`: yes, because
- * Cloud KMS does not respond. `unconfirmed`: only after Cloud KMS has responded. `unusable`: no longer.
+ * Whether a key may be used now.
+ * - `hit`: yes, because the last response of Cloud KMS is still valid.
+ * - `stale`: yes, because Cloud KMS does not respond.
+ * - `unconfirmed`: only after Cloud KMS has responded.
+ * - `unusable`: no longer.
  */
 type Usability = 'hit' | 'stale' | 'unconfirmed' | 'unusable';
 
 const isUsable = (usability: Usability): usability is 'hit' | 'stale' =>
   usability === 'hit' || usability === 'stale';
 
-/** Own keys per scope: the key that encrypts, its predecessor and its successor. */
+/**
+ * Maximum number of this process's own keys per scope: the key that encrypts, its predecessor and its
+ * successor.
+ */
 const OWN_PER_SCOPE = 3;

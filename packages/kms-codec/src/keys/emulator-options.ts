@@ -4,8 +4,8 @@ import { grpc } from 'google-gax';
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d{1,5}$/;
 
 /**
- * Returns why a process must not use an emulator at this address, as a phrase that follows a setting's name;
- * undefined if the process may use it.
+ * Returns why a process must not use an emulator at this address, as a phrase that follows a setting's name.
+ * Returns undefined if the process may use the emulator.
  */
 export function emulatorProblem(
   address: string,
@@ -25,7 +25,7 @@ export function emulatorProblem(
 /**
  * Returns the options with which Google's clients connect to the KMS emulator.
  * @param address `host:port`
- * @throws KmsConfigurationError if the address is not on loopback, or in production
+ * @throws KmsConfigurationError if the address is not on loopback, or if this is a production environment
  */
 export function emulatorOptions(address: string) {
   const problem = emulatorProblem(address);

@@ -23,17 +23,20 @@ import { WaitBudget } from './wait-budget.ts';
 const SHARE_AGAIN_MS = 30_000;
 /** How long a background refresh retries, in ms. No caller waits for it. */
 const REFRESH_BUDGET_MS = 60_000;
-/** How often an encode waits for Cloud KMS responses about its key before it requests another key itself. */
+/**
+ * Number of times that an encode waits for Cloud KMS responses about its key before it requests another key
+ * itself.
+ */
 const MAX_WAITS = 10;
 
 /**
- * The current encryption key of each scope. Only the first encryption waits for Cloud KMS; later scope keys
+ * The current encryption key of each scope. Only the first encryption waits for Cloud KMS. Later scope keys
  * are wrapped in the background. During an outage, the current scope key is used up to its hard limits. If
  * Cloud KMS rejects the crypto key, the current scope key is retired.
  *
  * Each data key encrypts a limited number of messages and bytes. If the scope key is a branch key, the next
  * data key needs only a new salt. In the format `envelope`, where Cloud KMS wraps the data key itself, a new
- * data key needs another wrap.
+ * data key needs another call to Cloud KMS.
  */
 export class EncryptionKeys {
   readonly #context: KeyContext;
@@ -46,7 +49,7 @@ export class EncryptionKeys {
   #last: EncryptionSlot | undefined;
   readonly #flights: SingleFlight<void>;
   readonly #shared: SharedBranchKeys | undefined;
-  /** The keys that this process created. All other keys come from the store. */
+  /** The keys that this process created. Keys that are not in this set come from the store. */
   readonly #created = new WeakSet<KeyObject>();
 
   /** @param shared if absent, this process does not share its branch keys */
@@ -112,7 +115,7 @@ export class EncryptionKeys {
     return this.#slots.get(scope.id)?.state ?? { remainingMs: 0, failure: undefined };
   }
 
-  /** Whether this process has a key that encrypts in the scope. */
+  /** Returns whether this process has a key that encrypts in the scope. */
   has(scope: DataKeyScope): boolean {
     return this.#slots.get(scope.id)?.current !== undefined;
   }
@@ -158,7 +161,7 @@ export class EncryptionKeys {
     return hasBranchKeys(scope) ? this.#shared : undefined;
   }
 
-  /** Starts, in the background, what is due: to activate the next key, or to obtain one. */
+  /** Starts the work that is due in the background: activating the next key, or obtaining a key. */
   #advance(slot: EncryptionSlot, now: number): void {
     const due = slot.due(now);
     const { next } = slot;
@@ -182,9 +185,9 @@ export class EncryptionKeys {
   }
 
   /**
-   * Makes the next key the current key, if Cloud KMS unwraps it now. During an outage the current key stays,
-   * because other processes may not have unwrapped the next key before the outage began. Calls Cloud KMS
-   * instead of using the cache, which may not have noticed an outage yet.
+   * Makes the next key the current key, if Cloud KMS unwraps the next key now. During an outage, keeps the
+   * current key, because other processes may not have unwrapped the next key before the outage began. Calls
+   * Cloud KMS instead of using the cache, because the cache may not have noticed an outage yet.
    */
   async #activate(slot: EncryptionSlot, next: ScopeKey): Promise<void> {
     const { namespace } = slot.scope;
@@ -193,7 +196,7 @@ export class EncryptionKeys {
       const key = asWrappedKey(slot.scope, next);
       await this.#decryption.confirm(namespace, key, new WaitBudget(REFRESH_BUDGET_MS));
     } catch (error) {
-      // Drop the refused key; the next refresh obtains another.
+      // Drops the refused key. The next refresh obtains another key.
       if (error instanceof KmsCodecError && !error.retryable) slot.next = undefined;
       throw error;
     }
@@ -202,8 +205,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Obtains a scope key: from the store if processes share keys, otherwise a new key. @param isUrgent whether
-   * a payload is waiting
+   * Obtains a scope key from the store if processes share keys; otherwise creates a key. @param isUrgent
+   * whether a payload is waiting
    */
   async #obtain(slot: EncryptionSlot, waitBudget: WaitBudget, isUrgent: boolean): Promise<void> {
     const { scope } = slot;
@@ -223,8 +226,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Has Cloud KMS wrap a key. Keeps the current key if the wrap used the same version; otherwise adopts the
-   * new key.
+   * Makes Cloud KMS wrap a new key. Keeps the current key if Cloud KMS used the same version; otherwise
+   * adopts the new key.
    */
   async #confirmByWrap(slot: EncryptionSlot, current: ScopeKey, signal: AbortSignal): Promise<void> {
     const created = await this.#wrap(slot.scope, signal);
@@ -234,13 +237,13 @@ export class EncryptionKeys {
 
   /**
    * Returns a new scope key.
-   * @throws KmsCodecError also if Cloud KMS refuses the current key and does not unwrap the new one: no
-   *   process could read what that key encrypts
+   * @throws KmsCodecError also if Cloud KMS refuses the current key and does not unwrap the new key, because
+   *   no process could read what the new key encrypts
    */
   async #create(slot: EncryptionSlot, waitBudget: WaitBudget, signal: AbortSignal): Promise<ScopeKey> {
     const { scope } = slot;
     const created = await this.#wrap(scope, signal);
-    // An identity without the permission to unwrap may still encrypt, so skip this check for it.
+    // Skips this check for an identity without the permission to unwrap, because it may still encrypt.
     if (slot.refusal !== undefined && !slot.isUnreadable)
       await this.#decryption.confirm(scope.namespace, asWrappedKey(scope, created), waitBudget);
     return created;
@@ -253,7 +256,7 @@ export class EncryptionKeys {
   ): Promise<void> {
     const { scope, usable, sharing } = slot;
     const own = usable && { current: usable, sharing };
-    // Without a usable key, do not create a next key: the stored key must be used now.
+    // If there is no usable key, creates no next key, because the stored key must be used now.
     const refreshShare = own ? slot.refreshShare : Number.POSITIVE_INFINITY;
     let keys: SharedKeys;
     try {
@@ -274,7 +277,7 @@ export class EncryptionKeys {
 
   async #wrap(scope: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
     const { namespace, cryptoKey, aad } = scope;
-    // Read the clocks before the call, because this process may be suspended before it reads the response.
+    // Reads the clocks before the call, because this process may be suspended before it reads the response.
     const [created, born] = [Math.max(0, Math.trunc(this.#context.wall())), this.#context.now()];
     const isBranchKey = hasBranchKeys(scope);
     const plaintext = isBranchKey ? generateBranchKey(created) : generateKey();
@@ -305,7 +308,7 @@ export class EncryptionKeys {
     const isCreated = this.#created.has(next.key);
     const reason = slot.adopt(next);
     if (wrappedKey) this.#decryption.refused.delete(wrappedKey);
-    // This identity has no permission to unwrap keys, so this key counts as refused, too.
+    // This identity has no permission to unwrap keys, so this key also counts as refused.
     if (isCreated && isUnreadable && refusal !== undefined)
       this.#decryption.refused.add(namespace, asWrappedKey(scope, next), refusal);
     else this.#addOwn(scope, next);

@@ -24,7 +24,7 @@ export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';
 /** What is known about the current scope key. */
 export interface EncryptionState {
   /**
-   * For how many milliseconds the key may still encrypt; 0 without a key, or while Cloud KMS refuses to
+   * How many milliseconds the key may still encrypt; 0 if there is no key, or while Cloud KMS refuses to
    * unwrap the key.
    */
   readonly remainingMs: number;
@@ -34,11 +34,11 @@ export interface EncryptionState {
   readonly failure: ReasonCode | undefined;
 }
 
-/** A refresh starts before `REFRESH_AT` by a random part of this share. */
+/** The maximum share of a limit by which a refresh starts before `REFRESH_AT`. The actual share is random. */
 const REFRESH_SPREAD = 0.05;
 /**
- * The same for processes with a store: one minute if the soft age is the default, so that all processes unwrap
- * the next key within that minute.
+ * The same share for processes with a store. It is one minute if the soft age is the default, so that all
+ * processes unwrap the next key within that minute.
  */
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
@@ -51,18 +51,18 @@ const SLOW_MS = 1_000;
 const WRAP_AGAIN_AT = 0.65;
 
 /**
- * One scope's encryption keys: the current data key, its limits, and when to replace it. Makes no calls.
+ * The encryption keys of one scope: the current data key, its limits, and when to replace it. Makes no calls.
  *
- * A key encrypts only while Cloud KMS lets this process use it: Cloud KMS must have confirmed that within
- * `revalidateMs`, and the key must be younger than the soft age. Otherwise an encode waits for Cloud KMS. It
- * then uses the current key only if Cloud KMS does not respond, or if Cloud KMS refuses another key while its
- * last confirmation of this key still counts.
+ * A key encrypts only while Cloud KMS lets this process use the key: Cloud KMS must have confirmed that
+ * within `revalidateMs`, and the key must be younger than the soft age. Otherwise, an encode waits for Cloud
+ * KMS. It then uses the current key only if Cloud KMS does not respond, or if Cloud KMS refuses another key
+ * while the last confirmation of the current key is still valid.
  */
 export class EncryptionSlot {
   readonly scope: DataKeyScope;
   /**
-   * The share of a soft limit at which a refresh starts: random, so that a fleet does not call Cloud KMS all
-   * at the same time.
+   * The share of a soft limit at which a refresh starts. It is random, so that the processes of a fleet do
+   * not all call Cloud KMS at the same time.
    */
   readonly refreshShare: number;
   /**
@@ -93,7 +93,7 @@ export class EncryptionSlot {
    * progress can complete.
    */
   #expiresAt = Number.POSITIVE_INFINITY;
-  /** Until when the current scope key's confirmation that preceded the last call counts. */
+  /** Until when the confirmation of the current scope key that preceded the last call is valid. */
   #confirmedUntil = 0;
   /**
    * The start time of the last call in which Cloud KMS wrapped a key under the current scope key's version.
@@ -136,14 +136,14 @@ export class EncryptionSlot {
     return this.#isPastAge(this.#now()) || this.refusal !== undefined ? undefined : this.current;
   }
 
-  /** Why Cloud KMS refuses to unwrap the current scope key; undefined if it does not refuse. */
+  /** Returns why Cloud KMS refuses to unwrap the current scope key, or undefined if it does not refuse. */
   get refusal(): ReasonCode | undefined {
     return this.#wrappedKey && this.#decryption.refused.codeOf(this.#wrappedKey);
   }
 
   /**
-   * The current key, if this identity may not unwrap (so that only a successful wrap can confirm the key) and
-   * no replacement is due; otherwise undefined.
+   * The current key, if no replacement is due and this identity may not unwrap, so that only a successful
+   * wrap can confirm the key. Otherwise undefined.
    */
   get confirmedByWrap(): ScopeKey | undefined {
     const isDue = this.#current && this.#usedShare(this.#current, this.#now()) >= this.refreshShare;
@@ -151,8 +151,8 @@ export class EncryptionSlot {
   }
 
   /**
-   * Whether there is or was a scope key. If so and there is no current key, that key has reached a hard
-   * limit.
+   * Whether there is or was a scope key. If there was a key and there is no current key, the key has reached
+   * a hard limit.
    */
   get hasHadKey(): boolean {
     return this.#current !== undefined || this.#isExhausted;
@@ -160,7 +160,7 @@ export class EncryptionSlot {
 
   /**
    * Counts one message of `bytes` bytes, and returns the data key for it.
-   * @param now the time that the caller has read for this message
+   * @param now the current time, which the caller has already read for this message
    * @returns undefined if a hard limit is reached, or if Cloud KMS must respond first
    */
   take(bytes: number, now: number): EncryptionKey | undefined {
@@ -181,21 +181,22 @@ export class EncryptionSlot {
     const { softAgeMs } = this.#limits;
     const { next, refusal } = this;
     if (next && refusal === undefined && now < next.born + softAgeMs) {
-      // Activate the next key early rather than obtain it: `obtain` may return it from the cache, even in an
-      // outage that began before other processes unwrapped it.
+      // Activates the next key early and does not obtain it, because `obtain` may return it from the cache,
+      // even in an outage that began before other processes unwrapped the key.
       return mustAsk || isActive(next, softAgeMs, now) ? 'activate' : undefined;
     }
     const isOld = this.#usedShare(this.#current, now) >= this.refreshShare;
     const isRefused = this.isUnreadable
       ? now >= this.#wrapped + WRAP_AGAIN_AT * this.#limits.revalidateMs
       : refusal !== undefined;
-    // A failed refresh is also repeated once Cloud KMS accepts a refused key again.
+    // A failed refresh is also repeated when Cloud KMS accepts a refused key again.
     const isDue = mustAsk || isOld || isRefused || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
   }
 
   /**
-   * Waits until the refresh ends, but for at most one second. After that, Cloud KMS counts as unavailable.
+   * Waits until the refresh ends, but for at most one second. If the refresh has not ended by then, Cloud KMS
+   * counts as unavailable.
    * @returns undefined if the current key does not depend on a refresh
    */
   refreshAnswered(waitBudget: WaitBudget): Promise<void> | undefined {
@@ -244,7 +245,7 @@ export class EncryptionSlot {
     this.#isExhausted = true;
   }
 
-  /** Makes a scope key the current key, with a new salt. @returns why it replaced the previous key */
+  /** Makes a scope key the current key, with a new salt. @returns why this key replaced the previous key */
   adopt(next: ScopeKey): RotationReason {
     const reason = this.#current ? this.#reasonToReplace(this.#current) : 'first';
     this.#current = newDataKey(this.scope, next);
@@ -307,7 +308,7 @@ export class EncryptionSlot {
     return this.#wrappedKey === undefined ? 0 : this.#decryption.refused.graceUntil(this.#wrappedKey);
   }
 
-  /** Whether this identity has no permission to unwrap. Such an identity may still encrypt. */
+  /** Whether this identity lacks the permission to unwrap. Such an identity may still encrypt. */
   get isUnreadable(): boolean {
     return this.refusal === 'permission_denied';
   }
@@ -316,14 +317,14 @@ export class EncryptionSlot {
   #mayEncrypt(now: number): boolean {
     if (this.#wrappedKey === undefined) return false;
     const { refusal } = this;
-    // Evaluated first, because `mayUse` may start a call: the caller then waits for that call and for a
-    // refresh concurrently.
+    // `mayUse` is called first, because it may start a call to Cloud KMS. The caller can then wait for this
+    // call and for a refresh concurrently.
     const isReadable = refusal === undefined && this.#decryption.mayUse(this.#wrappedKey, now);
     return (isReadable || this.#isConfirmedByWrap(now) || now < this.#graceUntil) && !this.#mustAsk(now);
   }
 
   /**
-   * Whether successful wraps confirm the current key. Without a recent wrap, the key still counts as
+   * Whether successful wraps confirm the current key. If there was no recent wrap, the key still counts as
    * confirmed if Cloud KMS has never let this identity unwrap.
    */
   #isConfirmedByWrap(now: number): boolean {
@@ -352,7 +353,10 @@ export class EncryptionSlot {
     for (const resolve of this.#waiting) resolve();
   }
 
-  /** Returns the used share of the soft limit that is closest to being reached; 1 means reached. */
+  /**
+   * Returns the used share of the soft limit that is closest to being reached. 1 means that the limit is
+   * reached.
+   */
   #usedShare(key: EncryptionKey, now: number): number {
     const age = (now - key.source.born) / this.#limits.softAgeMs;
     if (hasBranchKeys(this.scope)) return age;
@@ -365,8 +369,8 @@ export class EncryptionSlot {
   }
 
   /**
-   * Returns a data key from the current scope key that may encrypt one more message; undefined if there is
-   * none.
+   * Returns a data key from the current scope key that may encrypt one more message, or undefined if there is
+   * no such key.
    */
   #withRoom(key: EncryptionKey, bytes: number): EncryptionKey | undefined {
     const { softMessages, softBytes, hardMessages, hardBytes } = this.#limits;

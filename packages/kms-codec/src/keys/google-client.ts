@@ -5,14 +5,14 @@ import { emulatorOptions } from './emulator-options.ts';
 import { isTokenRefusal } from './token-refusal.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** Google's client. No other file of the library imports it. */
+/** Google's client library. No other file of this library imports it. */
 export type KmsClient = KeyManagementServiceClient;
 
 type ClientOptions = NonNullable<ConstructorParameters<typeof KeyManagementServiceClient>[0]>;
 
 /**
- * How long missing credentials are cached, in ms. Creating Google's client takes about 12 ms of CPU time, and
- * each waiting call retries several times per second.
+ * How long the absence of credentials is cached, in ms. Creating Google's client takes about 12 ms of CPU
+ * time, and each waiting call retries several times per second.
  */
 const MISSING_MS = 1_000;
 
@@ -38,11 +38,11 @@ export class GoogleClient {
   readonly #timeoutMs: number;
   readonly #options: ClientOptions;
   #client: KmsClient | undefined;
-  /** The credentials and token of the previous client, for its replacement. */
+  /** The credentials and the token of the previous client, which its replacement reuses. */
   #auth: KmsClient['auth'] | undefined;
   /** Credentials are not looked up again before this time (on the clock of `performance.now()`). */
   #missingUntil = 0;
-  /** The client is not replaced before this time (on the same clock). */
+  /** The client is not replaced before this time (on the clock of `performance.now()`). */
   #replaceAfter = 0;
 
   /** @throws KmsConfigurationError if the emulator is not on loopback or is used in production */
@@ -57,10 +57,10 @@ export class GoogleClient {
 
   /**
    * Returns the client once it has credentials and a valid token. The client's own methods would also obtain
-   * both. But with missing credentials they cause an unhandled error that ends the process, they cache the
-   * failure forever, and they do not report that Google refused a token.
-   * @throws KmsCodecError `kms_unavailable` if there are no credentials or no response; `permission_denied`
-   *   if Google refuses a token
+   * both. However, if credentials are missing, these methods cause an unhandled error that ends the process,
+   * and cache the failure forever. They also do not report that Google refused a token.
+   * @throws KmsCodecError `kms_unavailable` if there are no credentials, or Google does not respond;
+   *   `permission_denied` if Google refuses a token
    */
   async ready(key: string): Promise<KmsClient> {
     if (performance.now() < this.#missingUntil) throw credentialsMissing(key);
@@ -141,7 +141,8 @@ async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-// These errors omit the messages of Google's libraries, which can name files and network addresses.
+// These errors omit the messages of Google's libraries, because those messages can name files and network
+// addresses.
 
 const credentialsMissing = (key: string) =>
   new KmsCodecError(

@@ -3,8 +3,8 @@ import { KmsCodecError } from '../errors.ts';
 import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
 
 /**
- * For tests: wraps and unwraps like Cloud KMS, with AES-256-GCM under a key in memory. The crypto key's name
- * and the request's additional authenticated data are authenticated.
+ * A key service for tests. It wraps and unwraps like Cloud KMS, with AES-256-GCM under a key in memory. The
+ * crypto key's name and the request's additional authenticated data are authenticated.
  */
 export class InMemoryKeyService implements KeyService {
   readonly #wrappingKey: Uint8Array;
@@ -47,7 +47,7 @@ export class InMemoryKeyService implements KeyService {
   }
 
   async close(): Promise<void> {
-    // Nothing to release: the key belongs to the process.
+    // Nothing to release.
   }
 }
 

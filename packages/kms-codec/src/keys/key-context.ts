@@ -3,7 +3,7 @@ import type { Observer } from '../observer.ts';
 import type { KeyService } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
 
-/** What all keys of a process have in common. */
+/** The services and settings that all keys of a process share. */
 export interface KeyContext {
   readonly keyService: KeyService;
   /** Limits the Cloud KMS calls of each namespace. */
@@ -13,8 +13,8 @@ export interface KeyContext {
   /** The clock for ages, in ms (see {@link elapsedClock}). */
   readonly now: () => number;
   /**
-   * The time of day, in ms since 1970, for a branch key's creation date, which other processes compare with
-   * their clocks.
+   * Returns the time of day, in ms since 1970. It is used for a branch key's creation date, which other
+   * processes compare with their clocks.
    */
   readonly wall: () => number;
   /** Whether the configuration denies a wrapped key. */

@@ -22,8 +22,8 @@ export const unsafeSettings = ['direct-with-envelope'] as const;
 type UnsafeSetting = (typeof unsafeSettings)[number];
 
 /**
- * What to do with a payload that this codec did not encrypt. `report`: the payload passes, and the observer
- * is notified.
+ * What to do with a payload that this codec did not encrypt. With `report`, the payload passes and the
+ * observer is notified.
  */
 export type PlaintextRule = 'pass' | 'report' | 'refuse';
 
@@ -37,18 +37,18 @@ export interface NamespaceRule {
   readonly accepts?: readonly string[] | undefined;
   /** The formats that this namespace may read. Default `[envelope-v2]`. */
   readonly reads?: readonly EncryptedFormat[] | undefined;
-  /** Default `report`. */
+  /** What to do with plaintext. Default `report`. */
   readonly plaintext?: PlaintextRule | undefined;
   /** Keys of the format `static`, by key id. */
   readonly static?: ReadonlyMap<string, KeyObject> | undefined;
   /**
-   * `require`: the codec reads and writes only messages with a workflow tag. Default: a workflow tag is
-   * optional.
+   * With `require`, the codec reads and writes only messages with a workflow tag. By default, a workflow tag
+   * is optional.
    */
   readonly workflowTag?: 'require' | undefined;
   /**
-   * Accepted risks. `direct-with-envelope`: this rule reads `envelope` or `proxy` with a crypto key that any
-   * rule also uses to read `direct`, so messages can be forged (docs/security-model.md).
+   * The accepted risks. `direct-with-envelope` means that this rule reads `envelope` or `proxy` with a crypto
+   * key that any rule also uses to read `direct`, so messages can be forged (docs/security-model.md).
    */
   readonly unsafe?: readonly UnsafeSetting[] | undefined;
 }
@@ -68,12 +68,12 @@ export interface ResolvedRule {
   readonly workflowTag: 'require' | undefined;
 }
 
-/** The crypto keys of each namespace: an allow-list. Cloud KMS is never called with an unlisted key. */
+/** An allow-list of the crypto keys of each namespace. Cloud KMS is never called with an unlisted key. */
 export class KeyRules {
   readonly #rules: ReadonlyMap<string, NamespaceRule>;
   readonly #default: NamespaceRule | undefined;
   readonly #deny: ReadonlySet<string>;
-  // Bounded, because namespaces also come from requests.
+  // The size is limited, because namespaces also come from requests.
   readonly #resolved = new LRUCache<string, ResolvedRule>({ max: 1_024 });
 
   /**
