@@ -116,7 +116,10 @@ describe('escapeInvisible and escapeInText', () => {
     ['a family', '👨\u200d👩\u200d👧'],
     ['a heart on fire, with a variation selector', '❤\ufe0f\u200d🔥'],
     ['a person with a skin tone', '👩🏽\u200d💻'],
-    ['the flag of England, which consists of tags', '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}'],
+    [
+      'the flag of England, which consists of tags',
+      '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+    ],
   ])('keep the joiners and tags of an emoji: %s', (_, text) => {
     expect(escapeInvisible(`order ${text}`)).toBe(`order ${text}`);
     expect(escapeInText(`order ${text}`)).toBe(`order ${text}`);

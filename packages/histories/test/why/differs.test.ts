@@ -59,18 +59,22 @@ const sizes = (other: number): FieldMap[] =>
   Array.from({ length: 100 }, (_, n) => ({ size: n < 60 ? 5 : other + (n % 40) }));
 
 describe('whatDiffers', () => {
-  it('ranks the planted cause among the first three in at least 95 % of 200 cases', { timeout: 240_000 }, () => {
-    let found = 0;
-    for (let seed = 0; seed < SEEDS; seed += 1) {
-      const d = drawFrom(seed);
-      const [field, plant, share] = plants[seed % plants.length]!;
-      const [first, second] = [runs(d), runs(d)];
-      for (const one of first) if (d.random() < share) plant(one);
-      const { differences } = whatDiffers(first, second);
-      if (differences.slice(0, 3).some((one) => one.field === field)) found += 1;
-    }
-    expect(found / SEEDS).toBeGreaterThanOrEqual(0.95);
-  });
+  it(
+    'ranks the planted cause among the first three in at least 95 % of 200 cases',
+    { timeout: 240_000 },
+    () => {
+      let found = 0;
+      for (let seed = 0; seed < SEEDS; seed += 1) {
+        const d = drawFrom(seed);
+        const [field, plant, share] = plants[seed % plants.length]!;
+        const [first, second] = [runs(d), runs(d)];
+        for (const one of first) if (d.random() < share) plant(one);
+        const { differences } = whatDiffers(first, second);
+        if (differences.slice(0, 3).some((one) => one.field === field)) found += 1;
+      }
+      expect(found / SEEDS).toBeGreaterThanOrEqual(0.95);
+    },
+  );
 
   it('reports a difference in at most 5 % of 200 cases without a cause', { timeout: 240_000 }, () => {
     let reported = 0;
