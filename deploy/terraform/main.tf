@@ -26,7 +26,7 @@ resource "google_kms_crypto_key" "key" {
     protection_level = var.protection_level
   }
 
-  # Destroying the key destroys all its versions, and makes everything encrypted under them unreadable.
+  # Destroying the key destroys all its versions, and makes everything that they encrypted unreadable.
   lifecycle {
     prevent_destroy = true
   }

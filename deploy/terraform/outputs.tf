@@ -27,8 +27,8 @@ locals {
   # Built from variables, because the key's id is then known before the key exists.
   key = "projects/${var.project_id}/locations/${var.location}/keyRings/${google_kms_key_ring.ring.name}/cryptoKeys/${google_kms_crypto_key.key.name}"
 
-  # The same as temporal-kms setup writes (a test compares them): with a default, a program could use the key
-  # in any namespace.
+  # The keys file that temporal-kms setup writes (a test compares the two). It has no default, because a
+  # program could then use the key in any namespace.
   keys_file = join("\n", concat(
     ["# The keys of each namespace. A namespace that is not listed is refused.", "namespaces:"],
     flatten([for namespace in var.namespaces : ["  '${replace(namespace, "'", "''")}':", "    encrypt: ${local.key}"]]),

@@ -1,5 +1,5 @@
-# The minimal roles on the key for each program: those that `temporal-kms setup` grants, and that of a scan. A
-# test compares them.
+# The minimal roles on the key for each program. A test checks that these are the roles that
+# `temporal-kms setup` grants, and a scan's role.
 locals {
   encrypt_decrypt = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 

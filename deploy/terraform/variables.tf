@@ -1,5 +1,5 @@
 variable "project_id" {
-  description = "Id of the project that contains the key. The key's use is billed to this project."
+  description = "Id of the project that contains the key. Google bills the use of the key to this project."
   type        = string
 
   validation {
@@ -9,7 +9,7 @@ variable "project_id" {
 }
 
 variable "location" {
-  description = "Location of the key ring: the region of the workers, or global, which is slower. It cannot be changed later."
+  description = "Location of the key ring: the workers' region, or global (slower). The location cannot be changed later."
   type        = string
 
   validation {
@@ -101,7 +101,7 @@ variable "encode" {
 }
 
 variable "audit_logs" {
-  description = "Whether this module manages Cloud KMS's Data Access audit logs in the project. If so, it replaces their exemptions."
+  description = "Whether this module manages Cloud KMS's Data Access audit logs in the project. If so, it also replaces the exemptions in these logs' configuration."
   type        = bool
   default     = true
 }
@@ -118,7 +118,7 @@ variable "notification_channels" {
 }
 
 variable "workload_identity" {
-  description = "For the Helm chart on GKE: the namespace and the release in which its pods run, and the project of the cluster (default project_id). The chart's accounts may then act as the service accounts of worker, codec server and scan."
+  description = "For the Helm chart on GKE: the Kubernetes namespace and the Helm release of its pods, and the cluster's project (default: project_id). The chart's Kubernetes accounts may then act as the service accounts of worker, codec server and scan."
   type = object({
     namespace       = string
     release         = string
@@ -128,7 +128,7 @@ variable "workload_identity" {
 }
 
 variable "service_perimeter" {
-  description = "For VPC Service Controls: the access policy and the number of the project. Cloud KMS then refuses calls from outside the perimeter and its access levels; with dry_run, they are only logged. Leave this out if the project is already in a perimeter."
+  description = "For VPC Service Controls: the access policy and the number of the project. Cloud KMS then refuses calls from outside the perimeter and its access levels; with dry_run, Google only logs such calls. Leave this variable unset if the project is already in a perimeter."
   type = object({
     access_policy  = string
     project_number = string

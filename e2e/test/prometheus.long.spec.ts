@@ -141,7 +141,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
     .toMatchObject({
       PayloadsModified: ['codec-server refused payloads in default with integrity_failed'],
       PayloadsRefused: ['codec-server refused payloads in default with unsupported_version'],
-      PlaintextFound: ['codec-server found a plaintext payload that must be encrypted, in default'],
+      PlaintextFound: ['codec-server found a plaintext payload in default where ciphertext is expected'],
     });
   const received = () =>
     Object.fromEntries(

@@ -235,12 +235,12 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     CODEC_HOST: { about: 'Address to listen on', example: '127.0.0.1', default: '127.0.0.1' },
     CODEC_PORT: { about: 'Port to listen on', example: '8088', default: '8088' },
     CODEC_CORS_ORIGINS: {
-      about: 'Origins whose web pages may call the server, separated by commas',
+      about: 'Comma-separated origins whose web pages may call the server',
       example: 'https://temporal.example.com,https://decrypt.example.com',
     },
     CODEC_ALLOWED_HOSTS: {
       about:
-        'Accepted Host headers, separated by commas, with the port unless it is 443 or 80 (default: the loopback names)',
+        'Comma-separated Host headers to accept, with the port unless it is 443 or 80 (default: the loopback names)',
       example: 'codec.example.com',
     },
     CODEC_PATH_PREFIX: { about: 'Path prefix of every route except the probes', example: '/codec' },
@@ -250,12 +250,13 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_DASHBOARD_CONNECT_SOURCES: {
       about:
-        "More origins for connect-src in the dashboard's content security policy, such as a token " +
-        "endpoint's, separated by commas",
+        "Comma-separated origins to add to connect-src in the dashboard's content security policy, such as a token " +
+        "endpoint's",
       example: 'https://oauth2.example.com',
     },
     CODEC_DASHBOARD_FRAME_SOURCES: {
-      about: "More origins for frame-src in the content security policy, such as an authorization endpoint's",
+      about:
+        "Comma-separated origins to add to frame-src in this content security policy, such as an authorization endpoint's",
       example: 'https://login.example.com',
     },
     CODEC_DASHBOARD_TEMPORAL_UI_URL: {
@@ -290,7 +291,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     CODEC_MAX_REQUESTS: { about: 'Maximum number of requests in flight (default: 256)', example: '64' },
     CODEC_MAX_STREAMS: { about: 'Maximum number of open history API streams (default: 256)', example: '64' },
     CODEC_REQUEST_SECONDS: {
-      about: 'Seconds for one request, streams excluded (default: 30)',
+      about: 'Time limit of a request, except a stream, in seconds (default: 30)',
       example: '10',
     },
     CODEC_RATE_KMS_REQUESTS: {
@@ -328,7 +329,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_METRICS_ALLOWED_HOSTS: {
       about:
-        'Accepted Host headers of /metrics, separated by commas, with the port unless it is 80 (default: the loopback names)',
+        'Comma-separated Host headers to accept on /metrics, with the port unless it is 80 (default: the loopback names)',
       example: 'codec-server.payments.svc:9464',
     },
     ...tracingVariables,

@@ -29,8 +29,6 @@ export const temporalVariables = {
   TEMPORAL_PROFILE: { about: 'Profile in the profile file', example: 'prod' },
 } as const satisfies Record<string, Variable>;
 
-const keyPath = 'projects/acme-prod/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption';
-
 /** Variables that kms-codec's `kmsEnvironment` validates; listed here for `--help` and the log. */
 export const kmsVariables = {
   GCP_PROJECT: { about: "The key ring's Google Cloud project", example: 'acme-prod' },
@@ -38,7 +36,7 @@ export const kmsVariables = {
   GCP_KMS_KEY_RING: { about: 'Key ring', example: 'temporal-keys' },
   GCP_KMS_KEY: { about: 'Crypto key', example: 'workflow-encryption' },
   KMS_KEYS_FILE: {
-    about: `Keys for several namespaces (YAML), instead of GCP_KMS_KEY; the file names a key as ${keyPath}`,
+    about: 'File with the keys of several namespaces (YAML), instead of GCP_KMS_KEY',
     example: '/etc/temporal-kms/keys.yaml',
   },
   KMS_FORMAT: { about: 'Format of new payloads (default: envelope-v2)', example: 'envelope-v2' },
@@ -102,8 +100,8 @@ export const auditVariables = {
   },
   AUDIT_DIGEST_KEY_FILE: {
     about:
-      'File with a key (64 hexadecimal digits), with which the audit contains digests of the ciphertexts that /decode ' +
-      'received; unset: no digests',
+      'File with a key (64 hexadecimal digits) for audit digests of the ciphertexts that /decode receives; unset: no ' +
+      'digests',
     example: '/etc/temporal-kms/audit-digest.key',
   },
 } as const satisfies Record<string, Variable>;

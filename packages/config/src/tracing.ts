@@ -54,19 +54,19 @@ export const tracingVariables = {
     secret: true,
   },
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
-    about: "Complete URL of the collector's trace endpoint; takes precedence",
+    about: "Complete URL of the collector's trace endpoint; overrides OTEL_EXPORTER_OTLP_ENDPOINT",
     example: 'https://collector.example.com/v1/traces',
     secret: true,
   },
   OTEL_EXPORTER_OTLP_PROTOCOL: { about: 'Must be http/protobuf, or unset', example: 'http/protobuf' },
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: { about: 'Must be http/protobuf, or unset', example: 'http/protobuf' },
   OTEL_EXPORTER_OTLP_HEADERS: {
-    about: 'Headers for the collector, such as its token: name=value, separated by commas',
+    about: 'Comma-separated headers (name=value) for the collector, such as its token',
     example: 'authorization=Bearer%20…',
     secret: true,
   },
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: {
-    about: 'The same headers, but for traces only',
+    about: 'Like OTEL_EXPORTER_OTLP_HEADERS, but for traces only',
     example: 'authorization=Bearer%20…',
     secret: true,
   },

@@ -33,9 +33,8 @@ function page(): string {
     '# Environment variables\n',
     'This page lists every variable with an example, and with its default in brackets. An empty variable counts as ' +
       'unset. If a variable has a mistake, the program exits with 78 and names every mistake. It warns about ' +
-      'variables that are probably misspelt. See also [Cloud KMS](gcp-kms.md#configure), [the codec ' +
-      'server](../apps/codec-server/README.md), [the worker](../apps/worker/README.md) and ' +
-      "[Temporal's own variables](../apps/worker/README.md#connect-to-temporal).\n",
+      "variables that are probably misspelt. See also [Temporal's own " +
+      'variables](../apps/worker/README.md#connect-to-temporal).\n',
     ...sections,
   ].join('\n');
 }

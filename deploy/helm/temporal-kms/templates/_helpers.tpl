@@ -50,7 +50,7 @@ labels:
 {{- concat $hosts .Values.codecServer.allowedHosts | join "," -}}
 {{- end -}}
 
-{{/* A program's variables, as an object. The global `env` replaces what the chart sets; the program's `env` replaces both. */}}
+{{/* A program's variables, as an object. The global `env` overrides what the chart sets; the program's `env` overrides both. */}}
 {{- define "temporal-kms.env" -}}
 {{- $root := .root -}}
 {{- $env := dict -}}
@@ -81,7 +81,7 @@ labels:
 {{- range $key, $value := $variables -}}{{- $_ := set $env $key $value -}}{{- end -}}
 {{- end -}}
 {{- if and $env.KMS_KEYS_FILE $env.GCP_KMS_KEY -}}
-{{- fail (printf "%s has both a keys file (keys, KMS_KEYS_FILE) and GCP_KMS_KEY, of which programs accept only one: empty one of them" .name) -}}
+{{- fail (printf "%s has both a keys file (keys, KMS_KEYS_FILE) and GCP_KMS_KEY, but programs accept only one of these: leave one of them empty" .name) -}}
 {{- end -}}
 {{- $limit := dig "limits" "memory" "" (.app.values.resources | default dict) -}}
 {{- if and (eq .name "codec-server") $limit -}}
