@@ -13,8 +13,8 @@ import { listen } from '../src/server/listen.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 
 /*
- * The server with only the rival's features: without authentication, audit, metrics or log. Only the
- * benchmark can start this server, because the real server's audit cannot be switched off.
+ * The codec server with only the features of the Go SDK's handler: without authentication, audit, metrics or
+ * log. Only the benchmark can start this server, because the real server's audit cannot be switched off.
  */
 const resolved = Promise.resolve();
 const record: AuditRecord = {

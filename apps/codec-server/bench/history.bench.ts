@@ -134,7 +134,7 @@ async function firstRows(run: LongHistory): Promise<void> {
   await reader?.cancel();
 }
 
-/** Decodes like a dashboard: 200 refs per request, 4 requests at a time. */
+/** Decodes like the dashboard: 200 refs per request, 4 requests at a time. */
 async function decodeAll(run: LongHistory): Promise<void> {
   const refs: string[] = [];
   for (const line of (await (await request(run, '/history')).text()).trimEnd().split('\n')) {

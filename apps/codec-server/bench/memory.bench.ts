@@ -37,7 +37,7 @@ if (values.help) {
 const CONCURRENCY = 16;
 const PAYLOADS_PER_REQUEST = 100;
 const MiB = 2 ** 20;
-/** The object also contains the header of the message. */
+/** The plaintext's size. The object is larger, because it also contains the message's header. */
 const PLAINTEXT_BYTES = 50 * MiB - 1_024;
 
 const limit = Number(values.limit);
@@ -53,7 +53,7 @@ try {
   );
   const storageFile = join(directory, 'storage.yaml');
   const store = { type: 'directory', bucket: 'bench', path: 'objects' };
-  // JSON is valid YAML, except that our YAML files need a last line.
+  // JSON is valid YAML, but our YAML files must also end with the line `...`.
   await writeFile(storageFile, `${JSON.stringify({ namespaces: { [NAMESPACE]: [store] } })}\n...\n`);
   const settings = { CODEC_STORAGE_FILE: storageFile, CODEC_MAX_INFLIGHT_BYTES: String(112 * MiB) };
   const { reference, sha256 } = await storeObject();

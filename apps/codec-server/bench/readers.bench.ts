@@ -39,7 +39,9 @@ if (values.help) {
 /** Interval of the other caller's requests: 20 requests per second. */
 const PAUSE_MS = 50;
 const MOST_MS = 100;
-/** Temporal ends a history at 50 Ki events or 50 MB. */
+/**
+ * With this size, a history of 50 Ki events, Temporal's limit, stays below Temporal's other limit of 50 MB.
+ */
 const PAYLOAD_BYTES = 256;
 const CONNECTIONS = 192;
 

@@ -28,7 +28,7 @@ if (values.help) {
     'node bench/server.bench.ts [--rounds 3] [--seconds 2] [--only "decode 1 × 1 KiB"] [--traces]\n' +
       "Measures /decode and /encode of the bundled codec server and of the Go SDK's codec server. Each server runs on one\n" +
       'core, wrk on another. --only selects the rows whose name contains the text. --traces adds a server that exports\n' +
-      'traces of all requests, and one of a hundredth.',
+      'traces of all requests, and a server that exports traces of every hundredth request.',
   );
   process.exit(0);
 }
@@ -41,7 +41,9 @@ const shapes = [
   { name: '1 × 256 KiB', payloads: 1, bytes: 256 * 1024, floor: 0.75 },
 ];
 
-/** The factor for floors of servers with authentication, audit, metrics and log. */
+/**
+ * The factor by which the required ratio is lower for servers with authentication, audit, metrics and log.
+ */
 const DEPLOYED = 0.75;
 
 const WARM_PAYLOADS = 15_000;
@@ -173,7 +175,10 @@ async function post({ server, headers }: Contender, route: string, body: string)
   return text;
 }
 
-/** V8 optimizes a function only after some thousand calls, so the warm-up counts calls, not time. */
+/**
+ * V8 optimizes a function only after some thousand calls, so the warm-up lasts for a number of calls, not for
+ * a time.
+ */
 async function warmUp(
   { server, headers }: Contender,
   route: string,

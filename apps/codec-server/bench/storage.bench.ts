@@ -28,9 +28,9 @@ if (values.help) {
 
 const MiB = 2 ** 20;
 const PAYLOAD_BYTES = 300 * 1_024;
-/** Number of objects that the plain client reads at a time, like the codec server. */
+/** Number of objects that the plain client reads at a time, the same as the codec server. */
 const IN_FLIGHT = 8;
-/** Each decrypted payload contains this encoding once. */
+/** Each decrypted payload contains this text once, so counting the text counts the payloads. */
 const DECODED = Buffer.from('json/plain').toString('base64');
 
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
@@ -57,7 +57,7 @@ try {
   await rm(directory, { recursive: true });
 }
 
-/** Counts a text in a stream, which is too large for a string. */
+/** Counts how often a text occurs in a stream, which is too large for a string. */
 async function countIn(stream: ReadableStream<Uint8Array>, text: string): Promise<number> {
   let count = 0;
   let rest = '';

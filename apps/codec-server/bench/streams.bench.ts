@@ -39,7 +39,7 @@ const { temporal, server, codec } = stack;
 try {
   const loads = await makeLoads();
   const probes = await otherCaller(server.url, codec);
-  // Warm-up: the first requests open connections, and V8 compiles the code that handles them.
+  // This is a warm-up: the first requests open connections, and V8 compiles the code that handles them.
   await measureProbes(probes, 2);
   console.log(TABLE_HEAD);
   console.log(rowsOf('none', await measureProbes(probes, 5)));
@@ -69,12 +69,15 @@ try {
   await stack.close();
 }
 
-/** Bytes that do not compress. */
+/** Returns bytes that do not compress. */
 function random(bytes: number): Buffer {
   return createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16)).update(Buffer.alloc(bytes));
 }
 
-/** The readers' requests. Each response contains a plaintext of 12 MB, or the results of searching one. */
+/**
+ * Returns the readers' requests. Each response contains a plaintext of 12 MB, or the results of a search in
+ * such a plaintext.
+ */
 async function makeLoads(): Promise<Readonly<Record<string, Load>>> {
   const api = `${server.url}/api/namespaces/${NAMESPACE}`;
   const ndjson = Buffer.from(`{"text":${JSON.stringify('"line"\n\t\\'.repeat(PLAINTEXT_BYTES / 12))}}`);
@@ -86,7 +89,7 @@ async function makeLoads(): Promise<Readonly<Record<string, Load>>> {
     workflowId: 'large',
     args: [],
   });
-  // Contains escapes, so that each form of the text differs from the bytes.
+  // The text contains escapes, so that each form of the text differs from the bytes.
   await handle.signal('more', '"line"\n\t\\ü'.repeat(PLAINTEXT_BYTES / 16));
   const { runId } = await handle.describe();
   const raw = await handle.fetchHistory();

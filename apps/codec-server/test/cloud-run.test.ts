@@ -11,7 +11,7 @@ const service = async (app: string): Promise<any> => parse(await read(`deploy/cl
 const schema = JSON.parse(await readFile(join(import.meta.dirname, 'vectors/cloud-run.v1.json'), 'utf8'));
 const apps = ['codec-server', 'dashboard'];
 
-/** The variables of the only container. Values from secrets are replaced by the secret's name. */
+/** Returns the variables of the only container. Replaces a value from a secret by the secret's name. */
 const variables = ({ spec }: any): Record<string, string> =>
   Object.fromEntries(
     spec.template.spec.containers[0].env.map(({ name, value, valueFrom }: any) => [
@@ -40,31 +40,35 @@ describe('the Cloud Run services', () => {
     expect(validate(unknown)).toBe(false);
   });
 
-  it.for(apps)('have probes, limits, an account with few rights, and no public address: %s', async (app) => {
-    const { metadata, spec } = await service(app);
-    expect(metadata.annotations).toMatchObject({
-      'run.googleapis.com/ingress': 'internal-and-cloud-load-balancing',
-      'run.googleapis.com/default-url-disabled': 'true',
-    });
-    const { template } = spec;
-    expect(Number(template.metadata.annotations['autoscaling.knative.dev/maxScale'])).toBeGreaterThan(1);
-    expect(template.spec.serviceAccountName).toMatch(new RegExp(`^temporal-${app}@`));
-    expect(template.spec.containerConcurrency).toBeGreaterThan(0);
-    const [container] = template.spec.containers;
-    expect(Object.keys(container.resources.limits)).toEqual(['cpu', 'memory']);
-    for (const probe of ['startupProbe', 'livenessProbe']) {
-      const { httpGet, periodSeconds, timeoutSeconds } = container[probe];
-      expect(httpGet).toEqual({ path: '/healthz', port: container.ports[0].containerPort });
-      // Cloud Run rejects other values.
-      expect(timeoutSeconds).toBeLessThan(periodSeconds);
-    }
-    // Cloud Run has no field for the user of a container.
-    const stages = (await read('deploy/docker/Dockerfile')).split(/^(?=FROM )/m);
-    const stage = (name: string) => stages.find((text) => text.split('\n')[0]?.endsWith(` AS ${name}`)) ?? '';
-    const [, base = ''] = /^FROM (\S+)/.exec(stage(app)) ?? [];
-    const users = `${stage(base)}${stage(app)}`.match(/^USER .*$/gm);
-    expect(users?.at(-1)).toBe('USER 65532:65532');
-  });
+  it.for(apps)(
+    'have probes, limits, a service account with few rights, and no public address: %s',
+    async (app) => {
+      const { metadata, spec } = await service(app);
+      expect(metadata.annotations).toMatchObject({
+        'run.googleapis.com/ingress': 'internal-and-cloud-load-balancing',
+        'run.googleapis.com/default-url-disabled': 'true',
+      });
+      const { template } = spec;
+      expect(Number(template.metadata.annotations['autoscaling.knative.dev/maxScale'])).toBeGreaterThan(1);
+      expect(template.spec.serviceAccountName).toMatch(new RegExp(`^temporal-${app}@`));
+      expect(template.spec.containerConcurrency).toBeGreaterThan(0);
+      const [container] = template.spec.containers;
+      expect(Object.keys(container.resources.limits)).toEqual(['cpu', 'memory']);
+      for (const probe of ['startupProbe', 'livenessProbe']) {
+        const { httpGet, periodSeconds, timeoutSeconds } = container[probe];
+        expect(httpGet).toEqual({ path: '/healthz', port: container.ports[0].containerPort });
+        // Cloud Run rejects a timeout that is not shorter than the period.
+        expect(timeoutSeconds).toBeLessThan(periodSeconds);
+      }
+      // Cloud Run has no field for a container's user, so the image must set the user.
+      const stages = (await read('deploy/docker/Dockerfile')).split(/^(?=FROM )/m);
+      const stage = (name: string) =>
+        stages.find((text) => text.split('\n')[0]?.endsWith(` AS ${name}`)) ?? '';
+      const [, base = ''] = /^FROM (\S+)/.exec(stage(app)) ?? [];
+      const users = `${stage(base)}${stage(app)}`.match(/^USER .*$/gm);
+      expect(users?.at(-1)).toBe('USER 65532:65532');
+    },
+  );
 
   it('configure the codec server so that it starts and requires tokens', async () => {
     const resource = await service('codec-server');
@@ -78,14 +82,14 @@ describe('the Cloud Run services', () => {
     const { secret } = volumes.find(({ name }: { name: string }) => name === mount.name);
     expect(config.policyFile).toBe(join(mount.mountPath, secret.items[0].path));
     expect(dirname(config.policyFile ?? '')).toBe(mount.mountPath);
-    // A fixed version of the secret, so that a revision does not change later.
+    // The secret's version is fixed, so that a revision does not change later.
     expect([
       secret.items[0].key,
       ...containers[0].env.flatMap(({ valueFrom }: any) => valueFrom?.secretKeyRef.key ?? []),
     ]).toEqual(['1', '1']);
   });
 
-  it('contain commented variables with which the codec server serves the dashboard in its image', async () => {
+  it('contain commented-out variables that make the codec server serve the dashboard in its image', async () => {
     const comment = / {12}# (?=- \{ name: CODEC_DASHBOARD_)/g;
     const text = await read('deploy/cloud-run/codec-server.yaml');
     expect(text.match(comment)).toHaveLength(2);

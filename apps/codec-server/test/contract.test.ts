@@ -7,7 +7,7 @@ describe('reason codes', () => {
     expect(reasonCode.options).toEqual(reasonCodes);
   });
 
-  it('have their classes defined only once, and re-exported by the API', () => {
+  it('have classes that are defined only once, and that the API re-exports', () => {
     expect(reasonClass).toBe(codecReasonClass);
   });
 

@@ -10,7 +10,7 @@ import { keepForSearch } from './support/leak-search.ts';
 import { startServer } from './support/process.ts';
 import { bodyOf, keys, plain, startKms, text } from './support/stack.ts';
 
-/* SLOW=1 sends more requests, SEED=n other requests. */
+/* `SLOW=1` sends more requests; `SEED=n` sends different requests. */
 const slow = process.env['SLOW'] !== undefined;
 const requests = slow ? 100_000 : 10_000;
 const seed = Number(process.env['SEED'] ?? 20_261_124);
@@ -109,7 +109,7 @@ it('rejects malformed requests without a 500 or 503, and does not keep them in m
   );
   expect(server.child.exitCode).toBeNull();
   expect(server.output.err).toBe('');
-  // If one of these statuses is missing, the fuzzer has become too tame.
+  // If one of these statuses is missing, the fuzzer no longer reaches enough of the server.
   expect(Object.keys(statuses)).toEqual(
     expect.arrayContaining(['200', '204', '400', '403', '404', '405', '413', '415', '431']),
   );

@@ -21,7 +21,7 @@ describe('a memory pool', () => {
     expect(pool.held).toBe(0);
   });
 
-  it('grants more than its size to one call at a time', async () => {
+  it('grants a call for more than its size, but only one such call at a time', async () => {
     const pool = new MemoryPool(100);
     const release = pool.take(500)!;
     expect(pool.take(1)).toBeUndefined();

@@ -18,7 +18,7 @@ const refusalOf = (act: () => void): { status: number; code: string } | undefine
 const { signal } = new AbortController();
 
 describe('a memory budget', () => {
-  test('refuses bytes beyond the share of a lease with 413, and bytes that other leases hold with 503', () => {
+  test('throws 413 for bytes beyond the share of a lease, and 503 for bytes that other leases hold', () => {
     const budget = new MemoryBudget(100, 60);
     const [one, other] = [budget.lease(), budget.lease()];
     expect(refusalOf(() => one.take(61))).toEqual({ status: 413, code: 'too_large' });
@@ -74,7 +74,7 @@ describe('a memory budget', () => {
     expect(budget.held).toBe(60);
   });
 
-  test('ends a wait when its signal is aborted, and grants the memory to others', async () => {
+  test('ends a wait when its signal is aborted, and grants the memory to other leases', async () => {
     const budget = new MemoryBudget(100, 60);
     const holder = budget.lease();
     holder.take(60);
@@ -97,9 +97,9 @@ describe('a memory budget', () => {
     expect(budget.held).toBe(0);
   });
 
-  test('never grants more than its size, and lets every waiting lease finish', async () => {
-    // Each lease takes its parts one after the other, keeps the parts that it has while it waits, and then
-    // releases all.
+  test('never grants more memory than its size, and lets every waiting lease finish', async () => {
+    // Each lease takes its parts one after the other, keeps these parts while it waits for the next, and
+    // finally releases them all.
     const parts = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(fc.array(parts, { maxLength: 30 }), async (all) => {
@@ -130,22 +130,23 @@ const ours = `import { countBuffersAsHeap } from '${source}'; countBuffersAsHeap
 const work =
   'let kept = []; for (let n = 0; n < 20_000; n += 1) kept.push(new ArrayBuffer(32_768)) > 500 && (kept = [])';
 /**
- * How often V8 marks its whole heap while 640 MiB of buffers are created, of which at most 16 MiB are alive.
+ * Returns how often V8 marks its whole heap while 640 MiB of buffers are created. At most 16 MiB are alive at
+ * a time.
  */
 const markings = (program: string, ...flags: string[]): number =>
   run(program, '--trace-gc', ...flags).split('Mark-Compact').length - 1;
 
 describe('short-lived buffers', () => {
-  // This test notices if an update of Node drops the V8 flag, which would otherwise only cost speed.
+  // This test fails if an update of Node drops the V8 flag. Otherwise nobody would notice the loss of speed.
   it('do not make V8 mark its whole heap', () => {
     expect(markings(work)).toBeGreaterThan(3);
-    // V8's scheduler also marks when it finds time, which happens once or twice in some runs on a busy
+    // V8's scheduler also marks the heap when it is idle, which happens once or twice in some runs on a busy
     // machine.
     const runs = Array.from({ length: 3 }, () => markings(ours + work));
     expect(Math.min(...runs)).toBeLessThan(3);
   });
 
-  it("are counted with V8's default if the heap is small", () => {
+  it("are left to V8's default if the heap is small", () => {
     expect(markings(ours + work, '--max-old-space-size=96')).toBeGreaterThan(3);
   });
 });

@@ -11,7 +11,10 @@ import { forFile } from './support/for-file.ts';
 import { never } from './support/memory.ts';
 import { keptLog } from './support/stack.ts';
 
-/* A process whose event loop is blocked receives nothing, which must not count as an outage of other services. */
+/*
+ * A process whose event loop is blocked receives no responses, which must not count as an outage of other
+ * services.
+ */
 
 const temporal = forFile(await startTemporal());
 
@@ -49,7 +52,7 @@ describe('a blocked event loop', () => {
   });
 });
 
-it('logs that Temporal does not respond', async () => {
+it('logs that Temporal does not respond if the event loop is not blocked', async () => {
   const { service, lines } = connect('127.0.0.1:1');
   expect(await service.healthy(never)).toBe(false);
   expect(lines.join('')).toContain('Temporal unavailable');

@@ -89,7 +89,7 @@ async function startCaddy(basePath: string): Promise<Running | undefined> {
   return { origin, stop: () => server.stop() };
 }
 
-/** Returns the commands for a base path in docs/deploy.md, which write a page and a configuration. */
+/** Returns the commands in docs/deploy.md for a base path, which write a page and a configuration. */
 async function documentedCommands(): Promise<string> {
   const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
   return /### With nginx[^]*?```sh\n([^]*?)```/.exec(docs)?.[1] ?? '';
@@ -119,7 +119,7 @@ async function startNginx(basePath: string): Promise<Running> {
       .replace('127.0.0.1:8088', `127.0.0.1:${codecPort}`)
       .replace('/srv/dashboard', root),
   );
-  // As root, nginx would switch to another user, who cannot read the temporary folder.
+  // If it runs as root, nginx switches to another user by default, who cannot read the temporary folder.
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   await writeFile(
     join(prefix, 'nginx.conf'),
@@ -204,7 +204,7 @@ for (const [name, start] of servers) {
       });
 
       if (basePath !== '') {
-        it('redirects from the base path to the page, whatever scheme and port a proxy uses', async () => {
+        it('redirects from the base path without its last slash to the page, whatever scheme and port a proxy uses', async () => {
           const response = await fetch(url, { redirect: 'manual' });
           expect([301, 308]).toContain(response.status);
           expect(response.headers.get('location')).toBe(`${basePath}/`);

@@ -1,6 +1,6 @@
-// A codec server with the HTTP handler of Temporal's Go SDK and an AES-256-GCM codec like that of Temporal's encryption
-// sample: a static key, the whole payload serialized, no additional authenticated data. Unlike the sample it creates the
-// cipher once, which makes it faster. It listens on the given port of 127.0.0.1.
+// A codec server with the HTTP handler of Temporal's Go SDK and an AES-256-GCM codec like that of Temporal's
+// encryption sample: a static key, the whole payload serialized, no additional authenticated data. Unlike the
+// sample, it creates the cipher only once, which makes it faster. It listens on the given port of 127.0.0.1.
 package main
 
 import (

@@ -13,7 +13,7 @@ const SIGNAL_CONCURRENCY = 64;
 
 /**
  * Starts a run whose history has `events` events: the start, a workflow task that no worker polls, and
- * signals. Each event except the task has a payload, encrypted by the codec.
+ * signals. Each event except the workflow task's has a payload, encrypted by the codec.
  * @param bytes size of each payload
  * @param externalStorage stores large payloads
  */
@@ -48,7 +48,7 @@ export async function makeHistory(
   return { workflowId: handle.workflowId, runId, payloads: events - 1 };
 }
 
-/** The value has `bytes` bytes including JSON's quotation marks. */
+/** Returns a value that has `bytes` bytes in JSON, including the quotation marks. */
 const value = (bytes: number): string =>
   randomBytes(bytes)
     .toString('base64')

@@ -29,7 +29,8 @@ export interface MeasuredOptions {
   /** The port on 127.0.0.1 on which the server listens. */
   readonly port: number;
   /**
-   * Path of the file for the server's output. A file, because reading a pipe would disturb the measurement.
+   * Path of the file for the server's output. The server writes to a file, because reading a pipe would
+   * disturb the measurement.
    */
   readonly output: string;
   /** Whether standard output is a pipe, as in a container. `cat` reads the pipe, on the core for the load. */
@@ -38,7 +39,7 @@ export interface MeasuredOptions {
   readonly anyCore?: boolean;
 }
 
-/** Servers run on the second core, and the load runs on the first. */
+/** Servers run on the second core, and the load runs on the first core. */
 const SERVER_CORE = '1';
 const LOAD_CORE = '0';
 
@@ -61,7 +62,7 @@ export async function startMeasured(
 ): Promise<Measured> {
   const out = openSync(output, 'w');
   const pipe = piped ? pipeTo(out, `${output}.pipe`) : out;
-  // The process id is the server's, because taskset replaces itself with the server.
+  // The child's process id is the server's, because taskset replaces itself with the server.
   const cores = anyCore ? `0-${availableParallelism() - 1}` : SERVER_CORE;
   const child = spawn('taskset', ['--cpu-list', cores, file, ...args], {
     cwd,

@@ -38,8 +38,8 @@ export async function otherCaller(url: string, codec: KmsCodec): Promise<Probes>
 const EVERY_MS = 50;
 
 /**
- * Sends each request every 50 ms, without waiting for earlier responses, so that every request during a stall
- * counts.
+ * Sends each request every 50 ms, without waiting for earlier responses, so that the results include every
+ * request during a stall.
  */
 export async function measureProbes(probes: Probes, seconds: number): Promise<readonly ProbeResult[]> {
   const sent = new Map(Object.keys(probes).map((name) => [name, { ms: [] as number[], failed: 0 }]));

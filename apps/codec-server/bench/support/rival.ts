@@ -7,7 +7,7 @@ const source = join(import.meta.dirname, '..', 'rival-go');
 
 /**
  * Builds a codec server with the handler of Temporal's Go SDK.
- * @returns undefined, after printing why, if there is no suitable Go
+ * @returns undefined, after printing the reason, if there is no suitable Go
  */
 export async function buildRival(directory: string): Promise<{ start(): Promise<Measured> } | undefined> {
   const go = await findGo("the Go SDK's codec server is not measured, and there are no ratios");

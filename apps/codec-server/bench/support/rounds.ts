@@ -1,9 +1,9 @@
-/** If a round takes more than this many times as long as the fastest, something kept the round waiting. */
+/** If a round takes more than this many times as long as the fastest round, something delayed it. */
 export const MOST_RATIO = 3;
 
 /**
- * The first requests after the start take some tenths of a second longer because of connections and V8's
- * optimizations.
+ * The first requests after the start take some tenths of a second longer, because they open connections and
+ * V8 optimizes the code.
  */
 const START_SECONDS = 1;
 

@@ -10,7 +10,7 @@ export async function signedIn(directory: string) {
   const policyFile = join(directory, 'policy.yaml');
   const audience = 'https://codec.example.com';
   const issuer = await startIssuer(audience);
-  // JSON is valid YAML, except that our YAML files need a last line.
+  // JSON is valid YAML, but our YAML files must also end with the line `...`.
   await writeFile(
     policyFile,
     `${JSON.stringify({

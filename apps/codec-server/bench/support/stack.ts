@@ -8,7 +8,7 @@ import { benchCodec, buildBundle, KEY, NAMESPACE, startBundle } from './bundle.t
 /**
  * Starts Temporal, the KMS emulator and the codec server's bundle, and creates a compressing codec whose
  * payloads the server can read.
- * @param bundle the main module of an existing bundle; absent: builds a bundle
+ * @param bundle the main module of an existing bundle. By default, builds a bundle
  */
 export async function startStack(bundle?: string) {
   const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));

@@ -11,14 +11,14 @@ import { NAMESPACE } from './bundle.ts';
 
 const BUCKET = 'bench';
 
-/** A store with which an application keeps its payloads, and which the codec server reads. */
+/** A store in which an application keeps its payloads, and from which the codec server reads them. */
 export interface BenchStore {
   readonly driver: StorageDriver;
-  /** The store in the codec server's storage file. */
+  /** The store's entry in the codec server's storage file. */
   readonly store: Partial<Store>;
-  /** The codec server's credentials. */
+  /** The environment variables with the codec server's credentials. */
   readonly env: Readonly<Record<string, string>>;
-  /** Names of the stored objects. */
+  /** Returns the names of the stored objects. */
   readonly names: () => Promise<readonly string[]>;
   /** Reads an object with the store's plain client. */
   readonly read: (name: string) => Promise<Uint8Array>;

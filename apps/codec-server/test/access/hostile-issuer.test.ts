@@ -60,7 +60,7 @@ function tokenOf({ header = {}, key = rsa.privateKey, signature }: Token = {}): 
   return `${input}.${(signature ?? own()).toString('base64url')}`;
 }
 
-/** The response to a token: the caller's name, or the message of the refusal. */
+/** Returns the caller's name, or the message with which the server refuses the token. */
 async function answerTo(token: string): Promise<string> {
   const keys = issuerKeys(company, { fetchJson, now: Date.now, failed: () => undefined });
   try {
@@ -100,12 +100,12 @@ describe('a key set', () => {
     expect(await answerTo(tokenOf({ header: { alg: 'HS256' } }))).not.toBe('ana');
   });
 
-  it('with one unusable key still verifies tokens signed with the other keys', async () => {
+  it('with one unusable key still verifies tokens that are signed with the other keys', async () => {
     pages.set(KEYS, json({ keys: [{ kty: 'RSA', kid: 'broken' }, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
   });
 
-  it('with thousands of keys verifies tokens without noticeable delay', async () => {
+  it('with thousands of keys verifies a token without noticeable delay', async () => {
     const many = Array.from({ length: 5_000 }, (_, n) => published(ec, { kid: `other-${n}` }));
     pages.set(KEYS, json({ keys: [...many, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');

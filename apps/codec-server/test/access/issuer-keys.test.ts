@@ -53,7 +53,7 @@ const token = (
     .setExpirationTime('5m')
     .sign(key);
 
-/** Looks up a key without cached keys, and resolves to the reason for the failure. */
+/** Looks up a key while no keys are cached, and resolves to the reason for the failure. */
 async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<string> {
   const failures: unknown[] = [];
   const keys = issuerKeys(issuerAt(issuer), {
@@ -128,14 +128,14 @@ const checked = async (keys: object[]): Promise<string> => {
 };
 
 describe('a token without a key id', () => {
-  it('is accepted if its issuer has one key, and refused if there are several', async () => {
+  it('is accepted if its issuer has one key, and refused if its issuer has several keys', async () => {
     const own = await exportJWK(pair.publicKey);
     expect(await checked([own])).toBe('ana');
     const several = await checked([own, { ...(await exportJWK(other.publicKey)), kid: 'other' }]);
     expect(several).toContain('does not name the key');
   });
 
-  it('is not verified with a key for encryption', async () => {
+  it('is not verified with a key that is only for encryption', async () => {
     expect(await checked([{ ...(await exportJWK(pair.publicKey)), use: 'enc' }])).toContain(
       'a key that its issuer',
     );

@@ -13,7 +13,10 @@ export interface ExampleCaller {
   /** The issuer's name in the policy. */
   readonly issuer: string;
   readonly claims: JWTPayload;
-  /** Every permission of the caller, by namespace. The server refuses all others with 403. */
+  /**
+   * All permissions of the caller, by namespace. The server returns 403 if a route requires another
+   * permission.
+   */
   readonly granted: Readonly<Record<Namespace, readonly Permission[]>>;
 }
 
@@ -140,7 +143,7 @@ const NO_TOKEN: TokenRefusal = { status: 401, code: 'unauthenticated', error: un
 const MALFORMED: TokenRefusal = { status: 400, code: 'bad_request', error: 'invalid_request' };
 const INVALID: TokenRefusal = { status: 401, code: 'unauthenticated', error: 'invalid_token' };
 
-/** The expected response for each defect of a token. */
+/** The expected response to a token with each defect. */
 export const tokenRefusals: Readonly<Record<string, TokenRefusal>> = {
   'no token': NO_TOKEN,
   'another scheme (Basic)': NO_TOKEN,

@@ -25,7 +25,8 @@ it('warns about namespaces in the policy for which the server has no keys', () =
   expect(warned({ payments: rule })).toMatchObject([
     { namespaces: ['order', 'paymnets'], message: expect.stringContaining('no keys') },
   ]);
-  // A former name of the namespace: callers with the permission there may decode its messages.
+  // Here, `order` is a former name of the namespace, and callers with the permission in `order` may decode
+  // its messages.
   expect(warned({ payments: { ...rule, accepts: ['order'] } })).toMatchObject([{ namespaces: ['paymnets'] }]);
   expect(warned({}, rule)).toEqual([]);
 });
@@ -37,7 +38,7 @@ const accessWith = (more: string, tokens?: string) => {
 const signInWith = (tokens: string, dashboard: string) =>
   accessWith(`  proxy: { type: iap, audience: a }\n${dashboard}`, tokens).signIn();
 
-it('names the token that a page must send: an ID token only if the policy accepts ID tokens', () => {
+it('names the token that a web page must send: the ID token only if the policy accepts ID tokens', () => {
   const dashboard = 'dashboard: { issuer: company, clientId: page }';
   expect(signInWith('access', dashboard)?.token).toBe('access');
   expect(signInWith('access-untyped', dashboard)?.token).toBe('access');
@@ -59,7 +60,7 @@ const minutesWith = (more: string) => {
   return ['cards', 'orders'].map((namespace) => access.revealMinutes(namespace));
 };
 
-it('takes the duration of a reveal from the namespace, or else from the policy, or else uses 15 minutes', () => {
+it('takes the duration of a reveal from the namespace, or else from the policy; the default is 15 minutes', () => {
   const namespaces =
     'namespaces: { cards: { reveal: on-demand, revealMinutes: 5 }, orders: { reveal: on-demand } }';
   expect(minutesWith(namespaces)).toEqual([5, 15]);

@@ -38,13 +38,13 @@ describe('a policy file', () => {
     expect(published).toEqual(z.toJSONSchema(policy, { io: 'input' }));
   });
 
-  // Ignores the schema's format "uri", which is for editors.
+  // Ignores the schema's format "uri", which only editors use.
   const isValid = new Ajv2020({ validateFormats: false }).compile(published);
 
-  it.each(vectors)('is accepted or refused as the test vector says: $name', ({ text, refused, by }) => {
+  it.each(vectors)('is accepted or refused as the test vector expects: $name', ({ text, refused, by }) => {
     if (refused === undefined) parsePolicy(text);
     else expect(refusal(text).message).toContain(refused);
-    // Text that is not strict YAML has no value to which the schema could apply.
+    // Text that is not strict YAML has no value that the schema could check.
     if (by === 'yaml') return;
     const { value } = parseStrictYaml(Buffer.from(text));
     expect(isValid(JSON.parse(JSON.stringify(value)))).toBe(by !== 'schema');

@@ -36,7 +36,7 @@ const second = ({
   namespaces = '[a]',
   permissions = '[decode]',
 }) => rule(`  - { issuer: ${of}, match: ${match}, namespaces: ${namespaces}, permissions: ${permissions} }`);
-/** Return a policy with a changed issuer, or with another field in the issuer. */
+/** These functions return a policy with a changed issuer, or with another field in the issuer. */
 const changed = (from: string | RegExp, to: string): string => `issuers:\n${issuer.replace(from, to)}`;
 const withField = (field: string): string => `issuers:\n${issuer}\n    ${field}`;
 
@@ -208,7 +208,7 @@ const temporalGrants = (permissions: unknown, more = ''): Grants => {
 };
 
 describe("Temporal's own claims", () => {
-  it("grant in a claim's namespace only the permissions that the policy lists for the role", () => {
+  it("grant only the permissions that the policy lists for the role, and only in the claim's namespace", () => {
     const given = temporalGrants([
       'payments:read',
       'orders:WRITE',
@@ -227,7 +227,7 @@ describe("Temporal's own claims", () => {
   });
 
   it.each(['system', 'temporal-system'])(
-    'of %s apply in every namespace only if the policy sets every-namespace',
+    'of %s apply in every namespace only if the policy sets `every-namespace`',
     (system) => {
       expect(temporalGrants([`${system}:admin`]).has('audit', undefined)).toBe(false);
       const everywhere = temporalGrants([`${system}:admin`], '\n      system: every-namespace');

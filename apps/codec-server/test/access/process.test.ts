@@ -44,7 +44,7 @@ const decode = (port: number, token?: string): Promise<Answer> =>
     body: '{"payloads":[]}',
   });
 
-it('exits with 78 and names the line if the policy has a mistake', async () => {
+it('exits with 78 and names the line of a mistake in the policy', async () => {
   const { output, exited } = spawnServer(environment(policy('[decode, everything]')));
   expect(await exited).toBe(78);
   expect(output.err).toMatch(/A mistake in POLICY_FILE:\n {2}line 4: rules\[0\]\.permissions\[1\] /);
@@ -115,7 +115,7 @@ it('neither reloads nor starts with a policy file that other users can write', a
   }
 });
 
-it('may listen beyond loopback if it has a policy, and reloads the policy on SIGHUP', async () => {
+it('may listen on addresses beyond loopback if it has a policy, and reloads the policy on SIGHUP', async () => {
   const { child, output, url } = (server = await startServer(environment(policy('[decode]'))));
   const logged = (words: string) => expect.poll(() => output.out, { timeout: 10_000 }).toContain(words);
   const port = Number(new URL(url).port);

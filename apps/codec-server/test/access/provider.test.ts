@@ -73,7 +73,7 @@ const me = (token: string, to = server): Promise<Answer> =>
 const clear = bodyOf([{ metadata: { encoding: text('json/plain') }, data: text('"canary-412"') }]);
 
 describe('tokens of a real provider', () => {
-  it('permit a program only to encode and a person only to decode, as the policy says', async () => {
+  it('permit a program only to encode, and a person only to decode, if the policy grants no more', async () => {
     const program = await provider.programToken();
     expect(decodeProtectedHeader(program).typ).toBe('at+jwt');
     const encrypted = await protocol(program, 'encode', clear);
@@ -140,7 +140,7 @@ describe("the provider's keys", () => {
     expect(provider.keyRequests()).toBe(1);
   });
 
-  it('include a new key as soon as a token signed with that key arrives', async () => {
+  it('include a new key as soon as a token that is signed with the key arrives', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -158,7 +158,7 @@ describe("the provider's keys", () => {
     expect((await me(old)).challenge).toContain('a key that its issuer does not have');
   });
 
-  it('are fetched at most once every ten seconds for tokens signed by unknown keys', async () => {
+  it('are fetched at most once every ten seconds for tokens that are signed with unknown keys', async () => {
     expect((await me(await provider.programToken())).status).toBe(200);
     await using stranger = await startProvider();
     const unknown = (await stranger.programToken()).split('.');
@@ -176,7 +176,7 @@ describe("the provider's keys", () => {
     expect(provider.keyRequests() - before).toBe(3);
   });
 
-  it('are used for an hour of an outage, after which tokens get 401 with the reason until the issuer is available', async () => {
+  it('are used for the first hour of an outage; then tokens get 401 with the reason until the issuer is available', async () => {
     const known = await provider.programToken();
     expect((await me(known)).status).toBe(200);
     await provider.down();

@@ -31,12 +31,12 @@ let issuers: Issuers;
 let server: RunningServer;
 /** An encrypted message of each namespace, as the body of `/decode`. */
 const encrypted = new Map<string, string>();
-/** A reference to such a message, as the body of `/download`. */
+/** A reference to an encrypted message of each namespace, as the body of `/download`. */
 const stored = new Map<string, string>();
 
 const audited: AuditEntry[] = [];
 const denied = (): AuditEntry[] => audited.filter(({ event }) => event === 'denied');
-/** The called methods of the codec and of Temporal. */
+/** The methods of the codec and of Temporal that were called. */
 const called: string[] = [];
 
 /** Returns an object with the same methods, and records calls in `called`. */
@@ -94,12 +94,12 @@ const authorization = (value: string): Headers[number] => ['Authorization', valu
 const asserted = (token: string): Headers[number] => ['X-Goog-IAP-JWT-Assertion', token];
 const borne = (token: string): Headers[number] => authorization(`Bearer ${token}`);
 
-/** A caller in the matrix with a way to create tokens. */
+/** A caller in the matrix, with a function that creates the caller's tokens. */
 interface Person extends ExampleCaller {
   readonly settings: Issuer;
   /** Resolves to a token that is valid except for `changes`. */
   token(changes?: Changes): Promise<string>;
-  /** Returns the header in which clients send the issuer's tokens. */
+  /** Returns a request's header as clients send it with a token from the issuer. */
   sends(token: string): Credentials;
 }
 
@@ -179,7 +179,7 @@ const pairs = people.flatMap((who) => namespaces.map((namespace) => ({ who, name
 
 describe.each(pairs)('$who.who in $namespace', ({ who, namespace }) => {
   it.each(permissions)(
-    'has access to every route that requires %s if granted, and otherwise gets 403',
+    'can use every route that requires %s if the policy grants it, and otherwise gets 403',
     async (permission) => {
       const credentials = await valid(who);
       const ofPermission = routes.filter(([, , , needs]) => needs === permission);
@@ -219,7 +219,7 @@ const now = () => Math.floor(Date.now() / 1_000);
 /** Returns the credentials that a request contains in place of the holder's valid token. */
 type Defect = (holder: Person) => Credentials | Promise<Credentials>;
 
-/** A token that is valid except for one change. */
+/** Returns a token that is valid except for one change. */
 const but =
   (changes: (holder: Person) => Changes | Promise<Changes>): Defect =>
   async (holder) =>
@@ -235,7 +235,7 @@ const forged =
     return holder.sends(change([read(header!), read(claims!), signature!], holder));
   };
 
-/** A valid token in the wrong place. */
+/** Returns a valid token in the wrong place. */
 const put =
   (where: (token: string) => Headers): Defect =>
   async (holder) =>
@@ -326,8 +326,8 @@ const accepting =
     issuer.tokens === tokens;
 
 /**
- * Defects that only some issuers' tokens can have, with the reason. All other defects are tested with every
- * issuer.
+ * Defects that only some issuers' tokens can have, with the reason. Every issuer's tokens are tested with all
+ * other defects.
  */
 const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }> = {
   'the issuer without its last slash': {
@@ -375,7 +375,7 @@ const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }>
 
 const holdersOf = (what: string) => people.filter(({ settings }) => ofSome[what]?.of(settings) ?? true);
 
-it('tests exactly the defects in the matrix', () => {
+it('tests exactly the defects that the matrix lists', () => {
   expect(Object.keys(defects).toSorted()).toEqual(Object.keys(tokenRefusals).toSorted());
 });
 
@@ -391,8 +391,8 @@ it.each(ofSomeOnly)('tests "%s" only with some callers’ tokens, because %s', (
 const guarded = routes.filter(([, , , needs]) => needs !== 'public');
 
 /**
- * Expects the refusal on every route, with the same message everywhere, which contains nothing from the
- * request.
+ * Expects the refusal on every route, with the same message everywhere. The message must contain nothing from
+ * the request.
  */
 /** Replaces seconds in messages, because a second may pass between two responses. */
 const untimed = (text: string): string => text.replace(/\d+ s ahead/, '… s ahead');
@@ -451,8 +451,9 @@ const malformed: Record<string, Defect> = {
 };
 
 describe.each(Object.entries(malformed))("the proxy's header with %s", (_, defect) => {
-  it.each(namespaces)('is refused on every route in %s like a token that is not a JWT', async (namespace) =>
-    expectRefusals(tokenRefusals['not a JWT']!, namespace, await defect(behindTheProxy)),
+  it.each(namespaces)(
+    'gets on every route in %s the same refusal as a token that is not a JWT',
+    async (namespace) => expectRefusals(tokenRefusals['not a JWT']!, namespace, await defect(behindTheProxy)),
   );
 });
 
@@ -467,7 +468,7 @@ const askAs = async (who: Person, path: string, changes?: Changes): Promise<Answ
   ask(server.port, { path, ...who.sends(await who.token(changes)) });
 const statusOfMe = async (changes: Changes) => (await askAs(lead, '/api/me', changes)).status;
 
-it('accepts clocks that differ by 30 s in either direction', async () => {
+it('accepts tokens from an issuer whose clock differs by 30 s in either direction', async () => {
   expect(await statusOfMe({ claims: { iat: now() - 600, exp: now() - 20 } })).toBe(200);
   expect(await statusOfMe({ claims: { iat: now() + 20, nbf: now() + 20 } })).toBe(200);
 });

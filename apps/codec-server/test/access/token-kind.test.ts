@@ -26,7 +26,7 @@ interface Changes {
 
 const nested = (text: string): string =>
   text.replace('{', `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)},`);
-/** Returns a function that inserts JSON at the start of an object. */
+/** Returns a function that inserts members at the start of a JSON object. */
 const inserting = (json: string) => (text: string) => text.replace('{', `{${json},`);
 const asItIs = (text: string): string => text;
 const encoded = (text: string): string => Buffer.from(text).toString('base64url');
@@ -45,7 +45,7 @@ async function check(
     ...header,
   });
   const input = [headJson(written), json(JSON.stringify(payload))].map(encoded).join('.');
-  // Written by hand, because a token library would refuse to create invalid tokens.
+  // The test signs the token itself, because a token library would refuse to create invalid tokens.
   const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
   const token = `${input}.${signature.toString('base64url')}`;
   await verifier(from, { find: () => publicKey }, () => NOW * 1_000)(token);
@@ -184,7 +184,7 @@ describe('verifier', () => {
     ['id', 'application/jwt'],
     ['id', undefined],
     ['assertion', 'jwt'],
-  ])('accepts for the policy setting %s a token of type %s', async (name, typ) => {
+  ])('accepts, if the policy accepts %s, a token of type %s', async (name, typ) => {
     await expect(check(name, { header: { typ } })).resolves.toBeUndefined();
   });
 

@@ -76,7 +76,7 @@ async function nameOf(issuer: string, claims: Record<string, unknown>): Promise<
   return JSON.parse(answer.body).name;
 }
 
-/** All kinds of JSON values, except `true`, that a token may contain for "verified". */
+/** All kinds of JSON values, except `true`, that a token may contain in a claim about verification. */
 const notTrue: readonly (readonly [string, unknown])[] = [
   false,
   'false',
@@ -104,7 +104,9 @@ const notTrue: readonly (readonly [string, unknown])[] = [
   '\u0000true',
 ].map((value) => [JSON.stringify(value), value]);
 
-/** Where a token's e-mail address can be, by the issuer's kind of tokens and the claim that a rule names. */
+/**
+ * The places of an e-mail address in a token, by the issuer's kind of tokens and the claim that a rule names.
+ */
 const places: readonly (readonly [issuer: string, claim: string, value: unknown])[] = [
   ['access', URL_EMAIL, ADDRESS],
   ['access', 'email', ADDRESS],
@@ -139,7 +141,7 @@ describe.each(places)('an e-mail address of issuer %s in the claim %s, %j', (iss
   ])('grants what the rule lists when %s', async (_, claims) => {
     const given = await statuses(issuer, { [claim]: value, ...claims });
     for (const [index, status] of given.entries()) {
-      // Leaves out the key test, which a caller may run only a few times per minute.
+      // A caller may run the key test only a few times per minute.
       const limited = permitted[index]?.[2].endsWith('/keys:test') ? [429] : [];
       expect([200, 400, 404, 501, ...limited]).toContain(status);
     }
@@ -168,7 +170,7 @@ describe.each(places)('an e-mail address of issuer %s in the claim %s, %j', (iss
     ['a list of addresses', { addresses: [{ email: ADDRESS, email_verified: 0 }] }],
     ['one of two places', { email_verified: true, 'https://example.com/email_verified': false }],
     ['a deep place', { a: { b: [{ c: { email_verified: null } }] } }],
-  ])('grants nothing on any route when %s marks it as unverified', async (_, claims) => {
+  ])('grants nothing on any route when %s marks the address as unverified', async (_, claims) => {
     expect(new Set(await statuses(issuer, { [claim]: value, ...claims }))).toEqual(new Set([403]));
   });
 });
@@ -196,7 +198,7 @@ it.each([
 });
 
 it.each(samples)(
-  'names callers of issuer %s by their subject while their address is unverified',
+  'names callers of issuer %s by their subject if their address is unverified',
   async (issuer, claim) => {
     expect(await nameOf(issuer, { [claim]: ADDRESS })).toBe(ADDRESS);
     for (const [, verified] of notTrue) {

@@ -50,7 +50,7 @@ describe('the audit of a completed decryption', () => {
   ];
 
   it.each(acts)(
-    'contains the intent in an existing file, however often the file is %s',
+    'contains its intent in a file that still exists, however often the file is %s',
     async (_, act, keeps) => {
       const folder = await mkdtemp(join(directory, 'f'));
       const path = join(folder, 'audit.jsonl');
@@ -111,7 +111,7 @@ describe('ciphertext digests in the audit', () => {
     expect(entries[1]).toMatchObject({ event: 'outcome', outcome: { result: 'complete' } });
   });
 
-  it('continue in further entries if one entry cannot hold them', async () => {
+  it('continue in further entries if one entry cannot hold all of them', async () => {
     const many = Array.from({ length: 1_001 }, (_, n) => encrypted[n % 2]!);
     const entries = await audited(many);
     expect(entries.map(({ event, part }) => [event, part])).toEqual([
@@ -125,7 +125,7 @@ describe('ciphertext digests in the audit', () => {
     );
   });
 
-  it('are absent without a key', async () => {
+  it('are absent if no key for digests is configured', async () => {
     for (const entry of await audited(encrypted, false)) expect(entry.digests).toBeUndefined();
   });
 

@@ -42,7 +42,10 @@ beforeEach(async () => {
 
 const text = (file: string) => readFile(file, 'utf8');
 const line = (value: string): string => `${JSON.stringify({ value })}\n`;
-/** Returns the values of a file's lines, without processes' opening and closing lines. */
+/**
+ * Returns the values of a file's lines, without the lines that a process writes when it opens and closes the
+ * file.
+ */
 const values = async (file: string): Promise<string[]> =>
   (await text(file))
     .split('\n')
@@ -54,7 +57,7 @@ async function appendOnce(...lines: string[]): Promise<void> {
   for (const value of lines) await file.append([line(value)]);
   await file.close();
 }
-/** Replaces the file like a rotation or an editor. */
+/** Replaces the file as a rotation or an editor does. */
 async function replace(content: string): Promise<void> {
   await writeFile(`${path}.new`, content, { mode: 0o600 });
   await rename(`${path}.new`, path);
@@ -99,7 +102,7 @@ describe('an audit file', () => {
     expect(await problemsOf(path)).not.toEqual([]);
   });
 
-  it('treats a last line without its line feed as complete', async () => {
+  it('treats a complete last line without a line feed as complete', async () => {
     await appendOnce('whole');
     await truncate(path, (await stat(path)).size - 1);
     await appendOnce();
@@ -125,7 +128,7 @@ describe('an audit file', () => {
     expect((await verifyAudit({ files: [path], mixed: false, expected: [], after })).ok).toBe(true);
   });
 
-  it.each([true, false])('contains every appended line (fsync %s)', async (fsync) => {
+  it.each([true, false])('contains every appended line (with fsync: %s)', async (fsync) => {
     const file = await auditFileAt(path, { fsync });
     for (let n = 0; n < 20; n += 1) await file.append([line(`${n}`), line(`${n}b`)]);
     await file.close();
@@ -242,7 +245,8 @@ describe('openAuditFile', () => {
 const appender = fileURLToPath(new URL('../support/append-lines.ts', import.meta.url));
 
 /**
- * Starts a process that appends lines. The operating system rejects bytes beyond a limit, like a full disk.
+ * Starts a process that appends lines. The operating system rejects bytes beyond a limit, as if the disk were
+ * full.
  */
 const limited = (blocks: number) =>
   spawn(
@@ -252,7 +256,7 @@ const limited = (blocks: number) =>
   );
 
 describe('an audit file on a full disk', () => {
-  it('confirms only complete lines, rejects the others, and continues once there is space', async () => {
+  it('confirms only complete lines, rejects all others, and continues once there is space', async () => {
     const child = limited(16);
     const confirmed = (await textOf(child.stdout)).trim().split('\n');
     expect(confirmed.at(-1)).toBe('refused');
@@ -265,7 +269,7 @@ describe('an audit file on a full disk', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('causes one log line in total, and a count and a 503 for each lost line', async () => {
+  it('causes one log line in total, and for each lost line a count and a 503', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -286,7 +290,7 @@ describe('an audit file on a full disk', () => {
 });
 
 it(
-  'contains every confirmed line after SIGKILL at any moment, and stays usable',
+  'contains every confirmed line after its process gets SIGKILL at any moment, and stays usable',
   { timeout: 60_000 },
   async () => {
     const confirmed: string[] = [];
@@ -349,7 +353,7 @@ it('keeps confirmed lines in an existing file while files are renamed, removed a
 });
 
 it('rejects lines with 503 when no program reads standard output and its buffer is full', async () => {
-  // A connection without a reader accepts as much as the operating system's buffers can hold.
+  // A connection without a reader accepts only as much as the operating system's buffers can hold.
   const sockets: Socket[] = [];
   const server = createServer((socket) => void sockets.push(socket.pause()));
   const client = connect(await listenOnLoopback(server), '127.0.0.1');
@@ -369,7 +373,7 @@ it('rejects lines with 503 when no program reads standard output and its buffer 
   server.close();
 });
 
-it('returns the head of the last line that was written', async () => {
+it('returns the chain head of the last line that was written', async () => {
   const file = await auditFileAt(path);
   await file.append([line('a')]);
   const head = file.head();

@@ -15,7 +15,7 @@ const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   ...more,
 });
 
-/** Whether a filter accepts an entry, both as a line and as an entry. */
+/** Returns whether a filter accepts an entry. Checks that the filter of lines agrees. */
 function accepts(filter: Partial<AuditFilter>, more: Partial<AuditEntry> = {}): boolean {
   const { mayMatch, matches } = entryFilter({ namespace: 'payments', ...filter });
   const matched = matches(entry(more));
@@ -43,7 +43,7 @@ it('accepts part of the justification, in upper or lower case, but never an entr
   expect(entryFilter({ namespace: 'payments', justification: 'a' }).matches(without)).toBe(false);
 });
 
-it('accepts only the given operations, workflow and refusals', () => {
+it('accepts only entries with the given operations, workflow and refusals', () => {
   expect(accepts({ operations: ['export', 'decode'] })).toBe(true);
   expect(accepts({ operations: ['export'] })).toBe(false);
   expect(accepts({ workflowId: 'order-1' })).toBe(true);
@@ -60,14 +60,14 @@ it('accepts only outcomes with one of the given results', () => {
   expect(accepts({ results: ['failed'] }, { event: 'denied', denied: 'forbidden' })).toBe(false);
 });
 
-it('accepts times from `from`, inclusive, to `to`, exclusive, in any time zone', () => {
+it('accepts times from `from` (inclusive) to `to` (exclusive) in any time zone', () => {
   expect(accepts({ from: '2026-11-24T12:00:00Z', to: '2026-11-24T12:00:00.001Z' })).toBe(true);
   expect(accepts({ from: '2026-11-24T13:00:00+01:00' })).toBe(true);
   expect(accepts({ from: '2026-11-24T12:00:00.001Z' })).toBe(false);
   expect(accepts({ to: '2026-11-24T12:00:00Z' })).toBe(false);
 });
 
-it('stops a search at lines much older than `from`, whatever text the lines contain', () => {
+it('stops a search at a line much older than `from`, whatever text the line contains', () => {
   const { isBefore } = entryFilter({ namespace: 'payments', from: '2026-11-24T14:00:00Z' });
   expect(isBefore(entryLine(entry()))).toBe(true);
   // A clock that was set back must not hide entries.

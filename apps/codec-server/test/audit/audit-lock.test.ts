@@ -32,7 +32,7 @@ const contendForAudit = fileURLToPath(new URL('../support/contend-for-audit.ts',
 
 interface Holder {
   readonly child: ChildProcessByStdio<Writable, Readable, null>;
-  /** `held`, or the reason why the process could not open the file. */
+  /** The process's output: `held`, or the reason why the process could not open the file. */
   readonly said: string;
   /** Ends the process, by default with SIGKILL, so that it cannot release anything. */
   end(signal?: NodeJS.Signals): Promise<void>;
@@ -71,7 +71,7 @@ const hasNamespaces =
   isRoot && spawnSync('unshare', ['--pid', '--net', '--mount', '--fork', 'true']).status === 0;
 
 describe('the audit file lock', () => {
-  it('keeps a second process out, and disappears when the first process closes the file', async () => {
+  it('keeps a second process out, and ends when the first process closes the file', async () => {
     const first = await startHolder();
     expect(first.said).toBe('held');
     expect((await stat(lock)).mode & 0o777).toBe(0o600);
@@ -94,7 +94,7 @@ describe('the audit file lock', () => {
     expect(await readdir(directory)).toEqual(['audit.jsonl']);
   });
 
-  it('stays with its process while that is suspended', async () => {
+  it('stays with its process while the process is suspended', async () => {
     const holder = await startHolder();
     holder.child.kill('SIGSTOP');
     expect((await startHolder()).said).toMatch(TAKEN);
@@ -135,7 +135,7 @@ describe('the audit file lock', () => {
     },
   );
 
-  it('is detected as lost if an administrator removes the lock file and another process takes the lock', async () => {
+  it('is reported as lost if an administrator removes the lock file and another process takes the lock', async () => {
     const file = await auditFileAt(path, { now: () => 0 });
     await rm(lock);
     const other = await auditFileAt(path);
@@ -190,7 +190,7 @@ attempt('create', lambda: os.open(other, os.O_CREAT | os.O_RDWR))
       await expect(auditFileAt(path)).rejects.toThrow(/is not an empty regular file/);
       expect(await readdir(directory)).not.toContain('made');
       await rm(lock);
-      // SQLite looks for these files next to a database.
+      // These are the names of files that SQLite looks for next to a database.
       asOtherUser(
         'import os, sys; [os.mkdir(sys.argv[1] + end) for end in ("-journal", "-wal", "-shm")]',
         lock,
@@ -250,7 +250,7 @@ describe.runIf(hasNamespaces)('in containers', () => {
     'sh',
   ];
 
-  it('the lock works between processes in different namespaces, and ends with its process', async () => {
+  it('the lock works between processes in different Linux namespaces, and ends with its process', async () => {
     const first = await startHolder(...container);
     expect(first.said).toBe('held');
     expect((await startHolder(...container)).said).toMatch(TAKEN);

@@ -76,7 +76,7 @@ it('queues only one line at a time for an intent with 10,000 digests', async () 
   expect(most).toBe(1);
 });
 
-it('lists the keys that decrypted a payload, however many other keys refused messages name', async () => {
+it('lists the keys that decrypted a payload, however many other keys are named in refused messages', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
   for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
@@ -85,7 +85,7 @@ it('lists the keys that decrypted a payload, however many other keys refused mes
   expect(entries[1]!.outcome!.keys).toContainEqual({ name: 'real', version: 3, payloads: 500 });
 });
 
-it('bounds the length of a line, whatever the caller sends and however many keys there are', async () => {
+it('limits the length of a line, whatever the caller sends and however many keys there are', async () => {
   const { audit, entries } = kept();
   const long = '\u0000'.repeat(100_000);
   const record = await audit.begin({
@@ -101,7 +101,7 @@ it('bounds the length of a line, whatever the caller sends and however many keys
   expect(entries[1]!.outcome!.payloads).toBe(999);
 });
 
-it('resolves settled() once every started operation has written its outcome or failed to', async () => {
+it('resolves `settled()` once every started operation has written its outcome or failed to write it', async () => {
   let outcome: PromiseWithResolvers<void> | undefined;
   const audit = createAudit({
     write: ({ event }) =>
@@ -138,12 +138,12 @@ const broken = (): never => {
 };
 
 describe('auditedStream', () => {
-  it('records complete when the reader takes the last line', async () => {
+  it('records `complete` when the reader takes the last line', async () => {
     const read = await run((record) => drain(auditedStream(record, lines(3), () => undefined)));
     expect(read).toEqual([2, 'complete']);
   });
 
-  it('records cut_off when the reader stops between two lines or during a line', async () => {
+  it('records `cut_off` when the reader stops between two lines or during a line', async () => {
     const between = await run(async (record) => {
       const stream = auditedStream(record, lines(3), () => undefined);
       await stream.next();
@@ -158,7 +158,7 @@ describe('auditedStream', () => {
     expect(during).toEqual([2, 'cut_off']);
   });
 
-  it('records failed when the stream throws', async () => {
+  it('records `failed` when the stream throws', async () => {
     const failing = await run((record) => drain(auditedStream(record, lines(3), broken)));
     expect(failing).toEqual([2, 'failed']);
   });
@@ -181,7 +181,7 @@ describe('an audit line', () => {
     namespace: 'payments',
   };
 
-  it('has the form that Cloud Logging reads, with an insertId for removing duplicates', () => {
+  it('has the form that Cloud Logging reads, with an `insertId` that removes duplicates', () => {
     const { time: _, ...audit } = entry;
     expect(JSON.parse(entryLine(entry))).toEqual({
       severity: 'NOTICE',
@@ -219,7 +219,7 @@ describe('an audit line', () => {
     ['a tag', '\u{e0041}'],
     ['a private-use character', '\u{f0000}'],
     ['a quotation mark', '"}'],
-  ])('cannot be forged with %s, and parses to the original text', (_, char) => {
+  ])('cannot be forged with %s, and is parsed to the original text', (_, char) => {
     const justification = `a${char}${forged}${char}b`;
     const line = entryLine({ ...entry, justification, workflowId: justification });
     expect(line.endsWith('\n')).toBe(true);
@@ -233,7 +233,7 @@ describe('an audit line', () => {
       expect(parseEntryLine(other)).toBeUndefined();
   });
 
-  it('can be found in Cloud Logging by its quoted namespace', () => {
+  it('can be found in Cloud Logging by its namespace, in quotes', () => {
     expect(cloudLoggingQuery('a" OR "b', 'w')).toBe(
       'labels.log="audit" AND jsonPayload.audit.namespace="a\\" OR \\"b" AND jsonPayload.audit.workflowId="w"',
     );

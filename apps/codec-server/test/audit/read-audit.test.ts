@@ -49,7 +49,7 @@ it('returns a namespace’s entries, newest first', async () => {
   expect(page).not.toHaveProperty('next');
 });
 
-it('returns every entry once across all pages, including lines longer than a chunk', async () => {
+it('returns every entry once across all pages, including entries in lines that are longer than a chunk', async () => {
   const { path, audit } = await newAudit();
   const names = Array.from({ length: 300 }, (_, n) => `${n}-${'é'.repeat(n * 3)}`);
   for (const name of names) await denied(audit, name);
@@ -64,7 +64,7 @@ it('returns every entry once across all pages, including lines longer than a chu
   expect(seen).toEqual(names.toReversed());
 });
 
-it('searches a bounded part of the file per page, and continues after that part on the next page', async () => {
+it('searches a limited part of the file per page, and continues after that part on the next page', async () => {
   const { path, audit } = await newAudit();
   await denied(audit, 'wanted');
   for (let n = 0; n < 200; n += 1) await denied(audit, `${n}`, 'orders');

@@ -61,7 +61,7 @@ describe('verifyAudit', () => {
     expect(verified).toMatchObject({ ok: true, problems: [], notes: [] });
   });
 
-  it('finds each line that is removed, repeated, moved or inserted', async () => {
+  it('reports each line that is removed, repeated, moved or inserted', async () => {
     for (let n = 0; n < lines.length; n += 1) {
       const line = lines[n]!;
       expect(await isOk(lines.toSpliced(n, 1)), `removed ${n}`).toBe(n === lines.length - 1);
@@ -75,7 +75,7 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('finds a change of any byte, and of the last line if the head is given', async () => {
+  it('reports a change of any byte; in the last line, if the head is given', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     const lastLine = original.length - lines.at(-1)!.length;
     for (let at = 0; at < original.length; at += 211) {
@@ -87,7 +87,7 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('finds a truncation within a line, and between lines if the head is given', async () => {
+  it('reports a truncation within a line; between lines, if the head is given', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     for (let end = 1; end < original.length; end += 307) {
       const bytes = original.subarray(0, end);
@@ -104,11 +104,11 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('finds missing lines at the beginning, even before a process’s first line', async () => {
+  it('reports missing lines at the beginning, even before a process’s first line', async () => {
     for (let n = 1; n < lines.length; n += 1) expect(await isOk(lines.slice(n)), `from ${n}`).toBe(false);
   });
 
-  it('finds a duplicate file, an inserted chain, and an empty file', async () => {
+  it('reports a duplicate file, an inserted chain, and an empty file', async () => {
     const twice = await verifyAudit({ ...NONE, files: [path, changed(original)] });
     expect(twice.ok).toBe(false);
     const other = join(directory, 'other.jsonl');
@@ -143,7 +143,7 @@ it('verifies standard output with other lines in between, from several processes
   expect(await verifyAudit({ ...NONE, mixed: true, files: [without] })).toMatchObject({ ok: false });
 });
 
-/** Runs a command like the command line. */
+/** Runs a command as the command line would run it. */
 async function run(...args: string[]) {
   const printed = { stdout: '', stderr: '' };
   const status = await runCommand(args, {

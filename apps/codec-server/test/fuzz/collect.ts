@@ -1,6 +1,6 @@
 /*
- * Loaded before the server (`node --expose-gc --import`). On a message from the parent process, collects
- * garbage and reports how much memory is left in use.
+ * This module is loaded before the server (`node --expose-gc --import`). On a message from the parent
+ * process, it collects garbage and reports how much memory is still in use.
  */
 process.on('message', () => {
   globalThis.gc?.();

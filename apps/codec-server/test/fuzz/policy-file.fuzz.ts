@@ -7,9 +7,10 @@ import { isSafeUrl, policy } from '../../src/access/policy.ts';
 import { examplePolicy } from '../access/support/example.ts';
 
 /*
- * The bytes of a policy file. A file is refused with its mistakes, or accepted. Then the JSON Schema accepts
- * it too, the same policy in JSON is accepted, tokens need a signature with an asymmetric key that the server
- * fetches over a safe URL, and each rule applies only to some callers of an issuer in the file.
+ * The input is the bytes of a policy file. The server either refuses a file and names its mistakes, or
+ * accepts it. If it accepts a file, the JSON Schema and the parser also accept the same policy in JSON,
+ * tokens need a signature with an asymmetric key that the server fetches over a safe URL, and each rule
+ * applies only to some callers of an issuer in the file.
  */
 
 export const reaches = ['accepted', 'refused'];

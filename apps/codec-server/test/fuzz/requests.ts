@@ -3,7 +3,7 @@ import type { Random } from '@temporal-kms/testing/random';
 /** The bytes of a request. */
 export interface Wire {
   readonly bytes: Buffer;
-  /** The number of payloads, if the request is valid HTTP with valid JSON. */
+  /** How the request was created. */
   readonly kind: 'mutated body' | 'mutated payload' | 'wrong shape' | 'wrong head' | 'raw';
 }
 
@@ -111,7 +111,7 @@ export function makeRequest(random: Random, corpus: readonly JsonPayload[], host
       bytes: request(host, { path: operation }, Buffer.from(JSON.stringify({ payloads }))),
     };
   }
-  // Large bodies are less frequent, because they would be most of the bytes.
+  // Large bodies are less frequent, because otherwise most bytes would belong to large bodies.
   const shape =
     random.below(40) === 0 ? random.pick(shapes) : random.pick(shapes.filter(({ length }) => length < 1_000));
   if (choice < 80) return { kind: 'wrong shape', bytes: request(host, {}, Buffer.from(shape)) };
@@ -180,7 +180,7 @@ function mutated(random: Random, text: Buffer): Buffer {
   return bytes;
 }
 
-/** Keeps the JSON valid, and changes only the content of its base64. */
+/** Returns a payload whose JSON is valid, but whose base64 has a changed content. */
 function damaged(random: Random, payload: JsonPayload): JsonPayload {
   const metadata = { ...payload.metadata };
   const names = Object.keys(metadata);

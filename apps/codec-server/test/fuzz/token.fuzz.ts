@@ -6,17 +6,17 @@ import { parsePolicy } from '../../src/access/policy.ts';
 import { policyAccess } from '../../src/access/policy-access.ts';
 
 /*
- * After a first byte: if it is even, the value of the header `Authorization`; otherwise the header and the
- * claims of a token, separated by a line feed, which an issuer in the policy has signed. Only signed
- * tokens are accepted, and only with the algorithm, issuer, audience, subject, times and kind that the
- * policy wants. Permissions follow from the claims.
+ * If the input's first byte is even, the rest is the value of the header `Authorization`. Otherwise, the rest
+ * is the header and the claims of a token, separated by a line feed, and an issuer in the policy signs the
+ * token. The server accepts only signed tokens, and only with the algorithm, issuer, audience, subject, times
+ * and kind that the policy requires. The caller's permissions follow from the claims.
  */
 
 const NOW = 1_800_000_000;
 const SKEW = 30;
 const MAX_AGE = 3_600;
 
-// RFC 8410, section 10.3.
+// The example key of RFC 8410, section 10.3.
 const privateKey = createPrivateKey(
   '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n',
 );
@@ -122,7 +122,7 @@ async function outcomeOf(header: string, isSigned: (input: string) => boolean): 
 
 const fromBase64 = (part: string): any => JSON.parse(Buffer.from(part, 'base64url').toString());
 
-/** Checks an accepted token against the policy, in the words of the specifications. Returns the issuer's kind. */
+/** Checks an accepted token against the policy, as the specifications require. Returns the issuer's kind. */
 function checkedKind(head: any, claims: any, caller: Caller): string {
   assert(['EdDSA', 'Ed25519'].includes(head.alg));
   assert([claims.aud].flat().includes('codec'));

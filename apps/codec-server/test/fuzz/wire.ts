@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 const WAIT_MS = 10_000;
 
 /**
- * Sends bytes on a separate connection, ends its sending side, and reads the response.
- * @returns the status of each response, in order; empty if the server closed the connection without a
- *   response
+ * Sends bytes on a new connection, closes the connection's sending side, and reads the responses.
+ * @returns the status of each response, in order; an empty list if the server closed the connection without a
+ * response
  * @throws if the server neither responds nor closes the connection in time
  */
 export async function send(port: number, bytes: Buffer): Promise<{ statuses: number[]; text: string }> {

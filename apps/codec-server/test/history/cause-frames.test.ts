@@ -33,7 +33,10 @@ const summaries = Array.from({ length: RUNS }, (): WorkflowSummary => ({
 }));
 const [first] = summaries;
 
-/** The last event of a run, whose message and stack trace are encrypted under the run's own branch key. */
+/**
+ * Returns the last event of a run, whose message and stack trace are encrypted under a branch key that no
+ * other run uses.
+ */
 function failedWith(encodedAttributes: Payload): any {
   const ids: any = { eventId: 3, taskId: 3 };
   return proto.temporal.api.history.v1.HistoryEvent.create({
@@ -96,7 +99,7 @@ async function frames({
 const found = (all: readonly CauseFrame[]) => all.flatMap((frame) => (frame.type === 'run' ? [frame] : []));
 
 describe('causeFrames', () => {
-  it('yields type and build of each run without any call to Cloud KMS', async () => {
+  it('yields the type and build of each run without any call to Cloud KMS', async () => {
     const before = kms.emulator.calls.count('Decrypt');
     const all = await frames({});
     expect(all[0]).toEqual({ type: 'start', total: RUNS, share: 1, failingTasks: true });
@@ -127,7 +130,7 @@ describe('causeFrames', () => {
     );
   });
 
-  it('counts what it cannot decrypt by reason, and keeps the type and step', async () => {
+  it('counts the texts that it cannot decrypt by reason code, and keeps the failure’s type and step', async () => {
     const all = await frames({ codec: kms.codec, lastEvent: async () => failedWith(damaged(sealed[0]!)) });
     expect(all.at(-1)).toMatchObject({ reason: 'complete', unreadable: { integrity_failed: RUNS } });
     expect(found(all)[0]).toMatchObject({
@@ -136,7 +139,7 @@ describe('causeFrames', () => {
     });
   });
 
-  it('continues with the other runs if one is gone, and ends after four in a row', async () => {
+  it('continues with the other runs if a run is gone, and ends after four missing runs in a row', async () => {
     const gone = new HttpError(404, 'not_found', 'Temporal does not have it.');
     const event = failedWith(sealed[0]!);
     const one = await frames({
@@ -150,7 +153,7 @@ describe('causeFrames', () => {
     expect(all.at(-1)).toMatchObject({ reason: 'error', runs: 0, failed: 4, message: gone.message });
   });
 
-  it('leaves out a run that has not failed', async () => {
+  it('leaves out a run that did not fail', async () => {
     const all = await frames({ lastEvent: async () => undefined });
     expect(all.at(-1)).toMatchObject({ reason: 'complete', runs: 0, failed: 0 });
   });
@@ -185,7 +188,7 @@ describe('readFailedRun', () => {
 });
 
 describe('isSampled', () => {
-  it('selects about the share of the runs, and a smaller sample from a larger one', () => {
+  it('selects about the requested share of the runs, and a smaller sample is part of a larger sample', () => {
     const ids = Array.from({ length: 20_000 }, () => randomUUID());
     const sample = (share: number) => ids.filter((id) => isSampled(id, share));
     expect(sample(0.1).length).toBeGreaterThan(1_800);

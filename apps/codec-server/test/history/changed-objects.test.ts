@@ -8,9 +8,10 @@ import { RUN } from '../support/routes.ts';
 import { appWith, bodyOf, keys, type Payload, plain, post, startKms } from '../support/stack.ts';
 import { createStorage } from '../support/storage.ts';
 
-// Someone who can write to the store or to Temporal changes what a payload of the run `w` consists of.
+// The attacker can write to the store or to Temporal, and changes the object or the reference of a payload in
+// the run `w`.
 const CANARY = 'canary-5e1d7';
-/** More than one chunk of a file. */
+/** The text is longer than the chunks in which files are read. */
 const TEXT = CANARY + 'x'.repeat(2 ** 20);
 
 const kms = forFile(
@@ -34,7 +35,7 @@ const storage: ServedStorage = {
 };
 
 let count = 0;
-/** Stores a message, by default of the run, in the namespace `at`. */
+/** Stores a message in the namespace `at`. By default, the message belongs to the run `w` in `payments`. */
 async function put({ namespace = 'payments', workflowId = 'w', at = '' } = {}): Promise<Payload> {
   count += 1;
   const context = { type: 'workflow', namespace, workflowId } as const;
@@ -79,7 +80,8 @@ const cases: readonly (readonly [string, string, () => Promise<Payload>])[] = [
       const file = store.fileOf(reference);
       const other = readFileSync(store.fileOf(await put()));
       const { file: name } = JSON.parse(String(reference.data)).claimData;
-      // In place: a file that is cut during a read is unavailable, and the read is repeated.
+      // Overwrites the file in place. If the file were truncated during a read, the store would be
+      // unavailable, and the read would be repeated.
       onFirstBytes.set(name, () => writeFileSync(file, other, { flag: 'r+' }));
       return reference;
     },
@@ -115,9 +117,9 @@ const codesIn = (text: string): string[] =>
 
 describe.each(Object.entries(readers))('%s', (reader, read) => {
   it.each(
-    // The codec protocol names no workflow.
+    // Requests of the codec protocol name no workflow.
     cases.filter(([, code]) => reader !== '/decode' || code !== 'workflow_mismatch'),
-  )('shows nothing of an object that was %s, but %s', async (_, code, make) => {
+  )('shows nothing of an object that was %s, but returns %s', async (_, code, make) => {
     const text = await read(await make());
     expect([codesIn(text), leaksIn(text, [CANARY])]).toEqual([[code], []]);
   });

@@ -38,7 +38,7 @@ describe('decodeFrames', () => {
     expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
   });
 
-  it('counts the wrapped keys of inner layers towards the same limit', async () => {
+  it('counts the wrapped keys of inner layers towards the limit of Cloud KMS calls', async () => {
     const layered = await kms.codec.encode(many, context);
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
@@ -54,7 +54,7 @@ describe('decodeFrames', () => {
   it.each([
     ['one data key', {}],
     ['as many data keys of one branch key', { softMessages: 1 }],
-  ])('counts one call for 200 payloads under %s', async (_, limits) => {
+  ])('counts one Cloud KMS call for 200 payloads under %s', async (_, limits) => {
     await using writer = kms.another(limits);
     await using other = kms.another();
     const payloads = await writer.codec.encode(
@@ -68,7 +68,7 @@ describe('decodeFrames', () => {
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(1);
   });
 
-  it('counts one call for each payload that is not read yet', async () => {
+  it('counts one Cloud KMS call for each payload that is not read yet', async () => {
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
     const notHeld = requestsFor(many).map((one): PayloadRequest => ({
@@ -82,7 +82,7 @@ describe('decodeFrames', () => {
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
   });
 
-  it('sends no result after the token expires, even if no timer could fire', async () => {
+  it('sends no result after the token has expired, even if no timer could fire', async () => {
     const busy: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
       plan: () => ({ kmsCalls: 1 }),
@@ -98,7 +98,7 @@ describe('decodeFrames', () => {
     expect(frames.length).toBeLessThan(40);
   });
 
-  it('decrypts a single payload even if it needs more calls than the limit', async () => {
+  it('decrypts a single payload even if it needs more Cloud KMS calls than the limit', async () => {
     const expensive: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
       plan: () => ({ kmsCalls: 65 }),
@@ -108,7 +108,7 @@ describe('decodeFrames', () => {
     expect(frames).toMatchObject([{ ok: true }, { type: 'end', reason: 'complete' }]);
   });
 
-  it("counts the payloads of each workflow in that workflow's context", async () => {
+  it("counts the Cloud KMS calls for each workflow's payloads in that workflow's context", async () => {
     const bound = await Promise.all(
       Array.from({ length: 80 }, async (_, n): Promise<PayloadRequest> => {
         await using writer = kms.another();
@@ -142,7 +142,7 @@ describe('inCompletionOrder', () => {
     expect(await Array.fromAsync(results)).toEqual([1]);
   });
 
-  it('starts no more items than the limit allows, which includes results that are not consumed yet', async () => {
+  it('starts no more items than the limit allows, including items whose results are not consumed yet', async () => {
     let started = 0;
     const start = async (n: number): Promise<number> => {
       started += 1;

@@ -16,7 +16,7 @@ const kms = forFile(await startKms());
 const many = await sealedApart(kms, 100);
 
 /**
- * A history with one payload from `many` in each event, in pages of ten events that are available
+ * A history whose events have one payload from `many` each, in pages of ten events that are available
  * immediately.
  */
 const reader = {
@@ -87,7 +87,7 @@ it.each(['search', 'export'] as const)(
   },
 );
 
-it('drops exported text that was not sent before the token expired', async () => {
+it('discards exported text that was not sent before the token expired', async () => {
   let decrypted = 0;
   const hanging: any = {
     inspect: kms.codec.inspect.bind(kms.codec),

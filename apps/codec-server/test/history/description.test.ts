@@ -47,7 +47,7 @@ it("keeps a payload's ref when an earlier payload disappears", async () => {
   expect((await describedPayloads(after, createCheckpoint())).get(gone)).toBeUndefined();
 });
 
-it('gives an empty payload a ref, because it can be decoded', async () => {
+it('gives a ref to an empty payload, because it can be decoded', async () => {
   const Description = proto.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse;
   const memo = { fields: { empty: {}, entry: { metadata: { encoding: Buffer.alloc(0) } } } };
   const bytes = Description.encode({ workflowExecutionInfo: { memo } }).finish();
@@ -60,14 +60,14 @@ it('gives an empty payload a ref, because it can be decoded', async () => {
   expect(payloads).toHaveLength(2);
 });
 
-it('gives equal payloads different refs', async () => {
+it('gives different refs to equal payloads', async () => {
   const refs = Object.values(
     await refsByPath(description(activity('1', 'same', 'same'), activity('2', 'same'))),
   );
   expect(new Set(refs).size).toBe(4);
 });
 
-it('gives thousands of equal payloads refs in linear time', async () => {
+it('gives refs to thousands of equal payloads in linear time', async () => {
   const described = description(activity('1', ...Array.from({ length: 24_000 }, () => 'same')));
   const begun = performance.now();
   const refs = Object.values(await refsByPath(described));
@@ -75,7 +75,7 @@ it('gives thousands of equal payloads refs in linear time', async () => {
   expect(new Set(refs).size).toBe(24_001);
 });
 
-it("gives a memo's payloads the same refs in a list as in the description", async () => {
+it("gives a memo's payloads the same refs in a list of runs as in the run's description", async () => {
   const described = description(activity('1', 'one'));
   const { memo } = await workflowSummary(described.workflowExecutionInfo, 'n', inspect, createCheckpoint());
   expect(memo).toEqual([

@@ -15,7 +15,7 @@ import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
 const { History } = proto.temporal.api.history.v1;
 const idOf = (type: string, field: string): number => lookupType(`temporal.api.${type}`).fields[field]!.id;
 
-/** Encoding accepts numbers for 64-bit integers. */
+/** protobufjs accepts numbers for 64-bit integers when it encodes. */
 const bytesOf = (...events: any[]): Uint8Array => History.encode({ events }).finish();
 const encoded = (...events: any[]) => eventsIn(bytesOf(...events));
 const decoded = (events: ReturnType<typeof encoded>) => History.decode(concatenated(events)).events;
@@ -77,7 +77,7 @@ describe('an encoded event', () => {
   it.each([
     [80, false],
     [150, true],
-  ])('with a chain of %s causes loses its attributes: %s', (depth, expected) => {
+  ])('with a chain of %s causes loses its attributes (%s)', (depth, expected) => {
     let failure: Uint8Array = proto.temporal.api.failure.v1.Failure.encode({ message: 'm' }).finish();
     for (let n = 0; n < depth; n += 1)
       failure = lengthDelimited(idOf('failure.v1.Failure', 'cause'), failure);

@@ -13,7 +13,7 @@ import { appWith, headers, plain, post, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// A history with events of every type and every member of every oneof, and with an encrypted payload in every
+// The history has events of every type with every member of every oneof, and an encrypted payload in every
 // place that can contain a payload. `support/full-event.ts` derives these places only from Temporal's protos.
 const events: ProtoEvent[] = [];
 const places = new Map<string, Place>();
@@ -72,7 +72,7 @@ it('decodes the payload in each place', async () => {
 });
 
 describe('search', () => {
-  it('finds the payload in each place once, continuing after each limit', async () => {
+  it('finds the payload in each place once, if the caller continues after each limit', async () => {
     const found: string[] = [];
     let after: number | undefined;
     let requests = 0;
@@ -107,7 +107,7 @@ describe('export', () => {
     return Object.values(value).flatMap(data);
   };
 
-  it('contains the payload of each place in decoded form', async () => {
+  it('in decoded form contains the payload of each place', async () => {
     const decoded: any = await (await answerTo('history:export', { form: 'decoded' })).json();
     const needles = data(decoded).filter((text) => text.startsWith('"needle'));
     expect(needles.toSorted()).toEqual(
@@ -117,7 +117,7 @@ describe('export', () => {
     );
   });
 
-  it('contains the payload of each place at its own path in readable form', async () => {
+  it('in readable form contains the payload of each place at the place’s path', async () => {
     const readable: any = await (await answerTo('history:export', { form: 'readable' })).json();
     expect(readable.summary).toMatchObject({ events: events.length, payloads: places.size, unreadable: {} });
     for (const [ref, { path }] of places) {
@@ -127,7 +127,7 @@ describe('export', () => {
     }
   });
 
-  it('contains the payload of each place as stored in encoded form', async () => {
+  it('in encoded form contains the payload of each place as Temporal stores it', async () => {
     const encoded: any = await (await answerTo('history:export', { form: 'encoded' })).json();
     const text = JSON.stringify(encoded);
     expect(text).not.toContain('needle');

@@ -9,7 +9,7 @@ import { memory, never } from '../support/memory.ts';
 const event = (eventId: number): any => ({ eventId, eventType: 26, taskId: 1 });
 const range = (events: any[], complete: boolean): EventRange => ({ events, transient: [], complete });
 
-/** Starts a history stream whose reader returns these ranges, one after the other. */
+/** Starts a history stream whose reader returns these ranges of events, one after the other. */
 function follow(
   reads: (() => Promise<EventRange>)[],
   more: { live?: boolean; length?: number; limit?: number; checkpoint?: () => Promise<void> } = {},
@@ -64,7 +64,7 @@ describe('historyFrames', () => {
     expect(requested).toEqual([1, 3]);
   });
 
-  it('reads again if no event arrived during the wait', async () => {
+  it('reads the history again if no event arrived during the wait', async () => {
     const { frames, requested } = follow([
       async () => range([event(1)], false),
       async () => range([], false),
@@ -80,7 +80,7 @@ describe('historyFrames', () => {
     expect(requested).toEqual([1]);
   });
 
-  it('ends with the error and the event to continue from when Temporal fails', async () => {
+  it('ends with the error, and the event from which to continue, when Temporal fails', async () => {
     const { frames } = follow([
       async () => range([event(1)], false),
       async () => {
@@ -124,7 +124,7 @@ describe('historyFrames', () => {
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete', after: 3 });
   });
 
-  it('sends a long page in frames of at most 250 events, the last with the events of a task in progress', async () => {
+  it('sends a long page in frames of at most 250 events, and adds the events of a task in progress to the last frame', async () => {
     const events = Array.from({ length: 501 }, (_, index) => event(index + 1));
     const { frames } = follow(
       [async () => ({ events, transient: [task(502, false), task(503, false)], complete: false })],
@@ -147,7 +147,7 @@ describe('historyFrames', () => {
     [100, [100]],
     [250, [250]],
     [300, [250, 50]],
-  ])('ends with the limit after %i events', async (limit, frames) => {
+  ])('ends with the reason `limit` after %i events', async (limit, frames) => {
     const events = Array.from({ length: 501 }, (_, index) => event(index + 1));
     const stream = follow([async () => range(events, true)], { length: 501, limit });
     const all = await Array.fromAsync(stream.frames);
@@ -155,7 +155,7 @@ describe('historyFrames', () => {
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: limit });
   });
 
-  it('counts durable events, and sends the events of a task in progress together with the last durable event', async () => {
+  it('counts only durable events, and sends the events of a task in progress together with the last durable event', async () => {
     const events = [event(1), event(2)];
     const transient = [task(3, false), task(4, false)];
     const { frames } = follow([async () => ({ events, transient, complete: false })], { limit: 2 });
@@ -164,12 +164,12 @@ describe('historyFrames', () => {
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: 2 });
   });
 
-  it('reaches the end of a history with fewer events than the limit', async () => {
+  it('reaches the end of a history that has fewer events than the limit', async () => {
     const { frames } = follow([async () => range([event(1), event(2)], true)], { length: 2, limit: 3 });
     expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
   });
 
-  it('names the last event that was sent if the stream must end within a page', async () => {
+  it('names the last event that it sent if it must end within a page', async () => {
     const events = Array.from({ length: 600 }, (_, index) => event(index + 1));
     let left = 300;
     const { frames } = follow([async () => range(events, true)], {
@@ -183,7 +183,7 @@ describe('historyFrames', () => {
     expect(all.at(-1)).toMatchObject({ reason: 'error', after: 250 });
   });
 
-  it('does not count events that may still be replaced in the end frame', async () => {
+  it('does not count, in the end frame, events that may still be replaced', async () => {
     const { frames } = follow(
       [async () => ({ events: [event(1)], transient: [task(2, false)], complete: false })],
       { live: false, length: 1 },

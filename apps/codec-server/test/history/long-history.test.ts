@@ -8,7 +8,7 @@ import { appWith, headers, noTemporal, plain, post, startKms } from '../support/
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// The longest history that Temporal stores, generated page by page on request.
+// The history is the longest that Temporal stores. The test generates it page by page on request.
 const LENGTH = 51_200;
 const PAGE = 256;
 const MiB = 1024 * 1024;
@@ -16,7 +16,7 @@ const MiB = 1024 * 1024;
 const kms = forFile(await startKms());
 const [encrypted] = await kms.codec.encode([plain('x'.repeat(1_000))], { namespace: 'payments' });
 
-// Copies the bytes, as if they came from the network.
+// Copies the bytes, because bytes from the network are new in each response.
 const copy = () => ({ metadata: encrypted!.metadata!, data: Buffer.from(encrypted!.data!) });
 let pagesRead = 0;
 const history: TemporalService['history'] = async ({ nextPageToken }) => {
@@ -30,7 +30,7 @@ const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
 const temporal: TemporalService = { ...noTemporal, history, describe: async () => described };
 
 const used = (): number => {
-  // Twice, because V8 frees buffers only after the collection that finds them unreachable.
+  // Collects twice, because V8 frees buffers only after the collection that finds them unreachable.
   collectGarbage();
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
@@ -38,7 +38,7 @@ const used = (): number => {
 };
 
 /**
- * Expects the median of the last quarter to exceed that of the second quarter by less than 5 %. @param
+ * Expects the median of the last quarter to exceed the median of the second quarter by less than 5 %. @param
  * samples memory after each sixteenth of the history
  */
 function expectNoGrowth(samples: number[]): void {
@@ -50,7 +50,7 @@ function expectNoGrowth(samples: number[]): void {
 
 const app = () => appWith(kms, { temporal, maxHistoryBytes: 4 * MiB });
 
-it('streams 51,200 events in constant memory, and the first page before it reads further pages', async () => {
+it('streams 51,200 events in constant memory, and sends the first page before it reads further pages', async () => {
   const samples: number[] = [];
   let events = 0;
   let readBefore: number | undefined;

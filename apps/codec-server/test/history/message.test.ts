@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { historyEvent } from '../../src/history/event.ts';
 import { eventTypes, filled, fullEvent, VARIANTS } from '../support/full-event.ts';
 
-// The module exports a protobufjs Root, although its generated types do not say so.
+// The module exports a protobufjs Root, but its generated types lack it.
 const root: any = proto;
 const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
 
@@ -70,7 +70,7 @@ it('covers the 60 event types of the protos', () => {
 const pathsOf = (event: ProtoEvent) => eventPayloads(event, own).map(({ path }) => path);
 
 describe.each(variants)('%s', (_, events) => {
-  it('contains exactly the payloads that the generated visitor finds, all encryptable except in headers', async () => {
+  it('contains exactly the payloads that the generated visitor finds, and all are encryptable except those in headers', async () => {
     const walk = visitor.walkGetWorkflowExecutionHistoryResponse<Place>;
     for (const event of events) {
       const found = eventPayloads(event, own);
@@ -83,7 +83,7 @@ describe.each(variants)('%s', (_, events) => {
     }
   });
 
-  it('numbers stubs, placeholders and payloads in the same way, and its JSON contains no payload bytes', async () => {
+  it('numbers its stubs, placeholders and payloads in the same way, and its JSON contains no payload bytes', async () => {
     for (const event of events) {
       const written = await historyEvent(event, own, plain, lifetime);
       const found = eventPayloads(event, own);
@@ -96,7 +96,7 @@ describe.each(variants)('%s', (_, events) => {
     }
   });
 
-  it('lists payloads in the same order, whatever the order of map entries', () => {
+  it('lists its payloads in the same order, whatever the order of map entries', () => {
     for (const event of events) expect(pathsOf(reverseMaps(event))).toEqual(pathsOf(event));
   });
 });
@@ -205,31 +205,34 @@ const marker = (markerName: string, ...keys: string[]): any =>
     },
   });
 
-describe("Core's own marker fields", () => {
+describe('the payload of a marker field', () => {
   it.each([
     ['core_patch', 'patch-data', false],
     ['core_local_activity', 'data', false],
     ['core_local_activity', 'result', true],
     ['SideEffect', 'data', true],
-  ])('reports for %s that %s is encryptable: %s', async (name, key, encryptable) => {
-    const [found] = eventPayloads(marker(name, key), own);
-    expect(found?.encryptable).toBe(encryptable);
-    expect((await historyEvent(marker(name, key), own, plain, lifetime)).payloads[0]?.reason).toBe(
-      encryptable ? 'not_encrypted' : undefined,
-    );
-  });
+  ])(
+    'for the marker %s and its field %s has the value of `encryptable` %s',
+    async (name, key, encryptable) => {
+      const [found] = eventPayloads(marker(name, key), own);
+      expect(found?.encryptable).toBe(encryptable);
+      expect((await historyEvent(marker(name, key), own, plain, lifetime)).payloads[0]?.reason).toBe(
+        encryptable ? 'not_encrypted' : undefined,
+      );
+    },
+  );
 });
 
 describe("an envelope of Temporal's own Nexus endpoint", () => {
   const envelope = { metadata: { __temporal_system_payload: Buffer.from('true') }, data: Buffer.from('{}') };
   it.each([
     [
-      'is reported as an envelope in a Nexus operation',
+      'is reported as an envelope if it is in a Nexus operation',
       { nexusOperationScheduledEventAttributes: { endpoint: '__temporal_system', input: envelope } },
       'system_envelope',
     ],
     [
-      'is reported as not encrypted anywhere else',
+      'is reported as not encrypted if it is anywhere else',
       { workflowExecutionSignaledEventAttributes: { input: { payloads: [envelope] } } },
       'not_encrypted',
     ],

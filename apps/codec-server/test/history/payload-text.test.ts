@@ -29,7 +29,7 @@ describe('textFinder in JSON', () => {
     expect(places('x', { 'a/b~c': 'x', '': { ' ': 'x' } })).toEqual(['value /a~1b~0c', 'value // ']);
   });
 
-  it('finds all digits of a number, beyond the precision of a double', () => {
+  it('finds all digits of a number, even beyond the precision of a double', () => {
     const [hit] = findIn('740993', body('{"id":9007199254740993}'));
     expect(hit).toMatchObject({ pointer: '/id', snippet: { before: '5-16', match: '740993', after: '0' } });
   });
@@ -61,7 +61,7 @@ describe('textFinder in JSON', () => {
     expect(find('REFUND', 'a Refund', true)).toEqual([]);
   });
 
-  it('returns only the match and the rough length of the text around it', () => {
+  it('returns only the match, and the rough length of the text around the match', () => {
     expect(find('mid', `${'s'.repeat(17)}mid${'t'.repeat(70)} mid`)).toEqual([
       { pointer: '', in: 'value', matches: 2, snippet: { before: '17-64', match: 'mid', after: '65+' } },
     ]);

@@ -9,8 +9,8 @@ import { noTemporal } from '../support/stack.ts';
 const run: Run = { namespace: 'n', workflowId: 'w', runId: 'r' };
 
 /**
- * A growing history that is read like Temporal's: a token names the next event, and a page has `pageSize`
- * events.
+ * A growing history that is read like a history in Temporal: a token names the next event, and a page has
+ * `pageSize` events.
  */
 function growing(length: number, pageSize = 2, eventBytes = 0) {
   const state = { length, closed: false, requestedTokens: [] as (string | undefined)[], epoch: 'a' };
@@ -55,7 +55,7 @@ describe('HistoryReader', () => {
     expect(state.requestedTokens).toHaveLength(3);
   });
 
-  it('continues at the end of a running history, and merges small pages', async () => {
+  it('continues at the end of an open run’s history, and merges small pages', async () => {
     const { service, state } = growing(2);
     const one = reader(service);
     await ids(1, one);
@@ -108,7 +108,10 @@ describe('HistoryReader', () => {
   });
 });
 
-/** A history that is read backwards, whose event `end` ended a workflow task. Pages have at most `largest` events. */
+/**
+ * A history that is read backwards. Its event `end` ended a workflow task, and its pages have at most
+ * `largest` events.
+ */
 function backwards(length: number, end: number, largest = length) {
   const sizes: number[] = [];
   const historyReverse: TemporalService['historyReverse'] = async ({ nextPageToken, maximumPageSize }) => {

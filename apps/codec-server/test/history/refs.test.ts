@@ -7,7 +7,7 @@ import { pageOf, temporalWith } from '../support/planted-run.ts';
 import { RUN } from '../support/routes.ts';
 import { appWith, headers, noTemporal, post, startKms } from '../support/stack.ts';
 
-// Invented refs must never reach Temporal, so these tests record every call with its arguments.
+// Refs that a caller invents must never reach Temporal, so these tests record every call with its arguments.
 const RUN_ID = RUN.split('/').at(-1)!;
 const execution = { workflowId: 'w', runId: RUN_ID };
 const calls: [string, unknown][] = [];
@@ -83,7 +83,7 @@ it.each([
     {},
   ],
   ['more than 64 external payloads', {}, { externalPayloads: Array.from({ length: 65 }, () => ({})) }],
-])('returns too_large for a payload of %s', async (_, sdkMetadata, summary) => {
+])('returns `too_large` for a payload of %s', async (_, sdkMetadata, summary) => {
   const event = {
     eventId: 1,
     eventType: 7,
@@ -117,7 +117,7 @@ it.each(['0:281474976776192', '0:9007199254740993', '0:9999999999999999'])(
   },
 );
 
-it('returns event_not_found for a ref that an earlier description may have contained', async () => {
+it('returns `event_not_found` for a ref that an earlier description may have contained', async () => {
   const response = await send(`${RUN}/payloads:decode`, { refs: ['0:281474976710655'] });
   const [first = ''] = (await response.text()).split('\n');
   expect(JSON.parse(first)).toMatchObject({ ref: '0:281474976710655', reason: 'event_not_found' });
@@ -148,7 +148,7 @@ describe.each([
     ['payloads:decode', { refs: ['1:0'] }],
     ['history:search', { text: 'x' }],
     ['history:export', { form: 'encoded' }],
-  ])('is rejected by %s without a call to Temporal', async (what, body) => {
+  ])('is rejected by %s, which makes no call to Temporal', async (what, body) => {
     expect(await codeOf(await send(`${run}/${what}`, body))).toEqual([400, 'bad_request']);
     expect(calls).toEqual([]);
   });

@@ -102,7 +102,7 @@ describe('decodedFields', () => {
       lifetime,
     );
 
-  it('decrypts only arguments and memo, at most as many as the audit names', () => {
+  it('decrypts only the arguments and the memo, and at most as many payloads as an audit entry names', () => {
     expect(namedPayloads(startedWith(2), run).map(({ name }) => name)).toEqual([
       'input',
       'input2',
@@ -111,7 +111,7 @@ describe('decodedFields', () => {
     expect(namedPayloads(startedWith(300), run)).toHaveLength(200);
   });
 
-  it('parses no payload after the maximum of fields', async () => {
+  it('parses no further payload once a run has the maximum number of fields', async () => {
     let calls = 0;
     const found = await decoded(async () => {
       calls += 1;
@@ -121,7 +121,7 @@ describe('decodedFields', () => {
     expect(Object.keys(found!.fields)).toHaveLength(400);
   });
 
-  it('ends between two payloads when the stream has to end', async () => {
+  it('stops between two payloads when the stream has to end', async () => {
     const gone = new AbortController();
     let calls = 0;
     const found = decoded(
@@ -150,7 +150,7 @@ describe('payloadFields', () => {
     expect(json('', 'binary/null')).toEqual({ x: null });
   });
 
-  it('bounds the fields of crafted payloads, also in a worker thread', async () => {
+  it('limits the number of fields of crafted payloads, also in a worker thread', async () => {
     const crafted = [
       '['.repeat(100_000) + ']'.repeat(100_000),
       `{${Array.from({ length: 20_000 }, (_, n) => `"k${n}":[]`).join()}}`,

@@ -28,7 +28,7 @@ describe('waitsOf', () => {
     expect(waitsOf({ pendingWorkflowTask: { state: TAKEN } })).toEqual({ task: { attempt: 1, taken: true } });
   });
 
-  it('returns the work with the most attempts, and the work that has waited longest for its first', () => {
+  it('returns the activity or operation with the most attempts, and the one that has waited longest for its first attempt', () => {
     const pendingActivities = [
       activity('mail', { attempt: 2, state: STARTED }),
       activity('pay', { attempt: 12, maximumAttempts: 50 }),
@@ -40,7 +40,7 @@ describe('waitsOf', () => {
       retrying: { name: 'pay', attempt: 12, maximumAttempts: 50 },
       untaken: { name: 'late', since: '1970-01-01T00:01:00Z' },
     });
-    // A Nexus operation waits for no task queue of the run.
+    // A Nexus operation does not wait for a task queue of the run.
     const pendingNexusOperations = [{ service: 'bank', operation: 'charge', attempt: 13 }];
     expect(waitsOf({ pendingActivities, pendingNexusOperations })).toMatchObject({
       retrying: { name: 'bank.charge', attempt: 13 },
@@ -64,7 +64,7 @@ const untaken = (queue: string, seconds = 60) => ({
 const polled = async (queue: any) => ({ ...queue, pollers: 0, polling: false });
 
 describe('progressOfRuns', () => {
-  it('returns the runs in their order, described four at a time', async () => {
+  it('returns the runs in the requested order, and describes four at a time', async () => {
     let [now, most] = [0, 0];
     const described = async () => {
       now += 1;
@@ -98,7 +98,7 @@ describe('progressOfRuns', () => {
     expect(calls).toBeLessThanOrEqual(4);
   });
 
-  it('stops when the client disconnects', async () => {
+  it('stops describing runs when the client disconnects', async () => {
     const gone = new AbortController();
     let calls = 0;
     const described = async () => {

@@ -60,7 +60,7 @@ const stored = async (value: unknown): Promise<Payload> =>
   store.put(await sealed(value, { namespace: 'payments' }));
 const proxied = async (payload: Payload): Promise<Payload> => (await new SampleCodec().encode([payload]))[0]!;
 
-/** Payloads by name. Each is the input of a signal with this name. */
+/** Payloads by name. Each payload is the input of a signal with the same name. */
 const signals: Record<string, Payload> = {};
 const events: object[] = [];
 const refs: Record<string, string> = { memo: '1:1', input: '1:0', header: '1:2', failure: '' };
@@ -151,7 +151,7 @@ const outcomes = {
 };
 
 describe('payloads:decode', () => {
-  it('reads the content of references in every place, each with a separate result', async () => {
+  it('reads the objects of references in every place, and returns a separate result for each reference', async () => {
     const results = await decoded();
     const values = Object.fromEntries(
       Object.entries(results).map(([name, result]) => [name, valueOf(result)]),
@@ -167,13 +167,13 @@ describe('payloads:decode', () => {
     for (const name of ['inline', 'otherDriver']) expect(results[name]).not.toHaveProperty('retrieved');
   });
 
-  it('without a storage file returns references', async () => {
+  it('returns references unchanged if there is no storage file', async () => {
     const results = await decoded(appOf({ storage: undefined }));
     for (const name of ['input', 'encrypted', 'outside', 'deleted'])
       expect(results[name]).toMatchObject({ ok: true, warning: 'external_reference' });
   });
 
-  it('names every object in the audit, and no object that it does not read', async () => {
+  it('records every object that it reads in the audit, and no other object', async () => {
     const { audit, entries } = recordedAudit();
     const before = store.reads.length;
     await decoded(appOf({ audit }));
@@ -186,7 +186,7 @@ describe('payloads:decode', () => {
     });
   });
 
-  it('reads an object of two thirds of what a request may hold, and not a larger one', async () => {
+  it('reads an object of two thirds of the memory that a request may hold, but not a larger object', async () => {
     const large = async (mebibytes: number) => {
       const data = Buffer.alloc(Math.floor(mebibytes * MiB), 7);
       const [payload] = await kms.codec.encode([{ metadata: {}, data }], { namespace: 'payments' });
@@ -203,7 +203,7 @@ describe('payloads:decode', () => {
     expect(Object.fromEntries(results)).toEqual({ '1:0': true, '1:1': 'too_large' });
   });
 
-  it('waits until the caller may read more bytes, and ends with the other results when the client leaves', async () => {
+  it('waits until the caller may read more bytes, and ends the wait when the client disconnects', async () => {
     const large = await store.put({ metadata: {}, data: Buffer.alloc(MiB, 7) });
     const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
     const requests = Array.from({ length: 200 }, (_, n) => {
@@ -239,7 +239,7 @@ describe('payloads:decode', () => {
 });
 
 describe('the stub of a reference', () => {
-  it('says where the object is, how large it is, and whether the server can read it', async () => {
+  it('states where the object is, how large it is, and whether the server can read it', async () => {
     const before = store.reads.length;
     const response = await appOf().request(`${RUN}/history`, { headers });
     const frames = await Array.fromAsync(lines(response, historyFrame));
@@ -274,7 +274,7 @@ describe('the stub of a reference', () => {
     expect(await bare.text()).toContain('"readable":false');
   });
 
-  it('names Cloud Storage for Go’s driver, whose claims look like those for S3', () => {
+  it('names Cloud Storage as the store for Go’s driver, whose claims look like claims for S3', () => {
     const bucket = 'acme-payloads';
     const archive = { type: 'gcs', bucket, driverName: 'archive', prefixes: ['v0/'] } as const;
     const objects = new ObjectStorage({ namespaces: new Map([['payments', [archive]]]) });
@@ -289,7 +289,7 @@ describe('the stub of a reference', () => {
 });
 
 describe('a search', () => {
-  it('finds text in objects, and counts those that it could not read', async () => {
+  it('finds text in objects, and counts the objects that it could not read', async () => {
     const response = await post(appOf(), `${RUN}/history:search`, { text: 'needle' });
     const frames = await Array.fromAsync(lines(response, searchFrame));
     const hits = frames.flatMap((frame) => (frame.type === 'hit' ? [frame.ref as string] : []));
@@ -322,7 +322,7 @@ describe('a search', () => {
     expect(entries.at(-1)!.event).toBe('outcome');
   });
 
-  it('requires only its own permission', async () => {
+  it('requires only the permission search', async () => {
     const access = ana({ payments: ['search'] });
     const response = await post(appOf({ access }), `${RUN}/history:search`, { text: 'needle' });
     expect(await response.text()).toContain('"type":"hit"');
@@ -365,7 +365,7 @@ describe('an export', () => {
 });
 
 describe('a history file', () => {
-  it('is read like a history', async () => {
+  it('is read like a history in Temporal', async () => {
     const response = await post(appOf(), '/api/namespaces/payments/history-files:decode', {
       ...(await fileOf()),
       refs: [refs['encrypted'], refs['outside']],

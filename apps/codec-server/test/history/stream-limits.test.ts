@@ -6,7 +6,7 @@ const aborted = (signal: AbortSignal): Promise<unknown> =>
   signal.aborted ? Promise.resolve() : new Promise((resolve) => signal.addEventListener('abort', resolve));
 
 describe('streamLifetime', () => {
-  it('ends with signed_out if the token expires before the time limit', async () => {
+  it('ends with `signed_out` if the token expires before the time limit', async () => {
     const { signal, interruption } = lifetimeWith({ expiresAt: Date.now() + 2_000 });
     expect(interruption()).toBeUndefined();
     await aborted(signal);
@@ -19,13 +19,13 @@ describe('streamLifetime', () => {
     expect(interruption()).toBe('signed_out');
   });
 
-  it('ends with limit if the time limit passes before the token expires', async () => {
+  it('ends with `limit` if the time limit passes before the token expires', async () => {
     const { signal, interruption } = lifetimeWith({ expiresAt: Date.now() + 60_000, maxMs: 30 });
     await aborted(signal);
     expect(interruption()).toBe('limit');
   });
 
-  it('accepts an expiry beyond the range of timers', async () => {
+  it('accepts an expiry time beyond the range of timers', async () => {
     const { signal } = lifetimeWith({
       expiresAt: Date.now() + 100 * 365 * 86_400_000,
       maxMs: Number.MAX_SAFE_INTEGER,
@@ -41,13 +41,13 @@ describe('streamLifetime', () => {
     ).toBe('disconnected');
   });
 
-  it('accepts an expiry with fractions of a millisecond', async () => {
+  it('accepts an expiry time with fractions of a millisecond', async () => {
     const { signal, interruption } = lifetimeWith({ expiresAt: Date.now() + 30.25 });
     await aborted(signal);
     expect(interruption()).toBe('signed_out');
   });
 
-  it('lets timers fire at checkpoints, however much work there is', async () => {
+  it('lets timers fire at its checkpoints, however much work there is', async () => {
     const { checkpoint } = lifetimeWith({});
     const fired = new AbortController();
     setTimeout(() => fired.abort(), 10);
@@ -59,7 +59,7 @@ describe('streamLifetime', () => {
   it.each([
     ['signed_out', { expiresAt: Date.now() + 60_000 }],
     ['limit', { maxMs: 20 }],
-  ])('ends in time with %s even if no timer could fire', async (reason, more) => {
+  ])('ends in time with the reason `%s` even if no timer could fire', async (reason, more) => {
     const { checkpoint, interruption, signal } = lifetimeWith(
       'expiresAt' in more ? { expiresAt: Date.now() + 20 } : more,
     );

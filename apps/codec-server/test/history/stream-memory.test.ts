@@ -62,7 +62,7 @@ describe('a stream that decrypts', () => {
     expect(memory.waits).toBeGreaterThan(0);
   });
 
-  it('reports too_large for a payload that exceeds the share of a payload, and decodes the other payloads', async () => {
+  it('reports `too_large` for a payload that exceeds the share of a payload, and decodes the other payloads', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const frames = await Array.fromAsync(streamOf(memory, [oneMiB, fourMiB, oneMiB]));
     expect(reasons(frames).toSorted()).toEqual(['complete', 'ok', 'ok', 'too_large']);
@@ -99,7 +99,7 @@ describe('a stream that decrypts', () => {
 
 describe('streams of located payloads', () => {
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
-  /** Encrypted bytes, in MiB. One payload exceeds the memory for copies. */
+  /** Sizes of the encrypted payloads in MiB. One payload exceeds the memory for copies. */
   const SIZES = [0.001, 1.5, 3, 9, 0.001, 1.5, 0, 3];
   const refs = SIZES.map((_, n) => payloadRefOf(n + 1, 0));
   let service: TemporalService;
@@ -129,7 +129,7 @@ describe('streams of located payloads', () => {
     const memory = new MemoryBudget(160 * MiB);
     let most = 0;
     const streams = Array.from({ length: 12 }, async (_, n) => {
-      // In every order, so that each payload comes first in some stream.
+      // The orders differ, so that each payload comes first in some stream.
       const wanted = [...refs.slice(n % SIZES.length), ...refs.slice(0, n % SIZES.length)];
       const codes: string[] = [];
       for await (const frame of decoded(memory, await locate(memory, wanted))) {
@@ -140,12 +140,12 @@ describe('streams of located payloads', () => {
     });
     for (const codes of await Promise.all(streams))
       expect(codes).toEqual([...SIZES.map(() => 'ok'), 'complete']);
-    // 160 MiB / 8, except for one payload that has the pool to itself.
+    // The pool has 160 MiB / 8. Only one payload may exceed it, while that payload is alone in the pool.
     expect(most).toBeLessThanOrEqual(20 * MiB);
     expect(memory.inUse).toBe(0);
   }, 60_000);
 
-  it('hold no copy after a payload that could not be copied', async () => {
+  it('hold no copy of a payload that comes after a payload that could not be copied', async () => {
     const memory = new MemoryBudget(64 * MiB, 60 * MiB);
     const requests = await locate(memory);
     // The fourth payload does not fit, although the fifth would.
@@ -154,7 +154,7 @@ describe('streams of located payloads', () => {
     expect(memory.inUse).toBe(0);
   });
 
-  it('read a description’s payload again once there is memory', async () => {
+  it('read a description’s payload again once there is memory for it', async () => {
     const memory = new MemoryBudget(160 * MiB);
     const { payloads } = await workflowDescription(
       await service.describe({}, never),
@@ -199,7 +199,7 @@ describe('streams of located payloads', () => {
   });
 });
 
-it('streams of ordered events that wait for memory never deadlock', async () => {
+it('never lets streams of ordered events deadlock while they wait for memory', async () => {
   const memory = new MemoryBudget(22 * MiB, 18 * MiB);
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };
@@ -231,7 +231,7 @@ describe('streams of large pages', () => {
   const LENGTH = 3;
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };
-  /** A history with one event per page, each of which takes more memory than all pages together may hold. */
+  /** A history with one event per page. Each event takes more memory than all pages together may hold. */
   const service: TemporalService = {
     ...temporalWith(Array.from({ length: LENGTH }, () => ({}))),
     history: async ({ nextPageToken }) => {
@@ -326,7 +326,7 @@ describe('streams of large pages', () => {
     expect(memory.held).toBe(memory.pageShare);
   });
 
-  it('pass a checkpoint for each of an event’s payloads', async () => {
+  it('pass a checkpoint for each payload of an event', async () => {
     const memory = new MemoryBudget(256 * MiB);
     const options = optionsOf(memory);
     for (const stream of [

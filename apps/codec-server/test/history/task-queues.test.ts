@@ -33,7 +33,7 @@ describe('taskQueuesOf', () => {
     ]);
   });
 
-  it('returns on request also those of activities that a worker has taken', () => {
+  it('returns on request also the task queues of activities that a worker has taken', () => {
     const STARTED = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
     const pendingActivities = [activity('mail', { state: STARTED }), activity('sms', { paused: true })];
     expect(taskQueuesOf(description({ pendingActivities }), true)).toEqual([
@@ -50,7 +50,7 @@ describe('taskQueuesOf', () => {
     ]);
   });
 
-  it('returns no task queues for a closed run, and a limited number for a run with many', () => {
+  it('returns no task queues for a closed run, and a limited number of task queues for a run with many', () => {
     expect(taskQueuesOf(description({ workflowExecutionInfo: { closeTime: { seconds: 1 } } }))).toEqual([]);
     const pendingActivities = Array.from({ length: 200 }, (_, n) => activity(`queue-${n}`));
     expect(taskQueuesOf(description({ pendingActivities }))).toHaveLength(MAX_TASK_QUEUES);
@@ -81,7 +81,7 @@ function service(
 }
 
 describe('taskQueuePollers', () => {
-  it('names each worker on request only, the latest poll first, with its limit, build and deployment', async () => {
+  it('names workers only on request, the latest poll first, each with its limit, build and deployment', async () => {
     const b = {
       ...poller('b', 5),
       ratePerSecond: 2.5,
@@ -98,7 +98,7 @@ describe('taskQueuePollers', () => {
     expect(await pollers('payments', queue, never)).not.toHaveProperty('workers');
   });
 
-  it('counts each worker once, and finds the last poll', async () => {
+  it('counts each worker once, and returns the time of the last poll', async () => {
     const temporal = service([poller('a', 70), poller('b', 5)], []);
     expect(await taskQueuePollers(temporal)('payments', queue, never)).toMatchObject({
       ...queue,
@@ -108,7 +108,7 @@ describe('taskQueuePollers', () => {
     expect(temporal.modes).toEqual([0]);
   });
 
-  it('queries all partitions if no worker polls the first', async () => {
+  it('queries all partitions if no worker polls the first partition', async () => {
     const temporal = service([poller('a', 200)], [poller('a', 20)]);
     const found = await taskQueuePollers(temporal)('payments', queue, never);
     expect(found).toMatchObject({ pollers: 1, polling: true });
@@ -147,7 +147,7 @@ describe('taskQueuePollers', () => {
     expect(temporal.modes).toHaveLength(3);
   });
 
-  it('calls Temporal again after a failure', async () => {
+  it('calls Temporal again after a failed call', async () => {
     let calls = 0;
     const pollers = taskQueuePollers({
       taskQueue: async () => {

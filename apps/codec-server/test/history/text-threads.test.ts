@@ -12,7 +12,7 @@ const body = (data: Uint8Array, encoding = 'json/plain'): Payload => ({
   metadata: { encoding: text(encoding) },
   data,
 });
-/** A search for `1` takes about 0.2 s per million. */
+/** Returns a body with this many millions of ones. A search for `1` takes about 0.2 s per million. */
 const manyOnes = (millions: number, last = '1') => body(text(`[${'1,'.repeat(millions * MB)}${last}]`));
 const query = (term: string) => ({ text: term, caseSensitive: false });
 
@@ -79,7 +79,7 @@ describe('a large payload', () => {
     expect(payload.data?.length).toBeGreaterThan(MB);
   });
 
-  it('has the same matches as a small payload', async () => {
+  it('has the same matches in a thread as a small payload has without a thread', async () => {
     const value = { list: Array.from({ length: 20_000 }, (_, n) => `value ${n}`) };
     expect(await threads.find(query('value 19999'), plain(value), false, never)).toEqual([
       {
@@ -118,7 +118,7 @@ describe('a payload that exceeds a thread limit', () => {
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('is not limited by its time in the queue', async () => {
+  it('may wait in the queue longer than the time limit', async () => {
     const threads = start({ threads: 1, limitMs: 2_000 });
     const found = await Promise.all(
       Array.from({ length: 15 }, async () =>
@@ -130,7 +130,7 @@ describe('a payload that exceeds a thread limit', () => {
 });
 
 describe('an aborted search', () => {
-  it("ends immediately with the signal's reason, whether running or queued, and the next payload is searched", async () => {
+  it("ends immediately with the signal's reason, whether it is running or queued, and the next payload is searched", async () => {
     const threads = start({ threads: 1, limitMs: 60_000 });
     const client = new AbortController();
     const running = threads.find(query('1'), manyOnes(10), false, client.signal);

@@ -6,8 +6,8 @@ import { appWith, plain, post, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// A workflow task in progress: Temporal appends its events to responses, and may later store other events
-// under the same ids.
+// The run has a workflow task in progress. Temporal appends the task's events to responses, and may later
+// store other events under the same ids.
 const failure = { encodedAttributes: plain('needle') };
 
 const kms = forFile(await startKms());
@@ -27,12 +27,12 @@ const app = appWith(kms, { temporal });
 const postRun = (what: string, body: object) => post(app, `${RUN}/${what}`, body);
 
 describe('an event that may still be replaced', () => {
-  it.each(['encoded', 'decoded', 'readable'])('is left out of the export (%s)', async (form) => {
+  it.each(['encoded', 'decoded', 'readable'])('is left out of an export in the form %s', async (form) => {
     const exported: any = await (await postRun('history:export', { form })).json();
     expect(exported.events.map(({ eventId }: any) => eventId)).toEqual(['1', '2']);
   });
 
-  it.each(['newest_first', 'oldest_first'])('is not searched (%s)', async (order) => {
+  it.each(['newest_first', 'oldest_first'])('is not searched in the order %s', async (order) => {
     const frames = await Array.fromAsync(
       lines(await postRun('history:search', { text: 'needle', order }), searchFrame),
     );

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { workflowTypesOf } from '../../src/history/workflow-types.ts';
 
-/** Temporal with a run of each type, whose pages have this many runs. Understands what `workflowTypesOf` sends. */
+/**
+ * Imitates a Temporal server with a run of each type and pages of this many runs. Understands only the
+ * queries that `workflowTypesOf` sends.
+ */
 function temporal(types: readonly string[], pageSize: number) {
   const queries: string[] = [];
   const list = async (query: string) => {
@@ -17,13 +20,13 @@ function temporal(types: readonly string[], pageSize: number) {
 }
 
 describe('workflowTypesOf', () => {
-  it('returns each type once, sorted, with a call for each page of runs of unknown types', async () => {
+  it('returns each type once, sorted, with a call for each page of runs whose types are not known yet', async () => {
     const { queries, list } = temporal(['b', 'a', 'b', 'b', 'c'], 2);
     expect(await workflowTypesOf('', list)).toEqual({ types: ['a', 'b', 'c'], complete: true });
     expect(queries).toEqual(['', 'WorkflowType NOT IN ("b", "a")']);
   });
 
-  it('asks for the types that begin with the prefix, whatever characters it has', async () => {
+  it('asks for the types that begin with the prefix, whatever characters the prefix contains', async () => {
     const { queries, list } = temporal(['pay "x\\', 'pay', 'payment', 'order'], 2);
     expect(await workflowTypesOf('pay', list)).toEqual({
       types: ['pay', 'pay "x\\', 'payment'],
@@ -35,7 +38,7 @@ describe('workflowTypesOf', () => {
     expect(await workflowTypesOf('pay "', list)).toEqual({ types: ['pay "x\\'], complete: true });
   });
 
-  it('ends after some calls, and reports that there may be more types', async () => {
+  it('stops after some calls, and reports that there may be more types', async () => {
     const many = temporal(
       Array.from({ length: 1_000 }, (_, n) => `type-${n}`),
       1,

@@ -15,11 +15,11 @@ const kms = forFile(await startKms());
 describe('concurrent request bodies', () => {
   const large = bodyOf([plain('x'.repeat(100_000))]);
   const limits = { maxBody: 1_000_000 };
-  /** Memory for two such requests, one share each. */
+  /** Returns memory for two such requests, which have one share each. */
   const roomForTwo = (): MemoryBudget => new MemoryBudget(6 * large.length, 3 * large.length);
   const roomForOne = (): MemoryBudget => new MemoryBudget(3.5 * large.length, 3 * large.length);
 
-  it('get 503 with Retry-After while memory is used up if they are large, and later succeed; small bodies always do', async () => {
+  it('get 503 with Retry-After if they are large and the memory is used up; small bodies always succeed', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -43,7 +43,7 @@ describe('concurrent request bodies', () => {
     expect(memory.refusals).toEqual({ busy: 1, too_large: 0 });
   });
 
-  it('release their memory when the client disconnects, even if work on them continues', async () => {
+  it('release their memory when the client disconnects, even if the server is still working on them', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForOne();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -67,7 +67,7 @@ describe('concurrent request bodies', () => {
     expect(memory.refusals).toEqual({ busy: 0, too_large: 1 });
   });
 
-  it('of unknown length hold memory only for the part that has arrived', async () => {
+  it('hold memory only for the part that has arrived, if their length is unknown', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url, port } = await serveApp(kms, { codec, memory, limits });
@@ -81,7 +81,7 @@ describe('concurrent request bodies', () => {
     expect((await first).status).toBe(200);
   });
 
-  it('that arrive in one-byte chunks count with the memory for each chunk', async () => {
+  it('take additional memory for each chunk if they arrive in one-byte chunks', async () => {
     const memory = new MemoryBudget(400_000, 200_000);
     const { port } = await serveApp(kms, { memory, limits });
     const socket = startPost(port, '/decode', ['Transfer-Encoding: chunked']);

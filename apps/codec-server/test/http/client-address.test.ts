@@ -15,7 +15,7 @@ test.each([
     '203.0.113.9',
   ],
   [
-    'ignores entries that a caller wrote, further left',
+    'ignores entries further left, which a caller wrote',
     2,
     '10.1.1.1, 2001:db8::7, 35.191.0.1',
     '2001:db8::7',

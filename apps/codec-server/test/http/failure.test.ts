@@ -7,7 +7,7 @@ import { appWith, headers, keys, post, startKms } from '../support/stack.ts';
 // A default key serves namespaces of any name.
 const kms = forFile(await startKms({}, { encrypt: keys.payments }));
 
-it('escapes invisible characters of a name in a history API error', async () => {
+it('escapes invisible characters of a name in an error of the history API', async () => {
   const path = `/api/namespaces/${encodeURIComponent('pay\u202e\u200b\u{e0041}ments')}/workflows`;
   const response = await appWith(kms, { access: ana({}) }).request(path, { headers });
   const { error } = apiError.parse(await response.json());
@@ -17,7 +17,7 @@ it('escapes invisible characters of a name in a history API error', async () => 
   ]);
 });
 
-it('escapes invisible characters in a codec endpoint’s text, which the CLI prints, and keeps line breaks', async () => {
+it('escapes invisible characters in an error of a codec endpoint, which the CLI prints, and keeps line breaks', async () => {
   const namespace = { 'x-namespace': 'pay\u00admen\u009bts' };
   const response = await post(appWith(kms, { access: ana({}) }), '/decode', '{"payloads":[]}', namespace);
   const text = await response.text();

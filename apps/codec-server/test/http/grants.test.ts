@@ -94,7 +94,7 @@ export const mistakes = () => [
     path,
     requires: 'known',
     handler: async (c, { grant, parameters }) => {
-      // @ts-expect-error -- there is no grant
+      // @ts-expect-error -- there is no grant to pass
       services.temporal(grant);
       // @ts-expect-error -- the name of a namespace is not a grant
       services.reader(parameters.namespace);
@@ -147,9 +147,9 @@ function servicesOfTest() {
 
 const { signal } = new AbortController();
 
-/** Calls the route's handler with values that a faulty router could pass. */
+/** Calls a route's handler with values that a faulty router could pass. */
 async function answer(of: Route, parameters: Record<string, string>, grant: unknown): Promise<number> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the mistake
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- passes the wrong value on purpose
   const app = new Hono<Env>().get('/', (c) => of.handle(c, parameters, grant as undefined));
   app.onError((_, c) => c.text('', 500));
   return (await app.request('/')).status;
@@ -165,7 +165,7 @@ describe('a handler', () => {
   const listing = defineRoute({ ...route, path: '/api/x', requires: 'metadata', handler });
   const inOrders = { namespace: 'orders' };
 
-  it('does not run without a grant, or with a promise of a grant or a forged grant', async () => {
+  it('does not run without a grant, with a promise of a grant, or with a forged grant', async () => {
     const grant = await grantOf('metadata', 'orders');
     const forged = [
       { permission: 'metadata', namespace: 'orders' },
@@ -296,7 +296,7 @@ describe('a grant', () => {
     // @ts-expect-error -- the module exports the type, not the class
     expect(authorisation.Grant).toBeUndefined();
     const forged = { permission: 'decode', namespace: 'payments' };
-    // @ts-expect-error -- it lacks the private fields
+    // @ts-expect-error -- the object lacks the private fields of a grant
     expect(() => requireGrant(forged, ['decode'])).toThrow(Error);
     expect(() => requireGrant(Object.create(grant, {}), ['decode'])).toThrow(Error);
     requireGrant(grant, ['decode']);

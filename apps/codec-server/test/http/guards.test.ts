@@ -131,7 +131,7 @@ describe('an allowed page', () => {
     ['a missing namespace', { 'x-namespace': '' }, empty, 400],
     ['text', { 'content-type': 'text/plain' }, empty, 415],
     ['an unknown path', {}, empty, 404],
-  ])('can read the status of %s', async (what, changed, body, status) => {
+  ])('can read the status of the response to %s', async (what, changed, body, status) => {
     const path = what === 'an unknown path' ? '/nowhere' : '/decode';
     const response = await request(path, { ...headers, origin: PAGE, ...changed }, body);
     expect(response.status).toBe(status);

@@ -22,7 +22,7 @@ it.each<[path: string, operation: Permission, body: object]>([
   [`${NAMESPACE}/history-files:decode`, 'decode', { ...file, refs: ['1:0'] }],
   [`${NAMESPACE}/history-files:search`, 'search', { ...file, text: 'a' }],
 ])(
-  'is required by %s for %s before any call to Temporal, and its absence is audited',
+  'requires, on %s, a justification for the permission %s before any call to Temporal, and audits its absence',
   async (path, operation, body) => {
     const { audit, entries } = recordedAudit();
     // The default Temporal service fails every call.

@@ -21,10 +21,10 @@ const kms = forFile(await startKms());
 const decode = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
   post(appWith(kms, { limits, ...more }), '/decode', body);
 
-/** JSON of members with different keys. */
+/** Returns the JSON of this many members with different keys. */
 const members = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":""`).join(',');
 
-/** A payload in the format of the guide's codec. */
+/** Returns a payload in the format of the codec in Google's guide, whose messages name no key. */
 const nameless = (n: number): Payload => ({
   metadata: { encoding: Buffer.from('binary/envelope-kms'), 'encrypted-dek': Buffer.from(`data key ${n}`) },
   data: Buffer.alloc(64),
@@ -36,7 +36,7 @@ describe('a request', () => {
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 
-  it('has a smaller body limit in the history API', async () => {
+  it('has a smaller limit for its body in the history API', async () => {
     const body = JSON.stringify({ refs: ['1:0'], padding: 'x'.repeat(256 * 1024) });
     const length = { 'content-length': String(body.length) };
     const response = await post(appWith(kms), `${RUN}/payloads:decode`, body, length);
@@ -122,11 +122,11 @@ describe('a request', () => {
     ]);
     expect(kms.emulator.calls.count('Decrypt')).toBe(0);
     expect((await decode(bodyOf(payloads.slice(1)), {}, { codec })).status).toBe(200);
-    // 64 of the keys are cached now.
+    // Now 64 of the keys are cached.
     expect((await decode(bodyOf(payloads), {}, { codec })).status).toBe(200);
   });
 
-  it('with a message without a key id is charged once for each possible key', async () => {
+  it('is charged one Cloud KMS call for each possible key if its message has no key id', async () => {
     const both = { encrypt: keys.payments, decrypt: [keys.orders], reads: ['envelope'] as const };
     const tried = await startKms({ payments: both });
     const many = bodyOf(Array.from({ length: 33 }, (_, n) => nameless(n)));
@@ -139,7 +139,7 @@ describe('a request', () => {
     await tried.close();
   });
 
-  it('gets 504 if it takes too long, and its work stops', async () => {
+  it('gets 504 if it takes too long, and the server stops working on it', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { requestMs: 2_000 } });
     const body = bodyOf(Array.from({ length: 2_000 }, () => plain(1)));
@@ -152,7 +152,7 @@ describe('a request', () => {
 });
 
 describe('a client that disconnects', () => {
-  it('causes no work after the slice of payloads in progress', async () => {
+  it('causes no work after the slice of payloads that was in progress', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const gone = Promise.withResolvers<void>();
     const { url } = await served((port) => {
@@ -202,7 +202,7 @@ describe('concurrent requests', () => {
   });
 });
 
-it('get 503 if they are still waiting at the end of the shutdown period', async () => {
+it('returns 503 for requests that are still in flight at the end of the shutdown period', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   const stopping = new AbortController();
   const temporal = { ...noTemporal, describe: () => new Promise<never>(() => undefined) };

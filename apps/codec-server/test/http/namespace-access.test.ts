@@ -19,7 +19,7 @@ interface Setting {
   readonly others?: readonly string[];
 }
 
-/** Creates the namespace access of one request. */
+/** Creates the `NamespaceAccess` of one request. */
 async function begun({ access = openAccess, write = async () => undefined, others = [] }: Setting = {}) {
   const audited: AuditEntry[] = [];
   const audit = createAudit({
@@ -45,7 +45,7 @@ async function begun({ access = openAccess, write = async () => undefined, other
   return { namespaces: await made.promise, audited };
 }
 
-/** Authorizes a message like the codec. */
+/** Authorizes a message as the codec does. */
 const authorize = async (access: NamespaceAccess, namespace: string): Promise<void> =>
   access.authorizeNamespace(namespace);
 
@@ -61,7 +61,7 @@ const failsFor =
 const noAudit = (): Promise<never> => Promise.reject(new HttpError(503, 'audit_unavailable', 'No audit.'));
 
 describe('one request’s namespaces', () => {
-  it('are each recorded once, however many messages name them concurrently', async () => {
+  it('are recorded once each, however many messages name them concurrently', async () => {
     const { namespaces, audited } = await begun();
     await Promise.all(Array.from({ length: 50 }, (_, n) => authorize(namespaces, n % 2 ? 'a' : 'b')));
     // Later authorizations create no promises, so that decoding stays synchronous.
@@ -77,7 +77,7 @@ describe('one request’s namespaces', () => {
     ]);
   });
 
-  it('are each denied once, however many messages name them', async () => {
+  it('are denied once each, however many messages name them', async () => {
     const { namespaces, audited } = await begun({ access: ana({ home: ['decode'] }) });
     const asked = await Promise.allSettled(Array.from({ length: 50 }, () => authorize(namespaces, 'a')));
     expect(asked.every(({ status }) => status === 'rejected')).toBe(true);
@@ -86,7 +86,7 @@ describe('one request’s namespaces', () => {
     expect(lines(audited)).toEqual(['intent home', 'denied a', 'outcome home']);
   });
 
-  it('never include the namespace of the request', async () => {
+  it('never include the request’s own namespace', async () => {
     const { namespaces, audited } = await begun({ access: ana({}) });
     expect(namespaces.authorizeNamespace('home')).toBeUndefined();
     expect(lines(audited)).toEqual(['intent home']);
@@ -103,13 +103,13 @@ describe('one request’s namespaces', () => {
     expect(audited).toHaveLength(2 * 33);
   });
 
-  it('are denied at most 32 times, so a history cannot fill the audit', async () => {
+  it('are denied at most 32 times, so that a history cannot fill the audit', async () => {
     const { namespaces, audited } = await begun({ access: ana({ home: ['decode'] }) });
     await Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => authorize(namespaces, `other-${n}`)));
     expect(audited).toHaveLength(33);
   });
 
-  it('are checked before any work starts if they are known, and one denial rejects the request', async () => {
+  it('are checked before any work starts if they are known in advance, and one denial rejects the request', async () => {
     const others = ['a', 'b'];
     const { audited } = await begun({ others });
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'intent b']);

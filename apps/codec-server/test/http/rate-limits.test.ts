@@ -15,7 +15,8 @@ import { forFile } from '../support/for-file.ts';
 import { serveApp, waitingCodec } from '../support/served.ts';
 import { bodyOf, keptLog, keys, type Payload, plain, startKms, text } from '../support/stack.ts';
 
-// Attacks by callers that send too many requests, in bounded loops, over real connections, with real tokens.
+// These tests attack the server with too many requests, in loops of limited length, over real connections,
+// with real tokens.
 const policy = parsePolicy(`
 issuers:
   company:
@@ -83,11 +84,11 @@ async function statuses(count: number, ask_: () => ReturnType<Send>): Promise<Re
   return seen;
 }
 
-/** A message in the guide's direct format that Cloud KMS cannot decrypt. */
+/** Returns a message in the direct format of Google's guide that Cloud KMS cannot decrypt. */
 const guide = (): Payload => ({ metadata: { encoding: text('binary/gcp-kms') }, data: randomBytes(200) });
 
 describe('a caller without permissions', () => {
-  it('causes a bounded number of audit lines, which count all denials', async () => {
+  it('causes a limited number of audit lines, which count all denials', async () => {
     const { send, audit, audited, logged } = await server();
     const stranger = await tokenOf('nobody');
     expect(await statuses(300, () => send(stranger))).toEqual({ 403: 300 });
@@ -140,7 +141,7 @@ describe('a caller whose requests are refused', () => {
     ['forbidden', 403, { path: '/encode' }],
     ['a path without a route', 404, { path: '/api/nowhere' }],
     ['a namespace that is not configured', 400, { headers: [['X-Namespace', 'other']] as const }],
-  ])('is limited for %s, without affecting other callers', async (_, status, asked) => {
+  ])('is limited after requests for %s, without affecting other callers', async (_, status, asked) => {
     const { send } = await server({ rates: { refused: 5 } });
     const eager = await tokenOf('reader');
     expect(await statuses(20, () => send(eager, asked))).toEqual({ [status]: 5, 429: 15 });
@@ -171,14 +172,14 @@ describe('a caller whose requests are refused', () => {
 });
 
 describe('a caller with many requests', () => {
-  it('is always served if the payloads are under keys in memory', async () => {
+  it('is always served if the payloads’ keys are in memory', async () => {
     const { send } = await server({ rates: { kmsRequests: 1, refused: 1 } });
     const token = await tokenOf('reader');
     await send(token);
     expect(await statuses(60, () => send(token))).toEqual({ 200: 60 });
   });
 
-  it('has at most three quarters of the requests in flight, which leaves room for another caller', async () => {
+  it('may have at most three quarters of the requests in flight, so that other callers still have room', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { send } = await server({ codec, limits: { maxRequests: 4 } });
     const [eager, other] = [await tokenOf('reader'), await tokenOf('auditor')];
@@ -195,7 +196,7 @@ describe('a caller with many requests', () => {
 });
 
 describe('a caller without a valid token', () => {
-  it('gets 429 after too many rejected requests from the address, while valid tokens are still accepted', async () => {
+  it('gets 429 after too many rejected requests from the same address, which still gets responses with a valid token', async () => {
     const { send, logged } = await server({ rates: { refused: 10 } });
     let n = 0;
     const forged = () =>
@@ -236,13 +237,13 @@ describe('a caller without a valid token', () => {
 });
 
 /**
- * The time limit of a request, which waits for half of it. The rates in these tests allow the next Cloud KMS
- * request after 3 s.
+ * The time limit of a request. A request waits for up to half of this time. The rates in these tests allow
+ * the next Cloud KMS request after 3 s.
  */
 const impatient = { requestMs: 5_000 } as const;
 
 describe('Cloud KMS requests', () => {
-  it('are charged as they are made, two for each invalid payload; once they are used up, the server responds 429', async () => {
+  it('are charged as they are made, two for each invalid payload; once the allowance is used up, the server responds 429', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
@@ -255,7 +256,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(token)).status).toBe(200);
   });
 
-  it('for a batch of payloads are charged before the work starts', async () => {
+  it('are charged before the work starts if the request has several payloads', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
@@ -266,7 +267,7 @@ describe('Cloud KMS requests', () => {
     expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(30);
   });
 
-  it('by one caller do not use up another caller’s limit', async () => {
+  it('do not use up another caller’s allowance', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 4 }, limits: impatient });
     const eager = await tokenOf('reader');
@@ -275,7 +276,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
   });
 
-  it('above the limit wait, up to a maximum number of requests and amount of memory', async () => {
+  it('wait for the allowance, up to a maximum number of waiting requests and amount of memory', async () => {
     const rates = createRateLimits({ kmsRequests: 600 });
     const c = new Context<Env>(new Request('http://localhost'));
     c.set('account', rates.admit({ name: 'reader' }));
@@ -308,10 +309,10 @@ it('counts rate-limited requests in the metrics, without a label for the caller'
 
 describe('Bucket', () => {
   it.each([
-    ['returns what was not used', 60, 10, 90],
-    ['returns no more than it held', 1_000, 30, 70],
-    ['takes what was used in addition', 10, 150, -50],
-    ['returns nothing of what was used up', 150, 120, 0],
+    ['returns the tokens that were not used', 60, 10, 90],
+    ['returns no more tokens than the bucket can hold', 1_000, 30, 70],
+    ['takes the tokens that were used in addition', 10, 150, -50],
+    ['returns no tokens that were used', 150, 120, 0],
   ])('%s', (_, taken, used, left) => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const bucket = new Bucket(100);

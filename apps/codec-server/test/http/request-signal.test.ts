@@ -23,7 +23,7 @@ afterEach(async () => {
   await reader[Symbol.asyncDispose]();
 });
 
-/** Waits longer than the calls in flight take, and lets further calls return immediately. */
+/** Waits longer than the calls in flight take, and makes further calls return immediately. */
 async function untilRestWouldHaveRun(): Promise<void> {
   kms.emulator.setLatency({ all: 0 });
   await sleep(2_000);

@@ -4,8 +4,8 @@ import { forFile } from '../support/for-file.ts';
 import { RUN } from '../support/routes.ts';
 import { appWith, headers, post, startKms } from '../support/stack.ts';
 
-// The Temporal service here fails the test if it is called, so the server must reject each of these requests
-// before that.
+// The Temporal service in this file fails the test if it is called, so the server must reject each of these
+// requests earlier.
 const kms = forFile(await startKms());
 
 const NS = '/api/namespaces/payments';
@@ -66,7 +66,7 @@ describe('an invalid request that must not reach Temporal', () => {
     ['POST', `${RUN}/payloads:decode`, { refs: ['x'] }, 'refs.0 must be a ref such as 5:0'],
     ['POST', `${RUN}/payloads:decode`, {}, 'refs is missing'],
     ['POST', `${RUN}/history:search`, {}, 'text is missing'],
-  ])('gets a message that says what to send: %s %s', async (method, path, body, message) => {
+  ])('gets a message that states what to send: %s %s', async (method, path, body, message) => {
     const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
     expect(await refusal(await appWith(kms).request(path, init), 400, 'bad_request')).toBe(message);
   });

@@ -34,7 +34,7 @@ function requesting(port: number, more = '', times = 1): Socket {
   return socket;
 }
 
-/** A server with one stream, in which every line has `bytes` bytes. */
+/** Starts a server with one stream, in which every line has `bytes` bytes. */
 async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs?: number }) {
   const all = { ...defaultLimits, ...limits };
   let ended = 0;
@@ -79,7 +79,7 @@ describe('streams', () => {
     await expect.poll(third, { timeout: 10_000 }).toBe(200);
   });
 
-  it('are compressed for clients that accept gzip, and each line arrives before the next line exists', async () => {
+  it('are compressed for clients that accept gzip, and each line arrives before the next line is produced', async () => {
     const { promise: next, resolve: proceed } = Promise.withResolvers<void>();
     async function* lines() {
       yield { line: 'first', text: 'x'.repeat(100_000) };
@@ -105,7 +105,7 @@ describe('streams', () => {
   });
 
   it('are sent uncompressed while other streams hold the compressors’ memory', async () => {
-    // Memory for one compressor.
+    // The memory suffices for only one compressor.
     const little = new MemoryBudget(2 ** 20);
     const app = answering((c) => {
       c.set('memory', little);
@@ -175,14 +175,17 @@ describe('streams', () => {
   it.each([
     ['asks once', 1],
     ['sends another request', 2],
-  ])('are cut off, and their work ends, if the client reads nothing and %s', async (_, times) => {
-    const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
-    const socket = requesting(port, '', times);
-    await once(socket, 'readable');
-    // The client reads nothing from here on.
-    await expect.poll(ended, { timeout: 10_000 }).toBe(times);
-    socket.destroy();
-  });
+  ])(
+    'are cut off if the client reads nothing and %s, and the server stops working on them',
+    async (_, times) => {
+      const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
+      const socket = requesting(port, '', times);
+      await once(socket, 'readable');
+      // From here on, the client reads nothing.
+      await expect.poll(ended, { timeout: 10_000 }).toBe(times);
+      socket.destroy();
+    },
+  );
 
   it('continue while they are read, and while there is no new data', async () => {
     const { url, ended } = await streaming(10, { stalledMs: 2_000 });
@@ -239,7 +242,7 @@ const kms = forFile(await startKms());
 describe("the history API's streams", () => {
   const LENGTH = 4_000;
   const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
-  /** Every page is available immediately, and each event has 16 KiB. */
+  /** Returns the pages of a history. Every page is available immediately, and each event has 16 KiB. */
   const history = async ({ nextPageToken }: any): Promise<any> => {
     const first = nextPageToken?.length ? Number(Buffer.from(nextPageToken).toString()) : 1;
     const events = Array.from({ length: 200 }, (_, n) => ({
@@ -273,7 +276,7 @@ describe("the history API's streams", () => {
     leave.abort();
   });
 
-  it('cannot be used up by unauthenticated clients', async () => {
+  it('cannot be occupied by unauthenticated clients', async () => {
     const { url } = await serveApp(kms, { access: noAccess, limits: { maxStreams: 0 } });
     expect((await fetch(`${url}${RUN}/history`)).status).toBe(401);
   });
@@ -284,14 +287,14 @@ describe("the history API's streams", () => {
     const socket = exporting(port, 'encoded');
     socket.on('error', () => undefined);
     await once(socket, 'readable');
-    // The client reads nothing from here on.
+    // From here on, the client reads nothing.
     await expect
       .poll(() => written.at(-1), { timeout: 5_000 })
       .toMatchObject({ outcome: { result: 'cut_off' } });
     socket.destroy();
   });
 
-  it('are reset if the server shuts down during a payload of 12 MB that the client reads too slowly', async () => {
+  it('have their connection reset if the server shuts down during a payload of 12 MB that the client reads too slowly', async () => {
     const stopping = new AbortController();
     const large = { data: Buffer.alloc(12_000_000) };
     const { url } = await serveApp(kms, {
@@ -302,7 +305,7 @@ describe("the history API's streams", () => {
     const reader = response.body!.getReader();
     await reader.read();
     stopping.abort();
-    // The time limit for the last line, and a margin.
+    // Waits for the time limit of the last line, and a little longer.
     await sleep(4_000);
     const rest = async (): Promise<void> => {
       while (!(await reader.read()).done);
@@ -317,8 +320,8 @@ describe("the history API's streams", () => {
     const broken = once(socket, 'error');
     const reading = setInterval(() => socket.read(4 * 1024), 250);
     socket.on('readable', () => undefined);
-    // The lifetime of the sign-in, the time limit for the last line, and a margin, because the operating
-    // system buffers several MiB and takes time to send them.
+    // Waits for the lifetime of the sign-in, for the time limit of the last line, and a little longer,
+    // because the operating system buffers several MiB and takes time to send them.
     await sleep(5_000);
     clearInterval(reading);
     socket.removeAllListeners('readable').resume();

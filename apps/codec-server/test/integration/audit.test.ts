@@ -83,7 +83,7 @@ it('writes the outcome of a stream whose client disconnects', async () => {
   await close();
 });
 
-it('writes the outcome of a stream that a shutdown ends before the process exits', async () => {
+it('writes the outcome of a stream that a shutdown ends, before the process exits', async () => {
   const { entries, decode, stop, close } = await serve();
   stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
   const answer = decode().then((response) => response.text());

@@ -13,7 +13,8 @@ import { keepAnswers } from '../support/process.ts';
 import { posted } from '../support/served.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, startStack } from '../support/temporal.ts';
 
-// The deployed artefact: files in an otherwise empty folder, without node_modules in any parent folder.
+// This is the deployed artefact: the bundle's files in an otherwise empty folder, without node_modules in any
+// parent folder.
 const directory = await buildServer();
 afterAll(() => rm(directory, { recursive: true }));
 const stack = forFile(await startStack());
@@ -138,7 +139,7 @@ test.each([
   expect(err).toMatch(message);
 });
 
-test('opens no inspector on SIGUSR1, and continues', async () => {
+test('opens no inspector on SIGUSR1, and keeps running', async () => {
   const { url, child, output } = await startServing();
   child.kill('SIGUSR1');
   await eventually(() => {
@@ -150,7 +151,7 @@ test('opens no inspector on SIGUSR1, and continues', async () => {
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
-test('names the variable for the port if the port is in use', async () => {
+test('names the variable that sets the port if the port is in use', async () => {
   const { url } = await startServing();
   const port = new URL(url).port;
   const { code, err } = await start({ ...keyVariables, CODEC_PORT: port }).exited;
@@ -171,7 +172,7 @@ test('does not start without the file for its worker threads', async () => {
   }
 });
 
-test('describes its variables', async () => {
+test('describes its environment variables', async () => {
   const { code, out } = await start({}, ['--help']).exited;
   expect(code).toBe(0);
   for (const name of ['CODEC_HOST', 'CODEC_CORS_ORIGINS', 'AUTH', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE'])

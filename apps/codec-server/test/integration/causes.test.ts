@@ -16,7 +16,7 @@ const query = `WorkflowId STARTS_WITH "${prefix}"`;
 
 const stack = forFile(
   await startStack({
-    // Reports a problem after the first failed workflow task.
+    // Makes Temporal report a problem after the first failed workflow task.
     dynamicConfig: { 'system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute': 1 },
   }),
 );
@@ -31,7 +31,8 @@ const runs = (all: readonly CauseFrame[]): RunCause[] =>
 const idsOf = (all: readonly CauseFrame[], type: string): Set<string> =>
   new Set(runs(all).flatMap(({ fingerprint: { id, parts } }) => (parts.type === type ? [id] : [])));
 
-// Failures with different ids in their messages, a termination, and a run that completes.
+// Starts runs that fail with different ids in their messages, a run that is terminated, and a run that
+// completes.
 const failing = Array.from({ length: FAILED }, (_, n) =>
   stack.start('fails', [`${SECRET} of order-${n}`], { workflowId: `${prefix}-failed-${n}` }),
 );
@@ -57,7 +58,7 @@ await vi.waitFor(
 );
 
 describe('the causes of the failed runs of a query', () => {
-  it('contain types without plaintext, decryption or audit for the permission metadata', async () => {
+  it('contain types, but no plaintext, for a caller with only the permission metadata, without decryption or audit entry', async () => {
     await using other = stack.kms.another();
     const { audit, entries } = recordedAudit();
     const before = stack.kms.emulator.calls.count('Decrypt');
@@ -95,18 +96,18 @@ describe('the causes of the failed runs of a query', () => {
       });
     expect(failed[0]!.fingerprint.parts.frames[0]).toMatch(/ \(workflows\.ts\)$/);
     expect(idsOf(all, 'WorkflowTerminated').size).toBe(1);
-    // The stack's only worker has one branch key.
+    // The stack has a single worker, which has one branch key.
     expect(stack.kms.emulator.calls.count('Decrypt') - before).toBe(1);
     expect(all.at(-1)).toMatchObject({ type: 'end', reason: 'complete', runs: FAILED + 1, unreadable: {} });
   });
 
-  it('continue after a position without repeating or skipping a run', async () => {
+  it('continue after a position without repeating or skipping runs', async () => {
     const whole = runs(await frames('causes', { query })).map(({ runId }) => runId);
     const rest = await frames('causes', { query, after: `.${whole[4]}` });
     expect(runs(rest).map(({ runId }) => runId)).toEqual(whole.slice(5));
   });
 
-  it('have an audit entry for each run of which a payload is decrypted, without its text', async () => {
+  it('cause an audit entry for each run of which a payload is decrypted, without the payload’s text', async () => {
     const { log, lines: logged } = keptLog();
     const { audit, entries } = recordedAudit();
     const body = { query, justification: 'ticket 17' };
@@ -126,7 +127,7 @@ describe('the causes of the failed runs of a query', () => {
     expect(JSON.stringify([entries, logged])).not.toContain(SECRET);
   });
 
-  it('contain running workflows whose workflow task keeps failing', async () => {
+  it('include running workflows whose workflow task keeps failing', async () => {
     const { workflowId } = await stack.start('stuck', [], { workflowId: `failing-${randomUUID()}` });
     const body = { query: `WorkflowId = "${workflowId}"` };
     await vi.waitFor(async () => expect((await frames('causes', body))[0]).toMatchObject({ total: 1 }), {
@@ -158,7 +159,7 @@ describe('the causes of the failed runs of a query', () => {
     expect(runs(all)).toHaveLength(FAILED + 1);
   });
 
-  it('decrypt nothing of a run whose audit intent cannot be written', async () => {
+  it('contain no plaintext of a run whose audit intent cannot be written', async () => {
     const audit = createAudit({
       write: async () => {
         throw new Error('the disk is full');
@@ -175,21 +176,21 @@ describe('the causes of the failed runs of a query', () => {
     ['an invalid query', { query: 'Nonsense = ' }, 'invalid_query'],
     ['a query that closes the parenthesis', { query: 'WorkflowId = "a") OR (' }, 'invalid_query'],
     ['a position that the server did not return', { after: 'Zm9v.' }, 'bad_request'],
-  ])('return 400 for %s', async (_, body, code) => {
+  ])('are refused with 400 for %s', async (_, body, code) => {
     for (const route of ['causes', 'decode-causes'] as const) {
       const response = await ask(route, body);
       expect([response.status, await response.json()]).toMatchObject([400, { error: { code } }]);
     }
   });
 
-  it('are the same for a query with an order, and for one that quotes such a text', async () => {
+  it('are also returned for a query with an order, and for a query that quotes the words of an order', async () => {
     const [ordered] = await frames('causes', { query: `${query} order by StartTime DESC` });
     expect(ordered).toMatchObject({ total: FAILED + 1 });
     const [quoted] = await frames('causes', { query: 'WorkflowId = "a ORDER BY b"' });
     expect(quoted).toMatchObject({ total: 0 });
   });
 
-  it('read runs by id, as the list’s column does, and leave out those that did not fail', async () => {
+  it('are returned for selected run ids, as the dashboard’s column requests them, without runs that did not fail', async () => {
     const [one, two] = runs(await frames('causes', { query }));
     const { runId } = await runOf(completed!);
     const byId = `RunId IN ("${one!.runId}", "${two!.runId}", "${runId}")`;

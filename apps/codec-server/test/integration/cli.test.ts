@@ -11,7 +11,7 @@ import { keys, noAccess } from '../support/stack.ts';
 import { createStoredPayloads } from '../support/storage.ts';
 import { eventually, NAMESPACE, startStack, TASK_QUEUE, temporalCli } from '../support/temporal.ts';
 
-// Temporal's own unmodified CLI with this server.
+// These tests run Temporal's own CLI, unmodified, with this server.
 const stack = forFile(await startStack());
 const server = forFile(await stack.serve());
 
@@ -55,7 +55,7 @@ test('shows a payload that is in external storage', async () => {
   const plugins = [new KmsCodecPlugin(kms.codec)];
   const client = new Client({ connection, namespace: NAMESPACE, plugins, dataConverter });
   const large = SECRET.repeat(30_000);
-  // No worker takes the workflow.
+  // No worker polls this task queue.
   await client.workflow.start('everywhere', { workflowId: 'stored', taskQueue: 'none', args: [large] });
   const reading = await stack.serve({ storage });
   const args = ['workflow', 'show', '--workflow-id', 'stored', '--output', 'json', '--codec-endpoint'];
@@ -160,7 +160,7 @@ describe('an error of the codec server', () => {
     await stack.kms.emulator.setVersionState(version, 'ENABLED');
   });
 
-  test('is hidden by a command that retries', async () => {
+  test('is hidden by a CLI command that retries', async () => {
     const shown = await failureOf({ access: noAccess }, ['workflow', 'show', '--command-timeout', '4s']);
     expect(shown).toContain('context deadline exceeded');
     expect(shown).not.toContain('Sign in');

@@ -20,22 +20,22 @@ import { startKms, type Kms } from '../support/stack.ts';
 import { NAMESPACE } from '../support/temporal.ts';
 
 /*
- * The bundled server with the densest legal content in the fields that it reads: events, descriptions, lists
- * and bodies. By default, covers each class of fields with the smallest memory limit; with SLOW=1, covers
- * every field, also with the recommended limit and without a limit.
+ * Sends the bundled server the densest legal content in the fields that it reads: events, descriptions, lists
+ * and bodies. By default, the tests cover each class of fields with the smallest memory limit. With `SLOW=1`,
+ * they cover every field, also with the recommended limit and without a limit.
  */
 
 const SLOW = process.env['SLOW'] === '1';
 
-/** Every field that passes the filter, or the first of each class. */
+/** With `SLOW=1`, returns every field that passes the filter; otherwise, the first field of each class. */
 function fieldsOf(name: string, filter: (field: DenseField) => boolean = () => true): DenseField[] {
   const fields = denseFields(name).filter(filter);
   return SLOW ? fields : sample(fields);
 }
 
-/** The size that Temporal accepts for one message. */
+/** A size in bytes that Temporal accepts for one message. */
 const SIZE = 3_700_000;
-/** The largest body with events of a file, minus the JSON around the events. */
+/** The size of the largest body with events of a file, minus the JSON around the events. */
 const FILE_SIZE = 7_500_000;
 
 const EVENT = 'temporal.api.history.v1.HistoryEvent';
@@ -90,7 +90,7 @@ const ofList: Reader[] = [
 ];
 
 const { HistoryEvent, History } = proto.temporal.api.history.v1;
-/** Encoding accepts numbers for 64-bit integers. */
+/** protobufjs accepts numbers for 64-bit integers when it encodes. */
 const head: any = { eventId: 1, taskId: 1, eventType: 1 };
 const info: any = {
   workflowExecutionInfo: { historyLength: 1, execution: { workflowId: 'w', runId: RUN_ID } },
@@ -111,7 +111,7 @@ interface Attack {
 const attacks: Attack[] = [
   ...fieldsOf(EVENT).map(({ path, density, bytes }, n) => ({
     name: `event ${path} (${density})`,
-    // Each content has its own run, because the server caches histories.
+    // Each content is in a separate run, because the server caches histories.
     plant: () => temporal.runs.set(`event-${n}`, { description, history: history(bytes(SIZE)) }),
     // Several concurrent readers, each of which decodes the event.
     readers: [...ofHistory(`event-${n}`), ...ofHistory(`event-${n}`)],
@@ -125,7 +125,7 @@ const attacks: Attack[] = [
       }),
     readers: [...ofDescription('description'), getting('history', `${runPath('description')}/history`)],
   })),
-  // Temporal itself limits the number of runs in a list.
+  // Leaves out `executions`, because Temporal itself limits the number of runs in a list.
   ...fieldsOf(LIST, ({ path }) => path !== 'executions').map(({ path, density, bytes }) => ({
     name: `list ${path} (${density})`,
     plant: () => {

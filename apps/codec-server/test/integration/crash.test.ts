@@ -20,7 +20,8 @@ import type { Payload } from '../support/stack.ts';
 import { bodyOf } from '../support/stack.ts';
 import { NAMESPACE, plantRun, type Run, runPath, startStack } from '../support/temporal.ts';
 
-// The bundled server, under the smallest memory limit of docs/limits.md; with SLOW=1, also the recommended.
+// The bundled server runs under the smallest memory limit in docs/limits.md and, with `SLOW=1`, also under
+// the recommended limit.
 const MiB = 2 ** 20;
 
 const directory = await buildServer();
@@ -60,7 +61,7 @@ async function makeBombs(): Promise<Bombs> {
   const fields = Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`f${n.toString(36)}`, {}]));
   const plant = async (input: Payload[], more?: Parameters<typeof plantRun>[2]) => {
     const run = await plantRun(stack, input, more);
-    // A single payload replaces all payloads of an event with too many values.
+    // In an event with too many values, a single payload replaces all payloads.
     const count = input.length > 50_000 ? 1 : Math.min(200, Math.max(1, input.length));
     const refs = Array.from({ length: count }, (_, n) => `1:${n}`);
     return { ...run, refs };
@@ -90,7 +91,7 @@ const bombs = await makeBombs();
 const inParallel = (count: number, send: () => Promise<Outcome>): Promise<Outcome[]> =>
   Promise.all(Array.from({ length: count }, send));
 
-/** Every run must be readable, without the parts that exceed a limit. */
+/** Every run must be readable, except for the parts that exceed a limit. */
 function expectSurvived(name: string, status: number, text: string): void {
   expect([200, 503], `${name}: ${text}`).toContain(status);
 }
@@ -192,7 +193,8 @@ describe.each(process.env['SLOW'] ? limits : limits.slice(0, 1))(
           sockets.push(socket);
           if (n % 200 === 0) await sleep(20);
         }
-        // Wait until the server has closed incomplete connections, because `survives` needs a connection.
+        // Waits until the server has closed the incomplete connections, because `survives` needs a
+        // connection.
         await sleep(3_000);
         for (const socket of sockets) socket.destroy();
       });
@@ -209,7 +211,7 @@ describe.each(process.env['SLOW'] ? limits : limits.slice(0, 1))(
             const init = { signal: gone.signal, headers: { 'accept-encoding': 'gzip' } };
             return (await fetch(`${run}/history?live=true`, init)).status;
           };
-          // One caller may have 192 requests in flight.
+          // This is below the 192 requests that one caller may have in flight.
           const followed = await Promise.all(Array.from({ length: 180 }, follow));
           for (const status of followed) expect([200, 503]).toContain(status);
           expect(followed).toContain(200);

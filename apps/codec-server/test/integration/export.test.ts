@@ -64,7 +64,7 @@ describe('an encoded export', () => {
     expect(stack.kms.emulator.calls.rows().length).toBe(before);
   });
 
-  it('contains only the requested events, as Temporal stores them', async () => {
+  it('contains only the requested events, in the form in which Temporal stores them', async () => {
     const { events } = await exported(run, 'encoded');
     const response = await postExport(run, 'encoded', stack.app, { events: { first: 3, last: 5 } });
     expect(await response.json()).toEqual({ events: events.slice(2, 5) });
@@ -134,7 +134,7 @@ describe('a decoded export', () => {
 });
 
 describe('a readable export', () => {
-  it("contains each payload's JSON in place of the payload, and a summary", async () => {
+  it("contains each payload's JSON in place of the payload, and a summary of the export", async () => {
     const readable = readableExport.parse(await exported(run, 'readable'));
     const [started]: any[] = readable.events;
     expect(started.workflowExecutionStartedEventAttributes).toMatchObject({
@@ -184,7 +184,7 @@ describe('a readable export', () => {
 });
 
 describe('an export', () => {
-  it('contains large payloads between small payloads, byte for byte', async () => {
+  it('contains large payloads among small payloads, byte for byte', async () => {
     const bytes = randomBytes(600_001);
     const order = `{"note": "${'n'.repeat(300_000)}", "total": 1.50}`;
     const payloads = [
@@ -222,7 +222,7 @@ describe('an export', () => {
   });
 
   it.each(['encoded', 'decoded', 'readable'] as const)(
-    'is incomplete JSON with the reason in the last line if the token expires (%s)',
+    'is incomplete JSON with the reason in the last line if the token expires (form: %s)',
     async (form) => {
       const temporal = createTemporalService(stack.connection);
       const { audit, entries } = recordedAudit();

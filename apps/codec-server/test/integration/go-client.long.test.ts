@@ -5,7 +5,7 @@ import { findGo } from '@temporal-kms/scripts/go';
 import { forFile } from '../support/for-file.ts';
 import { bodyOf, plain, serve, startKms } from '../support/stack.ts';
 
-// The Go SDK's `converter.NewRemotePayloadCodec` against this server. The program is in interop/go.
+// Runs the Go SDK's `converter.NewRemotePayloadCodec` against this server. The Go program is in interop/go.
 const kms = forFile(await startKms());
 const server = forFile(await serve(kms, { pathPrefix: '/codec', namespacePaths: true }));
 const go = await findGo('the test with a Go client is skipped');

@@ -1,4 +1,6 @@
-/* A worker of Temporal's Go SDK with Temporal's driver for S3, and this server as its remote codec. */
+/*
+ * Runs a worker of Temporal's Go SDK with Temporal's driver for S3, and with this server as its remote codec.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scanReport } from '@temporal-kms/codec-api';
@@ -17,11 +19,11 @@ import { history, NAMESPACE, plaintexts, startStack } from '../support/temporal.
 const BUILD_MS = 900_000;
 const BUCKET = 'acme-payloads';
 const SECRET = 'canary-60b3e7 ';
-// Go's SDK also sends the id in a header, which must be ASCII.
+// The Go SDK also sends the workflow id in a header, which must be ASCII.
 const WORKFLOW_ID = 'order/1 a';
 
 it(
-  'Temporal’s driver for S3 in Go stores only messages, which the server and temporal-kms read',
+  'reads the messages that Temporal’s Go driver for S3 stores, and the driver stores only messages',
   { timeout: BUILD_MS },
   async ({ skip }) => {
     const go = await findGo('the test with a Go worker is skipped');
@@ -51,7 +53,7 @@ it(
     const events = await readHistory(stack.connection, NAMESPACE, { workflowId: WORKFLOW_ID });
     expect(historyBytes({ events }).includes(SECRET)).toBe(false);
     const references = payloadsIn(events).filter(isStorageReference);
-    // The workflow's input, the activity's input and result, and the workflow's result.
+    // The references are the workflow's input, the activity's input and result, and the workflow's result.
     expect(references).toHaveLength(4);
 
     const reader = {

@@ -106,7 +106,7 @@ async function valuesOf(
   return values;
 }
 
-/** Returns a stub without the fields that decryption changes. */
+/** Returns the events without the fields of stubs that decryption changes. */
 const withoutStubs = (events: readonly HistoryEvent[]) =>
   events.map(({ payloads, ...event }) => ({
     ...event,
@@ -127,20 +127,23 @@ describe.each(['everywhere', 'fails'])('a file with the history of the workflow 
     ['our readable export', () => exported(of(), 'readable')],
   ];
 
-  it.each(stored)('is described exactly like the run itself: %s', async (_, write) => {
+  it.each(stored)('is described exactly like the run itself if it was written by %s', async (_, write) => {
     const file = workflowOf(await write());
     expect(file).toMatchObject(of());
     expect(await inspected(file)).toEqual(await history(stack.app, of()));
   });
 
-  it.each(decrypted)('has the same events, with decrypted payloads: %s', async (_, write) => {
-    const file = workflowOf(await write());
-    const expected = await history(stack.app, of());
-    const events = await inspected(file);
-    expect(file).toMatchObject(of());
-    expect(withoutStubs(events)).toEqual(withoutStubs(expected));
-    expect(events.flatMap(({ payloads }) => payloads).every(({ format }) => format === 'plain')).toBe(true);
-  });
+  it.each(decrypted)(
+    'has the same events, with decrypted payloads, if it was written by %s',
+    async (_, write) => {
+      const file = workflowOf(await write());
+      const expected = await history(stack.app, of());
+      const events = await inspected(file);
+      expect(file).toMatchObject(of());
+      expect(withoutStubs(events)).toEqual(withoutStubs(expected));
+      expect(events.flatMap(({ payloads }) => payloads).every(({ format }) => format === 'plain')).toBe(true);
+    },
+  );
 
   it('has the same plaintext in every form', async () => {
     const [first, ...others] = await Promise.all(
@@ -161,7 +164,7 @@ describe('a file’s payloads', () => {
     expect(valueOf((await decoded(file, ['1:0']))[0])).toBe(JSON.stringify(SECRET));
   });
 
-  it('get the reason code from an export that could not decrypt them', async () => {
+  it('keep the reason code from an export that could not decrypt them', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const app = stack.replica({ codec: other.codec });
@@ -177,7 +180,7 @@ describe('a file’s payloads', () => {
     }
   });
 
-  it('are decrypted with audit entries that contain the source, the workflow and the justification', async () => {
+  it('are decrypted, with audit entries that contain the source, the workflow and the justification', async () => {
     const { audit, entries } = recordedAudit();
     const file = workflowOf(await exported(run, 'encoded'));
     await decoded(file, ['1:0'], stack.replica({ audit }), { justification: 'ticket 4711' });
@@ -195,7 +198,7 @@ describe('a file’s payloads', () => {
     ]);
   });
 
-  it('never add text from the file’s author to the audit', async () => {
+  it('never bring text from the file’s author into the audit', async () => {
     const forged = [
       { key: 'x'.repeat(2_000_000), 'key-version': '7' },
       { key: 'projects/a/locations/b/keyRings/c/cryptoKeys/d', 'key-version': '1.5' },
@@ -246,7 +249,7 @@ function placesIn(frames: readonly SearchFrame[]) {
 }
 
 describe('a search in a file’s payloads', () => {
-  it('finds the same hits as a search in the run, last event first, in encrypted and decrypted files', async () => {
+  it('finds the same hits as a search in the run, from the last event to the first, in encrypted and decrypted files', async () => {
     const inRun = await postTo(stack.app, run, 'history:search', { text: SECRET });
     const expected = placesIn(await searchFrames(inRun));
     expect(expected.places.length).toBeGreaterThan(4);
@@ -293,7 +296,7 @@ const bodyOfSize = (bytes: number) => ({
 
 describe('a request with a file’s events', () => {
   const event = '{"eventId":"1","eventType":"EVENT_TYPE_TIMER_FIRED"}';
-  /** Members of an event, each with more values than the server reads. */
+  /** Members of an event. Each member has more values than the server reads. */
   const dense = [
     ...['0', 'null', '{}', '""'].map(
       (item) => `"workflowExecutionStartedEventAttributes":{"input":{"payloads":[${many(() => item)}]}}`,

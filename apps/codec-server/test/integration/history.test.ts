@@ -91,7 +91,7 @@ describe('a workflow with a secret in every payload', () => {
       'WorkflowExecutionUpdateCompleted outcome.success.payloads[0]',
       'WorkflowPropertiesModified upsertedMemo.fields.changed',
     ]);
-    // Core writes the payloads without the secret, which never reach a codec.
+    // Core writes the payloads that lack the secret, and they never reach a codec.
     expect(
       byPath
         .filter(([, value]) => !value.includes(SECRET))
@@ -103,7 +103,7 @@ describe('a workflow with a secret in every payload', () => {
     ]);
   });
 
-  it('has no not_encrypted warning for fields that Core writes in plaintext', async () => {
+  it('has no warning `not_encrypted` for fields that Core writes in plaintext', async () => {
     const stubs = events.flatMap(({ payloads }) => payloads);
     expect(stubs.filter(({ reason }) => reason !== undefined)).toEqual([]);
     const plain = stubs.filter(({ format }) => format === 'plain').map(({ ref }) => ref);
@@ -149,7 +149,7 @@ describe('a workflow with a secret in every payload', () => {
     expect([...values.values()].toSorted()).toEqual([`"${SECRET} memo"`, `"${SECRET} upserted"`]);
   });
 
-  it('is decoded from any event by a replica that has not read the run before', async () => {
+  it('can be decoded from any event on by a replica that has not read the run before', async () => {
     await using other = stack.kms.another();
     const last = events.at(-1)!;
     const app = stack.replica({ codec: other.codec });
@@ -164,11 +164,11 @@ describe('a workflow with a secret in every payload', () => {
     for (const other of again) expect(other).toEqual(events);
   });
 
-  it('sends one result for a ref that the request names twice', async () => {
+  it('gets one result for a ref that the request names twice', async () => {
     expect(await decode(stack.app, run, ['1:0', '1:0'])).toHaveLength(1);
   });
 
-  it('is not found under another workflow id, namespace or run id', async () => {
+  it('cannot be found under another workflow id, namespace or run id', async () => {
     const paths = [
       runPath({ ...run, workflowId: 'another-workflow' }),
       runPath({ ...run, runId: randomUUID() }),
@@ -186,7 +186,7 @@ describe('a workflow with a secret in every payload', () => {
 });
 
 describe('a waiting workflow', () => {
-  it('is described with its pending activity, failure details and child; and the child is described with its parent', async () => {
+  it('is described with its pending activity, failure details and child; its child is described with its parent', async () => {
     const handle = await stack.start('pending', [SECRET]);
     const described = async (workflowId: string) =>
       workflowDescription.parse(
@@ -241,7 +241,7 @@ describe('workflow lists and counts', () => {
     await Promise.all(handles.map((handle) => handle.result()));
   });
 
-  it('lists a namespace page by page', async () => {
+  it('return a namespace’s workflows page by page', async () => {
     const seen: string[] = [];
     let token: string | undefined;
     await eventually(async () => {
@@ -255,12 +255,13 @@ describe('workflow lists and counts', () => {
         token = page.nextPageToken;
       } while (token !== undefined);
       expect(seen.length).toBeGreaterThan(5);
-      // A workflow that closes between two pages moves down the list. Repeat until no workflow moves.
+      // A workflow that closes between two pages moves down the list, so the test repeats until no workflow
+      // moves.
       expect(new Set(seen).size).toBe(seen.length);
     });
   });
 
-  it('counts by status, for all workflows and for a query', async () => {
+  it('count runs by status, for all workflows and for a query', async () => {
     await eventually(async () => {
       const all = workflowCount.parse(
         await (await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows:count`)).json(),
@@ -274,7 +275,7 @@ describe('workflow lists and counts', () => {
   });
 
   it.each(['workflows', 'workflows:count'])(
-    "returns Temporal's message for an invalid query to %s",
+    "return Temporal's message for an invalid query to %s",
     async (what) => {
       const query = encodeURIComponent('NoSuchAttribute = 1');
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}?query=${query}`);
@@ -286,7 +287,7 @@ describe('workflow lists and counts', () => {
   );
 
   it.each(['workflows?query=', 'workflows:count?query=', 'workflows:types?prefix='])(
-    'refuses a null character, on which Temporal fails, in %s',
+    'refuse a null character, on which Temporal fails, in %s',
     async (what) => {
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}a%00b`);
       expect([response.status, await response.json()]).toMatchObject([

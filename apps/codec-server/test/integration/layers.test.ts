@@ -9,8 +9,8 @@ import { bodyOf, keys, type Payload, plain, post, recordedAudit, sealedApart } f
 import { history, lines, NAMESPACE, plantRun, postTo, resultsOf, startStack } from '../support/temporal.ts';
 
 /*
- * Payloads inside encrypted payloads: from a codec behind an encrypting proxy, compressed by the proxy, and
- * from an attack that hides ciphertext of `orders` in a layer of `payments`.
+ * Tests payloads inside encrypted payloads. They come from a codec behind an encrypting proxy, from a proxy
+ * that compresses, and from an attack that hides ciphertext of `orders` in a layer of `payments`.
  */
 
 const OWN = 'canary-inside-two-layers';
@@ -86,7 +86,7 @@ describe('payloads:decode', () => {
   });
 
   it.each(['foreign', 'compressed', 'stored'])(
-    'reports layer_unreadable for a layer that it cannot read: %s',
+    'reports `layer_unreadable` for a layer that it cannot read: %s',
     async (name) => {
       const [result] = await replica(ana(own)).decode(name);
       expect(result).toMatchObject({ ok: false, reason: 'layer_unreadable' });

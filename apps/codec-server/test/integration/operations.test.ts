@@ -67,12 +67,12 @@ describe('an audit that cannot be written', () => {
     expect(output.out).toContain('"reason":"ENOENT"');
   });
 
-  it('makes requests fail with 503 while no process reads standard output, and recovers', async () => {
+  it('makes requests fail with 503 while no process reads standard output, until a process reads it again', async () => {
     const ciphertext = await encrypted();
     const { url, child, output } = await start();
     child.stdout?.pause();
     let response = await post(`${url}/decode`, ciphertext);
-    // The pipe buffers 64 KiB, and Node a little more.
+    // The pipe buffers 64 KiB, and Node buffers a little more.
     for (let n = 0; n < 3_000 && response.status === 200; n += 1) {
       await response.text();
       response = await post(`${url}/decode`, ciphertext);
@@ -108,7 +108,7 @@ describe('an audit that cannot be written', () => {
   });
 });
 
-/** `fetch` cannot send a Host header that differs from the URL. */
+/** Sends a request without `fetch`, which cannot send a Host header that differs from the URL. */
 const requestAs = (url: string, path: string, more: Record<string, string>, body?: string) =>
   new Promise<{ status: number; headers: Record<string, unknown>; text: string }>((resolve, reject) => {
     const method = body === undefined ? 'GET' : 'POST';
@@ -162,7 +162,7 @@ describe('the environment', () => {
     ]);
   });
 
-  it('does not change the limit of 16 concurrent Cloud KMS calls per namespace', async () => {
+  it('cannot change the limit of 16 concurrent Cloud KMS calls per namespace', async () => {
     const apart = await sealedApart(kms, 40);
     const { url } = await start({ AUDIT_FILE: join(directory, 'calls.jsonl') });
     kms.emulator.setLatency({ all: 200 });
@@ -176,7 +176,7 @@ describe('the environment', () => {
   it.each([
     ['CODEC_MAX_REQUESTS', { CODEC_MAX_REQUESTS: '1' }],
     ['CODEC_REQUEST_SECONDS', { CODEC_REQUEST_SECONDS: '1' }],
-  ])('sets %s, which the server enforces', async (name, env) => {
+  ])('sets the limit %s, which the server enforces', async (name, env) => {
     const ciphertext = await encrypted();
     const { url } = await start({ AUDIT_FILE: join(directory, `${name}.jsonl`), ...env });
     kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'hang' } });
@@ -230,7 +230,7 @@ it('shuts down under load without breaking a response', async () => {
           resolve(response.statusCode === 200);
         });
       });
-      // The request had no response yet, so the client may repeat it.
+      // The connection ended before the response began, so the client may repeat the request.
       sent.on('error', () => resolve(false));
       sent.end(payloads(50_000));
     });

@@ -32,8 +32,8 @@ import {
 } from '../support/temporal.ts';
 
 /*
- * The attack: `payments` accepts messages of `orders`, so a caller with permissions only in `payments` starts
- * a workflow there with ciphertext copied from `orders`.
+ * These tests simulate an attack. `payments` accepts messages of `orders`, so a caller with permissions only
+ * in `payments` starts a workflow in `payments` with ciphertext that was copied from `orders`.
  */
 const { CommandType } = proto.temporal.api.enums.v1;
 const HOUR = proto.google.protobuf.Duration.fromObject({ seconds: 3_600 });
@@ -42,7 +42,9 @@ const SECRET = 'canary-of-orders';
 const OWN = 'canary-of-payments';
 const WORKFLOW = 'copied';
 
-/** Also binds the message to the workflow, because the attacker chooses the workflow id. */
+/**
+ * Encrypts a value, and also binds the message to the workflow, because the attacker chooses the workflow id.
+ */
 const encrypted = async (value: string, namespace: string): Promise<Payload> => {
   const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
   const [payload] = await stack.kms.codec.encode([plain(value)], context);
@@ -232,7 +234,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     }
   });
 
-  it('causes one denied entry per request in the other namespace’s audit, and no intent', async () => {
+  it('causes one entry `denied` per request in the other namespace’s audit, and no intent', async () => {
     const { decode, audited } = replica(ana(own));
     await decode(refs());
     expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
@@ -245,7 +247,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     });
   });
 
-  it('is denied messages that another caller has just decrypted with the same cached data key', async () => {
+  it('cannot decrypt messages that another caller has just decrypted with the same cached data key', async () => {
     const permitted = replica(ana(everywhere));
     const refused = replica(ana(own));
     for (let n = 0; n < 3; n += 1) {
@@ -258,7 +260,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
   });
 
   it.each(['metadata', 'encode', 'audit'] as const)(
-    'is denied the messages with only the permission %s in the other namespace',
+    'cannot decrypt the messages with only the permission %s in the other namespace',
     async (permission) => {
       const results = await replica(ana({ ...own, orders: [permission] })).decode(['1:0']);
       expect(results).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
@@ -371,7 +373,7 @@ it('decrypts everything except messages of a namespace whose audit cannot be wri
   ]);
 });
 
-it('without authentication decrypts for every caller, with entries in both namespaces’ audits', async () => {
+it('decrypts for every caller if there is no authentication, with entries in both namespaces’ audits', async () => {
   const { decode, audited } = replica(openAccess);
   expect((await decode(refs())).every(({ ok }) => ok)).toBe(true);
   expect(audited.map(({ event, namespace }) => `${event} ${namespace}`)).toEqual([
@@ -382,7 +384,7 @@ it('without authentication decrypts for every caller, with entries in both names
   ]);
 });
 
-it('shows the namespace of a memo in a list of workflows', async () => {
+it('reports, in a list of workflows, the namespace that a memo’s payload names', async () => {
   const { app } = replica(ana(own));
   const listed = workflowList.parse(await (await get(app, '/api/namespaces/payments/workflows')).json());
   expect(listed.workflows[0]?.memo).toMatchObject([

@@ -69,7 +69,7 @@ describe('a long history', () => {
     expect(beyond.status).toBe(400);
   });
 
-  it('ends with the reason limit if the caller requests only some events', async () => {
+  it('ends with the reason `limit` if the caller requests only some events', async () => {
     const all = await history(stack.app, run);
     for (const after of [0, 777]) {
       const answer = await get(stack.app, `${runPath(run)}/history?after=${after}&limit=100`);
@@ -119,7 +119,7 @@ describe('payloads that exceed what one request holds in memory', () => {
     ).toHaveLength(12);
   });
 
-  it('are partly decoded, followed by an end frame with an error, if Temporal becomes unavailable', async () => {
+  it('are only partly decoded if Temporal becomes unavailable, and an end frame with an error follows', async () => {
     const temporal = createTemporalService(stack.connection);
     let down = false;
     const failing: typeof temporal.history = async (request, signal) => {
@@ -141,7 +141,7 @@ describe('payloads that exceed what one request holds in memory', () => {
 });
 
 describe('a running workflow’s live history', () => {
-  it('sends the existing events, each new event, and an end frame when the run closes', async () => {
+  it('contains the existing events, then each new event, and an end frame when the run closes', async () => {
     const handle = await stack.start('everywhere', [SECRET]);
     const run = await runOf(handle);
     await handle.executeUpdate(change, { args: ['x'] });
@@ -195,7 +195,8 @@ describe('a running workflow’s live history', () => {
     const url = `http://127.0.0.1:${server.port}${runPath(run)}/history?live=true`;
     const reader = (await fetch(url, { signal: client.signal })).body!.getReader();
     await reader.read();
-    // Temporal answers a poll early while the workflow still has tasks. Then none is open for a moment.
+    // Temporal answers a poll early while the workflow still has tasks. For a moment afterwards, no poll is
+    // open.
     await eventually(async () => {
       const poll = polls.at(-1);
       await sleep(1_000);

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
-// Temporal's Python SDK with a small HTTP codec (interop/python/src/temporal_kms_peers/remote.py) against this server.
+// Runs Temporal's Python SDK with a small HTTP codec (interop/python/src/temporal_kms_peers/remote.py)
+// against this server.
 const root = join(import.meta.dirname, '../../../..');
 const project = join(root, 'interop/python');
 const SECRET = 'canary-9e7701';

@@ -44,7 +44,7 @@ describe('a query', () => {
     expect(JSON.parse(values[0]!)).toMatch(/at queried \(/);
   });
 
-  it('sends arguments only encrypted, and names only the query in the audit and nothing in the log', async () => {
+  it('sends its arguments only in encrypted form; the audit names only the query, and the log nothing', async () => {
     const service = createTemporalService(stack.connection);
     const sent: unknown[] = [];
     const query: TemporalService['query'] = (request, ...more) => {
@@ -67,9 +67,9 @@ describe('a query', () => {
     expect(JSON.stringify([entries, logged])).not.toMatch(/canary-/);
   });
 
-  it('returns that the worker’s code failed, or knows no such query, without its plaintext', async () => {
+  it('returns that the worker’s code failed or knows no such query, without plaintext of the failure', async () => {
     for (const type of ['refuse', 'unknown']) {
-      // The TypeScript SDK returns no more than this message of an encrypted failure.
+      // For an encrypted failure, the TypeScript SDK returns nothing except this message.
       expect((await ask({ type })).answer).toMatchObject({
         outcome: 'failed',
         attributes: { failure: { message: 'Encoded failure' } },
@@ -77,7 +77,7 @@ describe('a query', () => {
     }
   });
 
-  it('is refused with no_worker if no worker polls the task queue', async () => {
+  it('is refused with `no_worker` if no worker polls the task queue', async () => {
     const waiting = await stack.start('queried', [SECRET], { taskQueue: 'no-such-worker' });
     const { audit, entries } = recordedAudit();
     const { log, lines: logged } = keptLog();
@@ -95,7 +95,7 @@ describe('a query', () => {
     expect([response.status, await response.json()]).toMatchObject([404, { error: { code: 'not_found' } }]);
   });
 
-  it('answers also for a closed run, which a worker replays', async () => {
+  it('is also answered for a closed run, which a worker replays', async () => {
     await handle.signal(finish, 'bye');
     await handle.result();
     const { values } = await ask({ type: 'look', arguments: ['"again"'] });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { forFile } from '../support/for-file.ts';
 import { eventually, history, postTo, runOf, startStack } from '../support/temporal.ts';
 
-// A caller's Cloud KMS requests count on every route that decrypts payloads of a history.
+// Every route that decrypts payloads of a history counts the caller's Cloud KMS requests.
 const stack = forFile(await startStack());
 await eventually(() => stack.kms.codec.warm('payments'));
 const run = await runOf(await stack.start('everywhere', ['canary-27f3a0'], { taskQueue: 'nobody' }));

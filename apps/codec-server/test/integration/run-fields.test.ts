@@ -23,7 +23,10 @@ const read = async (body: object, options?: Parameters<typeof postFields>[1]): P
 const runsOf = (frames: RunFieldsFrame[]) => frames.flatMap((frame) => (frame.type === 'run' ? [frame] : []));
 const endOf = (frames: RunFieldsFrame[]) => frames.findLast((frame) => frame.type === 'end');
 
-/** The input of each run, by workflow id. The sets differ in the country, and in nothing else that was chosen. */
+/**
+ * The input of each run, by workflow id. The two sets differ in the country, and intentionally in nothing
+ * else.
+ */
 const inputs = new Map(
   ['first', 'second'].flatMap((name) =>
     Array.from({ length: EACH }, (_, n) => [
@@ -45,7 +48,7 @@ beforeAll(async () => {
 const n = (workflowId: string) => Number(workflowId.split('-').at(-1));
 
 describe('the fields of runs that match a query', () => {
-  it('contain the decrypted input and memo, and what Temporal and the history record, in the order of the list', async () => {
+  it('contain the decrypted input and memo, and the values that Temporal and the history record, in the order of the list', async () => {
     const response = await get(stack.app, `${WORKFLOWS}?query=${encodeURIComponent(all)}`);
     const { workflows } = workflowList.parse(await response.json());
     const frames = await read({ query: all });
@@ -81,7 +84,7 @@ describe('the fields of runs that match a query', () => {
     expect(endOf(frames)).toMatchObject({ reason: 'complete', runs: EACH * 2, failed: 0 });
   });
 
-  it('lead to the planted difference between two sets', async () => {
+  it('reveal the planted difference between two sets of runs', async () => {
     const [first = [], second = []] = await Promise.all(
       ['first', 'second'].map(async (name) =>
         runsOf(await read({ query: setOf(name) })).map(({ fields }) => fields),
@@ -92,7 +95,7 @@ describe('the fields of runs that match a query', () => {
     );
   });
 
-  it('contain no plaintext without decryption, and cost no audit entry and no Cloud KMS call', async () => {
+  it('contain no plaintext if nothing is decrypted, and then cause no audit entry and no Cloud KMS call', async () => {
     const { audit, entries } = recordedAudit();
     const app = stack.replica({ audit });
     const frames = await read({ query: all }, { app, route: 'fields' });
@@ -106,7 +109,7 @@ describe('the fields of runs that match a query', () => {
     expect(refused.status).toBe(400);
   });
 
-  it('are decrypted and audited only for the runs that are sent, and continue after the last of them', async () => {
+  it('are decrypted and audited only for the runs that are sent, and the next request continues after the last run', async () => {
     const { log, lines: logged } = keptLog();
     const { audit, entries } = recordedAudit();
     const app = stack.replica({ log, audit });
@@ -125,7 +128,7 @@ describe('the fields of runs that match a query', () => {
         justification: 'ticket 17',
         refs: [expect.stringMatching(/^1:/), expect.stringMatching(/^1:/), expect.stringMatching(/^1:/)],
       });
-    // The input's two arguments and the memo.
+    // The three payloads are the input's two arguments and the memo.
     for (const entry of of('outcome'))
       expect(entry.outcome).toMatchObject({ result: 'complete', payloads: 3, refused: {} });
     expect(of('outcome')).toHaveLength(5);
@@ -147,7 +150,7 @@ describe('the fields of runs that match a query', () => {
     expect(endOf(frames)).toMatchObject({ reason: 'error', runs: 0 });
   });
 
-  it('contain why an input cannot be decrypted, and only the encoding and length of one that is not JSON', async () => {
+  it('contain the reason code of an input that cannot be decrypted, and only the encoding and length of an input that is not JSON', async () => {
     const workflowId = `planted-${randomUUID()}`;
     await plantRun(
       stack,

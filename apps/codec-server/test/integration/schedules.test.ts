@@ -64,7 +64,7 @@ describe('a schedule', () => {
     });
   });
 
-  it('is described with placeholders, whose payloads decrypt, audited under the schedule’s id', async () => {
+  it('is described with placeholders, whose payloads can be decrypted, with audit entries under the schedule’s id', async () => {
     const { audit, entries } = recordedAudit();
     const { log, lines: logged } = keptLog();
     const app = stack.replica({ audit, log });
@@ -98,7 +98,7 @@ describe('a schedule', () => {
     expect(entries).toMatchObject([{ event: 'denied', scheduleId: ID }]);
   });
 
-  it('answers a ref that it no longer contains with event_not_found, and refuses a ref of an event', async () => {
+  it('returns `event_not_found` for a ref that it no longer contains, and refuses a ref of an event', async () => {
     const gone = await post(stack.app, `${path()}/payloads:decode`, { refs: ['0:1'] });
     expect(await resultsOf(gone)).toMatchObject([{ ref: '0:1', ok: false, reason: 'event_not_found' }]);
     const event = await post(stack.app, `${path()}/payloads:decode`, { refs: ['1:0'] });
@@ -115,7 +115,7 @@ describe('a schedule', () => {
     }
   });
 
-  it('refuses a page token that Temporal did not issue', async () => {
+  it('is not listed for a page token that Temporal did not issue', async () => {
     const response = await get(stack.app, `${SCHEDULES}?pageToken=bm90LWEtdG9rZW4`);
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
   });

@@ -11,7 +11,7 @@ import { findSchemathesis } from '../support/schemathesis.ts';
 import { NAMESPACE, runOf, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
-/* SLOW=1 sends more requests to each route, SEED=n other requests. */
+/* `SLOW=1` sends more requests to each route; `SEED=n` sends different requests. */
 const slow = process.env['SLOW'] !== undefined;
 const examples = slow ? 200 : 15;
 const seed = process.env['SEED'] ?? '20261124';
@@ -49,7 +49,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** By default, Schemathesis does not accept 413 for invalid data that is also too large. */
+/** Makes Schemathesis accept 413, which it otherwise does not for invalid data that is also too large. */
 const ANY_REFUSAL = 'checks.negative_data_rejection.expected-statuses = ["4XX", "5XX"]';
 
 const config = async (lines: readonly string[]): Promise<string> => {
@@ -60,7 +60,7 @@ const config = async (lines: readonly string[]): Promise<string> => {
 
 const ALL_PHASES = 'examples,coverage,fuzzing';
 
-/** Schemathesis' output, and whether all its checks passed. */
+/** Runs Schemathesis, and returns its output and its exit code. */
 async function run(
   found: string,
   path: string,
@@ -116,7 +116,7 @@ test(`Schemathesis, given an existing workflow and schedule, ${claim}`, async ({
     ALL_PHASES,
   );
   expect(exitCode, all).toBe(0);
-  // Schemathesis' message for routes that returned only 404. There must be none, which shows that all routes
-  // were reached.
+  // This is Schemathesis' message for routes that returned only 404. Its absence shows that all routes were
+  // reached.
   expect(all).not.toMatch(/missing test data/i);
 });

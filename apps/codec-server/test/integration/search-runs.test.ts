@@ -150,7 +150,7 @@ describe('a search over all runs that match a query', () => {
     await handle.result();
   });
 
-  describe('over running workflows', () => {
+  describe('a search over running workflows', () => {
     const OPEN = 12;
     const opened = `open-${randomUUID()}`;
     const openQuery = `WorkflowId STARTS_WITH "${opened}"`;

@@ -58,7 +58,7 @@ describe('a search for a secret that is in every payload', () => {
     });
   });
 
-  it('returns only the matching text, and masks the surrounding text', async () => {
+  it('returns only the matching text, and masks the text around it', async () => {
     const frames = await search(run, { text: 'canary' });
     expect(hitsOf(frames).length).toBeGreaterThan(10);
     for (const { snippet } of hitsOf(frames)) expect(snippet.match).toBe('canary');
@@ -82,7 +82,7 @@ describe('a search for a secret that is in every payload', () => {
     expect(rest).toEqual(all.filter(isAfter));
   });
 
-  it('finds nothing for other text, or for different case if it is case-sensitive', async () => {
+  it('finds nothing for other text, and nothing in another case if it is case-sensitive', async () => {
     expect(hitsOf(await search(run, { text: 'no such text' }))).toEqual([]);
     expect(hitsOf(await search(run, { text: SECRET.toUpperCase(), caseSensitive: true }))).toEqual([]);
   });

@@ -8,7 +8,7 @@ import { frames, get, lines, postTo, runOf, runPath, startStack } from '../suppo
 const stack = forFile(await startStack());
 const run = await runOf(await stack.start('everywhere', ['canary'], { taskQueue: 'nobody' }));
 
-test('a followed history ends when the sign-in expires, after the last event sent', async () => {
+test('ends a followed history when the sign-in expires, with the last event that was sent', async () => {
   const app = stack.replica({ access: signedInFor(2_000) });
   const start = performance.now();
   const all = await Array.fromAsync(frames(await get(app, `${runPath(run)}/history?live=true`)));
@@ -19,7 +19,7 @@ test('a followed history ends when the sign-in expires, after the last event sen
   expect(all.at(-1)).toEqual({ type: 'end', reason: 'signed_out', after: durable.at(-1)!.eventId });
 });
 
-test('payloads that are not decrypted when the sign-in expires get no result, and the audit records why', async () => {
+test('sends no result for payloads that are not yet decrypted when the sign-in expires, and audits the reason', async () => {
   await using other = stack.kms.another(undefined, 60_000);
   const { audit, entries } = recordedAudit();
   const app = stack.replica({ access: signedInFor(1_000), audit, codec: other.codec });

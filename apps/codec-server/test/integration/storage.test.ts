@@ -57,7 +57,7 @@ const ask = (path: string, payloads: readonly Payload[], url = server.url): Prom
     body: bodyOf(payloads),
   });
 
-/** Stores a payload as Go's drivers for S3 and Cloud Storage do, and returns the reference. */
+/** Stores a payload as the Go SDK's drivers for S3 and Cloud Storage do, and returns the reference. */
 async function put(type: 's3' | 'gcs', payload: Payload): Promise<Payload> {
   const bytes = proto.temporal.api.common.v1.Payload.encode(payload).finish();
   const hash = createHash('sha256').update(bytes).digest('hex');
@@ -76,7 +76,7 @@ async function put(type: 's3' | 'gcs', payload: Payload): Promise<Payload> {
 }
 
 describe.each(['s3', 'gcs'] as const)('a real server for %s', (type) => {
-  it('is read by /decode and /download, and each object is in the audit', async () => {
+  it('is read by /decode and /download, and the audit contains each object', async () => {
     const [payload] = await kms.codec.encode([plain('x'.repeat(400_000))], { namespace: 'payments' });
     const reference = await put(type, payload!);
     for (const path of ['/decode', '/download']) {
@@ -98,7 +98,7 @@ describe.each(['s3', 'gcs'] as const)('a real server for %s', (type) => {
     );
   });
 
-  it('lacks an object, which the response and the metrics show', async () => {
+  it('may lack an object, which the response and the metrics then show', async () => {
     const hashValue = createHash('sha256').update(type).digest('hex');
     const name = `v0/ns/payments/d/sha256/${hashValue}`;
     const claim = {
@@ -121,7 +121,7 @@ describe.each(['s3', 'gcs'] as const)('a real server for %s', (type) => {
   });
 });
 
-it('is ready while external storage is down', async () => {
+it('stays ready while external storage is down', async () => {
   await s3.close();
   const [payload] = await kms.codec.encode([plain('a')], { namespace: 'payments' });
   const claim = { bucket: BUCKET, key: `v0/ns/payments/d/sha256/${'0'.repeat(64)}`, hashAlgorithm: 'sha256' };
@@ -133,7 +133,7 @@ it('is ready while external storage is down', async () => {
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
 });
 
-it('reads the storage file again on SIGHUP, and keeps the previous one if the new one has a mistake', async () => {
+it('reads the storage file again on SIGHUP, and keeps the previous file’s content if the new file has a mistake', async () => {
   const store = createStorage();
   const reference = await store.put(plain('a'));
   const write = (namespaces: object) =>

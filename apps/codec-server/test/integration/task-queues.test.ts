@@ -123,7 +123,7 @@ const askProgress = (runs: Run[], app = stack.app, path = WORKFLOWS): Promise<Re
   get(app, `${path}:progress`, { method: 'POST', body: JSON.stringify({ runs }) });
 
 describe('the progress of runs', () => {
-  it('shows what each waits for, and leaves out a run that Temporal does not have', async () => {
+  it('shows what each run waits for, and leaves out a run that Temporal does not have', async () => {
     const handles = await Promise.all([
       stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' }),
       stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' }),
@@ -150,7 +150,7 @@ describe('the progress of runs', () => {
     await handle.terminate();
   });
 
-  it.each([[0], [101], [undefined]])('is refused for %j runs', async (length) => {
+  it.each([[0], [101], [undefined]])('is refused if a request names %j runs', async (length) => {
     const run = { workflowId: 'w', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' };
     const runs = length === undefined ? undefined : Array.from({ length }, () => run);
     const init = { method: 'POST', body: JSON.stringify({ runs }) };
@@ -165,7 +165,7 @@ async function types(prefix: string, namespace = NAMESPACE) {
 }
 
 describe('the workflow types of a namespace', () => {
-  it('are those of its runs, or those that begin with a prefix', async () => {
+  it('are the types of its runs, optionally only those that begin with a prefix', async () => {
     const odd = String.raw`pay "later" \ 100%`;
     const handles = await Promise.all(
       ['payment', 'payment', 'pay', odd, 'pay\0'].map((type) =>

@@ -90,7 +90,7 @@ describe('codec-server traces', () => {
     }
     const others = named(otlp.spans, 'POST /decode').filter(({ trace }) => trace !== traceId);
     expect(others.map(({ parent }) => parent)).toEqual(['']);
-    // For the second request, the keys were already in memory.
+    // The second request caused no further calls, because the keys were already in memory.
     expect(named(otlp.spans, 'Cloud KMS unwrap')).toHaveLength(2);
     expect(otlp.resources[0]).toMatchObject({ 'service.name': 'temporal-kms-codec-server', region: 'eu' });
     expect(otlp.headers[0]).toMatchObject({ url: '/v1/traces', 'content-type': 'application/x-protobuf' });
@@ -153,7 +153,7 @@ describe('codec-server traces', () => {
       expect(name).toMatch(/^temporal_kms\.(encrypted|decrypted|refused)\.[a-z0-9_-]+$/);
   });
 
-  it('contain no namespace that a caller chose', async () => {
+  it('contain no namespace name that a caller invented', async () => {
     const otlp = await receiver();
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, TEMPORAL_NAMESPACE: 'payments' });
     const payload = bodyOf([plain('text')]);
@@ -186,11 +186,11 @@ describe('codec-server traces', () => {
     expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
     const begin = performance.now();
     expect(await server.stop()).toBe(0);
-    // Without a time limit, the process would wait for the exporter's 10 s.
+    // Without a time limit of its own, the process would wait for the exporter's time limit of 10 s.
     expect(performance.now() - begin).toBeLessThan(7_000);
   });
 
-  it('that a collector refuses do not make the shutdown fail, and the log does not contain the collector’s response', async () => {
+  it('do not make the shutdown fail if a collector refuses them, and the log does not contain the collector’s response', async () => {
     const refusing = await collector((_, response) => response.writeHead(401, SECRET).end(SECRET));
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: refusing });
     expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
@@ -210,13 +210,13 @@ describe('codec-server traces', () => {
     for (let n = 0; n < 60; n += 1) await post(`${server.url}/encode`, payload, { traceparent });
     await server.stop();
     const exported = named(otlp.spans, 'POST /encode').length;
-    // The number is outside these bounds less than once in 10^9 runs.
+    // The number is outside these bounds in less than one of 10^9 runs.
     expect(exported).toBeGreaterThan(6);
     expect(exported).toBeLessThan(54);
   });
 });
 
-it("do not load OpenTelemetry's tracing SDK if there is no endpoint or the SDK is disabled", async () => {
+it("does not load OpenTelemetry's tracing SDK if there is no endpoint or the SDK is disabled", async () => {
   const hook = `data:text/javascript,import { registerHooks } from 'node:module';registerHooks({ load(url, c, next) { if (/sdk-trace|trace-otlp/.test(url)) console.error('LOADED ' + url); return next(url, c); } });`;
   const args = ['--import', hook, ...keepAnswers];
   const payload = bodyOf([plain('text')]);

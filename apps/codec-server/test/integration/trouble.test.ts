@@ -33,7 +33,7 @@ const health = async (app: Stack['app']) => cryptoHealth.parse(await (await get(
  * storage.
  */
 async function mixed(): Promise<{ run: Run; refs: Record<string, PayloadRef> }> {
-  // On a task queue without a worker, because a worker would fail on these payloads.
+  // Uses a task queue without a worker, because a worker would fail on these payloads.
   const handle = await stack.start('everywhere', ['input'], { taskQueue: 'no-worker' });
   const run = await runOf(handle);
   const encoded = async (value: string, namespace: string) => {
@@ -164,7 +164,7 @@ describe('a Cloud KMS outage', () => {
     expect((await post(app, '/decode', unknown)).status).toBe(200);
   });
 
-  it('delays no result that does not need Cloud KMS', async () => {
+  it('does not delay a result that does not need Cloud KMS', async () => {
     const { run, refs } = await mixed();
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
@@ -195,7 +195,7 @@ describe('a Temporal outage', () => {
 });
 
 describe('a Temporal server that sends raw history', () => {
-  it('is supported', async () => {
+  it('can be read like any other Temporal server', async () => {
     const raw = await startStack({ dynamicConfig: { 'frontend.sendRawWorkflowHistory': true } });
     try {
       const handle = await raw.start('child', ['v']);

@@ -20,8 +20,8 @@ import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts
 import { callbackUrl, startWebUi } from '../support/web-ui.ts';
 
 /*
- * Temporal's unmodified Web UI in Chromium signs a person in at an OpenID provider, and calls this server
- * over TLS with the person's access token.
+ * In these tests, Temporal's unmodified Web UI in Chromium signs a person in at an OpenID provider, and calls
+ * this server over TLS with the person's access token.
  */
 const BUILD_MS = 900_000;
 const SECRET = 'canary-5eaf00d';
@@ -159,7 +159,7 @@ it('saves a payload that is in external storage', async ({ skip }) => {
   const { dataConverter } = stored;
   const writer = new Client({ connection: stack.connection, namespace: NAMESPACE, plugins, dataConverter });
   const large = SECRET.repeat(30_000);
-  // No worker takes the workflow.
+  // No worker polls this task queue.
   const handle = await writer.workflow.start('everywhere', {
     workflowId: 'stored',
     taskQueue: 'none',
@@ -170,7 +170,7 @@ it('saves a payload that is in external storage', async ({ skip }) => {
   const page = await context.newPage();
   await signIn(page, ui.url);
   await page.goto(`${ui.url}/namespaces/${NAMESPACE}/workflows/stored/${runId}/history`);
-  // The button shows the object's size.
+  // The download button shows the object's size.
   const button = page.getByRole('button', { name: /^[\d.]+ ?[KM]i?B$/i }).first();
   await button.waitFor({ timeout: 30_000 });
   const saving = page.waitForEvent('download', { timeout: 30_000 });

@@ -10,7 +10,7 @@ const line = (data: string) => ({
 });
 
 test.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2])(
-  'a line with %d bytes of deferred data is written with these bytes in base64',
+  'writes a line with %d bytes of deferred data, with these bytes in base64',
   (length) => {
     const data = Buffer.alloc(length, 'some bytes, not a multiple of three');
     const pieces = [...jsonLine(withDeferredData(line(''), data))];
@@ -19,6 +19,6 @@ test.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2
   },
 );
 
-test('a line without deferred data is written as a whole', () => {
+test('writes a line without deferred data as a whole', () => {
   expect([...jsonLine(line('AA=='))]).toEqual([`${JSON.stringify(line('AA=='))}\n`]);
 });

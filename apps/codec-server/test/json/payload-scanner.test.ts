@@ -72,7 +72,7 @@ describe('the request body scanner', () => {
       }),
       { numRuns: 5_000 },
     );
-    // Otherwise the comparison would prove nothing.
+    // Fewer scanned bodies would prove nothing.
     expect(scanned).toBeGreaterThan(500);
   });
 
@@ -90,7 +90,7 @@ describe('the request body scanner', () => {
   test.each([
     ['the Go SDK and the Web UI', JSON.stringify],
     ['Python', (value: unknown) => JSON.stringify(value, null, 2)],
-  ])('reads the form that %s send, in any length', (_, stringify) => {
+  ])('reads payloads of any length in the form that %s send', (_, stringify) => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 100_000 }), { minLength: 1, maxLength: 3 }), (lengths) => {
         const payloads = lengths.map((length) => ({
@@ -133,7 +133,7 @@ test('buildPayloads writes the same JSON as JSON.stringify', () => {
   );
 });
 
-/** Bodies with long strings, which are cut out, and which may contain escapes and mistakes. */
+/** Bodies with long strings. The strings are cut out, and may contain escapes and mistakes. */
 const long = fc
   .tuple(
     fc.integer({ min: 1_000, max: 1_100 }),
@@ -166,7 +166,7 @@ const longBody = fc
   )
   .map((payloads) => `{"payloads":[${payloads.join()}]}`);
 
-test('parsing after cutting out long strings has the same result as JSON.parse', () => {
+test('has the same result as JSON.parse after cutting out long strings', () => {
   fc.assert(
     fc.property(longBody, (text) => {
       const expected = parsed(Buffer.from(text));

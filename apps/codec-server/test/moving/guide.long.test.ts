@@ -13,8 +13,8 @@ import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
 /*
- * The move in docs/moving.md from the guide's Python codecs. The workers remain in Python, and the clients
- * are in TypeScript.
+ * Tests the move in docs/moving.md from the Python codecs of Google's guide. The workers remain in Python,
+ * and the clients are in TypeScript.
  */
 
 const root = join(import.meta.dirname, '../../../..');
@@ -67,7 +67,7 @@ describe.each(formats)("a move from the guide's codec that writes $encoding", ({
     return running;
   }
 
-  /** Returns a client for the step, which writes the guide's format or the new format. */
+  /** Returns a client for a step of the move, which writes the guide's format or the new format. */
   const clientOf = (variables: Record<string, string>): Promise<Client> => {
     const codec = loadKmsCodec({ env: { ...move.variables, ...variables }, namespace: NAMESPACE });
     return move.client({ plugins: [new KmsCodecPlugin(move.stack.closers.use(codec))] });

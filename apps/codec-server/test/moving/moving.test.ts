@@ -12,8 +12,8 @@ import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
 /*
- * Moves in docs/moving.md from codecs inside the programs. Workers with the old codec start orders, and are
- * replaced step by step while the orders run.
+ * Tests the moves in docs/moving.md from codecs inside the programs. Workers with the old codec start orders,
+ * and are replaced step by step while the orders run.
  */
 
 const V2 = 'binary/envelope-kms-v2';
@@ -27,7 +27,7 @@ interface Origin {
   /** Encoding of the old programs' payloads. */
   readonly encoding: string;
   readonly readAlso?: readonly PayloadCodec[];
-  /** The codec server's report about the old payloads. */
+  /** The reason code that the codec server reports for the old payloads. */
   readonly reason: string | undefined;
   /** Whether the codec server decrypts the old payloads. */
   readonly isShown: boolean;
@@ -110,7 +110,7 @@ describe.each(origins)(
       }
     });
 
-    it('continues running workflows on workers of both steps', async () => {
+    it('continues running workflows on the workers of both steps', async () => {
       running['writers'] = await move.worker({ generation: 'before', encrypts: true, ...encrypting() });
       clients['writers'] = await move.client(encrypting());
       const order = await startOrder(clients['writers'], customer(3));
@@ -191,7 +191,7 @@ describe('a program without the plugin', () => {
   });
   afterAll(() => move.close());
 
-  it('cannot continue a workflow with new payloads, but a program with the plugin then can', async () => {
+  it('cannot continue a workflow with new payloads, which a program with the plugin can then continue', async () => {
     const plugins = [new KmsCodecPlugin(move.codec())];
     const old = await move.worker({ generation: 'before', encrypts: false });
     const client = await move.client({ plugins });

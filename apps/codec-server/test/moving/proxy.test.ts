@@ -12,7 +12,7 @@ import { startSealingProxy } from './support/sealing-proxy.ts';
 import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
-/* The move in docs/moving.md from temporal-proxy, which also encrypts Core's markers. */
+/* Tests the move in docs/moving.md from temporal-proxy, which also encrypts Core's markers. */
 
 const V2 = 'binary/envelope-kms-v2';
 const SEALED = 'binary/encrypted';
@@ -54,7 +54,7 @@ async function markers(handle: WorkflowHandle): Promise<Record<string, string[]>
 
 const behindProxy = (more: object = {}) => ({ address: proxy.address, ...more });
 
-it('starts with workflows whose markers the proxy has encrypted', async () => {
+it('begins the move with workflows whose markers the proxy has encrypted', async () => {
   const worker = await move.worker({ generation: 'before', encrypts: false, ...behindProxy() });
   for (const n of [0, 1]) orders.push(await startOrder(plain, customer(n)));
   await worker.stop();
@@ -118,7 +118,7 @@ it('lets all workflows complete behind the proxy with its encryption off', async
   await worker.stop();
 });
 
-it('lets workers connect directly for workflows that started after that', async () => {
+it('lets workers connect directly for workflows that started after the proxy stopped encrypting', async () => {
   const worker = await move.worker({
     generation: 'before',
     encrypts: true,

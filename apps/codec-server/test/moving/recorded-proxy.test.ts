@@ -15,8 +15,8 @@ import { workflowCode } from './support/move.ts';
 
 /*
  * `recorded/temporal-proxy.json` is the history of an order (`support/workflows.ts`) that temporal-proxy
- * 0.5.1 has encrypted under a key of the KMS emulator. The emulator's data file with this key, which protects
- * nothing else, is in the same folder.
+ * 0.5.1 has encrypted under a key of the KMS emulator. The emulator's data file with this key is in the same
+ * folder; the key protects nothing else.
  */
 
 const recorded = join(import.meta.dirname, 'recorded');
@@ -53,7 +53,7 @@ describe('a history encrypted by temporal-proxy', () => {
     }
   });
 
-  it('does not replay on a worker that connects directly, although its codec reads the payloads', async () => {
+  it('cannot be replayed on a worker that connects directly, although the worker’s codec reads the payloads', async () => {
     const codec = closers.use(createKmsCodec(keys.settings, { namespace: NAMESPACE }));
     const plugins = [new KmsCodecPlugin(codec)];
     const workflowBundle = await workflowCode(plugins);
@@ -61,7 +61,7 @@ describe('a history encrypted by temporal-proxy', () => {
     await expect(replay).rejects.toThrow(/Local activity marker was unparsable/);
   });
 
-  it('does not replay even if only patch markers are encrypted', async () => {
+  it('cannot be replayed even if only patch markers are encrypted', async () => {
     const [encoded, decoded] = await Promise.all([exported('encoded'), exported('decoded')]);
     for (const [index, event] of decoded.events.entries()) {
       if (event.markerRecordedEventAttributes?.markerName !== 'core_patch') continue;
@@ -79,7 +79,7 @@ describe('a history encrypted by temporal-proxy', () => {
     expect(result).toEqual([expect.arrayContaining(['Recorded Person paid', 'shipped to Recorded Person'])]);
   });
 
-  it('replays from its decoded export', async () => {
+  it('can be replayed from its decoded export', async () => {
     const workflowBundle = await workflowCode();
     await Worker.runReplayHistory({ workflowBundle }, await exported('decoded'), 'order');
   });

@@ -9,7 +9,7 @@ const version = `${keys.payments}/cryptoKeyVersions/1`;
 
 const kms = forFile(await startKms());
 
-/** Looks up key states like a server, with an interval of 50 ms. */
+/** Looks up key states as a server does, but at an interval of 50 ms. */
 function followed() {
   const { log, lines } = keptLog();
   const metrics = createMetrics();
@@ -46,7 +46,7 @@ it('reports each version’s state and age, and which version is primary', async
   await kms.emulator.setVersionState(version, 'ENABLED');
 });
 
-it('reports the time until a version scheduled for destruction is destroyed', async () => {
+it('reports the time until a version that is scheduled for destruction is destroyed', async () => {
   const { samples } = followed();
   const left = async () => (await samples('codec_key_version_destroy_seconds')).map(number);
   await expect.poll(left).toEqual([Number.NaN]);
@@ -56,7 +56,7 @@ it('reports the time until a version scheduled for destruction is destroyed', as
   await expect.poll(left).toEqual([Number.NaN]);
 });
 
-it('reports a key that cannot be described without stale values, and logs the failure once', async () => {
+it('reports no stale values for a key that cannot be described, and logs the failure once', async () => {
   const { samples, log } = followed();
   onTestFinished(() => kms.emulator.clearFaults());
   const known = (payments: 0 | 1) => [

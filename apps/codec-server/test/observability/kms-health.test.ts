@@ -17,7 +17,7 @@ for (const namespace of Object.keys(keys)) {
 
 const call = { operation: 'unwrap', key: 'a', milliseconds: 1, requests: 1 } as const;
 
-/** Another process, without keys in memory. */
+/** Returns another replica of the server, without keys in memory. */
 function server(deps: Partial<AppDeps> = {}) {
   const other = kms.another();
   const { log, lines } = keptLog();
@@ -45,7 +45,7 @@ function server(deps: Partial<AppDeps> = {}) {
 }
 
 describe('watchKms', () => {
-  it('logs that one key is rejected although calls under another key succeed', () => {
+  it('logs that a key is rejected even while calls under another key succeed', () => {
     const { log, lines } = keptLog();
     const { observer } = watchKms({ log });
     for (let n = 0; n < 3; n += 1) {
@@ -80,7 +80,7 @@ describe('the health of keys in Cloud KMS', () => {
     for (const key of Object.values(keys)) await kms.emulator.setVersionState(version(key), 'ENABLED');
   });
 
-  it('is failing on a replica that cannot decrypt, which stays ready', async () => {
+  it('is `failing` on a replica that cannot decrypt, but the replica stays ready', async () => {
     await using replica = server();
     await kms.emulator.setVersionState(version(keys.payments), 'DISABLED');
     expect(await replica.decode('payments')).toBe(400);
@@ -111,7 +111,7 @@ describe('the health of keys in Cloud KMS', () => {
     ]);
   });
 
-  it('is degraded while another key works, and is ok again when the refused key can be used again', async () => {
+  it('is `degraded` while another key works, and `ok` again when the refused key can be used again', async () => {
     await using replica = server();
     await kms.emulator.setVersionState(version(keys.payments), 'DISABLED');
     expect([await replica.decode('payments'), await replica.decode('orders')]).toEqual([400, 200]);
@@ -125,7 +125,7 @@ describe('the health of keys in Cloud KMS', () => {
     ]);
   });
 
-  it('reflects a missing permission on a key, and the results of key tests', async () => {
+  it('reflects a missing permission for a key, and the results of key tests', async () => {
     await using replica = server();
     kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     expect((await replica.test()).status).toBe(200);
@@ -136,7 +136,7 @@ describe('the health of keys in Cloud KMS', () => {
     expect(await replica.health()).toMatchObject([200, { status: 'ok' }]);
   });
 
-  it('is visible in the request log as a reason code', async () => {
+  it('appears in the request log as a reason code', async () => {
     await using replica = server();
     await kms.emulator.setVersionState(version(keys.orders), 'DISABLED');
     await replica.decode('orders');
@@ -167,14 +167,14 @@ describe('the health of keys in Cloud KMS', () => {
     await own.close();
   });
 
-  it('is still ok for a key if a refused message does not name its disabled version', () => {
+  it('is still `ok` for a key if a refused message does not name its disabled version', () => {
     const health = watchKms();
     health.observer.kmsCall?.({ ...call, keyVersion: 2 });
     health.observer.kmsCall?.({ ...call, code: 'key_disabled' });
     expect(health.last().status).toBe('degraded');
   });
 
-  it('ignores calls after an hour, and keeps a bounded number of forged versions', () => {
+  it('ignores calls that are older than an hour, and keeps a limited number of forged versions', () => {
     let time = 1e12;
     const health = watchKms({ now: () => new Date(time) });
     const refused = { ...call, code: 'key_disabled' } as const;
@@ -186,7 +186,7 @@ describe('the health of keys in Cloud KMS', () => {
     expect(health.last().refused).toHaveLength(1);
   });
 
-  it('is failing as soon as the whole key is refused, even if a version of the key worked before', () => {
+  it('is `failing` as soon as the whole key is refused, even if a version of the key worked before', () => {
     const health = watchKms();
     health.observer.kmsCall?.({ ...call, keyVersion: 1 });
     health.observer.kmsCall?.({ ...call, keyVersion: 2, code: 'permission_denied' });

@@ -49,7 +49,7 @@ describe('the metrics port', () => {
     },
   );
 
-  it('serves metrics to a scraper that uses a listed name', async () => {
+  it('serves metrics to a scraper that uses a name in the configured list', async () => {
     expect(await scrape(SCRAPED)).toMatchObject({ status: 200, body: METRICS });
   });
 
@@ -85,13 +85,13 @@ describe('the metrics port', () => {
     '',
   ])('refuses metrics for the Host "%s"', async (host) => {
     const answer = await scrape(host.replace('PORT', String(server.port)));
-    // 400 if the value is not a valid host.
+    // The status is 400 if the value is not a valid host.
     expect([400, 403]).toContain(answer.status);
     if (answer.status === 403) expect(answer.body).toContain('CODEC_METRICS_ALLOWED_HOSTS');
     expect(answer.body).not.toContain('codec_open_streams');
   });
 
-  it('refuses metrics to a request without a Host or with two', async () => {
+  it('refuses metrics to a request without a `Host` header, or with two', async () => {
     expect((await to('GET', '/metrics', [])).body).not.toContain('codec_open_streams');
     const two = ['Host: rebound.example.com', `Host: localhost:${server.port}`];
     expect((await to('GET', '/metrics', two)).body).not.toContain('codec_open_streams');

@@ -41,7 +41,7 @@ function parse(metrics: string): Sample[] {
     });
 }
 
-/** A server with metrics, and a separate codec with the same metrics. */
+/** Starts a server with metrics, and a separate codec that counts in the same metrics. */
 function measured() {
   const metrics: Metrics = createMetrics(memory);
   const codec = createKmsCodec(
@@ -92,7 +92,7 @@ it('counts requests by route pattern and status, never by path', async () => {
   expect(counts.find(({ method }) => method === 'other')).toMatchObject({ status: '404' });
 });
 
-it('counts denied requests separately, so increase() sees their first burst', async () => {
+it('counts denied requests in a separate counter, so that `increase()` includes their first burst', async () => {
   const { metrics, counted } = measured();
   for (const status of [200, 401, 401, 403, 404])
     metrics.request({ method: 'GET', route: '/api/namespaces', status, ms: 1 });
@@ -131,7 +131,7 @@ it('counts payloads by format and reason code, and Cloud KMS calls and data-key 
   ]);
 });
 
-it('has each counter of a configured namespace from the start, with the value 0', async () => {
+it('returns each counter of a configured namespace from the start, with the value 0', async () => {
   const { samples } = measured();
   expect(await samples('codec_payloads_encrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 0 },
@@ -166,7 +166,7 @@ it('counts failures of the branch-key store, and reports the store as failing un
   expect(await failing()).toEqual([0, 0, 0]);
 });
 
-it('has no metric that docs/metrics.md does not list', async () => {
+it('returns no metric that docs/metrics.md does not list', async () => {
   const { metrics, send } = measured();
   metrics.followAudit(() => ({ seq: 0 }));
   metrics.followKeyStates(new Map([[keys.payments, { reason: 'kms_unavailable' }]]));

@@ -56,9 +56,9 @@ describe('namespace keys', () => {
     expect([reads, plaintext]).toEqual([['envelope-v2'], 'report']);
   });
 
-  it('include how long the keys in memory will last without Cloud KMS', async () => {
+  it('include how long the process can work without Cloud KMS on the keys in memory', async () => {
     const { inMemory } = await keysOf(appWith(kms));
-    // The process has encrypted, so it has a branch key, which it may use for a day.
+    // The process has encrypted payloads, so it has a branch key, which it may use for a day.
     expect(inMemory.failure).toBeUndefined();
     expect(inMemory.autonomySeconds).toBeGreaterThan(23 * 3_600);
     expect(inMemory.encryptionKeyAgeSeconds).toBeLessThan(3_600);
@@ -87,7 +87,7 @@ describe('namespace keys', () => {
     expect((await keysOf(app, 'orders')).outcomes.done).toBe(0);
   });
 
-  it('have a reason code if Cloud KMS refuses to describe them, without affecting the health', async () => {
+  it('have a reason code if Cloud KMS refuses to describe them, which does not affect the health', async () => {
     await using other = kms.another();
     const app = appWith(kms, { codec: other.codec, keyUse: other.use, kms: other.watch });
     kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
@@ -170,7 +170,7 @@ describe('describedKeys', () => {
 });
 
 describe('NamespaceUsage', () => {
-  it('keeps 50 failures and the minutes of one hour, however many failures there are', () => {
+  it('keeps 50 failures and the counts for the minutes of one hour, however many failures there are', () => {
     const use = new NamespaceUsage();
     const start = Date.parse('2026-11-24T10:00:30Z');
     for (let n = 0; n < 200; n++) {

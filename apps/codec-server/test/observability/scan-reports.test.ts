@@ -57,7 +57,7 @@ const report = (...namespaces: readonly string[]): ScanReport => ({
 const directory = await folderForFile();
 
 let count = 0;
-/** Writes a file like `temporal-kms scan`: under another name, and then renames it. */
+/** Writes a file as `temporal-kms scan` does: under another name, and then renames the file. */
 async function written(content: unknown, path = join(directory, `${(count += 1)}.json`)): Promise<string> {
   const text = typeof content === 'string' ? content : JSON.stringify(content);
   await writeFile(`${path}.new`, text, { mode: 0o644 });
@@ -66,7 +66,7 @@ async function written(content: unknown, path = join(directory, `${(count += 1)}
 }
 
 describe('a scan report', () => {
-  it('is not configured without a file', async () => {
+  it('is reported as not configured if no file is configured', async () => {
     expect(await scanReports(undefined).of('payments', [keys.payments])).toEqual({
       status: 'not_configured',
     });
@@ -197,7 +197,7 @@ describe('last-scan metrics', () => {
     );
   });
 
-  it('have no stale values while the report cannot be read', async () => {
+  it('contain no stale values while the report cannot be read', async () => {
     const path = await written(withState('DESTROYED'));
     const samples = samplesOf(path);
     await samples();

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { standardOutput } from '../../src/observability/log.ts';
 
-/** Standard output with a reader that takes a line only when the test permits it. */
+/** Returns a standard output whose reader takes a line only when the test permits it. */
 function output() {
   const taken: string[] = [];
   let go: (() => void) | undefined;
@@ -27,7 +27,7 @@ function output() {
 }
 
 describe('standard output without a reader', () => {
-  it('keeps a bounded part of the log, and later reports how many lines were dropped', async () => {
+  it('keeps a limited part of the log, and later reports how many lines were dropped', async () => {
     const { taken, drain, stream, output: to } = output();
     const line = `${'x'.repeat(1_023)}\n`;
     for (let n = 0; n < 5_000; n += 1) to.log.write(line);

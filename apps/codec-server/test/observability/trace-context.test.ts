@@ -20,7 +20,7 @@ function linesOf() {
 const kms = forFile(await startKms());
 
 describe('the codec-server log', () => {
-  it('adds the caller’s trace id to that request’s log lines only', async () => {
+  it('adds the caller’s trace id only to the log lines of the caller’s request', async () => {
     const { log, lines } = linesOf();
     const app = appWith(kms, { log });
     const ask = (headers: Record<string, string>) =>

@@ -35,7 +35,7 @@ describe('the audit outcome', () => {
   const clear = bodyOf([plain('secret')]);
 
   test.each(['decode', 'encode'])(
-    'of %s must be written before the response may contain payloads',
+    'of %s must be written before the response contains payloads',
     async (operation) => {
       const audit = createAudit({
         write: async ({ event }) => {
@@ -100,7 +100,7 @@ describe('the audit outcome', () => {
   });
 });
 
-test('accepted messages in a history are decrypted only for callers who may decode in both namespaces', async () => {
+test('decrypts accepted messages in a history only for callers who may decode in both namespaces', async () => {
   const [payload] = await kms.codec.encode([plain('secret')], { namespace: 'orders', workflowId: 'w' });
   const temporal = temporalWith([signaled(1, payload!)]);
   const decrypted = async (...namespaces: string[]): Promise<unknown> => {
@@ -179,7 +179,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('is recorded in the request’s namespace if payloads of both namespaces use the failed key', async () => {
+  test('is recorded in the audit of the request’s namespace if payloads of both namespaces use the failed key', async () => {
     const shared = await startKms({
       payments: { encrypt: keys.payments, accepts: ['orders'] },
       orders: { encrypt: keys.payments },
@@ -231,7 +231,7 @@ describe('a namespace that reveals on demand', () => {
 
   test.each([
     ['ticket 4711', 'ticket 4711'],
-    // UTF-8 with one character per byte, as Node's HTTP provides it.
+    // The first header is UTF-8 with one character per byte, as Node's HTTP server provides it.
     [Buffer.from('Störung bei Müller').toString('latin1'), 'Störung bei Müller'],
     ['St\u00f6rung', 'Störung'],
   ])('accepts the justification %s, and records it unchanged in the audit', async (header, justification) => {
@@ -255,7 +255,7 @@ describe('encoding', () => {
     expect((await ask('encode', 'payments', bodyOf([plain(1)]))).status).toBe(403);
   });
 
-  test('returns 403 with the reason to every caller if the namespace has no key that encrypts', async () => {
+  test('gets 403 with the reason, for every caller, if the namespace has no key that encrypts', async () => {
     const { ask } = server(ana({ archive: ['encode'] }));
     const response = await ask('encode', 'archive', bodyOf([plain(1)]));
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('only decodes')]);

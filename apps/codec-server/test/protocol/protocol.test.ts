@@ -19,13 +19,13 @@ const kms = forFile(await startKms());
 const ask = (path: string, content: string, more: Record<string, string> = {}) =>
   post(appWith(kms), path, content, more);
 
-/** A server whose paths may contain a namespace. */
+/** Sends a request to a server whose paths may contain a namespace. */
 const named = (path: string, namespace = 'payments', pathPrefix = '') =>
   post(appWith(kms, { namespacePaths: true, pathPrefix }), path, body([plain(1)]), {
     'x-namespace': namespace,
   });
 
-/** Temporal's own JSON helper, whose type has no absent fields. */
+/** Temporal's own JSON helper. Its type does not permit absent fields. */
 const toJson: (payload: any) => unknown = JSONUtils.payloadToJSON;
 
 const b64 = (value: string): string => Buffer.from(value).toString('base64');
@@ -121,7 +121,7 @@ describe('paths', () => {
     });
   });
 
-  test('explain in the response to a GET what to send', async () => {
+  test('return to a GET an explanation of what to send', async () => {
     const response = await appWith(kms).request('/decode', { headers });
     expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
   });
@@ -182,7 +182,7 @@ describe('JSON', () => {
     ["the Web UI's", { ...reference, externalPayloads: [{ sizeBytes: '9007199254740993' }] }],
     ["Go's struct tags", { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_991 }] }],
     ['negative', { ...reference, externalPayloads: [{ sizeBytes: '-9223372036854775808' }] }],
-  ])('returns the %s spelling of external payloads unchanged, as proto3 JSON', async (_, payload) => {
+  ])('accepts %s spelling of external payloads, and returns proto3 JSON', async (_, payload) => {
     for (const path of ['/encode', '/decode', '/decode?preserveStorageRefs=true']) {
       const response = await ask(path, JSON.stringify({ payloads: [payload] }));
       const size = JSON.stringify(payload).match(/-?\d{16,}/)![0];
@@ -214,7 +214,7 @@ describe('JSON', () => {
     ['{"payloads":[{"data":"a"}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"QQ=="},{"data":"Q Q="}]}', 'payloads[1].data is not base64'],
     ['{"payloads":[{"data":"QQ==QQ=="}]}', 'payloads[0].data is not base64'],
-    // Would be valid base64 if each character were cut to one byte.
+    // This text would be valid base64 if each character were truncated to one byte.
     ['{"payloads":[{"data":"ŁAAA"}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"QQ==="}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"\\u0000\\u0000\\u0000\\u0000"}]}', 'payloads[0].data is not base64'],
@@ -240,7 +240,7 @@ describe('JSON', () => {
     expect(await (await ask('/decode', '{}')).text()).toBe('{"payloads":[]}');
   });
 
-  test("is byte for byte the same as the output of Temporal's JSON helper", async () => {
+  test("in responses is byte for byte the same as the output of Temporal's JSON helper", async () => {
     const payloads: Payload[] = [
       plain({ a: 'ü"\\\n' }),
       {
@@ -258,7 +258,7 @@ describe('JSON', () => {
     expect(answered).toBe(buildPayloads(parsePayloads(Buffer.from(body(payloads)), 100)).toString());
   });
 
-  test('keeps the number and order of encrypted and plaintext payloads', async () => {
+  test('has the same number and order of encrypted and plaintext payloads', async () => {
     const [a, b] = await encrypted('a', 'b');
     expect(await values(await ask('/decode', body([b!, plain('plain'), a!])))).toEqual(['b', 'plain', 'a']);
   });

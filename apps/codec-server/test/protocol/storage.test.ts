@@ -30,7 +30,8 @@ afterEach(() => vi.useRealTimers());
 
 const MiB = 2 ** 20;
 
-// `payments` also reads messages of a proxy in front of Temporal, here of Temporal's sample codec.
+// `payments` also reads messages of a proxy in front of Temporal. Here, the proxy uses Temporal's sample
+// codec.
 const kms = forFile(
   await startKms({
     payments: {
@@ -73,7 +74,7 @@ describe('/decode', () => {
     expect(await valuesOf(await ask('/decode', payloads))).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('leaves references as they are with preserveStorageRefs=true', async () => {
+  it('leaves references unchanged with preserveStorageRefs=true', async () => {
     const reference = await stored('b');
     const answer = await ask('/decode?preserveStorageRefs=true', [await sealed('a'), reference]);
     const [first, second] = await payloadsOf(answer);
@@ -84,7 +85,7 @@ describe('/decode', () => {
     ]);
   });
 
-  it('with preserveStorageRefs=true refuses references that it may not read where plaintext is refused', async () => {
+  it('with preserveStorageRefs=true refuses references that it may not read, if the namespace refuses plaintext', async () => {
     const path = '/decode?preserveStorageRefs=true';
     const reference = await stored('o', 'orders');
     const [kept] = await payloadsOf(await ask(path, [reference], 'orders'));
@@ -109,7 +110,7 @@ describe('/decode', () => {
     expect(await refusal(await ask('/decode', [clear], 'orders'))).toEqual([400, 'format_not_allowed']);
   });
 
-  it('returns the reference in a namespace, or of a driver, without a configured store', async () => {
+  it('returns a reference unchanged if its namespace or driver has no configured store', async () => {
     const archived = await stored('a');
     const [same] = await payloadsOf(await ask('/decode', [archived], 'archive'));
     expect(same!.data).toEqual(archived.data);
@@ -118,7 +119,7 @@ describe('/decode', () => {
     expect(unread!.data).toEqual(tape.data);
   });
 
-  it('without a storage file returns references, and has no /download', async () => {
+  it('without a storage file returns references unchanged, and there is no /download', async () => {
     const bare = appWith(kms);
     const reference = await stored('a');
     const [same] = await payloadsOf(await ask('/decode', [reference], 'payments', bare));
@@ -127,7 +128,7 @@ describe('/decode', () => {
   });
 });
 
-it('accepts the storage file in the documentation', () => {
+it('accepts the storage file that the documentation shows', () => {
   const path = join(mkdtempSync(join(tmpdir(), 'storage-file-')), 'storage.yaml');
   const page = readFileSync(join(import.meta.dirname, '../../../../docs/access.md'), 'utf8');
   const { code } = codeBlocks(page).find(({ info }) => info.includes('title="storage.yaml"'))!;
@@ -157,7 +158,7 @@ it('looks up each reference once in a request', async () => {
 });
 
 describe('/encode', () => {
-  it('stores nothing, and passes references', async () => {
+  it('stores nothing, and returns references unchanged', async () => {
     const reference = await stored('a');
     const [first, second] = await payloadsOf(await ask('/encode', [reference, plain('x'.repeat(MiB))]));
     expect(first!.data).toEqual(reference.data);
@@ -167,7 +168,7 @@ describe('/encode', () => {
 
 describe('/download', () => {
   it('returns the payloads of references, decrypted', async () => {
-    // The Web UI sends payloads as Temporal stores them: behind a proxy, as ciphertext.
+    // The Web UI sends payloads as Temporal stores them. Behind a proxy, that is the proxy's ciphertext.
     const payloads = [await stored('a'), await proxied(await stored('b'))];
     expect(await valuesOf(await ask('/download?preserveStorageRefs=true', payloads))).toEqual(['a', 'b']);
   });
@@ -203,7 +204,7 @@ describe('/download', () => {
 });
 
 describe('the audit', () => {
-  it.each(['/decode', '/download'])('of %s names each object, before it is read', async (path) => {
+  it.each(['/decode', '/download'])('of %s names each object before the object is read', async (path) => {
     const { audit, entries } = recordedAudit();
     const references = [await stored('a'), await stored('b')];
     const audited = createStorageThat(() => {
@@ -227,7 +228,7 @@ describe('the audit', () => {
     expect(entries[3]!.outcome).toMatchObject({ result: 'complete', payloads: 2, keys: [{ payloads: 2 }] });
   });
 
-  it('must be written, or the object is not read', async () => {
+  it('must be written before the object is read', async () => {
     const { audit } = recordedAudit();
     const failing = {
       ...audit,
@@ -248,7 +249,7 @@ describe('the audit', () => {
   });
 });
 
-/** Returns the storage, with a function that is called before each read. */
+/** Returns the storage. Calls the function before each read. */
 function createStorageThat(before: () => void): typeof storage {
   const { objects } = storage;
   return {
@@ -266,7 +267,7 @@ const claimOf = ({ data }: Payload): Record<string, string> =>
   JSON.parse(Buffer.from(data!).toString()).claimData;
 
 describe('a reference of an attacker', () => {
-  it('to another namespace’s object, another bucket or another path is refused without a request', async () => {
+  it('is refused without a request if it names another namespace’s object, another bucket or another path', async () => {
     const before = store.reads.length;
     const own = claimOf(await stored('a'));
     const foreign = claimOf(await stored('o', 'orders'));
@@ -297,7 +298,7 @@ describe('a reference of an attacker', () => {
     expect(store.reads.length).toBe(before);
   });
 
-  it('to an object with another namespace’s message is decrypted only for callers who may read that namespace', async () => {
+  it('is decrypted only for callers who may read the namespace that the object’s message names', async () => {
     const planted = await store.put(await sealed('o', 'orders'));
     expect(await valuesOf(await ask('/decode', [planted]))).toEqual(['o']);
     const access = ana({ payments: ['decode'] });
@@ -308,13 +309,13 @@ describe('a reference of an attacker', () => {
     expect(await refusal(await ask('/decode', [exchanged], 'orders'))).toEqual([400, 'namespace_mismatch']);
   });
 
-  it('to an object that contains a further reference is refused', async () => {
+  it('is refused if its object contains a further reference', async () => {
     const inner = await stored('a');
     for (const content of [inner, await proxied(inner)])
       expect(await refusal(await ask('/decode', [await store.put(content)]))).toEqual([400, 'malformed']);
   });
 
-  it('to an object with too many or too long metadata entries is refused, before they take memory', async () => {
+  it('is refused if its object has too many or too long metadata entries, before the entries take memory', async () => {
     const entries = Array.from({ length: 65 }, (_, n) => [`k${n}`, Buffer.from('v')]);
     for (const metadata of [
       Object.fromEntries(entries),
@@ -327,7 +328,7 @@ describe('a reference of an attacker', () => {
       ]);
   });
 
-  it('to an object with much metadata counts as memory of the response', async () => {
+  it('counts an object’s metadata as memory of the response', async () => {
     const memory = new MemoryBudget(32 * MiB);
     const reference = await store.put({ metadata: { note: Buffer.alloc(60_000) } });
     const many = Array.from({ length: 300 }, () => reference);
@@ -335,7 +336,7 @@ describe('a reference of an attacker', () => {
     expect(response.status).toBe(413);
   });
 
-  it('to the same large object 200 times takes no more memory than a request may hold', async () => {
+  it('takes no more memory than a request may hold, even 200 times in a request for a large object', async () => {
     const memory = new MemoryBudget(32 * MiB);
     const large = await store.put({ metadata: {}, data: Buffer.alloc(4 * MiB, 7) });
     const before = store.reads.length;
@@ -358,7 +359,7 @@ describe('a reference of an attacker', () => {
     expect((await ask('/decode', [await sealed('b')], 'payments', limited)).status).toBe(200);
   });
 
-  it('to an object that fails counts towards these bytes too', async () => {
+  it('counts towards the caller’s bytes per minute even if the read fails', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const large = await store.put({ metadata: {}, data: Buffer.alloc(MiB, 8) }, { states: 'nothing' });
     writeFileSync(store.fileOf(large), Buffer.alloc(MiB));
@@ -367,7 +368,7 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('that overstates a size counts as the bytes that were read, but as the stated size if the read fails', async () => {
+  it('counts as the bytes that were read if it overstates the size, but as the stated size if the read fails', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const { data } = await stored('small');
     const overstated = referenceTo(claimOf({ data: data! }), 600 * 1024);
@@ -406,7 +407,7 @@ describe('an object', () => {
     expect(await refusal(await ask('/decode', [await sealed('a'), reference]))).toEqual([400, code]);
   });
 
-  it('that is not a payload is refused', async () => {
+  it('is refused if it is not a payload', async () => {
     const bytes = Buffer.from([0xff, 0xff]);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const file = `v0/ns/payments/d/sha256/${sha256}`;
@@ -421,14 +422,14 @@ describe('an object', () => {
     expect(await refusal(await ask('/decode', [reference]))).toEqual([400, 'storage_altered']);
   });
 
-  it('whose size the reference does not state is read within the same limits', async () => {
+  it('is read within the same limits if the reference does not state its size', async () => {
     const reference = await store.put(await sealed('a'), { states: 'nothing' });
     expect(await valuesOf(await ask('/decode', [reference]))).toEqual(['a']);
     const huge = referenceTo({ ...JSON.parse(String(reference.data)).claimData }, 51 * MiB);
     expect(await refusal(await ask('/decode', [huge]))).toEqual([400, 'too_large']);
   });
 
-  it('takes half of its size in addition to its size, is decrypted in place, and is freed once it is sent', async () => {
+  it('takes one and a half times its size in memory, is decrypted in place, and is freed once it is sent', async () => {
     const memory = new MemoryBudget(2 * MiB);
     const contents: Payload[] = [];
     const objects = {
@@ -442,7 +443,7 @@ describe('an object', () => {
     const { url } = await serveApp(kms, { storage: { objects }, memory });
     const text = 'x'.repeat(0.9 * MiB);
     const reference = await stored(text);
-    // Without a port, nothing is freed.
+    // An app without a port does not free the object.
     const here = appWith(kms, { storage: { objects }, memory });
     expect((await valuesOf(await ask('/decode', [reference], 'payments', here)))[0] === text).toBe(true);
     expect(Buffer.from(contents[0]!.data!).includes(text)).toBe(true);
@@ -458,7 +459,7 @@ describe('an object', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('is read with at most seven others of the same request', async () => {
+  it('is read together with at most seven other objects of the same request', async () => {
     const slow = createStorage(async () => {
       await new Promise((resolve) => setImmediate(resolve));
     });
@@ -490,7 +491,7 @@ describe('an object', () => {
     await expect.poll(() => [memory.held, entries.at(-1)?.outcome?.result]).toEqual([0, 'cut_off']);
   });
 
-  it('that fails ends the other reads of the request', async () => {
+  it('ends the other reads of the request if it cannot be read', async () => {
     let aborted = 0;
     const reference = await store.put(plain('failing'));
     const failing = createStorage(async ({ object }, signal) => {

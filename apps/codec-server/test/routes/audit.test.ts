@@ -116,7 +116,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     const { file, verify, found } = await start(['ana', 'a']);
     const result = await verify();
     expect(result).toMatchObject({ status: 'intact', problems: [], problemCount: 0 });
-    // The file's first line, the lines of the reveal, and this request's intent.
+    // The four lines are the file's first line, the two lines of the reveal, and this request's intent.
     expect([result.lines, result.head?.seq]).toEqual([4, 4]);
     expect(file.head().seq).toBe(5);
     expect((await found({ operations: ['audit'] })).lines).toEqual([
@@ -126,7 +126,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     ]);
   });
 
-  it('finds a line that was changed, removed or inserted', async () => {
+  it('reports a line that was changed, removed or inserted', async () => {
     const attacks: ((lines: string[]) => string[])[] = [
       (lines) => lines.map((line) => line.replace('"name":"bo"', '"name":"an"')),
       (lines) => lines.filter((line) => !line.includes('"name":"bo"')),
@@ -135,7 +135,8 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     for (const attack of attacks) {
       const { path, verify } = await start(['ana', 'a'], ['bo', 'b'], ['cy', 'c']);
       const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/);
-      // Like an attacker who modifies the file in place, so that the server continues to append to it.
+      // Acts like an attacker who modifies the file in place, so that the server continues to append to the
+      // file.
       await writeFile(path, attack(lines).join(''));
       const result = await verify();
       expect(result.status).toBe('broken');
@@ -163,7 +164,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     expect((await check()).status).toBe('intact');
   });
 
-  it('returns the rotated file’s last line, which the new file continues', async () => {
+  it('returns the last line of the rotated file, whose chain the new file continues', async () => {
     const { path, file, verify, reveal } = await start(['ana', 'a']);
     const before = file.head();
     await rename(path, `${path}.1`);

@@ -106,18 +106,21 @@ describe('the dashboard on the codec server', () => {
       expect((await fetch(server.url + path)).status, path).toBe(404);
   });
 
-  it.each(pages)('returns the page for %s, and lets browsers revalidate it each time', async (path) => {
-    const server = await start();
-    const response = await fetch(server.url + path);
-    expect(response.status).toBe(200);
-    expect(await response.text()).toBe(PAGE);
-    expect(Object.fromEntries(response.headers)).toMatchObject({
-      ...lowerCase(pageHeaders()),
-      'content-type': 'text/html; charset=utf-8',
-      'cache-control': 'no-cache',
-    });
-    expect(response.headers.get('content-security-policy')).not.toMatch(/unsafe|data:|blob:|\*/);
-  });
+  it.each(pages)(
+    'returns the page for %s, and makes browsers revalidate the page each time',
+    async (path) => {
+      const server = await start();
+      const response = await fetch(server.url + path);
+      expect(response.status).toBe(200);
+      expect(await response.text()).toBe(PAGE);
+      expect(Object.fromEntries(response.headers)).toMatchObject({
+        ...lowerCase(pageHeaders()),
+        'content-type': 'text/html; charset=utf-8',
+        'cache-control': 'no-cache',
+      });
+      expect(response.headers.get('content-security-policy')).not.toMatch(/unsafe|data:|blob:|\*/);
+    },
+  );
 
   it('lets browsers cache only files whose names contain a hash', async () => {
     const server = await start();
@@ -184,7 +187,7 @@ describe('the dashboard on the codec server', () => {
     expect(response.status).toBe(401);
   });
 
-  it('requires no token for files, but a token for everything else', async () => {
+  it('requires a token for everything except files', async () => {
     const server = await start({}, { access: noAccess });
     expect((await fetch(`${server.url}/`)).status).toBe(200);
     expect((await fetch(`${server.url}/assets/main-1a2b.js`)).status).toBe(200);
@@ -282,7 +285,7 @@ describe('the dashboard folder', () => {
       },
     ],
   ])(
-    'is not left if %s is replaced by a link to another folder while the server runs',
+    'cannot be left if %s is replaced by a link to another folder while the server runs',
     async (_, replace) => {
       const server = await start();
       await replace();
@@ -293,7 +296,7 @@ describe('the dashboard folder', () => {
     },
   );
 
-  it('does not serve a file that was added while the server runs', async () => {
+  it('serves no file that was added while the server runs', async () => {
     const server = await start();
     await writeFile(join(folder, 'assets/late-7a8b.js'), SECRET);
     expect((await fetch(`${server.url}/assets/late-7a8b.js`)).status).toBe(404);

@@ -56,7 +56,7 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
       { name: keys.orders, use: 'decrypt', check: 'decrypt_permission', decrypt: step },
     ]);
     expect(kms.emulator.calls.count('Encrypt')).toBe(1);
-    // There is no cache, so each test calls Cloud KMS.
+    // There is no cache, so each key test calls Cloud KMS.
     await resultOf(await server.post());
     expect(kms.emulator.calls.count('Encrypt')).toBe(2);
   });
@@ -167,13 +167,13 @@ describe('an attacker with the permission decode', () => {
       for (const encoding of ['base64', 'base64url', 'hex'] as const)
         expect(text).not.toContain(Buffer.from(bytes).toString(encoding));
     }
-    // The response has no value that could contain ciphertext.
+    // The response must contain no value that could be ciphertext.
     expect(text.replaceAll(/projects\/[^"]+/g, '')).not.toMatch(/[\w+/-]{40}/);
   });
 
   it('cannot run more than six tests per minute, and excess tests reach neither Cloud KMS nor the audit', async () => {
     let n = 0;
-    // A new token for each request, but with the same subject.
+    // Each request has a new token, but the same subject.
     const authenticate = () => ({ name: `${(n += 1)}@example.com`, issuer: 'i', subject: 'mallory' });
     await using server = start({ access: { ...openAccess, authenticate } });
     kms.emulator.calls.reset();
@@ -185,7 +185,7 @@ describe('an attacker with the permission decode', () => {
     expect((await server.post()).headers.get('retry-after')).toMatch(/^\d+$/);
   });
 
-  it('uses up only their own allowance of Cloud KMS requests', async () => {
+  it('can use up only their own allowance of Cloud KMS requests', async () => {
     await using server = start({ rates: { kmsRequests: 4 } });
     const statuses = [];
     for (let request = 0; request < 3; request += 1) statuses.push((await server.post()).status);

@@ -23,7 +23,7 @@ import {
 } from '../support/stack.ts';
 import { lines, valueOf } from '../support/temporal.ts';
 
-/* The boundaries of a query, with a Temporal service that answers with the payloads of a test. */
+/* Tests the boundaries of a query with a Temporal service that returns the payloads of each test. */
 
 const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 const SECRET = 'canary-of-orders-5c0de1';
@@ -88,7 +88,7 @@ describe('a query', () => {
     expect(entries).toMatchObject([{ event: 'denied', operation: missing, namespace: 'payments' }]);
   });
 
-  it('needs no permission to encrypt without arguments', async () => {
+  it('needs no permission to encrypt if it has no arguments', async () => {
     const payloads = [await encryptedIn('payments', 'a')];
     const { results } = await ask({ type: 'look' }, { access: without('encode'), payloads });
     expect(results.map(valueOf)).toEqual(['"a"']);
@@ -103,7 +103,7 @@ describe('a query', () => {
     expect(justified.entries[0]).toMatchObject({ event: 'intent', justification: 'PAY-4417' });
   });
 
-  it('is not sent with arguments that are not JSON, and does not repeat them', async () => {
+  it('is not sent with arguments that are not JSON, and the error does not repeat the arguments', async () => {
     const deep = `${'['.repeat(200)}${']'.repeat(200)}`;
     for (const wrong of [ARGUMENT, `["${ARGUMENT}"`, '', deep]) {
       const { status, text, sent, entries, logged } = await ask(
@@ -116,14 +116,14 @@ describe('a query', () => {
     }
   });
 
-  it('is not sent with arguments where no key encrypts', async () => {
+  it('is not sent with arguments in a namespace where no key encrypts', async () => {
     const access = ana({ archive: all });
     const path = RUN.replace('payments', 'archive');
     const { status, error, sent } = await ask({ type: 'look', arguments: ['1'] }, { access, path });
     expect([status, error.code, sent]).toEqual([403, 'forbidden', []]);
   });
 
-  it('decrypts a message of another namespace only for a caller who may decode there', async () => {
+  it('returns plaintext of another namespace’s message only to a caller who may decode there', async () => {
     const payloads = [await encryptedIn('orders', SECRET)];
     const own = ana({ payments: all, orders: ['query', 'search'] });
     const refused = await ask({ type: 'look' }, { access: own, payloads });
@@ -143,7 +143,7 @@ describe('a query', () => {
     );
   });
 
-  it('decrypts the failure of the worker’s code, with its causes', async () => {
+  it('returns the decrypted failure of the worker’s code, with its causes', async () => {
     const encodedAttributes = await encryptedIn('payments', { message: 'no order', stack_trace: '' });
     const failure = { message: 'Encoded failure', cause: { encodedAttributes } };
     const access = ana({ payments: all });
@@ -157,7 +157,7 @@ describe('a query', () => {
     expect(JSON.parse(valueOf(results[0]))).toEqual({ message: 'no order', stack_trace: '' });
   });
 
-  it('returns no answer after the stream has to end', async () => {
+  it('returns no further payload after its stream has to end', async () => {
     const { log } = keptLog();
     const lifetime = lifetimeWith({ stopping: AbortSignal.abort() });
     const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
@@ -168,7 +168,7 @@ describe('a query', () => {
     expect(await Array.fromAsync(queryFrames(options))).toEqual([{ type: 'end', reason: 'shutdown' }]);
   });
 
-  it('refuses a result above the memory limit, and decrypts the others', async () => {
+  it('returns an error for a result above the memory limit, and decrypts the other results', async () => {
     const payloads = [await encryptedIn('payments', 'x'.repeat(400_000)), await encryptedIn('payments', 'a')];
     const memory = new MemoryBudget(4 * 1024 * 1024);
     const { results } = await ask({ type: 'look' }, { access: ana({ payments: all }), payloads, memory });

@@ -7,7 +7,7 @@ import { never } from '../support/memory.ts';
 
 const MiB = 1024 * 1024;
 
-/** Returns the pages of a list whose response takes so many bytes. */
+/** Returns the pages of a list whose response takes this many bytes. */
 function pagesOf(memory: MemoryBudget, bytes: number) {
   const outgoing = new EventEmitter();
   const c: any = { env: { outgoing }, get: (name: string) => (name === 'memory' ? memory : undefined) };
@@ -31,7 +31,7 @@ it('keeps only the memory of the runs of a page until the response closes', asyn
   expect(memory.held).toBe(0);
 });
 
-it('leaves the memory for one borrower to the runs, for which the request waits', async () => {
+it('leaves the memory of the one borrower to the runs for which the request waits', async () => {
   const memory = new MemoryBudget(64 * MiB);
   const { pages } = pagesOf(memory, memory.common + 1);
   await expect(pages('', never)).rejects.toMatchObject({ code: 'busy' });

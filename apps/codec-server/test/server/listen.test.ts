@@ -20,9 +20,15 @@ async function start(app: Hono<any>): Promise<RunningServer> {
   return server;
 }
 
-/** Time limit for closing the server, so that a server that waits for idle connections fails the test. */
+/**
+ * Grace period for closing the server. It is so long that a server that waits for idle connections fails the
+ * test.
+ */
 const HOUR = 3_600_000;
-/** Less than the ten seconds after which Node itself ends a connection without a request. */
+/**
+ * Time limit of the test in milliseconds. It is below the ten seconds after which Node itself ends a
+ * connection without a request.
+ */
 const LIMIT = 9_000;
 
 describe('graceful shutdown', () => {
@@ -174,7 +180,7 @@ describe('pipelined requests on one connection', () => {
     expect(handled()).toBe(4);
   });
 
-  it('beyond four close the connection and are not handled', async () => {
+  it('are not handled beyond the fourth, and close the connection', async () => {
     const { ask, handled, closed } = await ahead(5_000);
     ask();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);
@@ -208,7 +214,7 @@ it("waits about ten seconds for an incomplete head, and not Node's thirty", asyn
   socket.destroy();
 }, 20_000);
 
-/** A server with a response whose connection the test can reset, and with other responses. */
+/** Starts a server with a response whose connection the test can reset, and with other responses. */
 const resetting = async () => {
   let reset: (() => void) | undefined;
   const app = new Hono<Env>()
@@ -258,7 +264,7 @@ describe('an unreadable request', () => {
   it.each([
     ['a head that is too large', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`, 431, '65536 bytes'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 400, 'not an HTTP/1.1 request'],
-  ])('gets a text and all security headers: %s', async (_, sent, status, text) => {
+  ])('gets a response with a text and all security headers: %s', async (_, sent, status, text) => {
     const server = await start(new Hono());
     const socket = connect(server.port, HOST);
     let answer = '';

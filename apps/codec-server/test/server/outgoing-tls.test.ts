@@ -15,7 +15,7 @@ const directory = await folderForFile();
 const files = makeCertificate(directory, 'issuer', ['rsa', 'rsa_keygen_bits:2048']);
 const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
 
-/** Starts a server until the test ends. @returns its port */
+/** Starts a server that runs until the test ends. @returns the server's port */
 async function serve(options: TlsOptions, connected: (socket: TLSSocket) => void): Promise<number> {
   const server = createServer({ cert, key, ...options }, (socket) => {
     socket.on('error', () => undefined);
@@ -25,7 +25,7 @@ async function serve(options: TlsOptions, connected: (socket: TLSSocket) => void
   return listenOnLoopback(server);
 }
 
-/** An issuer's server that responds with `{}`. */
+/** Starts an issuer's server that responds with `{}`. */
 const issuerWith = async (options: TlsOptions): Promise<string> => {
   const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
   return `https://127.0.0.1:${await serve(options, (socket) => socket.end(answer))}/`;
@@ -35,8 +35,8 @@ const hardening = (hardened: boolean): string =>
   hardened ? `(await import(${JSON.stringify(rules)})).requireModernTls();` : '';
 
 /**
- * Returns the issuer's response or the error code, in a process whose command line allows all of TLS, with or
- * without hardening.
+ * Returns the issuer's response or the error code. Sends the request in a process whose command line allows
+ * every TLS version and cipher suite, with or without hardening.
  */
 async function fetched(url: string, hardened: boolean): Promise<string> {
   const script = `${hardening(hardened)} console.log(await fetch(${JSON.stringify(url)}).then((r) => r.text(), (e) => e.cause.code));`;
@@ -64,8 +64,8 @@ it.each<[what: string, options: TlsOptions]>([
 });
 
 /**
- * Whether Temporal's client completes a TLS handshake with a server. (Google's client uses the same gRPC
- * library.)
+ * Returns whether Temporal's client completes a TLS handshake with a server. (Google's client uses the same
+ * gRPC library.)
  */
 async function completesHandshake(options: TlsOptions, hardened: boolean): Promise<boolean> {
   let completed = false;

@@ -48,7 +48,10 @@ async function agreed(name: Name, options: ConnectionOptions) {
 
 const certificates = ['an EC certificate', 'an RSA certificate', 'a renewed certificate'] as const;
 const everything = { ciphers: 'ALL:COMPLEMENTOFALL:@SECLEVEL=0', minVersion: 'TLSv1' } as const;
-/** Whether a cipher suite, by its OpenSSL name, uses ECDHE for the key exchange and an AEAD for the data. */
+/**
+ * Returns whether a cipher suite, by its OpenSSL name, uses ECDHE for the key exchange and an AEAD for the
+ * data.
+ */
 const isTaken = (cipher: string): boolean =>
   /^ecdhe-(?:ecdsa|rsa)-(?:aes(?:128|256)-gcm-sha\d+|chacha20-poly1305)$/.test(cipher);
 const ciphers = getCiphers().filter((cipher) => !cipher.startsWith('tls_'));
@@ -85,7 +88,7 @@ describe.each(certificates)('TLS with %s', (name) => {
     await expect(agreed(name, { ...everything, maxVersion: version })).rejects.toThrow();
   });
 
-  it('accepts no other TLS 1.2 suite, whatever a client requires', async () => {
+  it('accepts no other TLS 1.2 cipher suite, whatever a client requires', async () => {
     const refused = ciphers.filter((cipher) => !isTaken(cipher));
     expect(refused.length).toBeGreaterThan(20);
     const accepted = await Promise.all(
@@ -100,7 +103,7 @@ describe.each(certificates)('TLS with %s', (name) => {
     expect(accepted.filter((cipher) => cipher !== undefined)).toEqual([]);
   });
 
-  it('refuses a client that offers everything except ECDHE with an AEAD', async () => {
+  it('refuses a client that offers all cipher suites except ECDHE with an AEAD', async () => {
     const rest = 'ALL:COMPLEMENTOFALL:!kECDHE:@SECLEVEL=0';
     await expect(agreed(name, { ciphers: rest, maxVersion: 'TLSv1.2' })).rejects.toThrow();
     const cbc = 'ALL:COMPLEMENTOFALL:!AESGCM:!CHACHA20:@SECLEVEL=0';

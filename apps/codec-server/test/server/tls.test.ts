@@ -67,9 +67,15 @@ it('uses a new certificate for new connections, and keeps open connections', asy
   fresh.destroy();
 });
 
-/** Time limit for closing the server, so that a server that waits for idle connections fails the test. */
+/**
+ * Grace period for closing the server. It is so long that a server that waits for idle connections fails the
+ * test.
+ */
 const HOUR = 3_600_000;
-/** Less than the ten seconds after which the server itself ends an incomplete handshake. */
+/**
+ * Time limit of the test in milliseconds. It is below the ten seconds after which the server itself ends an
+ * incomplete handshake.
+ */
 const LIMIT = 9_000;
 
 it.each([
@@ -92,7 +98,7 @@ it.each([
     },
   ],
 ])(
-  'ends without waiting for a connection %s',
+  'shuts down without waiting for a connection %s',
   async (_, open) => {
     const server = await serve();
     const socket = await open(server.port);
@@ -105,7 +111,7 @@ it.each([
 );
 
 describe('certificate files', () => {
-  it('cause an error with the name if one is missing, if they do not match, or if the certificate has expired', async () => {
+  it('cause an error that names the file if a file is missing, if the files do not match, or if the certificate has expired', async () => {
     await expect(readTlsPair({ ...first, keyFile: join(directory, 'none') })).rejects.toThrow(
       /none cannot be read/,
     );

@@ -30,8 +30,8 @@ export function keepSent(response: ServerResponse): void {
 }
 
 /**
- * Records a response without a connection. Reads the body immediately, because many tests only read the
- * status; a stream is recorded only while the test reads it.
+ * Records a response of an app without a port. Reads the body immediately, because many tests only read the
+ * status. Records a stream only while the test reads it.
  */
 export async function keptAnswer({ method, url }: Request, response: Response): Promise<Response> {
   const keep = keepChunks();

@@ -4,15 +4,15 @@ import { openAuditFile } from '@temporal-kms/audit/file';
 import { propertyOf } from '@temporal-kms/node-utils/error-details';
 import { pino } from 'pino';
 
-// A process that appends lines to the file named on its command line, prints the confirmed lines, and exits at the first
-// error.
+// This process appends lines to the file that its command line names, prints the confirmed lines, and exits
+// at the first error.
 const [path = ''] = process.argv.slice(2);
 const file = await openAuditFile(path, {
   instance: randomBytes(8).toString('hex'),
   log: pino({ level: 'silent' }),
 });
 
-/** Prints synchronously. The pipe may be full while the parent is busy. */
+/** Prints synchronously. Tries again while the pipe is full because the parent is busy. */
 function print(text: string): void {
   for (let printed = 0; printed < text.length;) {
     try {

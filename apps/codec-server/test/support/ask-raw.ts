@@ -8,8 +8,8 @@ export interface RawAnswer {
 }
 
 /**
- * Sends the lines of a request unchanged over a new connection, and resolves to the response. Lets the server
- * close the connection, because a client that closes its half first may count as disconnected.
+ * Sends the lines of a request unchanged over a new connection, and resolves to the response. Leaves it to
+ * the server to close the connection, because a client that closes its half first may count as disconnected.
  */
 export async function ask(
   to: { readonly host: string; readonly port: number },

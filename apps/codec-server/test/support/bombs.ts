@@ -33,7 +33,10 @@ export const zeros = (bytes: number): Payload => ({
 /** The largest payload that may be compressed. */
 export const MAX_ZEROS = 16 * MiB - 64;
 
-/** Returns bodies for `/encode` and `/decode` that take disproportionate work to parse, by content. */
+/**
+ * Returns bodies for `/encode` and `/decode` that take disproportionate work to parse. Each body's key
+ * describes its content.
+ */
 export function jsonBombs(): Record<string, string> {
   return {
     '300,000 metadata keys': payload(`"metadata":{${members(300_000)}}`),

@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openAuditFile } from '@temporal-kms/audit/file';
 import { pino } from 'pino';
 
-// A process that repeatedly opens, writes and closes the audit file named on its command line, for some
-// milliseconds. While the audit file is open, the process creates a second file, which only one process at a
-// time can create. Prints how often it opened the audit file, and fails if it could not create the second
+// For some milliseconds, this process repeatedly opens, writes and closes the audit file that its command
+// line names. While the audit file is open, the process creates a second file, which only one process at a
+// time can create. It prints how often it opened the audit file, and fails if it could not create the second
 // file.
 const [path = '', milliseconds = ''] = process.argv.slice(2);
 const marker = `${path}.only-one`;

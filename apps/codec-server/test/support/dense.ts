@@ -3,8 +3,8 @@ import type { Field, MapField, Type } from 'protobufjs';
 import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
 
 /*
- * The densest legal content for every field of a message and of its inner messages: as many values as fit
- * into the bytes, or text that becomes longest in JSON. Derived from the descriptors, so that fields in newer
+ * Creates the densest legal content for every field of a message and of its inner messages: as many values as
+ * fit into the bytes, or the text that becomes longest in JSON. Uses the descriptors, so that fields in newer
  * protos are covered.
  */
 
@@ -66,7 +66,10 @@ export function sample(fields: readonly DenseField[]): DenseField[] {
   ];
 }
 
-/** Separate classes, because payloads are described and 64-bit numbers become text. */
+/**
+ * Payloads and 64-bit numbers are classes of their own, because the server describes payloads and writes
+ * 64-bit numbers as text.
+ */
 const classOf = ({ density, type }: DenseField): string =>
   density === 'entries' || density === 'messages'
     ? String(/\bPayload$/.test(type))

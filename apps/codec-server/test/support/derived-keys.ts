@@ -1,8 +1,8 @@
 import { createDecipheriv, hkdfSync } from 'node:crypto';
 
 /*
- * The data keys of `envelope-v2` messages. They must be derived, because Cloud KMS wraps only the branch
- * keys.
+ * Finds the data keys of `envelope-v2` messages. This module must derive them, because Cloud KMS wraps only
+ * the branch keys.
  */
 
 const VERSION = 2;
@@ -20,7 +20,8 @@ export const messagesIn = (json: string): Buffer[] =>
 const saltAt = (message: Uint8Array): number => WORKFLOW_TAG + ((message[1] ?? 0) & 1 ? 16 : 0);
 
 /**
- * Returns the possible data keys of the messages: one for each salt and each key that may be the branch key.
+ * Returns the possible data keys of the messages: one for each combination of a salt and a key that may be
+ * the branch key.
  */
 export function derivedKeys(
   branchKeys: readonly Uint8Array[],

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
-/** Closes a part after the file's tests, in reverse order of the calls. @returns the part */
+/**
+ * Closes a part of the test setup after the file's tests. Parts are closed in reverse order of the calls.
+ * @returns the part
+ */
 export function forFile<T extends { close(graceMs: number): unknown } | AsyncDisposable>(part: T): T {
   afterAll(async () => void (await ('close' in part ? part.close(1_000) : part[Symbol.asyncDispose]())));
   return part;

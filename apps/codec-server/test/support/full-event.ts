@@ -1,7 +1,7 @@
 import proto, { type temporal } from '@temporalio/proto';
 import type { Field, MapField, Type } from 'protobufjs';
 
-// The module exports a protobufjs Root, although its generated types do not say so.
+// The module exports a protobufjs Root, but its generated types lack it.
 const root: any = proto;
 const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
 type Payload = temporal.api.common.v1.IPayload;
@@ -80,8 +80,8 @@ export const filled = (type: Type, payload: () => Payload): object =>
   fill(type, '', false, DEPTH + 1, { payload, variant: 0 });
 
 /**
- * Returns an event of one type in which every place of a variant is filled. Decoded from bytes, like events
- * from the gRPC client.
+ * Returns an event of one type in which every place of a variant is filled. The event is decoded from bytes,
+ * like events from the gRPC client.
  * @param variant selects the member of each oneof, below `VARIANTS`
  */
 export async function fullEvent(

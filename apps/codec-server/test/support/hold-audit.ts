@@ -3,8 +3,8 @@ import { writeSync } from 'node:fs';
 import { openAuditFile } from '@temporal-kms/audit/file';
 import { pino } from 'pino';
 
-// A process that opens the audit file named on its command line, prints `held`, and closes the file when its
-// standard input ends. If the file cannot be opened, prints the reason.
+// This process opens the audit file that its command line names, prints `held`, and closes the file when its
+// standard input ends. If the process cannot open the file, it prints the reason.
 const [path = ''] = process.argv.slice(2);
 try {
   const file = await openAuditFile(path, {

@@ -1,4 +1,7 @@
-/* Loaded before a server process (`node --import`): records its responses for the search for secrets after the run. */
+/*
+ * This module is loaded before a server process (`node --import`). It records the server's responses for the
+ * search for secrets after the run.
+ */
 import { subscribe } from 'node:diagnostics_channel';
 import { ServerResponse } from 'node:http';
 import { keepSent } from './answers.ts';

@@ -8,7 +8,7 @@ import { CANARY_PREFIX, formsOf } from '@temporal-kms/testing/canaries';
  */
 export const RUN_FOLDER = 'TEST_RUN_FOLDER';
 
-/** Starts of signed tokens: a header whose first member is `alg`, `typ` or `kid`. */
+/** The starts of signed tokens whose header has `alg`, `typ` or `kid` as its first member. */
 const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
   Buffer.from(`{"${name}":"`).toString('base64url').slice(0, -1),
 );
@@ -16,16 +16,19 @@ const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
 /** Matches any signed token. */
 const token = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
 
-/** Longer than the longest form of a data key, in characters. */
+/**
+ * The number of characters by which recorded chunks overlap. It exceeds the length of every form of a data
+ * key.
+ */
 export const OVERLAP = 300;
 /** Every form of a data key has at least `LOOK_EVERY + GRAM - 1` characters. */
 const GRAM = 8;
 const LOOK_EVERY = 25;
 
 /**
- * Returns a function that finds data keys in a text. To be fast with hundreds of keys in a dozen forms and
- * hundreds of megabytes of output, looks up the characters at every 25th position of the text in an index of
- * the characters at the first 25 positions of each form.
+ * Returns a function that finds data keys in a text. There are hundreds of keys in a dozen forms, and
+ * hundreds of megabytes of output. To be fast, the function looks up the characters at every 25th position of
+ * the text in an index of the characters at the first 25 positions of each form.
  */
 function searchForKeys(keys: readonly Uint8Array[]): (text: string) => string[] {
   const forms = keys.flatMap(formsOf);
@@ -44,9 +47,7 @@ function searchForKeys(keys: readonly Uint8Array[]): (text: string) => string[] 
   };
 }
 
-/**
- * Whether recorded output may contain plaintext. Only responses to permitted callers may contain plaintext.
- */
+/** Whether recorded output may contain plaintext. Only responses to permitted callers may. */
 export type Kept = 'withPlaintext' | 'withoutPlaintext';
 
 /** Returns a function that finds secrets in output: data keys, tokens, and canaries where plaintext is not allowed. */
@@ -87,7 +88,7 @@ export const keepKey = (key: Uint8Array): void => keep('keys', Buffer.from(key).
 
 function keep(kind: Kept | 'keys', what: string | Uint8Array): void {
   if (folder === undefined) return;
-  // Synchronously and in one call, because the process may be killed immediately afterwards.
+  // Writes synchronously, in one call, because the process may be killed immediately afterwards.
   appendFileSync(
     join(folder, `${kind}-${process.pid}.txt`),
     Buffer.concat([Buffer.from(what), Buffer.from('\n')]),

@@ -28,7 +28,7 @@ export async function buildServer(): Promise<string> {
 export const post = (url: string, text: string): Promise<Outcome> => outcomeOf(fetch(url, posted(text)));
 
 export interface Outcome {
-  /** 0 if the connection was closed. */
+  /** The status; 0 if the connection was closed. */
   readonly status: number;
   readonly text: string;
 }
@@ -93,7 +93,7 @@ export async function startLimited(
     isAlive,
     why: () => `exit ${child.exitCode}, signal ${child.signalCode}: ${out.slice(-3_000)}`,
     peak: () => peakResident(child.pid ?? 0),
-    /** Restarts the measurement of `peak`, if the operating system supports it. */
+    /** Restarts the measurement of `peak`, if the operating system supports that. */
     resetPeak: () => writeFile(`/proc/${child.pid}/clear_refs`, '5').catch(() => undefined),
     stop: async () => {
       child.kill('SIGKILL');

@@ -21,14 +21,14 @@ export interface MemoryLimit {
 }
 
 /**
- * Returns the strictest memory limit that the machine supports: a memory cgroup (version 1 or 2, as root), or else a limit
- * on V8's heap, in which case the caller checks the resident memory.
+ * Returns the strictest memory limit that the machine supports: a memory cgroup (version 1 or 2, as root), or
+ * else a limit on V8's heap. With a heap limit, the caller must check the resident memory.
  */
 export async function limitMemory(mebibytes: number): Promise<MemoryLimit> {
   return (await cgroupAsRoot(mebibytes)) ?? heapLimit(mebibytes);
 }
 
-/** No limit: the process sees the machine's memory. */
+/** Starts processes without a memory limit, which see the machine's memory. */
 export const unlimited: MemoryLimit = {
   kind: 'no limit',
   mebibytes: Number.POSITIVE_INFINITY,
@@ -44,7 +44,7 @@ function hierarchies(): { parent: string; files: readonly string[] }[] {
     ...(v1 === undefined
       ? []
       : [{ parent: join('/sys/fs/cgroup/memory', v1), files: ['memory.limit_in_bytes'] }]),
-    // In version 2 a cgroup with processes cannot have children, except for the root.
+    // In version 2, a cgroup with processes cannot have children, unless it is the root.
     { parent: '/sys/fs/cgroup', files: ['memory.max'] },
   ];
 }
@@ -78,7 +78,7 @@ async function cgroupAsRoot(mebibytes: number): Promise<MemoryLimit | undefined>
           options,
         ),
       remove: async () => {
-        // A process that was just killed may still be listed.
+        // The cgroup may still list a process that was just killed.
         for (let tries = 0; ; tries += 1) {
           try {
             return await rmdir(path);
@@ -93,7 +93,7 @@ async function cgroupAsRoot(mebibytes: number): Promise<MemoryLimit | undefined>
   return undefined;
 }
 
-/** The memory that a process needs in addition to V8's heap. */
+/** The share of the memory limit for V8's heap. The process needs the rest outside the heap. */
 const OUTSIDE_HEAP = 0.5;
 
 function heapLimit(mebibytes: number): MemoryLimit {

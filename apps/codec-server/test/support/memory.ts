@@ -12,6 +12,6 @@ export const memory = new MemoryBudget(2 ** 30);
 
 export const never = new AbortController().signal;
 
-/** Returns a stream's lifetime: by default at most a minute, with a client that stays connected. */
+/** Returns a stream's lifetime. By default, it lasts at most a minute, and the client stays connected. */
 export const lifetimeWith = (options: Partial<Parameters<typeof streamLifetime>[0]> = {}): StreamLifetime =>
   streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory, ...options });

@@ -4,7 +4,7 @@ import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
 import protobuf from 'protobufjs';
 import { keepForSearch } from './leak-search.ts';
 
-/** The messages of a trace export, from opentelemetry/proto/trace/v1/trace.proto of OTLP 1.x. */
+/** The message types of a trace export, from opentelemetry/proto/trace/v1/trace.proto of OTLP 1.x. */
 const { root } = protobuf.parse(`
   syntax = "proto3";
   message Request { repeated ResourceSpans resource_spans = 1; }
@@ -62,7 +62,7 @@ interface SentRequest {
 export interface ReceivedSpan {
   readonly trace: string;
   readonly id: string;
-  /** Empty if the span has no parent. */
+  /** The parent's span id; empty if the span has no parent. */
   readonly parent: string;
   readonly name: string;
   readonly milliseconds: number;
@@ -102,7 +102,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       bodies.push(body);
       headers.push({ ...request.headers, url: request.url });
       const decoded = Request.toObject(Request.decode(body), { bytes: String, longs: String });
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the messages above
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the message types above
       for (const { resource, scopeSpans } of (decoded as SentRequest).resourceSpans) {
         resources.push(attributesOf(resource.attributes));
         spans.push(...scopeSpans.flatMap((scope) => scope.spans).map(received));

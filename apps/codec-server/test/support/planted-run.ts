@@ -1,7 +1,7 @@
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { noTemporal, type Payload } from './stack.ts';
 
-/** Returns a signal's event with these payloads. */
+/** Returns the event of a signal with these payloads. */
 export const signaled = (eventId: number, ...payloads: Payload[]) => ({
   eventId,
   eventType: 26,

@@ -5,8 +5,8 @@ import { listenOnLoopback } from '@temporal-kms/testing/network';
 import proto from '@temporalio/proto';
 
 /*
- * A Temporal server that returns prepared responses over gRPC. Some of these responses cannot be stored in a
- * real server.
+ * Starts a Temporal server that returns prepared responses over gRPC. A real server could not store the
+ * content of some of these responses.
  */
 
 const { workflowservice } = proto.temporal.api;

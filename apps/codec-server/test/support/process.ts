@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { keepChunks, RUN_FOLDER } from './leak-search.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** Node arguments for a server, so that its responses are searched for secrets after the run. */
+/** Arguments for Node with which a server's responses are searched for secrets after the run. */
 export const keepAnswers = ['--import', fileURLToPath(new URL('keep-answers.ts', import.meta.url))] as const;
 
 export interface ServerProcess {
@@ -12,7 +12,7 @@ export interface ServerProcess {
   /** The output so far. */
   readonly output: { out: string; err: string };
   readonly url: string;
-  /** Undefined without CODEC_METRICS_PORT. */
+  /** The URL of the metrics; undefined without CODEC_METRICS_PORT. */
   readonly metricsUrl: string | undefined;
   /** Sends SIGTERM. @returns the exit code */
   readonly stop: () => Promise<number | null>;
@@ -66,10 +66,10 @@ export async function startServer(
   }
   const line = JSON.parse(listening.exec(output.out)![0]);
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    // Requests the metrics, so that they are searched for secrets too.
+    // Requests the metrics, so that the search for secrets after the run includes them.
     if (line.metrics !== undefined && code === undefined) await (await fetch(line.metrics)).text();
     child.kill(signal);
-    // A stream that is not read never closes.
+    // Resumes the output, because a stream that is not read never closes.
     child.stdout?.resume();
     return exited;
   };

@@ -13,7 +13,10 @@ type Entry = [
 /** The route that exists only with external storage. */
 export const download: Entry = ['POST', '*/download', '/download', 'decode', 'payments'];
 
-/** Every other route, with the permission that it requires. A new route without an entry here makes a test fail. */
+/**
+ * Every other route, with the permission that the route requires. A test fails if a new route has no entry
+ * here.
+ */
 export const routes: Entry[] = [
   ['GET', '/api/namespaces', '/api/namespaces', 'metadata', undefined],
   [

@@ -36,14 +36,15 @@ export const PAGE = 'https://temporal.example.com';
 export const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
 
 export interface Kms {
-  /** All branch keys and data keys that Cloud KMS wrapped or unwrapped, for all processes. */
+  /** All branch keys and data keys that Cloud KMS has wrapped or unwrapped for any process. */
   readonly keyBytes: readonly Uint8Array[];
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
   readonly watch: KmsHealth;
   readonly use: KeyUsage;
   /**
-   * Returns a codec like another process's, with the same Cloud KMS and configuration but empty caches.
+   * Returns a codec like the codec of another process, with the same Cloud KMS and configuration but empty
+   * caches.
    * @param waitMs how many milliseconds an operation waits for Cloud KMS. Default: 2,000
    */
   another(
@@ -71,7 +72,7 @@ export async function startKms(
   const emulator = await startEmulator({
     keys: Object.values(keys),
     plaintext: (bytes) => {
-      // The direct format also wraps payloads.
+      // In the direct format, Cloud KMS also wraps payloads.
       if (bytes.length !== KEY_BYTES && bytes.length !== BRANCH_KEY_AT + KEY_BYTES) return;
       const key = bytes.subarray(-KEY_BYTES);
       keyBytes.push(key);
@@ -89,8 +90,8 @@ export async function startKms(
         compression: undefined,
         bindWorkflow: true,
       },
-      // Shorter than the default of five seconds, to speed up tests of outages, but long enough for a busy
-      // machine.
+      // This wait is shorter than the default of five seconds, to speed up tests of outages, but long enough
+      // for a busy machine.
       {
         observer: combineObservers(watch.observer, use.observer, kmsCharges),
         waitMs: { other: waitMs },
@@ -109,7 +110,7 @@ export async function startKms(
 
 const both = { payments: { encrypt: keys.payments }, orders: { encrypt: keys.orders } };
 
-/** A Temporal service that must not be called: every call fails the test. */
+/** A Temporal service that must not be called, because every call fails the test. */
 export const noTemporal: TemporalService = new Proxy<any>(
   {},
   {
@@ -142,7 +143,7 @@ export function recordedAudit(): { audit: Audit; entries: AuditEntry[] } {
   return { audit: createAudit({ write: async (entry) => void entries.push(entry) }), entries };
 }
 
-/** Worker threads for all applications in the test's process. They end with the process. */
+/** Worker threads for all applications in the test's process, which end with the process. */
 export const threads = startTextThreads();
 
 export function appWith(
@@ -228,12 +229,16 @@ export function damaged(message: Payload): Payload {
   return { ...message, data };
 }
 
-/** Returns messages that are each encrypted under a different branch key, like those of as many workers. */
+/**
+ * Returns messages that are each encrypted under a different branch key, like the messages of as many
+ * workers.
+ */
 export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>
   Promise.all(
     Array.from({ length: count }, async (_, n) => {
       await using writer = kms.another();
-      // An activity's context, for its longer time limit, which many simultaneous new connections need.
+      // The context is an activity's, because activities have a longer time limit, which many simultaneous
+      // new connections need.
       const context = { type: 'activity', namespace: 'payments', workflowId: 'w' } as const;
       const [one] = await writer.codec.encode([plain(`message ${n}`)], context);
       if (one === undefined) throw new RangeError('The codec returned no payload.');

@@ -10,7 +10,7 @@ import type { Payload } from './stack.ts';
 
 const MESSAGE_TYPE = 'temporal.api.sdk.v1.ExternalStorageReference';
 
-/** Returns a reference as the SDKs write it. */
+/** Returns a reference in the form that the SDKs write. */
 export const referenceTo = (claimData: object, sizeBytes?: number, driverName?: string): Payload => ({
   metadata: { encoding: Buffer.from('json/protobuf'), messageType: Buffer.from(MESSAGE_TYPE) },
   data: Buffer.from(JSON.stringify({ driverName: driverName ?? 'temporal-kms.directory', claimData })),
@@ -46,7 +46,7 @@ export interface TestStorage {
   readonly inFlight: { now: number; most: number };
   /** Stores a payload, and returns the reference to it. */
   put(payload: Payload, options?: PutOptions): Promise<Payload>;
-  /** The file of an object that the storage has. */
+  /** Returns the path of the file that contains the reference's object. */
   fileOf(reference: Payload): string;
 }
 
@@ -57,7 +57,8 @@ interface PutOptions {
 }
 
 /**
- * Creates a directory that the namespaces `payments`, `orders` and `cards` may read, each its own part.
+ * Creates a directory from which the namespaces `payments`, `orders` and `cards` may read, each from its own
+ * part.
  * @param before called before each read
  */
 export function createStorage(

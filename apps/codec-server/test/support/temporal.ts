@@ -36,7 +36,7 @@ export interface Stack {
   readonly kms: Kms;
   readonly server: TemporalServer;
   readonly connection: Connection;
-  /** A client with the codec, like an application's. */
+  /** A client with the codec, like the client of an application. */
   readonly client: Client;
   readonly app: ReturnType<typeof createApp>;
   /** Returns another replica: an application with the same Temporal server and an empty page cache. */
@@ -47,7 +47,7 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-/** Installs the runtime once per process, with a logger that hides the worker's log lines. */
+/** Installs the SDK's runtime once per process, with a logger that hides the worker's log lines. */
 export const quiet = once(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
 function once(act: () => void): () => void {

@@ -42,7 +42,8 @@ async function searched(folder: string): Promise<string> {
   if (leaks.size > 0) {
     throw new Error(`The output of the servers contains secrets:\n${[...leaks.values()].join('\n')}`);
   }
-  // In CI, the whole suite runs (unless a long test runs alone), so a run that recorded nothing is an error.
+  // In CI, the whole suite runs, unless a long test runs alone. A run that recorded nothing is therefore an
+  // error.
   if (
     process.env['CI'] !== undefined &&
     process.env['SLOW'] === undefined &&

@@ -68,7 +68,7 @@ export async function waiting(_secret: string): Promise<void> {
   await condition(() => finished);
 }
 
-/** Answers queries, and waits for `finish`. */
+/** Responds to queries, and waits for `finish`. */
 export async function queried(secret: string): Promise<void> {
   let finished = false;
   setCurrentDetails(`**${secret}** details`);

@@ -17,7 +17,7 @@ type Payload = temporal.api.common.v1.IPayload;
 beforeAll(boundResponses);
 
 const MiB = 2 ** 20;
-/** Encoding accepts numbers for 64-bit integers. */
+/** protobufjs accepts numbers for 64-bit integers when it encodes. */
 const seven: any = 7;
 const memory = (bytes = 256 * MiB) => {
   const budget = new MemoryBudget(bytes, bytes);
@@ -48,11 +48,11 @@ describe('a Temporal response', () => {
     expect(larger.held).toBeGreaterThan(1_000 * 1_024);
   });
 
-  it('is decoded on access for other users of the client', () => {
+  it('is decoded when other code that uses the client reads one of its fields', () => {
     expect(Number(Description.decode(memo(1)).workflowExecutionInfo?.historyLength)).toBe(7);
   });
 
-  it('keeps one entry more than the limit in payloads with too many entries', () => {
+  it('keeps one more entry than the limit in payloads with too many entries', () => {
     const failure = { message: 'm', cause: { encodedAttributes: payload(1_000) } };
     const bytes = Description.encode({
       workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },

@@ -6,7 +6,7 @@ import { queryFailure } from '../../src/temporal/query-failure.ts';
 const { Status } = proto.google.rpc;
 const { QueryFailedFailure } = proto.temporal.api.errordetails.v1;
 
-/** An error as Temporal's client throws it. */
+/** Returns an error like those that Temporal's client throws. */
 function grpcError(code: number, details: string, status?: Uint8Array): HttpError {
   const metadata = { get: () => (status === undefined ? [] : [Buffer.from(status)]) };
   const cause = Object.assign(new Error(details), { code, details, metadata });
@@ -51,7 +51,7 @@ describe('queryFailure', () => {
     [9, 'no poller seen for task queue recently, worker may be down', 'no_worker'],
     [9, 'Cannot query workflow due to Workflow Task in failed state.', 'bad_request'],
     [14, 'connection refused', 'temporal_unavailable'],
-  ])('throws for gRPC status %i and “%s” the code %s', (code, details, expected) => {
+  ])('throws an error for gRPC status %i and “%s” with the code %s', (code, details, expected) => {
     expect(thrown(grpcError(code, details))).toMatchObject({ code: expected });
   });
 });

@@ -7,7 +7,7 @@ afterEach(() => vi.useRealTimers());
 const MiB = 1024 * 1024;
 const taker = () => ({ turnsEnd: 0 });
 
-/** Two callers that share the turns. */
+/** Creates turns that two callers share. */
 function shared(): FairTurns {
   const turns = new FairTurns();
   for (const caller of [taker(), taker()]) void turns.take(caller, 0);
@@ -31,7 +31,7 @@ it('lets small work start immediately', () => {
   for (let n = 0; n < 64; n += 1) expect(turns.take(one, 16 * 1024)).toBeUndefined();
 });
 
-it('gives the next turn to the caller that has used least', async () => {
+it('gives the next turn to the caller that has used the least time', async () => {
   const turns = shared();
   const { given, take } = order(turns);
   const [eager, other] = [taker(), taker()];
@@ -60,7 +60,7 @@ it('gives callers equal amounts of work, not equal numbers of turns', async () =
   expect(given.slice(0, untilLast).filter((name) => name === 'small').length).toBeLessThanOrEqual(16);
 });
 
-it('lets a new request finish before work that fills an iteration of the loop', async () => {
+it('lets a new request finish before work that fills a whole iteration of the event loop', async () => {
   const turns = shared();
   const { given, take } = order(turns);
   const [large, small] = [taker(), taker()];
@@ -85,7 +85,7 @@ it('gives a turn to work of any size', async () => {
   expect(given).toHaveLength(3);
 });
 
-it('does not count work that a caller did while no other caller was waiting', async () => {
+it('does not charge a caller for work that was done while no other caller was waiting', async () => {
   const turns = shared();
   const [long, late] = [taker(), taker()];
   for (let n = 0; n < 50; n += 1) {

@@ -36,7 +36,7 @@ async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: numbe
 }
 
 describe('event loop turns', () => {
-  it('are given to one call each, in the order of the calls, with free turns in between', async () => {
+  it('resume one call each, in the order of the calls, with free turns in between', async () => {
     const order: string[] = [];
     const caller = async (name: string): Promise<void> => {
       for (let n = 0; n < 3; n += 1) {
@@ -73,7 +73,7 @@ describe('a payload of 12 MiB', () => {
     ['in the form that clients send', (body: string) => body],
     ['with an unknown field', (body: string) => body.replace('{"metadata"', '{"more":1,"metadata"')],
     ['with escaped padding', (body: string) => body.replace(/"\}\]\}$/, String.raw`\u003d\u003d"}]}`)],
-  ])('is parsed in slices %s', async (_, change) => {
+  ])('is parsed in slices if it is %s', async (_, change) => {
     const payload = { ...plain(1), data: data.subarray(0, -2) };
     const whole = change(String(buildPayloads([payload])).replace(/=+"\}\]\}$/, '"}]}'));
     const { turns, result } = await turnsOf(inTurns(parseInSteps(Buffer.from(whole), 1, lease)));
@@ -116,7 +116,7 @@ describe('a payload of 12 MiB', () => {
           yield withDeferredData({ payload: { data: '' } }, data);
         }),
     ],
-  ])('is sent one slice per turn, even to a client that reads fast, %s', async (_, answer) => {
+  ])('is sent in one slice per turn %s, even to a client that reads fast', async (_, answer) => {
     const app = new Hono<Env>();
     app.get('/', (c) => {
       c.set('headers', {});

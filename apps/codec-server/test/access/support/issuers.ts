@@ -6,16 +6,19 @@ import type { FetchJson } from '../../../src/access/issuer-keys.ts';
 /** The keys of a policy's issuers, and the documents that the issuers would publish. */
 export interface Issuers {
   readonly fetchJson: FetchJson;
-  /** The URLs that were fetched, in order. */
+  /** The URLs that the server has fetched, in order. */
   readonly asked: string[];
   /**
    * Resolves to a token that is valid except for `changes`. A claim or header that is undefined is left out.
    */
   token(name: string, claims: JWTPayload, changes?: Changes): Promise<string>;
   publicKey(name: string): KeyObject;
-  /** Signs with a key that the issuer has not published. */
+  /** Returns a key that the issuer has not published. */
   strange(name: string): KeyPair;
-  /** Signs with a key that the issuer has published, but an algorithm that the policy does not list. */
+  /**
+   * Returns changes that sign with a key that the issuer has published, but with an algorithm that the policy
+   * does not list.
+   */
   unlisted(name: string): Changes;
 }
 
@@ -28,7 +31,7 @@ export interface Changes {
   readonly claims?: Record<string, unknown>;
   readonly header?: Record<string, unknown>;
   readonly key?: KeyObject | Uint8Array;
-  /** Changes the claims' JSON before it is signed. */
+  /** Changes the claims' JSON before the token is signed. */
   readonly json?: (text: string) => string;
 }
 

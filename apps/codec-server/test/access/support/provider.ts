@@ -16,24 +16,24 @@ const HOURS_3 = 3 * 3_600;
 /** An OpenID provider on a port: oidc-provider, with JWT access tokens for this server (RFC 8707 and 9068). */
 export interface TestProvider {
   readonly issuer: string;
-  /** How often the provider's keys were fetched. */
+  /** Returns how often the provider's keys were fetched. */
   keyRequests(): number;
   /** Resolves to an access token for a program, with the client credentials grant. */
   programToken(): Promise<string>;
-  /** Signs a person in with authorization code and PKCE, through the provider's own pages. */
+  /** Signs a person in with the authorization code flow and PKCE, through the provider's own pages. */
   personTokens(login: string): Promise<{ accessToken: string; idToken: string }>;
-  /** Signs new tokens with a new key, and immediately withdraws the old key. */
+  /** Makes the provider sign new tokens with a new key, and immediately withdraws the old key. */
   rotate(): Promise<void>;
   /** Refuses connections until `up`. */
   down(): Promise<void>;
   up(): Promise<void>;
 }
 
-/** @param more further clients */
+/** @param more further clients of the provider */
 export async function startProvider(
   more: readonly ClientMetadata[] = [],
 ): Promise<TestProvider & AsyncDisposable> {
-  // At every start, oidc-provider logs that it is configured for tests.
+  // oidc-provider logs at every start that it is configured for tests.
   for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
   let handle: ReturnType<Provider['callback']> | undefined;
   let keyRequests = 0;
@@ -177,5 +177,5 @@ async function authorizationCode(
     });
     return { accessToken: String(tokens['access_token']), idToken: String(tokens['id_token']) };
   }
-  throw new Error('the provider leads nowhere');
+  throw new Error('the provider neither showed a form nor redirected');
 }

@@ -5,8 +5,8 @@ import { ApplicationFailure } from '@temporalio/common';
 export type Generation = 'before' | 'after';
 
 /**
- * The activities of the orders. Packing succeeds only after the move, with details from a heartbeat before
- * the move.
+ * The activities of the orders. Packing succeeds only after the move, and uses details from a heartbeat
+ * before the move.
  */
 export const activitiesOf = (generation: Generation) => ({
   pay: async (customer: string): Promise<string> => `${customer} paid`,
@@ -24,7 +24,7 @@ export const activitiesOf = (generation: Generation) => ({
 
 export type Activities = ReturnType<typeof activitiesOf>;
 
-/** The result of an order. */
+/** Returns the result of a customer's order. */
 export const resultFor = (customer: string): string[] => [
   `${customer} paid`,
   `weighed for ${customer}`,

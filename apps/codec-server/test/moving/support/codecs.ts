@@ -10,8 +10,8 @@ export const SAMPLE_KEY = 'test-key-test-key-test-key-test!';
 const SAMPLE_KEY_ID = 'test-key-id';
 
 /**
- * A new implementation of the codec in the encryption sample of Temporal's TypeScript SDK: AES-256-GCM over
- * the whole payload under a static key, without additional authenticated data. Returns other payloads
+ * Reimplements the codec in the encryption sample of Temporal's TypeScript SDK: AES-256-GCM over the whole
+ * payload under a static key, without additional authenticated data. Returns payloads of other formats
  * unchanged.
  * @see https://github.com/temporalio/samples-typescript/tree/main/encryption
  */
@@ -19,7 +19,7 @@ export class SampleCodec implements PayloadCodec {
   readonly #encoding: string;
   readonly #key = Buffer.from(SAMPLE_KEY);
 
-  /** @param encoding with another encoding, this is a codec that the library does not know */
+  /** @param encoding another encoding turns this codec into one that the library cannot read */
   constructor(encoding = 'binary/encrypted') {
     this.#encoding = encoding;
   }

@@ -26,7 +26,7 @@ interface WorkerSettings extends Partial<WorkerOptions> {
 
 /** A running worker. */
 export interface Running {
-  /** Drains the worker like a deployment. */
+  /** Drains the worker as a deployment does. */
   stop(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export interface Move extends Keys {
   readonly address: string;
   readonly stack: TemporalStack;
   readonly app: ReturnType<typeof appWith>;
-  /** Returns a codec like another process's, with empty caches. */
+  /** Returns a codec with empty caches, like the codec of another process. */
   codec(): KmsCodec;
   client(options?: Partial<ClientOptions>, address?: string): Promise<Client>;
   worker(settings: WorkerSettings): Promise<Running>;
@@ -79,7 +79,7 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
         taskQueue,
         workflowBundle: encrypts ? encryptingCode : plainCode,
         activities: activitiesOf(generation),
-        // No cache, so that any worker may get a workflow's next task, and then replays the history.
+        // There is no cache, so that any worker may get a workflow's next task, and then replays the history.
         maxCachedWorkflows: 0,
         shutdownGraceTime: '2s',
         ...options,
@@ -101,8 +101,8 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
 }
 
 /**
- * Starts an order and returns when it is waiting for the move: paid, with the first note and a failed attempt
- * to pack.
+ * Starts an order, and returns when the order is waiting for the move: paid, with the first note and a failed
+ * attempt to pack.
  */
 export async function startOrder(
   client: Client,

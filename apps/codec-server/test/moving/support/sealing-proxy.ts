@@ -15,8 +15,8 @@ import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 
 /*
- * A new implementation of temporal-proxy's behaviour: encrypts each payload in requests, including headers
- * and Core's markers but not search attributes, and decrypts payloads in responses that name the proxy's key.
+ * Reimplements temporal-proxy's behaviour: encrypts each payload in requests, including headers and Core's
+ * markers but not search attributes, and decrypts those payloads in responses that name the proxy's key.
  */
 
 const { Payload: PayloadType } = proto.temporal.api.common.v1;
@@ -26,7 +26,7 @@ const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes
 
 export interface SealingProxy {
   readonly address: string;
-  /** Like `encryption.enabled: false`: the proxy still decrypts. */
+  /** Has the effect of `encryption.enabled: false`: the proxy no longer encrypts, but still decrypts. */
   stopEncrypting(): Promise<void>;
   close(): Promise<void>;
 }
@@ -104,7 +104,7 @@ function methodOf(path: string): { request: MessageType; response: MessageType }
   return request && response ? { request, response } : undefined;
 }
 
-/** Reads one side of a stream to the end. Async iteration would also destroy the other side. */
+/** Reads a duplex stream to the end, without async iteration, which would also destroy the writable side. */
 async function bytesOf(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -11,14 +11,14 @@ export function encodingsIn(events: readonly Event[], after = 0): Set<string> {
   const some = events.filter(
     ({ eventTime }) => Number(eventTime?.seconds) * 1_000 + (eventTime?.nanos ?? 0) / 1e6 >= after,
   );
-  // Temporal gives every search attribute a type, in plaintext.
+  // Search attributes, which have a `type`, are in plaintext.
   const payloads = payloadsIn(some.map(withoutCopies)).filter(({ metadata }) => !metadata?.['type']);
   return new Set(payloads.map(encodingOf));
 }
 
 /**
- * Removes payloads that no codec wrote together with the event: those that Core writes into markers after the
- * codec, and the previous attempt's failure, which the start of an activity's last attempt repeats.
+ * Removes payloads that no codec wrote together with the event: payloads that Core writes into markers after
+ * the codec, and the previous attempt's failure, which the event of an activity's last start repeats.
  */
 function withoutCopies(event: Event): Event {
   const { markerRecordedEventAttributes: marker, activityTaskStartedEventAttributes: attempt } = event;

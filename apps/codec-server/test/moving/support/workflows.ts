@@ -47,7 +47,7 @@ export async function shipment(customer: string): Promise<string> {
   return `shipped to ${customer}`;
 }
 
-/** Returns a report of its input. Started by a schedule. */
+/** Returns a report of its input. A schedule starts this workflow. */
 export async function report(shop: string): Promise<string> {
   return `report of ${shop}`;
 }
