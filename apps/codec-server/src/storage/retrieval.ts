@@ -141,17 +141,19 @@ export class Retrieval {
     const maxBytes = stated === 0 ? MAX_OBJECT_BYTES : stated;
     const charged = Math.max(stated, LEAST_CHARGE);
     await this.#allow(charged, signal);
-    // Takes memory before it waits for its turn, so that a read whose turn it is never waits for memory that
-    // another read holds.
-    const release = await hold(maxBytes);
     let bytes = 0;
-    // If the read fails, the stated size is charged, because the store has done the work even if nothing
-    // arrived.
-    let least = charged;
+    let least = 0;
+    let release: Release = () => undefined;
     const onProgress = (count: number): void => void (bytes = count);
     try {
+      // Takes memory before it waits for its turn, so that a read whose turn it is never waits for memory that
+      // another read holds.
+      release = await hold(maxBytes);
       const payload = await this.#reads.run(this.#namespace, signal, async () => {
         await recordObject({ type: object.type, bucket: object.bucket, object: object.object });
+        // If the read fails, the stated size is charged, because the store has done the work even if nothing
+        // arrived.
+        least = charged;
         return await this.#storage.objects.read(object, { signal, maxBytes, onProgress });
       });
       least = LEAST_CHARGE;
@@ -160,6 +162,7 @@ export class Retrieval {
       return { payload, bytes, object, release: () => release(bytes) };
     } catch (error) {
       release(maxBytes);
+      if (error instanceof KmsCodecError && error.code === 'storage_not_found') least = LEAST_CHARGE;
       throw error;
     } finally {
       this.#allowance?.settle(charged, Math.max(bytes, least));

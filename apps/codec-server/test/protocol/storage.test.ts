@@ -368,17 +368,39 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('counts as the bytes that were read if it overstates the size, but as the stated size if the read fails', async () => {
+  it('counts as the bytes that were read if it overstates the size, but as the stated size if the object is altered', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const { data } = await stored('small');
     const overstated = referenceTo(claimOf({ data: data! }), 600 * 1024);
     for (let n = 0; n < 5; n += 1)
       expect((await ask('/decode', [overstated], 'payments', limited)).status).toBe(200);
-    rmSync(store.fileOf(overstated));
+    writeFileSync(store.fileOf(overstated), 'x');
     const statuses: number[] = [];
     for (let n = 0; n < 2; n += 1)
       statuses.push((await ask('/decode', [overstated], 'payments', limited)).status);
     expect(statuses).toEqual([400, 429]);
+  });
+
+  it('to an object that is gone counts as one request to the store', async () => {
+    const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
+    const gone = await store.put({ metadata: {}, data: Buffer.alloc(MiB / 2, 9) });
+    rmSync(store.fileOf(gone));
+    for (let n = 0; n < 5; n += 1)
+      expect(await refusal(await ask('/decode', [gone], 'payments', limited))).toEqual([
+        400,
+        'storage_not_found',
+      ]);
+  });
+
+  it('to an object for which the request gets no memory does not count', async () => {
+    const memory = new MemoryBudget(32 * MiB);
+    const limited = appWith(kms, { storage, memory, rates: { storageBytes: 48 * MiB } });
+    const { data } = await stored('small');
+    const large = referenceTo(claimOf({ data: data! }), 40 * MiB);
+    const before = store.reads.length;
+    for (let n = 0; n < 3; n += 1)
+      expect((await ask('/decode', [large], 'payments', limited)).status).toBe(413);
+    expect(store.reads.length).toBe(before);
   });
 
   it('causes no more Cloud KMS requests than the caller may make', async () => {
