@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { open, opendir, realpath, stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { lstat, open, opendir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import type { Store } from './configuration.ts';
 import {
@@ -22,13 +22,8 @@ export class DirectoryReader implements ObjectReader {
   }
 
   async open(object: string, { bytes = Infinity, signal }: ReadOptions): Promise<OpenObject> {
-    const file = await explained(async () => {
-      const path = await realpath(join(this.#path, object));
-      // A link inside the directory could lead to an object of another namespace.
-      if (path !== join(await realpath(this.#path), object))
-        throw new ReaderError('unavailable', 'its path contains a symbolic link');
-      return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    });
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const file = await explained(async () => open(await this.#pathOf(object), flags));
     const info = await file.stat();
     if (!info.isFile()) {
       await file.close();
@@ -40,24 +35,34 @@ export class DirectoryReader implements ObjectReader {
   }
 
   async *list(prefix: string): AsyncGenerator<ListedName, void> {
-    const folder = await explained(() => opendir(join(this.#path, prefix), { recursive: true })).catch(
-      (error: unknown) => {
-        if (error instanceof ReaderError && error.code === 'not_found') return undefined;
-        throw error;
-      },
-    );
+    const folder = await ifExists(async () => opendir(await this.#pathOf(prefix.slice(0, -1))));
     if (folder === undefined) return;
     for await (const entry of folder) {
+      const object = prefix + entry.name;
+      if (entry.isDirectory()) yield* this.list(`${object}/`);
       if (!entry.isFile()) continue;
-      const path = join(entry.parentPath, entry.name);
-      const info = await explained(() => stat(path));
-      const object = path.slice(this.#path.length + 1).replaceAll(sep, '/');
-      yield { object, sizeBytes: info.size, modified: info.mtime };
+      const info = await ifExists(() => lstat(join(folder.path, entry.name)));
+      if (info) yield { object, sizeBytes: info.size, modified: info.mtime };
     }
   }
 
   close(): void {}
+
+  /** @throws ReaderError if a link inside the directory could lead to an object of another namespace */
+  async #pathOf(name: string): Promise<string> {
+    const path = await realpath(join(this.#path, name));
+    if (path !== join(await realpath(this.#path), name))
+      throw new ReaderError('unavailable', 'its path contains a symbolic link');
+    return path;
+  }
 }
+
+/** Returns undefined for what does not exist: files and folders can be deleted during a listing. */
+const ifExists = <T>(operation: () => Promise<T>): Promise<T | undefined> =>
+  explained(operation).catch((error: unknown) => {
+    if (error instanceof ReaderError && error.code === 'not_found') return undefined;
+    throw error;
+  });
 
 async function explained<T>(operation: () => Promise<T>): Promise<T> {
   try {

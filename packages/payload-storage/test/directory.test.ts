@@ -152,6 +152,22 @@ describe('a payload in a directory', () => {
     await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
+  it('is not listed through a symbolic link to another namespace’s objects', async () => {
+    await store('payments');
+    const namespaces = join(folder, 'objects/v0/ns');
+    await symlink(join(namespaces, 'payments'), join(namespaces, 'orders'));
+    await expect(listed('orders')).rejects.toMatchObject({ code: 'storage_unavailable' });
+  });
+
+  it('is not listed if its file, or its workflow’s folder, is deleted during the listing', async () => {
+    const payloads = [payload, { metadata: {}, data: Buffer.from('other') }];
+    for (const id of ['a', 'b']) await driver.store({ target: { ...target, id } }, payloads);
+    const listing = storage.list('orders', { signal });
+    expect((await listing.next()).done).toBe(false);
+    await rm(join(folder, 'objects'), { recursive: true });
+    expect((await listing.next()).done).toBe(true);
+  });
+
   it('is read below a directory that is a symbolic link itself', async () => {
     const { found } = await store();
     await rename(join(folder, 'objects'), join(folder, 'moved'));
