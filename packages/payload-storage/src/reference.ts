@@ -82,11 +82,11 @@ export function parseStorageReference(payload: Payload): StorageReference {
   const { driverName, claim } = isLegacy ? legacyFields(payload.data) : fields(payload.data);
   const [sizeBytes, ...others] = payload.externalPayloads ?? [];
   if (others.length > 0) throw malformed('states more than one size');
-  const size = sizeBytes?.sizeBytes == null ? undefined : BigInt(sizeBytes.sizeBytes.toString());
+  const size = BigInt(sizeBytes?.sizeBytes?.toString() ?? 0);
   // Sizes are numbers in JSON, also in the dashboard's, which rejects other numbers.
-  if (size !== undefined && (size < 0n || size > Number.MAX_SAFE_INTEGER))
-    throw malformed('states an impossible size');
-  return { driverName, ...locationOf(driverName, claim), ...(size !== undefined && { sizeBytes: size }) };
+  if (size < 0n || size > Number.MAX_SAFE_INTEGER) throw malformed('states an impossible size');
+  // Protobuf does not distinguish 0 from a missing number.
+  return { driverName, ...locationOf(driverName, claim), ...(size !== 0n && { sizeBytes: size }) };
 }
 
 interface Fields {

@@ -20,6 +20,7 @@ describe('a reference to external storage', () => {
       ...location,
       sizeBytes: 300n,
     });
+    expect(parseStorageReference(reference(claimOf(), undefined, 0))).not.toHaveProperty('sizeBytes');
     const { key: object, ...rest } = claimOf();
     expect(parseStorageReference(reference({ ...rest, object }, 'mine'))).toMatchObject({
       driverName: 'mine',

@@ -185,6 +185,9 @@ function linesOf({ key, versions, schedules }: Drained): string[] {
 function storedLine({ path, reason }: ReencryptedSchedule['stored'][number]): string {
   if (reason === undefined)
     return `    still needs the version: ${path}, in external storage, which drain does not change: recreate the schedule, and delete this one`;
-  const fix = reason === 'external_reference' ? ': list its store in the file of --external-storage' : '';
+  const fix =
+    reason === 'external_reference'
+      ? ': list its store in the file of --external-storage, unless its reference is encrypted'
+      : '';
   return `    may need the version: ${path}, whose object was not read (${reason})${fix}`;
 }

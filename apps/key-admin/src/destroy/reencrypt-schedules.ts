@@ -2,7 +2,12 @@ import type { Connection } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/histories/payloads';
 import { type KmsCodec, KmsCodecError, messageKey, type ReasonCode } from '@temporal-kms/kms-codec';
-import { isStorageReference, type ObjectStorage, parseStorageReference } from '@temporal-kms/payload-storage';
+import {
+  hidesReference,
+  isStorageReference,
+  type ObjectStorage,
+  parseStorageReference,
+} from '@temporal-kms/payload-storage';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { grpcCode, NOT_FOUND } from '../google/errors.ts';
@@ -98,23 +103,27 @@ async function fieldsLeft(
       : findPayloads('temporal.api.workflowservice.v1.DescribeScheduleResponse', description);
   const stored: StoredField[] = [];
   for (const location of locations) {
-    const field = isStorageReference(location.payload) && (await storedField(location, request));
+    const field = await storedField(location, request);
     if (field) stored.push(field);
   }
   const remaining = locations.filter(({ payload }) => !isCurrent(payload, request));
   return { remaining: remaining.map(({ path }) => path), stored };
 }
 
-/** @returns undefined if the object can stay unchanged */
+/** @returns undefined if the payload is not a reference, or if its object can stay unchanged */
 async function storedField(
   { path, payload: reference }: PayloadLocation,
   request: Reencryption,
 ): Promise<StoredField | undefined> {
   const { storage, namespace } = request;
-  if (storage === undefined) return { path, reason: 'external_reference' };
+  const notFollowed = { path, reason: 'external_reference' } as const;
+  if (hidesReference(reference)) return notFollowed;
+  if (!isStorageReference(reference)) return undefined;
+  if (storage === undefined) return notFollowed;
   try {
     const object = storage.locate(namespace, parseStorageReference(reference));
     const { payload } = await readPayloadStart(storage, object);
+    if (hidesReference(payload)) return notFollowed;
     return isCurrent(payload, request) ? undefined : { path };
   } catch (error) {
     if (error instanceof KmsCodecError) return { path, reason: error.code };

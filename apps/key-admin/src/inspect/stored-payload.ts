@@ -33,7 +33,8 @@ export function describeStored(
       object = objectUri(reference);
       const located = locateIn(namespaces, storage, reference);
       object = located.name;
-      const id = JSON.stringify([located.storeId, located.object, known.workflowId]);
+      const { storeId, object: name, sizeBytes } = located;
+      const id = JSON.stringify([storeId, name, String(sizeBytes), known.workflowId]);
       const content = described.get(id) ?? describeObject(storage, located, known);
       described.set(id, content);
       return await content;

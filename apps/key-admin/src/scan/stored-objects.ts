@@ -12,7 +12,7 @@ import {
 } from './history-summary.ts';
 import type { TalliedHistory } from './scan-part.ts';
 import type { CallLimiter } from '../temporal/temporal-source.ts';
-import { readPayloadStart } from '../storage/payload-start.ts';
+import { readPayloadStart, sizeError } from '../storage/payload-start.ts';
 
 /** Number of objects of a history that are requested at the same time. */
 const CONCURRENCY = 8;
@@ -107,9 +107,8 @@ export class StoredObjects implements References {
     const content = await this.#contentOf(object, counts);
     if ('code' in content) return [unreadTrait(object.name, content)];
     const { size, traits } = content;
-    if (stated === undefined || stated === String(size)) return traits;
-    const message = `The reference to ${object.name} states ${stated} bytes, and the object has ${size}`;
-    return [unreadTrait(object.name, { code: 'storage_altered', message })];
+    const wrongSize = sizeError(object.name, stated, size);
+    return wrongSize ? [unreadTrait(object.name, wrongSize)] : traits;
   }
 
   async #contentOf(object: StoredObject, counts: Counts): Promise<ObjectContent | Unread> {

@@ -39,6 +39,7 @@ const NOT_FOLLOWED =
 const unreadMessages: Readonly<Partial<Record<ReasonCode, string>>> = {
   external_reference: 'The storage file lists no store for the driver of references',
   storage_not_allowed: 'The storage file does not list the bucket of stored objects, or not their prefix',
+  malformed: 'Stored objects contain another reference to external storage, which no reader follows',
   storage_not_found: 'Stored objects are gone',
   storage_altered: 'Stored objects were altered or truncated, or no SDK stored them',
   storage_unavailable: 'External storage did not return stored objects',

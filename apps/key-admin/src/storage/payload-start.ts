@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
-import type { ObjectStorage, StoredObject } from '@temporal-kms/payload-storage';
+import { isStorageReference, type ObjectStorage, type StoredObject } from '@temporal-kms/payload-storage';
 
 /** More than the metadata and the header of any message. */
 const START_BYTES = 16 * 1024;
@@ -26,7 +26,8 @@ export interface PayloadStart {
 
 /**
  * Reads the start of a stored payload. Checks the hash of a small object only: that of a larger object needs all bytes.
- * @throws KmsCodecError `storage_not_found`, `storage_unavailable` or `storage_altered`; the signal's reason
+ * @throws KmsCodecError `storage_not_found`, `storage_unavailable` or `storage_altered`; `malformed` if the object
+ *   contains another reference; the signal's reason
  */
 export async function readPayloadStart(
   storage: Pick<ObjectStorage, 'readStart'>,
@@ -36,12 +37,33 @@ export async function readPayloadStart(
   const bytes = await storage.readStart(object, START_BYTES, { signal });
   const start = payloadStart(bytes);
   const isWhole = bytes.length < START_BYTES;
-  if (start !== undefined && (isWhole ? isUnchanged(bytes, start, object) : showsKey(start))) return start;
-  throw new KmsCodecError(
-    'storage_altered',
-    `The stored object ${object.name} was altered or truncated, or no SDK stored it`,
-  );
+  if (start !== undefined && isStorageReference(start.payload))
+    throw new KmsCodecError(
+      'malformed',
+      `The stored object ${object.name} contains another reference to external storage, which no reader follows`,
+    );
+  if (start === undefined || !(isWhole ? isUnchanged(bytes, start, object) : showsKey(start)))
+    throw new KmsCodecError(
+      'storage_altered',
+      `The stored object ${object.name} was altered or truncated, or no SDK stored it`,
+    );
+  const wrongSize = sizeError(object.name, object.sizeBytes, start.size);
+  if (wrongSize) throw wrongSize;
+  return start;
 }
+
+/** Returns the error for a reference that states another size than the object's. */
+export const sizeError = (
+  name: string,
+  stated: bigint | string | undefined,
+  size: number,
+): KmsCodecError | undefined =>
+  stated === undefined || String(stated) === String(size)
+    ? undefined
+    : new KmsCodecError(
+        'storage_altered',
+        `The reference to ${name} states ${stated} bytes, and the object has ${size}`,
+      );
 
 const isUnchanged = (bytes: Uint8Array, { size }: PayloadStart, { sha256 }: StoredObject): boolean =>
   bytes.length === size && createHash('sha256').update(bytes).digest('hex') === sha256;

@@ -30,7 +30,7 @@ import {
   useHistories,
 } from '../support/histories.ts';
 import { KEY as MESSAGE_KEY, payloadOf } from '../support/messages.ts';
-import { referenceTo, startStore } from '../support/stored.ts';
+import { BUCKET, referenceTo, startStore } from '../support/stored.ts';
 
 const histories = useHistories();
 
@@ -337,6 +337,7 @@ describe('temporal-kms inspect --external-storage', () => {
     await store.remove(gone);
     const elsewhere = referenceTo({ ...object, object: object.object.replace(NAMESPACE, 'payments') });
     const payloads = [object.reference, object.reference, plain.reference, gone.reference, elsewhere];
+    payloads.push(referenceTo({ ...object, size: 4 }), (await store.store(object.reference)).reference);
     const input = JSON.stringify(payloads.map((payload) => payloadToJson(payload)));
     const options = ['--namespace', NAMESPACE, '--external-storage', store.file];
     const { code, json, out } = await inspect([...options, '--key', MESSAGE_KEY], input);
@@ -355,6 +356,8 @@ describe('temporal-kms inspect --external-storage', () => {
         { state: 'plaintext', layers: ['external storage'] },
         { state: 'reference', reason: 'storage_not_found', object: expect.stringContaining(gone.object) },
         { state: 'reference', reason: 'storage_not_allowed' },
+        { state: 'reference', reason: 'storage_altered' },
+        { state: 'reference', reason: 'malformed' },
       ],
     ]);
     expect(leaksIn(out, [SECRET])).toEqual([]);
@@ -374,5 +377,27 @@ describe('temporal-kms inspect --external-storage', () => {
     // Without the option, references are described as before.
     const [first] = (await inspect([], input)).json().payloads;
     expect([first.state, first.reason, first.object]).toEqual(['reference', undefined, undefined]);
+  });
+
+  it('distinguishes objects of the same name in stores whose buckets have the same name', async () => {
+    const [present, archive] = [await startStore(NAMESPACE), await temporaryFolder()];
+    const { reference } = await present.store(payloadOf({ version: 7, named: true }));
+    const store = { type: 'directory', bucket: BUCKET };
+    const stores = [
+      { ...store, path: present.path },
+      { ...store, path: archive, driverName: 'archive' },
+    ];
+    const file = join(archive, 'storage.yaml');
+    await writeFile(file, `${JSON.stringify({ namespaces: { [NAMESPACE]: stores } })}\n...\n`, {
+      mode: 0o600,
+    });
+    const data = Buffer.from(String(reference.data).replace('temporal-kms.directory', 'archive'));
+    const payloads = [reference, { ...reference, data }].map((payload) => payloadToJson(payload));
+    const options = ['--namespace', NAMESPACE, '--external-storage', file];
+    const { json } = await inspect(options, JSON.stringify(payloads));
+    expect(json().payloads).toMatchObject([
+      { state: 'encrypted' },
+      { state: 'reference', reason: 'storage_not_found' },
+    ]);
   });
 });

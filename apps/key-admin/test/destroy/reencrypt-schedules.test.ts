@@ -1,16 +1,19 @@
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { expect, it } from 'vitest';
-import { reencryptSchedules } from '../../src/destroy/reencrypt-schedules.ts';
+import { type Reencryption, reencryptSchedules } from '../../src/destroy/reencrypt-schedules.ts';
 import { payloadOf } from '../support/messages.ts';
-import { referenceTo } from '../support/stored.ts';
+import { referenceTo, startStore } from '../support/stored.ts';
 
 /** Re-encrypts the one schedule of a server that drops the first updates although their calls succeed. */
-async function reencrypt(drops: number, decrypted?: Payload) {
-  let schedule: any = {
-    action: {
-      startWorkflow: { workflowId: 'w', input: { payloads: [payloadOf({ version: 1, named: true })] } },
-    },
-  };
+async function reencrypt(
+  drops: number,
+  {
+    decrypted,
+    payloads = [payloadOf({ version: 1, named: true })],
+    storage,
+  }: { decrypted?: Payload; payloads?: Payload[]; storage?: Reencryption['storage'] } = {},
+) {
+  let schedule: any = { action: { startWorkflow: { workflowId: 'w', input: { payloads } } } };
   let updates = 0;
   const workflowService = {
     listSchedules: async () => ({ schedules: [{ scheduleId: 'nightly' }], nextPageToken: new Uint8Array() }),
@@ -29,6 +32,7 @@ async function reencrypt(drops: number, decrypted?: Payload) {
     connection,
     namespace: 'payments',
     codec,
+    storage,
     isCurrent: (_, version) => version === 2,
     pollMs: 1,
   });
@@ -56,6 +60,38 @@ it('reencryptSchedules does not report an update as done if the server keeps dro
 });
 
 it('reencryptSchedules does not write a reference in plaintext that a proxy has encrypted', async () => {
-  const { found, updates } = await reencrypt(0, referenceTo({ object: 'x', bytes: Buffer.of() }));
+  const { found, updates } = await reencrypt(0, {
+    decrypted: referenceTo({ object: 'x', bytes: Buffer.of() }),
+  });
   expect([updates, found]).toMatchObject([0, [{ outcome: 'external_reference' }]]);
+});
+
+it('reencryptSchedules names the references whose objects may need the version because no scan counts their keys', async () => {
+  const store = await startStore('payments');
+  const current = payloadOf({ version: 2, named: true });
+  const marked = {
+    ...current,
+    metadata: { ...current.metadata, __temporal_external_storage_reference: Buffer.from('true') },
+  };
+  const [read, old, hiding] = await Promise.all(
+    [current, payloadOf({ version: 1, named: true }), marked].map((payload) => store.store(payload)),
+  );
+  const nested = await store.store(referenceTo({ ...read!, size: null }));
+  const { found } = await reencrypt(0, {
+    storage: store.open(),
+    payloads: [
+      ...[read!.reference, old!.reference, hiding!.reference, nested.reference, marked],
+      ...[read!, old!].map((object) => referenceTo({ ...object, size: 4 })),
+      referenceTo({ ...read!, size: 0 }),
+    ],
+  });
+  expect(found).toMatchObject([{ outcome: 'not possible', remaining: [] }]);
+  expect(found[0]?.stored.map(({ path, reason }) => [path.match(/\d+/)?.[0], reason])).toEqual([
+    ['1', undefined],
+    ['2', 'external_reference'],
+    ['3', 'malformed'],
+    ['4', 'external_reference'],
+    ['5', 'storage_altered'],
+    ['6', 'storage_altered'],
+  ]);
 });

@@ -114,6 +114,8 @@ describe('a scan with external storage', () => {
       [shared.reference, shared.reference, payloadOf({ version: 2, named: true })],
       [shared.reference, own.reference],
     ];
+    // Protobuf does not distinguish a size of 0 from no size.
+    for (const size of [0, null]) runs[1]!.push(referenceTo({ ...own, size }));
     const { report, requests, versions } = await scan(runs, { storage });
     expect([requests, report?.storage, report?.complete, report?.gaps]).toEqual([
       2,
@@ -123,9 +125,9 @@ describe('a scan with external storage', () => {
     ]);
     expect(versions).toEqual([
       [1, { 'envelope-v2': 3 }],
-      [2, { 'envelope-v2': 2 }],
+      [2, { 'envelope-v2': 4 }],
     ]);
-    expect(report?.looked.closed.payloads).toBe(5);
+    expect(report?.looked.closed.payloads).toBe(7);
   });
 
   it('makes one request per object for 10,000 runs of which a fifth have references', async () => {
@@ -371,8 +373,9 @@ describe('a scan with external storage', () => {
     const nested = await store.store(objects[0]!.reference);
     const { report } = await scan([[...objects, nested].map(({ reference }) => reference)], { storage });
     expect(report?.findings.map(({ kind }) => kind)).toEqual(['plaintext']);
-    expect(new Set(report?.gaps.map(({ kind }) => kind))).toEqual(
-      new Set(['inner_layer', 'external_storage']),
-    );
+    expect(report?.gaps.map(({ kind, reason }) => [kind, reason])).toEqual([
+      ['inner_layer', undefined],
+      ['external_storage', 'malformed'],
+    ]);
   });
 });
