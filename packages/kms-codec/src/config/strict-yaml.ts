@@ -62,7 +62,7 @@ export function parseStrictYaml(bytes: Uint8Array, name = 'the file'): StrictYam
     digest: createHash('sha256').update(bytes).digest('hex'),
     size: bytes.length,
     check: (schema) => {
-      const result = schema.safeParse(value);
+      const result = schema.safeParse(value, { error: worded });
       if (result.success) return result.data;
       const found = result.error.issues.map((issue) => schemaMistake(issue, parsed));
       throw new StrictYamlError(name, found);
@@ -92,6 +92,32 @@ function schemaMistake(issue: z.core.$ZodIssue, { value, lineOf }: ParsedYaml): 
   const [unknown] = issue.code === 'unrecognized_keys' ? issue.keys : [];
   const line = lineOf(unknown === undefined ? path : [...path, unknown]);
   return { line, path, message: explained(issue, valueAt(value, path)) };
+}
+
+/** The kinds of values in YAML's words, by zod's. */
+const kinds: Readonly<Record<string, string>> = {
+  string: 'text',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+};
+
+/** Returns a mistake in YAML's words. Undefined: zod's own message is clear. */
+function worded(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected in kinds ? `must be ${kinds[issue.expected]}` : undefined;
+    case 'invalid_key':
+      return issue.issues[0]?.message;
+    case 'invalid_union':
+      return Array.isArray(issue.options) ? `must be one of ${issue.options.join(', ')}` : undefined;
+    case 'too_small':
+      return issue.origin !== 'number' && issue.minimum === 1 ? 'is empty' : undefined;
+    case 'unrecognized_keys':
+      return `has an unknown field: ${issue.keys.join(', ')}`;
+    default:
+      return undefined;
+  }
 }
 
 function explained(issue: z.core.$ZodIssue, found: unknown): string {

@@ -65,6 +65,29 @@ describe('the strict YAML reader', () => {
     expect(parse('a: 1\n...\n').check(z.strictObject({ a: z.number() }))).toEqual({ a: 1 });
   });
 
+  it('explains the mistakes that a schema finds in the words of YAML', () => {
+    const store = z.discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('s3'), prefixes: z.array(z.string()).min(1).optional() }),
+      z.strictObject({ type: z.literal('gcs'), path: z.string().min(1) }),
+    ]);
+    const schema = z.strictObject({
+      a: z.record(z.string().regex(/^a/, 'must begin with a'), z.array(store)),
+    });
+    const messages = (text: string) =>
+      refusal(() => parse(`${text}\n...\n`).check(schema)).mistakes.map(({ message }) => message);
+    expect(messages('a: [ab]\nb: c')).toEqual(['must be a mapping', 'has an unknown field: b']);
+    expect(messages('a: { b: [], ab: cd, ac: [x, [w]] }')).toEqual([
+      'must begin with a',
+      'must be a list',
+      'must be a mapping',
+      'must be a mapping',
+    ]);
+    expect(
+      messages('a: { a: [{ type: x }, { type: s3, prefixes: [], path: p }, { type: s3, prefixes: [[z]] }] }'),
+    ).toEqual(['must be one of s3, gcs', 'is empty', 'has an unknown field: path', 'must be text']);
+    expect(messages('a: { a: [{ type: gcs, path: "" }] }')).toEqual(['is empty']);
+  });
+
   it('parses hostile input in linear time and throws no other error', () => {
     for (const text of [
       '['.repeat(1e4),
