@@ -3,7 +3,7 @@ import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { freeBuffer } from '@temporal-kms/node-utils/free-buffer';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { type ObjectReader, ReaderError } from './reader.ts';
+import { type ObjectReader, type OpenObject, ReaderError } from './reader.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
@@ -118,10 +118,9 @@ export async function readStoredStart(
   signal: AbortSignal,
 ): Promise<Buffer> {
   return await explained(name, signal, async () => {
-    const { content } = await reader.open(object, { bytes, signal });
     const chunks: Uint8Array[] = [];
     let count = 0;
-    for await (const chunk of content as AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunksOf(await reader.open(object, { bytes, signal }))) {
       chunks.push(chunk);
       count += chunk.length;
       // A server may ignore the range.
@@ -158,14 +157,15 @@ async function collect(
   onChunk: (chunk: Uint8Array, count: number) => void,
 ): Promise<Buffer> {
   return await explained(name, signal, async () => {
-    const { size, content } = await reader.open(object, { signal });
+    const opened = await reader.open(object, { signal });
+    const { size, content } = opened;
     if (size !== undefined && size > maxBytes) {
       content.destroy();
       throw excess();
     }
     let buffer = Buffer.allocUnsafeSlow(size ?? Math.min(FIRST_BYTES, maxBytes));
     let count = 0;
-    for await (const chunk of content as AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunksOf(opened)) {
       if (count + chunk.length > maxBytes) throw excess();
       if (count + chunk.length > buffer.length) {
         const larger = Buffer.allocUnsafeSlow(
@@ -179,10 +179,29 @@ async function collect(
       onChunk(chunk, count);
       freeBuffer(chunk);
     }
-    if (size !== undefined && count < size)
-      throw new ReaderError('unavailable', `the response ended after ${count} of ${size} bytes`);
     return buffer.subarray(0, count);
   });
+}
+
+/**
+ * Yields an object's bytes.
+ * @throws ReaderError if they end early. That can be the connection's fault or the store's, which may have lost the rest.
+ */
+async function* chunksOf({ size, content }: OpenObject): AsyncGenerator<Uint8Array, void> {
+  let count = 0;
+  const endedEarly = (cause?: unknown): ReaderError => {
+    const of = size === undefined ? '' : ` of ${size}`;
+    return new ReaderError('unavailable', `the response ended early, after ${count}${of} bytes`, { cause });
+  };
+  try {
+    for await (const chunk of content as AsyncIterable<Uint8Array>) {
+      count += chunk.length;
+      yield chunk;
+    }
+  } catch (cause) {
+    throw cause instanceof ReaderError ? cause : endedEarly(cause);
+  }
+  if (size !== undefined && count < size) throw endedEarly();
 }
 
 async function explained<T>(name: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {

@@ -14,7 +14,7 @@ import {
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
-import { limited, MAX_PAGE_BYTES, refused } from './response.ts';
+import { limited, MAX_PAGE_BYTES, pagesOf, refused } from './response.ts';
 
 /** Limit on the part of an error's text that is read. */
 const MAX_ERROR_BYTES = 4 * 1024;
@@ -60,21 +60,18 @@ export class GcsReader implements ObjectReader {
   }
 
   async *list(prefix: string, runPage: PageRunner): AsyncGenerator<ListedName, void> {
-    let token: string | undefined;
-    do {
+    const request = async (pageToken: string | undefined) => {
       const query = new URLSearchParams({
         prefix,
         maxResults: String(PAGE_OBJECTS),
         fields: 'items(name,size,updated),nextPageToken',
-        ...(token !== undefined && { pageToken: token }),
+        ...(pageToken !== undefined && { pageToken }),
       });
-      const { items, nextPageToken } = await runPage(async (signal) =>
-        readPage(await this.#get(`?${query.toString()}`, signal)),
-      );
+      return await runPage(async (signal) => readPage(await this.#get(`?${query.toString()}`, signal)));
+    };
+    for await (const { items } of pagesOf(request, ({ nextPageToken }) => nextPageToken))
       for (const { name: object, size: sizeBytes, updated: modified } of items)
         if (object.startsWith(prefix)) yield { object, sizeBytes, modified };
-      token = nextPageToken;
-    } while (token !== undefined);
   }
 
   close(): void {
@@ -90,7 +87,7 @@ export class GcsReader implements ObjectReader {
         const { statusCode: status = 0 } = response;
         if (status === 200 || status === 206) return response;
         const text = await textOf(response);
-        if (status === 416) return undefined;
+        if (status === 416 && range !== undefined) return undefined;
         if (status === 404 && text.includes('bucket does not exist'))
           throw new ReaderError('unavailable', 'the bucket does not exist');
         throw new StatusError(refused(status, 'roles/storage.objectViewer', undefined), status);

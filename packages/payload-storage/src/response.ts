@@ -21,6 +21,28 @@ export function limited(body: Readable, max: number): Readable {
 }
 
 /**
+ * Yields the pages of a listing.
+ * @throws ReaderError if the store repeats a page, so that the listing would not end
+ */
+export async function* pagesOf<Page>(
+  request: (token: string | undefined) => Promise<Page>,
+  nextToken: (page: Page) => string | undefined,
+): AsyncGenerator<Page, void> {
+  const tokens = new Set<string | undefined>();
+  let token: string | undefined;
+  do {
+    if (tokens.has(token)) throw new ReaderError('unavailable', 'the store repeats a page of the list');
+    tokens.add(token);
+    const page = await request(token);
+    yield page;
+    token = nextToken(page);
+  } while (token !== undefined);
+}
+
+/** Statuses with which a server names another server. */
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/**
  * Returns the error for a response that is not an object.
  * @param status the HTTP status; undefined if no response arrived
  * @param permissions what the reader needs, in the store's words
@@ -38,7 +60,7 @@ export function refused(
     return new ReaderError('not_found', 'the store does not have it (status 404)', { cause });
   if (status === 401 || status === 403)
     return unavailable(`this identity needs ${permissions} (status ${status})`);
-  if (status >= 300 && status < 400)
+  if (REDIRECTS.has(status))
     return unavailable(`the store redirects to another server, which is not allowed (status ${status})`);
   return unavailable(`the store answered with status ${status}`);
 }

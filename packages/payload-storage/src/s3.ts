@@ -12,7 +12,7 @@ import {
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
-import { limited, MAX_PAGE_BYTES, refused } from './response.ts';
+import { limited, MAX_PAGE_BYTES, pagesOf, refused } from './response.ts';
 
 /** Limit on an error. */
 const MAX_ERROR_BYTES = 16 * 1024;
@@ -45,13 +45,13 @@ export class S3Reader implements ObjectReader {
           const result = await next(args);
           const { response } = result;
           const body = propertyOf(response, 'body');
-          const isError = Number(propertyOf(response, 'statusCode')) >= 300;
+          const status = Number(propertyOf(response, 'statusCode'));
           if (
-            (isError || commandName !== 'GetObjectCommand') &&
+            (isError(status) || commandName !== 'GetObjectCommand') &&
             isRecord(response) &&
             body instanceof Readable
           )
-            response['body'] = await checkedXml(body, isError ? MAX_ERROR_BYTES : MAX_PAGE_BYTES);
+            response['body'] = await checkedXml(body, status);
           return result;
         },
       { step: 'deserialize', priority: 'low', name: 'limitResponse' },
@@ -73,28 +73,25 @@ export class S3Reader implements ObjectReader {
     } catch (error) {
       signal.throwIfAborted();
       // A range of an empty object.
-      if (statusOf(error) === 416) return { size: 0, content: Readable.from([]) };
+      if (bytes !== undefined && statusOf(error) === 416) return { size: 0, content: Readable.from([]) };
       throw explained(error);
     }
   }
 
   async *list(prefix: string, runPage: PageRunner): AsyncGenerator<ListedName, void> {
-    let token: string | undefined;
-    do {
-      const command = new ListObjectsV2Command({
-        Bucket: this.#bucket,
-        Prefix: prefix,
-        ...(token !== undefined && { ContinuationToken: token }),
-      });
-      const page = await runPage((abortSignal) => this.#client.send(command, { abortSignal })).catch(
+    const request = async (ContinuationToken: string | undefined) => {
+      const command = new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken });
+      return await runPage((abortSignal) => this.#client.send(command, { abortSignal })).catch(
         (error: unknown) => {
           throw explained(error);
         },
       );
-      for (const { Key: object, Size: sizeBytes = 0, LastModified: modified } of page.Contents ?? [])
+    };
+    for await (const { Contents = [] } of pagesOf(request, (page) => page.NextContinuationToken))
+      for (const { Key: object, Size: sizeBytes = 0, LastModified: modified } of Contents) {
+        if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw notXml();
         if (object?.startsWith(prefix) && modified) yield { object, sizeBytes, modified };
-      token = page.NextContinuationToken;
-    } while (token !== undefined);
+      }
   }
 
   close(): void {
@@ -104,17 +101,28 @@ export class S3Reader implements ObjectReader {
 
 /**
  * Returns the XML if it has no document type, as S3's has none: for each, the client's parser copies the whole text,
- * and would take minutes for a page of them.
+ * and would take minutes for a page of them. The parser takes a page of another server's for an empty list.
  */
-async function checkedXml(body: Readable, max: number): Promise<Readable> {
-  const bytes = await buffer(limited(body, max));
-  if (/<!doctype/i.test(bytes.toString('latin1')))
-    throw new ReaderError('unavailable', 'the response is not the XML that S3 documents');
+async function checkedXml(body: Readable, status: number): Promise<Readable> {
+  const bytes = await buffer(limited(body, isError(status) ? MAX_ERROR_BYTES : MAX_PAGE_BYTES));
+  const text = bytes.toString('latin1');
+  if (/<!doctype/i.test(text) || (!isError(status) && !text.includes('<ListBucketResult')))
+    throw notXml(status);
   return Readable.from([bytes]);
 }
 
-const statusOf = (error: unknown): number | undefined =>
-  error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+const isError = (status: number): boolean => status >= 300;
+
+const notXml = (status = 200, cause?: unknown): ReaderError =>
+  new ReaderError('unavailable', `the response (status ${status}) is not the XML that S3 documents`, {
+    cause,
+  });
+
+/** Returns the status of the response; undefined if no response arrived. */
+function statusOf(error: unknown): number | undefined {
+  const status = propertyOf(propertyOf(error, '$metadata'), 'httpStatusCode');
+  return typeof status === 'number' ? status : undefined;
+}
 
 function explained(error: unknown): ReaderError {
   if (error instanceof ReaderError) return error;
@@ -127,5 +135,8 @@ function explained(error: unknown): ReaderError {
       'this process has no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role',
       { cause: error },
     );
-  return refused(statusOf(error), 's3:GetObject and s3:ListBucket', codeOf(error), error);
+  const status = statusOf(error);
+  // The client throws another error if it cannot parse the response.
+  if (status !== undefined && !(error instanceof S3ServiceException)) return notXml(status, error);
+  return refused(status, 's3:GetObject and s3:ListBucket', codeOf(error), error);
 }
