@@ -143,7 +143,7 @@ export class Retrieval {
     await this.#allow(charged, signal);
     let bytes = 0;
     let least = 0;
-    let release: Release = () => undefined;
+    let release: Release | undefined;
     const onProgress = (count: number): void => void (bytes = count);
     try {
       // Takes memory before it waits for its turn, so that a read whose turn it is never waits for memory that
@@ -159,9 +159,9 @@ export class Retrieval {
       least = LEAST_CHARGE;
       this.#storage.meter?.objectRead(bytes);
       release(maxBytes - bytes);
-      return { payload, bytes, object, release: () => release(bytes) };
+      return { payload, bytes, object, release: () => release?.(bytes) };
     } catch (error) {
-      release(maxBytes);
+      release?.(maxBytes);
       if (error instanceof KmsCodecError && error.code === 'storage_not_found') least = LEAST_CHARGE;
       throw error;
     } finally {

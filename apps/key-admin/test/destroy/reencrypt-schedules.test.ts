@@ -80,7 +80,11 @@ it('reencryptSchedules names the references whose objects may need the version b
   const { found } = await reencrypt(0, {
     storage: store.open(),
     payloads: [
-      ...[read!.reference, old!.reference, hiding!.reference, nested.reference, marked],
+      read!.reference,
+      old!.reference,
+      hiding!.reference,
+      nested.reference,
+      marked,
       ...[read!, old!].map((object) => referenceTo({ ...object, size: 4 })),
       referenceTo({ ...read!, size: 0 }),
     ],
