@@ -1,10 +1,12 @@
 /**
- * A value, or a promise of a value. Hot paths create a promise only where they wait for Cloud KMS or for a
- * budget.
+ * A value, or a promise of a value. Frequently used code creates a promise only if it must wait for Cloud KMS
+ * or for a budget.
  */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Calls `use` with the value: synchronously, or once the promise resolves if the value is a promise. */
+/**
+ * Calls `use` with the value. Does so synchronously or, if the value is a promise, once the promise resolves.
+ */
 export const andThen = <T, R>(value: MaybePromise<T>, use: (value: T) => MaybePromise<R>): MaybePromise<R> =>
   value instanceof Promise ? value.then((settled) => use(settled)) : use(value);
 

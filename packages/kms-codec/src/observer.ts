@@ -7,17 +7,17 @@ export interface KmsCall {
   /** Crypto key resource name. */
   readonly key: string;
   /**
-   * If Cloud KMS's error names a key version, that version; otherwise the version that the message names.
+   * The key version that Cloud KMS's error names or, if it names none, the version that the message names.
    * Absent if the message names no version, and for calls that use the primary version.
    */
   readonly keyVersion?: number;
   readonly milliseconds: number;
   /**
-   * Number of requests sent to Cloud KMS: more than one if the first was possibly damaged in transit, if an
-   * error required a lookup of the key version's state, or if this process stalled.
+   * Number of requests that were sent to Cloud KMS. There is more than one request if the first may have been
+   * damaged in transit, if an error required a lookup of the key version's state, or if this process stalled.
    */
   readonly requests: number;
-  /** Absent if the attempt succeeded. */
+  /** The reason code of the failure. Absent if the attempt succeeded. */
   readonly code?: ReasonCode;
   readonly message?: string;
 }
@@ -41,22 +41,23 @@ export interface Observer {
     readonly key?: string | undefined;
     readonly message?: string | undefined;
   }): void;
-  /** A failure's message or details could not be encrypted and are lost: a constant payload replaces them. */
+  /** A failure's message or details could not be encrypted and are lost. A constant payload replaces them. */
   failureReplaced?(event: { readonly namespace: string; readonly code: ReasonCode }): void;
   /** A plaintext payload passed, and the namespace's rule is to report plaintext. */
   notEncrypted?(event: { readonly namespace: string }): void;
   /**
-   * A lookup of a branch key or data key in the data-key cache. `joined`: another call was already unwrapping
-   * the same key. `stale`: Cloud KMS does not respond, so its previous response counts for longer.
+   * A lookup of a branch key or data key in the data-key cache. `joined` means that another call was already
+   * unwrapping the same key. `stale` means that Cloud KMS does not respond, so its previous response stays
+   * valid for longer.
    */
   dataKeyLookup?(event: {
     readonly namespace: string;
     readonly outcome: 'hit' | 'stale' | 'miss' | 'joined';
   }): void;
   /**
-   * The codec checked with Cloud KMS whether a key version in use still decrypts. `refused`: the codec
-   * removed the keys under that version. `unavailable`: they remain in use for now. `namespace` is the
-   * namespace of the key that Cloud KMS was to unwrap.
+   * The codec checked with Cloud KMS whether a key version in use still decrypts. `refused` means that the
+   * codec removed the keys under that version. `unavailable` means that these keys remain in use for now.
+   * `namespace` is the namespace of the key that Cloud KMS was to unwrap.
    */
   keyRevalidated?(event: {
     readonly namespace: string;
@@ -66,7 +67,7 @@ export interface Observer {
     readonly code?: ReasonCode | undefined;
   }): void;
   /**
-   * From now on, a new branch key or data key encrypts. `reason` says why it replaced the previous key; for
+   * A new branch key or data key now encrypts. `reason` is the reason why it replaced the previous key. For
    * branch keys, the reason after the first key is always `age`. Not called for a new salt.
    */
   dataKeyRotated?(event: {
@@ -77,21 +78,21 @@ export interface Observer {
     /** Whether this process created the key or adopted it from the branch-key store. */
     readonly origin: 'created' | 'store';
   }): void;
-  /** No new key could be obtained; the current key stays in use. */
+  /** No new key could be obtained. The current key stays in use. */
   dataKeyRefreshFailed?(event: {
     readonly namespace: string;
     readonly key: string;
     readonly code: ReasonCode;
   }): void;
   /**
-   * The branch-key store failed, or the codec refused a key from the store (`adopt`). Called once per outage;
-   * payloads are not affected. The message is for people.
+   * The branch-key store failed, or the codec refused a key from the store (`adopt`). Called once per outage.
+   * Payloads are not affected. The message is for people.
    */
   branchKeyStoreFailed?(event: {
     readonly operation: 'load' | 'replace' | 'adopt';
     readonly code: BranchKeyStoreCode;
     readonly message: string;
-    /** Only for `adopt`. */
+    /** The namespace; present only for `adopt`. */
     readonly namespace?: string;
     readonly key?: string;
   }): void;

@@ -16,8 +16,8 @@ import type { Observer } from './observer.ts';
 const MiB = 2 ** 20;
 
 /**
- * Encrypts and decrypts single payloads: checks the payload's size and the call's limits, and notifies the
- * observer.
+ * Encrypts and decrypts single payloads. Checks the size of the payload and the limits of the call, and
+ * notifies the observer.
  */
 export class PayloadCipher {
   /** The format that `encrypt` writes. */
@@ -35,7 +35,7 @@ export class PayloadCipher {
 
   /**
    * Encrypts a payload. Returns a reference to external storage unchanged, unless the rule refuses plaintext.
-   * @param workflowId the workflow to bind the message to; undefined to bind it to none
+   * @param workflowId the workflow to which to bind the message; undefined to bind it to no workflow
    */
   encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
     const encoding = payload.metadata?.['encoding'];
@@ -61,11 +61,11 @@ export class PayloadCipher {
   }
 
   /**
-   * A shortcut for most of a worker's payloads, like `decryptKnown`: encrypts a payload that has only an
-   * encoding and little data, if a data key is available. Short code matters, because a worker's other work
-   * evicts code and data from the processor's caches.
+   * Encrypts a payload that has only an encoding and little data, if a data key is available. Like
+   * `decryptKnown`, this is a shortcut for most of a worker's payloads. Short code is important here, because
+   * a worker's other work evicts code and data from the processor's caches.
    * @param maxBytes limit on the call's payloads
-   * @returns undefined for all other payloads and for those that `encrypt` refuses
+   * @returns undefined for all other payloads and for payloads that `encrypt` refuses
    */
   encryptKnown(
     payload: Payload,
@@ -87,7 +87,7 @@ export class PayloadCipher {
     return encrypted;
   }
 
-  /** Decrypts a payload with all its layers. Returns the same object when the payload passes unchanged. */
+  /** Decrypts a payload with all its layers. Returns the same object if the payload passes unchanged. */
   decrypt(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
     const bytes = parsed.payload.data?.length ?? 0;
     this.#checkSize(bytes);
@@ -107,7 +107,7 @@ export class PayloadCipher {
    * Decrypts a payload if the scope has accepted its header before, its key is cached, and its content has no
    * further layer.
    * @param maxBytes limit on the call's plaintext
-   * @returns undefined for all other payloads and for those that `decrypt` refuses
+   * @returns undefined for all other payloads and for payloads that `decrypt` refuses
    */
   decryptKnown(
     { metadata, data }: Payload,
@@ -117,7 +117,7 @@ export class PayloadCipher {
   ): Payload | undefined {
     if (!(data instanceof Uint8Array) || data.length > Math.min(this.#maxPayload, maxBytes)) return undefined;
     const message = knownMessage(metadata, data, scope);
-    // Content with layers needs `decrypt`, so decrypting it here would be wasted work.
+    // Content with further layers needs `decrypt`, so it would be wasted work to decrypt it here.
     const isUsual = message && !message.isCompressed && !message.hasLayers;
     const key = isUsual && decryption.confirmed(message.branchKey);
     const decrypted = key && tryDecrypt(key, data, message);
@@ -129,8 +129,8 @@ export class PayloadCipher {
   }
 
   /**
-   * Checks that `decode` would accept the encrypted payload. `decode` counts the whole message, counts
-   * decompressed content again, and counts memory for fields.
+   * Checks that `decode` would accept the encrypted payload. Towards its limit, `decode` counts the whole
+   * message, the decompressed content, and the memory for fields.
    */
   #checkEncrypted(encrypted: Encrypted, plain: Payload, { budget, scope }: Call): MaybePromise<Encrypted> {
     const bytes = plain.data?.length ?? 0;

@@ -7,8 +7,8 @@ import type { DataKeys } from './keys/data-keys.ts';
 type Decrypt = (parsed: readonly ParsedPayload[], options: CallOptions) => Promise<Payload[]>;
 
 /**
- * Describes what it takes to decode a list of payloads. `KmsCodec.plan` parses each payload once and makes no
- * Cloud KMS call, so a server can check permissions and limits before it decrypts.
+ * A plan for decoding a list of payloads. `KmsCodec.plan` parses each payload once and makes no Cloud KMS
+ * call, so a server can check permissions and limits before it decrypts.
  */
 export class DecodePlan {
   /** What `inspect` returns for each payload. */
@@ -27,10 +27,10 @@ export class DecodePlan {
 
   /**
    * The maximum number of Cloud KMS calls needed to decrypt the payloads. Each wrapped key that is not
-   * cached, or that Cloud KMS must confirm again, counts once for each crypto key that may have wrapped it;
-   * so does each message of the format `direct`. One response usually confirms many keys, but after a refusal
-   * each key needs a call. Payloads that the codec refuses without a call do not count; nor do layers inside
-   * payloads (see `CallOptions.innerKmsCalls`).
+   * cached, or that Cloud KMS must confirm again, counts once for each crypto key that may have wrapped it.
+   * So does each message of the format `direct`. One response usually confirms many keys, but after a
+   * refusal, each key needs a call. Payloads that the codec refuses without a call do not count. Layers
+   * inside payloads do not count either (see `CallOptions.innerKmsCalls`).
    */
   get kmsCalls(): number {
     const ids = new Set<string>();
@@ -46,8 +46,8 @@ export class DecodePlan {
 
   /**
    * Decrypts the payloads as `KmsCodec.decode` does.
-   * @param start index of the first payload to decrypt; default 0
-   * @param end index after the last payload to decrypt; default the number of payloads
+   * @param start index of the first payload to decrypt; 0 by default
+   * @param end index after the last payload to decrypt; the number of payloads by default
    * @throws KmsCodecError for the first payload that cannot be decrypted
    */
   async decrypt(

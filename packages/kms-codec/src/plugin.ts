@@ -10,20 +10,20 @@ import { warnOfUnsafeLogger } from './unsafe-logger.ts';
 /** Options of the plugin. */
 export interface KmsCodecPluginOptions {
   /**
-   * Path of the failure converter, for applications that are bundled into one file. Default: this package's
-   * `failure-converter`.
+   * Path of the failure converter, for applications that are bundled into one file. The default is this
+   * package's `failure-converter`.
    */
   readonly failureConverterPath?: string | undefined;
   /**
    * Codecs for payloads that this library cannot decrypt, for example an application's earlier codec. These
-   * codecs decode what this codec leaves unchanged, and never encode, even if the data converter also
-   * contains them. The namespace's rule must not refuse plaintext.
+   * codecs decode payloads that this codec leaves unchanged. They never encode, even if the data converter
+   * also contains them. The namespace's rule must not refuse plaintext.
    */
   readonly readAlso?: readonly PayloadCodec[] | undefined;
   /**
-   * For the first step of a migration: this codec decrypts but does not encrypt. Payloads and failure
-   * messages are stored as they would be without the plugin: encoded by the existing payload codecs, or in
-   * plaintext. Default false.
+   * If true, this codec decrypts but does not encrypt. This is the first step of a migration. Payloads and
+   * failure messages are stored as they would be without the plugin: encoded by the existing payload codecs,
+   * or in plaintext. Default false.
    */
   readonly decodeOnly?: boolean | undefined;
 }
@@ -67,8 +67,8 @@ export class KmsCodecPlugin {
   }
 
   /**
-   * @throws KmsConfigurationError if `workflowBundle` contains no failure converter: Temporal would store
-   *   failures in plaintext
+   * @throws KmsConfigurationError if `workflowBundle` contains no failure converter, because Temporal would
+   *   store failures in plaintext
    */
   configureWorker<T extends WorkerConvertingOptions>(options: T): T {
     this.#requireFailureConverter(options);
@@ -106,23 +106,23 @@ export class KmsCodecPlugin {
   }
 
   /**
-   * Looks the path up only when it is needed, so that an application bundled into one file can construct the
-   * plugin and name the path later.
+   * Looks the path up only when it is needed, so that an application that is bundled into one file can
+   * construct the plugin and name the path later.
    */
   #converterPath(): string {
     return this.#failureConverterPath ?? defaultFailureConverterPath();
   }
 
   /**
-   * With `decodeOnly`, failures stay as they are: the codec would not encrypt them, and the converter would
-   * only make their messages harder to read.
+   * With `decodeOnly`, failures stay as they are, because the codec would not encrypt them, and the converter
+   * would only make their messages harder to read.
    */
   #withFailureConverter<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
     if (this.#decodeOnly) return options;
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
-  /** Does not check a different failure converter that `dataConverter` names. */
+  /** Checks only for this package's failure converter, and not if `dataConverter` names a different one. */
   #requireFailureConverter({ workflowBundle, dataConverter }: WorkerConvertingOptions): void {
     if (workflowBundle === undefined || this.#decodeOnly) return;
     const own = dataConverter?.failureConverterPath;
@@ -138,7 +138,8 @@ export class KmsCodecPlugin {
 
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {
     const { payloadCodecs = [], ...existing } = options.dataConverter ?? {};
-    // The last codec in the list decodes first. The codecs before it can decode what it leaves encrypted.
+    // The last codec in the list decodes first. The codecs before it can decode payloads that it leaves
+    // encrypted.
     const adaptAt = (codec: KmsCodec, index: number) =>
       index > 0 ? adapt(codec).beforeOthers() : adapt(codec);
     const codecs = this.#withOwn(payloadCodecs).map((one, index) => {
@@ -151,9 +152,9 @@ export class KmsCodecPlugin {
 
   /**
    * Returns a data converter's codecs with this codec appended, and the codecs of `readAlso` before it,
-   * because they decode after it. Must be idempotent: the SDK calls a plugin twice if the plugin is on both
-   * the connection and the client, and if one options object is used for two workers, because the SDK writes
-   * the connection's plugins into that object.
+   * because they decode after it. Must be idempotent, because the SDK can call a plugin twice. It does so if
+   * the plugin is on both the connection and the client. It also does so if one options object is used for
+   * two workers, because the SDK writes the connection's plugins into that object.
    */
   #withOwn(given: readonly PayloadCodec[]): PayloadCodec[] {
     const read = new Set(given.flatMap((one) => (one instanceof DecodeOnlyCodec ? [one.codec] : [])));
@@ -183,7 +184,8 @@ class DecodeOnlyCodec<C extends PayloadCodec = PayloadCodec> implements PayloadC
 }
 
 /**
- * The plugin's codec with `decodeOnly`. A separate class, because `readAlso` may contain another KmsCodec.
+ * The plugin's codec with `decodeOnly`. It is a separate class, because `readAlso` may contain another
+ * KmsCodec.
  */
 class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {
   get attempts(): WorkerAttempts | undefined {
@@ -191,14 +193,14 @@ class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {
   }
 }
 
-/** If no namespace is given, Temporal uses `default`, also in its contexts. */
+/** If no namespace is given, Temporal uses `default`, also in the contexts that it passes to codecs. */
 const inNamespaceOf = ({ namespace }: ConvertingOptions) => {
   return (codec: KmsCodec) => codec.forNamespace(namespace ?? 'default');
 };
 
 /**
- * Returns the path of the failure converter next to this module. It has this module's extension: `.ts` in the
- * repository, and a JavaScript extension in the published package.
+ * Returns the path of the failure converter next to this module. The path has the same extension as this
+ * module: `.ts` in the repository, and a JavaScript extension in the published package.
  * @throws KmsConfigurationError if no such file exists, because a bundler moved this module into another file
  */
 function defaultFailureConverterPath(): string {

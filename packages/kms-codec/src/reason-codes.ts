@@ -4,18 +4,20 @@
  */
 
 /**
- * How a problem is resolved. `retryable`: it is temporary. `restorable`: an administrator must act.
- * `permanent`: there is no remedy, and Temporal does not retry. `information`: a note about a payload that
- * passes.
+ * How a problem is resolved.
+ * - `retryable`: the problem is temporary.
+ * - `restorable`: an administrator must act.
+ * - `permanent`: there is no remedy, and Temporal does not retry.
+ * - `information`: a note about a payload that the codec returns unchanged.
  */
 export type ReasonClass = 'retryable' | 'restorable' | 'permanent' | 'information';
 
 /** What a reason code means. `meaning` and `remedy` are sentences, with settings and commands in backticks. */
 export interface Reason {
   readonly class: ReasonClass;
-  /** Title, in two or three words. */
+  /** The title, in two or three words. */
   readonly title: string;
-  /** What it takes to resolve the problem, in two or three words. */
+  /** What is needed to resolve the problem, in two or three words. */
   readonly kind: string;
   readonly meaning: string;
   /** What to do. */
@@ -24,7 +26,10 @@ export interface Reason {
   readonly refused?: 'key' | 'version' | undefined;
 }
 
-/** Every {@link ReasonCode}, retryable codes first. A list, so that a bundle that needs only the codes has no texts. */
+/**
+ * Every {@link ReasonCode}, retryable codes first. This is a separate list, so that a bundle that needs only
+ * the codes does not contain the texts.
+ */
 export const reasonCodes = [
   'kms_quota',
   'kms_unavailable',

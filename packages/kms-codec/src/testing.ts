@@ -19,12 +19,12 @@ export interface TestCodecOptions extends Pick<
 > {
   /**
    * Text from which the codec derives its key, so that another process can decrypt the payloads, for example
-   * to replay stored test histories. Such a key protects nothing. Default: a random key for each process.
+   * to replay stored test histories. Such a key protects nothing. By default, each process has a random key.
    */
   readonly keyText?: string | undefined;
 }
 
-/** The name shows, in a payload and in the Web UI, that a test wrote the payload. */
+/** In payloads and in the Web UI, this name shows that a test wrote the payload. */
 const TEST_KEY = 'projects/tests-only/locations/global/keyRings/in-memory/cryptoKeys/not-for-production';
 
 /** One key for the whole process, so that its test codecs decrypt each other's payloads. */

@@ -11,7 +11,7 @@ let isWarned = false;
  */
 export function warnOfUnsafeLogger(worker: object): void {
   if (isWarned) return;
-  // The SDK's types contain the runtime's options, but not the worker's runtime.
+  // The SDK's types declare the runtime's options, but not the worker's runtime.
   const defaultOptions = read(read(read(worker, 'runtime'), 'constructor'), 'defaultOptions');
   if (defaultOptions === undefined || isSafeLogger(read(defaultOptions, 'logger'))) return;
   isWarned = true;

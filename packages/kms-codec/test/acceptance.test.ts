@@ -5,8 +5,8 @@ import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/code
 import { FakeKeyService } from './support/fake-key-service.ts';
 
 /*
- * How the codec reacts to what an attacker with write access to Temporal's store can put in place of a
- * message.
+ * Tests how the codec reacts to the payloads that an attacker with write access to Temporal's store can put
+ * in place of a message.
  */
 
 const pay = { encrypt: cryptoKey('shared') };
@@ -27,7 +27,7 @@ const encryptIn = async (
 
 describe('a message moved to another namespace', () => {
   it.each(['envelope', 'direct'] as const)(
-    'is rejected in the format %s, which contains no namespace, if only the accepted namespace lists the key',
+    'is rejected in the format %s, which does not contain the namespace, if only the accepted namespace lists the key',
     async (format) => {
       const keyService = new FakeKeyService();
       const moved = await encryptIn('own', keyService, { format });
@@ -48,7 +48,7 @@ const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay'
 describe('a message moved to another workflow', () => {
   const bound = { bindWorkflow: true };
 
-  it('is described as bound to a workflow, even if the context contains no workflow', async () => {
+  it('is reported as bound to a workflow, even if the context contains no workflow', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService, bound, 'order-1');
     const { codec } = codecWith(rules, { keyService });
@@ -58,7 +58,7 @@ describe('a message moved to another workflow', () => {
     expect(codec.inspect(free, inNamespace('pay', 'order-1'))).not.toHaveProperty('boundToWorkflow');
   });
 
-  it('is decrypted in every workflow that its schedule starts', async () => {
+  it('is decrypted in every other workflow that the same schedule starts', async () => {
     const keyService = new FakeKeyService();
     const action = await encryptIn('pay', keyService, bound, 'nightly');
     const { codec } = codecWith(rules, { keyService, ...bound });
@@ -71,7 +71,7 @@ describe('a message moved to another workflow', () => {
   });
 
   // [W-2] [W-3]
-  it('is rejected in its schedule’s next workflow if the message belongs to an activity', async () => {
+  it('is rejected in the schedule’s next workflow if the message belongs to an activity', async () => {
     const { codec } = codecWith(rules, bound);
     const run = inActivity('nightly-2026-11-24T02:00:00Z');
     const [message] = await codec.encode([json('secret')], run);
@@ -107,7 +107,7 @@ describe('after the encryption key changes, the codec', () => {
 describe('plaintext in place of a message', () => {
   const plain = json('forged');
 
-  it('passes and is reported by default', async () => {
+  it('is returned unchanged and reported by default', async () => {
     const reports: string[] = [];
     const { codec } = codecWith(
       { pay },
@@ -118,13 +118,13 @@ describe('plaintext in place of a message', () => {
     expect((await codec.decrypt(plain, inNamespace('pay'))).info.reason).toBe('not_encrypted');
   });
 
-  it('passes without a report if the rule allows plaintext', async () => {
+  it('is returned unchanged without a report if the rule allows plaintext', async () => {
     const { codec } = codecWith({ pay: { ...pay, plaintext: 'pass' } });
     expect((await codec.decrypt(plain, inNamespace('pay'))).info.reason).toBeUndefined();
   });
 });
 
-describe('a payload that always passes unchanged', () => {
+describe('the codec returns unchanged', () => {
   const reference: Payload = {
     metadata: {
       encoding: Buffer.from('json/protobuf'),
@@ -135,14 +135,14 @@ describe('a payload that always passes unchanged', () => {
   };
   const strict = { pay: { ...pay, plaintext: 'refuse' as const } };
 
-  it('is a reference to external storage, in encode and decode, unless the rule refuses plaintext', async () => {
+  it('a reference to external storage, in encode and decode, unless the rule refuses plaintext', async () => {
     const { codec } = codecWith({ pay });
     expect((await codec.encode([reference], inNamespace('pay')))[0]).toBe(reference);
     expect((await codec.decode([reference], inNamespace('pay')))[0]).toBe(reference);
   });
 
   // [F-8]
-  it('is an empty payload, but only in decode: encode encrypts an empty payload', async () => {
+  it('an empty payload in decode, although encode encrypts an empty payload', async () => {
     const { codec } = codecWith(strict);
     const empty = { metadata: { encoding: Buffer.from('binary/null') } };
     expect((await codec.decode([empty, {}], inNamespace('pay')))[0]).toBe(empty);
@@ -150,14 +150,14 @@ describe('a payload that always passes unchanged', () => {
     expect(codec.inspect(encrypted!, inNamespace('pay')).format).toBe('envelope-v2');
   });
 
-  it('is an empty array of payloads', async () => {
+  it('an empty array of payloads', async () => {
     const { codec } = codecWith({});
     expect(await codec.decode([], inNamespace('nowhere'))).toEqual([]);
     expect(await codec.encode([], inNamespace('nowhere'))).toEqual([]);
   });
 
   // [N-5] [N-6]
-  it('is another codec’s binary/encrypted payload, which decrypt() rejects with key_not_allowed', async () => {
+  it('another codec’s binary/encrypted payload in decode, although decrypt() rejects it with key_not_allowed', async () => {
     const foreign = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
       data: randomBytes(60),
@@ -171,7 +171,7 @@ describe('a payload that always passes unchanged', () => {
 });
 
 describe('a call’s namespace', () => {
-  it('is the context’s namespace, never silently another', async () => {
+  it('is the context’s namespace, and never another namespace', async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     await expect(codec.encode([json(1)], inNamespace('elsewhere'))).rejects.toMatchObject({
       code: 'namespace_not_configured',
@@ -190,7 +190,7 @@ describe('a call’s namespace', () => {
     expect(valueOf((await codec.decode([encrypted!], inNamespace('other', 'x')))[0])).toBe(1);
   });
 
-  it('allows only decoding if its rule has no encryption key', async () => {
+  it('allows only decoding if the namespace’s rule has no encryption key', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
     const { codec } = codecWith({ pay: { decrypt: [cryptoKey('shared')] } }, { keyService });
@@ -240,7 +240,7 @@ describe('the codec', () => {
   });
 
   // [Z-1] [Z-2]
-  it('compresses payloads of at least 1 KiB, and only if the result is smaller', async () => {
+  it('compresses only payloads of at least 1 KiB, and only if the result is smaller', async () => {
     const { codec } = codecWith({ pay }, { compression: 'zstd' });
     const small = await codec.encode([json('x'.repeat(900))], inNamespace('pay'));
     const large = await codec.encode([json('x'.repeat(9_000))], inNamespace('pay'));

@@ -14,14 +14,14 @@ const rule = {
 const pay = inNamespace('pay');
 const ship = inNamespace('ship');
 
-/** Codecs whose calls do not give up because the test machine is slow. */
+/** Creates codecs whose calls do not time out if the test machine is slow. */
 const codecWith: typeof impatientCodec = (namespaces, options) =>
   impatientCodec(namespaces, { waitMs: { activity: 20_000, other: 20_000 }, ...options });
 
 /** Holds back every unwrap response until the test releases it. */
 class HeldKeyService extends FakeKeyService {
   isHolding = false;
-  /** Number of calls that have begun, with or without a response. */
+  /** Number of calls that have begun, whether or not they have a response. */
   begun = 0;
   readonly #held: (() => void)[] = [];
 
@@ -70,7 +70,7 @@ const encryptApart = async (keyService: FakeKeyService, count: number, context =
 };
 
 describe('callsInFlight', () => {
-  it('limits one namespace’s calls without delaying another’s', async () => {
+  it('limits one namespace’s calls without delaying another namespace’s calls', async () => {
     const keyService = new WatchedKeyService();
     const payments = await encryptApart(keyService, 50);
     const shipments = await encryptApart(keyService, 10, ship);
@@ -85,7 +85,7 @@ describe('callsInFlight', () => {
     expect(Object.fromEntries(keyService.most)).toEqual({ [cryptoKey('pay')]: 16, [cryptoKey('ship')]: 10 });
   });
 
-  it('starts the next call after a failed one', async () => {
+  it('starts the next call after a failed call', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await encryptApart(keyService, 5);
     const { codec } = codecWith(rule, { keyService, limits: { callsInFlight: 1 } });
@@ -98,7 +98,7 @@ describe('callsInFlight', () => {
 });
 
 /**
- * Starts to decode 39 payloads with at most two concurrent calls. The returned function decodes one more
+ * Starts to decode 39 payloads with at most two concurrent calls. Returns a function that decodes one more
  * payload.
  */
 const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
@@ -119,7 +119,7 @@ describe('a call that waits for a slot', () => {
     await expect(decoding).rejects.toMatchObject({ code: 'kms_unavailable' });
     keyService.answerAll();
     await decodeFirst();
-    // The two calls that were in flight, and the last call.
+    // Expects the two calls that were in flight, and the last call.
     expect(keyService.begun).toBe(3);
   });
 
@@ -131,7 +131,7 @@ describe('a call that waits for a slot', () => {
     keyService.failing = undefined;
     keyService.answerAll();
     await decodeFirst();
-    // Calls in flight before and just after the failure, and the last call.
+    // Expects the calls in flight before and just after the failure, and the last call.
     expect(keyService.begun).toBeLessThanOrEqual(4);
   });
 });
@@ -140,7 +140,7 @@ describe('a codec call that its caller has aborted', () => {
   it.each([
     ['before it began', 0],
     ['during a call to Cloud KMS', 2],
-  ])('%s rejects with the abort reason and makes no further Cloud KMS call', async (_, begun) => {
+  ])('%s rejects with the abort reason and makes no further Cloud KMS calls', async (_, begun) => {
     const keyService = new HeldKeyService();
     const encrypted = await encryptApart(keyService, 40);
     const refused: unknown[] = [];

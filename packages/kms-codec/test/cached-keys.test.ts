@@ -6,7 +6,7 @@ import { context, fleetOf, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
 /*
- * Attacks on the rule that a cached key decrypts only while Cloud KMS lets this process use the key's
+ * Tests attacks on the rule that a cached key decrypts only while Cloud KMS lets this process use the key's
  * version.
  */
 
@@ -115,7 +115,7 @@ async function writerOfVersion2(lies: number) {
 // [C-8] [C-13]
 describe('a message whose author falsely names key version 2', () => {
   it.each([1, 3])(
-    'does not cause the removal of version 2’s keys when its real version is disabled (%i such messages)',
+    'does not cause the removal of version 2’s keys when the message’s real version is disabled (%i such messages)',
     async (lies) => {
       const { codec, clock, keyService, lying, other, own, read } = await writerOfVersion2(lies);
       keyService.disabled.add(1);
@@ -136,7 +136,7 @@ describe('a message whose author falsely names key version 2', () => {
   );
 
   it.each([1, 20])(
-    'does not cause the removal of keys from a process that only reads (%i such messages)',
+    'does not cause the removal of keys in a process that only reads (%i such messages)',
     async (lies) => {
       const keyService = new FakeKeyService();
       const lying = await liesTo(keyService, lies);
@@ -157,7 +157,7 @@ describe('a message whose author falsely names key version 2', () => {
     },
   );
 
-  it('does not stop a process whose key came from the store from encrypting when the real version is disabled', async () => {
+  it('does not prevent a process whose key came from the store from encrypting when the message’s real version is disabled', async () => {
     const keyService = new FakeKeyService();
     keyService.named = 2;
     const fleet = fleetOf(1, { keyService });
@@ -189,7 +189,7 @@ describe('a message whose author falsely names key version 2', () => {
 });
 
 describe('a plan’s Cloud KMS calls', () => {
-  it('include keys that Cloud KMS must confirm, because Cloud KMS may refuse all of them', async () => {
+  it('include keys that Cloud KMS must confirm, because Cloud KMS may refuse each of them', async () => {
     const keyService = new FakeKeyService();
     const messages = await Promise.all(Array.from({ length: 100 }, () => messageUnder(keyService, 1)));
     const { codec, clock } = codecWith(rule, { keyService });
@@ -202,11 +202,11 @@ describe('a plan’s Cloud KMS calls', () => {
     const decoded = await Promise.allSettled(messages.map((message) => codec.decode([message], context)));
     expect(decoded.every(({ status }) => status === 'rejected')).toBe(true);
     expect(keyService.unwraps - before).toBeGreaterThan(1);
-    // One call to revalidate, and one to confirm the refusal.
+    // Expects one call that revalidates, and one call that confirms the refusal.
     expect(keyService.unwraps - before).toBeLessThanOrEqual(kmsCalls + 2);
   });
 
-  it('include each key without a version, because each needs a separate response', async () => {
+  it('include each key without a version, because each such key needs a separate response', async () => {
     const keyService = new FakeKeyService();
     const envelope = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope' as const] } };
     const write = async () => {
@@ -237,7 +237,7 @@ describe('a plan’s Cloud KMS calls', () => {
 });
 
 describe('a key with which this process has encrypted', () => {
-  it('leaves memory a day after Cloud KMS wrapped it, if the key is no longer in use', async () => {
+  it('leaves memory a day after Cloud KMS wrapped it, if it is no longer in use', async () => {
     const keyService = new FakeKeyService();
     const { codec, clock } = codecWith(rule, { keyService });
     const [first = {}] = await codec.encode([json('first')], context);

@@ -32,9 +32,9 @@ class Recorded implements PlaintextBudget {
   }
 }
 
-describe('one call’s plaintext', () => {
+describe('the plaintext of one call', () => {
   // [L-3]
-  it('is limited in total, even if the ciphertext is small', async () => {
+  it('has a total limit, even if the ciphertext is small', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxCallBytes: 20 * MiB });
     const [bomb] = await codec.encode([zeros(8 * MiB)], orders);
     expect(bomb!.data!.length).toBeLessThan(2_000);
@@ -43,7 +43,7 @@ describe('one call’s plaintext', () => {
   });
 
   // [L-5]
-  it('is limited by encode, so that one call can decode all results of one call', async () => {
+  it('is limited in encode, so that one call of decode can decode all results', async () => {
     const { codec } = codecWith(rules, { maxCallBytes: MiB });
     const half = zeros(MiB / 2 - 1_000);
     await expect(codec.encode([half, half], orders)).resolves.toHaveLength(2);
@@ -93,7 +93,7 @@ describe("a caller's budget", () => {
     expect(asked.reserved).toHaveLength(1);
   });
 
-  it('receives reservations for the ciphertext and the declared size before the codec decompresses', async () => {
+  it('receives reservations for the ciphertext and the declared size before the codec decompresses a payload', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd' });
     const payload = zeros(4 * MiB);
     const [message] = await codec.encode([payload], orders);
@@ -151,7 +151,7 @@ describe('overwrite', () => {
   const random = { ...zeros(bytes), data: randomBytes(bytes) };
 
   it.each(formats)(
-    'decrypts the format %s, also as an inner layer, into the bytes of the payload',
+    'decrypts the format %s into the bytes of the payload, even in an inner layer',
     async (format) => {
       const keyService = new FakeKeyService();
       const isDirect = format === 'direct';
@@ -188,12 +188,12 @@ describe('overwrite', () => {
     await expect(codec.decode([{ ...message, data }], orders, { overwrite: true })).rejects.toMatchObject({
       code: 'integrity_failed',
     });
-    // The header and the nonce, zeros, and the tag.
+    // The data now consists of the header and the nonce, zeros, and the tag.
     expect(data.subarray(0, start).equals(message!.data!.subarray(0, start))).toBe(true);
     expect(data.subarray(start + 100, -16).equals(Buffer.alloc(bytes - 16))).toBe(true);
   });
 
-  it('reserves memory for what is decompressed', async () => {
+  it('reserves memory for decompressed plaintext', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd' });
     const [message] = await codec.encode([zeros(bytes)], orders);
     const budget = new Recorded();
@@ -204,7 +204,7 @@ describe('overwrite', () => {
   });
 });
 
-it('keeps no view of a decoded payload, whose owner may overwrite or free it', async () => {
+it('keeps no view of a decoded payload, because its owner may overwrite or free it', async () => {
   const keyService = new FakeKeyService();
   const message = await inLayer('envelope', keyService, json(1));
   const { codec, clock } = codecWith({ orders: readsAll }, { keyService });
@@ -213,7 +213,7 @@ it('keeps no view of a decoded payload, whose owner may overwrite or free it', a
   await codec.decode([own], orders);
   own.metadata!['encrypted-dek']!.fill(0);
   clock.time += defaultLimits.revalidateMs - 1;
-  // Confirms the cached key.
+  // This decode confirms the cached key.
   await codec.decode([message], orders);
   await expect.poll(() => unwrap.mock.calls.length).toBe(2);
   expect(Buffer.compare(unwrap.mock.calls[1]![0].ciphertext, message.metadata!['encrypted-dek']!)).toBe(0);
@@ -282,7 +282,7 @@ describe('authorizeNamespace', () => {
     expect(named).toHaveLength(4);
   });
 
-  it('can throw any error, which reaches the caller unchanged', async () => {
+  it('can throw any error, which the caller receives unchanged', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -292,7 +292,7 @@ describe('authorizeNamespace', () => {
   });
 });
 
-it('the codec rejects a frame whose declared size exceeds the limit, without reserving memory', async () => {
+it('the codec rejects a zstd frame whose declared size exceeds the limit, without reserving memory', async () => {
   const { codec, keyService } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: 16 * MiB });
   const { codec: strict } = codecWith(rules, { keyService, maxDecompressedBytes: MiB });
   const [message] = await codec.encode([zeros(2 * MiB)], orders);

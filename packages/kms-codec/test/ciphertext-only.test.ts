@@ -11,7 +11,7 @@ import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
 
 const payments = 'payments';
 
-/** A driver of an application, which keeps payloads in an array. */
+/** A storage driver of an application, which keeps payloads in an array. */
 class MemoryDriver implements StorageDriver {
   readonly name = 'memory';
   readonly type = 'test';
@@ -49,7 +49,7 @@ const reference: Payload = {
 
 describe('ciphertextOnly', () => {
   it.each(['pass', 'report', 'refuse'] as const)(
-    'stores and retrieves what the codec has encrypted if the rule has plaintext: %s',
+    'stores and retrieves payloads that the codec has encrypted, if the rule has plaintext: %s',
     async (plaintext) => {
       const { codec, memory, driver } = setUp(plaintext);
       const payloads = await codec.encode([json('card 4111'), json(1)], inNamespace(payments, 'w'));
@@ -60,7 +60,7 @@ describe('ciphertextOnly', () => {
     },
   );
 
-  it('stores what was encrypted for a namespace that the context does not name', async () => {
+  it('stores a payload that was encrypted for a namespace that the context does not name', async () => {
     const { codec, memory, driver } = setUp();
     await driver.store({}, await codec.encode([json('card 4111')], inNamespace(payments)));
     expect(memory.stored).toHaveLength(1);
@@ -107,7 +107,7 @@ describe('ciphertextOnly', () => {
     expect(memory.stored).toEqual(payloads);
   });
 
-  it('stores plaintext if the rule passes plaintext, and a failure’s placeholder always', async () => {
+  it('stores plaintext if the rule passes plaintext, and always stores a failure’s placeholder', async () => {
     const passing = setUp('pass');
     await passing.driver.store({ target }, [json('card 4111')]);
     expect(passing.memory.stored).toHaveLength(1);

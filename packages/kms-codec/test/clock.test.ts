@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { elapsedClock } from '../src/keys/clock.ts';
 
-/** Clocks that a test moves. The time of day has whole milliseconds, as from `Date.now`. */
+/** Clocks that a test moves. The time of day is in whole milliseconds, as from `Date.now`. */
 function clocks() {
   const at = { wall: 1_790_000_000_000, running: 5_000 };
   const elapsed = elapsedClock({ wall: () => Math.floor(at.wall), running: () => at.running });
@@ -26,7 +26,7 @@ it('elapsedClock counts the time in which the machine was suspended, even if the
   expect(passed()).toBeCloseTo(3_660_000, -1);
 });
 
-it('elapsedClock does not drift, although it reads the two clocks one after the other, in whole milliseconds', () => {
+it('elapsedClock does not drift, although it reads the two clocks one after the other and in whole milliseconds', () => {
   const { passed, move } = clocks();
   for (let n = 0; n < 100_000; n += 1) {
     move(0.25, 0.25);
@@ -36,7 +36,7 @@ it('elapsedClock does not drift, although it reads the two clocks one after the 
   expect(passed()).toBeLessThanOrEqual(25_000 + 2);
 });
 
-it('elapsedClock never goes back, and lags behind either clock by at most 250 ms, however the time of day is set', () => {
+it('elapsedClock never goes back, and is at most 250 ms behind either clock, however the time of day is set', () => {
   const step = fc.record({ ms: fc.nat(10_000_000), set: fc.integer({ min: -10_000_000, max: 10_000_000 }) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 50 }), (steps) => {

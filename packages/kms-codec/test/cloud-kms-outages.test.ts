@@ -9,8 +9,8 @@ import { cryptoKey } from './support/codec.ts';
 
 const key = cryptoKey('k');
 /**
- * Limits on the time until Cloud KMS responds after an outage, in ms: on the same connection, and if another
- * connection is needed.
+ * Maximum times until Cloud KMS responds after an outage, in ms: on the same connection, and if another
+ * connection is necessary.
  */
 const SOON_MS = 5_000;
 const LATER_MS = 20_000;
@@ -23,7 +23,7 @@ let emulator: Emulator;
 
 beforeAll(async () => {
   emulator = await startEmulator({ keys: [key] });
-  // Load Google's client before the simulated clock starts.
+  // Loads Google's client before the simulated clock starts.
   const kms = new CloudKms({ emulatorHost: emulator.address });
   await kms.describe(key);
   await kms.close();
@@ -71,7 +71,7 @@ function newCaller(address: string) {
   };
   return {
     /**
-     * Makes calls for this time, in ms. @returns whether Cloud KMS responded to a call that began in this
+     * Makes calls for this time, in ms. @returns whether Cloud KMS responded to a call that began during this
      * time
      */
     async callFor(milliseconds: number): Promise<boolean> {
@@ -102,7 +102,7 @@ describe('Cloud KMS is available again soon after an outage', () => {
     expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
   });
 
-  it('in which no connection was possible from the start of the process', async () => {
+  it('in which no connection was possible since the process started', async () => {
     const network = await newNetwork();
     await network.refuse();
     const caller = newCaller(`127.0.0.1:${network.port}`);
@@ -112,7 +112,7 @@ describe('Cloud KMS is available again soon after an outage', () => {
   });
 
   it.each(['before', 'during'])(
-    'in which nothing arrived on connections opened %s the outage',
+    'in which no data arrived on connections that were opened %s the outage',
     async (when) => {
       const network = await newNetwork();
       const caller = newCaller(`127.0.0.1:${network.port}`);

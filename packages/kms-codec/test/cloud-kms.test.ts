@@ -8,7 +8,7 @@ import { CloudKms, type KmsCall, type ReasonCode } from '../src/index.ts';
 import { emulatorOptions } from '../src/keys/emulator-options.ts';
 import { cryptoKey } from './support/codec.ts';
 
-/* Google's unmodified client over gRPC, with the emulator. */
+/* Tests Google's unmodified client over gRPC, with the emulator. */
 
 const key = cryptoKey('k');
 const aad = Buffer.from('bound');
@@ -111,7 +111,7 @@ describe('damage in transit', () => {
   });
 });
 
-describe('a failure because of the encrypting key version’s state', () => {
+describe('a failure caused by the state of the key version that encrypted', () => {
   it.each([
     ['DISABLED', 'key_disabled'],
     ['DESTROY_SCHEDULED', 'key_destroy_scheduled'],
@@ -129,7 +129,7 @@ describe('a failure because of the encrypting key version’s state', () => {
     await own.close();
   });
 
-  it('is key_destroyed if a grant on the key lets the caller read the state', async () => {
+  it('is reported as key_destroyed if a grant on the key lets the caller read the state', async () => {
     const name = cryptoKey('viewed');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     const members = [`serviceAccount:${reader}`];
@@ -164,7 +164,7 @@ describe('a failure because of the encrypting key version’s state', () => {
     await own.close();
   });
 
-  it('is key_disabled if the caller may not read the state', async () => {
+  it('is reported as key_disabled if the caller may not read the state', async () => {
     const name = cryptoKey('blind');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     await own.setPolicy(name, [
@@ -240,7 +240,7 @@ describe('if Cloud KMS', () => {
 
 // [D-2]
 describe('a plaintext', () => {
-  it('above 64 KiB is too_large, without any call', async () => {
+  it('above 64 KiB is refused as too_large without a call', async () => {
     emulator.calls.reset();
     await expect(
       kms.wrap({ key, plaintext: Buffer.alloc(65_537), aad: Buffer.alloc(0) }),
@@ -251,7 +251,7 @@ describe('a plaintext', () => {
     ).resolves.toBeDefined();
   });
 
-  it('above 8 KiB is too_large for an HSM key, without an encrypt call', async () => {
+  it('above 8 KiB is refused as too_large for an HSM key without an encrypt call', async () => {
     const client = connect(emulator.address);
     const hsm = await createHsmKey(emulator.address);
     emulator.calls.reset();
@@ -284,7 +284,7 @@ it('describe() returns a key’s versions, their states and the primary version'
   });
 });
 
-describe("unreadable credentials of Google's client", () => {
+describe("missing or invalid credentials of Google's client", () => {
   const refusal = {
     code: 'kms_unavailable',
     key,
@@ -307,7 +307,7 @@ describe("unreadable credentials of Google's client", () => {
     ['are not JSON', '{'],
     ['contain no key', '{"type":"service_account"}'],
   ])(
-    'cause kms_unavailable, neither end the process nor leave a connection open, if they %s',
+    'cause kms_unavailable, do not end the process, and leave no connection open, if they %s',
     async (_, content) => {
       if (content !== undefined) await writeFile(file, content);
       const alone = new CloudKms({ attemptTimeoutMs: 5_000 });
@@ -318,7 +318,7 @@ describe("unreadable credentials of Google's client", () => {
     },
   );
 
-  it('are found within a second after they appear, although not every call looks for them', async () => {
+  it('are found within a second after they become available, although not every call looks for them', async () => {
     const { privateKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       publicKeyEncoding: { type: 'spki', format: 'pem' },

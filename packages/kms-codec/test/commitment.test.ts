@@ -35,7 +35,7 @@ const toInt = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toSt
 const toBytes = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(32, '0'), 'hex');
 const xor = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.from(a.map((byte, n) => byte ^ (b[n] ?? 0)));
 
-/** Multiplies in GHASH's field (NIST SP 800-38D, section 6.3). */
+/** Multiplies in the field of GHASH (NIST SP 800-38D, section 6.3). */
 function multiply(x: bigint, y: bigint): bigint {
   let product = 0n;
   let shifted = y;
@@ -46,7 +46,7 @@ function multiply(x: bigint, y: bigint): bigint {
   return product;
 }
 
-/** Returns the inverse: the power 2^128 - 2. */
+/** Returns the inverse of an element, which is its power of 2^128 - 2. */
 function inverse(x: bigint): bigint {
   let [result, square] = [1n << 127n, x];
   for (let n = 1; n < 128; n += 1) {
@@ -80,7 +80,8 @@ const counterBlock = (nonce: Uint8Array, counter: number): Buffer =>
   Buffer.concat([nonce, Buffer.of(0, 0, 0, counter)]);
 
 /**
- * Returns a nonce with which both keys' key streams begin with the same two bytes; one nonce in 2^16 does.
+ * Returns a nonce with which the key streams of both keys begin with the same two bytes. One nonce in 2^16
+ * has this property.
  */
 function nonceFor(keys: readonly [Uint8Array, Uint8Array]): Buffer {
   const batch = 2 ** 16;
@@ -94,14 +95,14 @@ function nonceFor(keys: readonly [Uint8Array, Uint8Array]): Buffer {
   }
 }
 
-/** The protobuf tag of field 2, `data`, and its length: the 46 bytes that follow. */
+/** The protobuf tag of field 2, `data`, and the length of the 46 bytes that follow. */
 const DATA = Buffer.of(0x12, 46);
 const PLAINTEXTS = ['pay 1 to Alice', 'pay 1000 to Bob!'] as const;
 
 /**
- * Returns `nonce ‖ ciphertext ‖ tag` that decrypts under two keys. Of the three blocks, the first contains
- * the first payload's text, and the second contains the other payload's text. The third is computed so that
- * both keys give the same tag.
+ * Returns `nonce ‖ ciphertext ‖ tag` that decrypts under two keys. The first of the three blocks contains the
+ * first payload's text, and the second block contains the other payload's text. The third block is computed
+ * so that both keys give the same tag.
  */
 function boxFor(keys: readonly [Uint8Array, Uint8Array], aad: Uint8Array): Buffer {
   const nonce = nonceFor(keys);

@@ -101,7 +101,7 @@ describe('a key for encryption', () => {
     }
     clock.time += hour;
     await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'data_key_exhausted' });
-    // `maintain` removes the key from memory; the error stays the same.
+    // `maintain` removes the key from memory, but the error stays the same.
     codec.maintain();
     await expect(codec.encode([json('later')], context)).rejects.toMatchObject({
       code: 'data_key_exhausted',
@@ -133,7 +133,7 @@ describe('a key for encryption', () => {
 
   // [C-3]
   it.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
-    'is retired at its soft age if its refresh fails with %s',
+    'is no longer used after its soft age if its refresh fails with %s',
     async (code) => {
       const { codec, keyService, clock } = codecWith(rule);
       await codec.warm('pay');
@@ -148,7 +148,7 @@ describe('a key for encryption', () => {
     },
   );
 
-  it('is retired immediately if its refresh is refused after its soft age', async () => {
+  it('is no longer used once Cloud KMS refuses its refresh after its soft age', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -162,7 +162,7 @@ describe('a key for encryption', () => {
     );
   });
 
-  it('causes only one Cloud KMS call if it cannot be created for many encodes', async () => {
+  it('causes only one Cloud KMS call if many encodes need it and it cannot be created', async () => {
     const { codec, keyService } = codecWith(rule);
     keyService.failing = 'permission_denied';
     for (let i = 0; i < 50; i += 1) await codec.encode([json(i)], context).catch(() => undefined);
@@ -194,7 +194,7 @@ describe('a process whose permission was revoked', () => {
   });
 });
 
-describe('the decryption cache', () => {
+describe('the cache of decryption keys', () => {
   // [C-15]
   it('keeps a rejection for some seconds, so that a history under a disabled key causes only one call', async () => {
     const keyService = new FakeKeyService();
@@ -209,7 +209,7 @@ describe('the decryption cache', () => {
   });
 
   // [C-15]
-  it('does not keep errors of an outage', async () => {
+  it('does not keep errors that an outage caused', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec } = codecWith(rule, { keyService });
@@ -220,7 +220,7 @@ describe('the decryption cache', () => {
   });
 
   // [C-16]
-  it('is bounded and evicts the least recently used data key', async () => {
+  it('has a limited size and evicts the least recently used data key', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await Promise.all(
       [1, 2, 3].map((n) => codecWith(rule, { keyService }).codec.encode([json(n)], context)),

@@ -56,7 +56,7 @@ function encrypter() {
 
 describe('an identity that may only encrypt', () => {
   // [C-10]
-  it('encrypts under one branch key for 45 min, and has Cloud KMS wrap a key every 5 min to confirm that branch key', async () => {
+  it('encrypts under one branch key for 45 min, and makes Cloud KMS wrap a key every 5 min to confirm the branch key', async () => {
     const { codec, clock, keyService } = encrypter();
     const keys = new Set<string>();
     for (let n = 0; n < 40; n += 1) {
@@ -129,7 +129,7 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
         await fleet.encrypt();
         await fleet.pass(15_000);
       }
-      // Prevent the process from returning to a key that it obtained earlier.
+      // Prevents the process from returning to a key that it obtained earlier.
       fleet.store.values.clear();
       // This decode confirms the key version.
       await fleet.codecs[0]!.decode(foreign, context);
@@ -138,7 +138,7 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
     });
 
     // [C-9] [C-3]
-    it('may encrypt for 5 min after its last confirmation if its first refresh, past the soft age, is refused', async () => {
+    it('may encrypt for 5 min after its last confirmation if Cloud KMS refuses its first refresh past the soft age', async () => {
       const clock = { time: 1_000_000 };
       const { keyService, last } = confirmingKeyService(clock);
       const { codec } = codecWith(rule, { keyService, now: () => clock.time });

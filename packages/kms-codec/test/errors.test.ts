@@ -55,7 +55,7 @@ describe('the table of reason codes', () => {
     expect({ class: classes, keyRefused: refused }).toEqual(published);
   });
 
-  it('matches the alerts for refused payloads: they include every code except the retryable codes', () => {
+  it('matches the alerts for refused payloads, which include every code except the retryable codes', () => {
     const alerts = textOf('../../../deploy/helm/temporal-kms/alerts.yaml');
     const codesOf = (operator: string) =>
       new RegExp(`payloads_refused_total\\{code${operator}"([a-z_|]+)"`).exec(alerts)![1]!.split('|');

@@ -93,7 +93,7 @@ it('the codec replaces a failure if the namespace is not configured or its rule 
   }
 });
 
-it('the codec still throws for payloads outside a failure, also if a list contains marked and unmarked payloads', async () => {
+it('the codec still throws for payloads outside a failure, even if a list contains both marked and unmarked payloads', async () => {
   const keyService = new FakeKeyService();
   keyService.failing = 'kms_unavailable';
   const { codec } = codecWith(rule, { keyService });

@@ -13,7 +13,7 @@ const context = inNamespace('pay');
 const serialized = (payload: Payload) => Buffer.from(PayloadType.encode(payload).finish());
 const none = new Uint8Array();
 
-/** Payloads whose serialized form has 32 bytes, all known to an attacker. */
+/** Payloads whose serialized form has 32 bytes, all of which an attacker knows. */
 const payloadsOf32: readonly (readonly [string, Payload])[] = [
   ['a JSON value', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"PAID"') }],
   ['a payload without an encoding', { metadata: {}, data: Buffer.alloc(30, 7) }],
@@ -49,7 +49,7 @@ function forged(format: 'envelope' | 'proxy', wrapped: Uint8Array, dataKey: Uint
 
 // [D-3]
 describe('a direct message', () => {
-  it.each(payloadsOf32)('never has a plaintext of 32 bytes: %s', async (_, payload) => {
+  it.each(payloadsOf32)('never has a plaintext of 32 bytes, even for %s', async (_, payload) => {
     expect(serialized(payload)).toHaveLength(32);
     const { codec, keyService } = codecWith(
       { pay: { encrypt: key, reads: ['direct'] } },
@@ -58,7 +58,7 @@ describe('a direct message', () => {
     const [stored] = await codec.encode([payload], context);
     const plaintext = await keyService.unwrap({ key, ciphertext: stored!.data!, aad: none });
     expect(plaintext).not.toHaveLength(32);
-    // Every protobuf parser, and this codec, reads the same payload.
+    // Every protobuf parser reads the same payload as this codec.
     expect(serialized(PayloadType.decode(plaintext))).toEqual(serialized(payload));
     const [decoded] = await codec.decode([stored!], context);
     expect(serialized(decoded!)).toEqual(serialized(payload));
@@ -89,10 +89,10 @@ describe('rules that read direct together with envelope or proxy', () => {
   const proxy: NamespaceRule = { decrypt: [key], reads: ['proxy'] };
   const refused: readonly (readonly [string, Record<string, NamespaceRule>, NamespaceRule | undefined])[] = [
     ['in one rule', { a: { encrypt: key, reads: ['direct', 'envelope'] } }, undefined],
-    ['in one rule, as proxy', { a: { encrypt: key, reads: ['proxy', 'direct'] } }, undefined],
+    ['in one rule, with proxy', { a: { encrypt: key, reads: ['proxy', 'direct'] } }, undefined],
     ['in the default rule', {}, { encrypt: key, reads: ['direct', 'envelope'] }],
     ['in two namespaces that share a key', { a: direct, b: envelope }, undefined],
-    ['in two namespaces that share a key, as proxy', { a: proxy, b: direct }, undefined],
+    ['in two namespaces that share a key, with proxy', { a: proxy, b: direct }, undefined],
     ['in a namespace’s rule and the default rule', { a: envelope }, direct],
     ['in the default rule and a namespace’s rule', { a: direct }, proxy],
     ['if only the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
@@ -113,7 +113,7 @@ describe('rules that read direct together with envelope or proxy', () => {
 
   // `accepts` applies only to envelope-v2 messages, which name their namespace and whose data keys are bound
   // to it.
-  it('are judged independently of accepts', async () => {
+  it('are accepted or rejected regardless of accepts', async () => {
     const keyService = new FakeKeyService();
     const mine = cryptoKey('mine');
     const { codec } = codecWith(

@@ -48,9 +48,9 @@ describe('a compressed message that declares a size of', () => {
     expect(grownBytes).toBeLessThan(32 * MiB);
   });
 
-  it('64 MiB, within the limit, does raise the measured memory', async () => {
+  it('64 MiB within the limit increases the measured memory', async () => {
     const { outcomes, grownBytes } = await decode(64 * MiB, 64 * MiB, 1);
-    // The content, all zeros, is not a payload.
+    // The content consists of zeros, so it is not a payload.
     expect(outcomes).toEqual(['malformed']);
     expect(grownBytes).toBeGreaterThan(60 * MiB);
   });

@@ -100,7 +100,7 @@ describe('the codec', () => {
   );
 
   it('accepts the empty arrays that protobufjs returns for absent bytes', async () => {
-    // A field and a map entry that has only a key, no value.
+    // A field, and a map entry that has a key but no value.
     const marker = Buffer.from('compression/algorithm');
     const entry = Buffer.concat([Buffer.of(0x0a, marker.length + 2, 0x0a, marker.length), marker]);
     const absent = [
@@ -221,8 +221,8 @@ describe('a payload that is not a plain object literal', () => {
       'an external payload',
       { data: bytes, externalPayloads: [{ sizeBytes: 1, $unknowns: [Buffer.of(0x78, 1)] }] },
     ],
-  ])('is rejected if %s has unknown fields, which no reader accepts', async (_, payload) => {
-    // Encode once first, because later payloads may take a shortcut.
+  ])('is rejected if %s has unknown fields, because no reader accepts them', async (_, payload) => {
+    // Encodes once first, because later payloads may take a shortcut.
     await codec.encode([json(1)]);
     await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
   });
@@ -248,7 +248,7 @@ describe("protobuf's empty fields", () => {
   });
 
   it.each(['binary/envelope-kms-v2', 'binary/envelope-kms', 'binary/gcp-kms', 'binary/encrypted'])(
-    'do not make a payload a message of %s',
+    'do not turn a payload into a message with the encoding %s',
     async (encoding) => {
       const { codec: reader } = codecWith({
         default: {
@@ -282,7 +282,7 @@ describe('an external payload’s size', () => {
     ['a Long', { low: 1, high: 2 ** 21, unsigned: false }, 2n ** 53n + 1n],
     ['nothing', undefined, 0n],
   ];
-  it.each(sizes)('keeps its value if given as %s', async (_, sizeBytes, expected) => {
+  it.each(sizes)('keeps its value if it is given as %s', async (_, sizeBytes, expected) => {
     const payload = {
       metadata: { encoding: text },
       data: bytes,
@@ -293,7 +293,7 @@ describe('an external payload’s size', () => {
       const [stored] = await one.encode([payload]);
       const [decoded] = await one.decode([stored!]);
       expect(BigInt(String(decoded!.externalPayloads![0]!.sizeBytes ?? 0))).toBe(expected);
-      // Also checks that a decoded payload can be encoded again.
+      // Also checks that the decoded payload can be encoded again.
       const [again] = await one.decode(await one.encode([decoded!]));
       expect(PayloadType.encode(again!).finish()).toEqual(PayloadType.encode(decoded!).finish());
     }
@@ -322,7 +322,7 @@ describe('an external payload’s size', () => {
   it.each([[{}], ['x'], [[null]], [[7]], [[[]]]])(
     'is rejected if the list of external payloads is %s',
     async (externalPayloads) => {
-      // Encode once first, because later payloads may take a shortcut.
+      // Encodes once first, because later payloads may take a shortcut.
       await codec.encode([json(1)]);
       for (const metadata of [{}, { encoding: text }]) {
         const payload = { metadata, data: bytes, externalPayloads: any(externalPayloads) };

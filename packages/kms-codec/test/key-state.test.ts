@@ -8,7 +8,7 @@ import { context, hour, minute } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('keyState', () => {
-  it('counts down while Cloud KMS does not respond, and contains the reason', async () => {
+  it('counts down while Cloud KMS does not respond, and contains the reason code', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     expect(codec.keyState('pay')).toEqual({
       autonomySeconds: 0,
@@ -58,7 +58,7 @@ describe('keyState', () => {
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(22 * 3_600);
   });
 
-  it('is 0, with the reason, while Cloud KMS refuses the encryption key, until Cloud KMS accepts the key again', async () => {
+  it('is 0 while Cloud KMS refuses the encryption key, and contains the reason code', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';
@@ -71,7 +71,7 @@ describe('keyState', () => {
     await settle();
     expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'key_disabled' });
 
-    // Nothing is decoded meanwhile, because a worker that cannot read has stopped polling.
+    // Nothing is decoded in the meantime, because a worker that cannot read has stopped polling.
     keyService.failing = undefined;
     clock.time += minute / 2;
     codec.maintain();
@@ -80,7 +80,7 @@ describe('keyState', () => {
     expect(await read(codec, own)).toBe('x');
   });
 
-  it('contains no reason once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
+  it('contains no reason code once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';
@@ -158,8 +158,8 @@ async function readerWithoutKeys(count: number) {
   return { ...codecWith(rules, { keyService }), messages };
 }
 
-describe('the failure in keyState', () => {
-  it('is the failure of calls for keys that are not in memory, until Cloud KMS responds', async () => {
+describe('the failure that keyState returns', () => {
+  it('includes failed calls for keys that are not in memory, until Cloud KMS responds', async () => {
     const { codec, keyService, messages } = await readerWithoutKeys(2);
     const [first, second] = messages;
     keyService.failing = 'kms_quota';
@@ -201,7 +201,7 @@ describe('the failure in keyState', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('includes failures in the format direct, which has no keys in memory', async () => {
+  it('includes failed calls in the format direct, which has no keys in memory', async () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';

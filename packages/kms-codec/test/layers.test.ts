@@ -68,7 +68,7 @@ describe('authorizeNamespace', () => {
 });
 
 describe('a budget for Cloud KMS calls', () => {
-  it('counts an inner layer’s data key once for all payloads that share it', async () => {
+  it('counts the data key of an inner layer only once for all payloads that share it', async () => {
     const keyService = new FakeKeyService();
     const inner = await inLayer('envelope-v2', keyService, secret);
     const messages = await Promise.all([1, 2, 3].map(() => asProxy(keyService, inner)));
@@ -123,7 +123,7 @@ describe.each([
   ['an entry', marked(secret, 'application/zstd', Buffer.from('x'))],
 ])('a payload that temporal-proxy marked as compressed with %s', (_, compressed) => {
   // [N-5] [N-6]
-  it('is returned unchanged by decode if it is not inside another message, and is rejected by decrypt', async () => {
+  it('is returned unchanged by decode if it is not inside another message, but is rejected by decrypt', async () => {
     const codec = reader(new FakeKeyService());
     expect((await codec.decode([compressed], orders))[0]).toBe(compressed);
     await expect(codec.decrypt(compressed, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });

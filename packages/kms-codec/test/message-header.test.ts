@@ -36,7 +36,7 @@ describe('the envelope-kms-v2 header', () => {
     }
   });
 
-  it('leaves room for a 100-byte summary within Temporal’s limit of 400 bytes, even with a workflow tag and n = 125', () => {
+  it('leaves room for a summary of 100 bytes within Temporal’s limit of 400 bytes, even with a workflow tag and a wrapped key of 125 bytes', () => {
     const start = buildHeader({ ...tagged, wrappedKey: fill(125, 3) });
     const plaintext = serialize(json('s'.repeat(100)));
     const data = Buffer.alloc(start.length + NONCE_BYTES + plaintext.length + GCM_TAG_BYTES);
@@ -58,7 +58,7 @@ describe('messageHeader', () => {
     });
   });
 
-  it('returns a bound message’s workflow tag, which is among the tags of every workflow that its schedule starts', () => {
+  it('returns a bound message’s workflow tag, which is one of the tags of every workflow that the same schedule starts', () => {
     const bound = { ...header, compressed: true, workflowTag: workflowTag('payments', 'order-1') };
     const tag = headerTags.workflow('payments', 'order-1');
     expect(messageHeader(buildHeader(bound))).toMatchObject({ compressed: true, workflowTag: tag });

@@ -28,7 +28,7 @@ const withMetadata = (payload: Payload, entries: Record<string, string>): Payloa
 
 describe('a message’s key', () => {
   it.each([undefined, 'order-1'])(
-    'consists of the crypto key’s id and the key version in envelope-v2, if bound to the workflow %s',
+    'consists of the crypto key’s id and the key version in envelope-v2, if the message is bound to the workflow %s',
     async (workflowId) => {
       expect(messageKey(await underVersion(7, workflowId))).toEqual({
         format: 'envelope-v2',
@@ -52,7 +52,7 @@ describe('a message’s key', () => {
     expect(messageKey(withMetadata(message, { 'kms-key': 'secret text' }))).toEqual({ format: 'envelope' });
   });
 
-  it('is the static key’s id in the format static', () => {
+  it('is the id of the static key in the format static', () => {
     expect(messageKey(asSample(secret, 'sample'))).toEqual({ format: 'static', staticKey: 'sample' });
   });
 
@@ -65,8 +65,8 @@ describe('a message’s key', () => {
   });
 });
 
-describe('messageKey, for a payload without a readable key,', () => {
-  it('reports plaintext, an empty payload or a reference', () => {
+describe('messageKey for a payload without a readable key', () => {
+  it('reports plaintext, an empty payload or a reference to external storage', () => {
     expect(messageKey(secret)).toEqual({ format: 'plain' });
     expect(messageKey({})).toEqual({ format: 'plain', empty: true });
     expect(messageKey(withMetadata({}, { encoding: 'binary/null' }))).toEqual({

@@ -19,7 +19,7 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 const rules = { pay: { encrypt: cryptoKey('pay') }, hidden: { encrypt: cryptoKey('pay') } };
 const SECRET = 'card-4111';
 
-/* A codec's metrics, as Temporal's Core serves them to Prometheus. */
+/* Tests a codec's metrics, as Temporal's Core serves them to Prometheus. */
 
 let scrape: () => Promise<string>;
 let metrics: CodecMetrics;
@@ -45,7 +45,7 @@ afterAll(async () => {
   await Runtime.instance().shutdown();
 });
 
-/** Returns a time series' value; undefined if the series does not exist. */
+/** Returns the value of a time series, or undefined if the time series does not exist. */
 async function valueOf(name: string, labels: Readonly<Record<string, string>>): Promise<number | undefined> {
   for (const line of (await scrape()).split('\n')) {
     const [, series, text = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
@@ -59,7 +59,7 @@ const eventually = (name: string, labels: Readonly<Record<string, string>>, valu
   vi.waitFor(async () => expect(await valueOf(name, labels)).toBe(value), { timeout: 20_000, interval: 200 });
 
 describe('codec metrics', () => {
-  it('exist from the start, with the value 0, including the metrics about failures', async () => {
+  it('exist from the start with the value 0, including the metrics about failures', async () => {
     await eventually('codec_payloads_refused_total', { namespace: 'pay', code: 'key_disabled' }, 0);
     await eventually('codec_payloads_decrypted_total', { namespace: 'pay' }, 0);
     await eventually('codec_autonomy_seconds', { namespace: 'pay' }, 0);
@@ -109,7 +109,7 @@ describe('codec metrics', () => {
     await eventually('codec_worker_ready', {}, 0);
   });
 
-  it('have no label for a namespace that is not followed, and no payload content', async () => {
+  it('have no label for a namespace that is not followed, and contain no payload content', async () => {
     const encrypted = await codec.encode([json(SECRET)], inNamespace('hidden'));
     await expect(codec.decode(encrypted, inNamespace('pay'))).rejects.toThrow();
     await eventually('codec_payloads_encrypted_total', { namespace: 'other' }, 1);
@@ -188,7 +188,7 @@ describe('docs/metrics.md', () => {
 });
 
 describe('combineObservers', () => {
-  it('calls the observers in order, and handles only events that at least one of them handles', () => {
+  it('calls the observers in order, and handles only events that at least one of the observers handles', () => {
     const called: string[] = [];
     const both = combineObservers(
       { notEncrypted: () => void called.push('first') },

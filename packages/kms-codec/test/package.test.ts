@@ -40,7 +40,7 @@ beforeAll(async () => {
   const dependencies = { ...temporalPackages('~1.24.0'), '@temporal-kms/kms-codec': `file:${tarball}` };
   await install(project(), { manager: 'npm', dependencies });
   for (const [name, text] of readmeFiles) await writeFile(join(project(), name), text);
-  // Takes 35 s if npm's cache is empty.
+  // The installation takes 35 s if npm's cache is empty.
 }, 300_000);
 afterAll(async () => {
   await kms.close();
@@ -84,13 +84,13 @@ describe('the tarball', () => {
     expect(printed).toBe(`${reasonCodes.length}\n`);
   });
 
-  it('declares exactly the packages that it imports as dependencies, and Temporal’s packages as peers', async () => {
+  it('declares exactly the packages that it imports as dependencies, and Temporal’s packages as peer dependencies', async () => {
     const {
       dependencies,
       peerDependencies,
       peerDependenciesMeta,
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
-    // Imported only once a setting needs them.
+    // The library imports these packages only if a setting needs them.
     const optional = Object.keys(peerDependenciesMeta!);
     expect(optional).toEqual(['@google-cloud/storage']);
     const peers = Object.keys(peerDependencies!).filter((name) => !optional.includes(name));
@@ -154,7 +154,7 @@ describe('the tarball', () => {
   });
 });
 
-describe('the package, installed by npm next to Temporal,', () => {
+describe('the package, if npm has installed it next to Temporal,', () => {
   it('encrypts, decrypts, and reports why a payload cannot be decrypted', async () => {
     expect(await node(project(), ['by-hand.ts'], environment())).toBe(
       'envelope-v2\ncard 4111 1\nnamespace_mismatch restorable\n',
@@ -199,7 +199,7 @@ describe('the README', () => {
     await codec.close();
   });
 
-  it('has no program that these tests do not run', () => {
+  it('contains only programs that these tests run', () => {
     const run = ['with-another', 'bundle', 'by-hand', 'observed', 'order.test'];
     // worker-kit's tests run the client and the replay, with a worker.
     const elsewhere = ['client', 'replay'];

@@ -9,17 +9,17 @@ import { context, hour, MemoryStore, minute, rules } from './support/fleet.ts';
 import { Machine, randomOf } from './support/machine.ts';
 
 /*
- * How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process
- * and its clocks. Prints a table. SEED=n draws other times; RUNS=n repeats each row n times.
+ * Measures how long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the
+ * process and its clocks. Prints a table. SEED=n selects other random times. RUNS=n repeats each row n times.
  */
 
 const SEED = Number(process.env['SEED'] ?? 20_261_126);
 const RUNS = Number(process.env['RUNS'] ?? 3);
 const STEP = 15_000;
-/** The security model's 5 min, plus the second for which a caller waits. */
+/** The limit of 5 min from the security model, plus the second for which a caller waits. */
 const LIMIT = 5 * minute + 1_000;
 
-/** A process that, every 15 s, writes a message and reads another process's message. */
+/** A process that writes a message and reads another process's message every 15 s. */
 class Process {
   readonly machine = new Machine();
   readonly keyService = new FakeKeyService();
@@ -87,7 +87,7 @@ class Process {
   }
 }
 
-/** Makes something happen to a process; `ms` is the length of its pause. */
+/** Lets an event happen to a process. `ms` is the length of the pause that the event causes. */
 type Pause = (one: Process, ms: number) => void | Promise<void>;
 
 const single: Readonly<Record<string, Pause>> = {
@@ -160,8 +160,8 @@ afterAll(() => {
 });
 
 /**
- * Runs a process through a refusal and a pause. @param affected the operation that Cloud KMS refuses;
- * default: both
+ * Runs a process through a refusal and a pause. @param affected the operation that Cloud KMS refuses; by
+ * default, both operations
  */
 async function run(
   seed: number,
@@ -174,7 +174,7 @@ async function run(
   one.keyService.affected = affected;
   await one.work(one.random() * 100 * minute);
   const ms = minute + one.random() ** 2 * 23 * hour;
-  // The refusal begins before the pause or during it, when the process cannot notice.
+  // The refusal begins before the pause, or during the pause, when the process cannot notice it.
   if (one.random() < 0.5) {
     one.refuse();
     await one.work(one.random() * 2 * minute);
@@ -210,7 +210,7 @@ it.each([
   ['encrypt', 'wrap', 'encode', hour + 1_000],
   ['decrypt', 'unwrap', 'decode', LIMIT],
 ] as const)(
-  'after a process loses only the permission to %s, it continues to do so no longer than promised',
+  'after a process loses only the permission to %s, it continues to do so no longer than the security model allows',
   async (permission, affected, kind, limit) => {
     const most = { encode: 0, decode: 0 };
     for (let n = 0; n < 3 * RUNS; n += 1) {

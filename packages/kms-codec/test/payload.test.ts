@@ -55,7 +55,7 @@ const copies = (payload: Payload) =>
 describe('withSerialized', () => {
   const large = sized(10, SEPARATE);
 
-  it('passes large data as a separate piece, which it does not copy', () => {
+  it('passes large data as a separate piece without copying it', () => {
     expect(withSerialized(large, (pieces) => pieces[1] === large.data)).toBe(true);
     for (const payload of [sized(10, SEPARATE - 1), { ...large, externalPayloads: [{}] }])
       expect(copies(payload)).toEqual([serialize(payload)]);
@@ -65,7 +65,7 @@ describe('withSerialized', () => {
   it.each([
     ['by the shortcut', sized(10, 10)],
     ['by protobuf’s writer', sized(LONGEST + 1, 10)],
-  ])('wipes what it has written %s, even if the callback throws', (_, payload) => {
+  ])('wipes the bytes that were written %s, even if the callback throws', (_, payload) => {
     for (const stop of [false, true]) {
       let kept: Uint8Array = Buffer.of(1);
       const use = ([piece]: readonly Uint8Array[]) => {
@@ -78,7 +78,7 @@ describe('withSerialized', () => {
     }
   });
 
-  it('continues after a payload that protobuf’s writer cannot write', () => {
+  it('still works after a payload that protobuf’s writer cannot write', () => {
     const broken = { metadata: { encoding: Buffer.from('a'), more: any(null) } };
     expect(() => copies(broken)).toThrow();
     const payload = sized(LONGEST + 1, 10);
@@ -86,7 +86,7 @@ describe('withSerialized', () => {
   });
 });
 
-it('counts the memory of a payload’s fields if it has more than 16', () => {
+it('counts the memory of a payload’s fields if the payload has more than 16 fields', () => {
   expect(fieldsOf({ metadata: { a: Buffer.of(1), b: Buffer.of(2) }, externalPayloads: [{}] })).toBe(4);
   expect(fieldsOf({})).toBe(1);
   expect([16, 17].map(memoryOfFields)).toEqual([0, 17 * 256]);

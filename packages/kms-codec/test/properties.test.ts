@@ -12,7 +12,7 @@ import { codecWith, cryptoKey, inNamespace } from './support/codec.ts';
 import { fromPayload } from './support/vectors.ts';
 import { withExternal } from '@temporal-kms/vectors/bytes';
 
-/* Properties that must hold for every input. SLOW=1 tests more inputs. */
+/* Tests properties that must hold for every input. SLOW=1 tests more inputs. */
 
 const slow = process.env['SLOW'] !== undefined;
 const numRuns = slow ? 5_000 : 300;
@@ -123,7 +123,7 @@ describe('a zstd frame', () => {
   );
   const settings = fc.record({ level: fc.integer({ min: -5, max: 12 }), checksum: fc.boolean() });
 
-  it('is measured correctly, whatever bytes follow it', async () => {
+  it('has the size that parseZstdFrame returns, whatever bytes follow the frame', async () => {
     const after = fc.uint8Array({ maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(content, settings, after, async (given, { level, checksum }, rest) => {
@@ -172,7 +172,7 @@ describe('a workflow tag', () => {
     .date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
     .map((date) => `-${date.toISOString().slice(0, 19)}Z`);
 
-  it('of a schedule’s action is accepted in every workflow that the schedule starts', () => {
+  it('of the id in a schedule’s action is accepted in every workflow that the schedule starts', () => {
     fc.assert(
       fc.property(id, due, (scheduled, suffix) => {
         fc.pre(scheduled !== '');

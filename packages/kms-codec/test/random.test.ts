@@ -59,7 +59,7 @@ describe('nonces', () => {
       const nonce = nextNonce();
       for (let bit = 0; bit < 96; bit++) counts[bit]! += (nonce[bit >> 3]! >> (bit & 7)) & 1;
     }
-    // Six standard deviations, so a correct generator fails about once in five million runs.
+    // The tolerance is six standard deviations, so a correct generator fails about once in five million runs.
     for (const count of counts) expect(Math.abs(count - total / 2)).toBeLessThan(6 * Math.sqrt(total / 4));
   });
 
@@ -76,7 +76,7 @@ describe('nonces', () => {
     const clock = vi.spyOn(performance, 'now').mockReturnValue(1.5);
     onTestFinished(() => clock.mockRestore());
     while (openSsl.mock.calls.length === 0) nextNonce();
-    // 1.5 is 00 00 00 00 00 00 f8 3f.
+    // The bytes of 1.5 are 00 00 00 00 00 00 f8 3f.
     expect(hex(nextNonce())).toBe('ffffffffffff07c0ffffffff');
   });
 
@@ -92,7 +92,7 @@ describe('nonces', () => {
   });
 });
 
-it('generated keys have 256 bits, salts have 128 bits, and neither repeat', () => {
+it('generated keys have 256 bits, salts have 128 bits, and none of them repeats', () => {
   const keys = Array.from({ length: 1_000 }, () => hex(generateKey()));
   expect(new Set(keys).size).toBe(1_000);
   for (const key of keys) expect(key).toHaveLength(64);
@@ -102,7 +102,7 @@ it('generated keys have 256 bits, salts have 128 bits, and neither repeat', () =
 });
 
 describe('two processes that resume from the same memory snapshot', () => {
-  it('generate different nonces, even from unused nonces in the snapshot', async () => {
+  it('use different nonces, even if the snapshot contains unused nonces', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'nonces-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const source = fileURLToPath(new URL('../src/crypto/random.ts', import.meta.url));

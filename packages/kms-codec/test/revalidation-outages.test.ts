@@ -40,7 +40,7 @@ describe('while Cloud KMS does not respond,', () => {
     expect(keyService.answered).toBe(answered);
   });
 
-  it('a late response still counts: a refusal removes the data key', async () => {
+  it('a refusal that arrives late still removes the data key', async () => {
     const { codec, clock, message, keyService, events } = await readerOf();
     keyService.latencyMs = 1_300;
     keyService.failing = 'permission_denied';
@@ -72,7 +72,7 @@ describe('while Cloud KMS does not respond,', () => {
     }
   });
 
-  it('the use of many other data keys for decryption does not evict the data key that encrypts', async () => {
+  it('decryption with many other data keys does not evict the data key that encrypts', async () => {
     const keyService = new FakeKeyService();
     const others = await Promise.all(
       [1, 2, 3].map((n) => codecWith(rule, { keyService }).codec.encode([json(n)], context)),

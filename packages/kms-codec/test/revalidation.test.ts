@@ -13,13 +13,13 @@ describe('a data key in use', () => {
       expect(await read(codec, message)).toBe('secret');
       await settle();
     }
-    // The cache served every read, so no caller waited for Cloud KMS.
+    // All reads were cache hits, so no caller waited for Cloud KMS.
     expect(lookups.slice(1)).toEqual(Array(60).fill('hit'));
     expect(keyService.unwraps).toBeGreaterThanOrEqual(60 / 5);
     expect(keyService.unwraps).toBeLessThanOrEqual(60 / 2.5);
   });
 
-  it('is also confirmed by the timer, without a read at that moment', async () => {
+  it('is also confirmed by the timer, even if there is no read at that time', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     clock.time += minute;
     await read(codec, message);
@@ -97,7 +97,7 @@ describe('one Cloud KMS response', () => {
     const { codec, clock } = codecWith(rule, { keyService });
     await codec.decode(first, context);
     clock.time += 4.9 * minute;
-    // Decrypting a message under version 2 says nothing about version 1.
+    // Decrypting a message under version 2 does not confirm version 1.
     await codec.decode(second, context);
     clock.time += 0.2 * minute;
     keyService.failing = 'key_disabled';
@@ -132,8 +132,8 @@ describe('one Cloud KMS response', () => {
     await read(codec, second!);
     await settle();
     expect(keyService.unwraps).toBe(before);
-    // The key version has just been confirmed, but this data key's own confirmation is older than half of the
-    // hard age.
+    // The key version has just been confirmed, but the confirmation of this data key itself is older than
+    // half of the hard age.
     await read(codec, first!);
     await settle();
     expect(keyService.unwraps).toBe(before + 1);
@@ -145,7 +145,7 @@ class HeldKeyService extends FakeKeyService {
   readonly #held = new Set<number>();
   #release: (() => void) | undefined;
 
-  /** Holds back the next unwrap's response. @returns a function that releases the response */
+  /** Holds back the response of the next unwrap. @returns a function that releases the response */
   holdNext(): () => void {
     this.#held.add(this.unwraps + 1);
     return () => this.#release?.();

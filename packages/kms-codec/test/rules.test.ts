@@ -8,8 +8,8 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 import { branchOf } from './support/fleet.ts';
 
 /*
- * The vectors in rules.json test what a reader refuses. These tests cover how refusals are reported, and what
- * a writer refuses.
+ * The vectors in rules.json test which messages a reader refuses. These tests cover how refusals are
+ * reported, and which payloads a writer refuses.
  */
 
 const shared: NamespaceRule = { encrypt: cryptoKey('shared') };
@@ -54,7 +54,7 @@ describe('a codec that is configured with one namespace', () => {
     expect(configured.inspect(messages[0]!, ship).reason).toBe('namespace_mismatch');
   });
 
-  it('does not decrypt such a message as a client’s or worker’s codec, either', async () => {
+  it('does not decrypt another namespace’s message as the codec of a client or worker, either', async () => {
     const messages = await encrypted(ship);
     const plugin = new KmsCodecPlugin(byContext);
     const options: ConvertingOptions = { namespace: 'pay' };
@@ -66,7 +66,7 @@ describe('a codec that is configured with one namespace', () => {
     }
   });
 
-  it('calls authorizeNamespace for its own namespace if the context is another namespace’s', async () => {
+  it('calls authorizeNamespace for its own namespace if the context names another namespace', async () => {
     const configured = byContext.forNamespace('pay');
     const asked: string[] = [];
     const authorizeNamespace = (namespace: string) => void asked.push(namespace);
@@ -95,7 +95,7 @@ describe('a namespace that requires workflow tags', () => {
   });
 
   // [F-11]
-  it('does not encrypt what it could not read: without a workflow, or in a format without tags', async () => {
+  it('does not encrypt without a workflow or in a format without tags, because it could not read the message', async () => {
     const keyService = new FakeKeyService();
     const { codec } = codecWith(rules, { keyService });
     const refused = { code: 'format_not_allowed' };
@@ -137,7 +137,7 @@ describe('a message under a denied key', () => {
     },
   );
 
-  it('cannot be denied by a hash that is not in lowercase hex', () => {
+  it('cannot be denied with a hash that is not in lowercase hexadecimal digits', () => {
     expect(() => new KeyRules({ pay: shared }, undefined, ['AB'.repeat(32)])).toThrow(/deny/);
   });
 });

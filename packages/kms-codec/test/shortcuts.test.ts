@@ -12,7 +12,7 @@ const rule = { encrypt: cryptoKey('k') };
 const { codec, keyService } = codecWith({}, { default: rule });
 const orders = { namespace: 'orders', workflowId: 'order-1' } as const;
 
-/** Payloads with one or a few metadata entries, some with sizes at which a varint needs another byte. */
+/** Payloads with one or a few metadata entries. Some have sizes at which a varint needs another byte. */
 const payload: fc.Arbitrary<Payload> = fc
   .record({
     encoding: fc.oneof(

@@ -7,7 +7,7 @@ import { CloudKms, KeyRules, type KmsCall, KmsCodec } from '../src/index.ts';
 import { cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 
 /*
- * A process receives nothing while its event loop is blocked. The codec must not report that as a Cloud KMS
+ * A process receives no data while its event loop is blocked. The codec must not report that as a Cloud KMS
  * outage.
  */
 
@@ -61,7 +61,7 @@ describe('a blocked event loop', () => {
   });
 });
 
-it('the codec reports a real outage in time', async () => {
+it('the codec reports a real outage without delay', async () => {
   const encrypted = await newCodec().codec.encode([json('lost')], context);
   const reader = newCodec();
   await setLatency(60_000);

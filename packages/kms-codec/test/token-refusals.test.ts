@@ -9,7 +9,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { CloudKms } from '../src/index.ts';
 import { cryptoKey } from './support/codec.ts';
 
-/* Google's client and google-auth-library, with a local token endpoint, IAM Credentials API and metadata server. */
+/*
+ * Tests Google's client and google-auth-library with a local token endpoint, IAM Credentials API and metadata
+ * server.
+ */
 
 type Answer = readonly [status: number, body?: unknown];
 
@@ -20,7 +23,10 @@ const google = (code: number, status: string): Answer => [
   code,
   { error: { code, status, message: 'canary' } },
 ];
-/** Responses by the last part of the path; 404 for other paths. For undefined, the server never responds. */
+/**
+ * The response for each path, by the last part of the path. For other paths, the server responds with 404. If
+ * the response is undefined, the server never responds.
+ */
 let answers: Record<string, Answer | undefined> = {};
 let server: Server;
 let origin: string;
@@ -77,8 +83,7 @@ async function federate(impersonated: boolean, tokenOrigin = origin): Promise<vo
   };
   await writeFile(file, JSON.stringify(credentials));
   vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', file);
-  // Without a project, the client needs a token at startup to look up its project, not only for the first
-  // call.
+  // Without a project, the client needs a token already at startup, to look up its project.
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', impersonated ? '' : 'p');
 }
 
@@ -134,7 +139,7 @@ describe('a refusal', () => {
   });
 });
 
-describe('a failure other than a refusal', () => {
+describe('a failure that is not a refusal', () => {
   const unavailable = { code: 'kms_unavailable', retryable: true, key };
 
   it.each([
@@ -164,7 +169,7 @@ describe('a failure other than a refusal', () => {
     expect(await failure()).toMatchObject(unavailable);
   });
 
-  it('does not occur if a token was issued: the call reaches Cloud KMS', async () => {
+  it('does not occur if a token was issued, so the call reaches Cloud KMS', async () => {
     await federate(true);
     const expireTime = new Date(Date.now() + 3_600_000).toISOString();
     answers = { token, generateAccessToken: [200, { accessToken: 'canary', expireTime }] };

@@ -116,7 +116,10 @@ export class KeyRules {
     return [...this.#deny];
   }
 
-  /** Whether a wrapped branch key or data key is on the deny-list, because an attacker may know the key. */
+  /**
+   * Returns whether a wrapped branch key or data key is on the deny-list, which contains keys that an
+   * attacker may know.
+   */
   denies(wrapped: Uint8Array): boolean {
     return this.#deny.size > 0 && this.#deny.has(wrappedKeyHash(wrapped));
   }
@@ -125,19 +128,19 @@ export class KeyRules {
     return this.#default !== undefined;
   }
 
-  /** Whether the namespace has a rule other than the default. */
+  /** Returns whether the namespace has a rule other than the default. */
   isNamed(namespace: string): boolean {
     return this.#rules.has(namespace);
   }
 
-  /** Whether the namespace has a rule, which can be the default rule. */
+  /** Returns whether the namespace has a rule, which can be the default rule. */
   covers(namespace: string): boolean {
     return this.hasDefault || this.isNamed(namespace);
   }
 
   /**
-   * Whether the namespace's messages can be decrypted: the namespace has a rule, or another namespace accepts
-   * its messages.
+   * Returns whether the namespace's messages can be decrypted. They can be if the namespace has a rule or
+   * another namespace accepts its messages.
    */
   canDecrypt(namespace: string): boolean {
     return (
@@ -182,9 +185,9 @@ export class KeyRules {
  */
 const withUnboundDataKey: readonly EncryptedFormat[] = ['envelope', 'proxy'];
 
-/** Something that makes a rule unsafe or ambiguous. */
+/** A mistake that makes a rule unsafe or ambiguous. */
 export interface RuleMistake {
-  /** Undefined for the default rule. */
+  /** The namespace of the rule; undefined for the default rule. */
   readonly namespace: string | undefined;
   readonly field: 'encrypt' | 'decrypt' | 'reads';
   readonly message: string;
@@ -194,7 +197,8 @@ type Rules = readonly (readonly [namespace: string | undefined, rule: NamespaceR
 
 /**
  * Returns the mistakes that a check of single fields cannot find: two names for one key, one id for two keys,
- * `direct` together with `envelope`, and formats without a workflow tag in a rule that requires one.
+ * `direct` together with `envelope`, and formats without a workflow tag in a rule that requires workflow
+ * tags.
  * @param idOf returns a crypto key's id in headers; only tests replace it, because real ids do not collide by
  *   chance
  */
@@ -217,8 +221,8 @@ const withoutProject = (key: string) => key.replace(/^projects\/[^/]+/, '');
 
 /**
  * Finds rules that name a crypto key by its project's number although a rule names the same key by its
- * project's id. Cloud KMS accepts both names. But messages contain a hash of the name, so caches, scans and
- * headers would treat the two names as different keys.
+ * project's id. Cloud KMS accepts both names. However, messages contain a hash of the name, so caches, scans
+ * and headers would treat the two names as different keys.
  */
 function findDoubleNames(rules: Rules): RuleMistake[] {
   const keys = rules.flatMap(([, rule]) => keysOf(rule));
@@ -236,7 +240,7 @@ function findDoubleNames(rules: Rules): RuleMistake[] {
 
 /**
  * Finds rules with a crypto key whose id in headers is also another key's id. A reader would call Cloud KMS
- * with whichever key is listed first, and a scan would report a key that the message does not need.
+ * with the key that is listed first, and a scan might report a key that the message does not need.
  */
 function findCollidingIds(rules: Rules, idOf: (cryptoKey: string) => Uint8Array): RuleMistake[] {
   const first = new Map<string, string>();

@@ -1,8 +1,8 @@
 /** The Cloud KMS operations that this library needs. Implementations throw only `KmsCodecError`. */
 export interface KeyService {
   /**
-   * Encrypts under the crypto key's primary version. Limit: 64 KiB of plaintext; for HSM keys, 8 KiB of
-   * plaintext plus AAD.
+   * Encrypts under the crypto key's primary version. The limit is 64 KiB of plaintext or, for HSM keys, 8 KiB
+   * of plaintext plus AAD.
    */
   wrap(request: WrapRequest): Promise<Wrapped>;
   /** Decrypts. Cloud KMS determines the version from the ciphertext. The caller must wipe the result. */
@@ -32,8 +32,8 @@ export interface UnwrapRequest {
   readonly ciphertext: Uint8Array;
   readonly aad: Uint8Array;
   /**
-   * The key version that the message names, if any. If Cloud KMS returns an error, the service looks up this
-   * version's state.
+   * The key version that the message names, if it names a version. If Cloud KMS returns an error, the service
+   * looks up the state of this version.
    */
   readonly keyVersion?: number | undefined;
 }
@@ -55,7 +55,7 @@ export interface KeyDescription {
     readonly state: KeyVersionState;
     readonly created: Date | undefined;
     /**
-     * When the version's key material was generated or imported. Before that, nothing could be encrypted
+     * When the version's key material was generated or imported. Before that time, nothing could be encrypted
      * under the version.
      */
     readonly generated?: Date | undefined;

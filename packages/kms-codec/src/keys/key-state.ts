@@ -3,12 +3,12 @@ import type { DataKeys } from './data-keys.ts';
 import type { ResolvedRule } from './key-rules.ts';
 import type { DataKeyScope } from './scope-key.ts';
 
-/** How long the keys in memory last without Cloud KMS. */
+/** How long a process can continue with the keys in its memory if Cloud KMS does not respond. */
 export interface KeyState {
   /**
-   * For how many seconds the process could still encrypt, and decrypt with the keys that it used within the
-   * last hour. 0 if the process has no encryption key, or if Cloud KMS refuses to unwrap that key. Infinity
-   * if the rule only decrypts and no key is in use.
+   * How many seconds the process could still encrypt, and decrypt with the keys that it used within the last
+   * hour. 0 if the process has no encryption key, or if Cloud KMS refuses to unwrap that key. Infinity if the
+   * rule only decrypts and no key is in use.
    */
   readonly autonomySeconds: number;
   /**
@@ -16,11 +16,12 @@ export interface KeyState {
    * failed within the last minute; undefined while Cloud KMS responds.
    */
   readonly failure: ReasonCode | undefined;
-  /** Age of the branch key or data key that encrypts, in seconds; undefined if there is none. */
+  /** Age of the branch key or data key that encrypts, in seconds; undefined if there is no such key. */
   readonly encryptionKeyAgeSeconds: number | undefined;
   /**
-   * Seconds since Cloud KMS last unwrapped the oldest key in memory or, if this process created that key,
-   * wrapped it; undefined if there are no keys. A revoked key leaves memory at the hard age at the latest.
+   * Seconds since Cloud KMS last unwrapped the oldest key in memory or, if this process created the key,
+   * wrapped it. Undefined if there are no keys. A revoked key leaves memory when it reaches the hard age, or
+   * earlier.
    */
   readonly oldestKeyAgeSeconds: number | undefined;
 }

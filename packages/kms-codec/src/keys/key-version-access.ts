@@ -17,8 +17,8 @@ interface KeyVersionAccessOptions {
   /** Called when Cloud KMS has unwrapped a key. */
   readonly unwrapped: () => void;
   /**
-   * Returns another key of the version, if one is in memory: preferably an own key of this process, whose
-   * version is certain.
+   * Returns another key of the version, if there is one in memory. Prefers one of this process's own keys,
+   * whose version is certain.
    */
   readonly another: (access: KeyVersionAccess, probe: Probe) => Probe | undefined;
   /** Called if Cloud KMS refuses the key version or, if `only` is set, only that probe. */
@@ -26,18 +26,22 @@ interface KeyVersionAccessOptions {
 }
 
 /**
- * A key version is revalidated after a random share of `revalidateMs` between these, so that a fleet does not
- * call Cloud KMS all at the same time.
+ * A key version is revalidated after a random share of `revalidateMs` between these values, so that the
+ * processes of a fleet do not all call Cloud KMS at the same time.
  */
 const EARLIEST = 0.5;
 const LATEST = 0.8;
 
 /**
- * Time without a response, in ms, after which Cloud KMS counts as unavailable. A later response still counts.
+ * Time without a response, in ms, after which Cloud KMS counts as unavailable. A response after this time
+ * still has its effect.
  */
 const SLOW_MS = 1_000;
 
-/** Average time from a failed attempt to the next, in ms; the actual time is random, up to twice as long. */
+/**
+ * Average time between a failed attempt and the next attempt, in ms. The actual time is random, up to twice
+ * as long.
+ */
 const RETRY_MS = 10_000;
 
 /**
@@ -47,8 +51,8 @@ const RETRY_MS = 10_000;
 export const FAILURE_COUNTS_MS = 60_000;
 
 /**
- * What this process knows about whether Cloud KMS lets it use a crypto key version. One response counts for
- * all keys wrapped under the version, because Cloud KMS decides by the caller's permissions and the version's
+ * Tracks whether Cloud KMS lets this process use a crypto key version. One response counts for all keys that
+ * are wrapped under the version, because Cloud KMS decides by the caller's permissions and the version's
  * state.
  */
 export class KeyVersionAccess {
@@ -84,7 +88,7 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Whether the last attempt got no response from Cloud KMS. False again after a minute without another
+   * Whether Cloud KMS did not respond to the last attempt. Becomes false after a minute without another
    * attempt.
    */
   get isFailing(): boolean {
@@ -128,7 +132,7 @@ export class KeyVersionAccess {
     void this.#ask(probe, started).finally(end);
   }
 
-  /** Whether an attempt is in flight for which a caller can wait. */
+  /** Whether a caller can wait for an attempt in flight. */
   get isAsking(): boolean {
     return this.#attempt !== undefined;
   }
@@ -143,8 +147,8 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Records that a call that began at `started` has failed or is slow, unless Cloud KMS has responded to a
-   * later call.
+   * Records that a call that began at `started` has failed or is slow. Ignores this if Cloud KMS has
+   * responded to a later call.
    */
   #failed(started: number): void {
     if (started <= this.#confirmed) return;
@@ -154,11 +158,11 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Has Cloud KMS unwrap the probe. Only the probe's message names the version, and any identity that may
-   * encrypt can name a wrong version. So before a refusal removes all keys of the version, a second key must
-   * confirm it. If Cloud KMS does not respond for the second key, or refuses a different version, only the
-   * probe is removed. That counts neither as a refusal of this version nor as an outage, and the next use of
-   * another key starts a new attempt.
+   * Makes Cloud KMS unwrap the probe. Only the probe's message names the version, and any identity that may
+   * encrypt can name a wrong version. Therefore, a second key must confirm a refusal before it removes all
+   * keys of the version. If Cloud KMS does not respond for the second key, or refuses a different version,
+   * only the probe is removed. This counts neither as a refusal of the version nor as an outage, and the next
+   * use of another key starts a new attempt.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
     const { another, refused, context } = this.#options;
@@ -177,19 +181,19 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Whether a Cloud KMS error refuses this version. An error can refuse a different version, if a key's
-   * message names a wrong one.
+   * Returns whether a Cloud KMS error refuses this version. An error can refuse a different version, if a
+   * key's message names a wrong version.
    */
   #isRefusedBy(error: unknown): boolean {
     if (!isRefusal(error)) return false;
     return error.keyVersion === undefined || (this.keyVersion ?? error.keyVersion) === error.keyVersion;
   }
 
-  /** @returns the call's error; undefined if Cloud KMS has unwrapped the key */
+  /** @returns the error of the call, or undefined if Cloud KMS has unwrapped the key */
   async #unwrap(probe: Probe, started: number): Promise<unknown> {
     const { cryptoKey: key, aad, wrapped: ciphertext } = probe.wrappedKey;
     try {
-      // Bypasses the limit on calls in flight, because waiting for a slot would look like an outage.
+      // Ignores the limit on calls in flight, because the wait for a free slot would look like an outage.
       const bytes = await this.#options.context.keyService.unwrap({
         key,
         aad,
@@ -214,8 +218,8 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Prefers this state's version: the version in `wrappedKey` comes from the key's first message, which may
-   * not be authentic.
+   * Prefers the version of this state, because the version in `wrappedKey` comes from the key's first
+   * message, which may not be authentic.
    */
   #versionOf({ wrappedKey }: Probe): number | undefined {
     return this.keyVersion ?? wrappedKey.keyVersion;

@@ -26,8 +26,8 @@ const OUT_OF_RANGE = 11;
 const UNAUTHENTICATED = 16;
 
 /**
- * A gRPC status without its text. Temporal's history stores a codec error's cause, and the text can name
- * network addresses.
+ * A gRPC status without its text. Temporal's history stores the cause of a codec error, and the text of a
+ * status can name network addresses.
  */
 class KmsStatus extends Error {
   readonly grpcCode: number;
@@ -49,9 +49,10 @@ export const isFailedPrecondition = (error: unknown): error is ServiceError =>
   isServiceError(error) && error.code === FAILED_PRECONDITION;
 
 /**
- * Returns the number of the key version that Cloud KMS refused because of the version's state: the error
+ * Returns the number of the key version that Cloud KMS refused because of the version's state. Such an error
  * contains a `google.rpc.PreconditionFailure` whose subject is the version's resource name. Returns undefined
- * if the error names no version. Needed because the version in a message is only its author's claim.
+ * if the error names no version. This is necessary because the version in a message is only a claim of its
+ * author.
  */
 export function refusedVersion(error: unknown): number | undefined {
   if (!isFailedPrecondition(error)) return undefined;
@@ -65,8 +66,8 @@ export function refusedVersion(error: unknown): number | undefined {
 
 /**
  * Maps an error of the Cloud KMS client by its status code and details, never by its text, which Google may change.
- * @param operation decides what INVALID_ARGUMENT means: modified bytes for unwrap, a wrong key name or
- *   purpose for wrap
+ * @param operation determines the meaning of INVALID_ARGUMENT: modified bytes for `unwrap`, and a wrong key
+ *   name or purpose for `wrap`
  * @param state the key version's state, if it could be looked up; a FAILED_PRECONDITION does not always
  *   contain it
  */

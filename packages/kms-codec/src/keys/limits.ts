@@ -3,7 +3,7 @@ const GiB = 2 ** 30;
 
 /**
  * How long a branch key or data key encrypts, how much one data key encrypts, and how long a Cloud KMS
- * response counts. docs/wire-formats.md lists the defaults. Limits can be lowered but not raised.
+ * response is valid. docs/wire-formats.md lists the defaults. Limits can be lowered but not raised.
  */
 export interface DataKeyLimits {
   /**
@@ -19,21 +19,29 @@ export interface DataKeyLimits {
   readonly softMessages: number;
   readonly softBytes: number;
   /**
-   * Only in the format `envelope`. With 2^28 messages under one data key, the probability of a nonce
-   * collision is 2^-41.
+   * Maximum number of messages under one data key; only in the format `envelope`. With 2^28 messages, the
+   * probability of a nonce collision is 2^-41.
    */
   readonly hardMessages: number;
   readonly hardBytes: number;
-  /** A key decrypts only if Cloud KMS has confirmed within this time that the key's version may be used. */
+  /**
+   * Period, in ms, within which Cloud KMS must have confirmed that a key's version may be used. Otherwise the
+   * key does not decrypt.
+   */
   readonly revalidateMs: number;
   /**
-   * Limit on the branch keys and data keys for decryption in memory. The least recently used key is evicted
-   * first.
+   * Maximum number of branch keys and data keys for decryption in memory. The least recently used key is
+   * evicted first.
    */
   readonly maxDecryptionKeys: number;
-  /** Limit on the branch keys and data keys for encryption. Each namespace and format has one. */
+  /**
+   * Maximum number of branch keys and data keys for encryption. Each namespace and format has one such key.
+   */
   readonly maxEncryptionKeys: number;
-  /** Limit on one namespace's Cloud KMS calls in flight; further calls wait. Default: no limit. */
+  /**
+   * Maximum number of one namespace's Cloud KMS calls in flight; further calls wait. By default, there is no
+   * limit.
+   */
   readonly callsInFlight: number;
 }
 

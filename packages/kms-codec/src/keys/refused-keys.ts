@@ -8,7 +8,7 @@ interface RefusedKey {
   readonly namespace: string;
   readonly wrappedKey: WrappedKey;
   code: ReasonCode;
-  /** Until this time, the confirmation before the refusal counts, so that work in progress can complete. */
+  /** The confirmation before the refusal is valid until this time, so that work in progress can complete. */
   readonly graceUntil: number;
   /** No attempt to unwrap the key starts before this time. */
   nextAttempt: number;
@@ -17,12 +17,14 @@ interface RefusedKey {
 
 /** Interval of the attempts to unwrap a refused key, in ms. */
 const ASK_AGAIN_MS = 10_000;
-/** The same interval if the identity may only encrypt. */
+/** Interval of the attempts to unwrap a refused key if the identity may only encrypt, in ms. */
 const ASK_ENCRYPTER_MS = 240_000;
-/** How long such an attempt retries, in ms. No caller waits for it. */
+/** How long an attempt to unwrap a refused key retries, in ms. No caller waits for the result. */
 const ASK_BUDGET_MS = 10_000;
 
-/** Has Cloud KMS unwrap a key. @throws KmsCodecError whose code says why Cloud KMS did not unwrap the key */
+/**
+ * Makes Cloud KMS unwrap a key. @throws KmsCodecError whose code says why Cloud KMS did not unwrap the key
+ */
 type Unwrap = (namespace: string, wrappedKey: WrappedKey, waitBudget: WaitBudget) => Promise<unknown>;
 
 /** This process's own keys that Cloud KMS has refused. A key is removed once Cloud KMS unwraps it again. */
@@ -39,20 +41,20 @@ export class RefusedKeys {
     this.#now = now;
   }
 
-  /** Why Cloud KMS does not unwrap the key; undefined if Cloud KMS has not refused the key. */
+  /** Returns why Cloud KMS does not unwrap the key, or undefined if Cloud KMS has not refused the key. */
   codeOf({ id }: WrappedKey): ReasonCode | undefined {
     return this.#keys.size === 0 ? undefined : this.#keys.peek(id)?.code;
   }
 
   /**
-   * Whether this identity may only encrypt: it has no permission to unwrap, and never had it while this
-   * process ran.
+   * Returns whether this identity may only encrypt: it has no permission to unwrap, and never had this
+   * permission while the process ran.
    */
   isOfEncrypter(own: WrappedKey): boolean {
     return this.codeOf(own) === 'permission_denied' && !this.readable.has(own.cryptoKey);
   }
 
-  /** Until when this process may still encrypt with a refused key. */
+  /** Returns until when this process may still encrypt with a refused key. */
   graceUntil({ id }: WrappedKey): number {
     return this.#keys.peek(id)?.graceUntil ?? 0;
   }
@@ -78,8 +80,8 @@ export class RefusedKeys {
   }
 
   /**
-   * Tries to unwrap refused keys again. Needed because a process that has stopped working makes no other
-   * calls that would show that Cloud KMS accepts the key again.
+   * Tries to unwrap refused keys again. This is necessary because a process that has stopped working makes no
+   * other calls that would show that Cloud KMS accepts the key again.
    */
   askAgain(): void {
     for (const refused of this.#keys.values()) void this.#ask(refused);

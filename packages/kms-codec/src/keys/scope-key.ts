@@ -33,12 +33,12 @@ export interface ScopeKey {
   readonly born: number;
 }
 
-/** A data key that encrypts, and how much it has encrypted. */
+/** A data key that encrypts, and the numbers of messages and bytes that it has encrypted. */
 export interface EncryptionKey {
   readonly scope: DataKeyScope;
   /** The branch key from which this data key is derived, or the data key itself. */
   readonly source: ScopeKey;
-  /** Like `commitment`, empty if the data key is not derived. */
+  /** The salt; empty, like `commitment`, if the data key is not derived. */
   readonly salt: Uint8Array;
   readonly commitment: Uint8Array;
   readonly key: KeyObject;
@@ -46,7 +46,7 @@ export interface EncryptionKey {
   bytes: number;
 }
 
-/** Whether the keys of a scope are branch keys, from which data keys are derived. */
+/** Returns whether the keys of a scope are branch keys, from which data keys are derived. */
 export const hasBranchKeys = ({ info }: DataKeyScope): boolean => info.length > 0;
 
 /** Returns a scope key in the form that the decryption cache uses. */
@@ -58,13 +58,18 @@ export const asWrappedKey = (
   return wrappedKey({ cryptoKey, aad, wrapped, keyVersion, isBranchKey: hasBranchKeys(scope) });
 };
 
-/** Whether a data key may encrypt one more message. The first message may exceed the limit on bytes. */
+/**
+ * Returns whether a data key may encrypt one more message. The first message may exceed the limit on bytes.
+ */
 export const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, maxBytes: number): boolean =>
   key.messages === 0 || (key.messages < maxMessages && key.bytes + bytes <= maxBytes);
 
 const notDerived = { salt: new Uint8Array(), commitment: new Uint8Array() };
 
-/** Returns an unused data key: for branch keys, one derived with a new salt; otherwise the scope key. */
+/**
+ * Returns an unused data key. From a branch key, derives a data key with a new salt; otherwise returns the
+ * scope key itself.
+ */
 export function newDataKey(scope: DataKeyScope, source: ScopeKey): EncryptionKey {
   const unused = { scope, source, messages: 0, bytes: 0 };
   if (!hasBranchKeys(scope)) return { ...unused, ...notDerived, key: source.key };

@@ -17,8 +17,8 @@ import { asWrappedKey, type DataKeyScope, type ScopeKey } from './scope-key.ts';
 import { WaitBudget } from './wait-budget.ts';
 
 /**
- * Whether the current branch key is shared. `shared`: the store has it. `unshared`: the store failed.
- * `refused`: this process can neither use nor replace the stored key.
+ * Whether the current branch key is shared. `shared` means that the store has the key. `unshared` means that
+ * the store failed. `refused` means that this process can neither use nor replace the stored key.
  */
 type Sharing = 'shared' | 'unshared' | 'refused';
 
@@ -47,22 +47,25 @@ export const REFRESH_AT = 0.75;
  * any process encrypts with it.
  */
 const LEAD = 0.2;
-/** How far in the future a key's creation date may be, in ms, because machines' clocks differ. */
+/**
+ * How far in the future a key's creation date may be, in ms. Such dates are possible because the clocks of
+ * machines differ.
+ */
 const CLOCK_SKEW_MS = 300_000;
 /**
- * While a payload waits: limit, in ms, on all waits for the store together, and on the wait for Cloud KMS to
- * unwrap the stored keys.
+ * While a payload waits, the maximum total time of all waits for the store, and the maximum time to wait for
+ * Cloud KMS to unwrap the stored keys, in ms.
  */
 const URGENT_MS = 2_000;
 const MAX_TRIES = 4;
-/** A scope's branch keys at any time: the previous, the current and the next. */
+/** Number of a scope's branch keys at any time: the previous, the current and the next key. */
 const SEEN_PER_SCOPE = 3;
 
-/** Whether a next key is old enough to replace the current key. */
+/** Returns whether a next key is old enough to replace the current key. */
 export const isActive = ({ born }: ScopeKey, softAgeMs: number, now: number): boolean =>
   now >= born + LEAD * softAgeMs;
 
-/** What a process has found in the store. */
+/** The keys that a process has found in the store. */
 interface Found {
   /** The key that encrypts now, if this process can use it. */
   readonly current?: ScopeKey | undefined;
@@ -77,15 +80,15 @@ interface Found {
  * the key is younger than the soft age, and the keys file does not deny the key.
  *
  * A process replaces only the value that it has read. If several processes write concurrently, one of them
- * wins, and the others use that process's key.
+ * succeeds, and the other processes use its key.
  */
 export class SharedBranchKeys {
   readonly #store: GuardedStore;
   readonly #context: KeyContext;
   readonly #decryption: DecryptionKeys;
   /**
-   * When the branch keys that this process has seen were created, on its clock for ages. If the time of day
-   * is set back later, a key that is still in the store would otherwise look younger.
+   * The creation times, on the clock for ages, of the branch keys that this process has seen. Without them, a
+   * key in the store would look younger after the time of day is set back.
    */
   readonly #born: LRUCache<string, number>;
   /** The scopes whose entries were reported as unusable. */
@@ -101,8 +104,8 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Returns the fleet's keys: the stored keys or, if there are none, keys that this process has created and
-   * stored. Creates a next key if one is due.
+   * Returns the fleet's keys. These are the stored keys or, if there are no stored keys, keys that this
+   * process has created and stored. Creates a next key if one is due.
    * @param own this process's current key, and whether the store had it
    * @throws KmsCodecError if Cloud KMS neither unwraps nor wraps a key; BranchKeyStoreError if the store
    *   cannot be used but this process's current key still can
@@ -131,7 +134,7 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Unwraps the stored keys, so that this process can read what the fleet writes.
+   * Unwraps the stored keys, so that this process can read the messages of the fleet.
    * @returns the time from which another key can be expected
    * @throws KmsCodecError, BranchKeyStoreError
    */
@@ -154,7 +157,8 @@ export class SharedBranchKeys {
     { create, waitBudget, refreshShare, isUrgent }: SyncOptions,
   ): Promise<SharedKeys | undefined> {
     const id = branchKeyId(scope.cryptoKey, scope.namespace);
-    // One time limit for all store calls for which a payload waits. Cloud KMS calls do not count towards it.
+    // One time limit applies to all store calls for which a payload waits. Cloud KMS calls do not count
+    // towards this limit.
     const call: StoreCall = isUrgent ? { isUrgent, time: { leftMs: URGENT_MS } } : {};
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const stored = await this.#store.load(id, call);
@@ -184,7 +188,7 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Unwraps the stored keys within the time for which a payload waits.
+   * Unwraps the stored keys within the time that a payload may wait.
    * @throws BranchKeyStoreError if Cloud KMS does not unwrap them in time; Cloud KMS may still be able to
    *   wrap a new key
    */
@@ -226,7 +230,7 @@ export class SharedBranchKeys {
       }
     };
     const [current, later] = await Promise.all([unwrap(entry.current), entry.next && unwrap(entry.next)]);
-    // Ignore a next key that is older than the current key.
+    // Ignores a next key that is older than the current key.
     const next = current && later && later.created <= current.created ? undefined : later;
     const [problem] = problems;
     if (problem) this.#report(scope, problem);
@@ -282,7 +286,10 @@ export class SharedBranchKeys {
     return { key, wrapped, keyVersion, created, born };
   }
 
-  /** Never returns a future time, even if the clock of the process that created the key is ahead. */
+  /**
+   * Returns when a key was created, but never a time in the future, even if the clock of the process that
+   * created the key is ahead.
+   */
   #bornOf(id: string, created: number): number {
     const byDate = this.#context.now() - Math.max(0, this.#context.wall() - created);
     return Math.min(this.#born.get(id) ?? byDate, byDate);
@@ -315,9 +322,10 @@ export class SharedBranchKeys {
 }
 
 /**
- * Returns the key with which to encrypt. If the store had this process's key before, that key stays current
+ * Returns the key with which to encrypt. If the store once had this process's key, that key stays current
  * unless the stored key is newer, because an attacker may have restored an older entry. If the store never
- * had this process's key, the stored key wins, so that a fleet agrees again after it has lost its store.
+ * had this process's key, the stored key is used, so that a fleet agrees on a key again after it has lost its
+ * store.
  */
 function choose(
   own: Pick<SharedKeys, 'current' | 'sharing'> | undefined,

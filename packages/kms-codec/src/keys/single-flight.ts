@@ -15,11 +15,11 @@ interface Flight<T> {
 
 /**
  * Shares one Cloud KMS call among all callers that need its result. Retries the call with backoff while its
- * error is retryable and at least one caller waits. Each caller has its own wait budget; a caller that gives
- * up does not affect the others. Once all callers have given up, the call is aborted, and the next caller
- * starts a new call.
+ * error is retryable and at least one caller waits. Each caller has a separate wait budget, and a caller that
+ * gives up does not affect the other callers. Once all callers have given up, the call is aborted, and the
+ * next caller starts a new call.
  *
- * Our own code, because no library shares retries among callers with different budgets.
+ * This is our own code, because no library shares retries among callers with different budgets.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
@@ -34,7 +34,7 @@ export class SingleFlight<T> {
   }
 
   /**
-   * Joins the call in flight for an id, or starts one.
+   * Joins the call in flight for an id, or starts a call.
    * @param id identifies the result; callers with the same id share a call
    * @param key crypto key resource name, for errors and the observer
    * @param attempt makes one attempt; its signal is aborted when no caller waits any longer
@@ -42,7 +42,7 @@ export class SingleFlight<T> {
    */
   async join(id: string, key: string, waitBudget: WaitBudget, attempt: Attempt<T>): Promise<T> {
     const { budgetMs } = waitBudget;
-    // Check again before each call, because a payload can need several calls in sequence.
+    // Checks again before each call, because a payload can need several calls in sequence.
     if (waitBudget.isFinished)
       throw new KmsCodecError(
         'kms_unavailable',
@@ -95,7 +95,7 @@ export class SingleFlight<T> {
       },
     }).finally(() => this.#forget(id, flight));
     const flight: Flight<T> = { result, stop, waiting: 0, lastError: undefined };
-    // If all callers have given up, nothing else handles a rejection.
+    // If all callers have given up, no other code handles a rejection.
     result.catch(() => undefined);
     this.#flights.set(id, flight);
     return flight;

@@ -1,8 +1,8 @@
 import { propertyOf } from '@temporal-kms/node-utils/error-details';
 
 /**
- * The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that mean that an identity is refused.
- * `invalid_request` does not mean that.
+ * The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity.
+ * `invalid_request` is not one of them.
  */
 const REFUSALS: ReadonlySet<unknown> = new Set([
   'access_denied',
@@ -13,9 +13,9 @@ const REFUSALS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Whether Google refused to issue an access token to this identity, because its account, its Workload
+ * Returns whether Google refused to issue an access token to this identity, because its account, its Workload
  * Identity pool or their binding no longer exists. Decides by the response of the token endpoint, the
- * metadata server or the IAM Credentials API, never by a message text.
+ * metadata server or the IAM Credentials API, but never by the text of a message.
  * @param error any error from google-auth-library
  */
 export function isTokenRefusal(error: unknown): boolean {
@@ -28,8 +28,8 @@ export function isTokenRefusal(error: unknown): boolean {
     case 403:
       return true;
     case 404:
-      // The IAM Credentials API returns this body. The metadata server returns 404 with another body while it
-      // starts.
+      // The IAM Credentials API returns this body. While the metadata server starts, it returns 404 with
+      // another body.
       return propertyOf(refusal, 'status') === 'NOT_FOUND';
     default:
       return false;

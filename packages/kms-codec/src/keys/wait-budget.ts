@@ -8,11 +8,11 @@ export interface CallCount {
 
 /** The wait limits of an activity attempt whose payloads a call decodes. */
 export interface AttemptWaits {
-  /** Whether Temporal has ended the attempt. The activity must not run after that. */
+  /** Whether Temporal has ended the attempt. If so, the activity must not run. */
   readonly hasEnded: boolean;
   /**
    * Starts to wait for one response.
-   * @param giveUp called once the attempt can wait no longer
+   * @param giveUp called when the attempt cannot wait any longer
    * @returns a function that ends the wait
    */
   wait(giveUp: () => void): () => void;
@@ -24,13 +24,16 @@ export class WaitBudget {
   readonly #caller: Pick<CallOptions, 'signal'>;
   readonly #calls: CallCount;
   readonly #attempt: AttemptWaits | undefined;
-  /** Created by the first wait, because most calls find their data key in the cache and never wait. */
+  /**
+   * The first wait creates this value, because most calls find their data key in the cache and never wait.
+   */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;
 
   /**
-   * @param budgetMs limit on each wait, in ms; stalls of this process do not count (see {@link WaitTimer})
-   * @param calls counts the call while it waits; omitted for background work, for which no caller waits
+   * @param budgetMs the maximum time of each wait, in ms; stalls of this process do not count (see {@link
+   *   WaitTimer})
+   * @param calls counts the call while it waits; absent for background work, for which no caller waits
    * @param attempt the attempt of the activity whose input the call decodes
    */
   constructor(
@@ -104,8 +107,8 @@ function waitingFor(signal: AbortSignal): WaitingCalls {
 }
 
 /**
- * All waits with the same signal, behind one listener. A signal compares each new listener with all existing
- * ones, which would be slow for a history with 10,000 payloads, each in its own call.
+ * All waits with the same signal share one listener. A signal compares each new listener with all existing
+ * listeners, which would be slow for a history with 10,000 payloads, each in a separate call.
  */
 class WaitingCalls {
   readonly #signal: AbortSignal;

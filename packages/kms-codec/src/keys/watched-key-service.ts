@@ -6,15 +6,15 @@ import { FAILURE_COUNTS_MS } from './key-version-access.ts';
 interface Calls {
   /** The start time of the latest call to which Cloud KMS responded. */
   answered: number;
-  /** Why a later call failed. */
+  /** Why a call after that time failed. */
   failure: ReasonCode | undefined;
   failureCountsUntil: number;
 }
 
 /**
- * A key service that remembers for which crypto keys Cloud KMS does not respond, even if no key in memory
- * depends on the call, as in a process that only reads or has just started. A refusal counts as a response.
- * The configuration names the crypto keys, so there are few.
+ * A key service that remembers for which crypto keys Cloud KMS does not respond. It is necessary if no key in
+ * memory depends on the call, for example in a process that only reads or has just started. A refusal counts
+ * as a response. The configuration names the crypto keys, so there are only a few.
  */
 export class WatchedKeyService implements KeyService {
   readonly #keyService: KeyService;
@@ -44,7 +44,8 @@ export class WatchedKeyService implements KeyService {
 
   /**
    * Returns why the last call for any of the crypto keys failed. Returns undefined if Cloud KMS has responded
-   * since, or a minute after the failure, because without calls the state is unknown.
+   * since. Also returns undefined a minute after the failure, because the state is unknown if there are no
+   * calls.
    */
   failure(keys: readonly string[]): ReasonCode | undefined {
     const now = this.#now();

@@ -5,8 +5,9 @@ import type { Observer } from '../observer.ts';
 import { reasonClass, reasonCodes } from '../reason-codes.ts';
 
 /*
- * Every metric of a codec and of `runWorker`: its name, description and labels, and the observer event that
- * it counts. docs/metrics.md explains the metrics to operators; a test compares that page with this module.
+ * Every metric of a codec and of `runWorker`, with its name, description and labels, and the observer event
+ * that it counts. docs/metrics.md explains the metrics to operators. A test compares that page with this
+ * module.
  */
 
 /** The argument of an observer's method. */
@@ -22,7 +23,7 @@ interface Metric {
 export interface Label<E extends keyof Observer> {
   readonly name: string;
   /**
-   * The label values for which series exist before the first event. For `namespace`, `follow` adds the
+   * The label values for which time series exist before the first event. For `namespace`, `follow` adds the
    * values.
    */
   readonly values?: readonly string[];
@@ -33,7 +34,7 @@ export interface Label<E extends keyof Observer> {
 export interface CounterDefinition<E extends keyof Observer = keyof Observer> extends Metric {
   readonly event: E;
   readonly labels: readonly [Label<E>, Label<E>?];
-  /** Whether an event counts. Default: every event does. */
+  /** Returns whether an event counts. By default, every event counts. */
   counts?(event: EventOf<E>): boolean;
 }
 
@@ -41,7 +42,7 @@ const counter = <E extends keyof Observer>(definition: CounterDefinition<E>): Co
   definition;
 
 const namespace = { name: 'namespace', of: (event: { readonly namespace: string }) => event.namespace };
-/** A label with the name of an event's field. */
+/** Returns a label with the name of an event's field. */
 const label = <N extends string>(name: N, values: readonly string[]) => ({
   name,
   values,
@@ -157,7 +158,7 @@ export const counters: readonly CounterDefinition[] = [
   }),
 ];
 
-/** The duration of attempts to call Cloud KMS. A histogram has no series before its first event. */
+/** The duration of attempts to call Cloud KMS. A histogram has no time series before its first event. */
 export const kmsCallDuration = {
   name: 'codec_kms_call_duration_seconds',
   description: 'Duration of attempts to call Cloud KMS; code is ok or the reason code of the failure',
@@ -168,7 +169,7 @@ export const kmsCallDuration = {
 
 /** A gauge for a namespace's keys. */
 interface KeyGauge extends Metric {
-  /** Returns the value; undefined to leave the gauge at its previous value. */
+  /** Returns the value, or undefined to leave the gauge at its previous value. */
   of(state: KeyState): number | undefined;
 }
 

@@ -7,14 +7,18 @@ interface Series {
 }
 
 /**
- * Counts events in memory, and adds the sums to a meter's counter at intervals. A call for each event, that
- * is for each payload, would be slow, because it crosses to native code or serializes the labels.
+ * Counts events in memory, and adds the sums to a meter's counter at intervals. A call to the counter for
+ * each event, that is for each payload, would be slow, because each call enters native code or serializes the
+ * labels.
  */
 export class EventCounter {
   readonly observer: Observer;
   readonly #definition: CounterDefinition;
   readonly #counter: { add(value: number, labels: Record<string, string>): void };
-  /** By the first label's value, then by the second's, which is empty if there is no second label. */
+  /**
+   * The counts by the first label's value, and then by the second label's value, which is empty if there is
+   * no second label.
+   */
   readonly #series = new Map<string, Map<string, Series>>();
 
   /** @param nameOf maps a namespace to the value of the label `namespace` */
@@ -36,12 +40,12 @@ export class EventCounter {
     if (!hasNamespace) this.#start(valuesOf(first));
   }
 
-  /** Creates a namespace's series, with the value 0. */
+  /** Creates the time series of a namespace, with the value 0. */
   start(namespace: string): void {
     if (this.#definition.labels[0].name === 'namespace') this.#start([namespace]);
   }
 
-  /** Adds the events counted since the previous flush to the meter's counter. */
+  /** Adds the events that were counted since the previous flush to the meter's counter. */
   flush(): void {
     for (const some of this.#series.values()) {
       for (const series of some.values()) {

@@ -1,27 +1,28 @@
 import type { CodecMeter, SeriesLabels } from './report.ts';
 
-/** A meter whose series survive when the underlying meter is replaced. */
+/** A meter whose time series continue when the underlying meter is replaced. */
 export interface RenewedMeter extends CodecMeter {
   /**
-   * Writes all series to the current meter if that meter is new. `reportMetrics` calls this method every
+   * Writes all time series to the current meter if that meter is new. `reportMetrics` calls this method every
    * second.
    */
   renew(): void;
 }
 
-/** Writes an instrument's series to a meter, unless the last write already went to that meter. */
+/** Writes an instrument's time series to a meter, unless the last write already went to the same meter. */
 interface Instrument {
   renew(meter: CodecMeter): void;
 }
 
 /**
- * Returns a meter that writes to whichever meter `current` returns. Temporal's Runtime, with its meter and
- * metrics, ends when its last connection closes: whenever `runWorker` replaces a worker or waits for Cloud
- * KMS. The next Runtime has a new meter. The returned meter writes the counters' totals and the gauges' last
- * values to the new meter. Histograms start from zero.
+ * Returns a meter that writes to the meter that `current` returns. Temporal's Runtime, with its meter and
+ * metrics, ends when its last connection closes. This happens whenever `runWorker` replaces a worker or waits
+ * for Cloud KMS. The next Runtime has a new meter. The returned meter writes the counters' totals and the
+ * gauges' last values to the new meter. Histograms start from zero.
  *
  * @param current returns the current Runtime's meter, and creates the Runtime if there is none. If `current`
- *   throws, for example because the previous Runtime's port is not free yet, the series are written later
+ *   throws, for example because the previous Runtime's port is not free yet, the time series are written
+ *   later
  * @example
  * const metrics = reportMetrics(renewedMeter(() => Runtime.instance().metricMeter));
  */

@@ -40,9 +40,9 @@ export interface CodecMeter {
   renew?(): void;
 }
 
-/** Metrics of a codec, see {@link reportMetrics}. */
+/** Metrics of a codec (see {@link reportMetrics}). */
 export interface CodecMetrics {
-  /** Counts the codec's events: pass it to the codec as its `observer`. */
+  /** Counts the codec's events. Pass this object to the codec as its `observer`. */
   readonly observer: Observer;
   /**
    * Reports the state of a codec's keys in some namespaces, and creates those namespaces' counters with the
@@ -56,7 +56,7 @@ export interface CodecMetrics {
   }): void;
   /** Writes the current values. A timer calls this method every second. */
   report(): void;
-  /** Writes the current values a last time, and stops reporting. */
+  /** Writes the current values for the last time, and stops reporting. */
   stop(): void;
 }
 
@@ -72,8 +72,8 @@ export interface CodecMetrics {
  * metrics.follow(codec, ['payments']);
  */
 export function reportMetrics(meter: CodecMeter): CodecMetrics {
-  // Followed namespaces only: a default rule covers any namespace, and each label value creates a time
-  // series.
+  // Only followed namespaces have their own label value, because a default rule covers any namespace, and
+  // each label value creates a time series.
   const namespaces = new Set<string>();
   const label = (namespace: string): string => (namespaces.has(namespace) ? namespace : 'other');
   const counted = counters.map(

@@ -1,4 +1,4 @@
-/* What an attacker can do with write access to the store but without access to the crypto key. */
+/* Attacks by an attacker who has write access to the store but no access to the crypto key. */
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import { describe, expect, it } from 'vitest';
@@ -22,7 +22,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const entryOf = (fleet: Fleet, id = payId) => parseEntry(fleet.store.values.get(id)!.value);
 const put = (fleet: Fleet, entry: BranchKeyEntry, id = payId) => fleet.store.put(id, serializeEntry(entry));
 
-/** Starts another process, and expects that it does not encrypt with a key in the entry. */
+/** Starts another process, and expects that it encrypts with no key in the entry. */
 async function expectNotAdopted(fleet: Fleet, entry: BranchKeyEntry): Promise<void> {
   const codec = fleet.start();
   const [message] = await codec.encode([json('secret')], context);
@@ -90,14 +90,14 @@ describe('a process does not encrypt with a stored key', () => {
     await expectNotAdopted(fleet, entry);
   });
 
-  it('from further in the future than the allowed clock skew, even if the date is authentic', async () => {
+  it('whose date is further in the future than the allowed clock skew, even if the date is authentic', async () => {
     const { fleet, entry } = await fleetWithEntry();
     fleet.clock.time -= 6 * minute;
     await expectNotAdopted(fleet, entry);
   });
 });
 
-/** Returns the branch key as kept by a person who could use the crypto key in the past but no longer can. */
+/** Returns a branch key that was kept by a person who once could use the crypto key but no longer can. */
 async function leakedKey(fleet: Fleet, { current }: BranchKeyEntry): Promise<KeyObject> {
   const request = { key: cryptoKey('pay'), ciphertext: current.wrapped, aad: branchKeyAad('pay') };
   return createSecretKey((await fleet.keyService.unwrap(request)).subarray(-32));
@@ -105,7 +105,7 @@ async function leakedKey(fleet: Fleet, { current }: BranchKeyEntry): Promise<Key
 
 describe('an attacker who has a branch key and writes to the store', () => {
   it.each([1.1, 3, 4, 16, 25])(
-    'cannot make the branch key younger, %d h after its creation',
+    'cannot make the branch key look younger, %d h after its creation',
     async (hours) => {
       for (const place of ['current', 'next'] as const) {
         const { fleet, entry } = await fleetWithEntry();
@@ -143,7 +143,7 @@ describe('an attacker who has a branch key and writes to the store', () => {
 
 const now = () => 1_790_000_000_000;
 
-it('encode fails, without querying the store repeatedly, if the store only has a key past its hard age', async () => {
+it('encode fails, without querying the store repeatedly, if the store has only a key past its hard age', async () => {
   const limits = resolveLimits();
   const keyService = new FakeKeyService();
   const semaphore = new KeyedSemaphore(limits.callsInFlight);
@@ -186,7 +186,7 @@ it('a process accepts a key from a process whose clock is four minutes ahead', a
   expect(branchOf(message!)).toBe(hex(entry.current.wrapped));
 });
 
-it('a running process does not adopt a restored older entry, and stores its own key again', async () => {
+it('a running process does not adopt an older entry that was restored, and stores its own key again', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(0.97 * hour);
   const [message] = await fleet.encrypt();
@@ -245,7 +245,7 @@ it('an entry with a later format version is reported and kept', async () => {
   expect(fleet.events).toEqual(Array(2).fill('adopt unsupported_version'));
 });
 
-it('an attacker who replaces every entry with garbage causes only few calls per process', async () => {
+it('an attacker who replaces every entry with garbage causes only a few calls per process', async () => {
   const { fleet } = await fleetWithEntry();
   const replace = fleet.store.replace.bind(fleet.store);
   fleet.store.replace = async (...call) => {

@@ -1,5 +1,5 @@
 /*
- * How many Cloud KMS calls a fleet makes and how many keys it has wrapped, with and without a store, on a
+ * Counts the Cloud KMS calls of a fleet and the keys that it has wrapped, with and without a store, on a
  * simulated clock.
  */
 import { describe, expect, it } from 'vitest';
@@ -13,7 +13,10 @@ import { branchOf, hour, MemoryStore, minute, settle } from '../support/fleet.ts
 const TIMER_S = 15;
 /** Interval at which a process encrypts in each namespace, in seconds. */
 const WRITE_S = 300;
-/** How many other processes' messages a process reads each time: messages of 48 processes per hour. */
+/**
+ * Number of other processes whose messages a process reads each time. Per hour, it reads messages of 48
+ * processes.
+ */
 const READS = 4;
 
 interface Run {
@@ -21,7 +24,7 @@ interface Run {
   readonly unwraps: number;
   /** The number of different wrapped keys in all messages. */
   readonly keys: number;
-  /** A message under each of these keys. */
+  /** A message under each of these wrapped keys. */
   readonly messages: readonly Payload[];
   readonly keyService: FakeKeyService;
   readonly rules: KeyRules;
@@ -35,7 +38,7 @@ interface Size {
   readonly isShared: boolean;
   /** Seconds per step of the clock. */
   readonly stepS?: number;
-  /** How many other processes' messages a process reads per step. */
+  /** Number of other processes whose messages a process reads per step. */
   readonly reads?: number;
 }
 
@@ -96,10 +99,10 @@ async function callsOfReader({ messages, keyService, rules, time }: Run): Promis
 }
 
 describe('a fleet with a store', () => {
-  it('has one branch key per rotation, for which each process makes one call in addition to revalidations', async () => {
+  it('has one branch key per rotation, for which each process makes one call in addition to its revalidations', async () => {
     const [processes, namespaces, hours] = [50, 3, 6];
     const shared = await run({ processes, namespaces, hours, isShared: true });
-    // A key encrypts for 43.8 to 45 min.
+    // Each key encrypts for 43.8 to 45 min.
     const rotations = Math.ceil((hours * hour) / (43 * minute));
     expect(shared.keys).toBeLessThanOrEqual(namespaces * (rotations + 1));
     // Processes that are due in the same second each create a key, but only one of these keys is used.
@@ -120,7 +123,7 @@ describe('a fleet with a store', () => {
 });
 
 describe('a fleet without a store', () => {
-  it('has one branch key per process and rotation, and every other process unwraps each key', async () => {
+  it('has one branch key per process and rotation, and every other process unwraps each of these keys', async () => {
     const [processes, hours] = [10, 6];
     const apart = await run({ processes, namespaces: 1, hours, isShared: false });
     expect(apart.keys).toBeGreaterThanOrEqual(processes * hours);
@@ -129,7 +132,7 @@ describe('a fleet without a store', () => {
   }, 120_000);
 });
 
-it('a process that only encrypts makes, over a day, at most one call every 2.5 min to confirm its key', async () => {
+it('a process that only encrypts makes at most one call every 2.5 min to confirm its key', async () => {
   const [processes, hours] = [4, 24];
   const { wraps, unwraps } = await run({
     processes,

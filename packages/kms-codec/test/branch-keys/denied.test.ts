@@ -9,7 +9,7 @@ const denying = (branch: string) =>
   new KeyRules(rules, undefined, [wrappedKeyHash(Buffer.from(branch, 'hex'))]);
 
 describe('a stored branch key on the deny-list', () => {
-  it('is not adopted by a process that starts with that deny-list, and is replaced for the whole fleet', async () => {
+  it('is not adopted by a process that starts with the deny-list, and is replaced for the whole fleet', async () => {
     const fleet = fleetOf(2);
     const denied = branchOf((await fleet.encrypt())[0]!);
     await fleet.pass(minute);

@@ -81,7 +81,7 @@ describe('withDataKey', () => {
   const branchKey = createSecretKey(Buffer.alloc(32, 1));
   const info = Buffer.from('info');
 
-  it('passes on the key that deriveDataKey returns for the salt, info and branch key', () => {
+  it('calls its callback with the key that deriveDataKey returns for the salt, info and branch key', () => {
     const other = createSecretKey(Buffer.alloc(32, 2));
     const salts = Array.from({ length: 200 }, generateSalt);
     for (const salt of [...salts, ...salts]) {
@@ -94,7 +94,7 @@ describe('withDataKey', () => {
     }
   });
 
-  it('refuses a message committed to another data key, even after a genuine message with the same salt', () => {
+  it('refuses a message that is committed to another data key, even after a genuine message with the same salt', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 5));
     const salt = generateSalt();
     const genuine = committed(fresh, salt, info);
@@ -125,7 +125,7 @@ describe('withDataKey', () => {
     expect(dataKeyOf(fresh, derivations[1]!)).not.toBe(keys[1]);
   });
 
-  it('does not keep a key that decrypted nothing, such as the key for a forged message’s salt', () => {
+  it('does not keep a key that decrypted nothing, such as the key for the salt of a forged message', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 4));
     const genuine = committed(fresh, generateSalt(), info);
     const genuineKey = dataKeyOf(fresh, genuine);

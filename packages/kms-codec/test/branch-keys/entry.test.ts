@@ -25,7 +25,7 @@ describe('a store entry', () => {
     expect(Object.keys(json().current)).toEqual(['wrapped', 'keyVersion', 'created', 'proof']);
   });
 
-  it('is refused with unsupported_version if its version is later, whatever else the entry contains', () => {
+  it('is refused with unsupported_version if its version is newer, whatever else the entry contains', () => {
     expect(() => parseEntry(bytes({ version: 2, keys: [] }))).toThrow(
       expect.objectContaining({ code: 'unsupported_version' }),
     );

@@ -44,7 +44,7 @@ describe('the file: store’s directory', () => {
     });
   });
 
-  it('contains only a few generations, and no unfinished files that ended processes have left', async () => {
+  it('contains only a few generations, and no unfinished files from processes that have ended', async () => {
     const store = new FileBranchKeyStore(directory);
     await store.replace(id, value, ABSENT);
     const abandoned = join(directory, `.${'0'.repeat(32)}.tmp`);
@@ -67,8 +67,8 @@ describe('the file: store’s directory', () => {
     for (let generation = 1; generation < 9; generation += 1) {
       await store.replace(id, value, String(generation));
     }
-    // The suspended process has seen generation 1, and creates the file of generation 2, which other
-    // processes have removed.
+    // The suspended process has seen generation 1. It creates the file of generation 2, which other processes
+    // have already created and removed.
     await link(join(directory, `${id}.9.json`), join(directory, `${id}.2.json`));
     expect((await store.load(id))?.generation).toBe('9');
     expect(await store.replace(id, value, '2')).toBe(false);

@@ -66,7 +66,7 @@ describe('a store outage', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('of writes does not prevent reads, and a successful read does not end the outage', async () => {
+  it('that affects writes does not prevent reads, and a successful read does not end the outage', async () => {
     const { guard, events, state } = guarded();
     state.replace = new BranchKeyStoreError('not_permitted', 'read-only');
     await expect(guard.replace('id', value, ABSENT)).rejects.toMatchObject({ code: 'not_permitted' });

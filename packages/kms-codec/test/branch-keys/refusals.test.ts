@@ -9,7 +9,10 @@ import type { BranchKeyStore } from '../../src/branch-keys/store.ts';
 import { json } from '../support/codec.ts';
 import { context, fleetOf, MemoryStore, minute } from '../support/fleet.ts';
 
-/* Cloud KMS refuses a fleet's key again and again. A process that may not decrypt must not be ready. */
+/*
+ * Tests in which Cloud KMS refuses a fleet's key again and again. A process that may not decrypt must not be
+ * ready.
+ */
 
 const codes = ['key_disabled', 'permission_denied'] as const;
 
@@ -104,7 +107,7 @@ it('no process stays ready for more than 5 min while it cannot decrypt, in whate
     ),
     {
       numRuns: 6,
-      // A refusal whose code changes before Cloud KMS has unwrapped any key for this process.
+      // The code of this refusal changes before Cloud KMS has unwrapped any key for the process.
       examples: [
         [
           [

@@ -11,7 +11,7 @@ const entryIn = (store: MemoryStore) => parseEntry(store.values.get(store.ids[0]
 const gone = new BranchKeyStoreError('unavailable', 'gone');
 
 describe('a starting fleet', () => {
-  it('encrypts with one branch key, which one process creates and the others adopt', async () => {
+  it('encrypts with one branch key, which one process creates and the other processes adopt', async () => {
     const fleet = fleetOf(20);
     const messages = await fleet.encrypt();
     expect(distinct(messages.map(branchOf))).toBe(1);
@@ -55,7 +55,7 @@ describe('a starting fleet', () => {
 });
 
 describe('a rotation', () => {
-  it('by 20 processes at the same moment has one winner, whose key all others unwrap immediately', async () => {
+  it('by 20 processes at the same time results in one new key, which all processes unwrap immediately', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     const { won } = fleet.store;
@@ -160,7 +160,7 @@ describe('a rotation', () => {
     }
   });
 
-  it('lets each process read all others’ messages during an hour’s Cloud KMS outage right after startup', async () => {
+  it('is not needed to read all other processes’ messages in a Cloud KMS outage of an hour right after startup', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     fleet.keyService.failing = 'kms_unavailable';
@@ -200,11 +200,11 @@ describe('a store that fails', () => {
     },
   );
 
-  it('to respond delays only a process’s first payload, by two seconds', async () => {
+  it('to respond delays only a process’s first payload, and only by two seconds', async () => {
     const fleet = fleetOf(1);
     fleet.store.loading = new Promise<never>(() => undefined);
     const start = performance.now();
-    // The codec measures its waits in ms of the event loop; the wait budget is an activity's.
+    // The codec measures its waits in ms of the event loop. The test uses the wait budget of an activity.
     const { codec } = codecWith(rules, {
       branchKeyStore: fleet.store,
       now: () => fleet.clock.time,
@@ -218,7 +218,7 @@ describe('a store that fails', () => {
     expect(fleet.store.loads).toBe(1);
   });
 
-  it('to respond quickly is not confused with a slow wrap by Cloud KMS: starting processes agree on one key', async () => {
+  it('to respond quickly does not prevent starting processes from agreeing on one key, even if Cloud KMS is also slow', async () => {
     const fleet = fleetOf(3, { waitMs: { activity: 10_000, other: 10_000 } });
     const wrap = fleet.keyService.wrap.bind(fleet.keyService);
     fleet.keyService.wrap = async (request) => {
@@ -246,7 +246,7 @@ describe('a store that fails', () => {
     expect(fleet.keyService.wraps).toBe(20);
   });
 
-  it('for some minutes around a rotation only delays that rotation', async () => {
+  it('for some minutes around a rotation only delays the rotation', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     await fleet.pass(0.7 * hour);
@@ -269,7 +269,7 @@ describe('a store that fails', () => {
     expect(distinct([...messages.map(branchOf), branchOf(before!)])).toBe(6);
   });
 
-  it('and loses its values is refilled with the key in use', async () => {
+  it('and loses its values gets the key in use again', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.values.clear();
@@ -308,7 +308,7 @@ it('a process that starts while Cloud KMS only wraps creates its own key, and sh
 });
 
 describe('a process that only reads', () => {
-  it('unwraps each next key before any process encrypts with that key, and so can read during a Cloud KMS outage', async () => {
+  it('unwraps each next key before any process encrypts with it, so that it can read during a Cloud KMS outage', async () => {
     const fleet = fleetOf(3);
     const [message] = await fleet.encrypt();
     const reader = fleetOf(1, { ...fleet, branchKeyStore: fleet.store });

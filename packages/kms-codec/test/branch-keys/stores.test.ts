@@ -49,7 +49,7 @@ describe.each<[string, () => BranchKeyStore]>([
   });
 
   // [B-5]
-  it('does not replace a value that another process has meanwhile created or replaced', async () => {
+  it('does not replace a value that another process has created or replaced in the meantime', async () => {
     const [store, id] = [open(), newId()];
     await store.replace(id, text('one'), ABSENT);
     const { generation } = (await store.load(id))!;
@@ -66,7 +66,7 @@ describe.each<[string, () => BranchKeyStore]>([
   });
 
   // [B-5]
-  it('lets exactly one of 20 concurrent writers win, again and again', async () => {
+  it('lets exactly one of 20 concurrent writers succeed, in every round', async () => {
     const id = newId();
     const stores = Array.from({ length: 20 }, open);
     for (let round = 0; round < 10; round += 1) {
@@ -79,7 +79,7 @@ describe.each<[string, () => BranchKeyStore]>([
     }
   });
 
-  it('keeps different ids’ values separate', async () => {
+  it('keeps the values of different ids separate', async () => {
     const store = open();
     const [a, b] = [newId(), newId()];
     await store.replace(a, text('a'), ABSENT);
@@ -87,7 +87,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect([textOf((await store.load(a))?.value), textOf((await store.load(b))?.value)]).toEqual(['a', 'b']);
   });
 
-  it('returns little more than 8 KiB of an oversized value that another program wrote', async () => {
+  it('returns only slightly more than 8 KiB of an oversized value that another program wrote', async () => {
     const [store, id] = [open(), newId()];
     await store.replace(id, new Uint8Array(1_000_000), ABSENT);
     const { value, generation } = (await store.load(id))!;

@@ -9,7 +9,10 @@ import { FakeKeyService } from '../support/fake-key-service.ts';
 import { branchOf, MemoryStore, settle } from '../support/fleet.ts';
 import { VectorKeyService } from '../support/vector-key-service.ts';
 
-/** Wraps and unwraps new keys, and responds to other requests as a vector's `kms` specifies. */
+/**
+ * A key service that wraps and unwraps new keys, and responds to other requests as a vector's `kms`
+ * specifies.
+ */
 class WrappingKeyService extends FakeKeyService {
   readonly #vector: VectorKeyService;
   readonly #own = new Set<string>();

@@ -32,7 +32,7 @@ const file = (text: string, name = 'keys.yaml') => {
 };
 
 describe("the guide's variables", () => {
-  it('name one key for all namespaces, by default in the location global', () => {
+  it('name one key for all namespaces, which is in the location global by default', () => {
     const { rules } = kmsEnvironment.parse(guide);
     expect(rules.resolve('anything').encrypt).toBe(
       'projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption',
@@ -174,7 +174,7 @@ namespaces:
     expect([...rules.resolve('x').reads]).toEqual(['envelope-v2']);
   });
 
-  it('has each mistake reported with its location', () => {
+  it('is rejected with the location of each mistake', () => {
     const path = file(`
 namespaces:
   a: { encrypt: not-a-key, reads: [rot13] }

@@ -88,7 +88,7 @@ describe('the strict YAML reader', () => {
     expect(messages('a: { a: [{ type: gcs, path: "" }] }')).toEqual(['is empty']);
   });
 
-  it('parses hostile input in linear time and throws no other error', () => {
+  it('parses hostile input in linear time, and throws only StrictYamlError', () => {
     for (const text of [
       '['.repeat(1e4),
       'a: '.repeat(1e4),
@@ -106,7 +106,7 @@ describe('the strict YAML reader', () => {
 
 // [K-9]
 describe('a file', () => {
-  it('is read with the digest of its bytes', () => {
+  it('is returned with the digest of its bytes', () => {
     const file = join(folder, 'good.yaml');
     writeFileSync(file, 'a: b\n...\n');
     const { value, digest } = readStrictYaml(file);
@@ -172,7 +172,7 @@ const both = (letter: string) => ({ a: letter, b: letter });
 const whole = (value: unknown) => expect([both('p'), both('q')]).toContainEqual(value);
 const large = (letter: string) => `a: ${letter}\n#${'x'.repeat(2 ** 19)}\nb: ${letter}\n...\n`;
 
-/** Returns why a file is rejected; an empty array if the file is accepted. */
+/** Returns why a file is rejected, or an empty array if the file is accepted. */
 function mistakesIn(file: string, accepted: (value: unknown) => void = () => {}): readonly string[] {
   try {
     accepted(readStrictYaml(file).value);

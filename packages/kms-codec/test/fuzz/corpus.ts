@@ -17,9 +17,9 @@ import {
 import type { VectorKmsAnswer, VectorRule } from '@temporal-kms/vectors/schema';
 
 /*
- * The v2 messages of two namespaces share one crypto key, so only the namespace binding separates them.
- * Messages in older formats are not bound and use separate keys. `payments` is the reader's namespace; the
- * attacker takes messages from `shipping`.
+ * The v2 messages of two namespaces share one crypto key, so only the binding to the namespace separates
+ * them. Messages in older formats are not bound to a namespace, and use separate keys. `payments` is the
+ * reader's namespace; the attacker takes messages from `shipping`.
  */
 
 export const READER = 'payments';
@@ -39,7 +39,7 @@ const lenient: VectorRule = {
   unsafe: ['direct-with-envelope'],
   static: { [STATIC_ID[READER]]: hex(fixed(`static ${READER}`, 32)) },
 };
-/** The same keys, with a rule that rejects older formats and plaintext. */
+/** The same keys as above, with a rule that rejects older formats and plaintext. */
 const strict: VectorRule = { ...lenient, reads: ['envelope-v2'], plaintext: 'refuse' };
 export const rules = { strict, lenient } as const;
 export type Strictness = keyof typeof rules;
@@ -58,7 +58,7 @@ export interface Corpus {
   readonly messages: readonly Message[];
   /** The ciphertexts that Cloud KMS unwraps. */
   readonly kms: readonly VectorKmsAnswer[];
-  /** Encrypts any plaintext as a v2 message in the reader's namespace, as a data key's holder can. */
+  /** Encrypts any plaintext as a v2 message in the reader's namespace, as the holder of a data key can. */
   encrypt(plaintext: Uint8Array, compressed: boolean, label: string): Payload;
 }
 
@@ -92,7 +92,8 @@ export function buildCorpus(): Corpus {
       add(both, unbound, v2(namespace, serialized(unbound), `unbound ${branch}`, {}, branch));
       for (const workflowId of [WORKFLOW, 'order-2']) {
         const bound = text(`${workflowId} ${branch}`);
-        // A different salt, so that the corpus has messages under one branch key but different data keys.
+        // Uses a different salt, so that the corpus has messages under one branch key but different data
+        // keys.
         const header = { workflowId, salt: fixed(`salt ${workflowId}`, 16) };
         const message = v2(namespace, serialized(bound), `${workflowId} ${branch}`, header, branch);
         add(workflowId === WORKFLOW ? both : [], bound, message);

@@ -5,8 +5,8 @@ import { messageFiles } from '@temporal-kms/vectors/files';
 import { outcomeOf } from './outcome.ts';
 
 /*
- * The header of an `envelope-v2` message. A header is accepted only in the one form that its fields have,
- * whatever follows, and in whole.
+ * The input is the header of an `envelope-v2` message. A header is accepted only if it is complete and in the
+ * only valid encoding of its fields, whatever bytes follow.
  */
 
 export const reaches = ['accepted', 'malformed', 'unsupported_version'];

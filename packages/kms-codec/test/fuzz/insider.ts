@@ -10,7 +10,7 @@ import { anyPlaintext } from './plaintext.ts';
 
 export interface InsiderMessage {
   readonly stored: Payload;
-  /** Cloud KMS responses in addition to the corpus's responses. */
+  /** Cloud KMS responses in addition to those of the corpus. */
   readonly kms: readonly VectorKmsAnswer[];
 }
 
@@ -33,14 +33,14 @@ function plaintextOf(corpus: Corpus, random: Random): Uint8Array {
 }
 
 /**
- * Encrypts a plaintext as a key's holder can: the message is authentic, in one of the formats that the
- * lenient reader reads.
+ * Encrypts a plaintext as the holder of a key can. The message is authentic, and in one of the formats that
+ * the lenient reader reads.
  */
 export function insiderMessage(corpus: Corpus, random: Random, label: string): InsiderMessage {
   const plaintext = plaintextOf(corpus, random);
   switch (random.below(5)) {
     case 0: {
-      // Use 32 bytes often, because special rules apply to this length in this format.
+      // Uses 32 bytes often, because special rules apply to this length in this format.
       const short = random.oneIn(4) ? plaintext.subarray(0, random.pick([32, 34])) : plaintext;
       const direct = { wrapped: fixed(label, 60), plaintext: Buffer.from(short) };
       const metadata = { encoding: 'binary/gcp-kms', 'kms-key': key(READER) };

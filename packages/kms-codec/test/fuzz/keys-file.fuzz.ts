@@ -8,8 +8,8 @@ import { keysFileVectors } from '@temporal-kms/vectors/files';
 import { described, readKeysFileText } from '../support/keys-file.ts';
 
 /*
- * The bytes of a keys file. A file is refused with its mistakes, or accepted. Then the same rules in JSON are
- * accepted too.
+ * The input is the bytes of a keys file. A file is either refused with its mistakes or accepted. If it is
+ * accepted, the same rules in JSON are accepted too.
  */
 
 export const reaches = ['accepted', 'refused', 'refused as YAML'];
@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'kms-fuzz-'));
 
 export function fuzz(data: Uint8Array): string {
   const value = strictYaml(data);
-  // Most inputs end here, without a file.
+  // Most inputs end here, so that no file is necessary.
   if (value === undefined) return 'refused as YAML';
   const rules = readKeysFileText(folder, data);
   if (typeof rules === 'string') {

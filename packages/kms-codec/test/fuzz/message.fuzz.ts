@@ -3,8 +3,8 @@ import { buildCorpus, type Strictness } from './corpus.ts';
 import { check, checkFresh, newReader } from './run.ts';
 
 /*
- * A stored payload that anyone with access to Temporal's store could have written. `check` lists the
- * properties. Codecs with full and with empty caches give the same outcome.
+ * The input is a stored payload that anyone with access to Temporal's store could have written. `check` lists
+ * the properties. Codecs with full and with empty caches give the same outcome.
  */
 
 export const reaches = [
@@ -26,7 +26,7 @@ export async function fuzz(data: Uint8Array): Promise<string> {
   const { strictness, stored } = toMessage(data);
   const given = { stored, original: undefined, byInsider: false };
   const outcome = await check(readers[strictness], given);
-  // Some inputs only, because a new codec takes longer than the rest.
+  // Only for some inputs, because a new codec takes longer than all other steps.
   if (data.length % 8 === 0) await checkFresh(outcome, given, corpus, strictness);
   return outcome;
 }
@@ -43,8 +43,8 @@ const names = [
 ];
 
 /**
- * Any bytes are a message: whether the reader is lenient, the number of metadata entries, for each entry its
- * name's index and its value's length, and the payload's data.
+ * Interprets any bytes as a message. They contain whether the reader is lenient, the number of metadata
+ * entries, the index of the name and the length of the value for each entry, and the payload's data.
  */
 export function toMessage(bytes: Uint8Array): { readonly strictness: Strictness; readonly stored: Payload } {
   let at = 0;

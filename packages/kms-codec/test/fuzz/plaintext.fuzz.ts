@@ -9,8 +9,9 @@ import { anyPlaintext } from './plaintext.ts';
 import { check, decodeOne, newReader } from './run.ts';
 
 /*
- * The plaintext of an authentic message: a serialized payload, which may itself be encrypted. If the payload
- * is accepted, it is accepted again in the form in which writers serialize it, unchanged.
+ * The input is the plaintext of an authentic message: a serialized payload, which may itself be encrypted. If
+ * the payload is accepted, the form in which writers serialize it is also accepted, and results in the same
+ * payload.
  */
 
 export const reaches = [

@@ -1,8 +1,8 @@
 import type { Random } from '@temporal-kms/testing/random';
 
 /*
- * Serialized payloads that an insider could write: valid ones, and ones that protobuf parsers interpret
- * differently.
+ * Generates serialized payloads that an insider could write: valid payloads, and payloads that protobuf
+ * parsers interpret differently.
  */
 
 const knownNames = ['encoding', 'messageType', 'compression/algorithm', 'compression-algorithm'];

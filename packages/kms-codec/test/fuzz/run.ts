@@ -22,13 +22,16 @@ export interface FuzzReport {
   readonly seed: number;
   readonly messages: number;
   readonly milliseconds: number;
-  /** How often each outcome occurred: a reason code, `decrypted` (to an original) or `passed` (unchanged). */
+  /**
+   * The number of times that each outcome occurred. An outcome is a reason code, `decrypted` (to an original
+   * payload) or `passed` (unchanged).
+   */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
 /** The number of messages per codec, so that its caches have hits and misses. */
 const MESSAGES_PER_CODEC = 1_000;
-/** One message in this many also goes to a codec with empty caches, which must give the same outcome. */
+/** One of this many messages also goes to a codec with empty caches, which must give the same outcome. */
 const FRESH_ONE_IN = 20;
 const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
 const same = (payload: Payload): string => JSON.stringify(fromPayload(payload));
@@ -69,8 +72,8 @@ export interface Given {
   /** The original message; undefined if the message was changed. */
   readonly original: Message | undefined;
   /**
-   * Whether an insider encrypted the message. A data key's holder can encrypt anything, so only errors are
-   * checked.
+   * Whether an insider encrypted the message. The holder of a data key can encrypt anything, so only errors
+   * are checked.
    */
   readonly byInsider: boolean;
 }
@@ -115,9 +118,11 @@ export function newReader(corpus: Corpus, strictness: Strictness, limits?: Parti
 }
 
 /**
- * Checks these rules: The result of a decode is an original that this reader may decrypt, or the unchanged
- * message if plaintext may pass, or a listed code. An unchanged message that this reader may decrypt does
- * decrypt. Cloud KMS is never called for an unlisted key.
+ * Checks these rules:
+ * - The result of a decode is an original payload that this reader may decrypt, the unchanged message if
+ *   plaintext may pass, or a listed reason code.
+ * - An unmodified message that this reader may decrypt is decrypted.
+ * - Cloud KMS is never called for an unlisted key.
  *
  * @returns a reason code, `decrypted` or `passed`
  */

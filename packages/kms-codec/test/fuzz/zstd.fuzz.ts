@@ -7,8 +7,9 @@ import { frame, raw, zeros } from '@temporal-kms/vectors/zstd';
 import { outcomeOf } from './outcome.ts';
 
 /*
- * A zstd frame inside an authentic message. The content is what Node's decompressor reads from the whole
- * frame, has the declared size, and survives compression. Nothing may follow the frame.
+ * The input is a zstd frame inside an authentic message. The content must equal the output of Node's
+ * decompressor for the whole frame, must have the declared size, and must stay the same when it is compressed
+ * and decompressed again. No bytes may follow the frame.
  */
 
 export const reaches = ['accepted', 'malformed', 'too_large'];

@@ -25,7 +25,8 @@ interface Sample {
 }
 
 /**
- * Returns messages under many branch keys and salts. Half are compressed, and half are bound to a workflow.
+ * Returns messages under many branch keys and salts. Half of the messages are compressed, and half are bound
+ * to a workflow.
  */
 async function encryptSamples(count: number, keyService: FakeKeyService): Promise<Sample[]> {
   const samples: Sample[] = [];
@@ -106,7 +107,7 @@ describe('a decoder written only from the specification', () => {
     expect(answers.slice(500)).toEqual(samples.map(() => ({ code: expect.any(String) })));
   }, 720_000);
 
-  it('produces the expected outcome for each envelope-v2 vector, except those about layers and further rules', async () => {
+  it('produces the expected outcome for each envelope-v2 vector, except the vectors about layers and further rules', async () => {
     const vectors = messageFiles
       .filter(({ file }) => /^(envelope-v2.*|payload-profile|reference-python)\.json$/.test(file))
       .flatMap((file) => file.vectors)
@@ -129,7 +130,7 @@ describe('a decoder written only from the specification', () => {
 });
 
 /**
- * Returns the crypto keys of each namespace that a vector's reader accepts; undefined if the vector needs
+ * Returns the crypto keys of each namespace that a vector's reader accepts, or undefined if the vector needs
  * settings that the decoder lacks.
  */
 function keysOf({ keys: { namespaces = {}, default: byDefault, deny }, codec, context }: Vector) {

@@ -23,7 +23,7 @@ import { storedV2 } from '@temporal-kms/vectors/message';
 import type { Vector } from '@temporal-kms/vectors/schema';
 import { findPython, runScript } from '@temporal-kms/testing/python';
 
-/* Thousands of generated inputs, for which both languages must produce the same result. */
+/* Tests thousands of generated inputs, for which both languages must produce the same result. */
 
 const slow = process.env['SLOW'] !== undefined;
 const seed = Number(process.env['SEED'] ?? 20_261_125);
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /**
- * Writes TypeScript's results for `count` inputs, and returns Python's report, which starts with the
+ * Writes TypeScript's results for `count` inputs, and returns Python's report, which begins with the
  * differences.
  */
 async function differences(count: number, first: object, next: (n: number) => object | Promise<object>) {
@@ -105,7 +105,7 @@ function anyMessage(corpus: Corpus, random: Random, n: number) {
 
 type Stored = { readonly scope: Scope } & InsiderMessage;
 
-/** Returns a stored payload with TypeScript's result, but without the corpus's responses. */
+/** Returns a stored payload with TypeScript's result, but without the Cloud KMS responses of the corpus. */
 async function decoded(corpus: Corpus, { scope, stored, kms }: Stored) {
   const given = { name: 'generated', ...scope, kms: [...corpus.kms, ...kms], stored: fromPayload(stored) };
   return { ...given, ...(await outcomeOf(given)), kms };
@@ -117,7 +117,10 @@ const inputsOf = (name: string): Promise<readonly Buffer[]> =>
 
 const toLenient = (stored: Payload): Stored => ({ scope: reader, stored, kms: [] });
 
-/** Returns the inputs of the targets as the stored payloads that the targets make of them. */
+/**
+ * Returns the inputs of the fuzz targets, in the form of the stored payloads that the targets create from
+ * them.
+ */
 async function fuzzInputs(corpus: Corpus): Promise<Stored[]> {
   const codec = { maxDecompressedBytes: 2 ** 16 };
   const inFrame = (input: Buffer) => corpus.encrypt(input, true, 'fuzz');

@@ -24,7 +24,7 @@ beforeAll(async () => {
   });
 }, 600_000);
 afterAll(async () => {
-  // Both are undefined if Python is missing, which beforeAll has already reported.
+  // Both are undefined if Python is missing. In that case, beforeAll has already failed.
   await peers?.close();
   await setting?.close();
 });
@@ -45,7 +45,7 @@ interface Way {
   readonly peer: PeerCodec;
 }
 
-describe('Python decrypts, from TypeScript,', () => {
+describe('Python decrypts from TypeScript', () => {
   const ways: Way[] = [
     { title: 'envelope-v2', peer: 'envelope-v2' },
     { title: 'envelope-v2, compressed', env: { KMS_COMPRESSION: 'zstd' }, peer: 'envelope-v2' },
@@ -85,7 +85,7 @@ describe('Python decrypts, from TypeScript,', () => {
   });
 });
 
-describe('TypeScript decrypts, from Python,', () => {
+describe('TypeScript decrypts from Python', () => {
   it.each([
     'envelope-v2',
     'envelope-v2-zstd',
@@ -100,7 +100,7 @@ describe('TypeScript decrypts, from Python,', () => {
     expect(known(await setting.codec().decode(encrypted, payments))).toEqual(known(originals));
   });
 
-  it('a compressed message, which is smaller', async () => {
+  it('a compressed message, which is smaller than its plaintext', async () => {
     const [encrypted] = await peers.encode('envelope-v2-zstd', [json('a'.repeat(20_000))], payments);
     expect(encrypted!.data!.length).toBeLessThan(1_000);
   });
@@ -112,7 +112,7 @@ describe('TypeScript decrypts, from Python,', () => {
     expect(known(await setting.codec().decode(encrypted, configured))).toEqual(known(originals));
   });
 
-  it('a message, and reports its key and key version', async () => {
+  it('a message, and reports the key and key version of the message', async () => {
     const [encrypted] = await peers.encode('envelope-v2', [json(1)], payments);
     expect(setting.codec().inspect(encrypted!, payments)).toMatchObject({ key: paymentsKey, keyVersion: 1 });
   });
@@ -136,7 +136,7 @@ describe('a payload from one codec behind another', () => {
       env: { KMS_FORMAT: 'direct' },
       outer: 'guide-envelope',
     },
-  ] as const)('is decrypted through both layers by both languages: $title', async ({ env, outer }) => {
+  ] as const)('is decrypted through both layers in both languages: $title', async ({ env, outer }) => {
     const inner = await setting.codec(env).encode(originals, payments);
     const stored = await peers.encode(outer, inner, payments);
     expect(known(await setting.codec().decode(stored, payments))).toEqual(known(originals));
@@ -144,7 +144,7 @@ describe('a payload from one codec behind another', () => {
   });
 });
 
-it('each language decrypts the other’s messages from before and after a rotation', async () => {
+it('each language decrypts messages of the other language from before and after a rotation', async () => {
   const [namespace, key] = [spares[3], cryptoKey(spares[3])];
   const context = inNamespace(namespace);
   const before = await setting.codec().encode(originals, context);
@@ -162,7 +162,7 @@ const bothRefuse = async (payload: Payload, context: ReturnType<typeof inNamespa
   await expect(peers.decode('envelope-v2', [payload], context)).rejects.toMatchObject({ code });
 };
 
-describe('both languages reject, with the same code,', () => {
+describe('both languages reject with the same code', () => {
   it.each([
     ['DISABLED', 'key_disabled', spares[0]],
     ['DESTROY_SCHEDULED', 'key_destroy_scheduled', spares[1]],

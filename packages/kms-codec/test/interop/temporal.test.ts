@@ -13,8 +13,8 @@ import { type Lines, startModule } from '@temporal-kms/testing/python';
 import { type Setting, startSetting } from './support/setting.ts';
 
 /*
- * A Python workflow with its activities, which TypeScript starts, queries and reads, on a real Temporal
- * server.
+ * Tests a Python workflow and its activities on a real Temporal server. TypeScript starts, queries and reads
+ * the workflow.
  */
 
 const namespace = 'payments';
@@ -55,7 +55,7 @@ const logFile = () => `${setting.keysFile}.log`;
 const start = (card: string) =>
   client.workflow.start('order', { taskQueue, workflowId: randomUUID(), args: [card] });
 
-it('the languages exchange input, signal, query and result, and Temporal stores only ciphertext', async () => {
+it('the languages exchange an input, a signal, a query and a result, and Temporal stores only ciphertext', async () => {
   const handle = await start('card 4111');
   await expect.poll(() => handle.query('cards'), { timeout: 20_000 }).toEqual(['card 4111']);
   await handle.signal('add', 'card 4222');

@@ -1,8 +1,9 @@
 /**
  * Tests the package in every environment in which a Temporal application may run. Each test installs the
  * packed tarball, then encrypts and decrypts one payload with `createTestCodec` and one with an emulator key.
- * The README's compatibility table lists what these tests prove; the last test compares both.
- * `package.test.ts` tests npm: it runs the README's programs in a project that npm installed.
+ * The README's compatibility table lists the environments that these tests cover. The last test compares the
+ * table with the tests. `package.test.ts` tests npm: it runs the README's programs in a project that npm
+ * installed.
  *
  * Each tool runs on each Node version.
  */
@@ -132,7 +133,7 @@ describe('Node', () => {
   });
 });
 
-/** Each `tsconfig.json`, the files that it compiles, and the output file that Node runs. */
+/** The `tsconfig.json` for each setting, the files that it compiles, and the output file that Node runs. */
 const resolutions = [
   { moduleResolution: 'nodenext', module: 'nodenext', files: ['app.mts', 'app.cts'] },
   { moduleResolution: 'node16', module: 'node16', files: ['app.mts', 'app.cts'] },
@@ -213,7 +214,7 @@ describe('esbuild', () => {
       ...banner,
     ];
     await run(at('pnpm'), join(at('pnpm'), bin('esbuild', 'bin/esbuild')), ['app.mjs', ...options]);
-    // Outside the project, so that its node_modules are not found.
+    // The bundle is outside the project, so that the project's node_modules are not found.
     await mkdir(at('alone'), { recursive: true });
     await run(folder, 'cp', [join(at('pnpm'), 'alone', file), at('alone')]);
     for (const major of [22, 24] as const) expect(await program('alone', major, [file])).toBe(expected);
@@ -234,7 +235,7 @@ describe('yarn', () => {
     expect(await program('yarn', 24, ['bundle.cjs'])).toBe('true false');
   });
 
-  it('does not install the Cloud Storage client, whose absence the codec reports when it needs the client, but still encrypts', async () => {
+  it('does not install the Cloud Storage client; a codec that needs the client reports that it is missing, and still encrypts', async () => {
     const script = `
       const { loadKmsCodec } = require('@temporal-kms/kms-codec');
       const observer = { branchKeyStoreFailed: ({ code }) => console.log(code) };
@@ -289,7 +290,7 @@ const majorOf = (version: string) => version.split('.')[0];
 const minorOf = (version: string) => version.split('.').slice(0, 2).join('.');
 
 describe("the README's compatibility table", () => {
-  it('lists what these tests prove', () => {
+  it('lists the environments that these tests cover', () => {
     expect(tableRows(readReadme(packageFolder), 'Where', 'Tested')).toEqual([
       ['Node', `${nodeMajors.join(', ')} (zstd compression from 22.15 on)`],
       ['Module system', 'ES modules, CommonJS'],

@@ -16,7 +16,7 @@ export async function roundTrips() {
 }
 `;
 
-/** What `roundTrips` returns: one payload under the test key, and one under an emulator key. */
+/** The result of `roundTrips`, for one payload under the test key and one payload under an emulator key. */
 export const expected = 'envelope-v2 not-for-production card 4111, envelope-v2 workflow-encryption card 4111';
 
 const imports = `
@@ -55,8 +55,8 @@ const { proxyActivities } = require('@temporalio/workflow');
 const { charge } = proxyActivities({ startToCloseTimeout: '1 minute', retry: { maximumAttempts: 1 } });
 exports.order = async (card) => await charge(card);
 `,
-  // Runs webpack as Temporal's worker does. Prints what the bundle must contain, then what it must not
-  // contain.
+  // Runs webpack as Temporal's worker does. First prints what the bundle must contain, and then what it must
+  // not contain.
   'bundle.cjs': `
 const { KmsCodecPlugin } = require('@temporal-kms/kms-codec');
 const { createTestCodec } = require('@temporal-kms/kms-codec/testing');

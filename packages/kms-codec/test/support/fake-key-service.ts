@@ -17,11 +17,11 @@ export class FakeKeyService extends InMemoryKeyService {
   readonly asked = new Set<string>();
   /** While set, every call fails with this code. */
   failing: ReasonCode | undefined;
-  /** Which calls fail while `failing` is set. Default: both kinds. */
+  /** Which calls fail while `failing` is set. By default, both kinds of calls fail. */
   affected: 'wrap' | 'unwrap' | undefined;
   latencyMs = 0;
   version = 1;
-  /** If set, the version that `wrap` reports in place of the real one. */
+  /** If set, the version that `wrap` reports in place of the real version. */
   named: number | undefined;
   /** The versions under which no key can be unwrapped. */
   readonly disabled = new Set<number>();
@@ -29,7 +29,7 @@ export class FakeKeyService extends InMemoryKeyService {
 
   override async wrap(request: WrapRequest): Promise<Wrapped> {
     this.wraps += 1;
-    // Copy the data key, because the codec may overwrite it before this call ends.
+    // Copies the data key, because the codec may overwrite it before this call ends.
     const plaintext = Buffer.from(request.plaintext);
     await this.#answer(request.key, 'wrap');
     const wrapped = await super.wrap({ ...request, plaintext });

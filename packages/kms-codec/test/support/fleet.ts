@@ -17,7 +17,7 @@ export class MemoryStore implements BranchKeyStore {
   loads = 0;
   won = 0;
   lost = 0;
-  /** While set, each `load` throws or awaits this. */
+  /** While this is set, each `load` throws the error or awaits the promise. */
   loading: Error | Promise<never> | undefined;
   replacing: Error | Promise<never> | undefined;
   #generation = 0;

@@ -65,7 +65,7 @@ export async function inLayer(
 }
 
 /**
- * Marks a payload as compressed in the way of an earlier draft of the proxy's design: keeps the encoding and
+ * Marks a payload as compressed, as an earlier draft of the proxy's design specifies: keeps the encoding, and
  * adds a metadata entry.
  */
 export const marked = (payload: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
@@ -74,7 +74,7 @@ export const marked = (payload: Payload, algorithm: string, compressed: Uint8Arr
 });
 
 /**
- * Returns a compressed payload as the proxy's current design writes it: the whole payload is compressed,
+ * Returns a compressed payload as the proxy's current design specifies it: the whole payload is compressed,
  * including its metadata.
  */
 export const proxyCompressed = (compressed: Uint8Array): Payload => ({

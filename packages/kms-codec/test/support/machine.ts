@@ -1,6 +1,8 @@
 import type { Clocks } from '../../src/keys/clock.ts';
 
-/** Simulates a machine's clocks with vitest's fake timers, and what can happen to them. */
+/**
+ * Simulates the clocks of a machine with vitest's fake timers, and the events that can affect these clocks.
+ */
 export class Machine {
   #pausedMs = 0;
   #wallMs = 0;

@@ -26,11 +26,11 @@ export const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRul
   static: new Map(Object.entries(keys).map(([id, key]) => [id, createSecretKey(Buffer.from(key, 'hex'))])),
 });
 
-/** What a vector gives to a reader. */
+/** The input that a vector specifies for a reader. */
 type VectorInput = Pick<Vector, 'keys' | 'codec' | 'context' | 'kms' | 'stored'>;
 
 /**
- * Decodes a vector's stored payload with `decode` or `decrypt`.
+ * Decodes a vector's stored payload with `decode` or `decrypt`, as the vector specifies.
  *
  * @throws any error that is not a KmsCodecError
  */

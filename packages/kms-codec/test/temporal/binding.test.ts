@@ -117,8 +117,8 @@ describe.each([
   });
 
   // Temporal's TypeScript SDK always starts a child in its parent's namespace ("Not configurable"). With
-  // another SDK, a parent can start a child in this namespace with input that was encrypted in the parent's
-  // namespace.
+  // another SDK, a parent in another namespace can start a child in this namespace. The child's input is then
+  // encrypted in the parent's namespace.
   it('decodes a child whose parent is in another namespace (started with a raw call)', async () => {
     const [input] = await starter.encode(
       [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(JSON.stringify(CARD)) }],
@@ -136,7 +136,7 @@ describe.each([
     await encrypted(id('child'));
   });
 
-  it('decodes a schedule’s workflows: the input, which is bound to the id in the schedule’s action, and the previous workflow’s result', async () => {
+  it('decodes the input of a schedule’s workflows, which is bound to the id in the schedule’s action, and the previous workflow’s result', async () => {
     const schedule = await client().schedule.create({
       scheduleId: id('nightly'),
       spec: {},
@@ -151,8 +151,8 @@ describe.each([
     });
     const started = async () =>
       (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow.workflowId);
-    // A schedule passes on a run's result only if the next run had to wait for that run. The runs' workflow
-    // ids differ by a timestamp in seconds.
+    // A schedule passes a run's result to the next run only if the next run had to wait. The workflow ids of
+    // the runs differ by a timestamp in seconds.
     await schedule.trigger('BUFFER_ALL');
     await setTimeout(1_100);
     await schedule.trigger('BUFFER_ALL');

@@ -30,7 +30,7 @@ const untouched = (payload: Payload) => payload;
 
 let stack: Stack;
 let starter: KmsCodec;
-/** Changes activities' inputs, as an attacker with write access to Temporal's store could. */
+/** Changes the inputs of activities, as an attacker with write access to Temporal's store could. */
 let tamper: (payload: Payload) => Payload = untouched;
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ beforeAll(async () => {
     activities: createActivities(),
   });
   await restore();
-  // After this, the client and the worker have cached each other's data keys.
+  // The client and the worker have now cached each other's data keys.
   await client().workflow.execute(workflows.order, withId('first', CARD));
 });
 afterEach(restore);
@@ -114,7 +114,7 @@ const decryptFails = (status: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED') =>
   stack.kms.injectFault({ effect: { kind: 'error', status }, method: 'Decrypt', identity: activityIdentity });
 
 /**
- * Gives the activity a message whose key version was enabled when the message was encrypted, and is now
+ * Gives the activity a message whose key version was enabled when the message was encrypted but is now
  * disabled or destroyed.
  */
 async function encryptUnder(key: (typeof formerKeys)[number], stateNow: 'DISABLED' | 'DESTROYED') {
@@ -187,7 +187,10 @@ describe('an activity whose input cannot be decrypted', () => {
 
 const readsShipping = { decrypt: [cryptoKey(shippingNamespace)] };
 
-/** A later version of the codec, which also reads version 3: here, version 2 with a different first byte. */
+/**
+ * A later version of the codec, which also reads version 3 of the format. In this test, version 3 is version
+ * 2 with a different first byte.
+ */
 const later = (codec: KmsCodec): PayloadCodec => ({
   encode: async (payloads, context) => await codec.encode(payloads, context),
   decode: async (payloads, context) => {
@@ -196,7 +199,7 @@ const later = (codec: KmsCodec): PayloadCodec => ({
   },
 });
 
-describe('an activity whose failure an administrator can resolve', () => {
+describe('an activity that fails for a reason that an administrator can resolve', () => {
   const cases: (Case & { readonly update?: typeof later })[] = [
     {
       code: 'unsupported_version',
@@ -292,7 +295,7 @@ it('a workflow stays open while its key is disabled, and continues once the key 
   expect(await handle.result()).toBe(`charged ${CARD}, no risk with ${CARD}`);
 });
 
-it("the codec encrypts payloads above Temporal's limit, and Temporal's error contains the encoded size", async () => {
+it("the codec encrypts payloads above Temporal's size limit, and Temporal's error contains the encoded size", async () => {
   const length = 2_500_000;
   const run = client().workflow.execute(workflows.large, withId('large', length));
   expect((await failureOf(run)).cause?.cause).toMatchObject({

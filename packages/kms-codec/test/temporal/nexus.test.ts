@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-/** Returns rules in which the namespaces accept only what `accepts` specifies. */
+/** Returns rules in which a namespace accepts only the namespaces that `accepts` specifies for it. */
 const accepting = (accepts: Partial<Record<string, readonly string[]>>): KeyRules =>
   new KeyRules(
     Object.fromEntries(
@@ -68,7 +68,7 @@ async function connect(queue: string, handlerNamespace: string, keyRules: KeyRul
 }
 
 describe('a Nexus call within one namespace', () => {
-  it('needs no accepts, whether the operation is synchronous or runs a workflow', async () => {
+  it('needs no accepts setting, whether the operation is synchronous or runs a workflow', async () => {
     const { client, call, logs, stop } = await connect('within', payments, accepting({}));
     expect(await (await call('quote')).result()).toBe(`quoted ${CARD}`);
     expect(await (await call('ship')).result()).toBe(`the last run had ${CARD}`);

@@ -74,7 +74,7 @@ describe('KmsCodecPlugin', () => {
   it.each([
     ['rejects an inner payload that it cannot read if no codec decodes after it', [], 'refused'],
     [
-      'passes an inner payload that it cannot read on to codecs that the data converter already has',
+      'passes an inner payload that it cannot read to codecs that the data converter already has',
       [other],
       'passed',
     ],
@@ -116,7 +116,7 @@ describe('KmsCodecPlugin', () => {
   it.each([
     { from: "the client's or worker's namespace", namespace: payments, encryptedFor: payments },
     {
-      from: "Temporal's default namespace without a namespace",
+      from: "Temporal's default namespace if no namespace is given",
       namespace: undefined,
       encryptedFor: 'default',
     },
@@ -190,7 +190,7 @@ describe('KmsCodecPlugin', () => {
   });
 });
 
-describe('the plugin, added to a connection,', () => {
+describe('the plugin on a connection', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack();
@@ -209,7 +209,7 @@ describe('the plugin, added to a connection,', () => {
         workflowsPath: fileURLToPath(new URL('./support/workflows.ts', import.meta.url)),
         activities: createActivities(),
       });
-      // The client has the plugin a second time, which must not encrypt twice.
+      // The client has the plugin a second time. Payloads must not be encrypted twice.
       const client = new Client({
         connection,
         namespace: payments,

@@ -42,7 +42,7 @@ export interface PeersOptions {
   readonly python: string;
   readonly emulator: string;
   readonly keysFile: string;
-  /** The crypto key with which the peers encrypt. */
+  /** The crypto key with which the Python codecs encrypt. */
   readonly peerKey: string;
   readonly staticKey: { readonly id: string; readonly hex: string };
 }

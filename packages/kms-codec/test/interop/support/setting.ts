@@ -12,7 +12,7 @@ import { findPython } from '@temporal-kms/testing/python';
 export const STATIC_ID = 'test-key-id';
 export const paymentsKey = cryptoKey('payments');
 
-/** Namespaces whose keys, which have the same names, a test may change. */
+/** Namespaces whose keys a test may change. Each key has the name of its namespace. */
 export const spares = ['spare-1', 'spare-2', 'spare-3', 'spare-4'] as const;
 
 /** One emulator and one keys file for both languages. */

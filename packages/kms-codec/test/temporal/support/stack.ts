@@ -39,7 +39,7 @@ export const withId = <A extends unknown[]>(workflowId: string, ...args: A) => (
   args,
 });
 
-/** The decrypt-only keys of `payments`. */
+/** The keys of `payments` that only decrypt. */
 export const formerKeys = ['payments-2023', 'payments-2024', 'payments-2025'] as const;
 
 export const rules: Readonly<Record<string, NamespaceRule>> = {
@@ -51,7 +51,9 @@ export const rules: Readonly<Record<string, NamespaceRule>> = {
   [shippingNamespace]: { encrypt: cryptoKey(shippingNamespace), accepts: [payments] },
 };
 
-/** A service account for activity workers, so that a test can apply faults and policies only to them. */
+/**
+ * A service account for activity workers, so that a test can apply faults and policies only to these workers.
+ */
 export const activityIdentity = 'serviceAccount:activities@p.iam.gserviceaccount.com';
 
 type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string };
