@@ -115,7 +115,7 @@ export const reasons = {
   storage_unavailable: retryable(
     'Storage unreachable',
     'External storage did not return the object.',
-    'If it continues, check the cause that the error contains.',
+    "If it continues, check the error's cause.",
   ),
   key_disabled: restorable(
     'Key disabled',
