@@ -15,8 +15,8 @@ const node = {
   shims: true,
 } as const;
 
-// Builds two files that need no other: `main.mjs` checks Node's version and loads `app.mjs`. Only the workers
-// of `scan --on-temporal` need the folder `scan-worker` next to them.
+// Builds two files that need no other file: `main.mjs` checks Node's version and loads `app.mjs`. Only the
+// workers of `scan --on-temporal` also need the folder `scan-worker`.
 export default defineConfig({
   ...node,
   entry: { app: 'src/main.ts' },
@@ -30,7 +30,10 @@ export default defineConfig({
   },
 });
 
-/** Temporal's packages stay files in the folder's node_modules: they load a native library and each other by name. */
+/**
+ * Temporal's packages remain files in the folder's node_modules, because they load a native library, and load
+ * each other by name.
+ */
 async function buildScanWorker(outDir: string): Promise<void> {
   await build({
     ...node,

@@ -25,7 +25,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/scan.bench.ts [--histories 2000] [--workers 1,2,4] [--rps 20000]\n' +
-      'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, then in 1, 2 and\n' +
+      'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, and then in 1, 2 and\n' +
       '4 worker processes. Repeats the last scan while one of its workers is killed (SIGKILL) and replaced. Each report must\n' +
       'count exactly the runs that this program created, by key version, and equal the report of the single process.\n' +
       'Temporal, which keeps its data in a file, the workers and this program share the machine.',
@@ -39,14 +39,14 @@ const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
 
 const folder = await mkdtemp(join(tmpdir(), 'scan-bench-'));
 const temporal = await startTemporal({
-  // In memory, 100,000 runs take 10 GB, and the server exits.
+  // A file is necessary: in memory, 100,000 runs take 10 GB, and the server exits.
   dbFile: join(folder, 'temporal.db'),
   // The benchmark's data need not survive a machine crash.
   sqlitePragmas: { synchronous: 'OFF' },
   dynamicConfig: {
-    // The default, 128,000 runs, would also keep every run in memory.
+    // With the default of 128,000 runs, the cache would also keep every run in memory.
     'history.hostLevelCacheMaxSize': 1_000,
-    // With the server's default limits, the server would be the bottleneck, not the scanning processes.
+    // With the default limits, the server would be the bottleneck, not the scanning processes.
     'frontend.namespaceRPS': 1_000_000,
     'frontend.namespaceRPS.visibility': 1_000_000,
     'frontend.rps': 1_000_000,
@@ -66,7 +66,7 @@ const env = {
 const started: NodeProcess[] = [];
 /** The number of runs for each key version that encrypts their inputs. */
 const created = new Map<number, number>();
-/** What the first scan found. */
+/** The findings of the first scan. */
 let expected: object | undefined;
 let isEnding = false;
 async function reportEndOfTemporal(): Promise<void> {
@@ -138,7 +138,7 @@ async function createRuns(): Promise<void> {
   const create = async (): Promise<void> => {
     while (next < histories) {
       const workflowId = `run-${next}`;
-      // Two of three runs use version 2.
+      // Two of three runs use version 2 of the key.
       const version = next % 3 === 0 ? 1 : 2;
       next += 1;
       await workflowService.startWorkflowExecution({
@@ -161,7 +161,9 @@ async function createRuns(): Promise<void> {
     await sleep(500);
 }
 
-/** Uses a new codec, whose key is wrapped under the current primary version. */
+/**
+ * Returns an input that is encrypted by a new codec, whose key is wrapped under the current primary version.
+ */
 async function encryptedInput(): Promise<Payload[]> {
   const codec = loadKmsCodec({ namespace, env });
   const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"a small input"') };

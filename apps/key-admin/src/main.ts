@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { runCli } from './run-cli.ts';
 
-// The reader of a pipe, such as `head`, has ended. Ends like a program that SIGPIPE ends.
+// If the reader of a pipe, such as `head`, has ended, this process ends like a program that SIGPIPE ends.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(141);

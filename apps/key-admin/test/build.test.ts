@@ -42,7 +42,7 @@ it('builds a folder with a scan worker that runs outside the repository', { time
   const files: string[] = [];
   for await (const file of glob('**/*.node', { cwd: join(worker, 'node_modules', '.pnpm') }))
     files.push(file);
-  // Only this machine's build of the native library.
+  // The folder contains only this machine's build of the native library.
   expect(files).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);
 
   const wrong = await runNode(join(worker, 'main.mjs'), { args: ['--no-such-option'], cwd: folder });

@@ -63,7 +63,7 @@ describe('temporal-kms', () => {
     expect((await temporalKms([])).code).toBe(64);
   });
 
-  it('also prints a usage error as JSON with --json', async () => {
+  it('prints a usage error also as JSON with --json', async () => {
     const { code, err, json } = await temporalKms(['scan', '--rps', 'fast', '--json']);
     expect(err).toContain("argument 'fast'");
     expect([code, json().error]).toEqual([
@@ -72,7 +72,7 @@ describe('temporal-kms', () => {
     ]);
   });
 
-  it('is started so that Node does not read --env-file itself', async () => {
+  it('is started in such a way that Node itself does not read --env-file', async () => {
     const [, options = ''] = /^#!\/usr\/bin\/env -S node (.+)\n/.exec(await readFile(main, 'utf8')) ?? [];
     const { code, stdout } = await runNode(main, {
       nodeOptions: options.split(' '),
@@ -106,7 +106,7 @@ describe('temporal-kms', () => {
     expect(error).toBe('');
   });
 
-  it('runs as a process with an exit code, the result on standard output, and progress on standard error', async () => {
+  it('runs as a process: sets the exit code, and prints the result on standard output and progress on standard error', async () => {
     const { as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     const { code, stdout, stderr } = await runNode(main, { args: ['keys', '--json'], env: as(VIEWER) });

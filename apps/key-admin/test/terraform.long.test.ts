@@ -39,7 +39,7 @@ function asInApi(value: unknown): unknown {
 const camelCase = (name: string): string =>
   name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-/** Converts blocks to lists: Terraform has a list even for a block that occurs once. */
+/** Converts blocks to lists, because Terraform has a list even for a block that occurs once. */
 function asInTerraform(value: any, name = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => asInTerraform(item));
   if (typeof value !== 'object' || value === null) return value;
@@ -74,7 +74,7 @@ describe('the Terraform module', () => {
     ['an attribute that the provider does not have', 'purpose  ', 'purposes  '],
     ['a block that the provider does not have', 'version_template {', 'version_templates {'],
     ['a missing attribute', 'service            = "cloudkms.googleapis.com"', ''],
-  ] as const)('would not be valid with %s', async ([, text, other]) => {
+  ] as const)('would be invalid with %s', async ([, text, other]) => {
     const copy = await temporaryFolder();
     await cp(folder, copy, { recursive: true });
     const main = await readFile(join(copy, 'main.tf'), 'utf8');
@@ -153,7 +153,7 @@ describe('the Terraform module', () => {
     expect(planned('google_logging_metric')).toEqual(metrics);
   });
 
-  it('lets the Helm chart’s pods act as their service accounts only on request', async () => {
+  it('lets the Helm chart’s pods act as service accounts only on request', async () => {
     const type = 'google_service_account_iam_member';
     expect(values(await terraform.plan(folder, required), type)).toEqual([]);
     const workload_identity = { namespace: 'codec', release: 'tk' };
@@ -168,7 +168,7 @@ describe('the Terraform module', () => {
     expect(helpers).toContain('serviceAccountName: {{ .root.Release.Name }}-{{ .name }}');
   });
 
-  it('restricts Cloud KMS to a perimeter only on request, and at first only logs', async () => {
+  it('restricts Cloud KMS to a perimeter only on request, and at first only logs violations', async () => {
     const type = 'google_access_context_manager_service_perimeter';
     expect(values(await terraform.plan(folder, required), type)).toEqual([]);
     const service_perimeter = { access_policy: '1', project_number: '2' };

@@ -10,7 +10,7 @@ import { connectGoogle } from '../src/google/client.ts';
 import { ADMIN, afterwards, startCloud, temporalKms, temporaryFolder, WORKER } from './support/cli.ts';
 import { useTemporal } from './support/temporal.ts';
 
-/** A project in which the whole walk takes place. */
+/** A project in which the test runs all commands. */
 interface Project {
   readonly name: string;
   readonly project: string;
@@ -31,7 +31,7 @@ const emulator: Project = {
   },
 };
 
-/** Returns the emulator, and Cloud KMS if a project is named. */
+/** Returns a project in the emulator and, if the environment names one, a project in Cloud KMS. */
 function projects(env: NodeJS.ProcessEnv): Project[] {
   const project = env['KMS_CONFORMANCE_PROJECT'];
   if (project === undefined || project === '') return [emulator];
@@ -108,7 +108,7 @@ async function untilAnswers(url: string, server: ReturnType<typeof startNode>): 
 
 describe('from an empty project', () => {
   it(
-    'setup and doctor alone lead to a payload that the codec server decrypts',
+    'needs only setup and doctor until the codec server decrypts a payload',
     { timeout: 180_000 },
     async () => {
       const { as, grant } = await startCloud({
@@ -128,7 +128,7 @@ describe('from an empty project', () => {
       );
       expect([setup.code, setup.out]).toEqual([0, expect.stringContaining('steps done')]);
 
-      // Each identity has a separate emulator port in place of credentials.
+      // In place of credentials, each identity has a separate port of the emulator.
       const worker = { KMS_EMULATOR_HOST: hostOf(WORKER), WORKER_HEALTH_PORT: String(healthPort) };
       const codec = { KMS_EMULATOR_HOST: hostOf(CODEC), CODEC_PORT: String(codecPort) };
       const optionsOf = (file: string, env: Record<string, string>) => ({

@@ -1,4 +1,4 @@
-/** The command's exit codes, most of them from sysexits.h. docs/cli.md describes them. */
+/** The command's exit codes, most of them from sysexits.h. docs/cli.md describes each exit code. */
 export const exitCodes = {
   ok: 0,
   /** The command ran, and a check failed, a key has a problem, or a key cannot be changed as requested. */
@@ -17,7 +17,10 @@ export const exitCodes = {
 
 export type ExitName = keyof typeof exitCodes;
 
-/** Why a command ended early, and what to type next. It contains no plaintext, key bytes or tokens. */
+/**
+ * The reason why a command ended early, with the commands to type next. Contains no plaintext, key bytes or
+ * tokens.
+ */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exit: Exclude<ExitName, 'ok'>;

@@ -2,7 +2,7 @@ import type { Values } from '@temporal-kms/config';
 import type { Command } from 'commander';
 import type { ExitName } from './cli-error.ts';
 
-/** The parts of its process that the command line uses. Tests replace them. */
+/** The parts of the process that the command line uses. Tests replace these parts. */
 export interface CliProcess {
   readonly env: Values;
   readonly now: () => Date;
@@ -16,15 +16,18 @@ export interface CliProcess {
   readonly ask: (question: string) => Promise<string>;
 }
 
-/** What commands use of the process. They print lines; only {@link printer} writes to a terminal. */
+/**
+ * The parts of the process that commands use. Commands print lines; only {@link printer} writes to a
+ * terminal.
+ */
 export interface CliDeps extends Omit<CliProcess, 'stdout' | 'stderr'> {
   /** Prints lines on standard output. */
   readonly print: (lines: readonly string[]) => void;
   /** Prints lines on standard error. */
   readonly printError: (lines: readonly string[]) => void;
   /**
-   * Writes decrypted content to standard output. If standard output is a terminal, escapes what a terminal
-   * acts on; otherwise writes the content unchanged.
+   * Writes decrypted content to standard output. If standard output is a terminal, escapes characters that
+   * control a terminal; otherwise writes the content unchanged.
    */
   readonly writeContent: (content: string | Uint8Array) => void;
 }

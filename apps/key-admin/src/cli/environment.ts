@@ -14,10 +14,10 @@ import { quote } from './quote.ts';
 
 export interface EnvironmentOptions {
   readonly envFile?: string;
-  /** Resource name of a crypto key, in place of the environment's. */
+  /** Resource name of the crypto key to use in place of the environment's crypto keys. */
   readonly key?: string;
   /**
-   * If true, and the environment names keys, `key` only selects a crypto key: the keys file still determines
+   * If true, and the environment names keys, `key` only selects one of them: the keys file still determines
    * which namespaces exist and which key encrypts. Otherwise `key` replaces the environment's keys.
    */
   readonly keepsKeys?: boolean;
@@ -42,7 +42,7 @@ const withoutEmpty = (env: Values): Values =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
 
 /**
- * Returns the configuration of Cloud KMS, as the applications read it.
+ * Reads the configuration of Cloud KMS as the applications do.
  * @throws CliError that lists every mistake
  */
 export function loadKeyConfig(
@@ -63,9 +63,7 @@ export function loadKeyConfig(
   }
 }
 
-/**
- * Returns the commands to type for a mistake in a variable or, if the variable names a file, in that file.
- */
+/** Returns the commands to type for a mistake in a variable, or in the file that the variable names. */
 export function fixOf({ variable, example }: Mistake, values: Values): string[] {
   const value = values[variable];
   if (variable.endsWith('_FILE') && value) return [`ls -l ${quote(value)}`, `$EDITOR ${quote(value)}`];
@@ -94,7 +92,10 @@ export function parseKeyName(key: string): KeyName {
   return { project, location, ring, id };
 }
 
-/** Returns the variables that name the key, so that the key is validated like an application's. */
+/**
+ * Returns the variables that name the key. Through these variables, the key is validated like an
+ * application's key.
+ */
 function variablesOf(key: string): Values {
   const { project, location, ring, id } = parseKeyName(key);
   return {

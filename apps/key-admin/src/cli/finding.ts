@@ -1,8 +1,8 @@
 /** The result of one check. */
 export interface Finding {
-  /** What was checked: `permissions`, `round trip`, … */
+  /** The subject of the check: `permissions`, `round trip`, … */
   readonly check: string;
-  /** `warning`: the check passed, but see the text. `skipped`: the check did not run. */
+  /** `warning`: the check passed, but the text contains a warning. `skipped`: the check did not run. */
   readonly status: 'ok' | 'warning' | 'failed' | 'skipped';
   readonly text: string;
   /** Commands to type. */

@@ -1,9 +1,9 @@
 import type { KeyRules } from '@temporal-kms/kms-codec';
 
-/** Stands for every namespace that has no rule. No namespace can have this name. */
+/** Represents all namespaces that have no rule. No namespace can have this name. */
 const OTHERS = '*';
 
-/** A crypto key, and the namespaces that the configuration uses it for. */
+/** A crypto key, and the namespaces for which the configuration uses the key. */
 export interface KeyUse {
   readonly key: string;
   readonly encryptsFor: readonly string[];
@@ -29,7 +29,7 @@ export function keyUses(rules: KeyRules): KeyUse[] {
 export const servesOthers = (rules: KeyRules, key: string): boolean =>
   keyUses(rules).some((use) => use.key === key && [...use.encryptsFor, ...use.decryptsFor].includes(OTHERS));
 
-/** Describes in words which namespaces a key is used for. */
+/** Describes in words for which namespaces a key is used. */
 export function useText({ encryptsFor, decryptsFor }: KeyUse): string {
   return [
     ...(encryptsFor.length > 0 ? [`encrypts and decrypts for ${names(encryptsFor)}`] : []),

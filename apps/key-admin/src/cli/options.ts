@@ -14,7 +14,7 @@ export const addCommonOptions = (command: Command): Command =>
 export const addKeyOption = (command: Command): Command =>
   command.option('--key <name>', 'crypto key, projects/…/cryptoKeys/… (default: the configured keys)');
 
-/** Parses a whole number of seconds. */
+/** Parses an option's value, a whole number of seconds. */
 export function seconds(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a whole number of seconds, for example 120.');

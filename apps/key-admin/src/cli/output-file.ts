@@ -13,7 +13,7 @@ export interface OutputFile {
 export function createOutputFile(path: string): OutputFile {
   let descriptor: number;
   try {
-    // `x`: neither an existing file nor a symbolic link is followed.
+    // With the flag `x`, the call fails if the path is an existing file or a symbolic link.
     descriptor = openSync(path, 'wx', 0o600);
   } catch (error) {
     const why = codeOf(error) === 'EEXIST' ? 'it exists already' : (codeOf(error) ?? 'unknown');
@@ -37,7 +37,7 @@ export function createOutputFile(path: string): OutputFile {
   };
 }
 
-/** Calls `clean` when a signal ends the process: a file with a part of the content must not stay. */
+/** Calls `clean` when a signal ends the process, because an incomplete file must not remain. */
 function onceStopped(clean: () => void): { stop(): void } {
   const signals = ['SIGINT', 'SIGTERM'] as const;
   const end = (signal: NodeJS.Signals): void => {

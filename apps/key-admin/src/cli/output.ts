@@ -5,9 +5,12 @@ import { visible } from './terminal.ts';
 export interface Output {
   /** Prints the result: `value` with `--json`, otherwise the lines. */
   readonly result: (value: object, lines: () => readonly string[]) => void;
-  /** Prints a line of the result in advance. With `--json`, prints nothing: `result` prints everything. */
+  /**
+   * Prints a line of the result in advance. With `--json`, prints nothing, because `result` prints
+   * everything.
+   */
   readonly line: (text: string) => void;
-  /** Prints on standard error what the command is doing, so that standard output contains only the result. */
+  /** Prints the command's progress on standard error, so that standard output contains only the result. */
   readonly progress: (text: string) => void;
 }
 
@@ -24,10 +27,10 @@ export function createOutput(
   };
 }
 
-/** Returns JSON as lines. Inside a string, JSON has no line break. */
+/** Returns JSON as lines. Every line break is outside the JSON's strings, which contain none. */
 export const jsonLines = (value: object): string[] => JSON.stringify(value, undefined, 2).split('\n');
 
-/** Returns rows as lines, each column as wide as its widest cell. */
+/** Returns rows as lines, in which each column is as wide as its widest cell. */
 export function columns(texts: readonly (readonly string[])[]): string[] {
   const rows = texts.map((row) => row.map(visible));
   const widths: number[] = [];
@@ -46,7 +49,7 @@ const DAY = 86_400_000;
 
 const count = (value: number, unit: string): string => `${value} ${unit}${value === 1 ? '' : 's'}`;
 
-/** Returns a time rounded to days or, below two days, in hours or minutes. */
+/** Returns a duration in days or, below two days, in hours or minutes, rounded. */
 export function duration(milliseconds: number): string {
   if (milliseconds >= 2 * DAY) return count(Math.round(milliseconds / DAY), 'day');
   if (milliseconds >= 7_200_000) return count(Math.round(milliseconds / 3_600_000), 'hour');
@@ -57,6 +60,6 @@ export function duration(milliseconds: number): string {
 /** Returns a time to the second: `2030-01-31T12:00:00Z`. */
 export const timestamp = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** Returns the lines that state which commands to type. */
+/** Returns lines that show the commands to type. */
 export const typeLines = (fix: readonly string[], indent = '  '): string[] =>
   fix.map((line, index) => `${indent}${index === 0 ? 'type: ' : '      '}${line}`);

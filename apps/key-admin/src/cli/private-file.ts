@@ -5,7 +5,7 @@ import writeFileAtomic from 'write-file-atomic';
  * its owner and mode. Other processes see either the old or the new content.
  */
 export const writePrivateFile = (path: string, content: string): Promise<void> =>
-  // Windows has no user ids, and ignores these.
+  // Windows has no user ids, and ignores the owner.
   writeFileAtomic(path, content, {
     mode: 0o600,
     chown: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },

@@ -1,14 +1,14 @@
 import type { CliDeps, CliProcess } from './deps.ts';
 
 /**
- * Characters that a terminal acts on, reorders or does not show: control characters, escape sequences,
- * direction marks, line separators, invisible and unassigned characters, lone surrogates, and every white
- * space but the space.
+ * Characters that control a terminal, or that it reorders or does not show: control characters, escape
+ * sequences, direction marks, line separators, invisible and unassigned characters, lone surrogates, and all
+ * white space except the space.
  */
 const HIDDEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 const HIDDEN_IN_CONTENT = /(?![ \n\t])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Returns UTF-16 code units as JSON escapes. Inside a JSON string, the escapes leave the value unchanged. */
+/** Returns UTF-16 code units as JSON escapes, which do not change the value of a JSON string. */
 const escaped = (text: string): string => {
   let escapes = '';
   for (let at = 0; at < text.length; at += 1)
@@ -20,8 +20,8 @@ const escaped = (text: string): string => {
 export const visible = (text: string): string => text.replaceAll(HIDDEN, escaped);
 
 /**
- * Returns a function that writes lines. No value can start a new line or control the terminal: the terminal
- * shows every character of the value.
+ * Returns a function that writes lines in which every character is visible. No value in a line can start a
+ * new line or control the terminal.
  */
 export const printer =
   (write: (text: string) => void) =>
@@ -29,7 +29,7 @@ export const printer =
     if (lines.length > 0) write(lines.map((line) => `${visible(line)}\n`).join(''));
   };
 
-/** Returns the process as commands see it: no command writes to a terminal directly. */
+/** Returns the parts of the process that commands use. No command writes to a terminal directly. */
 export function depsOf({ stdout, stderr, ask, ...process }: CliProcess): CliDeps {
   return {
     ...process,

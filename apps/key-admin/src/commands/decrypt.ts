@@ -36,12 +36,17 @@ interface DecryptOptions extends CommonOptions {
   readonly externalStorage?: string;
 }
 
-/** `decrypt`: decrypts payloads and exported histories with the keys of an application, and audits it. */
+/**
+ * `decrypt`: decrypts payloads and exported histories with an application's keys, and records that in an
+ * audit.
+ */
 export const addDecryptCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('decrypt')
     .argument('[file]', 'file, gs://BUCKET/OBJECT, or - for standard input (default)')
-    .description("decrypt payloads and exported histories with an application's keys, and audit it")
+    .description(
+      "decrypt payloads and exported histories with an application's keys, and record that in an audit",
+    )
     .addOption(new Option('--format <form>', 'what the input contains').choices(inputFormats).default('auto'))
     .addOption(
       new Option('--as <form>', 'JSON for people, payloads that SDKs replay, or the bytes of one payload')

@@ -88,7 +88,10 @@ function summary(checks: readonly Finding[]): string {
   return `${count('ok')} ok, ${count('warning')} with a warning, ${count('failed')} failed, ${count('skipped')} skipped`;
 }
 
-/** A token never comes from the command line, which other users of the machine can read. */
+/**
+ * Reads a token from a file. A token must not be on the command line, which other users of the machine can
+ * read.
+ */
 function readToken(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8').trim();

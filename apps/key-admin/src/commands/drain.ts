@@ -41,11 +41,11 @@ interface Drained {
   readonly schedules: readonly (ReencryptedSchedule & { readonly namespace: string })[];
 }
 
-/** `drain`: shows when each version becomes free, and re-encrypts what schedules keep. */
+/** `drain`: shows when each version becomes free, and re-encrypts the inputs and memos of schedules. */
 export const addDrainCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('drain')
-    .description('show when each key version becomes free, and re-encrypt what schedules keep')
+    .description('show when each key version becomes free, and re-encrypt the inputs and memos of schedules')
     .argument(
       '[version]',
       'number of the key version (default: every version that is not primary)',
@@ -66,7 +66,7 @@ export const addDrainCommand: AddCommand = (program, deps, exit) => {
         for (const line of linesOf(drained)) output.progress(line);
         await sleep(options.every * 1000);
         drained = await drain(version, options, deps, output).catch((error: unknown) => {
-          // A watch that takes weeks must outlast an outage of Temporal or Cloud KMS.
+          // Continues after an outage of Temporal or Cloud KMS, because a watch may take weeks.
           if (!(error instanceof CliError) || error.exit !== 'unavailable') throw error;
           output.progress(`${error.message}. The next scan follows in ${duration(options.every * 1000)}`);
           return drained;
@@ -93,7 +93,7 @@ async function drain(
 ): Promise<Drained> {
   const isWatch = options.watch === true;
   const { scanned, ...before } = await prepare(version, options, deps, output);
-  // Checked before a scan, and before anything changes.
+  // Checks the version before a scan, and before anything changes.
   if (version !== undefined) requireDrainable(version, before, isWatch);
   const schedules = options.reencrypt === true ? await reencrypt(version, before, options, deps, output) : [];
   const { ask } = await scanned();
@@ -108,7 +108,7 @@ async function drain(
   return { key, versions: versions.map((one) => drainOf(questionOf(one))), schedules };
 }
 
-/** @throws CliError if the version is destroyed, or if a watch would never end */
+/** @throws CliError if the version is already destroyed, or if a watch would never end */
 function requireDrainable(version: number, { key, description }: Basis, isWatch: boolean): void {
   const fix = [`temporal-kms keys --key ${key}`];
   if (description.versions.find((one) => one.version === version)?.state === 'DESTROYED')

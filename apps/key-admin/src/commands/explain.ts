@@ -37,14 +37,17 @@ interface ExplainOptions extends CommonOptions {
   readonly externalStorage?: string;
 }
 
-/** `explain`: why a run failed, or what it waits for. */
+/** `explain`: explains why a run failed, or what it waits for. */
 export const addExplainCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('explain')
     .argument('[file]', 'history: file, gs://BUCKET/OBJECT, or - for standard input')
     .description('explain why a run failed or what it waits for, the root cause first')
     .option('--namespace <name>', 'namespace of the run (default: TEMPORAL_NAMESPACE)')
-    .option('--workflow-id <id>', 'without a file: read this workflow in Temporal; else as in decrypt')
+    .option(
+      '--workflow-id <id>',
+      'without a file: read this workflow in Temporal; with a file: as in decrypt',
+    )
     .option('--run-id <id>', 'run of the workflow (default: the latest)')
     .option('--audit <file>', 'append the audit to this file (default: AUDIT_FILE)')
     .option(EXTERNAL_STORAGE, 'read payloads in the external storage that this file names')
@@ -60,7 +63,7 @@ export const addExplainCommand: AddCommand = (program, deps, exit) => {
   });
 };
 
-/** Returns the run that Temporal has, or those of a file. */
+/** Returns the run in Temporal that the options name, or the runs in a file. */
 async function readRuns(
   file: string | undefined,
   options: ExplainOptions,
@@ -109,7 +112,7 @@ async function explainAll(
   return explained;
 }
 
-/** Calls `use` with a function that decrypts and audits, as `decrypt` does. */
+/** Calls `use` with a function that decrypts with an audit, as the command `decrypt` does. */
 async function decrypting(
   options: ExplainOptions,
   values: Values,

@@ -82,7 +82,9 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
   });
 };
 
-/** Returns the names to look for: from the options and, if keys are configured, from the configuration. */
+/**
+ * Returns the names to look for, from the options and, if keys are configured, also from the configuration.
+ */
 function knownNames(deps: CliDeps, options: InspectOptions): KnownNames {
   const { key: keys = [], workflowId } = options;
   for (const key of keys) parseKeyName(key);

@@ -54,7 +54,7 @@ interface VersionReport {
   readonly primary: boolean;
   readonly created: string | null;
   readonly ageSeconds: number | null;
-  /** The version can be restored until this time. After it, Cloud KMS destroys the version. */
+  /** Until this time, the version can be restored. Afterwards, Cloud KMS destroys the version. */
   readonly restoreBy: string | null;
 }
 
@@ -62,11 +62,11 @@ interface KeyReport {
   readonly key: string;
   readonly use: Omit<KeyUse, 'key'>;
   readonly protectionLevel: string | null;
-  /** The version that Cloud KMS encrypts under. */
+  /** The version under which Cloud KMS encrypts. */
   readonly primary: number | null;
   readonly rotationPeriodSeconds: number | null;
   readonly nextRotation: string | null;
-  /** The latest first. */
+  /** The versions, with the latest first. */
   readonly versions: readonly VersionReport[];
   readonly problems: readonly Problem[];
 }

@@ -20,7 +20,7 @@ Examples:
   $ temporal-kms plaintext history.json gs://exports/2030/01/31/histories.proto --json | jq '.findings[].path'
 
 Built-in patterns: ${builtInNames.join(', ')}. Decrypts nothing, and prints no found value in full.
-With --namespace, it needs permission to read the namespace in Temporal (TEMPORAL_ADDRESS and others). Exits with 1 if it finds one.`;
+With --namespace, it needs permission to read the namespace in Temporal (TEMPORAL_ADDRESS and others). Exits with 1 if it finds a value.`;
 
 interface PlaintextOptions extends CommonOptions {
   readonly namespace?: readonly string[];
@@ -30,13 +30,15 @@ interface PlaintextOptions extends CommonOptions {
   readonly rps: number;
 }
 
-/** `plaintext`: looks for values that look like personal data where Temporal shows them in plaintext. */
+/**
+ * `plaintext`: searches the fields that Temporal shows in plaintext for values that look like personal data.
+ */
 export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('plaintext')
     .argument('[files...]', 'exported histories: files, gs://BUCKET/OBJECT, or - for standard input')
     .description(
-      'look for personal data in what Temporal shows in plaintext: ids, search attributes, headers, failures',
+      'look for personal data in fields that Temporal shows in plaintext: ids, search attributes, headers, failures',
     )
     .option(
       '--namespace <name>',

@@ -95,7 +95,9 @@ interface RotationResult {
   readonly key: string;
   readonly previous: number | null;
   readonly version: number;
-  /** `not yet`: Cloud KMS still encrypts under another version. `skipped`: with `--no-verify`. */
+  /**
+   * `not yet`: Cloud KMS still encrypts under another version. `skipped`: the option `--no-verify` was given.
+   */
   readonly verified: 'yes' | 'not yet' | 'skipped';
   readonly milliseconds: number | null;
   readonly processes: RotationEffect;
@@ -139,7 +141,7 @@ async function rotate(rotation: Rotation, { verify, wait }: RotateOptions): Prom
   };
 }
 
-/** Only keys that encrypt have a primary version. @throws CliError */
+/** Requires that a key encrypts, because only such keys have a primary version. @throws CliError */
 async function requireEncryptionKey({ kms, read }: GoogleClients, key: string): Promise<void> {
   const [{ purpose, importOnly }] = await read({ resource: key, role: 'roles/cloudkms.viewer' }, (options) =>
     kms.getCryptoKey({ name: key }, options),
@@ -149,7 +151,7 @@ async function requireEncryptionKey({ kms, read }: GoogleClients, key: string): 
   throw new CliError('failed', `${key} cannot be rotated: ${reason}. Nothing was changed`);
 }
 
-/** Checks all permissions before anything changes. @throws CliError */
+/** Checks that the caller has all permissions, before anything changes. @throws CliError */
 async function requirePermissions(google: GoogleClients, key: string, verify: boolean): Promise<void> {
   const wanted = [...administer, ...(verify ? use : [])];
   const granted = await testPermissions(google, key, wanted);
@@ -191,7 +193,7 @@ async function untilEnabled(
 
 /**
  * Encrypts and decrypts random bytes until Cloud KMS uses the version.
- * @returns how long that took, in milliseconds, or undefined if Cloud KMS does not use the version yet
+ * @returns the duration in milliseconds, or undefined if Cloud KMS does not use the version yet
  */
 async function roundTrip(
   { service, output, key }: Rotation,
@@ -229,7 +231,10 @@ async function encryptAndDecrypt(service: CloudKms, key: string): Promise<number
   }
 }
 
-/** Returns an error that states how to finish a rotation: repeating the command would create another version. */
+/**
+ * Returns an error that states how to finish a rotation without repeating the command, which would create
+ * another version.
+ */
 function unfinished(error: unknown, key: string, version: number): CliError {
   const { exit, message } = googleError(error, { resource: key, role: 'roles/cloudkms.admin' });
   return new CliError(

@@ -24,7 +24,7 @@ interface ScanCommandOptions extends ScanOptions {
   readonly out?: string;
 }
 
-/** `scan`: finds out which key versions the histories of namespaces need. */
+/** `scan`: determines which key versions the histories of namespaces need. */
 export const addScanCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('scan')
@@ -37,7 +37,7 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
     if (options.out !== undefined) await writeReport(options.out, report);
     const lost = lostVersions(report);
     const lines = lost.flatMap(lostLines);
-    // Nothing in a JSON report draws attention to these lines.
+    // Prints these lines on standard error too, because nobody would notice them in a JSON report.
     if (options.json === true) for (const line of [...gapLines(report), ...lines]) output.progress(line);
     output.result(report, () => [...reportLines(report), ...lines]);
     if (!report.complete || lost.length > 0) exit('failed');

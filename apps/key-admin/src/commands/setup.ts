@@ -165,7 +165,7 @@ function specOf(options: SetupOptions, values: Readonly<Record<string, string | 
 const writable = (files: readonly ConfigFile[], { overwrite }: SetupOptions): readonly ConfigFile[] =>
   files.filter(({ status }) => status === 'to do' || (status === 'differs' && overwrite));
 
-/** Shows each step before any of them is carried out. */
+/** Shows all steps before the first step is carried out. */
 function shown(steps: readonly Step[], files: readonly ConfigFile[], { overwrite }: SetupOptions): string[] {
   return [
     ...steps.flatMap(({ title, status, note, gcloud: lines }) => [
@@ -200,7 +200,7 @@ async function carryOut(
   for (const { title, status, run } of steps) {
     if (status !== 'to do') continue;
     progress(`Creating: ${title}`);
-    // oxlint-disable-next-line no-await-in-loop -- each step needs what the steps before it created
+    // oxlint-disable-next-line no-await-in-loop -- each step needs what earlier steps created
     await run?.();
   }
   for (const file of files) {

@@ -22,27 +22,30 @@ Examples:
   $ gcloud storage rm --read-paths-from-stdin < unused.txt
 
 Needs what scan needs, and permission to list the objects. Deletes nothing. Exits with 1, without a list, if the scan is
-not complete; and with 1 if the object of a history is gone. docs/cli.md has what the command cannot see.`;
+not complete; and with 1 if the object of a history is gone. docs/cli.md lists what the command cannot see.`;
 
 interface StorageOptions extends ReadOptions {
   readonly out?: string;
   readonly jsonLines?: true;
 }
 
-/** What the command found. Null: the scan is not complete, so any object may be in use. */
+/**
+ * The result of the command. A field is null if the scan is not complete, because then any object may be in
+ * use.
+ */
 interface Found {
   readonly report: ScanReport;
   readonly compared: Compared | null;
-  /** Unused objects that are not in the list, because only JSON can represent their names. */
+  /** Number of unused objects that are not in the list, because only JSON can represent their names. */
   readonly unlisted: number;
 }
 
-/** `storage`: compares external storage with the histories that refer to it. */
+/** `storage`: compares the objects in external storage with the references in histories. */
 export const addStorageCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('storage')
     .description(
-      'list the objects in external storage that no history refers to, and histories whose objects are gone',
+      'list objects in external storage to which no history refers, and histories whose objects are gone',
     )
     .option('--out <file>', 'write the names of the unused objects to this file; it must not exist')
     .option('--json-lines', 'write each object as a line of JSON, with its size and time')
@@ -71,7 +74,7 @@ async function compare(options: StorageOptions, deps: CliDeps, output: Output): 
       );
   };
   if (options.namespace !== undefined) requireStore(options.namespace);
-  // Created before the scan, which may take hours.
+  // Creates the file before the scan, which may take hours, so that a wrong path is noticed now.
   const list = out === undefined ? undefined : createOutputFile(out);
   let isComplete = false;
   const storage = new ObjectStorage({ namespaces: configured });
@@ -121,7 +124,7 @@ const doubtTexts = {
   open_run: 'of open runs, which may refer to them at any time',
   other_namespace: 'that another namespace may refer to, which was not scanned',
   other_bucket:
-    'to whose names histories refer in another bucket, which may be an access point of this bucket',
+    'whose names histories mention in another bucket, which may be an access point of this bucket',
 } as const;
 
 function linesOf({ report, compared, unlisted }: Found, { out }: StorageOptions): string[] {
@@ -144,7 +147,7 @@ function linesOf({ report, compared, unlisted }: Found, { out }: StorageOptions)
     ...(out === undefined ? [] : [`${out}: ${unused.objects - unlisted} unused objects`]),
     ...(unlisted > 0 ? [`NOT LISTED: ${unlisted} unused objects whose names need --json-lines`] : []),
     ...goneLines('GONE', gone),
-    ...goneLines('NOT SEEN, because the file does not permit it', notPermitted),
+    ...goneLines('NOT SEEN, because the storage file does not permit it', notPermitted),
   ];
 }
 
@@ -156,7 +159,7 @@ const cells = ({ objects, bytes, oldest, newest }: ObjectTotal): string[] => [
   newest ?? '-',
 ];
 
-/** Maximum number of objects that the text names. `--json` names them all. */
+/** Maximum number of objects that the text names. `--json` names all objects. */
 const MAX_LINES = 100;
 
 function goneLines(what: string, objects: readonly ReferredObject[]): string[] {

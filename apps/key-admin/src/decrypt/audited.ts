@@ -6,22 +6,22 @@ import { type DecryptCounts, Decryptor } from './decryptor.ts';
 import { FileAudit, type FileAuditIntent } from './file-audit.ts';
 
 /**
- * The plaintext that a history or a list of payloads may hold in memory. A compressed payload may be 1,000 times as large, and a
- * string of V8 has at most 512 MiB.
+ * Maximum plaintext of a history or of a list of payloads, in memory. A compressed payload may become 1,000
+ * times as large, and a string of V8 has at most 512 MiB.
  */
 const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 
-/** What an audited decryption uses. */
+/** The parts that an audited decryption uses. */
 export interface Auditing {
   readonly codec: KmsCodec;
   readonly audit: OpenAudit;
-  /** External storage. Undefined: references to it are returned as they are. */
+  /** External storage. If undefined, references to external storage are returned unchanged. */
   readonly storage?: ObjectStorage | undefined;
 }
 
 /**
- * Writes the intent, decrypts, writes the outcome, and only then returns what was decrypted.
- * @param payloads that `decrypt` may decrypt, for their digests
+ * Writes the intent, decrypts, writes the outcome, and only then returns the plaintext. @param payloads the
+ * payloads that `decrypt` may decrypt; their digests are part of the intent
  */
 export async function audited<T>(
   { codec, audit, storage }: Auditing,

@@ -26,20 +26,20 @@ export const outputForms = ['readable', 'decoded', 'raw'] as const;
 export type OutputForm = (typeof outputForms)[number];
 
 export interface DecryptInputOptions extends Auditing {
-  /** What messages call the input. */
+  /** The input's name in messages. */
   readonly name: string;
   readonly input: Input;
   readonly form: OutputForm;
   readonly intent: Omit<FileAuditIntent, 'operation' | 'digests' | 'refs'>;
-  /** Receives plaintext, each part after its outcome is in the audit. */
+  /** Receives a part of the plaintext, after the part's outcome is in the audit. */
   readonly write: (part: string | Uint8Array) => void;
 }
 
 /**
- * Decrypts an input and writes it. A payload that cannot be decrypted is marked with its reason code. Each history has an
- * intent and an outcome in the audit.
- * @throws CliError while Cloud KMS does not answer, if the audit cannot be written, or for an event that is not what Temporal
- *   writes. Nothing of the history is written then
+ * Decrypts an input and writes it. A payload that cannot be decrypted is marked with its reason code. Each
+ * history has an intent and an outcome in the audit.
+ * @throws CliError if Cloud KMS does not answer, if the audit cannot be written, or for an event that is not
+ * in Temporal's format. Then, nothing of the history is written
  */
 export async function decryptInput(options: DecryptInputOptions): Promise<DecryptCounts> {
   const { input } = options;

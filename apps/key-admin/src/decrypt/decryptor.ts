@@ -26,13 +26,13 @@ export type Decrypted =
       readonly namespace?: string;
     };
 
-/** A payload, and the workflow that it was encrypted for, if known. */
+/** A payload, and the workflow for which it was encrypted, if known. */
 export type PayloadToDecrypt = Pick<StoredPayload, 'payload' | 'encryptable'> & {
-  /** Absent or empty: messages are accepted whichever workflow they are bound to. */
+  /** If absent or empty, messages are accepted, whichever workflow they are bound to. */
   readonly workflowId?: string | undefined;
 };
 
-/** The number of payloads of a file, and of those that could not be decrypted. */
+/** The number of payloads in a file, and the number of payloads that could not be decrypted. */
 export interface DecryptCounts {
   readonly payloads: number;
   readonly unreadable: ReasonCounts;
@@ -42,11 +42,13 @@ interface DecryptorOptions {
   readonly namespace: string;
   readonly audit: FileAudit;
   readonly budget: CallOptions['budget'];
-  /** External storage. Undefined: references to it are returned as they are. */
+  /** External storage. If undefined, references to external storage are returned unchanged. */
   readonly storage: ObjectStorage | undefined;
 }
 
-/** Decrypts payloads of one namespace, one at a time, and counts them for the audit and the summary. */
+/**
+ * Decrypts payloads of one namespace, one payload at a time, and counts them for the audit and the summary.
+ */
 export class Decryptor {
   readonly #codec: KmsCodec;
   readonly #namespace: string;
@@ -92,7 +94,10 @@ export class Decryptor {
     return result.ok && this.#follows(result.payload) ? await this.#retrieve(result.payload, stored) : result;
   }
 
-  /** Whether to read the object of a reference: not without storage, and not of a driver that is not configured. */
+  /**
+   * Whether to read the object of a reference. False if there is no storage, or if the reference's driver is
+   * not configured.
+   */
   #follows(payload: Payload): boolean {
     if (this.#storage === undefined || !isStorageReference(payload)) return false;
     try {
@@ -123,7 +128,7 @@ export class Decryptor {
     try {
       if (isStorageReference(result.payload))
         throw new KmsCodecError('malformed', 'The object contains another reference to external storage');
-      // The codec counts only what it decrypts.
+      // The codec counts only the bytes that it decrypts.
       if (result.payload === payload) await this.#budget?.reserve(payload.data?.length ?? 0);
       return result;
     } catch (error) {
@@ -153,7 +158,10 @@ export class Decryptor {
     }
   }
 
-  /** @throws CliError if the problem is temporary; any error that is not a KmsCodecError */
+  /**
+   * Returns the result for a payload that could not be decrypted. @throws CliError if the problem is
+   * temporary; any error that is not a KmsCodecError
+   */
   #failed(error: unknown, other: ReturnType<typeof otherNamespace> = {}): Decrypted {
     if (!(error instanceof KmsCodecError)) throw error;
     if (error.retryable)

@@ -22,7 +22,7 @@ const PRODUCER = 'temporal-kms/key-admin';
 
 /**
  * Opens the audit of decryptions in a file, in the form and with the checks of the codec server.
- * @throws CliError without a file, or if the file cannot be written
+ * @throws CliError if no file is given, or if the file cannot be written
  */
 export async function openFileAudit(
   { file, fsync, digestKeyFile }: AuditConfig,
@@ -73,9 +73,9 @@ export function checkJustification(text: string | undefined): string {
 }
 
 /**
- * Returns the person as the operating system names them. Google's audit logs contain the identity that Cloud KMS has
- * verified.
- * @param account e-mail address of the service account, where the credentials contain it
+ * Returns the caller under the person's name in the operating system. (Google's audit logs contain the
+ * identity that Cloud KMS has verified.) @param account e-mail address of the service account, if the
+ * credentials contain it
  */
 export function callerOf(account: string | undefined): AuditedCaller {
   const name = `${userName()}@${hostname()}`;
@@ -84,7 +84,7 @@ export function callerOf(account: string | undefined): AuditedCaller {
     : { name, issuer: 'https://accounts.google.com', subject: account };
 }
 
-/** A container may run as a user that the system has no name for. */
+/** Returns the user's name, or a substitute, because a container may run as a user without a name. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -100,16 +100,16 @@ export interface FileAuditIntent {
   readonly justification: string;
   readonly workflowId?: string | undefined;
   readonly runId?: string | undefined;
-  /** Absent for payloads of a run that Temporal has. */
+  /** Absent for payloads of a run that was read from Temporal. */
   readonly source?: 'file';
-  /** The payloads, where an operation decrypts some of a history only. */
+  /** The payloads, if an operation decrypts only some of a history's payloads. */
   readonly refs?: readonly PayloadRef[];
   readonly digests?: readonly string[] | undefined;
 }
 
 /**
- * The audit of one decryption: an intent before, an outcome afterwards, and the same in each other namespace whose messages
- * it decrypts.
+ * The audit of one decryption. Contains an intent before the decryption and an outcome afterwards, and the
+ * same in each other namespace whose messages are decrypted.
  */
 export class FileAudit {
   readonly #audit: OpenAudit;
@@ -122,14 +122,16 @@ export class FileAudit {
     this.#intent = intent;
   }
 
-  /** Writes the intent. @throws CliError if it cannot be written: decrypt nothing then */
+  /**
+   * Writes the intent. @throws CliError if the intent cannot be written; the caller must then decrypt nothing
+   */
   static async begin(audit: OpenAudit, intent: FileAuditIntent): Promise<FileAudit> {
     const begun = new FileAudit(audit, intent);
     await begun.intentFor(intent.namespace);
     return begun;
   }
 
-  /** Writes the intent in a namespace once. @throws CliError if it cannot be written */
+  /** Writes the intent in a namespace, but only once. @throws CliError if the intent cannot be written */
   async intentFor(namespace: string): Promise<void> {
     const { operation, caller, justification: why, workflowId, runId, source, refs, digests } = this.#intent;
     const own = this.#intent.namespace;
@@ -153,7 +155,10 @@ export class FileAudit {
     this.#begun.set(namespace, await record);
   }
 
-  /** Writes which object is read next. @throws CliError if it cannot be written: read nothing then */
+  /**
+   * Writes an entry for the object that is read next. @throws CliError if the entry cannot be written; the
+   * caller must then not read the object
+   */
   async object({ type, bucket, object }: AuditedObject): Promise<void> {
     await this.#recordOf(undefined)?.object({ type, bucket, object });
   }
@@ -166,7 +171,10 @@ export class FileAudit {
     this.#recordOf(namespace)?.refused(reason, key && { key });
   }
 
-  /** Writes the outcomes. @throws CliError if one cannot be written: release no plaintext then */
+  /**
+   * Writes the outcomes. @throws CliError if an outcome cannot be written; the caller must then release no
+   * plaintext
+   */
   async end(result: 'complete' | 'failed'): Promise<void> {
     for (const record of this.#begun.values()) await record.end(result);
   }

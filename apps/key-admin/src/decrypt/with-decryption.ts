@@ -20,8 +20,9 @@ export interface OpenDecryption {
 }
 
 /**
- * Returns what a decryption needs, from the options of its command and the variables.
- * @throws CliError without a justification or a namespace, or if the configuration has no keys for the namespace
+ * Returns the settings of a decryption, from the command's options and the environment variables. @throws
+ * CliError if the justification or the namespace is missing, or if the configuration has no keys for the
+ * namespace
  */
 export function decryptionFrom(
   options: { readonly namespace?: string; readonly audit?: string; readonly justification?: string },
@@ -42,7 +43,8 @@ export function decryptionFrom(
 
 /**
  * Opens the audit and the codec of a namespace, calls `use` with them, and closes them.
- * @throws CliError without an audit file; for an unexpected error of `use`, too, with its name only
+ * @throws CliError if no audit file is given. Also if `use` throws an unexpected error: the CliError contains
+ * only that error's name
  */
 export async function withDecryption<T>(
   options: DecryptionOptions,
@@ -82,7 +84,7 @@ function checkNamespace({ rules }: KmsSettings, namespace: string): void {
   }
 }
 
-/** Returns the service account of the credentials, for the audit. A person's credentials name none. */
+/** Returns the service account of the credentials, for the audit; undefined for a person's credentials. */
 async function accountOf(emulatorHost: string | undefined, output: Output): Promise<string | undefined> {
   const google = await connectGoogle(emulatorHost, output);
   try {
@@ -92,7 +94,7 @@ async function accountOf(emulatorHost: string | undefined, output: Output): Prom
   }
 }
 
-/** The message of an unexpected error may quote what was decrypted. */
+/** Returns an error without the message of an unexpected error, which may quote plaintext. */
 const withoutContent = (error: unknown): CliError =>
   error instanceof CliError
     ? error

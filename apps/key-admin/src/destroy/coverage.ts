@@ -7,21 +7,21 @@ type Server = Pick<TemporalServer, 'address' | 'clusterId'>;
 
 const isSame = (a: Server, b: Server): boolean => a.address === b.address && a.clusterId === b.clusterId;
 
-/** Returns what the statement contains about a server. */
+/** Returns the statement's part about a server. */
 export const statedCluster = (
   server: Server,
   statement: Statement | undefined,
 ): Statement['clusters'][number] | undefined =>
   statement?.clusters.find(({ address, id }) => isSame(server, { address, clusterId: id }));
 
-/** Returns a server in words. */
+/** Returns a server's name for messages. */
 export const serverText = ({ address, clusterId }: Server): string =>
   `${address}${clusterId === undefined ? '' : ` (cluster ${clusterId})`}`;
 
 /**
- * Compares the scans with what the servers answer now, and returns what the scans did not see. A scan counts
- * only for the server and the namespaces that it read: not for another server, and not for a namespace that
- * was created after the scan, even under the same name.
+ * Compares the scans with the servers' present answers, and returns what the scans did not see. A scan counts
+ * only for the server and the namespaces that it read. It does not count for another server, or for a
+ * namespace that was created after the scan, even under the same name.
  */
 export function coverageReasons(question: DestroyQuestion): Reason[] {
   const { reports, servers, namespaces, statement } = question;
@@ -73,13 +73,13 @@ function identityReasons({ server, namespaces }: ScanReport, servers: readonly T
     if (known !== undefined && known.id !== '' && known.id === id) return [];
     return [
       other(
-        `the namespace ${namespace} of ${server.address} is not the one that was scanned: ${known === undefined ? 'it no longer exists' : 'it was recreated'}. Scan again`,
+        `the namespace ${namespace} of ${server.address} is not the namespace that was scanned: ${known === undefined ? 'it no longer exists' : 'it was recreated'}. Scan again`,
       ),
     ];
   });
 }
 
-/** Which namespaces of a server were not scanned. */
+/** Returns reasons for the namespaces of a server that were not scanned. */
 function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Reason[] {
   const { reports, namespaces, hasOtherNamespaces, statement } = question;
   const stated = statedCluster(server, statement)?.namespaces;
@@ -102,7 +102,8 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
         message: `Temporal at ${server.address} does not list its namespaces for these credentials: give the credentials access to the whole server (with Temporal's default authorizer, the system role reader), or list every namespace that the key serves under namespaces in the statement`,
       },
     ];
-  // A server that does not list all its namespaces may still show those that the configuration names.
+  // A server that does not list all its namespaces may still show the namespaces that the configuration
+  // names.
   const known = server.namespaces.map(({ name }) => name);
   if (hasOtherNamespaces)
     return missing([...known, ...(stated ?? [])], ', and the configuration uses the key for every namespace');
@@ -121,7 +122,7 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
   ];
 }
 
-/** A server may have thousands of namespaces. */
+/** Maximum number of namespaces that a message names, because a server may have thousands of namespaces. */
 const MAX_NAMES = 10;
 
 const someOf = (names: readonly string[]): string =>

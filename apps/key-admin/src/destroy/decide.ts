@@ -33,7 +33,7 @@ export const addDestroyOptions = (command: Command): Command =>
       'decide from a report of `scan` (default: scan now); may be repeated, for several Temporal servers',
       collect,
     )
-    .option('--statement <file>', 'what a person states about data that no scan sees')
+    .option('--statement <file>', 'what a person states about data that no scan can see')
     .option('--max-age <hours>', 'maximum age of the report and statement', hours, 24)
     .option(
       '--not-primary-since <time>',
@@ -41,16 +41,18 @@ export const addDestroyOptions = (command: Command): Command =>
       time,
     );
 
-/** What all questions about a key's versions share. */
+/** The facts that all questions about a key's versions share. */
 export interface Basis {
   readonly settings: KmsSettings;
   readonly key: string;
-  /** The namespaces that must be scanned, on whichever server they are. */
+  /** The namespaces that must be scanned, whichever server has them. */
   readonly namespaces: readonly string[];
   readonly description: KeyDescription;
 }
 
-/** A basis, and the questions about its key's versions, with what Cloud KMS and Temporal answer now. */
+/**
+ * A basis, and the questions about its key's versions, with the present answers of Cloud KMS and Temporal.
+ */
 interface Asked extends Basis {
   readonly questionOf: (version: number) => DestroyQuestion;
 }
@@ -61,7 +63,7 @@ interface Scanned {
   readonly ask: () => Promise<Asked>;
 }
 
-/** A basis that has passed every check that needs no scan. */
+/** A basis that has passed every check for which no scan is needed. */
 interface Prepared extends Basis {
   /** Scans, or reads the reports that the options name. @throws CliError */
   readonly scanned: () => Promise<Scanned>;
@@ -69,7 +71,7 @@ interface Prepared extends Basis {
 
 /** The question, and its answer. */
 interface Answer extends Basis {
-  /** Null: no scan was necessary. */
+  /** Null if no scan was necessary. */
   readonly reports: readonly ScanReport[] | null;
   readonly verdict: Verdict;
   /**
@@ -80,8 +82,8 @@ interface Answer extends Basis {
 }
 
 /**
- * Decides whether a version may be destroyed, from reports or a new scan. Does not scan if the result could
- * not change the answer.
+ * Decides whether a version may be destroyed, from reports or a new scan. Does not scan if a scan could not
+ * change the answer.
  * @throws CliError
  */
 export async function mayDestroy(
@@ -103,10 +105,9 @@ export async function mayDestroy(
 }
 
 /**
- * Checks everything that does not need a scan, which may take hours: the configuration, the key, the files and the
- * clock.
- * @param wanted a version that must exist
- * @throws CliError
+ * Checks everything that does not need a scan, which may take hours: the configuration, the key, the files
+ * and the clock.
+ * @param wanted the number of a version that must exist @throws CliError
  */
 export async function prepare(
   wanted: number | undefined,
@@ -133,7 +134,8 @@ export async function prepare(
       const ask = async (): Promise<Asked> => {
         const names = [...before.namespaces, ...reports.flatMap((one) => one.namespaces.map(nameOf))];
         const servers = await askServers(statement, names, withEnvFile(deps.env, options.envFile));
-        // Read after the scan, so that a version that became primary during the scan counts as primary.
+        // Reads the key after the scan, so that a version that became primary during the scan counts as
+        // primary.
         const basis = await readBasis(options, deps);
         return {
           ...basis,
@@ -158,8 +160,8 @@ export async function prepare(
 const nameOf = ({ namespace }: ScanReport['namespaces'][number]): string => namespace;
 
 /**
- * Describes the application's Temporal server, and each server for which the statement names a variables
- * file.
+ * Describes the application's Temporal server, and each server for which the statement names a file with
+ * variables.
  * @throws CliError if one of the servers does not answer
  */
 async function askServers(
@@ -169,13 +171,14 @@ async function askServers(
 ): Promise<TemporalServer[]> {
   const clusters = statement?.clusters ?? [];
   const files = clusters.flatMap(({ environment }) => (environment === undefined ? [] : [environment]));
-  // Another server gets only the variables in its own file, not the credentials of the application's server.
+  // The client of another server gets only the variables in that server's file, not the credentials for the
+  // application's server.
   const environments = [own, ...[...new Set(files)].map((file) => withEnvFile({}, file))];
   const all = [...names, ...clusters.flatMap(({ namespaces = [] }) => namespaces)];
   const servers: TemporalServer[] = [];
   for (const values of environments)
     servers.push(
-      // oxlint-disable-next-line no-await-in-loop -- There are few.
+      // oxlint-disable-next-line no-await-in-loop -- There are only a few servers.
       await withTemporal(temporalConfig(values), (connection, address) =>
         describeServer(connection, address, all),
       ),
@@ -192,7 +195,8 @@ export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise
   return {
     settings,
     key,
-    // Includes namespaces that do not use the key: they may accept messages of namespaces that do.
+    // Includes namespaces that do not use the key, because they may accept messages of namespaces that use
+    // it.
     namespaces: [...new Set([...settings.rules.namespaces, ...(options.namespace ?? [])])],
     description,
   };
@@ -215,8 +219,8 @@ function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
 }
 
 /**
- * Refuses a name that is not the one that programs use. The headers of messages contain a hash of the name,
- * so a scan would not find messages that were written under another name of the key.
+ * Refuses a name of the key that programs do not use. The headers of messages contain a hash of the key's
+ * name, so a scan would not find messages that were written under another name.
  * @throws CliError
  */
 function checkName(key: string, known = key): void {

@@ -3,23 +3,27 @@ import { evidenceLines } from '../scan/report-text.ts';
 import type { DestroyQuestion } from './question.ts';
 import { judge, type Verdict } from './verdict.ts';
 
-/** What a version waits for in one place of a namespace, such as its open runs. */
+/** Histories that still need a version, in one place of a namespace, such as its open runs. */
 interface Waiting {
   /** Address of the Temporal server. */
   readonly server: string;
   readonly namespace: string;
   readonly place: ScanPlace;
   readonly histories: ScannedHistories;
-  /** When Temporal will have removed the last of these histories. Null: never, or at an unknown time. */
+  /**
+   * When Temporal will have removed the last of these histories. Null if never, or if the time is unknown.
+   */
   readonly until: string | null;
 }
 
-/** When a version becomes free. */
+/** The time when a version becomes free. */
 export interface DrainedVersion {
   readonly version: number;
   /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */
   readonly isFree: boolean;
-  /** When nothing will need the version any more. Null: that depends on open runs, schedules or archives. */
+  /**
+   * When nothing will need the version any more. Null if that depends on open runs, schedules or archives.
+   */
   readonly freeOn: string | null;
   readonly waitsFor: readonly Waiting[];
   readonly reasons: Verdict['reasons'];
@@ -56,7 +60,7 @@ export function drainOf(question: DestroyQuestion): DrainedVersion {
   return { version, isFree, freeOn: isKnown ? new Date(last).toISOString() : null, waitsFor, reasons };
 }
 
-/** Temporal removes a closed run when the retention of its namespace has passed. */
+/** Returns when Temporal removes a closed run: after the retention of the run's namespace. */
 function removedOn(
   place: ScanPlace,
   { newest }: ScannedHistories,
@@ -69,7 +73,7 @@ function removedOn(
 const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
   open: 'until these runs have closed and their retention has passed',
   schedules:
-    'until these schedules have been re-encrypted (--reencrypt names the fields that it cannot change), changed or deleted',
+    'until these schedules have been changed, deleted or re-encrypted (--reencrypt names the fields that it cannot re-encrypt)',
   archived: 'for as long as the archive is kept',
   exports: 'for as long as the exports are kept',
 };

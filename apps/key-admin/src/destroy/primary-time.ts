@@ -2,10 +2,12 @@ import type { ScannedKey } from '@temporal-kms/codec-api';
 import type { KeyDescription } from '@temporal-kms/kms-codec';
 import type { DestroyQuestion } from './question.ts';
 
-/** When a version stopped being primary: milliseconds since 1970, or why that is not known. */
+/**
+ * When a version stopped being primary, in milliseconds since 1970, or the reason why the time is not known.
+ */
 export type StoppedAt = { readonly since: number } | { readonly unknown: string };
 
-/** Returns when the version stopped being primary, as a person states or, otherwise, as scans observed. */
+/** Returns when the version stopped being primary, as stated by a person or else as observed by scans. */
 export function stoppedAt(question: DestroyQuestion): StoppedAt {
   const { version, notPrimarySince } = question;
   const since = notPrimarySince?.getTime() ?? observedTime(question);
@@ -17,7 +19,7 @@ export function stoppedAt(question: DestroyQuestion): StoppedAt {
   return unknown === undefined ? { since } : { unknown };
 }
 
-/** What each scan observed of the crypto key. Scans may have different state folders. */
+/** Returns what each scan observed about the crypto key. Scans may have different state folders. */
 const observations = ({ key, reports }: DestroyQuestion): ScannedKey[] =>
   reports.flatMap(({ cryptoKeys }) => cryptoKeys.filter((one) => one.key === key));
 
@@ -32,7 +34,7 @@ function observedTime(question: DestroyQuestion): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-/** Returns why the version cannot have stopped being primary at a time. */
+/** Returns why the version cannot have stopped being primary at the given time, or undefined if it can. */
 function contradictionOf(question: DestroyQuestion, since: number): string | undefined {
   const { version, description, notPrimarySince, now } = question;
   const source = notPrimarySince === undefined ? 'the report' : '--not-primary-since';
@@ -46,8 +48,8 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
   if (created !== undefined && created.getTime() > since)
     return `version ${version} was created at ${created.toISOString()}, after the time of ${source}`;
   const isStated = notPrimarySince !== undefined;
-  // If an earlier version is primary, versions did not become primary in the order of their numbers, and this
-  // version may have been primary meanwhile.
+  // If an earlier version is primary, versions did not become primary in the order of their numbers, so this
+  // version may have been primary in the meantime.
   const isEarlier = ({ primary = 0 }: { readonly primary?: number | undefined }) => primary < version;
   const earlier = [...observations(question), { time: now.toISOString(), primary: description.primary }].find(
     (observed) => isEarlier(observed) && !(Date.parse(observed.time) <= since),
@@ -64,7 +66,7 @@ const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT
 
 /**
  * Whether a version can have been primary at a time. If a person states the time, a version that is now
- * destroyed counts only if Cloud KMS shows a later destruction.
+ * destroyed counts only if Cloud KMS shows that it was destroyed later.
  */
 function canBePrimary(
   { state, created, generated = created, destroyTime }: KeyDescription['versions'][number],

@@ -14,15 +14,18 @@ export interface VersionQuestion {
 }
 
 export interface DestroyQuestion extends VersionQuestion {
-  /** At least one. Reports may be about different Temporal servers, or different namespaces of one server. */
+  /**
+   * At least one report. Reports may be about different Temporal servers, or about different namespaces of
+   * one server.
+   */
   readonly reports: readonly ScanReport[];
-  /** Temporal's servers, as they describe themselves now. */
+  /** The Temporal servers, as they describe themselves now. */
   readonly servers: readonly TemporalServer[];
-  /** What a person states about data that no scan sees. */
+  /** A person's statement about data that no scan sees. */
   readonly statement: Statement | undefined;
   /** Namespaces that must have been scanned. */
   readonly namespaces: readonly string[];
-  /** Whether the configuration also uses the key for namespaces that the configuration does not name. */
+  /** Whether the configuration uses the key also for namespaces that it does not name. */
   readonly hasOtherNamespaces: boolean;
   /** When the version stopped being primary, if a person states it, for example from the audit log. */
   readonly notPrimarySince?: Date;
@@ -38,7 +41,8 @@ export interface DestroyQuestion extends VersionQuestion {
  * - `needed`: histories need the version
  * - `not_seen`: the scan did not see everything, or not every namespace
  * - `other_server`: the report is about another Temporal server, or about a namespace that no longer exists
- * - `not_stated`: there is no statement about what no scan sees, or the statement does not match the scan
+ * - `not_stated`: there is no statement about data that no scan sees, or the statement does not match the
+ *   scan
  * - `may_still_encrypt`: programs may still have encrypted under the version when the scan started
  * - `report_too_old`: the report is older than permitted, or from the future
  */

@@ -15,7 +15,7 @@ export function readReport(file: string): ScanReport {
     const fix = [`temporal-kms scan --out ${file}`];
     if (codeOf(error) === 'ENOENT')
       throw new CliError('notFound', `The report ${file} does not exist`, fix, error);
-    // Node's JSON errors quote the text, so they are not shown.
+    // Node's JSON errors quote the text, so the message does not contain them.
     const reason =
       error instanceof SyntaxError || !(error instanceof Error) ? 'it is not JSON' : error.message;
     throw new CliError('data', `The report ${file} cannot be read: ${reason}`, fix, error);

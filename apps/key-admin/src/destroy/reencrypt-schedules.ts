@@ -27,13 +27,16 @@ export interface ReencryptedSchedule {
   readonly outcome: 'done' | 'not possible' | 'changed meanwhile' | (string & {});
   /** The fields that still need the version, as paths in Temporal's description of the schedule. */
   readonly remaining: readonly string[];
-  /** The fields whose payload is in an object that needs the version, or may need it. No object is changed. */
+  /**
+   * The fields whose payload is in an object that needs the version, or may need it. The command changes no
+   * object.
+   */
   readonly stored: readonly StoredField[];
 }
 
 interface StoredField {
   readonly path: string;
-  /** Why the object could not be read. Absent: it needs the version. */
+  /** Why the object could not be read. Absent if the object was read and needs the version. */
   readonly reason?: ReasonCode;
 }
 
@@ -43,11 +46,14 @@ export const isFixed = (path: string): boolean => !path.startsWith('schedule.');
 export interface Reencryption {
   readonly connection: Connection;
   readonly namespace: string;
-  /** A codec of the namespace. It encrypts under the primary version. */
+  /** A codec of the namespace, which encrypts under the primary version. */
   readonly codec: KmsCodec;
-  /** Whether a message with this key version can stay unchanged. Undefined: the message names no version. */
+  /**
+   * Returns whether a message with this key version can stay unchanged. The version is undefined if the
+   * message names none.
+   */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
-  /** Reads the headers of objects in external storage. Absent: no object is read. */
+  /** Reads the headers of objects in external storage. If absent, no object is read. */
   readonly storage?: Pick<ObjectStorage, 'locate' | 'readStart'> | undefined;
   /** Time between two reads of an updated schedule, in milliseconds. Default 500. */
   readonly pollMs?: number;
@@ -63,8 +69,8 @@ const CALL_MS = 30_000;
 
 /**
  * Re-encrypts the input, memo and metadata of the workflows that schedules start, under the current primary
- * version, except messages that can stay unchanged. Each update contains the conflict token of the schedule
- * as it was read, so that no other client's change is lost. Plaintext stays in memory.
+ * version, except messages that can stay unchanged. Each update contains the conflict token with which the
+ * schedule was read, so that no other client's change is lost. Plaintext never leaves the process's memory.
  */
 export async function reencryptSchedules(request: Reencryption): Promise<ReencryptedSchedule[]> {
   const done: ReencryptedSchedule[] = [];
@@ -144,7 +150,7 @@ async function* scheduleIds({ connection, namespace }: Reencryption): AsyncGener
 }
 
 interface Attempted {
-  /** Undefined: the schedule has no message to re-encrypt, or no longer exists. */
+  /** Undefined if the schedule has no message to re-encrypt, or no longer exists. */
   readonly outcome?: string;
   /** The schedule, if it was not changed. */
   readonly description?: ScheduleDescription;
@@ -182,8 +188,8 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<Att
 }
 
 /**
- * Whether a schedule contains the update that was sent. Even after a successful call, the server's scheduler
- * drops an update whose conflict token is not the schedule's.
+ * Returns whether a schedule contains the update that was sent. Even after a successful call, the server's
+ * scheduler drops an update if its conflict token is not the schedule's.
  */
 async function isStored(request: Reencryption, scheduleId: string): Promise<boolean> {
   const { pollMs = 500 } = request;
@@ -213,7 +219,8 @@ async function reencryptAction(action: NewWorkflow, request: Reencryption): Prom
   const again = async (payload: Payload): Promise<Payload> => {
     if (isCurrent(payload, request)) return payload;
     const { payload: decrypted } = await codec.decrypt(payload, context);
-    // Written by a proxy. The codec would pass it, and write it in plaintext.
+    // A proxy encrypted this reference. The codec would not encrypt it again, so it would be stored in
+    // plaintext.
     if (isStorageReference(decrypted))
       throw new KmsCodecError('external_reference', 'The message contains a reference to external storage');
     const [encrypted = payload] = await codec.encode([decrypted], context);

@@ -5,8 +5,8 @@ import { type DestroyQuestion, MAX_SKEW_MS, type Reason } from './question.ts';
 
 /**
  * Returns why the statement is missing, does not count, or contradicts the scans. A statement, like a scan,
- * covers what exists when it is made. Therefore it counts only if it was made when no program could encrypt
- * under the version any longer.
+ * covers only data that exists at its time. Therefore a statement counts only if no program could encrypt
+ * under the version any longer at that time.
  */
 export function statementReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
   const { statement, key, servers, reports, now, maxAgeMs } = question;

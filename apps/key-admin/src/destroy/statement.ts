@@ -8,7 +8,7 @@ import { gcloud } from '../google/gcloud.ts';
 import type { TemporalServer } from '../temporal/server.ts';
 
 /*
- * What an operator states about data that no scan sees. Without a statement, may-destroy answers no.
+ * An operator's statement about data that no scan sees. Without a statement, may-destroy answers no.
  * docs/cli.md describes the fields.
  */
 
@@ -28,9 +28,9 @@ const only = <const T extends string>(value: T) => z.literal(value, { error: `mu
 const cluster = z.strictObject({
   address: text,
   id: text.optional(),
-  /** Every namespace of the server that the key serves. Absent: all the server's namespaces. */
+  /** The namespaces of the server for which the key is used. By default, all the server's namespaces. */
   namespaces: z.array(text).min(1, 'must not be empty').optional(),
-  /** File with the server's TEMPORAL_* variables. Absent: the command's own variables. */
+  /** File with the server's TEMPORAL_* variables. By default, the command's own variables apply. */
   environment: text.optional(),
 });
 
@@ -69,15 +69,15 @@ export function readStatement(file: string): Statement {
 export interface TemplateFields {
   readonly key: string;
   readonly servers: readonly TemporalServer[];
-  /** The namespaces that the configuration uses the key for. Empty: every namespace. */
+  /** The namespaces for which the configuration uses the key; empty for all namespaces. */
   readonly namespaces: readonly string[];
   readonly now: Date;
 }
 
-/** Returns the lines of a statement for a person to fill in. An unchanged template is refused. */
+/** Returns the lines of a statement for a person to fill in. The command refuses an unchanged template. */
 export function statementTemplate({ key, servers, namespaces, now }: TemplateFields): string[] {
   return [
-    '# What no scan sees. Fill in the empty fields, write it to a file, and repeat the command with --statement FILE.',
+    '# A statement about data that no scan sees. Fill in the empty fields, write it to a file, and repeat the command with --statement FILE.',
     "name: '' # who states this",
     `time: ${quoted(timestamp(now))}`,
     `key: ${quoted(key)}`,

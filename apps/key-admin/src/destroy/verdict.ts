@@ -18,9 +18,12 @@ interface Evidence {
   /** Address of the Temporal server. */
   readonly server: string;
   readonly namespace: string;
-  /** Absent: the messages name no version, and were written when the version existed. */
+  /** Absent if the messages name no version, and were written when the version existed. */
   readonly version?: number;
-  /** The key id in the headers, if it belongs to no known key: this key may have another name. */
+  /**
+   * The key id in the headers, if no known key has this id. It may be the id of the key in question, under
+   * another name.
+   */
   readonly unknownKeyId?: string;
   /** The name in the messages or the configuration, if it differs from the name in the question. */
   readonly otherName?: string;
@@ -31,14 +34,14 @@ export interface Verdict {
   readonly key: string;
   readonly version: number;
   readonly mayDestroy: boolean;
-  /** Why the version may not be destroyed. Empty if it may. */
+  /** The reasons why the version may not be destroyed. Empty if the version may be destroyed. */
   readonly reasons: readonly Reason[];
   readonly evidence: readonly Evidence[];
-  /** The first time when another version was known to be primary. */
+  /** The earliest time at which another version is known to have been primary. */
   readonly notPrimarySince: string | null;
-  /** Only a scan that starts after this time can lead to a yes. Null: the time is not known. */
+  /** Only a scan that starts after this time can lead to a yes. Null if the time is not known. */
   readonly scanAfter: string | null;
-  /** What was scanned, and when. Null: no scan was necessary. */
+  /** The scanned namespaces and the times of the scans. Null if no scan was necessary. */
   readonly scanned:
     | readonly {
         readonly started: string;
@@ -46,9 +49,9 @@ export interface Verdict {
         readonly namespaces: readonly { readonly name: string; readonly id: string | null }[];
       }[]
     | null;
-  /** Temporal's servers as they described themselves when the answer was given. */
+  /** The Temporal servers, as they described themselves at the time of the answer. */
   readonly servers: readonly TemporalServer[];
-  /** What a person states about data that no scan sees. */
+  /** A person's statement about data that no scan sees. */
   readonly statement: Statement | null;
   /** The lines of a statement to fill in. Null if there is a statement. */
   readonly template: readonly string[] | null;
@@ -58,7 +61,7 @@ export interface Verdict {
  * Decides from reports of scans whether a key version may be destroyed. The answer is yes only if:
  * - the scans started when no program could encrypt under the version any longer
  * - the scans saw every namespace that the key may serve, and nothing there needs the version
- * - a person states what no scan sees
+ * - a person makes a statement about data that no scan sees
  */
 export function judge(question: DestroyQuestion): Verdict {
   const { key, version, reports, servers, statement } = question;
@@ -96,11 +99,14 @@ export function judge(question: DestroyQuestion): Verdict {
   };
 }
 
-/** The namespaces that the configuration uses the key for. Empty: every namespace. */
+/** The namespaces for which the configuration uses the key; empty for all namespaces. */
 const namedOnly = ({ namespaces, hasOtherNamespaces }: DestroyQuestion): readonly string[] =>
   hasOtherNamespaces ? [] : namespaces;
 
-/** Returns the answer if no scan can change it: the version is primary, or does not exist. Otherwise undefined. */
+/**
+ * Returns the answer if no scan can change it, because the version is primary or does not exist; otherwise,
+ * returns undefined.
+ */
 export function judgeWithoutScan(question: VersionQuestion): Verdict | undefined {
   const reasons = versionReasons(question);
   if (reasons.length === 0) return undefined;
@@ -170,7 +176,9 @@ function evidenceIn(
     }));
 }
 
-/** Returns the name of the crypto key that messages need. Undefined: the messages do not show the name. */
+/**
+ * Returns the name of the crypto key that messages need, or undefined if the messages do not show the name.
+ */
 function nameOf({ keyId, key: name }: NeededKey, { key, reports }: DestroyQuestion): string | undefined {
   if (keyId === undefined) return name;
   const known = [key, name, ...reports.flatMap(({ cryptoKeys }) => cryptoKeys.map((one) => one.key))];
@@ -184,7 +192,10 @@ function nameIn(needed: NeededKey, question: DestroyQuestion): Pick<Evidence, 'u
   return name === question.key ? {} : { otherName: name };
 }
 
-/** Whether a name is the crypto key's, or would be if its project number belongs to the key's project. */
+/**
+ * Whether a name is, or may be, the name of the crypto key. It may be if it contains a project number,
+ * because the number may belong to the key's project.
+ */
 const mayBe = (name: string, key: string): boolean =>
   name === key || (/^projects\/\d+\//.test(name) && withoutProject(name) === withoutProject(key));
 
@@ -196,12 +207,15 @@ function mayNeed(needed: NeededKey, question: DestroyQuestion): boolean {
   const name = nameOf(needed, question);
   if (name !== undefined && !mayBe(name, key)) return false;
   if (needed.version !== undefined) return needed.version === version;
-  // A message cannot need a version that was created after it was written.
+  // A message cannot need a version that was created later than the message.
   const created = description.versions.find((one) => one.version === version)?.created;
   return created === undefined || isWrittenAfter(needed.places, created.getTime() - MAX_SKEW_MS);
 }
 
-/** Whether one of the histories can have been written after a time, because it was not closed before. */
+/**
+ * Whether one of the histories can have been written after a time, because it was not closed before that
+ * time.
+ */
 const isWrittenAfter = (places: ScannedByPlace, time: number): boolean => {
   const all = Object.values(places);
   return all.length === 0 || !all.every(({ newest }) => Date.parse(newest?.closeTime ?? '') < time);

@@ -9,7 +9,7 @@ const { ok, failed, skipped } = findings('branch-key store');
 const PROBE_ID = createHash('sha256').update('temporal-kms doctor').digest('hex').slice(0, 32);
 
 /**
- * Reads from the store of branch keys, and writes a value that no process uses.
+ * Checks the store of branch keys: reads from it, and writes a value that no process uses.
  * @param writes whether the application encrypts, and therefore creates branch keys
  */
 export async function checkBranchKeyStore(

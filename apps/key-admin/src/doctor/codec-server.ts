@@ -11,13 +11,18 @@ export interface CodecServerTarget {
   readonly url: string;
   /** Whether an option named the URL. Otherwise it comes from the codec server's configuration. */
   readonly isNamed: boolean;
-  /** Origins whose pages call the server. Undefined: neither options nor variables name any. */
+  /**
+   * Origins whose pages call the server; undefined if neither the options nor the variables name an origin.
+   */
   readonly origins: readonly string[] | undefined;
   readonly namespace: string;
   /** An access token, as the Web UI sends it. */
   readonly token: string | undefined;
   readonly justification: string | undefined;
-  /** A payload that the server can decrypt, and its plaintext. Undefined: an unencrypted payload is sent. */
+  /**
+   * A payload that the server can decrypt, and its plaintext. If undefined, the check sends an unencrypted
+   * payload.
+   */
   readonly sample: { readonly encrypted: Payload; readonly plaintext: string } | undefined;
 }
 
@@ -49,7 +54,7 @@ export async function checkCodecServer(target: CodecServerTarget): Promise<reado
     );
   }
   for (const origin of origins.length === 0 ? [undefined] : origins) {
-    // oxlint-disable-next-line no-await-in-loop -- a page sends its preflight first
+    // oxlint-disable-next-line no-await-in-loop -- checks one origin after the other
     found.push(...(await checkOrigin(target, origin)));
   }
   return found;
@@ -154,7 +159,7 @@ const toJson = ({ metadata, data }: Payload) => ({
   data: Buffer.from(data ?? []).toString('base64'),
 });
 
-/** `fetch` puts the reason into the error's cause. */
+/** Returns why `fetch` failed. `fetch` puts the reason into the error's cause. */
 function reasonOf(error: unknown): string {
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   return codeOf(cause) ?? messageOf(cause ?? error);

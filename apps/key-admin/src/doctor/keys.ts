@@ -13,8 +13,8 @@ const ENCRYPT = 'cloudkms.cryptoKeyVersions.useToEncrypt';
 const DECRYPT = 'cloudkms.cryptoKeyVersions.useToDecrypt';
 const view = ['cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeyVersions.get', 'cloudkms.cryptoKeyVersions.list'];
 /**
- * With one of these permissions, an intruder in the application could destroy the application's keys or give
- * others access to them.
+ * An intruder in the application who has one of these permissions could destroy the application's keys, or
+ * give others access to them.
  */
 const administer = [
   'cloudkms.cryptoKeyVersions.destroy',
@@ -33,7 +33,7 @@ export interface Caller {
 export const memberOf = ({ app, email }: Caller, key: string): string =>
   `serviceAccount:${email ?? `${app}@${projectOf(key)}.iam.gserviceaccount.com`}`;
 
-/** What the application's identity may do with a key. */
+/** The operations with a key for which the application's identity has permission. */
 export interface KeyAccess {
   readonly encrypts: boolean;
   readonly decrypts: boolean;
@@ -42,7 +42,7 @@ export interface KeyAccess {
 
 const permissions = findings('permissions');
 
-/** Checks each permission of the application on a key, including those that it should not have. */
+/** Checks the application's permissions on a key, including permissions that it should not have. */
 export async function checkPermissions(
   google: GoogleClients,
   caller: Caller,

@@ -14,7 +14,10 @@ export interface RoundTrip {
   readonly sample?: { readonly encrypted: Payload; readonly plaintext: string };
 }
 
-/** Encrypts and decrypts a payload in a namespace as the application does, with empty caches and without the store. */
+/**
+ * Encrypts and decrypts a payload in a namespace as the application does, but with empty caches and without
+ * the branch-key store.
+ */
 export async function checkRoundTrip(
   caller: Caller,
   settings: KmsSettings,
@@ -34,7 +37,7 @@ export async function checkRoundTrip(
   const start = performance.now();
   try {
     const [encrypted] = await codec.encode([defaultPayloadConverter.toPayload(plaintext)], context);
-    // Another codec decrypts, because the first codec has the branch key in memory.
+    // A second codec decrypts, because the first codec has the branch key in memory.
     const reader = createKmsCodec(withoutStore, {
       namespace,
       observer: {
@@ -70,8 +73,8 @@ export async function checkRoundTrip(
 const CIPHERTEXT_BYTES = 120;
 
 /**
- * Checks Decrypt for an identity that may not encrypt: sends Cloud KMS random bytes to decrypt. Only a caller
- * with the permission gets the error that the bytes are not a ciphertext.
+ * Checks the permission to decrypt for an identity that may not encrypt. Sends random bytes to Cloud KMS:
+ * only a caller with the permission gets the error that the bytes are not a ciphertext.
  */
 export async function checkDecryption(
   caller: Caller,

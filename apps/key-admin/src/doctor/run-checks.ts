@@ -34,7 +34,7 @@ export interface Checks {
 const credentials = findings('credentials');
 const permissions = findings('permissions');
 
-/** Yields the finding of each check as it ends. */
+/** Yields the finding of each check as soon as the check ends. */
 export async function* runChecks(checks: Checks): AsyncGenerator<Finding, void> {
   const { options, values, now, output } = checks;
   const { config, found } = checkVariables(options.app, values);
@@ -170,7 +170,7 @@ async function checkServer(
   return checkCodecServer(target);
 }
 
-/** Returns where the codec server with this configuration listens, as a client on this machine reaches it. */
+/** Returns the URL at which a client on this machine reaches a codec server with this configuration. */
 function ownUrl({ host, port, tls, pathPrefix }: CodecServerConfig): string {
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}${pathPrefix}`;

@@ -22,7 +22,7 @@ export interface AppConfig {
   readonly app: AppName;
   readonly kms: KmsSettings;
   readonly temporal: TemporalConfig;
-  /** Absent for the worker. */
+  /** The codec server's own settings; absent for the worker. */
   readonly codecServer?: CodecServerConfig;
 }
 

@@ -7,11 +7,11 @@ import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { Decrypted } from '../decrypt/decryptor.ts';
 import type { RunToExplain } from './read-run.ts';
 
-/** What the command prints of a run. */
+/** What the command prints about a run. */
 export interface ExplainedRun {
   readonly run: RunToExplain;
   readonly explanation: Explanation;
-  /** Payloads of the card that could not be decrypted. */
+  /** Number of payloads on the card that could not be decrypted. */
   readonly unreadable: number;
 }
 
@@ -22,8 +22,8 @@ export type DecryptRefs = (
 ) => Promise<ReadonlyMap<PayloadRef, Decrypted>>;
 
 /**
- * Explains a run. It decrypts only what the card shows: the messages of failures, and names inside payloads.
- * @param decrypt absent: the card has types and names only
+ * Explains a run. Decrypts only the payloads that the card shows: the messages of failures, and names inside
+ * payloads. @param decrypt if undefined, the card contains only types and names
  * @throws what `decrypt` throws
  */
 export async function explainRun(run: RunToExplain, decrypt: DecryptRefs | undefined): Promise<ExplainedRun> {
@@ -39,13 +39,13 @@ export async function explainRun(run: RunToExplain, decrypt: DecryptRefs | undef
         ref,
         result.ok ? decryptedReading(result.payload) : { status: 'unreadable', reason: result.reason },
       );
-  // A new object, because rules keep what they found in a run.
+  // Passes a new object, because the rules cache their findings for each object.
   const explanation = explain({ ...input });
   const unreadable = explanation.refs.filter((ref) => read(ref).status === 'unreadable').length;
   return { run, explanation, unreadable };
 }
 
-/** The encodings of Temporal's converters, which no codec has encrypted. */
+/** The encodings that Temporal's converters write. A payload with such an encoding is not encrypted. */
 const plain: ReadonlySet<string> = new Set(['json/plain', 'json/protobuf', 'binary/plain', 'binary/null']);
 
 function storedReading({ payloads }: RunToExplain, ref: PayloadRef): Reading {
@@ -58,7 +58,7 @@ function storedReading({ payloads }: RunToExplain, ref: PayloadRef): Reading {
     : { status: 'locked' };
 }
 
-/** A reference stays one if its object was not read. */
+/** Returns a decrypted payload's content. A reference whose object was not read remains a reference. */
 const decryptedReading = (payload: Payload): Reading =>
   isStorageReference(payload) ? { status: 'unreadable', reason: 'external_reference' } : readable(payload);
 

@@ -27,10 +27,10 @@ export interface RunToExplain {
   readonly type: string | undefined;
   readonly status: WorkflowStatus;
   readonly events: readonly RunEvent[];
-  /** The description in proto3 JSON, for a run that Temporal has. */
+  /** The description in proto3 JSON, for a run that was read from Temporal. */
   readonly details?: Attributes;
   readonly payloads: ReadonlyMap<PayloadRef, StoredPayload>;
-  /** Milliseconds since 1970: now, or the time of the last event of a file. */
+  /** Milliseconds since 1970: the present time, or the time of a file's last event. */
   readonly now: number;
 }
 
@@ -116,7 +116,7 @@ function typeOf([first]: readonly RunEvent[]): string | undefined {
   return isRecord(type) && typeof type['name'] === 'string' ? type['name'] : undefined;
 }
 
-/** As Temporal's visibility queries spell it: `TimedOut`. */
+/** Returns the status as visibility queries spell it, for example `TimedOut`. */
 function statusOf(description: Description | undefined): WorkflowStatus | undefined {
   const status = description?.workflowExecutionInfo?.status;
   if (!status) return undefined;

@@ -6,14 +6,14 @@ import { ScanError } from '../temporal/scan-source.ts';
 import { perSecond, temporalSource } from '../temporal/temporal-source.ts';
 import { type RunToExplain, runToExplain } from './read-run.ts';
 
-/** Calls to Temporal per second, which the pages of a long history take. */
+/** Maximum number of calls to Temporal per second. Only the pages of a long history take this many calls. */
 const RPS = 20;
 
-/** Which run, and when. */
+/** The run, and the time of the command. */
 interface RunAddress {
   readonly namespace: string;
   readonly workflowId: string;
-  /** Absent: the latest. */
+  /** The run's id; undefined for the latest run. */
   readonly runId: string | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -21,7 +21,7 @@ interface RunAddress {
 
 /**
  * Reads the description and the history of a run.
- * @throws CliError if there is no such run, or Temporal refuses or does not answer
+ * @throws CliError if there is no such run, or if Temporal refuses the call or does not answer
  */
 export async function readFromTemporal(
   config: TemporalConfig,

@@ -3,7 +3,10 @@ import type { GoogleClients } from './client.ts';
 import { ABORTED, googleError, grpcCode } from './errors.ts';
 import { quote } from '../cli/quote.ts';
 
-/** The kinds of Data Access audit logs. Encrypt and Decrypt are data access; Get and List are administrative reads. */
+/**
+ * The kinds of Data Access audit logs. Calls to encrypt and decrypt are data access; calls to get and list
+ * are administrative reads.
+ */
 const logTypes = ['ADMIN_READ', 'DATA_READ', 'DATA_WRITE'] as const;
 
 const SERVICE = 'cloudkms.googleapis.com';
@@ -58,7 +61,7 @@ function wantedConfig(policy: Policy): AuditConfig {
 }
 
 /**
- * Turns on all Data Access audit logs of Cloud KMS. Bindings and other services stay unchanged.
+ * Turns on all Data Access audit logs of Cloud KMS. Does not change bindings or other services.
  * @throws CliError
  */
 export async function switchOnAuditLogs(google: GoogleClients, project: string): Promise<void> {
@@ -73,7 +76,7 @@ export async function switchOnAuditLogs(google: GoogleClients, project: string):
         {
           resource,
           policy: { ...policy, auditConfigs },
-          // Bindings are not part of the update, so no grant can be lost.
+          // The update does not contain bindings, so no grant can be lost.
           updateMask: { paths: ['audit_configs', 'etag'] },
         },
         { timeout: 10_000, retry: null },
@@ -87,9 +90,8 @@ export async function switchOnAuditLogs(google: GoogleClients, project: string):
 }
 
 /**
- * Returns the equivalent commands. They replace the whole policy, because `gcloud` has no command for audit
- * configurations alone.
- * @param config default: all logs, without exempted members
+ * Returns the equivalent commands, which replace the whole policy, because `gcloud` has no command that
+ * changes only audit configurations. @param config by default, all logs, without exempted members
  */
 export function auditLogLines(project: string, config: AuditConfig = wantedConfig({})): string[] {
   const filter = `.auditConfigs = [.auditConfigs[]? | select(.service != "${SERVICE}")] + [${JSON.stringify(config)}]`;

@@ -13,8 +13,8 @@ export interface GoogleClients {
   /** Makes a call that is safe to retry. @throws CliError that states what to type */
   readonly read: Call;
   /**
-   * Makes a call that changes something. Never retries it, because its outcome is unknown if the response is
-   * lost.
+   * Makes a call that changes something. Never retries the call, because the outcome is unknown if the
+   * response is lost.
    * @throws CliError
    */
   readonly change: Call;
@@ -23,7 +23,7 @@ export interface GoogleClients {
   close(): Promise<void>;
 }
 
-/** The client must not retry: when its retries are exhausted it reports DEADLINE_EXCEEDED and hides the cause. */
+/** Google's client must not retry: after its last retry, it reports DEADLINE_EXCEEDED and hides the cause. */
 const callOptions = { timeout: 10_000, retry: null };
 type CallOptions = typeof callOptions;
 type Call = <T>(purpose: CallPurpose, call: (options: CallOptions) => Promise<T>) => Promise<T>;

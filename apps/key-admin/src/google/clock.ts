@@ -9,16 +9,19 @@ const { ok, warning, failed, skipped } = findings('clock');
 export const GOOGLE_TIME = 'https://cloudkms.googleapis.com/';
 
 /**
- * With a larger difference, tokens and certificates are refused, and processes ignore stored branch keys that
- * appear to be from the future.
+ * Maximum difference between the clocks. If it is larger, servers refuse tokens and certificates, and
+ * processes ignore stored branch keys that appear to be from the future.
  */
 const MAX_SKEW_MS = 300_000;
-/** Smaller differences are ignored: the header's resolution is one second, and the response takes time. */
+/**
+ * The smallest difference that is reported. Smaller differences mean nothing, because the header's resolution
+ * is one second, and the response takes time.
+ */
 const NOTICED_MS = 5_000;
 
 /**
  * Compares this machine's clock with the `Date` of a server.
- * @param url undefined: there is no server to compare with
+ * @param url undefined if there is no server to compare with
  */
 export async function checkClock(url: string | undefined, now: () => Date): Promise<Finding> {
   if (url === undefined) return skipped('the emulator has no clock to compare with');

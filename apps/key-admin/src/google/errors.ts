@@ -8,7 +8,7 @@ export interface CallPurpose {
   readonly resource: string;
   /** A predefined role with the permission that the call needs. */
   readonly role: string;
-  /** Who calls. Default: the person who runs the command. */
+  /** The member who makes the call. Default: the person who runs the command. */
   readonly member?: string;
 }
 
@@ -32,7 +32,7 @@ export const INVALID_ARGUMENT = 3;
 export const NOT_FOUND = 5;
 export const PERMISSION_DENIED = 7;
 
-/** Returns the gRPC status of an error of Google's clients, if it has one. */
+/** Returns the gRPC status of an error from Google's clients, if it has a status. */
 export function grpcCode(error: unknown): number | undefined {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
   return typeof code === 'number' ? code : undefined;
@@ -88,7 +88,7 @@ function fixOfReason(error: KmsCodecError, exit: ExitName, purpose: CallPurpose)
   }
 }
 
-/** What to type if there are no credentials. */
+/** The commands to type if there are no credentials. */
 export const signInLines: readonly string[] = [
   gcloud('auth application-default login'),
   'export GOOGLE_APPLICATION_CREDENTIALS=/path/to/credentials.json',

@@ -5,7 +5,7 @@ import { ABORTED, googleError, grpcCode } from './errors.ts';
 const iam = IamProtos.google.iam.v1;
 type Policy = IamProtos.google.iam.v1.IPolicy;
 
-/** The policy version that includes conditions. In lower versions, bindings lack their conditions. */
+/** The lowest policy version that includes conditions. In lower versions, bindings lack their conditions. */
 const WITH_CONDITIONS = 3;
 const MAX_TRIES = 5;
 
@@ -31,7 +31,7 @@ export const hasBinding = ({ bindings }: Policy, member: string, role: string): 
 export const rolesOf = ({ bindings }: Policy, member: string): string[] =>
   (bindings ?? []).flatMap(({ role, members }) => (role && members?.includes(member) ? [role] : []));
 
-/** Adds a binding to the policy of a crypto key, and keeps all others. @throws CliError */
+/** Adds a binding to the policy of a crypto key, and keeps all other bindings. @throws CliError */
 export async function addBinding(
   google: GoogleClients,
   key: string,

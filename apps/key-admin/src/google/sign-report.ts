@@ -2,11 +2,11 @@ import { createHash, createPublicKey, verify } from 'node:crypto';
 import { CliError } from '../cli/cli-error.ts';
 import type { GoogleClients } from './client.ts';
 
-/** A JWS algorithm (RFC 7518, section 3.1), and how Cloud KMS signs for it. */
+/** A JWS algorithm (RFC 7518, section 3.1), and how Cloud KMS signs with it. */
 interface Algorithm {
   readonly alg: string;
   readonly hash: 'sha256' | 'sha384' | 'sha512';
-  /** For ECDSA: the size of each of the signature's two integers, in bytes. Cloud KMS returns them in DER. */
+  /** For ECDSA: the size in bytes of each of the signature's two integers, which Cloud KMS returns in DER. */
   readonly integerBytes?: number;
 }
 
@@ -49,7 +49,7 @@ export async function signReport(
   const digest = { [found.hash]: createHash(found.hash).update(input).digest() };
   const [signed] = await read(purpose, (options) => kms.asymmetricSign({ name, digest }, options));
   const signature = Buffer.from(signed.signature ?? '');
-  // A response that was modified in transit must not become evidence.
+  // Verifies the signature, because a response that was modified in transit must not become evidence.
   if (!isValid(input, signature, pem ?? '', found))
     throw new CliError('internal', `The signature of ${name} is not valid`);
   const bytes = found.integerBytes === undefined ? signature : joined(signature, found.integerBytes);
@@ -60,12 +60,15 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 
 function isValid(input: string, signature: Buffer, pem: string, { alg, hash }: Algorithm): boolean {
   const key = createPublicKey(pem);
-  // RSASSA-PSS with a salt as long as the hash: RFC 7518, section 3.5.
+  // RSASSA-PSS uses a salt as long as the hash: RFC 7518, section 3.5.
   const pss = alg.startsWith('PS') ? { padding: 6, saltLength: -1 } : {};
   return verify(hash, Buffer.from(input), { key, ...pss }, signature);
 }
 
-/** Returns the two integers of an ECDSA signature in DER, joined as JWS requires it (RFC 7518, section 3.4). */
+/**
+ * Returns the two integers of an ECDSA signature in DER, concatenated as JWS requires (RFC 7518, section
+ * 3.4).
+ */
 function joined(der: Buffer, integerBytes: number): Buffer {
   let at = der[1] === 0x81 ? 3 : 2;
   const integers = [0, 1].map(() => {

@@ -7,8 +7,8 @@ const URL_OF_OBJECT = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])\/(.+)$/;
 
 /**
  * Streams the content of a Cloud Storage object, `gs://BUCKET/OBJECT`.
- * @throws CliError if the object does not exist or may not be read, or Cloud Storage does not answer. Reading
- *   the stream throws the same errors
+ * @throws CliError if the object does not exist or may not be read, or if Cloud Storage does not answer.
+ * Reading from the stream throws the same errors
  */
 export async function openObject(url: string): Promise<AsyncIterable<Uint8Array>> {
   const [, bucket, name] = URL_OF_OBJECT.exec(url) ?? [];
@@ -22,7 +22,7 @@ const URL_OF_FOLDER = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/(.*))?$/
 
 /**
  * Returns the URLs of the objects in a Cloud Storage folder, `gs://BUCKET/FOLDER`, and its subfolders.
- * @throws CliError if the bucket does not exist or may not be listed, or Cloud Storage does not answer
+ * @throws CliError if the bucket does not exist or may not be listed, or if Cloud Storage does not answer
  */
 export async function* listObjects(url: string): AsyncGenerator<string, void> {
   const [, bucket, folder = ''] = URL_OF_FOLDER.exec(url) ?? [];
@@ -33,7 +33,7 @@ export async function* listObjects(url: string): AsyncGenerator<string, void> {
   try {
     for await (const file of storage.bucket(bucket).getFilesStream({ prefix })) {
       const name: unknown = Reflect.get(file, 'name');
-      // An object whose name ends with a slash stands for a folder.
+      // An object whose name ends with a slash represents a folder.
       if (typeof name === 'string' && !name.endsWith('/')) yield `gs://${bucket}/${name}`;
     }
   } catch (error) {
@@ -41,7 +41,7 @@ export async function* listObjects(url: string): AsyncGenerator<string, void> {
   }
 }
 
-/** Loads the client only when it is needed: loading takes as long as the rest of a command. */
+/** Loads the client only when it is needed, because loading takes as long as the rest of a command. */
 async function connectStorage(): Promise<Storage> {
   const { Storage: Client } = await import('@google-cloud/storage');
   return new Client({ timeout: 60_000, retryOptions: { maxRetries: 3 } });

@@ -9,14 +9,14 @@ import {
 } from '@temporal-kms/kms-codec';
 
 /**
- * What a payload is, so far as it can be known without a key.
+ * The states of a payload, as far as they can be determined without a key.
  * - `encrypted`: a message in one of this project's formats
  * - `foreign`: encrypted or compressed by a codec that this project does not know
  * - `plaintext`: readable by everyone who can read the history
  * - `empty`: no content, or the constant placeholder of a failure that could not be encrypted
  * - `reference`: the content is in external storage, and was not read
  * - `unreadable`: an export could not decrypt the payload, and contains the reason in place of the payload
- * - `damaged`: a message whose header cannot be read, so that no key decrypts it
+ * - `damaged`: a message whose header cannot be read, so that no key can decrypt the message
  */
 export const payloadStates = [
   'encrypted',
@@ -29,32 +29,37 @@ export const payloadStates = [
 ] as const;
 type PayloadState = (typeof payloadStates)[number];
 
-/** A description of a payload from its metadata and its header, which are claims until the payload is decrypted. */
+/**
+ * A description of a payload from its metadata and its header, which remain claims until the payload is
+ * decrypted.
+ */
 export interface PayloadDescription {
   readonly state: PayloadState;
   readonly format: Format;
   readonly encoding: string;
   /** The visible layers, from the outermost to the innermost. */
   readonly layers: readonly string[];
-  /** Absent: the payload names no crypto key. */
+  /** The key that the payload names. Absent if the payload names no crypto key. */
   readonly key?: {
-    /** Resource name. Absent: the header contains only an id, and no known key has this id. */
+    /** The resource name. Absent if the header contains only an id, and no known key has this id. */
     readonly name?: string;
-    /** In `envelope-v2`: first 8 bytes of the SHA-256 of the name, in hexadecimal digits. */
+    /** In `envelope-v2`: the first 8 bytes of the name's SHA-256, in hexadecimal digits. */
     readonly id?: string;
     readonly version?: number;
     /** Id of a static key in a keys file. */
     readonly static?: string;
   };
-  /** In `envelope-v2`: SHA-256 of the wrapped branch key, which `deny` in the keys file contains. */
+  /**
+   * In `envelope-v2`: the SHA-256 of the wrapped branch key, by which `deny` in the keys file names the key.
+   */
   readonly wrappedKeyHash?: string;
-  /** Absent: bound to no namespace. */
+  /** Absent if the payload is not bound to a namespace. */
   readonly namespace?: { readonly tag: string; readonly name?: string };
-  /** Absent: bound to no workflow. */
+  /** Absent if the payload is not bound to a workflow. */
   readonly workflow?: { readonly tag: string; readonly id?: string };
-  /** How the content is compressed, where that is visible. */
+  /** How the content is compressed, if that is visible. */
   readonly compressed?: string;
-  /** Bytes of `data`. */
+  /** Size of `data` in bytes. */
   readonly bytes: number;
   readonly headerBytes?: number;
   readonly formatVersion?: number;
@@ -64,11 +69,11 @@ export interface PayloadDescription {
   readonly reason?: string;
 }
 
-/** Names that a header may contain hashes of. */
+/** Names whose hashes a header may contain. */
 export interface KnownNames {
   readonly keys: readonly string[];
   readonly namespaces: readonly string[];
-  /** The workflow that the payload was encrypted for, if known. */
+  /** The workflow for which the payload was encrypted, if known. */
   readonly workflowId?: string | undefined;
 }
 
@@ -158,5 +163,5 @@ const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof u
 
 const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
 
-/** Shortens a text whose writer is unknown: it may be a whole document. */
+/** Shortens a text whose writer is unknown, because it may be a whole document. */
 export const shortened = (value: string): string => (value.length > 200 ? `${value.slice(0, 200)}…` : value);

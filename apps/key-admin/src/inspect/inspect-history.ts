@@ -7,10 +7,10 @@ import { BranchKeys, type BranchKeyRow } from './branch-keys.ts';
 import { Summary, type SummaryRow } from './summary.ts';
 
 export interface InspectedPayload extends PayloadDescription {
-  /** `EVENT:N`, as in the history API. */
+  /** The payload's ref `EVENT:N`, as in the history API. */
   readonly ref: string;
   readonly path: string;
-  /** False where SDKs never encrypt: headers, and fields that Temporal's Core writes. */
+  /** False in fields that SDKs never encrypt: headers, and fields that Temporal's Core writes. */
   readonly encryptable: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface InspectedWorkflow {
   readonly summary: readonly SummaryRow[];
   /** The branch keys of the history's `envelope-v2` messages, ordered by their first event. */
   readonly branchKeys: readonly BranchKeyRow[];
-  /** Payloads in plaintext in places where SDKs encrypt. */
+  /** The payloads that are in plaintext although SDKs can encrypt them. */
   readonly plaintext: readonly Pick<InspectedPayload, 'ref' | 'path' | 'encoding' | 'bytes'>[];
 }
 
@@ -33,7 +33,7 @@ const MAX_PLAINTEXT = 100;
 /**
  * Describes the payloads of each workflow in a file. Holds only one event in memory at a time.
  * @param visit called for each payload
- * @throws CliError `data` if an event is not what Temporal writes
+ * @throws CliError `data` if an event is not in Temporal's format
  */
 export async function* inspectHistory(
   name: string,

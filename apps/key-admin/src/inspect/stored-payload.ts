@@ -13,10 +13,10 @@ import { describePayload, type KnownNames, type PayloadDescription } from './des
 export type DescribePayload = (payload: Payload, known: KnownNames) => Promise<PayloadDescription>;
 
 /**
- * Returns a function that describes what an object contains in place of a reference to it. It reads the first bytes of
- * an object once for each workflow. If it cannot, it describes the reference, with the reason.
- * @param namespaces whose objects it may read
- * @param onProblem called with the reason in words
+ * Returns a function that replaces the description of a reference by a description of the object's content.
+ * The function reads the first bytes of an object once for each workflow. If it cannot read them, it
+ * describes the reference and adds the reason. @param namespaces the namespaces whose objects the function
+ * may read @param onProblem called with the reason in words
  */
 export function describeStored(
   storage: ObjectStorage,
@@ -61,7 +61,10 @@ async function describeObject(
   };
 }
 
-/** Returns the object that one of the namespaces may read. @throws KmsCodecError if none may */
+/**
+ * Returns the object of a reference, if one of the namespaces may read it. @throws KmsCodecError if no
+ * namespace may read it
+ */
 function locateIn(
   [namespace = '', ...others]: readonly string[],
   storage: ObjectStorage,
@@ -75,6 +78,9 @@ function locateIn(
   }
 }
 
-/** Whether a payload cannot be read: its header is damaged, or its object is gone, altered or not permitted. */
+/**
+ * Whether a payload cannot be read, because its header is damaged, or its object is gone, altered or not
+ * permitted.
+ */
 export const isDamaged = ({ state, reason }: Pick<PayloadDescription, 'state' | 'reason'>): boolean =>
   state === 'damaged' || (state === 'reference' && reason !== undefined);

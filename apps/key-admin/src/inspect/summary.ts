@@ -3,7 +3,7 @@ import { payloadStates, type PayloadDescription } from './describe-payload.ts';
 /** The payloads of a history that share a state, format, key and version. */
 export interface SummaryRow extends Pick<PayloadDescription, 'state' | 'format' | 'key' | 'reason'> {
   readonly payloads: number;
-  /** Total bytes of their `data`. */
+  /** Total size of the payloads' `data` in bytes. */
   readonly bytes: number;
   readonly firstEvent: number;
   readonly lastEvent: number;

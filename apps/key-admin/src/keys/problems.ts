@@ -11,7 +11,7 @@ export interface Problem {
   readonly fix: readonly string[];
 }
 
-/** How late a rotation may be before it counts as overdue. */
+/** How many milliseconds late a rotation may be before it counts as overdue. */
 const LATE_MS = 24 * 3_600_000;
 
 /** Returns the problems that prevent a crypto key from encrypting or from rotating. */
@@ -48,7 +48,8 @@ function overdue(
 ): Problem[] {
   if (rotationPeriodSeconds === undefined || created === undefined) return [];
   const due = created.getTime() + rotationPeriodSeconds * 1000;
-  // If the period was changed, or a version was made primary by hand, only the schedule counts.
+  // Rotations do not follow the period if it was changed, or if a version was made primary by hand. Therefore
+  // the scheduled next rotation also counts.
   const isLate = now.getTime() > due + LATE_MS && (nextRotation === undefined || nextRotation < now);
   if (!isLate) return [];
   return [

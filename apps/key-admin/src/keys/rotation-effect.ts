@@ -1,7 +1,7 @@
 import { defaultLimits, type KmsSettings } from '@temporal-kms/kms-codec';
 import { duration } from '../cli/output.ts';
 
-/** What running processes do after a rotation, and when. */
+/** The effect of a rotation on running processes, with times. */
 export interface RotationEffect {
   /** Seconds until every process encrypts under the new version, if Cloud KMS answers. */
   readonly newVersionWithinSeconds: number;
@@ -11,8 +11,8 @@ export interface RotationEffect {
 }
 
 /**
- * Returns what processes with this configuration do after their crypto key is rotated, based on the ages at
- * which they replace keys (docs/wire-formats.md).
+ * Returns the effect of a rotation on processes with this configuration. The effect follows from the ages at
+ * which processes replace keys (docs/wire-formats.md).
  */
 export function rotationEffect(
   settings: KmsSettings,

@@ -3,18 +3,19 @@ import { nameId, objectId } from '../scan/stored-objects.ts';
 import { locate, type ReferredObject, type ReferredObjects } from './referred-objects.ts';
 
 /**
- * How long before a history contains its reference an object may be stored, in milliseconds: a message may take an
- * hour to reach Temporal's store.
+ * How many milliseconds may pass between storing an object and writing its reference into a history. A
+ * message may take an hour to reach Temporal's store.
  */
 const MAX_DELAY_MS = 3_600_000;
 
 /**
  * Why an object without a reference may still be in use.
- * - `recent`: it is so young that its reference may not have been written when the scan started
- * - `open_run`: its name contains an open run, which may refer to it at any time
- * - `other_namespace`: its name contains another namespace or none, or the file lets a namespace read it that was not
- *   scanned
- * - `other_bucket`: a history refers to its name in another bucket, which may be an access point of the same bucket
+ * - `recent`: the object is so young that its reference may not have been written when the scan started
+ * - `open_run`: the object's name contains an open run, which may refer to the object at any time
+ * - `other_namespace`: the object's name contains another namespace or none, or the storage file lets a
+ *   namespace that was not scanned read the object
+ * - `other_bucket`: a history refers to an object of this name in another bucket, which may be an access
+ *   point of the same bucket
  */
 export const doubts = ['recent', 'open_run', 'other_namespace', 'other_bucket'] as const;
 type Doubt = (typeof doubts)[number];
@@ -27,7 +28,7 @@ export interface ObjectTotal {
   newest: string | null;
 }
 
-/** An object that no history refers to. */
+/** An object to which no history refers. */
 export interface UnusedObject {
   readonly object: StoredObject;
   readonly bytes: number;
@@ -38,15 +39,15 @@ export interface Compared {
   readonly referred: ObjectTotal;
   readonly unused: ObjectTotal;
   readonly unclear: Readonly<Record<Doubt, ObjectTotal>>;
-  /** Objects that histories refer to, and that no longer exist. */
+  /** Objects to which histories refer, but which no longer exist. */
   readonly gone: readonly ReferredObject[];
-  /** Objects that histories refer to, and that the file lets no scanned namespace read. */
+  /** Objects to which histories refer, but which the storage file lets no scanned namespace read. */
   readonly notPermitted: readonly ReferredObject[];
 }
 
 export interface Comparison {
   readonly storage: Pick<ObjectStorage, 'list' | 'locate'>;
-  /** The namespaces that the file lets read objects. */
+  /** The namespaces in the storage file, which may read objects. */
   readonly configured: StorageConfiguration['namespaces'];
   /** The namespaces whose histories were scanned. */
   readonly scanned: readonly string[];
@@ -58,8 +59,8 @@ export interface Comparison {
 }
 
 /**
- * Lists the objects of the scanned namespaces, and compares them with the references that a complete scan has found.
- * Lists after the scan: whatever the scan found a reference to existed before.
+ * Lists the objects of the scanned namespaces, and compares them with the references that a complete scan has
+ * found. The objects are listed after the scan, because an object is stored before its reference is written.
  * @throws KmsCodecError `storage_unavailable`
  */
 export async function compareObjects(comparison: Comparison): Promise<Compared> {
@@ -108,7 +109,10 @@ function add(total: ObjectTotal, { bytes, modified }: UnusedObject): void {
   if (total.newest === null || time > total.newest) total.newest = time;
 }
 
-/** Returns a function that says why an object without a reference may be in use. Undefined: it is not. */
+/**
+ * Returns a function that returns why an object without a reference may still be in use, or undefined if the
+ * object is unused.
+ */
 function doubtsOf({ storage, configured, scanned, found, started }: Comparison) {
   const names = new Set(scanned);
   const others = [...configured.keys()].filter((namespace) => !names.has(namespace));
@@ -131,7 +135,7 @@ function doubtsOf({ storage, configured, scanned, found, started }: Comparison) 
   };
 }
 
-/** Returns the name in a segment, which drivers escape as in URLs. */
+/** Returns the name in a path segment, which drivers escape as in URLs. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);

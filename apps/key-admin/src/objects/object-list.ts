@@ -1,10 +1,13 @@
 import { visible } from '../cli/terminal.ts';
 import type { UnusedObject } from './compare-objects.ts';
 
-/** Characters that `gcloud storage` takes for a pattern or a generation. */
+/** Characters that `gcloud storage` interprets as a pattern or a generation. */
 const PATTERN = /[*?#[\]]/;
 
-/** Returns an object's name as a line. Undefined: a program that reads lines could take it for another name. */
+/**
+ * Returns an object's name as a line, or undefined if a program that reads lines could mistake the name for
+ * another.
+ */
 export function nameLine({ object: { name } }: UnusedObject): string | undefined {
   return visible(name) === name && !PATTERN.test(name) ? `${name}\n` : undefined;
 }

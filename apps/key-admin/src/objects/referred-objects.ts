@@ -10,23 +10,23 @@ import { type HistorySummary, parseTrait } from '../scan/history-summary.ts';
 import type { TalliedHistory } from '../scan/scan-part.ts';
 import { nameId, objectId, unlocatedId, type References, type Resolved } from '../scan/stored-objects.ts';
 
-/** An object that histories refer to. */
+/** An object to which histories refer. */
 export interface ReferredObject {
   readonly name: string;
   readonly namespace: string;
   readonly place: ScanPlace;
-  /** The first of the histories that a scan found. */
+  /** The first history that a scan found. */
   readonly workflowId: string;
   readonly runId?: string | undefined;
   histories: number;
-  /** Whether the file lets the namespace of one of the histories read the object. */
+  /** Whether the storage file lets the namespace of one of the histories read the object. */
   isPermitted: boolean;
 }
 
-/** The objects that the histories of all scanned namespaces refer to. */
+/** The objects to which the histories of all scanned namespaces refer. */
 export class ReferredObjects {
   readonly #storage: Locator;
-  /** By the objects' ids. */
+  /** The objects by their ids. */
   readonly objects = new Map<string, ReferredObject>();
   /** The ids of the objects' names, whatever the bucket. */
   readonly names = new Set<string>();
@@ -37,7 +37,7 @@ export class ReferredObjects {
     this.#storage = storage;
   }
 
-  /** Returns what collects the references of a namespace. It requests no object. */
+  /** Returns an object that collects the references of a namespace. It requests no stored object. */
   in(namespace: string): References {
     return {
       resolve: async ({ payloads, traits }, place, history): Promise<Resolved> => {
@@ -77,7 +77,7 @@ export class ReferredObjects {
 
 type Locator = Pick<ObjectStorage, 'locate'>;
 
-/** Returns the object of a reference. Undefined: the file does not let the namespace read it. */
+/** Returns the object of a reference, or undefined if the storage file does not let the namespace read it. */
 export function locate(
   storage: Locator,
   namespace: string,

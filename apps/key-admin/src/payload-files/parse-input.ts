@@ -10,12 +10,15 @@ import type { NamedBytes } from './read-bytes.ts';
 export const inputFormats = ['auto', 'history', 'json', 'base64', 'protobuf'] as const;
 export type InputFormat = (typeof inputFormats)[number];
 
-/** What a file contains: histories, or payloads without the events around them. */
+/** The content of a file: histories, or payloads without the events around them. */
 export type Input =
   | { readonly kind: 'history'; readonly file: HistoryFile }
   | { readonly kind: 'payloads'; readonly payloads: readonly [Payload, ...Payload[]] };
 
-/** Maximum bytes of an input without a history. Temporal limits payloads to 2 MiB, gRPC messages to 4 MiB. */
+/**
+ * Maximum size in bytes of an input without a history. Temporal limits payloads to 2 MiB, and gRPC messages
+ * to 4 MiB.
+ */
 const MAX_PAYLOAD_BYTES = 16 * 2 ** 20;
 
 /**
@@ -26,7 +29,7 @@ const MAX_PAYLOAD_BYTES = 16 * 2 ** 20;
  * - protobuf of `temporal.api.common.v1.Payload` or `Payloads`
  * - base64 of such JSON or protobuf, or of the `data` of an `envelope-v2` message
  *
- * @throws CliError `data`, whose message contains nothing of the content
+ * @throws CliError `data`, whose message contains no part of the content
  */
 export function parseInput({ name, bytes }: NamedBytes, format: InputFormat = 'auto'): Input {
   if (bytes.length === 0) throw new CliError('data', `${name} is empty`);
@@ -67,7 +70,8 @@ function tryHistory(name: string, bytes: Buffer): Input | undefined {
   } catch (error) {
     if (!(error instanceof HistoryFileError)) throw error;
     if (error.code === 'not_a_history') return undefined;
-    // Bytes of a ciphertext may begin like an archive; text that is not JSON may end "too early".
+    // The bytes of a ciphertext may begin like an archive, and text that is not JSON may look like truncated
+    // JSON.
     if (fromProtobuf(bytes) !== undefined || fromBase64(bytes) !== undefined) return undefined;
     throw new CliError('data', `${name}: ${error.message}`, [], error);
   }
@@ -113,7 +117,10 @@ function fromBase64(bytes: Buffer): Payload[] | undefined {
   return fromJson(inner) ?? fromProtobuf(inner) ?? fromMessageData(inner);
 }
 
-/** Parses `data` as copied from Temporal's Web UI. Only `envelope-v2` can be recognized by its `data`. */
+/**
+ * Parses `data` that was copied from Temporal's Web UI. Only `envelope-v2` messages can be recognized by
+ * their `data`.
+ */
 function fromMessageData(data: Buffer): Payload[] | undefined {
   if (decoded(() => messageHeader(data)) === undefined) return undefined;
   return [{ metadata: { encoding: Buffer.from('binary/envelope-kms-v2') }, data }];

@@ -8,7 +8,7 @@ import {
 } from '@temporal-kms/histories/payloads';
 import { CliError } from '../cli/cli-error.ts';
 
-/** An event of a file, and its payloads with the workflow that each was encrypted for. */
+/** An event of a file, and its payloads, each with the workflow for which it was encrypted. */
 interface FileEvent {
   readonly eventId: number;
   readonly event: ProtoEvent;
@@ -18,7 +18,7 @@ interface FileEvent {
 /**
  * Yields the events of a workflow in a file.
  * @param namespace the payloads' namespace, if known
- * @throws CliError `data` if an event is not what Temporal writes
+ * @throws CliError `data` if an event is not in Temporal's format
  */
 export function* workflowPayloads(
   name: string,

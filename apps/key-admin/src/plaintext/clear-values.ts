@@ -44,7 +44,7 @@ export function clearValues(typeName: string, message: object, withPayloads = fa
   return values;
 }
 
-/** Stands for a payload in the JSON of its message. */
+/** Represents a payload in the JSON of its message. */
 class Content {
   readonly payload: Payload;
   readonly encryptable: boolean;
@@ -59,7 +59,7 @@ function walk(value: unknown, path: readonly string[], values: ClearValue[]): vo
   if (typeof value === 'string') {
     values.push({ kind: kindOf(path), path, text: value });
   } else if (typeof value === 'number') {
-    // A card number in a search attribute may be a number.
+    // A card number in a search attribute may be a JSON number.
     values.push({ kind: kindOf(path), path, text: String(value) });
   } else if (Array.isArray(value)) {
     for (const item of value) walk(item, path, values);
@@ -83,7 +83,10 @@ function walkContent({ payload, encryptable }: Content, path: readonly string[],
     values.push({ kind, path, text: part });
 }
 
-/** Returns the strings of a JSON text, so that escapes hide nothing. Returns any other text itself. */
+/**
+ * Returns the strings of a JSON text, so that escapes hide nothing. Returns a text that is not JSON
+ * unchanged.
+ */
 function stringsIn(text: string): string[] {
   const found: string[] = [];
   try {
@@ -98,11 +101,11 @@ function stringsIn(text: string): string[] {
   return found;
 }
 
-/** Map fields, whose keys a program chooses. */
+/** The fields that are maps whose keys a program chooses. */
 const maps: ReadonlySet<string> = new Set(['fields', 'indexedFields', 'nexusHeader', 'details']);
 const isMap = (path: readonly string[]): boolean => maps.has(path.at(-1) ?? '');
 
-/** What a field contains, by a pattern of its path. The first match counts. */
+/** The kind of a field, by a pattern that matches its path. The first match counts. */
 const kinds: readonly (readonly [RegExp, FieldKind])[] = [
   [/(^|\.)(indexedFields|searchAttributes)(\.|$)/, 'search attribute'],
   [/(^|\.)(memo|upsertedMemo)\.fields(\.|$)/, 'memo key'],

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { type ClearValue, type FieldKind, fieldKinds } from './clear-values.ts';
 import { masked, matchesIn, type Patterns } from './patterns.ts';
 
-/** Where a value was found: in an event of a run, or in a schedule. */
+/** The place where a value was found: an event of a run, or a schedule. */
 export interface Place {
   /** The namespace, or the name of the file. */
   readonly source: string;
   readonly workflowId?: string | undefined;
   readonly runId?: string | undefined;
   readonly scheduleId?: string | undefined;
-  /** Absent: the value is in the description of the run or the schedule. */
+  /** Absent if the value is in the description of the run or the schedule. */
   readonly eventId?: number | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface Finding {
   readonly path: string;
   readonly values: number;
   readonly histories: number;
-  /** The first values that were found, each masked, and where they are. */
+  /** The first values that were found, each masked, and their places. */
   readonly samples: readonly Sample[];
 }
 
@@ -43,7 +43,7 @@ interface Group {
 
 /** Maximum number of samples per group. */
 const MAX_SAMPLES = 5;
-/** Maximum number of groups: each history may contain other map keys. */
+/** Maximum number of groups. There is a limit, because each history may contain other map keys. */
 const MAX_GROUPS = 1_000;
 
 /** Looks for values in texts, and counts what it finds by pattern and field. */
@@ -133,7 +133,9 @@ export class Findings {
     return `sha256:${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
   }
 
-  /** Whether a text may be printed: it contains no found value, and a terminal shows every character. */
+  /**
+   * Whether a text may be printed, because it contains no found value, and a terminal shows every character.
+   */
   #isClean(text: string): boolean {
     return /^[\x20-\x7e]{0,300}$/.test(text) && matchesIn(text, this.#patterns).length === 0;
   }

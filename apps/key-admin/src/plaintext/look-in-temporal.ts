@@ -16,12 +16,14 @@ const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const RUN = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 const SCHEDULE = 'temporal.api.workflowservice.v1.DescribeScheduleResponse';
 
-/** Runs or schedules between two lines of progress: at the default rate, a few seconds. */
+/**
+ * Number of runs or schedules between two lines of progress. At the default rate, they take a few seconds.
+ */
 const PROGRESS_EVERY = 100;
 
 export interface LookOptions {
   readonly namespace: string;
-  /** A visibility query. Empty: all runs. */
+  /** A visibility query; empty for all runs. */
   readonly query: string;
   /** Calls to Temporal per second. */
   readonly rps: number;
@@ -35,8 +37,8 @@ export interface Looked {
 }
 
 /**
- * Searches a namespace's histories, the pending work of its open runs, and its schedules.
- * @throws CliError if Temporal refuses or does not answer
+ * Searches a namespace's histories, the pending work of its open runs, and its schedules. @throws CliError if
+ * Temporal refuses a call or does not answer
  */
 export async function lookInNamespace(
   connection: Connection,
@@ -116,7 +118,7 @@ async function lookInRun(
         eventId: Number(event.eventId ?? 0),
       });
   if (!run.isOpen) return;
-  // No event contains the failures of attempts that Temporal retries.
+  // Reads the description too, because no event contains the failures of attempts that Temporal retries.
   const description = await source.describeRun(run);
   const { pendingActivities = [], pendingNexusOperations = [], callbacks = [] } = description ?? {};
   findings.add(

@@ -7,11 +7,14 @@ interface Pattern {
   readonly name: string;
   /** A regular expression with the flag `g`. */
   readonly expression: RegExp;
-  /** Whether a match really is such a value, for example by its check digits. Absent: every match is. */
+  /**
+   * Returns whether a match is really such a value, for example by its check digits. If absent, every match
+   * counts.
+   */
   readonly isValid?: (match: string) => boolean;
 }
 
-/** Which values a scan looks for. */
+/** The values that a search looks for. */
 export interface Patterns {
   readonly patterns: readonly Pattern[];
   /** Whether the matched value is allowed in plaintext. */
@@ -19,7 +22,7 @@ export interface Patterns {
 }
 
 const builtIn: readonly Pattern[] = [
-  // Quantifiers are bounded by RFC 5321's limits, so that no text takes more than linear time.
+  // The quantifiers have RFC 5321's limits, so that no text takes more than linear time.
   {
     name: 'email',
     expression:
@@ -92,8 +95,8 @@ const patternsFile = z.strictObject({
 });
 
 /**
- * Returns the patterns that are built in, changed by a file: `patterns` adds some, `without` removes some,
- * and `allow` lists expressions for whole values that are allowed in plaintext.
+ * Returns the patterns that are built in, changed by a file: `patterns` adds patterns, `without` removes
+ * patterns, and `allow` lists expressions for whole values that are allowed in plaintext.
  * @throws CliError for a file with mistakes
  */
 export function loadPatterns(file: string | undefined): Patterns {
@@ -120,8 +123,8 @@ export interface Match {
 }
 
 /**
- * Maximum number of characters of a text that are searched: an expression from a file may be slow. Ids have
- * at most 1,000 characters.
+ * Maximum number of characters of a text that are searched, because an expression from a file may be slow.
+ * Ids have at most 1,000 characters.
  */
 const MAX_TEXT = 64 * 1024;
 
@@ -129,7 +132,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 
 /** Returns all values in a text. */
 export function matchesIn(text: string, { patterns, isAllowed }: Patterns): Match[] {
-  // The digits of a random id may pass for a card number.
+  // The digits of a random id may look like a card number.
   const searched = text.slice(0, MAX_TEXT).replaceAll(UUID, ' ');
   const found: Match[] = [];
   for (const { name, expression: one, isValid = () => true } of patterns) {

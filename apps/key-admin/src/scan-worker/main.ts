@@ -25,7 +25,7 @@ import { createScanWorker } from './worker.ts';
 interface Options {
   readonly envFile?: string;
   readonly taskQueue: string;
-  /** False with `--no-state`. */
+  /** The state folder; false with `--no-state`. */
   readonly state?: string | false;
   readonly externalStorage?: string;
 }
@@ -44,10 +44,10 @@ const command = new Command('scan-worker')
     '--state <folder>',
     `folder in which scans keep what they have read from closed runs ${STATE_DEFAULT}`,
   )
-  .option('--no-state', 'keep nothing: every scan reads all closed runs')
+  .option('--no-state', 'keep no state: every scan reads all closed runs')
   .option(EXTERNAL_STORAGE, 'read the headers of payloads in the external storage that this file names')
   .configureOutput({ outputError: (text) => print([text.trimEnd()]) })
-  // Commander itself would exit with 1 after wrong usage.
+  // Without this override, Commander would exit with 1 after wrong usage.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
   .parse();
 
@@ -64,7 +64,7 @@ try {
 async function run({ envFile, taskQueue, state, externalStorage }: Options): Promise<void> {
   const values = withEnvFile(process.env, envFile);
   const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
-  // Checked first, so that a worker that could only cause gaps takes no task.
+  // Checks the folder first, so that a worker that could only cause gaps takes no task.
   if (stateFolder !== undefined) await checkStateFolder(stateFolder);
   const { connectionOptions, namespace: home } = temporalConfig(values);
   const logger = createSafeLogger({ level: 'INFO' });
@@ -95,7 +95,7 @@ async function requireNamespace(connection: Connection, namespace: string): Prom
       connection.workflowService.describeNamespace({ namespace }),
     );
   } catch (error) {
-    // The worker itself handles other errors.
+    // The worker itself reports all other errors.
     if (grpcCode(error) === NOT_FOUND)
       throw new CliError('notFound', `Temporal has no namespace ${namespace}`, [
         'export TEMPORAL_NAMESPACE=…',

@@ -4,7 +4,7 @@ import { CliError } from '../cli/cli-error.ts';
 import { createStateFolder, ScanState } from '../scan/state.ts';
 
 /**
- * Refuses a state folder that the worker cannot use: each of the worker's shards would become a gap.
+ * Refuses a state folder that the worker cannot use, because each of the worker's shards would become a gap.
  * @throws CliError
  */
 export async function checkStateFolder(folder: string): Promise<void> {
@@ -23,8 +23,8 @@ const DAY = 86_400_000;
 
 /**
  * Returns a function that opens the state of a namespace once. After an error, the next call tries again.
- * Once a day, the state drops runs older than the namespace's retention. It cannot compare its runs with the
- * scan's, because no worker sees all of them.
+ * Once a day, the state drops runs that are older than the namespace's retention. It cannot compare its runs
+ * with the runs of a scan, because no worker sees them all.
  */
 export function statesIn(
   folder: string | undefined,
@@ -33,7 +33,7 @@ export function statesIn(
   const states = new Map<string, { readonly state: Promise<ScanState>; cleaned: number }>();
   return async (id, retentionSeconds) => {
     if (folder === undefined) return undefined;
-    // The id comes from a workflow's input.
+    // Encodes the id, because it comes from a workflow's input.
     const open = () => ScanState.open(join(folder, `${encodeURIComponent(id)}.journal`), now);
     const known = states.get(id) ?? { state: open(), cleaned: 0 };
     states.set(id, known);
@@ -44,7 +44,7 @@ export function statesIn(
     const time = now().getTime();
     if (time - known.cleaned >= DAY) {
       known.cleaned = time;
-      // A run that was read before this time closed longer ago than the retention.
+      // A run that was read before this time had closed by then, so its retention has ended.
       await state.removeReadBefore(new Date(time - retentionSeconds * 1000 - DAY));
     }
     return state;

@@ -9,20 +9,22 @@ import { shareOf, temporalSource } from '../temporal/temporal-source.ts';
 import { type KnownObjects, StoredObjects } from '../scan/stored-objects.ts';
 import { statesIn } from './states.ts';
 
-/** Time for running activities to notice a shutdown. Another worker continues unfinished activities. */
+/**
+ * How long running activities may take to notice a shutdown. Another worker continues unfinished activities.
+ */
 const SHUTDOWN_GRACE = '5 seconds';
 
 export interface ScanWorkerDeps {
-  /** Polls for tasks. */
+  /** The connection that polls for tasks. */
   readonly worker: NativeConnection;
-  /** Reads the namespaces. */
+  /** The connection that reads the namespaces. */
   readonly reader: Connection;
-  /** The namespace that the workflows run in. */
+  /** The namespace in which the workflows run. */
   readonly home: string;
   readonly taskQueue: string;
-  /** The folder that keeps what was read from closed runs. Undefined: every scan reads all closed runs. */
+  /** The folder that keeps the summaries of closed runs. If undefined, every scan reads all closed runs. */
   readonly stateFolder: string | undefined;
-  /** External storage whose objects the worker reads. Undefined: each reference is a gap. */
+  /** External storage whose objects the worker reads. If undefined, each reference is a gap. */
   readonly storage?: ObjectStorage | undefined;
 }
 
@@ -53,7 +55,10 @@ export function createScanWorker({
   });
 }
 
-/** Remembers the objects that it has read for the latest scan of each namespace. */
+/**
+ * Returns a function that remembers, for the latest scan of each namespace, the objects that this worker has
+ * read.
+ */
 function referencesFrom(storage: ObjectStorage): NonNullable<ActivityDeps['referencesOf']> {
   const scans = new Map<string, { readonly scanId: string; readonly known: KnownObjects }>();
   return ({ namespace, namespaceId, scanId, rps }, signal) => {

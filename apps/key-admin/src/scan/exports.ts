@@ -12,7 +12,7 @@ import { addEvents, eventTime } from './read-run.ts';
 import { ScanError } from '../temporal/scan-source.ts';
 import type { TalliedHistory } from './scan-part.ts';
 
-/** Files with histories, for example those of Temporal Cloud's Workflow History Export. */
+/** Files with histories, for example the files of Temporal Cloud's Workflow History Export. */
 export interface ExportSource {
   readonly location: string;
   /** @throws ScanError */
@@ -32,7 +32,7 @@ export interface ExportedHistory {
 
 export interface ExportVisitor {
   readonly history: (history: ExportedHistory) => Promise<void>;
-  /** Called for a file that is not a history, or is damaged. */
+  /** Called for a file that is not a history or is damaged. */
   readonly unreadable: (file: string, reason: string) => void;
 }
 

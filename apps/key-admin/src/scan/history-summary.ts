@@ -5,8 +5,8 @@ import { hidesReference, parseStorageReference, type StorageReference } from '@t
 import { isOwnPayload } from './own-runs.ts';
 
 /**
- * What payloads of several histories may have in common: the key that they need, or a finding. The text of a
- * trait is its JSON, so that equal traits have equal texts.
+ * A property that payloads of several histories may have in common: the key that they need, or a finding. The
+ * text of a trait is its JSON, so that equal traits have equal texts.
  */
 export type Trait =
   | {
@@ -27,21 +27,24 @@ export type Trait =
       readonly message: string;
     };
 
-/** A reference to an object in external storage. Its size is a text, because JSON has no large integers. */
+/**
+ * A reference to an object in external storage. The object's size is a text, because JSON has no large
+ * integers.
+ */
 export interface ReferenceTrait extends Omit<StorageReference, 'sizeBytes'> {
   readonly is: 'reference';
   readonly size?: string;
 }
 
-/** What a scan keeps of a history: counts, but no payload content. */
+/** The part of a history that a scan keeps: counts, but no payload content. */
 export interface HistorySummary {
   readonly payloads: number;
-  /** Number of payloads or failures by the text of their trait. */
+  /** The number of payloads or failures with each trait, by the trait's text. */
   readonly traits: ReadonlyMap<string, number>;
 }
 
 /** Parses the text of a trait. */
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Only this file writes these texts.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only this file writes these texts
 export const parseTrait = (text: string): Trait => JSON.parse(text) as Trait;
 
 /** Returns the summary of a payload that is stored on its own. */
@@ -51,7 +54,10 @@ export function summaryOfPayload(payload: Payload): HistorySummary {
   return builder.build();
 }
 
-/** Ids of static keys that a report may name. A program that writes payloads can put any text there. */
+/**
+ * Matches ids of static keys that a report may name. A program that writes payloads can put any text in place
+ * of the id.
+ */
 const STATIC_KEY_ID = /^[\w.:-]{1,128}$/;
 
 /** Counts the payloads of a history by their traits. */
@@ -60,7 +66,10 @@ export class SummaryBuilder {
   #payloads = 0;
   readonly #traits = new Map<string, number>();
 
-  /** @param isOwnRun whether the history is a scan's own, in which marked payloads do not count */
+  /**
+   * @param isOwnRun whether the history belongs to a scan's own workflow, in which marked payloads do not
+   * count
+   */
   constructor({ isOwnRun = false }: { readonly isOwnRun?: boolean } = {}) {
     this.#isOwnRun = isOwnRun;
   }
@@ -97,12 +106,12 @@ export class SummaryBuilder {
       ...(keyVersion === undefined ? {} : { version: keyVersion }),
       ...(staticKey === undefined || !STATIC_KEY_ID.test(staticKey) ? {} : { staticKey }),
     });
-    // Other programs wrote these messages, and may have encrypted this library's messages again.
+    // Other programs wrote these messages, and may have encrypted messages of this library a second time.
     if (format === 'proxy' || format === 'static') this.#count({ is: 'inner_layer' });
   }
 
   #count(trait: Trait, count = 1): void {
-    // Node also ends lines at these characters, which names may contain.
+    // Node's line reader also ends lines at these characters, which names may contain.
     const text = JSON.stringify(trait).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
     this.#traits.set(text, (this.#traits.get(text) ?? 0) + count);
   }
@@ -112,7 +121,7 @@ export class SummaryBuilder {
   }
 }
 
-/** Returns what a scan keeps of a reference. Nothing can follow the reference of an unknown driver. */
+/** Returns the trait of a reference. A scan cannot follow the reference of an unknown driver. */
 function referenceTrait(payload: Payload): Trait {
   try {
     const { driverName, type, bucket, object, sha256, sizeBytes } = parseStorageReference(payload);

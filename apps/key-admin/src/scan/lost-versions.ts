@@ -3,12 +3,12 @@ import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import { typeLines } from '../cli/output.ts';
 import { versionLine } from '../google/gcloud.ts';
 
-/** A version that histories need although Cloud KMS has destroyed it or is going to. */
+/** A version that histories need although it is destroyed or scheduled for destruction. */
 export interface LostVersion {
   readonly key: string;
   readonly version: number;
   readonly state: 'DESTROYED' | 'DESTROY_SCHEDULED';
-  /** The namespaces whose histories need it. */
+  /** The namespaces whose histories need the version. */
   readonly namespaces: readonly string[];
 }
 

@@ -15,9 +15,9 @@ interface Observation {
 type Observations = Record<string, readonly Observation[]>;
 
 /**
- * Adds Cloud KMS's present description to the observations of earlier scans, and returns the keys for the
- * report. Cloud KMS does not record when a version stopped being primary, so a program can only observe that
- * the version is no longer primary.
+ * Adds the present descriptions from Cloud KMS to the observations of earlier scans, and returns the keys for
+ * the report. Cloud KMS does not record when a version stopped being primary, so a program can only observe
+ * that the version is no longer primary.
  *
  * @param path the file that keeps the observations
  */
@@ -53,8 +53,9 @@ export async function observeKeys(
 }
 
 /**
- * Returns the earliest time from which every observation shows a later version as primary. Observations
- * before one with an earlier primary version do not count: the version may have been primary after them.
+ * Returns the earliest time from which every observation shows a later version as primary. Observations that
+ * are older than an observation with an earlier primary version do not count, because the version may have
+ * been primary after them.
  */
 function notPrimarySince(version: number, observations: readonly Observation[]): number | undefined {
   const last = observations.findLastIndex(({ primary }) => primary === null || primary <= version);
@@ -68,7 +69,7 @@ const shorten = (observations: readonly Observation[]): Observation[] =>
       observations[index - 1]?.primary !== primary || observations[index + 1]?.primary !== primary,
   );
 
-/** A missing or damaged file has no observations, so versions must be observed again. */
+/** A missing or damaged file counts as a file without observations, so versions must be observed again. */
 const isObservations = (content: unknown): content is Observations =>
   typeof content === 'object' &&
   content !== null &&

@@ -6,12 +6,15 @@ export const OWN_PAYLOAD = 'temporal-kms-scan';
 
 /**
  * Whether a plaintext payload belongs to a scan on Temporal. Such a scan encrypts nothing and needs no key,
- * because it passes on no payload and no workflow id. An encrypted payload always counts, whatever its
- * metadata.
+ * because its own payloads contain no workflow's payload and no workflow id. An encrypted payload always
+ * counts, whatever its metadata.
  */
 export const isOwnPayload = ({ metadata }: Payload): boolean => metadata?.[OWN_PAYLOAD] !== undefined;
 
-/** Whether a run has the type of a scan's workflow. Metadata proves nothing: any program can write it. */
+/**
+ * Whether a run has the type of a scan's workflow. Metadata is not sufficient, because any program can write
+ * it.
+ */
 export const isOwnType = (name: string | null | undefined): boolean => name === SCAN_WORKFLOW;
 
 /** Whether the first event of a run names the type of a scan's workflow. */
@@ -24,5 +27,5 @@ export const isOwnRun = (
   { traits }: { readonly traits: ReadonlyMap<string, number> },
 ): boolean => hasOwnType(first) && [...traits.keys()].every((text) => text === FAILURE);
 
-/** The trait of a scan's own failures, whose plaintext messages this program wrote. */
+/** The trait of a scan's own failures, whose messages this program writes in plaintext. */
 const FAILURE = JSON.stringify({ is: 'failure_in_plaintext' });

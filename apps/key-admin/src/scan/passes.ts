@@ -2,10 +2,16 @@
 export const CONCURRENCY = 8;
 /** Maximum difference between Temporal's clock and this machine's, in milliseconds. */
 export const MAX_SKEW_MS = 300_000;
-/** A pass over new runs that takes longer is followed by another, over the runs that started meanwhile. */
+/**
+ * Maximum duration of a pass over new runs, in milliseconds. After a longer pass, another pass over the runs
+ * that started meanwhile follows.
+ */
 export const MAX_CATCH_UP_MS = 600_000;
 
-/** Start times in milliseconds since 1970: from (inclusive) to (exclusive). Without `to`, also the future. */
+/**
+ * A range of start times in milliseconds since 1970, from `from` (inclusive) to `to` (exclusive). Without
+ * `to`, the range includes the future.
+ */
 export interface TimeRange {
   readonly from: number;
   readonly to?: number;
@@ -15,9 +21,9 @@ export interface TimeRange {
  * A stage of a scan by several processes. A run has one start time, so stages whose ranges do not overlap
  * count no run twice.
  *
- * `settled`: all runs of the range have appeared in Temporal's lists. `newest`: the runs since then, until
- * now. The stages correspond to the passes of `scanNamespace`: first all runs, then, once new runs have had
- * time to appear, the runs that started since.
+ * `settled`: a range whose runs have all appeared in Temporal's lists. `newest`: the range from then until
+ * now. The stages correspond to the passes of `scanNamespace`: a first pass over all runs and, once new runs
+ * have had time to appear, a pass over the runs that started meanwhile.
  */
 export interface Stage {
   readonly kind: 'first' | 'settled' | 'newest';
@@ -34,16 +40,16 @@ export const firstStage = (now: number, settleMs: number): Stage => ({
 });
 
 /**
- * Whether a pass over new runs took too long, so that another must follow. If so, the findings of its stage
- * `newest` are discarded, because the next stage scans the same range again. The pass ends `now`.
+ * Whether a pass over new runs, which ends `now`, took too long, so that another pass must follow. If so, the
+ * findings of its stage `newest` are discarded, because the next stage scans the same range again.
  */
 export const isTooLong = ({ start }: Stage, now: number): boolean => now - start > MAX_CATCH_UP_MS;
 
-/** Returns how long to wait after a stage until new runs appear in Temporal's lists, in milliseconds. */
+/** Returns how many milliseconds to wait after a stage until new runs have appeared in Temporal's lists. */
 export const settleTime = (stage: Stage, now: number, settleMs: number): number =>
   stage.kind !== 'first' && !isTooLong(stage, now) ? 0 : Math.max(0, stage.start + settleMs - now);
 
-/** Returns the stage that follows a completed stage. Undefined: the scan has seen all runs. */
+/** Returns the stage that follows a completed stage, or undefined if the scan has seen all runs. */
 export function nextStage(last: Stage, now: number, settleMs: number): Stage | undefined {
   const margin = settleMs + MAX_SKEW_MS;
   if (last.kind !== 'first' && !isTooLong(last, now))

@@ -7,21 +7,22 @@ import { milliseconds } from '../temporal/times.ts';
 const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const DESCRIPTION = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 
-/** What was read from a run. */
+/** The result of reading a run. */
 export interface ReadRun {
   readonly summary: HistorySummary;
-  /** Whether the history has its closing event and will not change. */
+  /** Whether the history contains its closing event, and therefore will not change. */
   readonly isClosed: boolean;
   /** When the last event was written, in milliseconds since 1970. */
   readonly lastEventTime: number | undefined;
 }
 
 /**
- * Reads everything that Temporal stores of a run. Undefined: the run no longer exists, or is part of a scan on Temporal.
+ * Reads everything that Temporal stores about a run. Returns undefined if the run no longer exists, or is
+ * part of a scan on Temporal.
  *
- * Reads an open run's description first. It contains the heartbeat details of pending activities, which the
- * server moves into an event when the activity times out. If the events were read first, the details could
- * move between the two reads, and the scan would miss them.
+ * Reads an open run's description before its events. The description contains the heartbeat details of
+ * pending activities, which the server moves into an event when the activity times out. If the events were
+ * read first, the details could move between the two reads, and the scan would miss them.
  *
  * @throws ScanError
  */
@@ -34,7 +35,7 @@ export async function readRun(
     const description = await source.describeRun(run);
     if (description === undefined) return undefined;
     builder = new SummaryBuilder({ isOwnRun: isOwnType(description.workflowExecutionInfo?.type?.name) });
-    // These repeat the memo and the metadata of events.
+    // Leaves out the fields that repeat the memo and the metadata of events.
     builder.add(DESCRIPTION, {
       ...description,
       workflowExecutionInfo: undefined,

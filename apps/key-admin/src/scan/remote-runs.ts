@@ -1,13 +1,16 @@
 import type { ScanPart } from './scan-part.ts';
 
-/** What a scan found before it reads runs, as JSON. A scan on Temporal keeps it until the scan has ended. */
+/** The findings of a scan before it reads runs, as JSON. A scan on Temporal keeps them until it has ended. */
 export interface BeforeRuns {
   /** When the scan started, in milliseconds since 1970. */
   readonly started: number;
   readonly part: ScanPart;
   /** The ids of the schedules that were listed. */
   readonly schedules: readonly string[];
-  /** Schedules that keep an earlier run's result, each with the run that contains it. Null: no known run. */
+  /**
+   * Schedules that keep an earlier run's result, each with the run that contains the result, or null if no
+   * such run is known.
+   */
   readonly keptResults: readonly (readonly [schedule: string, run: ScheduledRun | null])[];
   /** Data of kinds that a scan does not read. */
   readonly notWalked: readonly (readonly [message: string, count: number])[];
@@ -19,17 +22,17 @@ export interface ScheduledRun {
   readonly runId: string;
 }
 
-/** What other processes found in the runs of a namespace. */
+/** The findings of other processes in the runs of a namespace. */
 export interface RunsFound {
   readonly part: ScanPart;
-  /** The scan listed every run that Temporal's lists contained at this time (milliseconds since 1970). */
+  /** The scan has listed every run that Temporal's lists contained at this time (milliseconds since 1970). */
   readonly listedUntil: number;
 }
 
 /** Other processes that read the runs of a namespace. */
 export interface RemoteRuns {
   /**
-   * Returns what the scan in progress found before it read runs. Undefined: no scan is in progress.
+   * Returns the findings of the scan in progress before it read runs, or undefined if no scan is in progress.
    * @throws CliError
    */
   resume(): Promise<BeforeRuns | undefined>;

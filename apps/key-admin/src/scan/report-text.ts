@@ -28,7 +28,7 @@ export const reportLines = (report: ScanReport): string[] => [
 
 const NOT_COMPLETE = 'NOT COMPLETE: the scan could not see everything. The rest may need any key version.';
 
-/** Returns what the scan could not see, without ids of histories. */
+/** Returns lines about the data that the scan could not see, without ids of histories. */
 export const gapLines = ({ complete, namespaces }: Pick<ScanReport, 'complete' | 'namespaces'>): string[] =>
   complete
     ? []

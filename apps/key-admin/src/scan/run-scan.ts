@@ -17,17 +17,20 @@ import type { KeptObjects, References } from './stored-objects.ts';
 
 export interface ScanRequest {
   readonly settings: KmsSettings;
-  /** Crypto keys, in addition to the configured ones, whose versions the report contains. */
+  /** Crypto keys whose versions the report contains, in addition to the configured keys. */
   readonly keys: readonly string[];
   /** The Temporal server that has the namespaces. */
   readonly server: ScannedServer;
   readonly namespaces: readonly string[];
   readonly sourceOf: (namespace: string) => ScanSource;
   readonly exportsOf: (namespace: string) => readonly ExportSource[];
-  /** Folder where scans keep what they have read. */
+  /** The folder in which scans keep their state. */
   readonly stateFolder: string;
   readonly settleMs: number;
-  /** Returns what reads the objects that a namespace's histories refer to. Absent: each reference is a gap. */
+  /**
+   * Returns the reader of the objects to which a namespace's histories refer. If absent, each reference is a
+   * gap.
+   */
   readonly referencesOf?: ((namespace: string, kept: KeptObjects) => References) | undefined;
   /** Returns the other processes that read the runs in place of this process. */
   readonly remoteRuns?: (
@@ -44,10 +47,11 @@ export interface ScanRequest {
 export async function runScan(request: ScanRequest): Promise<ScanReport> {
   const { settings, keys, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
   const { remoteRuns, server, referencesOf } = request;
-  // The clock must be right: the verdict depends on when a primary version was observed.
+  // The clock must be right, because a verdict depends on the times at which primary versions were observed.
   await requireClock(settings.emulatorHost === undefined ? GOOGLE_TIME : undefined, now, progress);
   const started = now().toISOString();
-  // Read before any history: a scan counts only for versions that had stopped being primary before it.
+  // Reads the keys before any history, because a scan counts only for versions that had stopped being primary
+  // before the scan.
   const descriptions = await describeKeys(settings, keys, progress);
   const cryptoKeys = await observeKeys(join(stateFolder, 'crypto-keys.json'), descriptions, now()).catch(
     notKept,
@@ -60,7 +64,7 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
     const fileOf = (id: string, kind: string): string =>
       join(stateFolder, `${encodeURIComponent(id)}.${kind}`);
     scanned.push(
-      // oxlint-disable-next-line no-await-in-loop -- Each namespace has a limit on the rate of calls; so has the cluster.
+      // oxlint-disable-next-line no-await-in-loop -- namespaces and the cluster have limits on the rate of calls
       await scanNamespace({
         source,
         namespace,
@@ -93,7 +97,7 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
       address: server.address,
       ...(server.clusterId === undefined ? {} : { clusterId: server.clusterId }),
     },
-    // A scan on Temporal may continue one that an earlier process started.
+    // A scan on Temporal may continue a scan that an earlier process started.
     started: scanned.reduce((first, one) => (one.started < first ? one.started : first), started),
     finished: now().toISOString(),
     complete: scanned.every(({ complete }) => complete),
@@ -123,7 +127,7 @@ async function describeKeys(
   });
 }
 
-/** Returns no keys for a namespace without a rule: such a namespace may be scanned too. */
+/** Returns the namespace's keys. Returns no keys for a namespace without a rule, which may be scanned too. */
 function keysOf(rules: KeyRules, namespace: string): readonly string[] {
   try {
     return rules.resolve(namespace).keys;

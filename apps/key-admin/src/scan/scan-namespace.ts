@@ -14,7 +14,10 @@ import { type ListedRun, type NamespaceDescription, type ScanSource } from '../t
 import type { ScanState } from './state.ts';
 import { milliseconds } from '../temporal/times.ts';
 
-/** Milliseconds between lines of progress, and between writes: a killed process loses no more work. */
+/**
+ * Milliseconds between lines of progress, and between writes. If the process is killed, it loses at most the
+ * work of this time.
+ */
 const TICK_MS = 3_000;
 /** Maximum number of different reasons for unreadable exports in a report. */
 const MAX_REASONS = 100;
@@ -24,7 +27,7 @@ export interface NamespaceScan {
   /** The crypto keys of the namespace's configuration. */
   readonly keys: readonly string[];
   readonly openState: (namespaceId: string) => Promise<ScanState>;
-  /** Returns what reads the objects that histories refer to. Absent: each reference is a gap. */
+  /** Returns the reader of the objects to which histories refer. If absent, each reference is a gap. */
   readonly referencesOf?: ((state: ScanState) => References) | undefined;
   readonly exports: readonly ExportSource[];
   /** Returns the other processes that read the runs in place of this process. */
@@ -37,14 +40,14 @@ export interface NamespaceScan {
 }
 
 /**
- * Scans a namespace. What cannot be read becomes a gap of the report.
+ * Scans a namespace. Data that cannot be read becomes a gap of the report.
  *
- * Temporal has no snapshot: runs start, close and disappear while a scan lists them. During the scan, a
- * payload under an old key version can only appear as a copy that the server makes: of a schedule's input
- * when the schedule starts a run, and of a run's payloads when the run is retried, repeated by cron or reset.
- * Therefore the scan reads schedules first, then all runs and, once new runs have had time to appear in the
- * lists, the runs that started since. If the scan missed the original of a copy, the last list contains the
- * copy. Finally, the scan reads the schedules that the first list did not contain.
+ * Temporal has no snapshot: runs start, close and disappear while a scan lists them. During the scan, a new
+ * payload under an old key version can only be a copy that the server makes: of a schedule's input when the
+ * schedule starts a run, or of a run's payloads when the run is retried, repeated by cron or reset. Therefore
+ * the scan reads schedules first, then all runs and, once new runs have had time to appear in the lists, the
+ * runs that started meanwhile. If the scan missed the original of a copy, the last list contains the copy.
+ * Finally, the scan reads the schedules that the first list did not contain.
  */
 export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespace> {
   return await new Scan(scan).run();
@@ -57,14 +60,14 @@ class Scan {
   readonly #seen = new Set<string>();
   /** The ids of the schedules that were listed. */
   readonly #schedules = new Set<string>();
-  /** Schedules that keep an earlier run's result, each with the run that contains it, if known. */
+  /** Schedules that keep an earlier run's result, each with the run that contains the result, if known. */
   readonly #keptResults = new Map<string, ScheduledRun | undefined>();
   /** The ids of the schedules that were listed before the runs. */
   #firstSchedules: ReadonlySet<string> = new Set();
   readonly #notWalked = new Map<string, number>();
   #started: Date;
   #remote: RunsFound | undefined;
-  /** Returns the progress. Undefined while other processes scan and show their progress. */
+  /** Returns the progress as a text. Undefined while other processes scan and show their own progress. */
   #step: (() => string) | undefined;
 
   constructor(scan: NamespaceScan) {
@@ -98,11 +101,12 @@ class Scan {
     };
   }
 
-  /** Scans. Every few seconds, shows the progress and writes what was read. */
+  /** Scans the namespace. Every few seconds, shows the progress and writes the state. */
   async #scanAll(description: NamespaceDescription, state: ScanState): Promise<void> {
     const timer = setInterval(() => {
       if (this.#step !== undefined) this.#scan.progress(this.#step());
-      // The next scan reads again what could not be written. An error of the last write ends the command.
+      // The next scan reads the runs again whose summaries could not be written. Only an error of the last
+      // write ends the command.
       void state.flush().catch(() => undefined);
     }, TICK_MS);
     try {
@@ -148,7 +152,7 @@ class Scan {
   }
 
   async #scanBeforeRuns(): Promise<void> {
-    // Batch operations may end while runs are read, so look for them before and after.
+    // Looks for batch operations before and after runs are read, because they may end in between.
     await this.#guard([], () => this.#lookForOthers());
     await this.#guard(['schedules'], () => this.#scanSchedules());
     this.#firstSchedules = new Set(this.#schedules);
@@ -198,7 +202,8 @@ class Scan {
     const coverage = this.#found.begin('schedules');
     this.#begin(() => `schedules: ${coverage.histories}`);
     const unseen: string[] = [];
-    // Reads the whole list first: while schedules are described, other schedules may move between pages.
+    // Reads the whole list first, because schedules may move between pages while other schedules are
+    // described.
     for await (const ids of source.schedules()) unseen.push(...ids.filter((id) => !this.#schedules.has(id)));
     for (const id of new Set(unseen)) {
       this.#schedules.add(id);
@@ -232,9 +237,9 @@ class Scan {
   }
 
   /**
-   * Whether the payloads of a run were counted. Other processes do not report which runs they read. But they
-   * read every run that still exists and had appeared in the lists, including the runs of schedules that were
-   * described before.
+   * Whether the payloads of a run were counted. Other processes do not report which runs they have read. But
+   * they read every run that still exists and had appeared in the lists, including the runs of schedules that
+   * were described earlier.
    */
   async #wasCounted({ workflowId, runId }: ScheduledRun, isFirst: boolean): Promise<boolean> {
     if (this.#found.hasCounted(runId)) return true;

@@ -65,7 +65,7 @@ export const addScanOptions = (command: Command): Command =>
     .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE);
 
 /**
- * Scans what the options name.
+ * Scans the namespaces that the options name.
  * @param further namespaces to scan in addition, if the options name none
  * @throws CliError
  */
@@ -89,7 +89,9 @@ export async function scan(
   );
 }
 
-/** Scans as {@link scan} does, and passes the references to external storage to `referencesOf`. @throws CliError */
+/**
+ * Scans like {@link scan}, and passes the references to external storage to `referencesOf`. @throws CliError
+ */
 export async function scanWith(
   referencesOf: ScanRequest['referencesOf'],
   options: ReadOptions & Partial<ScanOptions>,

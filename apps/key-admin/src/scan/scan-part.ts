@@ -8,7 +8,7 @@ import type {
 } from '@temporal-kms/codec-api';
 
 /*
- * What a part of a scan found, as JSON: counts and examples. Its size does not depend on the number of
+ * The findings of a part of a scan, as JSON: counts and examples. Their size does not depend on the number of
  * histories. This file imports no code, so that workflows can also add up parts.
  */
 
@@ -30,7 +30,7 @@ interface CountedHistories {
 
 export type CountedByPlace = { [Place in ScanPlace]?: CountedHistories };
 
-/** A key as messages name it, without the names that only a configuration contains. */
+/** A key's name in messages, without the names that only a configuration contains. */
 export type MessageKeyName = Pick<NeededKey, 'key' | 'keyId' | 'staticKey' | 'version'>;
 
 interface CountedKey {
@@ -49,7 +49,7 @@ export interface CountedGap extends Omit<ScanGap, 'count' | 'example'> {
   readonly example?: TalliedHistory | undefined;
 }
 
-/** The objects in external storage that histories refer to. */
+/** The objects in external storage to which histories refer. */
 interface CountedObjects {
   readonly objects: number;
   readonly requests: number;
@@ -60,7 +60,7 @@ export interface ScanPart {
   readonly keys: readonly CountedKey[];
   readonly findings: readonly CountedFinding[];
   readonly gaps: readonly CountedGap[];
-  /** Absent: the scan does not read external storage. */
+  /** Absent if the scan does not read external storage. */
   readonly storage?: CountedObjects;
 }
 
@@ -89,7 +89,7 @@ export const TOO_MANY_KEYS = 'Messages name too many keys and versions: the repo
 const MAX_KEY_BYTES = 950_000;
 /** Maximum size of a key's counts and examples as JSON, without workflow ids, in bytes. */
 const COUNTS_BYTES = 750;
-/** Maximum number of different gaps in a part. Further gaps are counted with the last. */
+/** Maximum number of different gaps in a part. Further gaps are added to the count of the last gap. */
 const MAX_GAPS = 200;
 /** Maximum number of objects that a gap names. */
 const MAX_OBJECTS = 5;
@@ -181,7 +181,7 @@ function mergeCounts(place: ScanPlace, a: CountedHistories, b: CountedHistories)
   };
 }
 
-/** Orders histories by time and then by id, so the order of merging parts does not matter. */
+/** Orders histories by time and then by id, so that the order of merging parts does not matter. */
 function compare(a: TalliedHistory, b: TalliedHistory, unknown: number): number {
   const [timeA, timeB] = [timeOf(a, unknown), timeOf(b, unknown)];
   if (timeA !== timeB) return timeA < timeB ? -1 : 1;
@@ -207,7 +207,7 @@ function mergeKeys(a: CountedKey, b: CountedKey): CountedKey {
   return { key: a.key, formats, places: mergePlaces(a.places, b.places) };
 }
 
-/** Adds a gap to gaps by kind, place and message. */
+/** Adds a gap to other gaps. Gaps of the same kind, place and message are combined. */
 export function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
   const own = `${gap.kind} ${gap.place ?? ''} ${gap.message}`;
   const id = gaps.has(own) || gaps.size < MAX_GAPS ? own : [...gaps.keys()].at(-1);
@@ -219,14 +219,17 @@ export function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
   }
 }
 
-/** Returns the first objects by name, so that the order of merging parts does not matter. */
+/** Returns the objects that come first by name, so that the order of merging parts does not matter. */
 function mergeObjects({ objects: a = [] }: CountedGap, { objects: b = [] }: CountedGap) {
   const byName = new Map([...a, ...b].map((one) => [one.object, one]));
   const objects = [...byName.values()].toSorted((one, other) => (one.object < other.object ? -1 : 1));
   return { objects: objects.slice(0, MAX_OBJECTS) };
 }
 
-/** Returns a gap with only the hashes in its objects' names: the rest of a name contains a workflow id. */
+/**
+ * Returns a gap with only the hashes in its objects' names, because the rest of a name contains a workflow
+ * id.
+ */
 export function withoutNames<Gap extends Pick<ScanGap, 'objects' | 'reason'>>(gap: Gap): Gap {
   const { objects, reason } = gap;
   if (objects === undefined) return gap;
@@ -259,7 +262,7 @@ const mergeCoverage = (a: ScanCoverage, b: ScanCoverage): ScanCoverage => ({
 });
 
 const entriesOf = <Key extends string, Value>(of: { [K in Key]?: Value }): [Key, Value][] =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- These objects have no other keys.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- these objects have no other keys
   Object.entries(of) as [Key, Value][];
 
 const placesOf = (places: CountedByPlace): ScanPlace[] => entriesOf(places).map(([place]) => place);

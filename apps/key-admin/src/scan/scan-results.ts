@@ -24,7 +24,7 @@ import { NamespaceTally } from './tally.ts';
 
 type MutableGap = Omit<CountedGap, 'count'> & { count?: number | undefined };
 
-/** What a scan, or a part of it, has found so far. */
+/** Collects the findings of a scan or of a part of a scan. */
 export class ScanResults {
   readonly #tally: NamespaceTally;
   readonly #gaps: MutableGap[] = [];
@@ -32,14 +32,14 @@ export class ScanResults {
     emptyPart().looked;
   /** The ids of the runs whose payloads were counted, in any place. */
   readonly #counted = new Set<string>();
-  /** What other or earlier processes found. */
+  /** The findings of other processes, or of earlier processes of the same scan. */
   #others = emptyPart();
   readonly #references: References | undefined;
   #storage: ScanPart['storage'];
 
   /**
    * @param keyIds the header ids of the namespace's configured crypto keys
-   * @param references reads the objects that histories refer to. Undefined: each reference is a gap
+   * @param references reads the objects to which histories refer; if undefined, each reference is a gap
    */
   constructor(keyIds: Iterable<string>, references?: References) {
     this.#tally = new NamespaceTally(keyIds);
@@ -48,7 +48,7 @@ export class ScanResults {
 
   /** Records that the scan reads a place, and returns the place's counts. */
   begin(place: ScanPlace): ScanCoverage {
-    // A place that has failed already stays partial.
+    // A place that has already failed remains partial.
     if (this.#looked[place].status === 'none') this.#looked[place].status = 'complete';
     return this.#looked[place];
   }
@@ -58,8 +58,8 @@ export class ScanResults {
   }
 
   /**
-   * Counts a history, with the objects that it refers to.
-   * @param wasRead whether this scan read the history. False if an earlier scan did
+   * Counts a history, with the objects to which it refers. @param wasRead whether this scan read the history;
+   * false if an earlier scan read it
    */
   async count(
     place: ScanPlace,
@@ -91,7 +91,7 @@ export class ScanResults {
     return added;
   }
 
-  /** Records what could not be read. @throws any error that is not a `ScanError` */
+  /** Records data that could not be read. @throws any error that is not a `ScanError` */
   miss(place: ScanPlace | undefined, error: unknown, run?: ListedRun): void {
     if (!(error instanceof ScanError)) throw error;
     if (place !== undefined) this.fail(place);
@@ -111,7 +111,7 @@ export class ScanResults {
     });
   }
 
-  /** Adds what another part of the scan has found. */
+  /** Adds the findings of another part of the scan. */
   merge(part: ScanPart): void {
     this.#others = mergeParts(this.#others, part);
   }

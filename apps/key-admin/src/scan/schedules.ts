@@ -8,7 +8,7 @@ type ScheduleDescription = temporal.api.workflowservice.v1.IDescribeScheduleResp
 
 const { SCHEDULE_OVERLAP_POLICY_ALLOW_ALL } = proto.temporal.api.enums.v1.ScheduleOverlapPolicy;
 
-/** What a scan reads from a schedule. */
+/** The data that a scan reads from a schedule. */
 export interface ReadSchedule {
   readonly summary: HistorySummary;
   /** When the schedule was created, in milliseconds since 1970. */
@@ -17,9 +17,9 @@ export interface ReadSchedule {
 }
 
 /**
- * The result or failure of an earlier run that a schedule keeps for its next run. Temporal does not show it.
- * The server passes it to each run that does not overlap with another. The first event of such a run contains
- * it.
+ * The result or failure of an earlier run that a schedule keeps for its next run. Temporal does not show this
+ * result. The server passes it to each run that does not overlap with another run, and the first event of
+ * such a run contains it.
  *
  * `none`: the schedule has not started a run. `in_run`: the schedule's latest run contains the kept result.
  * `hidden`: no known run contains it.
@@ -39,7 +39,8 @@ export function readSchedule(description: ScheduleDescription): ReadSchedule {
 
 function keptResultOf({ info, schedule }: ScheduleDescription): KeptResult {
   if (Number(info?.actionCount ?? 0) === 0) return { is: 'none' };
-  // Overlapping runs get no earlier run's result, so no history shows a result that the schedule keeps.
+  // Runs that may overlap get no earlier run's result, so no history contains a result that the schedule
+  // keeps.
   if (schedule?.policies?.overlapPolicy === SCHEDULE_OVERLAP_POLICY_ALLOW_ALL) return { is: 'hidden' };
   const last = (info?.recentActions ?? [])
     .toSorted((a, b) => (milliseconds(a.actualTime) ?? 0) - (milliseconds(b.actualTime) ?? 0))

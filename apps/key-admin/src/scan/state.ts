@@ -15,26 +15,29 @@ import type { HistorySummary } from './history-summary.ts';
 
 /** Maximum number of lines in memory before they are written. */
 const MAX_BUFFERED = 500;
-/** Maximum number of runs in memory, each a few hundred bytes. Further runs are read again. */
+/**
+ * Maximum number of runs in memory, where each run takes a few hundred bytes. Further runs are read again.
+ */
 const MAX_RUNS = 10_000_000;
-/** Part of every line's checksum, so that no line of a file in another format is valid. */
+/** A part of the input of every line's checksum, so that no line of a file in another format is valid. */
 const FORM = 'temporal-kms scan 3 ';
 
-/** What the state keeps of a run. */
+/** The part of a run that the state keeps. */
 interface KeptSummary extends HistorySummary {
-  /** When the run was read, in days since 1970. The run had closed by then. */
+  /** When the run was read, in days since 1970. The run was closed at that time. */
   readonly day: number;
 }
 
-/** What the state keeps of an object, and when it was read, in milliseconds since 1970. */
+/** The part of an object that the state keeps, and when the object was read, in milliseconds since 1970. */
 interface KeptObject extends ObjectContent {
   readonly time: number;
 }
 
 /**
- * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal:
- * a scan that is killed at any moment loses at most the lines that it had not written, and reads those runs
- * again. A line counts only if its checksum is right, so a truncated or garbled line is ignored.
+ * The findings of earlier scans in a namespace's closed runs, whose histories no longer change. The file is a
+ * journal: a scan that is killed at any moment loses at most the lines that it has not written, and the next
+ * scan reads those runs again. A line counts only if its checksum is right, so a truncated or garbled line is
+ * ignored.
  *
  * The file contains run ids, key ids, versions, counts, the days on which runs were read, and the names of
  * the objects in external storage that runs refer to.
@@ -43,7 +46,7 @@ export class ScanState implements KeptObjects {
   readonly #path: string;
   readonly #now: () => Date;
   readonly #summaries = new Map<string, KeptSummary>();
-  /** What a scan that has not ended has read from external storage, by the ids of the objects. */
+  /** The objects in external storage that a scan has read before its end, by their ids. */
   readonly #objects = new Map<string, KeptObject>();
   /** The ids of the traits that the file contains. */
   readonly #written = new Set<string>();
@@ -63,7 +66,7 @@ export class ScanState implements KeptObjects {
   static async open(path: string, now: () => Date = () => new Date()): Promise<ScanState> {
     const state = new ScanState(path, now);
     await createStateFolder(dirname(path));
-    // A truncated line must not be joined with the next line.
+    // Appends a line feed, so that a truncated line is not joined with the next line.
     await state.#load('\n');
     return state;
   }
@@ -75,7 +78,7 @@ export class ScanState implements KeptObjects {
       constants.O_RDWR | constants.O_APPEND | constants.O_CREAT,
     );
     try {
-      // An older file may have another mode.
+      // A file from an older version may have another mode.
       await handle.chmod(0o600);
       await this.#read(handle);
       await handle.appendFile(text);
@@ -150,7 +153,7 @@ export class ScanState implements KeptObjects {
     return this.#objects.get(id);
   }
 
-  /** Keeps what was read from an object until the scan ends. */
+  /** Keeps the content of an object until the scan ends. */
   setObject(id: string, content: ObjectContent): void {
     const kept = { ...content, time: this.#now().getTime() };
     this.#objects.set(id, kept);
@@ -163,14 +166,17 @@ export class ScanState implements KeptObjects {
     return [...this.#traitLines(traits), line];
   }
 
-  /** Forgets the objects: the next scan notices if one is gone. @throws CliError if the file cannot be written */
+  /**
+   * Forgets the objects, so that the next scan notices if an object is gone. @throws CliError if the file
+   * cannot be written
+   */
   async end(): Promise<void> {
     if (this.#objects.size > 0) this.#buffer.push(lineOf('end'));
     this.#objects.clear();
     await this.flush();
   }
 
-  /** Writes what has not been written yet. @throws CliError if the file cannot be written */
+  /** Writes the lines that have not been written yet. @throws CliError if the file cannot be written */
   async flush(): Promise<void> {
     const lines = this.#buffer;
     this.#buffer = [];
@@ -209,7 +215,9 @@ export class ScanState implements KeptObjects {
     return this.#keep((_, { day }) => day >= first);
   }
 
-  /** Removes all other runs. Rewrites the file once more than half of its lines are obsolete. */
+  /**
+   * Removes all runs except those to keep. Rewrites the file once more than half of its lines are obsolete.
+   */
   async #keep(isKept: (runId: string, summary: KeptSummary) => boolean): Promise<void> {
     const remove = (): void => {
       for (const [runId, summary] of this.#summaries)
@@ -239,14 +247,14 @@ export class ScanState implements KeptObjects {
   }
 }
 
-/** Maximum age of what a scan has read from external storage, in milliseconds. */
+/** Maximum age in milliseconds of a kept object from external storage. */
 const MAX_OBJECT_AGE_MS = 86_400_000;
 
 const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);
 
 /**
- * Creates the folder where scans keep what they have read.
- * @throws Error if this process cannot write to the folder, or if others can
+ * Creates the folder in which scans keep their state. @throws Error if this process cannot write to the
+ * folder, or if other users can
  */
 export async function createStateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -255,7 +263,7 @@ export async function createStateFolder(folder: string): Promise<void> {
 }
 
 /**
- * Returns the JSON of a file in the state folder. Undefined: the file does not exist, or is damaged.
+ * Returns the JSON of a file in the state folder, or undefined if the file does not exist or is damaged.
  * @throws Error if others can write the file
  */
 export async function readState(path: string): Promise<unknown> {
@@ -272,10 +280,10 @@ export async function readState(path: string): Promise<unknown> {
   }
 }
 
-/** What the help states about {@link defaultStateFolder}. */
+/** The text about {@link defaultStateFolder} in the help. */
 export const STATE_DEFAULT = '(default: ~/.local/state/temporal-kms)';
 
-/** Returns the folder where scans keep what they have read, unless an option names another. */
+/** Returns the folder in which scans keep their state if no option names another folder. */
 export const defaultStateFolder = (values: Values): string =>
   join(values['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'temporal-kms');
 
@@ -291,8 +299,9 @@ export function notKept(error: unknown): never {
 }
 
 /**
- * The id does not depend on the process that writes it, because two scans may write to the same file. It is so long that an
- * attacker who chooses the names of objects finds no two traits with the same id.
+ * Returns an id that does not depend on the process that writes it, because two scans may write to the same
+ * file. The id is so long that an attacker who chooses the names of objects cannot find two traits with the
+ * same id.
  */
 const traitId = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 

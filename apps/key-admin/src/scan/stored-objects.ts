@@ -16,10 +16,13 @@ import { readPayloadStart, sizeError } from '../storage/payload-start.ts';
 
 /** Number of objects of a history that are requested at the same time. */
 const CONCURRENCY = 8;
-/** Maximum number of objects in memory, each about 200 bytes. Further objects are requested again. */
+/**
+ * Maximum number of objects in memory, where each object takes about 200 bytes. Further objects are requested
+ * again.
+ */
 const MAX_OBJECTS = 1_000_000;
 
-/** What is known of an object: its size, and the traits of the payload in it. */
+/** The content of an object: its size, and the traits of the payload in it. */
 export interface ObjectContent {
   readonly size: number;
   readonly traits: readonly string[];
@@ -31,10 +34,13 @@ interface Unread {
   readonly message: string;
 }
 
-/** What is known of the objects that a scan has requested, by their ids. */
+/** The objects that a scan has requested, by their ids. */
 export type KnownObjects = Map<string, Promise<ObjectContent | Unread>>;
 
-/** Keeps what was read until the scan has ended, so that a scan that continues requests no object again. */
+/**
+ * Keeps the content of objects until the scan has ended, so that a scan that continues requests no object
+ * again.
+ */
 export interface KeptObjects {
   object(id: string): ObjectContent | undefined;
   setObject(id: string, content: ObjectContent): void;
@@ -42,13 +48,13 @@ export interface KeptObjects {
 
 export interface Resolved {
   readonly summary: HistorySummary;
-  /** Number of objects that no earlier history refers to. */
+  /** Number of objects to which no earlier history refers. */
   readonly objects: number;
   /** Number of requests to the object store. */
   readonly requests: number;
 }
 
-/** What a scan does with a history's references to external storage. */
+/** The way in which a scan processes a history's references to external storage. */
 export interface References {
   resolve(summary: HistorySummary, place: ScanPlace, history: TalliedHistory): Promise<Resolved>;
 }
@@ -58,13 +64,13 @@ export interface StoredObjectsOptions {
   readonly namespace: string;
   /** The rate of requests. */
   readonly limiter: CallLimiter;
-  /** Shared by everything that belongs to one scan. */
+  /** The known objects, which all parts of one scan share. */
   readonly known: KnownObjects;
   readonly kept?: KeptObjects | undefined;
   readonly signal?: AbortSignal;
 }
 
-/** Reads the headers of the objects that histories refer to, each object once. */
+/** Reads the headers of the objects to which histories refer. Reads each object once. */
 export class StoredObjects implements References {
   readonly #options: StoredObjectsOptions;
 
@@ -72,7 +78,7 @@ export class StoredObjects implements References {
     this.#options = options;
   }
 
-  /** Returns the summary with what the objects contain in place of the references. */
+  /** Returns the summary, with the objects' contents in place of the references. */
   async resolve({ payloads, traits }: HistorySummary): Promise<Resolved> {
     const counts = { objects: 0, requests: 0 };
     const resolved = new Map<string, number>();
@@ -135,7 +141,7 @@ export class StoredObjects implements References {
     const reading = read();
     if (known.size < MAX_OBJECTS) {
       known.set(id, reading);
-      // A read that was cancelled says nothing about the object.
+      // A cancelled read is not a result for the object.
       reading.catch(() => known.delete(id));
     }
     return await reading;
@@ -149,14 +155,17 @@ interface Counts {
   requests: number;
 }
 
-/** Identifies an object. An attacker who chooses names must not find two names with the same id. */
+/**
+ * Returns an id of an object. An attacker who chooses names must not be able to find two names with the same
+ * id.
+ */
 export const objectId = ({ storeId, object }: Pick<StoredObject, 'storeId' | 'object'>): string =>
   idOf(storeId, object);
 
-/** Identifies what a reference names that its namespace may not read. */
+/** Returns an id for the object of a reference that the namespace may not read. */
 export const unlocatedId = ({ type, bucket, object }: ReferenceTrait): string => idOf(type, bucket, object);
 
-/** Identifies objects of the same name in any bucket. */
+/** Returns an id that objects of the same name share, in whichever bucket they are. */
 export const nameId = ({ object }: Pick<ReferenceTrait, 'object'>): string => idOf(object);
 
 const idOf = (...names: readonly string[]): string =>

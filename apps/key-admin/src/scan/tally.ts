@@ -31,11 +31,11 @@ const gapMessages: Readonly<Record<GapOfPayloads, string>> = {
   not_walked: "Requests to Temporal's own Nexus endpoint contain payloads that the scan does not read.",
 };
 
-/** What is missing if the scan was not configured to read external storage. */
+/** The message if the scan was not configured to read external storage. */
 const NOT_FOLLOWED =
   'Payloads are in external storage, and the scan sees only the references to them. To read their headers, scan with --external-storage FILE; so must each scan worker.';
 
-/** Why objects in external storage could not be read. */
+/** The messages for objects in external storage that could not be read. */
 const unreadMessages: Readonly<Partial<Record<ReasonCode, string>>> = {
   external_reference: 'The storage file lists no store for the driver of references',
   storage_not_allowed: 'The storage file does not list the bucket of stored objects, or not their prefix',
@@ -70,7 +70,7 @@ export class NamespaceTally {
     this.#configured = new Set(keyIds);
   }
 
-  /** Adds a history to each of its groups, only once even if several traits lead to the same group. */
+  /** Adds a history to each of its groups, but only once to a group to which several traits lead. */
   add(place: ScanPlace, history: TalliedHistory, { traits }: HistorySummary): void {
     const counts = new Map<CountedByPlace, number>();
     const count = (group: CountedByPlace, payloads: number) =>
@@ -125,7 +125,7 @@ export class NamespaceTally {
     return this.#keys.size < MAX_KEYS || this.#keys.has(JSON.stringify(keyOf(trait)));
   }
 
-  /** Returns the groups of histories that a message belongs to. */
+  /** Returns the groups of histories to which a message belongs. */
   #groupsOf(trait: Message, payloads: number): CountedByPlace[] {
     const format = payloadFormat.parse(trait.format);
     const key = keyOf(trait);
@@ -157,7 +157,10 @@ export class NamespaceTally {
   }
 }
 
-/** `envelope-v2` messages contain a key's id, other messages its name. No message contains both. */
+/**
+ * Returns the key of a message. `envelope-v2` messages contain a key's id, and other messages contain its
+ * name. No message contains both.
+ */
 const keyOf = ({ key, keyId, version, staticKey }: Message): MessageKeyName => ({
   ...(key === undefined ? {} : { key }),
   ...(keyId === undefined ? {} : { keyId }),

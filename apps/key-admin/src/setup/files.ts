@@ -20,7 +20,7 @@ export interface ConfigFile {
 
 export interface FileOptions {
   readonly folder: string;
-  /** The namespaces that the programs use the key for. The first is the application's. */
+  /** The namespaces for which the programs use the key. The first is the application's namespace. */
   readonly namespaces: readonly [string, ...string[]];
   readonly temporalAddress: string;
   /** Origins of Temporal's Web UI and dashboards. */
@@ -36,11 +36,11 @@ const unset = new Set([
   'NODE_OPTIONS',
 ]);
 
-/** Whether a configuration must not or should not set a variable. */
+/** Whether to leave out a variable, because a configuration must not or should not set it. */
 const left = (name: string, example: string): boolean =>
   example === '(unset)' || unset.has(name) || name.startsWith('GCP_');
 
-/** Returns the files and their status. Writes nothing. */
+/** Returns the files and their status, without writing a file. */
 export async function planFiles(spec: KeySpec, files: FileOptions): Promise<ConfigFile[]> {
   const { namespaces, temporalAddress, origins, emulatorHost } = files;
   const [namespace] = namespaces;
@@ -62,7 +62,10 @@ export async function planFiles(spec: KeySpec, files: FileOptions): Promise<Conf
   ];
 }
 
-/** Returns a keys file that names the namespaces: with a `default`, a program could use the key in any namespace. */
+/**
+ * Returns a keys file that names the namespaces. It has no `default`, with which a program could use the key
+ * in any namespace.
+ */
 export const keysFileOf = (key: string, namespaces: readonly string[]): string =>
   [
     '# The keys of each namespace, written by temporal-kms setup. A namespace that is not listed is refused.',
@@ -83,8 +86,8 @@ async function planned(path: string, content: string): Promise<ConfigFile> {
 }
 
 /**
- * Returns an environment file for `node --env-file`, systemd and container engines: the variables that are
- * set, then all others as comments.
+ * Returns an environment file for `node --env-file`, systemd and container engines. It contains the variables
+ * that are set, and then all other variables as comments.
  */
 function contentOf(app: string, { variables }: Environment<unknown>, values: Values): string {
   const entries = Object.entries(variables);
@@ -107,7 +110,7 @@ function contentOf(app: string, { variables }: Environment<unknown>, values: Val
   ].join('\n');
 }
 
-/** Writes a file that only its owner can read, because people may add an API key. */
+/** Writes a file that only its owner can read, because people may add an API key to it. */
 export async function writeConfigFile({ path, content }: ConfigFile, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writePrivateFile(path, content);

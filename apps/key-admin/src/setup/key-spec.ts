@@ -1,14 +1,14 @@
 import type { Grant } from './grants.ts';
 
-/** What `setup` creates. */
+/** The key that `setup` creates. */
 export interface KeySpec {
   readonly project: string;
   readonly location: string;
   readonly ring: string;
   readonly id: string;
-  /** Undefined: SOFTWARE for a new key, any level for an existing key. */
+  /** If undefined, a new key gets SOFTWARE, and an existing key may have any level. */
   readonly protectionLevel: 'SOFTWARE' | 'HSM' | undefined;
-  /** Days; undefined: 90 for a key without a rotation. */
+  /** Days between rotations. If undefined, a key without a rotation gets 90 days. */
   readonly rotationDays: number | undefined;
   readonly grants: readonly Grant[];
   readonly auditLogs: boolean;

@@ -14,8 +14,8 @@ const DAY_SECONDS = 86_400;
 const STANDARD_DAYS = 90;
 
 /**
- * Returns the step that creates the key and, for an existing key with a different rotation, the step that
- * changes the rotation.
+ * Returns the step that creates the key. If the key exists, returns a completed step and, if the rotation
+ * differs, a step that changes the rotation.
  * @throws CliError if the name belongs to a key that cannot be used
  */
 export async function keySteps(

@@ -43,7 +43,10 @@ async function ringStep({ kms, read, change }: GoogleClients, spec: KeySpec): Pr
   };
 }
 
-/** Another administrator, or a call whose response was lost, may have created the resource meanwhile. */
+/**
+ * Ignores that the resource exists: another administrator, or a call whose response was lost, may have
+ * created it meanwhile.
+ */
 async function unlessExists(call: Promise<unknown>): Promise<void> {
   try {
     await call;

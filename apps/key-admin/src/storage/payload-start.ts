@@ -3,9 +3,12 @@ import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { isStorageReference, type ObjectStorage, type StoredObject } from '@temporal-kms/payload-storage';
 
-/** More than the metadata and the header of any message. */
+/** The number of bytes to read. The metadata and the header of any message take fewer bytes. */
 const START_BYTES = 16 * 1024;
-/** More than the metadata of any message. A message's header follows the metadata. */
+/**
+ * Maximum size of metadata in bytes. Every message's metadata is smaller, and the message's header follows
+ * it.
+ */
 const MAX_METADATA_BYTES = START_BYTES / 2;
 
 /** Protobuf tags of a serialized `temporal.api.common.v1.Payload` and of a metadata entry. */
@@ -14,7 +17,7 @@ const DATA = 0x12;
 const KEY = 0x0a;
 const VALUE = 0x12;
 
-/** What the first bytes of a stored payload contain. */
+/** The content of the first bytes of a stored payload. */
 export interface PayloadStart {
   /** All metadata, and the start of the data, which contains the header of a message. */
   readonly payload: Payload;
@@ -25,7 +28,8 @@ export interface PayloadStart {
 }
 
 /**
- * Reads the start of a stored payload. Checks the hash of a small object only: that of a larger object needs all bytes.
+ * Reads the start of a stored payload. Checks only a small object's hash, because the hash of a larger object
+ * can only be checked with all bytes.
  * @throws KmsCodecError `storage_not_found`, `storage_unavailable` or `storage_altered`; `malformed` if the object
  *   contains another reference; the signal's reason
  */
@@ -68,11 +72,11 @@ export const sizeError = (
 const isUnchanged = (bytes: Uint8Array, { size }: PayloadStart, { sha256 }: StoredObject): boolean =>
   bytes.length === size && createHash('sha256').update(bytes).digest('hex') === sha256;
 
-/** Whether the start contains what determines the key, whatever follows it. */
+/** Whether the start contains everything that determines the key, whatever bytes follow. */
 const showsKey = ({ payload: { metadata }, size, dataBytes }: PayloadStart): boolean =>
   metadata?.['encoding'] !== undefined && size - dataBytes <= MAX_METADATA_BYTES;
 
-/** Returns the start of a stored payload. Undefined: no SDK stores this content. */
+/** Returns the start of a stored payload, or undefined if no SDK stores this content. */
 function payloadStart(bytes: Uint8Array): PayloadStart | undefined {
   try {
     return parseStart(bytes);
@@ -105,7 +109,7 @@ function parseStart(bytes: Uint8Array): PayloadStart {
   return { payload: { metadata, data: new Uint8Array() }, size: bytes.length, dataBytes: 0 };
 }
 
-/** Protobuf omits an empty key or value. */
+/** Returns the key and value of a metadata entry. Protobuf omits an empty key or value. */
 function entryOf(bytes: Uint8Array): readonly [string, Uint8Array] {
   const reader = new Reader(bytes);
   const fields = new Map<number, Uint8Array>();

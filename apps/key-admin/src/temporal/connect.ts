@@ -4,7 +4,7 @@ import { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
 import { quote } from '../cli/quote.ts';
 
-/** Returns Temporal's address, credentials and namespace, as the applications read them. @throws CliError */
+/** Reads Temporal's address, credentials and namespace as the applications do. @throws CliError */
 export function temporalConfig(values: Values): TemporalConfig {
   try {
     return loadTemporalConfig(values);

@@ -11,12 +11,12 @@ export interface ListedRun {
   readonly closeTime: number | undefined;
 }
 
-/** What a scan needs to know about a namespace before it begins. */
+/** The data about a namespace that a scan needs before it begins. */
 export interface NamespaceDescription {
-  /** Temporal's id of the namespace, which no other namespace ever has. */
+  /** Temporal's id of the namespace, which no other namespace ever gets. */
   readonly id: string;
   readonly retentionSeconds: number;
-  /** `unlisted`: runs are archived, but there is no list of them. */
+  /** The archive for closed runs. `unlisted`: runs are archived, but there is no list of them. */
   readonly archive: 'none' | 'listed' | 'unlisted';
 }
 
@@ -29,7 +29,10 @@ export interface NotWalked {
   readonly count: number;
 }
 
-/** What a scan reads from a namespace. Methods throw a `ScanError` if Temporal refuses or does not answer. */
+/**
+ * The calls with which a scan reads a namespace. Methods throw a `ScanError` if Temporal refuses a call or
+ * does not answer.
+ */
 export interface ScanSource {
   describe(): Promise<NamespaceDescription>;
   /** Returns pages of the runs that match a visibility query; an empty query matches every run. */
@@ -38,17 +41,17 @@ export interface ScanSource {
   archivedRuns(): AsyncIterable<readonly ListedRun[]>;
   /** Returns pages of a run's events. Ends without an event if the run no longer exists. */
   history(run: ListedRun): AsyncIterable<readonly ProtoEvent[]>;
-  /** Returns a run's pending activities and other pending work. Undefined: the run no longer exists. */
+  /** Returns a run's pending activities and other pending work, or undefined if the run no longer exists. */
   describeRun(run: ListedRun): Promise<RunDescription | undefined>;
   /** Returns pages of the ids of schedules. */
   schedules(): AsyncIterable<readonly string[]>;
-  /** Undefined: the schedule no longer exists. */
+  /** Returns undefined if the schedule no longer exists. */
   describeSchedule(id: string): Promise<ScheduleDescription | undefined>;
   /** Returns the kinds of data in the namespace that a scan does not read. */
   notWalked(): Promise<readonly NotWalked[]>;
 }
 
-/** What a scan by several processes reads from one namespace. */
+/** The calls with which a scan by several processes reads a namespace. */
 export interface RangeSource extends Pick<ScanSource, 'describeRun' | 'history'> {
   /** Returns how many runs match a visibility query. */
   countRuns(query: string): Promise<number>;
@@ -62,7 +65,7 @@ export interface RangeSource extends Pick<ScanSource, 'describeRun' | 'history'>
   ): Promise<{ readonly runs: readonly ListedRun[]; readonly nextPageToken: Uint8Array }>;
 }
 
-/** Why something could not be read. The message contains no payload. */
+/** Thrown if data could not be read. The message contains no payload. */
 export class ScanError extends Error {
   override readonly name = 'ScanError';
   readonly kind: 'not_permitted' | 'unavailable' | 'unreadable';

@@ -9,7 +9,10 @@ const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
 const CALL_MS = 60_000;
 const PAGE_SIZE = 200;
-/** Every server has this namespace. A list without it contains only what a proxy shows this caller. */
+/**
+ * Every server has this namespace. A list without it comes from a proxy, and contains only the namespaces
+ * that the proxy shows this caller.
+ */
 const SYSTEM = 'temporal-system';
 
 /** A Temporal server, as it describes itself to the caller. */
@@ -19,14 +22,16 @@ export interface TemporalServer extends ScannedServer {
    * a namespace's API keys.
    */
   readonly isListed: boolean;
-  /** All namespaces or, if the server does not list all, the listed ones and existing requested ones. */
+  /**
+   * All namespaces. If the server does not list all of them: the listed namespaces, and the requested
+   * namespaces that exist.
+   */
   readonly namespaces: readonly { readonly name: string; readonly id: string }[];
 }
 
 /**
- * Returns a Temporal server's cluster id, and its namespaces with their ids.
- * @param address the address that `connection` was made with
- * @param names namespaces to ask for if the server does not list its namespaces
+ * Returns a Temporal server's cluster id, and its namespaces with their ids. @param address the address of
+ * `connection` @param names namespaces to request if the server does not list all its namespaces
  * @throws CliError if the server does not answer, or does not accept the credentials
  */
 export async function describeServer(
@@ -35,7 +40,9 @@ export async function describeServer(
   names: Iterable<string>,
 ): Promise<TemporalServer> {
   const { workflowService } = connection;
-  /** Returns undefined if the server does not offer or permit the call, or does not have the item. */
+  /**
+   * Returns undefined if the server does not offer the call, does not permit it, or does not have the item.
+   */
   const permitted = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await connection.withDeadline(Date.now() + CALL_MS, make);

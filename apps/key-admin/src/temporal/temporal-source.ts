@@ -15,7 +15,7 @@ import { milliseconds } from './times.ts';
 const { ArchivalState, BatchOperationState, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 type Page = { readonly nextPageToken?: Uint8Array | null };
 
-/** Time for one call, including retries by Temporal's client. */
+/** Time limit in milliseconds for one call, including retries by Temporal's client. */
 const CALL_MS = 60_000;
 const PAGE_SIZE = 1_000;
 
@@ -38,7 +38,7 @@ export interface CallLimiter {
   removeTokens(calls: number): Promise<unknown>;
 }
 
-/** Permits a number of calls per second. After a pause, permits the calls of one second in a burst. */
+/** Permits a number of calls per second. After a pause, permits one second's calls in a burst. */
 export const perSecond = (calls: number): CallLimiter =>
   new RateLimiter({ tokensPerInterval: calls, interval: 'second' });
 
@@ -216,7 +216,10 @@ type ArchiveConfig = Pick<
   'historyArchivalState' | 'historyArchivalUri' | 'visibilityArchivalState' | 'visibilityArchivalUri'
 >;
 
-/** A namespace whose archive was disabled keeps its URI and what was archived before. */
+/**
+ * Returns the namespace's archive. A namespace whose archive was disabled keeps the archive's URI and the
+ * runs that were archived before.
+ */
 function archiveOf(config: ArchiveConfig): 'none' | 'listed' | 'unlisted' {
   const enabled = ArchivalState.ARCHIVAL_STATE_ENABLED;
   const hasHistories = config.historyArchivalState === enabled || Boolean(config.historyArchivalUri);
@@ -225,7 +228,9 @@ function archiveOf(config: ArchiveConfig): 'none' | 'listed' | 'unlisted' {
   return isListed ? 'listed' : 'unlisted';
 }
 
-/** Replaces Temporal's own messages, because they may quote a request's content. */
+/**
+ * Returns an error with a message that replaces Temporal's own message, which may quote a request's content.
+ */
 function scanError(error: unknown, namespace: string): ScanError {
   const code = grpcCode(error);
   switch (code) {

@@ -7,7 +7,7 @@ import { type Ran, temporalKms, temporaryFolder } from '../support/cli.ts';
 import { createSchedule, startNamespace } from '../support/scanned.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-/** Everything that a terminal acts on, reorders or hides, by Unicode code points. */
+/** All characters that control a terminal, or that it reorders or hides, by Unicode code points. */
 const dangerous = [
   [0x00, 0x09],
   [0x0b, 0x1f],
@@ -137,7 +137,7 @@ describe('what commands print', () => {
     }
   });
 
-  it('is decrypted content: unchanged in a pipe, and with visible characters only on a terminal', async () => {
+  it('contains decrypted content unchanged in a pipe, and only with visible characters on a terminal', async () => {
     const body = JSON.stringify({ note: 'a\u009b1A\u202eb', list: [1] });
     const payload = {
       metadata: { encoding: Buffer.from('json/plain').toString('base64') },
@@ -174,7 +174,7 @@ describe('what commands print', () => {
     expect([raw.code, raw.out]).toEqual([64, '']);
   });
 
-  it('is written only by the program’s entry point', async () => {
+  it('is written to the terminal only by the program’s entry point', async () => {
     const source = join(import.meta.dirname, '../../src');
     const writers: string[] = [];
     for await (const file of glob('**/*.ts', { cwd: source }))

@@ -101,7 +101,7 @@ async function encrypt(cloud: Cloud, value: unknown, namespace = NAMESPACE): Pro
 const asJson = (payload: Payload): string => JSON.stringify(payloadToJson(payload));
 
 describe('temporal-kms decrypt with a history', () => {
-  it('writes the same readable and replayable histories for every input form', async () => {
+  it('writes the same readable and replayable histories for every form of the input', async () => {
     const { cloud, decrypt } = await start();
     const run = await twoVersions(cloud);
     const events = await histories.events(run);
@@ -141,10 +141,10 @@ describe('temporal-kms decrypt with a history', () => {
     }
   });
 
-  it('marks payloads whose key version was destroyed with the reason code, and exits with 1', async () => {
+  it('replaces payloads whose key version was destroyed by the reason code, and exits with 1', async () => {
     const { cloud, decrypt, entries } = await start();
     const run = await twoVersions(cloud);
-    // Without this role, Cloud KMS does not state why a version cannot be used.
+    // Without this role, Cloud KMS does not reveal why a version cannot be used.
     await cloud.grant(WORKER, 'roles/cloudkms.viewer');
     await cloud.emulator.setVersionState(VERSION_1, 'DESTROYED');
     const input = await cliShow(histories, run, 'json');
@@ -186,7 +186,7 @@ describe('temporal-kms decrypt with a history', () => {
     }
   });
 
-  it('writes and audits one document for each history in an export', async () => {
+  it('writes one document for each history in an export, and audits each history separately', async () => {
     const { cloud, decrypt, entries } = await start();
     const [one, other] = [await twoVersions(cloud), await histories.start('order-b', cloud.as(WORKER))];
     const { code, bytes } = await decrypt(
@@ -245,7 +245,7 @@ describe('temporal-kms decrypt with a payload', () => {
 });
 
 describe('the temporal-kms decrypt audit', () => {
-  it('has an intent before and an outcome after each decryption, with person and justification, in one hash chain', async () => {
+  it('has an intent before each decryption and an outcome afterwards, with person and justification, in one hash chain', async () => {
     const { cloud, decrypt, entries, auditFile } = await start();
     const run = await twoVersions(cloud);
     await decrypt(why, await cliShow(histories, run, 'json'));
@@ -388,7 +388,7 @@ describe('temporal-kms decrypt --out', () => {
     await expect(stat(join(folder, 'target.json'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('does not write plaintext over the audit', async () => {
+  it('does not overwrite the audit with plaintext', async () => {
     const { cloud, decrypt, folder } = await start();
     const payload = asJson(await encrypt(cloud, SECRET));
     const out = join(folder, 'both.jsonl');
@@ -436,7 +436,7 @@ describe('the temporal-kms decrypt configuration', () => {
 });
 
 describe('temporal-kms decrypt --external-storage', () => {
-  it('decrypts what objects contain, and names each object in the audit before it reads the object', async () => {
+  it('decrypts the payloads in objects, and names each object in the audit before it reads the object', async () => {
     const { cloud, folder, decrypt, entries } = await start();
     const codec = loadKmsCodec({
       namespace: NAMESPACE,
@@ -485,7 +485,7 @@ describe('temporal-kms decrypt --external-storage', () => {
     expect(audit[1]?.object).toEqual({ type: 'directory', bucket: 'payloads', object: object.object });
     expect(new Set(audit.map(({ id }) => id)).size).toBe(1);
 
-    // Without the option, references stay references.
+    // Without the option, references are returned unchanged.
     const before = await decrypt([...options, '--out', join(folder, 'before.json')], input);
     expect(before.out).toContain('8 of 8 payloads are readable');
     expect((await entries()).filter(({ event }) => event === 'object')).toHaveLength(6);

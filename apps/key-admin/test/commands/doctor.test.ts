@@ -17,7 +17,10 @@ import { useTemporal } from '../support/temporal.ts';
 
 const temporal = useTemporal();
 
-/** Starts what a worker needs: Temporal, and an identity with its role on {@link KEY} or the rules' keys. */
+/**
+ * Starts everything that a worker needs: Temporal, and an identity with the worker's role on {@link KEY} or
+ * on the rules' keys.
+ */
 async function startWorkable(namespaces?: Record<string, object>, keys = [KEY]) {
   const cloud = await startCloud({ keys });
   await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
@@ -43,7 +46,7 @@ interface Check {
   readonly milliseconds?: number;
 }
 
-/** Returns the failed checks, each of which must state what to type. */
+/** Returns the failed checks. Each of them must state the commands to type. */
 function failures({ code, json }: Awaited<ReturnType<typeof temporalKms>>): Check[] {
   const failed: Check[] = json().checks.filter(({ status }: Check) => status === 'failed');
   expect(code).toBe(failed.length === 0 ? 0 : 1);
@@ -111,7 +114,7 @@ describe('temporal-kms doctor --app worker', () => {
     [
       'no role',
       ({ emulator }) => emulator.setPolicy(KEY, []),
-      'may not encrypt',
+      'an identity that may not encrypt',
       'roles/cloudkms.cryptoKeyEncrypterDecrypter',
     ],
     [
@@ -138,7 +141,7 @@ describe('temporal-kms doctor --app worker', () => {
       'is DESTROY_SCHEDULED',
       'gcloud kms keys versions restore 1',
     ],
-  ])('fails with %s, and states what to type', async (_, damage, text, fix) => {
+  ])('fails with %s, and states the command to type', async (_, damage, text, fix) => {
     const cloud = await startWorkable();
     await damage(cloud);
     const failed = failures(await cloud.doctor());
@@ -209,7 +212,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(JSON.stringify(ran.json().checks)).not.toContain('namespace default');
   });
 
-  it('names the file that has a mistake', async () => {
+  it('names the file that contains a mistake', async () => {
     const file = await temporaryFile('keys.yaml', 'namespaces:\n  payments: { encrpt: x }\n...\n');
     const env = { KMS_KEYS_FILE: file };
     const ran = await temporalKms(['doctor', '--app', 'worker', '--json'], { env });
@@ -233,7 +236,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(emulator.calls.count('Encrypt')).toBe(1);
   });
 
-  it('reads and writes the branch-key store, and states what to do if others can write to it', async () => {
+  it('reads from and writes to the branch-key store, and states what to do if others can write to it', async () => {
     const { doctor } = await startWorkable();
     const folder = join(await temporaryFolder(), 'branch-keys');
     await mkdir(folder, { mode: 0o700 });
@@ -265,7 +268,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(leaksIn(out + err, plaintexts)).toEqual([]);
   });
 
-  it('requires an application’s name', async () => {
+  it('requires the name of an application', async () => {
     expect((await temporalKms(['doctor'])).code).toBe(64);
     expect((await temporalKms(['doctor', '--app', 'dashboard'])).code).toBe(64);
   });

@@ -130,7 +130,7 @@ describe('drain', () => {
         for (const decoded of await codec.decode(messages, context))
           expect(decoded.data).toEqual(plain().data);
       });
-      // Everything else in the schedule is unchanged.
+      // The rest of the schedule is unchanged.
       expect(rest(schedule)).toBe(rest(old));
 
       const [closed] = after.json().versions;
@@ -156,7 +156,7 @@ describe('drain', () => {
     const workflowId = `open-${randomUUID()}`;
     await startRun(temporal.connection, namespace, workflowId, await encrypt(workflowId));
     await rotate(cloud);
-    // This scan observes that the new version is primary.
+    // This scan records that the new version is primary.
     await run(['drain']);
 
     const seen: string[] = [];

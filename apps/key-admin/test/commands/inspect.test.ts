@@ -66,7 +66,7 @@ const inspect = (args: readonly string[], input?: string | Uint8Array) =>
   temporalKms(['inspect', '--json', ...args], input === undefined ? {} : { input });
 
 describe('temporal-kms inspect with a history', () => {
-  it('counts payloads by state, format and key version, and states where plaintext is, in every form', async () => {
+  it('counts payloads by state, format and key version, and states where plaintext is, for every form of the input', async () => {
     const { run } = await twoVersions();
     const events = await histories.events(run);
     const files = {
@@ -116,7 +116,7 @@ describe('temporal-kms inspect with a history', () => {
     }
   });
 
-  it('prints a table for people, without unknown keys or namespaces', async () => {
+  it('prints a table for people, without the names of unknown keys or namespaces', async () => {
     const { run } = await twoVersions();
     const { code, out } = await temporalKms(['inspect', '-'], {
       input: await cliShow(histories, run, 'json'),
@@ -163,7 +163,7 @@ describe('temporal-kms inspect with a history', () => {
 });
 
 describe('temporal-kms inspect with a payload', () => {
-  it('recognizes JSON, protobuf, base64 and bare data', async () => {
+  it('recognizes payloads as JSON, protobuf, base64 and bare data', async () => {
     const { run } = await twoVersions();
     const payload = await firstPayload(run);
     const { Payload: PayloadMessage, Payloads: PayloadsMessage } = proto.temporal.api.common.v1;
@@ -261,7 +261,7 @@ describe('temporal-kms inspect with a payload', () => {
     expect([code, json().payloads[0]]).toMatchObject([1, { state: 'damaged', reason }]);
   });
 
-  it('does not write an unknown writer’s control characters to a terminal', async () => {
+  it('does not write control characters from a payload to a terminal', async () => {
     const payload = { metadata: meta('binary/\u001b[31mred\u202e'), data: Buffer.from('x') };
     const { out } = await temporalKms(['inspect'], { input: JSON.stringify(payloadToJson(payload)) });
     expect(out).not.toMatch(/[^\n\x20-\x7e]/);
@@ -311,7 +311,7 @@ describe('temporal-kms inspect with another input', () => {
     expect(json().error.message).toContain('256 MiB');
   });
 
-  it('exits with 66 for a file that does not exist, and with 64 without a file at a terminal', async () => {
+  it('exits with 66 for a file that does not exist, and with 64 at a terminal if no file is given', async () => {
     expect(await inspect(['/does/not/exist.json'])).toMatchObject({ code: 66 });
     expect(await temporalKms(['inspect'], { answer: '' })).toMatchObject({ code: 64 });
   });
@@ -324,7 +324,7 @@ function meta(encoding: string, more: Record<string, string> = {}): Record<strin
 }
 
 describe('temporal-kms inspect --external-storage', () => {
-  it('describes what objects contain, and why an object cannot be read', async () => {
+  it('describes the payloads in objects, and states why an object cannot be read', async () => {
     const store = await startStore(NAMESPACE);
     const { metadata, data } = payloadOf({ version: 7, named: true });
     const large: Payload = { metadata: metadata!, data: Buffer.concat([data!, Buffer.alloc(30_000)]) };
@@ -374,7 +374,7 @@ describe('temporal-kms inspect --external-storage', () => {
     const env = { TEMPORAL_NAMESPACE: NAMESPACE };
     const { payloads: own } = (await temporalKms([...noNamespace, '--json'], { input, env })).json();
     expect(own[0]).toMatchObject({ state: 'encrypted', object: message.object });
-    // Without the option, references are described as before.
+    // Without the option, the command describes the references.
     const [first] = (await inspect([], input)).json().payloads;
     expect([first.state, first.reason, first.object]).toEqual(['reference', undefined, undefined]);
   });

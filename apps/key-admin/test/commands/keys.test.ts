@@ -15,7 +15,10 @@ const version = (number: number) => `${KEY}/cryptoKeyVersions/${number}`;
 
 const now = () => new Date('2030-01-11T00:00:00Z');
 
-/** A key with three versions: enabled and primary, disabled, and scheduled for destruction. */
+/**
+ * Creates a key with three versions: an enabled primary version, a disabled version, and a version that is
+ * scheduled for destruction.
+ */
 async function threeVersions() {
   const cloud = await startCloud();
   const { emulator, owner } = cloud;
@@ -98,7 +101,7 @@ describe('temporal-kms keys', () => {
     expect(err).toBe(`Reading ${KEY}\n`);
   });
 
-  it('exits with 1 and states what to type if the version that encrypts is disabled', async () => {
+  it('exits with 1 and states the command to type if the version that encrypts is disabled', async () => {
     const { keys, owner } = await threeVersions();
     await owner.updateCryptoKeyVersion({
       cryptoKeyVersion: { name: version(3), state: 'DISABLED' },
@@ -126,7 +129,7 @@ describe('temporal-kms keys', () => {
     expect(json().keys[0]).toMatchObject({ primary: null, problems: [{ code: 'no_primary' }] });
   });
 
-  it('shows every key in a keys file with the namespaces that use it, and the denied branch keys', async () => {
+  it('shows every key in a keys file, with the namespaces that use the key, and the denied branch keys', async () => {
     const denied = 'ab'.repeat(32);
     const { as, grant } = await startCloud({ keys: [KEY, `${RING}/cryptoKeys/old`] });
     await grant(VIEWER, 'roles/cloudkms.viewer', RING);
@@ -180,7 +183,7 @@ describe('temporal-kms keys', () => {
     });
   });
 
-  it('exits with 69 if Cloud KMS does not answer any retry', async () => {
+  it('exits with 69 if Cloud KMS answers neither the call nor a retry', async () => {
     const { emulator, as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });

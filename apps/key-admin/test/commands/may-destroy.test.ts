@@ -62,7 +62,7 @@ const stateOf = async ({ owner }: Cloud, version: number) =>
 const missing = (name: string) => ['not_seen', expect.stringContaining(`the namespace ${name} of`)];
 
 describe('may-destroy', () => {
-  it('answers no after the first scan, and yes after a scan a day later', async () => {
+  it('answers no after the first scan, and yes after another scan a day later', async () => {
     const { scanOptions, run } = await startRotated();
     const first = await run(['may-destroy', '1', ...scanOptions, '--json'], 0);
     expect([first.code, first.json().reasons.map(({ code }: any) => code)]).toEqual([
@@ -92,7 +92,7 @@ describe('may-destroy', () => {
     const needed = ['needed', expect.stringMatching(/namespace orders .*1 open/)];
     expect(await reasons('may-destroy')).toEqual([1, needed]);
     expect(await reasons('destroy', '--yes')).toEqual([1, needed]);
-    // A scan of some namespaces is not enough.
+    // A scan of only some namespaces is not sufficient.
     const few = await reasons('may-destroy', '--namespace', 'default');
     expect(few).toEqual([1, missing('orders'), missing('temporal-system')]);
     // Without a statement, the answer contains the lines to fill in.
@@ -134,29 +134,32 @@ describe('may-destroy', () => {
     ['EC_SIGN_P256_SHA256', 'ES256'],
     ['RSA_SIGN_PKCS1_2048_SHA256', 'RS256'],
     ['RSA_SIGN_PSS_2048_SHA256', 'PS256'],
-  ] as const)('signs its answer with %s, so any JOSE library can verify it', async (algorithm, alg) => {
-    const { cloud, scanOptions, run } = await startRotated();
-    const [{ name }] = await cloud.owner.createCryptoKey({
-      parent: RING,
-      cryptoKeyId: 'reports',
-      cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
-    });
-    const signKey = `${name}/cryptoKeyVersions/1`;
-    const { code, json } = await run(
-      ['may-destroy', '1', ...scanOptions, '--sign-key', signKey, '--json'],
-      0,
-    );
-    const [{ pem }] = await cloud.owner.getPublicKey({ name: signKey });
-    const { payload, protectedHeader } = await compactVerify(json().jws, await importSPKI(pem!, alg));
-    const signed = JSON.parse(Buffer.from(payload).toString());
-    expect([code, protectedHeader.kid, signed.mayDestroy]).toEqual([1, signKey, false]);
-    expect([signed.reports[0].namespaces[0].namespace, signed.statement.name]).toEqual(['default', 'Ada']);
-    const [header, , signature] = json().jws.split('.');
-    const changed = Buffer.from(JSON.stringify({ ...signed, mayDestroy: true })).toString('base64url');
-    await expect(
-      compactVerify([header, changed, signature].join('.'), await importSPKI(pem!, alg)),
-    ).rejects.toThrow();
-  });
+  ] as const)(
+    'signs its answer with %s, so that any JOSE library can verify the answer',
+    async (algorithm, alg) => {
+      const { cloud, scanOptions, run } = await startRotated();
+      const [{ name }] = await cloud.owner.createCryptoKey({
+        parent: RING,
+        cryptoKeyId: 'reports',
+        cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
+      });
+      const signKey = `${name}/cryptoKeyVersions/1`;
+      const { code, json } = await run(
+        ['may-destroy', '1', ...scanOptions, '--sign-key', signKey, '--json'],
+        0,
+      );
+      const [{ pem }] = await cloud.owner.getPublicKey({ name: signKey });
+      const { payload, protectedHeader } = await compactVerify(json().jws, await importSPKI(pem!, alg));
+      const signed = JSON.parse(Buffer.from(payload).toString());
+      expect([code, protectedHeader.kid, signed.mayDestroy]).toEqual([1, signKey, false]);
+      expect([signed.reports[0].namespaces[0].namespace, signed.statement.name]).toEqual(['default', 'Ada']);
+      const [header, , signature] = json().jws.split('.');
+      const changed = Buffer.from(JSON.stringify({ ...signed, mayDestroy: true })).toString('base64url');
+      await expect(
+        compactVerify([header, changed, signature].join('.'), await importSPKI(pem!, alg)),
+      ).rejects.toThrow();
+    },
+  );
 
   it('does not scan if the version is primary or destroyed', async () => {
     const { cloud, env, scanOptions } = await startRotated();
@@ -232,7 +235,7 @@ describe('destroy', () => {
 });
 
 describe('external storage', () => {
-  it('permits a yes if every stored object was read, and none while one is missing', async () => {
+  it('permits a yes if every stored object was read, but not while an object is missing', async () => {
     const namespace = 'orders';
     const store = await startStore(namespace);
     const { cloud, env, scanOptions, run } = await startRotated();

@@ -28,7 +28,7 @@ beforeAll(async () => {
     spec: { intervals: [{ every: '30d' }] },
     action: { type: 'startWorkflow', workflowType: 'order', taskQueue: 'none', workflowId: 'scheduled' },
   });
-  // Temporal's lists lag behind.
+  // Temporal's lists lag behind the histories.
   await vi.waitFor(async () => {
     expect(await countSchedules()).toBe(1);
     expect((await client.workflow.count('CloseTime is not null')).count).toBe(1);
@@ -118,7 +118,7 @@ describe('temporal-kms plaintext', () => {
     expect(new Set(named.json().findings.map(({ pattern }: any) => pattern))).toEqual(new Set(['type']));
   });
 
-  it('exits with 64 without a source, 65 for a file without a history, 69 if Temporal does not answer, and 66 if the namespace does not exist', async () => {
+  it('exits with 64 without a source, with 65 for a file without a history, with 69 if Temporal does not answer, and with 66 if the namespace does not exist', async () => {
     expect(await plaintext([])).toMatchObject({ code: 64 });
     expect(await plaintext(['-'], '{}')).toMatchObject({ code: 65 });
     expect(await plaintext(['--namespace', 'none'])).toMatchObject({ code: 66 });

@@ -31,7 +31,7 @@ describe('temporal-kms rotate', () => {
     expect([emulator.calls.count('Encrypt'), emulator.calls.count('Decrypt')]).toEqual([1, 1]);
   });
 
-  it('states what running processes do and when, depending on their configuration', async () => {
+  it('states what running processes will do, and when, depending on their configuration', async () => {
     const { rotate } = await startRotatable();
     const standard = await rotate();
     expect(standard.out).toContain('Version 2 of');
@@ -131,7 +131,7 @@ describe('temporal-kms rotate', () => {
     expect(err).toContain('type: gcloud kms keys update workflow-encryption --primary-version=2');
   });
 
-  it('refuses to choose if the configuration has several keys, and lists a command for each', async () => {
+  it('refuses to choose if the configuration has several keys, and lists a command for each key', async () => {
     const other = `${RING}/cryptoKeys/other`;
     const { as, grant } = await startCloud({ keys: [KEY, other] });
     await grant(ADMIN, 'roles/cloudkms.admin', other);

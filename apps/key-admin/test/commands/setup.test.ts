@@ -19,7 +19,7 @@ const CODEC = 'codec@acme.iam.gserviceaccount.com';
 const STARTER = 'starter@acme.iam.gserviceaccount.com';
 const NOW = new Date('2030-01-01T00:00:00Z');
 
-/** An empty project. By default, its key administrator may also change the audit configuration. */
+/** Creates an empty project. By default, its key administrator may also change the audit configuration. */
 async function emptyProject(roles = ['roles/cloudkms.admin', 'roles/resourcemanager.projectIamAdmin']) {
   const cloud = await startCloud({ keys: [] });
   await cloud.emulator.setTime(NOW);
@@ -38,7 +38,7 @@ async function emptyProject(roles = ['roles/cloudkms.admin', 'roles/resourcemana
 const programs = ['--worker', WORKER, '--starter', STARTER, '--codec-server', CODEC];
 
 describe('temporal-kms setup', () => {
-  it('creates key ring, key with rotation, least-privilege bindings and audit logs in an empty project', async () => {
+  it('creates a key ring, a key with rotation, least-privilege bindings and audit logs in an empty project', async () => {
     const { setup, owner, emulator } = await emptyProject();
     const { code, json } = await setup([...programs, '--yes', '--json']);
     expect(code).toBe(0);
@@ -68,7 +68,7 @@ describe('temporal-kms setup', () => {
         auditLogConfigs: [{ logType: 'ADMIN_READ' }, { logType: 'DATA_READ' }, { logType: 'DATA_WRITE' }],
       },
     ]);
-    // The project's bindings stay.
+    // The project's bindings are unchanged.
     expect(emulator.policy('projects/acme').bindings).toHaveLength(2);
   });
 
@@ -152,7 +152,7 @@ describe('temporal-kms setup', () => {
     expect(emulator.calls.count('CreateKeyRing')).toBe(0);
   });
 
-  it('creates HSM keys, with a different rotation, in any location', async () => {
+  it('creates HSM keys in any location, with the requested rotation', async () => {
     const { setup, owner } = await emptyProject();
     const args = ['--location', 'europe-west3', '--protection-level', 'hsm', '--rotation', '30', '--yes'];
     expect((await setup(args)).code).toBe(0);
@@ -254,7 +254,7 @@ describe('temporal-kms setup', () => {
     ]);
   });
 
-  it('without permission to change audit logs, does everything else and prints the commands for an administrator', async () => {
+  it('does everything else without permission to change audit logs, and prints the commands for an administrator', async () => {
     const { setup, emulator } = await emptyProject(['roles/cloudkms.admin']);
     const { code, json } = await setup(['--yes', '--json']);
     expect(code).toBe(0);

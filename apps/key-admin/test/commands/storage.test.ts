@@ -9,7 +9,7 @@ import { useTemporal } from '../support/temporal.ts';
 vi.setConfig({ testTimeout: 120_000 });
 const temporal = useTemporal();
 
-it('storage lists unused objects and histories whose objects are gone, and nothing after an incomplete scan', async () => {
+it('lists unused objects and histories whose objects are gone, but lists nothing after an incomplete scan', async () => {
   const one = await startNamespace(temporal);
   const { namespace, env, state, encrypt, start } = one;
   const store = await startStore(namespace);
@@ -53,11 +53,11 @@ it('storage lists unused objects and histories whose objects are gone, and nothi
       unlisted: 0,
     },
   ]);
-  // It deleted nothing, and replaces no file.
+  // The command has deleted nothing, and replaces no file.
   expect((await run('--out', lines)).code).toBe(78);
   for (const object of [used, unused, second]) await stat(join(store.path, object.object));
 
-  // Any history that was not read may refer to any object.
+  // A history that was not read may refer to any object.
   await start('other', { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') });
   const none = await run('--out', join(folder, 'none'), '--json');
   expect([none.code, none.json()]).toMatchObject([1, { complete: false, unused: null, gone: null }]);

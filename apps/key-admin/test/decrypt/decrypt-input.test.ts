@@ -7,7 +7,10 @@ import { CliError } from '../../src/cli/cli-error.ts';
 import { decryptInput } from '../../src/decrypt/decrypt-input.ts';
 import { afterwards } from '../support/cli.ts';
 
-/** Decrypts a payload with an audit that fails at one kind of entry. Returns what was written and what was recorded. */
+/**
+ * Decrypts a payload with an audit that fails at one kind of entry. Returns the written output and the
+ * recorded entries.
+ */
 async function decryptWith(failsAt: AuditEntry['event'] | undefined) {
   const codec = createTestCodec({ namespace: 'payments' });
   afterwards(() => codec.close());

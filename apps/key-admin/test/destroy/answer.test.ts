@@ -25,7 +25,7 @@ const description = (over: Partial<DestroyQuestion['description']>) => ({
 });
 
 describe('the answer', () => {
-  it('contains what was asked, scanned and stated', () => {
+  it('contains the question, the scans and the statement', () => {
     const since = now - 100 * HOUR;
     expect(judge(question())).toEqual({
       key: KEY,
@@ -48,7 +48,7 @@ describe('the answer', () => {
     });
   });
 
-  it('contains null for what is not known', () => {
+  it('contains null for facts that are not known', () => {
     const reports = [report([namespace({ id: undefined })], { server: undefined, cryptoKeys: [] })];
     expect(judge(question({ reports, statement: undefined }))).toMatchObject({
       mayDestroy: false,
@@ -128,7 +128,7 @@ describe('the evidence', () => {
     ]);
   });
 
-  it('does not include a name that only ends like the crypto key’s', () => {
+  it('does not include a key whose name only ends like the crypto key’s name', () => {
     expect(needing({ key: `x${NUMBERED}` }).evidence).toEqual([]);
   });
 });
@@ -143,7 +143,7 @@ const needed = (places: NeededKey['places'], over: Partial<DestroyQuestion> = {}
   codes({ ...over, reports: [report([namespace({ keys: [{ key: KEY, formats: {}, places }] })])] });
 
 describe('histories without a version in their messages', () => {
-  it('need no version that was created after they closed, with allowance for the clocks', () => {
+  it('do not need a version that was created after they closed, with allowance for different clocks', () => {
     expect(needed({ closed: closed(created - MAX_SKEW_MS - 1) })).toEqual([]);
     expect(needed({ closed: closed(created - MAX_SKEW_MS) })).toEqual(['needed']);
   });
@@ -173,11 +173,11 @@ describe('a scan’s start', () => {
     expect(codes(future(MAX_SKEW_MS + 1))).toEqual(['report_too_old']);
   });
 
-  it.each(['unreadable', at(30)])('counts for each namespace: %s', (started) => {
+  it.each(['unreadable', at(30)])('is checked for each namespace: %s', (started) => {
     expect(codes({ reports: [report([namespace({ started })])] })).toContain('report_too_old');
   });
 
-  it('counts for each report', () => {
+  it('is checked for each report', () => {
     const reports = [report([namespace()]), report([namespace()], { started: at(30) })];
     expect(codes({ reports })).toContain('report_too_old');
     const [reason] = judge(question({ reports })).reasons;

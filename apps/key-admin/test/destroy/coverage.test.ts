@@ -47,7 +47,7 @@ describe('another server’s report', () => {
     expect(codes(over)).toContain('other_server');
   });
 
-  it('counts for none of the servers that answer', () => {
+  it('does not count for any server that answers', () => {
     const other = report([namespace()], { server: { address: SERVER.address, clusterId: 'other' } });
     expect(codes({ reports: [other] })).toContain('other_server');
     expect(codes({ reports: [report([namespace()]), other] })).toContain('other_server');
@@ -60,7 +60,7 @@ describe('a key that serves every namespace', () => {
     expect(codes({ ...all, servers })).toEqual(['not_seen']);
     expect(codes({ ...all, servers, namespaces: ['payments'] })).toEqual(['not_seen']);
     expect(codes({ ...all, servers, reports: [report([named('payments'), named('orders')])] })).toEqual([]);
-    // Several reports about one server add up.
+    // Several reports about one server are combined.
     expect(
       codes({ ...all, servers, reports: [report([named('payments')]), report([named('orders')])] }),
     ).toEqual([]);
@@ -139,7 +139,7 @@ describe('several servers', () => {
     },
   );
 
-  it('each need a report', () => {
+  it('each need a report of their own', () => {
     const one = report([namespace()]);
     expect(codes({ servers, statement, reports: [one] })).toEqual(['not_seen']);
     expect(codes({ servers, statement, reports: [ofSecond()] })).toEqual(['not_seen']);
@@ -167,7 +167,7 @@ describe('several servers', () => {
     );
   });
 
-  it('rely on the latest observation of the version as primary in any of their scans', () => {
+  it('count the latest observation of the version as primary in any of their scans', () => {
     const [observed] = report([]).cryptoKeys;
     const versions = (over: object) =>
       observed!.versions.map((one) => (one.version === 1 ? { ...one, ...over } : one));

@@ -38,7 +38,7 @@ const OTHER = `${RING}/cryptoKeys/orders`;
 const read: ScanCoverage = { status: 'complete', histories: 0, read: 0, payloads: 0 };
 const none: ScanCoverage = { ...read, status: 'none' };
 
-/** Returns a new scan's report: the scan saw everything, and found nothing that needs a key. */
+/** Returns the report of a new scan that saw everything, and found nothing that needs a key. */
 function reportOf(...namespaces: string[]): ScanReport {
   const time = new Date().toISOString();
   return {
@@ -69,7 +69,7 @@ async function writeReport(report: ScanReport): Promise<string> {
   return path;
 }
 
-/** Options that state when version 1 stopped being primary, and what no scan can see. */
+/** Returns options with a statement, and with the time at which version 1 stopped being primary. */
 const stating = async (
   key = KEY,
   namespaces?: readonly string[],
@@ -82,7 +82,7 @@ const stating = async (
   return [...stated, '--statement', await statementFile({ ...rest, clusters: all })];
 };
 
-/** By the time the commands run, no program encrypts under version 1 any longer. */
+/** The time is chosen so that no program encrypts under version 1 any longer when the commands run. */
 const stated = ['--not-primary-since', new Date(Date.now() + HOUR).toISOString()];
 const now = () => new Date(Date.now() + 40 * HOUR);
 
@@ -145,7 +145,7 @@ describe('--key', () => {
   });
 });
 
-it('may-destroy refuses a key name that differs from the name in headers', async () => {
+it('refuses in may-destroy a key name that differs from the name in headers', async () => {
   const report = await writeReport(atNow(reportOf('default')));
   const key = KEY.replace('acme', '123456789012');
   const ask = async (env: Record<string, string>, ...args: string[]) =>
@@ -157,7 +157,7 @@ it('may-destroy refuses a key name that differs from the name in headers', async
     expect([code, err]).toEqual([78, expect.stringContaining('by id, not by number')]);
 });
 
-it('may-destroy refuses a report that others can write, or that is too large', async () => {
+it('refuses in may-destroy a report that others can write, or that is too large', async () => {
   const cloud = await startRotated();
   const report = await writeReport(atNow(reportOf(...everywhere())));
   const statement = await stating();
@@ -175,7 +175,7 @@ it('may-destroy refuses a report that others can write, or that is too large', a
   expect((await ask()).code).toBe(65);
 });
 
-it('a scan refuses a state folder or a state file that others can write', async () => {
+it('refuses in a scan a state folder or a state file that others can write', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'crypto-keys.json');
   await writeFile(path, '{}', { mode: 0o600 });
@@ -248,7 +248,7 @@ describe('destroy', () => {
   });
 
   it(
-    'needs a report about each Temporal server in the statement, and an answer from each',
+    'needs a report about each Temporal server in the statement, and an answer from each server',
     { timeout: 90_000 },
     async () => {
       const cloud = await startRotated();
@@ -265,7 +265,8 @@ describe('destroy', () => {
           '--statement',
           await statementFile({ ...rest, clusters: named }),
         ];
-        // Servers on one machine can have the same cluster id; addresses and namespaces distinguish them.
+        // Servers on one machine can have the same cluster id. Their addresses and namespaces distinguish
+        // them.
         expect(await destroy(cloud, yes, await options(own!, its!))).toMatchObject({ mayDestroy: false });
         const unscanned = await destroy(cloud, yes, await options(own!, { ...its!, environment }));
         expect([unscanned.state, new Set(unscanned.codes)]).toEqual(['ENABLED', new Set(['not_seen'])]);

@@ -21,7 +21,10 @@ const HOUR = 3_600_000;
 
 type Cluster = World['clusters'][number];
 
-/** What people and their tools do in a world: they scan, state, decide and destroy. They also make mistakes. */
+/**
+ * An operator and the tools in a world. The operator scans, makes statements, decides and destroys, and also
+ * makes mistakes.
+ */
 class Operator {
   readonly #world: World;
   readonly #random: Random;
@@ -57,7 +60,7 @@ class Operator {
     if (!this.#random.oneIn(6)) this.#statement = this.#world.statement();
   }
 
-  /** Decides twice, like `destroy`: before and after a person confirms. */
+  /** Decides twice, as `destroy` does: before and after a person confirms. */
   mayDestroy(version: number): boolean {
     const ask = this.#question(version);
     if (ask === undefined || !judge(ask()).mayDestroy) return false;
@@ -93,8 +96,8 @@ class Operator {
   }
 
   /**
-   * Returns when a later version became primary, by the audit log. If no version has, returns a time before a
-   * later version existed.
+   * Returns when a later version became primary, according to the audit log. If no later version has become
+   * primary, returns a time before any later version existed.
    */
   #statedTime(version: number): number | undefined {
     const { key } = this.#world;
@@ -164,7 +167,7 @@ class Operator {
   }
 }
 
-/** Damages a file like a machine that failed during a write. */
+/** Damages a file as if the machine had failed during a write. */
 async function cutOff(path: string, random: Random): Promise<void> {
   const bytes = await readFile(path).catch(() => undefined);
   if (bytes !== undefined && random.oneIn(8))
@@ -185,7 +188,7 @@ it(
       for (let step = 2 + random.below(4); step > 0; step -= 1) {
         world.pass(random.next() * random.pick([DAY / 2, 3 * DAY]));
         if (random.oneIn(3)) world.key.rotate();
-        // In some worlds, everything old ends, so that versions become free.
+        // In some worlds, all old runs and schedules end, so that versions become free.
         world.pace = random.pick([0.05, 0.2, 1, 4]);
         if (!random.oneIn(4)) operator.state();
         if (!(await operator.scan())) outcomes.killed += 1;
@@ -199,14 +202,14 @@ it(
         for (const version of permitted)
           expect([seed, version, world.needs(version)]).toEqual([seed, version, false]);
       }
-      // A permission must stay right: nothing that needs the version may appear later.
+      // A yes must remain right: nothing that needs the version may appear later.
       for (let hours = 0; hours < 6 && permitted.size > 0; hours += 1) {
         world.pass(12 * HOUR);
         for (const version of permitted)
           expect([seed, version, world.needs(version)]).toEqual([seed, version, false]);
       }
     }
-    // The test would show nothing if the answer were always no.
+    // The test would prove nothing if the answer were always no.
     expect(outcomes.yes).toBeGreaterThan(CASES / 20);
     expect(outcomes.no).toBeGreaterThan(outcomes.yes);
     expect(outcomes.killed).toBeGreaterThan(CASES / 20);

@@ -4,7 +4,7 @@ import { type Reencryption, reencryptSchedules } from '../../src/destroy/reencry
 import { payloadOf } from '../support/messages.ts';
 import { referenceTo, startStore } from '../support/stored.ts';
 
-/** Re-encrypts the one schedule of a server that drops the first updates although their calls succeed. */
+/** Re-encrypts the only schedule of a server that drops the first updates although their calls succeed. */
 async function reencrypt(
   drops: number,
   {
@@ -39,7 +39,7 @@ async function reencrypt(
   return { found, updates };
 }
 
-it('reencryptSchedules resends an update that the server dropped', async () => {
+it('resends an update that the server dropped', async () => {
   for (const drops of [0, 1, 4])
     expect(await reencrypt(drops)).toEqual({
       found: [{ scheduleId: 'nightly', outcome: 'done', remaining: [], stored: [] }],
@@ -47,7 +47,7 @@ it('reencryptSchedules resends an update that the server dropped', async () => {
     });
 });
 
-it('reencryptSchedules does not report an update as done if the server keeps dropping the update', async () => {
+it('does not report an update as done if the server keeps dropping the update', async () => {
   const { found } = await reencrypt(Infinity);
   expect(found).toEqual([
     {
@@ -59,14 +59,14 @@ it('reencryptSchedules does not report an update as done if the server keeps dro
   ]);
 });
 
-it('reencryptSchedules does not write a reference in plaintext that a proxy has encrypted', async () => {
+it('does not write a reference in plaintext if a proxy had encrypted the reference', async () => {
   const { found, updates } = await reencrypt(0, {
     decrypted: referenceTo({ object: 'x', bytes: Buffer.of() }),
   });
   expect([updates, found]).toMatchObject([0, [{ outcome: 'external_reference' }]]);
 });
 
-it('reencryptSchedules names the references whose objects may need the version because no scan counts their keys', async () => {
+it('names the references whose objects may need the version because no scan counts their keys', async () => {
   const store = await startStore('payments');
   const current = payloadOf({ version: 2, named: true });
   const marked = {

@@ -22,7 +22,7 @@ const fresh = statementOf(KEY, at(1));
 const withStatement = (over: object) => ({ statement: { ...fresh, ...over } });
 
 describe('the statement file', () => {
-  it('contains what a person states', async () => {
+  it('contains the facts that a person states', async () => {
     const [cluster] = fresh.clusters;
     const full: Statement = {
       ...fresh,
@@ -56,7 +56,7 @@ describe('the statement file', () => {
     expect(() => readStatement(path)).toThrow(expect.objectContaining({ exit: 'data' }));
   });
 
-  it('must exist', () => {
+  it('is required to exist', () => {
     expect(() => readStatement('no-statement.yaml')).toThrow(expect.objectContaining({ exit: 'notFound' }));
   });
 
@@ -121,7 +121,7 @@ describe('the answer', () => {
     expect(codes(withStatement(over))).toContain('not_stated');
   });
 
-  it('is “no” if the scan has seen an archive or exports that the statement does not contain', () => {
+  it('is “no” if the scan has seen an archive or exports that the statement does not mention', () => {
     const { looked } = namespace();
     const archived = report([namespace({ looked: { ...looked, archived: read } })]);
     expect(codes({ reports: [archived] })).toEqual(['not_stated']);
@@ -135,7 +135,7 @@ describe('the answer', () => {
     ]);
   });
 
-  it('is “yes” only while the statement is no older than a report may be', () => {
+  it('is “yes” only if the statement is not older than a report may be', () => {
     expect(codes(withStatement({ time: at(24) }))).toEqual([]);
     expect(codes({ ...withStatement({ time: at(30) }), maxAgeMs: 30 * HOUR })).toEqual([]);
   });

@@ -143,7 +143,7 @@ describe('a version', () => {
     expect(codes(over)).toEqual([]);
   });
 
-  it('counts as replaced since the time that a person states, unless the scan found it primary', () => {
+  it('counts as replaced since the time that a person states, unless the scan found the version primary', () => {
     expect(
       codes({ ...stated(100), reports: [report([namespace()], { cryptoKeys: cryptoKeys(3) })] }),
     ).toEqual([]);
@@ -182,7 +182,7 @@ describe('a version', () => {
     const of = (over: Partial<DestroyQuestion>) => codes({ description, ...over });
     expect(of(stated(200))).toEqual(['may_still_encrypt']);
     if (versions.some(({ state }) => state === 'DESTROYED')) return;
-    // A report that contains such a time was modified or is about another key.
+    // A report that contains such a time was modified, or is about another key.
     const [observed] = report([]).cryptoKeys;
     const changed = observed!.versions.map((one) => ({ ...one, notPrimarySince: at(200) }));
     const edited = report([namespace()], { cryptoKeys: [{ ...observed!, versions: changed }] });
@@ -217,7 +217,7 @@ describe('a version', () => {
     },
   );
 
-  it('may be destroyed as soon as the last program has stopped encrypting under it, and not earlier', () => {
+  it('may be destroyed as soon as the last program has stopped encrypting under it, but not earlier', () => {
     const started = now - 2 * HOUR;
     const since = (milliseconds: number) => ({
       notPrimarySince: new Date(started - STOPS_WITHIN_MS + milliseconds),

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { afterwards, type Cloud, startCloud, temporalKms, temporaryFile } from '../support/cli.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-// The real server in a separate process. The tests import none of its code.
+// The tests start the real server in a separate process, and import none of its code.
 const main = fileURLToPath(new URL('../../../codec-server/src/main.ts', import.meta.url));
 
 const CODEC = 'codec@acme.iam.gserviceaccount.com';
@@ -32,7 +32,7 @@ const environment = (cloud: Cloud): Record<string, string> => ({
   CODEC_CORS_ORIGINS: PAGE,
 });
 
-/** A codec server without sign-in whose identity has the roles of `setup`. */
+/** Starts a codec server without sign-in, whose identity has the roles that `setup` grants. */
 async function startServed(roles = ['roles/cloudkms.cryptoKeyDecrypter', 'roles/cloudkms.viewer']) {
   const cloud = await startCloud({ identities: { [CODEC]: 0 } });
   for (const role of roles) await cloud.grant(CODEC, role);
@@ -42,7 +42,7 @@ async function startServed(roles = ['roles/cloudkms.cryptoKeyDecrypter', 'roles/
   return { ...cloud, env, doctor };
 }
 
-/** A codec server that requires sign-in, and whose issuer signs tokens. */
+/** Starts a codec server that requires sign-in, and an issuer that signs tokens. */
 async function startWithPolicy(permissions: string) {
   const served = await startServed();
   const issuer = await startIssuer('codec');
@@ -68,7 +68,7 @@ const textsOf = (ran: Awaited<ReturnType<typeof temporalKms>>, status: string): 
     .map(({ text }: any) => text);
 
 describe('temporal-kms doctor --app codec-server', () => {
-  it('calls the server like a page of the Web UI: first a preflight, then /decode', async () => {
+  it('calls the server as a page of the Web UI does: first a preflight, then /decode', async () => {
     const { env, doctor } = await startServed();
     const url = await startServer(env);
     const ran = await doctor(['--codec-url', url]);
@@ -84,7 +84,7 @@ describe('temporal-kms doctor --app codec-server', () => {
     );
   });
 
-  it('lets the server decrypt a payload if the identity may encrypt', async () => {
+  it('makes the server decrypt a payload if the identity may encrypt', async () => {
     const { env, doctor } = await startServed([
       'roles/cloudkms.cryptoKeyEncrypterDecrypter',
       'roles/cloudkms.viewer',
@@ -144,7 +144,7 @@ describe('temporal-kms doctor --app codec-server', () => {
   });
 
   describe('with a policy', () => {
-    it('accepts that the server refuses callers without a token, and warns that nothing else was checked', async () => {
+    it('accepts that the server refuses callers without a token, and warns that it checked nothing else', async () => {
       const { doctor } = await startWithPolicy('[decode]');
       const ran = await doctor();
       expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);
@@ -152,7 +152,7 @@ describe('temporal-kms doctor --app codec-server', () => {
       expect(textsOf(ran, 'warning').join()).toContain('authentication was not checked further');
     });
 
-    it('sends the token like a page, and never prints the token', async () => {
+    it('sends the token as a page does, and never prints the token', async () => {
       const { doctor, issuer } = await startWithPolicy('[decode]');
       const token = await issuer.token({ client_id: 'tools' });
       const ran = await doctor(token);

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkClock, requireClock } from '../../src/google/clock.ts';
 import { afterwards } from '../support/cli.ts';
 
-/** Starts a server with this time in its `Date`. */
+/** Starts a server that sends this time in the header `Date`. */
 async function serverAt(date: string | undefined): Promise<string> {
   const server = createServer((_, response) => {
     response.sendDate = false;
@@ -38,7 +38,7 @@ describe('the clock check', () => {
     expect(await checkClock(await serverAt(undefined), () => now)).toMatchObject({ status: 'warning' });
   });
 
-  it('ends a command if the clock is wrong by minutes, and only reports a difference of seconds', async () => {
+  it('ends a command if the clock is wrong by minutes, but only reports a difference of seconds', async () => {
     const said: string[] = [];
     const require = async (seconds: number) =>
       await requireClock(

@@ -15,7 +15,10 @@ const LONG_AGO = new Date('2029-06-01T00:00:00Z');
 const content = Buffer.from('stored');
 const HASH = hashOf(content);
 
-/** Returns a directory whose objects several namespaces may read, each with the prefixes. */
+/**
+ * Returns a directory in which several namespaces may read objects, each namespace only objects with its
+ * prefixes.
+ */
 async function startBucket(prefixes: Record<string, readonly string[]>) {
   const path = await temporaryFolder();
   const storeOf = (paths: readonly string[]): Store => ({
@@ -74,21 +77,21 @@ async function startBucket(prefixes: Record<string, readonly string[]>) {
 const prefix = 'v0/ns/orders/wt/t/wi';
 
 describe('storage', () => {
-  it('calls objects unused that no history refers to, and only those that are old enough', async () => {
+  it('reports an object as unused if no history refers to it and it is old enough', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
     const used = await bucket.put(`${prefix}/used/ri/r1`);
     const old = await bucket.put(`${prefix}/old/ri/r2`);
     await bucket.put(`${prefix}/new/ri/r3`, new Date('2030-01-31T12:00:01Z'));
     await bucket.put(`${prefix}/delayed/ri/r4`, new Date('2030-01-31T11:00:00Z'));
     const before = await bucket.put(`${prefix}/before/ri/r5`, new Date('2030-01-31T10:59:59Z'));
-    // A reference that states another size still names the object.
+    // A reference that states a wrong size still names the object.
     await bucket.refer('orders', used, { size: 1 });
     const { list, referred, unclear, gone } = await bucket.compare('orders');
     expect(list.toSorted()).toEqual([before, old]);
     expect([referred.objects, unclear.recent.objects, gone]).toEqual([1, 2, []]);
   });
 
-  it('keeps the objects of open runs, and those that another namespace may refer to', async () => {
+  it('does not report objects of open runs, or objects to which another namespace may refer, as unused', async () => {
     const bucket = await startBucket({ orders: ['v0/'], payments: ['v0/ns/shared/'] });
     const used = await bucket.put(`${prefix}/a/ri/open-1`);
     await bucket.refer('orders', used, { place: 'open', runId: 'open-1' });
@@ -102,12 +105,12 @@ describe('storage', () => {
       1,
       3,
     ]);
-    // `payments` may read the objects of `shared`: once it is scanned, they are unused.
+    // `payments` may read the objects of `shared`. Once `payments` is scanned too, these objects are unused.
     const all = await bucket.compare('orders', 'shared', 'payments');
     expect(all.list).toEqual([`v0/ns/shared/wt/t/wi/d/ri/r/d/sha256/${HASH}`]);
   });
 
-  it('counts an object once, and as used if a history of any scanned namespace refers to it', async () => {
+  it('counts an object only once, and as used if a history of any scanned namespace refers to it', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'], payments: ['v0/ns/'] });
     const object = await bucket.put(`${prefix}/a/ri/r`);
     await bucket.refer('payments', object);
@@ -117,7 +120,7 @@ describe('storage', () => {
     expect([...bucket.found.objects.values()].map(({ histories }) => histories)).toEqual([2]);
   });
 
-  it('knows the object of Go’s driver for Cloud Storage, whose claims look like those for S3', async () => {
+  it('recognizes objects of Go’s driver for Cloud Storage, whose claims look like claims for S3', async () => {
     const object = `${prefix}/a/ri/r/d/sha256/${HASH}`;
     const store: Store = { type: 'gcs', bucket: BUCKET, driverName: 'archive', prefixes: ['v0/ns/orders/'] };
     const found = new ReferredObjects(new ObjectStorage({ namespaces: new Map([['orders', [store]]]) }));
@@ -129,7 +132,7 @@ describe('storage', () => {
   });
 
   it.each(['arn:aws:s3:eu-central-1:123456789012:accesspoint/payloads', 'payloads-x1y2-s3alias', 'Payloads'])(
-    'keeps the objects that a history names in the bucket %s, which may be the same bucket',
+    'does not report objects as unused that a history names in the bucket %s, which may be the same bucket',
     async (alias) => {
       const bucket = await startBucket({ orders: ['v0/ns/orders/'], payments: ['v0/ns/payments/'] });
       const used = await bucket.put(`${prefix}/used/ri/r`);
@@ -141,7 +144,7 @@ describe('storage', () => {
     },
   );
 
-  it('tells objects that are gone from those that it may not see', async () => {
+  it('distinguishes objects that are gone from objects that it may not see', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
     await bucket.refer('orders', `${prefix}/gone/ri/r/d/sha256/${HASH}`);
     await bucket.refer('orders', `v0/ns/payments/wt/t/wi/w/ri/r/d/sha256/${HASH}`);
@@ -152,11 +155,11 @@ describe('storage', () => {
     ]);
   });
 
-  it('writes no name that a program could take for another', async () => {
+  it('writes no name that a program could mistake for another name', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
     const ids = ['a b', 'a%2Fb', 'a\u2028b', 'a\u202eb', 'a*', 'a?', 'a#1', 'a[1]', 'a\u00a0b'];
     for (const id of ids) await bucket.put(`${prefix}/${id}/ri/r`);
-    // A line break: no list contains the object.
+    // A name with a line break is in no list.
     await bucket.put(`${prefix}/a\nb/ri/r`);
     const { lines, unused } = await bucket.compare('orders');
     expect(unused).toHaveLength(ids.length);

@@ -44,7 +44,7 @@ describe('clearValues', () => {
     expect(JSON.stringify(values)).not.toContain('secret');
   });
 
-  it('returns the messages and types of failures and their causes', () => {
+  it('returns the messages and types of failures and of their causes', () => {
     const values = valuesOf({
       activityTaskFailedEventAttributes: {
         failure: {

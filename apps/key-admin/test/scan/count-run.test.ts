@@ -10,7 +10,7 @@ const END = START + 60_000;
 const message = (version: number) => ({ payloads: [payloadOf({ version, named: true })] });
 const eventTime = (milliseconds: number): any => ({ seconds: milliseconds / 1000, nanos: 0 });
 
-/** Counts a run whose history needs version 1, and whose pending work (while open) needs version 2. */
+/** Counts a run whose history needs version 1. While the run is open, its pending work needs version 2. */
 async function count(isListedAsOpen: boolean, hasEnded: boolean) {
   const state = await ScanState.open(`${await temporaryFolder()}/state/n.journal`);
   const found = new ScanResults([]);
@@ -34,14 +34,14 @@ async function count(isListedAsOpen: boolean, hasEnded: boolean) {
 }
 
 it.each([true, false])(
-  'countRun counts a closed run as closed, and keeps its summary (listed as open: %s)',
+  'counts a closed run as closed, and keeps its summary (listed as open: %s)',
   async (isListedAsOpen) => {
     expect(await count(isListedAsOpen, true)).toEqual({ places: [[1, 'closed', END]], isKept: true });
   },
 );
 
 it.each([true, false])(
-  'countRun counts an open run as open, with its pending work (listed as open: %s)',
+  'counts an open run as open, with its pending work (listed as open: %s)',
   async (isListedAsOpen) => {
     expect(await count(isListedAsOpen, false)).toEqual({
       places: [

@@ -14,7 +14,7 @@ const version = (number: number) => ({
   destroyTime: undefined,
 });
 
-it('observeKeys states when a scan last found a version primary', async () => {
+it('returns when a scan last found a version primary', async () => {
   const path = join(await temporaryFolder(), 'crypto-keys.json');
   const observe = async (primary: number, hours: number) => {
     const description = {

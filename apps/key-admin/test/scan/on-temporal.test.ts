@@ -16,7 +16,8 @@ import { useTemporal } from '../support/temporal.ts';
 
 // With so few events, each workflow continues as new several times.
 const temporal = useTemporal({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
-// Built programs: from sources, each scan worker would compile the workflow code at its start.
+// The tests run built programs, because each scan worker would otherwise compile the workflow code at its
+// start.
 let built: Built;
 beforeAll(async () => {
   built = await buildPrograms();
@@ -51,7 +52,7 @@ async function onTemporal({ namespace, env: keys }: Namespace, folder?: string) 
 const sorted = <T>(list: readonly T[]): T[] =>
   list.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
 
-/** What two reports of the same namespace have in common. */
+/** Returns the part of a report that must be equal in two reports about the same namespace. */
 function comparable({ namespaces: [found] }: ScanReport): Partial<ScannedNamespace> {
   const { started: _s, finished: _f, keys, findings, gaps, ...rest } = found!;
   return { ...rest, keys: sorted(keys), findings: sorted(findings), gaps: sorted(gaps) };
@@ -93,58 +94,62 @@ async function eventsOfScan(namespace: string): Promise<ProtoEvent[]> {
 }
 
 describe('scan --on-temporal', () => {
-  it('finds what a scan in one process finds, and stores no payload', { timeout: 240_000 }, async () => {
-    const one = await startNamespace(temporal);
-    const { namespace } = one;
-    await fill(one, 120);
-    const store = await startStore(namespace);
-    const { reference } = await store.store(await one.encrypt(), { workflowId: 'run-0' });
-    for (let n = 0; n < 20; n += 1) await one.start(`run-stored-${n}`, reference);
-    const following = ['--external-storage', store.file];
-    await createSchedule(temporal.connection, namespace, 'monthly', [await one.encrypt()]);
-    await createSchedule(temporal.connection, namespace, 'triggered', [await one.encrypt()]);
-    await temporal.connection.workflowService.patchSchedule({
-      namespace,
-      scheduleId: 'triggered',
-      requestId: randomUUID(),
-      patch: { triggerImmediately: {} },
-    });
-    const { report } = await one.scan(...following);
+  it(
+    'has the same findings as a scan in one process, and stores no payload',
+    { timeout: 240_000 },
+    async () => {
+      const one = await startNamespace(temporal);
+      const { namespace } = one;
+      await fill(one, 120);
+      const store = await startStore(namespace);
+      const { reference } = await store.store(await one.encrypt(), { workflowId: 'run-0' });
+      for (let n = 0; n < 20; n += 1) await one.start(`run-stored-${n}`, reference);
+      const following = ['--external-storage', store.file];
+      await createSchedule(temporal.connection, namespace, 'monthly', [await one.encrypt()]);
+      await createSchedule(temporal.connection, namespace, 'triggered', [await one.encrypt()]);
+      await temporal.connection.workflowService.patchSchedule({
+        namespace,
+        scheduleId: 'triggered',
+        requestId: randomUUID(),
+        patch: { triggerImmediately: {} },
+      });
+      const { report } = await one.scan(...following);
 
-    const { state, worker, client } = await onTemporal(one);
-    worker(...following);
-    worker(...following);
-    const found = await reportOf(client(...following));
-    const { storage, ...rest } = comparable(found);
-    expect([report.namespaces[0]!.storage, rest]).toEqual([
-      { objects: 1, requests: 1 },
-      { ...comparable(report), storage: undefined },
-    ]);
-    // Each worker requests an object once.
-    expect([1, 2]).toContain(storage?.requests);
-    expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(40);
-    expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
-      expect.arrayContaining([1, 2]),
-    );
+      const { state, worker, client } = await onTemporal(one);
+      worker(...following);
+      worker(...following);
+      const found = await reportOf(client(...following));
+      const { storage, ...rest } = comparable(found);
+      expect([report.namespaces[0]!.storage, rest]).toEqual([
+        { objects: 1, requests: 1 },
+        { ...comparable(report), storage: undefined },
+      ]);
+      // Each worker requests an object at most once.
+      expect([1, 2]).toContain(storage?.requests);
+      expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(40);
+      expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
+        expect.arrayContaining([1, 2]),
+      );
 
-    // The workers kept what they read, and the next scan counts none of their workflows.
-    const again = await one.scan('--state', state, ...following);
-    const { looked } = again.report.namespaces[0]!;
-    expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
-      0,
-      found.namespaces[0]!.looked.closed.histories,
-      found.namespaces[0]!.looked.open.histories,
-    ]);
-    const events = await eventsOfScan(namespace);
-    const text = events.map((event) => rawText(event)).join();
-    expect(text).toContain('listedUntil');
-    expect(leaksIn(text, [canary])).toEqual([]);
-    // The text contains no workflow ids either.
-    expect(text).not.toMatch(/run-\d/);
-  });
+      // The workers have kept the summaries, and the next scan counts none of the scan's own workflows.
+      const again = await one.scan('--state', state, ...following);
+      const { looked } = again.report.namespaces[0]!;
+      expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
+        0,
+        found.namespaces[0]!.looked.closed.histories,
+        found.namespaces[0]!.looked.open.histories,
+      ]);
+      const events = await eventsOfScan(namespace);
+      const text = events.map((event) => rawText(event)).join();
+      expect(text).toContain('listedUntil');
+      expect(leaksIn(text, [canary])).toEqual([]);
+      // The stored text contains no workflow ids either.
+      expect(text).not.toMatch(/run-\d/);
+    },
+  );
 
   it(
-    'produces the same result if workers and the client are killed and restarted',
+    'has the same result if workers and the client are killed and restarted',
     { timeout: 240_000 },
     async () => {
       const one = await startNamespace(temporal);
@@ -166,13 +171,13 @@ describe('scan --on-temporal', () => {
         ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
       );
       expect(timeouts.length).toBeGreaterThan(0);
-      // The read counts differ, because some runs were read before a worker was killed.
+      // The numbers of read runs differ, because some runs were read before a worker was killed.
       const { report } = await one.scan();
       expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
     },
   );
 
-  it('keeps to the rate across all workers', { timeout: 240_000 }, async () => {
+  it('keeps to the rate of calls across all workers', { timeout: 240_000 }, async () => {
     const one = await startNamespace(temporal);
     const runs = 120;
     await fill(one, runs);
@@ -181,7 +186,7 @@ describe('scan --on-temporal', () => {
     const rps = 15;
     const found = await reportOf(client('--rps', String(rps)));
     const { open, closed } = found.namespaces[0]!.looked;
-    // An open run needs two calls.
+    // Reading an open run takes two calls.
     const calls = closed.read + 2 * open.read;
     expect(calls).toBeGreaterThan(runs);
     const events = await eventsOfScan(one.namespace);
@@ -235,7 +240,7 @@ describe('a scan worker', () => {
   it.each([
     ['the namespace does not exist', { TEMPORAL_NAMESPACE: 'missing' }, [], 66, 'has no namespace missing'],
     ['the SDK refuses to create the worker', {}, ['--task-queue', '__temporal_queue'], 70, 'reserved'],
-  ])('ends with an error if %s', async (_, more, args, status, text) => {
+  ])('exits with an error if %s', async (_, more, args, status, text) => {
     const env = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ...more };
     const worker = startNode(join(built.worker, 'main.mjs'), { args: ['--no-state', ...args], env });
     afterwards(() => worker.kill());

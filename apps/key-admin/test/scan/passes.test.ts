@@ -48,7 +48,7 @@ async function scan(source: ScanSource, ...exports: string[]) {
   });
 }
 
-it('a scan finds the copy of a run that was reset and deleted before the list reached that run', async () => {
+it('finds the copy of a run that was reset and deleted before the list reached the run', async () => {
   const now = Date.now();
   const asked: string[] = [];
   const report = await scan({
@@ -57,7 +57,8 @@ it('a scan finds the copy of a run that was reset and deleted before the list re
       asked.push(query);
       if (query === '') {
         yield [run('recent', now)];
-        // At this moment, the run `old` is reset and deleted. Its copy would have been on the first page.
+        // At this moment, the run `old` is reset and deleted. A list that starts now has its copy on the
+        // first page.
         yield [];
       } else {
         yield [run('copy', Date.now()), run('recent', now)];
@@ -73,7 +74,7 @@ it('a scan finds the copy of a run that was reset and deleted before the list re
   expect(Date.parse(since)).toBeLessThan(now);
 });
 
-it('a scan finds a schedule’s run even if the schedule is deleted before the runs are listed', async () => {
+it('finds a schedule’s run even if the schedule is deleted before the runs are listed', async () => {
   const calls: string[] = [];
   await scan({
     ...nothing,
@@ -89,7 +90,7 @@ it('a scan finds a schedule’s run even if the schedule is deleted before the r
   expect(calls).toEqual(['schedules', 'runs', 'runs', 'schedules']);
 });
 
-it('a scan reads pending work before the history, because the server may move the work into the history', async () => {
+it('reads pending work before the history, because the server may move the work into the history', async () => {
   let isTimedOut = false;
   const details = { payloads: [payloadOf({ version: 1, named: true })] };
   const read = await readRun(
@@ -120,7 +121,7 @@ const schedule = (info: object = {}, overlapPolicy = 1) => ({
   info,
 });
 
-it('a scan reads schedules that the first list missed, and reads each whole list before describing a schedule', async () => {
+it('reads schedules that the first list missed, and reads each whole list before it describes a schedule', async () => {
   let lists = 0;
   let hasDescribed = false;
   const report = await scan({
@@ -128,7 +129,7 @@ it('a scan reads schedules that the first list missed, and reads each whole list
     async *schedules() {
       lists += 1;
       yield ['first'];
-      // While schedules are described, the other schedule moves to a page that was already read.
+      // While schedules are being described, another schedule moves to a page that was already read.
       if (!hasDescribed) yield ['moved'];
       if (lists > 1) yield ['late'];
     },
@@ -188,25 +189,22 @@ describe('an earlier run’s result that a schedule keeps', () => {
 it.each([
   ['before', [1, 0]],
   ['after', [0, 1]],
-])(
-  'a report has a gap for a batch operation that is in progress only %s the runs are read',
-  async (_, counts) => {
-    let calls = 0;
-    const message = 'Batch operations are in progress, and a scan does not read their inputs.';
-    const report = await scan({
-      ...nothing,
-      notWalked: async () => {
-        const count = counts[calls] ?? 0;
-        calls += 1;
-        return count === 0 ? [] : [{ message, count }];
-      },
-    });
-    expect(report.gaps).toEqual([{ kind: 'not_walked', message, count: 1 }]);
-    expect(report.complete).toBe(false);
-  },
-);
+])('reports a gap for a batch operation that is in progress only %s the runs are read', async (_, counts) => {
+  let calls = 0;
+  const message = 'Batch operations are in progress, and a scan does not read their inputs.';
+  const report = await scan({
+    ...nothing,
+    notWalked: async () => {
+      const count = counts[calls] ?? 0;
+      calls += 1;
+      return count === 0 ? [] : [{ message, count }];
+    },
+  });
+  expect(report.gaps).toEqual([{ kind: 'not_walked', message, count: 1 }]);
+  expect(report.complete).toBe(false);
+});
 
-it('a report has one gap for all unreadable export files with the same reason, and one for an empty export', async () => {
+it('reports one gap for all unreadable export files with the same reason, and another gap for an empty export', async () => {
   const [damaged, empty] = [await temporaryFolder(), await temporaryFolder()];
   for (let file = 1; file <= 20; file += 1) await writeFile(join(damaged, `${file}.pb`), 'no history');
   const { gaps, looked } = await scan(nothing, damaged, empty);
@@ -218,7 +216,7 @@ it('a report has one gap for all unreadable export files with the same reason, a
   expect(looked.exports.status).toBe('partial');
 });
 
-it('a report lists a limited number of keys, and has a gap for the others', async () => {
+it('reports a limited number of keys, and a gap for the other keys', async () => {
   const report = await scan({
     ...nothing,
     async *runs() {
@@ -232,7 +230,7 @@ it('a report lists a limited number of keys, and has a gap for the others', asyn
   expect(report.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 500 }]);
 });
 
-it('a report names static keys only if their ids look like ids', async () => {
+it('reports a static key’s name only if it looks like an id', async () => {
   const report = await scan({
     ...nothing,
     async *runs() {

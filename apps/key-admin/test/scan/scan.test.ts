@@ -18,7 +18,7 @@ import { useTemporal } from '../support/temporal.ts';
 vi.setConfig({ testTimeout: 120_000 });
 const temporal = useTemporal();
 
-/** Writes histories as Temporal Cloud exports them. */
+/** Writes histories into a file in the form of Temporal Cloud's exports. */
 async function exportFile(path: string, namespace: string, workflowIds: readonly string[]): Promise<void> {
   const read = (workflowId: string) => readHistory(temporal.connection, namespace, { workflowId });
   await writeFile(path, cloudExport(await Promise.all(workflowIds.map(read))));
@@ -38,7 +38,7 @@ describe('scan', () => {
     const next = await encrypt();
     await start('open-2', next);
     await start('closed-2', next);
-    // A closed run under both versions.
+    // This closed run has payloads under both versions.
     await terminate('closed-2', first);
     await start('in-plaintext', plain());
     await rotate(cloud);
@@ -60,7 +60,7 @@ describe('scan', () => {
     });
     const counted = Object.values(found!.looked).map(({ histories }) => histories);
     expect([found!.complete, found!.gaps, counted]).toEqual([true, [], [3, 3, 1, 0, 2]]);
-    // Version 2 is needed but scheduled for destruction.
+    // Version 2 is needed, but it is scheduled for destruction.
     expect([code, err]).toEqual([1, expect.stringMatching(/need version 2 [^]* versions restore 2 /)]);
     await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/2`, 'DESTROYED');
     const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3'];
@@ -150,7 +150,7 @@ describe('scan', () => {
     expect(report.namespaces[0]!.findings.map(({ kind }) => kind)).toEqual(['older_format']);
   });
 
-  it('reads closed runs only once and open runs in each scan, and ignores truncated state', async () => {
+  it('reads closed runs only once but open runs in each scan, and ignores a truncated line in the state', async () => {
     const { encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const message = await encrypt();
     await start('open', message);
@@ -167,7 +167,7 @@ describe('scan', () => {
     expect(read(second)).toEqual([0, 1]);
     expect(needs(second.report.namespaces[0]!.keys)).toEqual({ 'workflow-encryption 1': { closed: [6, 6] } });
 
-    // A process that is killed leaves any prefix of the file.
+    // A process that is killed may leave any prefix of the file.
     const journal = join(
       state,
       (await readdir(state)).find((name) => name.endsWith('.journal'))!,
@@ -183,7 +183,7 @@ describe('scan', () => {
     expect((await stat(journal)).mode & 0o777).toBe(0o600);
   });
 
-  it('saves within seconds what was read, so that a killed scan loses little', async () => {
+  it('saves its state every few seconds, so that a killed scan loses little work', async () => {
     const { namespace, env, encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const message = await encrypt();
     for (let n = 0; n < 60; n += 1) {

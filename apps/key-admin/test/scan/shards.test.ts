@@ -19,7 +19,7 @@ const input = (version: number) => ({
   workflowExecutionStartedEventAttributes: { input: { payloads: [payloadOf({ version, named: true })] } },
 });
 
-/** A source with two pages of one run each. The first `failures` reads of the second run fail. */
+/** Returns a source with two pages of one run each. The first `failures` reads of the second run fail. */
 function failing(kind: ScanError['kind'], failures: number) {
   const reads: string[] = [];
   const source: RangeSource = {
@@ -51,7 +51,7 @@ function failing(kind: ScanError['kind'], failures: number) {
 }
 
 describe('a shard scan', () => {
-  it('names an object that it could not read without the workflow id in the name', async () => {
+  it('names an object that it could not read, but without the workflow id in the object’s name', async () => {
     const store = await startStore('payments');
     const object = await store.store(payloadOf({ version: 1, named: true }), { workflowId: 'order-4711' });
     await store.remove(object);
@@ -84,7 +84,7 @@ describe('a shard scan', () => {
     expect([storage, JSON.stringify(gaps).includes('4711')]).toEqual([{ objects: 1, requests: 1 }, false]);
   });
 
-  it('continues at the checkpoint, without a gap, after Temporal did not answer', async () => {
+  it('continues at the checkpoint, without a gap, after an attempt in which Temporal did not answer', async () => {
     const { attempt, reads } = failing('unavailable', 1);
     await expect(attempt(false)).rejects.toThrow('on demand');
     const part = await attempt(false);
@@ -144,18 +144,18 @@ describe('a plaintext payload with a scan’s metadata', () => {
       run('r', isOpen),
     );
 
-  it.each([true, false])('counts in a run of another type (open: %s)', async (isOpen) => {
+  it.each([true, false])('is counted in a run of another type (open: %s)', async (isOpen) => {
     const found = await read('payment', isOpen);
     expect([...found!.summary.traits]).toEqual([['{"is":"plaintext"}', 1]]);
   });
 
-  it('counts in the pending work of a run of another type', async () => {
+  it('is counted in the pending work of a run of another type', async () => {
     const details = { payloads: [{ ...marked, data: Buffer.from('"text"') }] };
     const found = await read('payment', true, { pendingActivities: [{ heartbeatDetails: details }] });
     expect([...found!.summary.traits]).toEqual([['{"is":"plaintext"}', 2]]);
   });
 
-  it.each([true, false])('does not count in a run of a scan (open: %s)', async (isOpen) => {
+  it.each([true, false])('is not counted in a run of a scan (open: %s)', async (isOpen) => {
     expect(await read('temporalKmsScan', isOpen)).toBeUndefined();
   });
 });

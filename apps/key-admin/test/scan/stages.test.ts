@@ -40,12 +40,12 @@ describe('planShards', () => {
         const runs = starts.filter((start) => start >= from && start < to);
         expect(runs.length <= 5 || new Set(runs).size === 1).toBe(true);
       }
-      // Runs that start later belong to a range without an end.
+      // Runs that start later are in a range without an end.
       expect(shardsOf(NOW + DAY)).toHaveLength(range.to === undefined ? 1 : 0);
     }
   });
 
-  it('needs few counts for runs that started in the future, because Temporal’s clock differs', async () => {
+  it('needs only a few counts for runs whose start is in the future because Temporal’s clock is ahead', async () => {
     const behind = 60_000;
     const starts = Array.from({ length: 2_000 }, (_, index) => NOW - 100_000 + index * 50);
     let calls = 0;
@@ -60,7 +60,7 @@ describe('planShards', () => {
     expect(calls).toBeLessThan(150);
   });
 
-  it('counts the runs of a range directly before skipping the range', async () => {
+  it('counts the runs of a range directly before it skips the range as empty', async () => {
     let calls = 0;
     const counts = [20, 20];
     const plan = await planShards(
@@ -79,7 +79,7 @@ describe('planShards', () => {
 });
 
 describe('scan stages', () => {
-  it('count no run twice, and end even if runs need longer to appear than a pass may take', async () => {
+  it('count no run twice, and end even if runs take longer to appear than a pass may take', async () => {
     let now = NOW;
     const settleMs = 900_000;
     const progress = startProgress(now, settleMs);
@@ -99,7 +99,7 @@ describe('scan stages', () => {
     expect([kinds, found.looked.open.histories]).toEqual([['first', 'settled', 'newest'], 3]);
   });
 
-  it('cover each start time once, and revisit the newest runs after a long pass', () => {
+  it('cover each start time once, and scan the newest runs again after a long pass', () => {
     const random = new Random(2);
     for (let round = 0; round < 100; round += 1) {
       const settle = random.pick([60_000, 900_000]);
@@ -113,7 +113,7 @@ describe('scan stages', () => {
         const ended = now;
         now += settleTime(pass, now, settle);
         stage = nextStage(pass, now, settle);
-        // A short pass ends the scan, however long a run needs to appear.
+        // A short pass ends the scan, however long a run takes to appear.
         if (pass.kind === 'newest') expect(stage === undefined).toBe(ended - pass.start <= 600_000);
         if (pass.kind !== 'newest' || stage === undefined) counted.push(pass.range);
         // If the last pass were long, copies of runs that it missed would be in no list.
@@ -135,7 +135,7 @@ const part = (first: number): ScanPart => ({
   })),
 });
 
-it('merged parts list a limited number of keys, and have a gap for the others', () => {
+it('lists a limited number of keys in merged parts, and adds a gap for the other keys', () => {
   const merged = mergeParts(part(1), part(401));
   expect(merged.keys).toHaveLength(1_000);
   expect(merged.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 200 }]);
@@ -153,7 +153,7 @@ const withGaps = (first: number): ScanPart => ({
 });
 const objectsOf = ({ gaps }: ScanPart) => gaps.find(({ message }) => message === 'cause 120')?.objects;
 
-it('merged parts list a limited number of gaps, count the others with the last, and name the same objects in any order', () => {
+it('lists a limited number of gaps in merged parts, counts the other gaps with the last, and names the same objects in any order of merging', () => {
   const merged = mergeParts(withGaps(0), withGaps(100));
   expect([merged.gaps.length, merged.gaps.reduce((sum, { count = 0 }) => sum + count, 0)]).toEqual([
     200, 300,
@@ -173,7 +173,7 @@ const named = (first: number): ScanPart => {
   return {
     ...emptyPart(),
     keys: Array.from({ length: 1_000 }, (_, index) => ({
-      // At most 512 bytes name a key.
+      // The key's name takes the maximum of about 512 bytes.
       key: { key: 'é'.repeat(250), version: first + index },
       formats: { 'envelope-v2': 100_000_000, direct: 100_000_000 },
       places: { open: counts, closed: counts },
@@ -200,7 +200,7 @@ describe('the continue-as-new input of a scan', () => {
     ]);
   });
 
-  it('contains one list of keys, except while the newest runs are revisited', () => {
+  it('contains only one list of keys, except while the newest runs are scanned again', () => {
     for (const kind of ['first', 'settled'] as const) {
       const progress = progressOf(kind);
       const { found, stageFound } = progress;

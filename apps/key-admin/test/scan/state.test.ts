@@ -27,13 +27,13 @@ it.each([
   [1, { keyIds: ['a', 'b', 'c'] }, false],
   [1, { settleMs: 0 }, false],
 ])(
-  'the result of a scan started %i hours ago, for a command with %j, is usable: %s',
+  'accepts the result of a scan that started %i hours ago, for a command with %j: %s',
   (hours, other, isOne) => {
     expect(isUsable(kept(NOW - hours * HOUR), { ...settings, ...other }, NOW)).toBe(isOne);
   },
 );
 
-it('otherSettings names the options that a scan in progress was started with', () => {
+it('names the options with which a scan in progress was started', () => {
   expect(otherSettings(kept(NOW), settings)).toBeUndefined();
   for (const other of [{ rps: 200 }, { taskQueue: 'other' }, { settleMs: 0 }])
     expect(otherSettings(kept(NOW), { ...settings, ...other })).toBe(
@@ -42,7 +42,7 @@ it('otherSettings names the options that a scan in progress was started with', (
   expect(otherSettings(kept(NOW), { ...settings, keyIds: ['a', 'c'] })).toContain('crypto keys');
 });
 
-it('otherSettings quotes a task queue’s name for the shell', () => {
+it('quotes a task queue’s name for the shell', () => {
   const odd = { ...kept(NOW), taskQueue: 'a; rm b' };
   expect(otherSettings(odd, settings)).toBe("--rps 100 --task-queue 'a; rm b' --settle 60");
 });
@@ -73,7 +73,7 @@ describe('a namespace’s state', () => {
     await other.flush();
     await state.compact(new Set(ids(16, 24)));
     expect(state.size).toBe(8);
-    // One line per run, and one for the trait that the runs share.
+    // There is a line for each run, and a line for the trait that the runs share.
     expect(await linesIn(file)).toBe(9);
     state.set('run-24', summary);
     await state.flush();
@@ -81,7 +81,7 @@ describe('a namespace’s state', () => {
     expect(size).toBe(9);
   });
 
-  it('in a worker, drops runs that were read before the retention period, once a day', async () => {
+  it('drops, in a worker, runs that were read before the retention period, once a day', async () => {
     const folder = await temporaryFolder();
     let now = NOW;
     const stateOf = statesIn(folder, () => new Date(now));
@@ -98,7 +98,7 @@ describe('a namespace’s state', () => {
     expect(await linesIn(join(folder, 'id.journal'))).toBe(5);
   });
 
-  it('is written completely after an error', async () => {
+  it('is written completely by the next write after an error', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'id.journal');
     const state = await ScanState.open(file);
@@ -113,7 +113,7 @@ describe('a namespace’s state', () => {
   });
 });
 
-it('a worker that cannot use its state folder does not start', async () => {
+it('does not start a worker that cannot use its state folder', async () => {
   const file = join(await temporaryFolder(), 'file');
   await writeFile(file, '');
   const main = join(import.meta.dirname, '..', '..', 'src', 'scan-worker', 'main.ts');

@@ -22,7 +22,7 @@ const START = Date.parse('2030-01-01T00:00:00Z');
 const emptyReport = { version: 1, started: '2030-01-01T00:00:00Z', complete: false } as const;
 const limiter = { removeTokens: async () => undefined };
 
-/** A message as large as those that SDKs store. */
+/** Returns a message that is as large as the messages that SDKs store. */
 const large = (version: number, bytes = 20_000): Payload => {
   const { metadata, data } = payloadOf({ version, named: true });
   return { ...(metadata && { metadata }), data: Buffer.concat([data!, Buffer.alloc(bytes)]) };
@@ -61,7 +61,7 @@ interface Scan {
   readonly folder?: string;
   readonly known?: KnownObjects;
   readonly onRequest?: () => void;
-  /** The number of the request at which the process is killed, once the requests before it have ended. */
+  /** The number of the request at which the process is killed, once all earlier requests have ended. */
   readonly killAt?: number;
 }
 
@@ -130,7 +130,7 @@ describe('a scan with external storage', () => {
     expect(report?.looked.closed.payloads).toBe(7);
   });
 
-  it('makes one request per object for 10,000 runs of which a fifth have references', async () => {
+  it('makes one request per object for 10,000 runs, a fifth of which have references', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
     const objects = await Promise.all(
@@ -152,7 +152,7 @@ describe('a scan with external storage', () => {
     ]);
   });
 
-  it('requests no object again when it continues, and every object in the next scan', async () => {
+  it('requests no object again when it continues, but requests every object in the next scan', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
     const folder = await temporaryFolder();
@@ -179,7 +179,7 @@ describe('a scan with external storage', () => {
     ]);
   });
 
-  it('requests an object of two namespaces once, and asks neither for what it may not read', async () => {
+  it('requests an object of two namespaces only once, and requests no object that a namespace may not read', async () => {
     const store = await startStore(NAMESPACE, 'orders');
     const storage = store.open();
     const object = await store.store(large(4));
@@ -261,7 +261,7 @@ describe('a scan with external storage', () => {
     expect(text).not.toContain('\u001b');
   });
 
-  it('reports references that it cannot see, because a codec encrypted them or they have another encoding', async () => {
+  it('reports references that it cannot read, because a codec encrypted them or they have another encoding', async () => {
     const store = await startStore(NAMESPACE);
     const { reference } = await store.store(large(1));
     const { metadata, data, externalPayloads } = reference;
@@ -281,7 +281,7 @@ describe('a scan with external storage', () => {
         [{ kind: 'external_storage', count: 1 }],
       ]);
     }
-    // Python's SDK also marks a reference that the codec has not encrypted.
+    // The Python SDK also marks a reference that the codec has not encrypted.
     const marked = { ...reference, metadata: { ...metadata, ...mark } };
     const { report, versions } = await scan([[marked]], { storage });
     expect([report?.complete, versions]).toEqual([true, [[1, { 'envelope-v2': 1 }]]]);
@@ -292,7 +292,7 @@ describe('a scan with external storage', () => {
     const storage = store.open();
     const { data } = large(1);
     const encoding = Buffer.from('binary/envelope-kms-v2');
-    // The header is not in the first 16 KiB, is cut there, or begins after them.
+    // The metadata is too long, or the header ends beyond the first 16 KiB or begins after them.
     const padded = [8_200, 16_300, 16_342, 16_400, 20_000].map((bytes): Payload => ({
       metadata: { encoding, pad: Buffer.alloc(bytes) },
       data: data!,
@@ -305,7 +305,7 @@ describe('a scan with external storage', () => {
     expect(report?.gaps[0]?.objects?.map(({ object }) => object)).toEqual(
       objects.map(({ object }) => `directory://${BUCKET}/${object}`).toSorted(),
     );
-    // Protobuf permits the fields in another order, which no SDK writes.
+    // Protobuf permits the fields in this other order, which no SDK writes.
     const [first, second] = [{ data: data! }, { metadata: { encoding } }].map(stored);
     const reversed = Buffer.concat([first!, second!]);
     const object = `v0/ns/${NAMESPACE}/d/sha256/${hashOf(reversed)}`;
@@ -327,7 +327,7 @@ describe('a scan with external storage', () => {
     expect([...resolved.traits.keys()]).toEqual([expect.stringContaining('"version":7')]);
   });
 
-  it('names a few of the objects that it could not read, and counts all', () => {
+  it('names a few of the objects that it could not read, but counts all of them', () => {
     const tally = new NamespaceTally([]);
     for (let n = 0; n < 1_000; n += 1) {
       const trait = { is: 'unread_object', object: `${n}`, reason: 'storage_not_found', message: `${n}` };
@@ -356,7 +356,7 @@ describe('a scan with external storage', () => {
     );
     expect(versions.map(([version]) => version)).toEqual([1, 2]);
     expect(report?.gaps.map(({ reason }) => reason)).toEqual(['storage_not_found']);
-    // A job may keep these lines in its log, so they name no workflow.
+    // A job may keep these lines in its log, so they must name no workflow.
     const lines = gapLines({ complete: false, namespaces: [report!] }).join('\n');
     expect([lines, lines.includes('/wi/')]).toEqual([
       expect.stringContaining(hashOf(objects[2]!.bytes)),

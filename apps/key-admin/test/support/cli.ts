@@ -41,7 +41,7 @@ export interface Ran {
   /** Standard output as bytes. */
   readonly bytes: Buffer;
   readonly err: string;
-  /** What `--json` printed. */
+  /** Returns the value that `--json` printed. */
   readonly json: () => any;
 }
 
@@ -50,11 +50,14 @@ export interface RunOptions {
   readonly now?: () => Date;
   /** The content of standard input. */
   readonly input?: string | Uint8Array;
-  /** The person's answer, or a function that acts first and returns it. Undefined: there is no terminal. */
+  /**
+   * The person's answer, or a function that acts first and then returns the answer. Undefined if there is no
+   * terminal.
+   */
   readonly answer?: string | (() => Promise<string>);
   /** Whether standard output is a terminal. */
   readonly showsOutput?: boolean;
-  /** Receives what the command prints on standard error. */
+  /** Receives the text that the command prints on standard error. */
   readonly onProgress?: (text: string) => void;
 }
 

@@ -60,7 +60,7 @@ const runOf = async (handle: WorkflowHandle): Promise<Run> => {
   return { workflowId, runId };
 };
 
-/** Returns what `temporal workflow show` prints. */
+/** Returns the output of `temporal workflow show`. */
 export async function cliShow({ temporal }: Histories, run: Run, output: 'json' | 'jsonl'): Promise<string> {
   const { stdout } = await promisify(execFile)(
     temporal.cliPath,
@@ -78,7 +78,10 @@ export const encodedJson = (events: readonly ProtoEvent[]): string =>
     events: events.map((event) => eventJson(event, ({ payload }) => payloadToJson(payload))),
   });
 
-/** Returns `temporal.api.export.v1.WorkflowExecutions`, as Temporal Cloud exports histories. */
+/**
+ * Returns a `temporal.api.export.v1.WorkflowExecutions` message, the form in which Temporal Cloud exports
+ * histories.
+ */
 export function cloudExport(histories: readonly (readonly ProtoEvent[])[]): Buffer {
   return Buffer.concat(
     histories.map((events) =>
@@ -87,7 +90,7 @@ export function cloudExport(histories: readonly (readonly ProtoEvent[])[]): Buff
   );
 }
 
-/** Returns a message as field 1 of another. */
+/** Returns a message as field 1 of another message. */
 function field(bytes: Uint8Array): Buffer {
   const length: number[] = [];
   let rest = bytes.length;

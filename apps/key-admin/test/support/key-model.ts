@@ -17,7 +17,7 @@ export class KeyModel {
   /** Google's clock. */
   readonly #clock: { readonly now: number };
   readonly versions: { readonly version: number; readonly created: number }[];
-  /** When which version became primary, the latest last. */
+  /** The versions that became primary and the times when they did, in order. */
   readonly primaries: { readonly version: number; readonly time: number }[];
   readonly #processes: Process[] = [];
   /** Whether programs also write messages whose header names no version. */
@@ -72,7 +72,10 @@ export class KeyModel {
     return { version: process.version, named: !(this.#writesUnnamed && this.#random.oneIn(3)) };
   }
 
-  /** When a version later than the given one first became primary. Undefined: no later version has. */
+  /**
+   * Returns when a version later than the given version first became primary, or undefined if no later
+   * version has.
+   */
   replacedAt(version: number): number | undefined {
     return this.primaries.find((one) => one.version > version)?.time;
   }

@@ -3,7 +3,7 @@ import type { Payload } from '@temporalio/common';
 
 export const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
 
-/** A stored message: the version that it really needs, and whether its header names that version. */
+/** A stored message: the version that the message really needs, and whether its header names that version. */
 export interface Message {
   readonly version: number;
   readonly named: boolean;
@@ -11,7 +11,10 @@ export interface Message {
 
 const keyId = createHash('sha256').update(KEY).digest().subarray(0, 8);
 
-/** Returns a message as a program stores it, from the specification in docs/wire-formats.md. */
+/**
+ * Returns a message in the form that a program stores, written from the specification in
+ * docs/wire-formats.md.
+ */
 export function payloadOf({ version, named }: Message): Payload {
   const encoding = Buffer.from(named ? 'binary/envelope-kms-v2' : 'binary/envelope-kms');
   if (!named) return { metadata: { encoding, 'encrypted-dek': Buffer.of(1) }, data: Buffer.alloc(32) };

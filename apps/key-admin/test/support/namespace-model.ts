@@ -32,27 +32,27 @@ interface Run {
 export class Crash extends Error {}
 
 export interface WorldSource extends ScanSource, RangeSource {
-  /** Called when the scan begins to list only new runs: from then on, lists are short. */
+  /** Called when the scan begins to list only new runs, so that lists are short from then on. */
   readonly lookAtNewRuns: () => void;
 }
 
-/** The time by a clock, which may differ from other clocks. */
+/** The time of a clock, which may differ from other clocks. */
 export interface Clock {
   readonly now: number;
   pass(milliseconds: number): void;
 }
 
 /**
- * A namespace of Temporal and the programs that use it, in memory. Models the rules that decide which message
- * needs which version, and shares no code with the scan.
+ * A namespace of Temporal and the programs that use it, in memory. The model implements the rules that decide
+ * which message needs which version, and shares no code with the scan.
  */
 export class NamespaceModel {
   readonly name: string;
-  /** The namespace's id, which no other namespace ever has. */
+  /** The namespace's id, which no other namespace ever gets. */
   readonly id: string;
   readonly #random: Random;
   readonly #clock: Clock;
-  /** Undefined: no program uses the key in this namespace. */
+  /** The key; undefined if no program uses the key in this namespace. */
   readonly #key: KeyModel | undefined;
   readonly #runs: Run[] = [];
   readonly schedules = new Map<string, { messages: Message[]; created: number }>();
@@ -65,7 +65,7 @@ export class NamespaceModel {
     this.#key = key;
   }
 
-  /** Copies everything from another namespace, like a migration between namespaces or servers. */
+  /** Copies everything from another namespace, as a migration between namespaces or servers does. */
   copyFrom(other: NamespaceModel): void {
     for (const run of other.existing)
       this.#runs.push({
@@ -112,7 +112,7 @@ export class NamespaceModel {
     return run;
   }
 
-  /** Copies a run's messages into another run, like the server. */
+  /** Copies a run's messages into another run, as the server does. */
   #copy(run: Run): void {
     run.copied = this.#clock.now;
     const some = run.messages.filter(() => this.#random.oneIn(2));
@@ -147,7 +147,7 @@ export class NamespaceModel {
       case 7:
         if (one === undefined) break;
         Object.assign(one, { close: this.#clock.now, pending: [] });
-        // Cron and retries.
+        // The server copies a run for cron and for retries.
         if (this.#random.oneIn(3)) this.#copy(one);
         break;
       case 8:
@@ -185,8 +185,8 @@ export class NamespaceModel {
 }
 
 /**
- * Returns a namespace as a scan reads it, by its name. Before each response, time passes, and `fail` may
- * throw.
+ * Returns the source through which a scan reads a namespace, by the namespace's name. Before each response,
+ * time passes, and `fail` may throw.
  * @param find returns the namespace that has the name now
  * @param stepMs the longest time before a response; lists of new runs are short, so they take only seconds
  */
@@ -302,7 +302,10 @@ const listed = ({ id, start, close }: Run): ListedRun => ({
   closeTime: close,
 });
 
-/** The order of lists: open runs first, then the latest. A run that closes moves towards the end. */
+/**
+ * Defines the order of lists: open runs come first, and then the runs that closed last. A run that closes
+ * moves towards the end.
+ */
 function isBefore(a: Run, b: Run): boolean {
   if ((a.close === undefined) !== (b.close === undefined)) return a.close === undefined;
   return a.start === b.start ? a.number > b.number : a.start > b.start;

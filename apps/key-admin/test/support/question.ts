@@ -33,7 +33,10 @@ export const statementOf = (
 });
 
 export const KEY = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/payments';
-/** The crypto key's name with a project number: the same key if the number is that of the key's project. */
+/**
+ * The crypto key's name with a project number. It names the same key if the number belongs to the key's
+ * project.
+ */
 export const NUMBERED = KEY.replace('acme', '123456789012');
 export const HOUR = 3_600_000;
 export const now = Date.UTC(2030, 0, 31);

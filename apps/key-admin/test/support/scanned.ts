@@ -12,14 +12,14 @@ const RUNNING = proto.temporal.api.enums.v1.WorkflowExecutionStatus.WORKFLOW_EXE
 
 export const seconds = (value: number) => proto.google.protobuf.Duration.fromObject({ seconds: value });
 
-/** The plaintext of each payload. */
+/** The plaintext of every payload. */
 export const canary = newCanary();
 export const plain = (): Payload => ({
   metadata: { encoding: Buffer.from('json/plain') },
   data: Buffer.from(JSON.stringify(canary)),
 });
 
-/** A namespace, and programs that write to it. */
+/** Creates a namespace, and starts programs that write to it. */
 export async function startNamespace({ connection, address }: Temporal, retentionDays = 1) {
   const namespace = `scan-${randomUUID()}`;
   const { workflowService } = connection;
@@ -49,7 +49,10 @@ export async function startNamespace({ connection, address }: Temporal, retentio
       workflowExecution: { workflowId },
       ...(details && { details: { payloads: [details] } }),
     });
-  /** Waits until Temporal's lists show no closed run as open. They do so for a moment after a run's end. */
+  /**
+   * Waits until Temporal's lists no longer show a closed run as open, as they do for a moment after a run's
+   * end.
+   */
   const untilListed = async (): Promise<void> => {
     for (;;) {
       const { executions } = await workflowService.listWorkflowExecutions({

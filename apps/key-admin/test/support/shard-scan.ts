@@ -33,7 +33,7 @@ class Continued extends Error {
 }
 
 /**
- * Scans runs like the workflow and its activities, but without Temporal. Activities take turns at random,
+ * Scans runs as the workflow and its activities do, but without Temporal. Activities take turns at random,
  * some are killed and continue from their checkpoints, and the workflow continues as new at random moments.
  */
 export function scanInShards(world: World, source: WorldSource, clock: Clock, file: string): RemoteRuns {
@@ -71,7 +71,7 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
     plan: ({ range, rps: share, slots }) =>
       inTurn(share, async () => {
         const { shards } = await planShards(source, range, slots, now(), SHARD_SIZE);
-        // A plan for many runs also leaves a rest.
+        // A plan for many runs also leaves a rest of the range.
         const next = shards[1 + random.below(3)];
         if (next === undefined) return { shards, shardSize: SHARD_SIZE };
         return {
@@ -117,7 +117,7 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
 
 /**
  * Returns a function that runs one piece of work at a time, in a random order, so that a seed always leads to
- * the same world. Waiting work counts as started: together, it must not exceed the rate.
+ * the same world. Waiting work counts as started, so that all work together must not exceed the rate.
  */
 function takeTurns(random: Random, rps: number) {
   const waiting: { share: number; run: () => Promise<void> }[] = [];
@@ -143,7 +143,7 @@ function takeTurns(random: Random, rps: number) {
         try {
           resolve(await work());
         } catch (error) {
-          // If the process crashes, all its work ends.
+          // If the process crashes, all its waiting work ends.
           if (error instanceof Crash) waiting.length = 0;
           reject(error);
         }

@@ -22,7 +22,10 @@ export interface Referred {
   readonly reference: Payload;
 }
 
-/** Returns a reference as Temporal's SDKs write it. @param size null: the reference states no size */
+/**
+ * Returns a reference in the form that Temporal's SDKs write. @param size null if the reference states no
+ * size
+ */
 export function referenceTo(
   { object, bytes, size = bytes.length }: { object: string; bytes: Uint8Array; size?: number | null },
   bucket = BUCKET,
@@ -40,7 +43,10 @@ export function referenceTo(
   };
 }
 
-/** A directory with payloads, as `DirectoryDriver` stores them, and the file that permits reading them. */
+/**
+ * Creates a directory with payloads in the form that `DirectoryDriver` stores, and the storage file that
+ * permits reading them.
+ */
 export async function startStore(...namespaces: string[]) {
   const folder = await temporaryFolder();
   const path = join(folder, 'objects');
@@ -55,7 +61,7 @@ export async function startStore(...namespaces: string[]) {
     path,
     file,
     open: () => new ObjectStorage(readStorageFile(file)),
-    /** Stores a payload for a run. @param bytes in place of the payload's bytes, under its name */
+    /** Stores a payload for a run. @param bytes replace the payload's bytes, under the same object name */
     async store(
       payload: Payload,
       {

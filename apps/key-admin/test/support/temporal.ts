@@ -11,8 +11,8 @@ export interface Temporal extends TemporalServer {
 }
 
 /**
- * Starts Temporal before the tests of a file, connects to it, and ends it after the tests. The returned
- * object is empty until then.
+ * Starts Temporal before the tests of a file, connects to it, and stops it after the tests. The returned
+ * object is empty until Temporal has started.
  */
 export function useTemporal(options?: StartTemporalOptions): Temporal {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the hook completes it before the first test

@@ -28,17 +28,20 @@ const isKept = ({ isListed, first }: Cluster, name: string): boolean => !isListe
 const NAMES = ['payments', 'orders', 'billing', 'reports'];
 
 /**
- * Temporal's servers, Cloud KMS and the programs that use them, in memory: what exists, and which key version
- * it needs. The world knows nothing about scans and verdicts. Time passes only in `pass`.
+ * A model of Temporal's servers, Cloud KMS and the programs that use them. It contains which data exists, and
+ * which key version the data needs. The world knows nothing about scans and verdicts. Time passes only in
+ * `pass`.
  */
 export class World {
   now = Date.UTC(2030, 0, 1);
   readonly random: Random;
   readonly key: KeyModel;
   readonly clusters: readonly Cluster[];
-  /** The namespaces for which this application's configuration has the key. Undefined: every namespace. */
+  /**
+   * The namespaces for which this application's configuration uses the key; undefined for every namespace.
+   */
   readonly named: readonly string[] | undefined;
-  /** A namespace for which only another application's configuration has the key. */
+  /** A namespace for which only another application's configuration uses the key. */
   readonly #other: string | undefined;
   /** Number of random events per hour. */
   pace: number;
@@ -93,12 +96,12 @@ export class World {
     for (const namespace of this.#all()) namespace.expire();
   }
 
-  /** Whether anything that exists needs the version. If so, destroying the version loses data. */
+  /** Whether any existing data needs the version. If so, destroying the version loses data. */
   needs(version: number): boolean {
     return this.#all().some((namespace) => namespace.needs(version));
   }
 
-  /** Returns a server's present description of itself to a caller that requests these namespaces. */
+  /** Returns how a server describes itself now to a caller that requests these namespaces. */
   describe({ address, clusterId, isListed, namespaces }: Cluster, names: readonly string[]): TemporalServer {
     return {
       address,
@@ -129,7 +132,10 @@ export class World {
     };
   }
 
-  /** Returns a namespace as a scan reads it. Before each response, time passes, and `fail` may throw. */
+  /**
+   * Returns the source through which a scan reads a namespace. Before each response, time passes, and `fail`
+   * may throw.
+   */
   source(cluster: Cluster, name: string, stepMs: number, fail: () => void): WorldSource {
     const find = () => cluster.namespaces.find((one) => one.name === name);
     return sourceOf(find, cluster.clock, this.random, stepMs, fail);
@@ -174,13 +180,14 @@ export class World {
       cluster.namespaces = cluster.namespaces.filter((one) => one !== old);
       return;
     }
-    // Histories move only into namespaces that a list or the configuration names: no statement covers others.
+    // Histories move only into namespaces that a list or the configuration names, because no statement covers
+    // other namespaces.
     const isVisible =
       this.#serves(name) && (cluster.isListed ? this.named?.includes(name) !== false : isKept(cluster, name));
     const anew = this.#newNamespace(cluster, name);
     if (origin !== undefined && isVisible) {
       anew.copyFrom(origin);
-      // The old namespace may stay, disappear, or be recreated empty.
+      // The old namespace may remain, disappear, or be recreated empty.
       const isAnew = random.oneIn(2);
       if (!random.oneIn(3))
         for (const one of this.clusters)

@@ -44,7 +44,7 @@ const listNamespaces = async ({ nextPageToken }: any) =>
     : { namespaces: [{ namespaceInfo: { name: 'payments', id: 'a' } }], nextPageToken: Uint8Array.of(1) };
 
 describe('a Temporal server', () => {
-  it('is described with all its namespaces, from every page, regardless of the caller’s list', async () => {
+  it('is described with all its namespaces, from every page, whatever namespaces the caller requests', async () => {
     const server = await describeWith({}, 'gone');
     expect(server).toMatchObject({ address: 'temporal:7233', clusterId: 'cluster', isListed: true });
     expect(namesOf(server)).toEqual(['payments', 'orders', 'temporal-system']);
@@ -62,7 +62,7 @@ describe('a Temporal server', () => {
     expect(await describeWith({ listNamespaces })).toMatchObject({ isListed: false, namespaces: [] });
   });
 
-  it('counts as a server without a list if it lists only some namespaces, for example behind a proxy, but those are described', async () => {
+  it('counts as a server without a list if it lists only some namespaces, for example behind a proxy, but those namespaces are described', async () => {
     const server = await describeWith({ listNamespaces: listOnly('orders') }, 'payments', 'orders');
     expect([server.isListed, namesOf(server)]).toEqual([false, ['orders', 'payments']]);
     expect(await describeWith({ listNamespaces: listOnly() })).toMatchObject({
@@ -79,7 +79,7 @@ describe('a Temporal server', () => {
   it.each([
     [UNAVAILABLE, 'unavailable'],
     [UNAUTHENTICATED, 'notPermitted'],
-  ])('causes an error if it answers with status %i', async (code, exit) => {
+  ])('causes an error if it responds with status %i', async (code, exit) => {
     for (const method of ['getClusterInfo', 'listNamespaces', 'describeNamespace'])
       await expect(
         describeWith({ listNamespaces: refuse(PERMISSION_DENIED), [method]: refuse(code) }, 'orders'),

@@ -7,15 +7,20 @@ import { isExpected, toFailure } from './failures.ts';
 import { planShards } from './plan.ts';
 import { type Checkpoint, scanRange } from './scan-range.ts';
 
-/** Time between heartbeats. Temporal's SDK sends fewer, depending on the heartbeat timeout. */
+/**
+ * Milliseconds between heartbeats. Temporal's SDK sends fewer of them, depending on the heartbeat timeout.
+ */
 const HEARTBEAT_MS = 2_000;
 
 export interface ActivityDeps {
-  /** Returns a namespace as a worker reads it. @param rps this activity's share of the rate of calls */
+  /**
+   * Returns the calls with which a worker reads a namespace. @param rps this activity's share of the rate of
+   * calls
+   */
   readonly sourceOf: (namespace: string, rps: number) => RangeSource;
-  /** Returns what this worker knows about closed runs. */
+  /** Returns the summaries of closed runs that this worker keeps. */
   readonly stateOf: (namespaceId: string, retentionSeconds: number) => Promise<ScanState | undefined>;
-  /** Returns what reads the objects that histories refer to. Absent: each reference is a gap. */
+  /** Returns the reader of the objects to which histories refer. If absent, each reference is a gap. */
   readonly referencesOf?: ((shard: ShardInput, signal: AbortSignal) => References) | undefined;
   readonly now: () => Date;
 }

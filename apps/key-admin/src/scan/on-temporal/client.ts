@@ -25,13 +25,13 @@ import { forgetScan, isUsable, keepScan, otherSettings, readKeptScan } from './k
 import { ownPayloads } from './own-payloads.ts';
 import { findWorkflowIds } from './workflow-ids.ts';
 
-/** Time between lines of progress. */
+/** Milliseconds between lines of progress. */
 const PROGRESS_MS = 5_000;
 const QUERY_MS = 10_000;
 
 export interface TemporalScanOptions {
   readonly connection: Connection;
-  /** The namespace that the workflows run in. */
+  /** The namespace in which the workflows run. */
   readonly home: string;
   readonly taskQueue: string;
   /** The namespace to scan. */
@@ -48,7 +48,10 @@ export interface TemporalScanOptions {
   readonly progress: (text: string) => void;
 }
 
-/** Scans the runs of a namespace in workflows. After a kill, the next command waits for the same workflow. */
+/**
+ * Scans the runs of a namespace in workflows. If the command is killed, the next command waits for the same
+ * workflow.
+ */
 export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
   const {
     connection,
@@ -121,7 +124,8 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
 
   async function start(before: BeforeRuns): Promise<void> {
     const scanId = randomUUID();
-    // Writes the file first: without it, the workflow's result would be useless.
+    // Writes the file before it starts the workflow, because without the file, the workflow's result would be
+    // useless.
     await keepScan(file, { form: 1, scanId, before, ...settings });
     const input: ScanInput = { scanId, namespace, namespaceId, retentionSeconds, keyIds, rps, settleMs };
     try {

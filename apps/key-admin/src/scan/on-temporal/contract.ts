@@ -3,25 +3,29 @@ import type { Stage, TimeRange } from '../passes.ts';
 import type { RunsFound } from '../remote-runs.ts';
 
 /*
- * The data that the client, the workflow and the activities of a scan on Temporal pass to each other:
- * namespace names, run ids, key ids, times, counts and Temporal's page tokens, but no payload and no workflow
- * id. Temporal stores this data in plaintext, where everyone who can read the workflows' namespace sees it.
+ * The data that the client, the workflow and the activities of a scan on Temporal pass to each other. It
+ * consists of namespace names, run ids, key ids, times, counts and Temporal's page tokens, and contains no
+ * payload and no workflow id. Temporal stores this data in plaintext, where everyone who can read the
+ * workflows' namespace sees it.
  */
 
 export const SCAN_WORKFLOW = 'temporalKmsScan';
 export const PROGRESS_QUERY = 'progress';
 export const DEFAULT_TASK_QUEUE = 'temporal-kms-scan';
 
-/** Permits one scan of a namespace at a time, so that the scan keeps to its rate. */
+/**
+ * Returns a workflow id that permits only one scan of a namespace at a time, so that the scan keeps to its
+ * rate.
+ */
 export const workflowIdOf = (namespaceId: string): string => `temporal-kms-scan-${namespaceId}`;
 
 /** Maximum number of a scan's activities that run at the same time, on all workers together. */
 export const MAX_SLOTS = 16;
 
-/** Maximum number of attempts of an activity. What the last attempt could not read becomes a gap. */
+/** Maximum number of attempts of an activity. Runs that the last attempt cannot read become gaps. */
 export const MAX_ATTEMPTS = 30;
 
-/** What every activity needs to know. */
+/** The input that every activity needs. */
 interface ScanScope {
   /** Identifies the scan for the client that started it, and for workers that remember what they have read. */
   readonly scanId: string;
@@ -34,18 +38,18 @@ interface ScanScope {
 }
 
 export interface ScanInput extends ScanScope {
-  /** Calls to Temporal per second, and to external storage, of all workers together. */
+  /** Maximum calls per second to Temporal, and to external storage, of all workers together. */
   readonly rps: number;
   readonly settleMs: number;
-  /** Where the scan continues after continue-as-new. */
+  /** The progress from which the scan continues after continue-as-new. */
   readonly progress?: ScanProgress;
 }
 
 export interface ScanProgress {
   readonly stage: Stage;
-  /** What the completed stages found. */
+  /** The findings of the completed stages. */
   readonly found: ScanPart;
-  /** What this stage has found so far. */
+  /** The findings of this stage so far. */
   readonly stageFound: ScanPart;
   /** Shards of this stage that are planned but not yet scanned. */
   readonly shards: readonly TimeRange[];
@@ -53,7 +57,10 @@ export interface ScanProgress {
   readonly rest?: TimeRange;
   /** Maximum number of runs in a shard of this stage. */
   readonly shardSize?: number;
-  /** Number of this stage's activities that run at the same time. Each gets an equal share of the rate. */
+  /**
+   * Number of this stage's activities that run at the same time. Each activity gets an equal share of the
+   * rate.
+   */
   readonly slots?: number;
   readonly shardsDone: number;
 }

@@ -1,12 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { ScanError } from '../../temporal/scan-source.ts';
 
-/** Whether the error's message was written for reports and so contains no payload. */
+/** Whether the error's message was written for reports, and therefore contains no payload. */
 export const isExpected = (error: unknown): error is ScanError => error instanceof ScanError;
 
 /**
  * Returns the failure that Temporal stores for an error. Temporal stores messages, stacks and causes in
- * plaintext, so those of an unexpected error stay in the worker's log.
+ * plaintext, so an unexpected error's details stay in the worker's log.
  */
 export function toFailure(error: unknown): ApplicationFailure {
   if (!isExpected(error))

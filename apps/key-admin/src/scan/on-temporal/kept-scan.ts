@@ -5,7 +5,7 @@ import { quote } from '../../cli/quote.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
 import { createStateFolder, notKept, readState } from '../state.ts';
 
-/** The settings that a scan was started with. */
+/** The settings with which a scan was started. */
 interface ScanSettings {
   /** The header ids of the namespace's configured crypto keys. */
   readonly keyIds: readonly string[];
@@ -14,7 +14,7 @@ interface ScanSettings {
   readonly taskQueue: string;
 }
 
-/** A scan on Temporal that has not ended, as a file in the state folder keeps it. */
+/** A scan on Temporal that has not ended, as it is written to a file in the state folder. */
 export interface KeptScan extends ScanSettings {
   /** The version of the file's format. */
   readonly form: 1;
@@ -23,14 +23,19 @@ export interface KeptScan extends ScanSettings {
   readonly before: BeforeRuns;
 }
 
-/** Maximum age of a completed scan, in milliseconds. An older result would say little about the namespace. */
+/**
+ * Maximum age of a completed scan, in milliseconds. An older result would reveal little about the namespace's
+ * present state.
+ */
 const MAX_AGE_MS = 86_400_000;
 
-/** Whether a command that starts now can use the result of a scan whose workflow has completed. */
+/** Whether a command that starts now can use the result of a kept scan whose workflow has completed. */
 export const isUsable = (kept: KeptScan, wanted: ScanSettings, now: number): boolean =>
   now - kept.before.started <= MAX_AGE_MS && hasSameKeys(kept, wanted) && kept.settleMs === wanted.settleMs;
 
-/** Returns the settings that a command lacks to continue a scan in progress. Undefined: it lacks none. */
+/**
+ * Returns the settings that a command must have to continue a scan in progress, or undefined if it has them.
+ */
 export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | undefined {
   if (!hasSameKeys(kept, wanted)) return 'the crypto keys that were configured then';
   const { rps, taskQueue, settleMs } = kept;
@@ -44,7 +49,7 @@ const hasSameKeys = ({ keyIds: a }: ScanSettings, { keyIds: b }: ScanSettings): 
   JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
 
 /**
- * Returns the scan that a file keeps. Undefined: the file does not exist or is damaged.
+ * Returns the scan in a file, or undefined if the file does not exist or is damaged.
  * @throws CliError if others can write the file
  */
 export async function readKeptScan(path: string): Promise<KeptScan | undefined> {

@@ -2,12 +2,15 @@ import { MAX_SKEW_MS, type TimeRange } from '../passes.ts';
 import type { RangeSource } from '../../temporal/scan-source.ts';
 import type { Plan } from './contract.ts';
 
-/** Maximum number of runs in a shard. A killed worker loses at most its work on one page of them. */
+/** Maximum number of runs in a shard. If a worker is killed, at most its work on one page of runs is lost. */
 const MAX_SHARD_SIZE = 2_000;
 const MIN_SHARD_SIZE = 100;
-/** Number of shards per slot in a small namespace, so that all slots finish at about the same time. */
+/**
+ * Number of shards per slot in a small namespace. With several shards, all slots finish at about the same
+ * time.
+ */
 const SHARDS_PER_SLOT = 2;
-/** Maximum number of shards that one activity plans: the result of an activity must be small. */
+/** Maximum number of shards that one activity plans, because an activity's result must be small. */
 const MAX_SHARDS = 64;
 
 /** Returns a visibility query for the runs that were started in a range. */
@@ -20,7 +23,7 @@ export function queryFor({ from, to }: TimeRange): string {
  * Divides a range of start times into shards with at most `shardSize` runs, by counting runs. Leaves out
  * empty ranges. A shard has more runs only if they started in the same millisecond.
  *
- * @param shardSize default: depends on the number of runs and slots
+ * @param shardSize the default depends on the number of runs and slots
  * @returns the first shards, and the rest of the range if there are more
  */
 export async function planShards(
@@ -35,7 +38,7 @@ export async function planShards(
   const total = await count(range);
   const wanted = Math.ceil(total / (slots * SHARDS_PER_SLOT));
   const size = shardSize ?? Math.min(MAX_SHARD_SIZE, Math.max(MIN_SHARD_SIZE, wanted));
-  /** The ranges that are left, the latest first. */
+  /** The ranges that are not divided yet, the latest first. */
   const open = [{ part: range, runs: total }];
   for (;;) {
     const next = open.pop();
@@ -43,7 +46,7 @@ export async function planShards(
     const { part } = next;
     if (shards.length === MAX_SHARDS) return { shards, rest: { ...range, from: part.from }, shardSize: size };
     const middle = middleOf(part, now);
-    // Count again if subtraction gave zero: the two counts were made at different times.
+    // Counts again if subtraction gave zero, because the two counts were made at different times.
     const runs = next.runs > 0 ? next.runs : await count(part);
     // A range without an end also contains runs that start after the count.
     if (runs === 0 && part.to !== undefined) continue;
@@ -59,9 +62,9 @@ export async function planShards(
 }
 
 /**
- * Returns the time that divides a range in two. Undefined: the range cannot be divided. A range without an
- * end may contain runs that started after `now`, because Temporal's clock may be ahead. If `now` were the
- * end, such runs would be divided one millisecond at a time.
+ * Returns the time that divides a range in two, or undefined if the range cannot be divided. A range without
+ * an end may contain runs that started after `now`, because Temporal's clock may be ahead. If `now` were the
+ * end, a range with such runs would be divided one millisecond at a time.
  */
 function middleOf({ from, to }: TimeRange, now: number): number | undefined {
   const middle = Math.floor((from + (to ?? Math.max(now + MAX_SKEW_MS, from + 2))) / 2);

@@ -24,13 +24,13 @@ export interface RangeScan {
   readonly source: RangeSource;
   readonly range: TimeRange;
   readonly keyIds: readonly string[];
-  /** What is known about closed runs. Undefined: every closed run is read. */
+  /** The kept summaries of closed runs. If undefined, every closed run is read. */
   readonly state: ScanState | undefined;
-  /** Reads the objects that histories refer to. Undefined: each reference is a gap. */
+  /** Reads the objects to which histories refer. If undefined, each reference is a gap. */
   readonly references?: References | undefined;
-  /** Where an earlier attempt stopped. */
+  /** The checkpoint at which an earlier attempt stopped. */
   readonly from: Checkpoint | undefined;
-  /** Whether no further attempt follows. If so, runs that Temporal does not return become gaps. */
+  /** Whether this is the last attempt. If so, runs that Temporal does not return become gaps. */
   readonly isLastAttempt: boolean;
   /** Called after each page. */
   readonly checkpoint: (checkpoint: Checkpoint) => void;
@@ -38,12 +38,11 @@ export interface RangeScan {
 }
 
 /**
- * Scans the runs that were started in a range, a page at a time. Like a scan in one process, it reads a
- * closed run only if the state does not contain it, and what it cannot read becomes a gap. If Temporal does
- * not answer, the attempt ends, and the next attempt continues at the checkpoint.
- * @returns what it found, without workflow ids
- * @throws ScanError if runs cannot be listed, or cannot be read and a further attempt follows. Also throws
- *   the signal's reason
+ * Scans the runs that were started in a range, a page at a time. Like a scan in one process, reads a closed
+ * run only if the state does not contain it; runs that cannot be read become gaps. If Temporal does not
+ * answer, the attempt ends, and the next attempt continues at the checkpoint. @returns the findings, without
+ * workflow ids @throws ScanError if runs cannot be listed, or if they cannot be read and a further attempt
+ * follows; the signal's reason
  */
 export async function scanRange({
   source,

@@ -12,7 +12,7 @@ export interface StageDeps {
   /** Returns milliseconds since 1970. */
   readonly now: () => number;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
-  /** Scans the shards and the rest of the stage, and adds the findings to `stageFound`. */
+  /** Scans the shards and the rest of the stage's range, and adds the findings to `stageFound`. */
   readonly runStage: () => Promise<void>;
 }
 
@@ -22,9 +22,9 @@ export function startProgress(now: number, settleMs: number): MutableProgress {
 }
 
 /**
- * Before the scan continues as new, adds the stage's findings to those of the completed stages, so that the
- * next input contains only one list of keys. The findings of the stage `newest` stay separate, because they
- * may be discarded.
+ * Adds the stage's findings to the findings of the completed stages, before the scan continues as new. The
+ * next input then contains only one list of keys. The findings of the stage `newest` stay separate, because
+ * they may be discarded.
  */
 export function mergeStage(progress: MutableProgress): void {
   if (progress.stage.kind === 'newest') return;
@@ -32,7 +32,7 @@ export function mergeStage(progress: MutableProgress): void {
   progress.stageFound = emptyPart();
 }
 
-/** Runs one stage after the other, starting where the progress is, until the scan has seen all runs. */
+/** Runs one stage after the other, beginning at the given progress, until the scan has seen all runs. */
 export async function runStages(
   progress: MutableProgress,
   { settleMs, now, sleep, runStage }: StageDeps,
@@ -41,7 +41,7 @@ export async function runStages(
     await runStage();
     const { stage } = progress;
     const ended = now();
-    // If the stage took too long, discards its findings: the next stage scans the newest runs again.
+    // If the stage took too long, discards its findings, because the next stage scans the newest runs again.
     if (stage.kind !== 'newest' || !isTooLong(stage, ended))
       progress.found = mergeParts(progress.found, progress.stageFound);
     progress.stageFound = emptyPart();

@@ -22,7 +22,7 @@ import { runStage, type StageWork } from './run-stage.ts';
 import { type MutableProgress, runStages, startProgress } from './stages.ts';
 
 const { planShards, scanShard } = proxyActivities<ScanActivities>({
-  // A killed worker sends no heartbeats: another worker continues its shard after this time.
+  // A killed worker sends no heartbeats, so another worker continues its shard after this time.
   heartbeatTimeout: '20 seconds',
   startToCloseTimeout: '12 hours',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: MAX_ATTEMPTS },
@@ -66,7 +66,7 @@ export async function temporalKmsScan(input: ScanInput): Promise<RunsFound> {
   });
 }
 
-/** Returns gaps for what could not be read. @throws the error, if it is a cancellation */
+/** Returns gaps for the runs that could not be read. @throws the error, if it is a cancellation */
 function missed(error: unknown): ScanPart {
   if (isCancellation(error)) throw error;
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
