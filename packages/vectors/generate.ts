@@ -1,6 +1,6 @@
 /**
- * Writes what this package's files derive from the rest, their JSON Schema, and the specification's worked
- * example: `pnpm generate`. The output is deterministic, so a second run changes nothing.
+ * Writes the derived content of the vector files, their JSON Schema, and the worked example in the
+ * specification: `pnpm generate`. The output is deterministic, so a second run changes nothing.
  *
  * To add a vector, add a line with an empty `stored.data`, and copy `kms` from a similar vector. Vectors in
  * formats other than `envelope-v2` are fixed and have no `made`.

@@ -1,6 +1,6 @@
 /**
- * Prints what proves the requirements of docs/wire-formats.md: `node packages/vectors/proofs.ts [ID...]`.
- * Without ids, prints how many proofs each requirement has.
+ * Prints the vectors and tests that prove the requirements of docs/wire-formats.md:
+ * `node packages/vectors/proofs.ts [ID...]`. Without ids, prints the number of proofs for each requirement.
  */
 import { proofs, requirements } from './src/requirements.ts';
 

@@ -15,27 +15,36 @@ import { loadProtos, loadRestServices } from './transport/protos.ts';
 import { restRoutes } from './transport/rest/rules.ts';
 
 export interface EmulatorOptions {
-  /** A loopback address; the emulator refuses other addresses. Default `127.0.0.1`. */
+  /** The loopback address to listen on; the emulator refuses other addresses. Default `127.0.0.1`. */
   readonly host?: string;
-  /** The owner's port, for gRPC and REST; 0 (default) chooses a free port. */
+  /** The owner's port, for gRPC and REST. If 0, the default, the system chooses a free port. */
   readonly port?: number;
-  /** The port of the control API; 0 (default) chooses a free port. */
+  /** The port of the control API. If 0, the default, the system chooses a free port. */
   readonly controlPort?: number;
-  /** File for keys and policies, mode 0600. Default: in memory only. */
+  /** The file for keys and policies, with mode 0600. By default, they are only in memory. */
   readonly dataFile?: string;
-  /** Resource names of crypto keys to create if they are missing, with their rings and a first version. */
+  /** Resource names of crypto keys. Missing keys are created, with their key rings and a first version. */
   readonly keys?: readonly string[];
-  /** The rotation period of those `keys` that have no schedule: at least a day. Default: no rotation. */
+  /**
+   * The rotation period of `keys` without a rotation schedule; at least a day. By default, these keys are not
+   * rotated.
+   */
   readonly rotationPeriodSeconds?: number;
   /** Additional callers with their ports: `{ 'worker@p.iam.gserviceaccount.com': 0 }`. */
   readonly identities?: Readonly<Record<string, number>>;
-  /** A certificate for the owner's and identities' ports. Default: no TLS. The control API never uses TLS. */
+  /**
+   * A certificate for the ports of the owner and the identities. By default, these ports do not use TLS. The
+   * control API never uses TLS.
+   */
   readonly tls?: TlsFiles;
-  /** The base of the movable clock. Default: the clock of the system. */
+  /** The base of the movable clock. The default is the system's clock. */
   readonly clock?: Clock;
-  /** Receives the emulator's own errors, such as a failed write of the data file. Default: standard error. */
+  /**
+   * Receives the emulator's own errors, such as a failed write of the data file. By default, they go to
+   * standard error.
+   */
   readonly report?: (error: unknown) => void;
-  /** Receives every plaintext of Encrypt and Decrypt, for tests that search outputs for leaked keys. */
+  /** Receives every plaintext of Encrypt and Decrypt. Tests use it to search outputs for leaked keys. */
   readonly plaintext?: (bytes: Uint8Array) => void;
 }
 
@@ -54,7 +63,7 @@ export interface Emulator extends Controls {
 }
 
 /**
- * Starts an emulator, and resolves when the emulator answers calls.
+ * Starts an emulator. Resolves when the emulator can answer calls.
  *
  * @throws TypeError if the address is not loopback, or a key or identity is malformed
  * @throws Error if a port is in use, or the file is not a data file
@@ -97,7 +106,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     const owner = await listenFor('owner', port);
     const others: Record<string, string> = {};
     for (const [identity, caller, wanted] of callers) {
-      // Sequentially, so that the error for a port in use names its identity.
+      // Opens the ports one after the other, so that the error for a port in use names the identity.
       // oxlint-disable-next-line no-await-in-loop
       others[identity] = url((await listenFor(caller, wanted)).port);
     }

@@ -1,7 +1,10 @@
 import type { MiddlewareHandler } from 'hono';
 import { isIPv4 } from 'node:net';
 
-/** Whether an address is loopback. Does not resolve names, because `localhost` can resolve to any address. */
+/**
+ * Returns whether an address is loopback. Does not resolve names, because `localhost` can resolve to any
+ * address.
+ */
 const isLoopback = (host: string): boolean => host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 
 /** @throws TypeError if other machines could reach the address */
@@ -24,8 +27,8 @@ const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
  * Refuses HTTP requests that a web page could send. Such requests have a foreign `Host` (a domain that
  * resolves to loopback), an `Origin`, or a body other than JSON (which needs no preflight).
  *
- * @param anyHost accepts every `Host`. Safe with TLS, because an attacker's domain has no valid certificate
- *   for this server
+ * @param anyHost accepts every `Host`. This is safe with TLS, because the certificate is not valid for an
+ *   attacker's domain
  */
 export const refusePages =
   (anyHost = false): MiddlewareHandler =>

@@ -31,7 +31,7 @@ describe('a ciphertext', () => {
     );
   });
 
-  it('has 113 bytes for 32 bytes of plaintext, as in Cloud KMS, and is 81 to 83 bytes longer than any plaintext', () => {
+  it('has 113 bytes for 32 bytes of plaintext, as in Cloud KMS, and is always 81 to 83 bytes longer than its plaintext', () => {
     const sizes = [0, 32, 86, 87, 1024, 16_342, 16_343, 65_536];
     const overhead = sizes.map(
       (size) => encryptBytes(material, locator, new Uint8Array(size), new Uint8Array()).length - size,
@@ -90,7 +90,7 @@ describe('a ciphertext', () => {
     expect(new Set(all.map((one) => one.toString('hex'))).size).toBe(100);
   });
 
-  it('has one encoding: a length that uses more bytes than needed is refused', () => {
+  it('has only one encoding, so a length that uses more bytes than necessary is refused', () => {
     const ciphertext = encryptBytes(material, locator, Buffer.from('x'), Buffer.alloc(0));
     const length = ciphertext[39] ?? 0;
     const longer = Buffer.concat([
@@ -111,7 +111,7 @@ describe('CRC-32C', () => {
     [Buffer.from(Array.from({ length: 32 }, (_, index) => index)), 0x46dd794e],
     [Buffer.from('123456789'), 0xe3069283],
     [Buffer.alloc(0), 0],
-  ])('of published inputs has the published value', (input, expected) => {
+  ])('has the published value for published inputs', (input, expected) => {
     expect(crc32c(input)).toBe(expected);
   });
 });

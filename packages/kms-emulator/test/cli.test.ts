@@ -55,7 +55,7 @@ describe('the command line', () => {
 
   it('exits after two signals', async () => {
     const { child } = await launch();
-    // Stop the process while the signals arrive. Otherwise, it could end before the second signal.
+    // Suspends the process while the signals arrive. Otherwise, it could end before the second signal.
     for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) child.kill(signal);
     expect(await event(child, 'exit')).toEqual([0, null]);
   });
@@ -79,7 +79,7 @@ describe('the command line', () => {
     expect(stderr).toContain(message);
   });
 
-  it('names a port that is in use', async () => {
+  it('reports the address if its port is in use', async () => {
     const { emulator } = await start();
     const { code: exit, stderr } = await run('--port', String(emulator.port), '--control-port', '0');
     expect(exit).toBe(1);

@@ -104,19 +104,22 @@ describe('the control API', () => {
     ['IMPORT_FAILED', 'importFailureReason'],
     ['GENERATION_FAILED', 'generationFailureReason'],
     ['EXTERNAL_DESTRUCTION_FAILED', 'externalDestructionFailureReason'],
-  ] as const)('puts a version into the state %s with a reason, which no RPC can do', async (state, field) => {
-    const { client, send } = await started();
-    await send('POST', '/versions', { name: VERSION, state, reason: 'because' });
-    const [version] = await client.getCryptoKeyVersion({ name: VERSION });
-    expect(version).toMatchObject({ state, [field]: 'because' });
-    expect(await refusal(client.encrypt({ name: KEY, plaintext }))).toMatchObject({
-      code: code.FAILED_PRECONDITION,
-      details: `${VERSION} is not enabled, current state is: ${state}.`,
-      statusDetails: [{ violations: [{ type: `KEY_${state}`, subject: VERSION }] }],
-    });
-    const enable = await send('POST', '/versions', { name: VERSION, state: 'ENABLED' });
-    expect(enable).toMatchObject({ status: 400, body: { status: 'FAILED_PRECONDITION' } });
-  });
+  ] as const)(
+    'puts a version into the state %s with a reason, although no RPC can do this',
+    async (state, field) => {
+      const { client, send } = await started();
+      await send('POST', '/versions', { name: VERSION, state, reason: 'because' });
+      const [version] = await client.getCryptoKeyVersion({ name: VERSION });
+      expect(version).toMatchObject({ state, [field]: 'because' });
+      expect(await refusal(client.encrypt({ name: KEY, plaintext }))).toMatchObject({
+        code: code.FAILED_PRECONDITION,
+        details: `${VERSION} is not enabled, current state is: ${state}.`,
+        statusDetails: [{ violations: [{ type: `KEY_${state}`, subject: VERSION }] }],
+      });
+      const enable = await send('POST', '/versions', { name: VERSION, state: 'ENABLED' });
+      expect(enable).toMatchObject({ status: 400, body: { status: 'FAILED_PRECONDITION' } });
+    },
+  );
 
   it.each(['PENDING_GENERATION', 'PENDING_IMPORT', 'DISABLED', 'DESTROY_SCHEDULED'])(
     'puts a version into the state %s and back',
@@ -130,7 +133,7 @@ describe('the control API', () => {
     },
   );
 
-  it('explains mistakes in a body, and names paths that do not exist', async () => {
+  it('explains mistakes in a body, and reports paths that do not exist', async () => {
     const { send } = await started();
     const wrong: [string, string, unknown, string][] = [
       ['PUT', '/clock', {}, 'Invalid input'],
@@ -152,8 +155,8 @@ describe('the control API', () => {
   });
 });
 
-describe('the control API, called by a web page', () => {
-  it('refuses a foreign Host, because a page can resolve its own domain to loopback', async () => {
+describe('the control API called by a web page', () => {
+  it('refuses a foreign Host, because a domain of the page can resolve to loopback', async () => {
     const { emulator } = await start();
     expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: 'evil.example:80' })).toBe(403);
     expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: '127.0.0.1.evil.example' })).toBe(

@@ -31,7 +31,7 @@ if (!hasGcloud)
     'gcloud is not installed, and no package registry has it: the test sends recorded forms of its requests instead.\n',
   );
 
-/** Starts an emulator behind a server that records requests, and that stands for other services. */
+/** Starts an emulator behind a server that records requests and answers requests for other services. */
 async function startRecorded() {
   const { emulator } = await start();
   const recorded: RestCall[] = [];
@@ -97,7 +97,7 @@ const comparable = (all: readonly RestCall[]): unknown =>
   );
 
 describe('the gcloud commands in docs/gcp-kms.md', () => {
-  it('are all known to this test', () => {
+  it('are all covered by this test', () => {
     expect(new Set(lines.map(({ command }) => command))).toEqual(knownCommands);
   });
 
@@ -118,7 +118,8 @@ describe('the gcloud commands in docs/gcp-kms.md', () => {
     await expectKey(emulator.url);
   });
 
-  // Left out instead of skipped, because no registry has gcloud and so nothing could install it.
+  // The test is left out instead of skipped, because no package registry has gcloud, so it cannot be
+  // installed.
   if (hasGcloud)
     it(
       'run with gcloud itself, which sends the requests that this test expects',

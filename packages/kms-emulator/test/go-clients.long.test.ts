@@ -10,7 +10,10 @@ import { KEY, start, temporaryFolder } from './support/running.ts';
 
 const BUILD_MS = 900_000;
 
-/** Returns the file of a service account with a throwaway key: the emulator ignores its tokens. */
+/**
+ * Returns the file of a service account with a throwaway key, because the emulator ignores the tokens that it
+ * signs.
+ */
 const serviceAccount = () =>
   JSON.stringify({
     type: 'service_account',

@@ -22,7 +22,7 @@ describe('the emulator’s IAM', () => {
     await expect(owner.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' })).resolves.toBeDefined();
   });
 
-  it('denies an identity everything that no policy grants, with Cloud KMS’s text', async () => {
+  it('denies an identity everything that no policy grants, with the same text as Cloud KMS', async () => {
     const { owner, worker } = await startWithWorker();
     const [encrypted] = await owner.encrypt({ name: KEY, plaintext });
     const cases: [() => Promise<unknown>, permission: string, resource: string][] = [
@@ -62,7 +62,7 @@ describe('the emulator’s IAM', () => {
     }
   });
 
-  it('hides from callers without permission whether a key exists', async () => {
+  it('does not show callers without permission whether a key exists', async () => {
     const { emulator, worker } = await startWithWorker();
     const missing = `${RING}/cryptoKeys/none`;
     const denied = await refusal(worker.encrypt({ name: missing, plaintext }));
@@ -94,7 +94,7 @@ describe('the emulator’s IAM', () => {
     expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
-  it('lets policies inherit nothing from other projects, rings and keys', async () => {
+  it('lets a resource inherit no policies from other projects, key rings and keys', async () => {
     const { emulator, worker } = await startWithWorker();
     for (const resource of ['projects/other', `${RING}2`, `${KEY}2`]) {
       await emulator.setPolicy(resource, grant('roles/owner'));
@@ -145,7 +145,8 @@ describe('the emulator’s IAM', () => {
   it('accepts every Cloud KMS permission in TestIamPermissions', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoOperator') });
-    // Permissions that HashiCorp's go-kms-wrapping and Terraform query, and one unrelated to a key's use.
+    // These are permissions that HashiCorp's go-kms-wrapping and Terraform query, and a permission that is
+    // not related to the use of a key.
     const asked = [
       'cloudkms.cryptoKeyVersions.useToSign',
       'cloudkms.cryptoKeyVersions.useToVerify',

@@ -65,7 +65,7 @@ describe('list filters and orders', () => {
     expect(await versions('', 'state, createTime desc')).toEqual([2, 3, 1]);
   });
 
-  it('page through the selected items, and refuse another filter’s token', async () => {
+  it('page through the selected items, and refuse a page token of another filter', async () => {
     const { client } = await threeVersions();
     const request = { parent: KEY, filter: 'state=ENABLED', pageSize: 1 };
     const page = { ...once, autoPaginate: false };

@@ -7,7 +7,8 @@ describe('the locations service', () => {
   it('returns a location with its protection levels', async () => {
     const { client } = await start();
     const name = 'projects/p/locations/us-east1';
-    // This method resolves with an array, like the client's other methods, but its type does not say so.
+    // Like the client's other methods, this method resolves with an array, although its declared type
+    // differs.
     const [location]: any = await client.getLocation({ name });
     expect(location).toMatchObject({ name, locationId: 'us-east1' });
     expect(location.metadata.type_url).toMatch(/LocationMetadata$/);

@@ -17,7 +17,7 @@ const auditConfigs = [
 ];
 const binding = { role: 'roles/resourcemanager.projectIamAdmin', members: [`serviceAccount:${EMAIL}`] };
 
-/** Connects Google's client for Resource Manager, unmodified, to an emulator. */
+/** Connects Google's unmodified client for Resource Manager to an emulator. */
 function projectsOf(address: string): ProjectsClient {
   const client = new ProjectsClient({
     apiEndpoint: '127.0.0.1',
@@ -39,7 +39,7 @@ const startWithAdmin = async () => {
 };
 
 describe('project policies', () => {
-  it('contain audit configurations, which change alone if the mask names only them', async () => {
+  it('contain audit configurations, which can be changed without the bindings', async () => {
     const { emulator, owner } = await startWithAdmin();
     await emulator.setPolicy(resource, [binding]);
     const [policy] = await owner.getIamPolicy({ resource });
@@ -56,7 +56,7 @@ describe('project policies', () => {
     expect(without).toMatchObject({ bindings: [], auditConfigs });
   });
 
-  it('cannot be replaced if another caller changed them since they were read', async () => {
+  it('cannot be replaced if another caller has changed them since they were read', async () => {
     const { owner } = await startWithAdmin();
     const [policy] = await owner.getIamPolicy({ resource });
     await owner.setIamPolicy({ resource, policy: { bindings: [binding] } });

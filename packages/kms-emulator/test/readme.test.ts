@@ -12,13 +12,13 @@ const named = (from: string, to: string, pattern: RegExp): Set<string | undefine
   new Set([...section(from, to).matchAll(pattern)].map(([, name]) => name));
 
 describe('the README', () => {
-  it('names exactly the RPCs that exist', () => {
+  it('lists exactly the RPCs that exist', () => {
     expect(named('## What it emulates', '- **States.**', /`([A-Z]\w+)`/g)).toEqual(
       new Set(Object.keys({ ...keyManagementMethods, ...iamMethods, ...locationMethods, ...projectMethods })),
     );
   });
 
-  it('names exactly the control API’s routes', async () => {
+  it('lists exactly the routes of the control API', async () => {
     const { emulator } = await start();
     const app = createControlApp(emulator, { address: '', identities: {} });
     const routes = app.routes

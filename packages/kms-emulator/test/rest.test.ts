@@ -58,7 +58,7 @@ describe('REST', () => {
     ]);
   });
 
-  it('accepts Terraform’s requests: ring, key, update, policy, version, destruction', async () => {
+  it('accepts Terraform’s requests for key rings, keys, updates, policies, versions and destruction', async () => {
     const { send } = await started({});
     const ok = async (...args: Parameters<typeof send>) => {
       const { status, body } = await send(...args);
@@ -230,7 +230,7 @@ describe('REST', () => {
     expect(await send(method, path)).toMatchObject({ status: 404, body: { error: { status: 'NOT_FOUND' } } });
   });
 
-  it('permits only what policies grant the identity whose port receives the request', async () => {
+  it('permits only what policies grant to the identity whose port receives the request', async () => {
     const { emulator } = await started({ keys: [KEY], identities: { [EMAIL]: 0 } });
     const send = sender(`http://${emulator.identities[EMAIL]}`);
     expect(await send('GET', `v1/${KEY}`)).toMatchObject({

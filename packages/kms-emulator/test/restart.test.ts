@@ -43,7 +43,7 @@ describe('the data file', () => {
     expect((await iam(client).getPolicy(RING))[0]).toEqual(policyBefore);
   });
 
-  it('becomes readable only by its owner, even if others could read it before', async () => {
+  it('can be read only by its owner, even if others could read it before', async () => {
     const path = await dataFile();
     const first = await startEmulator({ dataFile: path, keys: [KEY] });
     expect(await modeOf(path)).toBe('600');
@@ -81,7 +81,7 @@ describe('the data file', () => {
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 
-  it('cannot be a file with other content: the emulator refuses it, and leaves it unchanged', async () => {
+  it('cannot be a file with other content, which the emulator refuses and leaves unchanged', async () => {
     const path = join(await temporaryFolder(), 'notes.txt');
     for (const content of [
       'my notes',
@@ -109,7 +109,7 @@ describe('the data file', () => {
     expect(await readFile(path, 'utf8')).toBe(content);
   });
 
-  it('is written before each response, so everything encrypted can be decrypted', async () => {
+  it('is written before each response, so that all ciphertexts can be decrypted after a restart', async () => {
     const path = await dataFile();
     const { client } = await start({ dataFile: path, keys: [KEY], report: () => undefined });
     const folder = join(path, '..');
@@ -133,7 +133,7 @@ describe('the data file', () => {
     expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(51);
   });
 
-  it('is optional: without a file, keys are lost when the process ends', async () => {
+  it('is optional, but without it, keys are lost when the process ends', async () => {
     const first = await startEmulator({ keys: [KEY] });
     const before = connect(first.address);
     const [encrypted] = await before.encrypt({ name: KEY, plaintext });

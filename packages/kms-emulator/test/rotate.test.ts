@@ -65,7 +65,7 @@ describe('kms-emulator rotate', () => {
     expect(refused.stderr).toContain(`CryptoKey ${RING}/cryptoKeys/none not found.`);
   });
 
-  it('explains what to do if no emulator runs', async () => {
+  it('explains what to do if no emulator is running', async () => {
     const { code: exit, stderr } = await run('--control-port', '9', 'rotate');
     expect(exit).toBe(1);
     expect(stderr).toContain('no emulator answers at http://127.0.0.1:9');

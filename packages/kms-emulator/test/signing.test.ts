@@ -30,23 +30,28 @@ describe('signing', () => {
     ['roles/cloudkms.cryptoOperator', true, true],
     ['roles/cloudkms.admin', false, false],
     ['roles/cloudkms.cryptoKeyEncrypterDecrypter', false, false],
-  ])('with the role %s: may sign: %s, may read the public key: %s', async (role, signs, views) => {
-    const email = 'worker@p.iam.gserviceaccount.com';
-    const { emulator, client } = await start({ keys: [KEY], identities: { [email]: 0 } });
-    await createSigningKey(client);
-    await iam(client).setPolicy(SIGNING_KEY, { bindings: [{ role, members: [`serviceAccount:${email}`] }] });
-    const worker = clientOf(emulator.identities[email] ?? '');
-    const denied = (permission: string) => ({
-      code: code.PERMISSION_DENIED,
-      details: `Permission '${permission}' denied on resource '${SIGNING_VERSION}' (or it may not exist).`,
-    });
-    const sign = worker.asymmetricSign({ name: SIGNING_VERSION, data });
-    if (signs) await expect(sign).resolves.toBeDefined();
-    else expect(await refusal(sign)).toMatchObject(denied('cloudkms.cryptoKeyVersions.useToSign'));
-    const view = worker.getPublicKey({ name: SIGNING_VERSION });
-    if (views) await expect(view).resolves.toBeDefined();
-    else expect(await refusal(view)).toMatchObject(denied('cloudkms.cryptoKeyVersions.viewPublicKey'));
-  });
+  ])(
+    'with the role %s (signing permitted: %s, reading the public key permitted: %s)',
+    async (role, signs, views) => {
+      const email = 'worker@p.iam.gserviceaccount.com';
+      const { emulator, client } = await start({ keys: [KEY], identities: { [email]: 0 } });
+      await createSigningKey(client);
+      await iam(client).setPolicy(SIGNING_KEY, {
+        bindings: [{ role, members: [`serviceAccount:${email}`] }],
+      });
+      const worker = clientOf(emulator.identities[email] ?? '');
+      const denied = (permission: string) => ({
+        code: code.PERMISSION_DENIED,
+        details: `Permission '${permission}' denied on resource '${SIGNING_VERSION}' (or it may not exist).`,
+      });
+      const sign = worker.asymmetricSign({ name: SIGNING_VERSION, data });
+      if (signs) await expect(sign).resolves.toBeDefined();
+      else expect(await refusal(sign)).toMatchObject(denied('cloudkms.cryptoKeyVersions.useToSign'));
+      const view = worker.getPublicKey({ name: SIGNING_VERSION });
+      if (views) await expect(view).resolves.toBeDefined();
+      else expect(await refusal(view)).toMatchObject(denied('cloudkms.cryptoKeyVersions.viewPublicKey'));
+    },
+  );
 
   it('still works with the same keys after a restart', async () => {
     const folder = await temporaryFolder();
@@ -85,7 +90,7 @@ describe('signing', () => {
     expect(unverified.verifiedDataCrc32c).toBe(false);
   });
 
-  it('uses the protection level’s quota, and reading public keys uses the read quota', async () => {
+  it('uses the quota of the key’s protection level, and reading public keys uses the read quota', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
     emulator.setQuotas({ software: 1, read: 1 });

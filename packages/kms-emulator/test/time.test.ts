@@ -59,7 +59,7 @@ describe('rotation on schedule', () => {
     expect(secondsOf(key.nextRotationTime)).toBe(next);
   });
 
-  it('leaves disabled versions disabled', async () => {
+  it('does not enable disabled versions', async () => {
     const { emulator, client, name } = await startWithSchedule(90 * DAY);
     await client.updateCryptoKeyVersion({
       cryptoKeyVersion: { name: `${name}/cryptoKeyVersions/1`, state: 'DISABLED' },
@@ -106,7 +106,7 @@ describe('destruction', () => {
     );
   });
 
-  it('spares a version that was restored in time', async () => {
+  it('does not happen if the version was restored in time', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     const [encrypted] = await client.encrypt({ name: KEY, plaintext });
     await client.destroyCryptoKeyVersion({ name: VERSION });
@@ -154,7 +154,7 @@ describe('propagation', () => {
     await expect(client.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
   });
 
-  it('makes Encrypt use the previous primary until the change has propagated', async () => {
+  it('makes Encrypt use the previous primary version until the change has propagated', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ primary: 60 });
     await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
@@ -167,7 +167,7 @@ describe('propagation', () => {
     expect(after.name).toBe(`${KEY}/cryptoKeyVersions/2`);
   });
 
-  it('keeps a new version pending until its material is generated', async () => {
+  it('keeps a new version pending until its key material is generated', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ generation: 30 });
     const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
@@ -193,7 +193,7 @@ describe('the clock', () => {
     expect(reset).toBeLessThanOrEqual(Date.now());
   });
 
-  it('can be a test’s clock', async () => {
+  it('can follow a clock that a test provides', async () => {
     const { emulator, client } = await start({ keys: [KEY], clock: { now: () => 1_000_000 } });
     await emulator.advance(1);
     const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });

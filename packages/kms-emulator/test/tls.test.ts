@@ -49,7 +49,7 @@ describe('TLS', () => {
     });
   });
 
-  it('is refused by a client that does not trust the authority, and gives no response to a client without TLS', async () => {
+  it('is refused by a client that does not trust the authority, and a client without TLS gets no response', async () => {
     const { emulator } = await startWithTls();
     expect(
       await refusal(clientOf(emulator.port, null).getCryptoKey({ name: KEY }, { ...once, timeout: 3000 })),

@@ -15,7 +15,7 @@ async function started() {
 }
 
 describe('faults', () => {
-  it('fail as many calls as `times` specifies, and then no more', async () => {
+  it('make as many calls fail as `times` specifies', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({
       effect: { kind: 'error', status: 'UNAVAILABLE', message: 'gone fishing' },
@@ -28,7 +28,7 @@ describe('faults', () => {
     expect(emulator.faults()).toEqual([]);
   });
 
-  it('fail calls for as long as `seconds` specifies', async () => {
+  it('make calls fail for as long as `seconds` specifies', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'error', status: 'INTERNAL' }, seconds: 30 });
     expect(await refusalCode(encrypt())).toBe(13);
@@ -91,7 +91,7 @@ describe('faults', () => {
     expect(crc32c(asBuffer(decrypted.plaintext))).not.toBe(Number(decrypted.plaintextCrc32c?.value));
   });
 
-  it('drop a request’s checksums so that nothing is verified', async () => {
+  it('drop the checksums of a request, so that nothing is verified', async () => {
     const { emulator, client } = await started();
     const request = { name: KEY, plaintext, plaintextCrc32c: { value: crc32c(plaintext) } };
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, times: 1 });
@@ -101,7 +101,7 @@ describe('faults', () => {
     expect(verified.verifiedPlaintextCrc32c).toBe(true);
   });
 
-  it('do not keep calls open when the emulator closes, even calls that hang', async () => {
+  it('do not keep calls open when the emulator closes, even if the calls hang', async () => {
     const { emulator, client } = await started();
     emulator.injectFault({ effect: { kind: 'hang' } });
     const call = refusal(client.encrypt({ name: KEY, plaintext }, { retry: null, timeout: 20_000 }));

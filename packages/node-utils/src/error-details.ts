@@ -4,7 +4,7 @@
  */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Returns a property of a value from other code; undefined if the value is not an object. */
+/** Returns a property of an unknown value, or undefined if the value is not an object. */
 export const propertyOf = (value: unknown, name: PropertyKey): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 
@@ -12,7 +12,7 @@ export const propertyOf = (value: unknown, name: PropertyKey): unknown =>
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
-/** A gRPC call's error: the status and, if gax made the call, the decoded details. */
+/** The error of a gRPC call: the status and, if gax made the call, the decoded details. */
 export interface ServiceError extends Error {
   readonly code: number;
   readonly statusDetails?: readonly unknown[];

@@ -1,14 +1,15 @@
 /**
- * Frees the buffer of bytes that nothing uses any more, if no other bytes share it. V8 collects buffers only
- * after tens of MiB, because they are outside its heap. Does nothing before Node 22.
+ * Frees the buffer of bytes that are no longer used, if no other bytes share the buffer. Without this, V8
+ * collects buffers only after tens of MiB, because they are outside its heap. Does nothing in Node versions
+ * before 22.
  */
 export function freeBuffer({ buffer, byteLength }: Uint8Array): void {
   if (buffer.byteLength === byteLength) freeShared(buffer);
 }
 
 /**
- * Frees a buffer, and detaches all bytes that share it. No call may be in progress that reads the buffer in
- * another thread, such as zlib's.
+ * Frees a buffer, and detaches all bytes that share the buffer. No call that reads the buffer in another
+ * thread, such as a call of zlib, may be in progress.
  */
 export function freeShared(buffer: ArrayBufferLike): void {
   if (buffer instanceof ArrayBuffer && 'transfer' in buffer && !buffer.detached) buffer.transfer(0);

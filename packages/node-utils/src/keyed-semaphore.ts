@@ -1,6 +1,6 @@
 interface Slots {
   running: number;
-  /** Callers waiting for a slot, in order. */
+  /** The callers that wait for a slot, in order. */
   readonly waiting: Set<() => void>;
 }
 
@@ -19,8 +19,8 @@ export class KeyedSemaphore {
 
   /**
    * Runs `call` as soon as one of the key's slots is free.
-   * @param signal aborts the wait; the call is then not made
-   * @throws the signal's reason, or whatever `call` throws
+   * @param signal aborts the wait, so that the call is not made
+   * @throws the signal's reason, or the error of `call`
    */
   async run<T>(key: string, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
     const slots = this.#slots.get(key) ?? { running: 0, waiting: new Set() };

@@ -1,11 +1,11 @@
 /** The levels of Temporal's `LogLevel`. */
 export type LogLevel = 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
 
-/** A log entry without anything that may contain plaintext. */
+/** A log entry that contains no plaintext. */
 export interface SafeLogEntry {
   readonly level: LogLevel;
   readonly message: string;
-  /** Ids, types, codes and numbers. */
+  /** The fields of the entry, which contain only ids, types, codes and numbers. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 

@@ -12,21 +12,21 @@ export interface SuppressedEvents<T> {
 }
 
 export interface MinuteAggregatorOptions<T> {
-  /** Limit on the kinds distinguished within a minute. */
+  /** Maximum number of kinds that are distinguished within a minute. */
   readonly kinds: number;
   /** Called at the end of a minute, with the kinds that had suppressed events. */
   readonly flushed: (suppressed: readonly SuppressedEvents<T>[]) => void;
 }
 
 /**
- * Bounds the output about frequent events: the first events of each kind pass immediately, and further events
- * in the same minute are counted and reported together. A minute begins with its first event; a change of the
- * system clock does not move the minute's end.
+ * Limits the output about frequent events. The first events of each kind pass immediately. Further events in
+ * the same minute are counted and reported together. A minute begins with its first event, and a change of
+ * the system clock does not change when it ends.
  */
 export class MinuteAggregator<T> {
   readonly #options: MinuteAggregatorOptions<T>;
   readonly #kinds = new Map<string, { first: T; since: number; passed: number; count: number }>();
-  /** The async context for reports, which must not belong to a single request or trace. */
+  /** The async context for reports. It must not belong to a single request or trace. */
   readonly #outside = AsyncLocalStorage.snapshot();
   #timer: NodeJS.Timeout | undefined;
 
@@ -34,7 +34,7 @@ export class MinuteAggregator<T> {
     this.#options = options;
   }
 
-  /** Whether another kind can be distinguished in this minute. */
+  /** Returns whether another kind can be distinguished in this minute. */
   get hasRoom(): boolean {
     return this.#kinds.size < this.#options.kinds;
   }
@@ -62,7 +62,7 @@ export class MinuteAggregator<T> {
     this.#of(kind, event).count += events;
   }
 
-  /** Ends the minute now. */
+  /** Ends the current minute immediately. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

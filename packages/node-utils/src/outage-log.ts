@@ -1,8 +1,8 @@
 import type { SafeLogEntry, WriteLog } from './log-entry.ts';
 
 /**
- * After an outage, another outage is logged only if this time has passed since the last entry, so that an
- * intermittent fault does not fill the log.
+ * Minimum time between the last entry about an outage and the first entry about the next outage. It prevents
+ * an intermittent fault from filling the log.
  */
 const INTERVAL_MS = 60_000;
 
@@ -10,13 +10,13 @@ const INTERVAL_MS = 60_000;
 export interface OutageMessages {
   readonly down: string;
   readonly up: string;
-  /** Level of `down`; default `WARN`. */
+  /** Level of the message `down`. Default `WARN`. */
   readonly level?: 'WARN' | 'ERROR';
 }
 
 /**
- * Logs one entry when something becomes unavailable and one when it is available again, instead of one for
- * each failure.
+ * Logs one entry when a service becomes unavailable and one entry when it is available again, instead of one
+ * entry for each failure.
  */
 export class OutageLog {
   readonly #write: WriteLog;
@@ -39,9 +39,9 @@ export class OutageLog {
   }
 
   /**
-   * Reports a failure. Logs it, unless the current outage was already logged or the last entry is less than a
-   * minute old.
-   * @param fields the entry's fields; must contain nothing from a payload or a caller
+   * Reports a failure. Logs the failure, unless the current outage was already logged or the last entry is
+   * less than a minute old.
+   * @param fields the fields of the entry; must not contain data from a payload or a caller
    */
   down(fields: SafeLogEntry['fields']): void {
     const now = this.#now();
@@ -71,7 +71,7 @@ export class OutageLog {
 }
 
 /**
- * Returns a function that returns the `OutageLog` for a name. The names must come from a small, closed set.
+ * Returns a function that returns the `OutageLog` for a name. The names must come from a small, fixed set.
  */
 export function outageLogs(write: WriteLog, messages: OutageMessages): (name: string) => OutageLog {
   const known = new Map<string, OutageLog>();

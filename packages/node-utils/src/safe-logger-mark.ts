@@ -1,2 +1,2 @@
-/** Marks loggers from `createSafeLogger`, also those from another copy of this module. */
+/** Marks loggers from `createSafeLogger`, including loggers from another copy of this module. */
 export const safeLoggerMark: unique symbol = Symbol.for('temporal-kms.safeLogger');

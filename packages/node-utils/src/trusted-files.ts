@@ -19,9 +19,9 @@ import { basename, dirname, isAbsolute, join, parse, resolve, sep } from 'node:p
  *   cannot write to it.
  * - The file's folder belongs to the process's user or to root, and its group and other users cannot write to
  *   it.
- * - Each folder above belongs to the process's user or to root, and other users cannot write to it. Its group
- *   may, as for Ubuntu's /var/log: if a group member replaces a folder in it, that member owns the new
- *   folder, which is then refused.
+ * - Each folder above it belongs to the process's user or to root, and other users cannot write to it. Its
+ *   group may write to it, as in Ubuntu's /var/log. If a member of the group replaces a folder there, the new
+ *   folder belongs to that member and is therefore refused.
  * - A folder with the sticky bit, or on a file system that is mounted read-only, may be writable by everyone,
  *   because users cannot replace each other's files there. (kubelet creates a ConfigMap's volume with mode
  *   0777, and mounts it read-only in the container.)
@@ -39,8 +39,8 @@ export class UntrustedFileError extends Error {
 }
 
 /**
- * O_NONBLOCK, so that opening a FIFO does not wait for its other end. Windows lacks both flags, which then
- * count as 0.
+ * O_NONBLOCK is necessary so that opening a FIFO does not wait for its other end. Windows has neither flag;
+ * both count as 0 there.
  */
 const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -48,12 +48,12 @@ const GROUP_OR_OTHERS_WRITE = 0o022;
 const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 
-/** Limit on symbolic links in a path, the same as Linux's. */
+/** Maximum number of symbolic links in a path, as in Linux. */
 const MAX_LINKS = 40;
 
 /**
- * Limit on attempts to open a file, because kubelet can replace the folder behind `..data` and remove the old
- * one at any moment.
+ * Maximum number of attempts to open a file. Several attempts may be necessary, because kubelet can replace
+ * the folder behind `..data` and remove the old folder at any time.
  */
 const MAX_TRIES = 3;
 
@@ -65,7 +65,8 @@ export interface OpenedFile {
 }
 
 /**
- * Returns a trusted file's content. Reads the file twice, because mtime is too coarse to detect every write.
+ * Returns a trusted file's content. Reads the file twice, because the resolution of mtime is too low to
+ * detect every write.
  * @throws UntrustedFileError; Error if the file is too large or changes during the read; Node's error, with
  *   its `code`
  */
@@ -159,8 +160,8 @@ async function checkFolder(folder: string): Promise<string> {
 }
 
 /**
- * Checks every folder and link through which the kernel reaches a folder. Yields each path whose `lstat`
- * result it needs, and returns the folder's path without symbolic links.
+ * Checks every folder and link through which the kernel reaches a folder. Yields each path for which it needs
+ * the result of `lstat`, and returns the folder's path without symbolic links.
  */
 function* walk(folder: string): Generator<string, string, Stats> {
   const { root } = parse(folder);
@@ -201,7 +202,7 @@ function checkAbove(path: string, info: Stats): void {
     refuse(path, 'is a folder to which other users can write', 'run chmod o-w, or name another folder');
 }
 
-/** Whether users cannot replace each other's files in a folder, even if all users may write to the folder. */
+/** Returns whether users cannot replace each other's files in a folder, even if all users may write to it. */
 const isKept = (path: string, { mode }: Stats): boolean => (mode & STICKY) !== 0 || isReadOnly(path);
 
 /** Checks an open file. @throws UntrustedFileError if other users could write to the file */
@@ -212,7 +213,10 @@ export function checkTrusted(path: string, info: Stats): void {
   if (othersMayWrite(info)) refuse(path, 'can be written by its group or by others', 'run chmod go-w');
 }
 
-/** Whether the folder's file system is mounted read-only for this process. This check also works for root. */
+/**
+ * Returns whether the folder's file system is mounted read-only for this process. This check also works for
+ * root.
+ */
 function isReadOnly(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK);

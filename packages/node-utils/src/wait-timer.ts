@@ -2,30 +2,30 @@
 const TICK_MS = 20;
 
 /**
- * Limit on the time that one tick counts, in ms. If a tick comes later, the process was stalled and could
- * receive nothing.
+ * Maximum time that is counted for one tick, in ms. If a tick comes later, the process was stalled and could
+ * not receive any data.
  */
 const MAX_TICK_MS = 100;
 
 /** The running timers of this process, which share one interval. */
 const running = new Set<WaitTimer>();
 let interval: NodeJS.Timeout | undefined;
-/** Time of the last tick, on the clock of `performance.now()`. */
+/** Time of the last tick, as `performance.now()` returned it. */
 let lastTick = 0;
-/** Milliseconds counted up to the last tick. */
+/** Number of milliseconds that were counted up to the last tick. */
 let counted = 0;
 
 /**
- * Returns for how many milliseconds the event loop has run since an arbitrary time. Advances only while a
- * timer is running.
+ * Returns how many milliseconds the event loop has run since an arbitrary time. The result advances only
+ * while a timer is running.
  */
 const runningTime = (): number => counted + Math.min(performance.now() - lastTick, MAX_TICK_MS);
 
 function tick(): void {
   counted = runningTime();
   lastTick = performance.now();
-  // The event loop runs timers before it reads sockets. Check the limits afterwards, so that responses that
-  // arrived during a stall are read first.
+  // The event loop runs timers before it reads sockets. The limits are therefore checked after the sockets
+  // are read, so that responses that arrived during a stall are read first.
   setImmediate(() => {
     const now = runningTime();
     for (const timer of running) timer.check(now);
@@ -33,9 +33,9 @@ function tick(): void {
 }
 
 /**
- * A time limit for a response. Counts only time in which this process could receive the response, not time in
- * which synchronous code blocks the event loop or the process is suspended. Accurate to about 20 ms. Call
- * `stop` when the response has arrived.
+ * A time limit for a response. It counts only the time in which this process could receive the response, and
+ * not the time in which synchronous code blocks the event loop or the process is suspended. Accurate to about
+ * 20 ms. Call `stop` when the response has arrived.
  *
  * @example
  * const timer = new WaitTimer(3_000, () => request.abort());
@@ -53,7 +53,7 @@ export class WaitTimer {
 
   /**
    * Starts the timer.
-   * @param limitMs limit on the waiting time, in ms; if omitted, the timer only measures
+   * @param limitMs limit on the waiting time, in ms; if absent, the timer only measures the time
    * @param expired called once, when the limit is reached
    */
   constructor(limitMs = Number.POSITIVE_INFINITY, expired: () => void = () => undefined) {
@@ -67,12 +67,12 @@ export class WaitTimer {
     running.add(this);
   }
 
-  /** Milliseconds waited, without stalls. */
+  /** Waiting time in milliseconds, without stalls. */
   get waitedMs(): number {
     return runningTime() - this.#start;
   }
 
-  /** Milliseconds in which the event loop was stalled. */
+  /** Time in milliseconds in which the event loop was stalled. */
   get stalledMs(): number {
     return performance.now() - this.#realStart - this.waitedMs;
   }

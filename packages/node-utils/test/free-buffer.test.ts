@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { freeBuffer, freeShared } from '../src/free-buffer.ts';
 
 describe('freeBuffer', () => {
-  it('frees bytes that have a whole buffer, also if they are freed again', () => {
+  it('frees bytes that occupy a whole buffer, even if they are freed again', () => {
     const bytes = Buffer.allocUnsafeSlow(100);
     freeBuffer(bytes);
     freeBuffer(bytes);
     expect([bytes.length, bytes.buffer]).toEqual([0, expect.objectContaining({ detached: true })]);
   });
 
-  it('leaves a buffer that other bytes share', () => {
+  it('does not free a buffer that other bytes share', () => {
     const bytes = Buffer.from('ab').subarray(0, 1);
     freeBuffer(bytes);
     expect(bytes.toString()).toBe('a');

@@ -21,7 +21,7 @@ function startCalls(semaphore: KeyedSemaphore) {
 }
 
 describe('KeyedSemaphore', () => {
-  it('runs as many calls of a key as its limit, and the others in order', async () => {
+  it('runs as many calls of a key as the limit allows, and further calls in order', async () => {
     const { started, call, end } = startCalls(new KeyedSemaphore(2));
     const calls = ['1', '2', '3', '4'].map((name) => call(name));
     expect(started).toEqual(['1', '2']);
@@ -58,7 +58,7 @@ describe('KeyedSemaphore', () => {
     expect(started).toEqual(['1', '3']);
   });
 
-  it('does not make a call whose signal was aborted before', async () => {
+  it('does not make a call whose signal is already aborted', async () => {
     const { started, call, end } = startCalls(new KeyedSemaphore(1));
     const aborted = AbortSignal.abort(new RangeError('gone'));
     await expect(call('1', 'a', aborted)).rejects.toThrow('gone');
@@ -69,7 +69,7 @@ describe('KeyedSemaphore', () => {
     expect(started).toEqual(['2']);
   });
 
-  it('passes the slot of a call that fails to the next call', async () => {
+  it('gives the slot of a failed call to the next call', async () => {
     const semaphore = new KeyedSemaphore(1);
     const failing = semaphore.run('a', signal, () => Promise.reject(new RangeError('failed')));
     const next = semaphore.run('a', signal, async () => 'next');

@@ -32,7 +32,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const untrusted = expect.objectContaining({ code: 'untrusted' }) as unknown;
 
-/** Reads the file and opens it; both must have the same outcome. */
+/** Reads the file and opens it. Both operations must have the same outcome. */
 async function outcomes(path: string): Promise<readonly unknown[]> {
   const opened = openTrustedFile(path, constants.O_RDONLY).then(
     async ({ handle }) => {
@@ -108,7 +108,7 @@ describe('a trusted file', () => {
     await expect(openTrustedFile('/dev/null', constants.O_RDWR)).rejects.toEqual(untrusted);
   });
 
-  it('must exist, and must not exceed the given size', () => {
+  it('must exist and must not exceed the size limit', () => {
     expect(() => readTrustedFile(file, 3)).toThrow(Error);
     expect(read(join(folder, 'missing'))).toMatchObject({ code: 'ENOENT' });
     expect(read(join(file, 'below'))).toMatchObject({ code: 'ENOTDIR' });
@@ -153,7 +153,8 @@ describe('a trusted file’s folder', () => {
     const open = join(dirname(folder), 'open');
     mkdirSync(open);
     symlinkSync(folder, join(open, 'link'));
-    // A chain of links, so that neither the given path nor the resolved path contains the folder `open`.
+    // The path is a chain of links, so that neither the given path nor the resolved path contains the folder
+    // `open`.
     symlinkSync(join(open, 'link'), join(dirname(folder), 'chain'));
     const path = join(dirname(folder), 'chain', 'policy.yaml');
     expect(await outcomes(path)).toEqual(accepted);
@@ -263,7 +264,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(read(join(dirname(folder), 'policy.yaml'))).toEqual(untrusted);
   });
 
-  it('may read root’s files and their own files, but not a third user’s', async () => {
+  it('may read files that belong to root or to the user, but not files of a third user', async () => {
     chmodSync(root, 0o755);
     chmodSync(dirname(folder), 0o755);
     const asOther = async () => {
@@ -277,7 +278,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(await asOther()).toEqual(refused);
   });
 
-  it('may not own the file through a second name (a hard link)', async () => {
+  it('may not own the file, even if it is a hard link', async () => {
     const name = join(folder, basename(file, '.yaml'));
     linkSync(file, name);
     chownSync(name, OTHER, OTHER);

@@ -2,7 +2,7 @@ import { json, serialized, toPayload } from './bytes.ts';
 import { box, branchKey, derived, headerV2, key, namespaceTag } from './message.ts';
 import type { Vector } from './schema.ts';
 
-/* The derived content of the vector files. */
+/* Computes the derived content of the vector files. */
 
 const NAMESPACE = 'payments';
 const secret = json({ card: '4242', cents: 1999 });

@@ -6,7 +6,7 @@ const WIDTH = 80;
 
 const bytes = (text: string) => Buffer.from(text, 'hex');
 
-/** Returns the specification's worked example: the values of one of these vectors, each with its name. */
+/** Returns the worked example for the specification, which shows the named values of one of these vectors. */
 export function workedExample(vectors: readonly Vector[]): string {
   const vector = vectors.find(({ name }) => name === 'decrypts the worked example');
   const [cryptoKey] = vector?.asked ?? [];
@@ -51,8 +51,8 @@ function line(name: string, value: string): string {
 
 const BLOCK = /(?<=^### Worked example\n[^]*?```text\n)[^]*?(?=```)/m;
 
-/** Returns the worked example in a specification. */
+/** Returns the worked example that a specification contains. */
 export const exampleIn = (page: string): string | undefined => BLOCK.exec(page)?.[0];
 
-/** Returns the specification with another worked example. */
+/** Returns the specification with the given worked example in place of its own. */
 export const withExample = (page: string, example: string): string => page.replace(BLOCK, example);

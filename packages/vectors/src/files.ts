@@ -8,7 +8,7 @@ export const root = new URL('../', import.meta.url);
 /** Returns the content of a JSON file of this package. */
 export const json = (path: string): unknown => JSON.parse(readFileSync(new URL(path, root), 'utf8'));
 
-/** The vectors in `messages/`, with the name of their file. */
+/** The vectors in `messages/`, with the names of their files. */
 export const messageFiles: readonly (VectorFile & { readonly file: string })[] = readdirSync(
   new URL('messages/', root),
 ).map((file) => ({ file, ...messageFile.parse(json(`messages/${file}`)) }));

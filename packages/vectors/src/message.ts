@@ -17,7 +17,7 @@ export const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).suba
 export const branchKeyAad = (tag: Uint8Array): Buffer =>
   Buffer.concat([utf8('temporal-kms/v2/branch-key\0'), tag]);
 
-/** A branch key or data key, and bytes that stand for its Cloud KMS ciphertext. */
+/** A branch key or data key, and bytes that represent its Cloud KMS ciphertext. */
 export interface TestKey {
   readonly plaintext: Buffer;
   readonly wrapped: Buffer;
@@ -48,7 +48,7 @@ const hmac = (secret: Uint8Array, ...bytes: readonly Uint8Array[]): Buffer =>
   createHmac('sha256', secret).update(Buffer.concat(bytes)).digest();
 
 /**
- * Derives a data key and its commitment with HKDF-SHA-256: the 48 bytes of output need two blocks of the
+ * Derives a data key and its commitment with HKDF-SHA-256. The 48 bytes of output need two blocks of the
  * expansion.
  */
 export function expanded({ plaintext }: TestKey, tag: Uint8Array, salt: Uint8Array = SALT) {
@@ -90,10 +90,13 @@ export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, 
 export interface HeaderV2 extends Omit<MadeHeader, 'salt' | 'commitment'> {
   readonly cryptoKey: string;
   readonly namespace: string;
-  /** Default: {@link SALT}. */
+  /** The salt. Default: {@link SALT}. */
   readonly salt?: Uint8Array | undefined;
   readonly branch: TestKey;
-  /** Default: the commitment to the data key that follows from the branch key, namespace and salt. */
+  /**
+   * The commitment. By default, it is the commitment to the data key that is derived from the branch key, the
+   * namespace and the salt.
+   */
   readonly commitment?: Uint8Array | undefined;
 }
 

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { branchKeyEntryVectors, keysFileVectors, messageFiles, root, strictYamlVectors } from './files.ts';
 
 /*
- * Which vectors and tests prove the requirements of docs/wire-formats.md. A test cites a requirement in a
- * comment on the line above it: `// [C-1] [C-2]`, in Python `# [C-1]`.
+ * Finds the vectors and tests that prove the requirements of docs/wire-formats.md. A test cites requirements
+ * in a comment on the line above the test: `// [C-1] [C-2]` or, in Python, `# [C-1]`.
  */
 
 const projectRoot = new URL('../../', root);
@@ -16,7 +16,10 @@ export interface Requirement {
   readonly text: string;
 }
 
-/** Returns the requirements in a specification: the list items that begin with an id, such as `- [F-1]`. */
+/**
+ * Returns the requirements in a specification. These are the list items that begin with an id, such as
+ * `- [F-1]`.
+ */
 export const requirementsIn = (page: string): Requirement[] =>
   [...page.matchAll(/^- \[([A-Z]-\d+)\] (.+)$/gm)].map(([, id = '', text = '']) => ({ id, text }));
 

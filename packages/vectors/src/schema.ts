@@ -47,7 +47,7 @@ const kmsAnswer = z.strictObject({
   aad: bytes,
   ciphertext: bytes,
   plaintext: bytes.optional(),
-  /** A gRPC status in place of a plaintext, and the key version's state if the caller may read it. */
+  /** A gRPC status in place of a plaintext, and the state of the key version if the caller may read it. */
   status: z.string().optional(),
   state: z.string().optional(),
 });
@@ -55,30 +55,30 @@ const kmsAnswer = z.strictObject({
 /** The fields of a `binary/envelope-kms-v2` header, before hashing. */
 const madeHeader = z.strictObject({
   version: z.number().optional(),
-  /** Default: bit 0 if `workflowId` is set, bit 1 if `compressed` is set. */
+  /** The flags. By default, bit 0 is set if there is a `workflowId`, and bit 1 if `compressed` is set. */
   flags: z.number().optional(),
   compressed: z.boolean().optional(),
-  /** Default: the crypto key of `payments`. */
+  /** The crypto key. Default: the crypto key of `payments`. */
   cryptoKey: z.string().optional(),
   keyVersion: z.number().optional(),
-  /** Default: `payments`. */
+  /** The namespace. Default: `payments`. */
   namespace: z.string().optional(),
   workflowId: z.string().optional(),
   /** The namespace in the workflow tag. Default: `namespace`. */
   workflowNamespace: z.string().optional(),
   salt: bytes.optional(),
   commitment: bytes.optional(),
-  /** Default: the length of the wrapped branch key. */
+  /** The field n. Default: the length of the wrapped branch key. */
   n: z.number().optional(),
 });
 
-/** How a `binary/envelope-kms-v2` message's data was made. */
+/** How the data of a `binary/envelope-kms-v2` message was made. */
 const made = z.strictObject({
   header: madeHeader.optional(),
   branchKey: z.strictObject({ plaintext: bytes, wrapped: bytes }).optional(),
   /** Replaces the derived data key. */
   dataKey: bytes.optional(),
-  /** Default: the expected payload, serialized. */
+  /** The plaintext. By default, it is the expected payload in serialized form. */
   plaintext: bytes.optional(),
   /** A change to the message after encryption. */
   changed: z.strictObject({ at: z.number(), removed: z.number(), added: bytes }).optional(),
@@ -126,7 +126,7 @@ const keysFile = z.strictObject({
   name: z.string().min(1),
   requirements,
   text: z.string(),
-  /** Static keys' files in the same folder. */
+  /** The files of static keys in the same folder. */
   files: z.record(z.string(), bytes).optional(),
   rules: z
     .strictObject({
@@ -149,7 +149,7 @@ const strictYaml = z.strictObject({
   refused: z.string().optional(),
 });
 
-/** A value in a store of branch keys, as a process finds it that has just started. */
+/** A value that a process which has just started finds in a store of branch keys. */
 const branchKeyEntry = z.strictObject({
   name: z.string().min(1),
   why: z.string().min(1),
@@ -166,7 +166,7 @@ const branchKeyEntry = z.strictObject({
   expect: z.strictObject({
     /** The key with which the process encrypts. */
     encrypts: z.enum(['current', 'next', 'new']),
-    /** What the process does with the value. */
+    /** The action of the process on the value. */
     entry: z.enum(['kept', 'replaced']),
   }),
 });

@@ -1,6 +1,6 @@
 /*
- * Handmade zstd frames (RFC 8878, section 3.1.1). Raw and run-length blocks need no compressor, so each frame
- * contains exactly the fault that its name states.
+ * Zstd frames that are written by hand (RFC 8878, section 3.1.1). Raw and run-length blocks need no
+ * compressor, so each frame contains only the fault that its name states.
  */
 
 const MAGIC = Buffer.from('28b52ffd', 'hex');
@@ -19,11 +19,11 @@ const blockHeader = (last: boolean, type: number, size: number): Buffer => {
   return bytes;
 };
 
-/** Creates a raw block with the content, marked as its frame's last block. */
+/** Creates a raw block with the content. The block is marked as the last block of its frame. */
 export const raw = (content: Uint8Array): Buffer =>
   Buffer.concat([blockHeader(true, 0, content.length), content]);
 
-/** Creates run-length blocks of 128 KiB each; four bytes represent 131,072 bytes. */
+/** Creates run-length blocks of 128 KiB each. Four bytes of a block represent 131,072 bytes. */
 export const zeros = (bytes: number): Buffer => {
   const count = Math.ceil(bytes / BLOCK_MAX);
   return Buffer.concat(

@@ -20,19 +20,19 @@ describe('the specification', () => {
     expect(proofs.filter((proof) => proof.requirements.some((id) => !ids.includes(id)))).toEqual([]);
   });
 
-  it('refers only to its own requirements', () => {
+  it('refers only to requirements that it contains', () => {
     const cited = requirements.flatMap(({ text }) =>
       [...text.matchAll(/\[([A-Z]-\d+)\]/g)].map(([, id]) => id),
     );
     expect(cited.filter((id) => !ids.includes(id!))).toEqual([]);
   });
 
-  it('shows the worked example that its vector gives', () => {
+  it('shows the worked example with the values of its vector', () => {
     const vectors = messageFiles.flatMap((file) => file.vectors);
     expect(exampleIn(specification)).toBe(workedExample(vectors));
   });
 
-  it('has a vector for each reason code that a requirement with vectors names', () => {
+  it('has a vector for each reason code in a requirement that vectors prove', () => {
     const missing = requirements.flatMap(({ id, text }) => {
       const codes = proofs.filter((proof) => proof.requirements.includes(id) && 'code' in proof);
       const named = [...text.matchAll(/`([a-z]+(?:_[a-z]+)+|malformed)`/g)].map(([, code]) => code);
@@ -57,7 +57,7 @@ describe('a test’s citation', () => {
     ["it.each([\n  ['a', 1],\n])(\n  'holds %s',\n  async (_, n) => {", 'holds %s'],
     ['async def test_holds() -> None:', 'test_holds'],
     ['func TestHolds(t *testing.T) {', 'TestHolds'],
-  ])('names the test %s', (line, name) => {
+  ])('refers to the test in the line %s', (line, name) => {
     expect(cite(line)).toEqual([{ file: 'a.test.ts', name, requirements: ['C-1', 'C-2'] }]);
   });
 

@@ -8,7 +8,7 @@ import { formats, jsonSchema } from '../src/schema.ts';
 describe('the vectors', () => {
   const all = messageFiles.flatMap(({ vectors }) => vectors);
 
-  it('contain exactly the messages that `made` describes', () => {
+  it('contain exactly the messages that their `made` fields describe', () => {
     const described = all.filter(({ made }) => made !== undefined);
     expect(described.length).toBeGreaterThan(200);
     for (const vector of described) expect(hex(dataOf(vector)), vector.name).toBe(vector.stored.data);

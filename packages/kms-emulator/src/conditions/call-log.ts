@@ -38,7 +38,7 @@ export class CallLog {
     this.#rows.set(key, { method, identity, resource, status, count: (known?.count ?? 0) + 1 });
   }
 
-  /** Returns all rows, or those of one method. */
+  /** Returns all rows, or only the rows of one method. */
   rows(method?: string): CallCount[] {
     return [...this.#rows.values()].filter((row) => method === undefined || row.method === method);
   }

@@ -11,12 +11,15 @@ export type FaultEffect =
   | { readonly kind: 'corrupt_response' }
   | { readonly kind: 'drop_checksums' };
 
-/** Which calls a fault affects, how many, and for how long. An absent field means any call or no limit. */
+/**
+ * Which calls a fault affects, how many calls, and for how long. If a field is absent, there is no such
+ * restriction.
+ */
 export interface Fault {
   readonly effect: FaultEffect;
   readonly method?: string;
   readonly identity?: string;
-  /** The beginning of the request's resource name. */
+  /** The beginning of the resource name in the request. */
   readonly resource?: string;
   readonly times?: number;
   readonly seconds?: number;
@@ -29,14 +32,14 @@ export interface FaultState extends Fault {
   readonly until?: number;
 }
 
-/** What faults, counts and quotas need to know about a call. */
+/** The properties of a call that faults, counts and quotas use. */
 export interface CallInfo {
   readonly method: string;
   readonly identity: string;
   readonly resource: string;
 }
 
-/** Faults in the order of their injection. The first matching fault affects a call. */
+/** Holds faults in the order of their injection. The first matching fault affects a call. */
 export class Faults {
   #faults: FaultState[] = [];
 
@@ -62,7 +65,10 @@ export class Faults {
     this.#faults = [];
   }
 
-  /** Returns the effect of the fault that matches a call, if any. Counts the call for that fault. */
+  /**
+   * Returns the effect of the fault that matches a call, or undefined if no fault matches. Counts the call
+   * for this fault.
+   */
   take(call: CallInfo, now: number): FaultEffect | undefined {
     const fault = this.list(now).find(
       ({ method, identity, resource }) =>

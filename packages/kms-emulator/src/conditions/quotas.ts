@@ -3,7 +3,7 @@ import { KmsError } from '../model/errors.ts';
 /** The kinds of quota that Cloud KMS counts separately (cloud.google.com/kms/quotas). */
 export type QuotaKind = 'read' | 'write' | 'software' | 'hsm';
 
-/** Calls per minute and project; an absent kind has no limit. */
+/** Maximum numbers of calls per minute and project. A kind that is absent has no limit. */
 export type QuotaLimits = { readonly [Kind in QuotaKind]?: number };
 
 const MINUTE = 60_000;

@@ -5,7 +5,7 @@ import { KmsError } from '../model/errors.ts';
 import type { Controls } from './controls.ts';
 import * as schemas from './schemas.ts';
 
-/** The addresses that an emulator listens on: the owner's and its identities'. */
+/** The addresses on which an emulator listens, for its owner and for its identities. */
 export interface Addresses {
   readonly address: string;
   readonly identities: Readonly<Record<string, string>>;

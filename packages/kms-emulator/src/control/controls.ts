@@ -20,22 +20,28 @@ interface KeySummary {
   readonly primary?: string;
   readonly rotationPeriodSeconds?: number;
   readonly nextRotationTime?: string;
-  /** How many versions are in each state. */
+  /** Number of versions in each state. */
   readonly versions: Readonly<Record<string, number>>;
 }
 
-/** What a test can change in a running emulator. The control API offers the same over HTTP. */
+/**
+ * The functions with which a test can change a running emulator. The control API offers the same functions
+ * over HTTP.
+ */
 export interface Controls {
   readonly calls: Pick<CallLog, 'count' | 'rows' | 'inFlight' | 'reset'>;
   now(): Date;
-  /** Moves the clock, and performs what has become due: rotation, generation, destruction. */
+  /** Moves the clock, and performs the rotations, generations and destructions that have become due. */
   advance(seconds: number): Promise<Date>;
   setTime(time: Date): Promise<Date>;
   /** Returns to the real time. Changes to keys remain. */
   resetTime(): Date;
   /** Returns all keys with their versions by state. */
   keys(): KeySummary[];
-  /** Creates a primary version of a key, or of every key that has one. Rotation schedules do not change. */
+  /**
+   * Creates a new primary version of a key, or of every key that has a primary version. Rotation schedules do
+   * not change.
+   */
   rotate(name?: string): Promise<KeySummary[]>;
   injectFault(fault: Fault): FaultState;
   faults(): FaultState[];

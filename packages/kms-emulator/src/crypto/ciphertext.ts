@@ -1,15 +1,15 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 /**
- * The emulator's ciphertext. It has the shape of Cloud KMS's ciphertext, a protobuf message of two byte
- * fields. Clients must treat it as opaque:
+ * The emulator's ciphertext. It has the structure of Cloud KMS's ciphertext, which is a protobuf message with
+ * two byte fields. Clients must treat it as opaque.
  *
  *     0a 24 | 00 | locator (35: 31 random, then the version's number, big-endian)
  *     12 n  | 00 | salt (12) | nonce (12) | AES-256-GCM ciphertext | tag (16)
  *
- * so that 32 bytes of plaintext become 113. The message key is HKDF-SHA256(version's key, salt): with
- * 24 random bytes per message, no realistic number of messages repeats a nonce. The locator and the
- * caller's additional authenticated data are authenticated.
+ * A plaintext of 32 bytes becomes a ciphertext of 113 bytes. The message key is HKDF-SHA256(version's key,
+ * salt). Because each message has 24 random bytes, no realistic number of messages repeats a nonce. The
+ * locator and the caller's additional authenticated data are authenticated.
  */
 const LOCATOR_BYTES = 35;
 const LOCATOR_FIELD = 0x0a;
@@ -24,7 +24,7 @@ const INFO = 'kms-emulator/1';
 
 export const newMaterial = (): Buffer => randomBytes(KEY_BYTES);
 
-/** Returns a new locator for a version: its ciphertexts contain the locator instead of a name. */
+/** Returns a new locator for a version. The version's ciphertexts contain the locator instead of a name. */
 export function newLocator(version: number): Buffer {
   const locator = randomBytes(LOCATOR_BYTES);
   locator.writeUInt32BE(version, LOCATOR_BYTES - 4);
@@ -54,7 +54,7 @@ export function encryptBytes(
   ]);
 }
 
-/** Returns the locator and the body of a ciphertext, or undefined if these bytes are not a ciphertext. */
+/** Returns the locator and the body of a ciphertext, or undefined if the bytes are not a ciphertext. */
 export function parseCiphertext(bytes: Uint8Array): { locator: Buffer; body: Buffer } | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < BODY_AT + 2 + BODY_OVERHEAD) return undefined;

@@ -19,8 +19,8 @@ interface SigningAlgorithm {
   readonly sign: (key: KeyObject, digest: Uint8Array) => Uint8Array;
 }
 
-// Node signs only data, not a digest that the caller computed. So a library signs for ECDSA, and this code
-// pads for RSA itself.
+// Node signs only data, and not a digest that the caller has computed. Therefore, a library computes ECDSA
+// signatures, and this code adds the padding for RSA signatures itself.
 const ecdsa = (curve: typeof p256, namedCurve: string, hash: Hash): SigningAlgorithm => ({
   hash,
   generate: () => generateKeyPairSync('ec', { namedCurve }).privateKey,
@@ -38,7 +38,7 @@ const rsa = (bits: number, hash: Hash, sign: (hash: Hash) => SigningAlgorithm['s
   sign: sign(hash),
 });
 
-/** RSASSA-PKCS1-v1_5 (RFC 8017, 8.2): the digest after the DER of its algorithm. */
+/** The encoding of RSASSA-PKCS1-v1_5 (RFC 8017, 8.2): the digest after the DER of its algorithm. */
 const pkcs1 = (hash: Hash) => (key: KeyObject, digest: Uint8Array) =>
   privateEncrypt(
     { key, padding: constants.RSA_PKCS1_PADDING },
@@ -51,7 +51,7 @@ const digestInfo: Readonly<Record<Hash, string>> = {
   sha512: '3051300d060960864801650304020305000440',
 };
 
-/** RSASSA-PSS (RFC 8017, 8.1) with a salt as long as the digest, as Cloud KMS signs. */
+/** The encoding of RSASSA-PSS (RFC 8017, 8.1), with a salt that is as long as the digest, as in Cloud KMS. */
 const pss = (hash: Hash) => (key: KeyObject, digest: Uint8Array) => {
   const bytes = (key.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
   const salt = randomBytes(digest.length);
@@ -96,7 +96,7 @@ export const hashOf = (algorithm: string): Hash | undefined => algorithms.get(al
 export const newSigningKey = (algorithm: string): Buffer | undefined =>
   algorithms.get(algorithm)?.generate().export({ type: 'pkcs8', format: 'der' });
 
-/** Signs a digest. ECDSA signatures are in DER; RSA signatures are as long as the modulus. */
+/** Signs a digest. ECDSA signatures are in DER. RSA signatures are as long as the modulus. */
 export function signDigest(algorithm: string, material: Buffer, digest: Uint8Array): Uint8Array {
   const known = algorithms.get(algorithm);
   if (known === undefined) throw new TypeError(`The emulator cannot sign with ${algorithm}.`);

@@ -10,7 +10,7 @@ export type Purpose =
   | 'KEY_ENCAPSULATION'
   | 'AES_WRAPPING';
 
-/** The emulator's protection levels. Cloud KMS's other levels need a machine outside Cloud KMS. */
+/** The emulator's protection levels. The other levels of Cloud KMS need a machine outside Cloud KMS. */
 export type ProtectionLevel = 'SOFTWARE' | 'HSM';
 
 /** Algorithms by purpose, as `CryptoKeyVersion.CryptoKeyVersionAlgorithm` names them. */
@@ -49,5 +49,8 @@ export function requireProtectionLevel(value: string): ProtectionLevel {
   throw unimplemented(`The emulator has no keys of protection level ${value}.`);
 }
 
-/** Whether Cloud KMS generates the key material after its response, as it does for asymmetric keys. */
+/**
+ * Returns whether Cloud KMS generates the key material only after its response, as it does for asymmetric
+ * keys.
+ */
 export const isGeneratedLater = (purpose: Purpose): boolean => purpose.startsWith('ASYMMETRIC_');

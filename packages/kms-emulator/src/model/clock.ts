@@ -5,7 +5,10 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now() };
 
-/** A clock that follows a base clock and can be moved. A restart forgets the moves. */
+/**
+ * A clock that follows a base clock and can be moved. After a restart, it shows the time of the base clock
+ * again.
+ */
 export class MovableClock implements Clock {
   readonly #base: Clock;
   #offset = 0;

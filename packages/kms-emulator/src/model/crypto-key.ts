@@ -18,14 +18,20 @@ export interface CryptoKey {
   primary?: Primary;
 }
 
-/** The primary version. Because of the propagation delay, Encrypt uses `previous` until `until`. */
+/**
+ * The primary version. Because of the propagation delay, Encrypt still uses the version `previous` until the
+ * time `until`.
+ */
 interface Primary {
   readonly number: number;
   readonly previous?: number;
   readonly until?: number;
 }
 
-/** The source of key material and locators, in base64: random in the emulator, any values in a test. */
+/**
+ * The source of key material and locators, in base64. The values are random in the emulator, and fixed in
+ * tests.
+ */
 export interface MaterialSource {
   material(algorithm: string): string;
   locator(versionNumber: number): string;
@@ -38,7 +44,7 @@ export interface Delays {
   readonly generation: number;
 }
 
-/** CreateCryptoKeyVersion: adds the next version from the template. The primary does not change. */
+/** CreateCryptoKeyVersion: adds the next version from the template. The primary version does not change. */
 export function createVersion(
   key: CryptoKey,
   now: number,
@@ -67,7 +73,10 @@ export function versionOf(key: CryptoKey, number: number): KeyVersion {
   return version;
 }
 
-/** UpdateCryptoKeyPrimaryVersion: strongly consistent for readers, eventually consistent for Encrypt. */
+/**
+ * UpdateCryptoKeyPrimaryVersion: changes the primary version. Readers see the change immediately, and Encrypt
+ * sees it after a delay.
+ */
 export function setPrimary(key: CryptoKey, number: number, now: number, delay: number): void {
   requirePurpose(key, 'ENCRYPT_DECRYPT');
   const name = versionName(key.name, number);
@@ -108,7 +117,9 @@ export function requirePurpose(key: CryptoKey, purpose: Purpose): void {
   );
 }
 
-/** Performs what is due on a key: rotation, generation, destruction. Returns whether anything changed. */
+/**
+ * Performs the rotation, generation or destruction that is due on a key. Returns whether the key has changed.
+ */
 export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, delays: Delays): boolean {
   let changed = false;
   while (key.nextRotationTime !== undefined && key.nextRotationTime <= now) {
@@ -123,7 +134,10 @@ export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, 
   return changed;
 }
 
-/** Returns the next time when {@link advanceKey} changes anything, or infinity if there is no such time. */
+/**
+ * Returns the next time at which {@link advanceKey} will change the key, or infinity if there is no such
+ * time.
+ */
 export function nextEvent(key: CryptoKey): number {
   let next = key.nextRotationTime ?? Infinity;
   for (const { state, generateTime, destroyTime } of key.versions) {

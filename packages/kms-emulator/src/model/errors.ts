@@ -30,13 +30,13 @@ interface ErrorInfo {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The typed details in `grpc-status-details-bin`, in addition to code and text. */
+/** The typed details in `grpc-status-details-bin`, in addition to the code and the text. */
 export interface ErrorDetails {
   readonly violations?: readonly Violation[];
   readonly info?: ErrorInfo;
 }
 
-/** A failed call: a status, Cloud KMS's text for it, and its typed details. */
+/** The error of a failed call: a status, the text that Cloud KMS returns for it, and typed details. */
 export class KmsError extends Error {
   override readonly name = 'KmsError';
   readonly status: StatusName;
@@ -53,7 +53,7 @@ export const invalidArgument = (message: string): KmsError => new KmsError('INVA
 
 export const unimplemented = (message: string): KmsError => new KmsError('UNIMPLEMENTED', message);
 
-/** The kinds of resource, as in the texts of Cloud KMS. */
+/** The kinds of resources, as they appear in the messages of Cloud KMS. */
 export type ResourceKind = 'KeyRing' | 'CryptoKey' | 'CryptoKeyVersion';
 
 export const notFound = (kind: ResourceKind, name: string): KmsError =>

@@ -15,19 +15,19 @@ export interface KeyRing {
   readonly createTime: number;
 }
 
-/** All key rings and keys of one emulator. It has no clock: callers pass the time. */
+/** All key rings and keys of one emulator. This class has no clock, so callers pass the time. */
 export class KeySpace {
   readonly #rings = new Map<string, KeyRing>();
   readonly #keys = new Map<string, CryptoKey>();
   readonly #changed: () => void;
   #due = -Infinity;
 
-  /** @param changed called after every change, so that the caller can save the state */
+  /** @param changed called after every change, so that the state can be saved */
   constructor(changed: () => void = () => undefined) {
     this.#changed = changed;
   }
 
-  /** Reports that a ring, a key or a version was changed in place. */
+  /** Reports that a key ring, a key or a version was changed in place. */
   touch(): void {
     this.#due = -Infinity;
     this.#changed();
@@ -71,7 +71,7 @@ export class KeySpace {
     return this.#rings.has(name) || this.#keys.has(name);
   }
 
-  /** Returns the rings of a location, sorted by name as in ListKeyRings. */
+  /** Returns the key rings of a location, sorted by name as in ListKeyRings. */
   keyRingsIn(location: string): KeyRing[] {
     return sorted(this.#rings.values(), `${location}/keyRings/`);
   }

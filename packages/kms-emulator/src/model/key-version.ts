@@ -23,7 +23,10 @@ export interface KeyVersion {
   readonly algorithm: string;
   readonly protectionLevel: ProtectionLevel;
   readonly createTime: number;
-  /** The opaque id of the version in its ciphertexts, in base64. It remains after the material is destroyed. */
+  /**
+   * The opaque id of the version in its ciphertexts, in base64. It is kept after the key material is
+   * destroyed.
+   */
   readonly locator: string;
   state: VersionState;
   material?: string;
@@ -31,11 +34,11 @@ export interface KeyVersion {
   destroyTime?: number;
   destroyEventTime?: number;
   failureReason?: string;
-  /** Until this time, Encrypt and Decrypt treat the version as enabled: the propagation delay. */
+  /** Because of the propagation delay, Encrypt and Decrypt treat the version as enabled until this time. */
   usableUntil?: number;
 }
 
-/** States in which a version has no key material and will never have any. */
+/** The states in which a version has no key material and will never have key material. */
 const withoutMaterial: ReadonlySet<VersionState> = new Set([
   'DESTROYED',
   'IMPORT_FAILED',
@@ -47,8 +50,8 @@ const withoutMaterial: ReadonlySet<VersionState> = new Set([
 /**
  * UpdateCryptoKeyVersion: changes the state between ENABLED and DISABLED.
  *
- * Enabling is strongly consistent; disabling reaches the data plane after `delay` milliseconds
- * (cloud.google.com/kms/docs/consistency).
+ * Enabling a version has an immediate effect. Disabling it affects Encrypt and Decrypt only after `delay`
+ * milliseconds (cloud.google.com/kms/docs/consistency).
  */
 export function setState(version: KeyVersion, name: string, to: string, now: number, delay: number): void {
   if (to !== 'ENABLED' && to !== 'DISABLED') {
@@ -81,7 +84,9 @@ export function restore(version: KeyVersion, name: string): void {
   delete version.destroyTime;
 }
 
-/** Performs the generation or destruction that is due on a version. Returns whether anything changed. */
+/**
+ * Performs the generation or destruction that is due on a version. Returns whether the version has changed.
+ */
 export function advanceVersion(version: KeyVersion, now: number): boolean {
   if (
     version.state === 'PENDING_GENERATION' &&
@@ -107,9 +112,9 @@ export function advanceVersion(version: KeyVersion, now: number): boolean {
 }
 
 /**
- * Puts a version into any state, including states that only imports and external key managers reach. For
- * tests: no RPC does this. A state without key material deletes the material. Time does not end a pending
- * state.
+ * Puts a version into any state, including states that only imports and external key managers can produce.
+ * This function is for tests, and no RPC calls it. If the new state has no key material, the material is
+ * deleted. A pending state does not end with time.
  *
  * @param duration how long DESTROY_SCHEDULED lasts, in milliseconds.
  */
@@ -139,7 +144,10 @@ export function forceState(
   if (reason !== undefined) version.failureReason = reason;
 }
 
-/** Whether Encrypt and Decrypt accept the version. They see its state after the propagation delay. */
+/**
+ * Returns whether Encrypt and Decrypt accept the version. They see a change of its state only after the
+ * propagation delay.
+ */
 export function isUsable(version: KeyVersion, now: number): boolean {
   if (version.material === undefined) return false;
   return version.state === 'ENABLED' || (version.usableUntil !== undefined && now < version.usableUntil);

@@ -1,6 +1,6 @@
 import { invalidArgument } from './errors.ts';
 
-/** Resource ids, `[a-zA-Z0-9_-]{1,63}` (service.proto, `CreateKeyRingRequest.key_ring_id`). */
+/** The pattern of resource ids (service.proto, `CreateKeyRingRequest.key_ring_id`). */
 const ID = '[a-zA-Z0-9_-]{1,63}';
 const LOCATION = 'projects/([^/]+)/locations/([^/]+)';
 

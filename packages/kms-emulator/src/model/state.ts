@@ -1,7 +1,7 @@
 import { KeySpace } from './key-space.ts';
 import { Policies } from './iam/policies.ts';
 
-/** Everything that a restart keeps, with a revision number that grows with every change. */
+/** The state that is kept across restarts, with a revision number that increases with every change. */
 export class State {
   readonly keys: KeySpace;
   readonly policies: Policies;

@@ -7,7 +7,10 @@ import { parseVersion } from '../model/names.ts';
 import type { State } from '../model/state.ts';
 import { text } from './fields.ts';
 
-/** What every RPC may use: the state, the time of this call, the caller, and the conditions that a test set. */
+/**
+ * The input of every RPC: the state, the time of the call, the caller, and the conditions that a test has
+ * set.
+ */
 export interface Context {
   readonly state: State;
   readonly conditions: Conditions;
@@ -17,12 +20,15 @@ export interface Context {
   readonly now: number;
 }
 
-/** An RPC: takes a request of Google's types, and returns a response or throws a {@link KmsError}. */
+/**
+ * The implementation of an RPC. Takes a request of Google's types, and returns a response or throws a {@link
+ * KmsError}.
+ */
 export type Handler<Request, Response> = (request: Request, context: Context) => Response;
 
 /**
- * Refuses a caller without the permission, with Cloud KMS's text. The check runs before the lookup, so that
- * the caller cannot distinguish a missing resource from one that it may not access.
+ * Refuses a caller without the permission, with Cloud KMS's text. The check is made before the lookup, so
+ * that the caller cannot distinguish a missing resource from a resource that it may not access.
  */
 export function requirePermission(context: Context, permission: Permission, resource: string): void {
   const { state, caller, now } = context;

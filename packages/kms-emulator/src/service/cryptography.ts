@@ -17,7 +17,7 @@ import { bytes, checksum, enumName, text } from './fields.ts';
 import { checkSize, materialOf, MAX_BYTES, useQuota, verify } from './key-use.ts';
 
 const MAX_HSM_BYTES = 8 * 1024;
-/** Larger than the ciphertext of 64 KiB of plaintext. */
+/** Maximum length of a ciphertext. It is larger than the ciphertext of 64 KiB of plaintext. */
 const MAX_CIPHERTEXT_BYTES = MAX_BYTES + 1024;
 
 export const encrypt: Handler<
@@ -89,7 +89,7 @@ export const decrypt: Handler<
   };
 };
 
-/** Returns random bytes of an HSM, between 8 and 1,024 (service.proto). */
+/** Returns 8 to 1,024 random bytes from an HSM (service.proto). */
 export const generateRandomBytes: Handler<
   protos.google.cloud.kms.v1.IGenerateRandomBytesRequest,
   protos.google.cloud.kms.v1.IGenerateRandomBytesResponse
@@ -107,7 +107,10 @@ export const generateRandomBytes: Handler<
   return { data, dataCrc32c: { value: crc32c(data) } };
 };
 
-/** Returns one error for a wrong key, ciphertext or additional data, so that the caller cannot distinguish them. */
+/**
+ * Returns the same error for a wrong key, a wrong ciphertext and wrong additional data, so that the caller
+ * cannot distinguish these causes.
+ */
 const wrongKey = () =>
   invalidArgument("Decryption failed: verify that 'name' refers to the correct CryptoKey.");
 

@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
 import { delaysOf } from './context.ts';
 import type { Method } from './methods.ts';
 
-/** What all calls share. `report` receives the emulator's own errors. */
+/** The objects that all calls share. `report` receives the emulator's own errors. */
 export interface DispatchDeps {
   readonly store: Store;
   readonly conditions: Conditions;
@@ -78,7 +78,7 @@ async function answer(deps: DispatchDeps, call: IncomingCall, info: CallInfo): P
   return effect?.kind === 'corrupt_response' ? corruptResponse(response) : response;
 }
 
-/** Applies a fault that concerns the request, and returns the request. */
+/** Applies the effect of a fault to a request, and returns the request. */
 async function applyFault(
   effect: FaultEffect | undefined,
   { request, signal }: IncomingCall,
@@ -120,13 +120,16 @@ function resourceOf(request: object): string {
   return '';
 }
 
-/** Returns the project in a resource name, or an empty text. */
+/** Returns the project in a resource name, or an empty text if there is no project. */
 const projectOf = (resource: string): string => /^projects\/([^/]+)/.exec(resource)?.[1] ?? '';
 
 const dataFields = ['ciphertext', 'plaintext', 'data', 'signature'];
 const checksumField = /Crc32c$/;
 
-/** Returns the request without its checksums, for which Cloud KMS returns `verified_*` false. */
+/**
+ * Returns the request without its checksums. For such a request, Cloud KMS returns false in the fields
+ * `verified_*`.
+ */
 const dropChecksums = (request: object): object =>
   Object.fromEntries(Object.entries(request).filter(([field]) => !checksumField.test(field)));
 

@@ -12,7 +12,7 @@ const int64 = (value: Nullable<number | string | { toString(): string }>): numbe
 
 export const text = (value: Nullable<string>): string => value ?? '';
 
-/** Returns the name of an enum value. Returns a number without a name as text. */
+/** Returns the name of an enum value, or the number as text if it has no name. */
 export const enumName = (value: Nullable<string | number>): string =>
   value === 0 ? '' : String(value ?? '');
 

@@ -52,7 +52,10 @@ export const setIamPolicy: Handler<SetPolicyRequest, PolicyMessage> = (request, 
   return replacePolicy(context, name, { bindings }, request.policy?.etag);
 };
 
-/** Returns which of the permissions the caller has; none on a resource that does not exist (iam_policy.proto). */
+/**
+ * Returns which of the permissions the caller has. The caller has no permissions on a resource that does not
+ * exist (iam_policy.proto).
+ */
 export const testIamPermissions: Handler<TestPermissionsRequest, { permissions: string[] }> = (
   request,
   context,
@@ -82,7 +85,7 @@ export function replacePolicy(
 
 /**
  * Returns the permissions of a request.
- * @throws KmsError INVALID_ARGUMENT if one is not a permission of the resource
+ * @throws KmsError INVALID_ARGUMENT if one of them is not a permission for this kind of resource
  */
 export function checkPermissions({ permissions }: TestPermissionsRequest, prefix: string): readonly string[] {
   for (const permission of permissions ?? []) {

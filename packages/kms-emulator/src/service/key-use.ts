@@ -5,9 +5,9 @@ import type { KeyVersion } from '../model/key-version.ts';
 import { tryCryptoKey } from '../model/names.ts';
 import type { Context } from './context.ts';
 
-/* Helpers of the operations that use key material. */
+/* Helpers for the operations that use key material. */
 
-/** The size limit of plaintext, additional data, and data to sign. */
+/** Maximum size of plaintext, of additional data, and of data to sign. */
 export const MAX_BYTES = 64 * 1024;
 
 export function materialOf({ material = '' }: KeyVersion): Buffer {
@@ -24,7 +24,9 @@ export function checkSize(field: string, data: Uint8Array, max: number): void {
   throw invalidArgument(`The field ${field} must be no larger than ${max} bytes; it has ${data.length}.`);
 }
 
-/** Returns whether the request had a checksum. @throws KmsError INVALID_ARGUMENT if the checksum is wrong */
+/**
+ * Returns whether the request contains a checksum. @throws KmsError INVALID_ARGUMENT if the checksum is wrong
+ */
 export function verify(field: string, data: Uint8Array, expected: number | undefined): boolean {
   if (expected === undefined) return false;
   if (crc32c(data) === expected) return true;

@@ -9,7 +9,7 @@ import { invalidArgument } from '../model/errors.ts';
 type Predicate = (message: object) => boolean;
 type Operator = '=' | '!=' | '<' | '<=' | '>' | '>=' | ':';
 
-/** Returns the predicate of a filter; an empty filter selects everything. @throws KmsError INVALID_ARGUMENT */
+/** Returns the predicate of a filter. An empty filter selects all items. @throws KmsError INVALID_ARGUMENT */
 export function filterOf(filter: string): Predicate {
   if (filter.trim() === '') return () => true;
   const parser = new FilterParser(filter);
@@ -136,7 +136,7 @@ function valueAt(message: object, path: string): Value {
   let value: unknown = message;
   for (const [depth, segment] of path.split('.').entries()) {
     if (typeof value !== 'object' || value === null) return undefined;
-    // The keys of labels are not field names.
+    // Keys of labels are used as they are, because they are not field names.
     const isLabel = depth > 0 && path.startsWith('labels.');
     const field = isLabel
       ? segment

@@ -7,7 +7,7 @@ import { versionName } from '../model/names.ts';
 import { toDuration, toTimestamp } from './fields.ts';
 
 export type KeyRingMessage = protos.google.cloud.kms.v1.IKeyRing;
-// Algorithms are text, so the emulator also accepts those of a newer client.
+// Algorithms are text, so the emulator also accepts algorithms that only a newer client knows.
 export type VersionMessage = Omit<protos.google.cloud.kms.v1.ICryptoKeyVersion, 'algorithm'> & {
   algorithm?: string;
 };
@@ -22,8 +22,8 @@ export const keyRingMessage = ({ name, createTime }: KeyRing): KeyRingMessage =>
 });
 
 /**
- * Returns the message of a key. The message's primary is the version that was made primary most recently,
- * even if Encrypt still uses another version.
+ * Returns the message for a key. Its primary version is the version that was made primary most recently, even
+ * if Encrypt still uses another version.
  */
 export function cryptoKeyMessage(key: CryptoKey): CryptoKeyMessage {
   const primary = key.primary === undefined ? undefined : key.versions[key.primary.number - 1];

@@ -11,19 +11,22 @@ import * as signing from './signing.ts';
 
 /** An RPC of the emulator, and the quota that each of its calls uses. */
 export interface Method {
-  /** Absent if the quota depends on the key's protection level: the handler counts the call itself. */
+  /**
+   * Absent if the quota depends on the key's protection level. In that case, the handler counts the call
+   * itself.
+   */
   readonly quota?: QuotaKind;
   run(request: object, context: Context): object;
 }
 
-// `run` takes any object and the handler takes its request type. This is safe, because the transport decodes
-// the object with the proto that the type is generated from.
+// `run` takes any object, whereas the handler takes its request type. This is safe, because the transport
+// decodes the object with the proto from which the type is generated.
 const method = <Request extends object, Response extends object>(
   handler: Handler<Request, Response>,
   quota?: QuotaKind,
 ): Method => ({ run: handler, ...(quota === undefined ? {} : { quota }) });
 
-/** The emulator returns UNIMPLEMENTED for every other method. */
+/** The methods of the emulator. It returns UNIMPLEMENTED for every other method. */
 export const keyManagementMethods: Readonly<Record<string, Method>> = {
   ListKeyRings: method(rings.listKeyRings, 'read'),
   GetKeyRing: method(rings.getKeyRing, 'read'),

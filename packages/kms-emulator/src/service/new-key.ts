@@ -56,11 +56,11 @@ function destroyDuration(wanted: number | undefined): number {
 interface SeedOptions {
   readonly now: number;
   readonly source: MaterialSource;
-  /** In milliseconds, for those keys that have no schedule. */
+  /** Rotation period in milliseconds, for keys without a rotation schedule. */
   readonly rotationPeriod?: number;
 }
 
-/** Creates the missing keys and their rings, as CreateCryptoKey does with its defaults. */
+/** Creates the missing keys and their key rings, as CreateCryptoKey would with its defaults. */
 export function seedKeys(state: State, names: readonly string[], options: SeedOptions): void {
   const { now, source, rotationPeriod } = options;
   for (const { name, parent } of names.map(parseCryptoKey)) {

@@ -23,8 +23,8 @@ const DEFAULT_SIZE = 100;
 const MAX_SIZE = 1000;
 
 /**
- * Returns a page of a list: the messages that the request's filter selects, in the requested order. The page
- * token contains the list, the filter, the order and the position.
+ * Returns a page of a list. It contains the messages that the request's filter selects, in the requested
+ * order. The page token contains the list, the filter, the order and the position.
  *
  * @throws KmsError INVALID_ARGUMENT if the token does not belong to this list, or the filter or order is
  *   malformed
@@ -42,7 +42,7 @@ export function page<T extends object>(all: readonly T[], parent: string, reques
   return {
     items: sorted.slice(start, end),
     nextPageToken: end < sorted.length ? tokenFor(list, end) : '',
-    // resources.proto: the total of a list with a filter is not populated.
+    // According to resources.proto, the total is not set for a list with a filter.
     totalSize: filter === '' ? all.length : 0,
   };
 }

@@ -15,8 +15,8 @@ import {
 } from './iam.ts';
 
 /*
- * The policies of projects, from Resource Manager (google.cloud.resourcemanager.v3.Projects). They contain
- * the audit configuration, which turns on Cloud KMS's Data Access audit logs. In the emulator, every project
+ * The policies of projects in Resource Manager (google.cloud.resourcemanager.v3.Projects). They contain the
+ * audit configuration, which turns on the Data Access audit logs of Cloud KMS. In the emulator, every project
  * exists.
  */
 

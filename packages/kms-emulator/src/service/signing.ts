@@ -11,7 +11,7 @@ import { checkSize, materialOf, MAX_BYTES, useQuota, verify } from './key-use.ts
 
 type SignRequest = protos.google.cloud.kms.v1.IAsymmetricSignRequest;
 
-/** Like `protos.google.cloud.kms.v1.IPublicKey`, with the algorithm as text, as in all messages. */
+/** Like `protos.google.cloud.kms.v1.IPublicKey`, but with the algorithm as text, as in all messages. */
 type PublicKeyMessage = Omit<protos.google.cloud.kms.v1.IPublicKey, 'algorithm'> & { algorithm: string };
 
 /** Returns the public key in PEM, or in the field `public_key` if the request names a format. */
@@ -50,7 +50,7 @@ export const getPublicKey: Handler<protos.google.cloud.kms.v1.IGetPublicKeyReque
 
 /**
  * Signs the request's digest, or computes and signs the digest of the request's data. A request contains
- * exactly one of these (service.proto).
+ * either a digest or data (service.proto).
  */
 export const asymmetricSign: Handler<SignRequest, protos.google.cloud.kms.v1.IAsymmetricSignResponse> = (
   request,

@@ -4,7 +4,7 @@ import writeFileAtomic from 'write-file-atomic';
 import { State } from '../model/state.ts';
 import { read, write } from './snapshot.ts';
 
-/** Stores a state. `save` resolves when every change that was made before the call is saved. */
+/** Stores a state. `save` resolves once every change that was made before the call is saved. */
 export interface Store {
   readonly state: State;
   save(): Promise<void>;
@@ -38,7 +38,8 @@ export async function openFileStore(path: string): Promise<Store> {
     saved = revision;
   };
 
-  // Writes one at a time. A call during a write waits for the next write, which contains all changes.
+  // Makes only one write at a time. A call during a write waits for the next write, which contains all
+  // changes.
   const save = async (wanted = state.revision): Promise<void> => {
     if (saved >= wanted) return;
     writing ??= writeNow().finally(() => {

@@ -15,7 +15,7 @@ import type { Protos } from './protos.ts';
 /** A gRPC server that listens on no port. Its connections come from {@link accept}. */
 export interface GrpcServer {
   accept(connection: Duplex): void;
-  /** Waits for calls to end, and after `forceAfter` milliseconds aborts those that have not ended. */
+  /** Waits for calls to end. After `forceAfter` milliseconds, aborts the calls that have not ended. */
   close(forceAfter: number): Promise<void>;
 }
 

@@ -17,7 +17,10 @@ export interface TlsFiles {
   readonly key: string | Buffer;
 }
 
-/** A port that serves gRPC and REST. All calls belong to one caller: the emulator checks no credentials. */
+/**
+ * A port that serves gRPC and REST. All calls on the port count as calls from one caller, because the
+ * emulator checks no credentials.
+ */
 export interface Port {
   readonly port: number;
   close(): Promise<void>;
@@ -89,7 +92,10 @@ export async function listen(
   return { port: bound, close };
 }
 
-/** Waits for three bytes: HTTP/2, and so gRPC, begins with `PRI`, and no HTTP/1 method does. */
+/**
+ * Waits for the first three bytes. HTTP/2, which gRPC uses, begins with `PRI`, and no HTTP/1 method begins
+ * with these letters.
+ */
 function awaitFirstBytes(socket: Socket, route: (start: string) => void, before = Buffer.alloc(0)): void {
   socket.once('readable', () => {
     const chunk: unknown = socket.read();

@@ -4,14 +4,17 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import protobuf, { type Service } from 'protobufjs';
 
-// The protos that Google's client `@google-cloud/kms` ships. IAM and status messages are in the `google-gax`
-// that this client depends on, so `google-gax` is resolved from the client's package.
+// Loads the protos that Google's client `@google-cloud/kms` contains. IAM and status messages are in
+// `google-gax`, on which this client depends, so `google-gax` is resolved from the client's package.
 const require = createRequire(import.meta.url);
 const kmsEntry = require.resolve('@google-cloud/kms');
 const kmsProtos = join(dirname(kmsEntry), '..', 'protos');
 const gaxProtos = join(dirname(createRequire(kmsEntry).resolve('google-gax')), '..', 'protos');
 
-/** How messages are decoded: 64-bit numbers and enums become strings, and absent fields get their default. */
+/**
+ * Options for decoding messages. 64-bit numbers and enums become strings, and absent fields get their default
+ * values.
+ */
 export const decoding = { longs: String, enums: String, defaults: true };
 
 const load = (file: string): protoLoader.PackageDefinition =>
@@ -27,7 +30,7 @@ export interface Protos {
   encodeRpc(name: string, message: object): Buffer;
 }
 
-/** Loads the protos of the installed client. @throws Error if the client does not ship them */
+/** Loads the protos of the installed client. @throws Error if the client does not contain them */
 export function loadProtos(): Protos {
   const rpc = load(join(gaxProtos, 'status.json'));
   // The file iam_service.json in the same folder lacks audit configurations.
@@ -83,7 +86,7 @@ let restServices: RestServices | undefined;
 
 /**
  * Returns the installed client's services with their annotations and types.
- * @throws Error if the client does not ship them
+ * @throws Error if the client does not contain them
  */
 export const loadRestServices = (): RestServices => (restServices ??= parseRestServices());
 

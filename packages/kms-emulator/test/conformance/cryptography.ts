@@ -8,7 +8,7 @@ const KIB = 1024;
 const bytes = (text: string): Buffer => Buffer.from(text);
 const crc = (data: Uint8Array) => ({ value: crc32c(data) });
 
-/** Encrypt, Decrypt and GenerateRandomBytes. */
+/** Tests of Encrypt, Decrypt and GenerateRandomBytes. */
 export function cryptographyTests(fixture: () => Fixture): void {
   roundTripTests(fixture);
   refusalTests(fixture);
@@ -19,7 +19,7 @@ export function cryptographyTests(fixture: () => Fixture): void {
 }
 
 function roundTripTests(fixture: () => Fixture): void {
-  it('decrypts its own ciphertext, and names the version', async () => {
+  it('decrypts its own ciphertext, and returns the name of the key version', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(32);
@@ -61,7 +61,7 @@ function roundTripTests(fixture: () => Fixture): void {
     expect(decrypted.usedPrimary).toBe(false);
   });
 
-  it('encrypts with the new primary after a rotation, and still decrypts older messages', async () => {
+  it('encrypts with the new primary version after a rotation, and still decrypts older messages', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const [old] = await client.encrypt({ name, plaintext: bytes('old') });
@@ -108,7 +108,7 @@ function refusalTests(fixture: () => Fixture): void {
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('blames a wrong key on the key, and garbage on the ciphertext', async () => {
+  it('names the key in the error for a wrong key, and the ciphertext in the error for garbage', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const other = await fixture().createKey();
@@ -142,7 +142,7 @@ function refusalTests(fixture: () => Fixture): void {
 }
 
 function checksumTests(fixture: () => Fixture): void {
-  it('verifies requests’ checksums, and sends checksums', async () => {
+  it('verifies the checksums of requests, and adds checksums to responses', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(100);
@@ -180,7 +180,7 @@ function checksumTests(fixture: () => Fixture): void {
     });
   });
 
-  it('refuses data that does not match its checksum, naming both fields', async () => {
+  it('refuses data that does not match its checksum, and names both fields in the error', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const wrong = { value: 1 };
@@ -277,7 +277,7 @@ function stateTests(fixture: () => Fixture): void {
     });
   });
 
-  it('decrypts messages of older versions while the primary is disabled', async () => {
+  it('decrypts messages under older versions while the primary version is disabled', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const second = await fixture().createVersion(key.name);
@@ -303,7 +303,7 @@ function stateTests(fixture: () => Fixture): void {
 }
 
 function randomTests(fixture: () => Fixture): void {
-  it('returns random bytes of an HSM with their checksum', async () => {
+  it('returns random bytes from an HSM with their checksum', async () => {
     const { client, service } = fixture();
     const request = { location: service.location, lengthBytes: 32, protectionLevel: 'HSM' as const };
     const [random] = await client.generateRandomBytes(request);

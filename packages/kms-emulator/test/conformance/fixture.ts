@@ -25,14 +25,14 @@ export const code = {
 
 /**
  * Expects that Cloud KMS refuses each call as invalid.
- * @param calls each under a description of its mistake
+ * @param calls each call, under a description of its mistake
  */
 export async function expectInvalid(calls: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> {
   for (const [what, call] of Object.entries(calls))
     expect(await refusalCode(call()), what).toBe(code.INVALID_ARGUMENT);
 }
 
-/** Expects that Cloud KMS refuses each call. @param calls each with its expected status */
+/** Expects that Cloud KMS refuses each call. @param calls each call with its expected status */
 export async function expectRefusals(
   calls: Partial<Record<keyof typeof code, readonly (() => Promise<unknown>)[]>>,
 ): Promise<void> {
@@ -44,8 +44,8 @@ export async function expectRefusals(
 const RING = 'kms-emulator-conformance';
 
 /**
- * A service with one key ring. Cloud KMS never deletes rings, so all runs share a ring. Each test creates new
- * keys, and the fixture schedules their versions for destruction at the end.
+ * A service with one key ring. Cloud KMS never deletes key rings, so all runs share a key ring. Each test
+ * creates new keys, and at the end the fixture schedules the versions of these keys for destruction.
  */
 export class Fixture {
   readonly service: Service;
@@ -72,7 +72,7 @@ export class Fixture {
     return this.service.client;
   }
 
-  /** Creates a key, by default of purpose ENCRYPT_DECRYPT with a first version. */
+  /** Creates a key. By default, the key has the purpose ENCRYPT_DECRYPT and a first version. */
   async createKey(key: CryptoKey = {}, options: CreateCryptoKey = {}): Promise<CryptoKey & { name: string }> {
     const [created] = await this.client.createCryptoKey({
       parent: this.ring,

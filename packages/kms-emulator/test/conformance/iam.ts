@@ -3,7 +3,7 @@ import { refusalCode } from '../support/client.ts';
 import { code, randomId, type Fixture } from './fixture.ts';
 import { iam } from '../support/iam.ts';
 
-/** IAM policies, as visible to any caller who may run this suite. */
+/** Tests of IAM policies, as far as any caller who may run this suite can see them. */
 export function iamTests(fixture: () => Fixture): void {
   it('returns which of the permissions the caller has', async () => {
     const key = await fixture().createEmptyKey();

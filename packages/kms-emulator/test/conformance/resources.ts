@@ -5,7 +5,10 @@ import { code, expectInvalid, expectRefusals, randomId, secondsOf, type Fixture 
 const inOrder = (names: readonly (string | null | undefined)[]) =>
   [...names].toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
 
-/** Key rings and keys: the assertions of Google's contract tests for Cloud KMS, and rotation schedules. */
+/**
+ * Tests of key rings and keys. They contain the assertions of Google's contract tests for Cloud KMS, and
+ * tests of rotation schedules.
+ */
 export function resourceTests(fixture: () => Fixture): void {
   keyRingTests(fixture);
   creationTests(fixture);
@@ -55,7 +58,7 @@ function keyRingTests(fixture: () => Fixture): void {
 }
 
 function creationTests(fixture: () => Fixture): void {
-  it('creates a key with default settings, whose first version is enabled and primary', async () => {
+  it('creates a key with default settings and a first version that is enabled and primary', async () => {
     const before = Math.floor(Date.now() / 1000) - 60;
     const key = await fixture().createKey();
     expect(key).toMatchObject({
@@ -208,7 +211,7 @@ function updateTests(fixture: () => Fixture): void {
     expect(without.rotationPeriod ?? null).toBeNull();
   });
 
-  it('changes the algorithm of later versions to another of the same purpose', async () => {
+  it('changes the algorithm of later versions to another algorithm with the same purpose', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({
       purpose: 'ASYMMETRIC_SIGN',
@@ -221,7 +224,7 @@ function updateTests(fixture: () => Fixture): void {
     expect(updated.versionTemplate?.algorithm).toBe('EC_SIGN_P256_SHA256');
   });
 
-  it('refuses updates without a field, of an unknown field, and to an algorithm of another purpose', async () => {
+  it('refuses updates without a field, updates of an unknown field, and updates to an algorithm of another purpose', async () => {
     const { client } = fixture();
     const { name } = await fixture().createEmptyKey();
     await expectInvalid({

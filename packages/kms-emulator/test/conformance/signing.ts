@@ -14,7 +14,10 @@ const crc = (bytes: Uint8Array) => ({ value: crc32c(bytes) });
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 const PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
 
-/** GetPublicKey and AsymmetricSign: the assertions of Google's own contract tests for Cloud KMS, and more. */
+/**
+ * Tests of GetPublicKey and AsymmetricSign. They contain the assertions of Google's own contract tests for
+ * Cloud KMS, and further assertions.
+ */
 export function signingTests(fixture: () => Fixture): void {
   signatureTests(fixture);
   publicKeyTests(fixture);
@@ -128,7 +131,7 @@ function publicKeyTests(fixture: () => Fixture): void {
 }
 
 function refusalTests(fixture: () => Fixture): void {
-  it('refuses digests of another hash or length, requests with both or neither of digest and data, and wrong checksums', async () => {
+  it('refuses digests of another hash or length, requests with both a digest and data or with neither, and wrong checksums', async () => {
     const { client } = fixture();
     const name = await createVersion(fixture(), 'EC_SIGN_P384_SHA384');
     const sha256 = digestOf('sha256');

@@ -5,7 +5,7 @@ import { code, expectInvalid, expectRefusals, secondsOf, type Fixture } from './
 
 const THIRTY_DAYS = 30 * 86_400;
 
-/** Versions: their numbers, states, transitions and the primary. */
+/** Tests of versions: their numbers, states and transitions, and the primary version. */
 export function versionTests(fixture: () => Fixture): void {
   creationTests(fixture);
   stateTests(fixture);
@@ -31,7 +31,7 @@ function creationTests(fixture: () => Fixture): void {
     expect(all.map(({ name }) => name)).toEqual([first.name, second.name]);
   });
 
-  it('generates asymmetric versions after the response: they are pending, then enabled', async () => {
+  it('generates asymmetric versions after the response, so they are first pending and then enabled', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({
       purpose: 'ASYMMETRIC_SIGN',
@@ -87,7 +87,7 @@ function creationTests(fixture: () => Fixture): void {
 }
 
 function stateTests(fixture: () => Fixture): void {
-  it('disables and enables a version, which the key’s primary shows', async () => {
+  it('disables and enables a version, and shows this in the key’s primary version', async () => {
     const key = await fixture().createKey();
     const version = `${key.name}/cryptoKeyVersions/1`;
     expect(await fixture().setState(version, 'DISABLED')).toMatchObject({ state: 'DISABLED' });
@@ -96,7 +96,7 @@ function stateTests(fixture: () => Fixture): void {
     expect(await fixture().setState(version, 'ENABLED')).toMatchObject({ state: 'ENABLED' });
   });
 
-  it('refuses updates without a field, of another field, and to any other state', async () => {
+  it('refuses updates without a field, updates of another field, and updates to any other state', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
@@ -161,14 +161,14 @@ function destructionTests(fixture: () => Fixture): void {
 }
 
 function primaryTests(fixture: () => Fixture): void {
-  it('keeps the primary when a version is created', async () => {
+  it('keeps the primary version when a version is created', async () => {
     const key = await fixture().createKey();
     await fixture().createVersion(key.name);
     const [found] = await fixture().client.getCryptoKey({ name: key.name });
     expect(found.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
   });
 
-  it('has no primary until a version is made primary', async () => {
+  it('has no primary version until a version is made primary', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey();
     await fixture().createVersion(key.name);
@@ -178,7 +178,7 @@ function primaryTests(fixture: () => Fixture): void {
     expect(after.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
   });
 
-  it('refuses a missing version as primary, and a primary for a key that does not encrypt', async () => {
+  it('refuses a missing version as the primary version, and a primary version for a key that does not encrypt', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     expect(

@@ -36,15 +36,15 @@ describe('a rotation schedule', () => {
     ['a longer period', { period: 36_500 * DAY + 1, next: 1 }, false],
     ['a period alone', { period: DAY }, false],
     ['a next time that is now', { period: DAY, next: 0 }, false],
-  ])('with %s is accepted only if Cloud KMS accepts it', (_, schedule, right) => {
+  ])('with %s is accepted if and only if Cloud KMS accepts it', (_, schedule, right) => {
     const check = () => checkSchedule('ENCRYPT_DECRYPT', schedule, 0);
     if (right) expect(check).not.toThrow();
     else expect(check).toThrow(expect.objectContaining({ status: 'INVALID_ARGUMENT' }));
   });
 });
 
-describe('the primary', () => {
-  it('can be reset to the previous version during the delay', () => {
+describe('the primary version', () => {
+  it('can be reset to the previous version during the propagation delay', () => {
     const key = keyWith();
     createVersion(key, 0, source, 0);
     createVersion(key, 0, source, 0);
@@ -67,7 +67,7 @@ describe('the primary', () => {
     );
   });
 
-  it('stays primary when its destruction is scheduled, so that Encrypt fails instead of using another version', () => {
+  it('stays the primary version when its destruction is scheduled, so that Encrypt fails instead of using another version', () => {
     const key = keyWith();
     const version = createVersion(key, 0, source, 0);
     createVersion(key, 0, source, 0);

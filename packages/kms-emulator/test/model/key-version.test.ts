@@ -69,7 +69,7 @@ describe('the version state table', () => {
     ['PENDING_EXTERNAL_DESTRUCTION', refused, refused, refused, refused, 'PENDING_EXTERNAL_DESTRUCTION'],
     ['EXTERNAL_DESTRUCTION_FAILED', refused, refused, refused, refused, 'EXTERNAL_DESTRUCTION_FAILED'],
   ])(
-    'leads from %s only to states that Cloud KMS permits, and a refusal changes nothing',
+    'permits only Cloud KMS’s transitions from %s, and a refused transition changes nothing',
     (state, ...expected) => {
       const reached = Object.values(transitions).map((transition) => after(state, transition));
       expect(reached).toEqual(expected);
@@ -80,7 +80,7 @@ describe('the version state table', () => {
     expect(versionStates).toHaveLength(10);
   });
 
-  it.each(versionStates)('permits use only in the state ENABLED: %s', (state) => {
+  it.each(versionStates)('permits the use of a version in the state %s only if that is ENABLED', (state) => {
     expect(isUsable(versionIn(state), NOW)).toBe(state === 'ENABLED');
   });
 });

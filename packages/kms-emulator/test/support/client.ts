@@ -20,7 +20,7 @@ export const withoutRetries = (client: KeyManagementServiceClient): KeyManagemen
     },
   });
 
-/** Connects Google's client, unmodified, to an emulator. */
+/** Connects Google's unmodified client to an emulator. */
 export function connect(
   address: string,
   sslCreds = credentials.createInsecure(),
@@ -37,7 +37,7 @@ export function connect(
 }
 
 /**
- * Connects Google's client, unmodified, to the REST API of an emulator.
+ * Connects Google's unmodified client to the REST API of an emulator.
  *
  * @param url such as `http://127.0.0.1:9061`
  */
@@ -49,7 +49,7 @@ export function connectRest(url: string): KeyManagementServiceClient {
       protocol: protocol.replace(':', ''),
       apiEndpoint: hostname,
       port: Number(port),
-      // The client sends no request without credentials; the emulator ignores them.
+      // The client sends no request without credentials. The emulator ignores the credentials.
       authClient: new PassThroughClient(),
       universeDomain: 'googleapis.com',
     }),

@@ -7,7 +7,10 @@ export interface RestCall {
   readonly body?: object;
 }
 
-/** A `gcloud` command in a document: its words, after the document's variables were replaced. */
+/**
+ * A `gcloud` command in a document. It consists of words in which the document's variables have been
+ * replaced.
+ */
 export interface GcloudLine {
   readonly words: readonly string[];
   /** The words before the first value or flag, without `gcloud`: `kms keys create`. */
@@ -22,8 +25,8 @@ const key = (args: Args) => `${location(args)}/keyRings/${args['keyring']}/crypt
 const seconds = (period = '') => `${Number.parseInt(period, 10) * 86_400}s`;
 
 /**
- * The requests that gcloud sends for each command in the documents. A request that changes a policy is a
- * function of the policy that the previous request returned.
+ * The requests that gcloud sends for each command in the documents. For a request that changes a policy,
+ * there is a function that takes the policy that the previous request returned.
  */
 const calls: Readonly<Record<string, (args: Args) => (RestCall | ((policy: any) => RestCall))[]>> = {
   'services enable': ({ project, '': service }) => [

@@ -2,7 +2,7 @@ import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { startEmulator, type Emulator } from '../../src/index.ts';
 import { connect, connectRest, withoutRetries } from './client.ts';
 
-/** A Cloud KMS to run the conformance suite against. */
+/** A Cloud KMS service against which the conformance suite runs. */
 export interface Service {
   readonly client: KeyManagementServiceClient;
   /** The location where the suite creates its key ring, as `projects/p/locations/l`. */

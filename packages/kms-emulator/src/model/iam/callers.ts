@@ -3,10 +3,13 @@ export type Caller = 'owner' | `${'serviceAccount' | 'user'}:${string}`;
 
 const memberPattern = /^((user|serviceAccount|group|domain):[^\s]+|allUsers|allAuthenticatedUsers)$/;
 
-/** Whether a member of a binding has the syntax of Cloud IAM. */
+/** Returns whether a member of a binding has the syntax of Cloud IAM. */
 export const isMember = (member: string): boolean => memberPattern.test(member);
 
-/** Returns the principal of an identity, with or without its type: `worker@p.iam.gserviceaccount.com`. */
+/**
+ * Returns the principal of an identity, which can be given with or without its type:
+ * `worker@p.iam.gserviceaccount.com`.
+ */
 export function parseIdentity(identity: string): Exclude<Caller, 'owner'> {
   const typed = /^(serviceAccount|user):(\S+@\S+)$/.exec(identity);
   if (typed !== null) return `${typed[1] === 'user' ? 'user' : 'serviceAccount'}:${typed[2] ?? ''}`;

@@ -1,6 +1,7 @@
 /*
- * The permissions of Cloud KMS (cloud.google.com/iam/docs/roles-permissions/cloudkms), and those of a
- * project's policy. The emulator checks some of them; clients query the others with TestIamPermissions.
+ * The permissions of Cloud KMS (cloud.google.com/iam/docs/roles-permissions/cloudkms), and the permissions
+ * for a project's policy. The emulator checks some of them. Clients can query all of them with
+ * TestIamPermissions.
  */
 
 const of = <const Resource extends string, const Verb extends string>(
@@ -37,7 +38,7 @@ const permissions = [
   'resourcemanager.projects.setIamPolicy',
 ] as const;
 
-/** A permission, as Cloud IAM names it. */
+/** A permission under its name in Cloud IAM. */
 export type Permission = (typeof permissions)[number];
 
 /** Every {@link Permission}. The owner has all of them. */

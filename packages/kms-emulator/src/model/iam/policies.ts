@@ -13,8 +13,8 @@ export interface Binding {
 export const logTypes = ['ADMIN_READ', 'DATA_WRITE', 'DATA_READ'] as const;
 
 /**
- * Which Data Access audit logs of a service are on (`google.iam.v1.AuditConfig`). In the emulator, only
- * projects have audit configurations.
+ * Which Data Access audit logs of a service are turned on (`google.iam.v1.AuditConfig`). In the emulator,
+ * only projects have audit configurations.
  */
 export interface AuditConfig {
   readonly service: string;
@@ -39,7 +39,8 @@ interface Entry {
 const EMPTY: Policy = { bindings: [] };
 
 /**
- * Policies of projects (`projects/p`), key rings and crypto keys. A resource inherits its parent's policy.
+ * The policies of projects (`projects/p`), key rings and crypto keys. A resource inherits its parent's
+ * policy.
  */
 export class Policies {
   readonly #entries = new Map<string, Entry>();
@@ -82,7 +83,10 @@ export class Policies {
     return checked;
   }
 
-  /** Whether the policy of a resource, or one that the resource inherits, grants a permission to a caller. */
+  /**
+   * Returns whether a resource's policy, or a policy that the resource inherits, grants a permission to a
+   * caller.
+   */
   allows(caller: Caller, permission: string, resource: string, now: number): boolean {
     if (caller === 'owner') return true;
     return lineage(resource).some((name) =>
@@ -112,7 +116,7 @@ export function etagOf({ bindings, auditConfigs }: Policy): Buffer {
   return createHash('sha256').update(JSON.stringify(content)).digest().subarray(0, 8);
 }
 
-/** Returns a resource and everything that it inherits policies from. */
+/** Returns a resource and all resources from which it inherits policies. */
 function lineage(resource: string): string[] {
   const names = [resource];
   // A key version has no policy and inherits from its key.
@@ -125,7 +129,10 @@ function lineage(resource: string): string[] {
   return names;
 }
 
-/** Merges bindings into one per role, as Cloud IAM stores them, and drops bindings without members. */
+/**
+ * Merges the bindings of each role into one binding, as Cloud IAM stores them, and drops bindings without
+ * members.
+ */
 function merged(bindings: readonly Binding[]): Binding[] {
   const members = new Map<string, Set<string>>();
   for (const binding of bindings) {

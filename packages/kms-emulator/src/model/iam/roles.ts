@@ -23,7 +23,8 @@ const policies: Permission[] = [
   'cloudkms.keyRings.getIamPolicy',
   'cloudkms.keyRings.setIamPolicy',
 ];
-// An administrator of keys cannot use them: separation of duties (cloud.google.com/kms/docs/separation-of-duties).
+// An administrator of keys cannot use the keys, to separate duties
+// (cloud.google.com/kms/docs/separation-of-duties).
 const administer: Permission[] = [
   'cloudkms.cryptoKeyVersions.create',
   'cloudkms.cryptoKeyVersions.destroy',

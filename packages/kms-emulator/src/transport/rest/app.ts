@@ -9,7 +9,10 @@ import { writeMessage } from './json.ts';
 import { readRequest, requireJson } from './request.ts';
 import type { RestRoute } from './rules.ts';
 
-/** Larger than an Encrypt request with 64 KiB of plaintext and 64 KiB of additional data, in base64. */
+/**
+ * Maximum size of a body in bytes. It is larger than an Encrypt request with 64 KiB of plaintext and 64 KiB
+ * of additional data in base64.
+ */
 const MAX_BODY = 1024 * 1024;
 
 export interface RestOptions {

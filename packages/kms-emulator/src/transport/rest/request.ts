@@ -22,12 +22,13 @@ export interface HttpParts {
   /** The values of the variables in the path. */
   readonly captured: readonly string[];
   readonly query: URLSearchParams;
-  /** An empty text is an empty message. */
+  /** The body; an empty text stands for an empty message. */
   readonly body: string;
 }
 
 /**
- * Returns the request message of an HTTP request: from its path, query and body, by the method's HTTP rule.
+ * Returns the request message of an HTTP request. By the method's HTTP rule, the message comes from the path,
+ * the query and the body.
  *
  * @throws KmsError INVALID_ARGUMENT if the request has a parameter or field that the message does not have
  */
@@ -49,7 +50,10 @@ export function readRequest({ variables, body, request }: RestRoute, parts: Http
   return readMessage(request, message);
 }
 
-/** Refuses formats other than JSON. Ignores `;enum-encoding=int`, because every client also reads names. */
+/**
+ * Refuses formats other than JSON. Ignores `;enum-encoding=int`, because every client can also read enum
+ * names.
+ */
 export function requireJson(query: URLSearchParams): void {
   const alt = query.get('$alt') ?? query.get('alt') ?? 'json';
   if (!/^json(;|$)/.test(alt)) throw invalidArgument(`The emulator has no format ${alt}, only json.`);
@@ -63,7 +67,7 @@ function parseBody(body: string): JsonObject {
   } catch {
     throw invalidArgument('Invalid JSON payload received. The body is not JSON.');
   }
-  // Google's client for Node.js sends an empty text for an empty message.
+  // For an empty message, Google's client for Node.js sends an empty text.
   if (json === '' || json === null) return {};
   if (!isObject(json)) throw invalidArgument('Invalid JSON payload received. The body is not an object.');
   return json;
@@ -76,7 +80,10 @@ function queryOf(query: URLSearchParams): [name: string, values: string[]][] {
   return names.map((name) => [name, query.getAll(name)]);
 }
 
-/** Returns the JSON value of a parameter. Converts masks: proto3 JSON permits no snake_case. */
+/**
+ * Returns the JSON value of a parameter. Converts the names in field masks, because proto3 JSON does not
+ * permit snake_case.
+ */
 function parameter({ type, resolvedType }: Field, value: string): unknown {
   if (type === 'bool') return value === 'true';
   if (resolvedType instanceof Enum && /^\d+$/.test(value)) return Number(value);

@@ -8,17 +8,20 @@ import {
 } from '../../service/methods.ts';
 import type { RestServices } from '../protos.ts';
 
-/** The HTTP rule of a method (`google.api.HttpRule`), parsed. */
+/** The parsed HTTP rule of a method (`google.api.HttpRule`). */
 export interface RestRoute {
   /** The name of the RPC. */
   readonly name: string;
-  /** Undefined if the emulator does not implement the RPC. */
+  /** The implementation; undefined if the emulator does not implement the RPC. */
   readonly method: Method | undefined;
   readonly verb: string;
   readonly path: RegExp;
   /** The field for each group of `path`, such as `crypto_key.name`. */
   readonly variables: readonly string[];
-  /** The field that the body contains, `*` for the whole request, undefined for none. */
+  /**
+   * The field that the body contains; `*` if the body contains the whole request, and undefined if there is
+   * no body.
+   */
   readonly body: string | undefined;
   readonly request: Type;
   readonly response: Type;
@@ -28,7 +31,10 @@ type Rule = Readonly<Record<string, unknown>>;
 
 const verbs = ['get', 'post', 'patch', 'put', 'delete'] as const;
 
-/** Returns the routes of all services. Cloud KMS's and locations' come from proto annotations. */
+/**
+ * Returns the routes of all services. The routes of Cloud KMS and of the locations service come from proto
+ * annotations.
+ */
 export const restRoutes = ({ keyManagement, locations, iamPolicy }: RestServices): RestRoute[] => [
   ...annotated(keyManagement, keyManagementMethods),
   ...annotated(locations, locationMethods),
@@ -88,13 +94,17 @@ function route(service: Service, name: string, method: Method | undefined, rule:
   ];
 }
 
-/** Parses a path template, such as `/v1/{name=projects/*}:verb`. `*` is a segment, `**` the rest. */
+/**
+ * Parses a path template, such as `/v1/{name=projects/*}:verb`. `*` matches one segment, and `**` matches the
+ * rest of the path.
+ */
 function pathOf(template: string): { path: RegExp; variables: string[] } {
   const variables: string[] = [];
   const pattern = template.replaceAll(/\{([^=}]+)=([^}]+)\}/g, (_, field: string, segments: string) => {
     variables.push(field);
     return `(${segments.replaceAll(/\*\*?/g, (stars) => (stars === '*' ? '[^/]+' : '.+'))})`;
   });
-  // Without a verb, the last segment contains no colon: `…/keyRings/r:getIamPolicy` is not the ring `r:getIamPolicy`.
+  // If the template has no verb, the last segment must not contain a colon, because
+  // `…/keyRings/r:getIamPolicy` does not name a key ring `r:getIamPolicy`.
   return { path: new RegExp(`^${pattern.replace(/\[\^\/\]\+\)$/, '[^/:]+)')}$`), variables };
 }

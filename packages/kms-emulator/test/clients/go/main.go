@@ -1,4 +1,5 @@
-// Clients of Cloud KMS against the emulator: each encrypts and decrypts under one key, and prints `NAME ok` or an error.
+// Runs clients of Cloud KMS against the emulator. Each client encrypts and decrypts under one key, and prints
+// `NAME ok` or an error.
 package main
 
 import (
@@ -124,8 +125,8 @@ func sopsKey(ctx context.Context, key string) ([]byte, error) {
 	return master.DecryptContext(ctx)
 }
 
-// HashiCorp's wrapper has no option for the address: it connects to cloudkms.googleapis.com, through HTTPS_PROXY, and trusts
-// the authority in SSL_CERT_FILE.
+// HashiCorp's wrapper has no option for the address. It connects to cloudkms.googleapis.com through
+// HTTPS_PROXY, and trusts the authority in SSL_CERT_FILE.
 func wrapper(ctx context.Context, key string) ([]byte, error) {
 	names := strings.Split(key, "/")
 	wrapper := gcpckms.NewWrapper()
