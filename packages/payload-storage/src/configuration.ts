@@ -11,13 +11,13 @@ export interface Store {
   readonly bucket: string;
   /** The name under which the applications register their driver. */
   readonly driverName: string;
-  /** Prefixes of the objects that may be read. Each ends with `/`. */
+  /** Prefixes of the objects that may be read. Each prefix ends with `/`. */
   readonly prefixes: readonly string[];
-  /** Region of an S3 bucket. */
+  /** The region of the bucket, if it is an S3 bucket. */
   readonly region?: string | undefined;
   /** URL of a server other than Amazon's or Google's. */
   readonly endpoint?: string | undefined;
-  /** Absolute path of a directory. */
+  /** The absolute path, if this is a directory. */
   readonly path?: string | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface StorageConfiguration {
   readonly namespaces: ReadonlyMap<string, readonly Store[]>;
 }
 
-/** Excludes ARNs, access points, URLs and paths. */
+/** A plain bucket name. ARNs, access points, URLs and paths are not allowed. */
 const bucketName = z
   .string()
   .regex(
@@ -87,7 +87,7 @@ const storageFile = z.strictObject({
 });
 
 /**
- * Reads the file that lists what external storage each namespace may read.
+ * Reads the file that lists the external storage that each namespace may read.
  * @param name the file's name in messages, for example the variable that contains its path
  * @throws StrictYamlError with every mistake
  */

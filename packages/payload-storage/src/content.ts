@@ -7,9 +7,9 @@ import { type ObjectReader, type OpenObject, ReaderError } from './reader.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
-/** The limit of Temporal's drivers, 50 MiB. */
+/** The size limit of Temporal's drivers, 50 MiB. */
 const MAX_BYTES = 50 * 1024 * 1024;
-/** The first buffer's size if the store declares no size. */
+/** The size of the first buffer if the store declares no size. */
 const FIRST_BYTES = 64 * 1024;
 
 export interface ObjectToRead {
@@ -23,16 +23,16 @@ export interface ObjectToRead {
 
 export interface ReadPayloadOptions {
   readonly signal: AbortSignal;
-  /** Limit on the object's size, in bytes. Default: 50 MiB, the limit of Temporal's drivers. */
+  /** Maximum size of the object, in bytes. The default is 50 MiB, the limit of Temporal's drivers. */
   readonly maxBytes?: number | undefined;
-  /** Called as bytes arrive, with the number of bytes so far. */
+  /** Called when bytes arrive, with the number of bytes that have arrived so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
 /**
- * Reads an object, and returns its payload once the hash of all bytes has been compared. The payload's data
- * is a view of the bytes that arrived, so that an object is never in memory twice. Nothing else uses their
- * buffer, so the caller may overwrite or free it.
+ * Reads an object, compares the hash of its bytes with the reference, and returns the object's payload. The
+ * payload's data is a view of the bytes that arrived, so that an object is never in memory twice. The caller
+ * may overwrite or free their buffer, because it is not used for anything else.
  * @throws KmsCodecError `storage_not_found`, `storage_unavailable`, `storage_altered` or `too_large`; the
  *   signal's reason
  */
@@ -66,8 +66,9 @@ export async function readStoredPayload(
 }
 
 /**
- * Payloads have a few short metadata entries. A decoded entry takes a hundred times the memory of its bytes,
- * and decoding an entry that repeats a field for 50 MiB takes seconds.
+ * Limits on a payload's metadata, which usually has a few short entries. They are necessary because a decoded
+ * entry takes a hundred times as much memory as its bytes, and because it takes seconds to decode an entry
+ * that repeats a field for 50 MiB.
  */
 const MAX_FIELDS = 64;
 const MAX_METADATA_BYTES = 64 * 1024;
@@ -75,7 +76,7 @@ const MAX_METADATA_BYTES = 64 * 1024;
 const DATA = 0x12;
 
 /**
- * Counts the fields of an encoded payload, and their bytes except the data's, before they are decoded.
+ * Counts the fields of an encoded payload, and their bytes without the data, before the payload is decoded.
  * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message
  */
 function checkFields(bytes: Uint8Array, name: string): void {
@@ -123,7 +124,7 @@ export async function readStoredStart(
     for await (const chunk of chunksOf(await reader.open(object, { bytes, signal }))) {
       chunks.push(chunk);
       count += chunk.length;
-      // A server may ignore the range.
+      // A server may ignore the requested range.
       if (count >= bytes) break;
     }
     return Buffer.concat(chunks).subarray(0, bytes);
@@ -214,7 +215,7 @@ async function explained<T>(name: string, signal: AbortSignal, operation: () => 
   }
 }
 
-/** Returns the codec's error for a reader's. Drops the cause, which can name network addresses. */
+/** Returns the codec's error for an error of a reader. Omits the cause, which can name network addresses. */
 export function storageError(what: string, error: unknown): KmsCodecError {
   if (error instanceof ReaderError && error.code === 'not_found')
     return new KmsCodecError('storage_not_found', `${what} is gone: ${error.message}`);
@@ -222,7 +223,9 @@ export function storageError(what: string, error: unknown): KmsCodecError {
   return new KmsCodecError('storage_unavailable', `${what} could not be read: ${why}`);
 }
 
-/** Escapes what could break a line of a log: names of objects may contain any character. */
+/**
+ * Escapes characters that could break a line of a log, because names of objects may contain any character.
+ */
 export const quoted = (name: string): string =>
   JSON.stringify(name).replaceAll(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,

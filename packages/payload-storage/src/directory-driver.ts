@@ -14,13 +14,13 @@ export interface DirectoryDriverOptions {
   readonly path: string;
   /** The name that the claims contain in place of the path, which differs between machines. */
   readonly bucket: string;
-  /** Default: the driver's type. */
+  /** The driver's name. By default, it is the driver's type. */
   readonly driverName?: string;
 }
 
 /**
  * A driver for Temporal's external storage that keeps payloads in a directory, in the layout of Temporal's
- * drivers. It is the example of a driver, and it serves development; it deletes nothing.
+ * drivers. It is an example of a driver, and is intended for development. It never deletes payloads.
  */
 export class DirectoryDriver implements StorageDriver {
   readonly type = 'temporal-kms.directory';
@@ -58,9 +58,10 @@ export class DirectoryDriver implements StorageDriver {
     const file = objectName(target, sha256);
     const path = join(this.#path, file);
     await mkdir(dirname(path), { recursive: true });
-    // Renamed, so that a reader never sees a part of the file.
+    // The complete file is renamed, so that a reader never sees an incomplete file.
     const unfinished = `${path}.${crypto.randomUUID()}`;
-    // A reader that runs as another user can be in the directory's group.
+    // The group may read the file, because a reader that runs as another user can be in the directory's
+    // group.
     await writeFile(unfinished, bytes, { mode: 0o640 });
     await rename(unfinished, path);
     return new StorageDriverClaim({ bucket: this.#bucket, file, hashAlgorithm: 'sha256', hashValue: sha256 });

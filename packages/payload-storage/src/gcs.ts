@@ -16,7 +16,7 @@ import {
 } from './reader.ts';
 import { limited, MAX_PAGE_BYTES, pagesOf, refused } from './response.ts';
 
-/** Limit on the part of an error's text that is read. */
+/** Maximum length of the part of an error's text that is read. */
 const MAX_ERROR_BYTES = 4 * 1024;
 const PAGE_OBJECTS = 1000;
 const MAX_SOCKETS = 50;
@@ -31,8 +31,8 @@ const page = z.object({
 });
 
 /**
- * Reads objects of a Cloud Storage bucket with the JSON API. Google's own client follows redirects and uses
- * the proxy that the environment names. This reader does neither, and decompresses nothing.
+ * Reads objects of a Cloud Storage bucket with the JSON API. Unlike Google's own client, this reader does not
+ * follow redirects, does not use a proxy that the environment names, and does not decompress objects.
  */
 export class GcsReader implements ObjectReader {
   readonly #bucket: string;
@@ -53,7 +53,7 @@ export class GcsReader implements ObjectReader {
   async open(object: string, { bytes, signal }: ReadOptions): Promise<OpenObject> {
     const range = bytes === undefined ? undefined : `bytes=0-${bytes - 1}`;
     const response = await this.#get(`/${encodeURIComponent(object)}?alt=media`, signal, range);
-    // A range of an empty object.
+    // The request was for a range of an empty object.
     if (response === undefined) return { size: 0, content: Readable.from([]) };
     const length = response.headers['content-length'];
     return { size: length === undefined ? undefined : Number(length), content: response };
@@ -78,7 +78,10 @@ export class GcsReader implements ObjectReader {
     this.#agent.destroy();
   }
 
-  /** Returns the response of an object's or the listing's URL; undefined if the range begins after the end. */
+  /**
+   * Returns the response for the URL of an object or of the listing. Returns undefined if the range begins
+   * after the end of the object.
+   */
   async #get(path: string, signal: AbortSignal, range?: string): Promise<IncomingMessage | undefined> {
     return await pRetry(
       async () => {
@@ -128,7 +131,7 @@ export class GcsReader implements ObjectReader {
           hostname: hostname.replace(/^\[|\]$/g, ''),
           port,
           path: `/storage/v1/b/${this.#bucket}/o${path}`,
-          // Otherwise Cloud Storage decompresses objects that are stored with gzip.
+          // Without this header, Cloud Storage decompresses objects that are stored with gzip.
           headers: { 'accept-encoding': 'gzip', ...headers },
           agent: this.#agent,
           signal,
@@ -143,7 +146,9 @@ export class GcsReader implements ObjectReader {
   }
 }
 
-/** A response's error, with its status, which decides whether the request is repeated. */
+/**
+ * The error for a response. It has the response's status, which determines whether the request is repeated.
+ */
 class StatusError extends Error {
   readonly status: number;
 
@@ -169,7 +174,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
       if ((count += chunk.length) >= MAX_ERROR_BYTES) break;
     }
   } catch {
-    // The status says enough.
+    // The text is ignored, because the status is enough.
   }
   return Buffer.concat(chunks).toString('latin1');
 }

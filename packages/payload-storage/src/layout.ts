@@ -16,7 +16,10 @@ export interface StorageTarget {
   readonly runId?: string;
 }
 
-/** Characters that Temporal's drivers for Cloud Storage escape; the directory has the same layout. */
+/**
+ * The characters that Temporal's drivers for Cloud Storage escape. The names in a directory have the same
+ * layout.
+ */
 // oxlint-disable-next-line no-control-regex -- Cloud Storage advises against control characters.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f#[\]*?:"<>|/%]/g;
 
@@ -53,7 +56,7 @@ export function objectName(target: StorageTarget | undefined, sha256: string): s
 }
 
 const MAX_NAME_BYTES = 1024;
-/** Limit of Linux's and macOS's file systems. */
+/** Maximum length of a file name in the file systems of Linux and macOS. */
 const MAX_SEGMENT_BYTES = 255;
 
 const isName = (name: string) =>
@@ -61,9 +64,9 @@ const isName = (name: string) =>
   name.split('/').every((part) => Buffer.byteLength(part) <= MAX_SEGMENT_BYTES);
 
 /**
- * Whether a name of an object, or a prefix without its last `/`, means the same to every store and client:
- * no segment is empty, `.` or `..`, and no character is a backslash, a control character or half a surrogate
- * pair.
+ * Returns whether a name of an object, or a prefix without its last `/`, means the same to every store and
+ * client. Such a name has no segment that is empty, `.` or `..`, and contains no backslash, control character
+ * or half of a surrogate pair.
  */
 export const isPlainName = (name: string): boolean =>
   name.isWellFormed() &&

@@ -19,10 +19,10 @@ import {
 import { TimeLimitReached, withTimeLimit } from './time-limit.ts';
 import { objectUri, type StorageReference, type StorageType } from './reference.ts';
 
-/** Limit on the time of one read or one page of a listing, in ms. */
+/** Time limit for one read or one page of a listing, in ms. */
 const READ_MS = 60_000;
 
-/** An object that a namespace may read. Only `ObjectStorage` creates it. */
+/** An object that a namespace may read. Only `ObjectStorage` creates such objects. */
 class LocatedObject {
   readonly #store: Store;
   readonly object: string;
@@ -49,12 +49,12 @@ class LocatedObject {
     return this.#store.driverName;
   }
 
-  /** For messages and the audit. */
+  /** The object's name in messages and in the audit. */
   get name(): string {
     return objectUri(this);
   }
 
-  /** Identifies where the store is. Two stores can have buckets with the same name. */
+  /** Identifies the location of the store, because two stores can have buckets with the same name. */
   get storeId(): string {
     return placeOf(this.#store);
   }
@@ -73,7 +73,7 @@ export interface ListedObject extends Pick<ListedName, 'sizeBytes' | 'modified'>
   readonly object: StoredObject;
 }
 
-/** Loads a kind of store's client only once a configuration names a bucket of that kind. */
+/** Loads the client for a kind of store only when a configuration names a bucket of that kind. */
 const readers: Readonly<Record<StorageType, ConnectReader>> = {
   s3: async (store) => new (await import('./s3.ts')).S3Reader(store),
   gcs: async (store) => new (await import('./gcs.ts')).GcsReader(store),
@@ -81,7 +81,7 @@ const readers: Readonly<Record<StorageType, ConnectReader>> = {
 };
 
 export interface ObjectStorageOptions {
-  /** Limit on the time of one read or one page of a listing, in ms. Default: a minute. */
+  /** Time limit for one read or one page of a listing, in ms. The default is one minute. */
   readonly readMs?: number;
 }
 
@@ -96,16 +96,16 @@ export class ObjectStorage {
     this.#readMs = options.readMs ?? READ_MS;
   }
 
-  /** Replaces the configuration. Objects that were located before can still be read. */
+  /** Replaces the configuration. Objects that have already been located can still be read. */
   use({ namespaces }: StorageConfiguration): void {
     this.#namespaces = namespaces;
   }
 
   /**
-   * Returns the object that a reference names, if the namespace may read it. Decides by names alone: compares
-   * exact strings, and makes no request.
+   * Returns the object that a reference names, if the namespace may read the object. Decides only by
+   * comparing exact names, and makes no request.
    * @throws KmsCodecError `external_reference` if the namespace has no store for the reference's driver;
-   *   `storage_not_allowed` if it has, but not for that bucket or object
+   *   `storage_not_allowed` if it has such a store, but may not read that bucket or object
    */
   locate(namespace: string, reference: StorageReference): StoredObject {
     const { driverName, type, bucket, object, sha256, sizeBytes } = reference;
@@ -115,7 +115,7 @@ export class ObjectStorage {
         'external_reference',
         `No store is configured for the driver ${quoted(driverName)} in namespace ${quoted(namespace)}`,
       );
-    // Go's driver for Cloud Storage writes the claims of S3's.
+    // Go's driver for Cloud Storage writes the same claims as the driver for S3.
     const types = type === 's3' ? ['s3', 'gcs'] : [type];
     const store = known.find((one) => types.includes(one.type) && one.bucket === bucket);
     if (store && isPlainName(object) && store.prefixes.some((prefix) => object.startsWith(prefix)))
@@ -128,7 +128,7 @@ export class ObjectStorage {
   }
 
   /**
-   * Reads an object, and returns its payload once the hash of all bytes has been compared.
+   * Reads an object, compares the hash of its bytes with the reference, and returns the object's payload.
    * @throws KmsCodecError `storage_not_found`, `storage_unavailable`, `storage_altered` or `too_large`; the
    *   signal's reason
    */
@@ -153,7 +153,7 @@ export class ObjectStorage {
   }
 
   /**
-   * Yields the objects that a namespace may read, of all its stores.
+   * Yields the objects that a namespace may read in all its stores.
    * @throws KmsCodecError `storage_unavailable`; the signal's reason
    */
   async *list(

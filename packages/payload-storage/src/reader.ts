@@ -2,16 +2,18 @@ import type { Readable } from 'node:stream';
 import type { Store } from './configuration.ts';
 
 export interface ReadOptions {
-  /** Limit on the bytes to read from the object's beginning. Default: the whole object. */
+  /**
+   * Maximum number of bytes to read from the beginning of the object. By default, the whole object is read.
+   */
   readonly bytes?: number | undefined;
-  /** Ends the request. */
+  /** Aborts the request. */
   readonly signal: AbortSignal;
 }
 
 export interface OpenObject {
   /** Size that the store declares for the content that follows, in bytes. */
   readonly size: number | undefined;
-  /** Bytes. Destroying the stream releases the connection. */
+  /** The stream of bytes. When it is destroyed, the connection is released. */
   readonly content: Readable;
 }
 
@@ -21,7 +23,7 @@ export interface ListedName {
   readonly modified: Date;
 }
 
-/** Runs the request of one page of a listing, with the signal that ends it. */
+/** Makes the request for one page of a listing, with the signal that aborts it. */
 export type PageRunner = <T>(request: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
 /** Reads objects of one kind of store. Its methods throw `ReaderError`, or the signal's reason. */
@@ -34,8 +36,8 @@ export interface ObjectReader {
 export type ConnectReader = (store: Store) => Promise<ObjectReader>;
 
 /**
- * Why a store did not return an object. The message says what the store answered; it contains no text of the
- * response and no network address.
+ * Why a store did not return an object. The message describes the store's response, but contains no text of
+ * the response and no network address.
  */
 export class ReaderError extends Error {
   override readonly name = 'ReaderError';

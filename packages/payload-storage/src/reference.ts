@@ -4,8 +4,8 @@ import type { Payload } from '@temporalio/common';
 
 /*
  * Reads the references that Temporal's SDKs leave in a history in place of a stored payload. A reference is
- * not authenticated: who can write to Temporal's store chooses every byte of it. So nothing here reads an
- * object, and `ObjectStorage.locate` decides which references may be followed.
+ * not authenticated, so an attacker who can write to Temporal's store can choose every byte of it. Therefore,
+ * this module reads no objects, and `ObjectStorage.locate` decides which references may be followed.
  */
 
 export const storageTypes = ['s3', 'gcs', 'directory'] as const;
@@ -14,10 +14,13 @@ export type StorageType = (typeof storageTypes)[number];
 export interface StorageReference {
   /** The name under which the application registered its driver. */
   readonly driverName: string;
-  /** The store whose driver writes such claims. With a name of its own, Go's driver for Cloud Storage looks like S3's. */
+  /**
+   * The kind of store whose driver writes such claims. If the application chooses a name for it, Go's driver
+   * for Cloud Storage cannot be distinguished from a driver for S3.
+   */
   readonly type: StorageType;
   readonly bucket: string;
-  /** Ends with `/d/sha256/` and the hash, in every layout of Temporal's drivers. */
+  /** The object's name. In every layout of Temporal's drivers, it ends with `/d/sha256/` and the hash. */
   readonly object: string;
   /** SHA-256 of the object's bytes, in lowercase hex. */
   readonly sha256: string;
@@ -27,14 +30,17 @@ export interface StorageReference {
 
 const schemes: Readonly<Record<StorageType, string>> = { s3: 's3', gcs: 'gs', directory: 'directory' };
 
-/** The names of the drivers unless the application chooses others. */
+/** The default names of the drivers. An application can choose other names. */
 export const defaultDriverNames: Readonly<Record<StorageType, string>> = {
   s3: 'aws.s3driver',
   gcs: 'gcp.gcsdriver',
   directory: 'temporal-kms.directory',
 };
 
-/** Returns an object's address as its store's tools write it, such as `s3://acme-payloads/v0/ns/orders/…`. */
+/**
+ * Returns the address of an object in the form that the store's tools use, such as
+ * `s3://acme-payloads/v0/ns/orders/…`.
+ */
 export const objectUri = ({
   type,
   bucket,
@@ -44,15 +50,20 @@ export const objectUri = ({
 const LEGACY_ENCODING = 'json/external-storage-reference';
 const ENCODING = 'json/protobuf';
 const MESSAGE_TYPE = 'temporal.api.sdk.v1.ExternalStorageReference';
-/** Metadata entry of a reference that the SDK for Python has encrypted. */
+/** The metadata entry that marks a reference that the SDK for Python has encrypted. */
 const ENCRYPTED_MARK = '__temporal_external_storage_reference';
 
-/** An object name has at most 1,024 bytes, and a bucket's name 222. JSON can escape each byte with six. */
+/**
+ * The name of an object has at most 1,024 bytes, and the name of a bucket has at most 222 bytes. JSON can
+ * escape each byte as six bytes.
+ */
 const MAX_DATA_BYTES = 16 * 1024;
 const MAX_NAME_BYTES = 1024;
 const SHA256 = /^[0-9a-f]{64}$/;
 
-/** Whether a payload is a reference, in the current encoding or in that of the first releases. */
+/**
+ * Returns whether a payload is a reference in the current encoding or in the encoding of the first releases.
+ */
 export function isStorageReference({ metadata }: Payload): boolean {
   const encoding = textOf(metadata?.['encoding']);
   return (
@@ -62,8 +73,8 @@ export function isStorageReference({ metadata }: Payload): boolean {
 }
 
 /**
- * Whether a payload says that its content is in external storage, but is not a reference that can be read: a codec
- * encrypted the reference, or an SDK wrote it in another encoding.
+ * Returns whether a payload's content is in external storage although the payload is not a readable
+ * reference, because a codec encrypted the reference or an SDK wrote it in another encoding.
  */
 export const hidesReference = (payload: Payload): boolean =>
   !isStorageReference(payload) &&
@@ -72,9 +83,9 @@ export const hidesReference = (payload: Payload): boolean =>
     textOf(payload.metadata?.['messageType']) === MESSAGE_TYPE);
 
 /**
- * Returns what a reference names.
- * @throws KmsCodecError `malformed` if the payload is not a well-formed reference; `external_reference` if it
- *   is a reference of a driver whose claims this package cannot read
+ * Returns the object that a reference names, and the driver.
+ * @throws KmsCodecError `malformed` if the payload is not a well-formed reference; `external_reference` if
+ *   this package cannot read the claims of the reference's driver
  */
 export function parseStorageReference(payload: Payload): StorageReference {
   if (!isStorageReference(payload)) throw malformed('is not a reference to external storage');
@@ -83,7 +94,8 @@ export function parseStorageReference(payload: Payload): StorageReference {
   const [sizeBytes, ...others] = payload.externalPayloads ?? [];
   if (others.length > 0) throw malformed('states more than one size');
   const size = BigInt(sizeBytes?.sizeBytes?.toString() ?? 0);
-  // Sizes are numbers in JSON, also in the dashboard's, which rejects other numbers.
+  // Sizes are numbers in JSON, also in the API for the dashboard, which rejects numbers that are not safe
+  // integers.
   if (size < 0n || size > Number.MAX_SAFE_INTEGER) throw malformed('states an impossible size');
   // Protobuf does not distinguish 0 from a missing number.
   return { driverName, ...locationOf(driverName, claim), ...(size !== 0n && { sizeBytes: size }) };
@@ -101,7 +113,10 @@ function fields(data: Uint8Array | null | undefined): Fields {
   return checked(driverName, claimData, rest, strings - 1);
 }
 
-/** `{"driver_name": …, "driver_claim": {"claim_data": {…}}}`, as the SDKs wrote it before the message existed. */
+/**
+ * `{"driver_name": …, "driver_claim": {"claim_data": {…}}}`, which the SDKs wrote before Temporal's protobuf
+ * message existed.
+ */
 function legacyFields(data: Uint8Array | null | undefined): Fields {
   const { value, strings } = parseJson(data);
   const { driver_name: driverName, driver_claim: driverClaim, ...rest } = value;
@@ -120,7 +135,7 @@ function checked(driverName: unknown, claimData: unknown, rest: object, strings:
     if (typeof value !== 'string') throw malformed('has a claim whose values are not text');
     claim.set(name, value);
   }
-  // `JSON.parse` keeps the last of two members with the same name; other parsers keep the first.
+  // If two members have the same name, `JSON.parse` keeps the last member, and other parsers keep the first.
   if (strings !== 2 + 2 * claim.size) throw malformed('has a member twice');
   return { driverName, claim };
 }
@@ -145,8 +160,8 @@ function parseJson(data: Uint8Array | null | undefined): {
 type Location = Pick<StorageReference, 'type' | 'bucket' | 'object' | 'sha256'>;
 
 /**
- * The field that contains the object's name, by driver. The TypeScript SDK's drivers write camel case. Go's driver for
- * Cloud Storage writes `key`.
+ * The field that contains the object's name, for each driver. The drivers of the TypeScript SDK use camel
+ * case. Go's driver for Cloud Storage uses `key`.
  */
 const objectFields: Readonly<Record<string, StorageType>> = {
   key: 's3',
@@ -167,7 +182,7 @@ function locationOf(driverName: string, claim: ReadonlyMap<string, string>): Loc
   const type = field === 'key' && driverName === defaultDriverNames.gcs ? 'gcs' : written;
   const algorithm = claim.get('hashAlgorithm') ?? claim.get('hash_algorithm');
   const sha256 = claim.get('hashValue') ?? claim.get('hash_value');
-  // Also refuses a field in both spellings.
+  // This also refuses a claim with both spellings of a field.
   if (others.length > 0 || claim.size !== 4) throw malformed('has a claim with unknown fields');
   if (algorithm !== 'sha256') throw malformed('does not name sha256 as its hash algorithm');
   if (sha256 === undefined || !SHA256.test(sha256))

@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { ReaderError } from './reader.ts';
 
 /**
- * Limit on a page of a listing: 1,000 objects, each with a name of at most 1,024 bytes and as much for its other
- * fields. Parsing a page blocks the process.
+ * Maximum size of a page of a listing. It allows 1,000 objects, each with a name of 1,024 bytes and as many
+ * bytes for its other fields. The limit is necessary because parsing a page blocks the process.
  */
 export const MAX_PAGE_BYTES = 1000 * 2 * 1024;
 
@@ -44,9 +44,9 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
  * Returns the error for a response that is not an object.
- * @param status the HTTP status; undefined if no response arrived
- * @param permissions what the reader needs, in the store's words
- * @param code Node's code of a network error
+ * @param status the HTTP status; undefined if there was no response
+ * @param permissions the permissions that the reader needs, as the store names them
+ * @param code Node's code for a network error
  */
 export function refused(
   status: number | undefined,

@@ -14,12 +14,12 @@ import {
 } from './reader.ts';
 import { limited, MAX_PAGE_BYTES, pagesOf, refused } from './response.ts';
 
-/** Limit on an error. */
+/** Maximum size of an error response. */
 const MAX_ERROR_BYTES = 16 * 1024;
 
 /**
- * Reads objects of an S3 bucket. Takes credentials from the process's environment, but neither an endpoint
- * nor a proxy, and follows no redirect.
+ * Reads objects of an S3 bucket. Takes credentials from the environment of the process, but does not use an
+ * endpoint or a proxy that the environment names. Does not follow redirects.
  */
 export class S3Reader implements ObjectReader {
   readonly #client: S3Client;
@@ -29,16 +29,17 @@ export class S3Reader implements ObjectReader {
     this.#bucket = bucket;
     this.#client = new S3Client({
       region,
-      // Only the configuration may name a server: not AWS_ENDPOINT_URL, and not the shared configuration file.
+      // Only the configuration may name a server, so AWS_ENDPOINT_URL and the shared configuration file are
+      // ignored.
       ignoreConfiguredEndpointUrls: true,
       ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
       followRegionRedirects: false,
-      // Compares no checksum of S3's, because the caller compares the SHA-256.
+      // Does not verify the checksums of S3, because the caller compares the SHA-256.
       responseChecksumValidation: 'WHEN_REQUIRED',
       maxAttempts: 3,
       requestHandler: { connectionTimeout: 5_000 },
     });
-    // The client collects the whole response unless it is an object.
+    // The client holds a whole response in memory, except for objects.
     this.#client.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {
@@ -72,7 +73,7 @@ export class S3Reader implements ObjectReader {
       return { size, content: addAbortSignal(signal, body) };
     } catch (error) {
       signal.throwIfAborted();
-      // A range of an empty object.
+      // The request was for a range of an empty object.
       if (bytes !== undefined && statusOf(error) === 416) return { size: 0, content: Readable.from([]) };
       throw explained(error);
     }
@@ -100,8 +101,9 @@ export class S3Reader implements ObjectReader {
 }
 
 /**
- * Returns the XML if it has no document type, as S3's has none: for each, the client's parser copies the whole text,
- * and would take minutes for a page of them. The parser takes a page of another server's for an empty list.
+ * Returns the XML, unless it contains a document type declaration, which S3 never sends. The client's parser
+ * copies the whole text for each declaration, so it would take minutes for a page full of declarations. The
+ * parser takes a page of another server's for an empty list.
  */
 async function checkedXml(body: Readable, status: number): Promise<Readable> {
   const bytes = await buffer(limited(body, isError(status) ? MAX_ERROR_BYTES : MAX_PAGE_BYTES));

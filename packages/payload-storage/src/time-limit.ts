@@ -1,13 +1,14 @@
-/** Why an operation ended whose time has passed. */
+/** The reason for ending an operation that has reached its time limit. */
 export class TimeLimitReached extends Error {
   override readonly name = 'TimeLimitReached';
 }
 
 /**
- * Runs an operation with a signal that also ends it after `ms`. Does not wait for an operation that ignores
- * the signal, as clients do while they get credentials. `AbortSignal.any` and `AbortSignal.timeout` would
- * keep memory for each operation until that time, because the clients leave their listeners.
- * @throws TimeLimitReached; the signal's reason; what the operation throws
+ * Runs an operation with a signal that also aborts it after `ms` milliseconds. Does not wait for an operation
+ * that ignores the signal, as clients do while they get credentials. `AbortSignal.any` and
+ * `AbortSignal.timeout` are not used, because clients do not remove their listeners, so each operation would
+ * keep memory until the time limit.
+ * @throws TimeLimitReached; the signal's reason; the error of the operation
  */
 export async function withTimeLimit<T>(
   signal: AbortSignal,

@@ -53,7 +53,7 @@ const fieldOf = (tag: number, content: readonly number[]): Buffer =>
 const located = async () => storage.locate('orders', (await store()).found);
 
 describe('a payload in a directory', () => {
-  it('is read as the driver stored it, by the driver and by the reader', async () => {
+  it('is returned by the driver and by the reader as the driver stored it', async () => {
     const { claim, found } = await store();
     expect(await driver.retrieve({}, [claim])).toMatchObject([payload]);
     const object = storage.locate('orders', found);
@@ -67,13 +67,13 @@ describe('a payload in a directory', () => {
     expect((await storage.readStart(object, 16, { signal })).length).toBe(16);
   });
 
-  it('has a name below its namespace also if the names of the workflow are too long', async () => {
+  it('has a name below its namespace even if the names of the workflow are too long', async () => {
     const { found } = await store('orders', 'i'.repeat(400));
     expect(found.object).toBe(`v0/ns/orders/d/sha256/${found.sha256}`);
     expect(await storage.read(storage.locate('orders', found), { signal })).toMatchObject(payload);
   });
 
-  it('is listed for its namespace only, without unfinished files', async () => {
+  it('is listed only for its namespace, and unfinished files are not listed', async () => {
     const { path } = await store();
     await store('payments');
     await rename(path, `${path}.unfinished`);
@@ -85,7 +85,7 @@ describe('a payload in a directory', () => {
     expect(await listed('payments')).toEqual([]);
   });
 
-  it('may be read in its own namespace only', async () => {
+  it('can be read only in its own namespace', async () => {
     const { found } = await store('payments');
     expect(() => storage.locate('orders', found)).toThrow(
       expect.objectContaining({ code: 'storage_not_allowed' }),
@@ -95,7 +95,7 @@ describe('a payload in a directory', () => {
     );
   });
 
-  it('is gone if its file is', async () => {
+  it('is reported as storage_not_found if its file was removed', async () => {
     const object = await located();
     await rm(join(folder, 'objects', object.object));
     await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_not_found' });
@@ -108,14 +108,14 @@ describe('a payload in a directory', () => {
     ['another content', (path: string) => writeFile(path, 'other')],
     ['a part of its content', (path: string) => truncate(path, 1000)],
     ['no content', (path: string) => truncate(path)],
-  ])('is altered if its file has %s', async (_, change) => {
+  ])('is reported as altered if its file has %s', async (_, change) => {
     const object = await located();
     await change(join(folder, 'objects', object.object));
     await expect(storage.read(object, { signal })).rejects.toMatchObject({ code: 'storage_altered' });
   });
 
   it.each([
-    ['is no payload', 'storage_altered', Buffer.from('no payload')],
+    ['is not a payload', 'storage_altered', Buffer.from('no payload')],
     ['repeats a field in a metadata entry', 'too_large', fieldOf(0x0a, [0x0a, 0x00])],
     ['repeats an unknown field in an external payload', 'too_large', fieldOf(0x1a, [0x18, 0x00])],
     ['repeats an unknown field', 'too_large', fieldOf(0x22, [0x18, 0x00])],
@@ -168,21 +168,21 @@ describe('a payload in a directory', () => {
     expect((await listing.next()).done).toBe(true);
   });
 
-  it('is read below a directory that is a symbolic link itself', async () => {
+  it('is read even if the directory itself is a symbolic link', async () => {
     const { found } = await store();
     await rename(join(folder, 'objects'), join(folder, 'moved'));
     await symlink(join(folder, 'moved'), join(folder, 'objects'));
     expect(await storage.read(storage.locate('orders', found), { signal })).toMatchObject(payload);
   });
 
-  it('is refused above the limit', async () => {
+  it('is refused if it exceeds the size limit', async () => {
     const object = await located();
     await expect(storage.read(object, { signal, maxBytes: 299_999 })).rejects.toMatchObject({
       code: 'too_large',
     });
   });
 
-  it('is altered if it is larger than its reference states, whatever the limit', async () => {
+  it('is reported as altered if it is larger than its reference states, whatever the limit', async () => {
     const { found } = await store();
     const smaller = storage.locate('orders', { ...found, sizeBytes: BigInt(size - 1) });
     for (const maxBytes of [undefined, size, size - 1])
@@ -193,13 +193,13 @@ describe('a payload in a directory', () => {
     expect(await storage.read(unstated, { signal })).toMatchObject(payload);
   });
 
-  it('is not read once the caller has gone', async () => {
+  it('is not read after the caller has aborted', async () => {
     const object = await located();
     const reason = new Error('gone');
     await expect(storage.read(object, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
-  it('leaves no unfinished file', async () => {
+  it('leaves no unfinished file behind', async () => {
     const { path } = await store();
     expect(await readdir(join(path, '..'))).toHaveLength(1);
   });

@@ -1,4 +1,4 @@
-/* Workers of Temporal's Python SDK with Temporal's own drivers and this project's codec. */
+/* Tests workers of Temporal's Python SDK with Temporal's own drivers and this project's codec. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => stores?.close());
 
 it.each(['s3', 'gcs'] as const)(
-  'Temporal’s Python driver for %s stores only encrypted payloads, bound to their workflow, which this package reads',
+  'Temporal’s Python driver for %s stores only encrypted payloads that are bound to their workflow and that this package can read',
   async (type) => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', stores.s3.writer.accessKeyId);
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', stores.s3.writer.secretAccessKey);

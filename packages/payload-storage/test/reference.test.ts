@@ -53,7 +53,7 @@ describe('a reference to external storage', () => {
     expect(parseStorageReference(payload)).toEqual({ driverName: 'aws.s3driver', type: 's3', ...location });
   });
 
-  it('is hidden if a codec encrypted it, or if it is in another encoding', () => {
+  it('is recognized as unreadable if a codec encrypted it, or if it is in another encoding', () => {
     const { metadata, data = null, externalPayloads = null } = reference(claimOf());
     const encoding = Buffer.from('binary/envelope-kms-v2');
     const mark = Buffer.from('true');
@@ -72,7 +72,7 @@ describe('a reference to external storage', () => {
   });
 
   it.each([{}, { file: 'a' }, { url: 'http://169.254.169.254/' }, { bucket }, { key }])(
-    'stays a reference if its claim %j is that of an unknown driver',
+    'is not malformed if its claim %j is from an unknown driver',
     (claim) => {
       expect(() => parseStorageReference(current(claim))).toThrow(
         expect.objectContaining({ code: 'external_reference' }),

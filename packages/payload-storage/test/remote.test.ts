@@ -68,7 +68,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     const object = locate(bytes, 'a%2Fb c+ü~');
     const { data } = await storage.read(object, { signal });
     expect(data).toEqual(payload.data);
-    // A view of the only buffer.
+    // The data is a view of the only buffer.
     expect(data?.buffer.byteLength).toBe(bytes.length);
     const [request, ...others] = server.requests;
     expect(others).toEqual([]);
@@ -87,7 +87,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     expect(range).toBe('bytes=0-15');
   });
 
-  it('is read in part also from a server that ignores ranges and sends bytes without end', async () => {
+  it('is read in part even from a server that ignores ranges and sends bytes without end', async () => {
     server.answer = endless();
     expect(await storage.readStart(locate(), 16, { signal })).toEqual(Buffer.alloc(16, 'x'));
   });
@@ -105,19 +105,19 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     ['is truncated', bytes.subarray(0, 1000)],
     ['has more bytes', Buffer.concat([bytes, Buffer.from('\n')])],
     ['is empty', Buffer.alloc(0)],
-  ])('is altered if it %s', async (_, content) => {
+  ])('is reported as altered if it %s', async (_, content) => {
     server.answer = withBytes(content);
     await expect(read()).rejects.toEqual(failure('storage_altered'));
   });
 
-  it('is altered if it is replaced between two reads', async () => {
+  it('is reported as altered if it is replaced between two reads', async () => {
     server.answer = withBytes(bytes);
     await read();
     server.answer = withBytes(Buffer.from('another'));
     await expect(read()).rejects.toEqual(failure('storage_altered'));
   });
 
-  it('is altered if it is replaced during a read', async () => {
+  it('is reported as altered if it is replaced during a read', async () => {
     const halves = [bytes.subarray(0, 150_000), Buffer.from(bytes).fill('y', 100).subarray(150_000)];
     server.answer = (response) => {
       response.writeHead(200, { 'content-length': bytes.length });
@@ -126,12 +126,12 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     await expect(read()).rejects.toEqual(failure('storage_altered'));
   });
 
-  it('is not decompressed: its compressed bytes have another hash', async () => {
+  it('is not decompressed, so it is reported as altered if it is compressed', async () => {
     server.answer = withBytes(gzipSync(bytes), { 'content-encoding': 'gzip' });
     await expect(read()).rejects.toEqual(failure('storage_altered'));
   });
 
-  it('is too large if the declared size exceeds the limit, before a byte is read', async () => {
+  it('is reported as too large before a byte is read if its declared size exceeds the limit', async () => {
     const closed = new Promise((resolve) => {
       server.answer = (response) => {
         response.on('close', resolve);
@@ -142,18 +142,18 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     await closed;
   });
 
-  it('is too large if it has no declared size and no end', async () => {
+  it('is reported as too large if it has no declared size and no end', async () => {
     server.answer = endless();
     await expect(read({ maxBytes: 400_000 })).rejects.toEqual(failure('too_large'));
   });
 
-  it('is altered if it has no declared size and exceeds the size that its reference states', async () => {
+  it('is reported as altered if it has no declared size and exceeds the size that its reference states', async () => {
     server.answer = endless();
     const object = locate(bytes, '42', BigInt(bytes.length));
     await expect(storage.read(object, { signal })).rejects.toEqual(failure('storage_altered'));
   });
 
-  it('has no byte after its declared size', async () => {
+  it('ends at its declared size, even if the server sends more bytes', async () => {
     server.answer = (response) => {
       response.socket!.write(`HTTP/1.1 200 OK\r\ncontent-length: ${bytes.length}\r\n\r\n`);
       response.socket!.write(Buffer.concat([bytes, Buffer.alloc(1_000_000)]));
@@ -161,7 +161,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     expect((await read()).data).toEqual(payload.data);
   });
 
-  it('is unavailable if the connection ends early', async () => {
+  it('is reported as unavailable if the connection ends early', async () => {
     server.answer = (response) => {
       response.writeHead(200, { 'content-length': bytes.length });
       response.write(bytes.subarray(0, 1000), () => response.socket!.destroy());
@@ -184,7 +184,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
         response.on('close', () => clearInterval(timer));
       },
     ],
-  ])('is unavailable if the server %s', async (_, answer) => {
+  ])('is reported as unavailable if the server %s', async (_, answer) => {
     connect({}, 2_000);
     server.answer = answer;
     const listing = storage.list('orders', { signal }).next();
@@ -194,7 +194,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     ]);
   });
 
-  it('is released when the caller goes during the read', async () => {
+  it('is no longer requested when the caller aborts during the read', async () => {
     const caller = new AbortController();
     const reason = new Error('gone');
     const closed = new Promise((resolve) => {
@@ -208,28 +208,31 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     await closed;
   });
 
-  it('is gone with status 404', async () => {
+  it('is reported as not found if the status is 404', async () => {
     const body = type === 's3' ? '<Error><Code>NoSuchKey</Code></Error>' : 'No such object: acme-payloads/x';
     server.answer = (response) => response.writeHead(404).end(body);
     await expect(read()).rejects.toEqual(failure('storage_not_found'));
   });
 
-  it('is unavailable, not gone, if the bucket does not exist', async () => {
+  it('is reported as unavailable, and not as not found, if the bucket does not exist', async () => {
     const body =
       type === 's3' ? '<Error><Code>NoSuchBucket</Code></Error>' : 'The specified bucket does not exist.';
     server.answer = (response) => response.writeHead(404).end(body);
     await expect(read()).rejects.toEqual(failure('storage_unavailable'));
   });
 
-  it.each([400, 401, 403, 500, 503])('is unavailable with status %i', async (status) => {
+  it.each([400, 401, 403, 500, 503])('is reported as unavailable if the status is %i', async (status) => {
     server.answer = (response) => response.writeHead(status).end('<Error><Code>Any</Code></Error>');
     await expect(read()).rejects.toEqual(failure('storage_unavailable'));
   });
 
-  it.each([403, 500])('is unavailable with status %i and a text without end', async (status) => {
-    server.answer = endless(status);
-    await expect(read()).rejects.toEqual(failure('storage_unavailable'));
-  });
+  it.each([403, 500])(
+    'is reported as unavailable if the status is %i and the text has no end',
+    async (status) => {
+      server.answer = endless(status);
+      await expect(read()).rejects.toEqual(failure('storage_unavailable'));
+    },
+  );
 
   it.each([304, 400, 404])(
     'is unavailable, and the cause is the response, with status %i and another text',
@@ -242,7 +245,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     },
   );
 
-  it('has no long error that is parsed', async () => {
+  it('is reported as unavailable without parsing a long error', async () => {
     const error = '<Error><Code>NoSuchKey</Code></Error>';
     server.answer = (response) => response.writeHead(404).end('<!DOCTYPE>'.repeat(2_000) + error);
     // The reader of Cloud Storage needs only the status.
@@ -250,7 +253,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     await expect(read()).rejects.toEqual(failure(code));
   });
 
-  it('is read after a failure that passes', async () => {
+  it('is read after a temporary failure', async () => {
     server.answer = (response) => {
       server.answer = withBytes(bytes);
       response.writeHead(503).end();
@@ -315,7 +318,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
   });
 });
 
-it('an object is unavailable if the credentials do not arrive in time', async () => {
+it('an object is reported as unavailable if the credentials do not arrive in time', async () => {
   vi.spyOn(GoogleAuth.prototype, 'getRequestHeaders').mockReturnValue(new Promise(() => undefined));
   const [type, driverName, bucket, prefix] = ['gcs', 'mine', 'acme-payloads', 'v0/ns/orders/'] as const;
   const store: Store = { type, driverName, bucket, prefixes: [prefix] };

@@ -12,7 +12,7 @@ const BUCKET = 'acme-payloads';
 const payload = { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.alloc(300_000, 'x') };
 const bytes = Buffer.from(proto.temporal.api.common.v1.Payload.encode(payload).finish());
 const sha256 = createHash('sha256').update(bytes).digest('hex');
-/** Workflow ids, escaped as Temporal's drivers for S3 and for Cloud Storage escape `a/b c+~é`. */
+/** The workflow id `a/b c+~é`, as Temporal's drivers for S3 and for Cloud Storage escape it. */
 const ids: Readonly<Record<string, string>> = { s3: 'a%2Fb%20c%2B%7E%C3%A9', gcs: 'a%2Fb c+~é' };
 const nameOf = (type: string, namespace = 'orders') =>
   `v0/ns/${namespace}/wt/Order/wi/${ids[type]}/ri/run/d/sha256/${sha256}`;
@@ -54,7 +54,7 @@ interface Connection {
 }
 
 describe.each(['s3', 'gcs'] as const)('a bucket of a real server for %s', (type) => {
-  it('is read, read in part and listed by an identity that may only read', async () => {
+  it('can be read and listed by an identity that may only read, and objects in it can be read in part', async () => {
     const { storage, locate } = connect(type);
     const object = locate();
     expect((await storage.read(object, { signal })).data).toEqual(payload.data);
@@ -69,7 +69,7 @@ describe.each(['s3', 'gcs'] as const)('a bucket of a real server for %s', (type)
     await storage.close();
   });
 
-  it('lacks an object', async () => {
+  it('reports an object that it does not contain as storage_not_found', async () => {
     const { storage, locate } = connect(type);
     const gone = locate(nameOf(type).replace('/ri/run/', '/ri/other/'));
     await expect(storage.read(gone, { signal })).rejects.toMatchObject({ code: 'storage_not_found' });
@@ -77,7 +77,7 @@ describe.each(['s3', 'gcs'] as const)('a bucket of a real server for %s', (type)
     await storage.close();
   });
 
-  it('does not exist', async () => {
+  it('is reported as storage_unavailable if it does not exist', async () => {
     const { storage } = connect(type, { bucket: 'acme-missing' });
     await expect(storage.list('orders', { signal }).next()).rejects.toMatchObject({
       code: 'storage_unavailable',
@@ -86,7 +86,7 @@ describe.each(['s3', 'gcs'] as const)('a bucket of a real server for %s', (type)
   });
 });
 
-it('Cloud Storage is read for the claims of Go’s driver, which look like those for S3', async () => {
+it('the claims of Go’s driver for Cloud Storage can be read, although they look like claims for S3', async () => {
   const { storage, locate } = connect('gcs');
   const claimData = { bucket: BUCKET, key: nameOf('gcs'), hash_algorithm: 'sha256', hash_value: sha256 };
   const reference = parseStorageReference(withData(JSON.stringify({ driverName: 'd', claimData })));

@@ -1,4 +1,4 @@
-/* Workers of Temporal's TypeScript SDK with Temporal's own drivers and this project's codec. */
+/* Tests workers of Temporal's TypeScript SDK with Temporal's own drivers and this project's codec. */
 import { fileURLToPath } from 'node:url';
 import { ciphertextOnly, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { runUntilStopped } from '@temporal-kms/testing/stack';
@@ -59,7 +59,7 @@ async function startWorker(driver: StorageDriver): Promise<Client> {
 }
 
 it.each(['s3', 'gcs'] as const)(
-  'Temporal’s driver for %s stores only encrypted payloads, bound to their workflow, which this package reads',
+  'Temporal’s driver for %s stores only encrypted payloads that are bound to their workflow and that this package can read',
   async (type) => {
     const driver = type === 's3' ? s3Driver(bucket) : gcsDriver();
     const client = await startWorker(ciphertextOnly(driver, stores.codec));
@@ -71,7 +71,7 @@ it.each(['s3', 'gcs'] as const)(
   120_000,
 );
 
-it('a client without the codec stores nothing', async () => {
+it('a client without the codec cannot store payloads', async () => {
   const drivers = [ciphertextOnly(s3Driver(emptyBucket), stores.codec)];
   const dataConverter = { externalStorage: new ExternalStorage({ drivers }) };
   const client = new Client({ connection: stores.connection, namespace, dataConverter });

@@ -6,7 +6,8 @@ import { listenOnLoopback } from './network.ts';
 export const CANARY_PREFIX = 'canary-';
 
 /**
- * Returns a random secret that consists of letters, so that no encoder escapes it or treats it as a number.
+ * Returns a random secret that consists of letters, so that no encoder escapes the secret or treats it as a
+ * number.
  */
 export const newCanary = (): string =>
   CANARY_PREFIX +
@@ -22,7 +23,7 @@ export function formsOf(secret: string | Uint8Array): string[] {
   const bytes = Buffer.from(secret);
   const shifted = [0, 1, 2].flatMap((shift) => {
     const whole = Buffer.concat([Buffer.alloc(shift), bytes]);
-    // Omit the outer characters, which also encode bits of the bytes around the secret.
+    // Omits the outer characters, which also encode bits of the bytes around the secret.
     const first = Math.ceil((shift * 8) / 6);
     const count = Math.floor((whole.length * 8) / 6) - first;
     return (['base64', 'base64url'] as const).map((alphabet) =>
@@ -58,7 +59,7 @@ export interface NetworkCanary {
   close(): void;
 }
 
-/** Listens on a free port of 127.0.0.1, counts connections and closes each immediately. */
+/** Listens on a free port of 127.0.0.1, counts connections, and closes each connection immediately. */
 export async function startNetworkCanary(): Promise<NetworkCanary> {
   let connections = 0;
   const server = createServer((socket) => {

@@ -7,8 +7,8 @@ export interface TestIssuer {
   /** The issuer's URL, which tokens contain as the `iss` claim. */
   readonly issuer: string;
   /**
-   * Returns a signed access token (RFC 9068) that is valid for one hour. `claims` override the default
-   * claims.
+   * Returns a signed access token (RFC 9068) that is valid for one hour. The given `claims` override the
+   * default claims.
    */
   token(claims?: JWTPayload): Promise<string>;
   close(): void;

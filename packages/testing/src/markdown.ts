@@ -1,4 +1,6 @@
-/** Returns a Markdown text's fenced code blocks, with the info string that follows the opening fence. */
+/**
+ * Returns the fenced code blocks of a Markdown text, with the info strings that follow the opening fences.
+ */
 export const codeBlocks = (markdown: string): { readonly info: string; readonly code: string }[] =>
   [...markdown.matchAll(/^```(\S.*)\n([^]*?)^```$/gm)].map(([, info = '', code = '']) => ({ info, code }));
 
@@ -17,7 +19,7 @@ export function tableRows(markdown: string, ...header: readonly string[]): strin
   return end < 0 ? body : body.slice(0, end);
 }
 
-/** Returns the same rows as `tableRows`, each as an object whose keys are the header's cells. */
+/** Returns the same rows as `tableRows`, but each row is an object whose keys are the header's cells. */
 export function tableRecords(markdown: string, ...header: readonly string[]): Record<string, string>[] {
   const names = markdown
     .split('\n')

@@ -25,14 +25,14 @@ export interface Network {
   readonly port: number;
   /** Resets all connections, and refuses new ones. */
   refuse(): Promise<void>;
-  /** Ends {@link refuse}. */
+  /** Ends the effect of {@link refuse}. */
   accept(): Promise<void>;
   /**
-   * Accepts connections but forwards nothing, even on open connections. None of these connections ever works
+   * Accepts connections but forwards no data, even on open connections. None of these connections ever works
    * again.
    */
   silence(): void;
-  /** Ends {@link silence}, but only for new connections. */
+  /** Ends the effect of {@link silence}, but only for new connections. */
   speak(): void;
   close(): Promise<void>;
 }

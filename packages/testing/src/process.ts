@@ -19,7 +19,7 @@ export interface NodeProcess {
 
 export interface NodeProcessOptions {
   readonly args?: readonly string[];
-  /** Options for Node itself. */
+  /** Command-line options for Node itself. */
   readonly nodeOptions?: readonly string[];
   readonly cwd?: string;
   /**
@@ -30,8 +30,8 @@ export interface NodeProcessOptions {
 }
 
 /**
- * Starts a file with the Node executable of this process. The caller must end the new process, which also
- * ends when this process ends, even by SIGKILL.
+ * Starts a file with the Node executable of this process. The caller must end the new process. It also ends
+ * when this process ends, even by SIGKILL.
  */
 export function startNode(file: string, options: NodeProcessOptions = {}): NodeProcess {
   const { args = [], nodeOptions = [], cwd, env } = options;

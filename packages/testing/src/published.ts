@@ -1,6 +1,6 @@
 /**
- * Helpers to test packages as an application receives them: packed, then installed by a package manager into
- * a separate folder.
+ * Helpers to test packages as an application receives them. The packages are packed, and a package manager
+ * installs them into a separate folder.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,13 +28,13 @@ export const temporalPackages = (version: string): Record<string, string> =>
   );
 
 /**
- * Environment variables that workspace scripts or a developer's shell may have set, but that an application
- * would not have.
+ * Environment variables that workspace scripts or a developer's shell may have set, but that would not be set
+ * for an application.
  */
 const ours = /^(npm_(?!config)|pnpm_|VITEST|NODE_(ENV|OPTIONS|PATH)$|TEMPORAL_|GCP_|KMS_|GOOGLE_)/i;
 
 /**
- * Returns an environment with this Node first on the PATH and the machine's settings (registry,
+ * Returns an environment with this Node executable first on the PATH and the machine's settings (registry,
  * certificates), but without the workspace's variables.
  */
 const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
@@ -44,8 +44,8 @@ const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => (
 });
 
 /**
- * How many characters of a command's output an error shows. It shows the end, where tools print what went
- * wrong.
+ * Number of characters of a command's output that an error shows. The error shows the end of the output,
+ * where tools print what went wrong.
  */
 const SHOWN = 4_000;
 
@@ -108,14 +108,14 @@ export async function pack(packageFolder: string): Promise<string> {
   return join(folder, tarball);
 }
 
-/** Packs a package again, elsewhere and later. Returns the tarball's folder. */
+/** Packs a package again, in another folder and at another time. Returns the tarball's folder. */
 export const repack = async (packageFolder: string): Promise<string> =>
   rebuild(relative(projectRoot, packageFolder), ...(await pnpmCommand()), 'pack', '--pack-destination');
 
 /**
- * Returns the API report, which shows API changes to a reviewer: the built package's declarations, without
- * comments, hashes in file names, and the numbers that the bundler adds to names in some builds.
- * `npx vitest run test/package.test.ts -u` updates the committed report.
+ * Returns the API report, which shows API changes to a reviewer. It contains the built package's
+ * declarations, without comments, without hashes in file names, and without the numbers that the bundler adds
+ * to names in some builds. `npx vitest run test/package.test.ts -u` updates the committed report.
  */
 export async function apiReport(dist: string): Promise<string> {
   const names = (await readdir(dist)).filter((name) => name.endsWith('.d.cts')).toSorted();
@@ -132,9 +132,11 @@ export async function apiReport(dist: string): Promise<string> {
 export interface Project {
   readonly manager: Manager;
   readonly type?: 'module' | 'commonjs';
-  /** The dependencies' names and versions. */
+  /** The names and versions of the dependencies. */
   readonly dependencies: Record<string, string>;
-  /** Versions for the whole dependency tree, to test the lowest versions that the package declares. */
+  /**
+   * Versions that apply to the whole dependency tree, to test the lowest versions that the package declares.
+   */
   readonly overrides?: Record<string, string>;
 }
 

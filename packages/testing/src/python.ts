@@ -8,15 +8,15 @@ const root = join(import.meta.dirname, '../../..');
 const pythonProject = join(root, 'interop/python');
 
 /**
- * Returns the path of Python in a virtual environment in `.dev/`, which has interop/python's pinned packages.
- * The first call creates the environment.
+ * Returns the path of Python in a virtual environment in `.dev/`, which contains the pinned packages of
+ * interop/python. The first call creates the environment.
  *
- * @throws Error whose message says what to install
+ * @throws Error whose message explains what to install
  */
 export const findPython = (): Promise<string> => findEnvironment('interop-python');
 
 /**
- * Like `findPython`, but the environment has temporal-kms installed with the oldest dependencies that it
+ * Like `findPython`, but in the environment, temporal-kms is installed with the oldest dependencies that it
  * allows.
  */
 export const findOldestPython = (): Promise<string> => findEnvironment('interop-python-oldest', '--oldest');
@@ -57,8 +57,8 @@ const environment = () => ({
 });
 
 /**
- * Runs the Python implementation's tests and returns how many passed. @throws Error with the output if a test
- * fails
+ * Runs the tests of the Python implementation and returns how many tests passed. @throws Error with the
+ * output if a test fails
  */
 export async function passedTests(python: string): Promise<number> {
   const report = await runScript(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--color=no']);
@@ -90,7 +90,7 @@ export function startModule(python: string, args: readonly string[]): Lines {
   const stderr = collect(child.stderr);
   const closed = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  // Ignored, because read() reports the process's end with its traceback.
+  // The error is ignored, because read() reports that the process has ended, with its traceback.
   child.stdin.on('error', () => undefined);
   return {
     read: async () => {

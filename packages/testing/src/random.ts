@@ -20,7 +20,7 @@ export class Random {
     return Math.floor(this.next() * end);
   }
 
-  /** Returns true once in `chances` calls on average. */
+  /** Returns true for one of `chances` calls on average. */
   oneIn(chances: number): boolean {
     return this.below(chances) === 0;
   }

@@ -5,7 +5,10 @@ import { codeBlocks } from './markdown.ts';
 export const readReadme = (packageFolder: string): string =>
   readFileSync(join(packageFolder, 'README.md'), 'utf8');
 
-/** Returns a README's files by name: each code block with a title, and each linked file in `examples/`. */
+/**
+ * Returns the files of a README by name. These are the code blocks with a title and the linked files in
+ * `examples/`.
+ */
 export const filesOfReadme = (packageFolder: string): ReadonlyMap<string, string> =>
   new Map([
     ...codeBlocks(readReadme(packageFolder)).flatMap(({ info, code }) => {

@@ -16,7 +16,7 @@ export class Closers {
     this.#closers.push(close);
   }
 
-  /** Registers `part` to be closed with the others, and returns it. */
+  /** Registers `part` to be closed with the other parts, and returns it. */
   use<T extends { close(): Promise<unknown> }>(part: T): T {
     this.defer(() => part.close());
     return part;
@@ -39,7 +39,8 @@ export interface RunningWorker {
 /** Runs a worker until the test stops it or the parts are closed. */
 export function runUntilStopped(worker: Worker, closers: Closers): RunningWorker {
   const ended = worker.run();
-  // stop() reports a failure. Handled here, so that Node does not report an unhandled rejection before that.
+  // stop() reports a failure. The rejection is also handled here, so that Node does not report it as
+  // unhandled before stop() is called.
   ended.catch(() => undefined);
   const stop = async () => {
     if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -55,11 +56,11 @@ export interface TemporalStack {
   readonly address: string;
   readonly connection: Connection;
   /**
-   * Returns a connection for workers. Opened at the first call, because the test must install its `Runtime`
-   * first.
+   * Returns a connection for workers. The first call opens the connection, because the test must install its
+   * `Runtime` first.
    */
   native(): Promise<NativeConnection>;
-  /** Further parts, closed before the connections and the server. */
+  /** Further parts, which are closed before the connections and the server. */
   readonly closers: Closers;
   readonly close: () => Promise<void>;
 }

@@ -17,7 +17,7 @@ export interface TlsProxyOptions {
   readonly target: string;
   readonly certificate: CertificateFiles;
   /**
-   * The certificate authority of accepted clients, for mutual TLS. If omitted, the proxy does not request
+   * The certificate authority of accepted clients, for mutual TLS. If absent, the proxy does not request
    * client certificates.
    */
   readonly clientAuthorityFile?: string;

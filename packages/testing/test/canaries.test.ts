@@ -22,7 +22,7 @@ it.each([
   expect(leaksIn(`before ${text} after`, [newCanary()])).toEqual([]);
 });
 
-it('a network canary counts its connections and closes them', async () => {
+it('a network canary counts and closes its connections', async () => {
   const canary = await startNetworkCanary();
   onTestFinished(() => canary.close());
   const [host, port] = canary.address.split(':');

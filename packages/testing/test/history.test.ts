@@ -15,7 +15,7 @@ const event = {
   },
 };
 
-it('payloadsIn finds payloads at any depth, in order', () => {
+it('payloadsIn finds payloads at any depth, and returns them in order', () => {
   const found = payloadsIn(event);
   expect(found.map(textOf)).toEqual(['first', 'second', 'third']);
   expect(new Set(found.map(encodingOf))).toEqual(new Set(['json/plain']));

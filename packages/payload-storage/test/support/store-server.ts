@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 export type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
 /**
- * A store that answers every request as a test asks, also wrongly, as no real store would.
+ * A store that answers every request as a test specifies, even in ways in which no real store would.
  */
 export interface StoreServer {
   readonly url: string;
-  /** Method and URL of every request. */
+  /** The method and the URL of every request. */
   readonly requests: string[];
   answer: Answer;
   close(): Promise<void>;
@@ -17,7 +17,7 @@ export async function startStoreServer(): Promise<StoreServer> {
   const requests: string[] = [];
   const http = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    // A client that has read enough closes the connection.
+    // A client closes the connection when it has read enough.
     response.on('error', () => undefined);
     server.answer(response, request);
   });
@@ -37,13 +37,13 @@ export async function startStoreServer(): Promise<StoreServer> {
   return server;
 }
 
-/** Answers with the bytes. */
+/** Returns an answer that consists of the bytes. */
 export const withBytes =
   (bytes: Uint8Array, headers: Readonly<Record<string, string>> = {}): Answer =>
   (response) =>
     response.writeHead(200, { 'content-length': bytes.length, ...headers }).end(bytes);
 
-/** Answers without a size, and sends chunks until the client goes. */
+/** Returns an answer without a size, which sends chunks until the client disconnects. */
 export const endless =
   (status = 200): Answer =>
   (response) => {

@@ -4,7 +4,7 @@ const { echo } = proxyActivities<{ echo(text: string): Promise<string> }>({
   startToCloseTimeout: '1 minute',
 });
 
-/** The workflow's and an activity's input and result are the same text. */
+/** The inputs and results of the workflow and its activity are the same text. */
 export async function keep(text: string): Promise<string> {
   return await echo(text);
 }

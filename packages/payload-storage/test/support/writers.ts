@@ -1,6 +1,6 @@
 /*
- * Writers with this project's codec on a Temporal server, an S3 server and fake-gcs-server, and what all of them
- * must have written.
+ * Starts writers with this project's codec on a Temporal server, an S3 server and fake-gcs-server, and checks
+ * the payloads that they have written.
  */
 import { createHash } from 'node:crypto';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
@@ -20,7 +20,7 @@ export const bucket = 'acme-payloads';
 export const emptyBucket = 'acme-empty';
 export const cryptoKey = 'projects/p/locations/global/keyRings/r/cryptoKeys/orders';
 export const secret = 'card 4111 ';
-/** Above Temporal's limit of 2 MiB for a payload in a history. */
+/** A size above Temporal's limit of 2 MiB for a payload in a history. */
 export const text = secret.repeat(300_000);
 
 const { Payload } = proto.temporal.api.common.v1;
@@ -65,8 +65,8 @@ export const objectsIn = {
 };
 
 /**
- * Checks that a workflow's four large payloads are messages in a bucket, bound to the workflow, and that this
- * package reads them with the credentials of a reader.
+ * Checks that the four large payloads of a workflow are messages in a bucket and are bound to the workflow,
+ * and that this package can read them with the credentials of a reader.
  */
 export async function expectStored(
   stores: Stores,
@@ -77,7 +77,7 @@ export async function expectStored(
   expect(historyBytes(history).includes(secret)).toBe(false);
   const stored = await objectsIn[type](stores);
   const references = payloadsIn(history).filter(isStorageReference).map(parseStorageReference);
-  // The workflow's input, the activity's input and result, and the workflow's result.
+  // These are the workflow's input, the activity's input and result, and the workflow's result.
   expect(references).toHaveLength(4);
   expect(new Set(references.map(({ object }) => object))).toEqual(new Set(stored.keys()));
   vi.stubEnv('AWS_ACCESS_KEY_ID', stores.s3.reader.accessKeyId);

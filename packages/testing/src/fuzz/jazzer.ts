@@ -18,10 +18,11 @@ const {
   options: { id_sync_file: { type: 'string' } },
 });
 
-// The program with which Jazzer.js starts it again.
+// The path of this program, with which Jazzer.js starts it again.
 process.argv[0] = process.env['FUZZ_NODE'] ?? process.execPath;
 
-// Before Jazzer.js registers its loader, which thus gets the result of this one.
+// Registers this loader before Jazzer.js registers its own loader, which therefore receives the result of
+// this loader.
 register('./strip-types.ts', import.meta.url);
 const options = new OptionsManager(OptionSource.DefaultCLIOptions).merge(
   {
@@ -30,7 +31,8 @@ const options = new OptionsManager(OptionSource.DefaultCLIOptions).merge(
     idSyncFile,
     includes: [join(projectRoot, 'packages/'), join(projectRoot, 'apps/'), '/node_modules/yaml/'],
     excludes: ['/test/', '/packages/testing/'],
-    // They transform every module, which takes half a minute. The targets check what matters here.
+    // Turns off the bug detectors of Jazzer.js. They transform every module, which takes half a minute, and
+    // the targets themselves check the relevant properties.
     disableBugDetectors: ['.*'],
   },
   OptionSource.CommandLineArguments,

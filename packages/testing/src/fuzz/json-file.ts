@@ -1,9 +1,9 @@
-/** Strict YAML limits the length of a key up to its colon. */
+/** Maximum length of a key up to its colon in strict YAML. */
 const MAX_KEY = 490;
 
 /**
- * Returns a value from a strict YAML file as JSON, which is strict YAML too. Returns undefined if a key could
- * be too long for a YAML file once it is quoted.
+ * Returns a value from a strict YAML file as JSON, which is also strict YAML. Returns undefined if a key
+ * could be too long for a YAML file when it is quoted.
  */
 export function asJsonFile(value: unknown): Buffer | undefined {
   let longest = 0;

@@ -11,17 +11,17 @@ import { type FuzzTarget, loadTarget, readCorpus, targetsIn, writeCorpus } from 
 const fuzzDir = join(devDir, 'fuzz');
 const python = join(projectRoot, 'interop/python');
 
-/** The targets that also exist in Python (`interop/python/tests/fuzz.py`), for the same inputs. */
+/** The targets that also exist in Python (`interop/python/tests/fuzz.py`), with the same inputs. */
 const inPython: ReadonlySet<string> = new Set(['header', 'keys-file', 'plaintext', 'zstd']);
 
 /** A target in one language. */
 export interface FuzzRun {
-  /** For example `header`, or `python/header`. */
+  /** The target's name, such as `header` or `python/header`. */
   readonly name: string;
   readonly target: FuzzTarget;
 }
 
-/** Returns all targets, or those whose names contain one of the texts. */
+/** Returns all targets, or only the targets whose names contain one of the texts. */
 export async function fuzzRuns(texts: readonly string[] = []): Promise<readonly FuzzRun[]> {
   const runs: FuzzRun[] = [];
   for await (const folder of glob('{apps,packages}/*/test/fuzz', { cwd: projectRoot }))
@@ -36,15 +36,19 @@ export async function fuzzRuns(texts: readonly string[] = []): Promise<readonly 
 export interface FuzzResult {
   readonly inputs: number;
   readonly perSecond: number;
-  /** Reached edges of the control flow, and edges with a class of counts, as libFuzzer counts them. */
+  /**
+   * The number of reached edges of the control flow, and the number of combinations of an edge and a range of
+   * counts, as libFuzzer reports them.
+   */
   readonly edges: number;
   readonly features: number;
-  /** The inputs in `.dev/fuzz`, each of which reaches something that the others do not. */
+  /** The number of inputs in `.dev/fuzz`. Each input reaches code that the other inputs do not reach. */
   readonly corpus: number;
 }
 
 /**
- * Fuzzes a target for some seconds, from its corpus and what earlier runs have added to it in `.dev/fuzz`.
+ * Fuzzes a target for some seconds. Starts from its corpus and from the inputs that earlier runs have added
+ * in `.dev/fuzz`.
  * @throws Error with the output and the input, if an input violates a property
  */
 export async function fuzz(run: FuzzRun, seconds: number): Promise<FuzzResult> {
@@ -60,7 +64,10 @@ export async function fuzz(run: FuzzRun, seconds: number): Promise<FuzzResult> {
   return resultOf(output);
 }
 
-/** Leaves out the tables of addresses, which are long lines, and the lines about each new input. */
+/**
+ * Returns an error with the output, but without the tables of addresses, which are long lines, and without
+ * the lines about each new input.
+ */
 const failure = ({ name }: FuzzRun, output: string): Error =>
   new Error(`${name} failed:\n${output.replaceAll(/^(.{1000,}|#.*)\n/gm, '').slice(-10_000)}`);
 
@@ -72,7 +79,10 @@ function resultOf(output: string): FuzzResult {
   return { inputs, perSecond, edges, features, corpus };
 }
 
-/** Replaces a target's corpus by the fewest inputs in `.dev/fuzz` that reach the same edges, in each language. */
+/**
+ * Replaces a target's corpus with the smallest set of inputs in `.dev/fuzz` that reaches the same edges in
+ * each language.
+ */
 export async function updateCorpus(target: FuzzTarget): Promise<number> {
   const { seeds } = await loadTarget(target);
   const folder = await inputsOf(target);
@@ -89,7 +99,7 @@ export async function updateCorpus(target: FuzzTarget): Promise<number> {
   return inputs.length;
 }
 
-/** Returns the folder in `.dev/fuzz` with the target's inputs, after adding its corpus. */
+/** Adds the target's corpus to its folder in `.dev/fuzz`, and returns this folder. */
 async function inputsOf(target: FuzzTarget): Promise<string> {
   const folder = join(fuzzDir, target.name);
   await mkdir(folder, { recursive: true });
@@ -117,7 +127,10 @@ async function libFuzzer({ name, target }: FuzzRun, args: readonly string[]) {
   return { output, failed };
 }
 
-/** Returns the folder with Atheris, which the first call installs. Needs CPython 3.11 to 3.13 on Linux. */
+/**
+ * Returns the folder with Atheris. The first call installs Atheris, which needs CPython 3.11 to 3.13 on
+ * Linux.
+ */
 async function atheris(): Promise<string> {
   const folder = join(devDir, 'atheris-3.0.0');
   if ((await filesIn(folder)).length === 0) {

@@ -1,6 +1,9 @@
 import { type LoadHook, stripTypeScriptTypes } from 'node:module';
 
-/** Strips types before Jazzer.js instruments a module: its loader parses JavaScript only. */
+/**
+ * Strips types before Jazzer.js instruments a module, because the loader of Jazzer.js can parse only
+ * JavaScript.
+ */
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);
   if (loaded.format !== 'module-typescript') return loaded;

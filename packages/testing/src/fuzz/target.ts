@@ -3,7 +3,7 @@ import { glob, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** What a file `NAME.fuzz.ts` exports. */
+/** The exports of a file `NAME.fuzz.ts`. */
 export interface FuzzModule {
   /**
    * Processes an input, and returns a short text about the outcome.
@@ -33,7 +33,10 @@ export async function targetsIn(folder: string): Promise<readonly FuzzTarget[]> 
 export const loadTarget = async ({ file }: FuzzTarget): Promise<FuzzModule> =>
   await import(pathToFileURL(file).href);
 
-/** A corpus is a text file next to its target: one input per line, in base64. */
+/**
+ * Returns the path of a target's corpus. A corpus is a text file next to its target, with one input per line,
+ * in base64.
+ */
 const corpusOf = ({ file }: FuzzTarget): string => file.replace(/\.fuzz\.ts$/, '.corpus');
 
 export async function readCorpus(target: FuzzTarget): Promise<Buffer[]> {
@@ -42,7 +45,7 @@ export async function readCorpus(target: FuzzTarget): Promise<Buffer[]> {
   return lines.map((line) => Buffer.from(line, 'base64'));
 }
 
-/** Writes the inputs in an order that keeps the differences between two versions small. */
+/** Writes the inputs in an order that keeps the differences between two versions of the file small. */
 export async function writeCorpus(target: FuzzTarget, inputs: readonly Uint8Array[]): Promise<void> {
   const sorted = inputs.toSorted((one, other) => one.length - other.length || Buffer.compare(one, other));
   const lines = sorted.map((input) => `${Buffer.from(input).toString('base64')}\n`);
@@ -50,8 +53,8 @@ export async function writeCorpus(target: FuzzTarget, inputs: readonly Uint8Arra
 }
 
 /**
- * Gives the inputs of a target's corpus to the target, and returns the outcomes that it should have reached
- * but hasn't.
+ * Runs the target with the inputs of its corpus, and returns the outcomes that it should have reached but
+ * hasn't reached.
  * @throws Error with the first input that violates a property
  */
 export async function replay(target: FuzzTarget): Promise<readonly string[]> {
