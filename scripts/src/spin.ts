@@ -15,6 +15,8 @@ export interface Check {
    * assertions are ignored.
    */
   readonly property: 'safety' | 'liveness';
+  /** Stops searching beyond this many steps: for a check that finds a failure, and then finds a short one. */
+  readonly maxSteps?: number;
 }
 
 /** Memory limit of a verifier, in MiB. */
@@ -26,7 +28,10 @@ const MAX_STEPS = 1_000_000;
  * @returns undefined if the property holds; otherwise what failed, and what the model printed until then
  * @throws Error if Spin is missing, or does not complete the check
  */
-export async function checkModel(model: string, { macros, property }: Check): Promise<string | undefined> {
+export async function checkModel(
+  model: string,
+  { macros, property, maxSteps = MAX_STEPS }: Check,
+): Promise<string | undefined> {
   const { spin, compiler, before, after } = await findPrograms();
   const cwd = await mkdtemp(join(tmpdir(), 'spin-'));
   try {
@@ -47,7 +52,7 @@ export async function checkModel(model: string, { macros, property }: Check): Pr
     ];
     const [cc, ...rest] = [...compiler, ...flags, ...before, 'pan.c', ...after, '-o', 'pan'];
     await execa(cc, rest, { cwd });
-    const options = [...(isSafety ? [] : ['-a', '-A']), `-m${MAX_STEPS}`];
+    const options = [...(isSafety ? [] : ['-a', '-A']), `-m${maxSteps}`];
     const { stdout, shortMessage } = await execa(join(cwd, 'pan'), options, { cwd, reject: false });
     const [, failure] = /^pan:1: (.*) \(at depth/m.exec(stdout) ?? [];
     if (failure === undefined) {
@@ -77,6 +82,8 @@ async function findPrograms(): Promise<Programs> {
   return spin && cc ? { spin, compiler: [cc], before: [], after: [] } : fromDebian();
 }
 
+const INSTALL =
+  'Install Spin and a C compiler (as root on Debian and Ubuntu: apt-get install spin gcc libc6-dev; macOS: brew install spin; https://spinroot.com).';
 const PACKAGES = ['spin', 'tcc', 'libc6-dev', 'linux-libc-dev'];
 const triplets: Partial<Record<NodeJS.Architecture, string>> = {
   arm64: 'aarch64-linux-gnu',
@@ -107,8 +114,7 @@ async function fromDebian(): Promise<Programs> {
 
 /** Downloads Debian's packages with apt, which needs no root if its files are in another folder, and unpacks them. */
 async function unpack(root: string): Promise<void> {
-  if (!(await which('apt-get', { nothrow: true })))
-    throw new Error('Install Spin and a C compiler (macOS: brew install spin; https://spinroot.com).');
+  if (!(await which('apt-get', { nothrow: true }))) throw new Error(INSTALL);
   const unfinished = `${root}.${process.pid}`;
   const lists = join(unfinished, 'lists');
   const debs = join(unfinished, 'debs');
@@ -125,6 +131,11 @@ async function unpack(root: string): Promise<void> {
     const unpacked = join(unfinished, 'root');
     for (const deb of await readdir(debs)) await execa('dpkg-deb', ['-x', join(debs, deb), unpacked]);
     await rename(unpacked, root);
+  } catch (cause) {
+    throw new Error(
+      `apt-get did not download Spin. Connect this machine to Debian's mirrors, or: ${INSTALL}`,
+      { cause },
+    );
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }

@@ -8,11 +8,12 @@
  *   NO_WRAPS  the permission to encrypt under version 0 is removed and granted
  *   STORE     the store of branch keys stops responding; a write can succeed although its response is lost
  *   PAUSES    processes are suspended or idle          CRASHES   processes are killed and start again
- *   ATTACKER  an attacker writes to the store: another version's name, another date, or an older entry
+ *   ATTACKER  an attacker writes to the store: another version's name, another date, an older entry, or no entry
  *
  * Spin tries every order of the steps below. `keys.pml` has the functions of a process, under the names that
  * they have in `src`. CHECK(n, condition) is a check that the code makes. -DMUTATION=n removes the check. The
- * test requires that an assertion, or the formula at the end, then fails.
+ * test requires that an assertion, or the formula at the end, then fails. -DWITHOUT=n removes one of the three
+ * exceptions to promise E15 (docs/security-model.md). The test requires that the promise then breaks.
  *
  * Time passes in ticks. In each tick, a process takes two steps: its timer fires (`maintain`), and it
  * encrypts. The limits below have the same order as the limits in `keys/limits.ts`, but not the same ratios.
@@ -23,13 +24,16 @@
  * Left out: cryptography (a message contains its wrapped key, so only a wrong version or its destruction can make it
  * unreadable for good); bytes and messages per key; several namespaces, crypto keys or stores; identities that may
  * only encrypt; processes that only read; calls that hang; MAX_TRIES, which two processes cannot reach;
- * outages for one process only; delays below a tick; messages that name a wrong version. Cloud KMS never
- * refuses version 1.
+ * outages for one process only; delays below a tick; messages that name a wrong version; refusals of all
+ * versions (Cloud KMS never refuses version 1).
  */
 #ifndef MUTATION
 #define MUTATION 0
 #endif
 #define CHECK(n, condition) (MUTATION == n || (condition))
+#ifndef WITHOUT
+#define WITHOUT 0
+#endif
 
 #define PROCESSES  2
 #define REVALIDATE 2 /* how long a response of Cloud KMS is valid */
@@ -41,12 +45,11 @@
 #else
 #define HARD       6 /* without outages, no key reaches its hard age */
 #endif
-/* How many ticks after the last trouble the fleet agrees: after a refusal, once all have noticed it; after an
-   attack, with the next rotation. */
+/* How many ticks after the last failure the fleet agrees: after a refusal or an attack, at the next rotation. */
 #if defined(ATTACKER)
 #define SETTLED    (REFRESH + 1)
 #elif defined(REFUSALS)
-#define SETTLED    REVALIDATE
+#define SETTLED    REFRESH
 #else
 #define SETTLED    1
 #endif
@@ -76,7 +79,7 @@ typedef Slot {        /* A process. keys/encryption-slot.ts, keys/decryption-key
   byte known;         /* the keys in the cache */
   byte confirmed = REVALIDATE; /* ticks since Cloud KMS unwrapped a key of version 0. keys/key-version-access.ts */
   bit failing;        /* Cloud KMS did not respond to the last attempt to unwrap such a key */
-  byte found = NONE;  /* this field and those below are local to `sync`. keys/shared-branch-keys.ts */
+  byte found = NONE;  /* this field and those below are local to `trySync`. keys/shared-branch-keys.ts */
   byte later = NONE;
   byte made = NONE;
   bit moved;          /* the store's generation has changed since this process read it */
@@ -120,15 +123,36 @@ inline encrypt(p) {
   /* Past its soft age, a key encrypts only in an outage, or if Cloud KMS refuses another key. */
   assert(age[me.current] < HARD);
   assert(age[me.current] < SOFT || wasDown || (me.expires != NEVER && age[me.current] < me.expires));
-#ifndef REFUSALS
+#if (!defined(REFUSALS) || WITHOUT == 2) && (!defined(ATTACKER) || WITHOUT == 3)
   /*
-   * In an outage, all other processes can read the message. (After a refusal, processes change keys
-   * immediately.)
+   * In an outage, all other processes can read the message, except after a refusal (exception 2) or an attack
+   * (exception 3).
    */
   assert(up || owed[me.current] == 0);
 #endif
   me.wrote = calm; me.waiting = 0
 }
+
+/* Parts of functions, which have no name in the code. */
+#define isConfirmed(key) (version[key] == 1 || CHECK(1, me.confirmed < REVALIDATE))
+#define hasNext          (me.next != NONE && !me.refused && age[me.next] < SOFT)
+#define largest(a, b)    ((a) > (b) -> (a) : (b))
+#define isDoubtful       (me.current != NONE && version[me.current] == 0 && HAS(me.known, me.current))
+
+/* Process p had no opportunity to unwrap the keys that it should have unwrapped. */
+inline excuse(p) {
+  me.missed = 1;
+  for (EACH_KEY) { owed[i] = owed[i] & ~BIT(p) }
+  i = 0
+}
+
+/* Cloud KMS responds to a call that unwraps a key. */
+inline ask(p, ofVersion) {
+  answer = (!up -> UNAVAILABLE : (ofVersion == 1 || unwraps -> YES : REFUSED));
+  if :: answer == YES && ofVersion == 0 -> me.told = NEVER :: else fi
+}
+
+inline keep(p, key) { me.known = me.known | BIT(key); owed[key] = owed[key] & ~BIT(p) }
 
 #include "keys.pml"
 
@@ -155,29 +179,29 @@ begin:
     :: verdict == OBTAIN ->
 obtain: /* EncryptionKeys.#obtain */
        if
-       :: storeUp -> d_step { sync(p) }
+       :: storeUp -> d_step { trySync(p) }
        :: else -> d_step { verdict = STORE_FAILED; excuse(p) }
        fi
     :: else
     fi;
-    if :: verdict == REPLACE -> verdict = 0; goto replace :: else fi;
+    if :: verdict == REPLACE -> verdict = 0; goto write :: else fi;
 shared: skip;
     d_step { share(p) }
     if :: verdict == OBTAIN -> goto obtain :: else -> verdict = 0; me.step++; goto begin fi
   }
 
-replace: /* SharedBranchKeys.#trySync, starting with the write. Another process may have written since the read. */
+write: /* SharedBranchKeys.#trySync, starting with the write. Another process may have written since the read. */
   atomic {
     d_step {
-      if :: me.found == NONE || (isUsableOwn && age[me.found] >= REFRESH) -> create(p) :: else -> answer = YES fi;
+      if :: me.found == NONE || (usable && age[me.found] >= REFRESH) -> create(p) :: else -> answer = YES fi;
       if :: answer == YES -> verdict = REPLACE :: else -> refreshFailed(p); verdict = DONE fi
     }
     if
     :: verdict == DONE
-    :: verdict == REPLACE && storeUp && CHECK(7, !me.moved) -> d_step { write(p); verdict = SHARE }
+    :: verdict == REPLACE && storeUp && CHECK(7, !me.moved) -> d_step { replace(p); verdict = SHARE }
     :: verdict == REPLACE && storeUp && me.moved && MUTATION != 7 -> goto obtain
     :: verdict == REPLACE && !storeUp -> verdict = STORE_FAILED
-    :: verdict == REPLACE && !storeUp && !me.moved -> d_step { write(p); verdict = STORE_FAILED } /* the response is lost */
+    :: verdict == REPLACE && !storeUp && !me.moved -> d_step { replace(p); verdict = STORE_FAILED } /* the response is lost */
     fi;
     goto shared
   }
@@ -239,8 +263,13 @@ active proctype World() {
      }
 #ifdef OUTAGES
   :: d_step { mayChange && up -> up = 0; wasDown = 1; refusedFor = 0 }
-     /* A process that could not unwrap a key in one outage may still lack the key in the next outage. */
-  :: d_step { mayChange && !up -> up = 1; for (EACH_PROCESS) { slot[i].missed = 1 } for (EACH_KEY) { owed[i] = 0 } i = 0 }
+  :: d_step { mayChange && !up -> up = 1; for (EACH_PROCESS) { slot[i].missed = 1 }
+#if WITHOUT != 1
+       /* Exception 1: a process that could not unwrap a key in one outage may still lack it in the next outage. */
+       for (EACH_KEY) { owed[i] = 0 }
+#endif
+       i = 0
+     }
 #endif
 #ifdef STORE
   :: d_step { mayChange -> storeUp = !storeUp }
@@ -255,7 +284,8 @@ active proctype World() {
 #ifdef ATTACKER
   :: d_step { isBetween && forged == HONEST && storedCurrent != NONE -> forged = MISNAMED }
   :: d_step { isBetween && forged == HONEST && storedCurrent != NONE -> forged = REDATED }
-  :: d_step { isBetween && past != NONE -> storedCurrent = past; storedNext = NONE; past = NONE }
+     /* Restores an older entry, or deletes the entry. */
+  :: d_step { isBetween && storedCurrent != NONE -> storedCurrent = past; storedNext = NONE; past = NONE }
 #endif
   :: d_step { isBetween -> calm = 1; up = 1; storeUp = 1; if :: unwraps && wraps :: else -> primary = 1 fi }
   od

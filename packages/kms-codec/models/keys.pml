@@ -1,35 +1,18 @@
 /*
- * The functions of a process. Each is a step that nothing interrupts. branch-keys.pml explains the rest of
- * the model. `p` is the process, and `me` is its slot.
+ * The functions of a process, under their names in src (the test compares the names). Each is a step that
+ * nothing interrupts. branch-keys.pml explains the rest of the model. `p` is the process, and `me` is its slot.
  */
 
 /* keys/encryption-slot.ts; `isUsable` is #usability in keys/decryption-keys.ts */
-#define isConfirmed(key) (version[key] == 1 || CHECK(1, me.confirmed < REVALIDATE))
 #define isUsable(key)    (HAS(me.known, key) && (isConfirmed(key) || me.failing))
 #define isPastAge        (!CHECK(3, age[me.current] < HARD) || !CHECK(12, age[me.current] < me.expires))
 #define mustAsk          (!CHECK(2, me.unanswered || me.expires != NEVER || age[me.current] < SOFT))
 #define mayEncrypt       ((me.refused -> isConfirmed(me.current) : isUsable(me.current)) && !mustAsk)
 #define take             (me.current != NONE && !isPastAge && mayEncrypt)
 #define isActive(key)    CHECK(5, age[key] >= LEAD)
-#define hasNext          (me.next != NONE && !me.refused && age[me.next] < SOFT)
 #define isDue            (mustAsk || age[me.current] >= REFRESH || me.refused || me.unshared || \
                           me.unanswered || me.expires != NEVER)
-#define isUsableOwn      (me.current != NONE && !isPastAge && !me.refused && age[me.current] < SOFT)
-#define largest(a, b)    ((a) > (b) -> (a) : (b))
-
-/* Process p had no opportunity to unwrap the keys that it should have unwrapped. */
-inline excuse(p) {
-  me.missed = 1;
-  for (EACH_KEY) { owed[i] = owed[i] & ~BIT(p) }
-  i = 0
-}
-
-inline ask(p, ofVersion) {
-  answer = (!up -> UNAVAILABLE : (ofVersion == 1 || unwraps -> YES : REFUSED));
-  if :: answer == YES && ofVersion == 0 -> me.told = NEVER :: else fi
-}
-
-inline keep(p, key) { me.known = me.known | BIT(key); owed[key] = owed[key] & ~BIT(p) }
+#define usable           (me.current != NONE && !isPastAge && !me.refused && age[me.current] < SOFT)
 
 /*
  * DecryptionKeys.confirm (keys/decryption-keys.ts): makes Cloud KMS unwrap a key, even if the key is in the
@@ -143,8 +126,8 @@ inline unwrap(p, key) {
 }
 
 /* SharedBranchKeys.#trySync up to the write: #find and choose. `found` is the key that will encrypt. */
-inline sync(p) {
-  own = (isUsableOwn -> me.current : NONE);
+inline trySync(p) {
+  own = (usable -> me.current : NONE);
   me.moved = 0;
   unwrap(p, storedCurrent);
   me.found = (ok -> storedCurrent : NONE); lost = (answer == UNAVAILABLE);
@@ -170,7 +153,7 @@ inline sync(p) {
 /*
  * A successful `replace` of the store. All other processes should unwrap the next key before it may encrypt.
  */
-inline write(p) {
+inline replace(p) {
   printf("%d writes to the store\n", p);
 #ifdef ATTACKER
   if :: storedCurrent != NONE -> past = storedCurrent :: else fi;
@@ -190,7 +173,7 @@ inline write(p) {
 }
 
 /*
- * EncryptionKeys.#share: adopts the key that `sync` returned. Without the store, a process keeps its key or
+ * EncryptionKeys.#share: adopts the key that `trySync` returned. Without the store, a process keeps its key or
  * creates a key.
  */
 inline share(p) {
@@ -198,7 +181,7 @@ inline share(p) {
   if
   :: verdict == SHARE ->
      /* A process never goes back to an older key of the fleet. */
-     assert(me.unshared || !isUsableOwn || age[me.found] <= age[own]);
+     assert(me.unshared || !usable || age[me.found] <= age[own]);
      me.unshared = 0;
      me.next = me.later;
      if :: me.next != NONE -> addOwn(p, me.next) :: else fi;
@@ -206,7 +189,7 @@ inline share(p) {
      :: own == me.found && !me.refused && !isPastAge -> refreshed(p)
      :: else -> adopt(p, me.found)
      fi
-  :: verdict == STORE_FAILED && !isUsableOwn ->
+  :: verdict == STORE_FAILED && !usable ->
      create(p);
      if
      :: answer == YES -> adopt(p, me.made); me.next = NONE; me.unshared = 1
@@ -239,8 +222,6 @@ inline advance(p) {
   if :: me.current != NONE && hasNext && (mustAsk || isActive(me.next)) -> activate(p) :: else fi;
   if :: (me.current != NONE && !hasNext && isDue) || (me.waiting && !take) -> verdict = OBTAIN :: else fi
 }
-
-#define isDoubtful (me.current != NONE && version[me.current] == 0 && HAS(me.known, me.current))
 
 /* DataKeys.maintain (keys/data-keys.ts): EncryptionSlot.removeExpired, RefusedKeys.askAgain, DecryptionKeys.maintain */
 inline maintain(p) {

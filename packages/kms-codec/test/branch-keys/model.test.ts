@@ -1,10 +1,14 @@
-import { join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { checkModel } from '@temporal-kms/scripts/spin';
 import { describe, expect, it } from 'vitest';
 
-/* Checks models/branch-keys.pml, which explains the worlds and the mutations. */
+/* Checks models/branch-keys.pml, which explains the worlds, the mutations and the exceptions. */
 
-const model = join(import.meta.dirname, '../../models/branch-keys.pml');
+const models = join(import.meta.dirname, '../../models');
+const model = join(models, 'branch-keys.pml');
+/** Enough for each failure that is expected. */
+const maxSteps = 400;
 
 const outages = ['OUTAGES', 'PAUSES', 'CRASHES'];
 const refusals = ['REFUSALS'];
@@ -52,7 +56,11 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     [12, 'a key does not expire after Cloud KMS has refused another key', noWraps, soft],
     [13, 'a process prefers its own key to the stored key', store, /calmFor/],
   ])('a promise breaks if (mutation %i) %s', async (number, _, world, promise) => {
-    const failure = await checkModel(model, { macros: [`MUTATION=${number}`, ...world], property: 'safety' });
+    const failure = await checkModel(model, {
+      macros: [`MUTATION=${number}`, ...world],
+      property: 'safety',
+      maxSteps,
+    });
     expect(failure?.split('\n')[0]).toMatch(promise);
   });
 
@@ -60,4 +68,47 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     const failure = await checkModel(model, { macros: ['MUTATION=13', ...store], property: 'liveness' });
     expect(failure).toMatch(/^acceptance cycle/);
   });
+
+  it.each([
+    [1, 'an outage', ['OUTAGES']],
+    [2, 'a refusal', ['OUTAGES', 'REFUSALS']],
+    [3, 'an attack on the store', ['OUTAGES', 'ATTACKER']],
+  ])('a process may be unable to read in an outage after (exception %i) %s', async (number, _, world) => {
+    const failure = await checkModel(model, {
+      macros: [`WITHOUT=${number}`, ...world],
+      property: 'safety',
+      maxSteps,
+    });
+    expect(failure?.split('\n')[0]).toMatch(unreadable);
+  });
+
+  it('every function and every method has its name in the code', async () => {
+    const declared = await declarations();
+    const keys = await readFile(join(models, 'keys.pml'), 'utf8');
+    const functions = [...keys.matchAll(/^(?:inline|#define) (\w+)/gm)].map(([, name]) => name!);
+    expect(functions.length).toBeGreaterThan(20);
+    const all = new Set([...declared.values()].flatMap((names) => [...names]));
+    expect(functions.filter((name) => !all.has(name))).toEqual([]);
+
+    const text = keys + (await readFile(model, 'utf8'));
+    const methods = [...text.matchAll(/([A-Z]\w+)\.#?(\w+)/g)].map(
+      ([, owner, name]) => [owner!, name!] as const,
+    );
+    expect(methods.length).toBeGreaterThan(10);
+    expect(methods.filter(([owner, name]) => !declared.get(owner)?.has(name))).toEqual([]);
+  });
 });
+
+/** Returns the names that each class's file in `src/keys` and `src/branch-keys` declares. */
+async function declarations(): Promise<Map<string, Set<string>>> {
+  const found = new Map<string, Set<string>>();
+  for (const folder of ['keys', 'branch-keys'].map((name) => join(models, '../src', name))) {
+    for (const file of await readdir(folder)) {
+      const source = await readFile(join(folder, file), 'utf8');
+      const names = source.matchAll(/^ {2}(?:async |get )*#?(\w+)\(|(?:const|function) (\w+)/gm);
+      const owner = /^export class (\w+)/m.exec(source)?.[1] ?? basename(file, '.ts');
+      found.set(owner, new Set([...names].map(([, member, other]) => (member ?? other)!)));
+    }
+  }
+  return found;
+}
