@@ -48,12 +48,16 @@ describe('a payload in external storage', () => {
     await until(() => text(block('1:0')).includes('Maren Vogel'), 'the plaintext again');
   });
 
-  test('shows how much has arrived while it is read', async () => {
+  test.each([
+    [8_000_000, 'received 6.0 MB of 12 MB …'],
+    // Decompressed.
+    [20_000_000, 'received 15 MB …'],
+  ])('shows how much has arrived while it is read: %i bytes', async (bytes, words) => {
     const rest = Promise.withResolvers<void>();
-    await renderApp(`${address}?ev=1&one=true`, { session: withSlowAnswer(8_000_000, rest.promise) });
+    await renderApp(`${address}?ev=1&one=true`, { session: withSlowAnswer(bytes, rest.promise) });
     await until(() => read().query(), 'the button');
     await userEvent.click(read());
-    await until(() => text(block('1:0')).includes('received 6.0 MB of 12 MB …'), 'the progress');
+    await until(() => text(block('1:0')).includes(words), 'the progress');
     rest.resolve();
     await until(() => text(block('1:0')).includes('Maren Vogel'), 'the plaintext');
   });

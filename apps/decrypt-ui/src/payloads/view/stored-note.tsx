@@ -69,6 +69,7 @@ const BASE64 = 3 / 4;
 function progressText(received: number | undefined, bytes: number | undefined): string {
   if (received === undefined) return bytes === undefined ? 'reading …' : `reading ${formatBytes(bytes)} …`;
   const arrived = Math.round(received * BASE64);
-  if (bytes === undefined) return `received ${formatBytes(arrived)} …`;
-  return `received ${formatBytes(Math.min(arrived, bytes))} of ${formatBytes(bytes)} …`;
+  // The server decompresses an object, so more bytes can arrive than the object has.
+  const of = bytes === undefined || arrived > bytes ? '' : `of ${formatBytes(bytes)} `;
+  return `received ${formatBytes(arrived)} ${of}…`;
 }
