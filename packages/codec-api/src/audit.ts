@@ -58,7 +58,10 @@ export const auditEntry = z.object({
    * `data`, in base64url. Absent if the server has no digest key.
    */
   digests: z.optional(z.array(z.string())),
-  object: z.optional(z.object({ type: z.string(), bucket: z.string(), object: z.string() })),
+  /** `driver` is the `driverName` in the storage file. With `bucket`, it identifies a store of the namespace. */
+  object: z.optional(
+    z.object({ type: z.string(), driver: z.optional(z.string()), bucket: z.string(), object: z.string() }),
+  ),
   /** Number of a `digests` entry, from 2 (the `intent` is part 1), or of an `object` entry, from 1. */
   part: z.optional(z.int().check(z.positive())),
   /** Why the caller wanted the plaintext, in the caller's words. */

@@ -150,7 +150,8 @@ export class Retrieval {
       // another read holds.
       release = await hold(maxBytes);
       const payload = await this.#reads.run(this.#namespace, signal, async () => {
-        await recordObject({ type: object.type, bucket: object.bucket, object: object.object });
+        const { type, driverName: driver, bucket, object: name } = object;
+        await recordObject({ type, driver, bucket, object: name });
         // If the read fails, the stated size is charged, because the store has done the work even if nothing
         // arrived.
         least = charged;

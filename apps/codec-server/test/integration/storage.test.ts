@@ -75,7 +75,10 @@ async function put(type: 's3' | 'gcs', payload: Payload): Promise<Payload> {
   return referenceTo(claim, bytes.length, 'gcp.gcsdriver');
 }
 
-describe.each(['s3', 'gcs'] as const)('a real server for %s', (type) => {
+describe.each([
+  ['s3', 'aws.s3driver'],
+  ['gcs', 'gcp.gcsdriver'],
+] as const)('a real server for %s', (type, driver) => {
   it('is read by /decode and /download, and the audit contains each object', async () => {
     const [payload] = await kms.codec.encode([plain('x'.repeat(400_000))], { namespace: 'payments' });
     const reference = await put(type, payload!);
@@ -92,6 +95,7 @@ describe.each(['s3', 'gcs'] as const)('a real server for %s', (type) => {
     expect(objects).toEqual(
       Array.from({ length: 2 }, () => ({
         type,
+        driver,
         bucket: BUCKET,
         object: expect.stringMatching(/^v0\/ns\/payments\/wt\/order\/wi\/w\/ri\/r\/d\/sha256\/[0-9a-f]{64}$/),
       })),

@@ -220,6 +220,7 @@ describe('the audit', () => {
         n + 1,
         {
           type: 'directory',
+          driver: 'temporal-kms.directory',
           bucket: 'acme-payloads',
           object: JSON.parse(Buffer.from(data!).toString()).claimData.file,
         },
@@ -381,7 +382,7 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('to an object that is gone counts as one request to the store', async () => {
+  it('counts as one request to the store if its object is gone', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const gone = await store.put({ metadata: {}, data: Buffer.alloc(MiB / 2, 9) });
     rmSync(store.fileOf(gone));
@@ -392,7 +393,7 @@ describe('a reference of an attacker', () => {
       ]);
   });
 
-  it('to an object for which the request gets no memory does not count', async () => {
+  it('does not count if the request gets no memory for its object', async () => {
     const memory = new MemoryBudget(32 * MiB);
     const limited = appWith(kms, { storage, memory, rates: { storageBytes: 48 * MiB } });
     const { data } = await stored('small');

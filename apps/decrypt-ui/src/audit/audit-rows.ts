@@ -161,13 +161,13 @@ const columns = [
  */
 export function auditCells(lines: readonly AuditEntry[]): (string | number)[][] {
   const cells = lines.map((line) => {
-    const { who, outcome, chain } = line;
+    const { who, outcome, object, chain } = line;
     const values: Readonly<Partial<Record<(typeof columns)[number], string | number | undefined>>> = {
       ...line,
       ...who,
       refs: line.refs?.join(' '),
       digests: line.digests?.join(' '),
-      object: line.object && `${line.object.type} ${line.object.bucket} ${line.object.object}`,
+      object: object && Object.values(object).join(' '),
       result: outcome?.result,
       payloads: outcome?.payloads,
       keys: outcome?.keys

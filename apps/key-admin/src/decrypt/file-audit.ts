@@ -1,11 +1,5 @@
 import { hostname, userInfo } from 'node:os';
-import {
-  type AuditedCaller,
-  type AuditedObject,
-  type AuditRecord,
-  type OpenAudit,
-  openAudit,
-} from '@temporal-kms/audit';
+import { type AuditedCaller, type AuditRecord, type OpenAudit, openAudit } from '@temporal-kms/audit';
 import {
   type AuditOperation,
   justification,
@@ -15,6 +9,7 @@ import {
 } from '@temporal-kms/codec-api';
 import type { AuditConfig } from '@temporal-kms/config';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
+import type { StoredObject } from '@temporal-kms/payload-storage';
 import { CliError } from '../cli/cli-error.ts';
 import type { Output } from '../cli/output.ts';
 
@@ -159,8 +154,8 @@ export class FileAudit {
    * Writes an entry for the object that is read next. @throws CliError if the entry cannot be written; the
    * caller must then not read the object
    */
-  async object({ type, bucket, object }: AuditedObject): Promise<void> {
-    await this.#recordOf(undefined)?.object({ type, bucket, object });
+  async object({ type, driverName: driver, bucket, object }: StoredObject): Promise<void> {
+    await this.#recordOf(undefined)?.object({ type, driver, bucket, object });
   }
 
   done(key: KeyUse | undefined, namespace: string | undefined): void {

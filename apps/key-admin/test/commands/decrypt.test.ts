@@ -482,7 +482,12 @@ describe('temporal-kms decrypt --external-storage', () => {
     const audit = await entries();
     const events = audit.map(({ event }) => event);
     expect(events).toEqual(['intent', ...Array.from({ length: 6 }, () => 'object'), 'outcome']);
-    expect(audit[1]?.object).toEqual({ type: 'directory', bucket: 'payloads', object: object.object });
+    expect(audit[1]?.object).toEqual({
+      type: 'directory',
+      driver: 'temporal-kms.directory',
+      bucket: 'payloads',
+      object: object.object,
+    });
     expect(new Set(audit.map(({ id }) => id)).size).toBe(1);
 
     // Without the option, references are returned unchanged.
