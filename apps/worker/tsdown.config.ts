@@ -8,12 +8,12 @@ import { defineConfig } from 'tsdown';
 
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
 
-// Builds a self-contained folder. Temporal's packages stay files in the folder's node_modules, because they
-// load a native library and each other by name. The bundle contains everything else: our packages, which are
-// TypeScript, and their dependencies.
+// Builds a self-contained folder. Temporal's packages remain files in the folder's node_modules, because they
+// load a native library, and load each other by name. The bundle contains everything else: our packages,
+// which are TypeScript, and their dependencies.
 export default defineConfig({
   entry: {
-    // A small entry file checks Node's version before it loads one of these.
+    // A small entry file checks Node's version before it loads one of these modules.
     app: 'src/main.ts',
     starter: 'src/start.ts',
     // The plugin loads this file from its own folder.

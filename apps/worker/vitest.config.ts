@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     ...shared,
-    // On a busy machine, a worker can need half a minute to bundle its workflows.
+    // On a busy machine, a worker may take half a minute to bundle its workflows.
     testTimeout: 90_000,
     hookTimeout: 180_000,
   },

@@ -46,7 +46,7 @@ interface Program {
   readonly rates: number[];
   /** CPU time of the workers in ms per workflow. */
   readonly cpu: number[];
-  /** Measured after the last round of each order. */
+  /** Measured after the last round in each order of starts. */
   readonly memory: Memory[];
 }
 
@@ -59,7 +59,8 @@ interface Memory {
 const rows: string[] = [];
 const memory: string[] = [];
 for (const codec of codecs) {
-  // Only two at a time: more would compete for two processors, which favors the last to start.
+  // Only two programs run at a time. More programs would compete for two processors, which favors the program
+  // that started last.
   const pair = ([codec, 'none'] as const).map((of): Program => ({
     codec: of,
     rates: [],
@@ -81,7 +82,7 @@ console.log(
     memory.join('\n'),
 );
 
-/** Starts a fleet for each codec, warms all of them, and measures them in turn. */
+/** Starts a fleet for each codec, warms up all fleets, and measures them in turn. */
 async function measureInTurn(programs: readonly Program[]): Promise<void> {
   const stacks: { close(): Promise<void> }[] = [];
   const fleets: (Program & { readonly fleet: Fleet; workflows: number })[] = [];
@@ -98,7 +99,8 @@ async function measureInTurn(programs: readonly Program[]): Promise<void> {
       );
       fleets.push({ ...program, fleet, workflows: 0 });
     }
-    // A new worker spends more CPU time on V8's background compilation of hot functions than on its payloads.
+    // Warms up the fleets, because a new worker spends more CPU time on V8's background compilation of hot
+    // functions than on its payloads.
     for (const one of fleets) one.workflows += (await round(one.fleet, warmUpMs)).workflows;
     for (let n = 0; n < Number(values.rounds); n += 1) {
       for (const one of n % 2 === 0 ? fleets : fleets.toReversed()) {

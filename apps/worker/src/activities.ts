@@ -23,7 +23,7 @@ export interface Handover {
 
 /** The activities that the worker registers, by type. */
 export const activities = {
-  /** Runs as a local activity, so a marker stores its result. */
+  /** Runs as a local activity, so the history contains its result in a marker. */
   async priceOrder(customer: string, items: readonly OrderItem[]): Promise<{ cents: number; offer: string }> {
     const cents = items.reduce((sum, { quantity, cents: each }) => sum + quantity * each, 0);
     return { cents, offer: `Offer made to ${customer}` };
@@ -37,7 +37,9 @@ export const activities = {
     return `${Math.floor(cents / 100)} points for ${customer}`;
   },
 
-  /** Always fails and is not retried. Its failure has three nested causes; the second has details. */
+  /**
+   * Always fails, and is not retried. Its failure has three nested causes, the second of which has details.
+   */
   async authorizeCard(customer: string, cents: number): Promise<never> {
     const answer = new Error(`Issuer: card of ${customer} is blocked`);
     const refusal = ApplicationFailure.create({
@@ -55,7 +57,7 @@ export const activities = {
     });
   },
 
-  /** Heartbeats and fails until the attempt when the bank opens. */
+  /** Sends a heartbeat and fails, until the attempt at which the bank opens. */
   async transferFunds(merchant: string, bankOpensAtAttempt: number): Promise<string> {
     const { attempt } = activityInfo();
     heartbeat({ attempt, step: `Account of ${merchant} opened` });
@@ -65,7 +67,7 @@ export const activities = {
     return `Funds of ${merchant} transferred`;
   },
 
-  /** Fails at the first attempt, so that the history shows a retry. */
+  /** Fails at its first attempt, so that the history shows a retry. */
   async reserveStock(customer: string, items: readonly OrderItem[]): Promise<string> {
     if (activityInfo().attempt === 1) {
       throw ApplicationFailure.retryable(`Shelf is locked while ${customer} orders`, 'ShelfLocked', {
@@ -75,7 +77,10 @@ export const activities = {
     return `${items.length} articles set aside for ${customer}`;
   },
 
-  /** Heartbeats once, and ends by heartbeat timeout. The failure in history has `lastHeartbeatDetails`. */
+  /**
+   * Sends one heartbeat, and then ends with a heartbeat timeout. Its failure in the history has
+   * `lastHeartbeatDetails`.
+   */
   async packByRobot(customer: string, items: readonly OrderItem[]): Promise<never> {
     heartbeat({ packed: 1, of: items.length, label: `Label printed for ${customer}` });
     await sleep(4_000);
@@ -119,7 +124,7 @@ export const activities = {
     };
   },
 
-  /** Waits until it is cancelled. The cancellation has details. */
+  /** Waits until it is cancelled, and then reports the cancellation with details. */
   async waitForApprover(requester: string, cents: number): Promise<never> {
     const { cancelled } = Context.current();
     const beat = setInterval(() => heartbeat({ waiting: `${requester} asks for ${cents}` }), 2_000);
@@ -127,7 +132,7 @@ export const activities = {
     try {
       return await cancelled;
     } catch (error) {
-      // A worker that shuts down also cancels activities. Temporal gives those to another worker.
+      // A worker that shuts down also cancels its activities. Temporal then gives them to another worker.
       if (!cancellationDetails()?.cancelRequested) throw error;
       throw new CancelledFailure(`Approval for ${requester} was called off`, [
         { withdrawn: `${requester} withdrew the request` },
@@ -137,7 +142,10 @@ export const activities = {
     }
   },
 
-  /** Sends its task token to its workflow. Another process, the workshop, completes the activity with it. */
+  /**
+   * Sends its task token to its workflow. Another process, the workshop, completes the activity with this
+   * token.
+   */
   async sendToWorkshop(_customer: string, _article: string): Promise<string> {
     const { taskToken, workflowExecution } = activityInfo();
     const ticket = Buffer.from(taskToken).toString('base64');

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
 import type { WorkerOptions } from '@temporalio/worker';
 
-/** Options that the worker sets itself, and the variable that determines each. */
+/** Options that the worker sets itself, with the variable that determines each option. */
 const ownOptions = {
   connection: 'TEMPORAL_ADDRESS',
   namespace: 'TEMPORAL_NAMESPACE',
@@ -12,7 +12,10 @@ const ownOptions = {
   shutdownForceTime: 'WORKER_SHUTDOWN_GRACE_SECONDS',
 } as const satisfies Partial<Record<keyof WorkerOptions, string>>;
 
-/** The workflows, activities and Nexus services of an application, and further options of Temporal's `Worker.create`. */
+/**
+ * The workflows, activities and Nexus services of an application, with further options of Temporal's
+ * `Worker.create`.
+ */
 export type WorkerCode = Omit<WorkerOptions, keyof typeof ownOptions>;
 
 interface CodeContext extends Required<Pick<WorkerOptions, 'namespace' | 'taskQueue'>> {
@@ -30,8 +33,8 @@ interface LoadedCode {
  * Loads the module that `WORKER_CODE` names: an ES module whose default export is a {@link WorkerCode}.
  *
  * @param path relative to the current folder
- * @throws Error that states what to change, if the module does not load, or the worker cannot run the
- *   module's exports
+ * @throws Error that states what to change, if the module does not load, or if the worker cannot run its
+ * exports
  */
 export async function loadCode(path: string, { hasCompiler, ...given }: CodeContext): Promise<LoadedCode> {
   const file = resolve(path);
@@ -48,7 +51,7 @@ export async function loadCode(path: string, { hasCompiler, ...given }: CodeCont
   const mistake = mistakeIn({ ...code });
   if (mistake !== undefined) throw new Error(`WORKER_CODE: ${file} ${mistake}.`);
   const options = await withPlugins({ ...code, ...given });
-  // If both are set, Temporal's SDK uses the bundle.
+  // Temporal's SDK ignores `workflowsPath` if `workflowBundle` is set.
   if (options.workflowsPath !== undefined && options.workflowBundle === undefined && !hasCompiler) {
     const source = code.workflowsPath === undefined ? 'has a plugin that adds' : 'exports';
     throw new Error(

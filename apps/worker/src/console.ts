@@ -24,16 +24,16 @@ const levels = {
   assert: 'ERROR',
 } as const satisfies Partial<Record<keyof Console, Level>>;
 
-/** Methods that print nothing but change what other methods print. */
+/** Methods that print nothing, but change the output of other methods. */
 const silent = ['groupEnd', 'time'] as const satisfies readonly (keyof Console)[];
 
-/** The SDK prints this text with an error of workflow code, which may contain plaintext. */
+/** The SDK prints this text together with an error of workflow code, which may contain plaintext. */
 const ofSdk = /An Unhandled Promise rejection could not be associated to a Workflow Run/;
 
 /**
  * Turns printed output into log entries: `console` calls in this thread, with the level of the method, and
- * writes to the standard streams. Workflow threads pass their output to this thread's streams, so their
- * output is logged too.
+ * writes to the standard streams. Workflow threads pass their output to this thread's streams, so it is
+ * logged too.
  * @param write must not write to `process.stdout` or `process.stderr`
  */
 export function logConsole(write: WriteLog): void {

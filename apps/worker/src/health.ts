@@ -27,7 +27,7 @@ export function createHealthApp({ readiness, taskQueue, namespace, kmsEmulator }
         temporal: { reachable: temporalReachable ?? null },
         kms: {
           emulator: kmsEmulator,
-          // JSON has no Infinity.
+          // JSON cannot contain infinity.
           autonomySeconds: Number.isFinite(autonomySeconds) ? autonomySeconds : null,
           ...(kmsFailure !== undefined && { failure: kmsFailure }),
         },

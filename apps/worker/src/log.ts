@@ -11,7 +11,10 @@ import {
 import { Runtime, type Logger, type MetricsExporterConfig } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 
-/** Without `sync`, the last lines before `process.exit` could be written out of order. */
+/**
+ * Returns a synchronous destination. Otherwise the last lines before `process.exit` could be written out of
+ * order.
+ */
 const standardOutput = () => pino.destination({ dest: 1, sync: true });
 
 export const createLog = (level: string, destination?: DestinationStream): Log =>
@@ -21,8 +24,8 @@ export const createLog = (level: string, destination?: DestinationStream): Log =
 export const writeTo = (log: Log): WriteLog => withTraceContext(writeToLog(log));
 
 /**
- * Makes Temporal's SDK and Core log through `log` without payload content, and export metrics. The SDK does not handle the
- * process's signals.
+ * Makes Temporal's SDK and Core log through `log` without payload content, and export metrics. Keeps the SDK
+ * from handling the process's signals.
  *
  * @returns the SDK's logger
  */

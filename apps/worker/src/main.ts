@@ -45,7 +45,7 @@ if (kms.keysFileDigest !== undefined) {
 }
 const kmsEmulator = kms.emulatorHost !== undefined;
 if (kmsEmulator) {
-  // Logged at every start, even if LOG_LEVEL excludes warnings.
+  // Logs this warning at every start, even if LOG_LEVEL excludes warnings.
   log
     .child({}, { level: 'warn' })
     .warn(
@@ -55,7 +55,8 @@ if (kmsEmulator) {
 }
 
 catchFatalErrors(installRuntime(log, metrics));
-// The Runtime ends with the last connection, even while the worker waits for Cloud KMS: renew the meter.
+// Renews the meter, because the Runtime ends with the last connection, even while the worker waits for Cloud
+// KMS.
 const meter = renewedMeter(() => Runtime.instance().metricMeter);
 meter
   .createGauge(
@@ -94,13 +95,14 @@ server.on('error', (error: NodeJS.ErrnoException) => {
 async function codeOf(path: string | undefined): Promise<WorkerCode | undefined> {
   if (path === undefined) return undefined;
   const { code: loaded, options } = await loadCode(path, { namespace, taskQueue, hasCompiler: !isBuilt });
-  // Fails now if the workflow bundle would store failures in plaintext. runWorker would retry without end.
+  // Fails here if the workflow bundle would store failures in plaintext, because runWorker would retry
+  // without end.
   plugin.configureWorker(options);
   log.info({ file: path }, 'Worker code loaded');
   return loaded;
 }
 
-/** Ends the process with status 78, for a wrong configuration, if `load` throws. */
+/** Ends the process with status 78 (wrong configuration) if `load` throws. */
 async function orExit<T>(load: () => T | Promise<T>): Promise<T> {
   try {
     return await load();

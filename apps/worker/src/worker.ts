@@ -4,18 +4,18 @@ import { Worker, type NativeConnection, type WorkerPlugin } from '@temporalio/wo
 import { activities } from './activities.ts';
 import type { WorkerCode } from './code.ts';
 
-/** The worker cancels activities after the grace time, and abandons them after this additional time. */
+/** After the grace time, the worker cancels activities. After this additional time, it abandons them. */
 const FORCE_AFTER_GRACE_SECONDS = 10;
 
 export interface WorkerDeps {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
-  /** What the worker runs. Default: the samples. */
+  /** The code that the worker runs. Default: the samples. */
   readonly code?: WorkerCode | undefined;
   /** The codec's plugin. Without it, Temporal stores payloads in plaintext. */
   readonly plugins: WorkerPlugin[];
-  /** Time that running activities have to complete after a shutdown begins. */
+  /** How many seconds running activities have to complete after a shutdown begins. */
   readonly shutdownGraceSeconds: number;
 }
 
@@ -25,7 +25,7 @@ export function createWorker(deps: WorkerDeps): Promise<Worker> {
   return Worker.create({
     ...code,
     ...given,
-    // The codec's plugin is last, so it encrypts what the other plugins made of a payload.
+    // The codec's plugin is last, so that it encrypts the payloads that the other plugins return.
     plugins: [...(code.plugins ?? []), ...plugins],
     shutdownGraceTime: shutdownGraceSeconds * 1_000,
     shutdownForceTime: (shutdownGraceSeconds + FORCE_AFTER_GRACE_SECONDS) * 1_000,

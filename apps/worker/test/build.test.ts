@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-it('the worker runs from the built folder, outside the repository', async () => {
+it('runs from the built folder, outside the repository', async () => {
   const order = await catalogue.courier.start(clients.get('envelope-v2'), {
     workflowId: 'courier',
     taskQueue,
@@ -43,18 +43,18 @@ it('the worker runs from the built folder, outside the repository', async () => 
   expect(await order.result()).toBe('Joanna Kowalska is home after 1 stops');
 });
 
-it('the build writes the same files in another folder, at another time', { timeout: 180_000 }, async () => {
+it('builds the same files in another folder, at another time', { timeout: 180_000 }, async () => {
   const again = await rebuild('apps/worker', process.execPath, TSDOWN, '--out-dir');
   expect(await contentOf(again)).toEqual(await contentOf(built));
 });
 
-it('the built folder contains the native library only for this machine, and no compiler', async () => {
+it('builds a folder with the native library only for this machine, and without a compiler', async () => {
   const found: string[] = [];
   for await (const file of glob('**/*.node', { cwd: join(built, 'node_modules', '.pnpm') })) found.push(file);
   expect(found).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);
 });
 
-it('the built worker uses the prebuilt workflow bundle, which encrypts failures', async () => {
+it('uses the prebuilt workflow bundle, which encrypts failures', async () => {
   expect(app.messages()).not.toContain('Workflow bundle created');
   const checkout = await catalogue.checkout.start(clients.get('envelope-v2'), {
     workflowId: 'checkout',
@@ -72,7 +72,7 @@ it('the built worker uses the prebuilt workflow bundle, which encrypts failures'
   }
 });
 
-it('the built worker runs the README’s workflows and activities from another folder, with encryption', async () => {
+it('runs the README’s workflows and activities from another folder, with encryption', async () => {
   const folder = join(dir, 'payments');
   await mkdir(folder);
   const code = await writeOwnCode(folder, built);
@@ -90,7 +90,7 @@ it('the built worker runs the README’s workflows and activities from another f
   expect(stored).not.toMatch(/Grace Hopper|Mallory/);
 });
 
-it('the built worker refuses code whose plugin adds uncompiled workflows', async () => {
+it('refuses, as a built worker, code whose plugin adds uncompiled workflows', async () => {
   const code = join(dir, 'uncompiled.mjs');
   const plugin = '{ name: "mine", configureWorker: (given) => ({ ...given, workflowsPath: "/w.ts" }) }';
   await writeFile(code, `export default { plugins: [${plugin}] }`);

@@ -59,7 +59,7 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   await Promise.all(settled);
 }
 
-/** Uses the Temporal features that need more than starting a sample. */
+/** Uses Temporal features for which it is not sufficient to start a sample. */
 async function runFeatures({ clients }: Stack, name: string): Promise<void> {
   const client = clients.get('envelope-v2');
   const pending = await startRepair(client, 'repair-pending', name);
@@ -74,7 +74,7 @@ async function runFeatures({ clients }: Stack, name: string): Promise<void> {
   ]);
 }
 
-/** Contains no digits, because the sample accepts every address with a digit. */
+/** The canary contains no digits, because the sample accepts every address with a digit. */
 const canary = newCanary();
 
 /** Decodes the payloads of stored messages, and returns one text per message. */
@@ -113,12 +113,12 @@ describe('a canary in every payload of the samples', () => {
   });
   afterAll(() => Promise.all([encrypted?.close(), control?.close()]));
 
-  it.each(places)('can be decoded from the $place ($where)', ({ where, text }) => {
+  it.each(places)('can be decoded from the place “$place” ($where)', ({ where, text }) => {
     const found = decoded.filter((stored) => stored.where === where && stored.text.includes(text(canary)));
     expect(found).not.toHaveLength(0);
   });
 
-  it.each(places)('is readable in the $place without the codec', ({ where, text }) => {
+  it.each(places)('is readable in the place “$place” if there is no codec', ({ where, text }) => {
     const found = plainData.filter(
       (stored) => stored.where === where && rawText(stored.value).includes(text(canary)),
     );
@@ -131,12 +131,12 @@ describe('a canary in every payload of the samples', () => {
     expect(encryptedData.filter(({ value }) => rawText(value).includes(canary))).toEqual([]);
   });
 
-  it("leaves a patch's id readable, because Core writes it after the codec", () => {
+  it("is not in a patch's id, which Core writes after the codec, so that the id stays readable", () => {
     const markers = encryptedData.filter(({ where }) => where === 'MARKER_RECORDED');
     expect(markers.map(({ value }) => rawText(value)).join('\n')).toContain('loyalty-points');
   });
 
-  it("occurs nowhere in Temporal's database or its write-ahead log", async () => {
+  it("occurs nowhere in Temporal's database or in the database's write-ahead log", async () => {
     const files = await databaseFiles(encrypted.dbFile);
     expect(files.get('temporal.db-wal')?.length).toBeGreaterThan(0);
     expect([...files].filter(([, bytes]) => bytes.includes(canary))).toEqual([]);

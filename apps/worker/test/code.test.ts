@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-/** The context of a built worker, which has no compiler. */
+/** The settings of a built worker, which has no compiler. */
 const built = { namespace: 'default', taskQueue: 'payments', hasCompiler: false };
 const pluginAdding = (options: string): string =>
   `{ name: "mine", configureWorker: (given) => ({ ...given, ${options} }) }`;
@@ -26,7 +26,7 @@ async function moduleWith(text: string): Promise<string> {
 }
 
 describe('the code that WORKER_CODE names', () => {
-  it('is a module’s default export, with other worker options', async () => {
+  it('is a module’s default export, which may contain further worker options', async () => {
     const path = await moduleWith(
       'export default { activities: {}, maxConcurrentActivityTaskExecutions: 7 }',
     );

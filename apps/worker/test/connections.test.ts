@@ -66,7 +66,7 @@ describe('the connection to Temporal', () => {
     expect(app.output()).not.toContain('the-api-key');
   }
 
-  it('works with TLS, a private certificate authority and an API key, all configured with variables', async () => {
+  it('works with TLS, a private certificate authority and an API key, which variables configure', async () => {
     const variables = {
       TEMPORAL_ADDRESS: tls.address,
       TEMPORAL_TLS_SERVER_CA_CERT_PATH: file('authority.crt'),
@@ -113,7 +113,7 @@ describe('the connection to Temporal', () => {
     await expect.poll(() => app?.messages()).toContain('Temporal unavailable');
   });
 
-  it("takes its variables from a .env file like the guide's", async () => {
+  it("is configured by a .env file like the file in Google's guide", async () => {
     await writeFile(
       file('.env'),
       [
@@ -132,7 +132,7 @@ describe('the connection to Temporal', () => {
       env: { HOME: '/nonexistent', LOG_LEVEL: 'loud' },
     });
     expect(code).toBe(78);
-    // The messages name only mistakes, and the key variables have none.
+    // The messages name only mistakes, and there are none in the key variables.
     expect(stderr).toContain('WORKER_HEALTH_PORT is "from-the-file"');
     expect(stderr).toContain('LOG_LEVEL is "loud"');
     expect(stderr).not.toContain('GCP_');

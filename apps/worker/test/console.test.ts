@@ -18,7 +18,7 @@ const entriesOf = (text: string) =>
     .split('\n')
     .map((line) => entry.parse(JSON.parse(line)));
 
-describe('what code prints in the worker', () => {
+describe('the output of code in the worker', () => {
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'worker-console-'));
@@ -73,7 +73,7 @@ describe('what code prints in the worker', () => {
     ]);
   });
 
-  it('becomes JSON in the log even if workflows and activities print it', async () => {
+  it('becomes JSON in the log, even from workflows and activities', async () => {
     const services = await startTemporalAndKms();
     let app: App | undefined;
     try {
@@ -86,7 +86,7 @@ describe('what code prints in the worker', () => {
         TEMPORAL_TASK_QUEUE: 'chatty',
         WORKER_CODE: main,
       };
-      // Runs from the sources, because a built worker has no compiler for this workflow.
+      // Runs the worker from its sources, because a built worker has no compiler for this workflow.
       app = startApp(env, 'src/main.ts');
       await app.untilReady();
       const client = new Client({ connection: services.connection });

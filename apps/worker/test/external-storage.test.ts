@@ -24,7 +24,10 @@ import {
   type Stack,
 } from './support/stack.ts';
 
-/** A name of 600 KiB, so that the input, the activities' arguments and their results all exceed the threshold. */
+/**
+ * The name has 600 KiB, so that the input, the activities' arguments and their results all exceed the
+ * threshold.
+ */
 const name = newCanary();
 const supplier = `${name} `.repeat(20_000);
 
@@ -59,7 +62,7 @@ describe('external storage with the codec', () => {
     expect(result).toBe(`1 prices of ${supplier} are valid`);
   });
 
-  it('stores references in history, and ciphertext under the namespace’s keys in the store', async () => {
+  it('stores references in the history, and ciphertext under the namespace’s keys in the store', async () => {
     const { events } = await stack.clients.get('plain').workflow.getHandle('prices').fetchHistory();
     const references = payloadsIn(events).filter(
       (payload) => stack.codec?.inspect(payload, { namespace }).reason === 'external_reference',
@@ -98,14 +101,14 @@ describe('external storage with the codec', () => {
     await codec.close();
   });
 
-  it('runs the sample of `pnpm dev`, whose payloads of 12 MB are in the directory', async () => {
+  it('holds the 12 MB payloads of the sample of `pnpm dev` in the directory', async () => {
     const path = join(dir, 'dev');
     const native = await NativeConnection.connect({ address: stack.address });
     const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
     const deps = { connection: stack.connection, native, codec, storage: { path, bucket: 'dev-payloads' } };
     await runPriceList(deps);
     const before = await filesIn(path);
-    // The activity's result, and the next activity's input.
+    // The objects are the activity's result, and the next activity's input.
     expect(before.map(({ length }) => Math.floor(length / 1e6))).toEqual([12, 12]);
     await runPriceList(deps);
     expect(await filesIn(path)).toHaveLength(before.length);

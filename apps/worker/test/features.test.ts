@@ -59,7 +59,7 @@ describe('a schedule', () => {
 });
 
 describe('a workflow that starts with a message', () => {
-  it('decodes the update that starts it, and a second update', async () => {
+  it('decodes the update with which it starts, and a second update', async () => {
     const { answers, result } = await updateWithStart(client(), name);
     expect(answers).toEqual(
       ['Kettle', 'Lamp'].map((article) => `${article} for ${name} is in the basket of ${name}`),
@@ -67,7 +67,7 @@ describe('a workflow that starts with a message', () => {
     expect(result).toBe(`${name} takes Kettle for ${name}, Lamp for ${name} and asks : Wrapped for ${name}`);
   });
 
-  it('decodes the signal that starts it, and a second signal', async () => {
+  it('decodes the signal with which it starts, and a second signal', async () => {
     const asked = `Is it new, ${name}, Is it blue, ${name}`;
     expect(await signalWithStart(client(), name)).toBe(
       `${name} takes  and asks ${asked}: Thanks from ${name}`,

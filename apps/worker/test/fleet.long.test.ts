@@ -7,9 +7,10 @@ import { revoke } from './chaos/scenarios/revoke.ts';
 import { store } from './chaos/scenarios/store.ts';
 import { expectKept } from './support/chaos.ts';
 
-/* `pnpm bench chaos` runs these scenarios for longer; outage.test.ts runs an outage with one worker. */
+/* `pnpm bench chaos` runs these scenarios for longer. outage.test.ts tests an outage with one worker. */
 describe('a fleet', () => {
-  // No process reads its own payloads. Every key is due for replacement and revalidation in the outage.
+  // No process reads its own payloads, and every key is due for replacement and revalidation during the
+  // outage.
   it(
     'completes workflows and repeats nothing during an outage of Cloud KMS that outlasts all keys',
     () => expectKept(outage, { processes: 2, seconds: 12 }),
@@ -35,7 +36,7 @@ describe('a fleet', () => {
   );
 
   it(
-    'follows a rotation, and stops polling while its key is disabled or its role is removed',
+    'encrypts under the new version after a rotation, and stops polling while its key is disabled or its role is removed',
     () => expectKept(revoke, { store: 'file' }),
     400_000,
   );

@@ -19,7 +19,10 @@ const name = newCanary();
 const keyOf = (namespace: string) =>
   `projects/test/locations/global/keyRings/ring/cryptoKeys/${namespace}` as const;
 
-/** A shop and an insurer with separate keys. Each accepts the other's messages. */
+/**
+ * The rules of a shop and an insurer with separate keys. Each namespace accepts the other namespace's
+ * messages.
+ */
 const rules = new KeyRules({
   shop: { encrypt: keyOf('shop'), accepts: ['insurer'] },
   insurer: { encrypt: keyOf('insurer'), accepts: ['shop'] },

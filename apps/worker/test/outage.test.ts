@@ -94,7 +94,7 @@ describe('a 30 s Cloud KMS outage', () => {
     );
   });
 
-  it('withholds a data key that the worker needs for one workflow', () => {
+  it('leaves one workflow waiting for a data key that the worker has not cached', () => {
     expect(app.output()).toContain('kms_unavailable');
   });
 

@@ -22,7 +22,10 @@ const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
   expect(app.messages().at(-1)).toBe('Worker stopped');
 };
 
-/** Sends SIGTERM, and expects the process to end within `milliseconds`, plus 5 s for a busy machine. */
+/**
+ * Sends SIGTERM, and expects the process to end within `milliseconds` plus 5 s, because the machine may be
+ * busy.
+ */
 async function expectEndWithin(milliseconds: number, app: App, code?: number): Promise<unknown> {
   const signalled = performance.now();
   app.signal('SIGTERM');
@@ -201,7 +204,7 @@ describe('the worker as a process', () => {
     await expectEndWithin(2_000, app, 1);
   });
 
-  it('waits for Temporal at startup, and stops on SIGTERM while waiting', async () => {
+  it('waits for Temporal at startup, and ends on SIGTERM while it waits', async () => {
     const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
     await expect
       .poll(() => app.readyz(), { timeout: 60_000 })
@@ -246,7 +249,7 @@ describe('the worker as a process', () => {
     });
   });
 
-  it('prints its version for --version, as does its starter', async () => {
+  it('prints its version for --version, as its starter does', async () => {
     const printed = { code: 0, stdout: `${packageJson.version}\n` };
     expect(await runWorker(['--version'])).toMatchObject(printed);
     expect(await runStarter(['--version'])).toMatchObject(printed);
@@ -256,7 +259,7 @@ describe('the worker as a process', () => {
     const app = start({ TEMPORAL_CONFIG_FILE: join(dir, 'keys.json'), LOG_LEVEL: 'fatal' });
     expect(await app.ended).toBe(78);
     expect(app.messages()).toEqual([expect.stringContaining('TEMPORAL_CONFIG_FILE')]);
-    // The file may contain an API key.
+    // The message must not quote the file, which may contain an API key.
     expect(app.output()).not.toContain('keyRings');
   });
 

@@ -4,12 +4,15 @@ import { ReadinessWatch, reportsReady } from './chaos/random/readiness-watch.ts'
 import { type Disruption, findRepeats, type ProcessRun, refusedUnconfirmed } from './chaos/random/repeats.ts';
 import type { Readiness } from './chaos/settings.ts';
 
-/* How `pnpm bench chaos random` plans and judges: with blind detectors, every promise would seem kept. */
+/*
+ * Tests how `pnpm bench chaos random` plans faults and detects broken promises. With blind detectors, every
+ * promise would seem to be kept.
+ */
 
 describe('the random fault plan', () => {
   const plan = planFaults(7, 45, 1_500_000);
 
-  it('is the same for the same seed, and differs for another', () => {
+  it('is the same for the same seed, and different for another seed', () => {
     expect(planFaults(7, 45, 1_500_000)).toEqual(plan);
     expect(planFaults(8, 45, 1_500_000)).not.toEqual(plan);
   });
@@ -33,7 +36,7 @@ describe('an activity that runs again', () => {
 
   it.each([
     ['its process is killed', fault(1_500, 1_500, [1])],
-    ['its process is frozen, and runs it late', fault(500, 8_000, [2])],
+    ['its process is frozen, and runs the activity late', fault(500, 8_000, [2])],
     ['its process was frozen, and runs two attempts late', fault(100, 900, [1])],
     ['Temporal is restarted', fault(2_000, 4_000, 'all')],
     ['Temporal has not returned', fault(2_000, Number.POSITIVE_INFINITY, 'all')],
@@ -69,7 +72,7 @@ describe('a refusal without grace', () => {
       [12_000, 25_000],
     ],
     ['a clock is moved', at('clock jump', 15_000, 16_000), at('destroyed', 10_000, 20_000), [15_000, 20_000]],
-  ])('is found when %s', (_, pause, refusal, [from, to]) => {
+  ])('is detected when %s', (_, pause, refusal, [from, to]) => {
     expect(refusedUnconfirmed([refusal, pause], 5_000)).toEqual([{ from, to, pids: 'all' }]);
   });
 
@@ -78,7 +81,7 @@ describe('a refusal without grace', () => {
     ['the outage begins later', at('slow', 20_000, 30_000), at('disabled', 10_000, 20_000)],
     ['only the store fails', at('full disk', 0, 30_000), at('disabled', 10_000, 20_000)],
     ['no key is refused', at('slow', 0, 30_000), at('rotated', 10_000, 20_000)],
-  ])('is not found when %s', (_, ...faults) => {
+  ])('is not detected when %s', (_, ...faults) => {
     expect(refusedUnconfirmed(faults, 5_000)).toEqual([]);
   });
 });
@@ -103,7 +106,7 @@ describe('a process that reports ready while its tasks fail', () => {
     expect(watch([...every, ...every, ...every]).violations).toBe(1);
   });
 
-  it('is reported again after being unready', () => {
+  it('is reported again after it has been unready', () => {
     const one = seconds(20, true, true);
     expect(watch([...one, ...seconds(5, false, true), ...one]).violations).toBe(2);
   });
@@ -128,14 +131,14 @@ const answer = (http: number, status: Readiness['status']): Readiness => ({
   autonomySeconds: 60,
 });
 
-describe('what a process reports while its tasks fail', () => {
+describe('the state that a process reports while its tasks fail', () => {
   it.each([
     ['ready', 'kms_unavailable', true],
     ['ready', 'key_disabled', true],
     ['degraded', 'key_disabled', true],
     ['degraded', 'data_key_exhausted', true],
     ['degraded', 'kms_unavailable', false],
-  ] as const)('%s, while the tasks fail with %s, counts as ready: %s', (status, code, expected) => {
+  ] as const)('(%s, while the tasks fail with %s) counts as ready: %s', (status, code, expected) => {
     expect(reportsReady(answer(200, status), { code })).toBe(expected);
   });
 

@@ -35,13 +35,13 @@ describe('the recorded histories', () => {
   });
   afterAll(() => codec.close());
 
-  it('cover every workflow that can complete', () => {
+  it('include every workflow that can complete', () => {
     const types = new Set(recorded.map(({ workflowType }) => workflowType));
     const functions = Object.entries(workflows).filter(([, value]) => typeof value === 'function');
     expect([...types, 'loyaltyReport'].toSorted()).toEqual(functions.map(([name]) => name).toSorted());
   });
 
-  it.each(recorded)('$file replays', async ({ history, workflowId }) => {
+  it.each(recorded)('can be replayed: $file', async ({ history, workflowId }) => {
     await Worker.runReplayHistory(
       { workflowBundle, plugins: [new KmsCodecPlugin(codec)] },
       history,
@@ -49,7 +49,7 @@ describe('the recorded histories', () => {
     );
   });
 
-  it.each(recorded)('$file contains only payloads that the codec decrypts', async ({ history, text }) => {
+  it.each(recorded)('contain only payloads that the codec decrypts: $file', async ({ history, text }) => {
     const payloads = payloadsIn(history.events?.map(withoutCoreData)).filter(isNoSearchAttribute);
     expect(payloads.length).toBeGreaterThan(0);
     expect(text).not.toContain(RECORDED_NAME);
@@ -58,7 +58,7 @@ describe('the recorded histories', () => {
     expect(decoded.map(textOf).join('\n')).toContain(RECORDED_NAME);
   });
 
-  it('do not replay with another key', async () => {
+  it('cannot be replayed with another key', async () => {
     const other = recordedCodec('another text');
     const [first] = recorded;
     const replay = Worker.runReplayHistory(

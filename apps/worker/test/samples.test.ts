@@ -45,7 +45,7 @@ describe('the sample data', () => {
   });
   afterAll(() => stack?.close());
 
-  it('starts completely, and prints one line of progress per workflow', () => {
+  it('starts completely, and prints a line of progress for each workflow', () => {
     expect(first).toEqual({ started: sampleData.length, kept: 0, failed: 0 });
     expect(lines).toHaveLength(sampleData.length);
     expect(Object.keys(expected).toSorted()).toEqual(
@@ -53,17 +53,20 @@ describe('the sample data', () => {
     );
   });
 
-  it.each(Object.entries(expected))('%s reaches the status %s', async (workflowId, [status, events]) => {
-    const handle = stack.clients.get('envelope-v2').workflow.getHandle(workflowId);
-    await vi.waitFor(
-      async () => {
-        const described = await handle.describe();
-        expect(described.status.name).toBe(status);
-        expect(described.historyLength).toBeGreaterThanOrEqual(events);
-      },
-      { timeout: 30_000, interval: 200 },
-    );
-  });
+  it.each(Object.entries(expected))(
+    'contains %s, which reaches the status %s',
+    async (workflowId, [status, events]) => {
+      const handle = stack.clients.get('envelope-v2').workflow.getHandle(workflowId);
+      await vi.waitFor(
+        async () => {
+          const described = await handle.describe();
+          expect(described.status.name).toBe(status);
+          expect(described.historyLength).toBeGreaterThanOrEqual(events);
+        },
+        { timeout: 30_000, interval: 200 },
+      );
+    },
+  );
 
   it('contains a chain of runs that continued as new', async () => {
     const { executions } = await stack.connection.workflowService.listWorkflowExecutions({
@@ -78,7 +81,7 @@ describe('the sample data', () => {
     ['order-1002', 'binary/envelope-kms'],
     ['order-1003', 'binary/gcp-kms'],
     ['order-1004-plaintext', 'json/plain'],
-  ])('%s has an input in the format %s', async (workflowId, encoding) => {
+  ])('contains %s, whose input is in the format %s', async (workflowId, encoding) => {
     const handle = stack.clients.get('envelope-v2').workflow.getHandle(workflowId);
     const { events } = await handle.fetchHistory();
     const input = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
@@ -119,7 +122,7 @@ describe('the sample data', () => {
     expect(await handle.result()).toBe('Ana approved 2500.00 for Hanna Berg');
   });
 
-  it('contains a schedule with an encrypted argument and next runs, which a second start keeps', async () => {
+  it('contains a schedule with an encrypted argument and next runs, which a second start does not change', async () => {
     const client = stack.clients.get('envelope-v2');
     expect([await seedSchedule(client, taskQueue), await seedSchedule(client, taskQueue)]).toEqual([
       true,

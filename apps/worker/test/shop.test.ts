@@ -7,7 +7,7 @@ import { shopOrders, SLOW_COURIER } from '../src/shop/orders.ts';
 import { runShop } from '../src/shop/run-shop.ts';
 import { kmsSettings, namespace, startTemporalAndKms } from './support/stack.ts';
 
-it('runs sixty orders, of which a bad build fails a third, and a slow courier delays two', async () => {
+it('runs sixty orders; a third of them fail because of a bad build, and a slow courier delays two', async () => {
   installRuntime(createLog('silent'));
   const stack = await startTemporalAndKms();
   onTestFinished(() => stack.close());

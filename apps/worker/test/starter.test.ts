@@ -53,7 +53,7 @@ describe("the starter's command line", () => {
     }
   });
 
-  it('lists every sample with its default input, without an environment', async () => {
+  it('lists every sample with its default input, without environment variables', async () => {
     const { printed } = await run(['list'], {});
     for (const [name, { input }] of Object.entries(catalogue)) {
       expect(printed.join('\n')).toContain(`${name}\n`);
@@ -112,9 +112,9 @@ describe("the starter's command line", () => {
 const idsWith = (formats: Parameters<typeof samplesReadWith>[0]): string[] =>
   samplesReadWith(formats).map(({ workflowId }) => workflowId);
 
-it('samplesReadWith leaves out the samples whose payloads the worker would refuse', () => {
+it('leaves out the samples whose payloads the worker would refuse', () => {
   const all = idsWith(new Set(['envelope-v2', 'envelope', 'direct']));
   expect(all).toContain('order-1002');
-  // The formats that can be read without KMS_UNSAFE.
+  // These are the formats that can be read without KMS_UNSAFE.
   expect(idsWith(new Set(['envelope-v2', 'direct']))).toEqual(all.filter((id) => id !== 'order-1002'));
 });

@@ -15,7 +15,7 @@ import { compiledSamples, kmsSettings, namespace, startStack, type Stack } from 
 
 const name = newCanary();
 
-/** Returns a plugin that sets the worker deployment's version, like a release's worker. */
+/** Returns a plugin that sets the worker deployment's version, as a release's worker does. */
 const deployment = (
   deploymentName: string,
   buildId: string,
@@ -90,7 +90,7 @@ describe('worker versioning', () => {
     { behavior: 'AUTO_UPGRADE', ranOn: ['1.0', '2.0'] },
     { behavior: 'PINNED', ranOn: ['1.0'] },
   ] as const)(
-    'keeps a $behavior workflow’s payloads readable while a version is released',
+    'keeps the payloads of a $behavior workflow readable while a version is released',
     async ({ behavior, ranOn }) => {
       const taskQueue = `shop-${behavior}`;
       const client = stack.clients.get('envelope-v2');
@@ -112,7 +112,7 @@ describe('worker versioning', () => {
       const stopSecond = await work(taskQueue, '2.0', behavior);
       await release(taskQueue, '2.0');
       let lamps = 0;
-      // Temporal needs a moment before it sends tasks to the new version.
+      // Temporal takes a moment before it sends tasks to the new version.
       await vi.waitFor(
         async () => {
           await put('Lamp');
@@ -130,7 +130,7 @@ describe('worker versioning', () => {
     },
   );
 
-  it("leaves no plaintext in Temporal's store", async () => {
+  it("leaves no plaintext in Temporal's database", async () => {
     const stored = await readEverything(stack.connection);
     expect(stored.length).toBeGreaterThan(20);
     expect(stored.filter(({ value }) => rawText(value).includes(name))).toEqual([]);

@@ -6,7 +6,7 @@ import { SLOW_COURIER, type ShopOrder, shopOrders, type WebOrderInput } from './
 export interface ShopBuild {
   readonly buildId: string;
   readonly orders: readonly ShopOrder[];
-  /** Returns what a customer pays, in cents. */
+  /** Returns the amount in cents that a customer pays. */
   readonly amountOf: (cents: number, voucherPercent: number) => number;
 }
 
@@ -19,7 +19,7 @@ export const shopBuilds: readonly ShopBuild[] = [
     amountOf: (cents, voucherPercent) => Math.round((cents * (100 - voucherPercent)) / 100),
   },
   {
-    // The bad build: it forgets to round, so every order with a voucher fails.
+    // This is the bad build: it does not round amounts, so every order with a voucher fails.
     buildId: '1.5.0',
     orders: shopOrders.slice(RELEASED_AFTER),
     amountOf: (cents, voucherPercent) => (cents * (100 - voucherPercent)) / 100,

@@ -1,6 +1,7 @@
 /**
- * `pnpm dev`'s task `dev:shop`: fills a namespace with the orders of a shop that released a bad build, and runs a workflow
- * with payloads in external storage. `shop/main.ts PATH BUCKET` names the storage's directory.
+ * The task `dev:shop` of `pnpm dev`. Fills a namespace with the orders of a shop that released a bad build,
+ * and runs a workflow with payloads in external storage. `shop/main.ts PATH BUCKET` names the storage's
+ * directory.
  */
 import { loadConfigOrExit, loadTemporalConfig, workerEnvironment } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';

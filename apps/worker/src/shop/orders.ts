@@ -3,9 +3,9 @@ export interface WebOrderInput {
   readonly address: string;
   readonly courier: string;
   readonly cents: number;
-  /** 0: no voucher. */
+  /** The voucher's discount in percent; 0 without a voucher. */
   readonly voucherPercent: number;
-  /** Year and month. */
+  /** The year and month when the card expires. */
   readonly cardExpires: string;
 }
 
@@ -14,7 +14,7 @@ export interface ShopOrder {
   readonly input: WebOrderInput;
 }
 
-/** Takes seconds per parcel; the other couriers take 100 ms. */
+/** The courier who takes seconds per parcel. The other couriers take 100 ms. */
 export const SLOW_COURIER = 'Otto Brandt';
 
 const ORDERS = 60;
@@ -29,9 +29,10 @@ const customers: readonly (readonly [name: string, address: string])[] = [
 ];
 const couriers = ['Nia Boateng', 'Tom Ellis', 'Sara Costa'];
 
-/** What makes single orders different from the others, by their number. */
+/** The fields in which single orders differ from the other orders, by the order's number. */
 const special: Readonly<Record<number, Partial<WebOrderInput>>> = {
-  // Each takes longer than 95 % of the other completed orders, so the dashboard calls it slow.
+  // Each of these orders takes longer than 95 % of the other completed orders, so the dashboard marks it as
+  // slow.
   ...Object.fromEntries([5, 33].map((number) => [number, { courier: SLOW_COURIER }])),
   7: { customer: 'Lena Fuchs', cardExpires: '2024-02' },
   18: { address: 'somewhere near the harbour' },
@@ -46,7 +47,7 @@ function shopOrder(number: number): ShopOrder {
       customer,
       address,
       courier: couriers[number % couriers.length] ?? '',
-      // With a voucher, never a whole number of cents.
+      // With a voucher, the amount to pay is never a whole number of cents.
       cents: 1_095 + ((number * 37) % 80) * 100,
       voucherPercent: number % 9 < 5 ? 15 : 0,
       cardExpires: '2039-11',

@@ -9,7 +9,7 @@ import { catalogue } from '../starter/catalogue.ts';
 
 const NAMESPACE = 'default';
 const TASK_QUEUE = 'price-lists';
-/** Their price list has 12 MB. */
+/** With this number of articles, a price list has 12 MB. */
 const ARTICLES = 265_000;
 
 export interface PriceListDeps {

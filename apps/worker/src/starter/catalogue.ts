@@ -30,7 +30,7 @@ interface SampleDefinition<Input extends object> {
 export interface StartRequest {
   readonly workflowId: string;
   readonly taskQueue: string;
-  /** Fields that replace those of the sample's default input; see `withInput`. */
+  /** Fields that replace fields of the sample's default input; see `withInput`. */
   readonly input?: Readonly<Record<string, unknown>> | undefined;
   readonly options?: SampleOptions | undefined;
 }
@@ -102,7 +102,7 @@ export const catalogue = {
     }),
   }),
   checkout: defineSample({
-    description: 'fails, with causes three deep across a child workflow and an activity',
+    description: 'fails with nested causes in a child workflow and an activity',
     workflow: checkout,
     input: { customer: 'Tomás Ferreira', cents: 12_900 },
     options: ({ customer }) => ({ staticSummary: `Checkout of ${customer}` }),
@@ -120,12 +120,12 @@ export const catalogue = {
     options: ({ courier: name }) => ({ staticSummary: `Tour of ${name}` }),
   }),
   settlement: defineSample({
-    description: 'stays open with a pending activity that fails on every attempt',
+    description: 'stays open, with a pending activity that fails at every attempt',
     workflow: settlement,
     input: { merchant: 'Okafor Books', bankOpensAtAttempt: 0 },
   }),
   approval: defineSample({
-    description: 'waits for an update that approves it; has current details and queries',
+    description: 'waits for an update that approves the request; has current details and queries',
     workflow: approval,
     input: { requester: 'Hanna Berg', cents: 250_000 },
     options: ({ requester }) => ({ staticSummary: `${requester} asks for an approval` }),
@@ -142,7 +142,7 @@ export const catalogue = {
     options: () => ({ priority: { priorityKey: 5 } }),
   }),
   basket: defineSample({
-    description: 'can be started together with its first update or signal',
+    description: 'a basket that starts together with its first update or signal',
     workflow: basket,
     input: { customer: 'Ines Rocha' },
   }),

@@ -1,7 +1,7 @@
 import { Client, type Connection, type WorkflowClientInterceptor } from '@temporalio/client';
 import { KmsCodecPlugin, createKmsCodec, type KmsCodec, type KmsSettings } from '@temporal-kms/kms-codec';
 
-/** The format that a client encrypts payloads in; `plain` does not encrypt. */
+/** The format in which a client encrypts payloads. With `plain`, the client does not encrypt. */
 export const sampleFormats = ['envelope-v2', 'envelope', 'direct', 'plain'] as const;
 export type SampleFormat = (typeof sampleFormats)[number];
 

@@ -38,7 +38,7 @@ export function createStarterProgram(deps: StarterDeps): Command {
     .description('start one sample')
     .argument('<sample>', `one of ${Object.keys(catalogue).join(', ')}`)
     .option('--id <workflow id>', 'default: the sample name and the time')
-    .option('--input <JSON>', 'fields that replace those of the default input', jsonObject)
+    .option('--input <JSON>', 'fields that replace fields of the default input', jsonObject)
     .addOption(
       new Option('--format <format>', "format of the starter's payloads; plain does not encrypt")
         .choices(sampleFormats)
@@ -56,7 +56,7 @@ export function createStarterProgram(deps: StarterDeps): Command {
     });
   program
     .command('samples')
-    .description('start all sample data; existing workflows stay as they are')
+    .description('start all sample data; existing workflows are unchanged')
     .action(() => startAll(deps));
   return program;
 }
@@ -115,7 +115,7 @@ function jsonObject(text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   } catch {
-    // Reported below.
+    // The error is thrown below.
   }
   throw new InvalidArgumentError(`It must be a JSON object, for example '{"customer":"Ada Lovelace"}'.`);
 }

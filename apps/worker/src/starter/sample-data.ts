@@ -17,9 +17,12 @@ export interface SampleRun {
   readonly format?: SampleFormat;
   readonly input?: StartRequest['input'];
   readonly options?: StartRequest['options'];
-  /** `open`: the workflow keeps running. */
+  /** Whether the workflow ends (`closed`) or keeps running (`open`). */
   readonly ends: 'closed' | 'open';
-  /** Acts on the running workflow. Called again for a workflow that should be closed but is still running. */
+  /**
+   * Acts on the running workflow. Also called for a workflow that an earlier call has started, if it should
+   * be closed but is still running.
+   */
   readonly afterwards?: (handle: WorkflowHandle, clients: SampleClients) => Promise<void>;
 }
 
@@ -89,7 +92,7 @@ export const sampleData: readonly SampleRun[] = [
     ends: 'open',
     options: { taskQueue: 'reports' },
   },
-  // Last and at low priority, because it takes a long time.
+  // This sample is last and has a low priority, because it takes a long time.
   { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
 ];
 
@@ -120,11 +123,11 @@ async function shop(handle: WorkflowHandle): Promise<void> {
   await handle.signal(closeBasket, 'please send it to my sister');
 }
 
-/** Waits for the task token with which a workshop, another process, completes the repair's activity. */
+/** Waits for the repair's task token, with which another process, the workshop, completes the activity. */
 const tokenOf = (handle: WorkflowHandle): Promise<Buffer> =>
   until(`${handle.workflowId} has a ticket`, async () => Buffer.from(await handle.query(ticket), 'base64'));
 
-/** An interrupted call may have completed the activity. */
+/** Ignores that the activity is already completed, because an interrupted call may have completed it. */
 function ignoreCompleted(error: unknown): void {
   if (!(error instanceof ActivityNotFoundError)) throw error;
 }
@@ -136,7 +139,10 @@ async function repairAndCollect(handle: WorkflowHandle, clients: SampleClients):
   await handle.signal(collect, 'The sister of Goran Petrov');
 }
 
-/** The workshop has no codec, so Temporal stores its message with personal data in plaintext. */
+/**
+ * Fails the activity as a workshop without a codec does, so that Temporal stores a message with personal data
+ * in plaintext.
+ */
 async function failInPlaintext(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
   const message = 'Card 4111 1111 1111 1111 of vera.simic@example.com was declined';
   const failure = ApplicationFailure.nonRetryable(message, 'CardDeclined');
@@ -156,7 +162,10 @@ async function cancelWaiting(handle: WorkflowHandle): Promise<void> {
   await handle.cancel();
 }
 
-/** `WorkflowHandle.terminate` takes only a reason. An interceptor adds the details, which are payloads. */
+/**
+ * Terminates a workflow with details, which are payloads. `WorkflowHandle.terminate` takes only a reason, so
+ * an interceptor adds the details.
+ */
 async function terminateWithDetails(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
   await activityStarted(handle);
   const details = [{ by: 'Accounts: the budget of Hanna Berg is closed' }];
@@ -175,7 +184,9 @@ async function expectRefusal(update: Promise<unknown>): Promise<void> {
   throw new Error('The workflow accepted an update that it must reject.');
 }
 
-/** Waits until an activity runs, so that the cancellation or termination happens during the activity. */
+/**
+ * Waits until an activity is running, so that the cancellation or termination happens during the activity.
+ */
 async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<void> {
   await until(`an activity of ${workflowId} has started`, async () => {
     const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
@@ -187,7 +198,7 @@ async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<
 }
 
 /**
- * Waits until a list or a byte array is not empty, and returns it.
+ * Waits until a list or a byte array is not empty, and then returns it.
  *
  * @throws Error after 60 s
  */

@@ -3,7 +3,10 @@ import { dailyReport } from '../workflows/daily-report.ts';
 
 export const SCHEDULE_ID = 'report-every-morning';
 
-/** Creates the sample schedule, which starts a workflow on weekday mornings. Returns whether it is new. */
+/**
+ * Creates the sample schedule, which starts a workflow on weekday mornings. Returns whether the schedule is
+ * new.
+ */
 export async function seedSchedule({ schedule }: Client, taskQueue: string): Promise<boolean> {
   try {
     await schedule.create({

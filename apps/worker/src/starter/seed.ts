@@ -8,7 +8,7 @@ export interface SeedDeps {
   readonly clients: SampleClients;
   readonly taskQueue: string;
   readonly runs: readonly SampleRun[];
-  /** Prints one line per sample. */
+  /** Prints a line for each sample. */
   readonly print: (line: string) => void;
 }
 
@@ -20,9 +20,9 @@ export interface Seeded {
 }
 
 /**
- * Starts the sample data. An existing workflow stays unchanged, unless it should be closed but still runs: an
- * earlier call was interrupted, and this call finishes its work. A sample that fails does not stop the
- * others.
+ * Starts the sample data. An existing workflow remains unchanged, unless it should be closed but is still
+ * running. Then an earlier call was interrupted, and this call finishes that call's work. A sample that fails
+ * does not stop the other samples.
  */
 export async function seed({ clients, taskQueue, runs, print }: SeedDeps): Promise<Seeded> {
   const counts = { started: 0, kept: 0, failed: 0 };
@@ -40,7 +40,7 @@ export async function seed({ clients, taskQueue, runs, print }: SeedDeps): Promi
       print(`${run.workflowId}: could not be started. ${messageOf(error)}`);
     }
   };
-  // The sample with a low priority starts after the others.
+  // The sample with a low priority starts after the other samples.
   const urgent = runs.filter(({ sample }) => sample !== 'stocktake');
   await Promise.all(urgent.map(start));
   for (const run of runs) if (!urgent.includes(run)) await start(run);
@@ -63,7 +63,7 @@ async function startOrFind(
   }
 }
 
-/** Uses the raw call, because `handle.describe()` decodes the memo, which needs the key. */
+/** Uses the raw call, because `handle.describe()` would decode the memo, for which the key is needed. */
 async function isRunning({ client, workflowId }: WorkflowHandle): Promise<boolean> {
   const { workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({
     namespace: client.options.namespace,

@@ -27,12 +27,13 @@ export const mayApprove = defineQuery<boolean, [department: string]>('mayApprove
 const { waitForApprover } = proxyActivities<Activities>({
   startToCloseTimeout: '30 days',
   heartbeatTimeout: '5 seconds',
-  // Waits for the activity to confirm the cancellation. ActivityTaskCanceled contains the details.
+  // Waits for the activity to confirm the cancellation. The event ActivityTaskCanceled then contains the
+  // details.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 const { withdrawRequest } = proxyLocalActivities<Activities>({ startToCloseTimeout: '10 seconds' });
 
-/** Waits for an approver, until the workflow is cancelled, terminated or timed out. */
+/** Waits for an approver until the workflow is cancelled, is terminated, or times out. */
 export async function approval({ requester, cents }: ApprovalInput): Promise<string> {
   const amount = (cents / 100).toFixed(2);
   const show = (reminder: string) =>

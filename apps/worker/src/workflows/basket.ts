@@ -9,8 +9,8 @@ export const askShop = defineSignal<[question: string]>('askShop');
 export const closeBasket = defineSignal<[note: string]>('closeBasket');
 
 /**
- * The first article or question creates the basket: the client starts the workflow together with the update
- * or the signal (update-with-start, signal-with-start).
+ * The first article or question creates the basket, because the client starts the workflow together with the
+ * update or the signal (update-with-start, signal-with-start).
  */
 export async function basket({ customer }: BasketInput): Promise<string> {
   const articles: string[] = [];

@@ -1,13 +1,13 @@
 import { ApplicationFailure, executeChild, workflowInfo } from '@temporalio/workflow';
 import { payment, type PaymentInput } from './payment.ts';
 
-/** Fails because its child's payment is refused. The chain of causes ends with the bank's answer. */
+/** Fails because its child workflow's payment is refused. The chain of causes ends with the bank's answer. */
 export async function checkout(input: PaymentInput): Promise<void> {
   try {
     await executeChild(payment, {
       workflowId: `${workflowInfo().workflowId}-payment`,
       args: [input],
-      // The second run carries the first run's failure as `continuedFailure`.
+      // The second run contains the first run's failure as `continuedFailure`.
       retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
     });
   } catch (error) {

@@ -12,7 +12,7 @@ export interface CourierInput {
   readonly courier: string;
   /** The time between two stops, in milliseconds. */
   readonly intervalMs: number;
-  /** 0: drives without end. */
+  /** The last stop; 0 if the courier drives without end. */
   readonly lastStop: number;
 }
 
@@ -20,7 +20,9 @@ export const messageCourier = defineSignal<[message: string]>('messageCourier');
 
 const { locateCourier } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
-/** Runs without end, so its history grows. Continues as new with the number of stops so far. */
+/**
+ * By default, runs without end, so that its history grows. Continues as new with the number of stops so far.
+ */
 export async function courier(input: CourierInput, stopsBefore = 0): Promise<string> {
   const { courier: name, intervalMs, lastStop } = input;
   let message = 'nothing special';

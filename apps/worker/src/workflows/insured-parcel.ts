@@ -6,7 +6,10 @@ export interface InsuredParcelInput extends Parcel {
   readonly endpoint: string;
 }
 
-/** Calls two Nexus operations: one returns immediately; one runs a workflow, in any namespace. */
+/**
+ * Calls two Nexus operations. The first returns immediately; the second runs a workflow in the endpoint's
+ * namespace.
+ */
 export async function insuredParcel({ endpoint, customer, cents }: InsuredParcelInput): Promise<string> {
   const insurer = createNexusServiceClient({ service: insurance, endpoint });
   const options = (text: string) => ({

@@ -1,6 +1,6 @@
 export interface LoyaltyReportInput {
   readonly customer: string;
-  /** Null without a membership, which the workflow code does not expect. */
+  /** Null for a customer without a membership, a case that the workflow code does not expect. */
   readonly membership: { readonly number: string } | null;
 }
 

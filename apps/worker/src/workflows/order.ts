@@ -45,7 +45,10 @@ const { packByRobot } = proxyActivities<Activities>({
   retry: { maximumAttempts: 1 },
 });
 
-/** Prices, charges, reserves, packs and delivers an order. The customer can change it before it is packed. */
+/**
+ * Prices, charges, reserves, packs and delivers an order. The customer can change the order before it is
+ * packed.
+ */
 export async function order({ customer, address, items }: OrderInput): Promise<OrderResult> {
   const notes: string[] = [];
   let stage = 'new';
@@ -85,7 +88,7 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
   };
   const [receipt] = await Promise.all([
     pay(),
-    // The timer's summary is also a payload. Temporal's Web UI shows the summary instead of "Timer".
+    // The timer's summary is also a payload, which Temporal's Web UI shows instead of "Timer".
     condition(() => notes.length > 0, '8 seconds', { summary: `Wait for a note from ${customer}` }),
   ]);
 
@@ -101,7 +104,10 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
   return { message: `Delivered to ${customer}, notes: ${notes.length}`, receipt, signature: proof.signature };
 }
 
-/** Packs by robot. If the robot fails, packs by hand what the robot's last heartbeat shows as unpacked. */
+/**
+ * Packs by robot. If the robot fails, packs the items by hand that are unpacked according to the robot's last
+ * heartbeat.
+ */
 async function pack(customer: string, items: OrderInput['items']): Promise<void> {
   try {
     await packByRobot(customer, items);

@@ -11,7 +11,7 @@ const { authorizeCard } = proxyActivities<Activities>({
   retry: { initialInterval: '200 milliseconds' },
 });
 
-/** Child of `checkout`. */
+/** A child workflow of `checkout`, which fails because the bank refuses the payment. */
 export async function payment(input: PaymentInput): Promise<void> {
   await authorizeCard(input.customer, input.cents);
 }

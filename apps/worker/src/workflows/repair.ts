@@ -15,9 +15,12 @@ export interface RepairInput {
   readonly article: string;
 }
 
-/** The activity sends its task token, in base64. */
+/** The signal with which the activity sends its task token, in base64. */
 const workshopTicket = defineSignal<[ticket: string]>('workshopTicket');
-/** Returns the task token that the workshop completes the activity with, or an empty text before it is known. */
+/**
+ * Returns the task token with which the workshop completes the activity, or an empty text while the token is
+ * not known.
+ */
 export const ticket = defineQuery<string>('ticket');
 export const collect = defineSignal<[collector: string]>('collect');
 
@@ -29,8 +32,9 @@ const { sendToWorkshop } = proxyActivities<Activities>({
 });
 
 /**
- * Waits until the workshop, another process, completes the activity with the activity's task token, and then
- * for the customer. If the customer cancels the repair, the workshop reports what it returns.
+ * Waits until another process, the workshop, completes the activity with the activity's task token, and then
+ * waits for the customer. If the customer cancels the repair, the workshop reports the cancellation with
+ * details.
  */
 export async function repair({ customer, article }: RepairInput): Promise<string> {
   let taskToken = '';

@@ -3,7 +3,7 @@ import type { Activities } from '../activities.ts';
 
 export interface SettlementInput {
   readonly merchant: string;
-  /** The attempt that succeeds. 0: no attempt succeeds. */
+  /** The number of the attempt that succeeds; 0 if no attempt succeeds. */
   readonly bankOpensAtAttempt: number;
 }
 

@@ -10,7 +10,8 @@ export interface SubscriptionInput {
 const { chargeCard } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
 /**
- * Runs once per billing period and continues as new. The memo shows the progress.
+ * Charges the customer once per run, and continues as new for the next billing period. The memo shows the
+ * progress.
  *
  * @param receipts the receipts of the earlier runs
  */

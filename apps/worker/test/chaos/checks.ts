@@ -1,6 +1,6 @@
 import type { FleetReport } from './report.ts';
 
-/** A promise of the project, and what a scenario observed. */
+/** A promise of the project, and a scenario's observation. */
 export interface Check {
   readonly scenario: string;
   readonly promise: string;
@@ -11,7 +11,7 @@ export interface Check {
 /** Collects a scenario's observations, and prints its progress. */
 export class Checks {
   readonly all: Check[] = [];
-  /** Lines with a scenario's figures, which are not promises. */
+  /** Lines with a scenario's figures, which the scenario does not check. */
   readonly figures: string[] = [];
   readonly #scenario: string;
   readonly #print: (line: string) => void;
@@ -50,7 +50,7 @@ export class Checks {
     this.figures.push(line);
   }
 
-  /** Checks what every scenario promises: no workflow fails or is lost, and no worker ends. */
+  /** Checks the promises of every scenario: no workflow fails or is lost, and no worker ends. */
   nothingFailed({ completed, failed, reasons, lost, deadWorkers }: FleetReport): void {
     this.check('workflows complete', completed > 0, String(completed));
     this.check('no workflow failed', failed === 0, [String(failed), ...reasons.slice(0, 5)].join('; '));
@@ -58,7 +58,7 @@ export class Checks {
     this.none('worker ended or was replaced', deadWorkers);
   }
 
-  /** Also checks that Temporal repeated nothing. */
+  /** Checks in addition that Temporal repeated nothing. */
   nothingRepeated({ rerun, taskFailures, clientErrors }: FleetReport): void {
     this.none('activity ran again', rerun);
     this.none('workflow task failed or timed out', taskFailures);

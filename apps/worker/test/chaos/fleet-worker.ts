@@ -31,12 +31,11 @@ export interface FleetWorker extends NodeProcess {
   /** Returns the response of `/readyz`, or undefined if there is none within 2 s. */
   readyz(): Promise<Readiness | undefined>;
   /**
-   * Waits until `/readyz` returns 200.
-   * @returns how long that took, in seconds
-   * @throws Error if that takes longer than `limitMs`
+   * Waits until `/readyz` returns 200. @returns the duration in seconds @throws Error if the wait takes
+   * longer than `limitMs`
    */
   untilReady(limitMs?: number): Promise<number>;
-  /** Waits until `/readyz` returns 503. Returns the response, and how long that took in seconds. */
+  /** Waits until `/readyz` returns 503. Returns the response, and the duration in seconds. */
   untilNotReady(
     limitMs?: number,
   ): Promise<{ readonly seconds: number; readonly answer: Readiness | undefined }>;
@@ -48,7 +47,7 @@ export interface FleetWorker extends NodeProcess {
   log(): LogLine[];
   /** Returns how many encode and decode calls failed, or undefined if there is no response within 2 s. */
   failures(): Promise<Failures | undefined>;
-  /** Returns each execution of an activity so far. */
+  /** Returns all executions of activities so far. */
   runs(): ActivityRun[];
 }
 
@@ -113,7 +112,7 @@ export function startFleetWorker(role: Role, name: string, env: Environment): Fl
   };
 }
 
-/** Leaves out the last line, which may be incomplete. */
+/** Returns the lines of a text, except for the last line, which may be incomplete. */
 const lines = (text: string): string[] => text.split('\n').slice(0, -1);
 
 const tail = (running: NodeProcess): string => running.output().slice(-2_000);

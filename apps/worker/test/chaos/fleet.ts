@@ -24,7 +24,7 @@ import {
 
 export const KEY = 'projects/fleet/locations/global/keyRings/fleet/cryptoKeys/fleet';
 
-/** Where a fleet finds Temporal and Cloud KMS. */
+/** The addresses of a fleet's Temporal and Cloud KMS. */
 export interface Services {
   /** Host and port of Temporal. */
   readonly address: string;
@@ -33,7 +33,10 @@ export interface Services {
 }
 
 export interface FleetOptions {
-  /** Number of processes per role: one role polls workflow tasks, the other activity tasks. Default 1. */
+  /**
+   * Number of processes per role: one role polls for workflow tasks, and the other for activity tasks.
+   * Default: 1.
+   */
   readonly processes?: number;
   /** Milliseconds after which encryption keys are replaced. Default: as in production. */
   readonly keyLifetimeMs?: number | undefined;
@@ -57,7 +60,7 @@ export interface Fleet {
   load(workflow?: LoadedWorkflow): Load;
   /** Moves the clocks of the workers and the client. */
   advance(ms: number): Promise<void>;
-  /** Reports on all workflows of the loads. Stop the loads first. */
+  /** Returns a report on all workflows of the loads. Stop the loads first. */
   report(): Promise<FleetReport>;
   close(): Promise<void>;
 }
@@ -69,8 +72,8 @@ export async function startServices(emulator: EmulatorOptions = {}) {
 }
 
 /**
- * Starts worker processes and a client. Workflow tasks and activity tasks have separate processes, so no
- * process reads a payload that it wrote itself.
+ * Starts worker processes and a client. Workflow tasks and activity tasks run in separate processes, so that
+ * no process reads a payload that it wrote itself.
  */
 export async function startFleet(services: Services, options: FleetOptions = {}): Promise<Fleet> {
   const { processes = 1, keyLifetimeMs, codec: kind = 'kms', taskQueue = 'fleet', env: more } = options;
@@ -139,8 +142,8 @@ export async function startFleet(services: Services, options: FleetOptions = {})
 }
 
 /**
- * Gets the client's first branch key. Google's storage client reads a test server's URL from this process's
- * environment at its first use, so sets the variable meanwhile.
+ * Gets the client's first branch key. Meanwhile, sets the variable with a test server's URL, which Google's
+ * storage client reads from this process's environment at its first use.
  */
 async function warm(codec: KmsCodec, env: Environment): Promise<void> {
   const host = env['STORAGE_EMULATOR_HOST'];

@@ -2,10 +2,13 @@ import { createServer, request as send } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A delay longer than a process waits for the store at its start, but shorter than it waits later. */
+/**
+ * A delay in milliseconds. It is longer than a process waits for the store at its start, but shorter than a
+ * process waits later.
+ */
 const SLOW_MS = 3_000;
 
-/** What the proxy does with a request. */
+/** The way in which the proxy handles requests. */
 export type ProxyMode = 'pass' | 'refuse writes' | 'slow' | 'hang';
 
 /**
@@ -39,7 +42,7 @@ export async function startGcsProxy(target: number) {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
     set: (wanted: ProxyMode): Promise<void> => {
       mode = wanted;
-      // Hanging requests end with their connections.
+      // Ends hanging requests by closing their connections.
       if (wanted === 'pass') server.closeAllConnections();
       return Promise.resolve();
     },

@@ -23,9 +23,12 @@ const RETRY_MS = 500;
 export class Load {
   readonly ids: string[] = [];
   completed = 0;
-  /** Why workflows failed. */
+  /** The reasons why workflows failed. */
   readonly failures: string[] = [];
-  /** The client's calls that failed although the workflow did not. The client retries these calls. */
+  /**
+   * Number of the client's calls that failed although the workflow did not fail. The client retries these
+   * calls.
+   */
   clientErrors = 0;
   readonly #options: LoadOptions;
   readonly #inProgress = new Set<Promise<void>>();
@@ -55,7 +58,7 @@ export class Load {
     return this;
   }
 
-  /** Waits until as many workflows have completed as are in progress, so that caches are full. */
+  /** Waits until as many workflows have completed as run at the same time, so that caches are full. */
   async warm(): Promise<void> {
     const wanted = this.completed + this.#loops.length;
     while (this.completed < wanted) await sleep(50);
@@ -69,7 +72,7 @@ export class Load {
     return ((this.completed - before) * 1_000) / (performance.now() - begin);
   }
 
-  /** Waits until every workflow that is in progress now has ended. @returns how long that took, in seconds */
+  /** Waits until every workflow that is in progress now has ended. @returns the duration in seconds */
   async settled(): Promise<number> {
     const begin = performance.now();
     await Promise.all(this.#inProgress);
@@ -85,8 +88,8 @@ export class Load {
   }
 
   /**
-   * Starts no further workflows or, if the load has a limit, waits until it has started all. Then waits until
-   * those in progress have ended.
+   * Starts no further workflows or, if the load has a limit, waits until it has started all workflows. Then
+   * waits until the workflows in progress have ended.
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -98,7 +101,7 @@ export class Load {
     await Promise.all(this.#loops);
   }
 
-  /** Ends the client's calls, while workflows stay in progress. */
+  /** Ends the client's calls, although workflows are still in progress. */
   async abandon(): Promise<void> {
     this.#abandoning.abort();
     await this.stop();
@@ -129,7 +132,7 @@ export class Load {
           this.failures.push(causesOf(error));
           return;
         }
-        // The server had accepted the start although its response did not arrive.
+        // The server had already accepted the start, but its response did not arrive.
         if (error instanceof WorkflowExecutionAlreadyStartedError)
           handle = client.workflow.getHandle(workflowId);
         else {

@@ -10,19 +10,30 @@ export interface FleetReport {
   readonly failed: number;
   /** The distinct reasons why workflows failed. */
   readonly reasons: readonly string[];
-  /** Workflows that Temporal accepted but that neither completed nor failed, or no longer exist. */
+  /**
+   * Number of workflows that Temporal accepted, but that neither completed nor failed, or no longer exist.
+   */
   readonly lost: number;
-  /** Activities that were scheduled but did not complete, or completed although no process ran them. */
+  /**
+   * Number of activities that were scheduled but did not complete, or that completed although no process ran
+   * them.
+   */
   readonly lostActivities: number;
-  /** Calls that failed although their workflow did not: the client could not encode an input or decode a result. */
+  /**
+   * Number of calls that failed although their workflow did not fail, because the client could not encode an
+   * input or decode a result.
+   */
   readonly clientErrors: number;
-  /** Executions of activities after the first execution. */
+  /** Number of executions of activities after the first execution. */
   readonly rerun: number;
-  /** Those of the repeated executions whose earlier execution was in a killed process. */
+  /** Number of repeated executions whose earlier execution was in a killed process. */
   readonly rerunAfterKill: number;
-  /** Workflow tasks that failed or timed out. */
+  /** Number of workflow tasks that failed or timed out. */
   readonly taskFailures: number;
-  /** Worker processes that ended by themselves, and workers that were replaced inside their process. */
+  /**
+   * Number of worker processes that ended by themselves, and of workers that were replaced inside their
+   * process.
+   */
   readonly deadWorkers: number;
 }
 
@@ -111,7 +122,7 @@ async function readHistories(
         const last = types.at(-1);
         if (last !== COMPLETED && last !== FAILED) lost += 1;
       } catch {
-        // Not every workflow has a child.
+        // Not every workflow has a child workflow.
         if (!next.isChild) lost += 1;
       }
     }
@@ -120,7 +131,7 @@ async function readHistories(
   return { taskFailures, lost, lostActivities };
 }
 
-/** The activities that processes have run. */
+/** Returns the activities that processes have run. */
 const ranIn = (workers: readonly FleetWorker[]): ReadonlySet<string> =>
   new Set(workers.flatMap((worker) => worker.runs().map(({ activity }) => activity)));
 

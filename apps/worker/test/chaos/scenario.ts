@@ -7,17 +7,17 @@ export interface ScenarioOptions {
   readonly processes: number;
   /** Number of workflows in progress. */
   readonly inFlight: number;
-  /** The length of each phase. */
+  /** The length of each phase in seconds. */
   readonly seconds: number;
   /** Milliseconds after which encryption keys are replaced. */
   readonly keyLifetimeMs: number;
-  /** How processes share branch keys. Default: in a directory, and several ways in `revoke` and `store`. */
+  /** How processes share branch keys. Default: in a directory; in `revoke` and `store`, in several ways. */
   readonly store?: StoreKind | undefined;
   /** The share of its throughput that a fleet must keep during an outage of Cloud KMS. */
   readonly keptThroughput: number;
   /** Number of workflows in the scenario `memory`. */
   readonly workflows: number;
-  /** For the scenario `random`: the seed, the number of faults, and the time in which they begin. */
+  /** For the scenario `random`: the seed, the number of faults, and the period in which they begin. */
   readonly seed: number;
   readonly faults: number;
   readonly minutes: number;

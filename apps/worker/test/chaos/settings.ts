@@ -23,11 +23,11 @@ export interface WorkerSettings {
   readonly FLEET_TASK_QUEUE: string;
   /** Path of the bundle with the workflows. */
   readonly FLEET_BUNDLE: string;
-  /** Milliseconds after which encryption keys are replaced. Absent: an hour, as in production. */
+  /** Milliseconds after which encryption keys are replaced. Default: an hour, as in production. */
   readonly FLEET_KEY_LIFETIME_MS?: string | undefined;
   readonly FLEET_CODEC: FleetCodec;
   /**
-   * What `/advance` moves. `codec` (default): only the codec's clock, so that time passes for keys.
+   * The clock that `/advance` moves. `codec` (default): only the codec's clock, so that time passes for keys.
    * `process`: the time of day of the whole process, as if the machine's clock were set.
    */
   readonly FLEET_CLOCK?: FleetClock;
@@ -71,12 +71,14 @@ export class MovableClock {
   }
 }
 
-/** Returns the milliseconds of a clock that all processes of a machine share and that nothing sets. */
+/**
+ * Returns the time in milliseconds of a clock that all processes of a machine share, and that nobody can set.
+ */
 export const machineTime = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
 /**
- * Moves this process's time of day: `Date`, for all JavaScript. `performance.now()`, timers and the native
- * Core of Temporal's SDK are not affected.
+ * Moves this process's time of day, that is, `Date` in all JavaScript code. Does not affect
+ * `performance.now()`, timers, or the native Core of Temporal's SDK.
  */
 export function moveTimeOfDay(ms: number): void {
   const before = Date;
@@ -88,7 +90,9 @@ export function moveTimeOfDay(ms: number): void {
   });
 }
 
-/** Creates the codec of a worker process or of the client. @param clock default: the clocks of the process */
+/**
+ * Creates the codec of a worker process or of the client. @param clock by default, the clocks of the process
+ */
 export function createFleetCodec(env: Environment, clock?: MovableClock, observer?: Observer): KmsCodec {
   const { rules, emulatorHost, openBranchKeyStore } = kmsEnvironment.parse(env);
   const keyService = new CloudKms({ emulatorHost, ...(observer && { observer }) });
@@ -103,12 +107,18 @@ export function createFleetCodec(env: Environment, clock?: MovableClock, observe
   });
 }
 
-/** A response from Cloud KMS must count for longer than the slowest response takes. */
+/**
+ * Returns the limits for keys with this lifetime. A response from Cloud KMS must count for longer than the
+ * slowest response takes.
+ */
 function keyLimits(lifetime: string | undefined): Partial<DataKeyLimits> {
   if (lifetime === undefined) return {};
   const ms = Number(lifetime);
   return { softAgeMs: ms, revalidateMs: confirmedMs(ms) };
 }
 
-/** Returns how long a response from Cloud KMS counts, for keys with a lifetime. Both are in milliseconds. */
+/**
+ * Returns how long a response from Cloud KMS counts for keys with this lifetime. Both times are in
+ * milliseconds.
+ */
 export const confirmedMs = (lifetimeMs: number): number => lifetimeMs / 6;

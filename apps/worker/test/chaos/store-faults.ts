@@ -10,7 +10,10 @@ import { BUCKET, bucketEnvironment, type OpenStore } from './stores.ts';
 /** A fault of a branch-key store. */
 interface StoreFault {
   readonly name: string;
-  /** The code that a process logs if it uses the store during the fault. Absent: it need not notice. */
+  /**
+   * The code that a process logs if it uses the store during the fault. If absent, the process need not
+   * notice the fault.
+   */
   readonly code?: string;
   readonly begin: () => Promise<void>;
   readonly end: () => Promise<void>;
@@ -26,7 +29,10 @@ const nothing = (): Promise<void> => Promise.resolve();
 const generation = (name: string): number => Number(name.split('.')[1]);
 const CORRUPTED = '{"version":1,"current":';
 
-/** Returns a store in a directory. Root can write to every directory, so has no fault "read-only". */
+/**
+ * Returns a store in a directory. For root, there is no fault "read-only", because root can write to every
+ * directory.
+ */
 export async function openFaultyDirectory(): Promise<FaultyStore> {
   const folder = await mkdtemp(join(tmpdir(), 'branch-keys-'));
   const parent = join(folder, 'volume');
@@ -42,7 +48,10 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
     begin: () => chmod(directory, mode),
     end: () => chmod(directory, 0o700),
   });
-  /** Replaces the file in one step: an empty file that a process reads would be another kind of fault. */
+  /**
+   * Replaces the file in one step, because an empty file, if a process read it, would be another kind of
+   * fault.
+   */
   const replaceNewest = async (body: string | Buffer): Promise<void> => {
     const written = join(folder, 'written');
     await writeFile(written, body);

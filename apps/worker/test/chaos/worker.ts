@@ -1,7 +1,7 @@
 /*
- * One worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. Its standard output
+ * A worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. Its standard output
  * contains a line with its HTTP port, and a line for each activity that runs: `run`, the workflow, the
- * activity, the attempt, the machine's time. Standard error is the log.
+ * activity, the attempt, and the machine's time. Standard error is its log.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -20,20 +20,22 @@ const { pack } = proxyActivities<Activities>({
   startToCloseTimeout: '60 seconds',
   heartbeatTimeout: '10 seconds',
 });
-/** Like `repeatable`, but with time limits for a busy machine. */
+/** Activities like `repeatable`, but with time limits for a busy machine. */
 const steady = proxyActivities<Activities>({
   startToCloseTimeout: '20 seconds',
   heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '5 seconds' },
 });
-/** For scenarios that kill processes: a killed process's work must run again soon. */
+/** Activities for scenarios that kill processes. A killed process's work must run again soon. */
 const repeatable = proxyActivities<Activities>({
   startToCloseTimeout: '8 seconds',
   heartbeatTimeout: '4 seconds',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '1 second' },
 });
 
-/** Has a child, a payment that must not be repeated, a timer, and an activity that sends heartbeats. */
+/**
+ * Has a child workflow, a payment that must not be repeated, a timer, and an activity that sends heartbeats.
+ */
 export async function shipment(customer: string): Promise<string> {
   const receipt = await once.pay(customer);
   await sleep(300);
@@ -54,8 +56,8 @@ export async function delivery(customer: string): Promise<string> {
 }
 
 /**
- * Has one activity, which may run again: under load, Temporal's development server loses some tasks between
- * its database and the worker, even without a codec.
+ * Has one activity, which may run again, because under load, Temporal's development server loses some tasks
+ * between its database and the worker, even without a codec.
  */
 export async function payment(customer: string): Promise<string> {
   return repeatable.pay(customer);
@@ -63,7 +65,10 @@ export async function payment(customer: string): Promise<string> {
 
 const STEPS = 5;
 
-/** Runs for half a minute: payments with timers between them, an activity that sends heartbeats, a child. */
+/**
+ * Runs for half a minute: payments with timers between them, an activity that sends heartbeats, and a child
+ * workflow.
+ */
 export async function order(customer: string): Promise<string> {
   for (let step = 0; step < STEPS; step += 1) {
     await steady.pay(`${customer}, part ${step}`);

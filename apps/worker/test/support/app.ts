@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..', '..');
 /** tsdown's own executable, without its shell wrapper. */
 export const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
 
-/** The built worker. Its workflow code is compiled, so that each process starts much faster. */
+/** The built worker, whose workflow code is compiled, so that each process starts much faster. */
 export const built = await oncePerRun('worker', async (folder) => {
   await promisify(execFile)(process.execPath, [TSDOWN, '--out-dir', folder], { cwd: root });
 });
@@ -19,7 +19,7 @@ export const built = await oncePerRun('worker', async (folder) => {
 export interface App extends NodeProcess {
   /** Returns the log's messages so far. */
   messages(): string[];
-  /** Returns the response of `/readyz`, or `undefined` while nothing listens. */
+  /** Returns the response of `/readyz`, or `undefined` while no server listens. */
   readyz(): Promise<Readiness | undefined>;
   untilReady(timeoutMs?: number): Promise<Readiness>;
   signal(name: NodeJS.Signals): void;
@@ -51,8 +51,8 @@ const optionsWith = (env: Record<string, string>) => ({
 });
 
 /**
- * Starts the worker as a process with this environment: the built worker by default, or the worker from its
- * sources (`src/main.ts`).
+ * Starts the worker as a process with this environment. By default, starts the built worker; with
+ * `src/main.ts`, starts the worker from its sources.
  */
 export function startApp(env: Record<string, string>, file = join(built, 'main.mjs')): App {
   const running = startNode(file, optionsWith({ WORKER_HEALTH_PORT: '0', ...env }));

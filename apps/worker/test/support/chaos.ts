@@ -12,7 +12,8 @@ const short: ScenarioOptions = {
   seed: 1,
   faults: 1,
   minutes: 1,
-  // The machine is busy with other tests, and few workflows complete in a phase.
+  // The share is low, because the machine is busy with other tests, and only a few workflows complete in a
+  // phase.
   keptThroughput: 0.4,
 };
 

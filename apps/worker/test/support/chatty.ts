@@ -1,4 +1,4 @@
-/* oxlint-disable no-console -- The test is about it. */
+/* oxlint-disable no-console -- the test checks the console's output */
 
 /** A workflow that prints. */
 export function chatty(): Promise<void> {

@@ -1,4 +1,5 @@
-// A process that completes an activity: node complete-activity.ts ADDRESS TOKEN RESULT, with the codec's variables.
+// This process completes an activity: node complete-activity.ts ADDRESS TOKEN RESULT. It needs the codec's
+// variables.
 import { KmsCodecPlugin, loadKmsCodec } from '@temporal-kms/kms-codec';
 import { Client, Connection } from '@temporalio/client';
 

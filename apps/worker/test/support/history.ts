@@ -10,7 +10,9 @@ export interface Stored {
   readonly value: unknown;
 }
 
-/** Reads everything that Temporal returns about workflows and schedules, with payloads as stored. */
+/**
+ * Reads everything that Temporal returns about workflows and schedules, with payloads in their stored form.
+ */
 export async function readEverything(connection: Connection): Promise<Stored[]> {
   const { workflowService } = connection;
   const { executions } = await workflowService.listWorkflowExecutions({ namespace, pageSize: 1_000 });

@@ -68,14 +68,17 @@ const rows: readonly [place: string, where: string, text: string][] = [
   ['cancellation by token', 'ACTIVITY_TASK_CANCELED', 'Clock of NAME goes back'],
 ];
 
-/** All places where samples store payloads. The encrypted run and its control differ only in the name. */
+/**
+ * All places where samples store payloads. The encrypted run and the control run without encryption differ
+ * only in the name.
+ */
 export const places: readonly Place[] = rows.map(([place, where, text]) => ({
   place,
   where,
   text: (name) => text.replaceAll('NAME', name),
 }));
 
-/** Texts of queries and rejected updates, which Temporal does not store. */
+/** The texts in queries and rejected updates, which Temporal does not store. */
 export const passing = {
   query: (name: string) => `aunt of ${name}`,
   queryResult: (name: string) => `the order of ${name} is`,

@@ -27,7 +27,10 @@ import {
 } from './scenarios.ts';
 import { namespace, taskQueue } from './stack.ts';
 
-/** Replaces the process id and the host's name, which Temporal stores by default. */
+/**
+ * The identity of the client and the worker. By default, Temporal would store the process id and the host's
+ * name.
+ */
 const identity = 'recorder';
 
 installRuntime(createLog('silent'));

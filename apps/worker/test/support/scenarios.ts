@@ -9,7 +9,7 @@ import { dailyReport } from '../../src/workflows/daily-report.ts';
 import { collect, type repair, ticket } from '../../src/workflows/repair.ts';
 import { namespace, taskQueue } from './stack.ts';
 
-/** Retries for 30 s. Unlike `vi.waitFor`, also runs outside Vitest. */
+/** Retries an attempt for 30 s. Unlike `vi.waitFor`, this function also works outside Vitest. */
 const until = <T>(attempt: () => Promise<T>): Promise<T> =>
   pRetry(attempt, { retries: 300, factor: 1, minTimeout: 100 });
 
@@ -40,8 +40,9 @@ export async function runSchedule(client: Client, name: string) {
     });
   await handle.trigger('BUFFER_ALL');
   await started(1);
-  // A schedule passes on a run's result only if another run is waiting for the first to end. A schedule's
-  // workflow ids differ by the second in which the schedule handles a trigger.
+  // A schedule passes on a run's result only if another run is waiting for the first run to end. A schedule's
+  // workflow ids contain the second in which the schedule handles a trigger, so the second trigger must come
+  // in a later second.
   await sleep(1_100);
   await handle.trigger('BUFFER_ALL');
   const { runs, description } = await started(2);
@@ -51,7 +52,9 @@ export async function runSchedule(client: Client, name: string) {
   return { description, results };
 }
 
-/** Starts a basket together with its first update, sends another in the same way, and closes the basket. */
+/**
+ * Starts a basket together with its first update, sends a second one in the same way, and closes the basket.
+ */
 export async function updateWithStart(client: Client, name: string) {
   const put = (article: string) =>
     client.workflow.executeUpdateWithStart(putIntoBasket, {
@@ -69,7 +72,9 @@ export async function updateWithStart(client: Client, name: string) {
   return { answers, result: await handle.result() };
 }
 
-/** Starts a basket together with its first signal, sends another in the same way, and closes the basket. */
+/**
+ * Starts a basket together with its first signal, sends a second one in the same way, and closes the basket.
+ */
 export async function signalWithStart(client: Client, name: string) {
   const ask = (question: string) =>
     client.workflow.signalWithStart(basket, {

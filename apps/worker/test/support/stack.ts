@@ -50,7 +50,7 @@ export interface Stack {
   readonly dbFile: string;
   readonly connection: Connection;
   readonly clients: SampleClients;
-  /** Absent if nothing is encrypted. */
+  /** The codec; absent if nothing is encrypted. */
   readonly codec?: KmsCodec;
   close(): Promise<void>;
 }

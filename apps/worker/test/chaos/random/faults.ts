@@ -25,7 +25,10 @@ export interface Targets {
 type Run = (targets: Targets, fault: PlannedFault) => Promise<void>;
 
 const SLOW_MS = 2_000;
-/** Minimum length of a refusal, unless the plan leaves less time: every process must notice it. */
+/**
+ * Minimum length of a refusal in milliseconds, unless the plan leaves less time. In this time, every process
+ * must notice the refusal.
+ */
 const NOTICED_MS = 8_000;
 const LONGEST_ABSENCE_MS = 8_000;
 /** Clocks are moved by 10 s to 28 h. Each order of magnitude has the same probability. */
@@ -33,7 +36,7 @@ const LEAST_JUMP_MS = 10_000;
 const JUMP_FACTOR = 10_000;
 const STARTED_MS = 60_000;
 
-/** Applies a condition for the length of a fault. */
+/** Returns a fault that applies a condition for its whole length. */
 const during =
   (begin: (targets: Targets) => unknown, end: (targets: Targets) => unknown): Run =>
   async (targets, { lengthMs }) => {
@@ -45,7 +48,7 @@ const during =
 const primary = ({ emulator }: Targets): string =>
   emulator.keys().find(({ name }) => name === KEY)?.primary ?? '';
 
-/** Makes Cloud KMS refuse the primary version. */
+/** Returns a fault in which Cloud KMS refuses the primary version, because it is in the given state. */
 const inState =
   (state: 'DISABLED' | 'DESTROY_SCHEDULED'): Run =>
   async (targets, { lengthMs }) => {
@@ -101,7 +104,7 @@ const kill: Run = async (targets, { lengthMs, choices }) => {
 const jump: Run = async (targets, { lengthMs, choices }) => {
   const [size, which] = choices;
   const ms = Math.round(LEAST_JUMP_MS * JUMP_FACTOR ** size) * (which < 0.5 ? -1 : 1);
-  // Half of the clocks are corrected; the others stay wrong.
+  // Half of the clocks are corrected; the others remain wrong.
   const isCorrected = (which * 4) % 2 < 1;
   const workers = chosen(targets, [which, size]);
   await Promise.all(workers.map((worker) => worker.advance(ms)));

@@ -24,20 +24,22 @@ export const faultKinds = Object.keys(faultGroups).filter((kind): kind is FaultK
 
 export interface PlannedFault {
   readonly kind: FaultKind;
-  /** Milliseconds from the beginning of all faults to the beginning of this one. */
+  /** Milliseconds from the beginning of the plan to the beginning of this fault. */
   readonly atMs: number;
   readonly lengthMs: number;
-  /** Two numbers, at least 0 and below 1, that determine a kind's choices, such as a process or a time. */
+  /** Two numbers, at least 0 and below 1, that determine the fault's choices, such as a process or a time. */
   readonly choices: readonly [number, number];
 }
 
-/** Minimum and maximum length of a fault, as a share of the time between two faults. Most are short. */
+/**
+ * Minimum and maximum length of a fault, as a share of the time between two faults. Most faults are short.
+ */
 const SHORTEST = 0.2;
 const LONGEST = 1.5;
 
 /**
- * Returns the faults of a run, always the same for the same arguments. The number of faults is divided as
- * evenly as possible among the kinds, in a random order.
+ * Returns the faults of a run, which are always the same for the same arguments. The number of faults is
+ * divided as evenly as possible among the kinds, in a random order.
  */
 export function planFaults(
   seed: number,

@@ -12,14 +12,14 @@ export interface ReadinessSample {
   readonly failures: number;
 }
 
-/** Failures that are further apart than this, in ms, count as separate. */
+/** Failures that are further apart than this time, in ms, count as separate. */
 const GAP_MS = 10_000;
 
-/** Finds out whether a process reports ready while its tasks fail. */
+/** Detects whether a process reports ready while its tasks fail. */
 export class ReadinessWatch {
   /** How many times the process was ready for longer than the limit while calls failed. */
   violations = 0;
-  /** The longest time for which calls failed while the process was ready throughout, in ms. */
+  /** The longest time in ms for which calls failed while the process was always ready. */
   longestMs = 0;
   /** Number of calls that failed in the process. */
   failures = 0;
@@ -52,7 +52,7 @@ const EVERY_MS = 1_000;
 const outages = new Set(['kms_unavailable', 'kms_quota', 'checksum_mismatch']);
 
 /**
- * Whether a process reports that it works although its tasks fail. During an outage of Cloud KMS, a process
+ * Whether a process reports that it works, although its tasks fail. During an outage of Cloud KMS, a process
  * may report `degraded`, because some tasks need no response from Cloud KMS.
  */
 export function reportsReady(answer: Readiness | undefined, { code = '' }: Partial<Failures> = {}): boolean {
@@ -60,7 +60,7 @@ export function reportsReady(answer: Readiness | undefined, { code = '' }: Parti
   return answer.status === 'ready' || !outages.has(code);
 }
 
-/** Watches all processes of a fleet, including those that start later, until the watch is stopped. */
+/** Watches all processes of a fleet, including processes that start later, until the watch is stopped. */
 export function watchReadiness(fleet: Fleet, limitMs: number) {
   const watches = new Map<FleetWorker, ReadinessWatch>();
   const violations: string[] = [];
@@ -69,7 +69,7 @@ export function watchReadiness(fleet: Fleet, limitMs: number) {
     const watch = watches.get(worker) ?? new ReadinessWatch(limitMs);
     watches.set(worker, watch);
     const known = watch.violations;
-    // The response fails if the process is killed meanwhile.
+    // The call fails if the process is killed meanwhile.
     const failed = await worker.failures().catch(() => undefined);
     const answer = await worker.readyz().catch(() => undefined);
     const at = machineTime();

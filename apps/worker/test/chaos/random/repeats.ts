@@ -4,9 +4,9 @@ import { type FaultKind, faultGroups } from './plan.ts';
 /** An interval, in ms of `machineTime`, in which a fault can make Temporal repeat activities. */
 export interface Disruption {
   readonly from: number;
-  /** Infinity until the disruption has ended. */
+  /** The end of the interval; infinity until the disruption has ended. */
   to: number;
-  /** The affected processes; all if Temporal is affected. */
+  /** The affected processes; `all` if Temporal is affected. */
   readonly pids: readonly number[] | 'all';
 }
 
@@ -18,13 +18,16 @@ export interface FaultTime {
 }
 
 const isRefusal = (kind: FaultKind): boolean => faultGroups[kind] === 'rights' && kind !== 'rotated';
-/** Whether Cloud KMS confirms no key during a fault, or a confirmation seems old after the fault. */
+/**
+ * Whether a fault of this kind keeps Cloud KMS from confirming keys, or makes an earlier confirmation look
+ * old.
+ */
 const isPause = (kind: FaultKind): boolean =>
   ['network', 'answers'].includes(faultGroups[kind]) || kind === 'clock jump';
 
 /**
  * Returns the intervals in which Cloud KMS refused a key that it had not confirmed shortly before. Such a key
- * has no grace period (ADR 12), so activities in progress cannot encrypt their results and run again.
+ * has no grace period (ADR 12), so activities in progress cannot encrypt their results, and run again.
  * @param confirmedMs how long a confirmation counts, in ms
  */
 export function refusedUnconfirmed(faults: readonly FaultTime[], confirmedMs: number): Disruption[] {
@@ -47,19 +50,19 @@ export interface ProcessRun extends ActivityRun {
   readonly pid: number;
 }
 
-/** Tasks that arrived at a frozen process, or when Temporal ended, begin within this time, in ms. */
+/** Within this time, in ms, tasks begin that arrived at a frozen process, or when Temporal ended. */
 const ARRIVED_MS = 5_000;
 
 export interface Repeats {
-  /** Executions of activities after the first execution. */
+  /** Number of executions of activities after the first execution. */
   readonly all: number;
-  /** Those of the repeated executions that no disruption explains. */
+  /** The repeated executions that no disruption explains. */
   readonly unexplained: readonly string[];
 }
 
 /**
  * Counts executions of activities that had already run. A disruption explains a repeated execution if it
- * happens between this execution and the previous one, and affects the process of either.
+ * happens between this execution and the previous execution, and affects the process of one of them.
  */
 export function findRepeats(runs: readonly ProcessRun[], disruptions: readonly Disruption[]): Repeats {
   const known = new Map<string, ProcessRun>();

@@ -11,7 +11,7 @@ const DISK_BYTES = 256 * 1024;
 
 /** A directory of branch keys, on a separate small disk if this process may mount one. */
 export interface RandomStore extends OpenStore {
-  /** Absent if this process may not mount a file system, which needs root. */
+  /** Absent if this process may not mount a file system, for which it needs root. */
   readonly disk?: { fill(): Promise<void>; free(): Promise<void> };
   /** Keeps a copy of the directory. */
   backUp(): Promise<void>;
@@ -30,7 +30,7 @@ export async function openRandomStore(): Promise<RandomStore> {
   const filler = join(volume, 'filler');
   const deleteAll = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   const unmount = () => execFileSync('umount', [volume]);
-  // Needed even if a signal ends the benchmark, because a mounted file system would stay.
+  // Unmounts even if a signal ends the benchmark, because the mounted file system would otherwise remain.
   if (isMounted) process.once('exit', unmount);
   let copy = new Map<string, Buffer>();
   return {
@@ -48,7 +48,8 @@ export async function openRandomStore(): Promise<RandomStore> {
       await deleteAll();
       await mkdir(directory, { mode: 0o700, recursive: true });
       for (const [name, body] of copy) {
-        // Replaces the file in one step: an empty file that a process reads would be another kind of fault.
+        // Replaces the file in one step, because an empty file, if a process read it, would be another kind
+        // of fault.
         const written = join(volume, name);
         await writeFile(written, body, { mode: 0o600 });
         await rename(written, join(directory, name));
@@ -83,7 +84,7 @@ async function mount(path: string): Promise<boolean> {
   }
 }
 
-/** Ignores a missing file or directory, because a process may replace them at any time. */
+/** Ignores a missing file or directory, because a process may replace files at any time. */
 function absent(error: unknown): [] {
   if (codeOf(error) !== 'ENOENT') throw error;
   return [];

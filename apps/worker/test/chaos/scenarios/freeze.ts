@@ -3,9 +3,12 @@ import { startFleet, startServices } from '../fleet.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import { openStore } from '../stores.ts';
 
-/** Within this time, `/readyz` reports that Temporal does not answer (docs/runbook.md). */
+/** The time within which `/readyz` must report that Temporal does not answer (docs/runbook.md). */
 const NOTICED_SECONDS = 40;
-/** A failed measurement is repeated about every second, and each call has a deadline of 5 s. */
+/**
+ * The time within which `/readyz` must report ready again. A failed measurement is repeated about every
+ * second, and each call has a deadline of 5 s.
+ */
 const READY_AGAIN_SECONDS = 20;
 
 /** Freezes Temporal (SIGSTOP) and lets it continue (SIGCONT). */
@@ -24,7 +27,7 @@ export async function freeze(checks: Checks, options: ScenarioOptions): Promise<
     noticed = await Promise.all(
       fleet.workers.map(async (worker) => (await worker.untilNotReady(2 * NOTICED_SECONDS * 1_000)).seconds),
     );
-    checks.progress('every process has noticed');
+    checks.progress('every process has noticed the freeze');
     await load.rate(seconds * 1_000);
     const answers = await Promise.all(fleet.workers.map((worker) => worker.readyz()));
     const ready = answers.filter((answer) => answer?.http !== 503).length;

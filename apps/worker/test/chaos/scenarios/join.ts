@@ -9,7 +9,10 @@ import { openStore } from '../stores.ts';
 import { arrive, type journey, move, place } from '../workflows.ts';
 
 const JOURNEYS = 10;
-/** A cold start tries Cloud KMS at least every 5 s, and then connects and creates its worker. */
+/**
+ * The time within which a process must be ready. A starting process tries Cloud KMS at least every 5 s, and
+ * then connects and creates its worker.
+ */
 const READY_SECONDS = 20;
 
 /** Starts a process of each role while Cloud KMS returns errors. Queries and updates continue meanwhile. */

@@ -14,15 +14,16 @@ import type { ScenarioOptions } from '../scenario.ts';
 import { roles } from '../settings.ts';
 import { openStore } from '../stores.ts';
 
-/** How long a killed service stays away. */
+/** How many milliseconds a killed service remains down. */
 const AWAY_MS = 3_000;
 /**
- * Maximum seconds until every workflow that was in progress has completed. Temporal gives a killed worker's
- * task to another worker after a time-out of at most 10 s here, and a workflow has three such steps.
+ * Maximum number of seconds until every workflow that was in progress has completed. Here, Temporal gives a
+ * killed worker's task to another worker after a timeout of at most 10 s, and a workflow has three such
+ * steps.
  */
 const RECOVERY_SECONDS = 60;
 
-/** Kills (`kill -9`) a worker of each role, Cloud KMS and Temporal in turn, and starts each again. */
+/** Kills (`kill -9`) a worker of each role, Cloud KMS and Temporal in turn, and starts each of them again. */
 export async function kill(
   checks: Checks,
   { processes, inFlight, seconds, keyLifetimeMs, store: kind }: ScenarioOptions,

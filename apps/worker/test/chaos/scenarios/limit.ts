@@ -4,12 +4,15 @@ import type { ScenarioOptions } from '../scenario.ts';
 import { openStore } from '../stores.ts';
 
 const HOUR_MS = 3_600_000;
-/** The hard limit is 24 h. Polling stops when the keys' remaining time is below 60 s. */
+/**
+ * How far the clocks are moved first. The hard limit is 24 h, and polling stops when the keys' remaining time
+ * is below 60 s.
+ */
 const BEFORE_LIMIT_MS = 24 * HOUR_MS - 50_000;
 const STOPS_SECONDS = 20;
 const READY_SECONDS = 20;
 
-/** A Cloud KMS outage of 25 h, with moved clocks. */
+/** Simulates a Cloud KMS outage of 25 h by moving clocks. */
 export async function limit(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, store: kind } = options;
   await using services = await startServices();

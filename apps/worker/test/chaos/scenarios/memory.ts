@@ -8,20 +8,20 @@ import { type Memory, type Role, roles } from '../settings.ts';
 import { openStore } from '../stores.ts';
 
 /**
- * The last quarter's median may exceed the second quarter's by this factor, or by this much more than in the
- * fleet without a codec.
+ * The factor by which the last quarter's median may exceed the second quarter's median, alone or relative to
+ * the fleet without a codec.
  */
 const FLAT = 1.05;
 const IN_FLIGHT = 40;
-/** Number of samples per quarter: an odd number, see `median`. */
+/** Number of samples per quarter. It must be odd, see `median`. */
 const SAMPLES_PER_QUARTER = 5;
 const MiB = 2 ** 20;
 
 /**
  * Measures the memory of a worker of each role after a garbage collection, while workflows complete and keys
  * are continually replaced. A second fleet without a codec does the same at the same time. The second fleet
- * shows what Temporal's SDK and the allocator add to the resident memory: the fleet with the codec may grow
- * by no more than that.
+ * shows how much resident memory Temporal's SDK and the allocator add. The fleet with the codec may grow by
+ * no more than that.
  */
 export async function memory(
   checks: Checks,

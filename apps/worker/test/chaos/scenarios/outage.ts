@@ -30,7 +30,7 @@ const troubles: readonly (readonly [name: string, begin: (emulator: Emulator) =>
 
 /**
  * The phases follow one another without a gap, so the outage lasts three times `seconds`. A second fleet with
- * a separate Cloud KMS has the same load at the same time but no outage. The speed of the machine and of
+ * a separate Cloud KMS has the same load at the same time, but no outage. The speed of the machine and of
  * Temporal varies for both fleets, so the scenario compares the first fleet's share of the completions, not
  * its rate.
  */
@@ -85,7 +85,7 @@ export async function outage(checks: Checks, options: ScenarioOptions): Promise<
 }
 
 interface Phase {
-  /** Workflows per second. */
+  /** Completed workflows per second. */
   readonly rate: number;
   /** CPU time of the fleet's workers, in ms per workflow. NaN except on Linux. */
   readonly cpuMs: number;

@@ -20,12 +20,15 @@ import { confirmedMs, machineTime } from '../settings.ts';
 
 const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
 const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
-/** Orders in progress in each fleet. An order takes about half a minute, so it usually meets a fault. */
+/**
+ * Number of orders in progress in each fleet. An order takes about half a minute, so a fault usually happens
+ * during an order.
+ */
 const IN_FLIGHT = 12;
-/** Extra seconds for the measurement and for a busy machine. */
+/** Extra time for the measurement and for a busy machine. */
 const SLACK_MS = 10_000;
 const READY_SECONDS = 30;
-/** After the last fault, every order must complete within this time. */
+/** The time in milliseconds in which every order must complete after the last fault. */
 const SETTLED_MS = 180_000;
 
 /**
@@ -108,7 +111,10 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
   if (checks.all.some(({ isKept }) => !isKept)) await keepLogs(checks, fleet);
 }
 
-/** Runs the planned faults, and returns when they happened. @throws Error if a fault cannot be applied */
+/**
+ * Runs the planned faults, and returns the times when they happened. @throws Error if a fault cannot be
+ * applied
+ */
 async function runFaults(
   checks: Checks,
   { seed, faults: count, minutes }: ScenarioOptions,
@@ -140,7 +146,7 @@ async function runFaults(
         .then(() => void ended.push({ kind, from, to: machineTime() }))
         .catch((error: unknown) => void problems.push(error)),
     );
-    // A later fault restores this copy, which is then older than the processes' keys.
+    // A later fault restores this copy, which by then is older than the processes' keys.
     await targets.store.backUp();
   }
   await Promise.all(byGroup.values());

@@ -12,14 +12,17 @@ import { openStore, type StoreKind, storeKinds } from '../stores.ts';
 
 const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
 const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
-/** Extra seconds for the measurement and for a busy machine. */
+/** Extra time for the measurement and for a busy machine. */
 const SLACK_SECONDS = 10;
-/** A worker tries to replace a rejected key about every 10 s, and then connects and starts polling. */
+/**
+ * The time within which a worker must be ready again. A worker tries to replace a rejected key about every 10
+ * s, and then connects and starts polling.
+ */
 const READY_SECONDS = 30;
 
 /**
- * Rotates the key. Then, twice each, disables and enables the primary version, and removes and grants the
- * role. All this happens while workflows run, and with each kind of store.
+ * While workflows run, rotates the key, disables and enables the primary version twice, and removes and
+ * grants the role twice. Repeats all this with each kind of store.
  */
 export async function revoke(checks: Checks, options: ScenarioOptions): Promise<void> {
   const kinds = options.store === undefined ? storeKinds : [options.store];
@@ -39,8 +42,8 @@ async function revokeWith(kind: StoreKind, checks: Checks, options: ScenarioOpti
   const fleet = closers.use(
     await startFleet({ ...services, kmsAddress }, { processes, keyLifetimeMs, env: store.env }),
   );
-  // Uses activities that may be retried: at the moment of a refusal, a single-attempt activity would fail,
-  // and so would its workflow.
+  // Uses activities that may be retried, because at the moment of a refusal, an activity with a single
+  // attempt would fail together with its workflow.
   const load = fleet.load('delivery').start(inFlight);
   await load.warm();
   const lifetime = keyLifetimeMs / 1_000;
@@ -125,7 +128,7 @@ const connectTo = (port: number) => new KeyManagementServiceClient(emulatorOptio
 const failureOf = (answer: Readiness | undefined): string | undefined =>
   answer?.kmsFailure ?? answer?.trouble;
 
-/** Waits until the process encrypts under a version. @returns how long that took, in seconds */
+/** Waits until the process encrypts under a version. @returns the duration in seconds */
 async function untilVersion(worker: FleetWorker, keyVersion: number, limitSeconds: number): Promise<number> {
   const begin = performance.now();
   for (;;) {
@@ -143,10 +146,13 @@ const queueTypes = {
   workflows: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   activities: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 };
-/** Under load, Temporal answers a poll much sooner. */
+/** The time in which every process must poll. Under load, Temporal answers a poll much sooner. */
 const POLLED_MS = 15_000;
 
-/** Checks by Temporal's pollers that every process takes tasks, because `/readyz` alone does not prove it. */
+/**
+ * Checks with Temporal's list of pollers that every process takes tasks, because `/readyz` alone does not
+ * prove it.
+ */
 async function expectPolls(checks: Checks, after: string, fleet: Fleet, load: Load): Promise<void> {
   const { client, taskQueue, workers } = fleet;
   await load.rate(5_000);

@@ -5,9 +5,12 @@ import type { FleetWorker } from '../fleet-worker.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import { type FaultyStore, openFaultyBucket, openFaultyDirectory } from '../store-faults.ts';
 
-/** A starting process waits for a store for at most 2 s. The rest is the process's own start. */
+/**
+ * The time within which a starting process must be ready. It waits for a store for at most 2 s, and takes the
+ * rest to start.
+ */
 const START_SECONDS = 30;
-/** A process tries a failed store again after 20 to 30 s, so the clocks are moved by this time. */
+/** How far the clocks are moved, because a process tries a failed store again after 20 to 30 s. */
 const ASKED_AGAIN_MS = 30_000;
 const WORKS_AGAIN_MS = 60_000;
 
@@ -31,13 +34,13 @@ async function troubles(
   const { closers } = services;
   const { faults, env } = closers.use(await open());
   const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env }));
-  // A stopping process can lose a task that Temporal gives it meanwhile. The task runs again after its
-  // time-out. In this time, every process refreshes its key, and tries the bucket again after a request
-  // without a response.
+  // A stopping process can lose a task that Temporal gives it meanwhile, and the task runs again after its
+  // timeout. In the time of a phase, every process refreshes its key, and tries the bucket again after a
+  // request without a response.
   const phaseMs = kind === 'gs' ? Math.max(keyLifetimeMs, ASKED_AGAIN_MS) : keyLifetimeMs;
   const load = fleet.load('delivery').start(inFlight);
   await load.warm();
-  // Wait until the first key has been replaced, so that there is an older entry to restore.
+  // Waits until the first key has been replaced, so that there is an older entry to restore.
   await load.rate(keyLifetimeMs);
   for (const { name, code, begin, end } of faults) {
     checks.progress(`${kind}: the store is ${name}`);
@@ -57,7 +60,7 @@ async function troubles(
     const seen = [...new Set(codes)].join(', ') || 'nothing';
     checks.figure(`| ${kind} | ${name} | ${seen} | ${ready.toFixed(1)} s |`);
     if (code === undefined) {
-      // On a slow machine, the store can be temporarily unavailable to a process.
+      // On a slow machine, a process may temporarily find the store unavailable.
       const rejected = codes.filter((one) => one !== 'unavailable');
       checks.check(`${kind}, ${name}: no process rejects what is stored`, rejected.length === 0, seen);
     } else {
@@ -80,7 +83,7 @@ async function troubles(
 
 interface StoreLine {
   readonly operation: string;
-  /** Absent if the store works again. */
+  /** The logged code; absent if the store works again. */
   readonly code: string | undefined;
 }
 
