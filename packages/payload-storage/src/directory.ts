@@ -57,7 +57,7 @@ export class DirectoryReader implements ObjectReader {
   }
 }
 
-/** Returns undefined for what does not exist: files and folders can be deleted during a listing. */
+/** Returns undefined if the file or folder does not exist, because it can be deleted during a listing. */
 const ifExists = <T>(operation: () => Promise<T>): Promise<T | undefined> =>
   explained(operation).catch((error: unknown) => {
     if (error instanceof ReaderError && error.code === 'not_found') return undefined;

@@ -159,7 +159,7 @@ describe('a payload in a directory', () => {
     await expect(listed('orders')).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
-  it('is not listed if its file, or its workflow’s folder, is deleted during the listing', async () => {
+  it('is not listed if its file or its workflow’s folder is deleted during the listing', async () => {
     const payloads = [payload, { metadata: {}, data: Buffer.from('other') }];
     for (const id of ['a', 'b']) await driver.store({ target: { ...target, id } }, payloads);
     const listing = storage.list('orders', { signal });

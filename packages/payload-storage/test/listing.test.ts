@@ -56,7 +56,7 @@ describe.each(['s3', 'gcs'] as const)('a bucket of %s', (type) => {
     return `<ListBucketResult>${objects.join('')}${token}</ListBucketResult>`;
   }
 
-  it('is listed with size and time, page by page, and only below the prefix', async () => {
+  it('is listed with its size and time, page by page, and only if it is below the prefix', async () => {
     const names = ['v0/ns/orders/a', 'v0/ns/orders/b', 'v0/ns/payroll/c'].map(
       (name) => `${name}/d/sha256/${sha256}`,
     );
@@ -72,20 +72,20 @@ describe.each(['s3', 'gcs'] as const)('a bucket of %s', (type) => {
     );
   });
 
-  it('is not listed by a server that repeats a page', async () => {
+  it('is not listed if the server repeats a page', async () => {
     server.answer = (response, { url = '' }) =>
       response.end(page([], { next: url.includes('=one') ? 'two' : 'one' }));
     await refused();
     expect(server.requests.length).toBe(3);
   });
 
-  it.each(['-5', '1.5', 'x'])('is not listed with an object of %s bytes', async (size) => {
+  it.each(['-5', '1.5', 'x'])('is not listed if the server states a size of %s bytes', async (size) => {
     server.answer = (response) => response.end(page([`v0/ns/orders/d/sha256/${sha256}`], { size }));
     await refused();
   });
 
   it.each(['', 'text', '<html><body></body></html>'])(
-    'is not listed by another server, which sends %j',
+    'is not listed if the server sends %j, which no store sends',
     async (text) => {
       server.answer = (response) => response.end(text);
       await refused();
@@ -93,20 +93,20 @@ describe.each(['s3', 'gcs'] as const)('a bucket of %s', (type) => {
   );
 
   it.each(['<!DOCTYPE>', '<a/>', '<a>', '<Contents/>'])(
-    'is not listed by a server that repeats %s, and the answer does not block the process',
+    'is not listed if the server repeats %s, and parsing the response does not block the process',
     async (part) => {
       const start = type === 's3' ? '<ListBucketResult>' : '';
       const length = 1_900_000;
       server.answer = (response) => response.end(`${start}${part.repeat(length / part.length)}`);
       const before = process.cpuUsage();
       await refused();
-      // In µs. Unlike the time, it does not depend on what else runs on the machine.
+      // CPU time in µs. Unlike the elapsed time, it does not depend on other programs on the machine.
       expect(process.cpuUsage(before).user).toBeLessThan(10_000_000);
     },
   );
 
   it.each([200, 403])(
-    'is not listed by a server that sends bytes without end, with status %i',
+    'is not listed if the server sends bytes without end with the status %i',
     async (status) => {
       server.answer = endless(status);
       await refused();

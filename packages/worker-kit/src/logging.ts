@@ -16,17 +16,17 @@ export type { ErrorFields, SafeLogEntry };
 export interface SafeLoggerOptions {
   /** Entries below this level are dropped. Default `INFO`. */
   readonly level?: LogLevel;
-  /** Writes an entry. Default: writes a line of JSON to standard error. */
+  /** Writes an entry. By default, writes a line of JSON to standard error. */
   readonly write?: (entry: SafeLogEntry) => void;
   /**
-   * Whether to write the messages that workflow, activity and Nexus code logs. Default false: such an entry's
-   * level, ids and error types are written, but not its message, which may contain values. Set this option
-   * only if that code logs no payload content.
+   * Whether to write the messages that workflow, activity and Nexus code logs. If false, the default, the
+   * level, ids and error types of such an entry are written, but not its message, which may contain values.
+   * Set this option only if the code logs no payload content.
    */
   readonly applicationMessages?: boolean;
   /**
-   * Names of further attributes to write if their values are numbers, booleans or strings, such as an order's
-   * id. Default: none.
+   * Names of further attributes, such as the id of an order, to write if their values are numbers, booleans
+   * or strings. By default, there are none.
    */
   readonly attributes?: readonly string[];
 }
@@ -34,8 +34,8 @@ export interface SafeLoggerOptions {
 type Attributes = Readonly<Record<string, 'string' | 'number' | 'boolean'>>;
 
 /**
- * The attributes that identify an entry's origin, with their types. The types are checked, because workflow
- * code may use the same names for other values.
+ * The attributes that identify the origin of an entry, with their types. The types are checked, because
+ * workflow code may use the same names for other values.
  */
 const ids: Attributes = {
   sdkComponent: 'string',
@@ -79,7 +79,7 @@ const WITHHELD = 'Message withheld: it may hold plaintext';
 /**
  * Returns a logger for Temporal's `Runtime.install` that writes no payload content. The logger writes only
  * the level, the SDK's constant messages, ids, types and error codes. The logger drops errors' messages and
- * stacks, `details`, headers, memos and all other attributes. Never throws.
+ * stacks, `details`, headers, memos and all other attributes. It never throws an error.
  * @example
  * ```ts
  * Runtime.install(safeRuntimeOptions({ logger: createSafeLogger({ level: 'INFO' }) }));
@@ -98,7 +98,7 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
       const kept = isApplication ? (component === 'nexus' ? ofNexus : ids) : ofSdk;
       write({ level, message: printable(text), fields: fieldsOf(meta, kept, attributes) });
     } catch {
-      // An attribute's getter or the writer threw. A log entry must not make a task fail.
+      // The getter of an attribute or the writer threw an error. A log entry must not make a task fail.
     }
   };
   return {
@@ -113,8 +113,8 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
 }
 
 /**
- * Matches a rule's code, which contains no payload content. The SDK logs its warnings about unfinished
- * handlers as if workflow code had logged them.
+ * Matches the code of a rule, which contains no payload content. The code is kept because the SDK logs its
+ * warnings about unfinished handlers as if workflow code had logged them.
  */
 const sdkRule = /^\[TMPRL\d{1,6}\]/;
 
@@ -125,7 +125,7 @@ const applicationMessage = (message: string, isKept: boolean): string => {
 };
 
 /**
- * Returns the constant part of a message from the SDK or Core; interpolated values follow a colon or a line
+ * Returns the constant part of a message from the SDK or Core. Interpolated values follow a colon or a line
  * break. Withholds messages that Core forwards from other crates, because they may contain anything.
  */
 const sdkMessage = (message: string, { sdkComponent, target }: LogMetadata): string => {
@@ -187,11 +187,11 @@ export function safeRuntimeOptions(
 const EX_CONFIG = 78;
 
 /**
- * Logs uncaught errors and unhandled rejections without payload content, and ends the process. (Node would
- * print their messages, causes and stacks.) The log entry contains the error's type. The entry contains the
- * error's message only for a `KmsCodecError`, a `KmsConfigurationError` and a failed connection to Temporal,
- * whose messages cannot contain plaintext. The exit status is 78 if only a different configuration helps,
- * otherwise 1.
+ * Logs uncaught errors and unhandled rejections without payload content, and ends the process. (Without this
+ * function, Node would print their messages, causes and stacks.) The log entry contains the type of the
+ * error. It contains the message only of a `KmsCodecError`, a `KmsConfigurationError` or a failed connection
+ * to Temporal, because these messages cannot contain plaintext. The exit status is 78 if only a different
+ * configuration helps, and 1 otherwise.
  */
 export function catchFatalErrors(logger: Logger): void {
   const end = (error: unknown) => {

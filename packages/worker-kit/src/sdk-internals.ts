@@ -7,12 +7,12 @@ import { settlesWithin } from './run-worker/waits.ts';
 import { testedSdkVersions } from './sdk-version.ts';
 
 /*
- * The internals of Temporal's SDK (`Worker` in `@temporalio/worker` 1.24) that this package reads and
- * replaces, because the SDK has no public API for this. Each function throws, before the worker runs, if the
- * worker lacks a member that the function needs.
+ * Reads and replaces internals of Temporal's SDK (`Worker` in `@temporalio/worker` 1.24), because the SDK has
+ * no public API for these purposes. If the worker lacks a member that a function needs, the function throws
+ * an error before the worker runs.
  */
 
-/** Details about a failed worker that the SDK does not expose. */
+/** Information about a failed worker that the SDK does not expose. */
 export interface FailureDetails {
   /** The error that ended the worker. */
   readonly cause: unknown;
@@ -26,13 +26,14 @@ export interface FailureDetails {
  * Works around three defects in how the SDK handles a worker's failure (`Worker.runInternal`).
  *
  * - While polls are outstanding or workflows are cached, the worker's cleanup throws an `IllegalStateError`,
- *   and `run()` rejects with that error instead of the cause. The SDK logs the cause first, so it is taken
- *   from the log.
- * - If a task is outstanding but no poll is, `finalizeShutdown` waits forever. Here, the wait has a time
- *   limit.
- * - If workflows are cached, the threads that run workflow code keep running.
+ *   and `run()` rejects with this error instead of the cause. The SDK logs the cause first, so this function
+ *   takes the cause from the log.
+ * - If a task is outstanding but no poll is outstanding, `finalizeShutdown` waits forever. This function
+ *   gives the wait a time limit.
+ * - If workflows are cached, the threads that run workflow code keep running. This function returns a way to
+ *   end them.
  *
- * @throws KmsConfigurationError if the worker lacks one of the members involved
+ * @throws KmsConfigurationError if the worker lacks one of the necessary members
  */
 export function watchFailure(worker: SupervisedWorker, limitMs: number): FailureDetails {
   let cause: unknown;
@@ -64,9 +65,9 @@ export function watchFailure(worker: SupervisedWorker, limitMs: number): Failure
 }
 
 /**
- * Makes workers wait up to 1 s for outstanding polls when they shut down, unless the environment already sets
- * the variable. Without this variable, Core cancels the polls immediately, and tasks are lost (ADR 15). Core
- * reads the variable when a worker is created.
+ * Sets a variable that makes workers wait up to 1 s for outstanding polls when they shut down, unless the
+ * environment already sets the variable. Without this variable, Core cancels the polls immediately, and tasks
+ * are lost (ADR 15). Core reads the variable when a worker is created.
  */
 export function waitForPollsAtShutdown(): void {
   process.env['TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS'] ??= '1000';
@@ -100,11 +101,11 @@ export function endWaitsWithin(worker: object, endMs: number): void {
 
 /**
  * Reports a worker's shutdown to `attempts`, and each activity task before the SDK decodes the task's
- * payloads (`Worker.pollLoop$`). Without this, the codec could not know a task's time limits: the SDK passes
- * only ids to a codec, and calls interceptors only after it has decoded the input. Before that, only Core
- * (`NativeWorker`) can send a heartbeat.
+ * payloads (`Worker.pollLoop$`). Without this, the codec could not know the time limits of a task, because
+ * the SDK passes only ids to a codec, and calls interceptors only after it has decoded the input. Before the
+ * input is decoded, only Core (`NativeWorker`) can send a heartbeat.
  *
- * @throws KmsConfigurationError if the worker lacks one of the members involved
+ * @throws KmsConfigurationError if the worker lacks one of the necessary members
  */
 export function watchActivityTasks(worker: object, attempts: ActivityAttempts): void {
   const nativeWorker = propertyOf(worker, 'nativeWorker');
@@ -114,8 +115,8 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
     try {
       Reflect.apply(record, nativeWorker, [bytes]);
     } catch {
-      // Core no longer knows the attempt. Core also reports this as a cancellation, so the error can be
-      // ignored.
+      // This error means that Core no longer knows the attempt. Core also reports this as a cancellation, so
+      // the error can be ignored.
     }
   };
   attemptsOf.set(worker, attempts);
@@ -136,7 +137,10 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
   attempts.isComplete = true;
 }
 
-/** Whether a task is an activity task. Nexus tasks arrive through the same method but have other variants. */
+/**
+ * Returns whether a task is an activity task. Nexus tasks arrive through the same method but have other
+ * variants.
+ */
 const isActivityTask = (task: unknown): task is ActivityTask =>
   ['start', 'cancel'].includes(String(propertyOf(task, 'variant')));
 
@@ -148,8 +152,8 @@ function report(
 ): void {
   if (cancel) attempts.cancel(token, cancelReasonOf(cancel.reason));
   if (!start) return;
-  // Copy the details, because the SDK replaces references to external storage in its array, and the heartbeat
-  // must send them unchanged.
+  // Copies the details, because the SDK replaces references to external storage in its array, and the
+  // heartbeat must send the references unchanged.
   const details = [...(start.heartbeatDetails ?? [])];
   const ids = { workflowId: start.workflowExecution?.workflowId ?? '', activityId: start.activityId ?? '' };
   attempts.start(token, ids, {
@@ -169,14 +173,14 @@ function report(
 
 type Start = NonNullable<ActivityTask['start']>;
 
-/** Whether no other attempt follows. Temporal does not retry without a retry policy. */
+/** Returns whether no further attempt follows. Temporal does not retry if there is no retry policy. */
 const isLastAttempt = ({ retryPolicy, attempt }: Start): boolean => {
   const attempts = retryPolicy ? (retryPolicy.maximumAttempts ?? 0) : 1;
   return attempts > 0 && (attempt ?? 1) >= attempts;
 };
 
 /**
- * Returns the attempt's time limit, in ms. `scheduledTime` and `startedTime` both come from the server's
+ * Returns the time limit of the attempt, in ms. `scheduledTime` and `startedTime` both come from the server's
  * clock.
  */
 function limitOf(start: Start): number {

@@ -5,9 +5,9 @@ import { codecsOf, watchActivityTasks } from './sdk-internals.ts';
 import { requireTestedSdk } from './sdk-version.ts';
 
 /**
- * `KmsCodecPlugin` for workers. In addition, if an activity's input must wait for Cloud KMS, the plugin keeps
- * within the attempt's time limits, sends heartbeats, and stops waiting once Temporal has ended the attempt.
- * Clients can also use this plugin.
+ * A `KmsCodecPlugin` for workers. If the decoding of an activity's input must wait for Cloud KMS, this plugin
+ * also observes the attempt's time limits, sends heartbeats, and stops waiting once Temporal has ended the
+ * attempt. Clients can also use this plugin.
  * @example
  * ```ts
  * const worker = await Worker.create({ plugins: [new KmsWorkerPlugin(codec)], taskQueue: 'orders', activities });
@@ -28,7 +28,7 @@ export class KmsWorkerPlugin extends KmsCodecPlugin {
     const attempts = codecsOf(worker)
       .map((codec) => propertyOf(codec, 'attempts'))
       .find((known) => known instanceof ActivityAttempts);
-    // Undefined for a replay worker, which runs no activities.
+    // The attempts are undefined for a replay worker, which runs no activities.
     if (attempts) watchActivityTasks(worker, attempts);
     await super.runWorker(worker, next);
   }

@@ -87,21 +87,21 @@ describe('the tarball', () => {
     await expect(report).toMatchFileSnapshot('../api-report.txt');
   });
 
-  it('declares exactly the packages that it imports as dependencies, and the codec and Temporal’s packages as peers', async () => {
+  it('declares exactly the packages that it imports as dependencies, and the codec and Temporal’s packages as peer dependencies', async () => {
     const {
       dependencies,
       peerDependencies,
       peerDependenciesMeta,
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
     expect(peerDependencies!['@temporal-kms/kms-codec']).toMatch(/^\^\d/);
-    // Imported for the trace context, if the application has installed it.
+    // The package for the trace context, which is imported if the application has installed it.
     const optional = Object.keys(peerDependenciesMeta!);
     expect(optional).toEqual(['@opentelemetry/api']);
     const files = globSync('*.{cjs,mjs}', {
       cwd: join(project(), 'node_modules/@temporal-kms/worker-kit/dist'),
     });
     const code = (await Promise.all(files.map((file) => installed(`dist/${file}`)))).join('\n');
-    // Also finds packages that `import()` and `createRequire` load.
+    // This search also finds packages that `import()` and `createRequire` load.
     const loaded = code.matchAll(/\(["']((?:@[\w-]+\/)?[\w-]+)(?:\/[\w./-]+)?["']\)/g);
     const packages = new Set(Array.from(loaded, ([, name]) => name!).filter(isPackage));
     const peers = Object.keys(peerDependencies!).filter((name) => !optional.includes(name));
@@ -152,7 +152,7 @@ describe('the README', () => {
     ['no server listens at TEMPORAL_ADDRESS', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, 1, /TEMPORAL_ADDRESS/],
     ['TEMPORAL_ADDRESS is not an address', { TEMPORAL_ADDRESS: '127.0.0.1:99999' }, 78, /TEMPORAL_ADDRESS/],
   ])(
-    'has a worker.ts that ends with one log line about the mistake if %s',
+    'has a worker.ts that logs one line about the mistake and ends if %s',
     async (_what, extra, code, reason) => {
       const set = Object.entries(environment(extra)).filter(([, value]) => value !== '');
       const env = { PATH: process.env['PATH'], ...Object.fromEntries(set) };
@@ -182,7 +182,7 @@ describe('the README', () => {
     );
   });
 
-  it('has an example whose metrics appear at the endpoint of Temporal’s Core', async () => {
+  it('has an example with metrics that appear at the endpoint of Temporal’s Core', async () => {
     expect(await node(project(), ['measured.ts'], environment())).toBe(
       'codec_kms_failing{namespace="default"} 0\n',
     );
@@ -192,7 +192,7 @@ describe('the README', () => {
     expect(await node(project(), ['own-log.ts'])).toBe('INFO Order shipped {"warehouse":"north"}\n');
   });
 
-  it('has no program that these tests do not run', () => {
+  it('contains only programs that these tests run', () => {
     const run = ['measured', 'own-log', 'supervised-worker', 'traced-log', 'worker'];
     const expected = [...run, 'activities', 'workflows'].map((name) => `${name}.ts`);
     expect([...readmeFiles.keys()].toSorted()).toEqual(expected.toSorted());

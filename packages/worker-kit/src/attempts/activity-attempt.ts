@@ -1,6 +1,6 @@
 import type { InputAttempt } from '@temporal-kms/kms-codec';
 
-/** What Temporal specifies for one attempt of an activity. */
+/** The terms that Temporal specifies for one attempt of an activity. */
 interface AttemptTerms {
   /** Milliseconds from the attempt's start until Temporal's server times the attempt out. */
   readonly limitMs: number;
@@ -8,39 +8,42 @@ interface AttemptTerms {
    * Milliseconds without a heartbeat after which the attempt times out; undefined if there is no such limit.
    */
   readonly heartbeatTimeoutMs: number | undefined;
-  /** Whether this is the final attempt, after which Temporal starts no other. */
+  /** Whether this is the final attempt, after which Temporal starts no further attempt. */
   readonly isLast: boolean;
 }
 
 export interface AttemptOptions extends AttemptTerms {
   /**
-   * Sends a heartbeat with the same details as the previous one; undefined for local activities, which have
-   * no heartbeats.
+   * Sends a heartbeat with the same details as the previous heartbeat; undefined for local activities, which
+   * have no heartbeats.
    */
   readonly heartbeat: (() => void) | undefined;
   /**
-   * Called with true when the attempt's first decode begins to wait for Cloud KMS, and with false once no
+   * Called with true when the attempt's first decode begins to wait for Cloud KMS, and with false when no
    * decode waits any longer.
    */
   readonly onWait: (isWaiting: boolean) => void;
 }
 
-/** The share of a non-final attempt's time after which the wait ends, because the activity needs the rest. */
+/**
+ * The share of a non-final attempt's time after which the wait ends, because the activity needs the rest of
+ * the time.
+ */
 const WAIT_SHARE = 0.5;
 /**
- * A final attempt stops waiting this share before its limit, so that its failure arrives before Temporal's
- * timeout.
+ * The share of a final attempt's time that is left when it stops waiting, so that its failure arrives before
+ * Temporal's timeout.
  */
 const MARGIN_SHARE = 0.05;
 const MAX_MARGIN_MS = 1_000;
 /**
- * Heartbeats per heartbeat timeout. Temporal's Core sends a pending heartbeat when 80 % of the timeout has
- * passed at the latest.
+ * Number of heartbeats per heartbeat timeout. Temporal's Core sends a pending heartbeat at the latest when
+ * 80 % of the timeout has passed.
  */
 const HEARTBEATS_PER_TIMEOUT = 3;
 /**
- * Interval if there is no heartbeat timeout; heartbeats then only serve to find out whether the attempt has
- * ended.
+ * Interval of heartbeats if there is no heartbeat timeout. They then only serve to detect that the attempt
+ * has ended.
  */
 const DEFAULT_HEARTBEAT_MS = 10_000;
 /** The maximum delay of a Node timer, in ms. */
@@ -48,8 +51,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * One attempt of an activity whose input this process decodes. Sends heartbeats while a decode waits for
- * Cloud KMS. The wait ends when Temporal has ended the attempt, and at the latest when half of the attempt's
- * time limit has passed or, for a final attempt, shortly before the time limit.
+ * Cloud KMS. The wait ends when Temporal has ended the attempt. It ends at the latest when half of the
+ * attempt's time limit has passed or, for a final attempt, shortly before the time limit.
  */
 export class ActivityAttempt implements InputAttempt {
   readonly isLast: boolean;
@@ -71,19 +74,19 @@ export class ActivityAttempt implements InputAttempt {
     this.#waitMs = isLast ? this.#endMs : WAIT_SHARE * limitMs;
   }
 
-  /** For how many milliseconds a decode may still wait. */
+  /** Returns how many milliseconds a decode may still wait. */
   get remainingMs(): number {
     return this.hasEnded ? 0 : Math.max(0, this.#waitMs - this.#clock.elapsedMs);
   }
 
-  /** Whether the attempt has timed out or is about to. If so, the activity must not run. */
+  /** Whether the attempt has timed out or is about to time out. If so, the activity must not run. */
   get hasEnded(): boolean {
     const { heartbeatTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
     const elapsed = this.#clock.elapsedMs;
     return this.#hasEnded || elapsed >= this.#endMs || elapsed - this.#heardMs >= heartbeatTimeoutMs;
   }
 
-  /** Ends all waits. Called when Temporal reports that the attempt has ended. */
+  /** Ends all waits. This method is called when Temporal reports that the attempt has ended. */
   end(): void {
     this.#hasEnded = true;
     this.#giveUp();
@@ -121,7 +124,8 @@ export class ActivityAttempt implements InputAttempt {
     return () => {
       clearInterval(beating);
       clearTimeout(limit);
-      // Give the activity the whole heartbeat timeout until its own first heartbeat, as without the wait.
+      // Gives the activity the whole heartbeat timeout until its own first heartbeat, as if there had been no
+      // wait.
       if (hasBeaten && !this.hasEnded) beat();
       onWait(false);
     };
@@ -133,8 +137,8 @@ export class ActivityAttempt implements InputAttempt {
 }
 
 /**
- * Measures the time since its creation as the larger of two readings: the monotonic clock stops while the
- * machine is suspended, and the wall clock can be set back.
+ * Measures the time since its creation on two clocks, and returns the larger value. This is necessary because
+ * the monotonic clock stops while the machine is suspended, and the wall clock can be set back.
  */
 class LaterClock {
   readonly #monotonic = performance.now();

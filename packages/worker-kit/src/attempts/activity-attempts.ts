@@ -2,29 +2,29 @@ import type { CodecContext, WorkerAttempts } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
 import { ActivityAttempt, type AttemptOptions } from './activity-attempt.ts';
 
-/** What identifies an activity in its payloads' context. */
+/** The ids that identify an activity in the context of its payloads. */
 type ActivityIds = Pick<CodecContext, 'workflowId' | 'activityId'>;
 
 /** Why Temporal's Core has cancelled an attempt. Reasons that do not affect waits are `other`. */
 export type CancelReason = 'gone' | 'worker-shutdown' | 'other';
 
 /**
- * Limit on attempts that have started but whose input has not been decoded yet. There are no more than the
- * worker has slots.
+ * Maximum number of attempts that have started but whose input has not been decoded yet. A worker never has
+ * more such attempts than slots.
  */
 const MAX_STARTED = 10_000;
 
 /**
- * Waits end at most this long before the worker abandons its activities, so that the activities' failures
- * reach Temporal.
+ * Maximum time between the end of the waits and the time when the worker abandons its activities. It lets the
+ * activities' failures reach Temporal.
  */
 const SHUTDOWN_MARGIN_MS = 1_000;
 
 /**
  * Tracks the activity attempts that a worker has started, so that a decode of an activity's input finds its
  * attempt. Temporal's SDK passes an equal context when a workflow task decodes the activity's result.
- * Therefore only the first context object with a newly arrived task's ids belongs to the attempt; after that,
- * the object's identity decides.
+ * Therefore, only the first context object with the ids of a newly arrived task belongs to the attempt. Later
+ * calls are recognized by the identity of this object.
  */
 export class ActivityAttempts implements WorkerAttempts {
   isComplete = false;
@@ -50,9 +50,9 @@ export class ActivityAttempts implements WorkerAttempts {
 
   /**
    * Records that Core has cancelled an attempt. Ends the attempt's wait if Temporal no longer knows the
-   * attempt, or at a worker shutdown if another attempt will follow. A final attempt continues to wait during
-   * a shutdown (see `shutDown`). If an activity's cancellation was requested, the activity handles that
-   * itself.
+   * attempt, or if the worker shuts down and another attempt will follow. A final attempt continues to wait
+   * during a shutdown (see `shutDown`). If a cancellation of the activity was requested, the activity handles
+   * the request itself.
    */
   cancel(taskToken: string, reason: CancelReason): void {
     const attempt = this.#waiting.get(taskToken);
@@ -60,8 +60,8 @@ export class ActivityAttempts implements WorkerAttempts {
   }
 
   /**
-   * Records that the worker has begun to shut down. Waits end before the worker abandons its activities;
-   * otherwise a final attempt would be lost, and the workflow would notice that only through a timeout.
+   * Records that the worker has begun to shut down. Waits end before the worker abandons its activities.
+   * Otherwise, a final attempt would be lost, and the workflow would notice this only through a timeout.
    * @param forceMs milliseconds until the worker abandons its activities
    */
   shutDown(forceMs: number): void {

@@ -10,17 +10,17 @@ import { printable } from './printable.ts';
  */
 export interface ErrorFields {
   /**
-   * The error's class name, such as `ApplicationFailure`; for a thrown value that is not an error, its type,
-   * such as `string`.
+   * The name of the error's class, such as `ApplicationFailure`. For a thrown value that is not an error, its
+   * type, such as `string`.
    */
   readonly error: string;
   /** The type of an `ApplicationFailure`. Temporal also stores it in plaintext. */
   readonly errorType?: string;
-  /** A `KmsCodecError`'s reason code, the code of a system or Node error, or a gRPC status. */
+  /** The reason code of a `KmsCodecError`, the code of a system or Node error, or a gRPC status. */
   readonly errorCode?: string | number;
   /**
-   * What failed, why, and what to do. Only for errors whose text cannot come from a payload, such as a
-   * `KmsCodecError`.
+   * What failed, why, and what to do. Present only for errors whose text cannot come from a payload, such as
+   * a `KmsCodecError`.
    */
   readonly reason?: string;
   /**
@@ -30,15 +30,24 @@ export interface ErrorFields {
 }
 
 const MAX_CAUSES = 8;
-/** Limit on `reason`, in characters. Long, because a message about the configuration lists every mistake. */
+/**
+ * Maximum length of `reason`, in characters. It is high, because a message about the configuration lists
+ * every mistake.
+ */
 const MAX_REASON = 2_000;
-/** Allows no spaces and no quotation marks, because a sentence in a name or type may be payload content. */
+/**
+ * Matches an identifier without spaces and quotation marks, because a sentence in a name or type may be
+ * payload content.
+ */
 const identifier = /^[\w$.:@/-]{1,100}$/;
 const systemCode = /^E[A-Z][A-Z0-9_]{1,60}$/;
 const MAX_GRPC_STATUS = 16;
 const ourCodes: ReadonlySet<string> = new Set(reasonCodes);
 
-/** Returns the name, type, code, causes and, if safe, the reason of any thrown value. Never throws. */
+/**
+ * Returns the name, type, code, causes and, if it is safe, the reason of any thrown value. Never throws an
+ * error.
+ */
 export function errorFields(error: unknown): ErrorFields {
   if (!isError(error)) return { error: typeof error };
   const causes: string[] = [];
@@ -72,7 +81,7 @@ function reasonOf(error: object): string | undefined {
     const [first = '', ...mistakes] = reason.split(/\s*\n\s*/);
     return printable([first, mistakes.join('; ')].join(' ').trim(), MAX_REASON);
   } catch {
-    // A getter threw.
+    // A getter threw an error.
     return undefined;
   }
 }
@@ -95,7 +104,7 @@ function identifierOf(error: object, name: string): string | undefined {
   return typeof value === 'string' && identifier.test(value) ? value : undefined;
 }
 
-/** Returns an error's direct causes, but not more than are logged. */
+/** Returns the direct causes of an error, but no more than will be logged. */
 function causesOf(error: object): unknown[] {
   const errors = read(error, 'errors');
   const listed = isObject(errors)
@@ -114,14 +123,14 @@ function read(object: object, name: string): unknown {
 }
 
 /**
- * Whether a value is an error, possibly from a workflow's realm. Any other thrown object counts as payload
- * content, including its name.
+ * Returns whether a value is an error, possibly from a workflow's realm. Any other thrown object counts as
+ * payload content, including its name.
  */
 function isError(value: unknown): value is object {
   try {
     return types.isNativeError(value) || value instanceof Error;
   } catch {
-    // A revoked proxy throws.
+    // A revoked proxy throws an error.
     return false;
   }
 }

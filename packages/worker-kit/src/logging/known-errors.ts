@@ -1,11 +1,11 @@
 import { KmsCodecError, KmsConfigurationError } from '@temporal-kms/kms-codec';
 import { isServiceError } from '@temporal-kms/node-utils/error-details';
 
-/** What a log may contain about an error in addition to identifiers. */
+/** The information about an error that a log may contain in addition to identifiers. */
 export interface KnownError {
   /** What failed, why, and what to do, without plaintext. */
   readonly reason: string;
-  /** Whether the process needs a different configuration, so that retrying does not help. */
+  /** Whether the process needs a different configuration, so that a retry does not help. */
   readonly isConfiguration: boolean;
 }
 
@@ -15,7 +15,10 @@ export interface KnownError {
  */
 const transportError = Symbol.for('__temporal_isTransportError');
 
-/** The reasons of `TransportError`s. Each pattern matches how Rust prints the failure in the error's text. */
+/**
+ * The reasons for `TransportError`s. Each pattern matches the form in which Rust prints the failure in the
+ * error's text.
+ */
 const transportReasons: readonly (readonly [RegExp, string])[] = [
   [
     /code: (?:Unauthenticated|PermissionDenied)/,
@@ -64,7 +67,8 @@ const wrongOption = /^fn client_new\.args\[\d\]\.(\w{1,40}): ([a-z ]{1,60})$/;
 export function knownError(error: unknown): KnownError | undefined {
   if (error instanceof KmsConfigurationError) return { reason: error.message, isConfiguration: true };
   if (error instanceof KmsCodecError) {
-    // Cloud KMS may accept the same call later, but this process's rules cannot change.
+    // An error of Cloud KMS is not final, because Cloud KMS may accept the same call later. The rules of this
+    // process cannot change.
     return { reason: error.message, isConfiguration: error.code === 'namespace_not_configured' };
   }
   if (!(error instanceof Error)) return undefined;
@@ -75,13 +79,13 @@ export function knownError(error: unknown): KnownError | undefined {
   return { reason: `Temporal's ${what} is wrong: ${problem}`, isConfiguration: true };
 }
 
-/** Whether an error comes from a call to Temporal, which may succeed later. */
+/** Returns whether an error comes from a call to Temporal, which may succeed later. */
 export const isFailureOfTemporal = (error: unknown): boolean =>
   error instanceof Error && (Reflect.get(error, transportError) === true || isServiceError(error));
 
 /**
- * Whether an error means that Temporal's server does not have the worker's namespace, which may be created
- * later.
+ * Returns whether an error means that Temporal's server does not have the worker's namespace, which may be
+ * created later.
  */
 export const isMissingNamespace = (error: unknown): boolean =>
   error instanceof Error &&

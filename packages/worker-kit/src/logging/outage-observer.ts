@@ -3,17 +3,20 @@ import type { SafeLogEntry, WriteLog } from '@temporal-kms/node-utils/log-entry'
 import { MinuteAggregator } from '@temporal-kms/node-utils/minute-aggregator';
 import { outageLogs } from '@temporal-kms/node-utils/outage-log';
 
-/** Maximum number of event kinds distinguished within a minute. */
+/** Maximum number of event kinds that are distinguished within a minute. */
 const MAX_KINDS = 1_000;
 
 const isOutage = (code: ReasonCode): boolean => reasonClass(code) === 'retryable';
 
-/** Outages are tracked by location, because Cloud KMS may be unavailable in only one location. */
+/**
+ * Returns the location of a key. Outages are tracked by location, because Cloud KMS may be unavailable in
+ * only one location.
+ */
 const locationOf = (key: string): string => /^projects\/[^/]+\/locations\/[^/]+/.exec(key)?.[0] ?? key;
 
 /**
- * Returns a function that writes the first of equal entries immediately and, once a minute, the number of
- * suppressed repetitions.
+ * Returns a function that immediately writes the first of several equal entries and, once a minute, the
+ * number of suppressed repetitions.
  */
 function onceAMinute(write: WriteLog): WriteLog {
   const events = new MinuteAggregator<SafeLogEntry>({
@@ -32,10 +35,10 @@ function onceAMinute(write: WriteLog): WriteLog {
 }
 
 /**
- * Returns an observer that logs what matters to an operator: new keys; the start and the end of each outage
- * of Cloud KMS in a location and of each rejection of a key, with one entry each regardless of the number of
- * payloads; and payloads rejected for other reasons, at most once a minute for each reason. No entry contains
- * plaintext or key bytes.
+ * Returns an observer that logs the events that matter to an operator. It logs new keys. It logs the start
+ * and the end of each outage of Cloud KMS in a location, and of each rejection of a key, with one entry each
+ * regardless of the number of payloads. It logs payloads that are rejected for other reasons at most once a
+ * minute for each reason. No entry contains plaintext or key bytes.
  * @param write receives the entries, as in `createSafeLogger({ write })`
  * @example
  * ```ts
@@ -44,7 +47,7 @@ function onceAMinute(write: WriteLog): WriteLog {
  * ```
  */
 export function outageObserver(write: WriteLog): Observer {
-  // There are few logs, because the codec calls Cloud KMS only for configured keys.
+  // There are only a few outage logs, because the codec calls Cloud KMS only for configured keys.
   const unavailable = outageLogs(write, { down: 'Cloud KMS unavailable', up: 'Cloud KMS available again' });
   const rejected = outageLogs(write, {
     down: 'Cloud KMS rejects calls',
@@ -53,7 +56,8 @@ export function outageObserver(write: WriteLog): Observer {
   const repeated = onceAMinute(write);
   return {
     kmsCall: ({ operation, key, code, message: reason }) => {
-      // Ignore failures to describe keys, because an identity without that permission may still use the keys.
+      // Ignores failures to describe keys, because an identity without this permission may still use the
+      // keys.
       if (operation === 'describe') return;
       const outage = unavailable(locationOf(key));
       const rejection = rejected(`${operation} ${key}`);
@@ -68,7 +72,7 @@ export function outageObserver(write: WriteLog): Observer {
       }
     },
     refused: ({ namespace, code, key }) => {
-      // The outage's entry already covers these refusals.
+      // The log entry about the outage already covers these refusals.
       const isCovered = key !== undefined && unavailable(locationOf(key)).isDown;
       if (isCovered && isOutage(code) && code !== 'data_key_exhausted') return;
       const fields = { namespace, code, ...(key !== undefined && { key }) };

@@ -3,8 +3,8 @@ import type { WriteLog } from '@temporal-kms/node-utils/log-entry';
 type Api = typeof import('@opentelemetry/api');
 
 /**
- * The names and formats from OpenTelemetry's specification for logs. Temporal's OpenTelemetry interceptors
- * use them, too.
+ * The names and formats from OpenTelemetry's specification for logs, which Temporal's OpenTelemetry
+ * interceptors also use.
  */
 export const traceFields: Readonly<Record<string, RegExp>> = {
   trace_id: /^[0-9a-f]{32}$/,
@@ -24,7 +24,8 @@ export const traceFields: Readonly<Record<string, RegExp>> = {
  */
 export function withTraceContext(write: WriteLog): WriteLog {
   let api: Api | undefined;
-  // Loaded asynchronously, because the package is optional and no span is active yet when a process starts.
+  // The package is loaded asynchronously, because it is optional and no span is active yet when a process
+  // starts.
   void import('@opentelemetry/api').then(
     (loaded) => (api = loaded),
     () => undefined,

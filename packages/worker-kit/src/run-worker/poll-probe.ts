@@ -22,8 +22,8 @@ export interface ProbeTimes {
   /** Time limit for one call. */
   readonly callMs: number;
   /**
-   * If the server has not seen a poller for this time, the poller counts as not polling. Servers hold a poll
-   * for up to 60 s.
+   * If the server has not seen a poller for this time, the poller counts as not polling. The time is long,
+   * because servers hold a poll for up to 60 s.
    */
   readonly staleMs: number;
 }
@@ -37,16 +37,20 @@ const DEFAULT_ACTIVITY_SLOTS = 100;
 /** The share of `staleMs` after which the probe queries all partitions. */
 const SOON_STALE = 0.8;
 /**
- * gRPC statuses with which a server refuses the query: the server is reachable, but polls cannot be measured.
+ * The gRPC statuses with which a server refuses the query. In this case, the server is reachable, but polls
+ * cannot be measured.
  */
 const unsupported: ReadonlySet<number> = new Set([5, 7, 12]);
-/** More than one, because a single failure may be just a lost packet. */
+/**
+ * Number of consecutive failures after which Temporal counts as unavailable. It is more than one, because a
+ * single failure may be only a lost packet.
+ */
 const FAILURES_UNTIL_UNREACHABLE = 2;
 
 /**
- * Measures whether Temporal responds, and whether it has recently received a worker's polls. Over the
- * worker's own connection, queries when the server last saw the worker's identity on the task queue. ADR 15
- * explains the alternatives.
+ * Measures whether Temporal responds, and whether it has recently received a worker's polls. On the worker's
+ * own connection, queries when the server last saw the worker's identity on the task queue. ADR 15 explains
+ * the alternatives.
  */
 export class PollProbe {
   readonly #connection: WorkerConnection;
@@ -54,8 +58,8 @@ export class PollProbe {
   readonly #outage: OutageLog;
   readonly #times: ProbeTimes;
   /**
-   * The server's last timestamp for each kind, and when this process first saw that timestamp. Timestamps are
-   * not compared with this machine's clock.
+   * The server's last timestamp for each kind of poller, and when this process first saw this timestamp.
+   * Timestamps are not compared with this machine's clock.
    */
   readonly #seen = new Map<Kind, { readonly stamp: string; readonly at: number }>();
   #failures = 0;
@@ -85,7 +89,7 @@ export class PollProbe {
     return kindsInUse.every((kind) => this.#isFresh(kind, this.#times.staleMs) || this.#isBusy(kind));
   }
 
-  /** Seconds since the server last saw a poll, for the poller whose last poll is oldest. */
+  /** Seconds since the server last saw a poll of the poller whose last poll is oldest. */
   get secondsSincePoll(): number | undefined {
     const ages = this.#kinds().map((kind) => performance.now() - (this.#seen.get(kind)?.at ?? Number.NaN));
     const longest = Math.max(...ages);
@@ -93,8 +97,8 @@ export class PollProbe {
   }
 
   /**
-   * Before the worker starts, records when the server last saw the identity, because an earlier worker of
-   * this process has the same identity. Ignores failures, because `run` measures again.
+   * Records, before the worker starts, when the server last saw the worker's identity, because an earlier
+   * worker of this process had the same identity. Ignores failures, because `run` measures again.
    */
   async prepare(): Promise<void> {
     for (const kind of ['workflow', 'activity'] as const) {
@@ -118,7 +122,7 @@ export class PollProbe {
       for (const kind of this.#kinds()) await this.#measureKind(kind);
       this.#answered();
     } catch (error) {
-      // Ignore the error, because the connection closes when the worker has ended.
+      // Ignores the error, because the connection closes when the worker has ended.
       if (signal.aborted) return;
       if (isServiceError(error) && unsupported.has(error.code)) {
         this.#isMeasured = false;
@@ -139,8 +143,8 @@ export class PollProbe {
   async #measureKind(kind: Kind): Promise<void> {
     const { pollers } = await this.#describe(kind);
     this.#note(kind, pollers);
-    // The simple request covers only one of the queue's partitions, and a worker with few pollers may poll
-    // another.
+    // The simple request covers only one partition of the task queue, and a worker with few pollers may poll
+    // another partition.
     if (this.#isFresh(kind, SOON_STALE * this.#times.staleMs)) return;
     const all = await this.#describe(kind, {
       apiMode: ALL_PARTITIONS,
@@ -166,7 +170,8 @@ export class PollProbe {
         ...more,
       }),
     );
-    // Core applies the deadline. This limit ensures that the measurement never hangs, even if Core does not.
+    // Core applies the deadline. The additional limit ensures that the measurement never hangs, even if Core
+    // fails to do so.
     if (!(await settlesWithin(call, 2 * callMs))) throw new Error('The call did not end at its deadline');
     return await call;
   }
@@ -187,7 +192,7 @@ export class PollProbe {
     return seen !== undefined && performance.now() - seen.at < limitMs;
   }
 
-  /** Whether the worker already runs as many activities as it may, and therefore does not poll. */
+  /** Whether the worker already runs its maximum number of activities, and therefore does not poll. */
   #isBusy(kind: Kind): boolean {
     const slots = this.#worker.options.maxConcurrentActivityTaskExecutions ?? DEFAULT_ACTIVITY_SLOTS;
     return kind === 'activity' && (this.#worker.getStatus().numInFlightNonLocalActivities ?? 0) >= slots;

@@ -46,13 +46,13 @@ export interface RunWorkerOptions<C extends WorkerConnection> {
    */
   readonly createWorker: (connection: C) => Promise<SupervisedWorker>;
   /**
-   * Receives log entries, as in `createSafeLogger({ write })`. Default: writes a line of JSON to standard
-   * error.
+   * Receives log entries, as in `createSafeLogger({ write })`. By default, they are written to standard error
+   * as lines of JSON.
    */
   readonly write?: WriteLog;
-  /** Signals that start a graceful shutdown. Default: SIGINT and SIGTERM. */
+  /** The signals that start a graceful shutdown. By default, SIGINT and SIGTERM. */
   readonly signals?: readonly NodeJS.Signals[];
-  /** Ends the process. Default: `process.exit`. */
+  /** Ends the process. The default is `process.exit`. */
   readonly exit?: (code: number) => void;
   /**
    * How long the process may take to end after the worker's own time limits, in milliseconds. Default 5,000.
@@ -60,17 +60,17 @@ export interface RunWorkerOptions<C extends WorkerConnection> {
   readonly stopMs?: number;
 }
 
-/** What is known about a worker. Determined without a call. */
+/** The state of a worker, which is determined without a call. */
 export interface WorkerReadiness {
   /**
-   * `ready`: the worker polls, Temporal responds, and keys last long enough. `degraded`: the same, but Cloud
-   * KMS does not respond. A readiness probe succeeds for both.
+   * `ready` means that the worker polls, Temporal responds, and keys last long enough. `degraded` means the
+   * same, except that Cloud KMS does not respond. A readiness probe succeeds for both.
    */
   readonly status: 'ready' | 'degraded' | 'not_ready';
   readonly phase: WorkerPhase;
-  /** How often this process has replaced a failed worker. */
+  /** Number of times that this process has replaced a failed worker. */
   readonly restarts: number;
-  /** Why the last step failed: an error code or class, never a message. */
+  /** Why the last step failed, as an error code or class, but never as a message. */
   readonly trouble?: string;
   /**
    * Whether Temporal responded to the last calls. Absent while there is no worker, or before the first
@@ -88,7 +88,7 @@ export interface WorkerReadiness {
    */
   readonly secondsSincePoll?: number;
   /**
-   * For how many seconds keys last without Cloud KMS. Infinity if the namespace only decrypts and no key is
+   * How many seconds the keys last without Cloud KMS. Infinity if the namespace only decrypts and no key is
    * in use.
    */
   readonly autonomySeconds: number;
@@ -101,7 +101,7 @@ export interface RunningWorker {
   readiness(): WorkerReadiness;
   /** Starts a graceful shutdown, as a signal does. */
   stop(): void;
-  /** Resolves with the exit code after the option `exit` was called. */
+  /** Resolves with the exit code after the function `exit` in the options was called. */
   readonly ended: Promise<number>;
 }
 
@@ -133,7 +133,7 @@ export function superviseProcess<C extends WorkerConnection>(
   return new WorkerProcess({ ...options, stopMs }, limits);
 }
 
-/** A worker's process: handles signals and ends the process. */
+/** Manages the process of a worker. Handles signals, and ends the process. */
 class WorkerProcess<C extends WorkerConnection> implements RunningWorker {
   readonly ended: Promise<number>;
   readonly #options: RunWorkerOptions<C> & { readonly stopMs: number };

@@ -22,8 +22,8 @@ export type WorkerPhase =
   | 'stopping';
 
 /**
- * If a worker ran for at least this time, in ms, the delays before the next workers start again from the
- * shortest.
+ * If a worker ran for at least this time, in ms, the delays before the next workers begin again with the
+ * shortest delay.
  */
 const HEALTHY_MS = 60_000;
 /** The maximum delay, in ms, until the first worker has started, or while Temporal does not respond. */
@@ -41,8 +41,8 @@ export interface SupervisorTimes {
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
   /**
-   * How long Temporal's server may lack the namespace before the first worker has started: the namespace may
-   * be about to be created.
+   * How long Temporal's server may lack the namespace before the first worker has started, because the
+   * namespace may be created soon.
    */
   readonly namespaceMs: number;
   readonly probe: ProbeTimes;
@@ -58,7 +58,7 @@ export interface SupervisorOptions<C extends WorkerConnection> {
 }
 
 /**
- * Thrown if a worker hangs, so that only the end of the process releases its resources. `cause` is the
+ * Thrown if a worker hangs, so that its resources are released only when the process ends. `cause` is the
  * worker's failure.
  */
 export class WorkerNotSettled extends Error {
@@ -72,7 +72,7 @@ export class WorkerNotSettled extends Error {
 /** Runs a worker, stops polling while keys do not last long enough, and replaces a failed worker. */
 export class Supervisor<C extends WorkerConnection> {
   phase: WorkerPhase = 'starting';
-  /** How often this supervisor has replaced a failed worker. */
+  /** Number of times that this supervisor has replaced a failed worker. */
   restarts = 0;
   /** Why the last step failed: an error code or class, never a message. */
   trouble: string | undefined;
@@ -84,8 +84,8 @@ export class Supervisor<C extends WorkerConnection> {
   readonly #started = performance.now();
   #hasRun = false;
   /**
-   * Why the last worker could not be created. Consecutive attempts that fail for the same reason are logged
-   * once.
+   * Why the last worker could not be created. If consecutive attempts fail for the same reason, only the
+   * first failure is logged.
    */
   #startFailure: string | undefined;
 
@@ -109,10 +109,10 @@ export class Supervisor<C extends WorkerConnection> {
       if (!hasKeys) break;
       const connection = await this.#connect();
       if (!connection) break;
-      // Check the keys again, because Cloud KMS may have become unavailable while Temporal was unavailable.
+      // Checks the keys again, because Cloud KMS may have become unavailable while Temporal was unavailable.
       const outcome = keys.suffice ? await this.#runOne(connection) : 'drained';
       if (signal.aborted) {
-        // The process ends in any case.
+        // A failure is ignored, because the process ends in any case.
         await settlesWithin(connection.close(), CLOSE_MS);
         return outcome !== 'failed';
       }
@@ -178,7 +178,7 @@ export class Supervisor<C extends WorkerConnection> {
       return 'drained';
     } catch (error) {
       if (error instanceof WorkerNotSettled) throw error;
-      // A plugin has refused the worker, and would refuse the next worker, too.
+      // A plugin has refused the worker, and would also refuse the next worker.
       if (error instanceof KmsConfigurationError && !this.#hasRun) throw new WorkerMisconfigured(error);
       const fields = errorFields(error);
       write({
@@ -201,8 +201,9 @@ export class Supervisor<C extends WorkerConnection> {
   }
 
   /**
-   * Whether a worker that could not be created can never be created. If no worker has run before, a mistake
-   * in the worker's options or workflow code is final, and only failures of Temporal may be temporary.
+   * Returns whether a worker that could not be created can never be created. If no worker has run before, a
+   * mistake in the worker's options or workflow code is final, and only failures of Temporal may be
+   * temporary.
    */
   #isFinal(error: unknown): boolean {
     if (this.#hasRun) return false;
@@ -211,7 +212,7 @@ export class Supervisor<C extends WorkerConnection> {
   }
 
   /**
-   * Runs a worker to its end. Shuts the worker down when the signal is aborted, and when keys do not last
+   * Runs a worker until it ends. Shuts the worker down when the signal is aborted, or when keys do not last
    * long enough.
    * @throws WorkerNotSettled if the worker hangs; `cause` is the worker's failure
    */
@@ -226,7 +227,7 @@ export class Supervisor<C extends WorkerConnection> {
       const state = worker.getState();
       if (state === 'FAILED') {
         this.#setPhase('restarting');
-        // Allow the time limit for the finalization, and the same time for the rest.
+        // Allows the time limit for the finalization, and the same time for the remaining steps.
         if (!(await settlesWithin(running, 2 * times.settleMs)))
           throw new WorkerNotSettled({ cause: failure.cause });
         break;
@@ -253,8 +254,8 @@ export class Supervisor<C extends WorkerConnection> {
       await settlesWithin(failure.endThreads(), times.settleMs);
       throw cause;
     }
-    // If Temporal is unavailable, the SDK cannot finalize a stopped worker. After a stop signal this does not
-    // matter, because the process ends in any case.
+    // If Temporal is unavailable, the SDK cannot finalize a stopped worker. After a stop signal, this is
+    // irrelevant, because the process ends in any case.
     if (failure.isStuck && !signal.aborted) throw new WorkerNotSettled();
   }
 
@@ -300,6 +301,6 @@ const succeeded = (promise: Promise<unknown>): Promise<boolean> =>
   );
 
 /**
- * Returns the message of a connection error or a worker's startup error. Messages of other errors may contain
- * plaintext.
+ * Returns the message of a connection error or of a worker's startup error. The messages of other errors may
+ * contain plaintext.
  */

@@ -1,8 +1,8 @@
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 /**
- * Delays between attempts, which double from the first delay to a limit. Half of each delay is random, so
- * that a fleet's attempts spread out.
+ * Delays between attempts, which double from the first delay up to a limit. Half of each delay is random, so
+ * that the attempts of a fleet are spread over time.
  */
 export class Backoff {
   readonly #firstMs: number;
@@ -54,7 +54,7 @@ export function untilAborted<T>(
 }
 
 /**
- * Waits for a promise for at most `limitMs`, not counting time in which the event loop is blocked.
+ * Waits for a promise for at most `limitMs`. The time in which the event loop is blocked does not count.
  * @returns whether the promise settled in time
  */
 export function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {

@@ -18,22 +18,23 @@ export interface WorkerCodec {
 }
 
 /**
- * Polling stops when keys last for less than this time, or for less than a running activity may still take.
+ * Polling stops when the keys last for less than this time, or for less time than a running activity may
+ * still take.
  */
 const RESERVE_SECONDS = 60;
 /**
- * Limits the reserve to this share of the keys' lifetime, because in tests keys may last for less than the
- * reserve.
+ * The maximum share of the keys' lifetime that is kept in reserve, because in tests keys may last for less
+ * time than the reserve.
  */
 const RESERVE_SHARE = 0.25;
 /**
- * Polling resumes only when keys last for longer than the reserve times this factor, so that polling does not
- * start and stop rapidly.
+ * Polling resumes only when the keys last for longer than the reserve multiplied by this factor, so that
+ * polling does not start and stop rapidly.
  */
 const RESUME_FACTOR = 1.25;
 /**
- * Maximum delay between attempts, in ms. Including the duration of an attempt, a cold start tries at least
- * every 5 s.
+ * Maximum delay between attempts, in ms. Even with the duration of an attempt, a starting process tries at
+ * least every 5 s.
  */
 const RETRY_LIMIT_MS = 2_500;
 
@@ -62,7 +63,7 @@ export class WorkerKeys {
     return seconds;
   }
 
-  /** Why the last Cloud KMS call for the keys failed; undefined while Cloud KMS responds. */
+  /** Why the last Cloud KMS call for the keys failed; undefined if Cloud KMS responds. */
   get failure(): ReasonCode | undefined {
     return this.#codec.keyState(this.#namespace).failure;
   }
@@ -78,7 +79,7 @@ export class WorkerKeys {
     return isRefused && this.autonomySeconds === 0 ? failure : undefined;
   }
 
-  /** Whether keys last long enough for a polling worker to continue. */
+  /** Returns whether the keys last long enough for a polling worker to continue. */
   get suffice(): boolean {
     return this.autonomySeconds > this.#reserve;
   }

@@ -25,7 +25,7 @@ async function worker(waitMs?: KmsCodecOptions['waitMs']) {
   return { keyService, attempts, codec: codec.forWorker(attempts), payload: payload! };
 }
 
-/** Decodes an activity's input on a simulated clock, and records in which second each event happens. */
+/** Decodes an activity's input on a simulated clock, and records the second in which each event happens. */
 async function decodeInput(
   terms: Partial<AttemptOptions>,
   waitMs?: KmsCodecOptions['waitMs'],
@@ -49,7 +49,7 @@ async function decodeInput(
   return { attempts, outcome, beats };
 }
 
-describe('an activity’s input under a key that is not unwrapped', () => {
+describe('the decoding of an activity’s input under a key that is not unwrapped yet', () => {
   it.each([
     ['60 s, so that another worker can get the task', {}, undefined, 60],
     ['half of the attempt’s time if that is less', { limitMs: 40_000 }, undefined, 20],
@@ -61,7 +61,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
     expect(outcome).toEqual({ at: seconds, of: 'kms_unavailable' });
   });
 
-  it('causes heartbeats within the heartbeat timeout, and one at the end of the wait', async () => {
+  it('causes heartbeats within the heartbeat timeout, and a heartbeat at the end of the wait', async () => {
     const { outcome, beats } = await decodeInput({ heartbeatTimeoutMs: 9_000 }, undefined, 10_000);
     await vi.advanceTimersByTimeAsync(minute);
     expect(outcome).toEqual({ at: 10, of: 'input' });
@@ -83,7 +83,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
       { isLast: true },
       30,
     ],
-    ['continues to wait when a cancellation, which the activity handles, is requested', 'other', {}, 30],
+    ['continues to wait when a cancellation is requested, because the activity handles it', 'other', {}, 30],
   ] as const)('%s', async (_, reason, terms, at) => {
     const { attempts, outcome } = await decodeInput(terms, undefined, 30_000);
     await vi.advanceTimersByTimeAsync(5_000);
@@ -95,18 +95,21 @@ describe('an activity’s input under a key that is not unwrapped', () => {
   it.each([
     ['in a long wait', 0],
     ['in a wait that begins in the last second', 19_500],
-  ])('%s, fails in a final attempt before a stopping worker abandons the attempt', async (_, startsAtMs) => {
-    const { attempts, codec, payload } = await worker();
-    vi.useFakeTimers();
-    attempts.shutDown(20_000);
-    await vi.advanceTimersByTimeAsync(startsAtMs);
-    const unlimited = { heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };
-    attempts.start('token', ids, { limitMs: 10 * minute, ...unlimited });
-    const failed = vi.fn<(error: unknown) => void>();
-    codec.decode([payload], newContext()).catch(failed);
-    await vi.advanceTimersByTimeAsync(19_900 - startsAtMs);
-    expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: 'kms_unavailable' }));
-  });
+  ])(
+    'fails in a final attempt before a stopping worker abandons the attempt, even %s',
+    async (_, startsAtMs) => {
+      const { attempts, codec, payload } = await worker();
+      vi.useFakeTimers();
+      attempts.shutDown(20_000);
+      await vi.advanceTimersByTimeAsync(startsAtMs);
+      const unlimited = { heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };
+      attempts.start('token', ids, { limitMs: 10 * minute, ...unlimited });
+      const failed = vi.fn<(error: unknown) => void>();
+      codec.decode([payload], newContext()).catch(failed);
+      await vi.advanceTimersByTimeAsync(19_900 - startsAtMs);
+      expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: 'kms_unavailable' }));
+    },
+  );
 
   it.each([
     ['its time limit', { limitMs: 500 }],
@@ -125,7 +128,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
   });
 });
 
-describe('an activity’s result', () => {
+describe('the decoding of an activity’s result', () => {
   it('waits only as long as a workflow task may, even in the worker that ran the activity', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 300, activity: minute });
     const begun = performance.now();

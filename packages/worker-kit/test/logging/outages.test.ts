@@ -51,7 +51,7 @@ describe('outageObserver', () => {
     expect(entries).toHaveLength(3);
   });
 
-  it('does not log refusals that an outage explains', () => {
+  it('does not log refusals that are caused by a logged outage', () => {
     const observer = outageObserver(write);
     const key = keyIn('us-east1');
     observer.kmsCall?.({ ...call, key, code: 'kms_unavailable' });
@@ -60,7 +60,7 @@ describe('outageObserver', () => {
     expect(messages()).toEqual(['Cloud KMS unavailable', 'Payload rejected']);
   });
 
-  it('counts refusals of further kinds in one entry once the limit on kinds is reached', () => {
+  it('counts refusals of further kinds in one entry if the limit on the number of kinds is reached', () => {
     const observer = outageObserver(write);
     for (let n = 0; n < 1_500; n += 1) observer.refused?.({ namespace: `ns-${n}`, code: 'malformed' });
     expect(entries).toHaveLength(1_000);

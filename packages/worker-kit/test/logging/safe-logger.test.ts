@@ -81,14 +81,14 @@ describe('createSafeLogger', () => {
     },
   );
 
-  it('keeps the rule’s code in an SDK warning about a workflow', () => {
+  it('keeps the code of the rule in an SDK warning about a workflow', () => {
     const [entry] = written({}, (logger) =>
       logger.warn('[TMPRL1102] Workflow finished canary', { sdkComponent: 'workflow' }),
     );
     expect(entry?.message).toMatch(/^\[TMPRL1102\] Message withheld/);
   });
 
-  it('keeps known attributes of the right type, and requested attributes', () => {
+  it('keeps known attributes with the right type, and requested attributes', () => {
     const meta = {
       ...ofWorker,
       workflowId: { canary: 1 },
@@ -212,7 +212,7 @@ describe('errorFields', () => {
     expect(reasons.join('')).not.toContain('canary');
   });
 
-  it('omits a thrown object’s claims about itself, and types of errors that are not ApplicationFailures', () => {
+  it('omits the name and type of a thrown object that is not an error, and the types of errors that are not ApplicationFailures', () => {
     const record = { name: 'canary', type: 'canary', code: 'ECANARY' };
     expect(errorFields({ ...record, cause: record })).toEqual({ error: 'object' });
     expect(errorFields(new Error('x', { cause: record }))).toEqual({ error: 'Error', causes: ['object'] });
@@ -234,7 +234,7 @@ describe('errorFields', () => {
     });
   });
 
-  it.each(['V-4711', 'secret', 4111, -1, {}])('omits %j, which is not a known code', (code) => {
+  it.each(['V-4711', 'secret', 4111, -1, {}])('omits the code %j, which is not known', (code) => {
     expect(errorFields(Object.assign(new Error('canary'), { code }))).toEqual({ error: 'Error' });
   });
 
@@ -264,7 +264,7 @@ describe('errorFields', () => {
     [4111, 'number'],
     [null, 'object'],
     [undefined, 'undefined'],
-  ])('returns the type of %j, which is not an object', (thrown, error) => {
+  ])('returns the type of the thrown value %j, which is not an object', (thrown, error) => {
     expect(errorFields(thrown)).toEqual({ error });
   });
 });

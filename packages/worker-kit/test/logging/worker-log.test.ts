@@ -12,18 +12,18 @@ import { endpointOf, failEverywhere, type LoggedWorker, startWorker } from './su
 import * as workflows from './support/workflows.ts';
 
 const canary = newCanary();
-/** Contains characters that are changed by escaping: quotation marks, line ends, a direction mark. */
+/** A canary with characters that are changed by escaping: quotation marks, line ends and a direction mark. */
 const secret = `${canary}"\n\u202e ü`;
 
 /**
- * The forms in which a log may contain the canary. Unlike those of `formsOf`, they also match a truncated
- * Buffer.
+ * The forms in which a log may contain the canary. Unlike the forms from `formsOf`, they also match a
+ * truncated Buffer.
  */
 const forms: Readonly<Record<string, RegExp>> = {
   plain: new RegExp(canary, 'i'),
   base64: new RegExp(
-    // Inside other text, the base64 form begins at one of three offsets within a group, and its ends depend
-    // on the surrounding text.
+    // Inside other text, the base64 form begins at one of three offsets within a group, and its first and
+    // last characters depend on the surrounding text.
     [0, 1, 2]
       .map((shift) =>
         Buffer.from('x'.repeat(shift) + canary)
@@ -123,7 +123,7 @@ describe('a worker with the plugin and a logger', () => {
     expect(formsIn(outputOf('safe'))).toEqual([]);
   });
 
-  it('logs which activity of which workflow failed, and the error types', () => {
+  it('logs the type of the failed activity, its workflow, and the error types', () => {
     expect(entriesOf('Activity failed')).toContainEqual(
       expect.objectContaining({
         severity: 'WARNING',
@@ -187,7 +187,7 @@ describe('a worker with the plugin and a logger', () => {
   });
 });
 
-it("the safe logger truncates each of the SDK's messages before its interpolated part", () => {
+it('the safe logger truncates each message of the SDK before its interpolated part', () => {
   const folder = dirname(fileURLToPath(import.meta.resolve('@temporalio/worker')));
   const interpolated = globSync(join(folder, '**/*.js')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/logger\.(?:trace|debug|info|warn|error)\(`([^`]*)`/g)].map(

@@ -6,14 +6,14 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { bundle, taskQueue } from './support/worker.ts';
 
-/** How often the worker fails. DEATHS=200 makes a longer run. */
+/** Number of times that the worker fails. DEATHS=200 makes a longer run. */
 const deaths = Number(process.env['DEATHS'] ?? 12);
 /**
- * Time limit for a ready worker to complete a workflow. Long enough for a task that goes to the failed worker
- * first and times out.
+ * Time limit for a ready worker to complete a workflow. It is long enough for a task that is first given to
+ * the failed worker and times out.
  */
 const WORKS_MS = 30_000;
-/** After a worker's failure, the process must be ready again or have ended within this time. */
+/** Time within which the process must be ready again or have ended after a worker's failure. */
 const DECIDES_MS = 30_000;
 
 let stack: TemporalStack;
@@ -34,7 +34,7 @@ const listening = z.object({ message: z.literal('Listening'), address: z.object(
 const readinessOf = z.object({ status: z.string(), restarts: z.number(), phase: z.string() });
 
 interface WorkerProcess extends NodeProcess {
-  /** Returns the process's readiness; undefined if the process does not respond within a second. */
+  /** Returns the readiness of the process, or undefined if the process does not respond within a second. */
   readiness(): Promise<z.infer<typeof readinessOf> | undefined>;
 }
 
@@ -73,7 +73,7 @@ async function expectToWork(name: string): Promise<void> {
 }
 
 it(
-  'a worker process never hangs after a failure under a blocked event loop, and works whenever it is ready',
+  'a worker process never hangs after a worker has failed while the event loop was blocked, and works whenever it is ready',
   async () => {
     let worker = startWorker({ BLOCK_MS: '150' });
     await untilReady(worker);

@@ -82,7 +82,8 @@ const echo = async (workflowId: string) => {
   return client.workflow.start('echo', { taskQueue, workflowId, args: [workflowId] });
 };
 /**
- * Starts a workflow. Also works during an outage of Cloud KMS, because this client already has a data key.
+ * Starts a workflow. This also works during an outage of Cloud KMS, because the client already has a data
+ * key.
  */
 const clientWithOwnKeys = echo;
 
@@ -103,7 +104,7 @@ const untilReadiness = (expected: object, timeout = 60_000) =>
   expect.poll(() => worker.readiness(), { timeout }).toMatchObject(expected);
 const messages = () => log.map(({ message }) => message);
 
-/** Advances the codec's clock, and lets the codec do what is due. */
+/** Advances the codec's clock, and lets the codec do the work that is due. */
 async function advance(milliseconds: number): Promise<void> {
   clock.ahead += milliseconds;
   codec.maintain();
@@ -130,7 +131,7 @@ describe('a supervised worker', () => {
     expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
     expect(messages()).toContain('Cloud KMS rejects the key in use; polling stops until it accepts a key');
     expect(messages()).toContain('Cloud KMS rejects the key in use; waiting for a key');
-    // Log lines about calls that Cloud KMS accepts again may follow.
+    // Log lines may follow about calls that Cloud KMS accepts again.
     const waiting = messages().lastIndexOf('Cloud KMS rejects the key in use; waiting for a key');
     expect(messages().lastIndexOf('Keys ready; starting to poll')).toBeGreaterThan(waiting);
   }, 120_000);
@@ -163,10 +164,10 @@ describe('a supervised worker', () => {
     ]);
   }, 120_000);
 
-  it('polls throughout an outage that ends before the hard limit, and logs one line at the outage’s start and one at its end', async () => {
+  it('polls throughout an outage that ends before the hard limit, and logs one line at the start of the outage and one line at its end', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
-    // The worker unwraps the client's key now, because it needs the key during the outage.
+    // The worker unwraps the client's key before the outage, because it needs the key during the outage.
     expect(await (await echo('before-the-outage')).result()).toBe('before-the-outage');
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     await advance(20 * HOUR);
@@ -185,7 +186,7 @@ describe('a supervised worker', () => {
     ]);
   }, 180_000);
 
-  it('stops polling before its key reaches the hard limit in an outage, without failed tasks, and continues after the outage', async () => {
+  it('stops polling before its key reaches the hard limit in an outage, so that no task fails, and continues after the outage', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });

@@ -28,7 +28,7 @@ interface Stumble {
   readonly connection?: NativeConnectionOptions;
   readonly worker?: Partial<WorkerOptions>;
   readonly namespaceMs?: number;
-  /** Path of a worker member that another version of Temporal's SDK does not have. */
+  /** Path of a member of the worker that another version of Temporal's SDK does not have. */
   readonly missing?: string;
 }
 
@@ -109,7 +109,7 @@ describe('a worker', () => {
     expect(problems().length).toBeLessThanOrEqual(2);
   });
 
-  it('waits, with one log line, for a namespace that may be created later', async () => {
+  it('waits for a namespace that may be created later, and logs only one line', async () => {
     const { running, log, problems } = start({ namespace: 'nope', namespaceMs: 60_000 });
     const attempts = () => log.filter(({ message }) => message === 'Waiting before the next attempt');
     await expect.poll(() => attempts().length, { timeout: 10_000 }).toBeGreaterThan(2);
@@ -122,7 +122,7 @@ describe('a worker', () => {
     ['key_not_found', { encrypt: cryptoKey('missing') }],
     ['key_disabled', {}],
   ])(
-    'waits for an administrator after %s, with one log line, which names the key',
+    'waits for an administrator after %s, and logs only one line, which names the key',
     async (errorCode, stumble) => {
       const isDisabled = errorCode === 'key_disabled';
       const version = `${key}/cryptoKeyVersions/1`;

@@ -18,7 +18,7 @@ let workflowBundle: WorkflowCode;
 let codec: BreakableCodec;
 let log: SafeLogEntry[];
 let worker: RunningWorker | undefined;
-/** Each worker has its own queue, because an abandoned worker in this process may still poll. */
+/** Each worker has a separate task queue, because an abandoned worker in this process may still poll. */
 let taskQueue = 'queue-0';
 let queues = 0;
 let exits: number[];
@@ -41,7 +41,7 @@ interface StartOptions {
   readonly times?: Partial<typeof times>;
   readonly stopMs?: number;
   /**
-   * If false, the SDK's `finalizeShutdown` never returns, as it does if a task is outstanding but no poll is.
+   * If false, the SDK's `finalizeShutdown` never returns, as if a task were outstanding but no poll.
    */
   readonly isFinalizable?: boolean;
   readonly worker?: Partial<WorkerOptions>;
@@ -97,7 +97,10 @@ async function startSticking(workflowId: string) {
   await expect.poll(pending, { timeout: 20_000 }).toBeTruthy();
   return handle;
 }
-/** Counts Node `Worker` threads. Core's threads are not counted, because those of failed workers remain. */
+/**
+ * Counts Node `Worker` threads. Threads of Core are not counted, because the threads of failed workers
+ * remain.
+ */
 const threadsOfProcess = () =>
   readdirSync('/proc/self/task').filter(
     (thread) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim() === 'WorkerThread',
@@ -206,7 +209,7 @@ describe('keys', () => {
     expect(running.readiness()).toMatchObject({ restarts: 0 });
   });
 
-  it('that last long enough keep the worker polling, but readiness is degraded while Cloud KMS does not respond', async () => {
+  it('that last long enough let the worker poll, but readiness is degraded while Cloud KMS does not respond', async () => {
     const running = start();
     await untilReady(running);
     failure = 'kms_unavailable';

@@ -8,7 +8,7 @@ import {
   type WrapRequest,
 } from '@temporal-kms/kms-codec';
 
-/** How many bytes longer a wrapped key is than the key. */
+/** Number of bytes by which a wrapped key is longer than the key. */
 const OVERHEAD = 28;
 
 /** A simulated Cloud KMS that does not encrypt, and that delays or fails calls on demand. */
@@ -18,7 +18,7 @@ export class FakeKeyService implements KeyService {
   latencyMs = 0;
 
   async wrap({ key, plaintext }: WrapRequest): Promise<Wrapped> {
-    // Copy the data key, because the codec may overwrite it before this call ends.
+    // Copies the data key, because the codec may overwrite it before this call ends.
     const ciphertext = Buffer.concat([Buffer.alloc(OVERHEAD), plaintext]);
     await this.#answer(key);
     return { ciphertext, keyVersion: 1, protectionLevel: 'SOFTWARE' };

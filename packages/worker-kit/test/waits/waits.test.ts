@@ -81,8 +81,8 @@ describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key 
     const first = await stack.work({ codec: stack.codec(), taskQueue: queue, activities: { note } });
     const resumed = await start(queue, 'resumed', cases.resumed);
     handles.set('resumed', resumed);
-    // The second attempt needs the data keys of its input and of its heartbeat details, both of which another
-    // process wrote.
+    // The second attempt needs the data keys of its input and of its heartbeat details. Another process wrote
+    // both.
     await vi.waitFor(async () => expect(await pendingAttempt(resumed)).toBe(2), 10_000);
     await first.stop();
 
@@ -101,7 +101,7 @@ describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key 
     stack.kms.clearFaults();
     const all = [...handles.values()].map((one) => one.result().catch(() => undefined));
     await Promise.all(all);
-    // An activity that must no longer run would have started by then.
+    // An activity that must no longer run would have started by this time.
     await sleep(3_000);
   });
   afterAll(() => stack.kms.clearFaults());
@@ -109,7 +109,7 @@ describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key 
   const runs = (name: string) => ran.filter((one) => one === name).length;
 
   it.each(['only-attempt', 'short-heartbeat-timeout'] as const)(
-    'completes in its only attempt, and runs only once: %s',
+    'completes in its only attempt, and runs only once (%s)',
     async (name) => {
       expect(await handle(name).result()).toBe(`noted ${name}`);
       expect([runs(name), await lastAttempt(name)]).toEqual([1, 1]);
@@ -133,7 +133,7 @@ describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key 
     expect(runs('terminated')).toBe(0);
   });
 
-  it('receives the heartbeat details of an earlier attempt, even if attempts in between only waited', async () => {
+  it('receives the heartbeat details of an earlier attempt, even if the attempts after it only waited', async () => {
     expect(await handle('resumed').result()).toBe('noted resumed');
     expect(resumedFrom).toContain('stop 7 of card 4111');
     expect(await lastAttempt('resumed')).toBeGreaterThan(2);
@@ -145,8 +145,8 @@ async function pendingAttempt(handle: WorkflowHandle): Promise<number> {
   return raw.pendingActivities?.[0]?.attempt ?? 0;
 }
 
-describe("an activity's result, decoded in a workflow task", () => {
-  it('waits only as long as a workflow task may, not as long as an activity may', async () => {
+describe("the decoding of an activity's result in a workflow task", () => {
+  it('waits only as long as a workflow task may wait, and not as long as an activity may wait', async () => {
     const [workflowQueue, queue] = [randomUUID(), randomUUID()];
     const refused: number[] = [];
     const waitMs = { other: 1_000, activity: minute };
@@ -188,7 +188,7 @@ describe('a final attempt that is waiting for Cloud KMS', () => {
     const worker = await stack.work({ codec, taskQueue: queue, activities: { note }, shutdownForceTime });
     const handle = await start(queue, 'abandoned', cases['only-attempt']);
     await expect.poll(async () => await pendingAttempt(handle), { timeout: 10_000 }).toBe(1);
-    // Wait until the worker has received the task, not only until Temporal has sent it.
+    // Waits until the worker has received the task, and not only until Temporal has sent it.
     await expect.poll(() => codec.callsWaiting, { timeout: 10_000 }).toBe(1);
     await worker.stop();
     stack.kms.clearFaults();

@@ -6,7 +6,7 @@ const { ping } = proxyActivities<Activities>({
   retry: { initialInterval: '100 milliseconds', maximumInterval: '1 second' },
 });
 const { ping: pingOnce } = proxyActivities<Activities>({
-  // Longer than an activity takes on a busy machine.
+  // The timeout is longer than an activity takes on a busy machine.
   startToCloseTimeout: '1 minute',
   retry: { maximumAttempts: 1 },
 });

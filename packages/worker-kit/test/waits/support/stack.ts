@@ -15,7 +15,9 @@ import { cryptoKey } from '../../support/codec.ts';
 
 export const payments = 'payments';
 
-/** A service account for activity workers, so that a test can apply faults and policies only to them. */
+/**
+ * A service account for activity workers, so that a test can apply faults and policies only to these workers.
+ */
 export const activityIdentity = 'serviceAccount:activities@p.iam.gserviceaccount.com';
 
 type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string };
@@ -33,7 +35,7 @@ export interface Stack {
 }
 
 /**
- * Starts a Temporal server with a namespace, and an emulator with that namespace's key, and bundles the
+ * Starts a Temporal server with a namespace and an emulator with the namespace's key, and bundles the
  * workflows.
  */
 export async function startStack(): Promise<Stack> {

@@ -5,7 +5,7 @@ export interface Limits {
   readonly startToCloseTimeout: number;
   readonly heartbeatTimeout?: number;
   readonly maximumAttempts: number;
-  /** Default 20. */
+  /** Time before a retry. Default 20. */
   readonly retryAfter?: number;
 }
 
