@@ -58,6 +58,7 @@ describe('a version', () => {
   it.each<[string, Partial<DestroyQuestion>, string]>([
     ['is primary', { version: 3, notPrimarySince: new Date(now - 90 * HOUR) }, 'primary'],
     ['does not exist', { version: 9 }, 'no_version'],
+    ['does not exist, but a message may need it', { version: 9, ...withKey({ key: KEY }) }, 'no_version'],
     ['is needed under the id of its crypto key', withKey({ keyId: cryptoKeyId(KEY), version: 1 }), 'needed'],
     ['may be needed by a message that names only the crypto key', withKey({ key: KEY }, 10), 'needed'],
     ['may be needed by a message that names no crypto key', withKey({}, 10), 'needed'],
@@ -139,6 +140,10 @@ describe('a version', () => {
     ],
     ['a static key', withKey({ staticKey: 'sample' })],
     ['a message that is older than the version', withKey({ key: KEY }, 3_000)],
+    [
+      'a message that is older than the version, but not than an earlier version',
+      { version: 2, ...stated(90), ...withKey({ key: KEY }, 500) },
+    ],
   ])('may be destroyed if histories need %s', (_, over) => {
     expect(codes(over)).toEqual([]);
   });
