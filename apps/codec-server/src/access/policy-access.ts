@@ -95,6 +95,7 @@ function toCaller(issuer: Issuer, { claims, expiresAt }: VerifiedToken): Caller 
 
 function signInOf({ dashboard, issuers }: Policy): SignIn | undefined {
   const from = dashboard && issuers[dashboard.issuer];
+  // Stryker disable next-line LogicalOperator: the policy contains the dashboard's issuer.
   if (!dashboard || !from) return undefined;
   const { clientId, scopes, resource, parameters } = dashboard;
   return {
@@ -208,9 +209,11 @@ function grantTemporal(
   const items = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
   if (!Array.isArray(items)) return;
   for (const item of items) {
-    const [, namespace, role] = typeof item === 'string' ? (/^([^:]+):(.+)$/.exec(item) ?? []) : [];
-    const permissions = roles.get(role?.toLowerCase() ?? '');
-    if (namespace === undefined || !permissions) continue;
+    if (typeof item !== 'string') continue;
+    const end = item.indexOf(':');
+    const namespace = item.slice(0, end);
+    const permissions = roles.get(item.slice(end + 1).toLowerCase());
+    if (end < 1 || !permissions) continue;
     if (!SYSTEM.has(namespace)) grants.grant([namespace], permissions);
     else if (system === 'every-namespace') grants.grant('*', permissions);
   }
@@ -230,6 +233,7 @@ type TextsOf = (claim: string) => readonly string[];
 function claimTexts(claims: JWTPayload): TextsOf {
   const trustsEmail = !marksEmailUnverified(claims);
   return (claim) => {
+    // Stryker disable next-line all: no property that every object inherits is a text.
     if (!Object.hasOwn(claims, claim)) return [];
     const texts = valuesOf(claim, claims[claim]).filter((value) => typeof value === 'string');
     return trustsEmail ? texts : texts.filter((text) => !isEmail(claim, text));

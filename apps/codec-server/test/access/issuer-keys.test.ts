@@ -18,8 +18,10 @@ const other = rsa();
 
 const asked: string[] = [];
 const pages = new Map<string, (response: ServerResponse) => void>();
+const accepted: unknown[] = [];
 const server = createServer((request, response) => {
   asked.push(request.url ?? '');
+  accepted.push(request.headers.accept);
   const page = pages.get(request.url ?? '');
   if (page) page(response);
   else response.writeHead(404).end();
@@ -61,7 +63,9 @@ async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<s
     now: Date.now,
     failed: (_, error) => failures.push(error),
   });
-  await expect(keys.find({ alg: 'RS256' }, { payload: '', signature: '' })).rejects.toThrow(KeysUnavailable);
+  const found = keys.find({ alg: 'RS256' }, { payload: '', signature: '' });
+  await expect(found).rejects.toThrow(KeysUnavailable);
+  await expect(found).rejects.toMatchObject({ cause: failures[0] });
   return String(failures[0]);
 }
 
@@ -106,15 +110,36 @@ describe("an issuer's keys", () => {
     await failureOf(origin);
   });
 
+  it('are fetched over https if the issuer uses https', async () => {
+    const jwks = 'https://keys.example.com/jwks';
+    const from: string[] = [];
+    await failureOf('https://login.example.com', async (url) => {
+      from.push(url);
+      return { issuer: 'https://login.example.com', jwks_uri: jwks };
+    });
+    expect(from).toEqual([`https://login.example.com${DISCOVERY}`, jwks]);
+  });
+
+  it('are requested as JSON', async () => {
+    accepted.length = 0;
+    await failureOf(origin);
+    expect(accepted).toEqual(['application/json']);
+  });
+
+  it('are not accepted from a response without a body', async () => {
+    pages.set(DISCOVERY, (response) => void response.writeHead(204).end());
+    expect(await failureOf(origin)).toContain('returned status 204');
+  });
+
   it('are not accepted from a server error', async () => {
     pages.set(DISCOVERY, (response) => void response.writeHead(503).end());
     expect(await failureOf(origin)).toContain('returned status 503');
   });
 });
 
-const checked = async (keys: object[]): Promise<string> => {
+const checked = async (keys: object[], length = 0): Promise<string> => {
   pages.set(DISCOVERY, json({ issuer: origin, jwks_uri: `${origin}/jwks` }));
-  pages.set('/jwks', json({ keys }));
+  pages.set('/jwks', (response) => void response.end(JSON.stringify({ keys }).padEnd(length)));
   const issuer = issuerAt(origin);
   const found = issuerKeys(issuer, { fetchJson, now: Date.now, failed: () => undefined });
   return verifier(
@@ -126,6 +151,10 @@ const checked = async (keys: object[]): Promise<string> => {
     (error: Error) => error.message,
   );
 };
+
+it('accepts a key set of one mebibyte', async () => {
+  expect(await checked([await exportJWK(pair.publicKey)], 1024 * 1024)).toBe('ana');
+});
 
 describe('a token without a key id', () => {
   it('is accepted if its issuer has one key, and refused if its issuer has several keys', async () => {
@@ -144,10 +173,11 @@ describe('a token without a key id', () => {
 
 describe('RefreshedValue', () => {
   const SECOND = 1_000;
+  const START = 1_000_000 * SECOND;
   const lifetimes = { freshMs: 10 * SECOND, usableMs: 60 * SECOND, retryMs: 5 * SECOND };
 
   it('uses a stale value for a bounded time while loading fails, with one attempt at a time', async () => {
-    let now = 0;
+    let now = START;
     let loads = 0;
     let up = true;
     const value = new RefreshedValue(
@@ -160,22 +190,24 @@ describe('RefreshedValue', () => {
       () => now,
     );
     expect(await Promise.all([value.get(), value.get()])).toEqual([1, 1]);
-    now = 9.9 * SECOND;
+    now = START + 9.9 * SECOND;
     expect(await value.get()).toBe(1);
     expect(loads).toBe(1);
 
     up = false;
-    now = 59.9 * SECOND;
+    now = START + 59.9 * SECOND;
     expect(await Promise.all([value.get(), value.get(), value.get()])).toEqual([1, 1, 1]);
     expect(loads).toBe(2);
 
-    now = 60 * SECOND;
+    now = START + 60 * SECOND;
     await expect(value.get()).rejects.toThrow('down');
     expect(loads).toBe(2);
 
     up = true;
-    now = 66 * SECOND;
+    now = START + 66 * SECOND;
     expect(await value.get()).toBe(3);
+    now += 10 * SECOND;
+    expect(await value.get()).toBe(4);
   });
 
   it('refreshes on demand, at most once per retry interval', async () => {
@@ -186,7 +218,7 @@ describe('RefreshedValue', () => {
       lifetimes,
       () => now,
     );
-    await value.get();
+    expect(await value.refresh()).toBe(1);
     expect(await value.refresh()).toBeUndefined();
     now = 5 * SECOND;
     expect(await Promise.all([value.refresh(), value.refresh()])).toEqual([2, 2]);

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
 import { expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
@@ -44,11 +45,21 @@ it('names the token that a web page must send: the ID token only if the policy a
   expect(signInWith('access-untyped', dashboard)?.token).toBe('access');
   expect(signInWith('id', dashboard)?.token).toBe('id');
   expect(signInWith('access', '')).toBeUndefined();
+  expect(signInWith('access', dashboard)).toStrictEqual({
+    issuer: 'http://127.0.0.1:1',
+    clientId: 'page',
+    scopes: ['openid', 'email'],
+    token: 'access',
+  });
 });
 
 it('returns the parameters that the issuer requires in an authorization request', () => {
-  const dashboard = 'dashboard: { issuer: company, clientId: page, parameters: { audience: codec } }';
-  expect(signInWith('access', dashboard)).toMatchObject({ parameters: { audience: 'codec' } });
+  const dashboard =
+    'dashboard: { issuer: company, clientId: page, resource: codec, parameters: { audience: codec } }';
+  expect(signInWith('access', dashboard)).toMatchObject({
+    resource: 'codec',
+    parameters: { audience: 'codec' },
+  });
 });
 
 it("rejects a proxy as the dashboard's issuer", () => {
@@ -65,4 +76,19 @@ it('takes the duration of a reveal from the namespace, or else from the policy; 
     'namespaces: { cards: { reveal: on-demand, revealMinutes: 5 }, orders: { reveal: on-demand } }';
   expect(minutesWith(namespaces)).toEqual([5, 15]);
   expect(minutesWith(`revealMinutes: 60\n${namespaces}`)).toEqual([5, 60]);
+  expect(minutesWith('')).toEqual([15, 15]);
+});
+
+it('takes the way to reveal from the namespace, or else from the policy', () => {
+  const access = accessWith('reveal: on-demand\nnamespaces: { cards: { reveal: automatic } }');
+  expect(['cards', 'orders'].map((name) => access.reveal(name))).toEqual(['automatic', 'on-demand']);
+});
+
+it('logs the digest and size of the policy in force', () => {
+  const { log, lines } = keptLog();
+  const file = policyFile(policy('[payments]'));
+  accessLoader(file, { log, canDecrypt: () => true })();
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { file, sha256: hash('sha256', policy('[payments]')), bytes: policy('[payments]').length },
+  ]);
 });

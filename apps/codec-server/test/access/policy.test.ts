@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Grants, grantsOf } from '../../src/access/policy-access.ts';
 import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
-import { parsePolicy, readPolicy } from '../../src/access/policy.ts';
+import { isSafeUrl, parsePolicy, readPolicy } from '../../src/access/policy.ts';
 import { examplePolicy } from './support/example.ts';
 
 const issuer = `  company:
@@ -44,6 +44,61 @@ it('accepts the documented example', () => {
   expect(Object.keys(parsePolicy(examplePolicy()).issuers)).toEqual(['company', 'partner', 'proxy', 'cloud']);
 });
 
+it.each([
+  ['https://login.example.com/keys', true],
+  ['http://127.0.0.1:8080/keys', true],
+  ['http://[::1]/keys', true],
+  ['http://login.example.com/keys', false],
+  ['ftp://127.0.0.1/keys', false],
+  ['https://user@login.example.com/keys', false],
+  ['https://:password@login.example.com/keys', false],
+  ['https://login.example.com/keys#first', false],
+  ['login.example.com', false],
+])('lets the server fetch keys from %s: %s', (url, isSafe) => {
+  expect(isSafeUrl(url)).toBe(isSafe);
+});
+
+const issuersIn = (content: string) => parsePolicy(`issuers:\n${content}\n...`).issuers;
+
+it.each(['https://login.example.com/tenant', 'https://login.example.com/tenant/'])(
+  'finds the keys of %s by discovery below its path',
+  (url) => {
+    const { company } = issuersIn(issuer.replace('https://login.example.com/', url));
+    expect(company?.keys).toEqual({
+      discovery: 'https://login.example.com/tenant/.well-known/openid-configuration',
+    });
+  },
+);
+
+it('refuses tokens after as many hours as the policy says, by default after a day', () => {
+  expect(issuersIn(issuer)['company']?.maxAgeSeconds).toBe(86_400);
+  expect(issuersIn(`${issuer}\n    maxAgeHours: 2`)['company']?.maxAgeSeconds).toBe(7_200);
+});
+
+it("knows the issuer, key set and algorithm of Google's proxy and Temporal Cloud", () => {
+  expect(issuersIn('  proxy: { type: iap, audience: a }\n  cloud: { type: temporal-cloud }')).toMatchObject({
+    proxy: {
+      issuer: 'https://cloud.google.com/iap',
+      tokens: 'assertion',
+      keys: { jwks: 'https://www.gstatic.com/iap/verify/public_key-jwk' },
+      algorithms: ['ES256'],
+      name: 'email',
+    },
+    cloud: {
+      issuer: 'https://login.tmprl.cloud/',
+      audience: ['https://saas-api.tmprl.cloud'],
+      tokens: 'access-untyped',
+      keys: { jwks: 'https://login.tmprl.cloud/.well-known/jwks.json' },
+      algorithms: ['RS256'],
+      name: 'https://saas-api.tmprl.cloud/user/email',
+    },
+  });
+});
+
+it('accepts an issuer whose host only begins like Temporal Cloud’s', () => {
+  expect(mistakesIn(changed('login.example.com', 'tmprl.cloud.example.com'))).toEqual([]);
+});
+
 describe('a policy with a mistake', () => {
   it.each<[what: string, content: string, mistake: RegExp]>([
     ['no issuers', '{}', /issuers is missing/],
@@ -84,6 +139,12 @@ describe('a policy with a mistake', () => {
       /write type: temporal-cloud/,
     ],
     [
+      'Temporal Cloud without a subdomain as an ordinary issuer',
+      changed('login.example.com', 'tmprl.cloud'),
+      /write type: temporal-cloud/,
+    ],
+    ['an issuer that is not a URL', changed('https://login.example.com/', 'login'), /must be an https URL/],
+    [
       'a rule for an unknown issuer',
       second({ issuer: 'nobody' }),
       /line 12: rules\[1\].issuer must be one of issuers: company/,
@@ -112,9 +173,14 @@ describe('a policy with a mistake', () => {
       /dashboard.issuer must be one of issuers: company/,
     ],
     [
+      'a dashboard whose people sign in with Temporal Cloud',
+      `issuers: { cloud: { type: temporal-cloud } }\ndashboard: { issuer: cloud, clientId: a }`,
+      /line 2: dashboard.issuer must be an issuer of type oidc/,
+    ],
+    [
       'a dashboard parameter that the page sets itself',
       rule(
-        'dashboard: { issuer: company, clientId: a, parameters: { redirect_uri: "https://evil.example" } }',
+        'dashboard: { issuer: company, clientId: a, parameters: { audience: codec, redirect_uri: "https://evil.example" } }',
       ),
       /dashboard.parameters names a parameter that the page sets itself/,
     ],
@@ -178,6 +244,13 @@ describe('a rule', () => {
     ['matches a word of scope', '{ scope: b }', { scope: 'a b' }, true],
     ['matches a word of scp', '{ scp: b }', { scp: 'a b' }, true],
     ['does not match a number', "{ team: '1' }", { team: 1 }, false],
+    [
+      'does not match a number, even if the token has an unverified address',
+      "{ team: '1' }",
+      { team: 1, email_verified: false },
+      false,
+    ],
+    ['does not match a scope that is a number', '{ scope: b }', { scope: 5 }, false],
     ['does not match an object', "{ team: '[object Object]' }", { team: {} }, false],
     ['does not match a property that every object inherits', '{ toString: a }', {}, false],
     ['matches one of several values', '{ team: [x, a] }', { team: 'a' }, true],
@@ -217,13 +290,19 @@ describe("Temporal's own claims", () => {
       'b',
       7,
       ':read',
+      ':f:read',
       'c:',
+      'read',
+      ['d:read'],
+      'e:read',
     ]);
     expect(given.has('metadata', 'payments')).toBe(true);
     expect(given.has('decode', 'payments')).toBe(false);
     expect(given.has('decode', 'orders')).toBe(true);
     expect(given.has('metadata', 'orders')).toBe(false);
-    for (const namespace of ['a', 'b', 'c', '']) expect(given.has('metadata', namespace)).toBe(false);
+    expect(given.has('metadata', 'e')).toBe(true);
+    for (const namespace of ['a', 'b', 'c', 'd', 'f', '', 'rea'])
+      expect(given.has('metadata', namespace)).toBe(false);
   });
 
   it.each(['system', 'temporal-system'])(
@@ -236,13 +315,32 @@ describe("Temporal's own claims", () => {
     },
   );
 
-  it('grant nothing if they are not a list', () => {
-    expect(temporalGrants('payments:read').has('metadata', 'payments')).toBe(false);
+  it.each(['payments:read', 7, {}])('grant nothing if they are not a list, but %j', (permissions) => {
+    expect(temporalGrants(permissions).has('metadata', undefined)).toBe(false);
   });
 
   it('grant nothing if the policy does not use them', () => {
     const policy = parsePolicy(`issuers:\n${issuer}\n...`);
     const given = grantsOf(policy, policy.issuers['company']!, { permissions: ['payments:read'] });
     expect(given.has('metadata', undefined)).toBe(false);
+  });
+});
+
+/** Returns a function that returns what the policy grants to members of the group `a` with an issuer. */
+const grantedBy = (issuers: string) => {
+  const policy = parsePolicy(`${rule('').replace('issuers:', `issuers:\n${issuers}`)}\n...`);
+  return (name: string) => grantsOf(policy, policy.issuers[name]!, { groups: 'a' });
+};
+
+describe('a permission', () => {
+  it('is granted without a namespace if it is granted in any namespace', () => {
+    const grants = grantedBy('')('company');
+    expect(grants.has('decode', undefined)).toBe(true);
+    expect(grants.has('encode', undefined)).toBe(false);
+    expect(grants.has('decode', 'orders')).toBe(false);
+  });
+
+  it('is not granted by a rule for another issuer', () => {
+    expect(grantedBy('  proxy: { type: iap, audience: a }')('proxy').has('decode', 'payments')).toBe(false);
   });
 });
