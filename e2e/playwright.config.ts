@@ -8,9 +8,9 @@ import { buildDashboard } from './build-dashboard.ts';
 const root = join(import.meta.dirname, '..');
 
 // The stack under test has its own ports and data, so that it does not disturb a running `pnpm dev`.
-// Playwright reads this file again in its worker process, which inherits the variables. The data stays after
-// the run, to investigate a failure. The condition excludes tools such as knip, which also read this file,
-// even while tests run.
+// Playwright reads this file again in its worker processes, which inherit the variables. The data remains
+// after the run, so that people can investigate a failure. The condition excludes tools such as knip, which
+// also read this file, even while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   const files = process.argv.filter((argument) => /\.spec(\.ts)?(:\d+)*$/.test(argument));
   // Two long proofs may run at the same time.
@@ -19,10 +19,11 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   for (const folder of [data, dashboard]) rmSync(folder, { recursive: true, force: true });
   Object.assign(process.env, await ownPorts(), {
     DEV_DATA_DIR: data,
-    // Uses the built dashboard, as it is deployed: a page loads a few files instead of hundreds.
+    // Uses the built dashboard, as in a deployment, so that a page loads a few files instead of hundreds.
     // restart.spec.ts tests the dashboard from its sources.
     DEV_DASHBOARD_DIR: await buildDashboard(dashboard),
-    // If files are named, Playwright runs only these, without the tests that run before and after all others.
+    // If the command line names files, Playwright runs only these files, without the tests that run before
+    // and after all others.
     E2E_FILES: files.length > 0 ? '1' : '',
   });
 }
@@ -30,14 +31,14 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
 /** Tests that stop Cloud KMS or change the audit file, which would disturb other tests. */
 const alone = ['audit', 'outage'].map((name) => `${name}.spec.ts`);
 const first = 'dev.spec.ts';
-/** `pnpm test:long` sets SLOW, and names the files. */
+/** Long tests run only with `pnpm test:long`, which sets SLOW and names the files. */
 const long = process.env['SLOW'] ? [] : ['*.long.spec.ts'];
 
 export default defineConfig({
   testDir: 'test',
   testIgnore: long,
   outputDir: '.results/traces',
-  // Each test has its own browser context, and most only read.
+  // Each test has its own browser context, and most tests only read.
   workers: process.env['E2E_FILES'] ? 1 : 2,
   ...(!process.env['E2E_FILES'] && {
     projects: [

@@ -1,6 +1,7 @@
 /**
- * `pnpm bench alerts`: causes the fault behind each alert in `deploy/helm/temporal-kms/alerts.yaml` in the
- * real programs. Shows when the alert fired in Prometheus, and when Alertmanager's webhook received it.
+ * `pnpm bench alerts`: causes, in the real programs, the fault behind each alert in
+ * `deploy/helm/temporal-kms/alerts.yaml`. Shows when the alert fired in Prometheus, and when Alertmanager's
+ * webhook received the alert.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { startPrometheus } from '@temporal-kms/scripts/prometheus';
 import { type Fault, faults } from './alerts/faults.ts';
 import { startStack, TASK_QUEUE } from './alerts/stack.ts';
 
-/** In rules that wait, a minute takes only a second. */
+/** The factor that shortens the waits in rules: a minute takes only a second. */
 const FACTOR = 60;
 const SEEN_MS = 240_000;
 const rulesFile = join(import.meta.dirname, '../../deploy/helm/temporal-kms/alerts.yaml');
@@ -63,7 +64,9 @@ async function main(only: readonly string[]): Promise<boolean> {
   if (before.length > 0) throw new Error(`Without a fault, these alerts fire: ${before.join(', ')}`);
   console.log('No alert fires before the first fault.');
 
-  /** Waits until Prometheus shows, and the webhook has received, an alert that fired after the fault. */
+  /**
+   * Waits until Prometheus shows an alert that fired after the fault, and the webhook has received the alert.
+   */
   const seen = async (alert: string, since: number): Promise<boolean> => {
     const find = () =>
       alertmanager

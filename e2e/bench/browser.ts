@@ -15,13 +15,13 @@ export interface Work {
 /** A page with an empty cache, whose work is measured. */
 export interface Watched {
   readonly page: Page;
-  /** Requests so far whose URL matches. */
+  /** Returns the number of requests so far whose URL matches. */
   readonly requests: (url?: RegExp) => number;
-  /** The scripts so far, including those of workers. */
+  /** Returns the scripts so far, including the scripts of workers. */
   readonly scripts: () => Promise<{ readonly files: number; readonly gzipKiB: number }>;
-  /** Returns what the page does while `run` runs. */
+  /** Returns the page's work while `run` runs. */
   readonly during: (run: () => Promise<unknown>) => Promise<Work>;
-  /** Bytes of the heaps of the page and of its workers, after a garbage collection. */
+  /** Returns the size in bytes of the heaps of the page and of its workers, after a garbage collection. */
   readonly heap: () => Promise<number>;
   readonly close: () => Promise<void>;
 }
@@ -87,7 +87,10 @@ async function metric(cdp: CDPSession, name: string): Promise<number> {
   return metrics.find((each) => each.name === name)?.value ?? Number.NaN;
 }
 
-/** Returns a function that returns the bytes of the heaps of the page's workers, after a garbage collection. */
+/**
+ * Returns a function that returns the size in bytes of the heaps of the page's workers, after a garbage
+ * collection.
+ */
 async function attachToWorkers(cdp: CDPSession): Promise<() => Promise<number>> {
   const sessions = new Set<string>();
   const answers = new Map<number, (usedSize: number) => void>();
@@ -120,7 +123,10 @@ async function attachToWorkers(cdp: CDPSession): Promise<() => Promise<number>> 
   };
 }
 
-/** Waits until an element contains a text; returns the milliseconds since `start` (of `performance.now()`). */
+/**
+ * Waits until an element contains a text. Returns the milliseconds since `start`, a time of
+ * `performance.now()`.
+ */
 export async function untilText(page: Page, text: string, start: number, element = 'body'): Promise<number> {
   await page.waitForFunction(
     ([selector, wanted]) => document.querySelector(selector)?.textContent.includes(wanted),
@@ -136,8 +142,8 @@ declare global {
 }
 
 /**
- * Collects in `pathTimes` how many milliseconds the page's worker takes for each critical path, from the page's question to the
- * answer. Call before the page opens.
+ * Collects in `pathTimes` how many milliseconds the page's worker takes for each critical path, from the
+ * page's question to the answer. Call this function before the page opens.
  */
 export async function timePaths(page: Page): Promise<void> {
   await page.addInitScript(() => {
@@ -162,7 +168,10 @@ export async function timePaths(page: Page): Promise<void> {
   });
 }
 
-/** Scrolls the page's tallest element to its end within `millis`. Returns its height in pixels. */
+/**
+ * Scrolls the page's tallest element to its end within `millis` milliseconds. Returns the element's height in
+ * pixels.
+ */
 export async function scrollToEnd(page: Page, millis: number): Promise<number> {
   return page.evaluate(async (duration) => {
     const longest = [...document.querySelectorAll('*')]

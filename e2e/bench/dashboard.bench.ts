@@ -62,9 +62,12 @@ const TAIL = 100;
 const TAIL_EVERY_MS = 100;
 /** Number of places in a history, and of reveals, to measure. */
 const PLACES = 11;
-/** Number of critical paths to measure, each after one more event. */
+/** Number of critical paths to measure, each of them after one more event. */
 const PATHS = 5;
-/** Limits in milliseconds. The card Why must be complete so long after the start, and after the first decoded rows. */
+/**
+ * Limits in milliseconds for the time until the card Why is complete, counted from the start and from the
+ * first decoded rows.
+ */
 const CARD_MS = 1_000;
 const CARD_AFTER_ROWS_MS = 300;
 const PATH_MS = 200;
@@ -104,7 +107,7 @@ async function watched<T>(run: (watch: Watched) => Promise<T>): Promise<T> {
 
 interface Opening {
   readonly first: number;
-  /** Milliseconds until the card Why shows the decrypted message. NaN without a card. */
+  /** Milliseconds until the card Why shows the decrypted message; NaN without a card. */
   readonly card: number;
   readonly requests: number;
   readonly files: number;
@@ -192,7 +195,7 @@ const workCells = (ours: readonly Opening[], theirs: readonly Opening[]): [strin
 /** Milliseconds from the click on Export to the file with all payloads decoded. */
 function save(run: LongHistory): Promise<number> {
   return watched(async ({ page }) => {
-    // With this function, Chromium would ask where to save the file.
+    // If this function existed, Chromium would ask where to save the file.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await page.goto(dashboardPage(run));
     await untilText(page, MARK, performance.now());
@@ -345,7 +348,10 @@ function print(title: string, rows: readonly (readonly string[])[]): void {
   console.log('');
 }
 
-/** The number of long tasks in each round (`min / median / max`), and the longest of all. */
+/**
+ * Returns the number of long tasks in each round (`min / median / max`), and the duration of the longest
+ * task.
+ */
 const tasks = (each: readonly (readonly number[])[]): string =>
   `${range(each.map(({ length }) => length))}, longest ${Math.max(0, ...each.flat()).toFixed(0)} ms`;
 

@@ -6,7 +6,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { msToTs } from '@temporalio/common/lib/time.js';
 
-/** The text at the start of each value: a page with this text shows plaintext. */
+/** The text at the start of each value. A page that contains this text shows plaintext. */
 export const MARK = 'decoded';
 /** The encrypted message of a run that fails. */
 export const FAILURE = 'The bench has failed this run';
@@ -23,11 +23,11 @@ const FAIL_WORKFLOW = 5;
 const NORMAL = 1;
 const STICKY = 2;
 
-/** How a run's activities end, or `failed`: they complete, and the run fails. */
+/** How a run's activities end. `failed`: the activities complete, and the run fails. */
 export type End = 'completed' | 'canceled' | 'failed';
 
 let values = 0;
-/** An object of 1 KiB. */
+/** Returns an object of 1 KiB. */
 function value(): unknown {
   values += 1;
   const text = randomBytes(PAYLOAD_BYTES).toString('base64');
@@ -53,7 +53,9 @@ async function failing(encrypt: Encrypt, message: string, type: string) {
   return { commandType: FAIL_WORKFLOW, failWorkflowExecutionCommandAttributes: { failure } };
 }
 
-/** Polls until there is a task. Temporal refuses polls without a deadline, and ends them at the deadline. */
+/**
+ * Polls until there is a task. Temporal refuses polls without a deadline, and ends a poll at its deadline.
+ */
 async function polled<T extends { readonly taskToken: Uint8Array }>(
   connection: Connection,
   poll: () => Promise<T>,
@@ -65,10 +67,10 @@ async function polled<T extends { readonly taskToken: Uint8Array }>(
 }
 
 /**
- * Creates a run with exactly `events` events: activities, and signals for the rest. A completed activity has an
- * encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and a thousand of them
- * take only a second. The run stays open, unless `end` is `failed`: its activities complete. This function replaces the workers, because a real workflow worker
- * would replay the history repeatedly.
+ * Creates a run with exactly `events` events: activities, and signals for the rest. A completed activity has
+ * an encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and a thousand
+ * canceled activities take only a second. The run stays open, unless `end` is `failed`. This function
+ * replaces the workers, because a real workflow worker would replay the history repeatedly.
  */
 export async function makeActivities(
   address: string,
@@ -82,7 +84,10 @@ export async function makeActivities(
   const { workflowService } = connection;
   const name = `queue-${workflowId}`;
   const queue = { taskQueue: { name, kind: NORMAL }, namespace: NAMESPACE, identity: 'bench' };
-  /** Tasks from this queue contain only new events: a full history would soon exceed a message's maximum size. */
+  /**
+   * Tasks from this queue contain only new events, because a full history would soon exceed a message's
+   * maximum size.
+   */
   const sticky = { name: `${name}-sticky`, kind: STICKY, normalName: name };
   const encrypt = encryptor(codec, workflowId);
   const payloads = async (): Promise<{ payloads: Payload[] }> => ({ payloads: await encrypt(value()) });
@@ -93,11 +98,12 @@ export async function makeActivities(
     taskQueue: name,
     workflowId,
     args: [value()],
-    // A task that times out adds events, and encrypting a batch takes seconds on a busy machine.
+    // A task that times out would add events, and encrypting a batch takes seconds on a busy machine.
     workflowTaskTimeout: '2 minutes',
   });
   let encrypted = 1;
-  // Three events for each activity, and three for each workflow task of a batch. Signals are the rest.
+  // There are three events for each activity, and three for each workflow task of a batch. The other events
+  // are signals.
   const tasks = end === 'canceled' ? 2 : 1;
   /** The run's last workflow task starts, completes, and fails the run. */
   const last = end === 'failed' ? 3 : 0;
@@ -141,7 +147,7 @@ export async function makeActivities(
         stickyAttributes,
         commands: Array.from({ length: batch }, (_, n) => ({
           commandType: CANCEL_ACTIVITY,
-          // The event after the task's start is the task's end. The activities follow.
+          // The event after the task's start is the task's end, and the activities' events follow.
           requestCancelActivityTaskCommandAttributes: { scheduledEventId: startedEventId.add(2 + n) },
         })),
       });
@@ -197,7 +203,7 @@ export async function makePayments(
       left -= 1;
       const id = `payment-${left}`;
       await client.workflow.start(PAYMENT, { taskQueue: taskQueue.name, workflowId: id, args: [value()] });
-      // This may be the task of a run that another worker has started.
+      // This task may belong to a run that another of these workers has started.
       const { taskToken, workflowExecution } = await polled(connection, () =>
         workflowService.pollWorkflowTaskQueue({ ...answer, taskQueue }),
       );
@@ -216,7 +222,7 @@ export async function makePayments(
   await connection.close();
 }
 
-/** Starts `count` runs that no worker takes. */
+/** Starts `count` runs for which no worker polls. */
 export async function startRuns(address: string, codec: KmsCodec, count: number): Promise<void> {
   const connection = await Connection.connect({ address });
   const client = new Client({ connection, namespace: NAMESPACE, dataConverter: { payloadCodecs: [codec] } });

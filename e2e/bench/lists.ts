@@ -1,16 +1,19 @@
 import type { Page } from '@playwright/test';
 import { untilText, type Watched } from './browser.ts';
 
-/** Milliseconds. The limit for all groups is half of this. */
+/** Time limit in milliseconds. The limit for all groups is half of this time. */
 const PATIENCE = 120_000;
-/** Seconds for which a list is watched: just under two of its intervals, so that each begins at most twice. */
+/**
+ * For how many seconds a list is watched. The time is a little less than two of the list's intervals, so that
+ * each request is repeated at most once.
+ */
 const REST_S = 118;
 
 /** How long the page Failures by cause takes, in milliseconds. */
 export interface Groups {
   readonly first: number;
   readonly all: number;
-  /** `3 Cloud KMS calls` */
+  /** The page's text about its Cloud KMS calls, such as `3 Cloud KMS calls`. */
   readonly calls: string;
 }
 
@@ -37,7 +40,10 @@ export async function comparisons(page: Page, url: string): Promise<readonly [co
   return [await compare('Compare'), await compare('Compare again')];
 }
 
-/** Returns the number of requests per minute of a list of workflows at rest, which shows a text. */
+/**
+ * Returns the number of requests per minute of a list of workflows at rest. Waits first until the list shows
+ * a text.
+ */
 export async function requestsAtRest(
   { page, requests }: Watched,
   url: string,
@@ -46,7 +52,8 @@ export async function requestsAtRest(
   await page.goto(url);
   await untilText(page, text, performance.now());
   await page.waitForTimeout(10_000);
-  // The shell, not the list, asks for the server's health, the person and the namespaces.
+  // Does not count requests for the server's health, the person and the namespaces, which the shell sends,
+  // and not the list.
   const asked = () => requests(/\/api\/namespaces\/./);
   const before = asked();
   await page.waitForTimeout(REST_S * 1_000);

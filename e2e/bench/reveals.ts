@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 import { untilText } from './browser.ts';
 import { MARK } from './histories.ts';
 
-/** Adds `isDecoded()` to the page: whether every row in view shows plaintext. */
+/** Adds the function `isDecoded()` to the page, which returns whether every row in view shows plaintext. */
 async function addIsDecoded(page: Page): Promise<void> {
   await page.evaluate((mark) => {
     globalThis.isDecoded = () => {
@@ -51,15 +51,15 @@ export async function rowsInView(page: Page, url: string, places: number): Promi
   }, places);
 }
 
-/** A reveal of all payloads, in milliseconds. */
+/** The duration of a reveal of all payloads, in milliseconds. */
 export interface Reveal {
-  /** From the click to the first plaintext. */
+  /** The time from the click to the first plaintext. */
   readonly first: number;
-  /** From the click until every row in view shows plaintext. */
+  /** The time from the click until every row in view shows plaintext. */
   readonly all: number;
 }
 
-/** Locks and reveals all payloads a number of times. The server has the payloads' keys in memory. */
+/** Locks and reveals all payloads repeatedly. The server has the payloads' keys in memory. */
 export async function reveals(page: Page, url: string, times: number): Promise<Reveal[]> {
   await open(page, url);
   const found: Reveal[] = [];

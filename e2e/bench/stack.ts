@@ -23,7 +23,7 @@ import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { buildDashboard } from '../build-dashboard.ts';
 
-/** The dashboard and Temporal's Web UI, over the same Temporal server and codec server. */
+/** The dashboard and Temporal's Web UI, which use the same Temporal server and codec server. */
 export interface Stack {
   readonly temporalAddress: string;
   readonly codec: KmsCodec;
@@ -32,7 +32,10 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-/** Starts Temporal with its Web UI, the KMS emulator, and the codec server and the dashboard as they are deployed. */
+/**
+ * Starts Temporal with its Web UI, the KMS emulator, and the deployable builds of the codec server and the
+ * dashboard.
+ */
 export async function startStack(): Promise<Stack> {
   const directory = await mkdtemp(join(tmpdir(), 'dashboard-bench-'));
   const [uiPort = 0, codecPort = 0, dashboardPort = 0] = await freePorts(3);
@@ -43,7 +46,7 @@ export async function startStack(): Promise<Stack> {
     namespaces: [NAMESPACE],
     uiPort,
     codecEndpoint: codecUrl,
-    // By default, a run accepts 10,000 signals.
+    // By default, a run accepts only 10,000 signals.
     dynamicConfig: { 'history.maximumSignalsPerExecution': 100_000 },
   });
   const temporalUiUrl = temporal.uiUrl ?? '';
@@ -85,7 +88,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** A codec server behind the site, if the server does not permit the site's origin. */
+/** A codec server to which the site forwards requests, if the server does not permit the site's origin. */
 interface Behind {
   readonly target: string;
   /** An origin that the codec server permits. */

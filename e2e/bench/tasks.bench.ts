@@ -51,12 +51,12 @@ interface Completed {
   readonly activityTaskCompletedEventAttributes?: unknown;
 }
 
-/** An event in the middle of the long sample. */
+/** The id of an event in the middle of the long sample. */
 const MIDDLE = 2_000;
 
 const apiOf = (namespace: string): string => `${codecUrl}/api/namespaces/${namespace}/workflows`;
 
-/** Waits until the samples are complete, and returns what the tasks need to know about them. */
+/** Waits until the samples are complete, and returns the facts about them that the tasks need. */
 async function findFacts(): Promise<Facts> {
   const api = apiOf('default');
   const latest = async (id: string, namespace = 'default'): Promise<string> => {
@@ -107,7 +107,7 @@ async function measure(id: TaskId, site: Site, facts: Facts): Promise<Effort | u
   });
   const page = await context.newPage();
   try {
-    // Without this function, Chromium saves the file without asking where.
+    // If this function does not exist, Chromium saves the file without asking where.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await page.goto(site.list(task.namespace ?? 'default'));
     await page.locator('[data-index], tbody tr').nth(3).waitFor();
@@ -121,7 +121,7 @@ async function measure(id: TaskId, site: Site, facts: Facts): Promise<Effort | u
   }
 }
 
-/** Returns the number of actions and the median of the seconds. */
+/** Returns a table cell with the number of actions and the median of the seconds. */
 async function cell(id: TaskId, site: Site, facts: Facts): Promise<string> {
   const efforts: Effort[] = [];
   for (let round = 0; round < Number(values.rounds); round += 1) {

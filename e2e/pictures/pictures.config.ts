@@ -1,7 +1,10 @@
 import { defineConfig } from '@playwright/test';
 import tests from '../playwright.config.ts';
 
-/* `pnpm pictures`: takes the docs' pictures on the stack of `DEV_AUTH=1 pnpm dev`, with its sample data. */
+/*
+ * `pnpm pictures` takes the pictures for the docs on the stack of `DEV_AUTH=1 pnpm dev`, with the stack's
+ * sample data.
+ */
 
 process.env['DEV_AUTH'] = '1';
 

@@ -7,13 +7,16 @@ import { signInAs } from '../test/people.ts';
 import { openSignedIn, signedInScreens } from '../test/signed-in-screens.ts';
 
 const project = join(import.meta.dirname, '..', '..');
-/** The folder for all pictures, and for a page that shows them. The docs have copies of some. */
+/** The folder for all pictures, and for a page that shows them. The docs contain copies of some pictures. */
 const folder = join(import.meta.dirname, '..', '.results', 'pictures');
 const copies = join(project, 'docs', 'images', 'dashboard');
 
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const themes = ['dark', 'light'] as const;
-/** Scales pictures to the width of a documentation page: together, they take a few megabytes. */
+/**
+ * The factor that scales pictures to the width of a documentation page, so that all of them together take
+ * only a few megabytes.
+ */
 const SCALE = 2 / 3;
 const QUALITY = 50;
 
@@ -34,7 +37,7 @@ async function draw(page: Page, name: string): Promise<void> {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
       await page.mouse.move(0, 0);
-      // Wait for the decryption of payloads that the change has brought into view.
+      // Waits for the decryption of payloads that the change has brought into view.
       await page.waitForTimeout(500);
       await page.evaluate(hidePath, project);
       const { data } = await session.send('Page.captureScreenshot', {
@@ -48,7 +51,7 @@ async function draw(page: Page, name: string): Promise<void> {
   await session.detach();
 }
 
-/** Replaces this project's folder, which stack traces contain, with `/app`. Runs in the page. */
+/** Replaces the path of this project's folder in stack traces with `/app`. Runs in the page. */
 function hidePath(path: string): void {
   for (const element of document.querySelectorAll('body *')) {
     const text = element.textContent;

@@ -1,8 +1,8 @@
 import { expect, type Page } from '@playwright/test';
 
 /*
- * Every screen of the dashboard and its states, by name. Tests check the screens, and `pnpm pictures` takes
- * pictures of them for the docs.
+ * All screens of the dashboard, in all their states, by name. Tests check the screens, and `pnpm pictures`
+ * takes pictures of the screens for the docs.
  */
 
 const LIST = '/ns/default/workflows';
@@ -28,7 +28,7 @@ async function order(page: Page, search = ''): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
 
-/** Opens a part of the page over the list. */
+/** Returns a function that opens a part of the page over the list. */
 const overList =
   (open: Open): Open =>
   async (page) => {
@@ -82,7 +82,10 @@ async function causes(page: Page): Promise<void> {
   await shown(page, 'Why one group');
 }
 
-/** Compares the failed and the completed orders of the sample shop, most of which a bad build has failed. */
+/**
+ * Compares the failed and the completed orders of the sample shop. A bad build has caused most of the
+ * failures.
+ */
 async function differs(page: Page): Promise<void> {
   const type = 'WorkflowType = "webOrder"';
   const sets = {

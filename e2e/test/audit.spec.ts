@@ -1,7 +1,10 @@
 import { expect, test } from '@playwright/test';
 import { latestRun } from './stack.ts';
 
-/* The audit page over the running stack, without sign-in. sign-in.spec.ts tests it with sign-in. */
+/*
+ * Tests the audit page on the running stack, without sign-in. sign-in.spec.ts tests the audit page with
+ * sign-in.
+ */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 

@@ -51,7 +51,7 @@ async function directly(): Promise<Site> {
   return { origin: `http://127.0.0.1:${port}`, close: () => server.stop() };
 }
 
-/** Starts a reverse proxy that forwards requests below the prefix, with unchanged path and Host. */
+/** Starts a reverse proxy that forwards requests below the prefix without changing their path and Host. */
 async function behindProxy(prefix: string): Promise<Site> {
   const [port = 0, codecPort = 0] = await freePorts(2);
   const server = await serveDashboard(prefix, codecPort, `127.0.0.1:${port}`);
@@ -81,7 +81,7 @@ async function behindProxy(prefix: string): Promise<Site> {
 /** Records violations of the content security policy, failed requests, and requests outside the base. */
 function watch(page: Page, base: string): string[] {
   const problems: string[] = [];
-  // Chromium reports a violation as an error on the console.
+  // Chromium reports a policy violation as an error on the console.
   page.on('console', (message) => {
     if (message.type() === 'error') problems.push(message.text());
   });

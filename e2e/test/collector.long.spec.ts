@@ -62,7 +62,7 @@ test('an OpenTelemetry Collector receives workersâ€™ metrics and a codec serverâ
   const server = start('codec-server', {
     CODEC_PORT: codecPort,
     CODEC_ALLOWED_HOSTS: undefined,
-    // An audit file has only one writer, the stack's codec server.
+    // Leaves out the audit file, because it may have only one writer, the stack's codec server.
     AUDIT_FILE: undefined,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector?.http,
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=e2e',
@@ -89,7 +89,7 @@ test('an OpenTelemetry Collector receives workersâ€™ metrics and a codec serverâ
   expect(JSON.parse(await post('/decode', encoded))).toMatchObject({ payloads: [{ data }] });
   await post('/decode', `{"payloads": "${SECRET}"}`);
 
-  // Both workers report what they encrypted. Their series differ only in the task queue.
+  // Both workers report the payloads that they encrypted, in series that differ only in the task queue.
   for (const metric of ['codec_payloads_encrypted', 'codec_kms_failing', 'codec_worker_ready'])
     await expect.poll(() => passed('metrics'), { message: metric }).toContain(`"name":"${metric}"`);
   for (const name of Object.keys(endpoints))

@@ -1,7 +1,10 @@
 import { expect, type Page, test } from '@playwright/test';
 import { untilSamplesEnded } from './stack.ts';
 
-/* The dashboard under the conditions in which people use it: a high zoom, their own colours, little motion, a bad network. */
+/*
+ * Tests the dashboard under the conditions in which people use it: a high zoom, their own colours, little
+ * motion, and a bad network.
+ */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -105,7 +108,7 @@ for (const [width, height] of [
       await page.goto(path);
       const grid = page.getByRole('treegrid').or(page.getByRole('grid')).first();
       await expect(grid.locator('[data-index]').first()).toBeVisible();
-      // If the page is low, its rows are below the fold.
+      // If the window is low, the rows are visible only after scrolling.
       await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
       const rows = await grid.locator('[data-index]').evaluateAll(
         (all, bottom) =>
@@ -156,12 +159,13 @@ test('a reload shows the same page', async ({ page }) => {
       return (
         (await page.locator('main').ariaSnapshot())
           .replaceAll(/\d+ (of \d+ )?payloads?.*/g, '')
-          // Samples still run, so the numbers of runs in the views and the usual duration change.
+          // Some samples are still running, so the numbers of runs in the views and the usual duration
+          // change.
           .replaceAll(/(link "(?:Failed today|Task failures))[^"]*/g, '$1')
           .replaceAll(/median .* of the last .*/g, '')
       );
     };
-    // Parts of the page load one after the other. It is complete when it has not changed for a second.
+    // Parts of the page load one after the other. The page is complete when it has not changed for a second.
     let before = '';
     const isComplete = async () => {
       const last = before;
@@ -188,7 +192,9 @@ test('a part of the page that cannot be loaded shows an explanation, and appears
   await expect(page.getByRole('table', { name: 'Family' })).toBeVisible();
 });
 
-test('with a slow server, the page immediately shows what it knows, and is never empty', async ({ page }) => {
+test('with a slow server, the page immediately shows the data that it has, and is never empty', async ({
+  page,
+}) => {
   await page.route(/\/api\/namespaces\//, async (route) => {
     await new Promise((resolve) => {
       setTimeout(resolve, 2_000);

@@ -7,8 +7,8 @@ export const SURNAME = 'Lindqvist';
 const LIST = '/ns/default/workflows?q=order-1001';
 
 /**
- * Uses each part of the dashboard that shows, searches or saves plaintext, in one document, and leaves a page with plaintext
- * on the screen.
+ * Uses, in one document, each part of the dashboard that shows, searches or saves plaintext. Leaves a page
+ * with plaintext on the screen.
  */
 export async function useEverything(page: Page): Promise<void> {
   // Tests cannot use the browser's file dialog, which is outside the page.
@@ -104,7 +104,7 @@ export async function openFile(page: Page, text: string): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText(SURNAME);
 }
 
-/** Returns everything that the browser stores for a page, and TanStack Query's cache, as text. */
+/** Returns everything that the browser stores for a page, together with TanStack Query's cache, as text. */
 export async function keptBy(page: Page): Promise<string> {
   return page.evaluate(async () => {
     interface Fiber {

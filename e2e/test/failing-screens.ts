@@ -1,6 +1,9 @@
 import { expect, type Page } from '@playwright/test';
 
-/* What the dashboard shows while the codec server, or a service that it needs, fails or is slow. */
+/*
+ * The screens that the dashboard shows while the codec server, or a service that the codec server needs,
+ * fails or is slow.
+ */
 
 const LIST = '/ns/default/workflows';
 const ORDER = `${LIST}/order-1001`;

@@ -12,7 +12,7 @@ test.use({ viewport: { width: 1440, height: 900 } });
 
 const PLAINTEXT = 'Please wrap it as a present';
 
-/** Drops a file on the page, like a browser. */
+/** Drops a file on the page, as a person would. */
 async function drop(page: Page, name: string, content: string) {
   await page.evaluate(
     ([fileName = '', text = '']) => {
@@ -26,7 +26,7 @@ async function drop(page: Page, name: string, content: string) {
   );
 }
 
-test('an encoded export contains no plaintext, and the page shows the plaintext when the file is dropped on it', async ({
+test('an encoded export contains no plaintext, but the page shows the plaintext when the file is dropped on the page', async ({
   page,
 }) => {
   // Tests cannot use the browser's file dialog, which is outside the page.

@@ -2,7 +2,7 @@ import { test } from '@playwright/test';
 import { journeys } from './journeys.ts';
 import { untilSamplesEnded } from './stack.ts';
 
-/* What a person does with the dashboard, without sign-in. */
+/* Tests what a person does with the dashboard, without sign-in. */
 
 test.beforeAll(untilSamplesEnded);
 

@@ -1,7 +1,7 @@
 import { expect, type Page } from '@playwright/test';
 import { openFile, saveExport, SURNAME } from './everything.ts';
 
-/* What a person on call does, only with controls that desktops and phones have: no keys. */
+/* The tasks of a person on call. They use only controls that both desktops and phones have, and no keys. */
 
 const LIST = '/ns/default/workflows';
 
@@ -29,7 +29,7 @@ export const journeys: Readonly<Record<string, (page: Page, origin: string) => P
       'Issuer: card of Tomás Ferreira is blocked',
     );
   },
-  'finds a text in the payloads of a run, after no name contains it': async (page, origin) => {
+  'finds a text in the payloads of a run if no name contains the text': async (page, origin) => {
     await openRun(page, origin, 'order-1001');
     await expect(page.locator('[data-key="g1"]')).toContainText(SURNAME);
     await button(page, /^Find/).click();
@@ -60,7 +60,10 @@ export const journeys: Readonly<Record<string, (page: Page, origin: string) => P
     await page.goto(`${origin}${LIST}`);
     await openFile(page, text);
   },
-  'follows a run to its child, whose events open in place, and to its parent': async (page, origin) => {
+  'follows a run to its child, whose events open on the same page, and to its parent': async (
+    page,
+    origin,
+  ) => {
     await openRun(page, origin, 'order-1001', '?tab=relations');
     await button(page, 'Events of order-1001-delivery').click();
     await expect(page.getByRole('link', { name: 'handOver' })).toBeVisible();
@@ -81,7 +84,7 @@ export const journeys: Readonly<Record<string, (page: Page, origin: string) => P
       'Elif Aydın has no membership to report on',
     );
   },
-  'reads input and result in place, and an event in full': async (page, origin) => {
+  'reads input and result on the page of a run, and an event in full': async (page, origin) => {
     await openRun(page, origin, 'order-1001');
     await button(page, /^input/).click();
     await expect(page.getByRole('region', { name: 'Input' })).toContainText('Harbour Street 4, Malmö');
@@ -104,7 +107,7 @@ export const journeys: Readonly<Record<string, (page: Page, origin: string) => P
     await openRun(page, origin, 'order-1001');
     await expect(page.locator('[data-key="g1"]')).toContainText(SURNAME);
     await page.goto(`${origin}/ns/default/audit`);
-    // The newest row may be a request that leaving the run cut off.
+    // The newest row may be a request that was cut off when the person left the run.
     const decrypted = page.getByRole('row', { name: /Decrypt/ }).filter({ hasText: 'order-1001' });
     await expect(decrypted.filter({ hasText: 'Complete' }).first()).toBeVisible();
     await button(page, 'Verify the chain').click();
@@ -122,7 +125,7 @@ export const journeys: Readonly<Record<string, (page: Page, origin: string) => P
     await expect(dialog).toContainText('Harbour Street 4, Malmö');
     await expect(dialog).toContainText('Bridge Road 17, Brno');
   },
-  'returns with Back to where they were': async (page, origin) => {
+  'returns with Back to the previous position': async (page, origin) => {
     await page.goto(`${origin}${LIST}?q=order-1001`);
     await page.locator('[data-index]').getByText('order-1001', { exact: true }).click();
     await page.getByRole('tab', { name: /^Relations/ }).click();

@@ -3,20 +3,20 @@ import { moveTo } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-test('a reader finds a workflow, reads a payload, follows it to its child and comes back, with only the keyboard', async ({
+test('with only the keyboard, a reader finds a workflow, reads a payload, follows the workflow to its child, and comes back', async ({
   page,
 }) => {
   await page.goto('/');
   await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
 
-  // The first Tab stop skips the controls. The filter has a key.
+  // The first Tab stop is a link that skips the controls. A key moves the focus to the filter.
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
   await page.keyboard.press('/');
   await page.keyboard.type('order-1001');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/order-1001/);
-  // A list that is being loaded does not take the focus.
+  // The list does not take the focus while it is loading.
   await page.waitForLoadState('networkidle');
   await page.keyboard.press('Escape');
   const row = page
@@ -65,13 +65,13 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
     if (await page.evaluate(() => document.activeElement?.getAttribute('aria-label') === 'Copy input')) break;
   }
   await expect(inspector.getByRole('button', { name: 'Copy input' })).toBeFocused();
-  // Esc goes back to the row, then closes the inspector.
+  // Esc first moves the focus back to the row, and then closes the inspector.
   await page.keyboard.press('Escape');
   await expect(focused).toHaveAttribute('data-key', 'g1');
   await page.keyboard.press('Escape');
   await expect(inspector).toBeHidden();
 
-  // The reader jumps to the failure, then to the child, then with a key back to the parent.
+  // The reader jumps to the failure, then to the child, and then, with a key, back to the parent.
   await page.keyboard.press('e');
   await expect(focused).toContainText('redeemVoucher');
   await page.keyboard.press('Control+k');

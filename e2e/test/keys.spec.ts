@@ -1,7 +1,7 @@
 import { expect, test } from '@playwright/test';
 import { latestRun } from './stack.ts';
 
-/* The keys page over the running stack, without sign-in. */
+/* Tests the keys page on the running stack, without sign-in. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 

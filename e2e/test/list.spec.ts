@@ -2,7 +2,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { moveTo } from './screens.ts';
 import { latestRun } from './stack.ts';
 
-/* What a reader changes in the list, finds in the list and returns to, over the running stack. */
+/* Tests, on the running stack, the list's settings, its search, and the return to a position. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -37,7 +37,7 @@ test('settings change the page immediately, and persist after a reload', async (
   await expect(started).toHaveText(/\d [ap]m$/);
   await expect(page.locator('header').first()).toContainText('UTC+5:45');
   expect((await grid(page).locator('[data-index]').first().boundingBox())?.height).toBe(36);
-  // The key for help is a character key, so it is off.
+  // The key for help is a character key, so it is switched off.
   await page.keyboard.press('?');
   await page.keyboard.press('Control+k');
   await expect(page.getByRole('dialog', { name: 'Search or jump to' })).toBeVisible();
@@ -65,7 +65,8 @@ test('Back restores the scroll position, the row and the focus in the list and i
   const row = scroller
     .getByRole('row')
     .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
-  // The keys move to the last row and back up, so that the list has scrolled unless the row is the first.
+  // The keys move to the last row and then back up, so that the list has scrolled unless the row is the first
+  // row.
   const scrolled = () => scroller.evaluate(({ scrollTop }) => scrollTop);
   await page.keyboard.press('End');
   await expect.poll(scrolled).toBeGreaterThan(0);

@@ -9,15 +9,15 @@ test('a payload that is not cached shows kms_unavailable during an outage of Clo
   test.setTimeout(180_000);
   const secret = 'Encrypted before the outage';
   await startSample('courier', 'e2e-outage', { courier: secret, intervalMs: 1_000, lastStop: 0 });
-  // The workflow continues, because the worker has cached the input's branch key. The codec server has not
-  // cached that key, which belongs to the process that started the workflow.
+  // The workflow continues, because the worker has cached the input's branch key. The key belongs to the
+  // process that started the workflow, and the codec server has not cached it.
   await expect.poll(async () => (await latestRun('e2e-outage')).status).toBe('Running');
   const { runId } = await latestRun('e2e-outage');
   const outage = Date.now();
   await interruptKms(30);
 
   await page.goto(`/ns/default/workflows/e2e-outage/${runId}`);
-  // Payloads that the worker wrote also contain the text, and may be readable.
+  // Payloads that the worker wrote also contain the text, and may be readable during the outage.
   const input = page.getByText(`"${secret}"`).first();
   await expect(page.getByText('KMS unreachable').first()).toBeVisible({ timeout: 60_000 });
   expect(Date.now() - outage).toBeLessThan(60_000);

@@ -3,11 +3,11 @@ import { expect, type Locator, type Page, test } from '@playwright/test';
 import { expectAccessible } from './screens.ts';
 import { isDeployed, latestRun, untilStatus } from './stack.ts';
 
-/* How the dashboard shows payloads and stack traces in full, over the running stack. */
+/* Tests, on the running stack, how the dashboard shows payloads and stack traces in full. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-/** The input of `order-1001` as the client's converter wrote it. */
+/** The input of `order-1001` in the form that the client's converter wrote. */
 const INPUT =
   '{"customer":"Mira Lindqvist","address":"Harbour Street 4, Malmö","items":[' +
   '{"sku":"kettle","quantity":1,"cents":4900},{"sku":"coffee-mill","quantity":2,"cents":7250}]}';
@@ -25,7 +25,7 @@ async function choose(inspector: Locator, payload: string, item: string): Promis
   await inspector.page().getByRole('menu').getByText(item).click();
 }
 
-test('saving and copying a payload keep it as the client wrote it', async ({ page }) => {
+test('a saved or copied payload is exactly the text that the client wrote', async ({ page }) => {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   const inspector = await openRun(page, 'order-1001', 'Completed');
   const downloading = page.waitForEvent('download');
@@ -58,7 +58,7 @@ test('a root cause’s stack trace shows the application’s file and line', asy
 
 test('a payload of 12 MB is read from external storage on request, shown and saved', async ({ page }) => {
   const id = 'price-list-9701';
-  // The sample starts after the others.
+  // This sample starts after the other samples.
   await expect(() => untilStatus(id, 'Completed')).toPass({ timeout: 90_000 });
   await page.goto(`/ns/default/workflows/${id}/${(await latestRun(id)).runId}`);
   await page

@@ -42,7 +42,7 @@ test.beforeAll(async () => {
     CODEC_PORT: codecPort,
     CODEC_METRICS_PORT: codecMetrics,
     CODEC_ALLOWED_HOSTS: undefined,
-    // An audit file has only one writer, the stack's codec server.
+    // Leaves out the audit file, because it may have only one writer, the stack's codec server.
     AUDIT_FILE: undefined,
   });
   start('worker', { ...queue, WORKER_HEALTH_PORT: health, WORKER_METRICS_PORT: workerMetrics });
@@ -51,7 +51,7 @@ test.afterAll(async () => {
   await Promise.all([prometheus?.close(), alertmanager?.close(), ...processes.map((one) => one.kill())]);
 });
 
-/** Returns the value of the only series that a query finds, or undefined if it finds none. */
+/** Returns the value of the only series that a query finds, or undefined if it finds no series. */
 async function valueOf(promql: string): Promise<number | undefined> {
   const found = (await prometheus?.query(promql)) ?? [];
   expect(found.length, promql).toBeLessThan(2);
@@ -86,7 +86,7 @@ const plain = (text: string): Payload => ({
   data: base64(JSON.stringify(text)),
 });
 
-test('a Prometheus server scrapes the worker and the codec server under load, and sees the first event of each counter', async () => {
+test('a Prometheus server scrapes the worker and the codec server under load, and records the first event of each counter', async () => {
   test.setTimeout(240_000);
   test.skip(prometheus === undefined || alertmanager === undefined, 'neither Prometheus nor Go is available');
   for (const url of [codecServer, worker])
@@ -104,7 +104,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   await eventually('sum(temporal_num_pollers{poller_type="workflow_task"})').toBeGreaterThan(0);
   await eventually('count(codec_key_version_state{state="ENABLED"} == 1)').toBeGreaterThan(0);
 
-  // Load: payloads for the codec server, and workflows for the worker.
+  // The load consists of payloads for the codec server, and workflows for the worker.
   const workflows = ['a', 'b', 'c'].map((name) => startSample('order', `e2e-observed-${name}`, {}, queue));
   let encoded: Payload[] = [];
   for (let n = 0; n < 50; n += 1) {
@@ -129,7 +129,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
   const modified = { metadata: payload?.metadata ?? {}, data: bytes.toString('base64') };
   expect((await post('/decode', [modified])).status).toBeGreaterThanOrEqual(400);
-  // The first byte is the version of the format.
+  // The first byte is the version of the format, which is changed here.
   bytes[0] = 99;
   const later = { metadata: payload?.metadata ?? {}, data: bytes.toString('base64') };
   expect((await post('/decode', [later])).status).toBeGreaterThanOrEqual(400);

@@ -29,7 +29,7 @@ test('a failed workflow shows its message and its causes', async ({ page }) => {
 
 test('a running workflow shows new events as they arrive', async ({ page }) => {
   await page.goto('/');
-  // After a few minutes, the workflow continues as new. The list begins with the latest run.
+  // After a few minutes, the workflow continues as new, so the list begins with the latest run.
   await page.getByText('courier-3001', { exact: true }).first().click();
   await page.keyboard.press('Enter');
   const history = page.getByRole('tab', { name: /History/ });
@@ -43,7 +43,7 @@ test('a filter condition appears in the URL and in the query, and Back returns t
   page,
 }) => {
   await page.goto('/');
-  // It is running, so the list begins with it.
+  // The courier's workflow is running, so the list begins with it.
   const courier = page.getByText('courier-3001', { exact: true }).first();
   await expect(courier).toBeVisible();
   await page.keyboard.press('/');

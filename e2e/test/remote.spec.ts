@@ -69,7 +69,8 @@ test('`pnpm dev` does not connect to the machine’s Temporal server or Google p
 test('`pnpm dev` connects to the machine’s Temporal server and Google project with DEV_REMOTE=1', async () => {
   const dev = await spawnDev({ ...environment, DEV_REMOTE: '1' });
   try {
-    // Codec server and worker call Cloud KMS when they start; the codec server calls Temporal on request.
+    // The codec server and the worker call Cloud KMS when they start; the codec server calls Temporal for a
+    // request.
     const workflows = `http://127.0.0.1:${environment['DEV_CODEC_PORT']}/api/namespaces/default/workflows`;
     const connected = async () => {
       await fetch(workflows).catch(() => undefined);

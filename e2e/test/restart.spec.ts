@@ -10,7 +10,9 @@ let folder: string;
 test.beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'restart-test-'))));
 test.afterEach(() => rm(folder, { recursive: true }));
 
-test("Ctrl-C stops everything, and a second start finds the first one's data and keys", async ({ page }) => {
+test("Ctrl-C stops everything, and a second start finds the first start's data and keys", async ({
+  page,
+}) => {
   test.setTimeout(480_000);
   const ports = await ownPorts();
   const environment = { ...ports, DEV_DATA_DIR: folder, DEV_DASHBOARD_DIR: '' };
@@ -18,9 +20,9 @@ test("Ctrl-C stops everything, and a second start finds the first one's data and
 
   const first = await startDev(environment);
   const before = await readSample(api);
-  // Vite serves this page from hundreds of sources, which takes long the first time on a busy machine. Other
-  // tests open the built dashboard.
-  // The list shows running and later closed runs first, so without a filter the order may be out of view.
+  // Vite serves this page from hundreds of sources, which takes long the first time on a busy machine. (Other
+  // tests open the built dashboard.) The list shows running and recently closed runs first, so without a
+  // filter, the order may be out of view.
   await page.goto(`http://127.0.0.1:${ports['DEV_UI_PORT']}/ns/default/workflows?q=order-1001`);
   await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible({ timeout: 120_000 });
   await page.close();

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { latestRun } from './stack.ts';
 
-/* The tools on a run's page, over the running stack. */
+/* Tests the tools on a run's page, on the running stack. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -16,7 +16,7 @@ async function openRun(page: Page): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
 
-test('a reader chooses the visible time in the overview, with keys or by times, and resets it', async ({
+test('a reader chooses the visible time in the overview, with keys or as times, and then resets it', async ({
   page,
 }) => {
   await openRun(page);
@@ -43,7 +43,7 @@ test('a reader chooses the visible time in the overview, with keys or by times, 
   await page.keyboard.press('0');
   await expect(page).not.toHaveURL(/from=/);
 
-  // The reader enters times.
+  // The reader enters a start time and an end time.
   await page.getByRole('button', { name: 'Visible time' }).click();
   const dialog = page.getByRole('dialog', { name: /^Visible time/ });
   const from = dialog.getByLabel('From');

@@ -4,10 +4,13 @@ import { failingScreens } from './failing-screens.ts';
 import { expectAccessible } from './screens.ts';
 import { latestRun, untilSamplesEnded } from './stack.ts';
 
-/* Each screen of the dashboard that exists without sign-in. signed-in-screens.spec.ts has the others. */
+/*
+ * Tests each screen of the dashboard that exists without sign-in. signed-in-screens.spec.ts tests the other
+ * screens.
+ */
 
 test.use({ viewport: { width: 1440, height: 900 } });
-// The tests only read, so the workers share them.
+// The tests only read, so they can run in parallel.
 test.describe.configure({ mode: 'parallel' });
 
 const LIST = '/ns/default/workflows';
@@ -40,7 +43,7 @@ for (const [number, [name, open]] of Object.entries({ ...screens, ...failingScre
   });
 }
 
-test('loading the list and a run moves nothing that is already shown', async ({ page }) => {
+test('nothing that is already visible moves while the list and a run load', async ({ page }) => {
   await page.addInitScript(() => {
     interface Source {
       readonly node: Node | null;
@@ -57,7 +60,7 @@ test('loading the list and a run moves nothing that is already shown', async ({ 
       }
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  // The counts arrive last. They add a button to the list, and change texts.
+  // The counts arrive last. When they arrive, they add a button to the list, and change texts.
   await page.route(
     (url) => url.pathname.endsWith('/workflows:count'),
     async (route) => {
@@ -65,7 +68,7 @@ test('loading the list and a run moves nothing that is already shown', async ({ 
       await route.continue();
     },
   );
-  // A link's inspector opens when the event has loaded, and narrows the table.
+  // If a link names an event, the inspector opens when the event has loaded, and narrows the table.
   for (const [path, limit] of [
     [LIST, 0.01],
     [order, 0.01],

@@ -20,15 +20,17 @@ const looks = (['desktop', 'phone'] as const).flatMap((size) =>
 
 /**
  * Fails if axe finds a violation on the page.
- * @param number selects a size and a theme. Number the screens, because they share components, and so each
- *   component is tested at both sizes in both themes. If omitted, the page itself is tested in all of them.
+ * @param number the screen's number, which selects a size and a theme. Screens share components, so if the
+ * screens are numbered, each component is tested at both sizes and in both themes. Without a number, the page
+ * itself is tested at both sizes and in both themes.
  */
 export async function expectAccessible(page: Page, number?: number): Promise<void> {
   const before = page.viewportSize();
   const chosen = number === undefined ? looks : [looks[number % looks.length]!];
   for (const { size, colorScheme } of chosen) {
     await page.setViewportSize(sizes[size]);
-    // Without animations: axe would compute the contrast of a fading element from its momentary opacity.
+    // Turns animations off, because axe would compute the contrast of a fading element from its momentary
+    // opacity.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
     expect(await violations(page), `${size}, ${colorScheme}, ${page.url()}`).toEqual([]);
@@ -37,8 +39,8 @@ export async function expectAccessible(page: Page, number?: number): Promise<voi
 }
 
 /**
- * Presses a key, J for down, until `row` has the focus. Waits after each press, because the focus moves only
- * when the page is rendered again.
+ * Presses a key (by default J, for down) until `row` has the focus. Waits after each press, because the focus
+ * moves only when the page is rendered again.
  */
 export async function moveTo(page: Page, row: Locator, key = 'j'): Promise<void> {
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-key'));

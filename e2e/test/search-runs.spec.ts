@@ -22,7 +22,8 @@ test('a search over all runs of the list finds who mentions a name, and opens th
   await expect(link).toBeVisible();
   await expect(panel.getByText(/runs?, [\d,]+ payloads searched/)).toBeVisible();
   await expect(found.locator('mark').first()).toHaveText(NAME);
-  // The namespace shows its payloads, so the matches of two people with one name differ.
+  // The namespace shows its payloads, so the matches also show the first names of two people with the same
+  // surname.
   await expect(found).toContainText('Mira');
   expect(await violations(page)).toEqual([]);
 

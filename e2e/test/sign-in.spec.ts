@@ -5,7 +5,9 @@ import { signInAs } from './people.ts';
 import { violations } from './screens.ts';
 import { type SignInStack, startSignInStack } from './sign-in-stack.ts';
 
-/* What people do with sign-in. The tokens live for a few seconds, so every test sees renewals. */
+/*
+ * Tests what people do with sign-in. The tokens live for only a few seconds, so every test includes renewals.
+ */
 
 const TOKEN_SECONDS = 12;
 /** A name in the payloads of order-1001, and nowhere else. */
@@ -35,7 +37,7 @@ test.afterEach(async () => {
   await context.close();
 });
 
-/** Remembers every token, refresh token and verifier that passed, to search for them. */
+/** Remembers every token, refresh token and verifier in requests, so that the tests can search for them. */
 async function keepTokens(request: Request): Promise<void> {
   if (!request.url().startsWith(`${stack.issuer}/token`) || request.method() !== 'POST') return;
   const body: Record<string, unknown> = await (await request.response())?.json().catch(() => ({}));
@@ -54,7 +56,7 @@ const isRenewal = (url: URL) => url.href.startsWith(`${stack.issuer}/token`);
 const payloadRequests = (request: Request) => request.url().endsWith('payloads:decode');
 const shown = (text: string, on = page) => expect(on.getByText(text, { exact: true }).first()).toBeVisible();
 
-test('leads through the sign-in to the opened address', async () => {
+test('leads through the sign-in to the address that was opened', async () => {
   const path = '/ns/default/workflows/order-1001?tab=memo';
   await page.goto(path);
   await expect(signInButton()).toBeVisible();
@@ -73,18 +75,18 @@ test('recovers the sign-in after a reload, at the same address and without a cli
   expect(page.url()).toBe(`${stack.origin}/ns/default/workflows?q=order-1001`);
 });
 
-test('decrypts for permitted people, and renews the token unnoticed while a history is followed', async () => {
+test('decrypts for permitted people, and renews the token without interruption while the page follows a history', async () => {
   await signIn('Adam Admin', '/ns/default/workflows/courier-3001');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
   await expect(page.locator('[data-key="g1"] [data-masked]')).toHaveCount(0);
-  // Through several tokens, with a stream that the server ends each time.
+  // The page gets several tokens, and the server ends the stream at the expiry of each.
   const before = tokens.size;
   await expect.poll(() => tokens.size, { timeout: 60_000 }).toBeGreaterThan(before + 4);
   await expect(page.getByText('Your sign-in has expired.')).toBeHidden();
   await expect(page.getByText(/^Live/)).toBeVisible();
 });
 
-test('hides payloads when the sign-in expires, and continues in place after a sign-in in a window', async () => {
+test('hides payloads when the sign-in expires, and continues on the same page after a sign-in in a window', async () => {
   await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
   const body = page.locator('body');
   await expect(body).toContainText(PLAINTEXT);
@@ -116,7 +118,7 @@ test('hides payloads when the sign-in expires, and continues in place after a si
   await expect(body).toContainText(PLAINTEXT);
   await expect(page.getByText('Your sign-in has expired.')).toBeHidden();
   expect(page.url()).toBe(address);
-  // It is the same document: nothing was loaded again.
+  // The document is still the same, so nothing was loaded again.
   expect(await page.evaluate(() => Reflect.get(window, 'mark'))).toBe(mark);
 });
 
@@ -221,7 +223,7 @@ test('shows an auditor who revealed what and why, and shows others which permiss
   expect(lines.length).toBeGreaterThan(1);
   for (const line of lines) expect(JSON.parse(line)).toMatchObject({ justification: JUSTIFICATION });
 
-  // She may see metadata, so the run opens, without payloads.
+  // The auditor may see metadata, so the run opens, but without payloads.
   await pane.getByRole('link', { name: 'payment-4711' }).click();
   await expect(page.getByRole('heading', { name: 'payment-4711' })).toBeVisible();
   await expect(page.getByText('You can see metadata, not payloads.')).toBeVisible();
@@ -253,12 +255,12 @@ test('signs out here, at the provider and in other tabs', async () => {
   await expect(page.getByRole('heading', { name: 'You are signed out' })).toBeVisible();
   expect(page.url()).toBe(`${stack.origin}/signed-out`);
   expect(await violations(page)).toEqual([]);
-  // The provider has forgotten the person too, so the page cannot sign in without them.
+  // The provider's session has ended too, so the page cannot sign in without the person.
   await page.goto('/ns/default/workflows');
   await expect(signInButton()).toBeVisible();
 });
 
-test('keeps tokens and payloads out of storage, caches, addresses and the query cache, after each feature was used', async () => {
+test('keeps tokens and payloads out of storage, caches, addresses and the query cache, even after each feature was used', async () => {
   test.setTimeout(240_000);
   await signIn('Adam Admin', '/ns/default/workflows');
   await shown('order-1001');
@@ -288,7 +290,8 @@ test('works with a provider that issues no refresh tokens', async () => {
   await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
   await expect(page.locator('body')).toContainText(PLAINTEXT);
   const before = tokens.size;
-  // A hidden frame asks the provider, whose session cookie the browser sends there.
+  // A hidden frame asks the provider for a token, and the browser sends the provider's session cookie with
+  // the request.
   await expect.poll(() => tokens.size, { timeout: 40_000 }).toBeGreaterThan(before + 2);
   await expect(page.getByText('Your sign-in has expired.')).toBeHidden();
   await expect(page.locator('body')).toContainText(PLAINTEXT);

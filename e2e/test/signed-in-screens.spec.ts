@@ -3,7 +3,7 @@ import { expectAccessible } from './screens.ts';
 import { type SignInStack, startSignInStack } from './sign-in-stack.ts';
 import { openSignedIn, signedInScreens } from './signed-in-screens.ts';
 
-/* Each screen of the dashboard that exists only with sign-in. */
+/* Tests each screen of the dashboard that exists only with sign-in. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 

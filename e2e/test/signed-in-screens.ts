@@ -9,10 +9,10 @@ const ORDER = '/ns/default/workflows/order-1001';
 const JUSTIFICATION = 'PAY-4711: failed capture';
 
 interface SignedInScreen {
-  /** The sample person. Undefined: without sign-in. */
+  /** The sample person who signs in; undefined for no sign-in. */
   readonly person?: string;
   readonly path: string;
-  /** What the person does on this screen. */
+  /** Performs the person's actions on this screen. */
   readonly open: (page: Page) => Promise<unknown>;
 }
 
@@ -70,7 +70,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
         (url) => url.pathname.startsWith('/.well-known/'),
         (route) => route.abort(),
       );
-      // The page read the provider's settings when it was loaded.
+      // The page has read the provider's settings when it was loaded, so it must be loaded again.
       await page.reload();
       await signInButton(page).click();
       await shown(page, 'The identity provider cannot be reached from this page.');

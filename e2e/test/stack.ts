@@ -12,10 +12,10 @@ export const local = (
   port: 'CODEC' | 'KMS' | 'KMS_CONTROL' | 'TEMPORAL' | 'TEMPORAL_UI' | 'UI' | 'WORKER',
 ): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
 
-/** Whether built applications run (DEV_FROM), in which one module contains all sources. */
+/** Whether the stack runs built applications (DEV_FROM), in which one module contains all sources. */
 export const isDeployed = (): boolean => Boolean(process.env['DEV_FROM']);
 
-/** Starts a sample workflow with the worker's starter, a new process with a new branch key. */
+/** Starts a sample workflow with the worker's starter, which is a new process with a new branch key. */
 export async function startSample(
   name: string,
   id: string,

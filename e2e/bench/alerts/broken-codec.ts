@@ -1,5 +1,5 @@
 /*
- * `node --import broken-codec.ts`: a worker whose codec has a bug: once the file that BROKEN_FILE names
+ * `node --import broken-codec.ts` starts a worker whose codec has a bug. Once the file that BROKEN_FILE names
  * exists, `encode` throws an error that the SDK does not expect.
  */
 import { existsSync } from 'node:fs';

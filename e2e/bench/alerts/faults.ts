@@ -8,14 +8,17 @@ import { type Stack, TASK_QUEUE } from './stack.ts';
 export interface Fault {
   readonly what: string;
   readonly alerts: readonly string[];
-  /** Causes the fault, and returns a function that repairs what later faults need. */
+  /** Causes the fault. Returns a function that repairs the parts that later faults need. */
   readonly make: (stack: Stack) => Promise<(() => unknown) | void>;
 }
 
 const DAY_MS = 86_400_000;
 const texts = (count: number): string[] => Array.from({ length: count }, (_, n) => `text ${n}`);
 
-/** Faults whose alerts fire immediately. Later alerts about unusual use compare with their time. */
+/**
+ * Faults whose alerts fire immediately. Later alerts about unusual use compare with the usage during these
+ * faults.
+ */
 const immediate: readonly Fault[] = [
   {
     what: 'a client without the codec starts a workflow',
@@ -98,10 +101,13 @@ const immediate: readonly Fault[] = [
   },
 ];
 
-/** Faults of keys. They restart the codec server, which checks keys only then and every five minutes. */
+/**
+ * Faults of keys. These faults restart the codec server, which checks keys only at its start and every five
+ * minutes.
+ */
 const ofKeys: readonly Fault[] = [
   {
-    what: 'a key version is disabled, another is scheduled for destruction, a third is 100 days old and not rotated, and the codec server may not see a fourth',
+    what: 'a key version is disabled, another is scheduled for destruction, a third is 100 days old and not rotated, and the codec server may not see the state of a fourth',
     alerts: [
       'PrimaryVersionNotEnabled',
       'KeyVersionDestroyScheduled',
@@ -153,7 +159,7 @@ const ofUse: readonly Fault[] = [
   },
 ];
 
-/** Outages of Cloud KMS, in the end longer than a key may be used. */
+/** Outages of Cloud KMS. The last outage lasts longer than a key may be used. */
 const outages: readonly Fault[] = [
   {
     what: "Cloud KMS returns UNAVAILABLE when the worker's key is due (its clock is moved), and for branch keys that the codec server has not unwrapped",

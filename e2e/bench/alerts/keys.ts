@@ -1,6 +1,9 @@
 import type { Emulator } from '@temporal-kms/kms-emulator';
 
-/** Namespaces, each with its own crypto key. Programs use `default`; the others are for alerts on keys. */
+/**
+ * Namespaces, each with its own crypto key. Programs use `default`; the other namespaces are for alerts on
+ * keys.
+ */
 export const namespaces = ['default', 'overdue', 'disabled', 'scheduled', 'destroyed', 'hidden'] as const;
 export type Namespace = (typeof namespaces)[number];
 
@@ -16,17 +19,17 @@ export const SERVER = 'codec-server@local.iam.gserviceaccount.com';
 const bindings = (...roles: readonly string[]) =>
   roles.map((role) => ({ role: `roles/cloudkms.${role}`, members: [`serviceAccount:${SERVER}`] }));
 
-/** Grants the codec server what it needs on a crypto key. */
+/** Grants the codec server the roles that it needs on a crypto key. */
 export const grant = (emulator: Emulator, namespace: Namespace) =>
   emulator.setPolicy(keyOf(namespace), bindings('cryptoKeyEncrypterDecrypter', 'viewer'));
 
-/** Removes the codec server's roles on a crypto key, except those in `except`. */
+/** Removes the codec server's roles on a crypto key, except the roles in `except`. */
 export const revoke = (emulator: Emulator, namespace: Namespace, ...except: readonly string[]) =>
   emulator.setPolicy(keyOf(namespace), bindings(...except));
 
 /**
- * Creates a key with a rotation period of 90 days and a version of 100 days. The next rotation is years away,
- * as if postponed.
+ * Creates a key with a rotation period of 90 days and a version that is 100 days old. The next rotation is
+ * years away, as if someone had postponed it.
  */
 export async function createOverdueKey(emulator: Emulator): Promise<void> {
   await emulator.setTime(new Date(Date.now() - 100 * DAY_SECONDS * 1_000));

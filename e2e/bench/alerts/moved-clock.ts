@@ -1,6 +1,6 @@
 /*
- * `node --import moved-clock.ts`: a process whose clock is ahead, so that keys age without waiting. The file
- * that CLOCK_FILE names contains the number of hours, and may change at any time.
+ * `node --import moved-clock.ts` starts a process whose clock is ahead, so that keys age without waiting. The
+ * file that CLOCK_FILE names contains the number of hours, which may change at any time.
  */
 import { readFileSync } from 'node:fs';
 

@@ -20,7 +20,10 @@ const AUDIENCE = 'https://codec.example.com';
 const START_MS = 90_000;
 export const TASK_QUEUE = 'alerts';
 
-/** The stack for the faults: the emulator, and the programs, deployed as in production but from sources. */
+/**
+ * The stack for the faults: the emulator and the programs, which are deployed as in production, but run from
+ * sources.
+ */
 export interface Stack {
   readonly emulator: Emulator;
   /** Host and port of each program's `/metrics`, by job. */
@@ -29,13 +32,13 @@ export interface Stack {
   clientOf(namespace: string): Client;
   /** A client without the codec. */
   readonly plainClient: Client;
-  /** The audit's folder, the branch key store's folder, and the file of the scan's report. */
+  /** The folder of the audit, the folder of the branch-key store, and the file of the scan's report. */
   readonly auditFolder: string;
   readonly storeFolder: string;
   readonly reportFile: string;
-  /** Encrypts each payload under a separate branch key, like separate programs. */
+  /** Encrypts each payload under a separate branch key, as separate programs would. */
   encrypt(texts: readonly string[], key?: string): Promise<Payload[]>;
-  /** Sends payloads to `/decode`. @param token default: the token of a person with the permission */
+  /** Sends payloads to `/decode`. @param token by default, the token of a person with the permission */
   decode(payloads: readonly Payload[], token?: string): Promise<number>;
   /** Restarts the codec server, with the keys of all namespaces. */
   restartCodecServer(): Promise<void>;
@@ -85,7 +88,7 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
     const rules = names.map((name) => `  ${name}: { encrypt: ${keyOf(name)} }`);
     await writeFile(keysFile, `namespaces:\n${rules.join('\n')}\n...\n`, { mode: 0o644 });
   };
-  // A crypto key that does not exist yet would be a fault.
+  // A crypto key that does not exist yet would be a fault of its own.
   await writeKeys(namespaces.filter((name) => name !== 'overdue'));
   const policyFile = join(folder, 'policy.yaml');
   await writeFile(policyFile, policy(issuer.issuer), { mode: 0o644 });

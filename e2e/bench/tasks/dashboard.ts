@@ -1,7 +1,7 @@
 import type { Reader } from './reader.ts';
 import { answers, type Steps, type TaskId } from './tasks.ts';
 
-/** Opens a run from the list. On a phone, the row is the link. */
+/** Opens a run from the list. On a phone, the row itself is the link. */
 const open = (reader: Reader, name: string) => reader.clickRow(reader.page.getByText(name, { exact: true }));
 const failure = ({ page }: Reader) => page.getByRole('region', { name: 'Failure' });
 const inspector = ({ page }: Reader) => page.getByRole('complementary', { name: 'Inspector' });
@@ -17,7 +17,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   rootCause,
   stackTrace: async (reader, { line }) => {
     await rootCause(reader);
-    // The stack trace of the root cause is open.
+    // The stack trace of the root cause is initially open.
     await reader.scrollTo(line, failure(reader));
   },
   failedChild: async (reader) => {
@@ -78,7 +78,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   failed: async (reader) => {
     await open(reader, 'order-1001');
     await reader.has(reader.page.locator('[data-key="g1"]'));
-    // The first failure is an update's.
+    // The first failure belongs to an update.
     await reader.press('e');
     await reader.press('e');
     await reader.has(inspector(reader).getByText('packByRobot'));

@@ -1,21 +1,27 @@
 import type { Locator, Page } from '@playwright/test';
 
-/** A person's actions until the answer is on the screen, and how long the page takes. */
+/** A person's actions until the answer is on the screen, and the time that the page takes. */
 export interface Effort {
   /** Number of clicks, key presses, typed or pasted texts, wheel turns and swipes. */
   readonly actions: number;
   readonly seconds: number;
 }
 
-/** Pixels per wheel turn, and per swipe on a phone. Small enough not to skip a part of a low panel. */
+/**
+ * Pixels per wheel turn, and per swipe on a phone. The number is so small that no part of a low panel is
+ * skipped.
+ */
 const TURN = 300;
 const SWIPE = 150;
-/** A page narrower than this, in pixels, is shown as on a phone. */
+/** The width in pixels below which the page is displayed as on a phone. */
 const PHONE_BELOW = 720;
 const MOST_TURNS = 60;
 const PATIENCE = { timeout: 60_000 } as const;
 
-/** Whether an element with a text is in the window, and neither cut off nor covered. Runs in the page. */
+/**
+ * Returns whether an element with a text is in the window, and is neither cut off nor covered. Runs in the
+ * page.
+ */
 function isOnScreen(wanted: string): boolean {
   // oxlint-disable-next-line unicorn/consistent-function-scoping -- the page gets this function alone
   const flat = (element: Element) => element.textContent.replaceAll(/\s+/g, ' ');
@@ -33,7 +39,9 @@ function isOnScreen(wanted: string): boolean {
   });
 }
 
-/** A person who needs no time to think: each action follows as soon as its elements are on the page. */
+/**
+ * Simulates a person who needs no time to think: each action follows as soon as its elements are on the page.
+ */
 export class Reader {
   page: Page;
   #actions = 0;
@@ -43,7 +51,7 @@ export class Reader {
     this.page = page;
   }
 
-  /** Starts the clock. Called when the page shows what the person begins with. */
+  /** Starts the clock. Call this method when the page shows the screen from which the person begins. */
   begin(): void {
     this.#actions = 0;
     this.#start = performance.now();
@@ -75,8 +83,8 @@ export class Reader {
   }
 
   /**
-   * Moves the pointer over the visible area of an element or, if none of it is visible, over the middle of
-   * the page. Playwright's `hover` would scroll the page.
+   * Moves the pointer over the visible area of an element or, if no part of the element is visible, over the
+   * middle of the page. (Playwright's `hover` would scroll the page.)
    */
   async #pointAt(target: Locator): Promise<void> {
     await target.waitFor(PATIENCE);
@@ -131,7 +139,7 @@ export class Reader {
     this.#actions += 1;
   }
 
-  /** Waits until something is on the page. */
+  /** Waits until an element is on the page. */
   async has(target: Locator): Promise<void> {
     await target.first().waitFor(PATIENCE);
   }

@@ -1,10 +1,10 @@
 import type { Reader } from './reader.ts';
 
-/** What the tasks need to know about the sample data. */
+/** The facts about the sample data that the tasks need. */
 export interface Facts {
-  /** An event in the middle of the long run, and a text of its payload. */
+  /** An event in the middle of the long run, and a text in the event's payload. */
   readonly event: { readonly id: number; readonly text: string };
-  /** Where the root cause of the failed checkout was thrown. */
+  /** The line of code that threw the root cause of the failed checkout. */
   readonly line: string;
   readonly runs: Readonly<Record<'order' | 'long', string>>;
 }
@@ -13,7 +13,7 @@ export interface Facts {
 export type Steps = ((reader: Reader, facts: Facts) => Promise<void>) | undefined;
 
 export interface Task {
-  /** What the person wants to know or do. */
+  /** The goal of the person, in words. */
   readonly name: string;
   readonly phone?: boolean;
   /** The namespace whose list the person begins with. Default: `default`. */
@@ -45,7 +45,7 @@ export const tasks = {
 
 export type TaskId = keyof typeof tasks;
 
-/** Answers in the sample data of `pnpm dev`. */
+/** The answers to the tasks in the sample data of `pnpm dev`. */
 export const answers = {
   rootCause: 'Issuer: card of Tomás Ferreira is blocked',
   child: 'Card of Tomás Ferreira was not authorized',

@@ -2,7 +2,7 @@ import type { Reader } from './reader.ts';
 import { answers, type Steps, type TaskId } from './tasks.ts';
 
 const link = ({ page }: Reader, name: string) => page.getByRole('link', { name, exact: true });
-/** The code block with a run's result, failure or cause. */
+/** Returns the code block with a run's result, failure or cause. */
 const result = ({ page }: Reader) => page.locator('.cm-editor:visible').last();
 const run = (workflowId: string, runId: string): string =>
   `/namespaces/default/workflows/${workflowId}/${runId}/history/events`;
@@ -41,7 +41,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.scrollTo(answers.stuck, result(reader));
   },
   mentions: undefined,
-  // The reader opens a tab for each run, and compares them by eye.
+  // The reader opens a tab for each run, and compares the tabs by eye.
   compare: async (reader) => {
     const [first, second] = answers.differences;
     await reader.click(link(reader, 'order-1001'));
@@ -49,7 +49,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.newTab('/namespaces/default/workflows');
     await reader.click(link(reader, 'order-1002'));
     await reader.sees(...second);
-    // The reader returns to the first tab, to read it again.
+    // The reader returns to the first tab, and reads it again.
     reader.did();
   },
   export: async (reader) => {
@@ -82,7 +82,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.click(reader.page.getByRole('tab', { name: /^Event History/ }));
     await reader.click(reader.page.getByRole('link', { name: '1', exact: true }).first());
     await reader.has(reader.page.getByText('Show Next 10'));
-    // Copies the page's URL.
+    // This action copies the page's URL.
     reader.did();
     await reader.goTo(`${run('order-1001', runs.order)}/1`);
     await reader.sees('Harbour Street 4');
@@ -118,7 +118,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.newTab('/namespaces/shop/workflows');
     await reader.click(link(reader, 'web-order-9352'));
     await reader.has(reader.page.getByText('bringParcel'));
-    // The reader returns to the first tab, to read it again.
+    // The reader returns to the first tab, and reads it again.
     reader.did();
   },
   sameCause: undefined,
