@@ -86,6 +86,12 @@ const storageFile = z.strictObject({
   ),
 });
 
+/** Returns the content of `storage-file.schema.json`, which describes the file to editors. */
+export const storageFileJsonSchema = (): object =>
+  z.toJSONSchema(storageFile.meta({ title: 'Storage file of temporal-kms (CODEC_STORAGE_FILE)' }), {
+    io: 'input',
+  });
+
 /**
  * Reads the file that lists the external storage that each namespace may read.
  * @param name the file's name in messages, for example the variable that contains its path

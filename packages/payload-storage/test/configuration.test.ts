@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { storageFileJsonSchema } from '../src/configuration.ts';
 import { readStorageFile } from '../src/index.ts';
 
 let folder: string;
@@ -67,6 +68,11 @@ describe('the storage file', () => {
     ['a store twice', `${s3} acme }\n    - { ${s3} acme`],
   ])('is refused with %s', async (_, fields) => {
     await expect(readStore(fields)).rejects.toMatchObject({ name: 'StrictYamlError' });
+  });
+
+  it('has the published JSON Schema, which `vitest -u` updates', async () => {
+    const schema = `${JSON.stringify(storageFileJsonSchema(), undefined, 2)}\n`;
+    await expect(schema).toMatchFileSnapshot('../storage-file.schema.json');
   });
 
   it('accepts an endpoint with TLS, or on loopback', async () => {
