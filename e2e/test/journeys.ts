@@ -1,7 +1,10 @@
 import { expect, type Page } from '@playwright/test';
 import { openFile, saveExport, SURNAME } from './everything.ts';
 
-/* The tasks of a person on call. They use only controls that both desktops and phones have, and no keys. */
+/*
+ * The tasks of a person on call. The person uses only controls that both desktops and phones have, and no
+ * keys.
+ */
 
 const LIST = '/ns/default/workflows';
 

@@ -14,7 +14,8 @@ import type { Measured } from './support/measured.ts';
 
 /*
  * Checks that the server stays within a memory limit: starts the server with heap settings for the limit, and
- * compares the peak resident memory that the kernel recorded with the limit. Also checks every response.
+ * compares the peak resident memory that the kernel recorded with the limit. The benchmark also checks every
+ * response.
  */
 
 const { values } = parseArgs({

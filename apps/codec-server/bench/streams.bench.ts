@@ -7,7 +7,7 @@ import { type Load, startReaders } from './support/readers.ts';
 import { startStack } from './support/stack.ts';
 
 /*
- * Checks that callers with large plaintexts do not delay another caller's small requests: readers stream
+ * Checks that callers with large plaintexts do not delay another caller's small requests. Readers stream
  * payloads of 12 MB through each route that decrypts, while the other caller sends /healthz and small decodes
  * at a fixed rate.
  */
@@ -39,7 +39,7 @@ const { temporal, server, codec } = stack;
 try {
   const loads = await makeLoads();
   const probes = await otherCaller(server.url, codec);
-  // This is a warm-up: the first requests open connections, and V8 compiles the code that handles them.
+  // Warms up: the first requests open connections, and V8 compiles the code that handles requests.
   await measureProbes(probes, 2);
   console.log(TABLE_HEAD);
   console.log(rowsOf('none', await measureProbes(probes, 5)));

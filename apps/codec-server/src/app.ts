@@ -62,7 +62,7 @@ export interface AppDeps {
   readonly kms: Pick<KmsHealth, 'last'>;
   /** If absent, this process does not share branch keys with other processes. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
-  /** Counts the use of keys. Its observer receives the codec's events. */
+  /** Counts the use of keys. The counter's observer receives the codec's events. */
   readonly keyUse: KeyUsage;
   readonly emulator: boolean;
   readonly temporal: TemporalService;

@@ -5,9 +5,9 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 export { codeOf, messageOf };
 
 interface HttpErrorOptions {
-  /** In seconds; sent as `Retry-After`. */
+  /** Seconds for the response header `Retry-After`. */
   readonly retryAfter?: number;
-  /** Sent as `WWW-Authenticate`. */
+  /** The value of the response header `WWW-Authenticate`. */
   readonly challenge?: string;
   readonly cause?: unknown;
   /** Whether the message may be logged, because it contains nothing from the caller. */
@@ -15,8 +15,8 @@ interface HttpErrorOptions {
 }
 
 /**
- * An error with its HTTP status and API error code. The caller receives `message`: what failed, why, and what to do. It
- * contains no payload, token or internal address.
+ * An error with its HTTP status and API error code. The caller receives `message`: what failed, why, and what
+ * to do. The message contains no payload, token or internal address.
  */
 export class HttpError extends Error {
   readonly status: ContentfulStatusCode;

@@ -119,7 +119,7 @@ async function startNginx(basePath: string): Promise<Running> {
       .replace('127.0.0.1:8088', `127.0.0.1:${codecPort}`)
       .replace('/srv/dashboard', root),
   );
-  // If it runs as root, nginx switches to another user by default, who cannot read the temporary folder.
+  // By default, an nginx that runs as root switches to another user, who cannot read the temporary folder.
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   await writeFile(
     join(prefix, 'nginx.conf'),

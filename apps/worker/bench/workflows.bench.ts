@@ -46,7 +46,7 @@ interface Program {
   readonly rates: number[];
   /** CPU time of the workers in ms per workflow. */
   readonly cpu: number[];
-  /** Measured after the last round in each order of starts. */
+  /** The workers' memory after the last round in each order of starts. */
   readonly memory: Memory[];
 }
 

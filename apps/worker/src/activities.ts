@@ -38,7 +38,7 @@ export const activities = {
   },
 
   /**
-   * Always fails, and is not retried. Its failure has three nested causes, the second of which has details.
+   * Always fails, and is not retried. The failure has three nested causes, the second of which has details.
    */
   async authorizeCard(customer: string, cents: number): Promise<never> {
     const answer = new Error(`Issuer: card of ${customer} is blocked`);
@@ -78,7 +78,7 @@ export const activities = {
   },
 
   /**
-   * Sends one heartbeat, and then ends with a heartbeat timeout. Its failure in the history has
+   * Sends one heartbeat, and then ends with a heartbeat timeout. The activity's failure in the history has
    * `lastHeartbeatDetails`.
    */
   async packByRobot(customer: string, items: readonly OrderItem[]): Promise<never> {
@@ -132,7 +132,8 @@ export const activities = {
     try {
       return await cancelled;
     } catch (error) {
-      // A worker that shuts down also cancels its activities. Temporal then gives them to another worker.
+      // A worker that shuts down also cancels its activities. Temporal then gives these activities to another
+      // worker.
       if (!cancellationDetails()?.cancelRequested) throw error;
       throw new CancelledFailure(`Approval for ${requester} was called off`, [
         { withdrawn: `${requester} withdrew the request` },

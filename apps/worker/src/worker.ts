@@ -4,7 +4,10 @@ import { Worker, type NativeConnection, type WorkerPlugin } from '@temporalio/wo
 import { activities } from './activities.ts';
 import type { WorkerCode } from './code.ts';
 
-/** After the grace time, the worker cancels activities. After this additional time, it abandons them. */
+/**
+ * After the grace time, the worker cancels activities. After this additional time, the worker abandons the
+ * activities.
+ */
 const FORCE_AFTER_GRACE_SECONDS = 10;
 
 export interface WorkerDeps {
@@ -13,7 +16,7 @@ export interface WorkerDeps {
   readonly taskQueue: string;
   /** The code that the worker runs. Default: the samples. */
   readonly code?: WorkerCode | undefined;
-  /** The codec's plugin. Without it, Temporal stores payloads in plaintext. */
+  /** The codec's plugin. Without this plugin, Temporal stores payloads in plaintext. */
   readonly plugins: WorkerPlugin[];
   /** How many seconds running activities have to complete after a shutdown begins. */
   readonly shutdownGraceSeconds: number;

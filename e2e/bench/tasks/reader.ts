@@ -61,7 +61,7 @@ export class Reader {
     return { actions: this.#actions, seconds: (performance.now() - this.#start) / 1_000 };
   }
 
-  /** Clicks a target. If it is out of view, turns the wheel first. */
+  /** Clicks a target. If the target is out of view, turns the wheel first. */
   async click(target: Locator): Promise<void> {
     await target.waitFor({ state: 'attached', ...PATIENCE });
     await this.#bring(target);

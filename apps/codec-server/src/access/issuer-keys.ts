@@ -6,8 +6,9 @@ import { isSafeUrl, type Issuer } from './policy.ts';
 const MINUTE = 60_000;
 
 /**
- * How long the server uses keys. It accepts a withdrawn key for up to ten minutes, or for up to an hour while
- * the issuer is unreachable. Tokens signed with unknown keys cause at most one request every ten seconds.
+ * How long the server uses keys. The server accepts a withdrawn key for up to ten minutes, or for up to an
+ * hour while the issuer is unreachable. Tokens signed with unknown keys cause at most one request every ten
+ * seconds.
  */
 const lifetimes = { freshMs: 10 * MINUTE, usableMs: 60 * MINUTE, retryMs: 10_000 };
 
@@ -50,9 +51,9 @@ export function issuerKeyring(options: IssuerKeysOptions): (issuer: Issuer) => I
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /**
- * Returns an issuer's keys. Finds them by discovery, refreshes them, and uses stale keys for a bounded time
- * while the issuer is unreachable. Replaces jose's `createRemoteJWKSet`, which has no discovery, and rejects
- * every token if its cache is stale and the issuer is unreachable.
+ * Returns an issuer's keys. Finds the keys by discovery, refreshes them, and uses stale keys for a limited
+ * time while the issuer is unreachable. Replaces jose's `createRemoteJWKSet`, which has no discovery, and
+ * rejects every token if its cache is stale and the issuer is unreachable.
  */
 export function issuerKeys(
   issuer: Issuer,

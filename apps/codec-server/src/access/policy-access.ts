@@ -174,8 +174,8 @@ export class Grants {
 }
 
 /**
- * Returns what a verified token's claims grant, according to the matching rules and, if the policy uses them,
- * Temporal's own claims.
+ * Returns the permissions that a verified token's claims grant. The matching rules grant permissions and, if
+ * the policy uses them, Temporal's own claims do too.
  */
 export function grantsOf(policy: Policy, issuer: Issuer, claims: JWTPayload): Grants {
   const grants = new Grants();

@@ -181,7 +181,7 @@ export const issuer = z.discriminatedUnion('type', [oidc, iap, temporalCloud]);
 
 const values = oneOrMany(literalText('is compared literally: there are no wildcards, so list each value'));
 const namespace = literalText('must be a name; for all namespaces, write namespaces: "*"');
-/** Added to the JSON Schema, which cannot contain the refinements. */
+/** This field is added to the JSON Schema, which cannot contain the refinements. */
 const atLeastOne = { minProperties: 1 };
 
 /**

@@ -145,7 +145,7 @@ export type VerifyToken = (token: string) => Promise<VerifiedToken>;
  */
 export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: () => number): VerifyToken {
   return async (token) => {
-    // Checked here, because jose ignores white space at the end of base64.
+    // Checks the form of the token, because jose ignores white space at the end of base64.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw invalidToken(UNREADABLE);
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keys.find, {

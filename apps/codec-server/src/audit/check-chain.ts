@@ -35,7 +35,7 @@ async function check({
   head: currentHead,
   maxBytes = MAX_BYTES,
 }: ChainCheckOptions): Promise<AuditVerification> {
-  // Read the head before the file: then the file must contain the head's line.
+  // Reads the head before the file, so that the file must contain the head's line.
   const head = currentHead();
   const { size } = await stat(file);
   if (size > maxBytes) {

@@ -87,7 +87,10 @@ export async function runCommand(args: readonly string[], output: Output): Promi
   }
 }
 
-/** Runs the command in the process's arguments and exits. Returns if the arguments name no command. */
+/**
+ * Runs the command that the process's arguments name, and exits. Returns without exiting if the arguments
+ * name no command.
+ */
 export async function exitAfterCommand(): Promise<void> {
   const status = await runCommand(process.argv.slice(2), {
     out: (text) => void process.stdout.write(text),

@@ -22,8 +22,8 @@ export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
   'decrypt' | 'inspect'
 > {
   /**
-   * The permission that the caller used. It is part of the type so that a route for searches cannot send
-   * decoded payloads.
+   * The permission that the caller used. The permission is part of the type so that a route for searches
+   * cannot send decoded payloads.
    */
   readonly use?: Use;
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
@@ -169,7 +169,7 @@ async function decryptContent(
     const { context } = reference;
     const calls = codec.plan([payload], context).kmsCalls;
     options.innerKmsCalls?.reserve(Array.from({ length: calls }, (_, n) => `${stored.name}#${n}`));
-    // Inspected before decryption, which overwrites the content.
+    // Inspects the content before decryption, which overwrites it.
     const { format, bytes } = codec.inspect(payload, context);
     const inPlace = { ...options, budget: options.budget.ofObject, overwrite: true };
     const result = await decryptStored(codec, { ...reference, payload }, inPlace);

@@ -14,7 +14,7 @@ export interface EventPage {
 /** Pages of a part of a run's history. The consumer must release each page. */
 export type EventPages = AsyncGenerator<EventPage, void>;
 
-/** Reads at most one page. Its memory is reserved in `memory` until the page is released. */
+/** Reads at most one page. The page's memory is reserved in `memory` until the page is released. */
 export async function readPage(
   reader: Reader,
   run: Run,

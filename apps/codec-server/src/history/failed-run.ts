@@ -116,8 +116,8 @@ async function read(
 }
 
 /**
- * Returns the message and stack trace of a decrypted failure, shortened. The SDKs' failure converters write them
- * as JSON.
+ * Returns the message and stack trace of a decrypted failure, shortened. The SDKs' failure converters write
+ * both texts as JSON.
  */
 function readingOf(payload: Payload, shorten: (text: string) => string): Reading {
   const { data, encoding } = bodyOf(payload);

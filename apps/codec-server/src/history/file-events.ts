@@ -25,12 +25,11 @@ import type { HistoryCodec } from './decrypt-payload.ts';
 import type { PayloadRequest } from './locate-payloads.ts';
 import type { Inspect } from './payload-stub.ts';
 
-/**
- * Memory in bytes for a value; for a payload, including everything that a stream derives from the payload;
- * and for a byte of text, including its strings and the bytes decoded from base64.
- */
+/** Memory in bytes for a value. */
 const VALUE_COST = 512;
+/** Memory in bytes for a payload, including everything that a stream derives from the payload. */
 const PAYLOAD_COST = 1_536;
+/** Memory in bytes for a byte of text, including its strings and the bytes decoded from base64. */
 const TEXT_COST = 4;
 /** How many values each reservation of memory covers. */
 const VALUES_AT_ONCE = 64;

@@ -31,7 +31,7 @@ export interface HistoryStreamOptions {
   /** Whether to wait for new events until the run is closed. */
   readonly live: boolean;
   readonly lifetime: StreamLifetime;
-  /** Set only by tests. */
+  /** Only tests set this interval. */
   readonly heartbeatMs?: number;
 }
 

@@ -256,7 +256,7 @@ function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined {
       ...payload,
       metadata: Object.fromEntries(metadata),
       ...(data ? { data: Buffer.from(data) } : {}),
-      // Copied too, because `hasTooManyEntries` counts external payloads.
+      // The copy includes external payloads, because `hasTooManyEntries` counts them.
       ...(externalPayloads?.length ? { externalPayloads } : {}),
     },
   };

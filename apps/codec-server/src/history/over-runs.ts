@@ -63,8 +63,8 @@ const positionOf = (token: string, runId: string): string => `${token}.${runId}`
 
 /**
  * Visits a list's runs after a position, several at a time, and yields the results in the order of the list.
- * A request that continues at a result's position misses no run. It repeats runs only if the list has changed
- * so much that the last run is now on another page.
+ * A request that continues at a result's position misses no run. Such a request repeats runs only if the list
+ * has changed so much that the last run is now on another page.
  */
 async function* overRuns<T>(
   options: ListedRuns,
@@ -148,7 +148,8 @@ export async function* framesOverRuns<T, Frame>({
   try {
     for await (const { run, position, result } of overRuns(listed, visit)) {
       await lifetime.checkpoint();
-      // Checked before the run's lines are yielded: a client must not see lines that a continued request would repeat.
+      // Checks this before the run's lines are yielded, because a client must not see lines that a continued
+      // request would repeat.
       if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
       if (result.status === 'limit') {
         yield end({ reason: 'limit', ...covered });

@@ -172,8 +172,8 @@ export class HistoryReader {
       if (fetched.page !== undefined && (from < fetched.page.first || fetched.page.last < from)) continue;
       if (reserved === undefined) {
         const waiting = budget?.reserve(fetched.decodedBytes);
-        // Drops the page, so that it holds no memory during the wait, and reads it again afterwards from the
-        // cache or Temporal.
+        // Drops the page, so that the request holds no memory during the wait, and then reads the page again
+        // from the cache or from Temporal.
         if (waiting !== undefined) {
           reserved = waiting;
           await reserved;
@@ -219,9 +219,9 @@ export class HistoryReader {
 
   /**
    * Temporal puts up to 256 batches of events into a page, whatever their size, and fails to send a page that
-   * exceeds its own message size limit (temporalio/features#487). The reader then requests smaller pages. It
-   * does the same for pages with too many values. If a single batch has too many values, the events with the
-   * most values lose their attributes.
+   * exceeds Temporal's own message size limit (temporalio/features#487). The reader then requests smaller
+   * pages. The reader also requests smaller pages if a page has too many values. If a single batch has too
+   * many values, the events with the most values lose their attributes.
    */
   async #request(
     run: Run,

@@ -23,7 +23,7 @@ import type { Run } from './reader.ts';
 import type { StreamLifetime } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
-/** Maximum number of fields of a run. Its memo may have thousands of entries. */
+/** Maximum number of fields of a run. A run's memo may have thousands of entries. */
 const MAX_RUN_FIELDS = 400;
 /** Identities and ids are cut to this many characters. */
 const MAX_TEXT = 200;

@@ -53,8 +53,9 @@ export interface StreamLifetime {
   /** The memory that all requests in flight share. */
   readonly memory: MemoryBudget;
   /**
-   * Call this function between two units of work. It yields to the event loop every few milliseconds, because
-   * work on cached pages and keys would otherwise never yield. @throws once the stream must end
+   * Call this function between two units of work. The function yields to the event loop every few
+   * milliseconds, because work on cached pages and keys would otherwise never yield. @throws once the stream
+   * must end
    */
   readonly checkpoint: () => Promise<void>;
 }

@@ -12,7 +12,7 @@ import { payloadFields } from './payload-fields.ts';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 /**
- * Payloads of up to this many bytes are processed in the main thread. Processing them takes at most a
+ * Payloads of up to this many bytes are processed in the main thread. Processing so few bytes takes at most a
  * millisecond, less than a transfer to another thread.
  */
 const SMALL_BYTES = 16 * 1024;

@@ -113,8 +113,8 @@ export const parameterSchemas: Readonly<Record<string, Schema<string>>> = {
 /**
  * Declares a route. The router, the authorisation and the OpenAPI document use this declaration.
  *
- * The handler runs only for authorised callers. It receives the grant, and the path parameters, query and
- * body as parsed by their schemas.
+ * The handler runs only for authorised callers. The handler receives the grant, and the path parameters,
+ * query and body as parsed by their schemas.
  */
 export function defineRoute<
   const Path extends string,

@@ -121,15 +121,15 @@ const always = {
 } as const;
 
 /**
- * The header applies for one year. It is sent only over TLS, because browsers ignore it elsewhere, and a
- * proxy that terminates TLS sends its own header.
+ * The header applies for one year. The header is sent only over TLS, because browsers ignore it elsewhere,
+ * and a proxy that terminates TLS sends its own header.
  */
 const overTls = { 'Strict-Transport-Security': 'max-age=31536000' } as const;
 
 /**
- * Response headers by the request's origin. They are built only once, because Hono's `cors()` took half the
- * time of a small `/decode`. Origins are compared exactly, and only the request's origin is echoed, because
- * credentials cannot be combined with a wildcard.
+ * Response headers by the request's origin. The headers are built only once, because Hono's `cors()` took
+ * half the time of a small `/decode`. Origins are compared exactly, and only the request's origin is echoed,
+ * because credentials cannot be combined with a wildcard.
  */
 export interface ResponseHeaders {
   /**

@@ -17,7 +17,7 @@ const MAX_KINDS = 64;
 
 interface Answered {
   readonly method: string;
-  /** The route's pattern. Never the path or the query, which may contain the caller's data. */
+  /** The route's pattern, but never the path or the query, which may contain the caller's data. */
   readonly route: string;
   readonly status: number;
   /** Absent if the line counts several requests. */
@@ -112,7 +112,7 @@ function errorFields(error: Error | undefined): Pick<Answered, 'code' | 'reasonC
 
 /**
  * Logs successful requests at level debug, because at level info they would hide the failures. The metrics
- * count them, and the audit records what was decrypted.
+ * count successful requests, and the audit records decryptions.
  */
 function levelOf(status: number): Level {
   if (status < 400) return 'debug';

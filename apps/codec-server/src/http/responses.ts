@@ -122,7 +122,8 @@ export function textStream(
       compressor?.close();
       ended?.();
       cancelled.abort();
-      // Not awaited, because the iterator only ends once the calls that it waits for have been cancelled.
+      // Does not await the iterator's end, because the iterator ends only once the calls for which it waits
+      // have been cancelled.
       iterator.return?.()?.catch(() => undefined);
     },
   });

@@ -7,7 +7,10 @@ const MAX_DEPTH = 32;
 /** Limits the number of values in a body. */
 export interface ValueLimit {
   readonly base: number;
-  /** Added to the limit for each object on the third level, where the codec protocol has payloads. */
+  /**
+   * The number that is added to the limit for each object on the third level, where the codec protocol has
+   * payloads.
+   */
   readonly each?: number;
 }
 

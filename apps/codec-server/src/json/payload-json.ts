@@ -114,8 +114,8 @@ export const buildPayloads = (payloads: readonly Payload[]): Buffer<ArrayBuffer>
   writePayloads(payloads).concat();
 
 /**
- * Writes the response of `/encode` and `/decode`. It must not contain other fields, because Go clients reject
- * these.
+ * Writes the response of `/encode` and `/decode`. The response must not contain other fields, because Go
+ * clients reject unknown fields.
  */
 export function writePayloads(payloads: readonly Payload[]): JsonBytes {
   const body = new JsonBytes();

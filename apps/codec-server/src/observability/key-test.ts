@@ -57,8 +57,8 @@ async function roundTrip(keyService: Wrapping, key: string): Promise<TestedKey> 
 }
 
 /**
- * Cloud KMS checks the permission first. If it rejects only the random bytes, the server has the permission
- * to decrypt.
+ * Tests with random bytes whether the server has the permission to decrypt, because Cloud KMS checks the
+ * permission before it rejects the bytes.
  */
 async function mayDecrypt(keyService: Wrapping, key: string): Promise<TestedKey> {
   const ciphertext = randomBytes(2 * TEST_BYTES);

@@ -27,7 +27,7 @@ export interface KmsBucket {
 
 /**
  * One request's share of its caller's bucket. Before it decrypts, the request takes as many Cloud KMS
- * requests as it may need. It is then charged for any Cloud KMS requests beyond that number.
+ * requests as it may need. Afterwards, the request is charged for any Cloud KMS requests beyond that number.
  */
 export class KmsAllowance {
   readonly #bucket: KmsBucket;

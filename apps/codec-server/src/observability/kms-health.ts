@@ -80,8 +80,8 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
       const version = keyVersion === undefined ? {} : { version: keyVersion };
       if (code === undefined || code === 'integrity_failed') {
         lastOk = now();
-        // Cloud KMS checks the permission first. If it rejects only the bytes, this server has the permission
-        // to decrypt.
+        // Cloud KMS checks the permission before it rejects the bytes, so this server has the permission to
+        // decrypt.
         const ofWhole = refusals.get(idOf({ operation, key }));
         if (ofWhole !== undefined && (code === undefined || refusedWith(ofWhole.reason) === 'key'))
           refusals.delete(idOf({ operation, key }));

@@ -66,12 +66,12 @@ const DENIED: readonly number[] = [401, 403];
 export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'inUse' | 'waits' | 'refusals'>;
 
 /**
- * Returns the server's metrics. Their names and labels are listed in docs/metrics.md.
+ * Returns the server's metrics. docs/metrics.md lists the metrics' names and labels.
  * @param memory the memory that requests in flight share; if undefined, there are no memory metrics
  */
 export function createMetrics(memory?: MemoryUse): Metrics {
-  // The exporter only collects the metrics. Its own server stays off, because that server does not check Host
-  // and has no probes.
+  // The exporter only collects the metrics. The exporter's own server stays off, because it does not check
+  // Host and has no probes.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   const views = [{ instrumentName: '*', aggregationCardinalityLimit: MAX_SERIES }];

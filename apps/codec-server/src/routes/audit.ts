@@ -81,7 +81,8 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       ...(workflowId === undefined ? {} : { workflowId }),
     });
     try {
-      // Checked after the intent is written, because writing creates the file again if it was rotated away.
+      // Checks for the file after the intent is written, because writing creates the file again if it was
+      // rotated away.
       if (!(await file.exists())) throw notReadable();
       const result = await read(file);
       await record.end('complete');

@@ -10,8 +10,8 @@ import { retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
 /**
- * The functions of Temporal and the codec that handlers use. Handlers get them only for a grant, and the
- * functions work only in the grant's namespace.
+ * The functions of Temporal and the codec that handlers use. Handlers get these functions only for a grant,
+ * and the functions work only in the grant's namespace.
  */
 export interface GrantedServices {
   readonly temporal: ForGrant<Reading, GrantedTemporal>;

@@ -104,8 +104,8 @@ function decodePayloads(options: RunRoutesOptions): Route {
     admit: admitDecryption(options),
     handler: async (c, { grant, parameters: run, body: { refs, justification: given } }) => {
       const codec = codecOf(c, options, grant);
-      // Checked before Temporal is called, because a caller who may not see payloads must not learn which
-      // payloads exist.
+      // Checks the justification before Temporal is called, because a caller who may not see payloads must
+      // not learn which payloads exist.
       const justification = await requireJustification(c, authority, grant, idsOf(run), given);
       const requests = await locatePayloads(
         { temporal: options.temporal(grant), reader: options.reader(grant), memory: c.get('memory') },

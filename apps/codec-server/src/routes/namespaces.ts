@@ -116,8 +116,8 @@ async function servedNamespaces(
   { rules, defaultNamespace, temporal }: Served,
   signal: AbortSignal,
 ): Promise<string[]> {
-  // If there is a default key, the server also serves namespaces that the keys file does not name. It gets
-  // their names from Temporal, if Temporal permits the call.
+  // If there is a default key, the server also serves namespaces that the keys file does not name. The server
+  // gets the names of these namespaces from Temporal, if Temporal permits the call.
   const others = rules.hasDefault ? await temporal.namespaces(signal).catch(() => []) : [];
   const own = rules.hasDefault ? [defaultNamespace] : [];
   return [...new Set([...rules.namespaces, ...own, ...others])]

@@ -149,7 +149,7 @@ export async function decryptingOf(
   };
 }
 
-/** Returns the limits of a request's lifetime, except those of its connection. */
+/** Returns the limits of a request's lifetime, without the limits of the request's connection. */
 export const limitsOf = (
   c: Context<Env>,
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,

@@ -48,8 +48,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 25_000;
 
 /**
- * How long an idle connection stays open. It must be longer than the 600 s of Google's load balancers, which
- * could otherwise send a request on a connection that this server is closing.
+ * How long an idle connection stays open. The time must be longer than the 600 s of Google's load balancers,
+ * which could otherwise send a request on a connection that this server is closing.
  * https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
  */
 const KEEP_ALIVE_MS = 620_000;

@@ -23,8 +23,8 @@ import {
 import { queryFailure, type QueryOutcome } from './query-failure.ts';
 
 /**
- * The gRPC calls that this server makes. It does not use the SDK's client, whose `list()` throws if it cannot
- * decode a memo, and whose `fetchHistory()` holds a whole history in memory.
+ * The gRPC calls that this server makes. The server does not use the SDK's client, whose `list()` throws if
+ * it cannot decode a memo, and whose `fetchHistory()` holds a whole history in memory.
  *
  * Each call throws an HttpError, or the signal's reason once the signal is aborted.
  */
@@ -93,7 +93,7 @@ export interface TemporalService {
 
 const CALL_MS = 10_000;
 /**
- * Deadline of a long poll. It is longer than Temporal keeps a long poll open (20 s,
+ * Deadline of a long poll. The deadline is longer than Temporal keeps a long poll open (20 s,
  * `history.longPollExpirationInterval`).
  */
 const POLL_MS = 40_000;

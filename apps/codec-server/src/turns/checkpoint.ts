@@ -4,8 +4,8 @@ import { ownTurn, SLICE_BYTES } from './slices.ts';
 const TURN_MS = 5;
 
 /**
- * Call this function before each unit of work. It yields to the event loop every few milliseconds, and before
- * a unit that is larger than a slice.
+ * Call this function before each unit of work. The function yields to the event loop every few milliseconds,
+ * and before a unit that is larger than a slice.
  * @param bytes size of the unit, if it may be large
  */
 export type Checkpoint = (bytes?: number) => Promise<void>;

@@ -26,7 +26,7 @@ rules:
 ...
 `;
 
-/** The environment of a server with the policy. */
+/** Returns the environment variables of a server with the policy. */
 function environment(content: string): Record<string, string> {
   writeFileSync(file, content);
   return { AUTH: 'policy', POLICY_FILE: file, CODEC_HOST: '0.0.0.0', KMS_EMULATOR_HOST: '127.0.0.1:1' };

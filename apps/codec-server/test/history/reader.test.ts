@@ -109,7 +109,7 @@ describe('HistoryReader', () => {
 });
 
 /**
- * A history that is read backwards. Its event `end` ended a workflow task, and its pages have at most
+ * A history that is read backwards. The event `end` ended a workflow task, and the pages have at most
  * `largest` events.
  */
 function backwards(length: number, end: number, largest = length) {

@@ -211,7 +211,7 @@ describe.each(process.env['SLOW'] ? limits : limits.slice(0, 1))(
             const init = { signal: gone.signal, headers: { 'accept-encoding': 'gzip' } };
             return (await fetch(`${run}/history?live=true`, init)).status;
           };
-          // This is below the 192 requests that one caller may have in flight.
+          // The number of streams is below the 192 requests that one caller may have in flight.
           const followed = await Promise.all(Array.from({ length: 180 }, follow));
           for (const status of followed) expect([200, 503]).toContain(status);
           expect(followed).toContain(200);

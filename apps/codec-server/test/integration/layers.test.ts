@@ -9,8 +9,9 @@ import { bodyOf, keys, type Payload, plain, post, recordedAudit, sealedApart } f
 import { history, lines, NAMESPACE, plantRun, postTo, resultsOf, startStack } from '../support/temporal.ts';
 
 /*
- * Tests payloads inside encrypted payloads. They come from a codec behind an encrypting proxy, from a proxy
- * that compresses, and from an attack that hides ciphertext of `orders` in a layer of `payments`.
+ * Tests payloads inside encrypted payloads. The inner payloads come from a codec behind an encrypting proxy,
+ * from a proxy that compresses, and from an attack that hides ciphertext of `orders` in a layer of
+ * `payments`.
  */
 
 const OWN = 'canary-inside-two-layers';

@@ -116,7 +116,7 @@ test(`Schemathesis, given an existing workflow and schedule, ${claim}`, async ({
     ALL_PHASES,
   );
   expect(exitCode, all).toBe(0);
-  // This is Schemathesis' message for routes that returned only 404. Its absence shows that all routes were
-  // reached.
+  // This is Schemathesis' message for routes that returned only 404. The absence of this message shows that
+  // all routes were reached.
   expect(all).not.toMatch(/missing test data/i);
 });

@@ -25,7 +25,7 @@ const named = (path: string, namespace = 'payments', pathPrefix = '') =>
     'x-namespace': namespace,
   });
 
-/** Temporal's own JSON helper. Its type does not permit absent fields. */
+/** Temporal's own JSON helper. The helper's type does not permit absent fields. */
 const toJson: (payload: any) => unknown = JSONUtils.payloadToJSON;
 
 const b64 = (value: string): string => Buffer.from(value).toString('base64');

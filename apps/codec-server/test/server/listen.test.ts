@@ -21,12 +21,12 @@ async function start(app: Hono<any>): Promise<RunningServer> {
 }
 
 /**
- * Grace period for closing the server. It is so long that a server that waits for idle connections fails the
- * test.
+ * Grace period for closing the server. The period is so long that a server that waits for idle connections
+ * fails the test.
  */
 const HOUR = 3_600_000;
 /**
- * Time limit of the test in milliseconds. It is below the ten seconds after which Node itself ends a
+ * Time limit of the test in milliseconds. The limit is below the ten seconds after which Node itself ends a
  * connection without a request.
  */
 const LIMIT = 9_000;

@@ -68,13 +68,13 @@ it('uses a new certificate for new connections, and keeps open connections', asy
 });
 
 /**
- * Grace period for closing the server. It is so long that a server that waits for idle connections fails the
- * test.
+ * Grace period for closing the server. The period is so long that a server that waits for idle connections
+ * fails the test.
  */
 const HOUR = 3_600_000;
 /**
- * Time limit of the test in milliseconds. It is below the ten seconds after which the server itself ends an
- * incomplete handshake.
+ * Time limit of the test in milliseconds. The limit is below the ten seconds after which the server itself
+ * ends an incomplete handshake.
  */
 const LIMIT = 9_000;
 

@@ -6,8 +6,8 @@ import { pino } from 'pino';
 
 // For some milliseconds, this process repeatedly opens, writes and closes the audit file that its command
 // line names. While the audit file is open, the process creates a second file, which only one process at a
-// time can create. It prints how often it opened the audit file, and fails if it could not create the second
-// file.
+// time can create. The process prints how often it opened the audit file, and fails if it could not create
+// the second file.
 const [path = '', milliseconds = ''] = process.argv.slice(2);
 const marker = `${path}.only-one`;
 const end = performance.now() + Number(milliseconds);

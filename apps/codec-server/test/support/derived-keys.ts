@@ -1,8 +1,8 @@
 import { createDecipheriv, hkdfSync } from 'node:crypto';
 
 /*
- * Finds the data keys of `envelope-v2` messages. This module must derive them, because Cloud KMS wraps only
- * the branch keys.
+ * Finds the data keys of `envelope-v2` messages. This module must derive the data keys, because Cloud KMS
+ * wraps only the branch keys.
  */
 
 const VERSION = 2;

@@ -1,6 +1,6 @@
 /*
- * This module is loaded before a server process (`node --import`). It records the server's responses for the
- * search for secrets after the run.
+ * This module is loaded before a server process (`node --import`). The module records the server's responses
+ * for the search for secrets after the run.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { ServerResponse } from 'node:http';

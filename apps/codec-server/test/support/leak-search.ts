@@ -17,8 +17,8 @@ const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
 const token = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
 
 /**
- * The number of characters by which recorded chunks overlap. It exceeds the length of every form of a data
- * key.
+ * The number of characters by which recorded chunks overlap. The overlap exceeds the length of every form of
+ * a data key.
  */
 export const OVERLAP = 300;
 /** Every form of a data key has at least `LOOK_EVERY + GRAM - 1` characters. */
@@ -47,7 +47,9 @@ function searchForKeys(keys: readonly Uint8Array[]): (text: string) => string[] 
   };
 }
 
-/** Whether recorded output may contain plaintext. Only responses to permitted callers may. */
+/**
+ * Whether recorded output may contain plaintext. Only responses to permitted callers may contain plaintext.
+ */
 export type Kept = 'withPlaintext' | 'withoutPlaintext';
 
 /** Returns a function that finds secrets in output: data keys, tokens, and canaries where plaintext is not allowed. */

@@ -23,7 +23,8 @@ export interface ServerProcess {
 const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
 
 /**
- * Starts the server from source in a separate process. Its output and responses are searched for secrets after the run.
+ * Starts the server from source in a separate process. The server's output and responses are searched for
+ * secrets after the run.
  * @param args arguments for Node
  */
 export function spawnServer(env: Record<string, string>, args: readonly string[] = keepAnswers) {

@@ -143,8 +143,8 @@ export const runOf = async (handle: WorkflowHandle): Promise<Run> => ({
 });
 
 /**
- * Runs the workflow `everywhere` until it completes. Its history contains the secret in every place where
- * Temporal stores a payload.
+ * Runs the workflow `everywhere` until it completes. The workflow's history contains the secret in every
+ * place where Temporal stores a payload.
  */
 export async function runEverywhere(
   { start }: Pick<Stack, 'start'>,

@@ -53,7 +53,7 @@ export async function child(value: string): Promise<string> {
 }
 
 /**
- * Waits for an activity that has failed and is retried after an hour, and for a child that waits for
+ * Waits for an activity that has failed and is retried after an hour, and for a child workflow that waits for
  * `finish`.
  */
 export async function pending(secret: string): Promise<void> {

@@ -36,8 +36,8 @@ export interface DecryptInputOptions extends Auditing {
 }
 
 /**
- * Decrypts an input and writes it. A payload that cannot be decrypted is marked with its reason code. Each
- * history has an intent and an outcome in the audit.
+ * Decrypts an input and writes it. A payload that cannot be decrypted is marked with its reason code. The
+ * audit contains an intent and an outcome for each history.
  * @throws CliError if Cloud KMS does not answer, if the audit cannot be written, or for an event that is not
  * in Temporal's format. Then, nothing of the history is written
  */

@@ -20,7 +20,7 @@ export const serverText = ({ address, clusterId }: Server): string =>
 
 /**
  * Compares the scans with the servers' present answers, and returns what the scans did not see. A scan counts
- * only for the server and the namespaces that it read. It does not count for another server, or for a
+ * only for the server and the namespaces that it read. A scan does not count for another server, or for a
  * namespace that was created after the scan, even under the same name.
  */
 export function coverageReasons(question: DestroyQuestion): Reason[] {

@@ -15,7 +15,7 @@ export function readReport(file: string): ScanReport {
     const fix = [`temporal-kms scan --out ${file}`];
     if (codeOf(error) === 'ENOENT')
       throw new CliError('notFound', `The report ${file} does not exist`, fix, error);
-    // Node's JSON errors quote the text, so the message does not contain them.
+    // The message does not contain Node's JSON errors, which quote the text.
     const reason =
       error instanceof SyntaxError || !(error instanceof Error) ? 'it is not JSON' : error.message;
     throw new CliError('data', `The report ${file} cannot be read: ${reason}`, fix, error);

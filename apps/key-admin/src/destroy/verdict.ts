@@ -21,7 +21,7 @@ interface Evidence {
   /** Absent if the messages name no version, and were written when the version existed. */
   readonly version?: number;
   /**
-   * The key id in the headers, if no known key has this id. It may be the id of the key in question, under
+   * The key id in the headers, if no known key has this id. The id may belong to the key in question, under
    * another name.
    */
   readonly unknownKeyId?: string;
@@ -196,8 +196,8 @@ function nameIn(needed: NeededKey, question: DestroyQuestion): Pick<Evidence, 'u
 }
 
 /**
- * Whether a name is, or may be, the name of the crypto key. It may be if it contains a project number,
- * because the number may belong to the key's project.
+ * Whether a name is, or may be, the name of the crypto key. A name with a project number may be the key's
+ * name, because the number may belong to the key's project.
  */
 const mayBe = (name: string, key: string): boolean =>
   name === key || (/^projects\/\d+\//.test(name) && withoutProject(name) === withoutProject(key));

@@ -28,7 +28,10 @@ export interface AppConfig {
 
 const { ok, warning, failed } = findings('variables');
 
-/** Reads the configuration as the application does. If it is invalid, the findings contain every mistake. */
+/**
+ * Reads the configuration as the application does. If the configuration is invalid, the findings contain
+ * every mistake.
+ */
 export function checkVariables(
   app: AppName,
   values: Values,

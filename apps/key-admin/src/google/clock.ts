@@ -9,8 +9,8 @@ const { ok, warning, failed, skipped } = findings('clock');
 export const GOOGLE_TIME = 'https://cloudkms.googleapis.com/';
 
 /**
- * Maximum difference between the clocks. If it is larger, servers refuse tokens and certificates, and
- * processes ignore stored branch keys that appear to be from the future.
+ * Maximum difference between the clocks. If the difference is larger, servers refuse tokens and certificates,
+ * and processes ignore stored branch keys that appear to be from the future.
  */
 const MAX_SKEW_MS = 300_000;
 /**

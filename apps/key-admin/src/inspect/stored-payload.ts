@@ -14,9 +14,9 @@ export type DescribePayload = (payload: Payload, known: KnownNames) => Promise<P
 
 /**
  * Returns a function that replaces the description of a reference by a description of the object's content.
- * The function reads the first bytes of an object once for each workflow. If it cannot read them, it
- * describes the reference and adds the reason. @param namespaces the namespaces whose objects the function
- * may read @param onProblem called with the reason in words
+ * The function reads the first bytes of an object once for each workflow. If the function cannot read these
+ * bytes, it describes the reference and adds the reason. @param namespaces the namespaces whose objects the
+ * function may read @param onProblem called with the reason in words
  */
 export function describeStored(
   storage: ObjectStorage,

@@ -37,7 +37,10 @@ export class ReferredObjects {
     this.#storage = storage;
   }
 
-  /** Returns an object that collects the references of a namespace. It requests no stored object. */
+  /**
+   * Returns an object that collects the references of a namespace. The returned object requests no stored
+   * object.
+   */
   in(namespace: string): References {
     return {
       resolve: async ({ payloads, traits }, place, history): Promise<Resolved> => {

@@ -23,8 +23,8 @@ const DAY = 86_400_000;
 
 /**
  * Returns a function that opens the state of a namespace once. After an error, the next call tries again.
- * Once a day, the state drops runs that are older than the namespace's retention. It cannot compare its runs
- * with the runs of a scan, because no worker sees them all.
+ * Once a day, the state drops runs that are older than the namespace's retention. A state cannot compare its
+ * runs with the runs of a scan, because no worker sees all runs of a scan.
  */
 export function statesIn(
   folder: string | undefined,

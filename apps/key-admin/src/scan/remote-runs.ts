@@ -1,6 +1,9 @@
 import type { ScanPart } from './scan-part.ts';
 
-/** The findings of a scan before it reads runs, as JSON. A scan on Temporal keeps them until it has ended. */
+/**
+ * The findings of a scan before it reads runs, as JSON. A scan on Temporal keeps these findings until it has
+ * ended.
+ */
 export interface BeforeRuns {
   /** When the scan started, in milliseconds since 1970. */
   readonly started: number;

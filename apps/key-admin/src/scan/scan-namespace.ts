@@ -43,11 +43,11 @@ export interface NamespaceScan {
  * Scans a namespace. Data that cannot be read becomes a gap of the report.
  *
  * Temporal has no snapshot: runs start, close and disappear while a scan lists them. During the scan, a new
- * payload under an old key version can only be a copy that the server makes: of a schedule's input when the
- * schedule starts a run, or of a run's payloads when the run is retried, repeated by cron or reset. Therefore
- * the scan reads schedules first, then all runs and, once new runs have had time to appear in the lists, the
- * runs that started meanwhile. If the scan missed the original of a copy, the last list contains the copy.
- * Finally, the scan reads the schedules that the first list did not contain.
+ * payload under an old key version can only be a copy that the server makes. The server copies a schedule's
+ * input when the schedule starts a run, and a run's payloads when the run is retried, repeated by cron or
+ * reset. Therefore the scan reads schedules first, then all runs and, once new runs have had time to appear
+ * in the lists, the runs that started meanwhile. If the scan missed the original of a copy, the last list
+ * contains the copy. Finally, the scan reads the schedules that the first list did not contain.
  */
 export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespace> {
   return await new Scan(scan).run();
@@ -343,7 +343,9 @@ class Scan {
     }
   }
 
-  /** Runs a part of the scan. If it fails, its places count as partial, and the other parts continue. */
+  /**
+   * Runs a part of the scan. If the part fails, its places count as partial, and the other parts continue.
+   */
   async #guard(places: readonly ScanPlace[], part: () => Promise<void>): Promise<void> {
     try {
       await part();

@@ -8,8 +8,8 @@ import type {
 } from '@temporal-kms/codec-api';
 
 /*
- * The findings of a part of a scan, as JSON: counts and examples. Their size does not depend on the number of
- * histories. This file imports no code, so that workflows can also add up parts.
+ * The findings of a part of a scan, as JSON: counts and examples. The size of the findings does not depend on
+ * the number of histories. This file imports no code, so that workflows can also add up parts.
  */
 
 /** A scanned history. Times are milliseconds since 1970. */

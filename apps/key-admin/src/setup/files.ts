@@ -63,8 +63,8 @@ export async function planFiles(spec: KeySpec, files: FileOptions): Promise<Conf
 }
 
 /**
- * Returns a keys file that names the namespaces. It has no `default`, with which a program could use the key
- * in any namespace.
+ * Returns a keys file that names the namespaces. The file has no `default`, with which a program could use
+ * the key in any namespace.
  */
 export const keysFileOf = (key: string, namespaces: readonly string[]): string =>
   [
@@ -86,8 +86,8 @@ async function planned(path: string, content: string): Promise<ConfigFile> {
 }
 
 /**
- * Returns an environment file for `node --env-file`, systemd and container engines. It contains the variables
- * that are set, and then all other variables as comments.
+ * Returns an environment file for `node --env-file`, systemd and container engines. The file contains the
+ * variables that are set, and then all other variables as comments.
  */
 function contentOf(app: string, { variables }: Environment<unknown>, values: Values): string {
   const entries = Object.entries(variables);

@@ -18,12 +18,12 @@ const SYSTEM = 'temporal-system';
 /** A Temporal server, as it describes itself to the caller. */
 export interface TemporalServer extends ScannedServer {
   /**
-   * Whether the server lists all its namespaces for these credentials. Temporal Cloud does not list them for
-   * a namespace's API keys.
+   * Whether the server lists all its namespaces for these credentials. Temporal Cloud does not list
+   * namespaces for a namespace's API keys.
    */
   readonly isListed: boolean;
   /**
-   * All namespaces. If the server does not list all of them: the listed namespaces, and the requested
+   * All namespaces. If the server does not list all namespaces: the listed namespaces, and the requested
    * namespaces that exist.
    */
   readonly namespaces: readonly { readonly name: string; readonly id: string }[];

@@ -43,8 +43,8 @@ export const perSecond = (calls: number): CallLimiter =>
   new RateLimiter({ tokensPerInterval: calls, interval: 'second' });
 
 /**
- * Permits a share of a rate, which may be less than one call per second. It starts with no saved calls and
- * saves at most the calls of a tenth of a second, so consecutive shares add up to exactly the rate.
+ * Permits a share of a rate, which may be less than one call per second. A share starts with no saved calls
+ * and saves at most the calls of a tenth of a second, so consecutive shares add up to exactly the rate.
  */
 export const shareOf = (calls: number): CallLimiter =>
   new TokenBucket({ bucketSize: Math.max(1, calls / 10), tokensPerInterval: calls, interval: 'second' });

@@ -46,7 +46,7 @@ interface Check {
   readonly milliseconds?: number;
 }
 
-/** Returns the failed checks. Each of them must state the commands to type. */
+/** Returns the failed checks. Each failed check must state the commands to type. */
 function failures({ code, json }: Awaited<ReturnType<typeof temporalKms>>): Check[] {
   const failed: Check[] = json().checks.filter(({ status }: Check) => status === 'failed');
   expect(code).toBe(failed.length === 0 ? 0 : 1);

@@ -265,8 +265,8 @@ describe('destroy', () => {
           '--statement',
           await statementFile({ ...rest, clusters: named }),
         ];
-        // Servers on one machine can have the same cluster id. Their addresses and namespaces distinguish
-        // them.
+        // Servers on one machine can have the same cluster id. Addresses and namespaces distinguish such
+        // servers.
         expect(await destroy(cloud, yes, await options(own!, its!))).toMatchObject({ mayDestroy: false });
         const unscanned = await destroy(cloud, yes, await options(own!, { ...its!, environment }));
         expect([unscanned.state, new Set(unscanned.codes)]).toEqual(['ENABLED', new Set(['not_seen'])]);

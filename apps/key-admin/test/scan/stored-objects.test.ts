@@ -292,7 +292,7 @@ describe('a scan with external storage', () => {
     const storage = store.open();
     const { data } = large(1);
     const encoding = Buffer.from('binary/envelope-kms-v2');
-    // The metadata is too long, or the header ends beyond the first 16 KiB or begins after them.
+    // The metadata is too long, or the header ends or begins beyond the first 16 KiB.
     const padded = [8_200, 16_300, 16_342, 16_400, 20_000].map((bytes): Payload => ({
       metadata: { encoding, pad: Buffer.alloc(bytes) },
       data: data!,

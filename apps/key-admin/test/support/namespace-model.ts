@@ -19,7 +19,10 @@ interface Run {
   readonly start: number;
   readonly visibleFrom: number;
   messages: Message[];
-  /** Heartbeat details of a pending activity. The server copies them into an event when the activity times out. */
+  /**
+   * Heartbeat details of a pending activity. The server copies the details into an event when the activity
+   * times out.
+   */
   pending: Message[];
   close?: number;
   /** When the server last copied this run's messages into another run. */

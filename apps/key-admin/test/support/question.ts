@@ -34,7 +34,7 @@ export const statementOf = (
 
 export const KEY = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/payments';
 /**
- * The crypto key's name with a project number. It names the same key if the number belongs to the key's
+ * The crypto key's name with a project number. The name means the same key if the number belongs to the key's
  * project.
  */
 export const NUMBERED = KEY.replace('acme', '123456789012');

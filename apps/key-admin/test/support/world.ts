@@ -28,8 +28,8 @@ const isKept = ({ isListed, first }: Cluster, name: string): boolean => !isListe
 const NAMES = ['payments', 'orders', 'billing', 'reports'];
 
 /**
- * A model of Temporal's servers, Cloud KMS and the programs that use them. It contains which data exists, and
- * which key version the data needs. The world knows nothing about scans and verdicts. Time passes only in
+ * A model of Temporal's servers, Cloud KMS and the programs that use them. The model knows which data exists,
+ * and which key version the data needs. The world knows nothing about scans and verdicts. Time passes only in
  * `pass`.
  */
 export class World {

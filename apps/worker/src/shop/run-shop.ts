@@ -14,7 +14,7 @@ import { webOrder } from './web-order.ts';
 
 /** The name of the worker deployment, and of its task queue. */
 const DEPLOYMENT = 'shop';
-/** Number of orders that run at the same time. It is low, so that orders do not wait in the queue. */
+/** Number of orders that run at the same time. The number is low, so that orders do not wait in the queue. */
 const ORDERS_AT_ONCE = 6;
 
 export interface ShopDeps {

@@ -89,7 +89,7 @@ const items = [
   { sku: 'coffee-mill', quantity: 2, cents: 7_250 },
 ];
 
-/** Every sample that the starter knows by name. Its people are invented. */
+/** Every sample that the starter knows by name. The people in the samples are invented. */
 export const catalogue = {
   order: defineSample({
     description: 'completes in seconds: signal, query, updates, retries, timer, memo, child workflow',

@@ -17,7 +17,7 @@ export type Role = (typeof roles)[number];
 export const fleetCodec = z.enum(['kms', 'sample', 'cipher', 'none']);
 export type FleetCodec = z.infer<typeof fleetCodec>;
 
-/** Environment variables of a worker process of the fleet, in addition to those of the codec. */
+/** Environment variables of a worker process of the fleet, in addition to the codec's variables. */
 export interface WorkerSettings {
   readonly TEMPORAL_ADDRESS: string;
   readonly FLEET_TASK_QUEUE: string;

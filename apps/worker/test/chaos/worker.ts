@@ -1,6 +1,6 @@
 /*
- * A worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. Its standard output
- * contains a line with its HTTP port, and a line for each activity that runs: `run`, the workflow, the
+ * A worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. The process's standard
+ * output contains a line with its HTTP port, and a line for each activity that runs: `run`, the workflow, the
  * activity, the attempt, and the machine's time. Standard error is its log.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -1,5 +1,5 @@
-// This process completes an activity: node complete-activity.ts ADDRESS TOKEN RESULT. It needs the codec's
-// variables.
+// This process completes an activity: node complete-activity.ts ADDRESS TOKEN RESULT. The process needs the
+// codec's environment variables.
 import { KmsCodecPlugin, loadKmsCodec } from '@temporal-kms/kms-codec';
 import { Client, Connection } from '@temporalio/client';
 

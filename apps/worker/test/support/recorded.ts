@@ -11,7 +11,7 @@ export const recordedDir = join(import.meta.dirname, '..', 'histories');
 /** Every recorded input contains this name. */
 export const RECORDED_NAME = 'Recorded Person';
 
-/** Returns the codec that encrypted the recorded histories. Its key is for tests only. */
+/** Returns the codec that encrypted the recorded histories. The codec's key is only for tests. */
 export const recordedCodec = (keyText = 'recorded histories of the samples'): KmsCodec =>
   createTestCodec({ keyText, namespace: 'default' });
 

@@ -8,7 +8,7 @@ import { planShards } from './plan.ts';
 import { type Checkpoint, scanRange } from './scan-range.ts';
 
 /**
- * Milliseconds between heartbeats. Temporal's SDK sends fewer of them, depending on the heartbeat timeout.
+ * Milliseconds between heartbeats. Temporal's SDK sends fewer heartbeats, depending on the heartbeat timeout.
  */
 const HEARTBEAT_MS = 2_000;
 

@@ -3,9 +3,9 @@ import type { Stage, TimeRange } from '../passes.ts';
 import type { RunsFound } from '../remote-runs.ts';
 
 /*
- * The data that the client, the workflow and the activities of a scan on Temporal pass to each other. It
- * consists of namespace names, run ids, key ids, times, counts and Temporal's page tokens, and contains no
- * payload and no workflow id. Temporal stores this data in plaintext, where everyone who can read the
+ * The data that the client, the workflow and the activities of a scan on Temporal pass to each other. The
+ * data consists of namespace names, run ids, key ids, times, counts and Temporal's page tokens, and contains
+ * no payload and no workflow id. Temporal stores this data in plaintext, where everyone who can read the
  * workflows' namespace sees it.
  */
 

@@ -6,8 +6,8 @@ import type { ScenarioOptions } from '../scenario.ts';
 import { type FaultyStore, openFaultyBucket, openFaultyDirectory } from '../store-faults.ts';
 
 /**
- * The time within which a starting process must be ready. It waits for a store for at most 2 s, and takes the
- * rest to start.
+ * The time within which a starting process must be ready. The process waits for a store for at most 2 s; the
+ * rest of the time is for its start.
  */
 const START_SECONDS = 30;
 /** How far the clocks are moved, because a process tries a failed store again after 20 to 30 s. */
@@ -35,8 +35,8 @@ async function troubles(
   const { faults, env } = closers.use(await open());
   const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env }));
   // A stopping process can lose a task that Temporal gives it meanwhile, and the task runs again after its
-  // timeout. In the time of a phase, every process refreshes its key, and tries the bucket again after a
-  // request without a response.
+  // timeout. A phase is so long that every process refreshes its key and, after a request without a response,
+  // tries the bucket again.
   const phaseMs = kind === 'gs' ? Math.max(keyLifetimeMs, ASKED_AGAIN_MS) : keyLifetimeMs;
   const load = fleet.load('delivery').start(inFlight);
   await load.warm();
