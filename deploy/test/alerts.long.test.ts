@@ -15,7 +15,7 @@ it('promtool confirms when each alert fires', { timeout: BUILD_MS }, async (cont
   if (promtool === undefined) context.skip();
   const directory = await mkdtemp(join(tmpdir(), 'promtool-'));
   onTestFinished(() => rm(directory, { recursive: true }));
-  // JSON is YAML.
+  // promtool reads YAML, which includes JSON.
   const testFile = join(directory, 'tests.yaml');
   await writeFile(testFile, JSON.stringify(promtoolTests(join(chart, 'alerts.yaml'))));
   const run = (...args: string[]) => execa(promtool!, args, { cwd: chart, reject: false, all: true });

@@ -77,7 +77,7 @@ export const run = (command: readonly string[], values: object) =>
 
 const rendered = new Map<string, Promise<any[]>>();
 
-/** Renders the chart, once for each set of values: tests must not change the resources. */
+/** Renders the chart only once for each set of values, so tests must not change the resources. */
 export function render(values: object): Promise<any[]> {
   const key = JSON.stringify(values);
   const resources = rendered.get(key) ?? renderOnce(values);

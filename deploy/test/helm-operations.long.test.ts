@@ -47,7 +47,7 @@ it('the chart mounts files in a form that the programs trust', async () => {
       if (configMap === undefined && secret === undefined) continue;
       expect(mounts.find((mount: any) => mount.name === name).readOnly).toBe(true);
       const mode = (configMap ?? secret).defaultMode ?? 0o644;
-      // Like kubelet: with fsGroup, the group may read.
+      // Kubelet also does this: with fsGroup, the group may read.
       const file = await volumeFile('policy.yaml', mode | 0o440);
       const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', reading, file], {
         cwd: projectRoot,
