@@ -50,7 +50,9 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
     case 'namespace_not_permitted':
       return `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there.`;
     case 'malformed':
-      return `The content does not match its encoding: ${context.encoding || 'none'}.`;
+      return stored
+        ? 'The stored object is malformed, or contains another reference to external storage.'
+        : `The content does not match its encoding: ${context.encoding || 'none'}.`;
     case 'storage_not_allowed':
       return `The server’s storage file does not let ${namespace} read this object${place}.`;
     case 'storage_not_found':

@@ -181,6 +181,13 @@ describe('reason codes', () => {
     expect(explain('key_disabled', { ...context, key: undefined })).toContain('The key');
   });
 
+  test('blame the stored object, not the encoding of the reference, for content that is malformed', () => {
+    const stored = { driver: 'd', type: 's3', bucket: 'b', object: 'o', readable: true } as const;
+    const encoding = 'json/protobuf';
+    expect(explain('malformed', { ...context, encoding })).toContain(encoding);
+    expect(explain('malformed', { ...context, encoding, stored })).not.toContain(encoding);
+  });
+
   test('come with the gcloud command that restores the key, if there is one', () => {
     expect(remedy('key_disabled', context.key)).toBe(
       'gcloud kms keys versions enable 3 --key=kyc --keyring=r --location=l --project=p',
