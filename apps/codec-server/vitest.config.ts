@@ -17,17 +17,8 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: 'test/support/whole-run.ts',
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'shared',
-          include: ['test/**/*.test.ts'],
-          exclude: measuring,
-          // Loading the server's dependencies takes longer than most of its tests.
-          isolate: false,
-        },
-      },
-      { extends: true, test: { name: 'alone', include: measuring } },
+      { extends: true, test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: measuring } },
+      { extends: true, test: { name: 'alone', include: measuring, isolate: true } },
     ],
   },
 });

@@ -33,6 +33,8 @@ export default defineConfig({
         test: {
           name: 'page',
           include: ['test/**/*.test.tsx'],
+          // The files share no page, because an application stays in its page.
+          isolate: true,
           // Two cores may run four suites at once. `pnpm test` lists what passes only at the second attempt.
           retry: 1,
           globalSetup: ['test/support/setup-server.ts'],

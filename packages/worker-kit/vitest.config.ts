@@ -1,4 +1,5 @@
 import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: shared });
+// Temporal's SDK permits one `Runtime` per process, and many of these files install one.
+export default defineConfig({ test: { ...shared, isolate: true } });

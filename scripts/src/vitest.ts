@@ -24,6 +24,8 @@ export const shared: NonNullable<ViteUserConfig['test']> = {
   // Most tests wait: for Temporal, for a process, for the end of an outage. On two cores, Vitest's default
   // would be one file at a time.
   maxWorkers: Math.max(3, availableParallelism() - 1),
+  // A process runs several files: starting it and loading the dependencies takes longer than most files' tests.
+  isolate: false,
   // Only failing tests take this long. But some tests wait for a process, which can take half a minute to
   // start on a busy machine.
   testTimeout: 60_000,

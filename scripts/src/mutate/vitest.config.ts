@@ -15,13 +15,12 @@ class InOrder extends BaseSequencer {
   }
 }
 
-/** Stryker's Vitest: a worker loads each module once per mutant, not once per file. */
+/** Stryker's Vitest. */
 export default defineConfig({
   test: {
     ...shared,
     root: projectRoot,
     include: [...tests],
-    isolate: false,
     reporters: [],
     sequence: { sequencer: InOrder },
     // A failure counts as a killed mutant, so a busy machine must not cause one.
