@@ -134,7 +134,8 @@ async function decryptEvent(
       stored,
       result,
     }));
-    // Prevents an unhandled rejection until `Promise.all` below runs, after all payloads have been started.
+    // Prevents an unhandled rejection, because `Promise.all` below runs only after all payloads have been
+    // started.
     decrypted.catch(() => undefined);
     pending.push(decrypted);
   }

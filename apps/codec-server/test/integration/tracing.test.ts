@@ -210,7 +210,7 @@ describe('codec-server traces', () => {
     for (let n = 0; n < 60; n += 1) await post(`${server.url}/encode`, payload, { traceparent });
     await server.stop();
     const exported = named(otlp.spans, 'POST /encode').length;
-    // The number is outside these bounds in less than one of 10^9 runs.
+    // The probability that the number is outside these bounds is below 10^-9.
     expect(exported).toBeGreaterThan(6);
     expect(exported).toBeLessThan(54);
   });
