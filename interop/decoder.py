@@ -1,12 +1,13 @@
-"""Decodes ``binary/envelope-kms-v2`` messages. Written only from docs/wire-formats.md, without this project's code.
+"""Decodes ``binary/envelope-kms-v2`` messages. It is written only from docs/wire-formats.md, and does not use this
+project's code.
 
 This decoder shows that the specification is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` runs it
 on messages from the TypeScript library and on the vectors. The decoder needs ``cryptography`` and ``zstandard``. It
 does not implement layers, keys-file settings other than ``accepts``, or Cloud KMS.
 
 ``python decoder.py FILE``: each line of the file is a JSON object with a message (``data``), the crypto keys of each
-accepted namespace (``keys``), the ``workflowId`` of the reader, and the Cloud KMS responses (``kms``). For each, prints
-a line with the payload or the reason code.
+accepted namespace (``keys``), the ``workflowId`` of the reader, and the Cloud KMS responses (``kms``). For each
+message, prints a line with the payload or the reason code.
 """
 
 import hashlib
@@ -53,13 +54,13 @@ def decode(
     :param keys: crypto keys by namespace
     :param namespaces: the namespaces whose messages the reader accepts
     """
-    # [E-8] Version and flags.
+    # [E-8] Check the version and the flags.
     if len(message) < 2:
         raise Refused("malformed")
     version, flags = message[0], message[1]
     if version != 2 or flags & ~0b11:
         raise Refused("unsupported_version")
-    # [E-9] Length.
+    # [E-9] Check the length.
     fixed = 2 + 8 + 4 + 16 + (16 if flags & 1 else 0) + 16 + 16 + 2
     n = int.from_bytes(message[fixed - 2 : fixed], "big")
     header, box = message[: fixed + n], message[fixed + n :]
@@ -77,7 +78,7 @@ def decode(
     )
     if key_version == 0:
         raise Refused("malformed")
-    # [E-10] to [E-12]: namespace tag, workflow tag, key id.
+    # [E-10] to [E-12]: check the namespace tag, the workflow tag and the key id.
     namespace = next(
         (name for name in namespaces if sha256(b"temporal-kms/v2/namespace", name)[:16] == tag),
         None,
@@ -92,11 +93,11 @@ def decode(
     )
     if crypto_key is None:
         raise Refused("key_not_allowed")
-    # [E-14] Unwrap the branch key: 01, six bytes for the date, and 32 bytes for the key.
+    # [E-14] Unwrap the branch key: the byte 01, six bytes for the date, and 32 bytes for the key.
     unwrapped = unwrap(crypto_key, b"temporal-kms/v2/branch-key\0" + tag, wrapped)
     if len(unwrapped) != 39 or unwrapped[0] != 1:
         raise Refused("malformed")
-    # [E-15] HKDF-SHA-256 (RFC 5869), compare the commitment, decrypt.
+    # [E-15] Derive the data key (HKDF-SHA-256, RFC 5869), compare the commitment, and decrypt.
     derived = hkdf(unwrapped[7:], salt, b"temporal-kms/v2/data-key\0" + tag, 48)
     if not hmac.compare_digest(derived[32:], commitment):
         raise Refused("integrity_failed")
@@ -104,7 +105,7 @@ def decode(
         plaintext = AESGCM(derived[:32]).decrypt(box[:12], box[12:], header)
     except InvalidTag:
         raise Refused("integrity_failed") from None
-    # [E-16] Decompress, parse.
+    # [E-16] Decompress and parse.
     return parse(decompress(plaintext) if flags & 2 else plaintext)
 
 
@@ -131,8 +132,8 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 def decompress(frame: bytes) -> bytes:
     size = content_size(frame)
     try:
-        # The one-shot function would trust a declared size of 0. Reading one byte more than declared reaches the
-        # frame's end.
+        # The one-shot function would trust a declared size of 0. To reach the end of the frame, this reads one byte
+        # more than the declared size.
         source = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame))
         content = source.read(size + 1)
     except zstandard.ZstdError:
@@ -191,7 +192,7 @@ def parse(plaintext: bytes) -> Payload:
 
 
 def fields(message: bytes, allowed: set[int], once: set[int]) -> Iterator[tuple[int, Any]]:
-    """Yields each field's tag, which is one byte, and content."""
+    """Yields the tag, which is one byte, and the content of each field."""
     at = 0
     seen: set[int] = set()
 

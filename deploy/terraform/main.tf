@@ -26,7 +26,8 @@ resource "google_kms_crypto_key" "key" {
     protection_level = var.protection_level
   }
 
-  # Destroying the key destroys all its versions, and makes everything that they encrypted unreadable.
+  # Destroying the key destroys all its versions, and makes all payloads unreadable that were encrypted under
+  # them.
   lifecycle {
     prevent_destroy = true
   }
@@ -40,7 +41,7 @@ resource "google_service_account" "app" {
   display_name = "temporal-kms: ${each.key}"
 }
 
-# Adds members instead of setting a policy, so that other grants on the key stay.
+# Adds members instead of setting a policy, so that other grants on the key are kept.
 resource "google_kms_crypto_key_iam_member" "app" {
   for_each = local.grants
 

@@ -24,11 +24,11 @@ output "helm_values" {
 }
 
 locals {
-  # Built from variables, because the key's id is then known before the key exists.
+  # The id is built from variables, so that it is known before the key exists.
   key = "projects/${var.project_id}/locations/${var.location}/keyRings/${google_kms_key_ring.ring.name}/cryptoKeys/${google_kms_crypto_key.key.name}"
 
-  # The keys file that temporal-kms setup writes (a test compares the two). It has no default, because a
-  # program could then use the key in any namespace.
+  # The same keys file as temporal-kms setup writes (a test compares the two files). It has no default rule,
+  # because with a default, a program could use the key in any namespace.
   keys_file = join("\n", concat(
     ["# The keys of each namespace. A namespace that is not listed is refused.", "namespaces:"],
     flatten([for namespace in var.namespaces : ["  '${replace(namespace, "'", "''")}':", "    encrypt: ${local.key}"]]),

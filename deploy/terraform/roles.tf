@@ -1,5 +1,5 @@
 # The minimal roles on the key for each program. A test checks that these are the roles that
-# `temporal-kms setup` grants, and a scan's role.
+# `temporal-kms setup` grants, and the role for a scan.
 locals {
   encrypt_decrypt = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
@@ -10,7 +10,7 @@ locals {
       [var.encode ? local.encrypt_decrypt : "roles/cloudkms.cryptoKeyDecrypter"],
       var.key_states ? ["roles/cloudkms.viewer"] : [],
     )
-    # temporal-kms scan reads which versions of the key exist.
+    # For temporal-kms scan, which reads which versions of the key exist.
     scan = ["roles/cloudkms.viewer"]
     # The dashboard's account is for Cloud Run, which would otherwise use an account with many permissions.
     dashboard = []

@@ -1,12 +1,15 @@
-/** For each alert: values over time, the last minute before it fires, and the minute in which it fires. */
+/**
+ * For each alert, the values over time, the last minute before the alert fires, and the minute in which it
+ * fires.
+ */
 
 interface AlertCase {
   readonly name: string;
-  /** The time between two values. Default: a minute. */
+  /** The time between two values. The default is a minute. */
   readonly interval?: string;
   /** Values over time: `0x9` is ten zeros, and `1+2x9` begins with 1 and adds 2 nine times. */
   readonly series: Readonly<Record<string, string>>;
-  /** All firing alerts, by time. */
+  /** All alerts that fire at each time. */
   readonly firing: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -21,7 +24,7 @@ export const alertCases: readonly AlertCase[] = [
     },
   },
   {
-    name: 'a reader without keys in memory calls Cloud KMS every three minutes, and each call fails; one failed call is no outage',
+    name: 'a reader without keys in memory calls Cloud KMS every three minutes, and each call fails; one failed call alone is not an outage',
     series: {
       'codec_kms_failing{job="codec-server",namespace="payments"}': '0x9 1 0x9 1 0x1 1 0x1 1 0x1 1 0x9',
     },
@@ -57,7 +60,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '11h': [], '13h40m': ['KmsCallsUnusual{job="worker",severity="warning"}'] },
   },
   {
-    name: 'few Cloud KMS calls are no reason for an alert, whatever their share',
+    name: 'few Cloud KMS calls cause no alert, however much their number has increased',
     interval: '10m',
     series: { 'codec_kms_calls_total{job="worker",operation="unwrap",code="ok"}': '0+1x72 72+20x12' },
     firing: { '13h40m': [] },
@@ -75,12 +78,12 @@ export const alertCases: readonly AlertCase[] = [
     },
   },
   {
-    name: 'calls wait for six minutes',
+    name: 'calls wait for Cloud KMS for six minutes',
     series: { 'codec_calls_waiting{job="worker",instance="a:9464"}': '0x4 2x6 0x5' },
     firing: { '9m': [], '10m': ['KmsCallsWaiting{job="worker",instance="a:9464",severity="warning"}'] },
   },
   {
-    name: 'the keys’ remaining time falls from a day; 0 before the first encryption is no reason for an alert',
+    name: 'the keys’ remaining time falls from a day; the value 0 before the first encryption causes no alert',
     series: {
       'codec_autonomy_seconds{job="worker",instance="a:9464",namespace="payments"}': '0x4 21660-60x12',
     },
@@ -163,7 +166,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '60m': [], '65m': ['ScanReportOld{job="codec-server",severity="info"}'] },
   },
   {
-    name: 'no server has a readable scan report for an hour; one server with a report suffices',
+    name: 'no server has a readable scan report for an hour; one server with a report is enough to prevent the alert',
     series: {
       'codec_scan_report_age_seconds{job="codec-server",instance="a:9464"}': 'NaN+0x90',
       'codec_scan_report_age_seconds{job="other",instance="b:9464"}': 'NaN+0x90',
@@ -172,7 +175,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '59m': [], '61m': ['ScanReportOld{job="codec-server",severity="info"}'] },
   },
   {
-    name: 'the states of a key are unknown for an hour; one server that knows them suffices',
+    name: 'the states of a key are unknown for an hour; one server that knows the states is enough to prevent the alert',
     series: {
       'codec_key_described{instance="a:9464",key="k"}': '0x90',
       'codec_key_described{instance="a:9464",key="l"}': '0x90',
@@ -244,7 +247,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '9m': [], '11m': ['RequestsDeniedBurst{job="codec-server",severity="warning"}'] },
   },
   {
-    name: 'a tenth of the requests to a route fails',
+    name: 'a tenth of the requests to a route fail',
     series: {
       'codec_http_request_duration_seconds_count{job="codec-server",route="/decode",status="200"}': '0+90x40',
       'codec_http_request_duration_seconds_count{job="codec-server",route="/decode",status="503"}':
@@ -258,7 +261,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '9m': [], '10m': ['WorkerNotReady{job="worker",instance="a:9464",severity="critical"}'] },
   },
   {
-    name: 'a worker that fails once just restarts, but a worker that fails repeatedly needs help',
+    name: 'a worker that fails repeatedly causes an alert, but a worker that fails once only restarts',
     series: { 'codec_worker_restarts_total{job="worker",instance="a:9464"}': '0x9 1x9 2 3 4 5x20' },
     firing: { '19m': [], '23m': ['WorkerRestarts{job="worker",instance="a:9464",severity="warning"}'] },
   },

@@ -65,7 +65,7 @@ describe('the dashboard’s Caddyfile', () => {
     });
   });
 
-  it('returns an uncacheable 404 for another version’s file name', async () => {
+  it('returns a 404 that no cache may store for the file name of another version', async () => {
     expect(await get('/assets/app-9z8y.js')).toEqual({ status: 404, body: '', cached: null });
   });
 
@@ -76,7 +76,7 @@ describe('the dashboard’s Caddyfile', () => {
     },
   );
 
-  it('serves a configuration that no cache may store', async () => {
+  it('serves the configuration so that no cache may store it', async () => {
     expect(await get('/config.json')).toEqual({
       status: 200,
       body: '{"apiUrl":"","temporalUiUrl":""}',
@@ -89,7 +89,7 @@ describe('the dashboard’s Caddyfile', () => {
     expect(server?.tail()).not.toContain('"level":"error"');
   });
 
-  it('is tested with the image’s version', async () => {
+  it('is tested with the Caddy version in the image', async () => {
     const [, version] =
       /^FROM caddy:([\d.]+)-/m.exec(await readFile(join(docker, 'Dockerfile'), 'utf8')) ?? [];
     const { stdout } = await execa(caddy ?? '', ['version']);

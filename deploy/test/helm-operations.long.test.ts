@@ -12,7 +12,7 @@ const read = (file: string) => readFile(join(projectRoot, file), 'utf8');
 const podOf = (resources: any[], app: string) => named(resources, 'Deployment', app).spec.template.spec;
 const scanPod = (resources: any[]) => named(resources, 'CronJob', 'scan').spec.jobTemplate.spec.template.spec;
 
-it('the chart lets servers accept connections until clients know that the pod is terminating', async () => {
+it('the chart lets servers accept connections until clients have learned that the pod is terminating', async () => {
   const resources = await render({
     codecServer: { policy, terminationGracePeriodSeconds: 25, preStopSleepSeconds: 10 },
   });
@@ -40,14 +40,14 @@ it('the chart mounts additional volumes', async () => {
 it('the chart mounts files in a form that the programs trust', async () => {
   const resources = await render(everything);
   for (const pod of [...apps.slice(0, 2).map((app) => podOf(resources, app)), scanPod(resources)]) {
-    // Under another policy, each mount would make the report and the scan state writable by the group.
+    // With another policy, the group could write to the report and the scan state after each mount.
     expect(pod.securityContext).toMatchObject({ fsGroup: 65_532, fsGroupChangePolicy: 'OnRootMismatch' });
     const mounts = pod.containers[0].volumeMounts;
     for (const { name, configMap, secret } of pod.volumes) {
       if (configMap === undefined && secret === undefined) continue;
       expect(mounts.find((mount: any) => mount.name === name).readOnly).toBe(true);
       const mode = (configMap ?? secret).defaultMode ?? 0o644;
-      // Kubelet also does this: with fsGroup, the group may read.
+      // With fsGroup, kubelet lets the group read the file.
       const file = await volumeFile('policy.yaml', mode | 0o440);
       const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', reading, file], {
         cwd: projectRoot,
@@ -73,7 +73,7 @@ async function volumeFile(name: string, mode: number): Promise<string> {
   return join(volume, name);
 }
 
-it('the chart scans with the image key-admin, and lets the codec server read the report', async () => {
+it('the chart runs scans with the image key-admin, and lets the codec server read the report', async () => {
   const resources = await render(everything);
   const { spec } = named(resources, 'CronJob', 'scan');
   expect(spec).toMatchObject({ concurrencyPolicy: 'Forbid', jobTemplate: { spec: { backoffLimit: 0 } } });
@@ -118,7 +118,7 @@ it('the chart scans with the image key-admin, and lets the codec server read the
     expect(variables(without, 'codec-server')).not.toHaveProperty(name);
 });
 
-it('the scan’s wrapper keeps the report out of the log, but passes on errors, arguments and the exit status', async () => {
+it('the script that runs the scan keeps the report out of the log, but passes on errors, arguments and the exit status', async () => {
   const { command, args } = scanPod(await render(everything)).containers[0];
   const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-scan-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -213,12 +213,12 @@ const refused: readonly (readonly [what: string, values: object, message: RegExp
   ],
   ['a keys file in a variable and a key', { env: { ...key, KMS_KEYS_FILE: '/keys.yaml' } }, /GCP_KMS_KEY/],
   [
-    'a codec server within 255 MiB',
+    'a codec server with a memory limit of 255 MiB',
     { codecServer: { policy, resources: { limits: { memory: '255Mi' } } } },
     /256Mi/,
   ],
   [
-    'memory in another unit',
+    'a memory limit in an unknown unit',
     { codecServer: { policy, resources: { limits: { memory: '256MB' } } } },
     /memory/,
   ],

@@ -17,7 +17,7 @@ describe('the Helm chart', () => {
     async (version) => {
       const folder = join(schemas, 'kubernetes_validate/kubernetes-json-schema', `v${version}-local-strict`);
       const ajv = new Ajv2020({ strict: false, validateFormats: false });
-      // The name that the resources' schemas use for the definitions.
+      // The name that the schemas of the resources use for the definitions.
       const definitions = JSON.parse(await readFile(join(folder, '_definitions.json'), 'utf8'));
       ajv.addSchema({ ...definitions, $id: '/api/_definitions.json' });
       const resources = await render(everything);
@@ -55,7 +55,7 @@ describe('the Helm chart', () => {
     }
   });
 
-  it('sets only variables that the applications read, and passes on the files unchanged', async () => {
+  it('sets only variables that the applications read, and passes the files on unchanged', async () => {
     const resources = await render(everything);
     const files = ['docs/configuration.md', 'deploy/docker/Caddyfile'];
     const texts = await Promise.all(files.map((file) => readFile(join(projectRoot, file), 'utf8')));
@@ -70,7 +70,7 @@ describe('the Helm chart', () => {
     });
   });
 
-  it('writes numbers and booleans as the programs read them', async () => {
+  it('writes numbers and booleans in the form that the programs read', async () => {
     const env = { CODEC_MAX_INFLIGHT_BYTES: 268_435_456, AUDIT_FSYNC: true, CODEC_REQUEST_SECONDS: 0.5 };
     const resources = await render({
       codecServer: { policy, env },
@@ -84,7 +84,7 @@ describe('the Helm chart', () => {
     expect(variables(resources, 'worker')).toMatchObject({ WORKER_SHUTDOWN_GRACE_SECONDS: '1000000' });
   });
 
-  it('prefers an application’s env to the common env, and the common env to the chart’s settings', async () => {
+  it('lets an application’s env override the common env, and the common env override the chart’s settings', async () => {
     const resources = await render({
       env: { AUTH: 'none', KMS_KEYS_FILE: '/keys.yaml', LOG_LEVEL: 'debug', TEMPORAL_TLS: true },
       keys: everything.keys,
@@ -179,7 +179,7 @@ describe('the Helm chart', () => {
     const resources = await render({ ...values, codecServer: { ...values.codecServer, policy } });
     const ingress = named(resources, 'Ingress', 'ingress').spec;
     expect(ingress.rules[0].host).toBe('codec.example.com');
-    // The ingress controller, in another namespace, must reach each application that the ingress names.
+    // The ingress controller is in another namespace, and must reach each application that the ingress names.
     for (const app of ['codec-server', 'dashboard'])
       expect(named(resources, 'NetworkPolicy', app).spec.ingress[0].from).toContainEqual({
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } },

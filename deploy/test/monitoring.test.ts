@@ -28,7 +28,7 @@ async function alerts(): Promise<Alert[]> {
 /** Matches the names of metrics in PromQL expressions. */
 const metricsIn = (text: string): Set<string> => new Set(text.match(/\bcodec_[a-z0-9_]+/g));
 
-it('the runbook describes exactly the alerts that exist', async () => {
+it('the runbook describes exactly the existing alerts', async () => {
   const runbook = await readFile(join(projectRoot, 'docs/runbook.md'), 'utf8');
   const sections = [...runbook.matchAll(/^### (.+)$/gm)].map(([, title = '']) => title);
   const rules = await alerts();
@@ -53,13 +53,13 @@ it('alerts and dashboard use only metrics that docs/metrics.md lists', async () 
   }
 });
 
-it('promtool’s test cases expect each alert', async () => {
+it('promtool’s test cases cover each alert', async () => {
   const fired = alertCases.flatMap(({ firing }) => Object.values(firing).flat());
   const missing = (await alerts()).filter(({ alert }) => !fired.some((one) => one.startsWith(`${alert}{`)));
   expect(missing.map(({ alert }) => alert)).toEqual([]);
 });
 
-it('scaleRules shortens every duration in rules that wait or compare with an earlier time, but changes no threshold', async () => {
+it('scaleRules shortens every duration in rules that wait or that compare with an earlier time, but changes no threshold', async () => {
   const text = await readFile(rulesFile, 'utf8');
   const { groups }: { groups: { rules: (Alert & { for?: string })[] }[] } = JSON.parse(scaleRules(text, 60));
   const rules = groups.flatMap((group) => group.rules);

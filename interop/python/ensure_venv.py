@@ -4,8 +4,9 @@ The environment contains the packages in requirements.txt. With ``--oldest``, it
 users install it, with the oldest temporalio and google-cloud-kms that pyproject.toml allows. (The oldest versions of
 other packages are compiled for only a few versions of Python.)
 
-Prints the path of the environment's Python. Concurrent runs wait for each other. An interrupted run leaves neither a
-lock nor an environment that looks complete, because the lock ends with the process and the stamp is written last.
+Prints the path of the environment's Python. Concurrent runs wait for each other. An interrupted run leaves no lock
+behind, because the lock ends with the process. It also leaves no environment that looks complete, because the stamp is
+written last.
 """
 
 import fcntl
@@ -40,7 +41,7 @@ def main(folder: Path, *, use_oldest: bool) -> None:
         if not (stamp.exists() and stamp.read_text() == wanted):
             print("Installing the packages of interop/python from PyPI (60 MB)…", file=sys.stderr, flush=True)
             venv.EnvBuilder(with_pip=True, clear=True).create(folder)
-            # Skip compilation now: Python compiles the modules that a test imports.
+            # Skip the compilation, because Python compiles modules when a test imports them.
             pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
             if use_oldest:
                 subprocess.run([*pip, f"{PROJECT}[test]", *oldest()], check=True)

@@ -1,5 +1,5 @@
-// An OpenTelemetry Collector with only the parts that the tests use: it receives OTLP and forwards it over
-// HTTP.
+// An OpenTelemetry Collector with only the components that the tests use. It receives OTLP requests and
+// forwards them over HTTP.
 package main
 
 import (

@@ -9,7 +9,7 @@ import { answers, startChild, untilReady } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 
-/** Later modules do not compile, because they lack the files of the web page. */
+/** The last version that compiles as a module. Later modules lack the files of the web page. */
 const VERSION = '0.31.1';
 const SOURCE = `github.com/prometheus/alertmanager/cmd/alertmanager@v${VERSION}`;
 
@@ -23,7 +23,7 @@ interface WebhookAlert {
 }
 
 export interface ReceivedAlert extends WebhookAlert {
-  /** When the webhook received it, in milliseconds since 1970. */
+  /** When the webhook received the alert, in milliseconds since 1970. */
   readonly receivedAt: number;
 }
 
@@ -32,7 +32,7 @@ export interface Alertmanager {
   readonly address: string;
   /** Returns the firing alerts that the webhook has received, in order. */
   received(): readonly ReceivedAlert[];
-  /** Ends the server and the webhook, and deletes the data. */
+  /** Stops the server and the webhook, and deletes the data. */
   close(): Promise<void>;
 }
 
@@ -86,8 +86,8 @@ export async function startAlertmanager(): Promise<Alertmanager | undefined> {
 }
 
 /**
- * Returns the path of Alertmanager: the one on the PATH, or one built with Go on first use. If neither is
- * available, prints a message and returns undefined.
+ * Returns the path of Alertmanager. Prefers the program on the PATH; otherwise builds it with Go on first
+ * use. If neither is possible, prints a message and returns undefined.
  */
 async function findAlertmanager(): Promise<string | undefined> {
   const present = await which('alertmanager', { nothrow: true });

@@ -10,7 +10,7 @@ import { median } from './figures.ts';
 import { devDir, projectRoot } from './project.ts';
 import { turbo } from './turbo.ts';
 
-/** Benchmarks that run only when they are named. Each has options (`--help`). */
+/** Benchmarks that run only if they are named. Each of them has options (`--help`). */
 const single: Readonly<Record<string, string>> = {
   codec: 'packages/kms-codec/bench/codec.bench.ts',
   server: 'apps/codec-server/bench/server.bench.ts',
@@ -79,7 +79,7 @@ async function benchStart(): Promise<number> {
   try {
     for (let run = 0; run <= 5; run++) {
       const running = await startDev({ ...settings, ...(await ownPorts()) });
-      // The first run fills the database and the caches, so its samples must complete.
+      // The first run fills the database and the caches, so its sample workflows must complete.
       if (run === 0) await sleep(30_000);
       else dev.push(running.seconds);
       await running.stop();

@@ -28,8 +28,8 @@ type Bill = z.infer<typeof bill>;
 
 /**
  * Returns the software bill of materials (CycloneDX) of a workspace package: all direct and indirect dependencies
- * that are not for development. It has no serial number and no time, because they would differ between two
- * builds of a version.
+ * that are not for development. The bill has no serial number and no time, because these would differ between
+ * two builds of a version.
  * @param options more options for `pnpm sbom`
  */
 export async function billOfMaterials(name: string, ...options: readonly string[]): Promise<Bill> {
@@ -42,7 +42,7 @@ export async function billOfMaterials(name: string, ...options: readonly string[
   return listed;
 }
 
-/** Returns a bill's JSON. It sorts the components, which pnpm lists in a random order. */
+/** Returns the JSON of a bill. Sorts the components, because pnpm lists them in a random order. */
 export function billText(listed: Bill): string {
   const components = listed.components.toSorted((a, b) => (a['bom-ref'] < b['bom-ref'] ? -1 : 1));
   const dependencies = listed.dependencies

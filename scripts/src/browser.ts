@@ -17,7 +17,8 @@ export const chromiumArguments: readonly string[] = [
   '--disable-sync',
 ];
 
-// Each page of the headless shell takes about half the CPU time: it draws no browser window around the page.
+// The headless shell is preferred, because it uses about half the CPU time for a page: it draws no browser
+// window around the page.
 const names = [
   'chromium-headless-shell',
   'chromium',
@@ -31,8 +32,8 @@ const macApps = [
 ];
 
 /**
- * Returns the path of a Chromium that starts. Tries in this order: `CHROMIUM_PATH`, an installed Chromium or
- * Chrome, Playwright's download, Debian's package (which only root can install).
+ * Returns the path of a Chromium that starts. Tries, in this order, `CHROMIUM_PATH`, an installed Chromium or
+ * Chrome, Playwright's download, and Debian's package (which only root can install).
  *
  * @throws Error that states what to install
  */
@@ -60,7 +61,10 @@ async function findPresent(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Whether a Chromium starts: the system may lack libraries, or Ubuntu's package its snap. */
+/**
+ * Returns whether a Chromium starts. It may not start if the system lacks libraries, or if Ubuntu's package
+ * lacks its snap.
+ */
 async function starts(path: string): Promise<boolean> {
   return (await execa(path, ['--version'], { reject: false, timeout: 20_000 })).exitCode === 0;
 }

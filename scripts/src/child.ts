@@ -10,19 +10,21 @@ export interface Child {
   /** Resolves with the exit status when the process has ended; with 1 if a signal ended it. */
   readonly exited: Promise<number>;
   signal(signal: NodeJS.Signals): void;
-  /** Sends the signal and, after 15 s, SIGKILL. Waits until the process has ended. Idempotent. */
+  /**
+   * Sends the signal and, after 15 s, SIGKILL. Waits until the process has ended. Can be called repeatedly.
+   */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Number of characters. A Go panic prints its reason before a stack of 8 KiB. */
+/** Number of characters to keep. It is high, because a Go panic prints its reason before a stack of 8 KiB. */
 const TAIL = 16 * 1024;
 
 /*
  * A Node process that is killed cannot end its children, and Node does not offer Linux's parent-death signal.
- * So a shell reads a pipe whose other end only this process holds. The pipe closes when this process ends for
- * any reason, and the shell then signals the child. `exec` keeps the child's process id. A line on the pipe
- * tells the shell that the child ended first. The shell also turns off core dumps, which would contain keys
- * and plaintext.
+ * Therefore, a shell reads a pipe whose other end only this process holds. The pipe closes when this process
+ * ends for any reason, and the shell then signals the child. `exec` keeps the child's process id. A line on
+ * the pipe tells the shell that the child ended first. The shell also turns off core dumps, which would
+ * contain keys and plaintext.
  */
 const dieWithParent = 'ulimit -c 0; (read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
 
@@ -35,7 +37,9 @@ interface SpawnOptions {
   readonly detached: boolean;
 }
 
-/** Spawns `file` as a process that gets SIGTERM when this process ends, even by SIGKILL. */
+/**
+ * Spawns `file` as a process that receives SIGTERM when this process ends, even if SIGKILL ends this process.
+ */
 export function spawnLinked(
   file: string,
   args: readonly string[],
@@ -54,7 +58,7 @@ export function spawnLinked(
 }
 
 /**
- * Starts `file` as a process that ends when this process ends, even by SIGKILL.
+ * Starts `file` as a process that ends when this process ends, even if SIGKILL ends this process.
  *
  * @param env the whole environment of the process
  * @param output `inherit` shows the output in the terminal; `tail` keeps the last 16 KiB
@@ -65,7 +69,7 @@ export async function startChild(
   env: NodeJS.ProcessEnv,
   output: 'tail' | 'inherit' = 'tail',
 ): Promise<Child> {
-  // Ctrl-C does not reach the child: this process decides when to signal the child.
+  // Ctrl-C does not reach the child, because this process decides when to signal the child.
   const child = spawnLinked(file, args, {
     env,
     output: output === 'inherit' ? 'inherit' : 'pipe',
@@ -112,7 +116,7 @@ export async function untilReady(
   close: () => Promise<void>,
 ): Promise<void> {
   const deadline = Date.now() + 60_000;
-  // Another process may answer on this port, so also check that the server is running.
+  // Another process may answer on this port, so this also checks that the server is running.
   while (!(await isReady()) || server.hasEnded()) {
     if (server.hasEnded() || Date.now() > deadline) {
       await close();

@@ -21,7 +21,10 @@ const platforms: Readonly<Record<string, string>> = {
   win32: 'pc-windows-msvc',
 };
 
-/** The built worker's platform, as `@temporalio/core-bridge` names it. Default: this machine's. */
+/**
+ * The platform of the built worker, as `@temporalio/core-bridge` names it. By default, this machine's
+ * platform.
+ */
 const target =
   process.env['WORKER_TARGET'] || `${architectures[process.arch]}-${platforms[process.platform]}`;
 
@@ -31,9 +34,9 @@ const native = /[/\\]core-bridge[/\\]releases[/\\]/;
 const compiler = /[/\\]node_modules[/\\](?:@swc|swc-loader)[/\\]/;
 
 /**
- * Copies into `out/node_modules` only those files of packages that the built modules in `out` load. Leaves
- * out the native library's builds for other platforms, and the workflow compiler, because the workflow bundle
- * is already built.
+ * Copies into `out/node_modules` only the files of packages that the built modules in `out` load. Leaves out
+ * the builds of the native library for other platforms. Also leaves out the workflow compiler, because the
+ * workflow bundle is already built.
  * @param app the folder whose node_modules contain the packages
  * @throws Error if the native library has no build for the platform
  */
@@ -46,7 +49,8 @@ export async function copyPackages(app: string, out: string): Promise<void> {
     const { fileList } = await nodeFileTrace(modules, {
       base: sep,
       processCwd: app,
-      // Without this, the tracer would copy every path that the code computes, such as the state folder.
+      // Without this setting, the tracer would copy every path that the code computes, such as the state
+      // folder.
       ignore: (file) =>
         compiler.test(file) || !(file.includes('node_modules') || join(sep, file).startsWith(built)),
       // Imports from built files resolve as if the files were in the application's folder.
@@ -82,8 +86,8 @@ export async function copyPackages(app: string, out: string): Promise<void> {
 }
 
 /**
- * Returns the result of `trace`, which takes several seconds, or the kept result of the last build if nothing has
- * changed: neither this file, nor the installed packages, nor the built modules.
+ * Returns the result of `trace`, which takes several seconds. If this file, the installed packages and the
+ * built modules have not changed since the last build, returns the result of that build.
  */
 async function keptFor(
   app: string,

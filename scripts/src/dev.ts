@@ -73,16 +73,16 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
 async function writeStorageFile(env: NodeJS.ProcessEnv): Promise<void> {
   const path = storageDir(env);
   await mkdir(path, { recursive: true, mode: 0o700 });
-  // Relative, because a container has the file and the directory elsewhere.
+  // The path is relative, because in a container, the file and the directory have other paths.
   const store = { type: 'directory', bucket: 'dev-payloads', path: basename(path) };
   const content = JSON.stringify({ namespaces: { default: [store] } });
-  // JSON is YAML. The last line marks the file as complete.
+  // JSON is also YAML. The last line marks the file as complete.
   await writeFile(storageFile(env), `${content}\n...\n`, { mode: 0o600 });
 }
 
 /**
- * Turbo starts the tasks in order: the applications wait for `temporal:ready` and `kms:ready`. With a remote
- * Temporal and Cloud KMS, `--only` leaves out these two tasks.
+ * Turbo starts the tasks in order, so that the applications wait for `temporal:ready` and `kms:ready`. With a
+ * remote Temporal and Cloud KMS, `--only` leaves out these two tasks.
  */
 async function runTurbo(
   env: NodeJS.ProcessEnv,
@@ -99,7 +99,7 @@ async function runTurbo(
   const args = ['run', ...tasks, ...packages, '--ui=stream', `--cwd=${projectRoot}`];
   const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');
   let stopping = false;
-  // Turbo's launcher passes on SIGTERM but not SIGINT. Then turbo gives its tasks ten seconds to end.
+  // Turbo's launcher forwards SIGTERM but not SIGINT. Turbo then gives its tasks ten seconds to end.
   const stop = () => {
     stopping = true;
     turbo.signal('SIGTERM');

@@ -27,7 +27,7 @@ export async function cpuTime(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-/** Returns the resident memory of a process, now and at its highest, in MiB. Needs Linux. */
+/** Returns the current and the maximum resident memory of a process, in MiB. Needs Linux. */
 export async function residentMemory(pid: number): Promise<{ readonly now: number; readonly peak: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const mebibytes = (name: string): number =>

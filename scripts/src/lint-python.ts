@@ -1,6 +1,6 @@
 /**
- * Part of the root's `check` and, with `--fix`, of `format`: ruff over the Python files, with the settings of
- * interop/ruff.toml. pip installs ruff on first use. The exit status is 1 if ruff finds a problem.
+ * Part of the root's `check` and, with `--fix`, of `format`. Runs ruff on the Python files, with the settings
+ * in interop/ruff.toml. pip installs ruff on first use. The exit status is 1 if ruff finds a problem.
  */
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -12,7 +12,7 @@ const program = process.platform === 'win32' ? 'bin/ruff.exe' : 'bin/ruff';
 const ruff = await pipProgram(requirements, join(toolsDir, 'ruff-0.17.6'), program);
 
 const fix = process.argv.includes('--fix');
-// Python in Markdown is formatted together with its page.
+// Python code in Markdown is formatted together with its page.
 const commands = [
   ['check', ...(fix ? ['--fix'] : [])],
   ['format', '--exclude', '*.md', ...(fix ? [] : ['--check'])],

@@ -1,4 +1,6 @@
-/** `pnpm mutate`: changes the code, one small change at a time, and lists the changes that no test notices. */
+/**
+ * `pnpm mutate`: changes the code, one small change at a time, and lists the changes that no test detects.
+ */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,7 +11,7 @@ import { type Scope, scopeNamed, scopes } from './mutate/scopes.ts';
 import { copyFiles, projectFiles } from './project-files.ts';
 import { devDir, projectRoot } from './project.ts';
 
-/** Percentage of mutants that the tests must notice. */
+/** Minimum percentage of mutants that the tests must detect. */
 const LEAST_SCORE = 90;
 
 const help = `Usage: pnpm mutate SCOPE [--incremental] [PART OF A FILE'S PATH…]
@@ -76,8 +78,9 @@ const filesOf = (
   );
 
 /**
- * Copies the project, because Stryker mutates files in place: its own sandbox copies one package, whose tests
- * would load the other packages of the workspace, and through them the unmutated code, from the original.
+ * Copies the project, because Stryker mutates files in place. Its own sandbox copies only one package. The
+ * tests in such a copy would load the other packages of the workspace from the original folder, and through
+ * them the unmutated code.
  */
 async function copyProject(name: string, files: readonly string[]): Promise<string> {
   const copy = join(devDir, 'mutate', name);

@@ -27,6 +27,6 @@ if (parseInt(found, 10) < ${needed}) {
 import('./${program}');
 `;
 
-/** Writes a program's entry, `NAME.mjs`, into the folder that contains the built program. */
+/** Writes the entry point of a program, `NAME.mjs`, into the folder that contains the built program. */
 export const writeNodeEntry = (folder: string, name: string, program: string): Promise<void> =>
   writeFile(join(folder, `${name}.mjs`), nodeEntry(program), { mode: 0o755 });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { withLock } from './lock.ts';
 
 /**
- * The variable with the folder for everything that a test run builds. `pnpm test` sets it for all suites;
- * otherwise `vitest run` sets it.
+ * The variable with the folder for the files that a test run builds. `pnpm test` sets it for all suites.
+ * Otherwise, `vitest run` sets it.
  */
 const VARIABLE = 'TEST_RUN_DIR';
 
@@ -25,7 +25,7 @@ function createRun(): string {
  * Builds something once for all tests of a run, in all processes. The first test that needs the result builds
  * it; other tests wait.
  * @param name the folder's name
- * @param build writes into the folder, which is empty at first
+ * @param build writes into the folder, which is initially empty
  * @returns the folder, which tests must not change
  */
 export async function oncePerRun(name: string, build: (folder: string) => Promise<unknown>): Promise<string> {

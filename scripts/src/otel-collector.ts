@@ -8,7 +8,10 @@ import { answers, startChild, untilReady } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 
-/** A collector must be built from chosen components: no module contains one that can be installed. */
+/**
+ * A collector must be built from selected components, because no module contains a collector that can be
+ * installed.
+ */
 const SOURCE = join(import.meta.dirname, '../otel-collector');
 
 /** An OTLP request that the collector forwarded, as JSON. */
@@ -22,15 +25,15 @@ export interface Collector {
   readonly grpc: string;
   /** URL of the collector's receiver for OTLP over HTTP, without a signal's path. */
   readonly http: string;
-  /** Returns everything that the collector has forwarded, in order. */
+  /** Returns the requests that the collector has forwarded, in order. */
   passed(): readonly Passed[];
-  /** Ends the collector. */
+  /** Stops the collector. */
   close(): Promise<void>;
 }
 
 /**
- * Starts an OpenTelemetry Collector that receives OTLP and forwards it to this process. Builds the collector
- * with Go on first use, which takes a few minutes.
+ * Starts an OpenTelemetry Collector that receives OTLP requests and forwards them to this process. Builds the
+ * collector with Go on first use, which takes a few minutes.
  *
  * @returns undefined, after printing a message, if Go is not available
  * @throws Error if the collector does not start

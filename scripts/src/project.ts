@@ -7,5 +7,8 @@ export const projectRoot = join(import.meta.dirname, '..', '..');
 /** The folder for files that git ignores: databases, key files, compiled modules. */
 export const devDir = join(projectRoot, '.dev');
 
-/** The folder for programs that we install or build. It is outside the checkout, so that every clone finds them. */
+/**
+ * The folder for programs that we install or build. It is outside the checkout, so that every clone of the
+ * repository can use the programs.
+ */
 export const toolsDir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'temporal-kms');

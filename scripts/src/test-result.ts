@@ -1,5 +1,5 @@
 /**
- * Part of a release: prints what was checked, as the predicate of an attestation
+ * Part of a release. Prints the checks and their results, as the predicate of an attestation
  * (https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md). An argument names a
  * script and the file with its output: `node scripts/src/test-result.ts .ci/run=gate.log`.
  */
@@ -12,7 +12,7 @@ import { projectRoot } from './project.ts';
 export interface CheckedScript {
   /** The script's path, relative to the project's root. */
   readonly script: string;
-  /** What the script printed. */
+  /** The output of the script. */
   readonly output: string;
 }
 
@@ -33,7 +33,7 @@ interface TestResult {
 }
 
 /**
- * Returns the predicate. Its passed tests are the promises of `docs/security-model.md`; its warned tests
+ * Returns the predicate. Its passed tests are the promises of `docs/security-model.md`. Its warned tests
  * passed only at the second attempt.
  * @throws Error if an output doesn't end with the line "N passed, 0 failed", or contains a broken promise
  */

@@ -1,4 +1,4 @@
-/** `pnpm test` and `pnpm test:long`: find the tools, run the tests, and add up the reports. */
+/** `pnpm test` and `pnpm test:long`: find the tools, run the tests, and combine the reports. */
 import { parseArgs } from 'node:util';
 import { findChromium } from './browser.ts';
 import { projectRoot } from './project.ts';

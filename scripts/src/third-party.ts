@@ -9,8 +9,8 @@ import { billOfMaterials, billText } from './bill.ts';
 import { projectRoot } from './project.ts';
 
 /**
- * Licences that permit anyone to pass on unchanged copies. Any other licence fails the build, because a
- * person must read it first.
+ * Licences that permit anyone to pass on unchanged copies. If a package has any other licence, the build
+ * fails, because a person must read the licence first.
  */
 const accepted = new Set([
   '0BSD',
@@ -57,7 +57,7 @@ await writeFile(join('dist', 'THIRD-PARTY-NOTICES.txt'), `${notices}\n`);
 console.log(`sbom.cdx.json, THIRD-PARTY-NOTICES.txt: ${sections.length} packages`);
 
 /**
- * Returns the texts of a package's licence files. Returns none if the package is for another platform and
+ * Returns the texts of a package's licence files. Returns no texts if the package is for another platform and
  * therefore not installed.
  */
 async function textsOf(id: string, version: string): Promise<string[]> {

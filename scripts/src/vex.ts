@@ -35,7 +35,7 @@ export const vexDocument = z.strictObject({
     .min(1),
 });
 
-/** What each image contains: Debian packages, and the dependencies of these workspace packages. */
+/** The content of each image: Debian packages, and the dependencies of workspace packages. */
 const images: Readonly<
   Record<string, { readonly base: readonly string[]; readonly from: readonly string[] }>
 > = {
@@ -86,6 +86,6 @@ function packagesOf(importers: readonly string[], { importers: own, snapshots }:
     for (const [name, version] of Object.entries({ ...dependencies, ...optionalDependencies }))
       found.add(snapshots[version] ? version : `${name}@${version}`);
   }
-  // A key ends with its peers' versions, in parentheses.
+  // A key ends with the versions of the peer dependencies in parentheses.
   return [...found].map((key) => `pkg:npm/${key.replace(/\(.*/, '').replace(/^@/, '%40')}`);
 }

@@ -4,7 +4,7 @@ import { configDefaults, type ViteUserConfig } from 'vitest/config';
 import { startRun } from './once-per-run.ts';
 import { devDir } from './project.ts';
 
-// Some systems create files that their group can write. Our code rejects such key and policy files.
+// On some systems, the group can write to new files. Our code rejects key and policy files with this mode.
 process.umask(0o022);
 
 // Makes Node cache compiled modules: compilation is a large part of each process's start.
@@ -21,13 +21,14 @@ export const shared: NonNullable<ViteUserConfig['test']> = {
   exclude: [...configDefaults.exclude, ...left],
   reporters: ['default', 'json'],
   outputFile: { json: '.results/vitest.json' },
-  // Most tests wait: for Temporal, for a process, for the end of an outage. On two cores, Vitest's default
-  // would be one file at a time.
+  // Most tests wait, for example for Temporal, for a process, or for the end of an outage. On two cores,
+  // Vitest would run only one file at a time by default.
   maxWorkers: Math.max(3, availableParallelism() - 1),
-  // A process runs several files: starting it and loading the dependencies takes longer than most files' tests.
+  // Each process runs several files, because it takes longer to start a process and load the dependencies than
+  // to run the tests of most files.
   isolate: false,
-  // Only failing tests take this long. But some tests wait for a process, which can take half a minute to
-  // start on a busy machine.
+  // Usually, only failing tests take this long. However, some tests wait for a process, which can take half a
+  // minute to start on a busy machine.
   testTimeout: 60_000,
   hookTimeout: 120_000,
   expect: { poll: { timeout: 10_000 } },

@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { projectRoot } from './project.ts';
 
-/** Changes the settings of webpack. */
+/** Changes the settings of webpack so that the bundle is reproducible. */
 type Hook = <T extends { output?: object }>(config: T) => T & { devtool: string };
 
-// The file that Temporal generates contains an absolute path, so the source map's columns would depend on its
-// length, and the hash in the default file name on the path.
+// The file that Temporal generates contains an absolute path. The columns in the source map would therefore
+// depend on the length of the path, and the hash in the default file name would depend on the path.
 const webpackConfigHook: Hook = (config) => ({
   ...config,
   devtool: 'inline-cheap-module-source-map',

@@ -15,7 +15,10 @@ interface Workflow {
   readonly jobs?: Readonly<Record<string, Job>>;
 }
 
-/** Actions that a job with write permission may use. None installs or runs the repository's dependencies. */
+/**
+ * Actions that a job with write permission may use. None of them installs or runs the repository's
+ * dependencies.
+ */
 const actions = [
   'actions/attest',
   'actions/checkout',
@@ -28,14 +31,17 @@ const actions = [
   'pypa/gh-action-pypi-publish',
 ];
 
-/** Programs on the runner that such a job may start. `npm` may only publish a file and show a version. */
+/**
+ * Programs on the runner that a job with write permission may start. `npm` may only publish a file and show a
+ * version.
+ */
 const programs =
   /^(?:cd|echo|gh|git|grep|helm (?:package|push|registry login)|npm (?:publish \S+ .*--ignore-scripts|view)|sed|set|sha256sum|skopeo|tr|if|then|else|fi|\w+=(?:\$\(.*\)|\S*)|true|\}|\{|\[)(?:[\s;]|$)/;
 
 /**
- * Returns violations of two rules for a workflow's jobs. A job that may write or publish runs no code of the
- * repository or its dependencies. A job that publishes runs in an environment, which the repository's owners
- * protect.
+ * Returns the violations of two rules for a workflow's jobs. A job that may write or publish must not run
+ * code of the repository or its dependencies. A job that publishes must run in an environment, which the
+ * repository's owners protect.
  */
 export function rightsFindings(text: string): string[] {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- actionlint checks the form

@@ -10,7 +10,7 @@ it('startChild starts children without core dumps', async () => {
   expect(child.tail()).toBe('0\n0');
 });
 
-/** Exempts commands that read no key and end by themselves, and commands that read the source map. */
+/** Exempts commands that read no key and end without a signal, and commands that read the source map. */
 const endsAtOnce = /--help|main\.mjs(?:\.map| --version| verify-audit| audit-digest)\b/;
 
 it('every command line starts the worker, codec server and starter with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {

@@ -28,7 +28,7 @@ const exported = {
 };
 
 describe('devEnvironment', () => {
-  it('sets the variables for the Temporal and Cloud KMS that it starts, and drops the user’s', () => {
+  it('sets the variables for the Temporal and Cloud KMS that it starts, and drops the user’s variables', () => {
     const env = devEnvironment(exported, devPorts({ DEV_TEMPORAL_PORT: '17233', DEV_KMS_PORT: '19061' }));
     const chosen = Object.entries(env).filter(([name]) => /^(TEMPORAL|GCP|KMS|GOOGLE)_/.test(name));
     expect(Object.fromEntries(chosen)).toEqual({
@@ -59,17 +59,17 @@ describe('devEnvironment', () => {
 });
 
 describe('devPorts', () => {
-  it.each(['0', '65536', 'http', '80.5', '-1'])('names the variable whose port is %s', (port) => {
+  it.each(['0', '65536', 'http', '80.5', '-1'])('reports the variable whose port is %s', (port) => {
     expect(() => devPorts({ DEV_CODEC_PORT: port })).toThrow('DEV_CODEC_PORT must be a port');
   });
 
-  it('rejects the same port for two listeners', () => {
+  it('rejects the same port for two servers', () => {
     expect(() => devPorts({ DEV_UI_PORT: '8088' })).toThrow('DEV_UI_PORT and DEV_CODEC_PORT are both 8088');
   });
 });
 
 describe('pnpm dev', () => {
-  it('names every port in use, with its variable, before anything starts', async () => {
+  it('reports every port in use, with its variable, before any server starts', async () => {
     const env = await setting();
     for (const port of [env['DEV_TEMPORAL_PORT'], env['DEV_CODEC_PORT']]) {
       const squatter = createServer().listen(Number(port), '127.0.0.1');
@@ -111,7 +111,7 @@ describe('pnpm dev', () => {
   });
 
   // e2e/test/restart.spec.ts tests SIGINT.
-  it('stops everything gracefully and exits with 0 after SIGHUP', async () => {
+  it('stops all programs gracefully and exits with 0 after SIGHUP', async () => {
     const env = await setting();
     const dev = await startServing(env, process.execPath, [script]);
     dev.signal('SIGHUP');
@@ -121,10 +121,10 @@ describe('pnpm dev', () => {
     expect(dev.tail()).not.toContain('ended unexpectedly');
   }, 180_000);
 
-  it('stops everything when its launcher exits without forwarding the signal', async () => {
+  it('stops all programs when its launcher exits without forwarding the signal', async () => {
     const env = await setting();
-    // A launcher like npx: its name is "npm exec", it starts the command through a shell, and SIGTERM ends
-    // only the launcher.
+    // This launcher behaves like npx. Its name is "npm exec", it starts the command through a shell, and
+    // SIGTERM ends only the launcher.
     const launcher = `process.title = 'npm exec pnpm dev';
       require('node:child_process').spawn('/bin/sh', ['-c', '"$0" "$1"; true', ...process.argv.slice(1)], { stdio: 'inherit' });`;
     const npx = await startServing(env, process.execPath, ['-e', launcher, process.execPath, script]);
@@ -177,7 +177,7 @@ async function startServing(
   return dev;
 }
 
-/** Waits until every port of a stack is free: by then, every process has ended. */
+/** Waits until every port of a stack is free, which means that every process has ended. */
 async function expectStopped(env: Record<string, string>): Promise<void> {
   const ports = Object.entries(env).filter(([name]) => name.endsWith('_PORT'));
   const open = async () => {

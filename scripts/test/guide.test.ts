@@ -41,7 +41,10 @@ const rows = [...list.matchAll(/^- \*\*(.+)\*\*: (.+); `(.+)` \((.+)\)$/gm)].map
   }),
 );
 
-/** Each promise's test files, by its id. The test command verifies that these tests ran and passed. */
+/**
+ * The test files of each promise, by the promise's id. The test command verifies that these tests ran and
+ * passed.
+ */
 const promises = new Map(
   parsePromises(await read('docs/security-model.md')).map(({ id, files }) => [id, files]),
 );
@@ -53,7 +56,10 @@ async function sources(file: string): Promise<string> {
   return [text, ...(await Promise.all(imports.map(read)))].join('\n');
 }
 
-/** Matches a command in a test: as text, as arguments, or as a call of a function with that name. */
+/**
+ * Matches a command in a test. The command can be text, arguments, or a call of a function with the same
+ * name.
+ */
 function inTests(command: string): RegExp {
   const [, ...words] = command.split(' ');
   const escaped = words.map((word) => word.replaceAll(/[.]/g, '\\.'));
@@ -70,7 +76,7 @@ describe.each(rows)('the chapter "$chapter"', ({ code, links, command, promises:
     for (const path of code) expect(existsSync(join(projectRoot, path)), path).toBe(true);
   });
 
-  it('names a command that the tests of its promises run', async () => {
+  it('names a command that is run by the tests of its promises', async () => {
     const files = ids.flatMap((id) => promises.get(id) ?? [`no promise ${id}`]);
     const texts = await Promise.all(files.map(sources));
     expect(texts.filter((text) => inTests(command).test(text)).length, command).toBeGreaterThan(0);

@@ -5,7 +5,10 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeEntry } from '../src/node-entry.ts';
 
-/** Syntax that Node 12, the first with ES modules, cannot read, and imports that load before the check. */
+/**
+ * Matches syntax that Node 12, the first version with ES modules, cannot read, and imports that would load
+ * before the check.
+ */
 const modern =
   /\b(?:const|let|class|async|await|using)\b|=>|`|\.\.\.|[?]{2}|[?]\.|\bimport\s+[^(]|\bimport\{/;
 
@@ -23,13 +26,13 @@ async function run(program: string, needed?: number) {
 }
 
 describe('a built program’s entry point', () => {
-  it('contains only syntax that old versions of Node read, and loads nothing before the check', () => {
+  it('contains only syntax that old versions of Node can read, and loads no module before the check', () => {
     const text = nodeEntry('app.mjs');
     expect(text.replaceAll(/'[^']*'/g, "''")).not.toMatch(modern);
     expect(text.indexOf('import(')).toBeGreaterThan(text.indexOf('process.exit(78)'));
   });
 
-  it('names the required and the running version, and exits with 78, before the program is parsed', async () => {
+  it('reports the required and the running version, and exits with 78, before the program is parsed', async () => {
     const ended = await run('this is no JavaScript', 99);
     expect(ended.exitCode).toBe(78);
     expect(ended.stderr).toContain(`needs Node 99 or later. This is Node ${process.versions.node}`);

@@ -30,7 +30,7 @@ it.each([
   expect(() => parsePromises(line)).toThrow(line);
 });
 
-it('docs/security-model.md contains each id once, and names only existing test files', async () => {
+it('docs/security-model.md contains each id only once, and names only existing test files', async () => {
   const promises = parsePromises(await readFile(join(projectRoot, 'docs', 'security-model.md'), 'utf8'));
   const ids = promises.map(({ id }) => id);
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);

@@ -11,7 +11,7 @@ import { freePorts } from '../src/ports.ts';
 import { projectRoot } from '../src/project.ts';
 import { startTemporal } from '../src/temporal.ts';
 
-/** What each application's build must leave in its folder. */
+/** The files that the build of each application must create in its folder. */
 const artefacts = [
   { app: 'codec-server', files: ['main.mjs', 'app.mjs', 'text-worker.mjs'] },
   { app: 'decrypt-ui', files: ['index.html'] },
@@ -37,7 +37,10 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 /** The folder that docs/deploy.md calls /tmp/trial. */
 const trial = () => join(folder, 'trial');
 
-/** The machine's settings (registry, certificates), this Node first, and nothing that pnpm or vitest set. */
+/**
+ * An environment with the machine's settings (registry, certificates) and this Node first on the PATH, but
+ * without variables that pnpm or vitest set.
+ */
 const env = {
   ...Object.fromEntries(
     Object.entries(process.env).filter(
@@ -54,7 +57,8 @@ const run = (cwd: string, file: string, ...args: string[]) =>
 const pnpm = (cwd: string, ...args: string[]) => run(cwd, 'npx', '-y', packageManager, ...args);
 
 describe('turbo prune', () => {
-  // A container image is built from what `turbo prune` writes, so that must hold every file that the build reads.
+  // A container image is built from the workspace that `turbo prune` writes, so this workspace must contain
+  // every file that the build reads.
   it.for(artefacts)(
     'writes a workspace in which $app builds into a folder that runs alone',
     { timeout: 240_000 },
@@ -92,8 +96,9 @@ async function until(what: string, isDone: () => boolean | Promise<boolean>, chi
 }
 
 describe('the artefacts', () => {
-  // The first block installs, builds and copies as the tests above do, and starts Temporal and the emulator.
-  it('start next to each other with the commands of docs/deploy.md', { timeout: 240_000 }, async () => {
+  // The first block of commands installs, builds and copies as the tests above do, and starts Temporal and
+  // the emulator.
+  it('start together with the commands of docs/deploy.md', { timeout: 240_000 }, async () => {
     const [, start = '', check = ''] = await blocksOf('Without containers');
     const [kms, control, codec, health] = await freePorts(4);
     const temporal = await startTemporal();

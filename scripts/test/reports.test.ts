@@ -71,7 +71,7 @@ it('readOutcome counts the tests in Playwright’s report, and counts a file tha
   expect((await readOutcome(folder))?.failed).toBeGreaterThan(0);
 });
 
-it('readOutcome returns undefined without a report', async () => {
+it('readOutcome returns undefined if there is no report', async () => {
   expect(await readOutcome(await emptyPackage())).toBeUndefined();
 });
 

@@ -35,7 +35,7 @@ it('peopleLines lists each sample person, and samplePolicy has their rules', () 
   );
 });
 
-it('startIdentityProvider shows the people, and frees the port when the provider ends', async () => {
+it('startIdentityProvider shows the people, and frees the port when the provider stops', async () => {
   const redirect = 'http://127.0.0.1:5173/sign-in';
   const provider = await startIdentityProvider({
     people: samplePeople,

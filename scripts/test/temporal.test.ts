@@ -57,7 +57,7 @@ it('startTemporal keeps workflows in the database file across a restart', async 
   expect((await ask(second, 'workflow', 'describe', '-w', 'survivor')).stdout).toContain('survivor');
 });
 
-it('startTemporal names an address that is in use', async () => {
+it('startTemporal reports the address if it is in use', async () => {
   const [port = 0] = await freePorts(1);
   const squatter = createServer().listen(port, '127.0.0.1');
   await once(squatter, 'listening');

@@ -24,7 +24,7 @@ const (
 	proxyKeyEntry = "encryption-dek"
 )
 
-// FormatOf returns the format of a payload, from its metadata alone [F-1].
+// FormatOf returns the format of a payload, judged only by its metadata [F-1].
 func FormatOf(payload *Payload) Format {
 	has := func(entry string) bool { _, ok := payload.Metadata[entry]; return ok }
 	switch string(payload.Metadata[encodingEntry]) {

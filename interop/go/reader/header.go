@@ -20,7 +20,7 @@ type Header struct {
 	KeyID        [8]byte
 	KeyVersion   uint32
 	NamespaceTag [16]byte
-	// WorkflowTag is nil if the message has none.
+	// WorkflowTag is nil if the message has no workflow tag.
 	WorkflowTag *[16]byte
 	Salt        [16]byte
 	Commitment  [16]byte
@@ -29,7 +29,8 @@ type Header struct {
 	Raw []byte
 }
 
-// ParseHeader splits the data of an envelope-v2 message into the header and what follows it [E-8] [E-9].
+// ParseHeader splits the data of an envelope-v2 message into the header and the bytes after the header [E-8]
+// [E-9].
 func ParseHeader(data []byte) (*Header, []byte, error) {
 	if len(data) < 2 {
 		return nil, nil, fail(Malformed, "the data has fewer than two bytes")
@@ -85,7 +86,7 @@ func tag(text string) [16]byte {
 
 var scheduled = regexp.MustCompile(`(?s)^(.+)-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 
-// scheduleID returns the schedule's id [W-1].
+// scheduleID returns the workflow id in the action of the schedule that started a workflow [W-1].
 func scheduleID(workflowID string) string {
 	if found := scheduled.FindStringSubmatch(workflowID); found != nil {
 		return found[1]

@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// KMS is Cloud KMS, as far as a reader needs it.
+// KMS is the part of Cloud KMS that a reader needs.
 type KMS interface {
-	// Decrypt decrypts with a crypto key; Cloud KMS finds the version. The implementation checks CRC32C
-	// checksums, and returns a *KMSError, or an *Error such as ChecksumMismatch.
+	// Decrypt decrypts with a crypto key. Cloud KMS determines the key version from the ciphertext. The
+	// implementation checks CRC32C checksums, and returns a *KMSError, or an *Error such as ChecksumMismatch.
 	Decrypt(ctx context.Context, cryptoKey string, ciphertext, aad []byte) ([]byte, error)
 }
 

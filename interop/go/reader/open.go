@@ -99,7 +99,8 @@ func (c *call) openEnvelope(payload *Payload) (*Payload, error) {
 	return c.openUnder(cryptoKeys, wrapped, payload.Data)
 }
 
-// keysFor returns the crypto keys that may have encrypted a message: the named one, or all [G-2].
+// keysFor returns the crypto keys that may have encrypted a message: the key that the message names, or all
+// listed keys [G-2].
 func (c *call) keysFor(payload *Payload) ([]string, error) {
 	name := string(payload.Metadata[kmsKeyEntry])
 	switch {

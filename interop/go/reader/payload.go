@@ -10,11 +10,12 @@ import (
 type Payload struct {
 	Metadata map[string][]byte
 	Data     []byte
-	// ExternalPayloads contains the size_bytes of each external payload [P-9].
+	// ExternalPayloads contains the field size_bytes of each external payload [P-9].
 	ExternalPayloads []int64
 }
 
-// Tags of protobuf fields: the number, and whether the value is a varint or length-delimited [P-2].
+// Tags of protobuf fields. A tag contains the field number and the wire type, varint or length-delimited
+// [P-2].
 const (
 	payloadTags  = "\x0a\x12\x1a"
 	entryTags    = "\x0a\x12"
@@ -52,7 +53,7 @@ func fieldsOf(message []byte, tags string) func(yield func(field, error) bool) {
 	}
 }
 
-// countFields counts the own fields of a serialized payload [L-4].
+// countFields counts the top-level fields of a serialized payload [L-4].
 func countFields(plaintext []byte) (count int, err error) {
 	for _, err := range fieldsOf(plaintext, payloadTags) {
 		if err != nil {
@@ -98,7 +99,7 @@ func ParsePayload(plaintext []byte) (*Payload, error) {
 	return payload, nil
 }
 
-// onceEach returns the fields of a message in which each field occurs at most once [P-5].
+// onceEach returns the fields of a message, in which each field must occur at most once [P-5].
 func onceEach(message []byte, tags string) (map[byte]field, error) {
 	found := map[byte]field{}
 	for f, err := range fieldsOf(message, tags) {

@@ -1,5 +1,6 @@
-// Package reader decodes payloads that temporal-kms encrypted. It was written from docs/wire-formats.md and
-// packages/vectors alone. Ids in brackets, such as [F-1], are requirements of that page.
+// Package reader decodes payloads that temporal-kms has encrypted. It was written only from
+// docs/wire-formats.md and packages/vectors. Ids in brackets, such as [F-1], are requirements in
+// docs/wire-formats.md.
 package reader
 
 import (
@@ -13,13 +14,14 @@ import (
 type Reader struct {
 	Rules *Rules
 	KMS   KMS
-	// Namespace is the namespace of the codec's configuration, or empty.
+	// Namespace is the namespace in the codec's configuration, or empty.
 	Namespace string
-	// Limits are the defaults where they are 0.
+	// Limits contains the reader's limits. For a limit of 0, the default applies.
 	Limits Limits
-	// AuthorizeNamespace decides on messages of other namespaces [E-13]. If it is nil, they are read.
+	// AuthorizeNamespace decides whether messages of other namespaces may be read [E-13]. If it is nil, they may
+	// be read.
 	AuthorizeNamespace func(namespace string) bool
-	// Report, if not nil, is called for stored plaintext [F-6].
+	// Report is called for stored plaintext, unless it is nil [F-6].
 	Report func(Code)
 }
 
@@ -44,11 +46,11 @@ type call struct {
 	rule       *Rule
 	// keys are the keys for each namespace whose envelope-v2 messages are accepted [E-10] [E-12].
 	keys map[string][]string
-	// left is what is left of the call's limit [L-3].
+	// left is the number of bytes that are left of the call's limit [L-3].
 	left int
 }
 
-// Decode decodes the payloads of one call. It fails if one of them fails.
+// Decode decodes the payloads of one call. If one payload cannot be decoded, the call fails.
 func (r *Reader) Decode(ctx context.Context, at Context, stored ...*Payload) ([]*Payload, error) {
 	c := &call{Reader: r, ctx: ctx, workflowID: at.WorkflowID, left: cmp.Or(r.Limits.Call, 128<<20)}
 	if err := c.resolve(at.Namespace); err != nil {
@@ -83,7 +85,7 @@ func (c *call) resolve(namespace string) error {
 	return nil
 }
 
-// accept adds a namespace, those that its rule accepts, and their keys [E-12].
+// accept adds a namespace, the namespaces that its rule accepts, and the keys of all these namespaces [E-12].
 func (c *call) accept(namespace string, rule *Rule) {
 	c.keys[namespace] = append(c.keys[namespace], rule.Keys...)
 	for _, other := range rule.Accepts {
@@ -127,8 +129,8 @@ func (c *call) decode(payload *Payload) (*Payload, error) {
 	}
 }
 
-// isEncrypted reports whether a payload has an encrypted format, with a listed key if it is binary/encrypted
-// [X-2] [S-2].
+// isEncrypted reports whether a payload has an encrypted format. If its encoding is binary/encrypted, its key
+// must also be listed [X-2] [S-2].
 func (c *call) isEncrypted(payload *Payload, format Format) bool {
 	id := string(payload.Metadata[keyIDEntry])
 	switch format {
@@ -142,7 +144,8 @@ func (c *call) isEncrypted(payload *Payload, format Format) bool {
 	return true
 }
 
-// passes fails if a payload that isn't encrypted may not pass [F-6] [F-7] [N-5] [N-10].
+// passes returns an error if a payload that isn't encrypted must not be returned unchanged [F-6] [F-7] [N-5]
+// [N-10].
 func (c *call) passes(payload *Payload, format Format) error {
 	switch {
 	case isPlaceholder(payload):
@@ -172,7 +175,7 @@ func (c *call) open(payload *Payload, format Format) (*Payload, error) {
 	return nil, errors.New("unknown format " + string(format))
 }
 
-// reserve reserves part of the call's limit [L-3].
+// reserve reserves a part of the call's limit [L-3].
 func (c *call) reserve(bytes int) error {
 	if bytes > c.left {
 		return fail(TooLarge, "the call's payloads exceed its limit by %d bytes", bytes-c.left)
@@ -181,7 +184,7 @@ func (c *call) reserve(bytes int) error {
 	return nil
 }
 
-// parse parses a plaintext, after it has reserved memory for many fields [L-4].
+// parse parses a plaintext. If the plaintext has many fields, parse first reserves memory for them [L-4].
 func (c *call) parse(plaintext []byte) (*Payload, error) {
 	fields, err := countFields(plaintext)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// example returns the message of the worked example, which is for the namespace payments.
+// example returns the message of the worked example, which was encrypted for the namespace payments.
 func example(t *testing.T) *message {
 	var content struct{ Vectors []*message }
 	read(t, vectors+"/messages/envelope-v2.json", &content)

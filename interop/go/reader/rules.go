@@ -13,15 +13,15 @@ import (
 // Rules are the rules of a keys file.
 type Rules struct {
 	Namespaces map[string]*Rule
-	// Default is nil if the file has no default.
+	// Default is the default rule. It is nil if the file has no default.
 	Default *Rule
 	// Deny contains hashes of wrapped keys [F-12].
 	Deny map[[sha256.Size]byte]bool
 }
 
-// Rule is what a namespace reads.
+// Rule specifies what a namespace may read.
 type Rule struct {
-	// Encrypt is the crypto key that encrypts, or empty.
+	// Encrypt is the crypto key that encrypts. It is empty if the namespace only decrypts.
 	Encrypt string
 	// Keys are Encrypt and the keys under decrypt, without duplicates.
 	Keys               []string
@@ -136,7 +136,7 @@ func (t tree) checkNamespace(name string) {
 	}
 }
 
-// checkKeys checks what concerns all rules together [K-8] [F-14].
+// checkKeys checks the requirements that concern several rules together [K-8] [F-14].
 func (r *Rules) checkKeys(file tree) {
 	rules := slices.Collect(maps.Values(r.Namespaces))
 	if r.Default != nil {

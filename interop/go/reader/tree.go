@@ -43,7 +43,8 @@ func (t tree) mapping() map[string]tree {
 	return fields
 }
 
-// fields returns the fields of a mapping that has the required ones, and no others than the optional ones.
+// fields returns the fields of a mapping. All required fields must be present, and all other fields must be
+// optional fields.
 func (t tree) fields(required []string, optional ...string) map[string]tree {
 	fields := t.mapping()
 	for name, field := range fields {
@@ -60,7 +61,7 @@ func (t tree) fields(required []string, optional ...string) map[string]tree {
 	return fields
 }
 
-// list returns the values in a list, none if the field is missing.
+// list returns the values in a list, or no values if the field is missing.
 func (t tree) list() []tree {
 	if t.value == nil {
 		return nil
@@ -84,7 +85,7 @@ func (t tree) text() string {
 	return text
 }
 
-// oneOf returns one of the values, the first one if the field is missing.
+// oneOf returns one of the allowed values, or the first allowed value if the field is missing.
 func (t tree) oneOf(values ...string) string {
 	if t.value == nil {
 		return values[0]
@@ -96,7 +97,7 @@ func (t tree) oneOf(values ...string) string {
 	return text
 }
 
-// number returns a whole number from 1 to most, which is exact in a float64.
+// number returns a whole number from 1 to most. A float64 represents such a number exactly.
 func (t tree) number(most float64) int64 {
 	n, ok := t.value.(float64)
 	if !ok || n != math.Trunc(n) || n < 1 || n > most {

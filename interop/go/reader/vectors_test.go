@@ -17,7 +17,7 @@ import (
 
 const vectors = "../../../packages/vectors"
 
-// hexBytes are bytes that JSON contains in hex.
+// hexBytes are bytes that are hexadecimal digits in JSON.
 type hexBytes []byte
 
 func (h *hexBytes) UnmarshalText(text []byte) (err error) {
@@ -46,7 +46,7 @@ func (v *vectorPayload) payload(t *testing.T) *Payload {
 	return payload
 }
 
-// vectorKMS answers as a vector says, and records the keys.
+// vectorKMS responds as a vector specifies, and records the crypto keys of the calls.
 type vectorKMS struct {
 	Answers []struct {
 		Key, Status, State         string
@@ -242,7 +242,7 @@ func TestKeysFiles(t *testing.T) {
 	}
 }
 
-// rulesJSON returns rules as the vectors contain them.
+// rulesJSON returns rules in the form that the vectors use.
 func rulesJSON(rules *Rules) any {
 	namespaces := map[string]any{}
 	for name, rule := range rules.Namespaces {

@@ -58,7 +58,7 @@ func linesOf(file []byte) ([]string, error) {
 	return lines[:last], nil
 }
 
-// allowed reports whether a text may contain a character, even as an escape [K-1].
+// allowed reports whether a text may contain a character, which also applies to escaped characters [K-1].
 func allowed(r rune) bool {
 	control := r < ' ' || r >= 0x7f && r < 0xa0
 	return !control && r != 0x2028 && r != 0x2029 && r != 0xfeff && utf8.ValidRune(r)
@@ -69,7 +69,7 @@ type yamlError string
 
 func (e yamlError) Error() string { return string(e) }
 
-// yamlParser is a recursive descent parser. Its position is a byte of a line.
+// yamlParser is a recursive descent parser. Its position is a line and a byte in that line.
 type yamlParser struct {
 	lines       []string
 	row, column int
@@ -95,8 +95,8 @@ func (p *yamlParser) byte() byte {
 	return 0
 }
 
-// next moves to the next token, over spaces, comments and line ends. It reports whether the token is the
-// first of its line.
+// next moves over spaces, comments and line ends to the next token. It reports whether the token is the first
+// token in its line.
 func (p *yamlParser) next() (first bool) {
 	first = p.column == 0
 	for p.row < len(p.lines) {
@@ -136,8 +136,9 @@ func (p *yamlParser) document() any {
 	return value
 }
 
-// block parses a node inside a block collection at the column parent, and moves to the next token. Only a
-// fresh node, which doesn't follow its field name on the same line, can be a block collection.
+// block parses a node inside a block collection at the column parent, and moves to the next token. A node can
+// be a block collection only if it is fresh, which means that it doesn't follow its field name on the same
+// line.
 func (p *yamlParser) block(parent int, fresh bool) any {
 	if fresh && p.isDash() {
 		return p.blockList()
@@ -158,7 +159,7 @@ func (p *yamlParser) endLine() {
 	}
 }
 
-// isDash reports whether a list's entry begins at the position.
+// isDash reports whether an entry of a list begins at the position.
 func (p *yamlParser) isDash() bool {
 	rest := p.rest()
 	return rest == "-" || strings.HasPrefix(rest, "- ")
@@ -227,8 +228,9 @@ func (p *yamlParser) isColon(row, start int, inside bool) bool {
 	return true
 }
 
-// flow parses text or a flow collection, each line of which begins at the column indent or later. The
-// bracket that closes the outermost collection may be one column to the left.
+// flow parses text or a flow collection. Each line of the collection must begin at the column indent or
+// further to the right. The bracket that closes the outermost collection may be one column further to the
+// left.
 func (p *yamlParser) flow(indent int, inside bool) any {
 	switch p.byte() {
 	case '[', '{':
@@ -289,7 +291,7 @@ func (p *yamlParser) flowCollection(indent int, inside bool) any {
 	return mapping
 }
 
-// field parses the value of a field in a flow collection, from the colon on.
+// field parses the value of a field in a flow collection, starting at the colon.
 func (p *yamlParser) field(mapping map[string]any, indent int, name any) {
 	p.column++
 	p.flowNext(indent, 0, true)
@@ -359,7 +361,8 @@ func (p *yamlParser) quoted() any {
 	return nil
 }
 
-// escape writes what an escape means, and returns its length after the backslash [K-1].
+// escape writes the character that an escape represents, and returns the length of the escape after the
+// backslash [K-1].
 func (p *yamlParser) escape(text *strings.Builder, escape string) int {
 	if escape != "" {
 		if meaning, ok := escapes[escape[0]]; ok {

@@ -15,7 +15,7 @@ const (
 // content [Z-3] to [Z-5].
 func checkFrame(frame []byte, limit int) (int, error) {
 	header, ok := bytes.CutPrefix(frame, []byte{0x28, 0xb5, 0x2f, 0xfd})
-	// Bits 0 and 1: dictionary id; bit 3: reserved.
+	// Bits 0 and 1 declare a dictionary id, and bit 3 is reserved.
 	if !ok || len(header) == 0 || header[0]&0b1011 != 0 {
 		return 0, fail(Malformed, "no zstd frame without a dictionary")
 	}
@@ -61,7 +61,7 @@ func checkBlocks(rest []byte, limit int, checksum bool) error {
 		block := int(littleEndian(rest[:3]))
 		size, kind := block>>3, block>>1&3
 		stored := size
-		if kind == 1 { // one byte that is repeated
+		if kind == 1 { // a run-length block, which contains one byte
 			stored = 1
 		}
 		if kind == 3 || size > limit || len(rest) < 3+stored {

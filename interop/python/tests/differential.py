@@ -21,7 +21,7 @@ from temporal_kms.json_lines import payload_from_json
 
 
 async def differs(vector: dict[str, Any]) -> str | None:
-    """Returns how the outcome differs from the vector's expectation; None if it does not differ."""
+    """Returns how the outcome differs from the vector's expectation, or None if it does not differ."""
     kms = VectorKms(vector["kms"])
     stored = payload_from_json(vector["stored"])
     expected = vector["expect"]
@@ -39,7 +39,7 @@ async def differs(vector: dict[str, Any]) -> str | None:
 
 
 def keys_file_differs(folder: Path, line: dict[str, Any]) -> str | None:
-    """Returns how a keys file's rules differ from the expectation; None if they do not differ."""
+    """Returns how a keys file's rules differ from the expectation, or None if they do not differ."""
     path = written(folder, line["keys_file"])
     try:
         rules: dict[str, Any] | None = described(read_keys_file(path))

@@ -1,6 +1,7 @@
 """Fuzzes one target with Atheris: ``python tests/fuzz.py TARGET [libFuzzer's options and folders]``.
 
-The targets have the same inputs as those in packages/kms-codec/test/fuzz. ``pnpm fuzz`` installs Atheris and runs them.
+The targets have the same inputs as the targets in packages/kms-codec/test/fuzz. ``pnpm fuzz`` installs Atheris and runs
+the targets.
 """
 
 import contextlib
@@ -24,20 +25,21 @@ FOLDER = Path(tempfile.mkdtemp(prefix="kms-fuzz-"))
 
 
 def header(data: bytes) -> None:
-    """An accepted header has the only encoding of its fields."""
+    """Checks that an accepted header is the only valid encoding of its fields."""
     message = parse_message(data)
     assert bytes(message.header) == message.aad
     assert message.aad + message.ciphertext == data
 
 
 def plaintext(data: bytes) -> None:
-    """An accepted payload is accepted again in the form in which writers serialize it."""
+    """Checks that an accepted payload is also accepted in the form in which writers serialize it."""
     payload = parse_payload(data, _unlimited)
     assert parse_payload(payload.SerializeToString(), _unlimited) == payload
 
 
 def zstd_frame(data: bytes) -> None:
-    """Accepted content survives compression, and nothing may follow its frame."""
+    """Checks that accepted content stays the same when it is compressed and decompressed again, and that no bytes may
+    follow its frame."""
     content = zstd.decompress(data, LIMIT, _unlimited)
     frame = zstd.zstandard.ZstdCompressor().compress(content)
     assert zstd.decompress(frame, LIMIT, _unlimited) == content
@@ -50,7 +52,8 @@ def zstd_frame(data: bytes) -> None:
 
 
 def keys_file(data: bytes) -> None:
-    """A keys file is refused with its mistakes, or accepted. Most are refused as YAML, without a file."""
+    """Checks that a keys file is either refused with its mistakes or accepted. Most inputs are refused as YAML, so that
+    no file is necessary."""
     try:
         parse_strict_yaml(data)
     except StrictYamlError:

@@ -1,4 +1,4 @@
-"""The driver that refuses to store plaintext."""
+"""Tests the driver that refuses to store plaintext."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ REFERENCE = Payload(
 
 
 class MemoryDriver(StorageDriver):
-    """An application's driver, which keeps payloads in a list."""
+    """The driver of an application, which keeps payloads in a list."""
 
     def __init__(self) -> None:
         self.stored: list[Payload] = []

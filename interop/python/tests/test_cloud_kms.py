@@ -1,4 +1,4 @@
-"""Google's client and google-auth, with a local token endpoint and IAM Credentials API."""
+"""Tests Google's client and google-auth with a local token endpoint and IAM Credentials API."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoi
     }
     file.write_text(json.dumps(credentials))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    # Without this variable, google-auth already requests a token when it reads the file, to look up the project.
+    # Without this variable, google-auth requests a token when it reads the file, to look up the project.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     yield endpoint
     endpoint.released.set()

@@ -106,7 +106,7 @@ def test_binds_a_message_to_its_workflow_on_request() -> None:
     for written_in in ("nightly", run_1):
         encrypted = run(codec_for(kms, workflow_id=written_in, bind_workflow=True).encode([plain()]))
         run(fails("workflow_mismatch", codec_for(kms, workflow_id="weekly").decode(encrypted)))
-        # Temporal passes a run's result to the schedule's next run.
+        # Temporal passes the result of a run to the next run of the schedule.
         for read_in in ("nightly", run_1, run_2, "", None):
             assert run(codec_for(kms, workflow_id=read_in).decode(encrypted))
 

@@ -1,4 +1,4 @@
-"""The cache of data keys during outages and refusals, on a clock that the tests set."""
+"""Tests the cache of data keys during outages and refusals, on a clock that the tests set."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ HOUR = 3600.0
 
 
 async def reader_of(kms: FakeKms, clock: Clock) -> tuple[KmsCodec, list[Payload]]:
-    """Returns a codec that has decrypted another process's message, and that message."""
+    """Returns a codec and a message of another process that the codec has decrypted."""
     encrypted = await codec_for(kms, clock=clock).encode([plain()])
     reader = codec_for(kms, clock=clock)
     await reader.decode(encrypted)
@@ -101,7 +101,8 @@ class VersionedKms(FakeKms):
         super().__init__()
         self.version = 1
         self.named: int | None = None
-        """The version that messages name, if not the real one: their author can name any version."""
+        """The version that messages name, if it is not the real version. The author of a message can name any
+        version."""
         self.disabled: set[int] = set()
         self._versions: dict[bytes, int] = {}
 
@@ -119,7 +120,8 @@ class VersionedKms(FakeKms):
 
 
 async def reader_of_two_versions(kms: VersionedKms, clock: Clock) -> tuple[KmsCodec, Payload, list[Payload], Payload]:
-    """Returns a codec, messages under versions 1 and 2, and a copy of the first whose header names version 2."""
+    """Returns a codec, messages under versions 1 and 2, and a copy of the first message whose header names version
+    2."""
     (message,) = await codec_for(kms, clock=clock).encode([plain()])
     kms.version = 2
     other = await codec_for(kms, clock=clock).encode([plain()])

@@ -1,4 +1,4 @@
-"""One codec in several event loops, threads and processes, and with cancelled tasks."""
+"""Tests one codec in several event loops, threads and processes, and with cancelled tasks."""
 
 import asyncio
 import gc

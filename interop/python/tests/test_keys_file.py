@@ -1,4 +1,4 @@
-"""Reads the keys files in the vectors."""
+"""Tests that the keys files in the vectors are read as specified."""
 
 import json
 from pathlib import Path

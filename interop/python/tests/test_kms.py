@@ -1,4 +1,4 @@
-"""Cloud KMS calls through Google's client."""
+"""Tests Cloud KMS calls through Google's client."""
 
 import asyncio
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ class Channel:
 
 
 class FailingClient:
-    """Stands for Google's client; the first calls fail after some seconds."""
+    """Replaces Google's client. Its first calls fail after some seconds."""
 
     transport = SimpleNamespace(grpc_channel=Channel())
 

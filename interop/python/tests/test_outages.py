@@ -1,4 +1,4 @@
-"""Outages in which no server responds, with Google's client and the emulator behind a failing network."""
+"""Tests outages in which no server responds, with Google's client and the emulator behind a failing network."""
 
 import asyncio
 import time
@@ -13,11 +13,11 @@ from temporal_kms.connection import insecure_client
 from temporal_kms.decryption_keys import REVALIDATE
 
 OUTAGE = 30.0
-"""Duration of an outage, in seconds: long enough that, without our limits, gRPC would wait for 10 s or more before it
+"""Duration of an outage, in seconds. It is so long that, without our limits, gRPC would wait for 10 s or more before it
 connects or resolves the name again."""
 SOON, LATER = 8.0, 20.0
-"""Limits on the seconds from an outage's end to the first response: on a new connection, and if the current connection
-receives nothing."""
+"""Maximum seconds from the end of an outage to the first response: on a new connection, and if no data arrives on the
+current connection."""
 
 
 class Network:
@@ -39,14 +39,14 @@ class Network:
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
-        """Refuses new connections, and resets open ones."""
+        """Refuses new connections, and resets open connections."""
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
 
     async def silence(self) -> None:
-        """Accepts connections but forwards nothing. Open connections never work again."""
+        """Accepts connections but forwards no data. Open connections never work again."""
         self._is_silent = True
         self._dead |= self._writers
 
@@ -75,7 +75,8 @@ class Network:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers queries for an IPv4 address with loopback or, while failing, every query with an error."""
+    """Answers queries for an IPv4 address with the loopback address. While failing, answers every query with an
+    error."""
 
     is_failing = True
 
@@ -129,8 +130,8 @@ Action = Callable[[], Awaitable[None]]
 
 
 async def recovers(service: CloudKms, begin: Action, end: Action, limit: float, *, works_before: bool) -> bool:
-    """Returns whether Cloud KMS responds within ``limit`` seconds after an outage. Checks that the outage is a real
-    one."""
+    """Returns whether Cloud KMS responds within ``limit`` seconds after an outage. Checks that calls really fail during
+    the outage."""
     caller = None
     if works_before:
         caller = Caller(service)

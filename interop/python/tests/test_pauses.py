@@ -1,7 +1,7 @@
-"""How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process and its
-clocks.
+"""Tests how long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process and
+its clocks.
 
-Prints a table with ``pytest -s tests/test_pauses.py``. ``SEED=n`` repeats a run; ``RUNS=n`` repeats each row n times.
+Prints a table with ``pytest -s tests/test_pauses.py``. ``SEED=n`` repeats a run. ``RUNS=n`` repeats each row n times.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ SEED = int(os.environ.get("SEED") or 20_261_127)
 RUNS = int(os.environ.get("RUNS") or 10)
 STEP, MINUTE, HOUR = 15.0, 60.0, 3600.0
 LIMIT = 5 * MINUTE + 1
-"""The security model's 5 min, plus the second for which a caller waits."""
+"""The limit of 5 min from the security model, plus the second for which a caller waits."""
 
 
 class Process:
-    """A process that, every 15 s of simulated time, writes a message and reads another process's message."""
+    """A process that writes a message and reads another process's message every 15 s of simulated time."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         random.seed(seed)
         self.kms = FakeKms()
         self.time = 0.0
-        """Real seconds since the start, whatever the process's clocks show."""
+        """Real seconds since the start, whatever the clocks of the process show."""
         self.wall = 1_790_000_000.0
         self.running = 1000.0
         self.codec: KmsCodec = codec_for(self.kms, clock=elapsed_clock(lambda: self.wall, lambda: self.running))
@@ -49,8 +49,8 @@ class Process:
 
     async def work(self, seconds: float, *, timers: bool = True) -> None:
         """
-        Lets the process work, for a step at least: it cannot notice a suspension if its clock is set back first.
-        Without timers, a background task runs only while a caller waits for it.
+        Lets the process work for at least one step, because it could not notice a suspension if its clock were set back
+        first. Without timers, a background task runs only while a caller waits for it.
         """
         for _ in range(math.ceil(seconds / STEP)):
             if timers:
@@ -108,7 +108,7 @@ class Process:
 
 
 Pause = Callable[[Process, float], Awaitable[None] | None]
-"""Makes something happen to a process; the number is the length of its pause in seconds."""
+"""Lets an event happen to a process. The number is the length of the pause that the event causes, in seconds."""
 
 
 async def _set_forward_and_back(one: Process, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The shortcut for plaintexts accepts and refuses the same plaintexts as the full checks."""
+"""Tests that the shortcut for plaintexts accepts and refuses the same plaintexts as the full checks."""
 
 import os
 import random

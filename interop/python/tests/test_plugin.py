@@ -1,5 +1,5 @@
-"""The plugin's effect on workflow modules. packages/kms-codec/test/interop runs a worker with the plugin on a Temporal
-server."""
+"""Tests the effect of the plugin on workflow modules. packages/kms-codec/test/interop runs a worker with the plugin on
+a Temporal server."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The refused key version comes from Cloud KMS's error, because a message only claims a version."""
+"""Tests that the refused key version comes from Cloud KMS's error, because the version in a message is only a claim."""
 
 from google.api_core.exceptions import FailedPrecondition, PermissionDenied
 from google.rpc.error_details_pb2 import ErrorInfo, PreconditionFailure

@@ -1,4 +1,5 @@
-"""Tests what the vectors do not cover: mistakes in rules that need a test double, and what a writer refuses."""
+"""Tests cases that the vectors do not cover: mistakes in rules that need a test double, and payloads that a writer
+refuses."""
 
 import asyncio
 from typing import Any

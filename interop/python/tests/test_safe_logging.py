@@ -1,4 +1,4 @@
-"""Temporal's loggers write no payload content. packages/kms-codec/test/interop tests a real worker."""
+"""Tests that Temporal's loggers write no payload content. packages/kms-codec/test/interop tests a real worker."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Reads the texts in the strict YAML vectors."""
+"""Tests that the texts in the strict YAML vectors are read as specified."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Decodes the messages in packages/vectors, with one test per vector."""
+"""Tests that the messages in packages/vectors are decoded as specified, with one test per vector."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def test_has_the_same_reason_codes_as_the_vectors() -> None:
 
 
 class VectorKms:
-    """Gives the vector's responses, and INVALID_ARGUMENT for every other request."""
+    """Returns the vector's responses, and INVALID_ARGUMENT for every other request."""
 
     def __init__(self, answers: list[dict[str, str]]) -> None:
         self.answers = answers

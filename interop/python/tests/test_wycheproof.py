@@ -1,4 +1,4 @@
-"""Runs Project Wycheproof's AES-GCM vectors with the functions that every format uses."""
+"""Tests the functions that every format uses with Project Wycheproof's AES-GCM vectors."""
 
 import json
 from pathlib import Path

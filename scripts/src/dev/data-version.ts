@@ -2,10 +2,13 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Raise this with every change that makes earlier data unreadable, such as one of a wire format. */
+/** Increase this with every change that makes earlier data unreadable, such as a change of a wire format. */
 const DATA_VERSION = '2';
 
-/** Temporal's database, with the payloads, in the folder that `pnpm dev` keeps between starts. */
+/**
+ * The file of Temporal's database, which contains the payloads, in the folder that `pnpm dev` keeps between
+ * starts.
+ */
 export const DATABASE = 'temporal.db';
 
 /**

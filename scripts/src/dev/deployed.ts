@@ -1,8 +1,8 @@
 /**
- * The task `deployed:dev`, for DEV_FROM: runs the applications as they are deployed, not from their sources.
- * `artefacts` copies each application's `dist/` into an empty folder, and the dashboard is served by Caddy.
- * `images` runs the container images, with the same restrictions as in docs/deploy.md, and the emulator's
- * image too.
+ * The task `deployed:dev`, which DEV_FROM selects. It runs the applications as they are deployed, and not
+ * from their sources. With `artefacts`, it copies each application's `dist/` into an empty folder, and Caddy
+ * serves the dashboard. With `images`, it runs the container images, including the emulator's image, with the
+ * same restrictions as in docs/deploy.md.
  */
 import { chmod, chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ interface Deployment {
   readonly emulator?: Child;
 }
 
-/** Variables to pass to the applications' containers: those that name no file of this machine. */
+/** The variables to pass to the applications' containers. None of them names a file on this machine. */
 const ofApplications =
   /^(TEMPORAL_(?!CONFIG_FILE|CLI_PATH)|GCP_|KMS_|GOOGLE_|CODEC_(?!STORAGE_FILE)|WORKER_|AUTH$|AUDIT_(?!FILE)|OTEL_|LOG_LEVEL$)/;
 
@@ -88,7 +88,7 @@ async function startImages(): Promise<Deployment> {
   }
   if (storage) mounts.push({ from: storage, to: '/etc/temporal-kms/storage.yaml', readOnly: true });
   if (storage && !isRemote(process.env)) {
-    // This user writes the payloads, and the codec server reads them as the directory's group.
+    // This user writes the payloads. The codec server can read them as a member of the directory's group.
     const payloads = required('DEV_STORAGE_DIR');
     await chown(payloads, process.getuid?.() ?? 0, NONROOT);
     await chmod(payloads, 0o2750);
@@ -96,7 +96,8 @@ async function startImages(): Promise<Deployment> {
     mounts.push({ from: payloads, to: '/etc/temporal-kms/payloads', readOnly: true });
   }
   if (audit) {
-    // The folder has other files, so mount only these two. The server cannot create the lock itself.
+    // Mounts only these two files, because the folder also has other files. The server cannot create the lock
+    // itself.
     for (const [from, to] of [
       [audit, '/var/log/audit.jsonl'],
       [join(dirname(audit), `.${basename(audit)}.lock`), '/var/log/.audit.jsonl.lock'],
@@ -123,7 +124,9 @@ async function startImages(): Promise<Deployment> {
   };
 }
 
-/** Makes a file accessible to programs in images. Never changes the files of a remote set-up. */
+/**
+ * Makes a file accessible to programs in images. Never changes the files for a remote Temporal and Cloud KMS.
+ */
 async function giveToImages(path: string): Promise<void> {
   if (!isRemote(process.env)) await chown(path, NONROOT, NONROOT);
 }

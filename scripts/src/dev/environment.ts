@@ -6,12 +6,12 @@ export interface DevPort {
   /** The environment variable that sets the port. */
   readonly variable: string;
   readonly port: number;
-  /** The part that listens on the port, for messages. */
+  /** The name of the program that listens on the port, for messages. */
   readonly listener: string;
 }
 
 /**
- * Returns every port that `pnpm dev` listens on.
+ * Returns all ports on which `pnpm dev` listens.
  *
  * @throws Error with a line for each variable that is not a port or has the same port as another variable
  */
@@ -58,17 +58,20 @@ export async function requireFreePorts(ports: readonly DevPort[]): Promise<void>
   if (lines.length > 0) throw new Error(lines.join('\n'));
 }
 
-/** Variables that choose a Temporal server, a Google project, keys or settings of our applications. */
+/**
+ * Matches variables that select a Temporal server, a Google project, keys or settings of our applications.
+ */
 const chosenByDev = /^(TEMPORAL_|GCP_|KMS_|GOOGLE_|GCLOUD_|CODEC_|WORKER_|AUTH)/;
 
-/** Paths of tools, which choose no server. */
+/** Variables with the paths of tools, which do not select a server. */
 const kept = new Set(['TEMPORAL_CLI_PATH']);
 
 /**
  * Returns the environment of everything that `pnpm dev` starts.
  *
  * Sample data must never reach a Temporal server or a Cloud KMS that the user's environment or profile file
- * names. So `pnpm dev` sets these variables itself, and passes on the user's only with `DEV_REMOTE=1`.
+ * names. Therefore, `pnpm dev` sets these variables itself, and passes on the user's variables only with
+ * `DEV_REMOTE=1`.
  */
 export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessEnv {
   const remote = isRemote(env);
@@ -84,21 +87,23 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
     DEV_STORAGE_DIR: storageDir(env),
     CODEC_HOST: '127.0.0.1',
     CODEC_PORT: String(ports.codec.port),
-    // The dashboard's requests pass through Vite, which keeps the browser's `Origin`, and maybe its `Host`.
+    // The dashboard's requests pass through Vite, which keeps the browser's `Origin` and may keep its `Host`.
     CODEC_CORS_ORIGINS: [...origins(ports.temporalUi.port), ...origins(ports.ui.port)].join(','),
     CODEC_ALLOWED_HOSTS: [...hosts(ports.codec.port), ...hosts(ports.ui.port)].join(','),
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: String(ports.worker.port),
-    // One sample's activity waits forever, and turbo kills a task ten seconds after its signal.
+    // The time is short, because the activity of one sample waits forever, and turbo kills a task ten seconds
+    // after its signal.
     WORKER_SHUTDOWN_GRACE_SECONDS: '1',
-    // Makes Node cache compiled modules: a start mostly imports Google's and Temporal's clients.
+    // Makes Node cache compiled modules, because a start mostly consists of importing Google's and Temporal's
+    // clients.
     NODE_COMPILE_CACHE: join(devDir, 'compile-cache'),
     TURBO_TELEMETRY_DISABLED: '1',
     TURBO_NO_UPDATE_NOTIFIER: '1',
   };
 }
 
-/** What the applications run from: their sources, their artefacts, or the container images. */
+/** What the applications are started from: their sources, their artefacts, or the container images. */
 export type Source = 'sources' | 'artefacts' | 'images';
 
 /** @throws Error if DEV_FROM has another value */
@@ -110,7 +115,7 @@ export function runsFrom(env: NodeJS.ProcessEnv): Source {
 
 export const isRemote = (env: NodeJS.ProcessEnv): boolean => env['DEV_REMOTE'] === '1';
 
-/** @throws Error with DEV_REMOTE=1, whose codec server has its own policy */
+/** @throws Error with DEV_REMOTE=1, because its codec server has its own policy */
 export function hasSignIn(env: NodeJS.ProcessEnv): boolean {
   if (env['DEV_AUTH'] !== '1') return false;
   if (isRemote(env))
@@ -158,7 +163,7 @@ function localServices(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessE
     CODEC_STORAGE_FILE: storageFile(env),
     // The dashboard reads the audit from a file.
     AUDIT_FILE: env['AUDIT_FILE'] || join(dataDir(env), 'audit.jsonl'),
-    // Some samples fail repeatedly, on purpose. Their warnings would hide the ready line.
+    // Some samples fail repeatedly on purpose, and their warnings would hide the ready line.
     LOG_LEVEL: env['LOG_LEVEL'] || 'error',
   };
 }

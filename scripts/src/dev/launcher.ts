@@ -6,8 +6,8 @@ const CHECK_EVERY_MS = 500;
 /**
  * Calls `onEnd` once when one of this process's launchers has ended: pnpm, npx, npm, or a shell between them.
  *
- * A signal to `npx pnpm dev` ends only npx. pnpm and this process would keep running, without a parent that
- * could stop them. Node has no event for the end of a parent, so this function checks twice per second.
+ * A signal to `npx pnpm dev` ends only npx. pnpm and this process would continue to run, without a parent
+ * that could stop them. Node has no event for the end of a parent, so this function checks twice per second.
  */
 export async function watchLaunchers(onEnd: () => void): Promise<void> {
   const launchers = await findLaunchers();

@@ -1,6 +1,7 @@
 /**
- * The tasks that wait. `ready.ts VARIABLE` (`temporal:ready`, `kms:ready`) ends when the port in VARIABLE
- * accepts connections. `ready.ts` (`dev:ready`) waits until everything answers, prints the URLs, and ends.
+ * The tasks that wait for servers. `ready.ts VARIABLE` (`temporal:ready`, `kms:ready`) ends when the port in
+ * VARIABLE accepts connections. `ready.ts` (`dev:ready`) waits until all servers answer, prints the URLs, and
+ * ends.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -14,7 +15,8 @@ import { peopleLines } from './sign-in.ts';
 import { readyWord } from './start.ts';
 
 /**
- * Waits for `target`: until `http://…` answers with a 2xx status, or `host:port` accepts a connection.
+ * Waits until `target` is ready: until `http://…` answers with a 2xx status, or `host:port` accepts a
+ * connection.
  *
  * @throws Error with the last fault if `target` is not ready within `seconds`
  */
@@ -59,7 +61,10 @@ const { packageManager }: { packageManager: string } = JSON.parse(
   readFileSync(join(projectRoot, 'package.json'), 'utf8'),
 );
 
-/** Returns shell commands that rotate `pnpm dev`'s key, now or by schedule, without an installed pnpm. */
+/**
+ * Returns shell commands that rotate `pnpm dev`'s key, immediately or on schedule. The commands need no
+ * installed pnpm.
+ */
 export const rotationLines = (controlPort: number): string[] =>
   ['rotate', 'clock --advance 90d'].map(
     (command) => `npx -y ${packageManager} kms-emulator --control-port ${controlPort} ${command}`,
@@ -94,7 +99,7 @@ async function printReady(): Promise<void> {
     console.log('To sign in to the dashboard, choose a person:');
     for (const line of peopleLines()) console.log(line);
   }
-  // Must be the last line, because programs wait for it.
+  // This must be the last line, because programs wait for it.
   console.log(`${readyWord} ${addresses.join(' · ')}`);
 }
 

@@ -12,7 +12,10 @@ import { DATABASE } from './data-version.ts';
 import { emulatorArguments, required, requiredPort } from './environment.ts';
 import { ON_DEMAND_NAMESPACE, SHOP_NAMESPACE } from './sign-in.ts';
 
-/** Must be well below ten seconds: after that time, turbo kills a task that it has signalled. */
+/**
+ * Time limit for stopping, which must be well below ten seconds, because turbo then kills a task that it has
+ * signalled.
+ */
 const WAIT_FOR_WORKER_MS = 5_000;
 
 interface Server {

@@ -1,6 +1,6 @@
 /**
- * Sign-in in `pnpm dev` (`DEV_AUTH=1`): the sample people, their permissions, and the task `sign-in:dev`,
- * which runs the identity provider.
+ * Sign-in for `pnpm dev` (`DEV_AUTH=1`). This file contains the sample people, their permissions, and the
+ * task `sign-in:dev`, which runs the identity provider.
  */
 import { writeFile } from 'node:fs/promises';
 import { type Person, startIdentityProvider } from '../identity-provider.ts';
@@ -9,7 +9,10 @@ import { required, requiredPort } from './environment.ts';
 /** The namespace of `pnpm dev` that reveals payloads on demand. No worker polls this namespace. */
 export const ON_DEMAND_NAMESPACE = 'payments';
 
-/** The namespace of `pnpm dev` with the orders of a shop. `dev:shop` runs their workers, which end with the orders. */
+/**
+ * The namespace of `pnpm dev` with the orders of a shop. `dev:shop` runs the workers for the orders, which
+ * end when the orders are complete.
+ */
 export const SHOP_NAMESPACE = 'shop';
 
 const AUDIENCE = 'https://codec.dev.example';

@@ -1,4 +1,4 @@
-/** Returns a Dockerfile's registry images without a digest, whose content could change. */
+/** Returns the registry images in a Dockerfile that have no digest, so that their content could change. */
 export function unpinnedImages(dockerfile: string): string[] {
   const text = dockerfile.replaceAll(/^\s*#.*$/gm, '').replaceAll(/\\\r?\n/g, ' ');
   const stages = [...text.matchAll(/^\s*FROM\s.*\sAS\s+(\S+)/gim)].map(([, stage = '']) =>
@@ -11,6 +11,6 @@ export function unpinnedImages(dockerfile: string): string[] {
     .filter((image) => !/^[^$]+:[^$]+@sha256:[0-9a-f]{64}$/.test(image));
 }
 
-/** Returns the Dockerfile without digests, because substitutes for the base images have others. */
+/** Returns the Dockerfile without digests, because the substitutes for the base images have other digests. */
 export const withoutDigests = (dockerfile: string): string =>
   dockerfile.replaceAll(/@sha256:[0-9a-f]{64}/g, '');

@@ -25,9 +25,10 @@ export const nodeBase = [
 export const staticBase = ['base-files', 'netbase', 'tzdata'];
 
 /**
- * Makes substitutes for the base images, for machines that cannot reach an image registry: from Debian
- * packages, and from Caddy built with Go, under the names and tags in the Dockerfile's FROM lines. They
- * contain what the Dockerfile uses. So they test the Dockerfile, but not the real base images.
+ * Makes substitutes for the base images, for machines that cannot reach an image registry. They consist of
+ * Debian packages, and of Caddy built with Go, and have the names and tags from the Dockerfile's FROM lines.
+ * They contain the files that the Dockerfile uses, so they are a test of the Dockerfile, but not of the real
+ * base images.
  */
 export async function makeBases(engine: Engine): Promise<void> {
   const node = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
@@ -101,7 +102,7 @@ async function unpack(packages: readonly string[], root: string): Promise<void> 
   }
 }
 
-/** Creates the file that Debian creates when the package is installed. */
+/** Creates the file that Debian creates when the certificates package is installed. */
 async function addCertificates(root: string): Promise<void> {
   await put('/etc/ssl/certs/ca-certificates.crt', join(root, 'etc/ssl/certs/new'));
   await rename(join(root, 'etc/ssl/certs/new'), join(root, 'etc/ssl/certs/ca-certificates.crt'));

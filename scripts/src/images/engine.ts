@@ -17,10 +17,10 @@ const storage = [
   'overlay',
 ];
 
-/** This machine's certificate authorities: a build needs them to reach a registry through a proxy. */
+/** The certificate authorities of this machine. A build needs them to reach a registry through a proxy. */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 
-/** The user that programs in images run as: `nonroot` of distroless. */
+/** The user as whom programs in images run: `nonroot` of distroless. */
 export const NONROOT = 65_532;
 
 /** A file or folder of this machine in a container. */
@@ -47,8 +47,9 @@ export interface Engine {
   /** Makes an image from the files that `fill` writes into a folder, unless it exists. */
   base(image: string, fill: (root: string) => Promise<void>, config?: readonly string[]): Promise<void>;
   /**
-   * Builds an image, and returns its id: the digest of its configuration, which contains those of its layers.
-   * @param folder the folder of the build stages. In a new folder, their steps run again.
+   * Builds an image, and returns its id. The id is the digest of the configuration, which contains the
+   * digests of the layers.
+   * @param folder the folder of the build stages. In a new folder, the steps of these stages run again.
    */
   build(target: string, folder?: string): Promise<string>;
   /** Returns the image's size in bytes. */
@@ -56,8 +57,8 @@ export interface Engine {
   /** Starts a container in the background. */
   start(target: string, options: RunOptions): Promise<void>;
   /**
-   * Starts a container in the foreground: its output goes to this process's output, and it gets the signals
-   * of the returned process.
+   * Starts a container in the foreground. Its output goes to this process's output, and it receives the
+   * signals that are sent to the returned process.
    */
   attach(target: string, options: RunOptions): Promise<Child>;
   /** Runs a container until it ends. */
@@ -134,7 +135,7 @@ export function createEngine(): Engine {
         '-v',
         each,
       ]);
-      // The time of the image and its files, as in a release.
+      // Sets the time of the image and its files, as in a release.
       const { stdout: time } = await execa('git', ['log', '-1', '--format=%ct'], { cwd: projectRoot });
       const fixed = '--quiet --layers --isolation chroot --pull=never --format docker --timestamp';
       const options = [...fixed.split(' '), time, ...mounts];

@@ -20,7 +20,7 @@ export async function mutatePython(copy: string): Promise<number> {
   const program = await pipProgram(requirements, join(toolsDir, 'mutmut-3.8.1'), 'bin/mutmut');
   const ensure = [join(projectRoot, 'interop/python/ensure_venv.py'), join(devDir, 'interop-python')];
   const { stdout: python } = await execa('python3', ensure, { stderr: 'inherit' });
-  // mutmut runs the tests in a subfolder, where they look for the vectors one folder deeper.
+  // mutmut runs the tests in a subfolder, so they look for the vectors one folder deeper.
   await symlink('../packages', join(copy, 'interop', 'packages'));
   const cwd = join(copy, 'interop', 'python');
   const mutmut = (...args: string[]) =>

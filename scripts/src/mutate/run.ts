@@ -1,4 +1,7 @@
-/** Runs Stryker in the current folder, a copy of the project. Argument: a JSON object of type `Run`. */
+/**
+ * Runs Stryker in the current folder, which is a copy of the project. The argument is a JSON object of type
+ * `Run`.
+ */
 import { fileURLToPath } from 'node:url';
 import { Stryker } from '@stryker-mutator/core';
 
@@ -30,8 +33,8 @@ await new Stryker({
   // TypeScript would reject some mutants, but Node strips the types.
   disableTypeChecks: false,
   concurrency: 1,
-  // A timeout counts as killed, so a busy machine must not cause one. Stryker ends most endless loops earlier,
-  // by the number of times that they reach mutated code.
+  // A mutant with a timeout counts as killed, so a busy machine must not cause a timeout. Stryker ends most
+  // endless loops earlier, because it counts how often they reach mutated code.
   timeoutMS: 600_000,
   dryRunTimeoutMinutes: 60,
   thresholds: { high: 100, low: leastScore, break: leastScore },

@@ -1,12 +1,12 @@
-/** What `pnpm mutate` changes, and the tests that must notice. */
+/** The code that `pnpm mutate` changes, and the tests that must detect the changes. */
 export interface Scope {
   /** Files and folders whose code is mutated. */
   readonly sources: readonly string[];
   /** Files in `sources` that another scope mutates. */
   readonly except?: readonly string[];
   /**
-   * Test files, the fastest first, because the first failure ends a mutant's run. Tests that wait, or start
-   * servers, are too slow.
+   * Test files, fastest first, because the first failure ends the run of a mutant. Tests that wait or start
+   * servers are too slow.
    */
   readonly tests: readonly string[];
 }
@@ -37,7 +37,7 @@ const codecTests = testsOf('packages/kms-codec', [
   'vectors',
 ]);
 
-/** Their tests are those of the branch keys. */
+/** The tests of these files are in the scope of the branch keys. */
 const branchKeyFiles = ['shared-branch-keys', 'branch-key-reader'].map(
   (name) => `packages/kms-codec/src/keys/${name}.ts`,
 );

@@ -15,7 +15,7 @@ class InOrder extends BaseSequencer {
   }
 }
 
-/** Stryker's Vitest. */
+/** The settings for Vitest in Stryker. */
 export default defineConfig({
   test: {
     ...shared,
@@ -23,7 +23,7 @@ export default defineConfig({
     include: [...tests],
     reporters: [],
     sequence: { sequencer: InOrder },
-    // A failure counts as a killed mutant, so a busy machine must not cause one.
+    // A failure counts as a killed mutant, so a busy machine must not cause a failure.
     testTimeout: 600_000,
     expect: { poll: { timeout: 60_000 } },
   },

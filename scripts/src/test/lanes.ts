@@ -1,4 +1,4 @@
-/** Does the work for every item, in order, for at most `lanes` items at the same time. */
+/** Does the work for every item in order, but for at most `lanes` items at the same time. */
 export async function inLanes<T>(
   items: readonly T[],
   lanes: number,

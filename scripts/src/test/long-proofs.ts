@@ -14,7 +14,7 @@ export interface LongProof {
    * A test file that `pnpm test` leaves out (`*.long.test.ts`, `*.long.spec.ts`) or runs with fewer inputs.
    */
   readonly file: string;
-  /** How many minutes the proof takes on two cores while another proof runs. */
+  /** Number of minutes that the proof takes on two cores while another proof runs. */
   readonly minutes: number;
 }
 
@@ -60,7 +60,8 @@ const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 const PATIENCE = 3;
 
 /**
- * Runs the long proofs whose paths contain one of the texts (by default all), and prints their outcomes.
+ * Runs the long proofs whose paths contain one of the texts, and prints their outcomes. By default, runs all
+ * long proofs.
  * @param within a limit in minutes; a proof that might exceed it is not started
  */
 export async function runLongProofs(

@@ -17,7 +17,7 @@ const promise = /^\s*[-*+] (?:.*`[^`]+\.(?:test|spec)\.tsx?`|\*\*[A-Z]\d+\*\*)/;
 
 /**
  * Returns the list items with an id or with tests: ``- **A1** Text. `a.test.ts`, `b.test.ts` ``. Throws an
- * error for such an item in another form, because its tests would otherwise be ignored. Ignores other list
+ * error if such an item has another form, because its tests would otherwise be ignored. Ignores other list
  * items.
  */
 export function parsePromises(markdown: string): DocumentedPromise[] {
@@ -38,8 +38,8 @@ export interface JudgeOptions {
   /** Whether a skipped test breaks its promise. */
   readonly strict: boolean;
   /**
-   * Whether the long proofs ran (`*.long.test.ts`, `*.long.spec.ts`) and not the other files. Each command
-   * judges only its own files.
+   * True if the long proofs ran (`*.long.test.ts`, `*.long.spec.ts`), and false if the other files ran. Each
+   * command judges only its own files.
    */
   readonly long: boolean;
 }
@@ -48,8 +48,9 @@ type Verdict = 'kept' | 'untried' | 'broken';
 const signs: Readonly<Record<Verdict, string>> = { kept: '✓', untried: '–', broken: '✗' };
 
 /**
- * Returns a line for each promise whose test files ran. A file breaks its promise if it failed, contains no test or does
- * not exist. A promise is untried if all tests of a file were skipped, because the machine lacks what they need.
+ * Returns a line for each promise whose test files ran. A file breaks its promise if it failed, contains no
+ * tests or does not exist. A promise is untried if all tests of a file were skipped because the machine lacks
+ * the programs that they need.
  */
 export function judge(
   promises: readonly DocumentedPromise[],

@@ -10,7 +10,10 @@ export interface Outcome {
   readonly skipped: number;
   /** Each failed test (or file that does not load): its file, full name, and first lines of the error. */
   readonly failures: readonly string[];
-  /** The same for each test that passed at the second attempt, with the first attempt's error. */
+  /**
+   * Each test that passed at the second attempt, with its file, its full name, and the first lines of the
+   * first attempt's error.
+   */
   readonly flaky: readonly string[];
   /** Seconds from the suite's start to its end. */
   readonly seconds: number;
@@ -32,11 +35,11 @@ export const add = (a: Outcome, b: Outcome): Outcome => ({
 export interface FileOutcome {
   readonly passed: number;
   readonly failed: boolean;
-  /** Tests that were skipped because the machine lacks what they need. */
+  /** Number of tests that were skipped because the machine lacks the programs that they need. */
   readonly skipped: number;
   /**
-   * Seconds from the start of the file's first test to the end of its last. With several workers, the sum of
-   * its tests' durations.
+   * Seconds from the start of the file's first test to the end of its last test. If there are several
+   * workers, the sum of the durations of its tests.
    */
   readonly seconds: number;
 }
@@ -45,7 +48,8 @@ export interface FileOutcome {
 export const resultsFolder = '.results';
 
 /**
- * Reads the JSON report of a package's vitest or Playwright. Returns undefined without a readable report.
+ * Reads the JSON report of vitest or Playwright for a package. Returns undefined if there is no readable
+ * report.
  * @param folder the report's folder, relative to the package
  */
 export async function readOutcome(directory: string, folder = resultsFolder): Promise<Outcome | undefined> {
@@ -94,14 +98,17 @@ interface VitestReport {
     readonly startTime: number;
     readonly endTime: number;
     readonly status: string;
-    /** Why the file does not load, if it does not. */
+    /** Why the file could not be loaded, if it could not. */
     readonly message: string;
-    /** A test that passed at the second attempt has the first attempt's failure. */
+    /**
+     * The failures of the test. A test that passed at the second attempt has the failure of the first
+     * attempt.
+     */
     readonly assertionResults: readonly { status: string; fullName: string; failureMessages: string[] }[];
   }[];
 }
 
-/** A file that does not load has no failed test, so the file itself counts as a failure. */
+/** A file that cannot be loaded has no failed test, so the file itself counts as a failure. */
 function vitestOutcome(report: VitestReport): Outcome {
   const withErrors = (wanted: string) =>
     report.testResults.flatMap(({ name, assertionResults }) =>
@@ -138,9 +145,9 @@ function vitestFiles({ testResults }: VitestReport): [string, FileOutcome][] {
 }
 
 interface PlaywrightReport {
-  /** `duration`: milliseconds. */
+  /** `duration` is in milliseconds. */
   readonly stats: { readonly duration: number };
-  /** `rootDir`: the folder that files' paths are relative to. */
+  /** `rootDir` is the folder to which the paths of files are relative. */
   readonly config: { readonly rootDir: string };
   /** Errors outside any test. */
   readonly errors: readonly PlaywrightError[];

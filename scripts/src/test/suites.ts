@@ -9,7 +9,10 @@ import { checkPromises, withBroken } from './promises.ts';
 import { add, lost, none, type Outcome, readFiles, readOutcome, resultsFolder } from './reports.ts';
 import { suiteLine, timeLines } from './times.ts';
 
-/** Each suite runs two or three files at the same time, which mostly wait. */
+/**
+ * Number of suites that run at the same time. Each suite runs two or three files at the same time, which
+ * mostly wait.
+ */
 const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
 
 /**
@@ -35,7 +38,7 @@ const isFilter = (arg: string): boolean => /^(--filter=|-F$|--filter$|--affected
 export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEnv): Promise<Outcome> {
   const selected = await packagesWith('test', args);
   const suites = selected.toSorted((one, other) => rankOf(one) - rankOf(other));
-  // Remove the reports of earlier runs. Turbo restores the reports of suites that it replays from its cache.
+  // Removes the reports of earlier runs. Turbo restores the reports of suites that it replays from its cache.
   for (const { directory } of suites)
     await rm(join(projectRoot, directory, resultsFolder), { recursive: true, force: true });
   const all = !args.some(isFilter);

@@ -9,7 +9,7 @@ export function suiteLine(name: string, { passed, failed, skipped, seconds: time
   return `${name}: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}, ${seconds(time)}`;
 }
 
-/** Returns a line for each of the slowest files, the slowest first. */
+/** Returns a line for each of the slowest files, slowest first. */
 export function timeLines(files: ReadonlyMap<string, FileOutcome>): string[] {
   const sorted = [...files].toSorted(([, a], [, b]) => b.seconds - a.seconds).slice(0, SLOWEST);
   return [

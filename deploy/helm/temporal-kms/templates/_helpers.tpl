@@ -1,4 +1,4 @@
-{{/* The enabled applications: for each name, what the templates need to know. */}}
+{{/* The enabled applications: for each name, the values that the templates need. */}}
 {{- define "temporal-kms.apps" -}}
 {{- $apps := dict -}}
 {{- if .Values.codecServer.enabled -}}
@@ -50,7 +50,7 @@ labels:
 {{- concat $hosts .Values.codecServer.allowedHosts | join "," -}}
 {{- end -}}
 
-{{/* A program's variables, as an object. The global `env` overrides what the chart sets; the program's `env` overrides both. */}}
+{{/* A program's variables, as an object. The global `env` overrides the chart's variables, and the program's `env` overrides both. */}}
 {{- define "temporal-kms.env" -}}
 {{- $root := .root -}}
 {{- $env := dict -}}

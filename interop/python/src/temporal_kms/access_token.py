@@ -9,8 +9,8 @@ from google.auth.transport.requests import Request
 
 from .errors import KmsCodecError
 
-# The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that mean that an identity is refused. "invalid_request"
-# does not mean that.
+# The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity. "invalid_request"
+# is not one of them.
 _REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
 
 
@@ -33,7 +33,7 @@ def refresh_token(credentials: Any, key: str, timeout: float) -> None:
     """Gets a new token. Blocks the thread.
 
     :param timeout: the maximum wait for a response, in seconds
-    :raises KmsCodecError: ``permission_denied`` if Google refuses to issue a token, otherwise ``kms_unavailable``
+    :raises KmsCodecError: ``permission_denied`` if Google refuses to issue a token, and ``kms_unavailable`` otherwise
     """
     request = _TokenRequest(timeout)
     try:
@@ -77,5 +77,5 @@ def _is_refusal(status: int, body: bytes) -> bool:
     error = content.get("error") if isinstance(content, dict) else None
     if status == 400:
         return isinstance(error, str) and error in _REFUSALS
-    # The IAM Credentials API returns this body. The metadata server returns 404 with another body while it starts.
+    # The IAM Credentials API returns this body. While the metadata server starts, it returns 404 with another body.
     return status == 404 and isinstance(error, dict) and error.get("status") == "NOT_FOUND"

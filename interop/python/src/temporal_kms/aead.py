@@ -18,7 +18,7 @@ def encrypt(key: AESGCM, plaintext: bytes, aad: bytes) -> bytes:
 def decrypt(key: AESGCM, data: bytes, aad: bytes | None = None) -> bytes:
     """Decrypts a nonce, a ciphertext and a tag, and returns the plaintext.
 
-    :raises KmsCodecError: ``malformed`` if the data is too short; ``integrity_failed`` for any modification
+    :raises KmsCodecError: ``malformed`` if the data is too short; ``integrity_failed`` if it was modified
     """
     check_length(data)
     try:

@@ -18,8 +18,9 @@ class CiphertextOnlyDriver(StorageDriver):
     """Stores a payload only if the codec has encrypted it:
     ``ExternalStorage(drivers=[CiphertextOnlyDriver(driver, codec)])``.
 
-    Otherwise stores none of the call's payloads and raises :class:`KmsCodecError` ``format_not_allowed``: for example,
-    if a client lacks the plugin. Plaintext passes only if the namespace's rule has ``plaintext: pass``.
+    Otherwise, for example if a client lacks the plugin, stores none of the call's payloads and raises
+    :class:`KmsCodecError` ``format_not_allowed``. Plaintext passes only if the namespace's rule has ``plaintext:
+    pass``.
     """
 
     def __init__(self, driver: StorageDriver, codec: KmsCodec) -> None:

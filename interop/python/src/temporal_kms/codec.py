@@ -1,4 +1,4 @@
-"""A Temporal ``PayloadCodec`` over Cloud KMS: writes ``binary/envelope-kms-v2`` and reads every format."""
+"""A Temporal ``PayloadCodec`` with keys in Cloud KMS. Writes ``binary/envelope-kms-v2`` and reads every format."""
 
 import asyncio
 import copy
@@ -38,17 +38,17 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
     Use one codec per process. Each event loop has its own keys and connection. Raises only :class:`KmsCodecError`.
 
-    :param namespace: the namespace of a call without a context. The codec also reads this namespace's messages in other
-        namespaces' contexts. It reads any other namespace's messages only if the rules name or accept that namespace
-    :param compression: compress payloads of at least 1 KiB with zstd, if the result is smaller
-    :param bind_workflow: bind messages to their workflow in addition to their namespace; do not set this where a
-        workflow reads Nexus results
-    :param inner_codecs: set if other codecs decode after this codec: ``decode`` then returns an inner payload that this
-        codec cannot read, instead of raising ``layer_unreadable``
+    :param namespace: the namespace of a call without a context. The codec also reads this namespace's messages in calls
+        for other namespaces. It reads messages of any other namespace only if the rules name or accept that namespace
+    :param compression: whether to compress payloads of at least 1 KiB with zstd, if the result is smaller
+    :param bind_workflow: whether to bind messages to their workflow in addition to their namespace; do not set this if
+        a workflow reads Nexus results
+    :param inner_codecs: set this if other codecs decode after this codec: ``decode`` then returns an inner payload that
+        this codec cannot read, instead of raising ``layer_unreadable``
     :param max_decompressed: maximum size of a decompressed payload, in bytes
-    :param max_call: maximum plaintext of all payloads in one call together, in bytes
-    :param activity_budget: for how many seconds a call in an activity waits for Cloud KMS
-    :param other_budget: for how many seconds any other call waits for Cloud KMS
+    :param max_call: maximum total plaintext of all payloads in one call, in bytes
+    :param activity_budget: how many seconds a call in an activity waits for Cloud KMS
+    :param other_budget: how many seconds any other call waits for Cloud KMS
     """
 
     def __init__(
@@ -121,8 +121,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         raise failure
 
     def may_be_stored(self, payload: Payload, namespace: str | None) -> bool:
-        """Returns whether external storage may receive a payload: whether it is a message, or the namespace's rule
-        passes plaintext."""
+        """Returns whether external storage may receive a payload. It may if the payload is a message, or if the
+        namespace's rule passes plaintext."""
         if format_of(payload) == "envelope-v2":
             try:
                 parse_message(payload.data)
@@ -181,19 +181,19 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             )
         )
         data = header + encrypt(key.derived.cipher, plaintext if frame is None else frame, header)
-        # A reader counts the whole message, including the header and the payload's metadata. Never write what could not
-        # be read.
+        # A reader counts the whole message, including the header and the payload's metadata. A message that could not
+        # be read must never be written.
         _check_size(len(data))
         message = Payload()
-        message.CopyFrom(_EMPTY_MESSAGE)  # takes a third of the time that setting the metadata takes
+        message.CopyFrom(_EMPTY_MESSAGE)  # takes a third of the time of setting the metadata
         message.data = data
         return message
 
     def _scope(self, *, decoding: bool) -> Scope:
         """Returns a call's scope.
 
-        A context alone does not let the codec read another namespace: if the codec has a namespace, and the rules do
-        not name the context's namespace, the rule of the codec's namespace applies.
+        If the codec has a namespace, a context alone does not let it read another namespace: unless the rules name the
+        context's namespace, the rule of the codec's namespace applies.
         """
         context, workflow_id, own = self._context, None, self._namespace
         namespace = "default" if own is None else own

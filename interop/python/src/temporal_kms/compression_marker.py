@@ -1,7 +1,7 @@
 """Recognizes payloads that temporalio/temporal-proxy has marked as compressed. This reader does not decompress them.
 
-The proxy's rfc/compression.md (commit 41161af) specifies the encoding and an entry; an earlier draft (commit 2aae5b5)
-specifies the other entry.
+The proxy's rfc/compression.md (commit 41161af) specifies the encoding and a metadata entry. An earlier draft (commit
+2aae5b5) specifies the other metadata entry.
 """
 
 from temporalio.api.common.v1 import Payload

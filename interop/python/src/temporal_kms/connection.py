@@ -20,7 +20,7 @@ _OPTIONS = (
     # of two minutes and 20 s, an outage would last longer for this process than for Cloud KMS.
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.min_reconnect_backoff_ms", 3_000),
-    # Without this, a new channel would share the connection of the channel that it replaces.
+    # Without this option, a new channel would share the connection of the channel that it replaces.
     ("grpc.use_local_subchannel_pool", 1),
 )
 REPLACE_EVERY = 3.0
@@ -28,7 +28,8 @@ REPLACE_EVERY = 3.0
 
 Client = kms_v1.KeyManagementServiceAsyncClient
 
-# Suppress this logger: at level DEBUG, Google's client logs requests and responses, which contain keys in plaintext.
+# Suppress this logger, because at level DEBUG, Google's client logs requests and responses, which contain keys in
+# plaintext.
 logging.getLogger(Transport.__module__).addFilter(lambda _: False)
 
 
@@ -51,7 +52,8 @@ class Connection:
         self._is_closed = False
 
     def note_failure(self, status: str) -> None:
-        """Opens another connection for later calls, if the gRPC status suggests that the current one has failed."""
+        """Opens another connection for later calls, if the gRPC status suggests that the current connection has
+        failed."""
         now = time.monotonic()
         if self._is_closed or now < self._replace_after or not self._may_be_lost(status):
             return
@@ -71,7 +73,7 @@ class Connection:
         return transport.grpc_channel
 
     def _close(self) -> Awaitable[None]:
-        # The grace period, without which calls in progress would end as if they were cancelled.
+        # Without this grace period, calls in progress would end as if they were cancelled.
         closing: Awaitable[None] = self._channel().close(self._timeout)
         return closing
 

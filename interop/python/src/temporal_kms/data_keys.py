@@ -24,7 +24,7 @@ REFRESH_AT = 0.75
 WRAP_AGAIN_AT = 0.65
 """The share of ``REVALIDATE`` after which an identity that may only encrypt wraps another key."""
 UNREADABLE = "permission_denied"
-"""With this reason for a refusal to unwrap, an identity may still encrypt."""
+"""If Cloud KMS refuses to unwrap for this reason, the identity may still encrypt."""
 ENCRYPTION_MAX = 1024
 
 
@@ -39,7 +39,7 @@ class BranchKey:
 
 @dataclass
 class EncryptionKey:
-    """A data key that encrypts, and how much it has encrypted."""
+    """A data key that encrypts, and the numbers of messages and bytes that it has encrypted."""
 
     branch: BranchKey
     salt: bytes
@@ -98,9 +98,9 @@ class EncryptionKeys:
 
     A branch key encrypts while it is younger than the soft age and Cloud KMS has confirmed within the last
     ``REVALIDATE`` seconds that this process may use it. Otherwise a caller waits for Cloud KMS, and uses the branch
-    key, up to the hard age, only if Cloud KMS does not respond. A refusal retires the branch key at its soft age, or
-    later while its last confirmation counts. Each data key's messages and bytes are limited; the same branch key's next
-    data key needs only a new salt.
+    key, up to the hard age, only if Cloud KMS does not respond. After a refusal, the branch key encrypts until its soft
+    age, or as long as its last confirmation is valid. The numbers of messages and bytes per data key are limited. The
+    next data key of the same branch key needs only a new salt.
     """
 
     def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:
@@ -148,8 +148,8 @@ class EncryptionKeys:
         return slot
 
     def _settled(self, slot: _Slot, now: float) -> EncryptionKey | None:
-        """A shortcut for most messages: returns the current data key if nothing is due and ``_ready`` would return the
-        key."""
+        """Returns the current data key if no refresh is due and ``_ready`` would return the key. This is a shortcut for
+        most messages."""
         key = slot.current
         if key is None or now >= slot.retire_at or now - key.branch.born >= REFRESH_AT * SOFT_AGE:
             return None
@@ -161,8 +161,8 @@ class EncryptionKeys:
         self._refresh_if_due(slot, now)
         if slot.current is None or self._is_expired(slot, slot.current.branch, now):
             return None
-        # Evaluated first, because ``may_use`` may start a call: the caller then waits for that call and for a refresh
-        # concurrently.
+        # ``may_use`` is called first, because it may start a call to Cloud KMS. The caller can then wait for this call
+        # and for a refresh concurrently.
         is_readable = self._refusal(slot) is None and self._decryption_keys.may_use(slot.current.branch.name, now)
         if self._must_ask(slot, now) or not (
             is_readable or self._is_confirmed_by_wrap(slot, now) or now < self._grace_until(slot)
@@ -171,8 +171,8 @@ class EncryptionKeys:
         return slot.current
 
     def _is_confirmed_by_wrap(self, slot: _Slot, now: float) -> bool:
-        """Returns whether successful wraps confirm the current key. Without a recent wrap, the key still counts as
-        confirmed if Cloud KMS has never let this identity unwrap."""
+        """Returns whether successful wraps confirm the current key. If there was no recent wrap, the key still counts
+        as confirmed if Cloud KMS has never let this identity unwrap."""
         may_only_encrypt = slot.crypto_key not in self._decryption_keys.readable
         return self._refusal(slot) == UNREADABLE and (may_only_encrypt or now < slot.wrapped + REVALIDATE)
 
@@ -210,8 +210,8 @@ class EncryptionKeys:
             slot.start_refresh(self._try_refresh(slot))
 
     async def _answered(self, slot: _Slot) -> bool:
-        """Waits for the Cloud KMS calls in flight, but for at most one second. After that, Cloud KMS counts as
-        unavailable.
+        """Waits for the Cloud KMS calls in flight, but for at most one second. If they have not ended by then, Cloud
+        KMS counts as unavailable.
 
         Returns False if the current key does not depend on a call.
         """

@@ -14,7 +14,7 @@ from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import UnwrappedKey, import_branch_key, import_data_key
 
 REVALIDATE = 300.0
-"""Seconds for which a Cloud KMS response about a key version counts."""
+"""Seconds for which a Cloud KMS response about a key version is valid."""
 HARD_AGE = 24 * 3600.0
 DECRYPTION_MAX = 16_384
 OWN_MAX = 2 * 1024
@@ -25,14 +25,14 @@ FAILURE_COUNTS = 60.0
 V = TypeVar("V")
 
 SEVERAL = 0
-"""Stands for several versions. Cloud KMS numbers versions from 1."""
+"""Means that messages name several versions. It is not a valid version, because Cloud KMS numbers versions from 1."""
 
 WrappedKey = tuple[str, bytes, bytes]
-"""Crypto key, additional authenticated data and wrapped bytes."""
+"""The crypto key, the additional authenticated data and the wrapped bytes, which identify a wrapped key."""
 
 
 class _KeyVersionAccess:
-    """What this process knows about whether Cloud KMS lets it use a key version.
+    """Tracks whether Cloud KMS lets this process use a key version.
 
     One response counts for all keys under the version.
     """
@@ -63,15 +63,15 @@ class _CachedKey:
     key: UnwrappedKey
     access: _KeyVersionAccess
     key_version: int | None
-    """The version that authentic messages name; None before the first authentic message, ``SEVERAL`` if messages name
-    different versions."""
+    """The version that authentic messages name. None before the first authentic message, and ``SEVERAL`` if messages
+    name different versions."""
     confirmed: float
     used: float
     is_own: bool = False
 
     def is_refused_by(self, error: KmsCodecError) -> bool:
         """Returns whether an error refuses this key's version. An error can refuse a different version, if a key's
-        message names a wrong one."""
+        message names a wrong version."""
         return not error.retryable and (not self.key_version or error.key_version in (None, self.key_version))
 
 
@@ -82,7 +82,7 @@ class _RefusedKey:
     code: str
     key_version: int | None
     grace_until: float
-    """Until this time, the confirmation before the refusal counts."""
+    """The confirmation before the refusal is valid until this time."""
 
 
 class DecryptionKeys:
@@ -109,7 +109,7 @@ class DecryptionKeys:
     async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> UnwrappedKey:
         """Returns the key from the cache, or unwraps it with Cloud KMS.
 
-        :raises KmsCodecError: Cloud KMS did not unwrap the key; ``code`` says why
+        :raises KmsCodecError: Cloud KMS did not unwrap the key; ``code`` is the reason
         """
         cached = self._find(wanted, key_version)
         if cached is not None:
@@ -128,8 +128,8 @@ class DecryptionKeys:
     def authenticated(self, wanted: WrappedKey, key_version: int) -> None:
         """Records that a message under the key is authentic, so a holder of the key has named the key version.
 
-        Before that, an attacker could have named the version: a Cloud KMS response for the version does not count for
-        the key, nor a response for the key for the version.
+        Before the first authentic message, an attacker could have named the version. Until then, a Cloud KMS response
+        for the version does not count for the key, and a response for the key does not count for the version.
         """
         cached = self._keys.get(wanted)
         if cached is not None and cached.key_version is None:
@@ -140,7 +140,7 @@ class DecryptionKeys:
     def add(self, wanted: WrappedKey, key: UnwrappedKey, key_version: int, wrapped: float) -> None:
         """Adds one of this process's own keys, so that the process reads its own messages without a call.
 
-        :param wrapped: when the call in which Cloud KMS wrapped the key began
+        :param wrapped: the start of the call in which Cloud KMS wrapped the key
         """
         access = self._access(wanted, key_version, wrapped)
         self._own[wanted] = _CachedKey(key, access, key_version, wrapped, self._clock(), is_own=True)
@@ -153,8 +153,8 @@ class DecryptionKeys:
         return cached is not None and self._is_usable(own, cached, now)
 
     def refusal(self, own: WrappedKey) -> str | None:
-        """Returns why Cloud KMS refuses to unwrap an own key; None if Cloud KMS has not refused the key or has since
-        unwrapped it."""
+        """Returns why Cloud KMS refuses to unwrap one of this process's own keys, or None if Cloud KMS has not refused
+        the key or has since unwrapped it."""
         refused = self._refused.get(own)
         return None if refused is None else refused.code
 
@@ -164,8 +164,8 @@ class DecryptionKeys:
         return 0.0 if refused is None else refused.grace_until
 
     def confirmed_until(self, own: WrappedKey) -> float:
-        """Returns until when Cloud KMS's last confirmation of an own key counts, even if Cloud KMS has refused the key
-        since."""
+        """Returns until when the last confirmation by Cloud KMS of one of this process's own keys is valid, even if
+        Cloud KMS has refused the key since."""
         cached = self._own.get(own)
         return self.grace_until(own) if cached is None else cached.access.confirmed + REVALIDATE
 
@@ -175,28 +175,28 @@ class DecryptionKeys:
         return None if cached is None else cached.access.attempt
 
     def note_silence(self, own: WrappedKey) -> None:
-        """Records that a caller has waited in vain for the call that ``attempt`` returns."""
+        """Records that Cloud KMS did not respond in time to the call that ``attempt`` returns."""
         cached = self._own.get(own)
         if cached is not None:
             self._note_silence(cached.access)
 
     def maintain(self) -> None:
-        """Revalidates keys that are due and were used since Cloud KMS's last response."""
+        """Revalidates the keys for which that is due, if they were used since the last response of Cloud KMS."""
         for keys in (self._own, self._keys):
             for wanted, cached in list(keys.items()):
                 if cached.used > cached.access.confirmed:
                     self._is_usable(wanted, cached, self._clock(), is_used=False)
 
     def _note_silence(self, access: _KeyVersionAccess) -> None:
-        # Cloud KMS counts as unavailable from now on. A later response still counts.
+        # Cloud KMS counts as unavailable from now on. A response after this time still has its effect.
         if access.attempt is not None:
             access.failing_until = self._clock() + FAILURE_COUNTS
 
     def _find(self, wanted: WrappedKey, key_version: int | None) -> _CachedKey | None:
         """Returns the key from the cache.
 
-        A key's holder can name several versions for the key, and an attacker can change the version in a header: if
-        messages name different versions, Cloud KMS responses for those versions do not count for the key. This
+        A key's holder can name several versions for the key, and an attacker can change the version in a header. If
+        messages name different versions, Cloud KMS responses for these versions do not count for the key. This
         process's own keys are exempt, because their version comes from Cloud KMS.
         """
         cached = self._keys.get(wanted)
@@ -234,8 +234,8 @@ class DecryptionKeys:
                 access.failing_until = failed + FAILURE_COUNTS
                 access.next_try = failed + 2 * RETRY_AFTER * random.random()
             return
-        # Only the key's message names the version, and any identity that may encrypt can name a wrong one, so a second
-        # key must confirm the refusal.
+        # Only the key's message names the version, and any identity that may encrypt can name a wrong version.
+        # Therefore, a second key must confirm the refusal.
         other = self._another(wanted, access)
         second = error if other is None else await self._ask(*other)
         if second is not None and cached.is_refused_by(second):
@@ -256,7 +256,7 @@ class DecryptionKeys:
         return None
 
     def _another(self, probe: WrappedKey, access: _KeyVersionAccess) -> tuple[WrappedKey, _CachedKey] | None:
-        """Returns another key of the version: preferably one of this process's own keys, whose version is certain."""
+        """Returns another key of the version. Prefers one of this process's own keys, whose version is certain."""
         for keys in (self._own, self._keys):
             others = [(one, cached) for one, cached in keys.items() if cached.access is access and one != probe]
             if others:
@@ -297,7 +297,7 @@ class DecryptionKeys:
                 _limit(self._refusals, DECRYPTION_MAX)
             raise
         self.readable.add(crypto_key)
-        # Keep a known version, because a message can name a wrong version, even for an own key.
+        # Keep a known version, because a message can name a wrong version, even for one of this process's own keys.
         refused = self._refused.pop(wanted, None)
         known = refused or self._keys.get(wanted)
         key_version = None if known is None else known.key_version

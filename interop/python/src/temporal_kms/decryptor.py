@@ -38,8 +38,8 @@ log = logging.getLogger("temporal_kms")
 
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 MAX_DIRECT = 65_536 + 1_024
-"""Limit on a direct ciphertext, in bytes: the largest plaintext plus 1 KiB, because Cloud KMS does not document how
-many bytes it adds."""
+"""Maximum length of a direct ciphertext, in bytes: the length of the largest plaintext plus 1 KiB, because Cloud KMS
+does not document how many bytes it adds."""
 
 
 Accepted: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -55,7 +55,7 @@ class Scope:
     accepted: Accepted
     workflow_id: str | None
     budget: float
-    """Seconds to wait for Cloud KMS."""
+    """How many seconds to wait for Cloud KMS."""
     plaintext: CallBudget
     denies: Callable[[bytes], bool]
     """Returns whether the rules deny a wrapped key."""
@@ -147,8 +147,8 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> AESGCM:
             return (await self._keys.get((crypto_key, b"", wrapped), scope.budget)).data_key
 
-        # Only the right crypto key unwraps the data key. If the message does not decrypt under that data key, the
-        # message was modified.
+        # Only the right crypto key unwraps the data key. If the message cannot be decrypted under that data key, it was
+        # modified.
         key: AESGCM = await _first_success(_candidates(payload, scope), attempt, scope)
         return _parse(_decrypt(key, payload.data, scope), scope)
 
@@ -167,8 +167,8 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _parse(_without_prefix(plaintext), scope)
-            # The format binds nothing, so this may be an envelope's data key, whose wrapped form someone passed off as
-            # a direct message to learn the key.
+            # The format binds no purpose to the ciphertext, so this may be the data key of an envelope. An attacker
+            # could have passed off its wrapped form as a direct message to learn the key.
             if len(plaintext) == KEY and "encoding" not in inner.metadata:
                 raise not_a_payload()
             return inner
@@ -200,8 +200,8 @@ def _parse(plaintext: bytes, scope: Scope) -> Payload:
 
 
 def _without_prefix(plaintext: bytes) -> bytes:
-    """Removes the empty ``data`` field that a writer prepends to a plaintext of 32 bytes, because 32 bytes could serve
-    as a data key."""
+    """Removes the empty ``data`` field that a writer prepends to a plaintext of 32 bytes. The writer does so because 32
+    bytes could be used as a data key."""
     return plaintext[2:] if len(plaintext) == KEY + 2 and plaintext[:2] == b"\x12\x00" else plaintext
 
 
@@ -270,7 +270,7 @@ def proxy_key(payload: Payload, scope: Scope) -> str | None:
 def static_key(payload: Payload, scope: Scope) -> bytes | None:
     """Returns the static key that a payload from the samples names, if that key is configured."""
     key_id = text(payload, "encryption-key-id")
-    # Invalid UTF-8 would decode to other text, which could be a configured id.
+    # Compare bytes, because invalid UTF-8 would decode to other text, which could be a configured id.
     if key_id.encode() != payload.metadata.get("encryption-key-id", b""):
         return None
     return scope.rule.static.get(key_id)

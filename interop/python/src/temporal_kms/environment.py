@@ -22,7 +22,7 @@ _KNOWN = {*_CHOICES, *_NEEDED, "GCP_KMS_LOCATION", "KMS_KEYS_FILE", "KMS_EMULATO
 
 
 def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
-    """Returns the codec that the environment describes, by ``KMS_KEYS_FILE`` or, for a single key, by the ``GCP_*``
+    """Returns the codec that the environment describes with ``KMS_KEYS_FILE`` or, for a single key, with the ``GCP_*``
     variables.
 
     Warns about unknown variables with the prefixes ``KMS_`` and ``GCP_KMS_``.

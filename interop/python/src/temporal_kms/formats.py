@@ -30,7 +30,7 @@ def format_of(payload: Payload) -> str:
 
 
 def is_empty(payload: Payload) -> bool:
-    """Returns whether the payload contains nothing that could be secret or forged."""
+    """Returns whether the payload contains no content that could be secret or forged."""
     return not payload.data and payload.metadata.get("encoding", b"") in (b"", b"binary/null")
 
 
@@ -47,5 +47,5 @@ def is_failure_placeholder(payload: Payload) -> bool:
 
 
 def text(payload: Payload, key: str) -> str:
-    """Returns a metadata entry as text. Invalid UTF-8 becomes text that no key's name contains."""
+    """Returns a metadata entry as text. Invalid UTF-8 becomes text that is not part of any key's name."""
     return payload.metadata.get(key, b"").decode(errors="replace")

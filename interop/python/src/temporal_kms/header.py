@@ -9,7 +9,7 @@ from .errors import KmsCodecError
 
 VERSION = 0x02
 NAMES = 1024
-"""How many results of each hash function are cached, because every message needs several hashes."""
+"""Number of results of each hash function that are cached. Every message needs several hashes."""
 WORKFLOW_TAG = 0b01
 COMPRESSED = 0b10
 MAX_WRAPPED_KEY = 1024

@@ -20,7 +20,7 @@ MAX_STATIC_KEY_FILE = 1024
 def read_keys_file(path: Path) -> KeyRules:
     """Returns the rules that the file contains.
 
-    :raises ValueError: the file is invalid; the message says what is wrong, and where
+    :raises ValueError: the file is invalid; the message contains each mistake and its location
     """
     try:
         file = parse_strict_yaml(read_regular_file(path, MAX_BYTES))
@@ -75,10 +75,10 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]{43}=")
 def read_static_key(path: Path, place: str) -> bytes:
     """Returns the key in a file: 32 raw bytes, 64 hexadecimal digits, or 44 characters of padded base64.
 
-    One line end may follow the text forms. Refuses 32 bytes of text, because they could be a hexadecimal key of half
-    the length.
+    A line end may follow the hexadecimal or base64 text. Refuses 32 bytes of text, because the text could be a
+    hexadecimal key of half the length.
 
-    :raises ValueError: the file contains anything else
+    :raises ValueError: the file contains other content
     """
     try:
         content = read_regular_file(path, MAX_STATIC_KEY_FILE)

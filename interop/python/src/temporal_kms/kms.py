@@ -21,7 +21,7 @@ from .errors import KmsCodecError
 from .per_loop import PerLoop
 
 MAX_REPEATS = 3
-"""Limit on the repetitions of a call that failed because this process was suspended."""
+"""Maximum number of times that a call is repeated because this process was suspended."""
 STALL = 1.0
 """If a call fails more than this many seconds after its deadline, this process was suspended during the call."""
 
@@ -54,7 +54,7 @@ _STATES = {
 
 
 def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None) -> KmsCodecError:
-    """Maps a gRPC status's name, never its text, to a reason code.
+    """Maps a gRPC status to a reason code. Uses only the name of the status, and never its text.
 
     :param state: the key version's state, if it is known
     """
@@ -79,9 +79,9 @@ def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None
 
 
 class CloudKms:
-    """Cloud KMS through Google's asynchronous client, with a separate connection for each event loop.
+    """Calls Cloud KMS through Google's asynchronous client, with a separate connection for each event loop.
 
-    Makes one attempt per call. Retries are up to the callers, which know for how long they may wait.
+    Makes one attempt per call. Retries are made by the callers, which know how long they may wait.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class CloudKms:
             except (GoogleAPICallError, grpc.RpcError) as error:
                 if _status(error) != "INVALID_ARGUMENT":
                     raise
-                # A checksum may have been damaged in transit, so retry once with new checksums.
+                # A checksum may have been damaged in transit, so the call is retried once with new checksums.
                 response = await self._decrypt(key, ciphertext, aad)
         except Exception as error:
             raise await self._refusal(error, key, key_version, unwrapping=True) from None
@@ -151,13 +151,13 @@ class CloudKms:
         return response.plaintext
 
     async def _get_token(self, key: str) -> None:
-        """Gets an access token for the next call, whose own error would not report that Google refused to issue the
-        token."""
+        """Gets an access token for the next call. This is necessary because the error of the call itself would not
+        report that Google refused to issue the token."""
         credentials, timeout = self._credentials, self._timeout
         if credentials is None or credentials.valid:
             return
         # A thread that waits for a response cannot be ended, so later calls wait for the same thread instead of
-        # starting another.
+        # starting another thread.
         refreshing = self._connections.get().token_requests.join(
             key, lambda: asyncio.to_thread(refresh_token, credentials, key, timeout)
         )
@@ -173,8 +173,8 @@ class CloudKms:
         return await self._attempt(lambda client: client.decrypt(request, retry=None, timeout=self._timeout))
 
     async def _attempt(self, call: Callable[[Client], Awaitable[R]]) -> R:
-        """Makes a call. Repeats the call if it failed because this process or the machine was suspended, which is not
-        an outage."""
+        """Makes a call. If the call failed because this process or the machine was suspended, repeats it, because this
+        is not an outage."""
         connection = self._connections.get()
         repeats = 0
         while True:
@@ -222,7 +222,7 @@ def _refused_version(error: Exception) -> int | None:
     """Returns the number of the key version that Cloud KMS refused because of the version's state, if the error
     contains it.
 
-    Needed because the version in a message is only its author's claim.
+    This is necessary because the version in a message is only a claim of its author.
     """
     for detail in error.details if isinstance(error, GoogleAPICallError) else ():
         for violation in detail.violations if isinstance(detail, PreconditionFailure) else ():

@@ -1,4 +1,4 @@
-"""Decrypts payloads inside payloads: an inner payload was encrypted or compressed by another codec before this codec
+"""Decrypts payloads inside payloads. Another codec has encrypted or compressed an inner payload before this codec
 encrypted it."""
 
 from temporalio.api.common.v1 import Payload
@@ -9,7 +9,7 @@ from .errors import KmsCodecError
 from .formats import format_of
 
 MAX_LAYERS = 4
-"""Limit on one payload's layers of encryption."""
+"""Maximum number of a payload's layers of encryption."""
 
 
 async def decrypt_layers(decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, inner_codecs: bool) -> Payload:

@@ -1,4 +1,4 @@
-"""A codec's keys in one event loop, and the background work that keeps them fresh."""
+"""A codec's keys in one event loop, and the background work that refreshes and revalidates them."""
 
 import asyncio
 import weakref
@@ -14,7 +14,7 @@ EVERY = 15.0
 
 
 class LoopKeys:
-    """The running event loop's keys. The loop calls ``maintain`` for as long as the loop and this object exist."""
+    """The keys of the running event loop. The loop calls ``maintain`` as long as the loop and this object exist."""
 
     def __init__(self, service: KeyService, clock: Clock, max_decompressed: int) -> None:
         self._decryption_keys = DecryptionKeys(service, clock)

@@ -12,9 +12,10 @@ class MovingCodec(PayloadCodec, WithSerializationContext):
     """Decodes payloads from both a ``KmsCodec`` and an earlier codec, and encodes with only one of them.
 
     :param codec: the codec that decodes first
-    :param earlier: decodes what ``codec`` leaves unchanged; None if earlier payloads are in plaintext
+    :param earlier: the codec that decodes payloads that ``codec`` leaves unchanged; None if earlier payloads are in
+        plaintext
     :param decode_only: if true, ``codec`` does not encrypt: the earlier codec encodes, or payloads stay in plaintext.
-        Set this until every program can read what a ``KmsCodec`` writes
+        Set this until every program can read the messages of a ``KmsCodec``
     """
 
     def __init__(self, codec: KmsCodec, earlier: PayloadCodec | None = None, *, decode_only: bool) -> None:

@@ -1,8 +1,7 @@
-"""Reads a message's plaintext: a payload, serialized in the strict protobuf profile that docs/wire-formats.md
-specifies.
+"""Reads a message's plaintext, which is a payload in the strict protobuf profile that docs/wire-formats.md specifies.
 
-General protobuf parsers disagree about unknown and repeated fields, long varints and invalid UTF-8, so with them one
-message could mean different things to two readers.
+General protobuf parsers disagree about unknown and repeated fields, long varints and invalid UTF-8, so two readers that
+use them could understand one message differently.
 """
 
 from collections.abc import Callable
@@ -21,7 +20,7 @@ _ENCODING = bytes([ENTRY_KEY, 8]) + b"encoding" + bytes([ENTRY_VALUE])
 MAX_VARINT = 10
 
 USUAL_FIELDS = 16
-"""Up to this number of fields, memory for fields does not count. A usual payload has about three."""
+"""Number of fields up to which the memory for fields does not count. A usual payload has about three fields."""
 FIELD_MEMORY = 256
 """Bytes of memory that a field takes in addition to its content; in a message, a field can take as little as two bytes.
 """
@@ -30,7 +29,7 @@ FIELD_MEMORY = 256
 def parse_payload(plaintext: bytes, reserve: Callable[[int], None]) -> Payload:
     """Returns the payload.
 
-    :param reserve: called with the bytes of memory that many fields take; may raise
+    :param reserve: called with the number of bytes of memory that many fields take; may raise
     :raises KmsCodecError: ``malformed`` if the bytes do not conform to the profile
     """
     check_plaintext(plaintext, reserve)
@@ -48,13 +47,13 @@ def check_plaintext(plaintext: bytes, reserve: Callable[[int], None]) -> None:
 
 
 def _is_usual(plaintext: bytes) -> bool:
-    """Returns whether the plaintext has the most common form, a short encoding and data. Takes a quarter of the time of
-    the full checks."""
+    """Returns whether the plaintext has the most common form: a short encoding and data. This takes a quarter of the
+    time of the full checks."""
     end, value = len(plaintext), 3 + len(_ENCODING)
     if end <= value or plaintext[0] != METADATA or not plaintext.startswith(_ENCODING, 2):
         return False
     at = value + plaintext[value - 1]
-    # The entry must end with its value, and only data may follow, up to the end.
+    # The entry must end with its value, and only data may follow until the end.
     return (
         plaintext[1] == at - 2 < 0x80
         and at < end
@@ -103,7 +102,8 @@ def _check(plaintext: bytes) -> None:
 
 
 def _entry_key(plaintext: bytes, at: int, end: int) -> bytes:
-    """Returns a metadata entry's key. Treats a missing key or value as empty, because some serializers omit them."""
+    """Returns the key of a metadata entry. Treats a missing key or value as empty, because some serializers omit empty
+    keys and values."""
     key: bytes | None = None
     has_value = False
     while at < end:

@@ -10,8 +10,8 @@ T = TypeVar("T")
 class PerLoop(Generic[T]):
     """Creates one value for each event loop, and keeps the value while the loop is open.
 
-    Tasks, timers and connections belong to one event loop, and threads cannot share them. With a value for each loop,
-    programs can use a codec in several threads, in consecutive event loops, and after a fork.
+    Tasks, timers and connections belong to one event loop, and threads cannot share them. Because each loop has a
+    separate value, programs can use a codec in several threads, in consecutive event loops, and after a fork.
     """
 
     def __init__(self, create: Callable[[], T]) -> None:

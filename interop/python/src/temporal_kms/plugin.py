@@ -28,7 +28,8 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
 
     :param codec: a ``KmsCodec``
     :param encode_headers: if false, headers stay in plaintext. Set this to false if workflows or activities also run in
-        a worker of another SDK whose interceptors read headers: Temporal's TypeScript SDK does not decode headers
+        a worker of another SDK with interceptors that read headers, because Temporal's TypeScript SDK does not decode
+        headers
     """
 
     def __init__(self, codec: KmsCodec, *, encode_headers: bool = True) -> None:
@@ -68,7 +69,7 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         return await next(config)
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
-        """Runs the worker, after a warning if its log may contain plaintext."""
+        """Warns if the worker's log may contain plaintext, and then runs the worker."""
         warn_of_unsafe_logging()
         await next(worker)
 

@@ -1,4 +1,4 @@
-"""Namespaces' rules: keys, formats and accepted namespaces."""
+"""The rules of namespaces: keys, formats and accepted namespaces."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from .errors import KmsCodecError
 from .header import key_id
 
 DIRECT_WITH_ENVELOPE = "direct-with-envelope"
-"""A risk that a rule can accept by name: messages can be forged if ``direct`` and ``envelope`` share a key."""
+"""A risk that a rule can accept by name. If ``direct`` and ``envelope`` share a key, messages can be forged."""
 
 
 def wrapped_key_hash(wrapped: bytes) -> str:
@@ -27,13 +27,13 @@ class NamespaceRule:
     """Other namespaces whose messages this namespace may read."""
     reads: frozenset[str] = frozenset({"envelope-v2"})
     plaintext: str = "report"
-    """``pass``, ``report`` or ``refuse``."""
+    """What to do with plaintext: ``pass``, ``report`` or ``refuse``."""
     static: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Keys of the format ``static``, of 32 bytes each, by key id."""
     unsafe: frozenset[str] = frozenset()
-    """Accepted risks, by name."""
+    """The names of the accepted risks."""
     workflow_tag: str | None = None
-    """``require``: the codec reads and writes only messages with a workflow tag."""
+    """If ``require``, the codec reads and writes only messages with a workflow tag."""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class NamespaceRule:
 
 @dataclass(frozen=True)
 class KeyRules:
-    """All namespaces' rules.
+    """The rules of all namespaces.
 
     :param deny: SHA-256 hashes of the wrapped keys that every namespace must refuse, in lowercase hexadecimal digits
     :raises ValueError: a rule combines formats unsafely without accepting the risk under ``unsafe``, two keys have the
@@ -66,7 +66,7 @@ class KeyRules:
             raise ValueError("\n".join(mistakes))
 
     def denies(self, wrapped: bytes) -> bool:
-        """Returns whether a wrapped key is on the deny-list, because an attacker may know the key."""
+        """Returns whether a wrapped key is on the deny-list, which contains keys that an attacker may know."""
         return bool(self.deny) and wrapped_key_hash(wrapped) in self.deny
 
     def resolve(self, namespace: str) -> NamespaceRule:

@@ -33,7 +33,7 @@ _OF_SDK = {
     "Final heartbeat task didn't trap error",
     "Starting activity",
 }
-#: The SDK's names for ids, as keys of `temporal_workflow` and `temporal_activity`, and the names for them in our log.
+#: The SDK's names for ids, which are keys of `temporal_workflow` and `temporal_activity`, and their names in our log.
 _IDS = {
     "namespace": "namespace",
     "task_queue": "taskQueue",
@@ -61,7 +61,7 @@ class SafeLogFilter(logging.Filter):
     arguments and all other attributes. Entries from other loggers pass unchanged.
 
     :param application_messages: whether to keep the messages that workflow, activity and Nexus code logs. Set this only
-        if that code logs no payload content
+        if the code logs no payload content
     :param attributes: names of further attributes to keep if their values are numbers or strings
     """
 
@@ -162,8 +162,8 @@ class _SafeHandler(logging.Handler):
 def install_safe_logging(*, application_messages: bool = False, attributes: Collection[str] = ()) -> None:
     """Removes payload content from everything that Temporal's SDK logs, before any handler receives it.
 
-    Call this function before the first connection. The root logger's handlers still decide where entries go. The
-    parameters are those of :class:`SafeLogFilter`.
+    Call this function before the first connection. The root logger's handlers still determine where entries go. The
+    parameters are the same as those of :class:`SafeLogFilter`.
     """
     logger = logging.getLogger(ROOT)
     handler = _SafeHandler()

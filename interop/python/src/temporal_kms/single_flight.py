@@ -15,10 +15,10 @@ _TICKS = 10
 
 
 async def wait_for_answers(calls: "set[asyncio.Task[None]]") -> "set[asyncio.Task[None]]":
-    """Waits for calls for at most ``SLOW`` seconds of this process's running time. Returns the calls that have not
+    """Waits for calls, but for at most ``SLOW`` seconds in which this process runs. Returns the calls that have not
     ended.
 
-    Waits in ticks, each of which counts only once, however long this process was suspended during the tick.
+    Waits in ticks. Each tick counts only once, however long this process was suspended during the tick.
     """
     pending = calls
     for _ in range(_TICKS):
@@ -43,7 +43,8 @@ async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 class SingleFlight(Generic[T]):
-    """Shares one call among all callers that need its result. A cancelled caller does not end it for the others."""
+    """Shares one call among all callers that need its result. If a caller is cancelled, the call continues for the
+    other callers."""
 
     def __init__(self) -> None:
         self._flights: dict[object, asyncio.Task[T]] = {}

@@ -16,7 +16,7 @@ import yaml
 MAX_BYTES = 2**20
 MAX_DEPTH = 16
 MAX_KEY = 500
-"""Limit on a key's length up to its colon, in characters. Parsers look for the colon on the same line, within 1,024
+"""Maximum length of a key up to its colon, in characters. Parsers look for the colon on the same line, within 1,024
 characters."""
 UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 
@@ -36,13 +36,13 @@ class StrictYamlError(ValueError):
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
-    """Reads a regular file. Reads it twice, because mtime is too coarse to detect every write.
+    """Reads a regular file. Reads the file twice, because the resolution of mtime is too low to detect every write.
 
     :raises ValueError: the file is not regular, belongs to another user, can be written by others, is too large, or
         changed during the read
     :raises OSError: the file cannot be read
     """
-    # O_NONBLOCK, so that opening a FIFO does not wait for a writer.
+    # O_NONBLOCK is necessary so that opening a FIFO does not wait for a writer.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         before = os.fstat(handle)
@@ -130,7 +130,7 @@ class _Reader:
     def value(self, event: Any, place: Place, indent: int | None) -> Any:
         """Returns the value that begins with this event.
 
-        :param indent: the column of the enclosing block collection; None inside a flow collection
+        :param indent: the column of the enclosing block collection, or None inside a flow collection
         """
         if len(place) > MAX_DEPTH:
             raise _mistake(event, place, f"is nested more than {MAX_DEPTH} levels deep")
@@ -192,7 +192,7 @@ class _Reader:
         return entries
 
     def _scalar(self, event: Any, place: Place) -> str | int | bool:
-        # Combine surrogate pairs: JavaScript treats a surrogate pair in two escapes as one character.
+        # Combine surrogate pairs, because JavaScript treats a surrogate pair in two escapes as one character.
         text = str(event.value).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         if event.style is None:
             if text == "":

@@ -1,4 +1,4 @@
-"""Keys that Cloud KMS has unwrapped: data keys, and branch keys, from which data keys are derived."""
+"""Keys that Cloud KMS has unwrapped. These are data keys, and branch keys, from which data keys are derived."""
 
 import os
 from collections import OrderedDict
@@ -17,7 +17,7 @@ from .header import COMMITMENT
 KEY = 32
 """Length of a branch key and of a data key, in bytes."""
 MAX_DERIVED = 64
-"""Limit on the derived data keys in memory for each branch key."""
+"""Maximum number of derived data keys in memory for each branch key."""
 _BRANCH_KEY_VERSION = b"\x01"
 _DATE = 6
 
@@ -26,8 +26,8 @@ _DATE = 6
 class DerivedKey:
     cipher: AESGCM
     commitment: bytes
-    """Commits a message to the key. Without a commitment, an attacker can craft an AES-GCM ciphertext that decrypts
-    under two keys."""
+    """The bytes that commit a message to the key. Without a commitment, an attacker can craft an AES-GCM ciphertext
+    that decrypts under two keys."""
 
     def check(self, commitment: bytes) -> None:
         """:raises KmsCodecError: ``integrity_failed`` if the message is committed to another data key"""
@@ -36,8 +36,8 @@ class DerivedKey:
 
 
 class UnwrappedKey:
-    """A data key, or a branch key with its most recently derived data keys, which leave memory together with the branch
-    key."""
+    """A data key, or a branch key with its most recently derived data keys. The derived data keys leave memory together
+    with the branch key."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -64,8 +64,8 @@ class UnwrappedKey:
 def new_branch_key(created: int) -> bytes:
     """Returns the plaintext that Cloud KMS wraps for a new branch key: a version, the date and 32 random bytes.
 
-    :param created: the date in milliseconds since 1970, which Cloud KMS thereby authenticates. Earlier times count as
-        1970
+    :param created: the date in milliseconds since 1970, which Cloud KMS authenticates in this way. Earlier times count
+        as 1970
     """
     return _BRANCH_KEY_VERSION + max(0, created).to_bytes(_DATE, "big") + os.urandom(KEY)
 
@@ -89,7 +89,7 @@ def import_data_key(plaintext: bytes) -> UnwrappedKey:
 
     Refuses bytes that contain ``encoding``: they may be the payload of a direct message, which Cloud KMS decrypts with
     the same crypto key and whose author knows the bytes. Every payload that Temporal's converters write contains this
-    word; 32 random bytes contain it with a probability of 2^-59.
+    word, whereas 32 random bytes contain it with a probability of 2^-59.
 
     :raises KmsCodecError: ``malformed`` if the key does not have 32 bytes, or may be a direct message's payload
     """

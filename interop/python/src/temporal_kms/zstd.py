@@ -11,11 +11,11 @@ DEFAULT_LIMIT = 16 * 2**20
 COMPRESS_FROM = 1024
 _MAX_BLOCK = 128 * 1024
 _MAX_WINDOW = 128 * 2**20
-"""Limit on a frame's window: above this size, decompressors differ in what they accept."""
+"""Maximum size of a frame's window. Decompressors differ in whether they accept larger windows."""
 
 
 def compress(plaintext: bytes, limit: int) -> bytes | None:
-    """Returns a frame; None if the plaintext is short, if readers would refuse its size, or if the frame is not
+    """Returns a frame, or None if the plaintext is short, if readers would refuse its size, or if the frame is not
     smaller."""
     if not COMPRESS_FROM <= len(plaintext) <= limit:
         return None
@@ -33,8 +33,8 @@ def decompress(frame: bytes, limit: int, reserve: Callable[[int], None]) -> byte
     size = _measure(frame, limit)
     reserve(size)
     try:
-        # zstandard's one-shot function does not verify a declared size of 0. Reading one byte more than declared
-        # reaches the frame's end, where zstd verifies the size and the checksum.
+        # zstandard's one-shot function does not verify a declared size of 0. Therefore, this reads one byte more than
+        # the declared size, to reach the end of the frame, where zstd verifies the size and the checksum.
         content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame)).read(size + 1)
     except zstandard.ZstdError:
         raise _malformed("is damaged") from None
@@ -75,7 +75,7 @@ def _header(frame: bytes) -> tuple[int, int, int]:
         raise _malformed("is truncated")
     if width == 0:
         raise _malformed("does not declare its content size")
-    # Not zstandard.frame_content_size, which treats 2^64 - 1 as an unknown size.
+    # zstandard.frame_content_size is not used, because it treats 2^64 - 1 as an unknown size.
     size = int.from_bytes(frame[at : at + width], "little") + (256 if width == 2 else 0)
     window = size if single_segment else (8 + (frame[5] & 0b111)) << (7 + (frame[5] >> 3))
     return size, window, at + width

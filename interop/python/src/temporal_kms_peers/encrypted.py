@@ -22,7 +22,8 @@ def _decrypt(secret: bytes, payload: Payload) -> Payload:
 
 
 class SampleCodec(PayloadCodec):
-    """The layout of https://github.com/temporalio/samples-python/tree/main/encryption: a static key with an id."""
+    """The layout of https://github.com/temporalio/samples-python/tree/main/encryption, which uses a static key with an
+    id."""
 
     def __init__(self, key_id: str, key: bytes) -> None:
         self._key_id = key_id
@@ -43,7 +44,8 @@ class SampleCodec(PayloadCodec):
 
 
 class ProxyCodec(PayloadCodec):
-    """The layout of https://github.com/temporalio/temporal-proxy: a Go CDK URL, and the wrapped data key in base64."""
+    """The layout of https://github.com/temporalio/temporal-proxy, which contains a Go CDK URL and the wrapped data key
+    in base64."""
 
     def __init__(self, client: Kms, key_name: str) -> None:
         self._client = client

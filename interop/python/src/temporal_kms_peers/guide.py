@@ -11,7 +11,7 @@ from . import Kms
 
 
 class DirectCodec(PayloadCodec):
-    """``binary/gcp-kms``: one Cloud KMS call per payload."""
+    """``binary/gcp-kms``, with one Cloud KMS call per payload."""
 
     def __init__(self, client: Kms, key_name: str) -> None:
         self._client = client
@@ -36,8 +36,8 @@ class DirectCodec(PayloadCodec):
 
 
 class EnvelopeCodec(PayloadCodec):
-    """``binary/envelope-kms``: a new data key for each call of encode, without additional authenticated data or a key
-    name."""
+    """``binary/envelope-kms``, with a new data key for each call of encode, and without additional authenticated data
+    or a key name."""
 
     def __init__(self, client: Kms, key_name: str) -> None:
         self._client = client

@@ -49,7 +49,7 @@ class S3(S3StorageDriverClient):
 
 
 class Gcs(GCSStorageDriverClient):
-    """Calls the JSON API of a Cloud Storage without sign-in."""
+    """Calls the JSON API of a Cloud Storage server without authentication."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint

@@ -1,6 +1,6 @@
 """Writes the reference vectors: messages from the peers, with the keys that decrypt those messages.
 
-``python -m temporal_kms_peers.vectors`` prints the file. Nonces and data keys are new on each run. Run this program by
+``python -m temporal_kms_peers.vectors`` prints the file. Nonces and data keys are new in each run. Run this program by
 hand when a peer changes, and commit the output.
 """
 
