@@ -32,7 +32,10 @@ export function HitSnippet({ hit, context }: HitSnippetProps) {
   return (
     <span className={styles['snippet']}>
       {context ? (
-        <span className={styles['before']}>{escapeInText(context.before)}</span>
+        <span className={styles['before']}>
+          {/* A normal space at its end would move to its start. */}
+          <span dir="ltr">{escapeInText(context.before).replace(/ $/, '\u00a0')}</span>
+        </span>
       ) : (
         <Around length={before} />
       )}

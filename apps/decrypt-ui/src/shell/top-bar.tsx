@@ -37,7 +37,7 @@ export function TopBar({ onHelp, onSettings }: TopBarProps) {
       <span className="spacer" />
       <Health />
       <ZoneMenu onSettings={onSettings} />
-      <ThemeMenu />
+      <ThemeMenu className={styles['wide']} />
       {namespace === undefined ? null : (
         <Button
           look="ghost"

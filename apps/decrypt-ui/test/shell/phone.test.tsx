@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { page } from 'vitest/browser';
-import { renderApp, until } from '../support/render-app.tsx';
+import { renderApp, RUN, until } from '../support/render-app.tsx';
 
 beforeEach(() => page.viewport(390, 844));
 afterEach(() => page.viewport(1440, 900));
@@ -36,4 +36,47 @@ test('the bar shows most of the namespace’s name in the narrowest window with 
   const name = await until(() => document.querySelector('header [class*="namespace"]'), 'the namespace');
   expect(name.getBoundingClientRect().width).toBeGreaterThan(48);
   expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(720);
+});
+
+test('the bar leaves the theme to the settings, so that the namespace’s name has space', async () => {
+  await renderApp('/ns/NS/workflows');
+  await expect.element(page.getByRole('button', { name: 'Settings' })).toBeVisible();
+  expect(page.getByRole('button', { name: 'Theme' }).query()).toBeNull();
+});
+
+const ORDER = `/ns/NS/workflows/order-88213/${RUN}`;
+
+test('an event’s sheet has space for its first payload', async () => {
+  await renderApp(`${ORDER}?ev=1`);
+  const block = await until(() => document.querySelector('aside [role="tabpanel"] section'), 'the payload');
+  const sheet = block.closest('aside')!;
+  await expect
+    .poll(() => sheet.getBoundingClientRect().bottom - block.getBoundingClientRect().top)
+    .toBeGreaterThan(120);
+});
+
+test('the tab bar scrolls to the chosen tab', async () => {
+  await renderApp(`${ORDER}?tab=metadata`);
+  const tab = page.getByRole('tab', { name: 'Metadata' });
+  await expect.element(tab).toBeVisible();
+  const bar = tab.element().parentElement!;
+  expect(bar.scrollWidth).toBeGreaterThan(bar.clientWidth);
+  expect(tab.element().getBoundingClientRect().right).toBeLessThanOrEqual(bar.getBoundingClientRect().right);
+});
+
+test('a long value in the metadata does not cover the next value', async () => {
+  await renderApp(`${ORDER}?tab=metadata`);
+  const id = await until(
+    () => [...document.querySelectorAll('dd')].find(({ textContent }) => textContent.includes(RUN)),
+    'the run id',
+  );
+  expect(id.scrollHeight).toBe(id.clientHeight);
+});
+
+test('a table that is wider than the page scrolls', async () => {
+  await renderApp(`${ORDER}?tab=durations`);
+  const table = await until(() => document.querySelector('[role="tabpanel"] table'), 'the table');
+  const frame = table.parentElement!;
+  frame.scrollLeft = 1000;
+  expect(frame.scrollLeft).toBe(table.getBoundingClientRect().width - frame.clientWidth);
 });

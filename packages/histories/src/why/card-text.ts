@@ -29,7 +29,7 @@ const MAX_LINES = 8;
 export function cardLines(explanation: Explanation, options: CardOptions): string[] {
   const { findings, more, locked } = explanation;
   const lines: string[] = [];
-  if (findings.length === 0) lines.push('Nothing failed, and nothing is pending.');
+  if (findings.length === 0) lines.push('No step failed, and nothing is pending.');
   const printed = new Map<string, number>();
   for (const finding of findings) {
     const number = (printed.get(finding.rule) ?? 0) + 1;

@@ -131,7 +131,7 @@ export const rules = [
     find: openSteps('external'),
   },
   { id: 'update-open', severity: 'waits', title: 'Update without a result', find: updatesOpen },
-  { id: 'timer-open', severity: 'waits', title: 'Timer', find: timers(false) },
+  { id: 'timer-open', severity: 'waits', title: 'Waiting', find: timers(false) },
   { id: 'signal-not-delivered', severity: 'waits', title: 'Signal not delivered', find: signalsNotDelivered },
   {
     id: 'signal-without-effect',

@@ -377,6 +377,17 @@ describe('explain', () => {
     expect(found).not.toHaveProperty('place');
   });
 
+  it('reports an activity that runs again after its worker was shut down as in progress', () => {
+    const interrupted = (state: string) =>
+      runOf(
+        [...started, scheduled],
+        pending({ state, attempt: 2, lastFailure: application('WorkerShutdown', 'Worker is shutting down') }),
+      );
+    const [found] = explain(interrupted('PENDING_ACTIVITY_STATE_STARTED')).findings;
+    expect(found).toMatchObject({ rule: 'activity-open', attempt: 2, cause: undefined });
+    expect(rulesOf(interrupted('PENDING_ACTIVITY_STATE_SCHEDULED'))).toEqual(['activity-retries']);
+  });
+
   it('reports each step under one rule only', () => {
     for (const [id, [run]] of Object.entries(cases)) {
       const steps = explain(run).findings.filter(({ severity }) => severity !== 'note');

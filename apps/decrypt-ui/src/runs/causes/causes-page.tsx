@@ -61,7 +61,7 @@ export function CausesPage() {
     <>
       <div className={styles['head']}>
         <h1 className={styles['title']}>Failures by cause</h1>
-        <span className="t2">{text}</span>
+        <span className={styles['status']}>{text}</span>
         <span className="spacer" />
         <Access namespace={namespace} />
         {own ? <Actions own={own} causes={causes} onAgain={() => causes.again(of)} /> : null}

@@ -62,12 +62,12 @@ export function effectText({ effect, larger }: Difference): string {
 
 const MILLION = 1_000_000;
 
-/** A p-value in words, rounded to the side of chance: `1 in 4,000 by chance`. */
+/** A p-value in words, rounded to the side of chance: `1 in 4,000`. */
 export function chanceText(p: number): string {
   const cases = 1 / p;
-  if (cases >= MILLION) return 'less than 1 in a million by chance';
+  if (cases >= MILLION) return 'less than 1 in a million';
   const step = 10 ** Math.floor(Math.log10(cases));
-  return `1 in ${formatCount(Math.floor(cases / step) * step)} by chance`;
+  return `1 in ${formatCount(Math.floor(cases / step) * step)}`;
 }
 
 /** The server cuts names to this many characters. */

@@ -75,8 +75,8 @@ function Section({ id, title, groups, ...rest }: SectionProps) {
             `A (${plural(a, 'run')})`,
             `B (${plural(b, 'run')})`,
             'Difference',
-            'Chance',
-            ['Runs', styles['rest']],
+            'By chance',
+            'Runs',
           ]}
         >
           {groups.map((group) => (
@@ -135,7 +135,7 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
       ))}
       <td className={styles['number']}>{effectText(difference)}</td>
       <td className="t2">{chanceText(p)}</td>
-      <td className={styles['rest']}>
+      <td className={styles['runs']}>
         {query === undefined ? null : (
           <Link to="/ns/$namespace/workflows" params={{ namespace }} search={{ q: query }}>
             Show {isMoreInA ? 'A’s' : 'B’s'} runs

@@ -53,6 +53,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const expected = description.workflow.historyLength;
   const loaded = follow.history.events.length;
   const loading = follow.phase === 'loading' && loaded < expected;
+  const after = follow.history.lastDurable;
   const { ev } = view.selection;
   const { groups } = follow.history;
   const isLong = useMemo(() => hasOverview(groups, view.tasks), [groups, view.tasks]);
@@ -102,7 +103,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
             {follow.failure.message}{' '}
             {follow.phase === 'failed'
               ? ''
-              : `Loading continues automatically after event ${follow.history.lastDurable}.`}
+              : `Loading continues automatically${after === 0 ? '' : ` after event ${formatCount(after)}`}.`}
           </Notice>
         ) : null}
         <KmsNotice />

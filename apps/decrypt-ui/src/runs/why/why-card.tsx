@@ -56,7 +56,7 @@ export function WhyCard(props: WhyProps) {
           </>
         ) : (
           <p className="t3">
-            {loaded ? 'Nothing failed, and nothing is pending.' : 'The history is being read …'}
+            {loaded ? 'No step failed, and nothing is pending.' : 'The history is being read …'}
           </p>
         )}
         {phone ? null : actions}

@@ -1,5 +1,13 @@
 import { clsx } from 'clsx';
-import { createContext, type KeyboardEvent, type ReactNode, useContext, useId, useRef } from 'react';
+import {
+  createContext,
+  type KeyboardEvent,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useId,
+  useRef,
+} from 'react';
 import styles from './tabs.module.css';
 
 interface TabItem<T extends string> {
@@ -35,6 +43,14 @@ export function Tabs<T extends string>(props: TabsProps<T>) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const chosen = items.findIndex((item) => item.value === value);
+  const counts = items.map(({ count }) => count).join();
+  // Keeps the chosen tab in view where the bar scrolls. Counts make tabs wider.
+  useEffect(() => {
+    const bar = list.current;
+    const tab = bar?.querySelector<HTMLElement>('[aria-selected="true"]');
+    if (bar && tab)
+      bar.scrollLeft = tab.offsetLeft - bar.offsetLeft - (bar.clientWidth - tab.offsetWidth) / 2;
+  }, [value, counts]);
 
   function move(event: KeyboardEvent) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;

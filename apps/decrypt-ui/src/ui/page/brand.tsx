@@ -28,11 +28,11 @@ export const Brand = () => (
 
 const icons = { system: SunMoon, dark: Moon, light: Sun } as const;
 
-export function ThemeMenu() {
+export function ThemeMenu({ className }: { readonly className?: string | undefined }) {
   const { theme } = usePreferences();
   const Icon = icons[theme];
   return (
-    <Menu label="Theme" trigger={<Icon size={14} />} icon align="end">
+    <Menu label="Theme" trigger={<Icon size={14} />} icon align="end" className={className}>
       <MenuChoice
         title="Theme"
         value={theme}

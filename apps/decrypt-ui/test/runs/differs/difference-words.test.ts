@@ -15,11 +15,11 @@ const difference = (field: string, value?: string): Difference => ({
 
 describe('the words for a difference', () => {
   test('round a probability to the side of chance', () => {
-    expect(chanceText(0.0099)).toBe('1 in 100 by chance');
-    expect(chanceText(0.00012)).toBe('1 in 8,000 by chance');
-    expect(chanceText(1.01e-6)).toBe('1 in 900,000 by chance');
-    expect(chanceText(1e-6)).toBe('less than 1 in a million by chance');
-    expect(chanceText(0)).toBe('less than 1 in a million by chance');
+    expect(chanceText(0.0099)).toBe('1 in 100');
+    expect(chanceText(0.00012)).toBe('1 in 8,000');
+    expect(chanceText(1.01e-6)).toBe('1 in 900,000');
+    expect(chanceText(1e-6)).toBe('less than 1 in a million');
+    expect(chanceText(0)).toBe('less than 1 in a million');
   });
 
   test('name the direction of a difference between numbers', () => {

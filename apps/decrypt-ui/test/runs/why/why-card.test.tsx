@@ -74,7 +74,7 @@ describe('the card Why', () => {
     [
       'a short run that completed',
       '/ns/NS/workflows/long-numbers/01997c2e-0000-7000-8000-0000000000f2',
-      /Nothing failed/,
+      /No step failed/,
     ],
   ])('does not move the rows of %s when it loads', async (_, path, text) => {
     await renderApp(path);

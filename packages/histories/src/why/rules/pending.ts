@@ -21,7 +21,7 @@ const placeOf = ({ work, group, cause }: PendingStep): Place => ({
 function factOf(step: PendingStep): Fact {
   const { work, group, cause } = step;
   return {
-    cause,
+    cause: isInterrupted(step) ? undefined : cause,
     place: placeOf(step),
     eventId: group?.id,
     // The description contains the time of the next attempt, which may be in the future.
@@ -35,6 +35,13 @@ function factOf(step: PendingStep): Fact {
 
 const hasFailed = ({ attempt, lastFailure }: PendingWork): boolean =>
   attempt > 1 || lastFailure !== undefined;
+
+/**
+ * Returns whether an activity runs again after its worker was shut down, for example by a deployment. Temporal's Core SDK
+ * reports the attempt as a failure of this type.
+ */
+const isInterrupted = ({ work, cause }: PendingStep): boolean =>
+  work.state === 'STARTED' && cause?.type === 'WorkerShutdown';
 
 /** Reports paused activities, which Temporal does not retry until they are unpaused. */
 export const activitiesPaused = (run: WhyRun): Fact[] =>
@@ -52,8 +59,13 @@ export const retries =
   (run: WhyRun): Fact[] =>
     pendingSteps(run)
       .filter(
-        ({ work, cause }) =>
-          work.kind === kind && !work.paused && !work.blocked && hasFailed(work) && !cause?.codec,
+        (step) =>
+          step.work.kind === kind &&
+          !step.work.paused &&
+          !step.work.blocked &&
+          hasFailed(step.work) &&
+          !isInterrupted(step) &&
+          !step.cause?.codec,
       )
       .map(factOf);
 
