@@ -180,37 +180,39 @@ function ConditionField({ namespace, field, query, errorId, onApply, ...rest }: 
       {attribute === undefined ? null : (
         <span className={styles['partial']}>{attributeNames[attribute] ?? attribute}</span>
       )}
-      <input
-        ref={field}
-        className={styles['input']}
-        role="combobox"
-        aria-label="Filter workflows"
-        aria-expanded={open && suggestions.length > 0}
-        aria-controls={list}
-        aria-autocomplete="list"
-        aria-activedescendant={open && suggestions.length > 0 ? `${list}-${current}` : undefined}
-        aria-invalid={errorId !== undefined}
-        aria-describedby={problem === undefined ? errorId : `${list}-problem`}
-        placeholder={placeholderFor(attribute, conditions.length)}
-        spellCheck={false}
-        autoComplete="off"
-        autoCapitalize="off"
-        value={text}
-        onChange={(event) => edit(event.target.value)}
-        onFocus={() => setOpen(true)}
-        // After a choice with the mouse the field still has the focus, so a click must open the list again.
-        onClick={() => setOpen(true)}
-        onBlur={() => setOpen(false)}
-        onKeyDown={onKeyDown}
-      />
-      <FieldEnd
-        empty={text === '' && conditions.length === 0 && attribute === undefined}
-        onClear={() => {
-          setText('');
-          setAttribute(undefined);
-          onApply(parseQuery(''));
-        }}
-      />
+      <span className={styles['entry']}>
+        <input
+          ref={field}
+          className={styles['input']}
+          role="combobox"
+          aria-label="Filter workflows"
+          aria-expanded={open && suggestions.length > 0}
+          aria-controls={list}
+          aria-autocomplete="list"
+          aria-activedescendant={open && suggestions.length > 0 ? `${list}-${current}` : undefined}
+          aria-invalid={errorId !== undefined}
+          aria-describedby={problem === undefined ? errorId : `${list}-problem`}
+          placeholder={placeholderFor(attribute, conditions.length)}
+          spellCheck={false}
+          autoComplete="off"
+          autoCapitalize="off"
+          value={text}
+          onChange={(event) => edit(event.target.value)}
+          onFocus={() => setOpen(true)}
+          // After a choice with the mouse the field still has the focus, so a click must open the list again.
+          onClick={() => setOpen(true)}
+          onBlur={() => setOpen(false)}
+          onKeyDown={onKeyDown}
+        />
+        <FieldEnd
+          empty={text === '' && conditions.length === 0 && attribute === undefined}
+          onClear={() => {
+            setText('');
+            setAttribute(undefined);
+            onApply(parseQuery(''));
+          }}
+        />
+      </span>
       {problem === undefined ? null : (
         <p id={`${list}-problem`} className={styles['problem']} role="status">
           {problem}
