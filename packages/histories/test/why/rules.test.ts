@@ -51,6 +51,13 @@ const chargedFor = (seconds: number): Recorded[] => [
   ['WorkflowExecutionCompleted', {}, 4 + seconds],
 ];
 
+/** A run whose activity is in a state after its worker was shut down. */
+const interrupted = (state: string) =>
+  runOf(
+    [...started, scheduled],
+    pending({ state, attempt: 2, lastFailure: application('WorkerShutdown', 'Worker is shutting down') }),
+  );
+
 /** For each rule, a run to which the rule applies, and the expected finding. */
 const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
   'codec-failed': [
@@ -378,11 +385,6 @@ describe('explain', () => {
   });
 
   it('reports an activity that runs again after its worker was shut down as in progress', () => {
-    const interrupted = (state: string) =>
-      runOf(
-        [...started, scheduled],
-        pending({ state, attempt: 2, lastFailure: application('WorkerShutdown', 'Worker is shutting down') }),
-      );
     const [found] = explain(interrupted('PENDING_ACTIVITY_STATE_STARTED')).findings;
     expect(found).toMatchObject({ rule: 'activity-open', attempt: 2, cause: undefined });
     expect(rulesOf(interrupted('PENDING_ACTIVITY_STATE_SCHEDULED'))).toEqual(['activity-retries']);

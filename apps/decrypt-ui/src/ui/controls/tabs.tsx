@@ -43,14 +43,16 @@ export function Tabs<T extends string>(props: TabsProps<T>) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const chosen = items.findIndex((item) => item.value === value);
-  const counts = items.map(({ count }) => count).join();
-  // Keeps the chosen tab in view where the bar scrolls. Counts make tabs wider.
+  // Keeps the chosen tab in view where the bar scrolls. Counts make the bar wider.
+  const widths = `${value} ${items.map(({ count }) => count).join()}`;
+  const centered = useRef('');
   useEffect(() => {
     const bar = list.current;
     const tab = bar?.querySelector<HTMLElement>('[aria-selected="true"]');
-    if (bar && tab)
-      bar.scrollLeft = tab.offsetLeft - bar.offsetLeft - (bar.clientWidth - tab.offsetWidth) / 2;
-  }, [value, counts]);
+    if (!bar || !tab || centered.current === widths) return;
+    centered.current = widths;
+    bar.scrollLeft = tab.offsetLeft - bar.offsetLeft - (bar.clientWidth - tab.offsetWidth) / 2;
+  }, [widths]);
 
   function move(event: KeyboardEvent) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
