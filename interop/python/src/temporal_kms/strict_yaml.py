@@ -77,7 +77,7 @@ def parse_strict_yaml(content: bytes) -> Any:
         raise StrictYamlError("is not valid UTF-8") from None
     _check_text(text)
     try:
-        _check_comments(text)
+        _check_tokens(text)
         events = iter(list(yaml.parse(text, Loader=yaml.SafeLoader)))
     # An escape above U+10FFFF causes a ValueError or an OverflowError.
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
@@ -108,10 +108,13 @@ def _check_text(text: str) -> None:
         raise StrictYamlError("has an end marker (...) before its end")
 
 
-def _check_comments(text: str) -> None:
-    """Refuses a comment directly after a token: YAML 1.2 requires a space between them."""
+def _check_tokens(text: str) -> None:
+    """Refuses explicit keys, and a comment directly after a token: YAML 1.2 requires a space between them."""
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        end = token.end_mark.index
+        start, end = token.start_mark.index, token.end_mark.index
+        if isinstance(token, yaml.KeyToken) and start < end:
+            line = token.start_mark.line + 1
+            raise StrictYamlError(f"line {line}: has a key that begins with ?, which is not allowed")
         if text[end : end + 1] == "#" and text[end - 1 : end] not in ("", " ", "\n"):
             raise StrictYamlError(f"line {token.end_mark.line + 1}: is not valid YAML: a comment needs space before it")
 
@@ -173,9 +176,6 @@ class _Reader:
         entries: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             name = self.value(event, place, indent)
-            line_start = event.start_mark.index - event.start_mark.column
-            if self._text[line_start : event.start_mark.index].rstrip(" ").endswith("?"):
-                raise _mistake(event, place, "has a key that begins with ?, which is not allowed")
             if not isinstance(name, str):
                 raise _mistake(event, place, "has a key that is not text: put it in quotes")
             inside = (*place, name)

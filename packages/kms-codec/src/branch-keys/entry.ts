@@ -87,7 +87,7 @@ function parseJson(value: Uint8Array): unknown {
     );
   }
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value));
   } catch {
     throw new BranchKeyStoreError('malformed', 'The stored branch keys are not JSON');
   }
