@@ -25,7 +25,7 @@ def described(rules: KeyRules) -> dict[str, Any]:
     return {
         "namespaces": namespaces,
         **({"default": _rule(rules.default)} if rules.default else {}),
-        **({"deny": list(rules.deny)} if rules.deny else {}),
+        **({"deny": sorted(rules.deny)} if rules.deny else {}),
     }
 
 

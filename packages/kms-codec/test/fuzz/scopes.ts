@@ -45,7 +45,10 @@ export function anyScope(random: Random): Scope {
     (name) => [name, { ...anyRule(random), accepts: some(namespaces, random) }] as const,
   );
   return {
-    keys: { namespaces: Object.fromEntries(named), ...(random.oneIn(2) && { default: anyRule(random) }) },
+    keys: {
+      namespaces: Object.fromEntries(named),
+      ...((named.length === 0 || random.oneIn(2)) && { default: anyRule(random) }),
+    },
     ...(random.oneIn(3) && { codec: { namespace: random.pick(namespaces) } }),
     ...(!random.oneIn(6) && {
       context: {

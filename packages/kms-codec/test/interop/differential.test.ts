@@ -22,17 +22,25 @@ import { fromPayload, outcomeOf } from '../support/vectors.ts';
 import { storedV2 } from '@temporal-kms/vectors/message';
 import type { Vector } from '@temporal-kms/vectors/schema';
 import { findPython, runScript } from '@temporal-kms/testing/python';
+import { findGo, type Go } from '@temporal-kms/scripts/go';
+import { projectRoot } from '@temporal-kms/scripts/project';
 
-/* Tests thousands of generated inputs, for which both languages must produce the same result. */
+/*
+ * Tests thousands of generated inputs, for which TypeScript, Python and, in the long proof, Go must produce
+ * the same result.
+ */
 
 const slow = process.env['SLOW'] !== undefined;
 const seed = Number(process.env['SEED'] ?? 20_261_125);
 const BATCH = 20_000;
+const goReader = join(projectRoot, 'interop/go/reader');
 let python: string;
+let go: Go | undefined;
 let folder: string;
 
 beforeAll(async () => {
   python = await findPython();
+  if (slow) go = await findGo('Go is not compared');
   folder = await mkdtemp(join(tmpdir(), 'kms-differential-'));
 }, 600_000);
 afterAll(() => rm(folder, { recursive: true }));
@@ -40,6 +48,8 @@ afterAll(() => rm(folder, { recursive: true }));
 /**
  * Writes TypeScript's results for `count` inputs, and returns Python's report, which begins with the
  * differences.
+ *
+ * @throws Error with Go's differences
  */
 async function differences(count: number, first: object, next: (n: number) => object | Promise<object>) {
   const reports: string[] = [];
@@ -55,6 +65,8 @@ async function differences(count: number, first: object, next: (n: number) => ob
     expect(report.pop()).toBe(`${end - done} compared`);
     reports.push(...report.slice(0, 10).map((text) => text.slice(-2_000)));
     if (reports.length > 0) break;
+    const goTest = ['test', '-count=1', '-run=^TestDifferential$', '-args', path];
+    if (go) expect(await go.run(goReader, goTest)).toContain(`${end - done} compared`);
   }
   return reports;
 }
@@ -141,7 +153,7 @@ async function fuzzInputs(corpus: Corpus): Promise<Stored[]> {
   ];
 }
 
-it('Python gives the same result as TypeScript for every input in the corpora of the fuzz targets', async () => {
+it('each language gives the same result for every input in the corpora of the fuzz targets', async () => {
   const corpus = buildCorpus();
   const texts = (await inputsOf('keys-file')).filter((input) => isUtf8(input)).map(String);
   const lines = [
@@ -158,9 +170,9 @@ function keysFileLine(text: string) {
   return { keys_file: text, rules: typeof result === 'string' ? null : described(result) };
 }
 
-describe(`with the seed ${seed}, Python`, () => {
+describe(`with the seed ${seed}, each language`, () => {
   it(
-    'gives the same result as TypeScript for every mutated message and every keys file',
+    'gives the same result for every mutated message and every keys file',
     async () => {
       const random = new Random(seed);
       const corpus = buildCorpus();
@@ -182,7 +194,7 @@ describe(`with the seed ${seed}, Python`, () => {
   );
 
   it(
-    'accepts or rejects every modified keys file as TypeScript does',
+    'accepts or rejects the same modified keys files',
     async () => {
       const random = new Random(seed);
       const texts = keysFileVectors.filter(({ files }) => files === undefined);

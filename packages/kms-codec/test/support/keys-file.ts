@@ -45,6 +45,6 @@ export function described(rules: KeyRules) {
   return {
     namespaces: Object.fromEntries(rules.namespaces.map((name) => [name, one(name)])),
     ...(rules.hasDefault && { default: one('a namespace that no vector names') }),
-    ...(rules.deny.length > 0 && { deny: rules.deny }),
+    ...(rules.deny.length > 0 && { deny: rules.deny.toSorted() }),
   };
 }
