@@ -202,7 +202,7 @@ const decryptUi = [
   dashboard('runs/{page,list}/**', after('runs'), runPartsFrom('page')),
 ];
 
-/** The overrides. If several match a file, the last one counts. */
+/** The overrides. If several overrides match a file, the last override applies. */
 export const importRules = [
   restrict('**/test/**', { regex: '/bench/|\\.bench\\.ts$', message: 'Tests do not import benchmarks.' }),
   restrict('{apps,packages}/*/src/**', testing),

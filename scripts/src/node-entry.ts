@@ -7,10 +7,10 @@ const NEEDED = 24;
 
 /**
  * Returns a module that loads a program or, if Node is too old, exits with status 78 (EX_CONFIG). The module
- * uses only syntax that every Node with ES modules reads: an older Node would reject the program itself with
- * a SyntaxError.
+ * uses only syntax that every Node version with ES modules can read. An older Node would reject the program
+ * itself with a SyntaxError.
  * @param program the file of the program, in the same folder
- * @param needed the oldest major version of Node; a parameter for tests
+ * @param needed the oldest major version of Node; only tests set it
  */
 export const nodeEntry = (
   program: string,

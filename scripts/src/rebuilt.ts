@@ -33,7 +33,7 @@ const laterClock = `globalThis.Date = class extends Date {
 
 /**
  * Runs a build in a copy of the workspace, with a different path, date, time zone, language and file mode.
- * @param directory the folder to run it in, relative to the root
+ * @param directory the folder in which to run the build, relative to the root
  * @param command the program and its arguments, to which this function adds the output folder
  * @returns the output folder
  */

@@ -7,7 +7,7 @@ import { devDir } from './project.ts';
 // On some systems, the group can write to new files. Our code rejects key and policy files with this mode.
 process.umask(0o022);
 
-// Makes Node cache compiled modules: compilation is a large part of each process's start.
+// Makes Node cache compiled modules, because compilation takes a large part of each process's start.
 process.env['NODE_COMPILE_CACHE'] ??= join(devDir, 'compile-cache');
 
 if (process.argv.includes('run')) startRun();

@@ -222,9 +222,9 @@ const LINE_FEED = Buffer.of(0x0a);
 
 /**
  * `f_type` of statfs(2) for ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS and ZFS. On these file systems,
- * the kernel answers `lstat` for an open file from memory in 2 to 3 µs; through libuv's threads the same call
- * takes 35 µs of CPU time. Network file systems and FUSE may wait for a server, which would block the event
- * loop.
+ * the kernel answers `lstat` for an open file from memory in 2 to 3 µs. Through libuv's threads, the same
+ * call takes 35 µs of CPU time. Network file systems and FUSE may wait for a server, which would block the
+ * event loop.
  */
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1,

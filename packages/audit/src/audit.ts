@@ -64,12 +64,12 @@ export interface AuditRecord {
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
    * Writes an `object` entry. Wait for the promise before you read the object.
-   * @throws what the sink throws
+   * @throws the error of the sink
    */
   object(object: AuditedObject): Promise<void>;
   /**
-   * Writes the `outcome` entry. Further calls do nothing.
-   * @throws what the sink throws; in that case, do not release plaintext
+   * Writes the `outcome` entry. Further calls have no effect.
+   * @throws the error of the sink; after such an error, do not release plaintext
    */
   end(result: Outcome): Promise<void>;
 }
@@ -77,14 +77,14 @@ export interface AuditRecord {
 export interface Audit {
   /**
    * Writes the `intent` entry. Wait for the promise before you decrypt.
-   * @throws what the sink throws
+   * @throws the error of the sink
    */
   begin(intent: Intent): Promise<AuditRecord>;
   /**
    * Writes a `denied` entry.
    * @param repeated the number of further denials of this kind that the entry counts; absent if the entry is
    *   about this denial alone
-   * @throws what the sink throws
+   * @throws the error of the sink
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
   /** Resolves once every operation in progress has written its outcome or failed to. */
@@ -132,7 +132,7 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
       const { digests = [] } = intent;
       const [first, ...more] = slicesOf(digests, MAX_DIGESTS);
       await sink.write(entryOf(time(), id, 'intent', intent, { digests: first }));
-      // One line at a time, because all callers share the bounded queue.
+      // Writes one line at a time, because all callers share the bounded queue.
       for (const [n, slice] of more.entries())
         await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
       inProgress += 1;

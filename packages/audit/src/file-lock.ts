@@ -54,7 +54,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   return {
     isHeld,
     release: async () => {
-      // If the folder is not writable, the lock file stays, which blocks no process.
+      // If the folder is not writable, the lock file remains there, but it does not block other processes.
       if (await isHeld()) await unlink(lockPath).catch(() => undefined);
       database.close();
     },

@@ -109,7 +109,7 @@ export class LineQueue {
     for (const batch of [this.#writing, this.#next]) if (batch !== undefined) this.#fail(batch, error);
   }
 
-  /** Settles a batch once: a write that has timed out may still fail later. */
+  /** Settles a batch only once, because a write that has timed out may still fail later. */
   #fail(batch: Batch, reason: unknown): void {
     if (batch.waiting > 0) batch.settled.reject(this.#options.failed(reason, batch.waiting));
     batch.waiting = 0;
@@ -122,7 +122,7 @@ export class LineQueue {
 
 /** The destination of audit lines. A line counts as written once the sink's promise for it has resolved. */
 export interface AuditSink extends EntrySink {
-  /** Writes a line that is not an audit entry. @throws what `unavailable` returns, like `write` */
+  /** Writes a line that is not an audit entry. @throws the error that `unavailable` returns, like `write` */
   writeLine(line: string): Promise<void>;
 }
 
@@ -132,7 +132,7 @@ export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'max
   readonly failed?: () => void;
   /** Returns the error for an operation whose line was not written. */
   readonly unavailable: (cause: unknown) => Error;
-  /** The program's name in Cloud Logging. Default: the codec server. */
+  /** The program's name in Cloud Logging. By default, the name of the codec server. */
   readonly producer?: string;
 }
 

@@ -41,7 +41,7 @@ export interface OpenAuditOptions {
   readonly failed: () => void;
   /** Returns the error to throw for an operation whose line could not be written. */
   readonly unavailable: AuditSinkOptions['unavailable'];
-  /** The program's name in Cloud Logging. Default: the codec server. */
+  /** The program's name in Cloud Logging. By default, the name of the codec server. */
   readonly producer?: string;
 }
 

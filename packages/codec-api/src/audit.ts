@@ -58,7 +58,10 @@ export const auditEntry = z.object({
    * `data`, in base64url. Absent if the server has no digest key.
    */
   digests: z.optional(z.array(z.string())),
-  /** `driver` is the `driverName` in the storage file. With `bucket`, it identifies a store of the namespace. */
+  /**
+   * `driver` is the `driverName` in the storage file. `driver` and `bucket` together identify a store of the
+   * namespace.
+   */
   object: z.optional(
     z.object({ type: z.string(), driver: z.optional(z.string()), bucket: z.string(), object: z.string() }),
   ),

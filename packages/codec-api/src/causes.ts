@@ -16,7 +16,7 @@ export const MAX_CAUSE_RUNS = 2_000;
  */
 export const causesRequest = z.strictObject({
   query: visibilityQuery,
-  /** Continues an earlier request with the same query: the `after` of its last frame. */
+  /** To continue an earlier request with the same query, the `after` of its last frame. */
   after: z.optional(listPosition),
 });
 

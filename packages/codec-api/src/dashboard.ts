@@ -4,13 +4,13 @@
  * compare the responses of all three.
  */
 
-/** Origins in the content security policy, in addition to the page's own. */
+/** Origins in the content security policy, in addition to the page's own origin. */
 export interface PageSources {
   /**
    * Origins to which the page sends requests: the identity provider, and a codec server on another origin.
    */
   readonly connect?: readonly string[];
-  /** Origins that the page shows in a hidden frame: the identity provider. */
+  /** Origins of pages that the page shows in a hidden frame, such as the identity provider. */
   readonly frame?: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import { keyUse, otherNamespace, payloadRef, justification } from './payload.ts'
 import { reasonCode, reasonCounts } from './reasons.ts';
 
 /**
- * `encoded`: the history as Temporal stores it, with nothing decrypted. `decoded`: the same history with
+ * `encoded`: the history as Temporal stores it, without decryption. `decoded`: the same history with
  * decrypted payloads. Both are `{"events": […]}`, the form that Temporal's tools write and its SDKs replay;
  * replaying `encoded` requires the codec. `readable` is for people; it contains each payload's JSON in place
  * of the payload.
@@ -24,8 +24,9 @@ export const exportRequest = z.strictObject({
 export type ExportRequest = z.infer<typeof exportRequest>;
 
 /**
- * In a readable export, replaces a payload that could not be decrypted. Data can't look like this: a payload
- * whose JSON has one of `exportMarks` as a top-level key is written as `{"$value": …}`.
+ * The replacement for a payload in a readable export that could not be decrypted. Other payloads can't look
+ * like this, because a payload whose JSON has one of `exportMarks` as a top-level key is written as
+ * `{"$value": …}`.
  */
 export const unreadable = z.strictObject({
   $unreadable: z.object({
@@ -40,8 +41,8 @@ export const unreadable = z.strictObject({
 export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const;
 
 /**
- * In a decoded export, the `metadata.encoding` of a payload that replaces one that could not be decrypted. No
- * converter knows this encoding, so a replay stops there. The metadata also contains `reason`, `ref` and, if
+ * The `metadata.encoding` of a payload that replaces an unreadable payload in a decoded export. No converter
+ * knows this encoding, so a replay stops at the payload. The metadata also contains `reason`, `ref` and, if
  * known, `key`, `key-version` and `namespace`.
  */
 export const UNREADABLE_ENCODING = 'binary/unreadable';

@@ -18,7 +18,8 @@ export const cryptoHealth = z.object({
     reason: z.optional(reasonCode),
     lastOk: z.optional(timestamp),
     /**
-     * Keys and key versions whose most recent call in the last hour was refused. Absent if there are none.
+     * The keys and key versions for which Cloud KMS refused the most recent call in the last hour. Absent if
+     * there are no such keys.
      */
     refused: z.optional(
       z.array(

@@ -12,7 +12,7 @@ export type Permission = z.infer<typeof permission>;
 export const reveal = z.enum(['automatic', 'on-demand']);
 export type Reveal = z.infer<typeof reveal>;
 
-/** `GET /api/me`: the caller, with their permissions in each namespace. */
+/** `GET /api/me`: returns the caller, with their permissions in each namespace. */
 export const me = z.object({
   /** The name to show: the e-mail address, or the token's subject if there is no e-mail address. */
   name: z.string(),

@@ -109,7 +109,7 @@ export const namespaceKeys = z.object({
     autonomySeconds: z.optional(count),
     /** Why the last attempt to replace or confirm a key failed; absent while Cloud KMS responds. */
     failure: z.optional(reasonCode),
-    /** Age of the branch key or data key that encrypts; absent if none exists yet. */
+    /** Age of the branch key or data key that encrypts; absent if there is no such key yet. */
     encryptionKeyAgeSeconds: z.optional(count),
     /**
      * Time since Cloud KMS last confirmed the key in memory whose confirmation is oldest; absent if no key is

@@ -77,8 +77,8 @@ export const storedContent = z.object({
 export type StoredContent = z.infer<typeof storedContent>;
 
 /**
- * What the server knows about a payload without decrypting it: its metadata and header. Needs no Cloud KMS
- * call.
+ * The information about a payload that the server has without decrypting it, from its metadata and header.
+ * Needs no Cloud KMS call.
  */
 export const payloadStub = z.object({
   ref: payloadRef,

@@ -43,6 +43,6 @@ export const runProgress = z.extend(execution, {
 });
 export type RunProgress = z.infer<typeof runProgress>;
 
-/** In the order of the request. Runs that do not exist in Temporal are left out. */
+/** The runs, in the order of the request. Runs that do not exist in Temporal are left out. */
 export const runsProgress = z.object({ runs: z.array(runProgress) });
 export type RunsProgress = z.infer<typeof runsProgress>;

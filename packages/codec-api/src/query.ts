@@ -8,7 +8,7 @@ export const QUERY_SECONDS = 10;
 /** Maximum number of arguments of a query. */
 export const MAX_ARGUMENTS = 20;
 
-/** `POST …/runs/{runId}/query`: runs a query of a run on a worker, and decrypts the result. */
+/** `POST …/runs/{runId}/query`: sends a query for a run to a worker, and decrypts the result. */
 export const queryRequest = z.strictObject({
   type: z.string().check(z.minLength(1, 'is missing'), z.maxLength(1_000, 'is longer than 1,000 characters')),
   /**

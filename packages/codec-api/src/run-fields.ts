@@ -12,7 +12,7 @@ const query = {
   query: visibilityQuery,
   /** Number of runs after which the response ends. */
   runs: z._default(z.int().check(z.minimum(1), z.maximum(MAX_FIELD_RUNS)), MAX_FIELD_RUNS),
-  /** Continues an earlier request with the same query: the `after` of its last line. */
+  /** To continue an earlier request with the same query, the `after` of its last line. */
   after: z.optional(listPosition),
 };
 

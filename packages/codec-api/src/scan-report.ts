@@ -38,7 +38,7 @@ export type ScannedHistory = z.infer<typeof scannedHistory>;
 
 /**
  * Histories in one place that have something in common, for example the key version that they need. `oldest`
- * and `newest` are by `closeTime`, or by `startTime` for histories without one.
+ * and `newest` are by `closeTime`, or by `startTime` for histories without a `closeTime`.
  */
 export const scannedHistories = z.object({
   histories: count,
@@ -95,7 +95,7 @@ export type ScanFindingKind = z.infer<typeof scanFindingKind>;
 export const scanFinding = z.object({ kind: scanFindingKind, places: scannedByPlace });
 
 /**
- * Why a scan could not read something.
+ * Why a scan could not read some data.
  * - `not_permitted`, `unavailable`: Temporal, or the storage with the exports, refused access or did not
  *   respond
  * - `not_offered`: Temporal has the data but cannot list it, for example if histories are archived and
@@ -136,7 +136,7 @@ export const scanGap = z.object({
 });
 export type ScanGap = z.infer<typeof scanGap>;
 
-/** What the scan read in one of a namespace's places. */
+/** The result of the scan for one of a namespace's places. */
 export const scanCoverage = z.object({
   /**
    * `complete`: the scan read everything that Temporal listed. `partial`: the scan ended early, or could not

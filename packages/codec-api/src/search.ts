@@ -95,7 +95,7 @@ export const MAX_SEARCHED_RUNS = 1_000;
 export const workflowSearchRequest = z.strictObject({
   ...searchedText,
   query: visibilityQuery,
-  /** Continues an earlier search with the same query: the `after` of its last frame. */
+  /** To continue an earlier search with the same query, the `after` of its last frame. */
   after: z.optional(listPosition),
   justification: z.optional(justification),
 });

@@ -34,7 +34,7 @@ export const workflowSummary = z.extend(execution, {
   parent: z.optional(execution),
   /** Search attributes are never encrypted, because Temporal indexes them. */
   searchAttributes: z.record(z.string(), z.unknown()),
-  /** The memo's payloads with their keys; the refs are those of the description. */
+  /** The memo's payloads with their keys; the refs are the same as in the description. */
   memo: z.array(payloadStub),
 });
 export type WorkflowSummary = z.infer<typeof workflowSummary>;
@@ -74,11 +74,11 @@ export type WorkflowTypes = z.infer<typeof workflowTypes>;
 export const workflowRelations = z.object({
   /** `namespaceId` is the id of the parent's namespace, if Temporal returned it. */
   parent: z.optional(z.extend(execution, { namespaceId: z.optional(z.string()) })),
-  /** The root of the tree of runs; absent when it is this run. */
+  /** The root of the tree of runs; absent if this run is the root. */
   root: z.optional(execution),
   /** The first run of the chain of continue-as-new, retries, cron and resets that this run belongs to. */
   firstRunId: z.optional(z.string()),
-  /** The run that replaced this one by a reset. */
+  /** The run that replaced this run when this run was reset. */
   resetRunId: z.optional(z.string()),
   /** Running children. */
   children: z.array(z.extend(execution, { type: z.string(), initiatedId: z.optional(z.string()) })),

@@ -346,7 +346,7 @@ export class KmsCodec implements PayloadCodec {
     };
   }
 
-  /** Maps payloads in order. If one payload fails, the call stops waiting for the others. */
+  /** Maps payloads in order. If one payload fails, the call stops waiting for the other payloads. */
   #each<T, R>(items: readonly T[], call: Call, map: (item: T) => MaybePromise<R>): MaybePromise<R[]> {
     let results: MaybePromise<R[]>;
     try {

@@ -186,7 +186,8 @@ async function collect(
 
 /**
  * Yields an object's bytes.
- * @throws ReaderError if they end early. That can be the connection's fault or the store's, which may have lost the rest.
+ * @throws ReaderError if the bytes end early, because the connection has failed or the store has lost the
+ *   rest of the object
  */
 async function* chunksOf({ size, content }: OpenObject): AsyncGenerator<Uint8Array, void> {
   let count = 0;

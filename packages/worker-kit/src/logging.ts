@@ -126,7 +126,7 @@ const applicationMessage = (message: string, isKept: boolean): string => {
 
 /**
  * Returns the constant part of a message from the SDK or Core. Interpolated values follow a colon or a line
- * break. Withholds messages that Core forwards from other crates, because they may contain anything.
+ * break. Withholds messages that Core forwards from other crates, because they may contain plaintext.
  */
 const sdkMessage = (message: string, { sdkComponent, target }: LogMetadata): string => {
   if (sdkComponent === 'core' && !String(target).startsWith('temporalio_')) return WITHHELD;

@@ -67,7 +67,7 @@ const chosenByDev = /^(TEMPORAL_|GCP_|KMS_|GOOGLE_|GCLOUD_|CODEC_|WORKER_|AUTH)/
 const kept = new Set(['TEMPORAL_CLI_PATH']);
 
 /**
- * Returns the environment of everything that `pnpm dev` starts.
+ * Returns the environment of all programs that `pnpm dev` starts.
  *
  * Sample data must never reach a Temporal server or a Cloud KMS that the user's environment or profile file
  * names. Therefore, `pnpm dev` sets these variables itself, and passes on the user's variables only with

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { projectRoot } from '../project.ts';
 
-/** The numbers of one package's tests. */
+/** The numbers of passed, failed and skipped tests in a package. */
 export interface Outcome {
   readonly passed: number;
   readonly failed: number;
@@ -31,7 +31,7 @@ export const add = (a: Outcome, b: Outcome): Outcome => ({
   seconds: a.seconds + b.seconds,
 });
 
-/** The numbers of one file's tests. */
+/** The numbers of passed, failed and skipped tests in a file. */
 export interface FileOutcome {
   readonly passed: number;
   readonly failed: boolean;

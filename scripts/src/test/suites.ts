@@ -16,8 +16,8 @@ import { suiteLine, timeLines } from './times.ts';
 const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
 
 /**
- * The suites that take minutes, so that short suites run last. Only one of the first three needs a browser, and
- * key-admin mostly waits.
+ * The suites that take minutes, so that short suites run last. Only one of the first three suites needs a
+ * browser, and key-admin mostly waits.
  */
 const longest = [
   'e2e',
@@ -66,7 +66,7 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
   const promises = await checkPromises(files, { all, strict: Boolean(process.env['CI']), long: false });
   for (const promise of promises.lines) console.log(promise);
   total = withBroken(total, promises);
-  // The last line must report a failure if turbo failed, even if no report contains one.
+  // The last line must report a failure if turbo failed, even if no report contains a failure.
   return !allSucceeded && total.failed === 0 ? add(total, lost) : total;
 }
 

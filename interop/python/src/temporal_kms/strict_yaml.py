@@ -69,7 +69,7 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 def parse_strict_yaml(content: bytes) -> Any:
     """Parses a file to mappings, lists, text, whole numbers and booleans.
 
-    :raises StrictYamlError: the file has a mistake; the error describes the first one
+    :raises StrictYamlError: the file has a mistake; the error describes the first mistake
     """
     try:
         text = content.decode("utf-8")
@@ -109,7 +109,7 @@ def _check_text(text: str) -> None:
 
 
 def _check_tokens(text: str) -> None:
-    """Refuses explicit keys, and a comment directly after a token: YAML 1.2 requires a space between them."""
+    """Refuses explicit keys, and a comment directly after a token, because YAML 1.2 requires a space there."""
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         start, end = token.start_mark.index, token.end_mark.index
         if isinstance(token, yaml.KeyToken) and start < end:

@@ -7,7 +7,7 @@ import type { WhyRun } from './run.ts';
 
 /** A failure's message. */
 export type Message =
-  /** `text` may be empty: not every error has a message. */
+  /** `text` may be empty, because not every error has a message. */
   | { readonly status: 'readable'; readonly text: string; readonly encrypted: boolean }
   | { readonly status: 'locked'; readonly ref: PayloadRef }
   | { readonly status: 'unreadable'; readonly ref: PayloadRef; readonly reason: ReasonCode };

@@ -39,7 +39,7 @@ function run(d: Draw): Record<string, string | number | boolean | null> {
 
 type Fields = ReturnType<typeof run>;
 
-/** A fault that half of the failed runs share, or that depends on a number. */
+/** A fault that either occurs in half of the failed runs or depends on a number. */
 const plants: readonly (readonly [field: string, plant: (run: Fields) => void, share: number])[] = [
   ['build', (r) => (r['build'] = 'b-7'), 0.5],
   ['input.country', (r) => (r['input.country'] = 'CZ'), 0.5],
@@ -110,7 +110,7 @@ describe('whatDiffers', () => {
     expect(whatDiffers(sizes(50), sizes(-50)).differences[0]?.larger).toBe('first');
   });
 
-  it('finds a field that is absent in one set, and finds nothing in small or equal sets', () => {
+  it('finds a field that is absent in one set, and finds no difference between small or equal sets', () => {
     const without: FieldMap[] = Array.from({ length: 20 }, () => ({ id: 1 }));
     const withField: FieldMap[] = Array.from({ length: 20 }, () => ({ id: 1, memo: 'x' }));
     expect(whatDiffers(without, withField).differences[0]).toMatchObject({

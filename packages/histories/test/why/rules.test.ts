@@ -390,7 +390,7 @@ describe('explain', () => {
     expect(rulesOf(interrupted('PENDING_ACTIVITY_STATE_SCHEDULED'))).toEqual(['activity-retries']);
   });
 
-  it('reports each step under one rule only', () => {
+  it('reports each step under only one rule', () => {
     for (const [id, [run]] of Object.entries(cases)) {
       const steps = explain(run).findings.filter(({ severity }) => severity !== 'note');
       const events = steps

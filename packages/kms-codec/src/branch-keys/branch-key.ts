@@ -85,7 +85,7 @@ export function withDataKey<T>(branchKey: KeyObject, derived: Derivation, use: (
   const key = known ?? deriveCommitted(branchKey, derived);
   const result = use(key);
   if (keys) keepDataKey(keys, id, key);
-  // A Map, because most branch keys have only one salt, and an LRUCache allocates memory for its maximum
+  // Uses a Map, because most branch keys have only one salt, and an LRUCache allocates memory for its maximum
   // size.
   else derivedKeys.set(branchKey, new Map([[id, key]]));
   return result;

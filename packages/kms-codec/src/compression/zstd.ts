@@ -70,8 +70,8 @@ function inflate(bytes: Uint8Array, contentSize: number): MaybePromise<Uint8Arra
   requireZstd('layer_unreadable');
   const options = {
     maxOutputLength: Math.max(contentSize, 1),
-    // Decompress into one chunk: Node would otherwise concatenate chunks, which takes twice the memory and
-    // fragments it.
+    // Decompresses into one chunk, because Node would otherwise concatenate chunks, which takes twice the
+    // memory and fragments it.
     ...(contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),
   };
   const checked = (content: Uint8Array): Uint8Array => {
@@ -102,7 +102,7 @@ export interface ZstdFrame {
   readonly length: number;
 }
 
-/** Limit on the content of one block (section 3.1.1.2.4). */
+/** Maximum size of the content of one block (section 3.1.1.2.4). */
 const MAX_BLOCK_BYTES = 128 * 1024;
 /** Maximum size of a frame's window. Decompressors differ in whether they accept larger windows. */
 const MAX_WINDOW_BYTES = 128 * 2 ** 20;

@@ -56,7 +56,7 @@ const variables = z.looseObject({
  * location in the file follows. Reports all issues together.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
-  // Not a zod record, because process.env is not a plain object.
+  // This is not a zod record, because process.env is not a plain object.
   .custom<Readonly<Record<string, string | undefined>>>((env) => typeof env === 'object' && env !== null)
   .transform((env, context): KmsSettings => {
     const fail: Fail = (path, message) => {

@@ -94,7 +94,7 @@ function schemaMistake(issue: z.core.$ZodIssue, { value, lineOf }: ParsedYaml): 
   return { line, path, message: explained(issue, valueAt(value, path)) };
 }
 
-/** The kinds of values in YAML's words, by zod's. */
+/** The terms of YAML for zod's names of types. */
 const kinds: Readonly<Record<string, string>> = {
   string: 'text',
   array: 'a list',
@@ -102,7 +102,10 @@ const kinds: Readonly<Record<string, string>> = {
   record: 'a mapping',
 };
 
-/** Returns a mistake in YAML's words. Undefined: zod's own message is clear. */
+/**
+ * Returns a message that describes a mistake in the terms of YAML. Returns undefined if zod's own message is
+ * clear.
+ */
 function worded(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':

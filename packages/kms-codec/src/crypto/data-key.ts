@@ -12,8 +12,8 @@ export function generateKey(): Uint8Array {
 }
 
 /**
- * Every payload that Temporal's converters write contains this word; 32 random bytes contain it with a
- * probability of 2^-59.
+ * Every payload that Temporal's converters write contains this word, whereas 32 random bytes contain it with
+ * a probability of 2^-59.
  */
 const ENCODING = Buffer.from('encoding');
 

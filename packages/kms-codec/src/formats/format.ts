@@ -11,7 +11,7 @@ import type { Call, Scope } from './scope.ts';
 /** How a payload is stored: encrypted in one of the formats, as a reference to external storage, or in plaintext. */
 export type Format = EncryptedFormat | 'external' | 'plain';
 
-/** Everything that the codec knows about one wire format. `formats.ts` lists all wire formats. */
+/** A wire format, with all functions that are specific to it. `formats.ts` lists all wire formats. */
 export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
   readonly name: Format;
   /**

@@ -28,7 +28,7 @@ export interface CloudKmsOptions {
   readonly observer?: Observer;
 }
 
-/** Counts one request to Cloud KMS, and returns its options. */
+/** Counts one request to Cloud KMS, and returns the options for this request. */
 type CallOptionsOf = () => { readonly timeout: number; readonly retry: null };
 
 const KIB = 1024;
@@ -139,7 +139,8 @@ export class CloudKms implements KeyService {
     return this.#google.close();
   }
 
-  // Disables gax's retries: after its last retry, gax reports DEADLINE_EXCEEDED and hides the cause.
+  // Disables the retries of gax, because after its last retry, gax reports DEADLINE_EXCEEDED and hides the
+  // cause.
   #callOptions() {
     return { timeout: this.#timeout, retry: null };
   }

@@ -57,8 +57,8 @@ const SEVERAL = 0;
 
 /**
  * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key
- * share one Cloud KMS call. Data keys derived from branch keys are not in this cache: callers must look up
- * the branch key.
+ * share one Cloud KMS call. Data keys that are derived from branch keys are not in this cache, so callers
+ * must look up the branch key.
  *
  * A key is usable only if Cloud KMS has confirmed within the last `revalidateMs` that this process may use
  * the key's version. While keys are in use, the cache renews that confirmation in the background before it
@@ -153,8 +153,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns until when Cloud KMS's last confirmation of this process's own key counts, even if Cloud KMS has
-   * refused the key since.
+   * Returns until when the last confirmation by Cloud KMS of this process's own key is valid, even if Cloud
+   * KMS has refused the key since.
    */
   confirmedUntil(own: WrappedKey): number {
     const access = this.#own.peek(own.id)?.access;
@@ -178,7 +178,7 @@ export class DecryptionKeys {
   /**
    * Returns a key that `cached` did not return. Waits until Cloud KMS has confirmed that the key's version
    * may be used, or has unwrapped the key.
-   * @throws KmsCodecError whose code says why Cloud KMS did not unwrap the key
+   * @throws KmsCodecError whose code is the reason why Cloud KMS did not unwrap the key
    */
   async unwrap(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
     const { id } = wanted;
@@ -197,7 +197,7 @@ export class DecryptionKeys {
 
   /**
    * Unwraps a key with Cloud KMS, even if the key is cached.
-   * @throws KmsCodecError whose code says why Cloud KMS did not unwrap the key
+   * @throws KmsCodecError whose code is the reason why Cloud KMS did not unwrap the key
    */
   async confirm(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
     const { id, cryptoKey, aad, wrapped, keyVersion, isBranchKey } = wanted;
@@ -442,10 +442,10 @@ export class DecryptionKeys {
 
 /**
  * Whether a key may be used now.
- * - `hit`: yes, because the last response of Cloud KMS is still valid.
- * - `stale`: yes, because Cloud KMS does not respond.
- * - `unconfirmed`: only after Cloud KMS has responded.
- * - `unusable`: no longer.
+ * - `hit`: the key may be used, because the last response of Cloud KMS is still valid.
+ * - `stale`: the key may be used, because Cloud KMS does not respond.
+ * - `unconfirmed`: the key may be used only after Cloud KMS has responded.
+ * - `unusable`: the key must no longer be used.
  */
 type Usability = 'hit' | 'stale' | 'unconfirmed' | 'unusable';
 

@@ -76,8 +76,8 @@ export class EncryptionKeys {
   /**
    * Returns the current data key, or waits. If Cloud KMS must respond before the current key may encrypt,
    * waits for at most one second; otherwise waits until Cloud KMS has wrapped the next key.
-   * @throws KmsCodecError whose code says why Cloud KMS did not wrap a key; `data_key_exhausted` if an outage
-   *   outlasts the hard limits
+   * @throws KmsCodecError whose code is the reason why Cloud KMS did not wrap a key; `data_key_exhausted` if
+   *   an outage outlasts the hard limits
    */
   async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
     const tried = new Set<KeyObject>();
@@ -121,8 +121,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Obtains the first scope key, if there is none. @throws KmsCodecError whose code says why Cloud KMS did
-   * not wrap a key
+   * Obtains the first scope key, if there is none. @throws KmsCodecError whose code is the reason why Cloud
+   * KMS did not wrap a key
    */
   async warm(scope: DataKeyScope, waitBudget: WaitBudget): Promise<void> {
     const slot = this.#slot(scope);

@@ -18,7 +18,7 @@ import { isActive, REFRESH_AT, type SharedKeys } from './shared-branch-keys.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** Why a scope key replaced the previous one. */
+/** Why a scope key replaced the previous scope key. */
 export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';
 
 /** What is known about the current scope key. */
@@ -89,8 +89,8 @@ export class EncryptionSlot {
    */
   #retireAt = Number.POSITIVE_INFINITY;
   /**
-   * When the current scope key expires after such a rejection. Can be later than `#retireAt`, so that work in
-   * progress can complete.
+   * When the current scope key expires after Cloud KMS has rejected its refresh. Can be later than
+   * `#retireAt`, so that work in progress can complete.
    */
   #expiresAt = Number.POSITIVE_INFINITY;
   /** Until when the confirmation of the current scope key that preceded the last call is valid. */

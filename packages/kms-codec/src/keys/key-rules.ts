@@ -77,7 +77,7 @@ export class KeyRules {
   readonly #resolved = new LRUCache<string, ResolvedRule>({ max: 1_024 });
 
   /**
-   * @param defaultRule the rule for all namespaces without a rule of their own
+   * @param defaultRule the rule for all namespaces that have no separate rule
    * @param deny hashes of wrapped keys that no namespace may use (see {@link KeyRules.denies})
    * @throws KmsConfigurationError if the rules are unsafe or ambiguous
    */

@@ -19,7 +19,7 @@ interface Metric {
   readonly description: string;
 }
 
-/** A metric label whose value comes from an event. No label contains anything from a payload. */
+/** A metric label whose value comes from an event. No label contains data from a payload. */
 export interface Label<E extends keyof Observer> {
   readonly name: string;
   /**

@@ -26,7 +26,7 @@ export async function fuzz(data: Uint8Array): Promise<string> {
   const { strictness, stored } = toMessage(data);
   const given = { stored, original: undefined, byInsider: false };
   const outcome = await check(readers[strictness], given);
-  // Only for some inputs, because a new codec takes longer than all other steps.
+  // This check is made only for some inputs, because creating a codec takes longer than all other steps.
   if (data.length % 8 === 0) await checkFresh(outcome, given, corpus, strictness);
   return outcome;
 }
