@@ -20,7 +20,10 @@ export interface OpenAudit {
   readonly audit: Audit;
   /** Absent if no digest key is configured. */
   readonly digests: Digests | undefined;
-  /** Returns the last line that was written. With it, a verifier can detect that the file was truncated. */
+  /**
+   * Returns the last line that was written. With this line, a verifier can detect that the file was
+   * truncated.
+   */
   readonly head: () => ChainHead;
   /** Call this function after the file was rotated. */
   reopen(): void;

@@ -293,7 +293,7 @@ describe('an opening line', () => {
     expect((await inOne(file)).map(({ problem }) => problem)).toEqual(expected);
   });
 
-  it('accounts for at most 2 MiB that a crash left before it', async () => {
+  it('may follow at most 2 MiB that a crash left', async () => {
     for (const [length, expected] of [
       [2 ** 21, []],
       [2 ** 21 + 1, [changed]],

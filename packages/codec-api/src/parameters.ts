@@ -28,7 +28,7 @@ export const listPosition = z
     z.regex(/^[A-Za-z0-9_-]*\.[A-Za-z0-9-]*$/, 'is not a value that this server returned'),
   );
 
-/** The text as a string literal of a visibility query. */
+/** Returns the text as a string literal for a visibility query. */
 export const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
 const WHOLE = 'must be a whole number from 1 to 1,000';

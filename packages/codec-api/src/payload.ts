@@ -32,7 +32,8 @@ export const payloadPlaceholder = z.strictObject({ $payload: payloadRef });
 export type PayloadPlaceholder = z.infer<typeof payloadPlaceholder>;
 
 /**
- * The key that an encrypted payload names in its header. Not authenticated until the payload is decrypted.
+ * The key that an encrypted payload names in its header. The name is not authenticated until the payload is
+ * decrypted.
  */
 export const keyUse = z.object({
   /** Crypto key resource name, `projects/…/cryptoKeys/…`; absent if no configured key has the key id. */

@@ -76,7 +76,7 @@ export const neededKey = z.object({
 export type NeededKey = z.infer<typeof neededKey>;
 
 /**
- * What a scan reports as a finding.
+ * The kinds of findings that a scan reports.
  * - `plaintext`: payloads in plaintext where SDKs pass payloads to a codec
  * - `failure_in_plaintext`: failures with an unencrypted message or stack trace
  * - `older_format`: messages in a format other than `envelope-v2`

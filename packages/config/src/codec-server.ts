@@ -66,7 +66,8 @@ export interface CodecServerConfig {
     readonly refused: number | undefined;
   };
   /**
-   * Bytes of memory that requests in flight share. If absent, the server derives it from the memory limit.
+   * Bytes of memory that requests in flight share. If absent, the server derives this number from the memory
+   * limit.
    */
   readonly maxInflightBytes?: number;
   /** If absent, the server uses plain HTTP. */

@@ -152,9 +152,9 @@ export class KmsCodecPlugin {
 
   /**
    * Returns a data converter's codecs with this codec appended, and the codecs of `readAlso` before it,
-   * because they decode after it. Must be idempotent, because the SDK can call a plugin twice. It does so if
-   * the plugin is on both the connection and the client. It also does so if one options object is used for
-   * two workers, because the SDK writes the connection's plugins into that object.
+   * because they decode after it. The method must be idempotent, because the SDK can call a plugin twice. The
+   * SDK does so if the plugin is on both the connection and the client. The SDK also does so if one options
+   * object is used for two workers, because the SDK writes the connection's plugins into that object.
    */
   #withOwn(given: readonly PayloadCodec[]): PayloadCodec[] {
     const read = new Set(given.flatMap((one) => (one instanceof DecodeOnlyCodec ? [one.codec] : [])));

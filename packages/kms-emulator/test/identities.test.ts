@@ -129,7 +129,7 @@ describe('the emulator’s IAM', () => {
     ['the key', KEY],
     ['the key ring', RING],
     ['the project', 'projects/p'],
-  ])('applies a role that is granted on %s to key versions', async (_, resource) => {
+  ])('applies a role to key versions if the role is granted on %s', async (_, resource) => {
     const { emulator, worker } = await startWithWorker();
     await emulator.setPolicy(resource, grant('roles/cloudkms.cryptoKeyEncrypterDecrypter'));
     await expect(worker.encrypt({ name: VERSION, plaintext })).resolves.toBeDefined();

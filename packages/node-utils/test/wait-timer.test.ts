@@ -21,7 +21,7 @@ describe('WaitTimer', () => {
     expect(expired).toBe(0);
   });
 
-  it('counts the time in which the process is stalled separately', async () => {
+  it('counts stalled time separately', async () => {
     const started = performance.now();
     const timer = new WaitTimer();
     await sleep(200);

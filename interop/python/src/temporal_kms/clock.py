@@ -22,7 +22,7 @@ def elapsed_clock(wall: Clock = time.time, running: Clock = running_time) -> Clo
     """Returns a clock that, at each reading, advances by as much as whichever of two clocks has advanced more.
 
     It therefore counts the time in which the machine or virtual machine was suspended, and continues if the time of day
-    is set back. Without this, keys would be used for too long.
+    is set back. Otherwise, keys would be used for too long.
     """
     offset = wall() - running()
     elapsed_offset = offset

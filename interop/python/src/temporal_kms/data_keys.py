@@ -81,7 +81,8 @@ class _Slot:
         return key
 
     def start_refresh(self, work: Coroutine[Any, Any, None]) -> None:
-        """Starts a refresh. However it ends, even if it is cancelled before it begins, another refresh can follow."""
+        """Starts a refresh. However the refresh ends, even if it is cancelled before it begins, another refresh can
+        follow."""
         self.refresh = asyncio.ensure_future(work)
         self.refresh.add_done_callback(self._end_refresh)
 

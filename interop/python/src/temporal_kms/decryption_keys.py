@@ -43,8 +43,8 @@ class _KeyVersionAccess:
         self.attempt: asyncio.Task[None] | None = None
 
     def start_attempt(self, work: Coroutine[Any, Any, None]) -> None:
-        """Starts a call to Cloud KMS. However it ends, even if it is cancelled before it begins, another attempt can
-        follow."""
+        """Starts a call to Cloud KMS. However the call ends, even if it is cancelled before it begins, another attempt
+        can follow."""
         self.attempt = asyncio.ensure_future(work)
         self.attempt.add_done_callback(self._end_attempt)
 

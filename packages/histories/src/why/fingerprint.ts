@@ -4,8 +4,8 @@ import type { Cause } from './cause.ts';
 import { messageShape } from './message-shape.ts';
 
 /**
- * The version of the algorithm. It must be increased by every change that may give the same failure another
- * id. Groups with different versions are never merged.
+ * The version of the algorithm. Increase this version with every change that may give the same failure
+ * another id. Groups with different versions are never merged.
  */
 export const FINGERPRINT_VERSION = 3;
 

@@ -110,7 +110,7 @@ describe('groupCauses', () => {
 });
 
 describe('whyOneGroup', () => {
-  it('names what all failures of a group have in common', () => {
+  it('lists what all failures in a group have in common', () => {
     expect(whyOneGroup(print('A').parts)).toEqual([
       'the same type: A',
       'the same place: workflow code',

@@ -27,7 +27,7 @@ export interface Scope {
    * keys.
    */
   readonly dataKeyScope: DataKeyScope | undefined;
-  /** Parsed `envelope-v2` messages, without their data, by the first bytes of their salt. */
+  /** The parsed `envelope-v2` messages without their data, keyed by the first bytes of their salts. */
   readonly kept: Map<number, ParsedMessage>;
   /** The context's workflow id. A message with a workflow tag must be bound to this id. */
   readonly workflowId: string | undefined;

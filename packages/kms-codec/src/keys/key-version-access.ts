@@ -147,8 +147,8 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Records that a call that began at `started` has failed or is slow. Ignores this if Cloud KMS has
-   * responded to a later call.
+   * Records that a call that began at `started` has failed or is slow. Ignores the failure or slow call if
+   * Cloud KMS has responded to a later call.
    */
   #failed(started: number): void {
     if (started <= this.#confirmed) return;

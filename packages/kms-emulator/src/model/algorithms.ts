@@ -13,7 +13,7 @@ export type Purpose =
 /** The emulator's protection levels. The other levels of Cloud KMS need a machine outside Cloud KMS. */
 export type ProtectionLevel = 'SOFTWARE' | 'HSM';
 
-/** Algorithms by purpose, as `CryptoKeyVersion.CryptoKeyVersionAlgorithm` names them. */
+/** The algorithms for each purpose, under their names in `CryptoKeyVersion.CryptoKeyVersionAlgorithm`. */
 const algorithmsOf: Record<Purpose, RegExp> = {
   ENCRYPT_DECRYPT: /^GOOGLE_SYMMETRIC_ENCRYPTION$/,
   ASYMMETRIC_SIGN: /^(RSA_SIGN|EC_SIGN|PQ_SIGN)_/,
