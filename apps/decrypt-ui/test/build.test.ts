@@ -5,7 +5,6 @@ import { gzipSync } from 'node:zlib';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { contentOf, rebuild } from '@temporal-kms/scripts/rebuilt';
 import { preview, type PreviewServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
@@ -56,12 +55,6 @@ describe('the built page', () => {
   test('contains no source map, unless the builder asks for them', () => {
     expect(files().filter((name) => name.endsWith('.map'))).toEqual([]);
     for (const name of scripts()) expect(read(name), name).not.toContain('sourceMappingURL');
-  });
-
-  test('is the same in another folder, at another time', { timeout: 180_000 }, async () => {
-    const vite = 'node_modules/vite/bin/vite.js';
-    const again = await rebuild('apps/decrypt-ui', process.execPath, vite, 'build', '--outDir');
-    expect(await contentOf(again)).toEqual(await contentOf(outDir));
   });
 
   test('links the whole page’s styles in index.html, so the page is never drawn without them', () => {

@@ -2,10 +2,9 @@ import { glob, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { runNode, startNode } from '@temporal-kms/testing/process';
-import { contentOf, rebuild } from '@temporal-kms/scripts/rebuilt';
 import { beforeAll, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
-import { type Built, buildPrograms, TSDOWN } from './support/built.ts';
+import { type Built, buildPrograms } from './support/built.ts';
 import { afterwards, startCloud, temporaryFolder, variables, VIEWER } from './support/cli.ts';
 
 let built: Built;
@@ -31,11 +30,6 @@ it('builds two files that run without node_modules', async () => {
 
   const version = await runNode(cli, { args: ['--version'], cwd: folder });
   expect(version).toMatchObject({ code: 0, stdout: `${packageJson.version}\n` });
-});
-
-it('builds the same files in another folder, at another time', { timeout: 180_000 }, async () => {
-  const again = await rebuild('apps/key-admin', process.execPath, TSDOWN, '--out-dir');
-  expect(await contentOf(again)).toEqual(await contentOf(folder));
 });
 
 it('builds a folder with a scan worker that runs outside the repository', { timeout: 120_000 }, async () => {

@@ -2,12 +2,11 @@ import { glob, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rawText } from '@temporal-kms/testing/history';
-import { contentOf, rebuild } from '@temporal-kms/scripts/rebuilt';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createSampleClients, type SampleClients } from '../src/starter/clients.ts';
-import { built, startApp, TSDOWN, type App } from './support/app.ts';
+import { built, startApp, type App } from './support/app.ts';
 import { readEverything } from './support/history.ts';
 import { writeOwnCode } from './support/own-code.ts';
 import { kmsSettings, kmsVariables, namespace, startTemporalAndKms, taskQueue } from './support/stack.ts';
@@ -41,11 +40,6 @@ it('runs from the built folder, outside the repository', async () => {
     input: { intervalMs: 1, lastStop: 1 },
   });
   expect(await order.result()).toBe('Joanna Kowalska is home after 1 stops');
-});
-
-it('builds the same files in another folder, at another time', { timeout: 180_000 }, async () => {
-  const again = await rebuild('apps/worker', process.execPath, TSDOWN, '--out-dir');
-  expect(await contentOf(again)).toEqual(await contentOf(built));
 });
 
 it('builds a folder with the native library only for this machine, and without a compiler', async () => {

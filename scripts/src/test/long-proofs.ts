@@ -42,6 +42,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/integration/crash.test.ts', minutes: 4 },
   { directory: 'apps/codec-server', file: 'test/temporal/decode-plan.test.ts', minutes: 3 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
+  { directory: 'packages/testing', file: 'test/reproducible.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/branch-keys/model.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'apps/codec-server', file: 'test/moving/guide.long.test.ts', minutes: 2 },

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
-import { contentOf, rebuild } from '@temporal-kms/scripts/rebuilt';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { forFile } from '../support/for-file.ts';
@@ -66,16 +65,6 @@ const post = (url: string, body: string) => fetch(url, posted(body));
 test('consists of three files: the Node version check, the server, and the worker thread for large payloads', async () => {
   expect((await readdir(directory)).toSorted()).toEqual(['app.mjs', 'main.mjs', 'text-worker.mjs']);
 });
-
-test(
-  'consists of the same files when it is built in another folder, at another time',
-  { timeout: 180_000 },
-  async () => {
-    const tsdown = 'node_modules/tsdown/dist/run.mjs';
-    const again = await rebuild('apps/codec-server', process.execPath, tsdown, '--out-dir');
-    expect(await contentOf(again)).toEqual(await contentOf(directory));
-  },
-);
 
 test('encodes, decodes and lists without node_modules, and reports that its keys come from an emulator', async () => {
   const { url, output } = await startServing();

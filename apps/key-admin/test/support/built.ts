@@ -6,7 +6,7 @@ import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 const root = join(import.meta.dirname, '..', '..');
 
 /** tsdown's own executable, without its shell wrapper. */
-export const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
+const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
 
 export interface Built {
   /** A folder outside the repository that contains only the programs. */

@@ -9,7 +9,7 @@ import { z } from 'zod';
 const root = join(import.meta.dirname, '..', '..');
 
 /** tsdown's own executable, without its shell wrapper. */
-export const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
+const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
 
 /** The built worker, whose workflow code is compiled, so that each process starts much faster. */
 export const built = await oncePerRun('worker', async (folder) => {
