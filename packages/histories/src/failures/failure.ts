@@ -44,7 +44,9 @@ interface InfoKind {
 const words = (prefix: string, info: unknown, name: string) =>
   enumAt(prefix, info, name)?.toLowerCase().replaceAll('_', ' ');
 
-const retryState = (info: unknown) => words('RETRY_STATE_', info, 'retryState');
+/** Why there was no further attempt: `maximum attempts reached`, `non-retryable failure`. */
+export const retryState = (info: unknown): string | undefined =>
+  words('RETRY_STATE_', info, 'retryState')?.replace(/^non /, 'non-');
 
 const infoKinds: readonly InfoKind[] = [
   {

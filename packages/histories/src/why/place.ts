@@ -1,7 +1,7 @@
 import type { Category } from '../events/event-kinds.ts';
 import { type EventGroup, groupByHead, type RunEvent } from '../events/groups.ts';
-import { enumAt, numberAt, textAt } from '../events/proto-json.ts';
-import type { FailureLevel } from '../failures/failure.ts';
+import { numberAt, textAt } from '../events/proto-json.ts';
+import { type FailureLevel, retryState } from '../failures/failure.ts';
 
 /** The ids of another workflow's run. */
 export interface OtherRun {
@@ -34,9 +34,6 @@ export interface Place {
   /** The child's run. All following places are in the child's run. */
   readonly run?: OtherRun | undefined;
 }
-
-const retryState = (info: unknown): string | undefined =>
-  enumAt('RETRY_STATE_', info, 'retryState')?.toLowerCase().replaceAll('_', ' ');
 
 /**
  * Returns the steps that a chain of failures names. `groups` contains only the steps up to the first child or

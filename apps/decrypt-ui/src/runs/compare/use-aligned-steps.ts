@@ -48,7 +48,7 @@ export function useAlignedSteps(left: RunScope, right: RunScope): AlignedSteps {
   return {
     steps: current.steps,
     state: texts(
-      `${plural(current.steps.length - single, 'step')} in both runs, ${single} in one of them${cut}`,
+      `${plural(current.steps.length - single, 'step')} in both runs${single === 0 ? '' : `, ${single} in one of them`}${cut}`,
     ),
   };
 }

@@ -33,7 +33,7 @@ describe('factsOf', () => {
       'in activity charge',
       'at capture (capture.ts:88:11)',
       'attempt 1',
-      'non retryable failure',
+      'non-retryable failure',
       expect.stringMatching(/^since .*12:57:04/),
     ]);
     expect(breadcrumb(finding)).toBe('ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError');
