@@ -4,6 +4,7 @@ import {
   type RunProgress,
   type RunTaskQueue,
 } from '@temporal-kms/codec-api';
+import { WORKER_SHUTDOWN } from '@temporal-kms/histories/failures';
 import { timestamp } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { HttpError } from '../errors.ts';
@@ -79,7 +80,8 @@ export function waitsOf(description: Description): Waits {
   const { pendingWorkflowTask: task } = description;
   const activities = (description.pendingActivities ?? []).filter(({ paused }) => !paused).map(activityOf);
   const operations = (description.pendingNexusOperations ?? []).map(operationOf);
-  const [worst] = [...activities, ...operations].toSorted((a, b) => b.attempt - a.attempt);
+  const retried = activities.filter(({ isInterrupted }) => !isInterrupted);
+  const [worst] = [...retried, ...operations].toSorted((a, b) => b.attempt - a.attempt);
   const [untaken] = activities
     .filter(({ attempt, isScheduled }) => isScheduled && attempt <= 1)
     .toSorted((a, b) => millisOf(a.scheduled) - millisOf(b.scheduled));
@@ -112,6 +114,10 @@ const activityOf = (activity: temporal.api.workflow.v1.IPendingActivityInfo) => 
   maximumAttempts: activity.maximumAttempts ?? 0,
   scheduled: activity.scheduledTime,
   isScheduled: activity.state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,
+  /** Whether the activity runs again after its worker was shut down. */
+  isInterrupted:
+    activity.state === PendingActivityState.PENDING_ACTIVITY_STATE_STARTED &&
+    activity.lastFailure?.applicationFailureInfo?.type === WORKER_SHUTDOWN,
 });
 
 const operationOf = (nexus: temporal.api.workflow.v1.IPendingNexusOperationInfo) => ({

@@ -48,6 +48,17 @@ describe('waitsOf', () => {
     });
   });
 
+  it('leaves out an activity that runs again after its worker was shut down', () => {
+    const lastFailure = { applicationFailureInfo: { type: 'WorkerShutdown' } };
+    const retrying = { name: 'watch', attempt: 6 };
+    expect(
+      waitsOf({ pendingActivities: [activity('watch', { attempt: 6, state: STARTED, lastFailure })] }),
+    ).toEqual({});
+    expect(waitsOf({ pendingActivities: [activity('watch', { attempt: 6, lastFailure })] })).toEqual({
+      retrying,
+    });
+  });
+
   it('returns nothing for a run that waits for nothing', () => {
     expect(waitsOf({ pendingActivities: [activity('busy', { state: STARTED })] })).toEqual({});
   });

@@ -2,6 +2,12 @@ import type { PayloadRef } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { at, enumAt, linesAt, refAt, refsIn, textAt } from '../events/proto-json.ts';
 
+/**
+ * The type of the failure with which Temporal's Core SDK ends an activity's attempt when its worker shuts down, for
+ * example because of a deployment. Temporal then starts the next attempt.
+ */
+export const WORKER_SHUTDOWN = 'WorkerShutdown';
+
 /** One failure in a chain of causes. */
 export interface FailureLevel {
   /**

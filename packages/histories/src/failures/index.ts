@@ -1,4 +1,11 @@
-export { decodedAttributes, failureChain, type FailureLevel, headline, rootCause } from './failure.ts';
+export {
+  decodedAttributes,
+  failureChain,
+  type FailureLevel,
+  headline,
+  rootCause,
+  WORKER_SHUTDOWN,
+} from './failure.ts';
 export { plaintextFailures } from './plaintext-failures.ts';
 export { libraryFrames } from './library-frames.ts';
 export {

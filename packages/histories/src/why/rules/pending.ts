@@ -1,6 +1,7 @@
 import { durationAt, textAt } from '../../events/proto-json.ts';
 import type { PendingWork } from '../../events/pending.ts';
 import type { EventGroup } from '../../events/groups.ts';
+import { WORKER_SHUTDOWN } from '../../failures/failure.ts';
 import type { Fact } from '../finding.ts';
 import type { Place } from '../place.ts';
 import { isOpen, type WhyRun } from '../run.ts';
@@ -36,12 +37,9 @@ function factOf(step: PendingStep): Fact {
 const hasFailed = ({ attempt, lastFailure }: PendingWork): boolean =>
   attempt > 1 || lastFailure !== undefined;
 
-/**
- * Returns whether an activity runs again after its worker was shut down, for example by a deployment. Temporal's Core SDK
- * reports the attempt as a failure of this type.
- */
+/** Returns whether an activity runs again after its worker was shut down. */
 const isInterrupted = ({ work, cause }: PendingStep): boolean =>
-  work.state === 'STARTED' && cause?.type === 'WorkerShutdown';
+  work.state === 'STARTED' && cause?.type === WORKER_SHUTDOWN;
 
 /** Reports paused activities, which Temporal does not retry until they are unpaused. */
 export const activitiesPaused = (run: WhyRun): Fact[] =>
