@@ -40,6 +40,10 @@ export class HttpError extends Error {
   }
 }
 
+/** Whether an entry of the audit could not be written, so that the whole request must fail. */
+export const isAuditUnavailable = (error: unknown): error is HttpError =>
+  error instanceof HttpError && error.code === 'audit_unavailable';
+
 export const badRequest = (message: string, cause?: unknown): HttpError =>
   new HttpError(400, 'bad_request', message, { cause });
 

@@ -1,7 +1,7 @@
 import type { DecodeFrame, DecodeResult, PayloadRef } from '@temporal-kms/codec-api';
 import { payloadToJson } from '@temporal-kms/histories/payloads';
 import type { Logger } from 'pino';
-import { nameOf } from '../errors.ts';
+import { type HttpError, isAuditUnavailable, nameOf } from '../errors.ts';
 import { hasLargeData, withDeferredData } from '../json/bytes.ts';
 import type { MemoryLease } from '../memory.ts';
 import { SENT_OBJECT_COST } from '../storage/retrieval.ts';
@@ -20,6 +20,7 @@ import {
   KmsCallBudgetExhausted,
   LeasedPlaintext,
   MAX_IN_FLIGHT_BYTES,
+  streamEnd,
   type StreamLifetime,
 } from './stream-limits.ts';
 
@@ -60,6 +61,9 @@ export async function* decodeFrames(
         ? { message: 'A page of the history could not be read again; retry the request.' }
         : {};
     yield { type: 'end', reason, ...message };
+  } catch (error) {
+    const end = streamEnd(error, lifetime, log, 'decode');
+    if (end !== undefined) yield { type: 'end', ...end };
   } finally {
     for (const { release } of requests) release?.();
   }
@@ -73,7 +77,7 @@ interface ReadyResult {
 
 /**
  * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early if the lifetime ends or a payload
- * cannot be read again.
+ * cannot be read again. @throws HttpError `audit_unavailable`
  */
 async function* decodeResults(
   codec: HistoryCodec,
@@ -87,7 +91,7 @@ async function* decodeResults(
   const signal = AbortSignal.any([lifetime, ended.signal]);
   const leases = new Set<MemoryLease>();
   const results = inCompletionOrder(requests, {
-    start: async (request): Promise<ReadyResult | 'skipped' | undefined> => {
+    start: async (request): Promise<ReadyResult | HttpError | 'skipped' | undefined> => {
       // Does not decrypt for a caller that has disconnected or whose token has expired.
       if (interruption() !== undefined) return undefined;
       const lease = memory.lease();
@@ -105,6 +109,7 @@ async function* decodeResults(
       } catch (error) {
         lease.end();
         if (error instanceof KmsCallBudgetExhausted) return 'skipped';
+        if (isAuditUnavailable(error)) return error;
         if (!signal.aborted)
           log.warn({ error: nameOf(error) }, 'decode stream ended early: a page could not be read again');
         return undefined;
@@ -120,6 +125,7 @@ async function* decodeResults(
     for await (const ready of results) {
       if (ready === undefined) return;
       if (ready === 'skipped') continue;
+      if (ready instanceof Error) throw ready;
       try {
         await checkpoint();
       } catch {

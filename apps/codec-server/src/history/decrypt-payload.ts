@@ -8,7 +8,7 @@ import {
   type PlaintextBudget,
 } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
-import { ClientDisconnected, nameOf } from '../errors.ts';
+import { ClientDisconnected, isAuditUnavailable, nameOf } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES, payloadBytes } from '../json/payload.ts';
 import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
 import { isStorageReference } from '@temporal-kms/payload-storage';
@@ -76,7 +76,7 @@ export interface RevealHooks extends Pick<CallOptions, 'onInnerLayer'>, Pick<Rea
  * Decrypts one payload. Returns a reason code on failure, so that one failure does not affect other payloads.
  * Ignore the result if the signal has been aborted.
  * @param stored undefined if the history no longer has the payload
- * @throws only KmsCallBudgetExhausted
+ * @throws only KmsCallBudgetExhausted; HttpError `audit_unavailable`
  */
 export async function decryptPayload(
   codec: HistoryCodec,
@@ -105,7 +105,7 @@ export async function decryptPayload(
     named = content.payload;
     return await decryptContent(codec, content, stored, options);
   } catch (error) {
-    if (error instanceof KmsCallBudgetExhausted) throw error;
+    if (error instanceof KmsCallBudgetExhausted || isAuditUnavailable(error)) throw error;
     if (error instanceof KmsCodecError) {
       const other = otherNamespace(codec.inspect(named, context), context);
       return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };

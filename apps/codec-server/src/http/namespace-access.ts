@@ -3,7 +3,7 @@ import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf } from '@temporal-kms/histories/payloads';
 import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import { ClientDisconnected, HttpError, messageOf } from '../errors.ts';
+import { ClientDisconnected, HttpError } from '../errors.ts';
 import { authorise, type Authority, type Decrypting, type Grant, requireJustification } from './authorise.ts';
 import { clientAddress, type Env } from './context.ts';
 
@@ -111,17 +111,9 @@ export class NamespaceAccess {
 
   /**
    * Writes the audit's entry for an object of external storage, before the object is read.
-   * @throws KmsCodecError `storage_unavailable` if the audit cannot be written
+   * @throws HttpError `audit_unavailable`
    */
-  readonly recordObject = async (object: AuditedObject): Promise<void> => {
-    try {
-      await this.#home.object(object);
-    } catch (error) {
-      throw new KmsCodecError('storage_unavailable', `The object was not read: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  };
+  readonly recordObject = (object: AuditedObject): Promise<void> => this.#home.object(object);
 
   /**
    * Records decrypted payloads. @param namespace the namespace that the payloads name; by default, or if

@@ -364,6 +364,23 @@ describe('an export', () => {
   });
 });
 
+describe('a stream of a run whose audit cannot be written for an object', () => {
+  it.each([
+    ['payloads:decode', { refs: ['1:0'] }],
+    ['history:search', { text: 'needle' }],
+    ['history:export', { form: 'decoded' }],
+    ['history:export', { form: 'readable' }],
+  ])('%s (%o) fails, names the audit, and reads no object', async (path, body) => {
+    const { audit, entries } = recordedAudit(({ event }) => event !== 'object');
+    const before = store.reads.length;
+    const text = await (await post(appOf({ audit }), `${RUN}/${path}`, body)).text();
+    expect(text).toContain('No audit.');
+    expect(text).not.toMatch(/malformed|storage_unavailable/);
+    expect(store.reads.length).toBe(before);
+    expect(entries.at(-1)!.outcome).toMatchObject({ result: 'failed', payloads: 0 });
+  });
+});
+
 describe('a history file', () => {
   it('is read like a history in Temporal', async () => {
     const response = await post(appOf(), '/api/namespaces/payments/history-files:decode', {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { createAudit } from '@temporal-kms/audit';
 import {
   type AuditEntry,
   type DecodeResult,
@@ -15,10 +14,9 @@ import {
 import proto from '@temporalio/proto';
 import { describe, expect, it, vi } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
-import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
-import { keys, type Payload, plain, post } from '../support/stack.ts';
+import { keys, type Payload, plain, post, recordedAudit } from '../support/stack.ts';
 import {
   get,
   history,
@@ -112,13 +110,7 @@ const everywhere = { ...own, orders: ['decode', 'search', 'export'] } as const;
 
 /** Returns a replica for these callers. All replicas share the codec, and thus the cached data keys. */
 function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = () => true) {
-  const audited: AuditEntry[] = [];
-  const audit = createAudit({
-    write: async (entry: AuditEntry) => {
-      if (!isWritable(entry)) throw new HttpError(503, 'audit_unavailable', 'No audit.');
-      audited.push(entry);
-    },
-  });
+  const { audit, entries: audited } = recordedAudit(isWritable);
   const app = stack.replica({ access, audit });
   return {
     app,

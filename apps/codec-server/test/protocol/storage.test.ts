@@ -229,24 +229,13 @@ describe('the audit', () => {
     expect(entries[3]!.outcome).toMatchObject({ result: 'complete', payloads: 2, keys: [{ payloads: 2 }] });
   });
 
-  it('must be written before the object is read', async () => {
-    const { audit } = recordedAudit();
-    const failing = {
-      ...audit,
-      begin: async (intent: Parameters<typeof audit.begin>[0]) => ({
-        ...(await audit.begin(intent)),
-        object: () => Promise.reject(new Error('The disk is full.')),
-      }),
-    };
+  it.each(['/decode', '/download'])('of %s must be written before the object is read', async (path) => {
+    const { audit, entries } = recordedAudit(({ event }) => event !== 'object');
     const before = store.reads.length;
-    const response = await ask(
-      '/decode',
-      [await stored('a')],
-      'payments',
-      appWith(kms, { storage, audit: failing }),
-    );
-    expect(await refusal(response)).toEqual([503, 'storage_unavailable']);
+    const response = await ask(path, [await stored('a')], 'payments', appWith(kms, { storage, audit }));
+    expect(await refusal(response)).toEqual([503, 'No audit.']);
     expect(store.reads.length).toBe(before);
+    expect(entries.at(-1)!.outcome).toMatchObject({ result: 'failed', payloads: 0 });
   });
 });
 

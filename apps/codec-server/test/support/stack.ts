@@ -137,10 +137,17 @@ export function keptLog(): { log: Logger; lines: string[] } {
   };
 }
 
-/** Returns an audit whose entries the test can read. */
-export function recordedAudit(): { audit: Audit; entries: AuditEntry[] } {
+/** Returns an audit whose entries the test can read, and that fails to write other entries. */
+export function recordedAudit(isWritable: (entry: AuditEntry) => boolean = () => true): {
+  audit: Audit;
+  entries: AuditEntry[];
+} {
   const entries: AuditEntry[] = [];
-  return { audit: createAudit({ write: async (entry) => void entries.push(entry) }), entries };
+  const write = async (entry: AuditEntry): Promise<void> => {
+    if (!isWritable(entry)) throw new HttpError(503, 'audit_unavailable', 'No audit.');
+    entries.push(entry);
+  };
+  return { audit: createAudit({ write }), entries };
 }
 
 /** Worker threads for all applications in the test's process, which end with the process. */
