@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, open, opendir, realpath } from 'node:fs/promises';
+import { lstat, open, opendir, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import type { Store } from './configuration.ts';
@@ -50,10 +50,24 @@ export class DirectoryReader implements ObjectReader {
 
   /** @throws ReaderError if a link inside the directory could lead to an object of another namespace */
   async #pathOf(name: string): Promise<string> {
-    const path = await realpath(join(this.#path, name));
-    if (path !== join(await realpath(this.#path), name))
-      throw new ReaderError('unavailable', 'its path contains a symbolic link');
+    const root = await this.#root();
+    const path = await realpath(join(root, name));
+    if (path !== join(root, name)) throw new ReaderError('unavailable', 'its path contains a symbolic link');
     return path;
+  }
+
+  /**
+   * @throws ReaderError if the directory is missing, or empty like the mount point of an unmounted volume, so
+   *   that its objects do not count as gone
+   */
+  async #root(): Promise<string> {
+    try {
+      const root = await realpath(this.#path);
+      if ((await readdir(root)).length > 0) return root;
+    } catch (cause) {
+      throw new ReaderError('unavailable', `the directory cannot be read (${codeOf(cause)})`, { cause });
+    }
+    throw new ReaderError('unavailable', 'the directory is empty, as if its volume were not mounted');
   }
 }
 

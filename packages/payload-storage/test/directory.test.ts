@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Payload } from '@temporalio/common';
@@ -164,7 +174,7 @@ describe('a payload in a directory', () => {
     for (const id of ['a', 'b']) await driver.store({ target: { ...target, id } }, payloads);
     const listing = storage.list('orders', { signal });
     expect((await listing.next()).done).toBe(false);
-    await rm(join(folder, 'objects'), { recursive: true });
+    await rm(join(folder, 'objects/v0/ns/orders'), { recursive: true });
     expect((await listing.next()).done).toBe(true);
   });
 
@@ -173,6 +183,22 @@ describe('a payload in a directory', () => {
     await rename(join(folder, 'objects'), join(folder, 'moved'));
     await symlink(join(folder, 'moved'), join(folder, 'objects'));
     expect(await storage.read(storage.locate('orders', found), { signal })).toMatchObject(payload);
+  });
+
+  it.each([
+    ['is missing', () => Promise.resolve()],
+    ['is a file', () => writeFile(join(folder, 'objects'), '')],
+    ['is empty', () => mkdir(join(folder, 'objects'))],
+  ])('is unavailable, but not gone, if the directory itself %s', async (_, replace) => {
+    const object = await located();
+    await rename(join(folder, 'objects'), join(folder, 'moved'));
+    await replace();
+    for (const operation of [
+      storage.read(object, { signal }),
+      storage.readStart(object, 9, { signal }),
+      listed('orders'),
+    ])
+      await expect(operation).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
   it('is refused if it exceeds the size limit', async () => {

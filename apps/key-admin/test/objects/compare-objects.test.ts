@@ -146,6 +146,7 @@ describe('storage', () => {
 
   it('distinguishes objects that are gone from objects that it may not see', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
+    await bucket.put(`${prefix}/unused/ri/r`);
     await bucket.refer('orders', `${prefix}/gone/ri/r/d/sha256/${HASH}`);
     await bucket.refer('orders', `v0/ns/payments/wt/t/wi/w/ri/r/d/sha256/${HASH}`);
     const { gone, notPermitted } = await bucket.compare('orders');

@@ -198,6 +198,7 @@ describe('a scan with external storage', () => {
   it('distinguishes objects of the same name in stores whose buckets have the same name', async () => {
     const [first, second] = [await startStore(NAMESPACE), await startStore(NAMESPACE)];
     const { reference } = await first.store(large(4));
+    await second.store(large(5));
     const file = join(await temporaryFolder(), 'storage.yaml');
     const store = { type: 'directory', bucket: BUCKET, prefixes: ['v0/'] };
     const namespaces = {
