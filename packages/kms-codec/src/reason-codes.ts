@@ -239,7 +239,7 @@ export const reasons = {
   external_reference: information(
     'Stored elsewhere',
     'The payload is a reference to external storage.',
-    'Add the store to the storage file (`CODEC_STORAGE_FILE`; `temporal-kms --external-storage`).',
+    'Add the store to the storage file (`CODEC_STORAGE_FILE`; `temporal-kms --external-storage`). If it is listed, only its own driver can read this form.',
   ),
   system_envelope: information(
     'Packed payloads',

@@ -58,7 +58,7 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
     case 'storage_not_found':
       return `The object is no longer in external storage${place}.`;
     case 'external_reference':
-      return `The value is in external storage${place}, which the server is not configured to read.`;
+      return `The value is in external storage${place}, which the server does not read.`;
     default:
       if (code === 'too_large' && stored) return 'The object is larger than the server reads.';
       return withoutMarkup(reasons[code].meaning).replace(/^The key version/, () => key);

@@ -188,6 +188,10 @@ describe('reason codes', () => {
     expect(explain('malformed', { ...context, encoding, stored })).not.toContain(encoding);
   });
 
+  test('name both causes of a reference that the server does not read: the storage file and the driver', () => {
+    expect(explain('external_reference', context)).toMatch(/does not read.*storage file.*its own driver/);
+  });
+
   test('come with the gcloud command that restores the key, if there is one', () => {
     expect(remedy('key_disabled', context.key)).toBe(
       'gcloud kms keys versions enable 3 --key=kyc --keyring=r --location=l --project=p',

@@ -187,7 +187,7 @@ function storedLine({ path, reason }: ReencryptedSchedule['stored'][number]): st
     return `    still needs the version: ${path}, in external storage, which drain does not change: recreate the schedule, and delete this one`;
   const fix =
     reason === 'external_reference'
-      ? ': list its store in the file of --external-storage, unless its reference is encrypted'
+      ? ': list its store in the file of --external-storage, unless its reference is encrypted or in an unknown form'
       : '';
   return `    may need the version: ${path}, whose object was not read (${reason})${fix}`;
 }
