@@ -1,6 +1,7 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { ObjectStorage } from '@temporal-kms/payload-storage';
+import { InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
@@ -8,7 +9,7 @@ import { columns, createOutput, type Output } from '../cli/output.ts';
 import { createOutputFile } from '../cli/output-file.ts';
 import { quote } from '../cli/quote.ts';
 import { type Compared, compareObjects, doubts, type ObjectTotal } from '../objects/compare-objects.ts';
-import { jsonLine, nameLine } from '../objects/object-list.ts';
+import { costPerMonth, jsonLine, nameLine } from '../objects/object-list.ts';
 import { type ReferredObject, ReferredObjects } from '../objects/referred-objects.ts';
 import { gapLines } from '../scan/report-text.ts';
 import { addReadOptions, type ReadOptions, scanWith } from '../scan/scan-options.ts';
@@ -16,7 +17,7 @@ import { readStorage } from '../storage/open-storage.ts';
 
 const examples = `
 Examples:
-  $ temporal-kms storage --external-storage storage.yaml --namespace payments --out unused.txt
+  $ temporal-kms storage --external-storage storage.yaml --namespace payments --out unused.txt --price 0.023
   $ temporal-kms storage --external-storage storage.yaml --namespace payments --out unused.jsonl --json-lines
   $ tr '\\n' '\\0' < unused.txt | xargs -0 -n 1 aws s3 rm
   $ gcloud storage rm --read-paths-from-stdin < unused.txt
@@ -27,6 +28,7 @@ not complete; and with 1 if the object of a history is gone. docs/cli.md lists w
 interface StorageOptions extends ReadOptions {
   readonly out?: string;
   readonly jsonLines?: true;
+  readonly price?: number;
 }
 
 /**
@@ -48,18 +50,26 @@ export const addStorageCommand: AddCommand = (program, deps, exit) => {
       'list objects in external storage to which no history refers, and histories whose objects are gone',
     )
     .option('--out <file>', 'write the names of the unused objects to this file; it must not exist')
-    .option('--json-lines', 'write each object as a line of JSON, with its size and time')
+    .option(
+      '--json-lines',
+      'write each object as a line of JSON, with its size, time and (with --price) cost',
+    )
+    .option(
+      '--price <amount>',
+      'price of a GiB for a month, in any currency, to show what objects cost',
+      parsePrice,
+    )
     .addHelpText('after', examples);
   addReadOptions(addKeyOption(addCommonOptions(command))).action(async (options: StorageOptions) => {
     const output = createOutput(deps, options.json === true);
     const found = await compare(options, deps, output);
-    output.result(jsonOf(found), () => linesOf(found, options));
+    output.result(jsonOf(found, options), () => linesOf(found, options));
     if (found.compared === null || found.compared.gone.length > 0) exit('failed');
   });
 };
 
 async function compare(options: StorageOptions, deps: CliDeps, output: Output): Promise<Found> {
-  const { externalStorage: file, out, jsonLines = false } = options;
+  const { externalStorage: file, out, jsonLines = false, price } = options;
   if (file === undefined)
     throw new CliError('usage', 'No external storage is named', ['--external-storage storage.yaml']);
   if (jsonLines && out === undefined)
@@ -93,7 +103,7 @@ async function compare(options: StorageOptions, deps: CliDeps, output: Output): 
       found,
       started: new Date(report.started),
       onUnused: (unused) => {
-        const line = jsonLines ? jsonLine(unused) : nameLine(unused);
+        const line = jsonLines ? jsonLine(unused, price) : nameLine(unused);
         if (line === undefined) unlisted += 1;
         else list?.write(line);
       },
@@ -109,14 +119,24 @@ async function compare(options: StorageOptions, deps: CliDeps, output: Output): 
   }
 }
 
-const jsonOf = ({ report, compared, unlisted }: Found) => ({
+const jsonOf = ({ report, compared, unlisted }: Found, { price }: StorageOptions) => ({
   started: report.started,
   complete: report.complete,
   namespaces: report.namespaces.map(({ namespace }) => namespace),
   gaps: report.namespaces.flatMap(({ namespace, gaps }) => gaps.map((gap) => ({ namespace, ...gap }))),
   ...(compared ?? { referred: null, unused: null, unclear: null, gone: null, notPermitted: null }),
+  ...(compared &&
+    price !== undefined && {
+      unused: { ...compared.unused, costPerMonth: costPerMonth(compared.unused.bytes, price) },
+    }),
   unlisted,
 });
+
+/** Parses the value of `--price`. */
+function parsePrice(text: string): number {
+  if (/^\d{1,9}(\.\d{1,9})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be the price of a GiB for a month, for example 0.023.');
+}
 
 const doubtTexts = {
   recent:
@@ -127,7 +147,7 @@ const doubtTexts = {
     'whose names histories mention in another bucket, which may be an access point of this bucket',
 } as const;
 
-function linesOf({ report, compared, unlisted }: Found, { out }: StorageOptions): string[] {
+function linesOf({ report, compared, unlisted }: Found, { out, price }: StorageOptions): string[] {
   if (compared === null)
     return [
       ...gapLines(report),
@@ -140,9 +160,14 @@ function linesOf({ report, compared, unlisted }: Found, { out }: StorageOptions)
     ['unused', ...cells(unused)],
     ...inDoubt.map((doubt) => ['perhaps in use', ...cells(unclear[doubt])]),
   ];
+  const cost =
+    price === undefined
+      ? '--price AMOUNT, the price of a GiB for a month, shows what the unused objects cost.'
+      : `The unused objects cost ${costPerMonth(unused.bytes, price).toFixed(2)} per month.`;
   return [
     `Scanned: ${report.namespaces.map(({ namespace }) => namespace).join(', ')} (${report.started})`,
     ...columns([['', 'OBJECTS', 'BYTES', 'GIB', 'OLDEST', 'NEWEST'], ...rows]),
+    cost,
     ...inDoubt.map((doubt) => `Perhaps in use: ${unclear[doubt].objects} objects ${doubtTexts[doubt]}`),
     ...(out === undefined ? [] : [`${out}: ${unused.objects - unlisted} unused objects`]),
     ...(unlisted > 0 ? [`NOT LISTED: ${unlisted} unused objects whose names need --json-lines`] : []),

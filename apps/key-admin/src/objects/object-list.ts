@@ -12,6 +12,14 @@ export function nameLine({ object: { name } }: UnusedObject): string | undefined
   return visible(name) === name && !PATTERN.test(name) ? `${name}\n` : undefined;
 }
 
-/** Returns an object as a line of JSON. */
-export const jsonLine = ({ object: { type, bucket, object }, bytes, modified }: UnusedObject): string =>
-  `${JSON.stringify({ type, bucket, object, bytes, modified: modified.toISOString() })}\n`;
+/** Returns an object as a line of JSON. @param price per GiB and month; undefined to leave out the cost */
+export function jsonLine(
+  { object: { type, bucket, object }, bytes, modified }: UnusedObject,
+  price?: number,
+): string {
+  const cost = price === undefined ? {} : { costPerMonth: costPerMonth(bytes, price) };
+  return `${JSON.stringify({ type, bucket, object, bytes, modified: modified.toISOString(), ...cost })}\n`;
+}
+
+/** Returns what it costs to store bytes for a month. @param price per GiB and month */
+export const costPerMonth = (bytes: number, price: number): number => (bytes / 2 ** 30) * price;

@@ -9,6 +9,9 @@ import { useTemporal } from '../support/temporal.ts';
 vi.setConfig({ testTimeout: 120_000 });
 const temporal = useTemporal();
 
+const PRICE = 250_000;
+const costOf = ({ bytes }: { readonly bytes: number }): number => (bytes / 2 ** 30) * PRICE;
+
 it('lists unused objects and histories whose objects are gone, but lists nothing after an incomplete scan', async () => {
   const one = await startNamespace(temporal);
   const { namespace, env, state, encrypt, start } = one;
@@ -34,6 +37,9 @@ it('lists unused objects and histories whose objects are gone, but lists nothing
   const text = await run('--out', names);
   expect([text.code, await readFile(names, 'utf8')]).toEqual([1, `directory://payloads/${second.object}\n`]);
   expect(text.out).toMatch(/^unused +2 [^]*NOT LISTED: 1 [^]*GONE: .*\/gone\/.*to which 1 histories refer/m);
+  expect(text.out).toContain(
+    '\n--price AMOUNT, the price of a GiB for a month, shows what the unused objects cost.\n',
+  );
   expect(text.out).not.toContain('\u202e');
   expect((await stat(names)).mode & 0o777).toBe(0o600);
 
@@ -53,6 +59,21 @@ it('lists unused objects and histories whose objects are gone, but lists nothing
       unlisted: 0,
     },
   ]);
+  const priced = join(folder, 'priced.jsonl');
+  const withCost = await run('--out', priced, '--json-lines', '--price', String(PRICE), '--json');
+  const perObject = (await readFile(priced, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  for (const object of [...perObject, withCost.json().unused])
+    expect(object).toMatchObject({ bytes: expect.any(Number), costPerMonth: costOf(object) });
+  const total = costOf(withCost.json().unused).toFixed(2);
+  expect(Number(total)).toBeGreaterThan(0);
+  expect((await run('--price', String(PRICE))).out).toContain(
+    `\nThe unused objects cost ${total} per month.\n`,
+  );
+  expect((await run('--price', '0,02')).code).toBe(64);
+
   // The command has deleted nothing, and replaces no file.
   expect((await run('--out', lines)).code).toBe(78);
   for (const object of [used, unused, second]) await stat(join(store.path, object.object));
@@ -61,10 +82,10 @@ it('lists unused objects and histories whose objects are gone, but lists nothing
   await start('other', { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') });
   const none = await run('--out', join(folder, 'none'), '--json');
   expect([none.code, none.json()]).toMatchObject([1, { complete: false, unused: null, gone: null }]);
-  expect((await readdir(folder)).toSorted()).toEqual(['unused.jsonl', 'unused.txt']);
+  expect((await readdir(folder)).toSorted()).toEqual(['priced.jsonl', 'unused.jsonl', 'unused.txt']);
   expect((await temporalKms(['storage'])).code).toBe(64);
   expect((await run('--json-lines')).code).toBe(64);
   const other = await startStore('another-namespace');
   expect((await run('--external-storage', other.file, '--out', join(folder, 'none'))).code).toBe(78);
-  expect(await readdir(folder)).toHaveLength(2);
+  expect(await readdir(folder)).toHaveLength(3);
 });
