@@ -11,10 +11,10 @@ const codecServer = `http://127.0.0.1:${process.env['DEV_CODEC_PORT'] ?? 8088}`;
 const proxied = { target: codecServer, changeOrigin: true };
 const proxy = { '/api': proxied, '/encode': proxied, '/decode': proxied };
 
-/** The folder of a build that the development server serves instead of the sources, for tests: a page then loads a few files. */
+/** A build that the development server serves instead of the sources: tests use it, because its pages load few files. */
 const built = process.env['DEV_DASHBOARD_DIR'];
 
-/** Serves `/config.json` in development. The port of Temporal's Web UI is known from the environment only. */
+/** Serves `/config.json` in development, because only the environment specifies the port of Temporal's Web UI. */
 function devConfig(): Plugin {
   const port = process.env['DEV_REMOTE'] === '1' ? undefined : process.env['DEV_TEMPORAL_UI_PORT'];
   const config = { apiUrl: '', ...(port ? { temporalUiUrl: `http://127.0.0.1:${port}` } : {}) };
@@ -65,7 +65,7 @@ function devBuild(folder: string): Plugin {
 
 const compressors = { '.br': promisify(brotliCompress), '.gz': promisify(gzip) };
 
-/** Writes each script and style of `assets/` compressed too, for servers that serve such files. Fonts are compressed already. */
+/** Writes a compressed copy of each script and style in `assets/` for servers that use it. Fonts are already compressed. */
 function compressed(): Plugin {
   return {
     name: 'compressed',
@@ -108,24 +108,24 @@ interface Modules {
   getModuleInfo(id: string): { readonly importers: readonly string[] } | null;
 }
 
-/** The application, and the pages that it loads when they are needed. */
+/** The application, and the pages that it loads on demand. */
 const entries = ['main', 'runs/list/workflow-list-page', 'runs/page/run-page'];
-/** Vite's helper loads the files of a dynamic import. */
+/** Matches libraries, including Vite's helper, which loads the files of dynamic imports. */
 const isLibrary = /\/node_modules\/|vite\/preload-helper/;
 
 /**
- * A chunk for each page, with the modules that only this page imports statically. What several pages import is in the
- * application's chunk, which every page loads, and libraries are in a separate chunk (src/start.ts). By default, the
- * bundler makes a chunk for every set of lazy parts that share a module: dozens of small files, which compress less.
+ * Makes a chunk for each page, with the modules that only this page imports statically. Modules that several pages import
+ * are in the application's chunk, which every page loads. Libraries are in a separate chunk (src/start.ts). By default, the
+ * bundler makes a chunk for every set of lazy parts that share a module: dozens of small files, which compress less well.
  */
 function pageChunks() {
   const known = new Map<string, ReadonlySet<string>>();
-  /** The entries from which a module is reached. */
+  /** Returns the entries from which a module can be reached. */
   function reachedFrom(id: string, modules: Modules): ReadonlySet<string> {
     const found = known.get(id);
     if (found) return found;
     const reached = new Set<string>();
-    // Modules import each other in circles, so the whole way up is walked from each module.
+    // Visits all importers for each module instead of reusing results, because modules import each other in circles.
     const seen = new Set([id]);
     for (const module of seen) {
       const entry = entries.find((each) => module.endsWith(`/src/${each}.tsx`));
@@ -137,7 +137,7 @@ function pageChunks() {
   }
   return entries.map((entry) => ({
     name(id: string, modules: Modules) {
-      // The index of the API imports all of it, but each part belongs to the pages that use it.
+      // The index of `codec-api` imports all its modules, but each module belongs in the chunks of the pages that use it.
       if (id.includes('/packages/codec-api/src/')) return null;
       const reached = reachedFrom(id, modules);
       const isShared = reached.size > 1 || reached.has('main');
@@ -151,20 +151,20 @@ export default defineConfig({
   // Scripts and styles find each other by relative addresses, so a build works below every base path (src/base-path.ts).
   base: './',
   experimental: {
-    // The page is also the answer to deeper addresses, where a relative address would not work. A server below another base path
-    // replaces these (`pageBelow` in codec-api).
+    // `index.html` also answers deeper paths, where relative addresses would not work, so its addresses are absolute. A server
+    // below another base path replaces them (`pageBelow` in codec-api).
     renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `/${name}` : { relative: true }),
   },
   plugins: [react(), devConfig(), ...(built ? [devBuild(built)] : []), pageFiles(), compressed()],
   ...(built && { optimizeDeps: { noDiscovery: true, include: [] } }),
   server: { host: '127.0.0.1', port: Number(process.env['DEV_UI_PORT'] ?? 5173), strictPort: true, proxy },
-  // A worker of one file could not load a part of itself when it needs it.
+  // A worker in the default format could not load parts of itself on demand.
   worker: { format: 'es' },
   // No asset is inlined as a data URL, because the policy's font-src is 'self'.
   build: {
     target: 'es2024',
     manifest: true,
-    // They contain the whole source, so a deployment serves them only where the person who builds it asks for them.
+    // Source maps contain the whole source, so a build contains them only on request.
     sourcemap: process.env['BUILD_SOURCE_MAPS'] === '1',
     assetsInlineLimit: 0,
     // test/build.test.ts limits the size of each page.

@@ -7,7 +7,8 @@ import { defineConfig } from 'vitest/config';
 // Like users, the page tests run React's production build, which takes half the CPU time of its development build.
 process.env['NODE_ENV'] = 'production';
 
-// Vitest adds a project's `include` to that of the root, so the root must not have one. A page needs a core, and does not wait.
+// The root has no `include`, because Vitest adds a project's `include` to it. The page tests use Vitest’s
+// default number of workers, because a page keeps a core busy.
 const { include: _, maxWorkers: _default, ...common } = shared;
 const launchOptions = { executablePath: await findChromium(), args: [...chromiumArguments] };
 
@@ -19,7 +20,7 @@ export default defineConfig({
       {
         extends: true,
         plugins: [react()],
-        // They are loaded on demand. Vite would reload the page if it found one of them while a test runs.
+        // These libraries are loaded on demand. If Vite discovered one of them during a test, it would reload the page.
         optimizeDeps: {
           include: [
             ...['autocomplete', 'combobox', 'dialog', 'menu', 'popover', 'tooltip'].map(
@@ -33,9 +34,9 @@ export default defineConfig({
         test: {
           name: 'page',
           include: ['test/**/*.test.tsx'],
-          // The files share no page, because an application stays in its page.
+          // Each file gets its own page, because an application stays in its page after a test.
           isolate: true,
-          // Two cores may run four suites at once. `pnpm test` lists what passes only at the second attempt.
+          // Retries, because two cores may run four suites at once. `pnpm test` lists the tests that pass only at the second attempt.
           retry: 1,
           globalSetup: ['test/support/setup-server.ts'],
           setupFiles: ['test/support/setup-page.ts'],

@@ -12,9 +12,9 @@
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
 })();
 
-// Loads the scripts of the page at this address, and sends the first requests of the application.
-// src/session/server/early-fetch.ts hands out the responses. Where the codec server requires a sign-in, the application sends the
-// requests itself, with its token.
+// Loads the scripts of the page at this address, and sends the application’s first requests. The application gets the responses
+// from src/session/server/early-fetch.ts. If the codec server requires a sign-in, the application sends the requests itself, with
+// its token.
 (() => {
   const { dataset, src } = document.currentScript;
   const base = new URL('.', src).pathname;
@@ -27,13 +27,13 @@
     const link = document.createElement('link');
     if (file.endsWith('.js')) link.rel = 'modulepreload';
     else Object.assign(link, { rel: 'preload', as: 'style' });
-    // As in the elements that the application adds: otherwise the browser would load the file twice.
+    // Must equal `crossOrigin` in the elements that the application adds: otherwise the browser would load the file twice.
     link.crossOrigin = '';
     link.href = base + file;
     document.head.append(link);
   }
 
-  // The address contains a code until the application has removed it.
+  // Sends nothing here, because the address contains an authorization code until the application has removed it.
   if (path === '/sign-in') return;
   const responses = (globalThis.earlyResponses = new Map());
   const get = (url) => {
@@ -58,6 +58,6 @@
     ])
       responses.set(url, fetch(url, { cache: 'no-store' }));
   };
-  // The application sends a request that has failed again, and reports the failure.
+  // If a request fails, the application repeats it and reports the failure.
   sendRequests().catch(() => undefined);
 })();

@@ -12,7 +12,7 @@ const lengths: Readonly<Record<Span, number>> = {
   '30d': 30 * 24 * HOUR,
 };
 
-/** The conditions about a person. They are only in memory, so that no URL contains a name or a justification. */
+/** Search texts that may name a person or quote a justification. They stay in memory, so that no URL contains them. */
 export interface PersonText {
   readonly who: string;
   readonly justification: string;
@@ -24,11 +24,11 @@ export const noText: PersonText = { who: '', justification: '' };
 export interface AuditView {
   readonly search: AuditSearch;
   readonly text: PersonText;
-  /** The end of a span: when the reader chose the span or updated the list. */
+  /** The time at which the span ends: when the reader chose the span or updated the list. */
   readonly now: number;
 }
 
-/** The last search by signed-in person and namespace. Each person has a separate `Reveals` object. */
+/** Each signed-in person’s last search in each namespace. Each person has a separate `Reveals` object. */
 const kept = new WeakMap<Reveals, Map<string, AuditView>>();
 
 /** Returns the search in the address, plus the texts that the person entered before they opened a run and came back. */

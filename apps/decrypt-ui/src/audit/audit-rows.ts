@@ -57,7 +57,7 @@ const resultOutcomes: Readonly<Record<AuditResult, Outcome>> = {
 export interface ResultText {
   readonly outcome: Outcome;
   readonly text: string;
-  /** What the short text omits. */
+  /** The details that the short text omits. */
   readonly detail: string;
 }
 

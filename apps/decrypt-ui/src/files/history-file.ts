@@ -36,7 +36,7 @@ export interface OpenedFile {
   readonly close: () => void;
 }
 
-/** Events as the server accepts them. */
+/** Events in the form that the server accepts. */
 type FileEvents = Pick<FileEventsRequest, 'encoding' | 'events'>;
 
 interface FileSlice extends FileEvents {

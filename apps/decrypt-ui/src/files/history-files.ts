@@ -28,7 +28,7 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
   const sessions = new Map<string, RunSession>();
   let current = 0;
 
-  /** Closes the open file, and makes a file that is still being opened close itself. */
+  /** Closes the open file. A file that is still being opened closes as soon as it is open. */
   function replace(state: HistoryFilesState): number {
     for (const session of sessions.values()) session.close();
     sessions.clear();

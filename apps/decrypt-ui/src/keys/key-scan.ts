@@ -36,7 +36,7 @@ export const findingTexts: Readonly<Record<Scanned['findings'][number]['kind'], 
 export interface Stored {
   readonly payloads: number;
   readonly histories: number;
-  /** Number of histories of open runs and of schedules, which will be read again. */
+  /** Number of histories of open runs and of schedules, which a later scan must read again. */
   readonly active: number;
 }
 

@@ -3,8 +3,9 @@ import { createStore } from 'zustand/vanilla';
 import type { Finding, Findings } from './payload-keys.ts';
 
 /**
- * What the page knows about a payload. The page does not request payloads that are `refused`, `locked` or `stored`: in
- * external storage, and not asked for. A payload is `waiting` while its request is queued or in flight.
+ * What the page knows about a payload. A payload is `waiting` while its request is queued or in flight. A `stored`
+ * payload is in external storage, and the person has not asked to read it. The page requests no payload that is
+ * `refused`, `locked` or `stored`.
  */
 export type PayloadState =
   | { readonly status: 'refused' | 'locked' | 'stored' | 'waiting' }

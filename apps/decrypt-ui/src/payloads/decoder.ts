@@ -49,7 +49,7 @@ export interface Payloads {
   readonly target: (refs: readonly PayloadRef[]) => PayloadsTarget;
 }
 
-/** The reveal for which a payload is requested: `automatic`, or the id of a grant. Undefined: the payload is closed. */
+/** The reveal for which a payload is requested: `automatic`, or the id of a grant; undefined if the payload is closed. */
 type Opening = string | undefined;
 
 const AUTOMATIC = 'automatic';
@@ -81,8 +81,8 @@ const alwaysOpen: DecoderAccess = { of: () => ({ status: 'open' }), subscribe: (
  * repeats requests for payloads with a retryable reason while they are in view. Only payloads in view and the bounded
  * cache hold plaintext. When a payload closes, the decoder drops its plaintext and ignores answers in flight.
  *
- * A payload in external storage is decoded only after `read`, in a request of its own, and until it closes or leaves the
- * view.
+ * A payload in external storage is decoded only after a call of `read`, in a separate request. The decoder keeps the
+ * result until the payload closes or leaves the view.
  */
 export function createDecoder({
   decode,
@@ -321,7 +321,7 @@ export function createDecoder({
       answers.ask(ref);
       enqueue(ref, true);
     },
-    /** Aborts what `read` started, and drops its result. */
+    /** Aborts the request that `read` started, and drops its result. */
     stopReading: (ref: PayloadRef) => {
       clearTimeout(entries.get(ref)?.retry);
       queue.delete(ref);

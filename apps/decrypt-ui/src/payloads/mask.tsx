@@ -14,7 +14,7 @@ export function maskWidth(bytes: number): 16 | 32 | 56 | 88 {
 interface MaskedFieldProps {
   /** The width in CSS pixels. */
   readonly width: number;
-  /** What the field hides. Absent if the text next to it says so. */
+  /** Names the hidden text for screen readers. Absent if text next to the field already names it. */
   readonly label?: string;
 }
 

@@ -39,7 +39,7 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
   switch (view.status) {
     case 'readable': {
       const remark = stub && reasonOf(stub, findings);
-      // The plaintext is only a reference to the value.
+      // The plaintext contains only a reference to the value, so a preview would not help.
       if (remark === 'external_reference')
         return <Unreadable reason={remark} bytes={stub && storedBytes(stub)} />;
       if (remark === undefined || isUnreadable(remark)) return <Preview value={view.value} as={as} />;

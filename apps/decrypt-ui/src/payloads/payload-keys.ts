@@ -14,7 +14,7 @@ import { reasonText } from './reasons.ts';
 export interface Finding {
   readonly reason?: ReasonCode;
   readonly key?: KeyUse;
-  /** The format of what was read from external storage. */
+  /** The format of the object that was read from external storage. */
   readonly format?: PayloadFormat;
 }
 /** Findings by payload ref. */

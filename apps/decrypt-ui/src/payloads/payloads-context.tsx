@@ -168,7 +168,10 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
 const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =>
   partsOfRef(ref).eventId === 0 && reason === 'event_not_found';
 
-/** Whether the server no longer has a payload of an earlier description, which the page has not decrypted by then. */
+/**
+ * Returns whether a payload of an earlier description can no longer be read: a later description has replaced it, and the
+ * page had not decrypted it before.
+ */
 export function useIsGone(ref: PayloadRef | undefined): boolean {
   const { decoder } = usePayloads();
   return useStore(decoder.store, () => {

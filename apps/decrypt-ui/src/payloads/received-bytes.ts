@@ -4,12 +4,12 @@ import { createStore } from 'zustand/vanilla';
 /** Milliseconds between two publications. */
 const INTERVAL = 100;
 
-/** Creates the store of how many bytes of each response have arrived, for payloads in external storage. */
+/** Creates a store of how many bytes have arrived of each payload that is read from external storage. */
 export function createReceivedBytes() {
   const store = createStore<ReadonlyMap<PayloadRef, number>>()(() => new Map());
   return {
     store,
-    /** Returns a function that receives the count of a payload's response. */
+    /** Returns a function to call with the number of bytes that have arrived of a payload's response. */
     counting(ref: PayloadRef) {
       let published = -INTERVAL;
       return (count: number) => {

@@ -3,24 +3,25 @@ import { useEffect } from 'react';
 
 declare module '@tanstack/react-router' {
   interface HistoryState {
-    /** When the page was loaded whose link was followed. */
+    /** When the page that contains the followed link was loaded. */
     requested?: number;
   }
 }
 
 /**
- * The history state of a link that also starts what its target offers on a click. Addresses don't contain it, and it
- * includes the time at which the page was loaded, so that no reload, restored tab or shared address starts anything.
+ * The history state of a link that also starts an action of its target page, which otherwise needs a click. Addresses do not
+ * contain this state, and it includes the time at which the page was loaded. So no reload, restored tab or shared address
+ * starts the action.
  */
 export const requested = { requested: performance.timeOrigin };
 
-/** Calls `start` once after the reader has followed a link with the state `requested` to this page. */
+/** Calls `start` once after the reader has followed a link with the history state `requested` to this page. */
 export function useRequested(start: () => void): void {
   const { history } = useRouter();
   const isRequested = useLocation({ select: ({ state }) => state.requested === requested.requested });
   useEffect(() => {
     if (!isRequested) return undefined;
-    // The first effects of a component can be undone at once, and whatever they started with them.
+    // Waits a task, because React may immediately undo the first effects of a component, together with what they started.
     const timer = setTimeout(() => {
       const { href, state } = history.location;
       history.replace(href, { ...state, requested: undefined });

@@ -35,7 +35,7 @@ import { specWords, startedRun } from './spec-words.ts';
 
 const route = getRouteApi('/ns/$namespace/schedules/$scheduleId');
 
-/** The page of one schedule, read only: when it starts what, its runs, and its decrypted arguments. */
+/** The read-only page of a schedule. Shows when it starts which workflow, its runs, and its decrypted arguments. */
 export function SchedulePage() {
   const { namespace, scheduleId } = route.useParams();
   const { api } = useServices();
@@ -96,14 +96,14 @@ function useSchedulePayloads(address: RunAddress, stubs: readonly PayloadStub[])
   return payloads;
 }
 
-/** Why a schedule did not start runs, with Temporal's counters of them. */
+/** Reasons why a schedule did not start runs, each with the name of Temporal's counter. */
 const missed = [
   ['Missed: outside the catch-up window', 'missedCatchupWindow'],
   ['Skipped: a run was still open', 'overlapSkipped'],
   ['Dropped: the buffer was full', 'bufferDropped'],
 ] as const;
 
-/** Running workflows that are listed: with the policy “Allow all”, there may be many. */
+/** Maximum number of listed running workflows: with the policy “Allow all”, there may be many. */
 const MAX_RUNNING = 20;
 
 interface ScheduleProps {

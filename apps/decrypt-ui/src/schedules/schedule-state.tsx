@@ -3,11 +3,11 @@ import styles from './schedules.module.css';
 
 interface ScheduleStateProps {
   readonly paused: boolean;
-  /** Why someone paused or resumed it. Temporal stores it in plaintext. */
+  /** The text in which a person explained why they paused or resumed the schedule. Temporal stores it in plaintext. */
   readonly note: string | undefined;
 }
 
-/** Whether a schedule is paused, and the note about that. */
+/** Shows whether a schedule is paused, and the note about that. */
 export function ScheduleState({ paused, note }: ScheduleStateProps) {
   return (
     <span className={styles['state']}>

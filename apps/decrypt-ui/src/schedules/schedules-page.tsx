@@ -21,7 +21,7 @@ import { lastAndNext, specWords } from './spec-words.ts';
 
 const route = getRouteApi('/ns/$namespace/schedules');
 
-/** The page with the schedules of a namespace, read only. */
+/** The read-only page with the schedules of a namespace. */
 export function SchedulesPage() {
   const { namespace } = route.useParams();
   const { api } = useServices();

@@ -1,10 +1,10 @@
 import { at, durationAt, listAt, millisAt, numberAt, textAt } from '@temporal-kms/histories/events';
 import { formatDuration } from '../ui/format/duration.ts';
 
-/** How the page writes a moment. */
+/** Formats a moment, given in milliseconds since 1970. */
 type FormatMoment = (millis: number) => string;
 
-/** Returns when a schedule starts runs, in words: a line for each rule, then the conditions of all of them. */
+/** Returns when a schedule starts runs, in words: a line for each rule, then the conditions that apply to all rules. */
 export function specWords(spec: unknown, format: FormatMoment): string[] {
   const every = listAt(spec, 'interval').map((interval) => {
     const phase = durationAt(interval, 'phase') ?? 0;
@@ -37,7 +37,7 @@ interface Range {
   readonly step: number;
 }
 
-/** Most times of a day that are listed one by one. */
+/** Maximum number of times of day that are listed one by one. */
 const MAX_TIMES = 6;
 
 const days = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ');
@@ -90,17 +90,17 @@ function timeWords(hour: readonly Range[], minute: readonly Range[], second: rea
     .replace(', of', ' of');
 }
 
-/** Proto3 JSON leaves zeros out. An end before the start means the start only, and no step means 1. */
+/** Returns a range. Proto3 JSON omits zeros: an end before the start means only the start, and a missing step means 1. */
 function rangeOf(range: unknown): Range {
   const start = numberAt(range, 'start') ?? 0;
   const end = numberAt(range, 'end') ?? 0;
   return { start, end: Math.max(start, end), step: Math.max(1, numberAt(range, 'step') ?? 1) };
 }
 
-/** Values that are counted at most: a year is the longest field. */
+/** Maximum number of values of a range. The longest ranges are those of years. */
 const MAX_VALUES = 100;
 
-/** Without a range, a time's part is 0; days, months and years are then all of them. */
+/** An hour, minute or second without a range is 0. (Days, months and years without a range match every value.) */
 const orZero = (ranges: readonly Range[]): readonly Range[] => (ranges.length === 0 ? [rangeOf({})] : ranges);
 
 const valuesOf = (ranges: readonly Range[]): number[] =>
@@ -126,7 +126,7 @@ const anded = (texts: readonly string[]): string =>
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** A run that a schedule has started; undefined for an action without a result. */
+/** Returns the run that a schedule's action started; undefined if the action has no result. */
 export function startedRun(execution: unknown) {
   const workflowId = at(execution, 'workflowId');
   const runId = textAt(execution, 'runId');
@@ -135,7 +135,7 @@ export function startedRun(execution: unknown) {
     : undefined;
 }
 
-/** The last run that a schedule started, and when it starts the next one. */
+/** Returns the last run that a schedule started, and when it starts the next run. */
 export function lastAndNext(info: unknown) {
   const last = listAt(info, 'recentActions').at(-1);
   return {

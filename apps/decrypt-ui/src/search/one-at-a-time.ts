@@ -3,15 +3,15 @@ import type { ApiFailure } from '../session/server/failure.ts';
 /** `limit`: the server reached a limit on time, hits or cost. The reader can continue. */
 export type ReadStatus = 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
 
-/** What was read, and whether reading continues. */
+/** How far a stream has been read, and whether reading continues. */
 export interface Progress<Position> {
   readonly status: ReadStatus;
-  /** The server's position after what was completely read. */
+  /** The server's position after the last item that was read completely. */
   readonly after: Position | undefined;
   readonly failure?: ApiFailure | undefined;
 }
 
-/** Aborts what has begun before when something else begins. */
+/** Ensures that only one task runs at a time: starting a task aborts the previous task. */
 export function oneAtATime() {
   let current = new AbortController();
   return {

@@ -31,17 +31,20 @@ type Line<Position> =
   | { readonly type: 'start' | 'run' | 'hit' | 'progress' };
 
 interface ReadOptions<Position, Frame, Now> {
-  /** What earlier requests have read. */
+  /** The lines and counts that earlier requests returned. */
   readonly known: Now;
   /** Sends a request that starts after a position, or from the beginning. */
   readonly open: (after: Position | undefined) => AsyncIterable<Frame>;
-  /** Returns what was read with a line. `base` is what earlier requests have read: the counts of each request start at zero. */
+  /**
+   * Adds a line to what has been read. `base` is what earlier requests had read, because the counts of each request start
+   * at zero.
+   */
   readonly add: (now: Now, frame: Frame, base: Now) => Now;
   /** Returns whether another request continues automatically after an `end`. */
   readonly goesOn?: (end: Extract<Frame, { type: 'end' }>) => boolean;
   /** As in `ApiClientOptions`. After an `end` with the reason `signed_out`, reading continues with the new token. */
   readonly renewed: ApiClient['renewed'];
-  /** Gets what was read so far: at first, then at most every `PUBLISH_MS`, and at last. Not called after an abort. */
+  /** Called with what has been read: at the start, then at most every `PUBLISH_MS`, and at the end, but not after an abort. */
   readonly publish: (now: Now) => void;
 }
 
@@ -84,7 +87,10 @@ export async function readOn<Position, Frame extends Line<Position>, Now extends
 const isEnd = <Frame extends Line<unknown>>(frame: Frame): frame is Extract<Frame, { type: 'end' }> =>
   frame.type === 'end';
 
-/** Each request has limits on time and on Cloud KMS calls. A request that read nothing would only repeat itself. */
+/**
+ * Returns whether a request that reached a limit on time or Cloud KMS calls has read something. If not, the next request
+ * would only repeat it.
+ */
 export const hasRead = ({
   reason,
   runs,

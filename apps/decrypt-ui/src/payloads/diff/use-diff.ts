@@ -5,7 +5,7 @@ import type { Diff, DiffRequest } from './diff-worker.ts';
 interface Answer {
   readonly left: Compared;
   readonly right: Compared;
-  /** Undefined: the worker failed. */
+  /** Undefined if the worker failed. */
   readonly diff: Diff | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Returns a function that creates one store for each person at the page, so that Back finds its results again. */
+/** Returns a function that creates one store per person, so that results are still there on Back. */
 export function perPerson<Source extends { readonly reveals: object }, Store>(
   create: (source: Source) => Store,
 ): (source: Source) => Store {

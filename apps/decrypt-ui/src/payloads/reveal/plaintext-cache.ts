@@ -62,7 +62,7 @@ export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
 
 /**
  * Returns a payload's cache key. Plaintext decrypted for one reveal is never shown for another, because the audit
- * would then lack the other's justification.
+ * would then lack the other reveal's justification.
  *
  * @param scope as `runScope` returns it
  * @param grant the id of the reveal; absent if the namespace reveals automatically

@@ -1,13 +1,13 @@
 import type { PlaintextCache } from './plaintext-cache.ts';
 import type { Grant, PayloadAccess, Reveals, RevealsState } from './reveals.ts';
 
-/** What decides how long plaintext of several runs is shown. */
+/** The reveals and the plaintext cache, whose events end the display of plaintext. */
 export interface HiddenWith {
   readonly reveals: Pick<Reveals, 'store' | 'onForget'>;
   readonly plaintext: Pick<PlaintextCache, 'onClear'>;
 }
 
-/** How plaintext of a namespace's runs is requested. */
+/** Whether, and for which reveal, the page requests plaintext of a namespace's runs. */
 export interface Opening {
   readonly namespace: string;
   /** Whether the server decrypts payloads. */
@@ -18,7 +18,7 @@ export interface Opening {
 
 type AccessTo = (state: RevealsState, namespace: string) => PayloadAccess;
 
-/** Returns how plaintext of a namespace may be requested and shown now. */
+/** Returns whether, and for which reveal, plaintext of a namespace may be requested now. */
 export function openingOf(
   { reveals }: Pick<HiddenWith, 'reveals'>,
   accessTo: AccessTo,
@@ -33,7 +33,10 @@ export function openingOf(
 export const grantOf = ({ grants }: RevealsState, { grant }: Opening): Grant | undefined =>
   grants.find(({ id, until }) => id === grant && until > Date.now());
 
-/** Plaintext of one reveal is never shown for another: the audit would lack the other's justification. */
+/**
+ * Returns whether plaintext may still be shown. The page never shows plaintext of one reveal for another, because the
+ * audit would lack the other reveal's justification.
+ */
 export const mayShow = (state: RevealsState, accessTo: AccessTo, opening: Opening): boolean =>
   !opening.decoded ||
   (accessTo(state, opening.namespace).status === 'open' &&

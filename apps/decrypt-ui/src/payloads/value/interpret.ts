@@ -5,7 +5,7 @@ import { type PayloadValue, payloadValue } from './payload-value.ts';
 /** Maximum base64 length of a payload that the page interprets itself, within milliseconds. Longer payloads go to a worker. */
 export const LARGE = 150_000;
 
-/** Payload values. Each lives as long as the answer from which it was made. */
+/** Caches payload values, each for as long as the answer from which it was made lives. */
 const values = new WeakMap<JsonPayload, PayloadValue>();
 
 /** The number of values that workers have returned. */

@@ -10,7 +10,7 @@ interface StoredControlProps {
   readonly view: PayloadView;
 }
 
-/** For a payload in external storage that is open: where it is, and a button that reads it. Otherwise nothing. */
+/** Shows where an open payload is in external storage, with a button that reads it. Renders nothing for other payloads. */
 export function StoredControl({ stub, view: { status } }: StoredControlProps) {
   if (!stub.stored?.readable || (status !== 'stored' && status !== 'waiting')) return null;
   return (

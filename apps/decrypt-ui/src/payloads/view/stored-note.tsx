@@ -53,7 +53,7 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
           <CopyButton what="object name" text={() => object} />
         </p>
       </div>
-      {/* The same button, so that it keeps the focus. */}
+      {/* One button for both actions, so that it keeps the focus when its text changes. */}
       <Button size="small" onClick={reading ? () => decoder.stopReading(stub.ref) : read}>
         {reading ? <X size={12} /> : <Download size={12} />}
         {reading ? 'Stop reading' : `Read ${size}from storage`}
@@ -62,14 +62,14 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
   );
 }
 
-/** Base64 in the response takes four bytes for three of the payload. */
+/** Payload bytes per byte of the response, which contains the payload in base64. */
 const BASE64 = 3 / 4;
 
 /** @param received the bytes of the response that have arrived; the server sends none before it has read the object */
 function progressText(received: number | undefined, bytes: number | undefined): string {
   if (received === undefined) return bytes === undefined ? 'reading …' : `reading ${formatBytes(bytes)} …`;
   const arrived = Math.round(received * BASE64);
-  // The server decompresses an object, so more bytes can arrive than the object has.
+  // The server decompresses the object, so the response can contain more bytes than the object.
   const of = bytes === undefined || arrived > bytes ? '' : `of ${formatBytes(bytes)} `;
   return `received ${formatBytes(arrived)} ${of}…`;
 }

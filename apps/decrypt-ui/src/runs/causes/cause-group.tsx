@@ -14,7 +14,7 @@ import { MessageLine } from './cause-message.tsx';
 import styles from './causes.module.css';
 import { formatSince, type RunGroup } from './group-runs.ts';
 
-/** How many runs of a group are listed. */
+/** Maximum number of runs listed per group. */
 const MAX_SAMPLES = 8;
 
 interface GroupProps {
@@ -24,7 +24,7 @@ interface GroupProps {
   readonly onToggle: () => void;
 }
 
-/** A group of runs with the same cause: how many, why, where and when; its runs and what they have in common on request. */
+/** A group of runs with the same cause. Shows their number, cause, place and time, and lists runs while it is open. */
 export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   const { parts, runs, first, last, builds, isNew } = group;
   const format = useTimeFormat();
@@ -111,7 +111,7 @@ function runningOf({ runs }: RunGroup): readonly string[] {
 const nameOf = (group: RunGroup): string =>
   escapeInvisible(`Show ${plural(group.runs.length, 'run')}: ${group.parts.type} ${stepOf(group)}`);
 
-/** When the runs of a group failed. */
+/** A bar chart of the times at which the runs of a group failed. */
 function Bars({ group: { bars } }: Pick<GroupProps, 'group'>) {
   const most = Math.max(...bars);
   return (

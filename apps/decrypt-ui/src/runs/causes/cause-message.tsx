@@ -10,7 +10,7 @@ interface MessageProps {
   readonly text?: string | undefined;
 }
 
-/** A failure's message on one line, a mask for one that is locked, or why it cannot be decrypted. */
+/** A failure's message on one line, a mask if the message is locked, or why it cannot be decrypted. */
 export function MessageLine({ message, text }: MessageProps) {
   if (message.status === 'locked') return <MaskedField width={88} label="Message locked" />;
   if (message.status === 'unreadable') {

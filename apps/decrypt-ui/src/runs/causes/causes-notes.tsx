@@ -11,11 +11,11 @@ import styles from './causes.module.css';
 
 interface NotesProps {
   readonly own: CausesProgress;
-  /** Continues after the last run that was read. */
+  /** Continues reading after the last run that was read. */
   readonly onResume: (justification?: string) => void;
 }
 
-/** What the groups do not contain, and why. */
+/** Notes about runs that the groups do not contain, with the reasons. */
 export function Notes({ own, onResume }: NotesProps) {
   const { status, failure, total, share, failingTasks, failed, unreadable } = own;
   const reasons = reasonEntries(unreadable);
@@ -59,7 +59,7 @@ export function Notes({ own, onResume }: NotesProps) {
 
 interface FailureProps extends Pick<NotesProps, 'onResume'> {
   readonly failure: ApiFailure;
-  /** Whether some runs were read. */
+  /** Whether at least one run was read. */
   readonly isPartial: boolean;
 }
 

@@ -27,7 +27,7 @@ import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 
 const route = getRouteApi('/ns/$namespace/causes');
 
-/** The page with the failed runs of a query, and those whose workflow task keeps failing, grouped by cause. */
+/** The page that groups the runs of a query by cause: failed runs, and runs whose workflow task keeps failing. */
 export function CausesPage() {
   const { namespace } = route.useParams();
   const { q = '' } = route.useSearch();
@@ -42,7 +42,7 @@ export function CausesPage() {
     document.title = escapeInvisible(`Failures by cause · ${namespace} · temporal-kms`);
   }, [namespace]);
   const own = progress?.namespace === namespace && progress.query === query ? progress : undefined;
-  // Messages are requested when they may be shown, and the runs again without them when not.
+  // Requests the runs again when messages may be shown for the first time, or may no longer be shown.
   const isStale = own === undefined || own.decoded !== (access === 'open');
   useEffect(() => {
     if ((isStale || isLeft) && !away) causes.show(of);
@@ -123,7 +123,7 @@ export function CausesPage() {
   );
 }
 
-/** Makes screen readers read how many causes were found, once reading has ended. */
+/** Announces the number of causes to screen readers once all runs have been read. */
 function useAnnouncedEnd(text: string): void {
   const before = useRef(text);
   useEffect(() => {
@@ -132,7 +132,7 @@ function useAnnouncedEnd(text: string): void {
   }, [text]);
 }
 
-/** Moves the focus from cause to cause, also from a link in an open group. */
+/** Moves the focus to the next or previous cause, even if the focus is on a link in an open group. */
 function moveFocus(by: 1 | -1): void {
   const buttons = [...document.querySelectorAll<HTMLElement>('[data-cause]')];
   const group = document.activeElement?.closest('ol > li');
@@ -145,7 +145,7 @@ function moveFocus(by: 1 | -1): void {
 const READING = 'Reading runs …';
 
 function statusText({ status, runs, total, share }: CausesProgress, count: number): string {
-  // A zero would be wrong until the first run was read.
+  // Before the first run has been read, "0 causes" would be wrong.
   if (total === undefined || (runs.length === 0 && status !== 'complete'))
     return status === 'running' ? READING : '';
   const causes = plural(count, 'cause');
@@ -173,11 +173,11 @@ function Actions({ own: { status }, causes, onAgain }: ActionsProps) {
       </Button>
     );
   }
-  // After a failure, the notice has the button.
+  // After a failure, the notice already contains the button.
   return status === 'failed' ? null : <Button onClick={() => causes.resume()}>Continue</Button>;
 }
 
-/** Whether messages are shown, and what shows or hides them. */
+/** Says whether messages are shown, with the button that shows or hides them. */
 function Access({ namespace }: { namespace: string }) {
   const reveals = useReveals();
   const access = useRevealed((state) => accessToCauses(state, namespace).status);

@@ -14,17 +14,17 @@ interface FailedRuns {
   readonly query: string;
 }
 
-/** The failed runs that were read so far, and whether reading continues. */
+/** The failed runs that have been read so far, and whether reading continues. */
 export interface CausesProgress
   extends FailedRuns, Opening, Progress<string>, Pick<CauseEnd, 'failed' | 'kmsCalls' | 'unreadable'> {
   readonly runs: readonly RunCause[];
-  /** How many runs match; undefined until the first line. */
+  /** Number of matching runs; undefined until the first line of the response has arrived. */
   readonly total: number | undefined;
   /** The share of the runs that the server reads: 1, or less for a sample. */
   readonly share: number;
   /** Whether Temporal can list the runs whose workflow task keeps failing. */
   readonly failingTasks: boolean;
-  /** Given after the server refused a request without a justification. Only in memory, like the runs. */
+  /** The person gave it after the server refused a request without a justification. Stored only in memory, like the runs. */
   readonly justification?: string | undefined;
 }
 
@@ -40,11 +40,14 @@ interface CausesState {
 
 export type Causes = ReturnType<typeof createCauses>;
 
-/** Reads why the runs of a query failed. The result stays while the reader is on another page, so that Back finds it again. */
+/**
+ * Reads why the runs of a query failed. Keeps the result while the reader is on another page, so that it is still there on
+ * Back.
+ */
 function createCauses(source: CausesSource) {
   const store = createStore<CausesState>()(() => ({ progress: undefined, open: undefined, isLeft: false }));
   const reading = oneAtATime();
-  /** How many pages show the runs. */
+  /** Number of pages that show the runs. */
   let pages = 0;
 
   function run(begun: CausesProgress) {
@@ -93,12 +96,15 @@ function createCauses(source: CausesSource) {
   return {
     store,
     setOpen: (open: string | undefined) => store.setState({ open }),
-    /** Call when a page opens. Returns a function to call when the page is left: reading stops until `show` is called. */
+    /**
+     * Call when a page opens. Returns a function to call when the reader leaves the page, which stops reading until the
+     * next call of `show`.
+     */
     enter() {
       pages += 1;
       return () => {
         pages -= 1;
-        // Not at once: in React's strict mode, a page that opens is left and entered again.
+        // Waits, because React's strict mode leaves and enters again each page that opens.
         queueMicrotask(() => {
           if (pages > 0 || store.getState().progress?.status !== 'running') return;
           stop();
@@ -106,7 +112,10 @@ function createCauses(source: CausesSource) {
         });
       };
     },
-    /** Reads the runs, unless they are known with as much as may be shown, or the person is away. */
+    /**
+     * Reads the runs, unless the person is away, or the runs have been read with messages if these may be shown, and without
+     * messages otherwise.
+     */
     show(of: FailedRuns) {
       if (source.reveals.store.getState().away) return;
       const { progress, isLeft } = store.getState();
@@ -142,7 +151,7 @@ const nothingRead: Omit<CausesProgress, keyof FailedRuns | keyof Opening> = {
 
 type Counts = Pick<CausesProgress, 'failed' | 'kmsCalls' | 'unreadable'>;
 
-/** Adds what a request has read to what earlier requests had. */
+/** Adds the counts of a request to those of earlier requests. */
 const sum = (base: Counts, added: Counts): Counts => ({
   failed: base.failed + added.failed,
   kmsCalls: base.kmsCalls + added.kmsCalls,

@@ -15,8 +15,8 @@ export const groupRuns = (runs: readonly RunCause[]): readonly RunGroup[] =>
   );
 
 /**
- * Groups the runs that were read so far. While runs arrive, the groups stay in the order of their first runs, because their
- * sizes change; a cause can be new only once all runs were read.
+ * Groups the runs that have been read so far. While runs arrive, the groups stay in the order of their first runs, because
+ * their sizes change. No cause counts as new until all runs have been read.
  */
 export function groupsSoFar({ runs, status }: Pick<CausesProgress, 'runs' | 'status'>): readonly RunGroup[] {
   const groups = groupRuns(runs);
@@ -28,7 +28,7 @@ export function groupsSoFar({ runs, status }: Pick<CausesProgress, 'runs' | 'sta
   return known.toSorted((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0));
 }
 
-/** Formats since when a cause occurs: `13:04` today, otherwise `24 Nov 13:04:58`. */
+/** Formats the time at which a cause first occurred: `13:04` today, otherwise `24 Nov 13:04:58`. */
 export function formatSince(millis: number, format: TimeFormat): string {
   const now = Date.now();
   const isToday = formatDay(millis, format, now) === formatDay(now, format, now);

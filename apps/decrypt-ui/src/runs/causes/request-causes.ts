@@ -8,18 +8,18 @@ export interface CausesSource extends HiddenWith {
   readonly api: Pick<ApiClient, 'stream' | 'renewed'>;
 }
 
-/** Returns how causes of a namespace may be requested and shown now: with messages and stack traces, or without. */
+/** Returns whether causes of a namespace may now be requested and shown with messages and stack traces, or only without. */
 export const openingToCauses = (source: Pick<CausesSource, 'reveals'>, namespace: string): Opening =>
   openingOf(source, accessToCauses, namespace);
 
 interface CausesRequest extends Opening {
   readonly query: string;
   readonly after?: string | undefined;
-  /** A justification that was given without a reveal. */
+  /** The person's justification, if they gave it without a reveal. */
   readonly justification?: string | undefined;
 }
 
-/** Requests why the runs that match a query failed. */
+/** Requests the causes for which the runs that match a query failed. */
 export function requestCauses(
   { api, reveals }: CausesSource,
   { query, after, justification: given, ...opening }: CausesRequest,

@@ -8,7 +8,7 @@ import styles from './causes.module.css';
 import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 import { whyStoreOf } from './why-store.ts';
 
-/** Milliseconds for which the rows in view must stay the same: the list requests nothing while the reader scrolls. */
+/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the reader scrolls. */
 const SETTLE = 300;
 
 const useWhyStore = () => whyStoreOf(useRevealSource());
@@ -19,8 +19,8 @@ interface WhyRequestsProps {
 }
 
 /**
- * Requests why the rows in view failed, in one request, once they stay in view, and again after their causes were dropped. A
- * list at rest requests nothing.
+ * Requests the causes of the failed runs in view, in one request, once their rows have stayed in view. Requests the causes
+ * again after the store has dropped them. A list at rest requests nothing.
  */
 export function WhyRequests(props: WhyRequestsProps) {
   const access = useRevealed((state) => accessToCauses(state, props.namespace).status);

@@ -7,17 +7,17 @@ import { type Opening, whenHidden } from '../../payloads/reveal/when-hidden.ts';
 import { type CausesSource, openingToCauses, requestCauses } from './request-causes.ts';
 
 interface WhyState {
-  /** What the causes belong to. Another object after the causes were dropped. */
+  /** The namespace and reveal of the causes. Each time the causes are dropped, this becomes a different object. */
   readonly of: Opening;
-  /** The causes by run id; undefined for a run without one. */
+  /** The causes by run id; undefined for a run without a cause. */
   readonly causes: ReadonlyMap<string, RunCause | undefined>;
   /** Why runs could not be read, by run id. */
   readonly unread: ReadonlyMap<string, string>;
-  /** How often causes were dropped. */
+  /** Number of times that the causes were dropped. */
   readonly drops: number;
 }
 
-/** Keeps why the runs of a list failed: a closed run's cause never changes, so each run is requested until it was read. */
+/** Stores why the runs of a list failed. Reads each run only once, because a closed run's cause never changes. */
 function createWhyStore(source: CausesSource) {
   const store = createStore<WhyState>()(() => ({ ...nothing, drops: 0 }));
   const drop = () => store.setState(({ drops }) => ({ ...nothing, drops: drops + 1 }));
@@ -25,7 +25,7 @@ function createWhyStore(source: CausesSource) {
   source.plaintext.onClear(drop);
   return {
     store,
-    /** Requests the runs that are not known yet. */
+    /** Requests the causes of the runs whose causes are not known yet. */
     async load(namespace: string, runIds: readonly string[], signal: AbortSignal) {
       const opening = openingToCauses(source, namespace);
       const before = store.getState().of;
@@ -64,7 +64,7 @@ const nothing: Omit<WhyState, 'drops'> = {
 
 const ENDED_EARLY = 'The codec server’s answer ended early.';
 
-/** Returns why runs are missing from an answer, or undefined if they have no cause. */
+/** Returns why an answer lacks runs, or undefined if those runs have no cause. */
 function whyMissed({ reason, message, failed }: Extract<CauseFrame, { type: 'end' }>): string | undefined {
   if (reason === 'complete') return failed > 0 ? 'The codec server could not read the run.' : undefined;
   if (reason === 'limit' || reason === 'shutdown')
@@ -72,7 +72,7 @@ function whyMissed({ reason, message, failed }: Extract<CauseFrame, { type: 'end
   return message ?? ENDED_EARLY;
 }
 
-/** Runs of one request: its query must fit the limit of 5,000 characters. */
+/** Maximum number of runs in one request, whose query may have at most 5,000 characters. */
 const MAX_RUNS = 100;
 
 export const whyStoreOf = perPerson(createWhyStore);

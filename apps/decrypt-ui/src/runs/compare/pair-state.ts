@@ -81,7 +81,10 @@ export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
   }, [first, second, both, pairs]);
 }
 
-/** Whether both runs have the payload. A reference proves nothing about its object, so its hash is not compared. */
+/**
+ * Returns whether both runs have a payload at this place. Does not compare hashes, because the hash of a reference proves
+ * nothing about its object.
+ */
 const mayDiffer = ({ left, right }: PayloadPair): boolean => left !== undefined && right !== undefined;
 
 /** Returns why two payloads cannot be compared. */

@@ -6,14 +6,14 @@ export type FieldsApi = ReturnType<typeof createFieldsApi>;
 
 /** Reads the fields of runs that match a visibility query. */
 export const createFieldsApi = (api: ApiClient) => ({
-  /** The fields that need no decryption. */
+  /** Reads the fields that need no decryption. */
   fields: (
     namespace: string,
     body: Omit<DecodeFieldsRequest, 'justification'>,
     signal: AbortSignal,
   ): AsyncGenerator<RunFieldsFrame> =>
     api.stream(runFieldsFrame, `${workflowsPath(namespace)}:fields`, body, signal),
-  /** Also those of decrypted inputs and memos. */
+  /** Also reads the fields of decrypted inputs and memos. */
   decodeFields: (
     namespace: string,
     body: DecodeFieldsRequest,

@@ -17,12 +17,12 @@ interface ComparedSetProps {
   readonly name: 'A' | 'B';
   readonly namespace: string;
   readonly text: string;
-  /** The text without relative times. */
+  /** The query in `text`, with its relative times replaced. */
   readonly query: string;
   readonly onApply: (text: string) => void;
 }
 
-/** The query of a set, and how many runs it has. */
+/** Shows a set's query and its number of runs. */
 export function ComparedSet({ name, namespace, text, query, onApply }: ComparedSetProps) {
   const api = useRunsApi();
   const field = useRef<HTMLInputElement>(null);

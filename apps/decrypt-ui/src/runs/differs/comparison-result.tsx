@@ -21,12 +21,12 @@ interface ComparisonResultProps {
   readonly namespace: string;
   /** The queries of the sets as the reader wrote them. */
   readonly texts: Queries;
-  /** The same without relative times. */
+  /** The same queries without relative times. */
   readonly queries: Queries;
   readonly comparisons: Comparisons;
 }
 
-/** Compares two sets on request, and shows what differs. */
+/** Compares two sets on request, and shows their differences. */
 export function ComparisonResult({ namespace, texts, queries, comparisons }: ComparisonResultProps) {
   const { comparison: last } = useStore(comparisons.store);
   const reveals = useReveals();
@@ -41,11 +41,11 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
 
   useRequested(() => {
     const now = accessToNamespace(reveals.store.getState(), namespace);
-    // Without a click on this page, nothing is revealed, and no justification is used again.
+    // The link must not reveal anything or reuse a justification: that needs a click on this page.
     if (!comparison && !isSame && now.status === 'open' && !now.grant) compare();
   });
 
-  /** Compares with the inputs, and asks for a reveal before, where it is needed. */
+  /** Compares the sets, including their inputs if the person may read them. First asks for a reveal, if one is needed. */
   function compare() {
     const now = accessToNamespace(reveals.store.getState(), namespace);
     if (now.status === 'refused') comparisons.start({ namespace, queries, decoded: false });
@@ -102,7 +102,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   );
 }
 
-/** How many runs were read, and how many could not be. */
+/** Shows how many runs have been read, and how many could not be read. */
 function Progress({ comparison }: { comparison: Comparison }) {
   const { sets, decoded, result, failure } = comparison;
   const [a, b] = sets;

@@ -24,20 +24,20 @@ export interface ComparedSets {
   readonly decoded: boolean;
 }
 
-/** What was read of a set. `complete`: all its runs, or as many as are compared. */
+/** What has been read of a set. `complete` means all its runs, or as many as a comparison uses. */
 export interface ReadSet extends Progress<string> {
-  /** The fields of the runs, by run id: the server may repeat runs when it continues a list that has changed. */
+  /** The fields of the runs by run id, because the server may repeat runs when it continues a list that has changed. */
   readonly runs: ReadonlyMap<string, FieldMap>;
-  /** Runs that could not be read. */
+  /** Number of runs that could not be read. */
   readonly failed: number;
-  /** Payloads that could not be decrypted or parsed. */
+  /** Number of payloads that could not be decrypted or parsed. */
   readonly unreadable: number;
   readonly kmsCalls: number;
 }
 
 export interface Comparison extends ComparedSets, Opening {
   readonly sets: readonly [first: ReadSet, second: ReadSet];
-  /** Undefined until both sets were read. */
+  /** Undefined until both sets have been read. */
   readonly result?: WhatDiffers | undefined;
   /** Why the sets could be read but not compared. */
   readonly failure?: ApiFailure | undefined;
@@ -75,8 +75,8 @@ interface ComparisonsOptions extends HiddenWith {
 export type Comparisons = ReturnType<typeof createComparisons>;
 
 /**
- * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext: they stay in memory, and leave
- * it with the reveal for which they were decrypted, or with the other plaintext of the page.
+ * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext, so they exist only in memory.
+ * They are dropped when the reveal for which they were decrypted ends, or when the page drops all plaintext.
  */
 export function createComparisons({ api, differencesOf, ...source }: ComparisonsOptions) {
   const store = createStore<ComparisonState>()(() => ({ comparison: undefined }));
@@ -129,7 +129,7 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
     await compare(signal);
   }
 
-  /** Compares what was read, unless another comparison has begun. */
+  /** Compares the runs that have been read, unless another comparison has begun. */
   async function compare(signal: AbortSignal) {
     const { comparison } = store.getState();
     if (signal.aborted || !comparison) return;
@@ -152,17 +152,17 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
 
   return {
     store,
-    /** Compares two sets. With payloads, call it only while the namespace is revealed. */
+    /** Compares two sets. To compare payloads, call it only while the namespace is revealed. */
     start(sets: ComparedSets) {
       const { grant } = openingOf(source, accessToNamespace, sets.namespace);
       void read({ ...sets, grant: sets.decoded ? grant : undefined, sets: [nothingRead, nothingRead] });
     },
-    /** Continues where a set was stopped, or where it failed. */
+    /** Continues where reading was stopped or failed. */
     resume() {
       const { comparison } = store.getState();
       if (comparison) void read(comparison);
     },
-    /** Stops reading, and compares what was read. */
+    /** Stops reading, and compares the runs that have been read. */
     stop() {
       const { comparison } = store.getState();
       if (!comparison || !isReading(comparison)) return;

@@ -5,7 +5,7 @@ import { formatBytes, formatCount } from '../../ui/format/number.ts';
 import { withCondition } from '../list/filter/edit-query.ts';
 import { comparison, type Comparison, parseQuery, printQuery } from '../list/filter/visibility-query.ts';
 
-/** The fields that the server names itself. The names of all others begin with `input`, `memo.` or `attribute.`. */
+/** The fields with fixed names. The names of all other fields begin with `input`, `memo.` or `attribute.`. */
 const names: Readonly<Record<string, string>> = {
   type: 'Workflow type',
   queue: 'Task queue',
@@ -26,19 +26,19 @@ const names: Readonly<Record<string, string>> = {
   historyBytes: 'Size of the history',
 };
 
-/** When a field of a run was known. */
+/** When the value of a run's field was known. */
 export type FieldTime = 'start' | 'changing' | 'end';
 
 /**
- * `changing`: a search attribute has its current value, which the workflow may have set before it failed. `end`: how the run
- * went, which may be an effect of the cause.
+ * Returns when a field's value was known. `changing`: the current value of a search attribute, which the workflow may have
+ * set just before it failed. `end`: a fact about how the run went, which may be an effect of the cause.
  */
 export function fieldTime(field: string): FieldTime {
   if (['duration', 'historyEvents', 'historyBytes'].includes(field)) return 'end';
   return field.startsWith('attribute.') ? 'changing' : 'start';
 }
 
-/** A field's name for people, and whether it is a path in a payload. */
+/** Returns a field's name for people, and whether the name is a path in a payload. */
 export function fieldWords(field: string): { readonly text: string; readonly isPath: boolean } {
   const known = Object.hasOwn(names, field) ? names[field] : undefined;
   return known === undefined
@@ -46,7 +46,7 @@ export function fieldWords(field: string): { readonly text: string; readonly isP
     : { text: known, isPath: false };
 }
 
-/** A number of a field with its unit. */
+/** Formats a field's number with its unit. */
 export function numberText(field: string, value: number): string {
   if (field === 'duration') return formatDuration(value);
   return field === 'inputBytes' || field === 'historyBytes' ? formatBytes(value) : formatCount(value);
@@ -54,7 +54,7 @@ export function numberText(field: string, value: number): string {
 
 const percent = (share: number) => Math.round(share * 100);
 
-/** How clearly the field separates the sets. */
+/** Says how clearly the field separates the sets. */
 export function effectText({ effect, larger }: Difference): string {
   if (!larger) return `${percent(effect)} percentage points`;
   return `${larger === 'first' ? 'A' : 'B'} is higher in ${percent((1 + effect) / 2)} % of pairs (ties count half)`;
@@ -62,7 +62,7 @@ export function effectText({ effect, larger }: Difference): string {
 
 const MILLION = 1_000_000;
 
-/** A p-value in words, rounded to the side of chance: `1 in 4,000`. */
+/** Formats a p-value in words, rounded so that it never overstates the evidence: `1 in 4,000`. */
 export function chanceText(p: number): string {
   const cases = 1 / p;
   if (cases >= MILLION) return 'less than 1 in a million';
@@ -73,7 +73,7 @@ export function chanceText(p: number): string {
 /** The server cuts names to this many characters. */
 const CUT = 200;
 
-/** The list's query for the runs of a set with the value; undefined where a visibility query cannot express it. */
+/** Returns the list's query for a set's runs with the value; undefined if a visibility query cannot express the value. */
 export function queryFor(
   { field, value }: Difference,
   set: string,

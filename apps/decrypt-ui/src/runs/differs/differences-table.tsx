@@ -34,7 +34,7 @@ const sections: readonly (readonly [time: FieldTime, title: string])[] = [
 
 const isOutcome = ({ field }: Difference) => fieldTime(field) === 'end';
 
-/** The fields that differ, clearest first. Those that may be effects of the cause come last. */
+/** The fields that differ, clearest first. Fields that may be effects of the cause come last. */
 export function DifferencesTable(props: DifferencesTableProps) {
   const { result, runs } = props;
   const groups = [
@@ -154,7 +154,7 @@ function FieldName({ field }: { field: string }) {
 const Value = ({ value }: { value: string }) =>
   value === ABSENT ? <span className="t3">absent</span> : <span className="mono">{escapeInText(value)}</span>;
 
-/** How many runs of a set have the value, as a bar and in numbers. */
+/** Shows how many runs of a set have the value, as a bar and in numbers. */
 function Share({ count, of }: { count: number; of: number }) {
   return (
     <span className={styles['share']}>

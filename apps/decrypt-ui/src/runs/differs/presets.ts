@@ -13,8 +13,8 @@ import {
 export type Queries = readonly [a: string, b: string];
 
 /**
- * The part of a query that applies to both sets if they differ in an attribute; undefined for a query that is no list of
- * conditions.
+ * Returns the conditions that apply to both sets if the sets differ in an attribute; undefined for a query that is not a
+ * list of conditions.
  */
 function commonOf(text: string, separating: string): ListQuery | undefined {
   const query = parseQuery(text);
@@ -23,7 +23,7 @@ function commonOf(text: string, separating: string): ListQuery | undefined {
   return { kind: 'conditions', conditions: query.conditions.filter(isCommon) };
 }
 
-/** The failed and the completed runs of a query. */
+/** Returns the queries for the failed and for the completed runs of a query. */
 export function failedAndCompleted(text: string): Queries | undefined {
   const common = commonOf(text, 'ExecutionStatus');
   return (
@@ -31,7 +31,7 @@ export function failedAndCompleted(text: string): Queries | undefined {
   );
 }
 
-/** The runs of the last day, and those of the day before. */
+/** Returns the queries for the runs of the last day and for those of the day before. */
 export function lastDays(text: string): Queries | undefined {
   const common = commonOf(text, 'StartTime');
   if (!common) return undefined;
@@ -39,7 +39,7 @@ export function lastDays(text: string): Queries | undefined {
   return [printQuery(withStart(common, '-24h')), printQuery(before)];
 }
 
-/** The runs of the two latest builds. @param runs the latest runs of the query, newest first */
+/** Returns the queries for the runs of the two latest builds. @param runs the latest runs of the query, newest first */
 export function latestBuilds(
   text: string,
   runs: readonly { readonly searchAttributes: Readonly<Record<string, unknown>> }[],
@@ -52,7 +52,7 @@ export function latestBuilds(
   return [of(a), of(b)];
 }
 
-/** The runs that the query asks for without its conditions on builds, to look for builds in them. */
+/** Returns the query without its conditions on builds, to find the builds of all its runs. */
 export const withoutBuilds = (text: string): string => {
   const common = commonOf(text, 'BuildIds');
   return common ? printQuery(common) : text;
@@ -74,7 +74,7 @@ const negated = (condition: Comparison): Comparison | undefined => {
 
 const isOfType = (each: Condition) => each.kind === 'comparison' && each.attribute === 'WorkflowType';
 
-/** The runs of a query, and the other runs of its workflow types. Exactly one condition may separate them. */
+/** Returns a query, and the query for the other runs of its workflow types. Exactly one condition may separate them. */
 export function setAndRest(text: string): Queries | undefined {
   const query = parseQuery(text);
   if (query.kind === 'raw') return undefined;

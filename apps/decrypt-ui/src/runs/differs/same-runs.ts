@@ -1,15 +1,15 @@
 import { ABSENT, type Difference, type FieldMap } from '@temporal-kms/histories/why';
 import { fieldTime } from './difference-words.ts';
 
-/** A difference, and those in which the sets differ by the same runs: they are one difference with several names. */
+/** A difference, and the differences that the same runs make: together they are one difference with several names. */
 export interface DifferenceGroup {
   readonly difference: Difference;
   readonly same: readonly Difference[];
 }
 
 /**
- * Joins the differences whose values the same runs have, such as a build and the search attributes that repeat it. The
- * shortest name leads, of a field that was known when the run started if there is one. Keeps the order.
+ * Joins differences whose values occur in the same runs, such as a build and the search attributes that repeat it. The
+ * shortest name comes first; fields that were known when the run started take precedence. Keeps the order of the groups.
  */
 export function joinSameRuns(
   differences: readonly Difference[],

@@ -78,7 +78,7 @@ interface IndexedEvent {
   readonly eventId: number;
   readonly eventName: string;
   readonly at: number;
-  /** The workflow task that decided on the event, if one did: no other attribute is read again. */
+  /** Only the id of the workflow task that decided on the event, if any: no other attribute is needed later. */
   readonly attributes: Attributes;
   readonly group: IndexedGroup;
   readonly outcome: Outcome | undefined;
@@ -206,7 +206,7 @@ export function createHistoryIndexer() {
       }
       return found;
     },
-    /** The events and their groups, with what tells where the run's time went. */
+    /** Returns the events and their groups, from which `runTimes` computes where the run's time went. */
     timed(): TimedHistory {
       const groups = events.flatMap(({ eventId, group }): TimedGroup[] => {
         const [head, ...rest] = group.events;

@@ -163,7 +163,7 @@ export function useHistoryView(
 
 type Only = NonNullable<RowOptions['only']>;
 
-/** The activities of a type. */
+/** Returns the condition that selects the activities of a type. */
 function ofType(history: History, type: string): Only {
   const groups = new Set(
     history.groups.flatMap(({ activityType }, index) => (activityType === type ? [index] : [])),
@@ -171,7 +171,7 @@ function ofType(history: History, type: string): Only {
   return { groups, events: { has: (eventId) => groups.has(groupIndexOf(history, eventId)) } };
 }
 
-/** What both of the conditions allow. */
+/** Returns the condition that selects what both conditions select. */
 function onlyBoth(one: Only | undefined, other: Only | undefined): Only | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return {

@@ -129,7 +129,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
       searches += 1;
       send({ type: 'find', search: searches, words });
     },
-    /** Where the time of the run went, in the events that the worker has. It never settles after `close`. */
+    /** Returns where the run's time went, as far as the worker has its events. The promise never settles after `close`. */
     times(now: number): Promise<RunTimes> {
       questions += 1;
       const question = questions;

@@ -26,7 +26,7 @@ export type IndexRequest =
   | { readonly type: 'eof'; readonly body: number }
   /** Searches the names of current and later events for all of the words. Empty `words` end the search. */
   | { readonly type: 'find'; readonly search: number; readonly words: readonly string[] }
-  /** Asks where the time went, in the events so far. `now` is in milliseconds since 1970. */
+  /** Asks where the run's time went, given the events so far. `now` is in milliseconds since 1970. */
   | { readonly type: 'times'; readonly question: number; readonly now: number }
   | { readonly type: 'close' };
 

@@ -70,7 +70,7 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
   }
 
   async function times(question: number, now: number) {
-    // Most visits do not ask.
+    // Loaded on demand, because most visits do not ask where the time went.
     const { runTimes } = await import('./run-times.ts');
     reply({ type: 'times', question, times: runTimes(index.timed(), now) });
   }

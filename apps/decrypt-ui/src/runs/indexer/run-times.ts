@@ -3,23 +3,23 @@ import { criticalPath, type CriticalPath } from '@temporal-kms/histories/why/cri
 import { type Durations, durationsOf } from '@temporal-kms/histories/why/usual';
 import type { TimedGroup, TimedHistory } from '../events/history-indexer.ts';
 
-/** How long the activities of a type took in one run, from the schedule to the end, with all attempts. */
+/** How long the activities of a type took in one run, each from its scheduling to its end, including all attempts. */
 export interface ActivityTimes extends Durations {
   readonly type: string;
-  /** How many failed or timed out. */
+  /** Number of activities that failed or timed out. */
   readonly failed: number;
-  /** How many have not ended. */
+  /** Number of activities that have not ended. */
   readonly open: number;
   /** The event id of the activity that took longest. */
   readonly slowest: number;
-  /** The durations in milliseconds, ascending. Of many, every n-th, so that a chart has a few hundred marks. */
+  /** Durations in milliseconds, ascending. If there are many, only every n-th, so that a chart has a few hundred marks. */
   readonly marks: readonly number[];
 }
 
-/** Where the time of a run went, as far as its history is loaded. */
+/** Where a run's time went, as far as its history has loaded. */
 export interface RunTimes {
   readonly path: Pick<CriticalPath, 'steps' | 'total'>;
-  /** By type, those with the longest median first. Types whose activities are all open are left out. */
+  /** The activities by type, longest median first. Omits types of which no activity has ended. */
   readonly activities: readonly ActivityTimes[];
 }
 
@@ -52,7 +52,7 @@ function activityTimes(groups: readonly TimedGroup[]): ActivityTimes[] {
         failed: ended.filter(({ outcome }) => isFailure(outcome)).length,
         open: all.length - ended.length,
         slowest: slowest.id,
-        // From the longest, which is always among them.
+        // Counts from the longest duration, so that it is always included.
         marks: millis.filter((_, index) => (millis.length - 1 - index) % step === 0),
       },
     ];

@@ -8,11 +8,11 @@ import type { SeenFailure } from '../run/failures-seen.ts';
 import styles from './panes.module.css';
 
 interface SeenFailuresProps {
-  /** In the order of the attempts. */
+  /** The failures, in the order of their attempts. */
   readonly failures: readonly SeenFailure[];
 }
 
-/** The failures of earlier attempts, which Temporal no longer has: the page keeps those that it has seen. */
+/** The failures of earlier attempts. Temporal no longer has them, so the page shows those that it has seen. */
 export function SeenFailures({ failures }: SeenFailuresProps) {
   const format = useTimeFormat();
   if (failures.length === 0) return null;
@@ -40,7 +40,7 @@ export function SeenFailures({ failures }: SeenFailuresProps) {
 }
 
 function SeenMessage({ level }: { readonly level: FailureLevel | undefined }) {
-  // The answer leaves the page with the last component that has the payload in view.
+  // Keeps the payload in view, because its answer is dropped once no component has it in view.
   usePayload(level?.encoded);
   const gone = useIsGone(level?.encoded);
   if (level === undefined) return null;

@@ -40,7 +40,7 @@ interface Answer {
   readonly failure?: Error;
 }
 
-/** Requests the event. Only this component holds it: Temporal may store plaintext, which no cache may keep. */
+/** Requests the event. Only this component holds it, because the event may contain plaintext, which no cache may keep. */
 function Stored({ event, onRetry }: { event: RecordedEvent; onRetry: () => void }) {
   const api = useRunsApi();
   const { address } = useRun();

@@ -48,7 +48,7 @@ const systemViews: readonly SystemView[] = [
 interface ViewsBarProps {
   readonly namespace: string;
   readonly search: ListSearch;
-  /** The queries of two sets that the reader may want to compare: the failed and the completed runs of a type. */
+  /** Two queries whose runs the reader may want to compare: the failed and the completed runs of a type. */
   readonly sets: readonly string[] | undefined;
   readonly loaded: number;
   readonly searchButton: Ref<HTMLButtonElement>;

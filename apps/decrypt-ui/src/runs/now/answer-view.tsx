@@ -14,7 +14,7 @@ interface AnswerViewProps {
   readonly again?: string;
 }
 
-/** What has become of a query: its result, the failure of the worker's code, or why there is no answer. */
+/** The outcome of a query: its result, the failure of the worker's code, or why there is no answer. */
 export function AnswerView({ state, again = 'Run' }: AnswerViewProps) {
   switch (state.status) {
     case 'idle':
@@ -57,7 +57,7 @@ export function AnswerView({ state, again = 'Run' }: AnswerViewProps) {
   }
 }
 
-/** Why there is no answer. */
+/** Explains why a query has no answer. */
 export function NoAnswer({ failure }: { failure: ApiFailure }) {
   const noWorker = failure.code === 'no_worker';
   return (

@@ -16,10 +16,10 @@ const metadata = z.object({
   currentDetails: z.catch(z.optional(z.string()), undefined),
 });
 
-/** More queries are not listed: a workflow has a few. */
+/** Maximum number of listed queries. A workflow usually defines only a few. */
 const MAX_QUERIES = 200;
 
-/** The queries that a workflow defines, without those of the SDK, and its current details in Markdown. */
+/** Returns the queries that a workflow defines, except those of the SDK, and its current details in Markdown. */
 export function metadataOf(answer: WorkerAnswer): {
   readonly queries: readonly QueryDefinition[];
   readonly details: string;
@@ -32,13 +32,13 @@ export function metadataOf(answer: WorkerAnswer): {
   return { queries, details: escapeInText(found?.currentDetails ?? '') };
 }
 
-/** The text that a query returned; undefined for any other answer. */
+/** Returns the text that a query returned; undefined if it returned something else. */
 export function textOf(answer: WorkerAnswer): string | undefined {
   const value = firstValue(answer);
   return typeof value === 'string' ? escapeInText(value) : undefined;
 }
 
-/** The JSON value of the first payload of an answer. */
+/** Returns the JSON value of an answer's first payload. */
 function firstValue({ answer, result }: WorkerAnswer): unknown {
   const [stub] = answer.payloads;
   const decoded = stub && result(stub.ref);
@@ -46,7 +46,7 @@ function firstValue({ answer, result }: WorkerAnswer): unknown {
   return value?.kind === 'json' ? value.value : undefined;
 }
 
-/** The arguments in a JSON array, each as a JSON text with all digits of its numbers; undefined for any other text. */
+/** Returns the items of a JSON array as JSON texts that keep every digit; undefined if the text is not a JSON array. */
 export function argumentTexts(text: string): string[] | undefined {
   if (text.trim() === '') return [];
   try {

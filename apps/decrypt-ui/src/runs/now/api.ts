@@ -3,7 +3,7 @@ import { queryFrame, type QueryFrame, type QueryRequest, runTaskQueues } from '@
 import { type RunAddress, runPath } from '../../session/server/addresses.ts';
 import type { ApiClient } from '../../session/server/client.ts';
 
-/** Runs a query of a run on a worker. */
+/** Sends a query to a run's worker. */
 export const queryWorker = (
   api: ApiClient,
   run: RunAddress,
@@ -11,7 +11,7 @@ export const queryWorker = (
   signal: AbortSignal,
 ): AsyncGenerator<QueryFrame> => api.stream(queryFrame, `${runPath(run)}/query`, body, signal);
 
-/** The workers that poll the task queues on which an open run depends. The server asks Temporal every 10 s at most. */
+/** The query for the workers that poll the task queues of an open run. The server asks Temporal at most every 10 s. */
 export const workersQuery = (api: ApiClient, run: RunAddress) =>
   queryOptions({
     queryKey: ['workers', run.namespace, run.workflowId, run.runId],

@@ -4,7 +4,7 @@ import { textLines } from '../../payloads/value/text-lines.ts';
 import { renderMarkdown } from './markdown.ts';
 import styles from './now.module.css';
 
-/** The current details of a run, which its workflow writes in Markdown. */
+/** Shows a run's current details, which its workflow writes in Markdown. */
 export function CurrentDetails({ text }: { text: string }) {
   const rendered = useMemo(() => renderMarkdown(text), [text]);
   const lines = useMemo(() => textLines(text), [text]);

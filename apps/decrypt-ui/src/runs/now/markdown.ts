@@ -5,25 +5,25 @@ import { Marked } from 'marked';
 const marked = new Marked({ gfm: true });
 
 const purify = createDomPurify(window);
-// A page that opens must neither control this page nor learn its address.
+// The page that a link opens must neither control this page nor learn its address.
 purify.addHook('afterSanitizeAttributes', (element) => {
   if (element.tagName !== 'A') return;
   element.setAttribute('target', '_blank');
   element.setAttribute('rel', 'noopener noreferrer');
 });
 
-/** No image: the request for it would tell another server that this run is being viewed. */
+/** The permitted tags. Images are not permitted: loading one would tell another server that this run is being viewed. */
 const tags =
   'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul'.split(
     ' ',
   );
 
-/** Characters of a text that is parsed: the parser takes time that grows with the square of the length. */
+/** Maximum length of a parsed text in characters, because the parser's time grows with the square of the length. */
 const MAX_MARKDOWN = 5000;
 
 /**
- * Returns Markdown as elements: no script, style or image, and links only to http, https and e-mail addresses. Undefined
- * for text that is too long, or that the parser rejects, as it does deep nesting.
+ * Renders Markdown as elements, without scripts, styles and images, and with links only to http, https and e-mail
+ * addresses. Returns undefined for a text that is too long or that the parser rejects, for example because of deep nesting.
  */
 export function renderMarkdown(text: string): DocumentFragment | undefined {
   if (text.length > MAX_MARKDOWN) return undefined;

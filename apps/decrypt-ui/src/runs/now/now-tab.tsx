@@ -17,12 +17,12 @@ import { useWhenRevealed, useWorkerQuery } from './use-worker-query.ts';
 import type { WorkerQueryState } from './worker-query.ts';
 import { Workers } from './workers.tsx';
 
-// Few workflows write details.
+// Loaded on demand, because few workflows write details.
 const CurrentDetails = lazy(async () => ({
   default: (await import('./current-details.tsx')).CurrentDetails,
 }));
 
-/** The Now tab: what only a worker knows about the run, asked on a click because it runs code. */
+/** The Now tab. On a click, it asks a worker for what only the worker knows about the run; answering runs workflow code. */
 export function NowTab() {
   const { address } = useRun();
   const { can } = useMe();

@@ -20,7 +20,7 @@ export function QueryRow({ query: { name, description } }: { query: QueryDefinit
   );
 }
 
-/** Runs a query that the worker does not list: older SDKs list none. */
+/** A form for a query that the worker does not list. Older SDKs list no queries. */
 export function OtherQuery() {
   const id = useId();
   return (
@@ -34,7 +34,7 @@ export function OtherQuery() {
 }
 
 interface QueryFormProps {
-  /** Absent: the form has a field for the name. */
+  /** The query's name. If absent, the form has a field for the name. */
   readonly name?: string;
   /** The id of the field for the name. */
   readonly nameId?: string;
@@ -81,7 +81,7 @@ function QueryForm({ name, nameId }: QueryFormProps) {
             value={type}
             onChange={(event) => {
               setType(event.target.value);
-              // It would look like the answer to the query that is now in the form.
+              // Drops the answer, which would look like the answer to the new text in the form.
               clear();
             }}
           />

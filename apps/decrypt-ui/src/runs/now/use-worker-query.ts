@@ -17,7 +17,7 @@ export interface WorkerQuery {
   readonly clear: () => void;
 }
 
-/** A query of the run on the page. The answer leaves the page with the component. */
+/** Provides a query of the current run. Drops the answer on unmount. */
 export function useWorkerQuery(): WorkerQuery {
   const { api } = useServices();
   const { address: run } = useRun();
@@ -42,7 +42,7 @@ export function useWorkerQuery(): WorkerQuery {
   return { state, ask: (type, texts) => void query.ask(type, texts), clear: query.clear };
 }
 
-/** Returns a function that acts once the run is revealed: it asks for a justification where the run needs one. */
+/** Returns a function that runs an action once the run is revealed. First asks for a justification, if one is required. */
 export function useWhenRevealed(): (act: () => void) => void {
   const { address } = useRun();
   const reveals = useReveals();

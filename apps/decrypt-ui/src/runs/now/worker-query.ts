@@ -17,9 +17,9 @@ import { errorOf } from '../../ui/errors.ts';
 export interface WorkerAnswer {
   readonly status: 'answered';
   readonly answer: QueryAnswer;
-  /** Decodes the payloads of the answer. Those of the run stay with the run's own decoder. */
+  /** Decodes the payloads of the answer. The run's own decoder decodes the payloads of the run. */
   readonly payloads: Payloads;
-  /** Undefined once the answer must be hidden: the page may not have drawn that yet. */
+  /** Returns a payload's result, or undefined once the answer must be hidden, even if the page still shows it. */
   readonly result: (ref: PayloadRef) => DecodeResult | undefined;
 }
 
@@ -31,7 +31,7 @@ export type WorkerQueryState =
 export interface WorkerQueryOptions {
   readonly run: RunAddress;
   readonly query: (body: QueryRequest, signal: AbortSignal) => AsyncIterable<QueryFrame>;
-  /** The payloads of the run, which the reader can compare with those of an answer. */
+  /** The payloads of the run, with which the reader can compare those of an answer. */
   readonly ofRun: Payloads;
   readonly decode: (
     refs: readonly PayloadRef[],
@@ -44,7 +44,7 @@ export interface WorkerQueryOptions {
 
 type Opening = Extract<PayloadAccess, { status: 'open' }>;
 
-/** One query of a run, which the reader can repeat. */
+/** Creates a query of a run, which the reader can repeat. */
 export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintext }: WorkerQueryOptions) {
   const store = createStore<WorkerQueryState>()(() => ({ status: 'idle' }));
   let request = new AbortController();
@@ -67,7 +67,7 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
     if (before.status === 'answered') before.payloads.decoder.stop();
   }
 
-  /** Drops the answer, and the request for it. */
+  /** Drops the answer or aborts the request for it. The page then says that the answer is hidden. */
   function hide() {
     const { status } = store.getState();
     if (status !== 'answered' && status !== 'asking') return;
@@ -75,7 +75,7 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
     change({ status: 'hidden' });
   }
 
-  /** Drops the answer, and the request for it, without a trace on the page. */
+  /** Drops the answer or aborts the request for it, and leaves no note on the page. */
   function clear() {
     request.abort();
     if (store.getState().status !== 'idle') change({ status: 'idle' });
@@ -143,7 +143,7 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
         change({ status: 'failed', failure: failureOf(errorOf(error)) });
       }
     },
-    /** Hides the answer with the reveal. Returns a function that also drops the answer. */
+    /** Hides the answer when its reveal ends. Returns a function that stops this and drops the answer. */
     start(): () => void {
       const stops = [
         reveals.store.subscribe(() => {

@@ -10,7 +10,7 @@ import { useRun } from '../run/run-context.tsx';
 import { workersQuery } from './api.ts';
 import styles from './now.module.css';
 
-/** The workers that poll the run's task queues. This needs no query, and so no click. */
+/** The workers that poll the run's task queues. Shown without a click, because listing them runs no query. */
 export function Workers() {
   const { api } = useServices();
   const { address, open } = useRun();

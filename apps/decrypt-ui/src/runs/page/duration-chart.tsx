@@ -1,6 +1,6 @@
 import styles from './durations-tab.module.css';
 
-/** Returns the place of a duration on a logarithmic axis, from 0 to 1000, on which the given durations fit. */
+/** Returns a function that maps a duration to a place from 0 to 1000 on a logarithmic axis for the given durations. */
 export function durationScale(millis: readonly number[]): (duration: number) => number {
   const [low, high] = [Math.min(...millis), Math.max(...millis)].map((end) => Math.log1p(Math.max(end, 0)));
   return (duration) => {
@@ -12,7 +12,7 @@ export function durationScale(millis: readonly number[]): (duration: number) => 
 interface DurationChartProps {
   readonly marks: readonly number[];
   readonly scale: (duration: number) => number;
-  /** A duration that stands out. */
+  /** A duration to highlight. */
   readonly own?: number | undefined;
 }
 

@@ -15,7 +15,7 @@ import { DurationChart, durationScale } from './duration-chart.tsx';
 import styles from './durations-tab.module.css';
 
 interface DurationsTabProps {
-  /** Shows the activities of a type in the history. */
+  /** Called to show only the activities of a type in the history. */
   readonly onType: (type: string) => void;
   readonly onSelect: (eventId: number) => void;
 }
@@ -23,7 +23,7 @@ interface DurationsTabProps {
 const right = (head: string) => [head, styles['number']] as const;
 const chartHead = ['Each duration, on a logarithmic axis', styles['wide']] as const;
 
-/** The Durations tab: this run among the completed runs of its type, and its activities by type. */
+/** The Durations tab. Compares the run with completed runs of its type, and lists its activities by type. */
 export function DurationsTab(props: DurationsTabProps) {
   const times = useRunTimes(true);
   return (
@@ -105,7 +105,7 @@ function Runs() {
   );
 }
 
-/** Types that are listed: a run can make up names. */
+/** Maximum number of listed types, because a workflow can generate names. */
 const MAX_TYPES = 100;
 
 function Activities({ activities, onType, onSelect }: DurationsTabProps & ActivitiesProps) {

@@ -75,7 +75,7 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
           <TypeFilter type={view.type} onEnd={() => view.change({ type: undefined })} />
         </Suspense>
       )}
-      {/* After the free space, so that a counter that comes or goes moves nothing under the pointer. */}
+      {/* The counters are after the free space, so that a counter that appears or disappears moves nothing under the pointer. */}
       <Counter command="pending.next" outcome="pending" count={counts.pending} onJump={toPending} />
       <Counter command="failed.next" outcome="failed" count={counts.failed} onJump={toFailed} />
       {finding ? null : (

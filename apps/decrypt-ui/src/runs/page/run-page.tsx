@@ -143,7 +143,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
       <ResetNote />
       <SplitView
         reserve={
-          // Does not reserve space for an event that does not exist yet.
+          // Reserves no space for an event that does not exist yet.
           tab === 'history' &&
           (view.selection.ev ?? Infinity) <= description.workflow.historyLength &&
           follow.phase === 'loading'

@@ -25,7 +25,7 @@ type EndNotices = ReturnType<typeof createEndNotices>;
 
 const known = new WeakMap<Sessions, EndNotices>();
 
-/** The runs of one person's sessions whose end the browser reports. */
+/** Returns the notices for one person's run sessions. */
 export function endNoticesOf(sessions: Sessions, signIn: SignIn): EndNotices {
   const notices = known.get(sessions) ?? createEndNotices(sessions, signIn);
   known.set(sessions, notices);
@@ -35,8 +35,8 @@ export function endNoticesOf(sessions: Sessions, signIn: SignIn): EndNotices {
 export const noticeKey = ({ namespace, runId }: RunAddress): string => JSON.stringify([namespace, runId]);
 
 /**
- * Reports the end of runs, also after the reader has left their pages, but not after the person has signed out or another
- * person has signed in, who may not read these runs.
+ * Reports the end of runs, even after the reader has left their pages. Stops when the person signs out or another person
+ * signs in, because that person may not be allowed to read these runs.
  */
 function createEndNotices({ get, use }: Sessions, signIn: SignIn) {
   const person = signIn.person();

@@ -17,7 +17,7 @@ export interface FollowState {
   readonly failure?: ApiFailure;
 }
 
-/** Whether the first `expected` events, or all that the server has, were read. */
+/** Returns whether the first `expected` events have been read, or all events that the server has. */
 export const isLoaded = ({ history, phase }: FollowState, expected: number): boolean =>
   phase === 'live' || phase === 'complete' || history.events.length >= expected;
 
@@ -209,7 +209,7 @@ export function followHistory({
     drawn: () => drawn.resolve(),
     /** Searches the names of current and later events. Empty `words` end the search. */
     find: (words: readonly string[]) => connect().find(words),
-    /** Where the time of the run went, up to now in an open run. */
+    /** Returns where the run's time went; for an open run, until now. */
     times: () => connect().times(Date.now()),
     /** Frees the worker's memory. The follower cannot be used afterwards. */
     close: () => client?.close(),

@@ -50,20 +50,20 @@ interface Run {
   /** Whether the reader has paused the updates of the page. */
   readonly paused: boolean;
   readonly setPaused: (paused: boolean) => void;
-  /** What the page holds back; undefined while it is not paused. */
+  /** The changes that the page does not show yet; undefined while updates are not paused. */
   readonly held: Held | undefined;
   readonly usage: KeyUsage;
   /** Returns the stub of an event's payload, or of a payload of the description (`0:<n>`). */
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
   readonly find: Find;
-  /** Where the time of the run went, as far as its history is loaded. */
+  /** Where the run's time went, as far as its history has loaded. */
   readonly times: () => Promise<RunTimes>;
 }
 
 const [Context, useRun] = requiredContext<Run>('RunProvider');
 export { useRun };
 
-/** The present in milliseconds, for durations that grow: it stops when the run has ended, and while updates are paused. */
+/** The current time in milliseconds, for durations that grow. Stops when the run has ended and while updates are paused. */
 export function useRunNow(running = true): number {
   const { open, paused } = useRun();
   return useNow(running && open && !paused);
@@ -145,7 +145,7 @@ function SessionProvider({ session, renderFailed, loading, children }: FileRunPr
   );
 }
 
-/** Returns the first value for which `isKept` is true, for as long as that is so; until then, the present value. */
+/** Returns the current value, but keeps returning the last returned value while `isKept` is true for it. */
 function useKept<T>(value: T, isKept: (last: T) => boolean): T {
   const [last, setLast] = useState(value);
   if (isKept(last)) return last;
@@ -162,7 +162,7 @@ function useHeld(since: number | undefined, { events, ended, phase }: Omit<Held,
 
 interface LoadedProps extends Pick<Run, 'description' | 'attemptsSeen' | 'failuresSeen'> {
   readonly session: RunSession;
-  /** The run's present status, also while updates are paused. */
+  /** The run's current status, even while updates are paused. */
   readonly status: WorkflowStatus;
   readonly pausedAt: number | undefined;
   readonly setPausedAt: (at: number | undefined) => void;
@@ -182,7 +182,7 @@ function Loaded({
   const paused = pausedAt !== undefined;
   const setPaused = useCallback((next: boolean) => setPausedAt(next ? Date.now() : undefined), [setPausedAt]);
   const present = useStoreInSteps(session.history);
-  // A pause before the first rows are there begins when they are.
+  // If the reader pauses before the first rows have loaded, the pause begins when they have loaded.
   const follow = useKept(present, (last) => paused && isLoaded(last, description.workflow.historyLength));
   const findings = useFindings();
   const { history, phase } = follow;

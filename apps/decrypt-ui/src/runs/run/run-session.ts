@@ -161,7 +161,7 @@ export function createRunSession(
     history: follower.store,
     payloads,
     find,
-    /** Where the time of the run went, as far as its history is loaded. */
+    /** Where the run's time went, as far as its history has loaded. */
     times: follower.times,
     /** Requests the description again. */
     refresh,

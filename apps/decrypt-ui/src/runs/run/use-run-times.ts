@@ -3,12 +3,12 @@ import type { History } from '../events/history.ts';
 import type { RunTimes } from '../indexer/run-times.ts';
 import { useRun } from './run-context.tsx';
 
-/** The answers live as long as their histories. */
+/** Caches each answer for as long as its history lives. */
 const known = new WeakMap<History, Promise<RunTimes>>();
 
 /**
- * Where the time of the run on the page went. The worker of its history computes it, while `wanted` is true; undefined until
- * then. While events arrive, the last answer stays.
+ * Returns where the current run's time went, or undefined until it is known. The worker that holds the history computes the
+ * answer while `wanted` is true. While events arrive, returns the previous answer.
  */
 export function useRunTimes(wanted: boolean): RunTimes | undefined {
   const { follow, times } = useRun();
@@ -19,7 +19,7 @@ export function useRunTimes(wanted: boolean): RunTimes | undefined {
     if (!isAsked) return;
     const asked = known.get(history) ?? times();
     known.set(history, asked);
-    // The worker answers in the order of the questions.
+    // The worker answers in the order of the questions, so the last answer is the newest.
     void asked.then(setAnswer);
   }, [isAsked, history, times]);
   return isAsked ? answer : undefined;

@@ -12,11 +12,11 @@ export interface UsualRuns extends Durations {
   readonly all: readonly number[];
 }
 
-/** Completed runs whose durations show what is usual for a type. */
+/** Number of completed runs from which the usual duration of a type is computed. */
 const USUAL_RUNS = 50;
 const LEAST = 3;
 
-/** Summarizes completed runs, without the run that is compared with them; undefined for too few. */
+/** Summarizes completed runs, except the run with the given id. Returns undefined if there are too few. */
 function usualOf(runs: readonly WorkflowSummary[], runId: string): UsualRuns | undefined {
   const all = runs
     .filter((run) => run.runId !== runId)
@@ -27,7 +27,7 @@ function usualOf(runs: readonly WorkflowSummary[], runId: string): UsualRuns | u
   return durations && durations.count >= LEAST ? { ...durations, all } : undefined;
 }
 
-/** How long a closed run took, in milliseconds. */
+/** Returns how long a closed run took, in milliseconds. */
 export function durationOf({
   startTime,
   closeTime,
@@ -36,13 +36,13 @@ export function durationOf({
   return started === undefined || closed === undefined ? undefined : closed - started;
 }
 
-/** How many of the runs took less time than this. */
+/** Returns how many of the runs took less time than the given milliseconds. */
 export const placeAmong = ({ all }: UsualRuns, millis: number): number =>
   all.filter((other) => other < millis).length;
 
 /**
- * How long runs of this type usually take, and the request for it. The page asks once, after the first rows. With an answer,
- * `usual` is undefined for too few completed runs.
+ * Returns how long runs of this type usually take, and the state of the request for it. The page sends the request once,
+ * after its first rows have loaded. If there are too few completed runs, `usual` is undefined.
  */
 export function useUsualQuery() {
   const api = useRunsApi();
@@ -53,14 +53,14 @@ export function useUsualQuery() {
     queryKey: ['usual', namespace, type],
     queryFn: ({ signal }) => {
       const query = `WorkflowType = ${quoted(type)} AND ExecutionStatus = 'Completed'`;
-      // One more, because the run on the page may be among them.
+      // Requests one more run, because the run on the page may be among them.
       return api.workflows(namespace, { query, pageSize: USUAL_RUNS + 1 }, signal);
     },
     enabled: !address.file && follow.history.events.length > 0,
     staleTime: 10 * 60_000,
     gcTime: 30 * 60_000,
     refetchOnWindowFocus: false,
-    // The page works without it.
+    // The page works without the usual duration.
     retry: false,
   });
   const usual = useMemo(() => data && usualOf(data.workflows, address.runId), [data, address.runId]);

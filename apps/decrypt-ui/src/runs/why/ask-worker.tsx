@@ -7,7 +7,7 @@ import { queryPermissions } from '../query-permissions.ts';
 import { requested } from '../requested.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** A link to the tab Now, which then asks a worker what the run waits for. */
+/** A link to the Now tab, which then asks a worker what the run is waiting for. */
 export function AskWorker() {
   const { address } = useRun();
   const { can } = useMe();

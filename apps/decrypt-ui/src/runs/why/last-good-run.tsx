@@ -24,7 +24,7 @@ export function CompareWithLastGood() {
     try {
       const query = `WorkflowType = ${quoted(description.workflow.type)} AND ExecutionStatus = 'Completed'`;
       const { workflows } = await api.workflows(namespace, { query, pageSize: 2 });
-      // A run that was slow has completed too.
+      // The current run may itself be the latest completed run.
       const run = workflows.find(({ runId }) => runId !== address.runId);
       if (run) await navigate(comparisonOf(namespace, address, run));
       setText(run ? undefined : 'No completed run');

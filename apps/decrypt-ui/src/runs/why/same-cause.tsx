@@ -16,26 +16,26 @@ import { openingToCauses, requestCauses } from '../causes/request-causes.ts';
 import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** How many milliseconds before and after the run's end the same cause is searched. */
+/** The search covers runs that ended at most this many milliseconds before or after the run. */
 const AROUND = 24 * 3_600_000;
 
-/** What was found, without messages. */
+/** The result of the search. Contains no messages. */
 interface Found {
   readonly status: 'found';
   readonly query: string;
-  /** The group of this run; undefined if the run was not among those that were read. */
+  /** The group of this run; undefined if the server did not read this run. */
   readonly group: { readonly id: string; readonly runs: number; readonly first: number } | undefined;
-  /** Whether all failed runs of the query were read. */
+  /** Whether the server read all failed runs of the query. */
   readonly whole: boolean;
-  /** Whether messages were compared, too. */
+  /** Whether messages were compared too. */
   readonly decoded: boolean;
 }
 
 type State = { readonly status: 'asked' } | { readonly status: 'failed'; readonly text: string } | Found;
 
 /**
- * How many other runs of the same type failed with the same cause, within a day of this run's end. The server is asked when
- * the button is pressed, because it reads the end of each failed run.
+ * Shows how many other runs of the same type failed with the same cause within a day of this run's end. The page asks only
+ * when the reader presses the button, because the server reads the end of each failed run.
  */
 export function SameCause() {
   const source = useRevealSource();
@@ -113,7 +113,7 @@ export function SameCause() {
   );
 }
 
-/** The link replaces the button that the reader has pressed. */
+/** Focuses the link, which replaces the button that the reader has pressed. */
 const takeFocus = (link: HTMLAnchorElement | null) => {
   if (document.activeElement === document.body) link?.focus();
 };

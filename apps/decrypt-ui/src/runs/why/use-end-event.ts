@@ -7,8 +7,8 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { useRun } from '../run/run-context.tsx';
 
 /**
- * The event that closed the run on the page, while `wanted` is true: a history arrives from its start, but its last event
- * contains the failure.
+ * Requests the event that closed the current run, while `wanted` is true: a history arrives from its start, but its last
+ * event contains the failure.
  */
 export function useEndEvent(wanted: boolean): RunEvent | undefined {
   const api = useRunsApi();
@@ -19,13 +19,13 @@ export function useEndEvent(wanted: boolean): RunEvent | undefined {
     queryFn: ({ signal }) => endEvent(api, address, historyLength, signal),
     enabled: wanted && !address.file,
     staleTime: Infinity,
-    // The page shows why the history cannot be read, and the whole history contains the event.
+    // If this request fails, the page waits for the whole history, which contains the event, or says why it cannot be read.
     retry: false,
   });
   return data ?? undefined;
 }
 
-/** Returns the event with this id, the last of a closed run; null if the server does not send it. */
+/** Returns the event with the given id, which is the last of a closed run; null if the server does not send it. */
 async function endEvent(
   api: Pick<RunsApi, 'history'>,
   run: RunAddress,

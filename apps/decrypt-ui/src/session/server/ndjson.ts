@@ -9,7 +9,7 @@ export function createLineParser() {
     /** @throws SyntaxError for a line that is not JSON */
     push(chunk: Uint8Array): unknown[] {
       const [first = '', ...more] = decoder.decode(chunk, { stream: true }).split('\n');
-      // Split before it is joined: a stored payload is one line of many chunks.
+      // Splits each chunk before joining it with the rest, because a stored payload is one line of many chunks.
       const lines = [rest + first, ...more];
       rest = lines.pop() ?? '';
       return lines.filter((line) => line.trim() !== '').map((line): unknown => JSON.parse(line));

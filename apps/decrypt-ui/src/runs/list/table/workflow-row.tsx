@@ -21,7 +21,7 @@ import type { ListRow } from './list-rows.ts';
 import type { Problem } from './problems.ts';
 import styles from './workflow-row.module.css';
 
-/** Loaded with the first list that has the column. */
+/** Loaded when the first list with the column "Why" is shown. */
 const WhyCell = lazy(async () => ({ default: (await import('../../causes/why-column.tsx')).WhyCell }));
 
 interface WorkflowCellsProps {

@@ -57,7 +57,7 @@ interface WorkflowTableProps {
 
 const keyOf = (row: ListRow) => row.key;
 
-/** Loaded with the first list that has the column. */
+/** Loaded when the first list with the column "Why" is shown. */
 const WhyRequests = lazy(async () => ({
   default: (await import('../../causes/why-column.tsx')).WhyRequests,
 }));
