@@ -67,10 +67,15 @@ describe('a store entry', () => {
   it.each([
     ['empty', new Uint8Array()],
     ['not JSON', new TextEncoder().encode('{"version":1,')],
-    ['not UTF-8', new Uint8Array([0xff, 0xfe])],
+    ['not UTF-8', Buffer.from('{"version":2,"more":"\xff"}', 'latin1')],
     ['above 8 KiB', new TextEncoder().encode(`${' '.repeat(8192)}${JSON.stringify(json())}`)],
   ])('that is %s is malformed', (_, value) => {
     expect(() => parseEntry(value)).toThrow(expect.objectContaining({ code: 'malformed' }));
+  });
+
+  it('may have 8 KiB', () => {
+    const padded = JSON.stringify(json()).padEnd(8192);
+    expect(parseEntry(new TextEncoder().encode(padded))).toEqual(entry);
   });
 
   it('is malformed if it is truncated at any byte', () => {

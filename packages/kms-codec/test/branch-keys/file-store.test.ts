@@ -25,7 +25,7 @@ describe('the file: store’s directory', () => {
 
   it('is unavailable if its parent does not exist', async () => {
     const store = new FileBranchKeyStore(join(folder, 'missing/store'));
-    await expect(store.load(id)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(store.load(id)).rejects.toMatchObject({ code: 'unavailable', cause: { code: 'ENOENT' } });
   });
 
   it.each([0o770, 0o707])('is refused with mode %o', async (mode) => {
@@ -49,15 +49,16 @@ describe('the file: store’s directory', () => {
     await store.replace(id, value, ABSENT);
     const abandoned = join(directory, `.${'0'.repeat(32)}.tmp`);
     const recent = join(directory, `.${'1'.repeat(32)}.tmp`);
-    await writeFile(abandoned, 'half');
-    await writeFile(recent, 'half');
-    await utimes(abandoned, 1, 1);
+    const foreign = join(directory, 'notes.tmp');
+    for (const file of [abandoned, recent, foreign]) await writeFile(file, 'half');
+    for (const file of [abandoned, foreign]) await utimes(file, 1, 1);
     for (let generation = 1; generation < 10; generation += 1) {
       expect(await store.replace(id, value, String(generation))).toBe(true);
     }
     expect((await readdir(directory)).toSorted()).toEqual([
       `.${'1'.repeat(32)}.tmp`,
       ...[10, 7, 8, 9].map((n) => `${id}.${n}.json`),
+      'notes.tmp',
     ]);
   });
 
@@ -73,6 +74,12 @@ describe('the file: store’s directory', () => {
     expect((await store.load(id))?.generation).toBe('9');
     expect(await store.replace(id, value, '2')).toBe(false);
   });
+});
+
+it.each(['', '../0', '0/../0', 'G', '0 '])('the file: store refuses the id %j', async (malformed) => {
+  const store = new FileBranchKeyStore(directory);
+  await expect(store.load(malformed)).rejects.toMatchObject({ code: 'malformed' });
+  await expect(store.replace(malformed, value, ABSENT)).rejects.toMatchObject({ code: 'malformed' });
 });
 
 describe('a file in the file: store', () => {
@@ -102,6 +109,7 @@ describe('a file in the file: store', () => {
     `${id}.01.json`,
     `${id}.1.json.tmp`,
     `${id}.-1.json`,
+    `${id}.x.1.json`,
     `${id}0.1.json`,
   ])('with the name %s is ignored', async (name) => {
     await writeFile(join(directory, name), 'x', { mode: 0o600 });

@@ -28,7 +28,7 @@ function guarded() {
       void events.push(`${operation} ${code}`),
     branchKeyStoreRecovered: ({ operation }: { operation: string }) => void events.push(`${operation} works`),
   };
-  return { guard: new GuardedStore(store, observer, () => clock.time), clock, events, calls, state };
+  return { guard: new GuardedStore(store, observer, () => clock.time), store, clock, events, calls, state };
 }
 
 const gone = new BranchKeyStoreError('unavailable', 'gone');
@@ -79,7 +79,9 @@ describe('a store outage', () => {
     const { guard, clock, events, calls, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     state.load = promise;
-    await expect(guard.load('id', { time: { leftMs: 10 } })).rejects.toMatchObject({ code: 'unavailable' });
+    const time = { leftMs: 10 };
+    await expect(guard.load('id', { time })).rejects.toMatchObject({ code: 'unavailable' });
+    expect(time.leftMs).toBeLessThanOrEqual(0);
     clock.time += 60_000;
     await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable' });
     expect(calls).toHaveLength(1);
@@ -90,6 +92,16 @@ describe('a store outage', () => {
     clock.time += 60_000;
     expect(await guard.load('id')).toBeDefined();
     expect(events).toEqual(['load unavailable', 'load works']);
+  });
+
+  it('needs no observer', async () => {
+    const { clock, state, store } = guarded();
+    const guard = new GuardedStore(store, {}, () => clock.time);
+    state.load = gone;
+    await expect(guard.load('id')).rejects.toBe(gone);
+    state.load = undefined;
+    clock.time += 20_000;
+    expect(await guard.load('id')).toBeDefined();
   });
 
   it('is not caused by a stall of this process', async () => {

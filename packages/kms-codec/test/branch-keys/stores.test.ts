@@ -87,6 +87,12 @@ describe.each<[string, () => BranchKeyStore]>([
     expect([textOf((await store.load(a))?.value), textOf((await store.load(b))?.value)]).toEqual(['a', 'b']);
   });
 
+  it('returns a value of 8 KiB whole', async () => {
+    const [store, id] = [open(), newId()];
+    await store.replace(id, new Uint8Array(8192), ABSENT);
+    expect((await store.load(id))?.value).toHaveLength(8192);
+  });
+
   it('returns only slightly more than 8 KiB of an oversized value that another program wrote', async () => {
     const [store, id] = [open(), newId()];
     await store.replace(id, new Uint8Array(1_000_000), ABSENT);
