@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
-import { type Access, reloadableAccess } from '../../src/access/access.ts';
+import { type Access, openAccess, reloadableAccess } from '../../src/access/access.ts';
 
+const signIn = { issuer: 'https://login.example.com', clientId: 'page', scopes: [], token: 'id' } as const;
 const fixed = (allowed: boolean): Access => ({
-  authenticate: () => ({ name: allowed ? 'first' : 'second' }),
+  authenticate: () => (allowed ? { name: 'first' } : Promise.resolve({ name: 'second' })),
   allows: () => allowed,
   reveal: () => (allowed ? 'automatic' : 'on-demand'),
   revealMinutes: () => (allowed ? 15 : 30),
-  signIn: () => undefined,
+  signIn: () => (allowed ? undefined : signIn),
 });
 
 const request = { header: () => undefined };
@@ -21,6 +22,7 @@ it('uses the new policy for new requests, and the previous policy for requests i
   expect([after.name, access.allows(after, 'decode', 'payments')]).toEqual(['second', false]);
   expect(access.reveal('payments')).toBe('on-demand');
   expect(access.revealMinutes('payments')).toBe(30);
+  expect(access.signIn()).toBe(signIn);
 });
 
 it('keeps the previous policy if the new policy has a mistake', async () => {
@@ -38,4 +40,14 @@ it('keeps the previous policy if the new policy has a mistake', async () => {
 it('grants nothing to a caller whom it did not authenticate', () => {
   const access = reloadableAccess(() => fixed(true));
   expect(access.allows({ name: 'first' }, 'decode', 'payments')).toBe(false);
+});
+
+it('lets every client do everything with AUTH=none, and reveals payloads for 15 minutes', async () => {
+  const caller = await openAccess.authenticate(request);
+  expect(caller).toEqual({ name: 'anonymous' });
+  expect(openAccess.open).toBe(true);
+  expect(openAccess.allows(caller, 'audit', 'payments')).toBe(true);
+  expect(openAccess.reveal('payments')).toBe('automatic');
+  expect(openAccess.revealMinutes('payments')).toBe(15);
+  expect(openAccess.signIn()).toBeUndefined();
 });
