@@ -24,6 +24,15 @@ describe('a wrapped branch key’s plaintext', () => {
     expect(importBranchKey(generateBranchKey(created)).equals(imported)).toBe(false);
   });
 
+  it.each([
+    [38, 1],
+    [40, 1],
+    [39, 2],
+  ])('is malformed if it has %d bytes and starts with the byte %d', (length, first) => {
+    const plaintext = Buffer.alloc(length, first);
+    expect(() => importBranchKey(plaintext)).toThrow(expect.objectContaining({ code: 'malformed' }));
+  });
+
   it.each([39, 32])('is wiped after an import of %d bytes, even if the import fails', (length) => {
     const plaintext = generateBranchKey(1).subarray(0, length);
     try {

@@ -121,7 +121,8 @@ describe('withDataKey', () => {
     expect(dataKeyOf(fresh, derivations[0]!)).toBe(keys[0]);
     // The 65th key evicts the second, because the first was used again.
     dataKeyOf(fresh, derivations[64]!);
-    expect(dataKeyOf(fresh, derivations[0]!)).toBe(keys[0]);
+    for (const [n, each] of derivations.slice(0, 64).entries())
+      if (n !== 1) expect(dataKeyOf(fresh, each)).toBe(keys[n]);
     expect(dataKeyOf(fresh, derivations[1]!)).not.toBe(keys[1]);
   });
 
