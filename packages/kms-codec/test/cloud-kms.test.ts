@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CloudKms, type KmsCall, type ReasonCode } from '../src/index.ts';
-import { emulatorOptions } from '../src/keys/emulator-options.ts';
+import { emulatorOptions, emulatorProblem } from '../src/keys/emulator-options.ts';
 import { cryptoKey } from './support/codec.ts';
 
 /* Tests Google's unmodified client over gRPC, with the emulator. */
@@ -19,10 +19,25 @@ const calls: KmsCall[] = [];
 let emulator: Emulator;
 let kms: CloudKms;
 const open: CloudKms[] = [];
-it.each(['kms.example.com:443', '10.0.0.1:9061', '0.0.0.0:9061', 'localhost', '[::2]:1'])(
-  'refuses an emulator that is not on loopback: %s',
+it.each([
+  'kms.example.com:443',
+  '10.0.0.1:9061',
+  '0.0.0.0:9061',
+  'localhost',
+  'localhost:99999',
+  'localhost:1.example.com',
+  'not-localhost:1',
+  '127.0.0.1.example.com:1',
+  '127.0.0.300:1',
+  '[::2]:1',
+])('refuses an emulator that is not on loopback: %s', (emulatorHost) => {
+  expect(() => new CloudKms({ emulatorHost })).toThrow(/loopback/);
+});
+
+it.each(['localhost:9061', '127.0.0.1:9061', '127.255.12.3:80', '[::1]:9061'])(
+  'accepts an emulator on loopback: %s',
   (emulatorHost) => {
-    expect(() => new CloudKms({ emulatorHost })).toThrow(/loopback/);
+    expect(emulatorProblem(emulatorHost, {})).toBeUndefined();
   },
 );
 

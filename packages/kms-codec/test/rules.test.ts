@@ -37,6 +37,53 @@ describe('crypto keys with the same id', () => {
   });
 });
 
+describe('KeyRules', () => {
+  const a = cryptoKey('a');
+  const b = cryptoKey('b');
+  const c = cryptoKey('c');
+  const named = { pay: { encrypt: a, decrypt: [b, a], accepts: ['cards'] }, ship: { decrypt: [b] } };
+
+  it('lists each crypto key once, with the keys of the default rule at the end', () => {
+    expect(new KeyRules(named).keys).toEqual([a, b]);
+    expect(new KeyRules(named, { encrypt: c }).keys).toEqual([a, b, c]);
+  });
+
+  it('covers the namespaces that it names, and with a default rule all others', () => {
+    const rules = new KeyRules(named);
+    expect(rules.namespaces).toEqual(['pay', 'ship']);
+    expect(['pay', 'cards', 'x'].map((name) => rules.covers(name))).toEqual([true, false, false]);
+    const withDefault = new KeyRules(named, { encrypt: c });
+    expect(withDefault.covers('x')).toBe(true);
+    expect(withDefault.isNamed('x')).toBe(false);
+  });
+
+  it('can decrypt messages of the namespaces that it covers, and of those that a rule accepts', () => {
+    const canDecrypt = ['pay', 'cards', 'x'].map((name) => new KeyRules(named).canDecrypt(name));
+    expect(canDecrypt).toEqual([true, true, false]);
+    expect(new KeyRules({}, shared).canDecrypt('x')).toBe(true);
+  });
+
+  it('fills in the defaults: reads only envelope-v2, accepts no other namespace, and reports plaintext', () => {
+    expect(new KeyRules(named).resolve('ship')).toEqual({
+      namespace: 'ship',
+      encrypt: undefined,
+      keys: [b],
+      accepts: [],
+      reads: new Set(['envelope-v2']),
+      plaintext: 'report',
+      static: new Map(),
+      workflowTag: undefined,
+    });
+    expect(new KeyRules(named).resolve('pay').keys).toEqual([a, b]);
+  });
+
+  it('rejects a namespace without a rule', () => {
+    expect(() => new KeyRules(named).resolve('x')).toThrow(
+      expect.objectContaining({ code: 'namespace_not_configured' }),
+    );
+  });
+});
+
 describe('a codec that is configured with one namespace', () => {
   const keyService = new FakeKeyService();
   const byContext = codecWith({}, { keyService, default: shared }).codec;

@@ -111,6 +111,8 @@ describe('a refusal', () => {
   const denied = { code: 'permission_denied', class: 'restorable', key };
 
   it.each([
+    ['400 access_denied', oauth('access_denied')],
+    ['400 invalid_client', oauth('invalid_client')],
     ['400 invalid_grant', oauth('invalid_grant')],
     ['400 invalid_target, because the pool or its provider was deleted', oauth('invalid_target')],
     ['400 unauthorized_client', oauth('unauthorized_client')],

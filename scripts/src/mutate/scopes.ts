@@ -54,6 +54,8 @@ export const scopes = {
       'testing',
       'errors',
       'rules',
+      'config/keys-file',
+      'format-separation',
       'observer',
       'key-state',
       'bounded-calls',
