@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../src/crypto/aead.ts';
-import { namespaceTag, workflowTag } from '../src/crypto/tags.ts';
+import { boundWorkflowId, namespaceTag, scheduledWorkflowId, workflowTag } from '../src/crypto/tags.ts';
 import { buildHeader, parseHeader } from '../src/formats/envelope-v2-header.ts';
 import { serialize } from '../src/formats/payload.ts';
 import { headerTags, messageHeader } from '../src/index.ts';
@@ -71,5 +71,25 @@ describe('messageHeader', () => {
     ['unsupported_version', fill(200, 3)],
   ])('throws %s for an unreadable header', (code, data) => {
     expect(() => messageHeader(data)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+// [W-1] [W-4]
+describe('a workflow id to which a message is bound', () => {
+  it('does not contain the timestamp that a schedule appends', () => {
+    expect(scheduledWorkflowId('nightly-2026-11-24T02:00:00Z')).toBe('nightly');
+  });
+
+  it.each([
+    'nightly-2026-11-24T02:00:00Z-report-for-the-managers',
+    'nightly-2026-11-24T02:00:00',
+    '-2026-11-24T02:00:00Z',
+  ])('is unchanged without a timestamp at its end: %s', (workflowId) => {
+    expect(scheduledWorkflowId(workflowId)).toBe(workflowId);
+  });
+
+  it('is undefined if there is no context, or if the context names no workflow', () => {
+    expect(boundWorkflowId(undefined)).toBeUndefined();
+    expect(boundWorkflowId({ workflowId: '' })).toBeUndefined();
   });
 });

@@ -64,7 +64,8 @@ describe('nonces', () => {
   });
 
   it("are OpenSSL's bytes XOR the kernel's bytes XOR the clock's reading", () => {
-    replaceKernel(Buffer.alloc(2_000, 0xf0));
+    const kernel = Uint8Array.from({ length: 2_000 }, (_, n) => n);
+    replaceKernel(kernel);
     const openSsl = vi
       .spyOn(crypto, 'randomFillSync')
       .mockImplementation((bytes: any) => bytes.fill(0x0f0f0f0f));
@@ -76,8 +77,10 @@ describe('nonces', () => {
     const clock = vi.spyOn(performance, 'now').mockReturnValue(1.5);
     onTestFinished(() => clock.mockRestore());
     while (openSsl.mock.calls.length === 0) nextNonce();
-    // The bytes of 1.5 are 00 00 00 00 00 00 f8 3f.
-    expect(hex(nextNonce())).toBe('ffffffffffff07c0ffffffff');
+    const clockBytes = Buffer.from('000000000000f83f00000000', 'hex');
+    // The last of 64 nonces is used first, so this is the 63rd.
+    const expected = [...kernel.subarray(62 * 12, 63 * 12)].map((byte, n) => byte ^ 0x0f ^ clockBytes[n]!);
+    expect([...nextNonce()]).toEqual(expected);
   });
 
   it.each([

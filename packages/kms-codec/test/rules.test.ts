@@ -184,9 +184,12 @@ describe('a message under a denied key', () => {
     },
   );
 
-  it('cannot be denied with a hash that is not in lowercase hexadecimal digits', () => {
-    expect(() => new KeyRules({ pay: shared }, undefined, ['AB'.repeat(32)])).toThrow(/deny/);
-  });
+  it.each(['AB'.repeat(32), 'ab'.repeat(31), 'ab'.repeat(33), ` ${'ab'.repeat(32)}`, `${'ab'.repeat(32)} `])(
+    'cannot be denied with the hash %j, which does not have 64 lowercase hexadecimal digits',
+    (hash) => {
+      expect(() => new KeyRules({ pay: shared }, undefined, [hash])).toThrow(/deny/);
+    },
+  );
 });
 
 describe('a reference to external storage, if the rule refuses plaintext,', () => {

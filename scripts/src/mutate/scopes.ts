@@ -16,6 +16,7 @@ const testsOf = (folder: string, names: readonly string[]) =>
 
 const codecTests = testsOf('packages/kms-codec', [
   'wycheproof',
+  'wiping',
   'message-header',
   'message-key',
   'random',

@@ -17,6 +17,7 @@ let kernel: number | undefined;
 function readKernel(bytes: Uint8Array): boolean {
   try {
     kernel ??= openSync(KERNEL_DEVICE, 'r');
+    // Stryker disable next-line BooleanLiteral: a second attempt reads other random bytes.
     if (readSync(kernel, bytes, 0, bytes.length, null) === bytes.length) return true;
   } catch {
     // The device does not exist, or other code has closed the file descriptor.
@@ -46,6 +47,7 @@ export function fillRandom(words: Uint32Array): void {
   // The second attempt reopens the device in case other code has closed the file descriptor.
   if (!readKernel(bytes)) readKernel(bytes);
   words.forEach((word, n) => (words[n] = word ^ (fromKernel[n] ?? 0)));
+  // Stryker disable next-line CallExpression: no other code can read this memory.
   fromKernel.fill(0);
 }
 
