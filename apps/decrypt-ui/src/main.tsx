@@ -71,7 +71,10 @@ async function start(answer?: SignInReturn): Promise<void> {
   }
 }
 
-/** Passes on the answer in a window or frame that another page opened for its sign-in and will close. */
+/**
+ * Passes the provider's answer to the page that opened this window or frame for its sign-in. If no page accepts it, starts
+ * the application instead.
+ */
 async function relay(answer: RelayedReturn): Promise<void> {
   const taken = await relayReturn(answer);
   if (taken) window.close();

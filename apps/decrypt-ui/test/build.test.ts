@@ -57,7 +57,7 @@ describe('the built page', () => {
     for (const name of scripts()) expect(read(name), name).not.toContain('sourceMappingURL');
   });
 
-  test('links the whole page’s styles in index.html, so the page is never drawn without them', () => {
+  test('links all styles in index.html, so that the page is never drawn without them', () => {
     const linked = [...read('index.html').matchAll(/<link rel="stylesheet"[^>]* href="\/([^"]+)"/g)];
     expect(linked.map(([, name]) => read(name!)).join('\n')).toMatch(/--bg:/);
   });
@@ -97,8 +97,8 @@ afterAll(async () => {
 const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001';
 
 /**
- * Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, including its worker's, and the size
- * of the card that explains a run, which no other part of the page waits for.
+ * Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, including those of its worker. Also
+ * returns the size of the card that explains a run, for which no other part of the page waits.
  */
 async function loaded(
   path: string,
@@ -112,7 +112,7 @@ async function loaded(
   });
   await page.goto(`${url}${path}`);
   await ready(page);
-  // Includes what the page loads after its first content.
+  // Includes the scripts that the page loads after its first content.
   await page.waitForTimeout(1000);
   const sizes = { page: 0, card: 0 };
   for (const [name, body] of await Promise.all(bodies))
@@ -236,7 +236,7 @@ describe('a page whose server does not answer', () => {
   const LIMIT = 15_000;
   const AGAIN = 5_000;
 
-  test('shows its frame before its scripts have loaded, and after three seconds says that it is waiting', async () => {
+  test('shows its frame before its scripts have loaded, and says after three seconds that it is waiting', async () => {
     const { page, answers } = await openedHanging('**/assets/*.js');
     const title = page.getByText('temporal-kms', { exact: true });
     await title.waitFor();

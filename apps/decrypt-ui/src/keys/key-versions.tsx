@@ -254,7 +254,7 @@ function VersionRow({ version, configured, scanned, most }: VersionRowProps) {
   );
 }
 
-/** Only this command can decide that a version may be destroyed, because it checks all namespaces and requires a new scan. */
+/** Only `may-destroy` can decide whether to destroy a version, because it checks all namespaces and requires a new scan. */
 const mayDestroy = ({ version, state }: KeyVersion) =>
   state === 'DESTROYED' ? '' : `run temporal-kms may-destroy ${version} for this key`;
 
@@ -265,7 +265,7 @@ const LONGEST = 120;
 
 interface BarProps {
   readonly count: number;
-  /** The count of the longest bar. */
+  /** The count that the longest bar shows. */
   readonly most: number;
   readonly tone: string | undefined;
 }

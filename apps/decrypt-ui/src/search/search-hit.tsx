@@ -33,7 +33,7 @@ export function HitSnippet({ hit, context }: HitSnippetProps) {
     <span className={styles['snippet']}>
       {context ? (
         <span className={styles['before']}>
-          {/* A normal space at its end would move to its start. */}
+          {/* Replaces a space at the text's end, which would otherwise move to its start. */}
           <span dir="ltr">{escapeInText(context.before).replace(/ $/, '\u00a0')}</span>
         </span>
       ) : (

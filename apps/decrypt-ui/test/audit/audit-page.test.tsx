@@ -228,7 +228,7 @@ describe('the audit export', () => {
     const [file] = saved;
     const lines = (await file!.text).trimEnd().split(/\r?\n/);
     expect(file!.name).toBe(`audit.${app.namespace.replaceAll(/[^\w.-]+/g, '_')}.${form}`);
-    // 244 decryptions: one in progress and one denied have one line, the others two.
+    // There are 244 decryptions. The one in progress and the denied one have one line each, all others two.
     expect(lines).toHaveLength(form === 'csv' ? 489 : 488);
     if (form === 'csv') {
       expect(lines[0]).toMatch(/^time,id,event,operation,name,issuer,subject/);
@@ -241,7 +241,7 @@ describe('the audit export', () => {
 });
 
 describe('people who cannot read the audit', () => {
-  test('see which permission they lack, and no link to the page', async () => {
+  test('see which permission they lack, but no link to the page', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata', 'decode'])]));
     await renderApp('/ns/NS/audit', { namespace, session: make });
@@ -254,10 +254,10 @@ describe('people who cannot read the audit', () => {
     await expect.element(heading(/^Workflows/)).toBeVisible();
   });
 
-  test('get the query for their log collector if the server writes no file', async () => {
+  test('see the query for their log collector if the server writes no file', async () => {
     const app = await openAudit();
     await app.steer('audit', { mode: 'none' });
-    // The page may have requested its next lines already, and then shows the same.
+    // The page may already have requested its next lines. It then shows the same text.
     document.querySelector<HTMLElement>('[aria-label="Update"]')?.click();
     await expect.element(heading('This server cannot read its audit')).toBeVisible();
     await expect.element(page.getByText('labels.log="audit" AND x="y"')).toBeVisible();

@@ -25,7 +25,7 @@ const outcome: AuditEntry['outcome'] = {
 };
 const ended = line({ event: 'outcome', time: '2026-11-24T12:00:01.000Z', outcome });
 
-describe('rows', () => {
+describe('rows of the audit', () => {
   test('join the lines of an operation, sorted by their newest lines', () => {
     const other = line({ id: ID.replace('0b6', '1b6') });
     const rows = auditRows([ended, other, line({ event: 'digests', digests: ['a'], part: 2 }), line()]);
@@ -34,7 +34,7 @@ describe('rows', () => {
     expect(rows[0]?.lines).toHaveLength(3);
   });
 
-  test('show the outcome even if a filter leaves out the intent', () => {
+  test('show the outcome even if the filter excludes the intent', () => {
     expect(auditRows([ended])[0]).toMatchObject({ entry: ended, outcome });
   });
 
@@ -81,7 +81,7 @@ test('CSV has a column for each field, and no cell that a spreadsheet runs as a 
 
 describe('search conditions', () => {
   const NOW = Date.parse('2026-11-24T12:00:00Z');
-  test('come from the address and the texts in memory', () => {
+  test('come from the address and from the texts in memory', () => {
     const search = auditSearch.parse({ op: 'export', out: 'failed', wf: 'order-1', last: '24h' });
     expect(conditionsOf({ search, text: { who: ' ana ', justification: '' }, now: NOW })).toEqual({
       operations: ['export'],
@@ -95,7 +95,7 @@ describe('search conditions', () => {
     });
   });
 
-  test('leave out invalid columns of the address', () => {
+  test('ignore invalid parameters of the address', () => {
     const search = auditSearch.parse({ op: 'reveal', out: 'good', last: '2y', since: 'yesterday', x: 1 });
     expect(conditionsOf({ search, text: noText, now: NOW })).toEqual({});
   });

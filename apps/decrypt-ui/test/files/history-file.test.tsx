@@ -50,7 +50,7 @@ describe('a history file', () => {
     const decoded = app.asked.filter(({ url }) => url.endsWith('history-files:decode'));
     for (const { body } of inspected)
       expect(fileEventsRequest.parse(JSON.parse(body))).toMatchObject({ workflowId: 'order-88213' });
-    // Only the events in view.
+    // The page has requested only the payloads of the events in view.
     for (const { body } of decoded) {
       const { events, refs } = fileDecodeRequest.parse(JSON.parse(body));
       expect(events).toHaveLength(new Set(refs.map((ref) => ref.split(':')[0])).size);
@@ -96,7 +96,7 @@ describe('a history file', () => {
     await expect.element(heading('order-88213')).toBeVisible();
   });
 
-  test('of a run that waits does not offer to ask a worker', async () => {
+  test('does not offer to ask a worker what the run is waiting for', async () => {
     await renderApp('/ns/NS/workflows');
     await listed();
     drop(await exported('encoded', 'payout-eu', '01997c2e-0000-7000-8000-0000000000b1'));
@@ -105,7 +105,7 @@ describe('a history file', () => {
     expect(card.getByRole('link', { name: 'Ask the worker' }).query()).toBeNull();
   });
 
-  test('closes, and its page explains how to open another', async () => {
+  test('can be closed, and its page then explains how to open another', async () => {
     const app = await renderApp('/ns/NS/file');
     await expect.element(heading('No history file is open')).toBeVisible();
     drop(await exported('encoded'));
@@ -122,7 +122,7 @@ describe('a history file', () => {
     ['The file is not complete', '{"events":[{"eventId":"1"'],
     ['The history in the file is not complete', '{"events":[{"eventId":"2"}]}'],
     ['The file is damaged', '{"events":[{"eventId":"1",}]}'],
-  ])('that cannot be read says why: %s', async (title, content) => {
+  ])('is not shown if it cannot be read, and the page says why: %s', async (title, content) => {
     await renderApp('/ns/NS/workflows');
     await listed();
     drop(content, 'broken\u202e.json');
@@ -151,7 +151,7 @@ describe('a history file', () => {
     await expect.element(table).toBeVisible();
   });
 
-  test('can be searched in its decrypted payloads, like a run', async () => {
+  test('can be searched for text in its decrypted payloads, like a run', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await listed();
     drop(await exported('encoded'));

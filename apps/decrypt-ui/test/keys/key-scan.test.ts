@@ -34,7 +34,7 @@ const versionOf = (number: number) => {
   return found;
 };
 
-describe('a version is unneeded', () => {
+describe('a version', () => {
   const observed = (change: Partial<Scanned['cryptoKeys'][number]['versions'][number]>) => ({
     cryptoKeys: complete.cryptoKeys.map((each) => ({
       ...each,
@@ -44,17 +44,17 @@ describe('a version is unneeded', () => {
   const beforeScan = (milliseconds: number) =>
     new Date(Date.parse(complete.started) - milliseconds).toISOString();
 
-  test('if a complete scan found no message under it', () => {
+  test('is unneeded if a complete scan found no message under it', () => {
     expect(isUnneeded(complete, payments, versionOf(4))).toBe(true);
     expect(isUnneeded(complete, payments, versionOf(5))).toBe(false);
   });
 
-  test('never if it was created after the scan', () => {
+  test('is never unneeded if it was created after the scan', () => {
     const created = { ...versionOf(4), version: 8, created: new Date(NOW - 1_000).toISOString() };
     expect(isUnneeded(complete, payments, created)).toBe(false);
   });
 
-  test('never if it is primary, or was used after the scan started', () => {
+  test('is never unneeded if it is primary or was used after the scan started', () => {
     expect(isUnneeded(complete, payments, { ...versionOf(4), primary: true })).toBe(false);
     const used = (milliseconds: number) => ({
       ...versionOf(4),
@@ -67,7 +67,7 @@ describe('a version is unneeded', () => {
   test.each([
     [STOPS_WITHIN_MS, true],
     [STOPS_WITHIN_MS - 1, false],
-  ])('if it was not primary for %i ms before the scan: %s', (milliseconds, expected) => {
+  ])('that was not primary for %i ms before the scan is unneeded: %s', (milliseconds, expected) => {
     const changed = observed({ notPrimarySince: beforeScan(milliseconds) });
     expect(isUnneeded({ ...complete, ...changed }, payments, versionOf(4))).toBe(expected);
   });
@@ -87,7 +87,7 @@ describe('a version is unneeded', () => {
       { keys: [...complete.keys, { key: payments, formats: {}, places: {} }] },
     ],
     ['a message names no key', { keys: [...complete.keys, { formats: {}, places: {} }] }],
-  ])('never if %s', (_, change) => {
+  ])('is never unneeded if %s', (_, change) => {
     expect(isUnneeded({ ...complete, ...change }, payments, versionOf(4))).toBe(false);
   });
 });

@@ -26,7 +26,7 @@ describe('the keys page', () => {
     expect(rowOf('Key versions', 'Destroyed').elements()).toHaveLength(2);
   });
 
-  test('states what the counts cover', async () => {
+  test('states which process and time the counts cover', async () => {
     await renderApp('/ns/NS/keys');
     await expect
       .element(page.getByText(/All other counts come from the server process that answered, since/))
@@ -129,7 +129,7 @@ describe('the last scan', () => {
     expect(rowOf('Key versions', 'found no history that needs it').elements()).toEqual([]);
   });
 
-  test('is shown to find a version unneeded only if it has seen everything', async () => {
+  test('marks a version as unneeded only if it has seen everything', async () => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: 'complete' });
     await page.getByRole('button', { name: 'Update' }).click();
@@ -160,7 +160,7 @@ describe('the last scan', () => {
     ).toBeNull();
   });
 
-  test('is replaced by the reason if it cannot be shown', async () => {
+  test('is replaced by an explanation if it cannot be shown', async () => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: 'unreadable' });
     await page.getByRole('button', { name: 'Update' }).click();
@@ -170,7 +170,7 @@ describe('the last scan', () => {
 });
 
 describe('namespace pages', () => {
-  test('are reached from the bar, with keys and from the palette', async () => {
+  test('can be reached from the bar, with keys and from the palette', async () => {
     const app = await renderApp('/ns/NS/workflows');
     const nav = page.getByRole('navigation', { name: 'Main' });
     await nav.getByRole('link', { name: 'Keys' }).click();

@@ -36,7 +36,7 @@ function setUp() {
         return () => listeners.delete(listener);
       },
     },
-    // The signal does not end this request, so that late answers always arrive. The request ends with the test.
+    // Ignores the signal, so that late answers always arrive. The request ends with the test.
     decode: async function* decode(refs) {
       requests.push([...refs]);
       const request = `request ${requests.length}`;
@@ -58,7 +58,7 @@ function setUp() {
     cache,
     requests,
     published,
-    /** What has been published, by payload and request. */
+    /** Returns what has been published, by payload and request. */
     answers: () =>
       states.flatMap((state) =>
         state.status === 'answered' && state.result.ok
@@ -111,7 +111,7 @@ describe('answers that arrive together', () => {
   });
 });
 
-test('a reveal requests its payloads at once', async () => {
+test('requests the payloads of a reveal at once', async () => {
   const { decoder, change, requests } = setUp();
   change(locked);
   for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0)]) decoder.view(ref);
@@ -151,13 +151,13 @@ describe('an answer that waits for its publication', () => {
       await vi.advanceTimersByTimeAsync(15);
       await arrive('1:0', '2:0');
       await vi.advanceTimersByTimeAsync(10_000);
-      // A payload that another reveal has opened is decrypted by another request.
+      // Another request decrypts the payload that another reveal has opened.
       expect(answers()).toContain('1:0 of request 1');
       expect(answers()).not.toContain('2:0 of request 1');
     });
   }
 
-  test('is removed even if a component has read it already', async () => {
+  test('is removed when the payload is locked, even if a component has already read it', async () => {
     const { decoder, change, published } = await withPending();
     expect(decoder.state(payloadRefOf(2, 0)).status).toBe('answered');
     const before = published.length;
@@ -166,7 +166,7 @@ describe('an answer that waits for its publication', () => {
     expect(decoder.state(payloadRefOf(2, 0))).toEqual({ status: 'locked' });
   });
 
-  test('is removed from such a component even if there is no other answer', async () => {
+  test('is removed from a component that has read it, even if no other answer arrives', async () => {
     const { decoder, cache, arrive, published } = setUp();
     decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(1);
@@ -178,7 +178,7 @@ describe('an answer that waits for its publication', () => {
     expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'waiting' });
   });
 
-  test('is not published with a reopened run’s answers', async () => {
+  test('is not published with the new answers after the run is opened again', async () => {
     const { decoder, cache, arrive, published } = await withPending();
     decoder.stop();
     cache.clear();

@@ -61,7 +61,7 @@ describe('payloads in view', () => {
     expect(requests).toEqual([['1:0'], ['2:0', '3:0']]);
   });
 
-  test('are never requested if they leave the view earlier', async () => {
+  test('are never requested if they leave the view within that moment', async () => {
     const { decoder, requests } = setUp();
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -123,7 +123,7 @@ describe('payloads in view', () => {
 });
 
 describe('reason codes', () => {
-  test('cause more requests, less and less often, while they are retryable and in view', async () => {
+  test('cause repeated requests at growing intervals while they are retryable and in view', async () => {
     let down = true;
     const { decoder, requests } = setUp((ref) =>
       encrypted('text', down ? { reason: 'kms_unavailable' } : {}).answer(ref),
@@ -155,7 +155,7 @@ describe('reason codes', () => {
     expect([...decoder.store.getState().findings.keys()]).toEqual(['2:0']);
   });
 
-  test('cause no other request if they are permanent, unless the reader asks for one', async () => {
+  test('cause no further request if they are permanent, unless the reader asks for one', async () => {
     const { decoder, requests } = setUp((ref) => encrypted('', { reason: 'key_destroyed' }).answer(ref));
     decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(60_000);
@@ -363,7 +363,7 @@ describe('a payload in external storage', () => {
     return { decoder, requests, aborted: () => aborted };
   }
 
-  test('is requested only after it was asked for, in a request of its own', async () => {
+  test('is requested only when the person asks for it, in a separate request', async () => {
     const { decoder, requests } = setUpStored();
     decoder.read(ref);
     decoder.view(ref);
@@ -381,7 +381,7 @@ describe('a payload in external storage', () => {
     expect(decoder.state(ref).status).toBe('answered');
   });
 
-  test('must be asked for again after it has left the view', async () => {
+  test('is not requested again after it has left the view, until the person asks again', async () => {
     const { decoder, requests } = setUpStored();
     const leave = decoder.view(ref);
     decoder.read(ref);
@@ -393,7 +393,7 @@ describe('a payload in external storage', () => {
     expect(requests).toEqual([['1:0']]);
   });
 
-  test('counts the bytes that arrive, until it is answered', async () => {
+  test('counts the bytes that arrive until the answer is complete', async () => {
     const counts: (number | undefined)[] = [];
     const decoder = createDecoder({
       decode: async function* (refs, _signal, _justification, onBytes) {
@@ -417,16 +417,19 @@ describe('a payload in external storage', () => {
     expect(decoder.received.getState().size).toBe(0);
   });
 
-  test.each(['leaving the view', 'stopReading', 'stop'] as const)('is aborted by %s', async (how) => {
-    const { decoder, aborted } = setUpStored();
-    const leave = decoder.view(ref);
-    decoder.read(ref);
-    await vi.advanceTimersByTimeAsync(10);
-    if (how === 'stop') decoder.stop();
-    else if (how === 'stopReading') decoder.stopReading(ref);
-    else leave();
-    await vi.advanceTimersByTimeAsync(500);
-    expect(aborted()).toBe(1);
-    expect(decoder.state(ref).status).toBe('stored');
-  });
+  test.each(['leaving the view', 'stopReading', 'stop'] as const)(
+    'is no longer read after %s',
+    async (how) => {
+      const { decoder, aborted } = setUpStored();
+      const leave = decoder.view(ref);
+      decoder.read(ref);
+      await vi.advanceTimersByTimeAsync(10);
+      if (how === 'stop') decoder.stop();
+      else if (how === 'stopReading') decoder.stopReading(ref);
+      else leave();
+      await vi.advanceTimersByTimeAsync(500);
+      expect(aborted()).toBe(1);
+      expect(decoder.state(ref).status).toBe('stored');
+    },
+  );
 });

@@ -12,7 +12,7 @@ const files = '/ns/NS/workflows/files-1/01997c2e-0000-7000-8000-0000000000f1?ev=
 const block = (ref: string) => document.querySelector<HTMLElement>(`[data-inspector] [data-ref="${ref}"]`);
 const button = (name: string | RegExp) => page.getByRole('button', { name });
 const dialog = () => document.querySelector('[role="dialog"]');
-/** How many lines of the tree in the dialog are drawn. */
+/** Returns the number of drawn lines of the tree in the dialog. */
 const lines = () => dialog()?.querySelectorAll('[role="treeitem"]').length ?? 0;
 const text = (element: Element | null) => element?.textContent ?? '';
 
@@ -23,7 +23,7 @@ const scrollTo = (ref: string, content: string) =>
     return text(block(ref)).includes(content);
   }, content);
 
-/** The line that stands for the whole value. */
+/** Returns the line that represents the whole value. */
 const whole = () => block('1:0')!.querySelector<HTMLElement>('[aria-level="1"]');
 
 const scrolls = () => {
@@ -144,7 +144,7 @@ describe('JSON in the inspector', () => {
 });
 
 describe('a payload of 200,000 numbers', () => {
-  test('is parsed in a worker, which ends after its answer, and folds its numbers into ranges', async () => {
+  test('is parsed in a worker that ends after its answer, and is shown with its numbers folded into ranges', async () => {
     const sent = vi.spyOn(Worker.prototype, 'postMessage');
     const ended = vi.spyOn(Worker.prototype, 'terminate');
     await renderApp('/ns/NS/workflows/long-numbers/01997c2e-0000-7000-8000-0000000000f2?ev=1');
@@ -306,7 +306,7 @@ describe('a binary payload', () => {
     await until(() => text(block('1:4')).includes('cannot draw this picture'), 'the note', 10_000);
   });
 
-  test('is named as a PDF, and saved with that extension', async () => {
+  test('is recognised as a PDF, and saved with that extension', async () => {
     const saved = watchSaves();
     const urls = vi.spyOn(URL, 'createObjectURL');
     await openFiles();

@@ -22,7 +22,7 @@ const jsonLines = (value: unknown) => jsonRows(value).map(rowTokens);
 const text = (lines: readonly Line[]) =>
   lines.map((line) => line.map((token) => token.text).join('')).join('\n');
 
-describe('a payload by its encoding', () => {
+describe('the interpretation of a payload', () => {
   test('keeps every digit of the numbers in JSON', () => {
     const value = payloadValue(payload('json/plain', '{"id":9007199254740993,"rate":1.10}'));
     expect(value.kind).toBe('json');
@@ -80,7 +80,7 @@ describe('a payload by its encoding', () => {
     ).toEqual({ offset: '0010', hex: '4c 4d 4e 4f  ', ascii: 'LMNO' });
   });
 
-  test('shows bytes with 8 per line where 16 have no room', () => {
+  test('shows 8 bytes per line where there is no room for 16', () => {
     const bytes = Uint8Array.from({ length: 20 }, (_, index) => 60 + index);
     expect(hexLine(bytes, 1, 8)).toEqual({
       offset: '0008',
@@ -90,7 +90,7 @@ describe('a payload by its encoding', () => {
   });
 });
 
-describe('JSON for reading', () => {
+describe('formatted JSON', () => {
   test('keeps short values on one line, omits needless quotes, and opens the outermost object', () => {
     const value = {
       orderId: '88213',
@@ -231,7 +231,7 @@ describe('key versions', () => {
     expect(keyBadges([stub(encrypted(1, { format: 'static' }))], none)[0]!.label).toBe('static');
   });
 
-  test('are counted for a run, most used first, with the number of unreadable payloads', () => {
+  test('are counted for a run, in the order of their use, with the number of unreadable payloads', () => {
     const stubs = [7, 7, 7, 6].map((version, n) => stub(encrypted(1, { version }), n));
     const bad = stub(encrypted(1, { version: 3, reason: 'key_disabled', early: true }), 9);
     const tallies = new Map<string, StubTally>();

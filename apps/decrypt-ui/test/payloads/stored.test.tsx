@@ -14,7 +14,7 @@ const open = async (event: number) => {
 };
 
 describe('a payload in external storage', () => {
-  test('is described in the row and in the inspector, and not read', async () => {
+  test('is described in the row and in the inspector, but not read', async () => {
     const { refs } = await open(1);
     expect(text(row('g1'))).toContain('Stored in acme-payloads');
     expect(text(row('g1'))).toContain('12 MB');
@@ -33,7 +33,7 @@ describe('a payload in external storage', () => {
     expect(new Set(refs())).toEqual(new Set(['6:0']));
   });
 
-  test('is read by keyboard, with the key of the object, and forgotten when the page is locked', async () => {
+  test('can be read with the keyboard, shows the key of its object, and is forgotten when the page is locked', async () => {
     const { refs, plaintext } = await open(1);
     (await until(() => read().query(), 'the button')).focus();
     await userEvent.keyboard('{Enter}');
@@ -50,9 +50,9 @@ describe('a payload in external storage', () => {
 
   test.each([
     [8_000_000, 'received 6.0 MB of 12 MB …'],
-    // Decompressed.
+    // The size after decompression.
     [20_000_000, 'received 15 MB …'],
-  ])('shows how much has arrived while it is read: %i bytes', async (bytes, words) => {
+  ])('shows how much of it has arrived while it is being read: %i bytes', async (bytes, words) => {
     const rest = Promise.withResolvers<void>();
     await renderApp(`${address}?ev=1&one=true`, { session: withSlowAnswer(bytes, rest.promise) });
     await until(() => read().query(), 'the button');
@@ -88,7 +88,7 @@ describe('a payload in external storage', () => {
       await until(() => text(document.body).includes('External storage unavailable'), 'the banner');
   });
 
-  test('that the server may not read is explained, without a button to read it', async () => {
+  test('has an explanation instead of a button if the server may not read it', async () => {
     await renderApp(`${address}?ev=6&one=true`);
     const words = 'does not let';
     await until(() => text(block('6:0')).includes(words), words);

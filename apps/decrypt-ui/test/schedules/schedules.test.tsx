@@ -22,7 +22,7 @@ describe('the schedules of a namespace', () => {
       'Active',
     ]);
     expect(hourly).toContain('Paused until the provider is back');
-    // A paused schedule starts nothing.
+    // A paused schedule starts no runs.
     expect([hourly!.at(-1), manual!.at(-1)]).toEqual(['None', 'None']);
     // An action without a result names no run.
     expect(manual!.at(-2)).toBe('30 Nov 08:30:00');
@@ -40,7 +40,7 @@ describe('the schedules of a namespace', () => {
     await until(() => app.history.location.pathname.includes('/workflows/order-88213/'), 'the run');
   });
 
-  test('say why they started nothing, and stay on the page with a notice if a refresh fails', async () => {
+  test('show why they started no runs, and stay on the page with a notice if a refresh fails', async () => {
     let away = false;
     const app = await renderApp('/ns/NS/schedules/manual', {
       session: ({ fetch }) =>
@@ -73,7 +73,7 @@ describe('the schedules of a namespace', () => {
     await expect.element(page.getByRole('heading', { name: 'manual', level: 1 })).toBeVisible();
   });
 
-  test('hide their arguments until a person who must gives a justification', async () => {
+  test('hide their arguments until the person gives a justification, if one is required', async () => {
     const namespace = newNamespace();
     const me = person([
       { name: namespace, permissions: ['metadata', 'decode'], reveal: 'on-demand', revealMinutes: 15 },

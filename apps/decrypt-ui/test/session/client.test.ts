@@ -34,7 +34,7 @@ test('rejects an answer that breaks the contract', async () => {
 test.each([
   ['a connection that broke', new TypeError('network error'), { code: 'unreachable' }],
   ['an aborted request', new DOMException('aborted', 'AbortError'), { name: 'AbortError' }],
-])('tells %s from an answer that breaks the contract', async (_, error, failure) => {
+])('distinguishes %s from an answer that breaks the contract', async (_, error, failure) => {
   const broken = () =>
     answering(new ReadableStream({ pull: (controller) => controller.error(error) })).client;
   await expect(broken().get(cryptoHealth, '/health')).rejects.toMatchObject(failure);

@@ -240,7 +240,7 @@ describe('signing out', () => {
     expect(windows.replaced).toEqual(['https://page.example/signed-out']);
   });
 
-  it('happens after another tab signs out, without leaving the address', () => {
+  it('also happens when another tab signs out, without leaving the address', () => {
     const { session, windows, calls } = setUp();
     windows.signOutElsewhere();
     expect(session.store.getState()).toEqual({ status: 'signed_out', because: 'other_tab' });

@@ -119,7 +119,7 @@ describe('ids and names of a thousand characters, and of other scripts', () => {
 });
 
 describe('a server that fails halfway', () => {
-  test('is asked for the rest of a list only when the reader requests it, not repeatedly', async () => {
+  test('gets another request for the rest of a list only when the reader asks for it', async () => {
     let asked = 0;
     let broken = true;
     await renderApp('/ns/NS/workflows', {
@@ -167,12 +167,12 @@ describe('a server that fails halfway', () => {
 });
 
 describe('a browser that does not let the page copy', () => {
-  test('leads to a report, even if the reader copied an id with a key', async () => {
+  test('is reported when copying fails, even if the reader copied an id with a key', async () => {
     const failed: PromiseRejectionEvent[] = [];
     const onRejection = (event: PromiseRejectionEvent) => failed.push(event);
     addEventListener('unhandledrejection', onRejection);
     const clipboard = Object.getOwnPropertyDescriptor(Navigator.prototype, 'clipboard')!;
-    // As on a page that is served without HTTPS.
+    // The clipboard is missing, as on a page that is served without HTTPS.
     Object.defineProperty(Navigator.prototype, 'clipboard', { configurable: true, get: () => undefined });
     try {
       await renderApp('/ns/NS/workflows');

@@ -30,7 +30,7 @@ test('a condition in the filter does not touch the border of the field', async (
   expect(outer!.bottom - inner!.bottom).toBeGreaterThanOrEqual(2);
 });
 
-test('the bar shows most of the namespace’s name in the narrowest window with links to all pages', async () => {
+test('the bar shows most of the namespace’s name even in the narrowest window in which it links to all pages', async () => {
   await page.viewport(720, 450);
   await renderApp('/ns/NS/workflows');
   const name = await until(() => document.querySelector('header [class*="namespace"]'), 'the namespace');

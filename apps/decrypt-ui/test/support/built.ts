@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Builds the dashboard as `pnpm build` does, once for all tests of a run. */
 export async function buildDashboard(): Promise<{
   readonly outDir: string;
-  /** The modules in its scripts. */
+  /** The modules that the build's scripts contain. */
   readonly modules: readonly string[];
 }> {
   const folder = await oncePerRun('dashboard', async (into) => {

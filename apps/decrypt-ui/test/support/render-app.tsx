@@ -31,7 +31,7 @@ interface RenderOptions {
   readonly apiUrl?: string;
 }
 
-/** What the application provides to a session. */
+/** The arguments with which the application creates a session. */
 export interface SessionActions {
   readonly fetch: typeof fetch;
   readonly onLock: () => void;

@@ -8,7 +8,7 @@ import type { SignInWindows } from '../../src/session/sign-in/windows.ts';
 
 /** An identity provider in this process. Tests change its answers. */
 export interface FakeProvider extends SignInProvider {
-  /** The refresh tokens that the renewals used, in order. */
+  /** The refresh tokens that renewals used, in order. */
   readonly renewals: string[];
   readonly prompts: (string | undefined)[];
   /** Refuses renewals. */
@@ -62,7 +62,7 @@ export function fakeProvider(lifetime = HOUR / 6): FakeProvider {
   return provider;
 }
 
-/** Windows that give the answer that a test sets, and count what the session does with them. */
+/** Windows that return the answer that a test sets, and count how often the session uses them. */
 export interface FakeWindows extends SignInWindows {
   /** The answer from frames and windows. Undefined: they don't answer. */
   answer: string | undefined;

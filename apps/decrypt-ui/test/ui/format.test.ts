@@ -41,7 +41,7 @@ test('formats a duration with three digits or with the two largest units', () =>
   for (const [millis, text] of cases) expect(formatDuration(millis)).toBe(text);
 });
 
-test('rounds more in lists, and to whole seconds for a duration that is still growing', () => {
+test('rounds durations more coarsely in lists, and to whole seconds while they are still growing', () => {
   expect([2110, 38_200, 169_000].map(formatDurationShort)).toEqual(['2.1 s', '38 s', '2 m 49 s']);
   expect([900, 41_900, 79_999, 3 * DAY + 4 * HOUR].map(formatTicking)).toEqual([
     '0 s',
@@ -51,7 +51,7 @@ test('rounds more in lists, and to whole seconds for a duration that is still gr
   ]);
 });
 
-test('formats offsets from 0, and with a plus after a gap', () => {
+test('formats the time since the start, and the time since a gap with a plus sign', () => {
   expect([0, 40, 910, 2480, 46_200].map(formatOffset)).toEqual(['0', '40 ms', '0.91 s', '2.48 s', '46.2 s']);
   expect([12, 4100, 97_000].map(formatOffsetAfterGap)).toEqual(['+12 ms', '+4.1 s', '+1 m 37 s']);
 });

@@ -52,7 +52,7 @@ function commonEnds(left: readonly string[], right: readonly string[]): DiffPart
 /** A row of a comparison, with positions in the lines of both sides. */
 export type DiffRow =
   | { readonly kind: 'same' | 'changed'; readonly left?: number; readonly right?: number }
-  /** A fold of equal lines. `at` identifies it. */
+  /** Folded equal lines. `at` identifies the fold. */
   | { readonly kind: 'folded'; readonly at: number; readonly count: number };
 
 /** Number of equal lines shown next to a change. */

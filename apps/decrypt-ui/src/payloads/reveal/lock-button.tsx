@@ -6,7 +6,7 @@ import { Countdown } from './countdown.tsx';
 import { keepFocus } from './reveal-request.ts';
 import { useReveals } from './reveals-context.tsx';
 
-/** Returns a function that hides a namespace's payloads. While something is shown, it is also the action of the command. */
+/** Returns a function that hides a namespace's payloads. While payloads are shown, the Lock command also runs it. */
 export function useLock(namespace: string, isShown: boolean): () => void {
   const reveals = useReveals();
   const lock = () => {
@@ -24,7 +24,7 @@ interface LockButtonProps extends ButtonProps {
   readonly text?: string;
 }
 
-/** Hides payloads, after the time until the page hides them itself. */
+/** A button that hides payloads, preceded by the time until the page hides them itself. */
 export function LockButton({ until, text, ...button }: LockButtonProps) {
   return (
     <>

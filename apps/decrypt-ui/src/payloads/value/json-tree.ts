@@ -78,7 +78,7 @@ function rangesOf(value: Members, names: readonly string[] | undefined, count: n
 export interface JsonFolds {
   /** The reader's choices for single objects, arrays and ranges. True means open. */
   readonly chosen: ReadonlyMap<unknown, boolean>;
-  /** All others are open until the layout has this many lines. */
+  /** Objects, arrays and ranges without a choice are open until the layout has this many lines. */
   readonly lines: number;
 }
 

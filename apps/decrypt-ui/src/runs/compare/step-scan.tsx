@@ -5,7 +5,7 @@ import type { Substitution } from './consequences.ts';
 import type { AlignedStep } from './run-alignment.ts';
 import { useStepDifferences } from './step-differences.ts';
 
-/** What the page remembers of a step out of view: no payload content. */
+/** What the page remembers of a step that is out of view. Contains no payload content. */
 export interface Verdict {
   readonly different: boolean;
   readonly unknown: boolean;

@@ -25,15 +25,15 @@ export const runSessionsAt = (place: RunSessionsPlace): RunSessions =>
 
 export const useRunSessions = (): RunSessions => runSessionsAt(useRunSessionsPlace());
 
-/** What has happened since the reader paused. */
+/** The changes since the reader paused updates. */
 interface Held {
   /** When the reader paused, in milliseconds since 1970. */
   readonly since: number;
-  /** How many events have arrived. */
+  /** Number of events that have arrived since then. */
   readonly events: number;
   /** Whether the run has ended. */
   readonly ended: boolean;
-  /** Whether events arrive now. */
+  /** Whether events are arriving now. */
   readonly phase: FollowState['phase'];
 }
 

@@ -63,7 +63,7 @@ function Form() {
   return <JustificationField value={text} onChange={setText} optional />;
 }
 
-test('is available to other dialogs as a field, which can be optional', async () => {
+test('is also available to other dialogs as a field, which can be optional', async () => {
   await render(<Form />);
   const optional = page.getByRole('textbox', { name: 'Justification (optional)' });
   await userEvent.fill(optional, 'x'.repeat(500));
@@ -71,7 +71,7 @@ test('is available to other dialogs as a field, which can be optional', async ()
   await expect.element(optional).toHaveAccessibleDescription('The audit records it with your name.');
 });
 
-test('reads a text as the server does', () => {
+test('accepts the same texts as the server', () => {
   expect(justificationOf(' PAY-4417 ')).toBe('PAY-4417');
   for (const refused of ['', '  ', '\u200b', 'x'.repeat(501)])
     expect(justificationOf(refused)).toBeUndefined();

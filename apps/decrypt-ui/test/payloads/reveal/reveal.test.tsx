@@ -10,7 +10,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A text in the summary of the run's first event. */
+/** A text that appears in the summary of the run's first event. */
 const PLAINTEXT = '3 items to DE';
 const text = (key: string) => row(key)?.textContent ?? '';
 const body = () => document.body.textContent ?? '';
@@ -84,7 +84,7 @@ describe('where the namespace reveals on demand', () => {
     const before = app.decodes().length;
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(app.decodes()).toHaveLength(before);
-    // After the person has confirmed the justification again, the page requests the payloads again.
+    // When the person has confirmed the justification again, the page requests the payloads again.
     press('R', document.body, { shiftKey: true });
     await expect.element(field()).toHaveValue('PAY-4417');
     await button('Reveal').click();

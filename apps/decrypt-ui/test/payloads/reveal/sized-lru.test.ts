@@ -22,7 +22,7 @@ describe('a map that limits the total size of its entries', () => {
     expect(map.size).toBe(0);
   });
 
-  test('counts what is left after entries are replaced, deleted during iteration, and cleared', () => {
+  test('counts the size of the remaining entries after others are replaced, deleted during iteration, or cleared', () => {
     const map = texts(100);
     map.set('a', '1');
     map.set('a', '12345');

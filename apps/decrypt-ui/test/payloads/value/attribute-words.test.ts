@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { attributeName, enumWords } from '../../../src/payloads/value/attribute-words.ts';
 
-describe('words', () => {
+describe('attribute words', () => {
   it.each([
     ['RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED', 'Maximum attempts reached'],
     ['TASK_QUEUE_KIND_STICKY', 'Sticky'],
     ['WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR', 'Non deterministic error'],
     ['PAYMENT_DECLINED', undefined],
     ['Failed', undefined],
-  ])('writes the enum value %s as %s', (value, words) => {
+  ])('replace the enum value %s by %s', (value, words) => {
     expect(enumWords(value)).toBe(words);
   });
 
@@ -18,7 +18,7 @@ describe('words', () => {
     ['workflowIdReusePolicy', 'Workflow id reuse policy'],
     ['searchAttributes.indexedFields', 'Search attributes, indexed fields'],
     ['versions[0].buildId', 'Versions [0], build id'],
-  ])('writes the path %s as %s', (path, words) => {
+  ])('replace the path %s by %s', (path, words) => {
     expect(attributeName(path)).toBe(words);
   });
 });

@@ -56,7 +56,7 @@ describe('readable JSON', () => {
     expect(readableJson(value)).toBe(readableJson(value));
   });
 
-  test('leaves a long value as it is', () => {
+  test('leaves a long value unchanged', () => {
     const long = json({ note: 'one\ntwo'.repeat(30_000) });
     expect(readableJson(long)).toBe(long.value);
   });

@@ -14,7 +14,7 @@ const textOf = (type: string) =>
 const whole = () => document.body.textContent ?? '';
 const complete = () =>
   until(() => document.querySelector('[aria-label="Read again"]') && groups().length > 0, 'all runs');
-/** What screen readers read aloud. */
+/** Returns the text that screen readers read aloud. */
 const announced = () => document.querySelector('.sr-only[role="status"]')?.textContent ?? '';
 const requests = (app: { asked: { url: string; body: string }[] }) =>
   app.asked
@@ -54,7 +54,7 @@ describe('the page with failures by cause', () => {
     expect(requests(app)).toHaveLength(before);
   });
 
-  test('has causes of running workflows whose workflow task keeps failing', async () => {
+  test('shows the causes of running workflows whose workflow task keeps failing', async () => {
     await renderApp('/ns/NS/causes?q=TemporalReportedProblems+IS+NOT+NULL');
     await complete();
     expect(textOf('DeterminismViolationError')).toContain(
@@ -95,7 +95,7 @@ describe('the page with failures by cause', () => {
     expect(document.activeElement?.closest('li')).toBe(groups()[1]);
   });
 
-  test('neither moves groups nor marks new causes while it reads, and announces only the end', async () => {
+  test('moves no group and marks no new cause while it reads, and announces only the end', async () => {
     const namespace = newNamespace();
     const { steer, history } = await renderApp('/ns/NS/workflows', { namespace });
     await steer('delay', { delay: 20 });
@@ -120,7 +120,7 @@ describe('the page with failures by cause', () => {
     expect(textOf('StripeCardError')).toContain('new since');
   });
 
-  test('says that it was stopped, and continues', async () => {
+  test('says that the reader stopped it, and continues on request', async () => {
     const namespace = newNamespace();
     const app = await renderApp('/ns/NS/workflows', { namespace });
     await app.steer('delay', { delay: 40 });
@@ -151,7 +151,7 @@ describe('the page with failures by cause', () => {
     expect(requests(app)).toHaveLength(before + 1);
   });
 
-  test('is reached from the list, with the list’s filter', async () => {
+  test('can be reached from the list, and then has the list’s filter', async () => {
     const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"TimedOut"');
     await userEvent.click(page.getByRole('link', { name: 'By cause' }));
     await complete();
@@ -222,7 +222,7 @@ describe('the page with failures by cause, where payloads are locked', () => {
   });
 });
 
-test('the page with failures by cause shows no message that it has read before the sign-in expired', async () => {
+test('the page with failures by cause shows no message that it read before the sign-in expired', async () => {
   const { namespace, ...signedIn } = personWith(['metadata', 'decode']);
   const { make, expire } = expiring(signedIn);
   const app = await renderApp('/ns/NS/causes', { namespace, session: make });
@@ -251,7 +251,7 @@ const linesOf = (lines: readonly object[]) =>
 
 const rows = () => [...document.querySelectorAll<HTMLElement>('[role="treegrid"] [data-index]')];
 
-describe('the column Why of the list', () => {
+describe('the list’s column Why', () => {
   const list = '/ns/NS/workflows?cols=status,id,why&q=ExecutionStatus+%3D+"Failed"';
 
   test('shows why the visible runs failed, with one request, and requests nothing at rest', async () => {
@@ -297,7 +297,7 @@ describe('the column Why of the list', () => {
     expect(cell.textContent).toBe('not read');
   });
 
-  test('costs no request while it is hidden', async () => {
+  test('sends no request while it is hidden', async () => {
     const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');
     await until(() => rows().length > 5, 'the rows');
     await new Promise((resolve) => {

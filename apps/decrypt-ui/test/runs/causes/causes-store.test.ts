@@ -36,7 +36,7 @@ const end = (reason: 'complete' | 'limit' | 'error', more: Partial<typeof counts
 });
 const all = [start, run('a'), end('complete')];
 
-/** `held`: the frames of a response that ends only when its request is aborted. */
+/** `held` contains the frames of a response that ends only when its request is aborted. */
 type Answer = readonly CauseFrame[] | { readonly held: readonly CauseFrame[] } | 'justification_required';
 
 /** Returns the stores of a person, with a codec server that gives the answers in turn, the last one repeatedly. */
@@ -98,7 +98,7 @@ function respond(answer: Answer, signal: AbortSignal | null | undefined, onDrain
 }
 
 describe('causes with messages', () => {
-  test('leave memory when the sign-in expires, also while no page shows them', async () => {
+  test('leave memory when the sign-in expires, even while no page shows them', async () => {
     const { causes, load, progress, known, plaintext, ended } = setUp('automatic', all);
     causes.show(of);
     await load('a');
@@ -108,7 +108,7 @@ describe('causes with messages', () => {
     expect([progress(), known().size]).toEqual([undefined, 0]);
   });
 
-  test('leave memory with the reveal for which they were decrypted, also while another one is open', async () => {
+  test('leave memory when the reveal for which they were decrypted ends, even while another reveal is open', async () => {
     const { causes, load, progress, known, justify, requests, ended } = setUp('on-demand', all);
     justify('PAY-1', 5);
     causes.show(of);
@@ -124,7 +124,7 @@ describe('causes with messages', () => {
     expect(requests.map(({ justification }) => justification)).toEqual(['PAY-1', 'PAY-1', 'PAY-2', 'PAY-2']);
   });
 
-  test('do not arrive after their reveal has ended', async () => {
+  test('are ignored if they arrive after their reveal has ended', async () => {
     const { causes, why, progress, known, justify, drained } = setUp('on-demand', {
       held: [start, run('a')],
     });
@@ -141,7 +141,7 @@ describe('causes with messages', () => {
     expect([progress(), known().size]).toEqual([undefined, 0]);
   });
 
-  test('are continued with the justification of the reveal that they belong to', async () => {
+  test('resume with the justification of their reveal', async () => {
     const limit = [start, end('limit', { runs: 0 })];
     const { causes, justify, requests, ended } = setUp('on-demand', limit, all);
     justify('PAY-1', 5);
@@ -182,7 +182,7 @@ describe('causes with messages', () => {
 });
 
 describe('reading causes', () => {
-  test('goes on after a limit if runs were read, even if all of them failed', async () => {
+  test('continues after a limit if runs were read, even if all of them failed', async () => {
     const limit = [start, end('limit', { runs: 0, failed: 3 })];
     const { causes, progress, requests, ended } = setUp('automatic', limit, all);
     causes.show(of);
@@ -218,7 +218,7 @@ describe('the causes of the rows in view', () => {
     expect(why.store.getState().unread.size).toBe(0);
   });
 
-  test('stay known if their request is aborted', async () => {
+  test('that arrived before their request was aborted stay known', async () => {
     const { why, known, drained } = setUp('automatic', { held: [run('a')] });
     const scrolling = new AbortController();
     const loading = why.load(namespace, ['a', 'b'], scrolling.signal);
@@ -230,7 +230,7 @@ describe('the causes of the rows in view', () => {
   });
 });
 
-test('the time since which a cause occurs has a date unless it is today', () => {
+test('the time at which a cause first occurred includes the date unless it was today', () => {
   vi.setSystemTime(Date.UTC(2026, 10, 24, 13, 4, 58));
   const format = { zone: 'utc', clock: '24' } as const;
   expect(formatSince(Date.now(), format)).toBe('13:04');

@@ -14,7 +14,7 @@ const ours = stepsOf(first!);
 const theirs = stepsOf(second!);
 const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts, ours, theirs);
 
-/** One run's part of a pair. */
+/** A pair's payload in one of the runs. */
 const side = (ref: string, scope: string) => ({ scope, stub: { ref } });
 
 const runOf = (...names: string[]) => {
@@ -49,7 +49,7 @@ describe('two runs’ steps', () => {
     ]);
   });
 
-  test('are joined if a step moved, with the distance', () => {
+  test('include a moved step only once, with the distance by which it moved', () => {
     const [left, right] = [
       runOf('Pay', 'Pack', 'Stamp', 'Ship'),
       runOf('Pack', 'Stamp', 'Ship', 'Pay', 'Rate'),
@@ -87,7 +87,7 @@ const payloadOf = (value: object) => ({
   data: btoa(JSON.stringify(value)),
 });
 
-test('a local activity’s record differs only in its attempt, and its result in every member', () => {
+test('compares only the attempt in a local activity’s record, but every member of its result', () => {
   const before = { activity_type: 'price', attempt: 1, seq: 1, complete_time: { seconds: 5, nanos: 7 } };
   const after = { activity_type: 'price', attempt: 2, seq: 3, complete_time: { seconds: 9, nanos: 7 } };
   const pairs = payloadPairs({ left: local(before), right: local(after) }, 'ours', 'theirs');
@@ -103,14 +103,14 @@ test('a local activity’s record differs only in its attempt, and its result in
 });
 
 describe('the payloads that are offered for a comparison', () => {
-  test('start with the same step’s result in the same run', () => {
+  test('begin with the same step’s result if the same run is chosen', () => {
     const [best] = payloadChoices(first!, positionOf(first!, payloadRefOf(5, 0)), true);
     expect(best).toMatchObject({ ref: '7:0', likeness: 'event' });
     const [result] = payloadChoices(first!, positionOf(first!, payloadRefOf(1, 0)), true);
     expect(result).toMatchObject({ ref: '8:0', likeness: 'event' });
   });
 
-  test('start with the same payload in another run', () => {
+  test('begin with the corresponding payload if another run is chosen', () => {
     const [best] = payloadChoices(second!, positionOf(first!, payloadRefOf(5, 0)), false);
     expect(best).toMatchObject({ ref: '8:0', likeness: 'place' });
   });

@@ -44,7 +44,7 @@ describe('two payloads', () => {
   });
 });
 
-describe('a difference follows from the input', () => {
+describe('a difference', () => {
   const substitutions = substitutionsOf(
     between(
       '{"customer":"Mira Lindqvist","cents":1290,"gift":true,"n":12}',
@@ -54,7 +54,7 @@ describe('a difference follows from the input', () => {
   const causes = (left: string, right: string) =>
     causesOf({ path: '', left, right }, substitutions)?.map((index) => substitutions[index]!.left);
 
-  test('if the input has the same change, alone or in a text', () => {
+  test('follows from the input if the input has the same change, alone or in a text', () => {
     expect(causes('Mira Lindqvist', 'Pavel Novak')).toEqual(['Mira Lindqvist']);
     expect(causes('Charge Mira Lindqvist 1290 cents', 'Charge Pavel Novak 51290 cents')).toEqual([
       'Mira Lindqvist',
@@ -63,7 +63,7 @@ describe('a difference follows from the input', () => {
     expect(causes('1290', '51290')).toEqual(['1290']);
   });
 
-  test('not if something else changed too, or if a number is part of another', () => {
+  test('does not follow from the input if something else changed too, or if a number is part of another', () => {
     expect(causes('Mira Lindqvist, gold', 'Pavel Novak, silver')).toBeUndefined();
     expect(causes('12900', '512900')).toBeUndefined();
     expect(causes('order-1290a', 'order-51290a')).toBeUndefined();
@@ -71,12 +71,12 @@ describe('a difference follows from the input', () => {
     expect(causesOf({ path: 'a', left: '1290' }, substitutions)).toBeUndefined();
   });
 
-  test('not if its values are so short that they can occur anywhere', () => {
+  test('does not follow from the input if its values are so short that they can occur anywhere', () => {
     expect(substitutions.map(({ left }) => left)).toEqual(['Mira Lindqvist', '1290', 'true']);
     expect(causes('12', '13')).toBeUndefined();
   });
 
-  test('even if the texts contain replacement patterns, which are taken literally', () => {
+  test('follows from the input even if the texts contain replacement patterns, which are taken literally', () => {
     const odd = substitutionsOf(between('{"a":"abc"}', '{"a":"$&$1"}'));
     expect(causesOf({ path: '', left: 'x abc', right: 'x $&$1' }, odd)).toEqual([0]);
   });

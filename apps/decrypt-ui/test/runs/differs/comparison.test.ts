@@ -34,7 +34,7 @@ const endFrame = (reason: Reason): RunFieldsFrame => ({
   after: '.r2',
 });
 
-/** A comparison whose server answers each request with the next lines, and the last lines again and again. */
+/** A comparison whose server answers each request with the next lines, and every later request with the last lines. */
 function setUp(...answers: readonly (readonly RunFieldsFrame[])[]) {
   const plaintext = createPlaintextCache();
   const access = { can: () => true, reveal: () => 'on-demand' as const };
@@ -58,7 +58,7 @@ function setUp(...answers: readonly (readonly RunFieldsFrame[])[]) {
 }
 
 describe('a comparison with payloads', () => {
-  it('ends with the reveal for which it was made, although another reveal is open', async () => {
+  it('is dropped when the reveal for which it was made ends, even if another reveal is open', async () => {
     const { asked, comparisons, reveal, comparison } = setUp([runFrame(1), endFrame('shutdown')]);
     reveal('PAY-1', 5);
     comparisons.start(sets);
@@ -88,7 +88,7 @@ describe('a comparison with payloads', () => {
     expect(comparison()).toBeUndefined();
   });
 
-  it('keeps a run once that the server repeats, and counts each unreadable payload', async () => {
+  it('keeps only one copy of a run that the server repeats, and counts each unreadable payload', async () => {
     const first = [runFrame(1), runFrame(2, { key_not_found: 2, too_large: 1 }), endFrame('limit')];
     const second = [runFrame(2, { key_not_found: 2, too_large: 1 }), runFrame(3), endFrame('complete')];
     const { comparisons, reveal, comparison } = setUp(first, second);

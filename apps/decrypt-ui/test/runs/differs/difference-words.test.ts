@@ -14,7 +14,7 @@ const difference = (field: string, value?: string): Difference => ({
 });
 
 describe('the words for a difference', () => {
-  test('round a probability to the side of chance', () => {
+  test('round a probability up, so that they never overstate the evidence', () => {
     expect(chanceText(0.0099)).toBe('1 in 100');
     expect(chanceText(0.00012)).toBe('1 in 8,000');
     expect(chanceText(1.01e-6)).toBe('1 in 900,000');
@@ -29,7 +29,7 @@ describe('the words for a difference', () => {
     );
   });
 
-  test('name the server’s fields, and leave paths as they are, whatever their name', () => {
+  test('replace the names of the server’s fields, but leave paths unchanged, whatever they contain', () => {
     expect(fieldWords('keyVersion')).toEqual({ text: 'Key version of the input', isPath: false });
     expect(fieldWords('attribute.Tier')).toEqual({ text: 'Tier', isPath: true });
     expect(fieldWords('constructor')).toEqual({ text: 'constructor', isPath: true });
@@ -52,7 +52,7 @@ describe('the list’s query for a difference', () => {
     expect(queryFor(difference(field, value), set, runs)).toBe(`${set} AND ${condition}`);
   });
 
-  test('does not exist where Temporal cannot filter by the field, or the set is no list of conditions', () => {
+  test('does not exist if Temporal cannot filter by the field, or the set’s query is not a list of conditions', () => {
     for (const field of ['input.country', 'worker', 'hour', 'attribute.Ids.length', 'memo.tier'])
       expect(queryFor(difference(field, 'x'), set, runs)).toBeUndefined();
     expect(queryFor(difference('duration'), set, runs)).toBeUndefined();
@@ -78,7 +78,7 @@ test('joins differences that the same runs make, under the shortest name', () =>
   const found = [
     difference('attribute.BuildIds[0]', 'pinned:b-7'),
     difference('hour', '1'),
-    // Shorter, but the workflow may have set it.
+    // This name is shorter, but the workflow may have set the search attribute.
     difference('attribute.B', 'b-7'),
     difference('memo.old', '(absent)'),
     difference('build', 'b-7'),

@@ -18,7 +18,7 @@ const requests = (app: { asked: { url: string; body: string }[] }) =>
   app.asked
     .filter(({ url }) => url.endsWith('fields'))
     .map(({ url, body }) => ({ route: url.split(':').at(-1), ...JSON.parse(body) }));
-/** The size of set A. */
+/** Returns a match whose first group is the size of set A. */
 const counted = () =>
   /(\d+) runs/.exec(document.querySelector('section[aria-label="Set A"]')?.textContent ?? '');
 const compare = () => userEvent.click(page.getByRole('button', { name: 'Compare', exact: true }));
@@ -45,19 +45,19 @@ describe('the page that compares two sets of runs', () => {
     // Search attributes are separate: a workflow can set them when it fails.
     await expect.element(table('Search attributes: may have changed during the run')).toBeVisible();
     expect(rowOf('OrderState')!.closest('section')!.textContent).toContain('may have changed');
-    // A tooltip would outlive the reveal.
+    // There is no tooltip, because it would outlive the reveal.
     expect(document.querySelector('tbody [data-tip]')).toBeNull();
     expect(rowOf('input.amount')).toBeUndefined();
     expect(rowOf('Key version of the input')).toBeUndefined();
     expect(main()).toContain('2 Cloud KMS calls');
   });
 
-  test('leads to the runs with the value where a query can express it, and Back finds the result', async () => {
+  test('links to the runs with a value if a query can express the value, and still shows the result on Back', async () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     await compare();
     await isReady();
     expect(rowOf('input.country')!.querySelector('a')).toBeNull();
-    // The runs of the type are those of the queue.
+    // The type and the queue have the same runs.
     expect(rowOf('Workflow type')!.textContent).toContain('same runs as Task queue');
     expect(rowOf('Task queue')).toBeUndefined();
     await userEvent.click(rowOf('Workflow type')!.querySelector('a')!);
@@ -170,7 +170,7 @@ describe('the page that compares two sets of runs', () => {
     await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
   });
 
-  test('is offered by a list of one type, and by the card of a failed run', async () => {
+  test('can be reached from a list of one type and from the card of a failed run', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
     const link = page.getByRole('link', { name: 'What differs between failed and completed runs' });
@@ -196,7 +196,7 @@ const follow = async () => {
   await userEvent.click(page.getByRole('link', { name: 'What differs' }));
   await until(() => main().includes('The server decrypts the input and memo'), 'the page');
 };
-/** The page starts in the first task after it is shown. */
+/** Waits for the task in which the page would start: the first task after the page is shown. */
 const offered = async () => {
   await expect.element(page.getByRole('button', { name: 'Compare', exact: true })).toBeVisible();
   await new Promise((resolve) => setTimeout(resolve, 100));

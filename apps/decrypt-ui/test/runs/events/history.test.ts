@@ -21,7 +21,7 @@ const ids = (history: History) =>
 
 const by = (field: string, id: number, more: object = {}) => ({ [field]: String(id), ...more });
 
-test('a task’s start is not summarised by its worker, but a signal is summarised by its sender', () => {
+test('summarises a signal by its sender, but the start of a task not by its worker', () => {
   const run = new FixtureRun({ workflowId: 'w' });
   const identity = 'worker-1';
   run.add('ActivityTaskStarted', 0, { identity });
@@ -142,7 +142,7 @@ const provisional = () => {
   return made;
 };
 
-test('failures in plaintext are counted with the payloads in plaintext, and found by the search for the next', () => {
+test('counts failures in plaintext as payloads in plaintext, and finds them in the search for the next one', () => {
   const leaked = { failure: { message: 'Card 4111', source: 'TypeScriptSDK', cause: { source: 'Server' } } };
   const builder = createHistoryBuilder();
   const append = (run: FixtureRun) => {
@@ -167,7 +167,7 @@ test('failures in plaintext are counted with the payloads in plaintext, and foun
   expect(builder.snapshot().tallies.filter(isPayloadTally)).toEqual([]);
 });
 
-test('the search for the next plaintext payload wraps around after the last', () => {
+test('wraps around after the last plaintext payload when it searches for the next one', () => {
   const [stuck, paused] = alertRuns(Date.now());
   const history = historyOf(stuck!.events);
   expect(nextPlaintext(history)).toBe(1);
@@ -203,7 +203,7 @@ describe('events that are not durable', () => {
     expect(builder.snapshot().events[0]!.eventName).toBe('WorkflowExecutionStarted');
   });
 
-  test('cannot follow a missing event', () => {
+  test('are rejected if an event before them is missing', () => {
     const builder = createHistoryBuilder();
     expect(() => builder.append(provisional().events.slice(1))).toThrow('Event 2 came after event 0');
   });
@@ -225,7 +225,7 @@ describe('events that are not durable', () => {
 });
 
 describe('pending work', () => {
-  test('joins its group by activity id or first event, and distinguishes running from retrying work', () => {
+  test('joins its group by activity id or first event, and gives the group its outcome', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'b' });

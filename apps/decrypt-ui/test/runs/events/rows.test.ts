@@ -14,7 +14,7 @@ function order() {
 const options = { view: 'groups', expanded: new Set<number>(), tasks: false } as const;
 
 describe('rows', () => {
-  test('are one per group, and in an expanded group one per event and one for unrecorded attempts', () => {
+  test('show one group each, and below an expanded group its events and its unrecorded attempts', () => {
     const history = order();
     const closed = listOf(rowsOf(history, options));
     const capture = closed.find((row) => row.group.id === 39)!;
@@ -32,7 +32,7 @@ describe('rows', () => {
     expect(open[at + 4]).toMatchObject({ kind: 'event', last: true });
   });
 
-  test('are one per event, in order, in the view of all events', () => {
+  test('show one event each, in order, in the view of all events', () => {
     const history = order();
     const all = listOf(rowsOf(history, { ...options, view: 'all' }));
     expect(all.map((row) => row.key)).toEqual(history.events.map((event) => `e${event.eventId}`));
@@ -60,7 +60,7 @@ describe('rows', () => {
 describe('row positions', () => {
   const history = order();
 
-  test('map to rows and back, whichever groups are expanded, in both views, and when only matches are shown', () => {
+  test('lead to rows and back in both views, whichever groups are expanded, even if only matches are shown', () => {
     const everyGroup = new Set(history.groups.map((group) => group.id));
     const some = new Set([11, 39, 53]);
     const events = new Set([11, 12, 40, 44]);
@@ -87,7 +87,7 @@ describe('row positions', () => {
     expect(rows.at(rows.length)).toBeUndefined();
   });
 
-  test('give the same row object until its group changes', () => {
+  test('lead to the same row object until its group changes', () => {
     const rows = rowsOf(history, options);
     expect(rowsOf(history, { ...options, expanded: new Set([39]) }).at(0)).toBe(rows.at(0));
   });

@@ -57,7 +57,7 @@ const asked = (app: Awaited<ReturnType<typeof renderApp>>) =>
     .map(({ body }) => exportRequest.parse(JSON.parse(body)));
 
 describe('a run’s export', () => {
-  test('focuses the chosen form first, so that Enter exports', async () => {
+  test('focuses the chosen form first, so that Enter starts the export', async () => {
     const app = await openDialog();
     await expect.element(dialog().getByRole('radio', { name: /^Readable/ })).toHaveFocus();
     await userEvent.keyboard('{ArrowDown}{Enter}');
@@ -98,7 +98,7 @@ describe('a run’s export', () => {
     expect(asked(app)).toEqual([]);
   });
 
-  test('opens with its key, and closes without stopping an export', async () => {
+  test('opens its dialog with a key, and continues when the dialog closes', async () => {
     const app = await renderApp(order);
     await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
     await app.steer('delay', { delay: 20 });
@@ -162,7 +162,7 @@ describe('a run’s export', () => {
     expect(app.asked.every(({ url }) => !url.includes('FOX-4711'))).toBe(true);
   });
 
-  test('asks for a justification at once if the policy is known, but not for an encoded export', async () => {
+  test('asks for a justification at once if the policy requires one, but not for an encoded export', async () => {
     const { namespace, make } = personWith(['metadata', 'export'], 'on-demand');
     await openDialog(order, { namespace, session: make });
     await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();

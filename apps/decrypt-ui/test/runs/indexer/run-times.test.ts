@@ -17,7 +17,7 @@ function timesOf(...frames: (readonly HistoryEvent[])[]) {
   return runTimes(index.timed(), now);
 }
 
-/** The path from events with all of their attributes, grouped at once. */
+/** Returns the critical path, computed from events with all their attributes that were grouped at once. */
 function pathOf(events: readonly HistoryEvent[]) {
   const all = events.map((event) => ({ ...event, at: millisOf(event.eventTime) ?? 0 }));
   const { steps, total } = criticalPath({ events: all, groups: groupEvents(all), now });
@@ -32,7 +32,7 @@ describe('runTimes', () => {
     slowRun,
     (at: number) => longRun(at, 300),
     (at: number) => alertRuns(at)[4]!,
-  ])('finds the critical path that all attributes of the events lead to: %o', (make) => {
+  ])('finds the same critical path as from all attributes of the events: %o', (make) => {
     const { events } = make(now);
     expect(timesOf(events).path).toEqual(pathOf(events));
     const half = Math.floor(events.length / 2);
@@ -61,7 +61,7 @@ describe('runTimes', () => {
     expect(path.total).toEqual({ work: 0, queue: 0, retry: 0, idle: 10 });
   });
 
-  test('summarizes the activities of a type from the schedule to the end', () => {
+  test('summarizes how long the activities of a type took from scheduling to end', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('WorkflowExecutionStarted', 0);
     const add = (type: string, from: number, to?: number, end = 'ActivityTaskCompleted') => {
@@ -70,7 +70,7 @@ describe('runTimes', () => {
         activityType: { name: type },
       });
       if (to === undefined) return;
-      // Temporal writes the start with the end.
+      // Temporal records the start of an activity only when the activity ends.
       run.add('ActivityTaskStarted', to - 1, { scheduledEventId: String(id), attempt: 1 });
       run.add(end, to, { scheduledEventId: String(id) });
     };
@@ -109,7 +109,7 @@ describe('runTimes', () => {
     ]);
   });
 
-  test('marks a few hundred of many durations, and always the longest', () => {
+  test('marks only a few hundred of many durations, but always the longest', () => {
     const [pay] = timesOf(batchRun(now).events).activities;
     expect(pay).toMatchObject({ type: 'pay', count: 901, failed: 1, median: 60, p95: 60 });
     expect(pay!.marks.length).toBeGreaterThan(100);

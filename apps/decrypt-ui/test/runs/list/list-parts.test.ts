@@ -61,7 +61,7 @@ describe('a running workflow', () => {
     [task(3600, { taken: true }), undefined],
     [task(2), undefined],
     [{}, undefined],
-    // No worker polls, or workers poll but none has taken the work: each state has its own word.
+    // The words distinguish two states: no worker polls, or workers poll but none has taken the work.
     [{ ...task(9000), taskQueues: [queue(false)] }, 'No worker 2 h'],
     [{ ...task(240), taskQueues: [queue(true)] }, 'Not taken 4 m'],
     [task(240), 'Not taken 4 m'],
@@ -112,7 +112,7 @@ describe('a filter suggestion', () => {
     ['last', 'StartTime >= "-1h"'],
     ['last 24', 'StartTime >= "-24h"'],
     ['today', 'StartTime >= "today"'],
-    // A word that names nothing is treated as the start of an id or type.
+    // A word that matches no name counts as the beginning of an id or type.
     ['ref', '(WorkflowId STARTS_WITH "ref" OR WorkflowType STARTS_WITH "ref")'],
     ['tenant', '(WorkflowId STARTS_WITH "tenant" OR WorkflowType STARTS_WITH "tenant")'],
     ['f', '(WorkflowId STARTS_WITH "f" OR WorkflowType STARTS_WITH "f")'],
@@ -154,7 +154,7 @@ describe('a filter suggestion', () => {
     ['CloseTime', '2026-11-24T13:00:00+02:00', ['CloseTime >= "2026-11-24T13:00:00+02:00"']],
     ['CloseTime', '2026-99-24', []],
     ['CloseTime', 'yesterday', []],
-    // Not one of Temporal's times, so any text may be its value.
+    // Only Temporal's own times are checked, so any text may be the value of this attribute.
     ['PickupTime', 'yesterday', ['PickupTime = "yesterday"']],
   ])('for a value of %s reads %s', (attribute, text, expected) => {
     expect(printed(valueSuggestions(attribute, text, known))).toEqual(expected);

@@ -15,7 +15,7 @@ const heads = () => [...document.querySelectorAll('[role="columnheader"]')].map(
 const rowOf = (id: string) => rows().find((row) => row.textContent?.includes(id))?.textContent;
 const activeIndex = () => Number(document.activeElement?.getAttribute('data-index') ?? 0);
 
-/** Whether the page has had time to show a query's data. */
+/** Returns whether the page has had time to show a query's data. */
 const isShown = ({ dataUpdatedAt: at }: { dataUpdatedAt: number }) => at > 0 && Date.now() - at > 200;
 
 /** Opens the list with some columns in a window of a width. Returns the columns' widths. */
@@ -34,7 +34,7 @@ async function widthsIn(window: number, cols: string) {
 const height = () => rows()[0]!.getBoundingClientRect().height;
 
 describe('the workflow list', () => {
-  test('shows the number of runs, with each run’s status, type and size, and on request its memo’s key versions', async () => {
+  test('shows the number of runs and each run’s status, type and size, and on request the key versions of its memo', async () => {
     await renderApp('/ns/NS/workflows?cols=status,id,type,size,keys');
     await until(() => rows().length > 10, 'the rows');
     const reason = rows().find((row) => row.textContent?.includes('every-reason'))!;
@@ -63,7 +63,7 @@ describe('the workflow list', () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
-    // Otherwise the request below would join the list's first one, whose answer may be older than the new runs.
+    // Otherwise the request below would share the list's first request, whose answer may be older than the new runs.
     await app.queries.refetchQueries({ queryKey: ['newest'] });
     await app.steer('start', { count: 2 });
     await app.queries.refetchQueries({ queryKey: ['newest'] });
@@ -281,7 +281,7 @@ describe('the workflow list', () => {
     await until(() => heads().includes('Type') && !heads().includes('Closed'), 'the usual columns');
   });
 
-  test('gives the column Why free width, but none of another column', async () => {
+  test('gives the column Why the remaining width, but takes none from another column', async () => {
     const cols = 'status,id,type,why,queue,started,duration,events,size';
     try {
       expect((await widthsIn(1280, cols))['why']).toBe(320);
@@ -360,7 +360,7 @@ describe('the workflow list', () => {
     await expect.element(page.getByRole('button', { name: 'Running 4 +2' })).toBeVisible();
   });
 
-  test('needs one request for what all running rows in view wait for, once the reader stops scrolling', async () => {
+  test('sends one request for all running rows in view, once the reader stops scrolling', async () => {
     const app = await renderApp('/ns/NS/workflows?q=stuck');
     await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
     const requests = (path: RegExp) => app.asked.filter(({ url }) => path.test(new URL(url).pathname));
@@ -378,7 +378,7 @@ describe('the workflow list', () => {
     grid().scrollTop = 0;
     await new Promise((resolve) => setTimeout(resolve, 1000));
     expect(requests(/workflows:progress$/).length).toBeLessThanOrEqual(4);
-    // The page requests no single run's description or task queues.
+    // The page requests neither descriptions nor task queues of single runs.
     expect(requests(/\/workflows\//)).toEqual([]);
   });
 

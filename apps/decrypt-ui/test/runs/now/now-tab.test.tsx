@@ -34,7 +34,7 @@ describe('the Now tab', () => {
     expect(queriesOf(app).map(({ type }) => type)).toEqual(['__temporal_workflow_metadata', '__stack_trace']);
   });
 
-  test('renders no script, picture, form or style of the details, and only web links, which cannot reach the page', async () => {
+  test('renders the details without scripts, pictures, forms or styles, and with web links that cannot reach the page', async () => {
     await askedWorker();
     const heading = await until(
       () => [...document.querySelectorAll('h2')].find(({ textContent }) => /Waits for/.test(textContent)),
@@ -58,7 +58,7 @@ describe('the Now tab', () => {
     expect(app.asked.some(({ url }) => url.includes('status'))).toBe(false);
   });
 
-  test('sends arguments in the body with every digit, and refuses text that is not a JSON array', async () => {
+  test('sends arguments in the body with every digit, and rejects text that is not a JSON array', async () => {
     const app = await askedWorker();
     await userEvent.click(button('Arguments of item'));
     const field = page.getByRole('textbox', { name: 'Arguments, as a JSON array' });
@@ -82,7 +82,7 @@ describe('the Now tab', () => {
     await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('no order')).toBeVisible();
     await userEvent.fill(name, 'unanswered');
-    // The answer to another query leaves the page.
+    // The page drops the answer to the other query.
     expect(body()).not.toContain('no order');
     await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('No worker answered', { exact: true })).toBeVisible();
@@ -108,7 +108,7 @@ describe('the Now tab', () => {
     await expect.element(page.getByRole('textbox', { name: /Arguments/ })).not.toBeInTheDocument();
   });
 
-  test('sends the justification where the namespace reveals on demand, and hides the answers with the reveal', async () => {
+  test('sends the justification if the namespace reveals on demand, and hides the answers when the reveal ends', async () => {
     const namespace = newNamespace();
     const me = person([
       {
@@ -143,7 +143,7 @@ describe('the Now tab', () => {
   });
 });
 
-/** The tab asks in the first task after it is shown. */
+/** Waits for the task in which the tab would ask: the first task after the tab is shown. */
 const shown = async () => {
   await expect.element(button('Ask the worker')).toBeVisible();
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -176,7 +176,7 @@ describe('the link to the Now tab on the card of a run that waits', () => {
     expect(queriesOf(app)).toHaveLength(4);
   });
 
-  test('asks nothing if the page was reloaded before the tab was there', async () => {
+  test('asks nothing if the page was reloaded before the tab appeared', async () => {
     const app = await renderApp(WAITS);
     app.history.push(NOW.replace('NS', app.namespace), { requested: requested.requested - 1 });
     await shown();

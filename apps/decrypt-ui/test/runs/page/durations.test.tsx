@@ -7,7 +7,7 @@ const slow = '/ns/NS/workflows/long-charge/01997c2e-0000-7000-8000-0000000000fb'
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
 const batch = '/ns/NS/workflows/alerts-batch/01997c2e-a000-7000-8000-000000000007';
 
-/** The durations of the completed payments: every eighth of the fixture's 340 listed runs. */
+/** The durations of the completed payments, which are every eighth of the fixture's 340 listed runs. */
 const payments = Array.from({ length: 43 }, (_, index) => 1900 + 731 * ((8 * index) % 11)).toSorted(
   (a, b) => a - b,
 );
@@ -23,7 +23,7 @@ const cells = () =>
   );
 
 describe('how long runs of a type take', () => {
-  test('is in the header, and asked for once per type', async () => {
+  test('is shown in the header, and requested once per type', async () => {
     const app = await renderApp(failed);
     await expect.element(page.getByText(`median ${median} of the last 43 runs`)).toBeVisible();
     app.history.push(slow.replace('NS', app.namespace));
@@ -33,7 +33,7 @@ describe('how long runs of a type take', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('makes the card of a slow run name its longest step, and offer the comparison with another run', async () => {
+  test('lets a slow run’s card name its longest step and offer a comparison with another run', async () => {
     const app = await renderApp(slow);
     await until(() => card()?.includes('waiting for a worker'), 'the step');
     expect(card()).toContain(

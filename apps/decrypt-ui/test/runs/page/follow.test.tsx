@@ -30,7 +30,7 @@ describe('pausing updates', () => {
   });
 });
 
-test('a pause during loading begins when the rows are there', async () => {
+test('begins a pause when the first rows have loaded, if the reader pauses earlier', async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const app = await renderApp(order, {
     session: ({ fetch }) =>
@@ -50,7 +50,7 @@ test('a pause during loading begins when the rows are there', async () => {
   expect(row('g59')?.textContent).toContain('not yet durable');
 });
 
-test('a paused page says that it is disconnected', async () => {
+test('shows that the page is disconnected, even while updates are paused', async () => {
   let away = false;
   const app = await renderApp(order, {
     session: ({ fetch }) =>
@@ -72,7 +72,7 @@ test('a paused page says that it is disconnected', async () => {
 });
 
 describe('the failures of attempts', () => {
-  test('stay on the page as it has seen them, although Temporal keeps the last only', async () => {
+  test('stay on the page, although Temporal keeps only the last', async () => {
     const app = await renderApp(`${retrying}?ev=2&pane=failure`);
     await until(() => pane().includes('the bank is closed'), 'the last failure');
     expect(pane()).not.toContain('Earlier attempts');
@@ -87,7 +87,7 @@ describe('the failures of attempts', () => {
   });
 });
 
-test('a failure that was locked while Temporal had it is on the page without its message', async () => {
+test('stay without their message if they were locked while Temporal had them', async () => {
   const me = onDemand(newNamespace());
   const namespace = me.namespaces[0]!.name;
   const app = await renderApp(`${retrying}?ev=2&pane=failure`, { namespace, session: sessionOf(me).make });
@@ -122,7 +122,7 @@ describe('the notification when a run ends', () => {
     shown.mockClear();
   });
 
-  test('names the workflow and its status only, also after the reader has left the page', async () => {
+  test('contains only the workflow and its status, and appears even after the reader has left the page', async () => {
     vi.stubGlobal('Notification', Notice);
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');
@@ -136,7 +136,7 @@ describe('the notification when a run ends', () => {
     expect(shown.mock.calls).toEqual([['order-88213', { body: 'Completed', tag: RUN }]]);
   });
 
-  test('does not appear if the reader turns it off, or the browser blocks it', async () => {
+  test('does not appear if the reader turns it off or the browser blocks it', async () => {
     vi.stubGlobal('Notification', Notice);
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');

@@ -86,7 +86,7 @@ describe('the history table', () => {
     scroller.scrollTop = 100_000;
     const asked = await until(() => app.asked.find(({ body }) => body.includes('"3580:0"')), 'the request');
     expect(asked.signal?.aborted).toBe(false);
-    // The delay stays until the abort, because the server reads it when the request arrives, which may be later.
+    // Keeps the delay until the abort: the server reads the delay when the request arrives, which may be later.
     scroller.scrollTop = 200_000;
     await until(() => asked.signal?.aborted, 'the abort');
     await app.steer('delay', { delay: 0 });
@@ -237,8 +237,8 @@ describe('the inspector', () => {
   });
 });
 
-describe('links and loading', () => {
-  test('say that an event has not happened yet before the first heartbeat, and show it when it happens', async () => {
+describe('a page that is loading', () => {
+  test('says before the first heartbeat that the link’s event has not happened yet, and shows it when it happens', async () => {
     const app = await renderApp(`${order}?ev=61`, {
       session: ({ fetch }) =>
         withoutSignIn('open', async (input, init) => {
@@ -255,14 +255,14 @@ describe('links and loading', () => {
     await expect.element(page.getByText('This run has no event 61 yet')).not.toBeInTheDocument();
   });
 
-  test('state that the run has no event with the link’s id yet', async () => {
+  test('says that the run has no event with the link’s id yet', async () => {
     await renderApp(`${order}?ev=999`);
     await expect.element(page.getByText('This run has no event 999 yet')).toBeVisible();
     await page.getByRole('button', { name: 'Dismiss' }).click();
     await expect.element(page.getByText('This run has no event 999 yet')).not.toBeInTheDocument();
   });
 
-  test('show the workflow id, and placeholders in the table’s columns, until the run is loaded', async () => {
+  test('shows the workflow id, and placeholders in the table’s columns, until the run has loaded', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[aria-label="Workflows"] [data-key]'), 'the list');
     app.history.push(order.replace('NS', app.namespace));
@@ -273,7 +273,7 @@ describe('links and loading', () => {
     expect(document.querySelector('[data-skeleton]')).toBeNull();
   });
 
-  test('reserve the width of the largest event id before the events arrive', async () => {
+  test('reserves the width of the largest event id before the events arrive', async () => {
     await renderApp('/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1');
     await until(() => row('g5'), 'the first rows');
     expect(document.querySelector('[data-digits]')!.getAttribute('data-digits')).toBe('5');
@@ -518,7 +518,7 @@ describe('jumps', () => {
   });
 });
 
-test('the page shows no count of what a run lacks', async () => {
+test('the page shows no count that is zero', async () => {
   await renderApp('/ns/NS/workflows/long-charge/01997c2e-0000-7000-8000-0000000000fb?ev=4');
   await until(() => row('g5'), 'the activity');
   const tabs = page.getByRole('tab').elements();

@@ -56,7 +56,7 @@ function setUp(permission: () => Promise<string> = async () => 'granted') {
   };
 }
 
-test('follows a run across the sign-in of the same person', async () => {
+test('keeps following a run when the same person signs in again', async () => {
   const { notices, used, address, signIn, expire, close } = setUp();
   await signIn('ana');
   await notices.add(address);
@@ -91,7 +91,7 @@ test.each([
   expect(shown).not.toHaveBeenCalled();
 });
 
-test('follows nothing if another person has signed in while the permission prompt was open', async () => {
+test('follows no run if another person signs in while the permission prompt is open', async () => {
   const prompt = Promise.withResolvers<string>();
   const { notices, used, address, signIn, expire } = setUp(() => prompt.promise);
   await signIn('ana');

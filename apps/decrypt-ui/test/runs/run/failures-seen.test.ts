@@ -14,7 +14,7 @@ run.add('ActivityTaskScheduled', 0, { activityId: '7', activityType: { name: 'pa
 run.add('NexusOperationScheduled', 0, { service: 'bank', operation: 'pay' });
 const [activity, nexus] = historyOf(run.events).groups;
 
-/** The description in which this attempt of the activity is pending. */
+/** A description in which the given attempt of the activity is pending. */
 function described(attempt: number, message?: string, more: object = {}) {
   run.generation += 1;
   run.details = {
@@ -39,12 +39,12 @@ describe('withFailures', () => {
     expect(attempts(next)).toEqual([1, 3]);
     expect(failuresOf(next, activity!)[0]!.stubs.map((stub) => stub.ref)).toEqual([ref]);
     expect(run.description.payloads.map((stub) => stub.ref)).not.toContain(ref);
-    // After the activity has ended, too.
+    // They also stay after the activity has ended.
     run.details = {};
     expect(attempts(withFailures(next, run.description))).toEqual([1, 3]);
   });
 
-  test('stays the same while nothing has failed again', () => {
+  test('returns the same object while no other attempt has failed', () => {
     const ended = { lastAttemptCompleteTime: '2026-11-24T13:00:00Z' };
     const seen = withFailures(none, described(3, 'two', ended));
     expect(withFailures(seen, described(3, 'two', ended))).toBe(seen);
@@ -78,7 +78,7 @@ describe('withFailures', () => {
   });
 });
 
-test('earlierFailures leaves out the last failure while the work is pending, and none afterwards', () => {
+test('earlierFailures omits the last failure, but only while the work is pending', () => {
   const failures = [1, 2].map((attempt) => ({ attempt, endedAt: undefined, failure: {}, stubs: [] }));
   expect(earlierFailures(failures, undefined)).toBe(failures);
   const seen = withFailures(none, described(3, 'two'));

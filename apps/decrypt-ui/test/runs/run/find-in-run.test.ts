@@ -37,7 +37,7 @@ function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
   return { find, asked, words, renewed, state: () => find.store.getState() };
 }
 
-test('searches names on each key, and payloads only on request', async () => {
+test('searches names at each keystroke, and payloads only on request', async () => {
   const { find, asked, words, state } = setUp([hit(3), end(1, 'complete', 1)]);
   find.setTerm('Capture  Failed');
   expect(words).toEqual([['capture', 'failed']]);
@@ -155,7 +155,7 @@ test('forgets the text and the results of a search in payloads, and keeps a sear
   expect(state().term).toBe('capture');
 });
 
-test('acts as soon as it is known that no name matches, and only if the text is still the same', () => {
+test('calls a function once it is known that no name matches, but only if the text is still the same', () => {
   const { find, asked } = setUp();
   const acted: string[] = [];
   const ask = (name: string) => find.ifNoName(() => acted.push(name));

@@ -56,14 +56,14 @@ function setUp(reveal: 'automatic' | 'on-demand' = 'automatic') {
   return { sessions, requests, preload };
 }
 
-test('before the page renders, only payloads of rows that fit into the window are requested', async () => {
+test('requests only payloads of rows that fit into the window before the page renders', async () => {
   const { requests, preload } = setUp();
   preload({}, 3);
   await vi.advanceTimersByTimeAsync(300);
   expect(requests).toEqual([['1:0', '2:0', '3:0']]);
 });
 
-test('rendered rows are not requested again', async () => {
+test('does not request the payloads again when the rows are rendered', async () => {
   const { sessions, requests, preload } = setUp();
   preload({}, 2);
   await vi.advanceTimersByTimeAsync(100);
@@ -79,14 +79,14 @@ test('rendered rows are not requested again', async () => {
 test.each([
   ['another tab', { tab: 'pending' }],
   ['an event', { ev: 40 }],
-] as const)('a page that opens at %s requests nothing before it renders', async (_, search) => {
+] as const)('requests nothing before the page renders if it opens at %s', async (_, search) => {
   const { requests, preload } = setUp();
   preload(search, 3);
   await vi.advanceTimersByTimeAsync(300);
   expect(requests).toEqual([]);
 });
 
-test('locked payloads are not requested', async () => {
+test('does not request locked payloads', async () => {
   const { requests, preload } = setUp('on-demand');
   preload({}, 3);
   await vi.advanceTimersByTimeAsync(300);

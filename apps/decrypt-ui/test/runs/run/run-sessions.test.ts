@@ -92,7 +92,7 @@ test('keeps a run for a while after it leaves the screen, and continues where it
   expect(sessions.get(address('4'))).not.toBe(session);
 });
 
-test('hands a run that is already loading to the page, which opens no second stream', async () => {
+test('gives a run that is already loading to the page, which opens no second stream', async () => {
   const { sessions, opened } = setUp();
   sessions.preload(address('5'), rows);
   await vi.advanceTimersByTimeAsync(200);

@@ -23,12 +23,12 @@ function redHeight(): number {
   return most / devicePixelRatio;
 }
 
-test('the only failure among hundreds of rows is at least 2 pixels high in the overview', async () => {
+test('draws the only failure among hundreds of rows at least 2 pixels high', async () => {
   await renderApp('/ns/NS/workflows/alerts-batch/01997c2e-a000-7000-8000-000000000007');
   await until(() => redHeight() >= 1.5, 'the failure');
 });
 
-test('a history of fewer than ten rows has no overview', async () => {
+test('is absent for a history of fewer than ten rows', async () => {
   await renderApp('/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa');
   await until(() => row('g11'), 'the rows');
   expect(overview()).toBeNull();

@@ -56,7 +56,7 @@ const longRun = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b
 const loaded = () =>
   until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows', 30_000);
 
-test('a reloaded run keeps its scroll position, unless a link leads to an event', async () => {
+test('keeps a run’s scroll position when the page is reloaded, unless a link leads to an event', async () => {
   const app = await renderApp(longRun);
   (await loaded()).scrollTop = 50_000;
   await until(() => row('g1790'), 'a later row');
@@ -82,7 +82,7 @@ test('a reloaded run keeps its scroll position, unless a link leads to an event'
   expect(linked.scrollTop).toBeLessThan(1_000);
 }, 90_000);
 
-test('a run keeps its scroll position and its active row when the reader returns to it', async () => {
+test('keeps a run’s scroll position and active row when the reader returns to the run', async () => {
   const app = await renderApp(longRun);
   const scroller = await loaded();
   scroller.scrollTop = 5_000;

@@ -42,7 +42,7 @@ const each = (step: number, to: number) => Array.from({ length: to / step }, (_,
 describe('the end of an open run’s scale', () => {
   const SECOND = 1000;
   const HOUR = 3_600 * SECOND;
-  /** Returns how often the end moves during a minute, and how far at most it is ahead of the present. */
+  /** Returns how often the end moves during a minute, and the greatest time by which it is ahead of the present. */
   function minute(times: readonly number[], begin: number, collapse = true) {
     const ends = new Set<number>();
     let ahead = 0;
@@ -69,7 +69,7 @@ describe('the end of an open run’s scale', () => {
     expect(minute(each(60 * SECOND, 72 * HOUR), 72 * HOUR).moves).toBeLessThan(3);
   });
 
-  test('depends only on the time after a collapsed gap', () => {
+  test('depends only on the time since the last collapsed gap', () => {
     const recent = each(SECOND, 130 * SECOND).map((time) => 72 * HOUR + time);
     const begin = recent.at(-1)!;
     expect(minute([0, ...recent], begin).ahead).toBeLessThan(8 * SECOND);
@@ -129,7 +129,7 @@ describe('the scale', () => {
   });
 });
 
-test('ticks are at round offsets from the end of the last gap, with space between them', () => {
+test('has ticks at round offsets from the end of the last gap, with space between them', () => {
   const scale = scaleOf([0, 2000, 4000, 4_000_000, 4_020_000, 4_060_000], 800);
   const found = ticks(scale, 0, scale.gaps);
   expect(found.length).toBeGreaterThan(2);
@@ -142,7 +142,7 @@ test('ticks are at round offsets from the end of the last gap, with space betwee
   }
 });
 
-test('an offset counts from the end of the previous gap, except for an event exactly at that end', () => {
+test('counts an offset from the end of the previous gap, except for an event exactly at that end', () => {
   const gaps = [{ from: 100, to: 5000 }];
   expect(offsetFrom(80, 0, gaps)).toEqual({ offset: 80, afterGap: false });
   expect(offsetFrom(5000, 0, gaps)).toEqual({ offset: 5000, afterGap: false });

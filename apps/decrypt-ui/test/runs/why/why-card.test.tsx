@@ -143,7 +143,7 @@ describe('the card of a run with locked payloads', () => {
     expect(cardButton(/^Reveal/).query()).toBeNull();
   });
 
-  test('copies into a ticket no message that is locked', async () => {
+  test('copies no locked message into a ticket', async () => {
     const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue();
     const me = onDemand(newNamespace());
     await renderApp(failed, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
