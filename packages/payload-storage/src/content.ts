@@ -77,7 +77,8 @@ const DATA = 0x12;
 
 /**
  * Counts the fields of an encoded payload, and their bytes without the data, before the payload is decoded.
- * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message
+ * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message, or that do not end with the
+ *   data, as the payloads that SDKs store do
  */
 function checkFields(bytes: Uint8Array, name: string): void {
   let at = 0;
@@ -105,7 +106,16 @@ function checkFields(bytes: Uint8Array, name: string): void {
           `${MAX_METADATA_BYTES} bytes of metadata`,
       );
     at += length;
+    // Protobuf's readers use the last of several fields, and `scan` reads only the start of an object.
+    if (tag === DATA && at !== bytes.length) throw new RangeError('A field follows the data.');
   }
+}
+
+/** The first bytes of an object. */
+export interface ObjectStart {
+  readonly bytes: Buffer;
+  /** Size of the whole object, in bytes. Undefined if the store does not declare it. */
+  readonly objectSize: number | undefined;
 }
 
 /**
@@ -117,17 +127,18 @@ export async function readStoredStart(
   { object, name }: Pick<ObjectToRead, 'object' | 'name'>,
   bytes: number,
   signal: AbortSignal,
-): Promise<Buffer> {
+): Promise<ObjectStart> {
   return await explained(name, signal, async () => {
+    const opened = await reader.open(object, { bytes, signal });
     const chunks: Uint8Array[] = [];
     let count = 0;
-    for await (const chunk of chunksOf(await reader.open(object, { bytes, signal }))) {
+    for await (const chunk of chunksOf(opened)) {
       chunks.push(chunk);
       count += chunk.length;
       // A server may ignore the requested range.
       if (count >= bytes) break;
     }
-    return Buffer.concat(chunks).subarray(0, bytes);
+    return { bytes: Buffer.concat(chunks).subarray(0, bytes), objectSize: opened.objectSize };
   });
 }
 

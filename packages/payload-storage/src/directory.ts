@@ -31,7 +31,7 @@ export class DirectoryReader implements ObjectReader {
     }
     const length = Math.min(info.size, bytes);
     const options = { start: 0, highWaterMark: CHUNK_BYTES, signal, ...(length > 0 && { end: length - 1 }) };
-    return { size: length, content: file.createReadStream(options) };
+    return { size: length, objectSize: info.size, content: file.createReadStream(options) };
   }
 
   async *list(prefix: string): AsyncGenerator<ListedName, void> {

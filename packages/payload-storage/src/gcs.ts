@@ -14,7 +14,7 @@ import {
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
-import { limited, MAX_PAGE_BYTES, pagesOf, refused } from './response.ts';
+import { limited, MAX_PAGE_BYTES, objectSize, pagesOf, refused } from './response.ts';
 
 /** Maximum length of the part of an error's text that is read. */
 const MAX_ERROR_BYTES = 4 * 1024;
@@ -54,9 +54,10 @@ export class GcsReader implements ObjectReader {
     const range = bytes === undefined ? undefined : `bytes=0-${bytes - 1}`;
     const response = await this.#get(`/${encodeURIComponent(object)}?alt=media`, signal, range);
     // The request was for a range of an empty object.
-    if (response === undefined) return { size: 0, content: Readable.from([]) };
-    const length = response.headers['content-length'];
-    return { size: length === undefined ? undefined : Number(length), content: response };
+    if (response === undefined) return { size: 0, objectSize: 0, content: Readable.from([]) };
+    const { 'content-length': length, 'content-range': contentRange } = response.headers;
+    const size = length === undefined ? undefined : Number(length);
+    return { size, objectSize: objectSize(response.statusCode, contentRange, size), content: response };
   }
 
   async *list(prefix: string, runPage: PageRunner): AsyncGenerator<ListedName, void> {

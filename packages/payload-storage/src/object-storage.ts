@@ -2,6 +2,7 @@ import { KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Payload } from '@temporalio/common';
 import type { StorageConfiguration, Store } from './configuration.ts';
 import {
+  type ObjectStart,
   quoted,
   type ReadPayloadOptions,
   readStoredPayload,
@@ -146,7 +147,7 @@ export class ObjectStorage {
     located: StoredObject,
     bytes: number,
     { signal }: { readonly signal: AbortSignal },
-  ): Promise<Buffer> {
+  ): Promise<ObjectStart> {
     return await this.#run(located, signal, (reader, limited) =>
       readStoredStart(reader, located, bytes, limited),
     );

@@ -13,6 +13,8 @@ export interface ReadOptions {
 export interface OpenObject {
   /** Size that the store declares for the content that follows, in bytes. */
   readonly size: number | undefined;
+  /** Size that the store declares for the whole object, of which the content may be the beginning. */
+  readonly objectSize: number | undefined;
   /** The stream of bytes. When it is destroyed, the connection is released. */
   readonly content: Readable;
 }

@@ -39,6 +39,17 @@ export async function* pagesOf<Page>(
   } while (token !== undefined);
 }
 
+/** Returns the size of the whole object, according to the headers of a response with the object or its start. */
+export function objectSize(
+  status: number | undefined,
+  contentRange: string | undefined,
+  contentLength: number | undefined,
+): number | undefined {
+  if (status !== 206) return contentLength;
+  const total = /\/(\d+)$/.exec(contentRange ?? '')?.[1];
+  return total === undefined ? undefined : Number(total);
+}
+
 /** Statuses with which a server names another server. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 

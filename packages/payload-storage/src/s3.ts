@@ -12,7 +12,7 @@ import {
   ReaderError,
   type ReadOptions,
 } from './reader.ts';
-import { limited, MAX_PAGE_BYTES, pagesOf, refused } from './response.ts';
+import { limited, MAX_PAGE_BYTES, objectSize, pagesOf, refused } from './response.ts';
 
 /** Maximum size of an error response. */
 const MAX_ERROR_BYTES = 16 * 1024;
@@ -61,7 +61,12 @@ export class S3Reader implements ObjectReader {
 
   async open(object: string, { bytes, signal }: ReadOptions): Promise<OpenObject> {
     try {
-      const { Body: body, ContentLength: size } = await this.#client.send(
+      const {
+        Body: body,
+        ContentLength: size,
+        ContentRange: range,
+        $metadata,
+      } = await this.#client.send(
         new GetObjectCommand({
           Bucket: this.#bucket,
           Key: object,
@@ -70,11 +75,16 @@ export class S3Reader implements ObjectReader {
         { abortSignal: signal },
       );
       if (!(body instanceof Readable)) throw new ReaderError('unavailable', 'the response has no content');
-      return { size, content: addAbortSignal(signal, body) };
+      return {
+        size,
+        objectSize: objectSize($metadata.httpStatusCode, range, size),
+        content: addAbortSignal(signal, body),
+      };
     } catch (error) {
       signal.throwIfAborted();
       // The request was for a range of an empty object.
-      if (bytes !== undefined && statusOf(error) === 416) return { size: 0, content: Readable.from([]) };
+      if (bytes !== undefined && statusOf(error) === 416)
+        return { size: 0, objectSize: 0, content: Readable.from([]) };
       throw explained(error);
     }
   }

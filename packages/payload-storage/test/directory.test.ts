@@ -74,7 +74,7 @@ describe('a payload in a directory', () => {
     expect(object.name).toBe(
       `directory://local/v0/ns/orders/wt/Order/wi/a%2F..%2Fb/ri/run/d/sha256/${found.sha256}`,
     );
-    expect((await storage.readStart(object, 16, { signal })).length).toBe(16);
+    expect((await storage.readStart(object, 16, { signal })).bytes.length).toBe(16);
   });
 
   it('has a name below its namespace even if the names of the workflow are too long', async () => {
@@ -126,6 +126,8 @@ describe('a payload in a directory', () => {
 
   it.each([
     ['is not a payload', 'storage_altered', Buffer.from('no payload')],
+    ['contains data twice', 'storage_altered', Buffer.from('120161120162', 'hex')],
+    ['contains metadata after the data', 'storage_altered', Buffer.from('1201610a00', 'hex')],
     ['repeats a field in a metadata entry', 'too_large', fieldOf(0x0a, [0x0a, 0x00])],
     ['repeats an unknown field in an external payload', 'too_large', fieldOf(0x1a, [0x18, 0x00])],
     ['repeats an unknown field', 'too_large', fieldOf(0x22, [0x18, 0x00])],

@@ -79,23 +79,41 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
 
   it('is read in part with a range', async () => {
     let range: string | undefined;
+    let headers = {};
     server.answer = (response, request) => {
       range = request.headers.range;
-      response.writeHead(206, { 'content-length': 16 }).end(bytes.subarray(0, 16));
+      response.writeHead(206, { 'content-length': 16, ...headers }).end(bytes.subarray(0, 16));
     };
-    expect(await storage.readStart(locate(), 16, { signal })).toEqual(bytes.subarray(0, 16));
+    const start = bytes.subarray(0, 16);
+    expect(await storage.readStart(locate(), 16, { signal })).toEqual({
+      bytes: start,
+      objectSize: undefined,
+    });
+    headers = { 'content-range': `bytes 0-15/${bytes.length}` };
+    expect(await storage.readStart(locate(), 16, { signal })).toEqual({
+      bytes: start,
+      objectSize: bytes.length,
+    });
     expect(range).toBe('bytes=0-15');
   });
 
   it('is read in part even from a server that ignores ranges and sends bytes without end', async () => {
     server.answer = endless();
-    expect(await storage.readStart(locate(), 16, { signal })).toEqual(Buffer.alloc(16, 'x'));
+    expect(await storage.readStart(locate(), 16, { signal })).toEqual({
+      bytes: Buffer.alloc(16, 'x'),
+      objectSize: undefined,
+    });
+    server.answer = withBytes(bytes);
+    expect((await storage.readStart(locate(), 16, { signal })).objectSize).toBe(bytes.length);
   });
 
   it('is read in part if it is empty', async () => {
     for (const body of ['', 'InvalidRange']) {
       server.answer = (response) => response.writeHead(416).end(body);
-      expect(await storage.readStart(locate(), 16, { signal })).toEqual(Buffer.alloc(0));
+      expect(await storage.readStart(locate(), 16, { signal })).toEqual({
+        bytes: Buffer.alloc(0),
+        objectSize: 0,
+      });
     }
     await expect(read()).rejects.toEqual(failure('storage_unavailable'));
   });

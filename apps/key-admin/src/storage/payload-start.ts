@@ -38,7 +38,7 @@ export async function readPayloadStart(
   object: StoredObject,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<PayloadStart> {
-  const bytes = await storage.readStart(object, START_BYTES, { signal });
+  const { bytes, objectSize } = await storage.readStart(object, START_BYTES, { signal });
   const start = payloadStart(bytes);
   const isWhole = bytes.length < START_BYTES;
   if (start !== undefined && isStorageReference(start.payload))
@@ -46,7 +46,15 @@ export async function readPayloadStart(
       'malformed',
       `The stored object ${object.name} contains another reference to external storage, which no reader follows`,
     );
-  if (start === undefined || !(isWhole ? isUnchanged(bytes, start, object) : showsKey(start)))
+  if (!isWhole && objectSize === undefined)
+    throw new KmsCodecError(
+      'storage_unavailable',
+      `The store does not declare the size of the stored object ${object.name}`,
+    );
+  if (
+    start === undefined ||
+    !(isWhole ? isUnchanged(bytes, start, object) : start.size === objectSize && showsKey(start))
+  )
     throw new KmsCodecError(
       'storage_altered',
       `The stored object ${object.name} was altered or truncated, or no SDK stored it`,
@@ -72,7 +80,7 @@ export const sizeError = (
 const isUnchanged = (bytes: Uint8Array, { size }: PayloadStart, { sha256 }: StoredObject): boolean =>
   bytes.length === size && createHash('sha256').update(bytes).digest('hex') === sha256;
 
-/** Whether the start contains everything that determines the key, whatever bytes follow. */
+/** Whether the start contains everything that determines the key, if no field follows the data. */
 const showsKey = ({ payload: { metadata }, size, dataBytes }: PayloadStart): boolean =>
   metadata?.['encoding'] !== undefined && size - dataBytes <= MAX_METADATA_BYTES;
 

@@ -28,6 +28,14 @@ const large = (version: number, bytes = 20_000): Payload => {
   return { ...(metadata && { metadata }), data: Buffer.concat([data!, Buffer.alloc(bytes)]) };
 };
 
+/** Stores any bytes. @returns a reference to them that states no size */
+async function put(path: string, bytes: Uint8Array): Promise<Payload> {
+  const object = `v0/ns/${NAMESPACE}/d/sha256/${hashOf(bytes)}`;
+  await mkdir(join(path, object, '..'), { recursive: true });
+  await writeFile(join(path, object), bytes);
+  return referenceTo({ object, bytes, size: null });
+}
+
 /** Returns a namespace with closed runs, each with these payloads. */
 const sourceOf = (runs: readonly (readonly Payload[])[]): ScanSource => ({
   describe: async () => ({ id: 'id', retentionSeconds: 86_400, archive: 'none' }),
@@ -309,11 +317,31 @@ describe('a scan with external storage', () => {
     // Protobuf permits the fields in this other order, which no SDK writes.
     const [first, second] = [{ data: data! }, { metadata: { encoding } }].map(stored);
     const reversed = Buffer.concat([first!, second!]);
-    const object = `v0/ns/${NAMESPACE}/d/sha256/${hashOf(reversed)}`;
-    await mkdir(join(store.path, object, '..'), { recursive: true });
-    await writeFile(join(store.path, object), reversed);
-    const other = await scan([[referenceTo({ object, bytes: reversed, size: null })]], { storage });
+    const other = await scan([[await put(store.path, reversed)]], { storage });
     expect(other.report?.gaps).toMatchObject([{ reason: 'storage_altered' }]);
+  });
+
+  it.each([
+    ['small', 0],
+    ['large', 40_000],
+  ])(
+    'reports an object whose %s data is not the last field, because readers use the last',
+    async (_, padding) => {
+      const store = await startStore(NAMESPACE);
+      const bytes = Buffer.concat([stored(large(2, padding)), stored({ data: large(1).data! })]);
+      const { report } = await scan([[await put(store.path, bytes)]], { storage: store.open() });
+      expect([report?.keys, report?.gaps]).toMatchObject([[], [{ reason: 'storage_altered' }]]);
+    },
+  );
+
+  it('reports an object of which it knows only the start, because the store does not declare its size', async () => {
+    const store = await startStore(NAMESPACE);
+    const storage = store.open();
+    const { reference } = await store.store(large(1));
+    const readStart = storage.readStart.bind(storage);
+    storage.readStart = async (...args) => ({ ...(await readStart(...args)), objectSize: undefined });
+    const { report } = await scan([[reference]], { storage });
+    expect([report?.keys, report?.gaps]).toMatchObject([[], [{ reason: 'storage_unavailable' }]]);
   });
 
   it('requests an object again after a request was cancelled', async () => {
