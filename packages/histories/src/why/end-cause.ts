@@ -8,8 +8,8 @@ import { isReset } from './sources.ts';
 /**
  * Returns why a run ended badly. The run's last event is enough, because it has the whole chain of failures
  * through activities and children. For the event that ended a workflow task, returns why the task failed.
- * Returns undefined for a task that completed, and for a run that completed, continued as new, or was
- * canceled.
+ * Returns undefined for a task that completed, and for a run that completed, continued as new without a
+ * failure, or was canceled.
  *
  * @example
  * causeOfEnd(lastEvent, allLocked)?.type; // 'CardDeclined', 'WorkflowTimedOut', 'WorkflowTerminated'
@@ -22,6 +22,9 @@ export function causeOfEnd(
   switch (eventName) {
     case 'WorkflowExecutionFailed':
       return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowFailed', '');
+    case 'WorkflowExecutionContinuedAsNew':
+      // A request for a run's last event returns this event if Temporal has started a failed run again.
+      return causeOf(failureOf(attributes), { groups: [], read });
     case 'WorkflowExecutionTimedOut':
       return withoutFailure('WorkflowTimedOut', '');
     case 'WorkflowExecutionTerminated':

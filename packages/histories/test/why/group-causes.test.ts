@@ -140,6 +140,12 @@ describe('causeOfEnd', () => {
     expect(causeOfEnd(failed, allLocked)).toMatchObject({ message: { status: 'locked', ref: '9:0' } });
   });
 
+  it('finds the cause of a failed run that Temporal has started again', () => {
+    const again = { ...failed, eventName: 'WorkflowExecutionContinuedAsNew' };
+    expect(causeOfEnd(again, allLocked)).toEqual(causeOfEnd(failed, allLocked));
+    expect(endedAs('WorkflowExecutionContinuedAsNew')).toBeUndefined();
+  });
+
   it('gives a local activity’s failure the same fingerprint as the explanation of the whole history', () => {
     const failure = activityFailure(application('CardDeclined', 'x'), 0);
     const marker = {
