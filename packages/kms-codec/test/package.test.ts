@@ -5,7 +5,10 @@ import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { startS3 } from '@temporal-kms/scripts/s3';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
 import {
   apiReport,
   install,
@@ -14,7 +17,9 @@ import {
   temporalPackages,
   typeErrors,
 } from '@temporal-kms/testing/published';
-import { filesOfReadme } from '@temporal-kms/testing/readme';
+import { codeBlocks } from '@temporal-kms/testing/markdown';
+import { filesOfReadme, readReadme } from '@temporal-kms/testing/readme';
+import { Closers } from '@temporal-kms/testing/stack';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadKmsCodec } from '../src/config/load.ts';
@@ -35,7 +40,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kms-codec-package-'));
   kms = await startEmulator({ keys: keys.map((key) => `${ring}/cryptoKeys/${key}`) });
   tarball = await pack(packageFolder);
-  const dependencies = { ...temporalPackages('~1.24.0'), '@temporal-kms/kms-codec': `file:${tarball}` };
+  const dependencies = {
+    ...temporalPackages('~1.24.0'),
+    '@aws-sdk/client-s3': '^3.1175.0',
+    '@temporal-kms/kms-codec': `file:${tarball}`,
+    '@temporalio/external-storage-s3': '~1.22.0',
+    '@temporalio/external-storage-s3-aws-sdk': '~1.22.0',
+    // External storage needs it next to a Google client, as the README says.
+    protobufjs: '^8.8.1',
+  };
   await install(project(), { manager: 'npm', dependencies });
   for (const [name, text] of readmeFiles) await writeFile(join(project(), name), text);
   // The installation takes 35 s if npm's cache is empty.
@@ -177,6 +190,40 @@ describe('the README', () => {
     );
   });
 
+  it('has an example with external storage that stores a large payload as ciphertext', async () => {
+    await using closers = new Closers();
+    const temporal = closers.use(await startTemporal());
+    const s3 = closers.use(await startS3(['acme-payloads']));
+    const { accessKeyId, secretAccessKey } = s3.writer;
+    const env = environment({
+      TEMPORAL_ADDRESS: temporal.address,
+      AWS_ENDPOINT_URL: s3.url,
+      AWS_REGION: s3.region,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    });
+    await node(project(), ['external-storage.ts'], env);
+    const client = new S3Client({ endpoint: s3.url, region: s3.region, credentials: s3.reader });
+    const { Contents: [stored] = [] } = await client.send(
+      new ListObjectsV2Command({ Bucket: 'acme-payloads', Prefix: 'v0/ns/default/' }),
+    );
+    const { Body: body } = await client.send(
+      new GetObjectCommand({ Bucket: 'acme-payloads', Key: stored!.Key }),
+    );
+    const text = await body!.transformToString('latin1');
+    expect(text).toContain('binary/envelope-kms-v2');
+    expect(text).not.toContain('card 4111');
+    client.destroy();
+  }, 60_000);
+
+  it('has excerpts that are in its programs', () => {
+    const programs = new Set([...readmeFiles.values()].flatMap((text) => text.split('\n')));
+    const excerpts = codeBlocks(readReadme(packageFolder)).filter(({ info }) => info === 'ts');
+    expect(excerpts.length).toBeGreaterThan(0);
+    for (const line of excerpts.flatMap(({ code }) => code.trim().split('\n')))
+      expect(programs).toContain(line);
+  });
+
   it('has an example test with the test codec, which passes', async () => {
     expect(await node(project(), ['--test', '--test-reporter=tap', 'order.test.ts'])).toContain('# pass 1\n');
   });
@@ -194,7 +241,7 @@ describe('the README', () => {
   });
 
   it('contains only programs that these tests run', () => {
-    const run = ['with-another', 'bundle', 'by-hand', 'observed', 'order.test'];
+    const run = ['with-another', 'bundle', 'by-hand', 'external-storage', 'observed', 'order.test'];
     // worker-kit's tests run the client and the replay, with a worker.
     const elsewhere = ['client', 'replay'];
     const used = ['activities.ts', 'esbuild-banner.mjs', 'keys.yaml', 'workflows.ts'];
