@@ -127,7 +127,7 @@ describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j
     await page.reload();
     await page.getByRole('complementary').getByText('88213').first().waitFor();
     expect(new URL(page.url()).pathname).toBe(path);
-    // The worker of the history loads a part of itself.
+    // The history's worker loads one of its parts on demand.
     await page.keyboard.press('w');
     await page.getByRole('region', { name: 'Critical path' }).getByRole('table').waitFor();
   });

@@ -52,7 +52,7 @@ describe('the built page', () => {
     for (const name of styles) expect(read(name), name).not.toMatch(/url\(["']?(https?|data):|@import/);
   });
 
-  test('contains no source map, unless the builder asks for them', () => {
+  test('contains no source maps unless the builder asks for them', () => {
     expect(files().filter((name) => name.endsWith('.map'))).toEqual([]);
     for (const name of scripts()) expect(read(name), name).not.toContain('sourceMappingURL');
   });

@@ -20,7 +20,7 @@ export function FileEntry() {
   useEffect(() => {
     const drag = (event: DragEvent) => {
       if (!event.dataTransfer?.types.includes('Files')) return;
-      // Without this, the browser would replace the page with the file.
+      // Prevents the browser from replacing the page with the file.
       event.preventDefault();
       begin(event.type === 'drop' ? event.dataTransfer.files[0] : 'drag');
     };

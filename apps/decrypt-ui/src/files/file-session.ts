@@ -84,7 +84,7 @@ export function createFileSession(
       search: (_, request, signal) => fileSearch({ api, namespace, workflow, file, run }, request, signal),
       ...(api.renewed && { renewed: api.renewed }),
     },
-    // A separate cache, because the server may have the same run.
+    // Uses a separate cache, because the server may have a run with the same ids.
     queries: createQueryClient(),
     plaintext,
     reveals,

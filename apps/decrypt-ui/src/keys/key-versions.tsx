@@ -78,7 +78,7 @@ interface KeyRowsProps {
   readonly namespace: string;
   /** The scan of the namespace. If the server has none, the bars show the process's use of the versions. */
   readonly scanned: Scanned | undefined;
-  /** Number of payloads of the version with the longest bar. */
+  /** The largest number of payloads of a version, which gets the longest bar. */
   readonly most: number;
   readonly columns: number;
 }

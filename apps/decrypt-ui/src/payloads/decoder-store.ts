@@ -116,7 +116,7 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     },
     /** Records that the person has asked to read a payload in external storage. */
     ask: (ref: PayloadRef) => store.setState(({ asked }) => ({ asked: new Set([...asked, ref]) })),
-    /** Takes back that the person has asked to read payloads. */
+    /** Records that the person no longer asks to read payloads. */
     unask: (refs: Iterable<PayloadRef>) => {
       const gone = new Set(refs);
       const { asked } = store.getState();

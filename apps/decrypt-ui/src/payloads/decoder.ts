@@ -125,7 +125,11 @@ export function createDecoder({
   const isStored = (ref: PayloadRef) => stub(ref)?.stored?.readable === true;
   const mayRequest = (ref: PayloadRef) => !isStored(ref) || answers.store.getState().asked.has(ref);
 
-  /** @param now whether to skip the debounce: when a page opens, all its rows come into view at once */
+  /**
+   * Queues the request for a payload.
+   *
+   * @param now whether to skip the debounce: when a page opens, all its rows come into view at once
+   */
   function enqueue(ref: PayloadRef, now = !started) {
     if (!mayRequest(ref)) return;
     queue.add(ref);
@@ -140,7 +144,7 @@ export function createDecoder({
   function flush() {
     started = true;
     atOnce = false;
-    // Each request has one justification.
+    // Requests the payloads of each reveal separately, because a request has only one justification.
     const byOpening = new Map<string, PayloadRef[]>();
     for (const ref of queue) {
       const opening = entries.get(ref)?.opening;

@@ -43,7 +43,7 @@ const formatOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.re
 export const isEncrypted = (stub: PayloadStub, findings: Findings) =>
   !['plain', 'external'].includes(formatOf(stub, findings));
 
-/** Returns a payload's size as stored. For a reference, the size of the object that the reference states. */
+/** Returns a payload's stored size. For a reference, this is the size of its object according to the reference. */
 export const storedBytes = (stub: PayloadStub): number => stub.stored?.bytes ?? stub.bytes;
 
 export const reasonOf = (stub: PayloadStub, findings: Findings): ReasonCode | undefined =>
@@ -133,7 +133,7 @@ export const rowBadges = (
 
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 
-/** `key_disabled` → `disabled`: the word `key` is redundant after a key version. */
+/** Returns a reason code as a word: `key_disabled` → `disabled`, because `key` is redundant after a key version. */
 const badgeWord = (reason: ReasonCode) => reasonText(reason).title.replace(/^Key /, '').toLowerCase();
 
 export interface KeyShare {

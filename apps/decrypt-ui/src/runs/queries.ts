@@ -29,7 +29,7 @@ export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =
     refetchOnWindowFocus: false,
   });
 
-/** The query for the first page again, which counts new runs and updates visible rows. */
+/** The query that requests the first page again, to count new runs and update visible rows. */
 export const newestQuery = (api: RunsApi, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['newest', namespace, query],

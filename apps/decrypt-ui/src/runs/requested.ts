@@ -21,7 +21,7 @@ export function useRequested(start: () => void): void {
   const isRequested = useLocation({ select: ({ state }) => state.requested === requested.requested });
   useEffect(() => {
     if (!isRequested) return undefined;
-    // Waits a task, because React may immediately undo the first effects of a component, together with what they started.
+    // Waits for the next task, because React may immediately undo the first effects of a component, together with what they started.
     const timer = setTimeout(() => {
       const { href, state } = history.location;
       history.replace(href, { ...state, requested: undefined });

@@ -66,6 +66,6 @@ const comparedQuery = maybe(z.string().check(z.maxLength(5_000)));
 /** The search parameters of a comparison of two sets of runs: their visibility queries, in which times may be relative. */
 export const differsSearch = z.object({ a: comparedQuery, b: comparedQuery });
 
-/** The link to the comparison of two sets of runs of a namespace. */
+/** Returns the link to the comparison of two sets of runs in a namespace. */
 export const differsOf = (namespace: string, a: string, b: string) =>
   ({ to: '/ns/$namespace/differs', params: { namespace }, search: { a, b } }) as const;

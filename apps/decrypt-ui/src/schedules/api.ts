@@ -13,7 +13,7 @@ const schedulesPath = (namespace: string) => `${namespacePath(namespace)}/schedu
 const schedulePath = (namespace: string, id: string) =>
   `${schedulesPath(namespace)}/${encodeURIComponent(id)}`;
 
-/** The schedules of a namespace, in pages. */
+/** The query for a namespace's schedules, in pages. */
 export const schedulesQuery = (api: ApiClient, namespace: string) =>
   infiniteQueryOptions({
     queryKey: ['schedules', namespace],

@@ -82,7 +82,7 @@ export function SchedulePage() {
   );
 }
 
-/** The payloads of a schedule, which the page decrypts while they are in view. */
+/** Returns the payloads of a schedule, which the page decrypts while they are in view. */
 function useSchedulePayloads(address: RunAddress, stubs: readonly PayloadStub[]): Payloads {
   const { api } = useServices();
   const reveals = useReveals();
@@ -239,7 +239,7 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
 
 const inside = (path: string) => path.replace('schedule.action.startWorkflow.', '');
 
-/** Names a payload as in a run: the path begins inside the action, or with the schedule's own memo. */
+/** Names a payload like the payloads of a run. For this, drops the part of its path that leads to the schedule's action. */
 const titleOf = (stub: ScheduleDescription['payloads'][number], all: ScheduleDescription['payloads']) => {
   const title = payloadTitle(
     { ...stub, path: inside(stub.path) },

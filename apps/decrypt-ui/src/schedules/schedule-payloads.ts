@@ -12,7 +12,7 @@ interface SchedulePayloadsOptions {
   readonly plaintext: PlaintextCache;
 }
 
-/** The payloads of a schedule. `setStubs` sets the stubs of its latest description. */
+/** Creates the payloads of a schedule. Call `setStubs` with the stubs of each new description. */
 export function createSchedulePayloads(
   address: RunAddress,
   { api, reveals, plaintext }: SchedulePayloadsOptions,

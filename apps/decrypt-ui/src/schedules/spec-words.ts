@@ -64,7 +64,7 @@ function calendarWords(calendar: unknown): string {
     .join(' ');
 }
 
-/** `at 09:00 and 17:30`; `at minute 0–59 of hour 9–17` for more times. */
+/** Returns the times of day in words: `at 09:00 and 17:30`, or `at minute 0–59 of hour 9–17` if there are many. */
 function timeWords(hour: readonly Range[], minute: readonly Range[], second: readonly Range[]): string {
   const hours = valuesOf(hour);
   const minutes = valuesOf(minute);
@@ -100,7 +100,7 @@ function rangeOf(range: unknown): Range {
 /** Maximum number of values of a range. The longest ranges are those of years. */
 const MAX_VALUES = 100;
 
-/** An hour, minute or second without a range is 0. (Days, months and years without a range match every value.) */
+/** Returns the ranges of an hour, minute or second: 0 if there are none. (Days, months and years then match every value.) */
 const orZero = (ranges: readonly Range[]): readonly Range[] => (ranges.length === 0 ? [rangeOf({})] : ranges);
 
 const valuesOf = (ranges: readonly Range[]): number[] =>

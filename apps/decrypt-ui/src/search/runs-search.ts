@@ -41,7 +41,7 @@ export interface RunsSearchProgress extends SearchCounts, SearchedRuns, Progress
   readonly partial: number;
   /** Number of runs that could not be read. */
   readonly failed: number;
-  /** Why the reader searches for the text. Only in memory. */
+  /** Why the reader searches for the text. Stored only in memory. */
   readonly justification?: string | undefined;
 }
 

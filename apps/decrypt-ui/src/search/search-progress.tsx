@@ -79,7 +79,7 @@ export function SearchProgress(props: SearchProgressProps) {
   );
 }
 
-/** A note below the results that the server has decrypted payloads. @param audited what has an audit entry */
+/** A note below the results. Says that the server has decrypted payloads. @param audited what has an audit entry */
 export function SearchNote({ audited }: { audited: string }) {
   return (
     <p className={styles['note']}>

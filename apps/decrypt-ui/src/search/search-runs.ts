@@ -4,7 +4,7 @@ import { nothingSearched, sum } from './payload-search.ts';
 import { hasRead, readOn } from './read-on.ts';
 import type { FoundRun, RunsSearch, RunsSearchProgress, SearchedRuns } from './runs-search.ts';
 
-/** Returns what starts and continues a search. Separate from the search, because the list is shown before its panel. */
+/** Returns the functions that start and continue a search. Loaded with the panel, because the list appears before it. */
 export function searchRuns(
   { store, reading }: Pick<RunsSearch, 'store' | 'reading'>,
   { searchWorkflows, renewed }: Pick<SearchApi, 'searchWorkflows' | 'renewed'>,

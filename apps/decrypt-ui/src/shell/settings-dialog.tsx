@@ -100,7 +100,7 @@ interface ChoiceProps<T extends string> {
   readonly name: string;
   readonly value: T;
   readonly options: readonly Option<T>[];
-  /** Returns the change of the preferences for a value. */
+  /** Returns the preferences to change when the reader chooses a value. */
   readonly onChange: (value: T) => Partial<Preferences>;
 }
 

@@ -154,7 +154,11 @@ interface HealthState {
 const keyText = ({ key, version }: NonNullable<CryptoHealth['kms']['refused']>[number]): string =>
   escapeInvisible(key.slice(key.lastIndexOf('/') + 1)) + (version === undefined ? '' : ` version ${version}`);
 
-/** @param short whether to omit the word emulator, which the tooltip contains */
+/**
+ * Returns the server's health in words.
+ *
+ * @param short whether to omit the word emulator, which the tooltip contains
+ */
 function healthState(health: CryptoHealth | undefined, failed: boolean, short: boolean): HealthState {
   if (failed) {
     return { outcome: 'failed', text: 'Server unreachable', title: 'The codec server does not answer.' };

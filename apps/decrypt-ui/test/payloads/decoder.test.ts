@@ -411,7 +411,7 @@ describe('a payload in external storage', () => {
     decoder.view(ref);
     decoder.read(ref);
     await vi.advanceTimersByTimeAsync(500);
-    // At most every 100 ms.
+    // Counts are published at most every 100 ms.
     expect(counts).toEqual([1_000, 1_000, 3_000]);
     expect(decoder.state(ref).status).toBe('answered');
     expect(decoder.received.getState().size).toBe(0);

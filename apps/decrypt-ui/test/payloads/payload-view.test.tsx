@@ -287,7 +287,7 @@ test('a stack trace whose reveal has ended is not copied, even before the page h
 });
 
 describe('a binary payload', () => {
-  test('is a picture only after a click, on a canvas that needs no URL', async () => {
+  test('is drawn as a picture only after a click, on a canvas that needs no URL', async () => {
     const urls = vi.spyOn(URL, 'createObjectURL');
     await openFiles();
     await until(() => text(block('1:1')).includes('89 50 4e 47'), 'the bytes');

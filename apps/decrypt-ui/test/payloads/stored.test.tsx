@@ -97,7 +97,7 @@ describe('a payload in external storage', () => {
   });
 });
 
-/** Sends spaces before the answer that contains a stored payload, and the answer after a wait. */
+/** Delays an answer that contains a stored payload: sends spaces first, and the answer after a wait. */
 const withSlowAnswer =
   (spaces: number, wait: Promise<void>) =>
   ({ fetch: send }: SessionActions) =>

@@ -138,7 +138,7 @@ describe('a server that fails halfway', () => {
     await until(() => body().includes('The page token has expired.'), 'the reason');
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(asked).toBeLessThanOrEqual(3);
-    // The rows stay.
+    // The loaded rows stay on the page.
     expect(rows().length).toBeGreaterThan(10);
     broken = false;
     await userEvent.click(page.getByRole('button', { name: 'Try again' }));

@@ -91,7 +91,7 @@ const hints = () =>
     ]),
   );
 
-/** The position of a bar that has ended. */
+/** The position of a bar whose activity has ended. */
 const ended = () =>
   row('g11')?.querySelector('[role="gridcell"][aria-hidden] [style]')?.getAttribute('style');
 
@@ -111,7 +111,7 @@ describe('a run', () => {
   });
 
   test('moves finished bars only every few seconds while it is open', async () => {
-    // Two minutes after a gap of days, with an activity in progress.
+    // Shows the run two minutes after a gap of days, while an activity is in progress.
     await renderApp(order);
     await until(ended, 'a bar');
     const grid = document.querySelector('[role="treegrid"]')!;

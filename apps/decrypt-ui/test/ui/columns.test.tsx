@@ -10,7 +10,7 @@ const handle = (name: string) => page.getByRole('separator', { name: `Width of $
 
 async function drag(name: string, by: number) {
   const element = handle(name).element();
-  // The browser captures only real pointers.
+  // The browser cannot capture the pointer of a synthetic event.
   element.setPointerCapture = () => undefined;
   const pointer = (type: string, clientX: number) =>
     element.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientX, bubbles: true }));

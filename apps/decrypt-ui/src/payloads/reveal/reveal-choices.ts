@@ -31,7 +31,7 @@ export function eventsChoice([first, last]: readonly [number, number], target: P
   return { target, text: name.charAt(0).toUpperCase() + name.slice(1), name };
 }
 
-/** Returns the access to the whole run. */
+/** Returns the person's access to the whole run. */
 export const useRunAccess = (run: RunAddress) =>
   useRevealed((state) => accessTo(state, { run, ref: NO_PAYLOAD }).status);
 

@@ -28,7 +28,7 @@ interface Dialog {
   readonly from: HTMLElement | null;
 }
 
-/** The page has one dialog. */
+/** The state of the dialog that asks for a reveal. The page has only one such dialog. */
 const store = createStore<Dialog>()(() => ({ asked: undefined, from: null }));
 
 export const useAsked = (): Asked | undefined => useStore(store, ({ asked }) => asked);

@@ -14,7 +14,7 @@ export type RevealTarget =
   | { readonly kind: 'run' | 'search'; readonly run: RunAddress }
   | { readonly kind: 'namespace' | 'searches' | 'causes'; readonly namespace: string };
 
-/** Payloads of a run. Only the run's session may combine refs with its address, because the same refs exist in other runs. */
+/** Payloads of a run. Only the run's session may combine refs with the address, because other runs have the same refs. */
 export interface PayloadsTarget {
   readonly kind: 'payloads';
   readonly run: RunAddress;
@@ -226,7 +226,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
 
   return {
     store,
-    /** The last justification that the person gave in a namespace. */
+    /** Returns the last justification that the person gave in a namespace. */
     lastJustification: (namespace: string) => justifications.get(namespace) ?? '',
     /**
      * Changes the permissions. Drops everything decrypted under the earlier permissions; the page requests again what

@@ -11,7 +11,7 @@ export interface ComparisonProps {
 /** Renders the dialog that compares a payload with another payload. */
 type RenderComparison = (props: ComparisonProps) => ReactNode;
 
-/** For payloads outside of runs, which have no dialog. */
+/** The default, for payloads outside of runs, which have no such dialog. */
 export const noComparison: RenderComparison = () => null;
 
 const [Context, useComparison] = requiredContext<RenderComparison>('ComparisonProvider');

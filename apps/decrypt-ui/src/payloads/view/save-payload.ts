@@ -5,8 +5,8 @@ import { mediaOf } from '../value/media-type.ts';
 import { bytesOf, type PayloadValue, payloadValue } from '../value/payload-value.ts';
 
 /**
- * Base64 characters that are decoded at a time, a multiple of four. The browser keeps blobs outside of the page's memory,
- * which thus never holds a second copy of a large payload.
+ * Number of base64 characters that are decoded at a time; a multiple of four. The browser keeps blobs outside the page's
+ * memory, so the page never holds a second copy of a large payload.
  */
 const PIECE = 2 ** 20;
 

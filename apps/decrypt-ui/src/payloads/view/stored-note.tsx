@@ -65,7 +65,11 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
 /** Payload bytes per byte of the response, which contains the payload in base64. */
 const BASE64 = 3 / 4;
 
-/** @param received the bytes of the response that have arrived; the server sends none before it has read the object */
+/**
+ * Says how much of a payload has arrived.
+ *
+ * @param received bytes of the response that have arrived; the server sends none before it has read the object
+ */
 function progressText(received: number | undefined, bytes: number | undefined): string {
   if (received === undefined) return bytes === undefined ? 'reading …' : `reading ${formatBytes(bytes)} …`;
   const arrived = Math.round(received * BASE64);

@@ -92,14 +92,14 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   );
 }
 
-/** The step or the workflow that failed. */
+/** Says which step failed, or that the workflow's own code failed. */
 const stepOf = ({ parts: { place } }: RunGroup): string => `in ${place || 'the workflow’s code'}`;
 
-/** The step or the workflow that failed, whether runs are still running, and the application's innermost frame. */
+/** Says what failed, whether runs are still running, and which frame of the application is innermost. */
 const placeOf = (group: RunGroup): string =>
   escapeInvisible([stepOf(group), ...runningOf(group), ...group.parts.frames.slice(0, 1)].join(' · '));
 
-/** `still running, failing task`, or `3 still running, failing task` if other runs of the group have ended. */
+/** Says how many runs are still running: `3 still running, failing task`. Omits the number if all runs are. */
 function runningOf({ runs }: RunGroup): readonly string[] {
   const running = runs.filter(({ status }) => status === 'Running').length;
   if (running === 0) return [];
@@ -107,7 +107,7 @@ function runningOf({ runs }: RunGroup): readonly string[] {
   return [running === runs.length ? text : `${formatCount(running)} ${text}`];
 }
 
-/** The name of a group's button: `Show 4 runs: CardDeclined in activity charge`. */
+/** Returns the name of a group's button: `Show 4 runs: CardDeclined in activity charge`. */
 const nameOf = (group: RunGroup): string =>
   escapeInvisible(`Show ${plural(group.runs.length, 'run')}: ${group.parts.type} ${stepOf(group)}`);
 

@@ -24,7 +24,7 @@ export interface CausesProgress
   readonly share: number;
   /** Whether Temporal can list the runs whose workflow task keeps failing. */
   readonly failingTasks: boolean;
-  /** The person gave it after the server refused a request without a justification. Stored only in memory, like the runs. */
+  /** Given by the person after the server refused a request without a justification. Stored only in memory. */
   readonly justification?: string | undefined;
 }
 
@@ -32,7 +32,7 @@ type CauseEnd = Extract<CauseFrame, { type: 'end' }>;
 
 interface CausesState {
   readonly progress: CausesProgress | undefined;
-  /** The id of the open group. Not in the address: it is a hash of the message's shape. */
+  /** The id of the open group. The address must not contain it, because it is a hash of the message's shape. */
   readonly open: string | undefined;
   /** Whether reading stopped because no page showed the runs any more. */
   readonly isLeft: boolean;
@@ -104,7 +104,7 @@ function createCauses(source: CausesSource) {
       pages += 1;
       return () => {
         pages -= 1;
-        // Waits, because React's strict mode leaves and enters again each page that opens.
+        // Waits, because React's strict mode unmounts and remounts each page that opens.
         queueMicrotask(() => {
           if (pages > 0 || store.getState().progress?.status !== 'running') return;
           stop();
@@ -112,10 +112,7 @@ function createCauses(source: CausesSource) {
         });
       };
     },
-    /**
-     * Reads the runs, unless the person is away, or the runs have been read with messages if these may be shown, and without
-     * messages otherwise.
-     */
+    /** Reads the runs, unless the person is away or the last result already contains all that the person may see. */
     show(of: FailedRuns) {
       if (source.reveals.store.getState().away) return;
       const { progress, isLeft } = store.getState();

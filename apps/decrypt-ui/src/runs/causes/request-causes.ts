@@ -19,7 +19,7 @@ interface CausesRequest extends Opening {
   readonly justification?: string | undefined;
 }
 
-/** Requests the causes for which the runs that match a query failed. */
+/** Requests why the runs that match a query failed. */
 export function requestCauses(
   { api, reveals }: CausesSource,
   { query, after, justification: given, ...opening }: CausesRequest,

@@ -54,7 +54,7 @@ interface ConsequencesProps {
 /** Maximum number of substitutions shown. */
 const MOST = 4;
 
-/** Lists what follows from the different inputs once, instead of at each step. */
+/** Lists the differences that follow from the inputs once, instead of at each step. */
 export function Consequences({ substitutions, verdicts }: ConsequencesProps) {
   const counts = substitutions.map((substitution, index) => ({
     substitution,

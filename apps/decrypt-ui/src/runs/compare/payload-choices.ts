@@ -21,7 +21,7 @@ export interface PayloadPosition {
 export interface PayloadChoice {
   readonly ref: PayloadRef;
   readonly stub: PayloadStub;
-  /** `Input of event 5, Activity ValidateOrder`. */
+  /** The choice's label: `Input of event 5, Activity ValidateOrder`. */
   readonly text: string;
   /** `event`: in the same event group. `place`: at the same place in another group. */
   readonly likeness: 'event' | 'place' | 'other';

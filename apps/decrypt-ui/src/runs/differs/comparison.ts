@@ -47,7 +47,7 @@ interface ComparisonState {
   readonly comparison: Comparison | undefined;
 }
 
-/** Whether runs of a set are being read. */
+/** Returns whether runs of a set are being read. */
 export const isReading = ({ sets }: Comparison): boolean => sets.some(({ status }) => status === 'running');
 
 const isFull = ({ runs }: ReadSet): boolean => runs.size >= MAX_FIELD_RUNS;

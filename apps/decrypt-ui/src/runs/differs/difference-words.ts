@@ -70,7 +70,7 @@ export function chanceText(p: number): string {
   return `1 in ${formatCount(Math.floor(cases / step) * step)}`;
 }
 
-/** The server cuts names to this many characters. */
+/** The server truncates names to this many characters. */
 const CUT = 200;
 
 /** Returns the list's query for a set's runs with the value; undefined if a visibility query cannot express the value. */

@@ -45,7 +45,7 @@ export interface RowOptions {
   readonly tasks: boolean;
   /** The selected group, which is always shown, because a link may lead to a workflow task. */
   readonly selected?: number | undefined;
-  /** If present, shows only these groups, by index, or in the view of all events only these events, by id. */
+  /** If present, only these groups (by index) are shown; in the view of all events, only these events (by id). */
   readonly only?:
     | { readonly groups: ReadonlySet<number>; readonly events: { has(eventId: number): boolean } }
     | undefined;
@@ -71,7 +71,7 @@ function groupRows(history: History, { expanded, tasks, selected, only }: RowOpt
       shown.push(index);
     }
   }
-  // Positions of expanded groups among the shown groups, and how many rows the expanded groups before them add.
+  // For each expanded group, its position among the shown groups, and the number of rows that earlier expanded groups add.
   const open: { readonly place: number; readonly before: number }[] = [];
   let added = 0;
   if (expanded.size > 0) {

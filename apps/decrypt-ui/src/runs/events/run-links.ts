@@ -25,7 +25,7 @@ export type RunRelation =
 export interface RunLink {
   readonly relation: RunRelation;
   readonly namespace: string;
-  /** As Temporal stores it. Escape it before showing it. */
+  /** The id as Temporal stores it. Escape it before showing it. */
   readonly workflowId: string;
   /** Absent if the history contains only the workflow id. The link then leads to the latest run. */
   readonly runId?: string;

@@ -18,7 +18,7 @@ import { createExport, type Export, type ExportState } from './export-run.ts';
 import { chooseTarget } from './export-target.ts';
 
 interface ExportDialogProps {
-  /** Absent until the dialog has created it. */
+  /** The export; undefined until the dialog has created it. */
   readonly exporting: Export | undefined;
   readonly onCreate: (exporting: Export) => void;
   readonly onClose: () => void;

@@ -35,7 +35,7 @@ export function RunTitle({ address: { namespace, workflowId } }: { address: RunA
 function useHeadingFocus(): RefCallback<HTMLElement> {
   return useCallback((heading: HTMLElement | null) => {
     if (!heading) return undefined;
-    // Focusing forces a layout, which the next frame computes anyway.
+    // Focuses in the next frame, which computes the layout anyway: focusing now would compute it once more.
     const frame = requestAnimationFrame(() => {
       if (document.activeElement === document.body) heading.focus({ preventScroll: true });
     });

@@ -208,7 +208,7 @@ function useNewEvents({ last, virtual, scroller }: NewEventsInput): NewEvents {
     if (following && last >= 0) virtual.scrollToIndex(last, { align: 'end' });
   }, [following, last, virtual]);
 
-  // Scrolling ends following.
+  // When the reader scrolls, the table stops following new events.
   useEffect(() => {
     const element = scroller.current;
     if (!following || !element) return undefined;

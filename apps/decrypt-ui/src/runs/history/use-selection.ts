@@ -1,9 +1,9 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 export interface Selection {
-  /** The id of the selected event. The id of a head selects its group, unless `one` is true. */
+  /** The id of the selected event. The id of a group's first event selects the group, unless `one` is true. */
   readonly ev: number | undefined;
-  /** Whether the head itself is selected instead of its group. */
+  /** Whether a group's first event is selected instead of the group. */
   readonly one: boolean;
 }
 

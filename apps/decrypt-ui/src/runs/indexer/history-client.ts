@@ -83,7 +83,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
       bodies += 1;
       const body = bodies;
       const { promise, resolve, reject } = Promise.withResolvers<HistoryEnd | undefined>();
-      // The body may fail before anything awaits the promise.
+      // Prevents an unhandled rejection: the body may fail before anything awaits the promise.
       promise.catch(() => undefined);
       const current: Reading = {
         body,

@@ -47,7 +47,7 @@ export type IndexReply =
       readonly message: string;
     }
   | { readonly type: 'times'; readonly question: number; readonly times: RunTimes }
-  /** Events whose names match. More may follow as events arrive. `from` is the first searched event. */
+  /** Events whose names match the search. More may follow as events arrive. `from` is the first event that was searched. */
   | {
       readonly type: 'found';
       readonly search: number;

@@ -23,7 +23,11 @@ export interface RunTimes {
   readonly activities: readonly ActivityTimes[];
 }
 
-/** @param now the end of an open run's critical path, in milliseconds since 1970 */
+/**
+ * Returns where a run's time went.
+ *
+ * @param now the end of an open run's critical path, in milliseconds since 1970
+ */
 export function runTimes(history: TimedHistory, now: number): RunTimes {
   // Omits the path’s parts: the page does not draw them, and transferring them would delay it.
   const { steps, total } = criticalPath({ ...history, now });

@@ -50,8 +50,8 @@ export function ListPayloadSearch(props: ListPayloadSearchProps) {
 }
 
 /**
- * A hit, with its context if the person may read the payload and has not locked it. Reads no payload from external
- * storage again.
+ * A hit, with its context if the person may read the payload and has not locked it. Does not read payloads from
+ * external storage again.
  */
 function Hit({ hit }: { hit: SearchHit }) {
   const view = usePayload(hit.stored ? undefined : hit.ref);

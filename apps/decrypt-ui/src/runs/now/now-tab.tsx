@@ -22,7 +22,7 @@ const CurrentDetails = lazy(async () => ({
   default: (await import('./current-details.tsx')).CurrentDetails,
 }));
 
-/** The Now tab. On a click, it asks a worker for what only the worker knows about the run; answering runs workflow code. */
+/** The Now tab: what only a worker knows about the run. Asks the worker only on a click, because that runs workflow code. */
 export function NowTab() {
   const { address } = useRun();
   const { can } = useMe();

@@ -8,7 +8,7 @@ import { useRun, useRunSessions } from '../run/run-context.tsx';
 
 const BLOCKED = 'The browser blocks notifications from this page.';
 
-/** How the reader follows an open run, as entries of a menu. */
+/** Menu items that choose how the reader follows an open run. */
 export function FollowToggles() {
   const { address, paused, setPaused } = useRun();
   const notices = endNoticesOf(useRunSessions(), useServices().session);

@@ -56,7 +56,7 @@ const MessageRow = ({ children }: { children: ReactNode }) => (
   </tr>
 );
 
-/** Workflow tasks say nothing about the workflow itself. */
+/** Returns whether to show a group. Workflow tasks say nothing about the workflow itself. */
 const isShown = ({ category }: Group) => category !== 'task';
 
 function GroupRows(props: Omit<FamilyEventsProps, 'run'>) {

@@ -7,7 +7,7 @@ import { isOpen, outcomeOf } from '../outcome.ts';
 /** A run in a family, which consists of a root and all runs below it. */
 export interface FamilyRun {
   readonly runId: string;
-  /** As Temporal stores it. Escape it before showing it. */
+  /** The id as Temporal stores it. Escape it before showing it. */
   readonly workflowId: string;
   readonly type: string;
   readonly outcome: Outcome;
@@ -84,7 +84,7 @@ export function familyRuns({ description, groups, listed }: FamilySources): Map<
 
 export interface FamilyRow {
   readonly run: FamilyRun;
-  /** 1 for the root. */
+  /** The row's depth in the tree; 1 for the root. */
   readonly level: number;
   /** The number of runs directly below this run. */
   readonly children: number;

@@ -93,7 +93,7 @@ function createEndNotices({ get, use }: Sessions, signIn: SignIn) {
   };
 }
 
-/** Contains no plaintext: other people may see the screen, and the system may keep its notifications. */
+/** Shows a notification without plaintext: other people may see the screen, and the system may keep its notifications. */
 function show({ workflowId, runId }: RunAddress, status: string) {
   const title = escapeInvisible(workflowId);
   announce(`${title}: ${status}`);
@@ -101,6 +101,6 @@ function show({ workflowId, runId }: RunAddress, status: string) {
     const notification = new Notification(title, { body: status, tag: runId });
     notification.addEventListener('click', () => window.focus());
   } catch {
-    // Chrome on Android requires a service worker.
+    // Chrome on Android throws, because it shows notifications only from a service worker.
   }
 }

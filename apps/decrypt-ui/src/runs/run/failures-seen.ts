@@ -60,7 +60,7 @@ export function withFailures(seen: FailuresSeen, description: WorkflowDescriptio
 /** Returns the number of the attempt that failed last, which is the one before the pending attempt. */
 const failedAttempt = ({ attempt }: PendingWork): number => Math.max(attempt - 1, 1);
 
-/** Compares end times too, because the attempts of an activity that was reset count from 1 again. */
+/** Returns whether the last failure is known. Compares end times too, because a reset activity counts attempts anew. */
 const isKnown = (last: SeenFailure | undefined, work: PendingWork): boolean =>
   last?.attempt === failedAttempt(work) && last.endedAt === (work.lastEndedAt ?? last.endedAt);
 

@@ -63,7 +63,7 @@ interface Run {
 const [Context, useRun] = requiredContext<Run>('RunProvider');
 export { useRun };
 
-/** The current time in milliseconds, for durations that grow. Stops when the run has ended and while updates are paused. */
+/** Returns the current time in milliseconds, for growing durations. Stops when the run ends and while updates are paused. */
 export function useRunNow(running = true): number {
   const { open, paused } = useRun();
   return useNow(running && open && !paused);

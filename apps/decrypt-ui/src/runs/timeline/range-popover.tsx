@@ -10,7 +10,7 @@ interface RangePopoverProps {
   readonly anchor: RefObject<HTMLElement | null>;
   /** The first millisecond of the run. */
   readonly from: number;
-  /** The last millisecond; undefined while the run is open. */
+  /** The last millisecond of the run; undefined while the run is open. */
   readonly to: number | undefined;
   readonly zoom: Zoom;
   readonly onZoom: (zoom: Zoom) => void;

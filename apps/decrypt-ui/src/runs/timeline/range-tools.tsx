@@ -12,7 +12,7 @@ const RangePopover = lazy(async () => ({ default: (await import('./range-popover
 interface RangeToolsProps {
   /** The first millisecond of the run. */
   readonly from: number;
-  /** The last millisecond; undefined while the run is open. */
+  /** The last millisecond of the run; undefined while the run is open. */
   readonly to: number | undefined;
   readonly zoom: Zoom;
   readonly onZoom: (zoom: Zoom) => void;

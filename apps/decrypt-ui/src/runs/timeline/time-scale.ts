@@ -1,6 +1,6 @@
-/** Idle time is collapsed if it is at least this share of the whole… */
+/** Minimum length of idle time that is collapsed, as a share of the whole. */
 const IDLE_SHARE = 0.1;
-/** … and at least this many milliseconds: collapsing shorter gaps would make a young run's chart flicker. */
+/** Minimum length of idle time that is collapsed, in milliseconds: shorter gaps would make a young run's chart flicker. */
 const MIN_IDLE = 10_000;
 /** The width of a collapsed idle gap, in CSS pixels. */
 const GAP_WIDTH = 48;
@@ -68,9 +68,9 @@ export function idleGaps({ events, busy }: RunTimes, from: number, to: number): 
   return gaps.filter((gap) => !busy.some((work) => work.from <= gap.from && work.to >= gap.to));
 }
 
-/** The scale of an open run extends into the future by at most this share of the time that it shows… */
+/** An open run's scale extends into the future by at most this share of the time that it shows. */
 const AHEAD_SHARE = 1 / 32;
-/** … and by at most this many milliseconds, unless that is less than half a pixel. */
+/** An open run's scale extends into the future by at most this many milliseconds, or half a pixel if that is more. */
 const MAX_AHEAD = 10_000;
 
 interface OpenInput {

@@ -8,7 +8,7 @@ import { useRun } from '../run/run-context.tsx';
 
 const DAY = 86_400_000;
 
-/** The comparison of failed and completed runs of the run's type, which started at most a day before the run. */
+/** A link that compares failed and completed runs of this run's type that started at most a day before this run. */
 export function WhatDiffers() {
   const { address, description } = useRun();
   if (address.file) return null;

@@ -11,7 +11,7 @@ import { FailurePage } from './failure-page.tsx';
 import { Frame } from './frame.tsx';
 import { SignInPage } from './sign-in-page.tsx';
 
-// Few people see it.
+// Loaded on demand, because few people see this page.
 const NoPermissionPage = lazy(async () => ({
   default: (await import('./no-permission-page.tsx')).NoPermissionPage,
 }));

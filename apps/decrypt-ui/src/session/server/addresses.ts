@@ -5,7 +5,7 @@ export interface RunAddress {
   readonly runId: string;
   /** Present if the run comes from a history file instead of the server. Each opened file has its own id. */
   readonly file?: { readonly id: number; readonly name: string };
-  /** Whether this is not a run but a schedule, whose id takes the place of the workflow id. */
+  /** Present if this is the address of a schedule, whose id is then in `workflowId`. */
   readonly schedule?: true;
 }
 

@@ -6,7 +6,7 @@ export function createLineParser() {
   const decoder = new TextDecoder();
   let rest = '';
   return {
-    /** @throws SyntaxError for a line that is not JSON */
+    /** Returns the lines that the chunk completes. @throws SyntaxError for a line that is not JSON */
     push(chunk: Uint8Array): unknown[] {
       const [first = '', ...more] = decoder.decode(chunk, { stream: true }).split('\n');
       // Splits each chunk before joining it with the rest, because a stored payload is one line of many chunks.

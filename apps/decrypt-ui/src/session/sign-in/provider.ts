@@ -155,7 +155,7 @@ export function createProvider(
   };
 }
 
-/** @throws never; returns a failure for the page, without any part of the request */
+/** Converts an error to a failure for the page, without any part of the request. Never throws. */
 function failureOf(error: unknown): SignInFailure {
   if (error instanceof SignInFailure) return error;
   if (error instanceof oauth.AuthorizationResponseError) {

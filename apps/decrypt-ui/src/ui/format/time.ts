@@ -54,17 +54,17 @@ export function formatDay(millis: number, { zone }: Pick<TimeFormat, 'zone'>, no
     : formatter('day-year', zone, { day: 'numeric', month: 'short', year: 'numeric' }).format(millis);
 }
 
-/** `13:04:58` */
+/** Formats a time of day with seconds: `13:04:58`. */
 export const formatClock = (millis: number, format: TimeFormat) => timeOfDay(millis, format, 'second');
 
-/** `13:04` */
+/** Formats a time of day without seconds: `13:04`. */
 export const formatHour = (millis: number, format: TimeFormat) => timeOfDay(millis, format, 'minute');
 
-/** `24 Nov 13:04:58` */
+/** Formats a day and a time: `24 Nov 13:04:58`. */
 export const formatMoment = (millis: number, format: TimeFormat, now = Date.now()) =>
   `${formatDay(millis, format, now)} ${formatClock(millis, format)}`;
 
-/** `24 Nov 13:04:58.204` */
+/** Formats a day and a time with milliseconds: `24 Nov 13:04:58.204`. */
 export const formatMomentExact = (millis: number, format: TimeFormat, now = Date.now()) =>
   `${formatDay(millis, format, now)} ${timeOfDay(Math.floor(millis), format, 'millisecond')}`;
 

@@ -4,7 +4,7 @@ import { CUT, cutOf, cutText, MORE } from '../../../src/payloads/diff/line-cut.t
 const long = (length: number, end = '') => 'x'.repeat(length - end.length) + end;
 
 describe('the compared part of two long lines', () => {
-  test('is the whole lines up to the limit', () => {
+  test('consists of the whole lines up to the limit', () => {
     expect(cutText('short', cutOf('short', 'line', 0))).toBe('short');
     const line = long(CUT);
     expect(cutText(line, cutOf(line, '', 0))).toBe(line);
@@ -33,7 +33,7 @@ describe('the compared part of two long lines', () => {
     expect(cutText(right, cut).endsWith('after')).toBe(true);
   });
 
-  test('grows with each request until it is the whole lines', () => {
+  test('grows with each request until it consists of the whole lines', () => {
     const line = long(CUT + MORE + 1);
     expect(cutText(line, cutOf(line, '', 1))).toBe(`${long(CUT + MORE)}…`);
     expect(cutText(line, cutOf(line, '', 2))).toBe(line);

@@ -160,7 +160,7 @@ describe('where the namespace reveals on demand', () => {
     await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
   });
 
-  test('no plaintext remains when the person loses every permission, or when they return', async () => {
+  test('no plaintext remains when the person loses every permission, even if they get it back', async () => {
     const me = onDemand(newNamespace());
     const app = await renderRun({ me });
     await revealRun();

@@ -238,7 +238,7 @@ test('the page with failures by cause shows no message that it read before the s
   expect(groups()).toEqual([]);
 });
 
-/** Answers requests for causes with a response. */
+/** Answers requests for causes with the given response. */
 const causesAnswered = (response: () => Response) => (actions: SessionActions) =>
   withoutSignIn('open', (input, init) =>
     (input instanceof Request ? input.url : input.toString()).endsWith('causes')

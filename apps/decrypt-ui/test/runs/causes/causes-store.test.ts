@@ -39,7 +39,7 @@ const all = [start, run('a'), end('complete')];
 /** `held` contains the frames of a response that ends only when its request is aborted. */
 type Answer = readonly CauseFrame[] | { readonly held: readonly CauseFrame[] } | 'justification_required';
 
-/** Returns the stores of a person, with a codec server that gives the answers in turn, the last one repeatedly. */
+/** Returns a person's stores. Their codec server gives the answers in turn, and then repeats the last answer. */
 function setUp(reveal: 'automatic' | 'on-demand', ...answers: [Answer, ...Answer[]]) {
   const plaintext = createPlaintextCache();
   const reveals = createReveals({ access: { can: () => true, reveal: () => reveal }, plaintext });

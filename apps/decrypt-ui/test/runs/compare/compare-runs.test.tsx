@@ -111,7 +111,7 @@ describe('a run comparison', () => {
     await expect
       .element(page.getByText(/7 steps may differ: payloads are locked, unreadable or in external storage\./))
       .toBeVisible();
-    // The server may not read it, and says so.
+    // The server may not read the other object, and the page says so.
     expect(new Set(app.refs())).toEqual(new Set(['6:0']));
     await userEvent.click(page.getByRole('button', { name: 'All steps' }));
     await userEvent.click(page.getByRole('button', { name: /^Input/ }));
@@ -172,7 +172,7 @@ describe('a run comparison', () => {
   });
 });
 
-/** The page's status of the comparison. */
+/** Returns the comparison's status on the page. */
 const state = () =>
   page
     .getByRole('group', { name: 'Steps', exact: true })

@@ -57,7 +57,7 @@ describe('the list’s query for a difference', () => {
       expect(queryFor(difference(field, 'x'), set, runs)).toBeUndefined();
     expect(queryFor(difference('duration'), set, runs)).toBeUndefined();
     expect(queryFor(difference('queue', 'orders'), 'a = "b', runs)).toBeUndefined();
-    // The server cuts long names, and the runs without a queue have no value to ask for.
+    // The server truncates long names, and runs without a queue have no value for the query.
     expect(queryFor(difference('type', 'x'.repeat(200)), set, runs)).toBeUndefined();
     expect(queryFor(difference('queue', '(absent)'), set, runs)).toBeUndefined();
   });

@@ -26,7 +26,7 @@ const isReady = () =>
   until(() => /A: \d+ runs? read · B: \d+/.test(main()) && rowOf('Workflow type'), 'the result');
 
 describe('the page that compares two sets of runs', () => {
-  test('reads up to 200 runs of each set on request, and ranks what differs, with counts and the chance', async () => {
+  test('reads up to 200 runs of each set on request, and ranks the differences, with counts and the probability of chance', async () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     const [, count] = await until(counted, 'the count');
     await until(() => /the newest 200 of \d+ runs/.test(main()), 'the size of B');
@@ -220,7 +220,7 @@ describe('the link “What differs” on the card of a failed run', () => {
     await until(() => /A: \d+ runs? read · B: \d+/.test(main()), 'the comparison');
     const { href, state } = app.history.location;
     expect(href).not.toContain('requested');
-    // A reload keeps the state.
+    // A reload keeps the history state.
     expect(state.requested).toBeUndefined();
     app.history.push(differs(FAILED, COMPLETED).replace('NS', app.namespace), {
       requested: requested.requested - 1,

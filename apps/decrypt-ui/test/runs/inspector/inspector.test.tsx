@@ -97,7 +97,7 @@ test('the sheet on a phone can be resized with keys and by dragging its handle',
     const element = handle.element();
     const pointer = (type: string, clientY: number) =>
       element.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientY, bubbles: true }));
-    // The browser captures only real pointers.
+    // The browser cannot capture the pointer of a synthetic event.
     element.setPointerCapture = () => undefined;
     element.hasPointerCapture = () => true;
     pointer('pointerdown', 200);

@@ -161,7 +161,7 @@ describe('the link to the Now tab on the card of a run that waits', () => {
     expect(queriesOf(app).map(({ type }) => type)).toEqual(['__temporal_workflow_metadata', '__stack_trace']);
     const { href, state } = app.history.location;
     expect(href).toBe(`${WAITS.replace('NS', app.namespace)}?tab=now`);
-    // A reload keeps the state.
+    // A reload keeps the history state.
     expect(state.requested).toBeUndefined();
     app.history.back();
     await expect.element(page.getByRole('tab', { name: /^History/, selected: true })).toBeVisible();

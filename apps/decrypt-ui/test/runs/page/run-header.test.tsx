@@ -6,7 +6,7 @@ import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
 const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-000000000001';
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
 const child = '/ns/NS/workflows/shipment-88213/01997c2e-cccc-7000-8000-000000000001';
-/** The text of the element with a label. */
+/** Returns the text of the element with the given label. */
 const textOf = (label: string) => document.querySelector(`[aria-label="${label}"]`)?.textContent ?? '';
 
 describe('the run header', () => {
@@ -66,7 +66,7 @@ describe('the run header', () => {
         const isCut = message.scrollWidth > message.clientWidth;
         expect(isCut ? end - box.right : 0).toBeLessThan(40);
         expect(box.right).toBeLessThanOrEqual(end);
-        // The input's key does not overlap what follows.
+        // The input's key does not overlap the next element.
         const input = page.getByRole('button', { name: /^input/ }).element();
         const badge = input.querySelector('[data-tone]')!.getBoundingClientRect();
         expect(badge.right).toBeLessThanOrEqual(input.getBoundingClientRect().right);
@@ -138,7 +138,7 @@ describe('the run header', () => {
   });
 });
 
-test('a run that does not exist has a heading', async () => {
+test('a page of a run that does not exist has a heading', async () => {
   await renderApp('/ns/NS/workflows/order-88213/00000000-0000-7000-8000-000000000000');
   await expect
     .element(page.getByRole('heading', { name: 'This run does not exist', level: 1 }))

@@ -88,7 +88,7 @@ function setUp(...turns: (HistoryFrame | Error)[][]) {
     retryMost: 400,
   });
   follower.start();
-  // Like a page that draws at once.
+  // Behaves like a page that draws at once.
   follower.drawn();
   return { follower, opened };
 }

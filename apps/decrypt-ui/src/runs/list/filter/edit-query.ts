@@ -30,7 +30,7 @@ export function withStatuses(query: ListQuery, statuses: readonly WorkflowStatus
   return { kind: 'conditions', conditions };
 }
 
-/** Whether a condition names the workflow type. */
+/** Returns whether a condition limits the workflow type. */
 export const namesType = (query: ListQuery): boolean =>
   query.kind === 'conditions' &&
   query.conditions.some(

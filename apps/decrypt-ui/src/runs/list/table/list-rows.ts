@@ -7,13 +7,13 @@ import { childrenQuery } from '../../queries.ts';
 /** A row of the list: a run, a child below its parent, or a note below a parent. */
 export interface ListRow {
   readonly key: string;
-  /** 1 for the runs of the list, 2 for their children. */
+  /** The row's depth: 1 for the runs of the list, 2 for their children. */
   readonly level: number;
   /** The key of the row above that contains this row. */
   readonly parentKey?: string;
   readonly run?: WorkflowSummary;
   readonly expanded: boolean;
-  /** Shown instead of a run: why there are no children, or no more. */
+  /** A note instead of a run. Says why there are no children, or no more children. */
   readonly note?: string;
 }
 
