@@ -94,10 +94,10 @@ async function cgroupAsRoot(mebibytes: number): Promise<MemoryLimit | undefined>
 }
 
 /** The share of the memory limit for V8's heap. The process needs the rest outside the heap. */
-const OUTSIDE_HEAP = 0.5;
+const HEAP_SHARE = 0.5;
 
 function heapLimit(mebibytes: number): MemoryLimit {
-  const heap = `--max-old-space-size=${Math.floor(mebibytes * OUTSIDE_HEAP)}`;
+  const heap = `--max-old-space-size=${Math.floor(mebibytes * HEAP_SHARE)}`;
   return {
     kind: 'heap limit',
     mebibytes,

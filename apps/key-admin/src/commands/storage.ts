@@ -141,7 +141,7 @@ function parsePrice(text: string): number {
 const doubtTexts = {
   recent:
     'stored less than an hour before the scan started, or later: their references may not be written yet',
-  open_run: 'of open runs, which may refer to them at any time',
+  open_workflow: 'of open workflows, or of no workflow, which may be referred to at any time',
   other_namespace: 'that another namespace may refer to, which was not scanned',
   other_bucket:
     'whose names histories mention in another bucket, which may be an access point of this bucket',

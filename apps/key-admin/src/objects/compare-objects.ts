@@ -11,13 +11,15 @@ const MAX_DELAY_MS = 3_600_000;
 /**
  * Why an object without a reference may still be in use.
  * - `recent`: the object is so young that its reference may not have been written when the scan started
- * - `open_run`: the object's name contains an open run, which may refer to the object at any time
+ * - `open_workflow`: the object's name contains an open workflow, or no workflow while any workflow is open.
+ *   A history may refer to the object again, without a new time: clients store signals and updates under the
+ *   workflow's id without a run, and Temporal's drivers do not store an object that exists
  * - `other_namespace`: the object's name contains another namespace or none, or the storage file lets a
  *   namespace that was not scanned read the object
  * - `other_bucket`: a history refers to an object of this name in another bucket, which may be an access
  *   point of the same bucket
  */
-export const doubts = ['recent', 'open_run', 'other_namespace', 'other_bucket'] as const;
+export const doubts = ['recent', 'open_workflow', 'other_namespace', 'other_bucket'] as const;
 type Doubt = (typeof doubts)[number];
 
 /** The number of objects, their total size, and when the oldest and the newest were stored. */
@@ -71,7 +73,7 @@ export async function compareObjects(comparison: Comparison): Promise<Compared> 
   const unused = nothing();
   const unclear = {
     recent: nothing(),
-    open_run: nothing(),
+    open_workflow: nothing(),
     other_namespace: nothing(),
     other_bucket: nothing(),
   };
@@ -127,9 +129,14 @@ function doubtsOf({ storage, configured, scanned, found, started }: Comparison) 
   return ({ object, modified }: UnusedObject): Doubt | undefined => {
     if (modified.getTime() >= since) return 'recent';
     const segments = object.object.split('/');
-    if (segments.some((segment) => found.openRuns.has(segment))) return 'open_run';
-    const namespace = segments[segments.indexOf('ns') + 1];
-    const isOurs = segments.includes('ns') && namespace !== undefined && names.has(decoded(namespace));
+    const [namespace, kind] = segments.includes('ns') ? segments.slice(segments.indexOf('ns') + 1) : [];
+    const isOfOpen = segments.some(
+      (segment, n) =>
+        found.openRuns.has(segment) ||
+        (segments[n - 1] === 'wi' && found.openWorkflows.has(decoded(segment))),
+    );
+    if (isOfOpen || (kind === 'd' && found.openWorkflows.size > 0)) return 'open_workflow';
+    const isOurs = namespace !== undefined && names.has(decoded(namespace));
     if (!isOurs || mayAnyRead(object)) return 'other_namespace';
     return found.names.has(nameId(object)) ? 'other_bucket' : undefined;
   };

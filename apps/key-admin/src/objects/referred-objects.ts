@@ -32,6 +32,8 @@ export class ReferredObjects {
   readonly names = new Set<string>();
   /** The ids of the runs that were open. */
   readonly openRuns = new Set<string>();
+  /** The ids of the workflows that had an open run. */
+  readonly openWorkflows = new Set<string>();
 
   constructor(storage: Locator) {
     this.#storage = storage;
@@ -44,7 +46,10 @@ export class ReferredObjects {
   in(namespace: string): References {
     return {
       resolve: async ({ payloads, traits }, place, history): Promise<Resolved> => {
-        if (place === 'open' && history.runId !== undefined) this.openRuns.add(history.runId);
+        if (place === 'open') {
+          this.openWorkflows.add(history.workflowId);
+          if (history.runId !== undefined) this.openRuns.add(history.runId);
+        }
         const others = new Map<string, number>();
         let objects = 0;
         for (const [text, count] of traits)

@@ -52,7 +52,7 @@ export const addReadOptions = (command: Command): Command =>
     )
     .option(
       '--rps <calls>',
-      'calls to Temporal per second, and to external storage, for each namespace',
+      'calls to Temporal, and objects to read in external storage, per second and namespace',
       rate,
       50,
     )

@@ -47,10 +47,10 @@ async function startBucket(prefixes: Record<string, readonly string[]>) {
     refer: (
       namespace: string,
       object: string,
-      more: { place?: 'open'; runId?: string; size?: number; bucket?: string } = {},
+      more: { place?: 'open'; workflowId?: string; runId?: string; size?: number; bucket?: string } = {},
     ) => {
       const payload: Payload = referenceTo({ object, bytes: content, ...more }, more.bucket);
-      const history = { workflowId: `of-${namespace}`, runId: more.runId ?? 'r' };
+      const history = { workflowId: more.workflowId ?? `of-${namespace}`, runId: more.runId ?? 'r' };
       return found.in(namespace).resolve(summaryOfPayload(payload), more.place ?? 'closed', history);
     },
     compare: async (...scanned: string[]) => {
@@ -100,7 +100,7 @@ describe('storage', () => {
     await bucket.put('v0/ns/shared/wt/t/wi/d/ri/r');
     await bucket.put('v0');
     const first = await bucket.compare('orders', 'shared');
-    expect([first.list, first.unclear.open_run.objects, first.unclear.other_namespace.objects]).toEqual([
+    expect([first.list, first.unclear.open_workflow.objects, first.unclear.other_namespace.objects]).toEqual([
       [],
       1,
       3,
@@ -108,6 +108,18 @@ describe('storage', () => {
     // `payments` may read the objects of `shared`. Once `payments` is scanned too, these objects are unused.
     const all = await bucket.compare('orders', 'shared', 'payments');
     expect(all.list).toEqual([`v0/ns/shared/wt/t/wi/d/ri/r/d/sha256/${HASH}`]);
+  });
+
+  it('does not report objects to which an open workflow may refer again as unused', async () => {
+    const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
+    // A client stores a signal's payload without a run, and a long name contains no workflow.
+    for (const folder of [`${prefix}/a%2Fb/ri/null`, `${prefix}/a%2Fb/ri/closed`, 'v0/ns/orders'])
+      await bucket.put(folder);
+    const other = await bucket.put(`${prefix}/b/ri/null`);
+    const used = await bucket.put(`${prefix}/c/ri/r`);
+    await bucket.refer('orders', used, { place: 'open', workflowId: 'a/b' });
+    const { list, unclear } = await bucket.compare('orders');
+    expect([list, unclear.open_workflow.objects]).toEqual([[other], 3]);
   });
 
   it('counts an object only once, and as used if a history of any scanned namespace refers to it', async () => {
