@@ -83,7 +83,7 @@ function testText(check: TestedKey['check'], encrypt: ReasonCode | undefined): s
   if (check === 'round_trip') return 'a round trip: encrypted and decrypted';
   return encrypt === undefined
     ? 'the permission to decrypt, with bytes that Cloud KMS refuses'
-    : 'the permission to decrypt; this server may not encrypt, and needs it only for /encode';
+    : 'the permission to decrypt; this server lacks the permission to encrypt, which it needs only for /encode';
 }
 
 const stepText = (step: TestedKey['decrypt']) =>

@@ -16,7 +16,7 @@ const refused: typeof fetch = () =>
 const failing: typeof fetch = () => Promise.reject(new TypeError('Failed to fetch'));
 
 describe('without sign-in', () => {
-  test('a server with AUTH=none shows everything, without an account menu', async () => {
+  test('the page of a server with AUTH=none shows everything, without an account menu', async () => {
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`);
     await until(() => text('g1').includes('3 items to DE'), 'the summary');
     expect(document.querySelector('button[aria-label^="Account"]')).toBeNull();

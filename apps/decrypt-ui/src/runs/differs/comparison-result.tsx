@@ -185,7 +185,7 @@ function Nothing({ comparison, comparisons }: { comparison: Comparison; comparis
       title={`No significant difference (${plural(comparisons, 'comparison')})`}
     >
       No field of the {comparison.decoded ? 'input, memo or metadata' : 'metadata'} explains the difference,
-      or too few runs share the value that does.
+      or the value that explains it occurs in too few runs.
     </EmptyState>
   );
 }

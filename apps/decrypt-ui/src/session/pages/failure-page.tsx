@@ -50,9 +50,9 @@ function NotAccepted({ message, onRetry }: { message: string; onRetry: () => voi
         }
       >
         <p>
-          It accepts only people who have signed in, and offers no sign-in to this page. If a proxy in front
-          of it signs people in, a reload leads to its sign-in page. Otherwise the operator of the server can
-          add <code>dashboard</code> to its policy file.
+          The server accepts only people who have signed in, but offers no sign-in to this page. If a proxy in
+          front of the server signs people in, a reload leads to the proxy’s sign-in page. Otherwise, the
+          operator can add <code>dashboard</code> to the server’s policy file.
         </p>
       </StatePage>
     );

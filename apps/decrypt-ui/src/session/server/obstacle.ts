@@ -28,7 +28,7 @@ export async function findObstacle(apiUrl: string, signal?: AbortSignal): Promis
     // The same origin needs no CORS, so the answer came from a proxy in front of the server.
     return url.origin === location.origin ? 'outage' : 'origin';
   } catch {
-    // The browser reports a policy violation in a task after the rejection.
+    // Waits, because the browser reports a policy violation in a task after the rejection.
     await new Promise((resolve) => setTimeout(resolve));
     if (forbidden) return 'policy';
     return navigator.onLine ? 'outage' : 'offline';

@@ -182,7 +182,7 @@ describe('causes with messages', () => {
 });
 
 describe('reading causes', () => {
-  test('continues after a limit if runs were read, even if all of them failed', async () => {
+  test('continues after a limit if the server processed runs, even if it could read none of them', async () => {
     const limit = [start, end('limit', { runs: 0, failed: 3 })];
     const { causes, progress, requests, ended } = setUp('automatic', limit, all);
     causes.show(of);

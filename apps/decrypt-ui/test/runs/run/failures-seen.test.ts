@@ -48,7 +48,7 @@ describe('withFailures', () => {
     const ended = { lastAttemptCompleteTime: '2026-11-24T13:00:00Z' };
     const seen = withFailures(none, described(3, 'two', ended));
     expect(withFailures(seen, described(3, 'two', ended))).toBe(seen);
-    // The time may be missing while the next attempt runs.
+    // Temporal may omit the end time while the next attempt runs.
     expect(withFailures(seen, described(3, 'two'))).toBe(seen);
   });
 
