@@ -70,7 +70,7 @@ export async function readStoredPayload(
  * entry takes a hundred times as much memory as its bytes, and because it takes seconds to decode an entry
  * that repeats a field for 50 MiB.
  */
-const MAX_FIELDS = 64;
+const MAX_ENTRIES = 64;
 const MAX_METADATA_BYTES = 64 * 1024;
 /** The tag of the field `data` (number 2, wire type 2). */
 const DATA = 0x12;
@@ -93,16 +93,18 @@ function checkFields(bytes: Uint8Array, name: string): void {
     throw new RangeError('A number has more than ten bytes.');
   };
   let metadataBytes = 0;
+  let hasData = false;
   for (let fields = 1; at < bytes.length; fields += 1) {
     const tag = varint();
     const type = tag % 8;
     const number = type === 0 || type === 2 ? varint() : 0;
     const length = [0, 8, number, 0, 0, 4][type] ?? 0;
-    if (tag !== DATA) metadataBytes += length;
-    if (fields > MAX_FIELDS || metadataBytes > MAX_METADATA_BYTES)
+    if (tag === DATA) hasData = true;
+    else metadataBytes += length;
+    if (fields - Number(hasData) > MAX_ENTRIES || metadataBytes > MAX_METADATA_BYTES)
       throw new KmsCodecError(
         'too_large',
-        `The stored object ${quoted(name)} has more than ${MAX_FIELDS} metadata entries, or more than ` +
+        `The stored object ${quoted(name)} has more than ${MAX_ENTRIES} metadata entries, or more than ` +
           `${MAX_METADATA_BYTES} bytes of metadata`,
       );
     at += length;

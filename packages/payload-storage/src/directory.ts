@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { lstat, open, opendir, readdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import type { Store } from './configuration.ts';
 import {
@@ -48,11 +48,16 @@ export class DirectoryReader implements ObjectReader {
 
   close(): void {}
 
-  /** @throws ReaderError if a link inside the directory could lead to an object of another namespace */
+  /**
+   * @throws ReaderError if the name leads outside the directory, or if a link inside the directory could lead
+   *   to an object of another namespace
+   */
   async #pathOf(name: string): Promise<string> {
     const root = await this.#root();
-    const path = await realpath(join(root, name));
-    if (path !== join(root, name)) throw new ReaderError('unavailable', 'its path contains a symbolic link');
+    const path = join(root, name);
+    if (!path.startsWith(join(root, sep))) throw new ReaderError('unavailable', 'its path leads outside');
+    if ((await realpath(path)) !== path)
+      throw new ReaderError('unavailable', 'its path contains a symbolic link');
     return path;
   }
 

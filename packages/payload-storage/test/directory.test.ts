@@ -60,6 +60,12 @@ async function listed(namespace: string) {
 const fieldOf = (tag: number, content: readonly number[]): Buffer =>
   Buffer.concat([Buffer.from([tag, 0x80, 0xf1, 0x04]), Buffer.alloc(80_000, Buffer.from(content))]);
 
+/** Returns a payload with this many metadata entries. */
+const having = (entries: number): Payload => ({
+  metadata: Object.fromEntries(Array.from({ length: entries }, (_, n) => [`k${n}`, Buffer.from('v')])),
+  data: Buffer.from('x'),
+});
+
 const located = async () => storage.locate('orders', (await store()).found);
 
 describe('a payload in a directory', () => {
@@ -140,6 +146,14 @@ describe('a payload in a directory', () => {
     await expect(storage.read(altered, { signal })).rejects.toMatchObject({ code });
   });
 
+  it('may have 64 metadata entries', async () => {
+    const claims = await driver.store({ target }, [having(64), having(65)]);
+    await expect(driver.retrieve({}, claims.slice(0, 1))).resolves.toMatchObject([
+      { data: Buffer.from('x') },
+    ]);
+    await expect(driver.retrieve({}, claims)).rejects.toMatchObject({ code: 'too_large' });
+  });
+
   it('is refused if its file is a symbolic link to a place outside the directory', async () => {
     const { found, path } = await store();
     const outside = join(folder, 'outside');
@@ -149,6 +163,15 @@ describe('a payload in a directory', () => {
     await expect(storage.read(storage.locate('orders', found), { signal })).rejects.toMatchObject({
       code: 'storage_unavailable',
     });
+  });
+
+  it('is not read by the driver from a place outside the directory', async () => {
+    const { claim, path } = await store();
+    await writeFile(join(folder, 'outside'), await readFile(path));
+    for (const file of ['../outside', 'v0/../../outside', '../../../../../../etc/passwd', '..']) {
+      const outside = { claimData: { ...claim.claimData, file } };
+      await expect(driver.retrieve({}, [outside])).rejects.toMatchObject({ code: 'storage_unavailable' });
+    }
   });
 
   it('is refused if its path contains a symbolic link to another namespace’s objects', async () => {
