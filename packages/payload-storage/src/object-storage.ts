@@ -110,11 +110,14 @@ export class ObjectStorage {
    */
   locate(namespace: string, reference: StorageReference): StoredObject {
     const { driverName, type, bucket, object, sha256, sizeBytes } = reference;
-    const known = (this.#namespaces.get(namespace) ?? []).filter((store) => store.driverName === driverName);
+    const stores = this.#namespaces.get(namespace);
+    const known = stores?.filter((store) => store.driverName === driverName) ?? [];
     if (known.length === 0)
       throw new KmsCodecError(
         'external_reference',
-        `No store is configured for the driver ${quoted(driverName)} in namespace ${quoted(namespace)}`,
+        stores === undefined
+          ? `No store is configured for the namespace ${quoted(namespace)}`
+          : `No store is configured for the driver ${quoted(driverName)} in namespace ${quoted(namespace)}`,
       );
     // Go's driver for Cloud Storage writes the same claims as the driver for S3.
     const types = type === 's3' ? ['s3', 'gcs'] : [type];

@@ -142,7 +142,12 @@ describe('the README', () => {
 
   it.each([
     ['a variable is missing', { GCP_KMS_KEY: '' }, 78, /GCP_KMS_KEY/],
-    ['the keys file is unreadable', { GCP_KMS_KEY: '', KMS_KEYS_FILE: '/nonexistent.yaml' }, 78, /ENOENT/],
+    [
+      'the keys file is unreadable',
+      { GCP_KMS_KEY: '', KMS_KEYS_FILE: '/nonexistent.yaml' },
+      78,
+      /nonexistent.yaml does not exist/,
+    ],
     ['no server listens at TEMPORAL_ADDRESS', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, 1, /TEMPORAL_ADDRESS/],
     ['TEMPORAL_ADDRESS is not an address', { TEMPORAL_ADDRESS: '127.0.0.1:99999' }, 78, /TEMPORAL_ADDRESS/],
   ])(

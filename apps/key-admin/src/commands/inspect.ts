@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import type { Payload } from '@temporal-kms/histories/payloads';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
@@ -27,6 +29,9 @@ Examples:
 Decrypts nothing and does not call Cloud KMS: it needs no key and, for local files, no credentials. Needs roles/storage.objectViewer
 on the bucket for gs://, and permission to read the objects for --external-storage. The output is what the payloads claim. Exits with 1 if a payload is damaged, or an object
 cannot be read.`;
+
+/** Number of objects that are requested at the same time. */
+const CONCURRENCY = 8;
 
 interface InspectOptions extends CommonOptions {
   readonly format: InputFormat;
@@ -75,7 +80,9 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
       }
       return showPayloads(
         output,
-        await Promise.all(input.payloads.map((payload) => describe(payload, known))),
+        await Readable.from(input.payloads)
+          .map(async (payload: Payload) => describe(payload, known), { concurrency: CONCURRENCY })
+          .toArray(),
       );
     });
     if (damaged) exit('failed');

@@ -1,5 +1,6 @@
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import {
   type ObjectStorage,
   objectUri,
@@ -63,19 +64,22 @@ async function describeObject(
 
 /**
  * Returns the object of a reference, if one of the namespaces may read it. @throws KmsCodecError if no
- * namespace may read it
+ * namespace may read it, preferably from a namespace with a store for the reference's driver
  */
 function locateIn(
-  [namespace = '', ...others]: readonly string[],
+  namespaces: readonly string[],
   storage: ObjectStorage,
   reference: StorageReference,
 ): StoredObject {
-  try {
-    return storage.locate(namespace, reference);
-  } catch (error) {
-    if (others.length === 0) throw error;
-    return locateIn(others, storage, reference);
+  const errors: unknown[] = [];
+  for (const namespace of namespaces) {
+    try {
+      return storage.locate(namespace, reference);
+    } catch (error) {
+      errors.push(error);
+    }
   }
+  throw errors.find((error) => codeOf(error) === 'storage_not_allowed') ?? errors[0];
 }
 
 /**

@@ -8,6 +8,10 @@ export const EXTERNAL_STORAGE = '--external-storage <file>';
 
 /** Reads the file that the option names. @throws CliError with every mistake */
 export function readStorage(file: string): StorageConfiguration {
+  if (/^\w+:\/\//.test(file))
+    throw new CliError('usage', `--external-storage needs a file that lists buckets, and ${file} is a URL`, [
+      '--external-storage storage.yaml',
+    ]);
   try {
     return readStorageFile(file, '--external-storage');
   } catch (error) {

@@ -4,6 +4,7 @@ import { eventPayloads, payloadToJson, workflowContext } from '@temporal-kms/his
 import { MAX_FILE_BYTES } from '@temporal-kms/histories/files';
 import { cryptoKeyId, headerTags, messageHeader } from '@temporal-kms/kms-codec';
 import { startGcs } from '@temporal-kms/scripts/gcs';
+import { ObjectStorage } from '@temporal-kms/payload-storage';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
@@ -377,6 +378,58 @@ describe('temporal-kms inspect --external-storage', () => {
     // Without the option, the command describes the references.
     const [first] = (await inspect([], input)).json().payloads;
     expect([first.state, first.reason, first.object]).toEqual(['reference', undefined, undefined]);
+  });
+
+  it('requests at most 8 objects at the same time', async () => {
+    const store = await startStore(NAMESPACE);
+    const references: object[] = [];
+    for (let n = 0; n < 30; n += 1)
+      references.push(
+        payloadToJson(
+          (await store.store(payloadOf({ version: 7, named: true }), { runId: `${n}` })).reference,
+        ),
+      );
+    let [open, most] = [0, 0];
+    // oxlint-disable-next-line typescript/unbound-method -- called with the object
+    const { readStart } = ObjectStorage.prototype;
+    vi.spyOn(ObjectStorage.prototype, 'readStart').mockImplementation(async function (
+      this: ObjectStorage,
+      ...args
+    ) {
+      most = Math.max(most, (open += 1));
+      return await readStart.apply(this, args).finally(() => (open -= 1));
+    });
+    const options = ['--namespace', NAMESPACE, '--external-storage', store.file];
+    const { json } = await inspect(options, JSON.stringify(references));
+    vi.restoreAllMocks();
+    expect([json().payloads.length, most]).toEqual([30, 8]);
+  });
+
+  it('reports why an object is not permitted, whichever namespace is named first', async () => {
+    const store = await startStore(NAMESPACE);
+    const { object, bytes } = await store.store(payloadOf({ version: 7, named: true }));
+    const elsewhere = referenceTo({ object: object.replace(NAMESPACE, 'payments'), bytes });
+    const input = JSON.stringify(payloadToJson(elsewhere));
+    for (const namespaces of [[NAMESPACE, 'other'], ['other', NAMESPACE], ['Other']]) {
+      const named = namespaces.flatMap((name) => ['--namespace', name]);
+      const { json, err } = await inspect([...named, '--external-storage', store.file], input);
+      const isListed = namespaces.includes(NAMESPACE);
+      expect([json().payloads[0].reason, err]).toEqual([
+        isListed ? 'storage_not_allowed' : 'external_reference',
+        expect.stringContaining(isListed ? `"${NAMESPACE}" may not read` : 'for the namespace "Other"'),
+      ]);
+    }
+  });
+
+  it('explains what is wrong with the name of the storage file', async () => {
+    const missing = join(await temporaryFolder(), 'none.yaml');
+    const input = JSON.stringify(payloadToJson(payloadOf({ version: 7, named: true })));
+    const options = ['--namespace', NAMESPACE, '--external-storage'];
+    expect((await inspect([...options, missing], input)).json().error.message).toBe(
+      `A mistake in --external-storage:\n  cannot be read: ${missing} does not exist`,
+    );
+    const { code, json } = await inspect([...options, 's3://payloads'], input);
+    expect([code, json().error.fix]).toEqual([64, ['--external-storage storage.yaml']]);
   });
 
   it('distinguishes objects of the same name in stores whose buckets have the same name', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import type { z } from 'zod';
-import { messageOf, propertyOf } from '@temporal-kms/node-utils/error-details';
+import { codeOf, messageOf, propertyOf } from '@temporal-kms/node-utils/error-details';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './parse-yaml.ts';
 
 /*
@@ -75,15 +75,15 @@ function described({ line, path, message }: YamlMistake): string {
   const place = path.map((part, index) =>
     typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${part}`,
   );
-  return `${line === undefined ? '' : `line ${line}: `}${place.join('')} ${message}`.replace('  ', ' ');
+  return [line === undefined ? '' : `line ${line}:`, place.join(''), message].filter(Boolean).join(' ');
 }
 
 function readFile(path: string, name: string): Buffer {
   try {
     return readTrustedFile(path, MAX_BYTES);
   } catch (error) {
-    const message = `cannot be read: ${messageOf(error)}`;
-    throw new StrictYamlError(name, [{ line: undefined, path: [], message }]);
+    const why = codeOf(error) === 'ENOENT' ? `${path} does not exist` : messageOf(error);
+    throw new StrictYamlError(name, [{ line: undefined, path: [], message: `cannot be read: ${why}` }]);
   }
 }
 
