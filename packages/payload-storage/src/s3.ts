@@ -147,6 +147,8 @@ function explained(error: unknown): ReaderError {
       'this process has no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role',
       { cause: error },
     );
+  if (/^(InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken)$/.test(name ?? ''))
+    return new ReaderError('unavailable', `the store refuses these credentials (${name})`, { cause: error });
   const status = statusOf(error);
   // The client throws another error if it cannot parse the response.
   if (status !== undefined && !(error instanceof S3ServiceException)) return notXml(status, error);

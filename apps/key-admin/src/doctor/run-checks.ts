@@ -12,6 +12,7 @@ import { checkCodecServer, type CodecServerTarget } from './codec-server.ts';
 import { type Finding, findings } from '../cli/finding.ts';
 import { type Caller, checkKeyState, checkPermissions, type KeyAccess } from './keys.ts';
 import { checkDecryption, checkRoundTrip, type RoundTrip } from './round-trip.ts';
+import { checkStorage } from './storage.ts';
 import { checkTemporal } from './temporal.ts';
 import { type AppConfig, type AppName, checkVariables } from './variables.ts';
 
@@ -41,6 +42,7 @@ export async function* runChecks(checks: Checks): AsyncGenerator<Finding, void> 
   yield* found;
   if (config === undefined) return;
   const emulatorHost = config.kms.emulatorHost;
+  if (config.app === 'codec-server') yield* checkStorage(config.codecServer?.storageFile);
   yield await checkClock(emulatorHost === undefined ? GOOGLE_TIME : undefined, now);
 
   let google: GoogleClients | undefined;

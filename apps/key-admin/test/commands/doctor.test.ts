@@ -1,8 +1,10 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { leaksIn } from '@temporal-kms/testing/canaries';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
+  afterwards,
   type Cloud,
   KEY,
   keysFile,
@@ -210,6 +212,61 @@ describe('temporal-kms doctor --app worker', () => {
     const ran = await doctor({}, ['--app', 'codec-server', '--codec-url', 'http://127.0.0.1:1']);
     expect(failures(ran).map(({ check }) => check)).toEqual(['codec server']);
     expect(JSON.stringify(ran.json().checks)).not.toContain('namespace default');
+  });
+
+  it('with --app codec-server, checks the storage file and each store, and states what to do', async () => {
+    const { doctor } = await startWorkable();
+    const folder = await temporaryFolder();
+    const file = join(folder, 'storage.yaml');
+    const check = async (): Promise<Check[]> => {
+      const args = ['--app', 'codec-server', '--codec-url', 'http://127.0.0.1:1'];
+      const ran = await doctor({ CODEC_STORAGE_FILE: file }, args);
+      failures(ran);
+      return ran.json().checks.filter((one: Check) => one.check === 'external storage');
+    };
+    const fix = [`ls -l ${file}`, `$EDITOR ${file}`];
+    const text = `CODEC_STORAGE_FILE cannot be read: ${file} does not exist`;
+    expect(await check()).toMatchObject([{ status: 'failed', text, fix }]);
+
+    const responses: Record<string, readonly [number, string]> = {
+      works: [404, 'NoSuchKey'],
+      forbidden: [403, 'AccessDenied'],
+      refused: [403, 'InvalidAccessKeyId'],
+      missing: [404, 'NoSuchBucket'],
+    };
+    const methods = new Set<string | undefined>();
+    const server = createServer(({ method, url = '' }, response) => {
+      methods.add(method);
+      const [status, code] = responses[url.split('/')[1] ?? ''] ?? [500, ''];
+      response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    afterwards(() => server.close());
+    const address = server.address();
+    const endpoint = `http://127.0.0.1:${typeof address === 'object' ? address!.port : 0}`;
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+    afterwards(() => vi.unstubAllEnvs());
+    const stores: object[] = Object.keys(responses).map((bucket) => ({
+      type: 's3',
+      bucket,
+      region: 'eu-west-1',
+      endpoint,
+    }));
+    stores.push({ type: 'directory', bucket: 'local', path: 'none' });
+    await writeFile(file, `${JSON.stringify({ namespaces: { payments: stores } })}\n...\n`, { mode: 0o600 });
+    expect(await check()).toMatchObject([
+      { status: 'ok', text: 's3://works/ of the namespace payments answers' },
+      { status: 'warning', text: expect.stringContaining('needs s3:GetObject and s3:ListBucket') },
+      { status: 'failed', text: expect.stringContaining('refuses these credentials (InvalidAccessKeyId)') },
+      {
+        status: 'failed',
+        text: expect.stringContaining('the bucket does not exist'),
+        fix: [`aws s3 ls s3://missing/v0/ns/payments/ --region eu-west-1 --endpoint-url ${endpoint}`],
+      },
+      { status: 'failed', text: expect.stringContaining('(ENOENT)'), fix: [`ls -l ${join(folder, 'none')}`] },
+    ]);
+    expect(methods).toEqual(new Set(['GET']));
   });
 
   it('names the file that contains a mistake', async () => {
