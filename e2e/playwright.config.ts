@@ -30,6 +30,8 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
 
 /** Tests that stop Cloud KMS or change the audit file, which would disturb other tests. */
 const alone = ['audit', 'outage'].map((name) => `${name}.spec.ts`);
+/** Tests that share a stack with sign-in, so that only one worker starts it. */
+const signedIn = ['sign-in.spec.ts', 'signed-in-screens.spec.ts'];
 const first = 'dev.spec.ts';
 /** Long tests run only with `pnpm test:long`, which sets SLOW and names the files. */
 const long = process.env['SLOW'] ? [] : ['*.long.spec.ts'];
@@ -43,7 +45,8 @@ export default defineConfig({
   ...(!process.env['E2E_FILES'] && {
     projects: [
       { name: 'first', testMatch: first, teardown: 'last' },
-      { name: 'together', testIgnore: [first, ...alone, ...long], dependencies: ['first'] },
+      { name: 'signed-in', testMatch: signedIn, workers: 1, dependencies: ['first'] },
+      { name: 'together', testIgnore: [first, ...signedIn, ...alone, ...long], dependencies: ['first'] },
       // A teardown runs last, even if other tests failed.
       { name: 'last', testMatch: alone, workers: 1 },
     ],
