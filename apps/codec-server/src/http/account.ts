@@ -47,10 +47,13 @@ export class Bucket implements KmsBucket {
     this.#tokens.content = perMinute;
   }
 
-  take(count: number): number {
+  /** @param held what the same request has already taken */
+  take(count: number, held = 0): number {
     // A request that needs more tokens than the bucket can hold is accepted once the bucket is full.
-    const most = Math.min(count, this.#tokens.bucketSize);
-    return this.#tokens.tryRemoveTokens(most) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
+    const { bucketSize } = this.#tokens;
+    const most = Math.min(held + count, bucketSize);
+    const more = Math.max(0, most - held);
+    return this.#tokens.tryRemoveTokens(more) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
   }
 
   available(): number {
@@ -66,10 +69,13 @@ export class Bucket implements KmsBucket {
     this.#tokens.content -= count;
   }
 
-  /** Corrects a successful `take(taken)` to what was used. Returns at most what `take` removed. */
-  settle(taken: number, used: number): void {
+  /**
+   * Corrects a successful `take(taken)` to what was used. Returns at most what `take` removed.
+   * @param held what the same request holds in addition
+   */
+  settle(taken: number, used: number, held = 0): void {
     const { bucketSize, content } = this.#tokens;
-    const removed = Math.min(taken, Math.max(bucketSize, used));
-    this.#tokens.content = Math.min(bucketSize, content + removed - used);
+    const removed = Math.min(held + taken, Math.max(bucketSize, held + used));
+    this.#tokens.content = Math.min(bucketSize, content + removed - held - used);
   }
 }

@@ -33,8 +33,8 @@ export interface RateLimits {
   kms(account: Account): KmsAllowance | undefined;
   /**
    * Returns the caller's allowance of bytes from external storage, or undefined if there is no limit.
-   * @param now `now` if `take` should throw HttpError 429 `rate_limited` instead of returning how long to
-   * wait
+   * @param now `now` for one request whose `take` should throw HttpError 429 `rate_limited` instead of
+   * returning how long to wait
    */
   storage(account: Account, now?: 'now'): ByteAllowance | undefined;
   /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for the next `waitMs`. */
@@ -151,16 +151,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
     },
     kms: ({ kms }) => kms && new KmsAllowance(kms),
     storage: ({ storage }, now) =>
-      storage === undefined || now === undefined
-        ? storage
-        : {
-            take: (bytes) => {
-              const wait = storage.take(bytes);
-              if (wait > 0) throw storageExhausted(wait);
-              return wait;
-            },
-            settle: (taken, used) => storage.settle(taken, used),
-          },
+      storage === undefined || now === undefined ? storage : atOnce(storage, storageExhausted),
     kmsExhausted,
     takeKms: async (c, allowance, requests, bytes) => {
       const account = c.get('account');
@@ -175,6 +166,27 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
         account.delayed -= 1;
         if (isResponseClosed(c)) throw new ClientDisconnected();
       }
+    },
+  };
+}
+
+/**
+ * Returns the allowance of one request that does not wait. `Retry-After` covers all that the request has
+ * taken so far, because a repeated request starts again.
+ */
+function atOnce(bucket: Bucket, exhausted: (waitMs: number) => HttpError): ByteAllowance {
+  let total = 0;
+  return {
+    take: (bytes) => {
+      const wait = bucket.take(bytes, total);
+      if (wait > 0) throw exhausted(wait);
+      total += bytes;
+      return wait;
+    },
+    settle: (taken, used) => {
+      total -= taken;
+      bucket.settle(taken, used, total);
+      total += used;
     },
   };
 }

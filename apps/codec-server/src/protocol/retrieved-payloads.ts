@@ -4,7 +4,14 @@ import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { RequestSignal } from '../http/context.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
 import type { MemoryLease } from '../memory.ts';
-import { type Located, nestedReference, type Retrieval, SENT_OBJECT_COST } from '../storage/retrieval.ts';
+import { allOrNone } from '../storage/all-or-none.ts';
+import {
+  type Located,
+  nestedReference,
+  type Prepared,
+  type Retrieval,
+  SENT_OBJECT_COST,
+} from '../storage/retrieval.ts';
 
 export interface RetrievedPayloadsOptions {
   readonly retrieval: Retrieval;
@@ -42,25 +49,21 @@ export async function retrievedPayloads(
 ): Promise<ReadonlyMap<number, RetrievedPayload>> {
   // Fast path: most requests contain no reference.
   if (targets.size === 0) return new Map();
-  const failed = new AbortController();
-  const signal = AbortSignal.any([options.request.signal, failed.signal]);
-  const results = await Promise.allSettled(
-    [...targets].map(async ([n, target]) => {
-      try {
-        return [n, await retrieved(target, n, options, signal)] as const;
-      } catch (error) {
-        failed.abort(error);
-        throw error;
-      }
+  const { retrieval, request, access } = options;
+  const { signal } = request;
+  const { recordObject } = access;
+  const prepared = await retrieval.prepare([...targets.values()], { signal, recordObject });
+  const positions = [...targets.keys()];
+  const reads = prepared.map((one, index) => ({ n: positions[index] ?? 0, one }));
+  return new Map(
+    await allOrNone(reads, signal, async ({ n, one }, either) => {
+      return [n, await retrieved(one, n, options, either)] as const;
     }),
   );
-  options.request.signal.throwIfAborted();
-  if (failed.signal.aborted) throw failed.signal.reason;
-  return new Map(results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
 }
 
 async function retrieved(
-  target: Located,
+  prepared: Prepared,
   n: number,
   { retrieval, plan, access, request, objects, lease, decrypt }: RetrievedPayloadsOptions,
   signal: AbortSignal,
@@ -70,7 +73,7 @@ async function retrieved(
     return (released: number) => lease.release(released);
   };
   const { recordObject } = access;
-  const { payload, bytes } = await retrieval.read(target, { signal, hold, recordObject });
+  const { payload, bytes } = await retrieval.readPrepared(prepared, { signal, hold, recordObject });
   objects.push(payload);
   lease.take(Math.ceil(bytes * (SENT_OBJECT_COST - 1)));
   const content = plan([payload]);

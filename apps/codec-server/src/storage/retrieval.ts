@@ -11,6 +11,7 @@ import {
   parseStorageReference,
   type StoredObject,
 } from '@temporal-kms/payload-storage';
+import { allOrNone } from './all-or-none.ts';
 
 /** Counts reads of objects. Labels never contain a name. */
 interface StorageMeter {
@@ -20,7 +21,7 @@ interface StorageMeter {
 
 /** The external storage that this server may read. */
 export interface ServedStorage {
-  readonly objects: Pick<ObjectStorage, 'locate' | 'read'>;
+  readonly objects: Pick<ObjectStorage, 'locate' | 'read' | 'readStart'>;
   readonly meter?: StorageMeter | undefined;
 }
 
@@ -34,16 +35,29 @@ export interface ByteAllowance {
 
 type Release = (bytes: number) => void;
 
-/** What one request needs to read an object. */
-export interface ReadOptions {
+/** What one request needs to prepare the reads of objects. */
+export interface PrepareOptions {
   readonly signal: AbortSignal;
+  /** Writes the audit's entry for the object. Called before the first request for the object. */
+  readonly recordObject: (object: AuditedObject) => Promise<void>;
+}
+
+/** What one request needs to read an object. */
+export interface ReadOptions extends PrepareOptions {
   /**
    * Takes memory for an object, and waits for the memory if the request can wait. Returns a function that
    * releases this many bytes.
    */
   readonly hold: (bytes: number) => Release | Promise<Release>;
-  /** Writes the audit's entry for the object. Called before the object is read. */
-  readonly recordObject: (object: AuditedObject) => Promise<void>;
+}
+
+/** An object whose bytes the caller's allowance permits. Read each prepared object once. */
+export interface Prepared {
+  readonly object: StoredObject;
+  readonly maxBytes: number;
+  readonly charged: number;
+  /** Whether the audit already names the object. */
+  readonly isRecorded: boolean;
 }
 
 /**
@@ -121,28 +135,83 @@ export class Retrieval {
 
   /**
    * Reads the object to which a reference points, and checks its hash.
-   * @throws KmsCodecError before any request: the reason why the server does not read the object, or
-   * `too_large`; afterwards: `storage_not_found`, `storage_altered`, `storage_unavailable` or `too_large`
-   * @throws what `hold` and `recordObject` throw
+   * @throws what `prepare` and `readPrepared` throw
    */
   async read(located: Located, options: ReadOptions): Promise<Retrieved> {
+    const [prepared] = await this.prepare([located], options);
+    if (prepared === undefined) throw new RangeError('One object has one preparation.');
+    return await this.readPrepared(prepared, options);
+  }
+
+  /**
+   * Takes the bytes of all objects from the caller's allowance at once. Asks the store for the sizes that the
+   * references do not state.
+   * @throws KmsCodecError before any request: the reason why the server does not read an object, or
+   * `too_large`; afterwards: `storage_not_found`, `storage_unavailable` or `too_large`
+   * @throws what `recordObject` and the allowance throw
+   */
+  prepare(targets: readonly Located[], options: PrepareOptions): Promise<readonly Prepared[]> {
+    return this.#counted(() => this.#prepare(targets, options));
+  }
+
+  /**
+   * Reads an object, and checks its hash.
+   * @throws KmsCodecError `storage_not_found`, `storage_altered`, `storage_unavailable` or `too_large`
+   * @throws what `hold` and `recordObject` throw
+   */
+  readPrepared(prepared: Prepared, options: ReadOptions): Promise<Retrieved> {
+    return this.#counted(() => this.#read(prepared, options));
+  }
+
+  async #counted<T>(operation: () => Promise<T>): Promise<T> {
     try {
-      if (located instanceof KmsCodecError) throw located;
-      return await this.#read(located, options);
+      return await operation();
     } catch (error) {
       if (error instanceof KmsCodecError) this.#storage.meter?.objectFailed(error.code);
       throw error;
     }
   }
 
-  async #read(object: StoredObject, { signal, hold, recordObject }: ReadOptions): Promise<Retrieved> {
-    const stated = Number(object.sizeBytes ?? 0);
-    if (stated > MAX_OBJECT_BYTES) throw tooLarge(stated);
-    const maxBytes = stated === 0 ? MAX_OBJECT_BYTES : stated;
-    const charged = Math.max(stated, LEAST_CHARGE);
-    await this.#allow(charged, signal);
+  async #prepare(targets: readonly Located[], options: PrepareOptions): Promise<Prepared[]> {
+    const { signal } = options;
+    const objects = targets.map((located) => {
+      if (located instanceof KmsCodecError) throw located;
+      return { object: located, maxBytes: checkedSize(Number(located.sizeBytes ?? 0)), isRecorded: false };
+    });
+    // The request for a size counts like the smallest read, even if no read follows.
+    const least = LEAST_CHARGE * objects.filter(({ maxBytes }) => maxBytes === 0).length;
+    if (least > 0) await this.#allow(least, signal);
+    const sized =
+      least === 0
+        ? objects
+        : await allOrNone(objects, signal, (one, either) => this.#sized(one, either, options));
+    const prepared = sized.map((one) => ({ ...one, charged: Math.max(one.maxBytes, LEAST_CHARGE) }));
+    const more = prepared.reduce((sum, { charged }) => sum + charged, -least);
+    if (more > 0) await this.#allow(more, signal);
+    return prepared;
+  }
+
+  /** Asks the store for the size of an object unless the reference states it. */
+  async #sized(
+    one: Omit<Prepared, 'charged'>,
+    signal: AbortSignal,
+    { recordObject }: Pick<PrepareOptions, 'recordObject'>,
+  ): Promise<Omit<Prepared, 'charged'>> {
+    const { object, maxBytes: stated } = one;
+    if (stated > 0) return one;
+    return await this.#reads.run(this.#namespace, signal, async () => {
+      await recordObject(auditedObject(object));
+      const { objectSize } = await this.#storage.objects.readStart(object, 1, { signal });
+      return { object, maxBytes: checkedSize(objectSize ?? MAX_OBJECT_BYTES), isRecorded: true };
+    });
+  }
+
+  async #read(
+    { object, maxBytes, charged, isRecorded }: Prepared,
+    { signal, hold, recordObject }: ReadOptions,
+  ): Promise<Retrieved> {
     let bytes = 0;
-    let least = 0;
+    let least = isRecorded ? LEAST_CHARGE : 0;
     let release: Release | undefined;
     const onProgress = (count: number): void => void (bytes = count);
     try {
@@ -150,9 +219,8 @@ export class Retrieval {
       // another read holds.
       release = await hold(maxBytes);
       const payload = await this.#reads.run(this.#namespace, signal, async () => {
-        const { type, driverName: driver, bucket, object: name } = object;
-        await recordObject({ type, driver, bucket, object: name });
-        // If the read fails, the stated size is charged, because the store has done the work even if nothing
+        if (!isRecorded) await recordObject(auditedObject(object));
+        // If the read fails, the whole size is charged, because the store has done the work even if nothing
         // arrived.
         least = charged;
         return await this.#storage.objects.read(object, { signal, maxBytes, onProgress });
@@ -248,8 +316,17 @@ export const nestedReference = (): KmsCodecError =>
     'The object contains another reference to external storage, which is not read',
   );
 
-const tooLarge = (bytes: number): KmsCodecError =>
-  new KmsCodecError(
+function checkedSize(bytes: number): number {
+  if (bytes <= MAX_OBJECT_BYTES) return bytes;
+  throw new KmsCodecError(
     'too_large',
     `The reference names an object of ${bytes} bytes; the server reads at most ${MAX_OBJECT_BYTES}`,
   );
+}
+
+const auditedObject = ({ type, driverName: driver, bucket, object }: StoredObject): AuditedObject => ({
+  type,
+  driver,
+  bucket,
+  object,
+});

@@ -23,6 +23,7 @@ const onFirstBytes = new Map<string, () => void>();
 const storage: ServedStorage = {
   objects: {
     locate: store.storage.objects.locate,
+    readStart: store.storage.objects.readStart,
     read: async (object, options) =>
       store.storage.objects.read(object, {
         ...options,

@@ -11,7 +11,7 @@ import {
 } from '@temporal-kms/codec-api';
 import { ObjectStorage } from '@temporal-kms/payload-storage';
 import { pino } from 'pino';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { referenceInfo, Retrieval } from '../../src/storage/retrieval.ts';
@@ -33,6 +33,8 @@ import {
 } from '../support/stack.ts';
 import { createStorage, referenceTo } from '../support/storage.ts';
 import { lines } from '../support/temporal.ts';
+
+afterEach(() => vi.useRealTimers());
 
 const MiB = 2 ** 20;
 const kms = forFile(
@@ -350,6 +352,26 @@ describe('an export', () => {
     const response = await post(appOf(), `${RUN}/history:export`, { form: 'encoded' });
     expect(await response.text()).toContain(Buffer.from(signals['encrypted']!.data!).toString('base64'));
     expect(store.reads.length).toBe(before);
+  });
+
+  it('reads at most the caller’s bytes per minute, even if the references state no sizes', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const large = createStorage();
+    const content = { metadata: { encoding: Buffer.from('binary/plain') }, data: Buffer.alloc(MiB - 100, 1) };
+    const reference = await large.put(content, { states: 'nothing' });
+    const temporal = temporalWith(Array.from({ length: 20 }, (_, n) => signaled(n + 1, reference)));
+    const app = appOf({ storage: large.storage, temporal, rates: { storageBytes: 8 * MiB } });
+    const response = await post(app, `${RUN}/history:export`, { form: 'decoded' });
+    const reader = response.body!.getReader();
+    const all = (async () => {
+      while (!(await reader.read()).done);
+    })();
+    // The store is asked for 20 sizes, and each request counts as 64 KiB.
+    await expect.poll(() => large.reads.length).toBe(7);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(large.reads.length).toBe(7);
+    await reader.cancel();
+    await all;
   });
 
   it('reads at most eight objects at a time', async () => {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { readStorageFile } from '@temporal-kms/payload-storage';
 import { codeBlocks } from '@temporal-kms/testing/markdown';
-import { afterEach, describe, expect, it, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { parsePayloads } from '../../src/json/payload-json.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import type { ServedStorage } from '../../src/storage/retrieval.ts';
@@ -141,9 +141,10 @@ it('accepts the storage file that the documentation shows', () => {
 it('looks up each reference once in a request', async () => {
   const references = [await stored('a'), await stored('b')];
   let lookUps = 0;
-  const { read } = storage.objects;
+  const { read, readStart } = storage.objects;
   const counted: ServedStorage['objects'] = {
     read,
+    readStart,
     locate: (...args) => {
       lookUps += 1;
       return storage.objects.locate(...args);
@@ -245,6 +246,7 @@ function createStorageThat(before: () => void): typeof storage {
   return {
     objects: {
       locate: objects.locate,
+      readStart: objects.readStart,
       read: (...args) => {
         before();
         return objects.read(...args);
@@ -349,6 +351,32 @@ describe('a reference of an attacker', () => {
     expect((await ask('/decode', [await sealed('b')], 'payments', limited)).status).toBe(200);
   });
 
+  describe('in a request for more bytes than the caller has left', () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+
+    it.each([
+      ['the limit permits', 5, 3],
+      ['the limit permits in a minute', 2, 3],
+      ['the limit permits, in two slices', 40, 600],
+    ])('is read after Retry-After if %s', async (_, limit, count) => {
+      const limited = appWith(kms, { storage, rates: { storageBytes: limit * MiB } });
+      const size = count < 500 ? MiB - 100 : 100;
+      const reference = await store.put({ metadata: {}, data: Buffer.alloc(size, 7) });
+      const references = Array.from({ length: count }, () => reference);
+      const request = () => ask('/decode', references, 'payments', limited);
+      expect((await request()).status).toBe(200);
+      const before = store.reads.length;
+      const refused = await request();
+      expect([refused.status, store.reads.length - before]).toEqual([429, 0]);
+      let response = refused;
+      for (let n = 0; n < 2 && response.status === 429; n += 1) {
+        vi.advanceTimersByTime(Number(response.headers.get('retry-after')) * 1_000);
+        response = await request();
+      }
+      expect(response.status).toBe(200);
+    });
+  });
+
   it('counts towards the caller’s bytes per minute even if the read fails', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const large = await store.put({ metadata: {}, data: Buffer.alloc(MiB, 8) }, { states: 'nothing' });
@@ -434,9 +462,25 @@ describe('an object', () => {
     expect(await refusal(await ask('/decode', [reference]))).toEqual([400, 'storage_altered']);
   });
 
+  it('ends the other requests for sizes if its size is not available', async () => {
+    const { audit, entries } = recordedAudit();
+    const references = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => store.put(plain(`size ${n}`), { states: 'nothing' })),
+    );
+    rmSync(store.fileOf(references[0]!));
+    const response = await ask('/decode', references, 'payments', appWith(kms, { storage, audit }));
+    expect(await refusal(response)).toEqual([400, 'storage_not_found']);
+    expect(entries.length).toBeLessThan(20);
+    expect(entries.at(-1)!.event).toBe('outcome');
+  });
+
   it('is read within the same limits if the reference does not state its size', async () => {
     const reference = await store.put(await sealed('a'), { states: 'nothing' });
     expect(await valuesOf(await ask('/decode', [reference]))).toEqual(['a']);
+    const memory = new MemoryBudget(32 * MiB);
+    const many = Array.from({ length: 10 }, () => reference);
+    const response = await ask('/decode', many, 'payments', appWith(kms, { storage, memory }));
+    expect(await valuesOf(response)).toEqual(many.map(() => 'a'));
     const huge = referenceTo({ ...JSON.parse(String(reference.data)).claimData }, 51 * MiB);
     expect(await refusal(await ask('/decode', [huge]))).toEqual([400, 'too_large']);
   });
@@ -446,6 +490,7 @@ describe('an object', () => {
     const contents: Payload[] = [];
     const objects = {
       locate: storage.objects.locate,
+      readStart: storage.objects.readStart,
       read: async (...args: Parameters<typeof storage.objects.read>) => {
         const content = await storage.objects.read(...args);
         contents.push(content);

@@ -82,6 +82,7 @@ export function createStorage(
     storage: {
       objects: {
         locate: (...args) => objects.locate(...args),
+        readStart: (...args) => objects.readStart(...args),
         read: async (object, options) => {
           reads.push(object.object);
           inFlight.now += 1;
