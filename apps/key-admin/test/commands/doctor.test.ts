@@ -116,7 +116,7 @@ describe('temporal-kms doctor --app worker', () => {
     [
       'no role',
       ({ emulator }) => emulator.setPolicy(KEY, []),
-      'an identity that may not encrypt',
+      'this identity may not encrypt',
       'roles/cloudkms.cryptoKeyEncrypterDecrypter',
     ],
     [
