@@ -10,8 +10,8 @@ interface HttpErrorOptions {
   /** The value of the response header `WWW-Authenticate`. */
   readonly challenge?: string;
   readonly cause?: unknown;
-  /** Whether the message may be logged, because it contains nothing from the caller. */
-  readonly loggable?: boolean;
+  /** Whether the message may be logged, because it contains nothing from the caller; or what to log instead. */
+  readonly loggable?: boolean | string;
 }
 
 /**
@@ -23,7 +23,7 @@ export class HttpError extends Error {
   readonly code: ApiErrorCode;
   readonly retryAfter: number | undefined;
   readonly challenge: string | undefined;
-  readonly loggable: boolean;
+  readonly loggable: boolean | string;
 
   constructor(
     status: ContentfulStatusCode,

@@ -17,6 +17,8 @@ export interface ObjectToRead {
   readonly sha256: string;
   /** The object's name in messages. */
   readonly name: string;
+  /** The store's name in messages that may be logged. */
+  readonly store?: string;
   /** Size that the reference states. A larger object is `storage_altered`. */
   readonly sizeBytes?: bigint | undefined;
 }
@@ -38,7 +40,7 @@ export interface ReadPayloadOptions {
  */
 export async function readStoredPayload(
   reader: ObjectReader,
-  { object, sha256, name, sizeBytes }: ObjectToRead,
+  { object, sha256, name, store, sizeBytes }: ObjectToRead,
   { signal, maxBytes = MAX_BYTES, onProgress }: ReadPayloadOptions,
 ): Promise<Payload> {
   const hash = createHash('sha256');
@@ -47,7 +49,7 @@ export async function readStoredPayload(
     stated <= maxBytes
       ? { maxBytes: stated, excess: () => largerThanStated(name, stated) }
       : { maxBytes, excess: () => tooLarge(name, maxBytes) };
-  const bytes = await collect(reader, object, { name, signal, ...limit }, (chunk, count) => {
+  const bytes = await collect(reader, object, { name, store, signal, ...limit }, (chunk, count) => {
     hash.update(chunk);
     onProgress?.(count);
   });
@@ -126,11 +128,11 @@ export interface ObjectStart {
  */
 export async function readStoredStart(
   reader: ObjectReader,
-  { object, name }: Pick<ObjectToRead, 'object' | 'name'>,
+  { object, name, store }: Pick<ObjectToRead, 'object' | 'name' | 'store'>,
   bytes: number,
   signal: AbortSignal,
 ): Promise<ObjectStart> {
-  return await explained(name, signal, async () => {
+  return await explained({ name, store }, signal, async () => {
     const opened = await reader.open(object, { bytes, signal });
     const chunks: Uint8Array[] = [];
     let count = 0;
@@ -156,8 +158,7 @@ const largerThanStated = (name: string, stated: number): KmsCodecError =>
     `The stored object ${quoted(name)} has more than the ${stated} bytes that its reference states`,
   );
 
-interface CollectOptions {
-  readonly name: string;
+interface CollectOptions extends Named {
   readonly signal: AbortSignal;
   readonly maxBytes: number;
   /** Returns the error for an object that exceeds `maxBytes`. */
@@ -167,10 +168,10 @@ interface CollectOptions {
 async function collect(
   reader: ObjectReader,
   object: string,
-  { name, signal, maxBytes, excess }: CollectOptions,
+  { name, store, signal, maxBytes, excess }: CollectOptions,
   onChunk: (chunk: Uint8Array, count: number) => void,
 ): Promise<Buffer> {
-  return await explained(name, signal, async () => {
+  return await explained({ name, store }, signal, async () => {
     const opened = await reader.open(object, { signal });
     const { size, content } = opened;
     if (size !== undefined && size > maxBytes) {
@@ -219,22 +220,46 @@ async function* chunksOf({ size, content }: OpenObject): AsyncGenerator<Uint8Arr
   if (size !== undefined && count < size) throw endedEarly();
 }
 
-async function explained<T>(name: string, signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
+interface Named {
+  readonly name: string;
+  readonly store: string | undefined;
+}
+
+async function explained<T>(
+  { name, store }: Named,
+  signal: AbortSignal,
+  operation: () => Promise<T>,
+): Promise<T> {
   try {
     return await operation();
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof KmsCodecError) throw error;
-    throw storageError(`The stored object ${quoted(name)}`, error);
+    throw storageError(`The stored object ${quoted(name)}`, error, store && `A stored object of ${store}`);
   }
 }
 
-/** Returns the codec's error for an error of a reader. Omits the cause, which can name network addresses. */
-export function storageError(what: string, error: unknown): KmsCodecError {
+/** The error `storage_unavailable`. */
+export class StorageUnavailable extends KmsCodecError {
+  /** The message without the object's name, which the writer of a reference chooses. */
+  readonly loggable: string;
+
+  /** @param what the object's name @param loggableWhat what to log in place of the name */
+  constructor(what: string, why: string, loggableWhat = what) {
+    super('storage_unavailable', `${what} could not be read: ${why}`);
+    this.loggable = `${loggableWhat} could not be read: ${why}`;
+  }
+}
+
+/**
+ * Returns the codec's error for an error of a reader. Omits the cause, which can name network addresses.
+ * @param loggableWhat what to log in place of `what`
+ */
+export function storageError(what: string, error: unknown, loggableWhat?: string): KmsCodecError {
   if (error instanceof ReaderError && error.code === 'not_found')
     return new KmsCodecError('storage_not_found', `${what} is gone: ${error.message}`);
   const why = error instanceof ReaderError ? error.message : 'the connection failed';
-  return new KmsCodecError('storage_unavailable', `${what} could not be read: ${why}`);
+  return new StorageUnavailable(what, why, loggableWhat);
 }
 
 /**

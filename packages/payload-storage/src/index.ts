@@ -1,5 +1,6 @@
 export { readStorageFile } from './configuration.ts';
 export type { StorageConfiguration, Store } from './configuration.ts';
+export { StorageUnavailable } from './content.ts';
 export { ObjectStorage } from './object-storage.ts';
 export type { ListedObject, ObjectStorageOptions, StoredObject } from './object-storage.ts';
 export {

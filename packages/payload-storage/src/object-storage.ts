@@ -8,6 +8,7 @@ import {
   readStoredPayload,
   readStoredStart,
   storageError,
+  StorageUnavailable,
 } from './content.ts';
 import { isPlainName } from './layout.ts';
 import {
@@ -53,6 +54,11 @@ class LocatedObject {
   /** The object's name in messages and in the audit. */
   get name(): string {
     return objectUri(this);
+  }
+
+  /** The store's name in messages that may be logged. */
+  get store(): string {
+    return `the driver ${quoted(this.driverName)} in ${quoted(objectUri({ ...this.#store, object: '' }))}`;
   }
 
   /** Identifies the location of the store, because two stores can have buckets with the same name. */
@@ -210,9 +216,10 @@ export class ObjectStorage {
       );
     } catch (error) {
       if (!(error instanceof TimeLimitReached)) throw error;
-      throw new KmsCodecError(
-        'storage_unavailable',
-        `The stored object ${quoted(located.name)} could not be read within ${this.#readMs / 1000} s`,
+      throw new StorageUnavailable(
+        `The stored object ${quoted(located.name)}`,
+        `it did not arrive within ${this.#readMs / 1000} s`,
+        `A stored object of ${located.store}`,
       );
     }
   }

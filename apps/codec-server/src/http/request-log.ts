@@ -106,7 +106,7 @@ function errorFields(error: Error | undefined): Pick<Answered, 'code' | 'reasonC
   return {
     code,
     ...(cause instanceof KmsCodecError && { reasonCode: cause.code }),
-    ...(loggable && { reason: message }),
+    ...(loggable && { reason: loggable === true ? message : loggable }),
   };
 }
 

@@ -2,6 +2,7 @@ import type { AuditRecord } from '@temporal-kms/audit';
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf, type Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
+import { StorageUnavailable } from '@temporal-kms/payload-storage';
 import type { Context } from 'hono';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
@@ -92,8 +93,9 @@ export function httpErrorOf(error: KmsCodecError): HttpError {
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;
   const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;
   const message = `${error.code}: ${error.message}${key}`;
+  const loggable = error instanceof StorageUnavailable ? `${error.code}: ${error.loggable}` : true;
   return error.retryable
-    ? new HttpError(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error, loggable: true })
+    ? new HttpError(503, 'internal', message, { retryAfter: RETRY_SECONDS, cause: error, loggable })
     : badRequest(message, error);
 }
 

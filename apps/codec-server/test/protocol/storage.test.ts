@@ -1,5 +1,13 @@
 import { createHash, createSecretKey } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
@@ -16,6 +24,7 @@ import { posted, serveApp } from '../support/served.ts';
 import {
   appWith,
   bodyOf,
+  keptLog,
   keys,
   type Payload,
   plain,
@@ -460,6 +469,23 @@ describe('an object', () => {
     mkdirSync(dirname(store.fileOf(reference)), { recursive: true });
     writeFileSync(store.fileOf(reference), bytes);
     expect(await refusal(await ask('/decode', [reference]))).toEqual([400, 'storage_altered']);
+  });
+
+  it('is not named in the log if it cannot be read', async () => {
+    const { log, lines } = keptLog();
+    const reference = await stored('a');
+    const file = claimOf(reference)['file']!.replace('/wi/w/', '/wi/chosen-by-the-writer/');
+    const link = referenceTo({ ...claimOf(reference), file });
+    mkdirSync(dirname(store.fileOf(link)), { recursive: true });
+    symlinkSync(store.fileOf(reference), store.fileOf(link));
+    const response = await ask('/decode', [link], 'payments', appWith(kms, { storage, log }));
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain('chosen-by-the-writer');
+    const [line] = lines.map((text) => JSON.parse(text));
+    expect(line.reasonCode).toBe('storage_unavailable');
+    expect(line.reason).toContain('acme-payloads');
+    expect(line.reason).toContain('symbolic link');
+    expect(lines.join()).not.toContain('chosen-by-the-writer');
   });
 
   it('ends the other requests for sizes if its size is not available', async () => {
