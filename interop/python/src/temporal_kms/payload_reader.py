@@ -117,7 +117,7 @@ def _entry_key(plaintext: bytes, at: int, end: int) -> bytes:
         else:
             raise not_a_payload()
         at = stop
-    return key or b""
+    return b"" if key is None else key
 
 
 def _check_utf8(text: bytes) -> None:
