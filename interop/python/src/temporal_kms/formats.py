@@ -10,7 +10,7 @@ def format_of(payload: Payload) -> str:
     """Returns the payload's format: ``envelope-v2``, ``envelope``, ``direct``, ``proxy``, ``static``, ``external`` or
     ``plain``."""
     metadata = payload.metadata
-    match metadata.get("encoding", b""):
+    match metadata.get("encoding"):
         case b"binary/envelope-kms-v2":
             return "envelope-v2"
         case b"binary/envelope-kms":
@@ -23,7 +23,7 @@ def format_of(payload: Payload) -> str:
             return "static"
         case b"json/external-storage-reference":
             return "external"
-        case b"json/protobuf" if metadata.get("messageType", b"") == _REFERENCE:
+        case b"json/protobuf" if metadata.get("messageType") == _REFERENCE:
             return "external"
         case _:
             return "plain"

@@ -26,7 +26,7 @@ async def decrypt_layers(decryptor: PayloadDecryptor, stored: Payload, scope: Sc
         if is_compressed(decrypted):
             return _foreign(decrypted, inner_codecs, compressed_elsewhere())
         kind = format_of(decrypted)
-        if kind == "external" or (kind == "plain" and decrypted.metadata.get("encoding", b"") != b"binary/encrypted"):
+        if kind == "external" or (kind == "plain" and decrypted.metadata.get("encoding") != b"binary/encrypted"):
             return decrypted
         if not _is_read_here(kind, decrypted, scope):
             what = "encrypted and names no key" if kind == "plain" else f"in the format {kind}"
