@@ -48,3 +48,11 @@ def test_the_shortcut_agrees_with_the_full_checks() -> None:
             short += 1
             assert outcome == _outcome(plaintext), f"{plaintext[:150].hex()}, SEED={SEED}"
     assert short > RUNS / 10
+
+
+def test_the_shortcut_leaves_an_entry_of_128_bytes_to_the_full_checks() -> None:
+    plaintext = Payload(metadata={"encoding": bytes(116)}, data=b"1").SerializeToString()
+    assert plaintext[1:3] == b"\x80\x01"
+    assert not payload_reader._is_usual(plaintext)
+    # The length's second byte is missing, so the entry is longer than it seems.
+    assert not payload_reader._is_usual(plaintext[:2] + plaintext[3:])
