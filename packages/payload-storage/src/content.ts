@@ -74,13 +74,14 @@ export async function readStoredPayload(
  */
 const MAX_ENTRIES = 64;
 const MAX_METADATA_BYTES = 64 * 1024;
-/** The tag of the field `data` (number 2, wire type 2). */
+/** The tags of the fields `data` and `external_payloads` (numbers 2 and 3, wire type 2). */
 const DATA = 0x12;
+const EXTERNAL_PAYLOADS = 0x1a;
 
 /**
  * Counts the fields of an encoded payload, and their bytes without the data, before the payload is decoded.
- * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message, or that do not end with the
- *   data, as the payloads that SDKs store do
+ * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message, or in which further data or
+ *   metadata follows the data
  */
 function checkFields(bytes: Uint8Array, name: string): void {
   let at = 0;
@@ -101,6 +102,8 @@ function checkFields(bytes: Uint8Array, name: string): void {
     const type = tag % 8;
     const number = type === 0 || type === 2 ? varint() : 0;
     const length = [0, 8, number, 0, 0, 4][type] ?? 0;
+    // Protobuf's readers use the last of several fields, and `scan` reads only the start of an object.
+    if (hasData && tag !== EXTERNAL_PAYLOADS) throw new RangeError('A field follows the data.');
     if (tag === DATA) hasData = true;
     else metadataBytes += length;
     if (fields - Number(hasData) > MAX_ENTRIES || metadataBytes > MAX_METADATA_BYTES)
@@ -110,8 +113,6 @@ function checkFields(bytes: Uint8Array, name: string): void {
           `${MAX_METADATA_BYTES} bytes of metadata`,
       );
     at += length;
-    // Protobuf's readers use the last of several fields, and `scan` reads only the start of an object.
-    if (tag === DATA && at !== bytes.length) throw new RangeError('A field follows the data.');
   }
 }
 
