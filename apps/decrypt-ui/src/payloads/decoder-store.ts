@@ -133,6 +133,11 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
 export const isRetryable = (state: PayloadState | undefined) =>
   state?.status === 'answered' && !state.result.ok && reasonClass(state.result.reason) === 'retryable';
 
+/** Whether the request for the payload may be repeated automatically. Reads of external storage may cost money. */
+export const isRepeated = (state: PayloadState | undefined) =>
+  isRetryable(state) &&
+  !(state?.status === 'answered' && !state.result.ok && state.result.reason === 'storage_unavailable');
+
 const isSame = (a: Finding | undefined, b: Finding | undefined) =>
   a?.reason === b?.reason &&
   a?.format === b?.format &&

@@ -1,6 +1,6 @@
 import { type DecodeResult, MAX_REFS, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
 import { ApiFailure, isAbort, isFinal } from '../session/server/failure.ts';
-import { createDecoderStore, isRetryable, type PayloadState } from './decoder-store.ts';
+import { createDecoderStore, isRepeated, isRetryable, type PayloadState } from './decoder-store.ts';
 import { payloadKey, type PlaintextCache } from './reveal/plaintext-cache.ts';
 import type { PayloadAccess, PayloadPlace, PayloadsTarget } from './reveal/reveals.ts';
 import { createReceivedBytes } from './received-bytes.ts';
@@ -82,7 +82,8 @@ const alwaysOpen: DecoderAccess = { of: () => ({ status: 'open' }), subscribe: (
  * cache hold plaintext. When a payload closes, the decoder drops its plaintext and ignores answers in flight.
  *
  * A payload in external storage is decoded only after a call of `read`, in a separate request. The decoder keeps the
- * result until the payload closes or leaves the view.
+ * result until the payload closes or leaves the view. The decoder never repeats a read of external storage without
+ * `retry`, because each read is audited, counts towards the caller's bytes, and may cost money.
  */
 export function createDecoder({
   decode,
@@ -123,6 +124,9 @@ export function createDecoder({
   }
 
   const isStored = (ref: PayloadRef) => stub(ref)?.stored?.readable === true;
+  /** Whether the decoder repeats the request for an answered payload while it is in view. */
+  const repeats = (ref: PayloadRef, state: PayloadState | undefined) => isRepeated(state) && !isStored(ref);
+
   const mayRequest = (ref: PayloadRef) => !isStored(ref) || answers.store.getState().asked.has(ref);
 
   /**
@@ -195,18 +199,15 @@ export function createDecoder({
     answers.found(result);
     if (!entry) return;
     answers.add(ref, state);
-    if (isRetryable(state)) retryLater(ref, entry);
+    if (repeats(ref, state)) retryLater(ref, entry);
     else entry.attempts = 0;
   }
 
   function fail(ref: PayloadRef, error: unknown) {
     const entry = entries.get(ref);
     if (!entry) return;
-    const final = isFinal(error);
-    const message =
-      error instanceof ApiFailure
-        ? error.message
-        : 'The codec server’s answer ended early. The page repeats the request.';
+    const final = isFinal(error) || isStored(ref);
+    const message = error instanceof ApiFailure ? error.message : 'The codec server’s answer ended early.';
     answers.add(ref, { status: 'failed', message, final });
     if (!final) retryLater(ref, entry);
   }
@@ -302,6 +303,8 @@ export function createDecoder({
     /** Changes when the state of a payload or the findings change. */
     store: answers.store,
     received: received.store,
+    /** Whether the decoder repeats the request for a payload in view because of its reason. */
+    repeats: (ref: PayloadRef): boolean => repeats(ref, answers.get(ref)),
     /** Marks a payload as in view until the returned function is called. */
     view: (ref: PayloadRef): (() => void) => {
       enter(ref);

@@ -51,7 +51,7 @@ export function ReasonNoteText({ reason, stub, detail }: ReasonNoteProps) {
       ) : reasonClass(reason) === 'retryable' ? (
         <Button size="small" onClick={() => decoder.retry([stub.ref])}>
           <RefreshCw size={12} />
-          Retry now
+          {stub.stored ? 'Try again' : 'Retry now'}
         </Button>
       ) : reason === 'key_not_found' && key?.name ? (
         <CopyButton look="quiet" what="key name" text={() => key.name ?? ''}>

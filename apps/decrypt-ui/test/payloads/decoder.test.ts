@@ -393,6 +393,30 @@ describe('a payload in external storage', () => {
     expect(requests).toEqual([['1:0']]);
   });
 
+  test.each([['storage_unavailable'], ['kms_unavailable'], [undefined]] as const)(
+    'is requested again after the failure %s only when the person asks',
+    async (reason) => {
+      let requests = 0;
+      const decoder = createDecoder({
+        decode: async function* (refs) {
+          requests += 1;
+          if (reason !== undefined) for (const each of refs) yield encrypted('text', { reason }).answer(each);
+        },
+        cache: createPlaintextCache(10),
+        scope: 'run',
+        stub: () => encrypted('text', { stored }).stub(ref, 'input'),
+      });
+      decoder.view(ref);
+      decoder.read(ref);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(requests).toBe(1);
+      expect(decoder.repeats(ref)).toBe(false);
+      decoder.retry([ref]);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(requests).toBe(2);
+    },
+  );
+
   test('counts the bytes that arrive until the answer is complete', async () => {
     const counts: (number | undefined)[] = [];
     const decoder = createDecoder({

@@ -167,8 +167,9 @@ function KmsNotice() {
         </Button>
       }
     >
-      {plural(waiting.length, 'payload')} could not be read. The requests are repeated automatically. History,
-      sizes and key versions stay available.
+      {plural(waiting.length, 'payload')} could not be read.{' '}
+      {waiting.some(([ref]) => decoder.repeats(ref)) ? 'The requests are repeated automatically. ' : ''}
+      History, sizes and key versions stay available.
     </Notice>
   );
 }
