@@ -180,7 +180,7 @@ test('a reload shows the same page', async ({ page }) => {
   }
 });
 
-test('a part of the page that cannot be loaded shows an explanation, and appears after a reload', async ({
+test('the page explains that a part could not be loaded, and shows that part after a reload', async ({
   page,
 }) => {
   await page.route(/relations-tab/, (route) => route.abort());

@@ -97,9 +97,13 @@ const codecApi = restrict(
   testing,
   {
     regex: '^@temporal-kms/kms-codec$',
-    message: 'The dashboard bundles this package: import kms-codec/reason-codes, which needs no Node.',
+    message:
+      'The dashboard bundles codec-api. Import kms-codec/reason-codes instead, which does not need Node.',
   },
-  { regex: '^zod$', message: 'The dashboard bundles this package: import zod/mini, which is much smaller.' },
+  {
+    regex: '^zod$',
+    message: 'The dashboard bundles codec-api. Import zod/mini instead, which is much smaller.',
+  },
 );
 
 const lowest = ['observability', 'turns'];

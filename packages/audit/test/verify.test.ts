@@ -221,7 +221,7 @@ describe('verifyFile', () => {
     expect(await inOne(file)).toEqual(expected.map(([line, problem]) => ({ line, problem })));
   });
 
-  it('accepts a file that ends within a line while a process writes to it', async () => {
+  it('accepts an incomplete last line while a process writes to the file', async () => {
     const { file, head } = await write(NOTHING, lines(ONE, {}, 0, false), '{"severity"');
     expect((await verifyFile(file, { mixed: false, live: true, expected: [] })).problems).toEqual([]);
     expect(await verifyFile(file, { mixed: false, live: true, expected: [] })).toMatchObject({

@@ -128,7 +128,7 @@ export const MAX_REFS = 200;
 
 /**
  * Why a caller wants plaintext, for the audit. It has 1 to 500 characters, of which at least one is visible.
- * It is required if the namespace reveals on demand, and accepted in every namespace.
+ * It is required if the namespace reveals payloads on demand, and accepted in every namespace.
  */
 export const justification = z.string().check(
   // Checked before `trim`, because the OpenAPI document states this limit and clients send untrimmed text.

@@ -290,7 +290,10 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: '1000',
     },
     CODEC_MAX_REQUESTS: { about: 'Maximum number of requests in flight (default: 256)', example: '64' },
-    CODEC_MAX_STREAMS: { about: 'Maximum number of open history API streams (default: 256)', example: '64' },
+    CODEC_MAX_STREAMS: {
+      about: 'Maximum number of streams that the history API keeps open (default: 256)',
+      example: '64',
+    },
     CODEC_REQUEST_SECONDS: {
       about: 'Time limit of a request, except a stream, in seconds (default: 30)',
       example: '10',

@@ -28,7 +28,7 @@ export class DecodePlan {
   /**
    * The maximum number of Cloud KMS calls needed to decrypt the payloads. Each wrapped key that is not
    * cached, or that Cloud KMS must confirm again, counts once for each crypto key that may have wrapped it.
-   * So does each message of the format `direct`. One response usually confirms many keys, but after a
+   * Each message in the format `direct` counts likewise. One response usually confirms many keys, but after a
    * refusal, each key needs a call. Payloads that the codec refuses without a call do not count. Layers
    * inside payloads do not count either (see `CallOptions.innerKmsCalls`).
    */

@@ -65,7 +65,7 @@ class Process {
     }
   }
 
-  /** Lets only the timers fire, without payloads. */
+  /** Lets time pass in which the timers fire, but the process encodes and decodes no payload. */
   async idle(ms: number): Promise<void> {
     for (let passed = 0; passed < ms; passed += 4 * STEP) {
       this.#keys.maintain();

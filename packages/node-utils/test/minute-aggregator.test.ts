@@ -6,7 +6,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('MinuteAggregator', () => {
-  it('reports suppressed events at the end of the minute, and then starts again', () => {
+  it('reports suppressed events at the end of the minute, and then counts from zero again', () => {
     const flushed = vi.fn();
     const events = new MinuteAggregator<string>({ kinds: 2, flushed });
     expect(['a', 'a', 'a', 'b'].map((kind, n) => events.pass(kind, `${n}`, 2))).toEqual([

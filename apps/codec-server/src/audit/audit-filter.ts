@@ -36,7 +36,7 @@ const CLOCK_MS = 60 * 60_000;
 
 const TIME = /^\{"severity":"[A-Z]+","time":"([^"]{1,40})"/;
 
-/** Returns the filter of a search. */
+/** Returns the filter that a search of the audit applies to each entry. */
 export function entryFilter(filter: AuditFilter): EntryFilter {
   const { namespace, workflowId, operations, results, denied } = filter;
   const from = millisOf(filter.from);

@@ -161,7 +161,7 @@ class LocatedPayloads {
     this.#mayHold = free !== undefined;
     this.#held += cost;
     const load: ReadAgain = async (signal, keep) => {
-      // Waits before the page is read, because a page would hold memory that other requests need.
+      // Waits for its memory before it reads the page, because a page would hold memory that other requests need.
       keep(await this.#copies.wait(cost, signal));
       return read(signal);
     };

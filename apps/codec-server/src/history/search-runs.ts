@@ -61,7 +61,7 @@ export function searchRunsFrames({
   });
 }
 
-/** Collects the hits of a run's search. */
+/** Collects the hits of a search in one run. */
 export async function searchRun(frames: AsyncIterable<SearchFrame>): Promise<Visited<SearchedRun>> {
   const hits: SearchHit[] = [];
   let end: SearchedRun['end'] | undefined;

@@ -82,7 +82,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   }
 }
 
-/** Returns undefined if the payload could not be decrypted or exceeds the limits of a search. */
+/** Returns undefined if the payload could not be decrypted or exceeds a limit for searches. */
 function matchesIn(
   threads: SearchOptions['threads'],
   request: SearchRequest,

@@ -164,7 +164,7 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
 
   /**
    * Charges the memory for using an object, whose own bytes `hold` has taken. Returns a function that
-   * releases both.
+   * releases this memory and those bytes.
    */
   async useObject({ payload, bytes, release }: Retrieved): Promise<() => void> {
     const more = bytes * (this.#objectCost - 1);

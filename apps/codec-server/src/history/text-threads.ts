@@ -103,8 +103,7 @@ export function startTextThreads({
   });
 
   /**
-   * The queue has no limit of its own: each stream submits one payload at a time, and the number of streams
-   * is limited.
+   * The queue needs no limit: each stream submits one payload at a time, and the number of streams is limited.
    */
   const run = async <T>(
     method: 'find' | 'readable' | 'fields',

@@ -175,7 +175,7 @@ const justified = z.object({ justification });
  * required.
  *
  * @param given the body's field `justification`, or the header `X-Reveal-Justification`; 1 to 500 characters
- * @throws HttpError 403 `justification_required` if the namespace reveals on demand and the justification is
+ * @throws HttpError 403 `justification_required` if the namespace reveals payloads on demand and the justification is
  *   missing; 400 if it is empty or too long
  */
 export function justificationFor(

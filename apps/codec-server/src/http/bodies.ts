@@ -164,8 +164,7 @@ export function validate<T>(schema: Schema<T>, value: unknown): T {
 }
 
 /**
- * Returns the value at a path. A missing value gets a message of its own, because Zod's message mentions
- * types.
+ * Returns the value at a path. A missing value gets a separate message, because Zod's message mentions types.
  */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let at = value;

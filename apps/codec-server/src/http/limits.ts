@@ -13,7 +13,7 @@ export interface Limits {
   readonly maxPayloads: number;
   /** Maximum number of requests in flight, except streams. Default: 256. */
   readonly maxRequests: number;
-  /** Maximum number of open history API streams. Default: 256. */
+  /** Maximum number of streams that the history API keeps open. Default: 256. */
   readonly maxStreams: number;
   /** Milliseconds after which a request, except a stream, gets 504. Default: 30,000. */
   readonly requestMs: number;

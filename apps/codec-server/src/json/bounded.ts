@@ -15,10 +15,10 @@ export interface ValueLimit {
 }
 
 /**
- * Parses untrusted JSON. Counts nesting and values first, because `JSON.parse` may need many times the size
- * of the text in memory (1 GiB for 16 MiB of `{},`).
+ * Parses untrusted JSON. Counts nesting levels and values first, because `JSON.parse` may need many times more
+ * memory than the text (1 GiB for 16 MiB of `{},`).
  *
- * @param admit called with the number of values, before they are allocated; may throw
+ * @param admit called with the number of values, before `JSON.parse` allocates them; may throw
  * @throws HttpError 400 for invalid JSON or too many levels; 413 for too many values
  */
 export function parseJson(text: string, limit: ValueLimit, admit?: (values: number) => void): unknown {

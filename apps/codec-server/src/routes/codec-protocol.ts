@@ -42,7 +42,7 @@ export function protocolRoutes(
         'X-Reveal-Justification': {
           required: false,
           description:
-            'Why the caller needs the plaintext, for the audit; required where the namespace reveals on demand. 1 to 500 ' +
+            'Why the caller needs the plaintext, for the audit; required where the namespace reveals payloads on demand. 1 to 500 ' +
             'characters',
         },
       },
@@ -157,7 +157,8 @@ function decoded(segment: string): string {
 }
 
 /**
- * Returns the namespace in X-Namespace, which is required. A namespace in the path must be the same.
+ * Returns the namespace in X-Namespace, which is required. If the path names a namespace, it must be the same
+ * namespace.
  *
  * @throws HttpError 400 `namespace_required` if X-Namespace is missing; 400 if the namespace is not
  *   configured or differs from the path

@@ -101,7 +101,7 @@ function decodeFile(options: HistoryFileOptions): Route {
     operationId: 'decodeHistoryFile',
     summary: 'Decrypts payloads in events of a history file, each with its content or a reason code',
     description:
-      'Decrypts like `/decode`, in the namespace of the path. The response has the form of `decodePayloads`. ' +
+      'Decrypts payloads as `/decode` does, in the namespace that the path names. The response has the form of `decodePayloads`. ' +
       'The audit records the workflow id from the file, which the server cannot verify, with `"source": "file"`.',
     requires: 'decode',
     body: fileDecodeRequest,

@@ -149,7 +149,7 @@ export async function decryptingOf(
   };
 }
 
-/** Returns the limits of a request's lifetime, without the limits of the request's connection. */
+/** Returns the lifetime of a stream. Unlike `lifetimeOf`, does not disconnect the client when the lifetime ends. */
 export const limitsOf = (
   c: Context<Env>,
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,

@@ -52,7 +52,7 @@ export interface TemporalService {
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse>;
-  /** Like `history`, but returns the newest event first, and does not wait. */
+  /** Like `history`, but returns the newest event first, and does not wait for new events. */
   historyReverse(
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryReverseRequest,
     signal: AbortSignal,

@@ -34,7 +34,7 @@ function refusal(text: string): StrictYamlError {
 }
 
 describe('a policy file', () => {
-  it('has the JSON Schema in policy-file.schema.json', () => {
+  it('is described by policy-file.schema.json, which matches the server’s own schema', () => {
     expect(published).toEqual(z.toJSONSchema(policy, { io: 'input' }));
   });
 

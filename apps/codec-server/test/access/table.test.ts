@@ -500,7 +500,7 @@ const openCards = async (body: object): Promise<Answer> =>
     body: JSON.stringify(body),
   });
 
-it('requires a justification in a namespace that reveals on demand, and audits requests without one', async () => {
+it('requires a justification in a namespace that reveals payloads on demand, and audits requests without one', async () => {
   expect(await decodeCards([])).toMatchObject({
     status: 403,
     body: expect.stringContaining('X-Reveal-Justification'),

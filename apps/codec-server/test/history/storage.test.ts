@@ -169,7 +169,7 @@ describe('payloads:decode', () => {
     for (const name of ['inline', 'otherDriver']) expect(results[name]).not.toHaveProperty('retrieved');
   });
 
-  it('returns references unchanged if there is no storage file', async () => {
+  it('returns references to external storage unchanged if the server has no storage file', async () => {
     const results = await decoded(appOf({ storage: undefined }));
     for (const name of ['input', 'encrypted', 'outside', 'deleted'])
       expect(results[name]).toMatchObject({ ok: true, warning: 'external_reference' });

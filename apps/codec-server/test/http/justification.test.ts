@@ -41,7 +41,7 @@ it('requires no justification if a namespace reveals automatically, but records 
   expect(justificationFor(opens('automatic'), 'payments', 'ticket 4711')).toBe('ticket 4711');
 });
 
-it('rejects a missing justification if a namespace reveals on demand, and explains how to send one', () => {
+it('rejects a missing justification if a namespace reveals payloads on demand, and explains how to send one', () => {
   expect(() => justificationFor(opens('on-demand'), 'payments', undefined)).toThrow(
     expect.objectContaining({
       status: 403,

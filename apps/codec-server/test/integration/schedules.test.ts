@@ -88,7 +88,7 @@ describe('a schedule', () => {
     expect(JSON.stringify([entries, logged])).not.toContain('canary');
   });
 
-  it('is not decrypted without a justification where the namespace reveals on demand', async () => {
+  it('is not decrypted without a justification where the namespace reveals payloads on demand', async () => {
     const { audit, entries } = recordedAudit();
     const app = stack.replica({ access: onDemandAccess, audit });
     const { payloads } = await describeIt(app);

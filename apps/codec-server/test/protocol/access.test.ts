@@ -226,7 +226,7 @@ describe('a message that names another namespace', () => {
   });
 });
 
-describe('a namespace that reveals on demand', () => {
+describe('a namespace that reveals payloads on demand', () => {
   const access = ana({ payments: ['decode', 'encode'] }, ['payments']);
 
   test.each([

@@ -94,7 +94,7 @@ describe('a query', () => {
     expect(results.map(valueOf)).toEqual(['"a"']);
   });
 
-  it('is not sent without a justification where the namespace reveals on demand', async () => {
+  it('is not sent without a justification where the namespace reveals payloads on demand', async () => {
     const { status, error, sent, entries } = await ask({ type: 'look' }, { access: onDemandAccess });
     expect([status, error.code, sent]).toEqual([403, 'justification_required', []]);
     expect(entries).toMatchObject([{ event: 'denied', denied: 'justification_required', query: 'look' }]);

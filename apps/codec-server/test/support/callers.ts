@@ -12,7 +12,7 @@ export const ana = (may: Permissions, onDemand: readonly string[] = []): Access 
   revealMinutes: () => 15,
 });
 
-/** An access in which every namespace reveals on demand. */
+/** An access in which every namespace reveals payloads on demand. */
 export const onDemandAccess: Access = { ...openAccess, reveal: () => 'on-demand' };
 
 /** Returns an access whose callers' sign-in expires after `ms` milliseconds. */

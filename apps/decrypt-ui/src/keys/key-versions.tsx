@@ -78,7 +78,7 @@ interface KeyRowsProps {
   readonly namespace: string;
   /** The scan of the namespace. If the server has none, the bars show the process's use of the versions. */
   readonly scanned: Scanned | undefined;
-  /** The largest number of payloads of a version, which gets the longest bar. */
+  /** The largest number of payloads under one version. This version gets the longest bar. */
   readonly most: number;
   readonly columns: number;
 }
@@ -274,7 +274,7 @@ const Bar = ({ count, most, tone }: BarProps) => (
   <i data-outcome={tone} style={{ width: Math.max((count / most) * LONGEST, 2) }} />
 );
 
-/** @param most the count of the longest bar; undefined hides the bar */
+/** @param most the count that the longest bar shows; undefined hides the bar */
 function Used({ seen, most, tone }: { seen: Seen; most: number | undefined; tone: string | undefined }) {
   if (seen.payloads === 0) return <span className="t3">0</span>;
   return (

@@ -8,7 +8,7 @@ export const createPayloadsApi = (api: ApiClient) => ({
   /**
    * Decrypts payloads of a run.
    *
-   * @param justification for the audit; the server requires it if the namespace reveals on demand
+   * @param justification for the audit; the server requires it if the namespace reveals payloads on demand
    * @param onBytes called with the number of bytes of the response that have arrived
    */
   decode: (

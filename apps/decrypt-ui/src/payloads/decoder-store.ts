@@ -25,7 +25,8 @@ export interface DecoderState {
 const SETTLE = 40;
 /**
  * Milliseconds between publications of answers, about a screen frame: each publication copies the answers in view and
- * makes every payload on the page compare its state. `requestAnimationFrame` would stop in a hidden tab.
+ * makes every payload on the page check whether its state has changed. In a hidden tab, `requestAnimationFrame` would
+ * stop.
  */
 const FRAME = 16;
 

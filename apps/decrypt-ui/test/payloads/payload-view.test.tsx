@@ -31,7 +31,7 @@ const scrolls = () => {
   return tree.scrollWidth > tree.clientWidth;
 };
 
-/** Reveals the run in a namespace that reveals on demand. */
+/** Reveals the run in a namespace that reveals payloads on demand. */
 async function reveal() {
   press('R', document.body, { shiftKey: true });
   await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');

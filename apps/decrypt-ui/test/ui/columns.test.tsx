@@ -48,7 +48,7 @@ describe('list columns', () => {
 });
 
 describe('history columns', () => {
-  test('move their border with the pointer, and the rows’ cells follow the heads', async () => {
+  test('can be resized by dragging their borders, and the rows’ cells get the same width', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const start = left('start');

@@ -53,7 +53,7 @@ export const addDoctorCommand: AddCommand = (program, deps, exit) => {
       collect,
     )
     .option('--token-file <file>', 'file with an access token for the codec server; - reads standard input')
-    .option('--justification <text>', 'justification, if the namespace reveals on demand')
+    .option('--justification <text>', 'justification, if the namespace reveals payloads on demand')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (options: DoctorOptions) => {
     const output = createOutput(deps, options.json === true);

@@ -24,7 +24,7 @@ export interface ScanWorkerDeps {
   readonly taskQueue: string;
   /** The folder that keeps the summaries of closed runs. If undefined, every scan reads all closed runs. */
   readonly stateFolder: string | undefined;
-  /** External storage whose objects the worker reads. If undefined, each reference is a gap. */
+  /** External storage whose objects the worker reads. If undefined, the report counts each reference as a gap. */
   readonly storage?: ObjectStorage | undefined;
 }
 

@@ -24,10 +24,10 @@ const MAX_REASONS = 100;
 export interface NamespaceScan {
   readonly source: ScanSource;
   readonly namespace: string;
-  /** The crypto keys of the namespace's configuration. */
+  /** The crypto keys that the configuration lists for the namespace. */
   readonly keys: readonly string[];
   readonly openState: (namespaceId: string) => Promise<ScanState>;
-  /** Returns the reader of the objects to which histories refer. If absent, each reference is a gap. */
+  /** Returns the reader of the objects to which histories refer. If absent, each reference counts as a gap. */
   readonly referencesOf?: ((state: ScanState) => References) | undefined;
   readonly exports: readonly ExportSource[];
   /** Returns the other processes that read the runs in place of this process. */

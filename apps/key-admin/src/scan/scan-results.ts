@@ -39,7 +39,7 @@ export class ScanResults {
 
   /**
    * @param keyIds the header ids of the namespace's configured crypto keys
-   * @param references reads the objects to which histories refer; if undefined, each reference is a gap
+   * @param references reads the objects to which histories refer; if undefined, each reference counts as a gap
    */
   constructor(keyIds: Iterable<string>, references?: References) {
     this.#tally = new NamespaceTally(keyIds);

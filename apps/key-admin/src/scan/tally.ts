@@ -158,8 +158,8 @@ export class NamespaceTally {
 }
 
 /**
- * Returns the key of a message. `envelope-v2` messages contain a key's id, and other messages contain its
- * name. No message contains both.
+ * Returns the key under which a message is encrypted. An `envelope-v2` message contains the key's id, and any
+ * other message contains the key's name.
  */
 const keyOf = ({ key, keyId, version, staticKey }: Message): MessageKeyName => ({
   ...(key === undefined ? {} : { key }),

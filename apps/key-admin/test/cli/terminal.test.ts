@@ -103,7 +103,7 @@ describe('what commands print', () => {
     );
   });
 
-  it('contains the unchanged text in JSON with --json', async () => {
+  it('contains workflow ids unchanged with --json', async () => {
     await fc.assert(
       fc.asyncProperty(hostile, async (text) => {
         const ran = await temporalKms(['inspect', '--json'], { input: historyOf(text) });

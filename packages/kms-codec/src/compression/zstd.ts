@@ -6,7 +6,7 @@ import { andThen, type MaybePromise } from '../maybe-promise.ts';
 
 /**
  * Minimum size of a payload to compress, in bytes. Smaller payloads shrink too little to justify what their
- * compressed size reveals.
+ * compressed size reveals about the content.
  */
 const MIN_BYTES = 1024;
 

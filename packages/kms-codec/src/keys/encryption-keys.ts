@@ -74,7 +74,7 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns the current data key, or waits. If Cloud KMS must respond before the current key may encrypt,
+   * Returns the current data key, or waits for Cloud KMS. If Cloud KMS must respond before the current key may encrypt,
    * waits for at most one second; otherwise waits until Cloud KMS has wrapped the next key.
    * @throws KmsCodecError whose code is the reason why Cloud KMS did not wrap a key; `data_key_exhausted` if
    *   an outage outlasts the hard limits

@@ -160,8 +160,8 @@ export class KeyVersionAccess {
   /**
    * Makes Cloud KMS unwrap the probe. Only the probe's message names the version, and any identity that may
    * encrypt can name a wrong version. Therefore, a second key must confirm a refusal before it removes all
-   * keys of the version. If Cloud KMS does not respond for the second key, or refuses a different version,
-   * only the probe is removed. This counts neither as a refusal of the version nor as an outage, and the next
+   * keys of the version. If Cloud KMS does not respond for the second key, or its error names a different
+   * version, only the probe is removed. This counts neither as a refusal of the version nor as an outage, and the next
    * use of another key starts a new attempt.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
@@ -181,7 +181,7 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Returns whether a Cloud KMS error refuses this version. An error can refuse a different version, if a
+   * Returns whether a Cloud KMS error refuses this version. An error can concern a different version, if a
    * key's message names a wrong version.
    */
   #isRefusedBy(error: unknown): boolean {

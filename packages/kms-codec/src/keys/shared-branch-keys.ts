@@ -134,7 +134,7 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Unwraps the stored keys, so that this process can read the messages of the fleet.
+   * Unwraps the stored keys, so that this process can read messages from other processes.
    * @returns the time from which another key can be expected
    * @throws KmsCodecError, BranchKeyStoreError
    */

@@ -233,7 +233,7 @@ it.each<[string, Uint8Array]>([
   expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
 });
 
-it('an entry with a later format version is reported and kept', async () => {
+it('an entry with a format version that the codec does not know is reported and not overwritten', async () => {
   const { fleet } = await fleetWithEntry();
   const later = new TextEncoder().encode('{"version":2}');
   fleet.store.put(payId, later);

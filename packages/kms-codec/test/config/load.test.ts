@@ -130,7 +130,7 @@ describe('KMS_BRANCH_KEYS', () => {
     ).toBeUndefined();
   });
 
-  it('selects the store that the codec uses and closes', async () => {
+  it('selects the store from which the codec reads branch keys', async () => {
     const KMS_BRANCH_KEYS = `file:${join(tmpdir(), 'missing/branch-keys')}`;
     const codes: string[] = [];
     const codec = loadKmsCodec({
@@ -215,7 +215,7 @@ namespaces:
     expect(loaded?.export().equals(bytes)).toBe(true);
   });
 
-  it('must not name a static key of another size', () => {
+  it('must not name a static key that does not have 32 bytes', () => {
     const path = file(`default: { decrypt: [${key}], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), 'short');
     expect(mistakes({ KMS_KEYS_FILE: path })).toEqual([

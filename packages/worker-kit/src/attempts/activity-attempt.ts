@@ -74,7 +74,7 @@ export class ActivityAttempt implements InputAttempt {
     this.#waitMs = isLast ? this.#endMs : WAIT_SHARE * limitMs;
   }
 
-  /** Returns how many milliseconds a decode may still wait. */
+  /** Returns how many milliseconds a decode may still wait for Cloud KMS. */
   get remainingMs(): number {
     return this.hasEnded ? 0 : Math.max(0, this.#waitMs - this.#clock.elapsedMs);
   }

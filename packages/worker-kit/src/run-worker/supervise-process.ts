@@ -64,7 +64,7 @@ export interface RunWorkerOptions<C extends WorkerConnection> {
 export interface WorkerReadiness {
   /**
    * `ready` means that the worker polls, Temporal responds, and keys last long enough. `degraded` means the
-   * same, except that Cloud KMS does not respond. A readiness probe succeeds for both.
+   * same, except that Cloud KMS does not respond. A readiness probe succeeds in both states.
    */
   readonly status: 'ready' | 'degraded' | 'not_ready';
   readonly phase: WorkerPhase;

@@ -94,8 +94,8 @@ interface JustificationDialogProps {
 }
 
 /**
- * Asks for a justification before the server decrypts payloads of a namespace that reveals on demand. The caller
- * renders the dialog while it is open, and closes it in `onSubmit`.
+ * Asks for a justification before the server decrypts payloads in a namespace that reveals payloads on demand. The
+ * caller renders the dialog while it is open, and closes it in `onSubmit`.
  */
 export function JustificationDialog({
   title,

@@ -8,7 +8,7 @@ export function usePayloadSearch() {
   const { status, permitted } = useSearchAccess({ namespace, run: address }, 'the payloads of this run');
   return {
     status,
-    /** Searches for the text in the field. */
+    /** Searches the payloads for the text in the search field. */
     start: () => permitted(find.searchPayloads),
     /** Continues a search that stopped. */
     resume: () => permitted(find.resume),

@@ -103,7 +103,10 @@ function Failed({ code, message, onRetry }: { code: string; message: string; onR
 /** Milliseconds between attempts to reach the server. */
 const RETRY = 5000;
 
-/** The page for requests without a readable answer. Shows why, as far as the browser lets a page find out, and retries. */
+/**
+ * The page for requests without a readable answer. Shows why the answer is not readable, as far as the browser lets a page
+ * find out, and repeats the request.
+ */
 export function Unreachable({ apiUrl, onRetry }: { apiUrl: string; onRetry: () => void }) {
   const [obstacle, setObstacle] = useState<Obstacle>('outage');
   const server = new URL(apiUrl || '/', location.href).origin;

@@ -62,7 +62,7 @@ export function ProfileMenu() {
 
 type Granted = Me['namespaces'][number];
 
-/** Lists permissions: `metadata, decode, export`. If the namespace reveals on demand, writes `decode with justification`. */
+/** Lists permissions: `metadata, decode, export`. With `reveal: on-demand`, writes `decode with justification`. */
 const permissionsOf = ({ permissions, reveal }: Granted) =>
   permissions
     .map((each) => (each === 'decode' && reveal === 'on-demand' ? 'decode with justification' : each))

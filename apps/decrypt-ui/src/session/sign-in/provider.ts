@@ -147,7 +147,7 @@ export function createProvider(
       const { end_session_endpoint: endpoint } = await discover();
       if (endpoint === undefined) return undefined;
       const url = new URL(endpoint);
-      // Sends no `id_token_hint`, because a token must not be in a URL. So the provider may ask the person to confirm.
+      // Sends no `id_token_hint`, because a token must not be in a URL. So the provider may ask for confirmation.
       url.searchParams.set('client_id', clientId);
       url.searchParams.set('post_logout_redirect_uri', returnTo);
       return url.href;

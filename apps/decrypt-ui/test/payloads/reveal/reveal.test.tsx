@@ -55,7 +55,7 @@ const kept = ({ queries }: Awaited<ReturnType<typeof renderApp>>) =>
     location.href,
   ]);
 
-describe('where the namespace reveals on demand', () => {
+describe('where the namespace reveals payloads on demand', () => {
   test('a justification reveals the run, and the page counts down the time that is left', async () => {
     const app = await renderRun();
     expect(app.decodes()).toEqual([]);

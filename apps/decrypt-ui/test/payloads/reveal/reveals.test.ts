@@ -61,7 +61,7 @@ describe('a payload', () => {
     expect(status('1:0')).toBe('locked');
   });
 
-  it('is locked if the namespace in which it was encrypted reveals on demand', () => {
+  it('is locked if the namespace in which it was encrypted reveals payloads on demand', () => {
     const { status, reveals } = setUp();
     expect(status('1:0', automatic, 'cards')).toBe('locked');
     reveals.reveal({

@@ -254,7 +254,7 @@ describe('the link “What differs” on the card of a failed run', () => {
     expect(app.history.location.state.requested).toBeUndefined();
   });
 
-  test('starts nothing where the namespace reveals on demand, even while it is revealed', async () => {
+  test('starts nothing where the namespace reveals payloads on demand, even while it is revealed', async () => {
     const { namespace, make } = personWith(['metadata', 'decode'], 'on-demand');
     const app = await renderApp(failed, { namespace, session: make });
     await follow();

@@ -16,7 +16,7 @@ describe('the inspector', () => {
     expect(inspector()).not.toContain('RETRY_STATE');
   });
 
-  test('names the workflow’s queue and a sticky queue’s worker', async () => {
+  test('names the workflow’s task queue, and the worker to which a sticky task queue belongs', async () => {
     await renderApp(`${stuck}?ev=2`);
     await until(() => inspector().includes('Queueorders'), 'the queue', 10_000);
     expect(inspector()).toContain('Sticky to worker51c02@orders-worker-sticky');

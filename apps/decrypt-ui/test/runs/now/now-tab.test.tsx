@@ -108,7 +108,7 @@ describe('the Now tab', () => {
     await expect.element(page.getByRole('textbox', { name: /Arguments/ })).not.toBeInTheDocument();
   });
 
-  test('sends the justification if the namespace reveals on demand, and hides the answers when the reveal ends', async () => {
+  test('sends the justification if the namespace reveals payloads on demand, and hides the answers when the reveal ends', async () => {
     const namespace = newNamespace();
     const me = person([
       {
@@ -194,7 +194,7 @@ describe('the link to the Now tab on the card of a run that waits', () => {
     expect(queriesOf(app)).toEqual([]);
   });
 
-  test('asks for a justification first where the namespace reveals on demand', async () => {
+  test('asks for a justification first where the namespace reveals payloads on demand', async () => {
     const { namespace, make } = personWith(['metadata', 'decode', 'query'], 'on-demand');
     const app = await renderApp(WAITS, { namespace, session: make });
     await userEvent.click(link);

@@ -39,7 +39,7 @@ export interface TemporalScanOptions {
   readonly namespaceId: string;
   readonly retentionSeconds: number;
   readonly source: ScanSource;
-  /** The crypto keys of the namespace's configuration. */
+  /** The crypto keys that the configuration lists for the namespace. */
   readonly keys: readonly string[];
   readonly rps: number;
   readonly settleMs: number;

@@ -3,7 +3,7 @@ import { OWN_PAYLOAD } from '../own-runs.ts';
 
 const mark = { [OWN_PAYLOAD]: new TextEncoder().encode('1') };
 
-/** Marks the payloads of a scan, so that scans do not report them as payloads that programs should encrypt. */
+/** Marks payloads in a scan's workflows, so that scans do not report them as payloads that programs should encrypt. */
 export const ownPayloads: PayloadCodec = {
   encode: (payloads) =>
     Promise.resolve(

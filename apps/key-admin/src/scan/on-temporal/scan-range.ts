@@ -26,7 +26,7 @@ export interface RangeScan {
   readonly keyIds: readonly string[];
   /** The kept summaries of closed runs. If undefined, every closed run is read. */
   readonly state: ScanState | undefined;
-  /** Reads the objects to which histories refer. If undefined, each reference is a gap. */
+  /** Reads the objects to which histories refer. If undefined, each reference counts as a gap. */
   readonly references?: References | undefined;
   /** The checkpoint at which an earlier attempt stopped. */
   readonly from: Checkpoint | undefined;
