@@ -190,8 +190,8 @@ export const reasons = {
   too_large: restorable(
     'Too large',
     'needs a setting',
-    'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key).',
-    "To read it, raise the reader's limit. To write it, use an envelope format instead of `direct`, or external storage.",
+    'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), 50 MiB in external storage, or 64 KiB with `direct` (8 KiB with an HSM key).',
+    "To read it, raise the reader's limit or `CODEC_MAX_INFLIGHT_BYTES`. To write it, use an envelope format instead of `direct`, or external storage.",
   ),
   storage_not_allowed: restorable(
     'Storage not allowed',
