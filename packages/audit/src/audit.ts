@@ -87,7 +87,7 @@ export interface Audit {
    * @throws the error of the sink
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
-  /** Resolves once every operation in progress has written its outcome or failed to. */
+  /** Resolves once every operation in progress has written its outcome, or has failed to write it. */
   settled(): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ export interface LineQueueOptions {
   readonly maxWaiting?: number;
   /** Called after each successful write. */
   readonly written?: () => void;
-  /** Returns the error to reject lines with that were not written. By default, this is `reason`. */
+  /** Returns the error with which to reject lines that were not written. By default, this is `reason`. */
   readonly failed?: (reason: unknown, lines: number) => unknown;
 }
 

@@ -6,7 +6,7 @@ export interface Caller {
   readonly name: string;
   readonly issuer?: string;
   readonly subject?: string;
-  /** When the sign-in and the caller's streams end, in milliseconds since 1970. Absent: never. */
+  /** When the sign-in and the caller's streams end, in milliseconds since 1970. Absent if they do not end. */
   readonly expiresAt?: number;
 }
 

@@ -32,8 +32,7 @@ export type Inspect = (
 };
 
 /**
- * Wraps `inspect`, to describe also the objects to which references name in external storage. Makes no
- * request.
+ * Wraps `inspect`, to describe also the objects in external storage that references name. Makes no request.
  */
 export const inspectStored =
   (inspect: Inspect, storage: ServedStorage | undefined): Inspect =>

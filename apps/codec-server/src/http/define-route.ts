@@ -25,14 +25,17 @@ export interface RouteDescription {
   /** A schema that routes/openapi.ts lists. */
   readonly body?: Schema;
   readonly response: ResponseDescription;
-  /** `text` for the codec protocol, because its clients print errors. Absent: JSON. */
+  /** `text` for the codec protocol, because its clients print errors. If absent, JSON. */
   readonly errors?: 'text';
 }
 
 interface ResponseDescription {
   readonly description: string;
   readonly type: 'application/json' | 'application/x-ndjson';
-  /** A schema that routes/openapi.ts lists; for NDJSON, the schema of one line. Absent: any JSON object. */
+  /**
+   * A schema that routes/openapi.ts lists; for NDJSON, the schema of one line. If absent, the response is any
+   * JSON object.
+   */
   readonly schema?: Schema;
 }
 
@@ -72,7 +75,8 @@ interface RouteDefinition<
   readonly describedBody?: Schema;
   /**
    * Returns the request's namespace, if the path alone does not determine it. Throws HttpError for a
-   * namespace that is not served. Runs after the caller is authenticated. Absent: the path's `{namespace}`.
+   * namespace that is not served. Runs after the caller is authenticated. If absent, the path's
+   * `{namespace}` is used.
    */
   readonly namespaceOf?: Of;
   /** Checks limits, after the caller is authorised and before the body is read. */

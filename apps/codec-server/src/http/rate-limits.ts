@@ -172,7 +172,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
 
 /**
  * Returns the allowance of one request that does not wait. `Retry-After` covers all that the request has
- * taken so far, because a repeated request starts again.
+ * taken so far, because a repeated request takes all of it again.
  */
 function atOnce(bucket: Bucket, exhausted: (waitMs: number) => HttpError): ByteAllowance {
   let total = 0;

@@ -7,7 +7,7 @@ import styles from './run-link.module.css';
 interface RunTarget {
   readonly namespace: string;
   readonly workflowId: string;
-  /** Absent: the latest run. */
+  /** If absent, the link leads to the latest run. */
   readonly runId?: string;
   /** The event to select. */
   readonly eventId?: number;

@@ -57,7 +57,10 @@ export function coverageReasons(question: DestroyQuestion): Reason[] {
 
 const other = (message: string): Reason => ({ code: 'other_server', message });
 
-/** Returns reasons unless the report is about a server that answers now, and its current namespaces. */
+/**
+ * Returns why a report does not count: it is about a server that does not answer now, or about a namespace
+ * that no longer exists.
+ */
 function identityReasons({ server, namespaces }: ScanReport, servers: readonly TemporalServer[]): Reason[] {
   if (server === undefined)
     return [other('the report does not state which Temporal server was scanned: scan again')];
@@ -79,7 +82,7 @@ function identityReasons({ server, namespaces }: ScanReport, servers: readonly T
   });
 }
 
-/** Returns reasons for the namespaces of a server that were not scanned. */
+/** Returns a reason for each of a server's namespaces that had to be scanned, but was not. */
 function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Reason[] {
   const { reports, namespaces, hasOtherNamespaces, statement } = question;
   const stated = statedCluster(server, statement)?.namespaces;

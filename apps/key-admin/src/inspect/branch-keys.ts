@@ -1,6 +1,6 @@
 import type { PayloadDescription } from './describe-payload.ts';
 
-/** The messages of a history under one branch key. */
+/** A history's messages under one branch key. */
 export interface BranchKeyRow {
   /** SHA-256 of the wrapped branch key. `deny` in the keys file names the key by this hash. */
   readonly wrappedKeyHash: string;
@@ -9,7 +9,7 @@ export interface BranchKeyRow {
   readonly lastEvent: number;
 }
 
-/** Counts the messages of a history for each branch key. */
+/** Counts a history's messages under each branch key. */
 export class BranchKeys {
   readonly #rows = new Map<string, BranchKeyRow>();
 

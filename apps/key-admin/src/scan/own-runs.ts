@@ -1,7 +1,7 @@
 import type { Payload, ProtoEvent } from '@temporal-kms/histories/payloads';
 import { SCAN_WORKFLOW } from './on-temporal/contract.ts';
 
-/** The metadata entry of the payloads of a scan's workflows. */
+/** The metadata entry that marks payloads in a scan's workflows. */
 export const OWN_PAYLOAD = 'temporal-kms-scan';
 
 /**

@@ -28,8 +28,8 @@ export interface ScanRequest {
   readonly stateFolder: string;
   readonly settleMs: number;
   /**
-   * Returns the reader of the objects to which a namespace's histories refer. If absent, each reference is a
-   * gap.
+   * Returns the reader of the objects to which a namespace's histories refer. If absent, each reference
+   * counts as a gap.
    */
   readonly referencesOf?: ((namespace: string, kept: KeptObjects) => References) | undefined;
   /** Returns the other processes that read the runs in place of this process. */

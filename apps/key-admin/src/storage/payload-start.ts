@@ -64,7 +64,7 @@ export async function readPayloadStart(
   return start;
 }
 
-/** Returns the error for a reference that states another size than the object's. */
+/** Returns the error for a reference whose size differs from the object's size. */
 export const sizeError = (
   name: string,
   stated: bigint | string | undefined,

@@ -18,7 +18,7 @@ import {
 } from './store.ts';
 
 /**
- * Number of generations of a value that are kept. They show a process that was suspended that newer
+ * Number of generations of a value that are kept. From them, a process that was suspended learns that newer
  * generations exist.
  */
 const KEPT = 4;

@@ -37,8 +37,8 @@ export interface EncryptionState {
 /** The maximum share of a limit by which a refresh starts before `REFRESH_AT`. The actual share is random. */
 const REFRESH_SPREAD = 0.05;
 /**
- * The same share for processes with a store. It is one minute if the soft age is the default, so that all
- * processes unwrap the next key within that minute.
+ * The value that replaces `REFRESH_SPREAD` in processes with a store. With the default soft age, it is one
+ * minute, so that all processes unwrap the next key within that minute.
  */
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
@@ -84,8 +84,8 @@ export class EncryptionSlot {
   #nextRefresh = 0;
   #refreshFailure: ReasonCode | undefined;
   /**
-   * From this time on, the process counts as having no key, because Cloud KMS rejected its refresh. An outage
-   * does not set this time.
+   * From this time on, the process counts as having no key, because Cloud KMS rejected the key's refresh. An
+   * outage does not set this time.
    */
   #retireAt = Number.POSITIVE_INFINITY;
   /**

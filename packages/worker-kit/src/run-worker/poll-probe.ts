@@ -107,7 +107,7 @@ export class PollProbe {
     }
   }
 
-  /** Measures until the signal is aborted. */
+  /** Measures at intervals until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#measure(signal);

@@ -62,9 +62,9 @@ export type PayloadAccess =
   /** `grant` is absent if the namespace reveals automatically. */
   | { readonly status: 'open'; readonly grant?: Grant };
 
-/** Milliseconds that a tab may be hidden before reveals on demand end. */
+/** Milliseconds for which a tab may be hidden before reveals with a time limit end. */
 export const HIDDEN = 60_000;
-/** Milliseconds that a tab may be hidden before the page drops all plaintext. */
+/** Milliseconds for which a tab may be hidden before the page drops all plaintext. */
 export const AWAY = 5 * 60_000;
 /** Maximum delay of `setTimeout`, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
@@ -162,7 +162,7 @@ export const namespaceOf = (target: RevealTarget): string =>
 export interface RevealRequest {
   readonly target: RevealTarget;
   readonly name: string;
-  /** How long the reveal lasts. Absent: until the person locks the payloads. */
+  /** How long the reveal lasts. If absent, it lasts until the person locks the payloads. */
   readonly minutes?: number;
   readonly justification?: string;
 }
@@ -214,7 +214,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
   const elsewhere = (namespace: string) =>
     store.getState().grants.filter(({ target }) => namespaceOf(target) !== namespace);
 
-  /** Ends reveals on demand, which are those with a time limit. */
+  /** Ends the reveals that required a justification, which are those with a time limit. */
   function endOnDemand() {
     keep(store.getState().grants.filter(({ until }) => until === Infinity));
   }

@@ -17,7 +17,7 @@ export interface HistorySource {
    * @throws ApiFailure
    */
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
-  /** A stream that sends no line for this many milliseconds counts as broken. Absent: no limit. */
+  /** A stream that sends no line for this many milliseconds counts as broken. If absent, there is no limit. */
   readonly silence?: number;
 }
 

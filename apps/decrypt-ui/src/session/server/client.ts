@@ -11,7 +11,7 @@ export interface ApiClientOptions {
   readonly fetch?: typeof fetch;
   /**
    * Call it after a stream has ended because its token expired. Resolves when there is a newer token, with which the
-   * caller opens another stream. Absent: there is no token to renew.
+   * caller opens another stream. Absent if there is no token to renew.
    *
    * @param opened when the stream was opened, as `performance.now()` returned it
    */

@@ -5,7 +5,7 @@ import type { Attempt, SignInWindows } from './windows.ts';
 export interface Tokens {
   /** The token that the codec server accepts. */
   readonly bearer: string;
-  /** Milliseconds since 1970. Absent: the provider did not specify it. */
+  /** When the token expires, in milliseconds since 1970. Absent if the provider did not specify this time. */
   readonly expiresAt?: number;
   readonly refresh?: string;
   /** The person, from the ID token. Absent after a renewal without an ID token. */

@@ -106,8 +106,8 @@ interface GridOptions<R> {
   readonly keyOf: (row: R) => string;
   readonly focus: GridFocus;
   /**
-   * Whether more rows will arrive without user action. Undefined: unknown. The scroll position is restored once
-   * enough rows have loaded.
+   * Whether more rows will arrive without user action; undefined if this is not known. The scroll position is restored
+   * once enough rows have loaded.
    */
   readonly loading?: boolean;
   /** Called when a key moves the focus to a row. */
