@@ -49,7 +49,7 @@ describe('AES-256-GCM with a 96-bit nonce and a 128-bit tag, as in every format'
 });
 
 describe('a parameter that no format uses', () => {
-  it('is a nonce of another size, which no message can contain', () => {
+  it('is a nonce that does not have 12 bytes, which no message can contain', () => {
     const others = ofOurKeys.filter(({ iv }) => iv.length !== 12);
     expect(others.length).toBeGreaterThan(30);
     for (const { key, iv, aad, ct, tag } of others) {

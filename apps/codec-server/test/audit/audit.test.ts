@@ -228,7 +228,7 @@ describe('an audit line', () => {
     expect(parseEntryLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
   });
 
-  it('is not parsed as an entry if it has another form', () => {
+  it('is not parsed as an entry if it does not have the form of an entry', () => {
     for (const other of ['', 'text', '{}', '{"audit":{}}', '[]', forged, entryLine(entry).slice(0, 50)])
       expect(parseEntryLine(other)).toBeUndefined();
   });

@@ -62,7 +62,7 @@ describe('a stream that decrypts', () => {
     expect(memory.waits).toBeGreaterThan(0);
   });
 
-  it('reports `too_large` for a payload that exceeds the share of a payload, and decodes the other payloads', async () => {
+  it('reports `too_large` for a payload above the memory that one payload may take, and decodes the other payloads', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const frames = await Array.fromAsync(streamOf(memory, [oneMiB, fourMiB, oneMiB]));
     expect(reasons(frames).toSorted()).toEqual(['complete', 'ok', 'ok', 'too_large']);

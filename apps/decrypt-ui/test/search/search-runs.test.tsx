@@ -246,7 +246,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(searches(app)).toHaveLength(1);
   });
 
-  test('explains an outage, and tries again', async () => {
+  test('explains an outage, and repeats the search on request', async () => {
     const app = await open();
     await app.steer('outage');
     await userEvent.keyboard('vogel{Enter}');

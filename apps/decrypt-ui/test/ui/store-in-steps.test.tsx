@@ -11,7 +11,7 @@ function Shown({ store }: { store: Store }) {
   return <p>{useStoreInSteps(store).text}</p>;
 }
 
-test('shows the store’s state and changes, and after a switch only the other store’s', async () => {
+test('shows the state and changes of a store or, once another store replaces it, of that store only', async () => {
   const [first, second] = [storeOf('one'), storeOf('other')];
   const screen = await render(<Shown store={first} />);
   await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('one');

@@ -144,18 +144,18 @@ describe('a plaintext payload with a scan’s metadata', () => {
       run('r', isOpen),
     );
 
-  it.each([true, false])('is counted in a run of another type (open: %s)', async (isOpen) => {
+  it.each([true, false])('is counted in a run that is not part of a scan (open: %s)', async (isOpen) => {
     const found = await read('payment', isOpen);
     expect([...found!.summary.traits]).toEqual([['{"is":"plaintext"}', 1]]);
   });
 
-  it('is counted in the pending work of a run of another type', async () => {
+  it('is counted in the pending work of a run that is not part of a scan', async () => {
     const details = { payloads: [{ ...marked, data: Buffer.from('"text"') }] };
     const found = await read('payment', true, { pendingActivities: [{ heartbeatDetails: details }] });
     expect([...found!.summary.traits]).toEqual([['{"is":"plaintext"}', 2]]);
   });
 
-  it.each([true, false])('is not counted in a run of a scan (open: %s)', async (isOpen) => {
+  it.each([true, false])('is not counted in a run that is part of a scan (open: %s)', async (isOpen) => {
     expect(await read('temporalKmsScan', isOpen)).toBeUndefined();
   });
 });

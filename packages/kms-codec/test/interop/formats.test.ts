@@ -144,7 +144,7 @@ describe('a payload from one codec behind another', () => {
   });
 });
 
-it('each language decrypts messages of the other language from before and after a rotation', async () => {
+it('each language decrypts the messages that the other language encrypted before and after a rotation', async () => {
   const [namespace, key] = [spares[3], cryptoKey(spares[3])];
   const context = inNamespace(namespace);
   const before = await setting.codec().encode(originals, context);

@@ -176,7 +176,7 @@ describe('the person', () => {
 });
 
 describe('a hidden tab', () => {
-  it('keeps reveals on demand for a minute', () => {
+  it('keeps reveals that required a justification, but only for a minute', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'run', run });
     reveals.hidden();
