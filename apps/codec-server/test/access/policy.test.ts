@@ -108,7 +108,7 @@ describe('a policy with a mistake', () => {
       /line 1: issuers is empty, so no caller could sign in: add an issuer/,
     ],
     ['a field that does not exist', rule('groups: []'), /groups/],
-    ['a misspelt field', withField('audiance: codec'), /line 7: issuers.company .*"audiance"/],
+    ['a misspelt field', withField('audiance: codec'), /line 7: issuers.company .*unknown field: audiance/],
     ['an empty file', '', /is empty/],
     ['a field twice', rule('rules: []'), /line 12: rules is there twice/],
     ['an issuer over http', changed('https', 'http'), /line 4: issuers.company.issuer must be an https URL/],
