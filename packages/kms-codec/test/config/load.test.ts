@@ -188,7 +188,7 @@ namespaces:
   });
 
   it.each([
-    ['a missing file', '/nowhere/keys.yaml', /no such file/],
+    ['a missing file', '/nowhere/keys.yaml', /does not exist/],
     ['a file that is not YAML', file('a: [x'), /not valid YAML/],
     ['an empty file', file('{}'), /neither a namespace nor a default/],
   ])('cannot be %s', (_, path, text) => {
