@@ -88,7 +88,7 @@ typedef Slot {        /* A process. keys/encryption-slot.ts, keys/decryption-key
   byte step;
   bit wrote;          /* only for assertions: has encrypted in this tick */
   bit missed;         /* only for assertions: was suspended, killed or without the store in this tick */
-  byte told = NEVER;  /* only for assertions: ticks since Cloud KMS has refused `current` to this process */
+  byte sinceRefusal = NEVER;  /* only for assertions: ticks since Cloud KMS has refused `current` to this process */
 }
 Slot slot[PROCESSES];
 
@@ -119,7 +119,7 @@ inline encrypt(p) {
    */
   assert(version[me.current] == 1 || refusedFor < REVALIDATE || age[me.current] < REVALIDATE);
   /* After a refusal, a process stops using the version, even if Cloud KMS still wraps keys under it. */
-  assert(version[me.current] == 1 || me.told < REVALIDATE || me.told == NEVER);
+  assert(version[me.current] == 1 || me.sinceRefusal < REVALIDATE || me.sinceRefusal == NEVER);
   /* Past its soft age, a key encrypts only in an outage, or if Cloud KMS refuses another key. */
   assert(age[me.current] < HARD);
   assert(age[me.current] < SOFT || wasDown || (me.expires != NEVER && age[me.current] < me.expires));
@@ -149,7 +149,7 @@ inline excuse(p) {
 /* Cloud KMS responds to a call that unwraps a key. */
 inline ask(p, ofVersion) {
   answer = (!up -> UNAVAILABLE : (ofVersion == 1 || unwraps -> YES : REFUSED));
-  if :: answer == YES && ofVersion == 0 -> me.told = NEVER :: else fi
+  if :: answer == YES && ofVersion == 0 -> me.sinceRefusal = NEVER :: else fi
 }
 
 inline keep(p, key) { me.known = me.known | BIT(key); owed[key] = owed[key] & ~BIT(p) }
@@ -169,7 +169,7 @@ begin:
 #ifdef CRASHES
     :: !calm && me.step == 0 ->
        d_step {
-         me.current = NONE; me.next = NONE; me.unshared = 0; me.refused = 0; me.told = NEVER; refreshed(p); me.known = 0;
+         me.current = NONE; me.next = NONE; me.unshared = 0; me.refused = 0; me.sinceRefusal = NEVER; refreshed(p); me.known = 0;
          me.step = 2; excuse(p)
        }
        goto begin
@@ -254,7 +254,7 @@ active proctype World() {
        if :: unwraps || !up -> refusedFor = 0 :: else -> older(refusedFor, REVALIDATE) fi;
        wasDown = !up;
        for (EACH_PROCESS) {
-         older(slot[i].confirmed, REVALIDATE); older(slot[i].told, REVALIDATE);
+         older(slot[i].confirmed, REVALIDATE); older(slot[i].sinceRefusal, REVALIDATE);
          slot[i].failing = 0; slot[i].unanswered = 0;
          slot[i].maintained = 0; slot[i].step = 0; slot[i].wrote = 0; slot[i].missed = 0
        }

@@ -44,7 +44,7 @@ inline revalidate(p) {
      if
      :: me.current != NONE && version[me.current] == 0 ->
         me.refused = 1;
-        if :: me.told == NEVER -> me.told = 0 :: else fi
+        if :: me.sinceRefusal == NEVER -> me.sinceRefusal = 0 :: else fi
      :: else
      fi
   fi
@@ -76,7 +76,7 @@ inline addOwn(p, key) {
 inline adopt(p, key) {
   printf("%d adopts key %d of age %d\n", p, key, age[key]);
   me.current = key; me.refused = 0;
-  if :: version[key] == 1 -> me.told = NEVER :: else fi;
+  if :: version[key] == 1 -> me.sinceRefusal = NEVER :: else fi;
   refreshed(p);
   addOwn(p, key)
 }
@@ -227,7 +227,7 @@ inline advance(p) {
 inline maintain(p) {
   me.maintained = 1;
   if
-  :: me.current != NONE && isPastAge -> me.current = NONE; me.refused = 0; me.told = NEVER; refreshed(p); excuse(p)
+  :: me.current != NONE && isPastAge -> me.current = NONE; me.refused = 0; me.sinceRefusal = NEVER; refreshed(p); excuse(p)
   :: else -> if :: me.refused -> confirm(p, me.current) :: else fi
   fi;
   if :: isDoubtful && me.confirmed >= 1 -> revalidate(p) :: else fi;

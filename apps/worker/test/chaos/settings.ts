@@ -72,7 +72,7 @@ export class MovableClock {
 }
 
 /**
- * Returns the time in milliseconds of a clock that all processes of a machine share, and that nobody can set.
+ * Returns the time in milliseconds of a clock that all processes of a machine share, and that no process can set.
  */
 export const machineTime = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 

@@ -37,7 +37,7 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     },
   );
 
-  const refused = /refusedFor<2|told<2/;
+  const refused = /refusedFor<2|sinceRefusal<2/;
   const soft = /wasDown/;
   const unreadable = /owed/;
   const unsafeKey = /!\(ok\)/;
