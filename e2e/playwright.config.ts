@@ -10,10 +10,10 @@ const root = join(import.meta.dirname, '..');
 // The stack under test has its own ports and data, so that it does not disturb a running `pnpm dev`.
 // Playwright reads this file again in its worker processes, which inherit the variables. The data remains
 // after the run, so that people can investigate a failure. The condition excludes tools such as knip, which
-// also read this file, even while tests run.
+// may read this file while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   const files = process.argv.filter((argument) => /\.spec(\.ts)?(:\d+)*$/.test(argument));
-  // Two long proofs may run at the same time.
+  // Two long proofs may run at the same time, so their folders have different names.
   const data = join(root, '.dev', ['e2e', ...files.map((file) => basename(file))].join('-'));
   const dashboard = `${data}-dashboard`;
   for (const folder of [data, dashboard]) rmSync(folder, { recursive: true, force: true });

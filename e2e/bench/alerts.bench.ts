@@ -1,7 +1,7 @@
 /**
- * `pnpm bench alerts`: causes, in the real programs, the fault behind each alert in
- * `deploy/helm/temporal-kms/alerts.yaml`. Shows when the alert fired in Prometheus, and when Alertmanager's
- * webhook received the alert.
+ * `pnpm bench alerts` runs the real programs, and causes the fault behind each alert in
+ * `deploy/helm/temporal-kms/alerts.yaml`. The benchmark shows when the alert fired in Prometheus, and when
+ * Alertmanager's webhook received the alert.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { startPrometheus } from '@temporal-kms/scripts/prometheus';
 import { type Fault, faults } from './alerts/faults.ts';
 import { startStack, TASK_QUEUE } from './alerts/stack.ts';
 
-/** The factor that shortens the waits in rules: a minute takes only a second. */
+/** The benchmark divides the waits in alert rules by this factor, so that a minute takes only a second. */
 const FACTOR = 60;
 const SEEN_MS = 240_000;
 const rulesFile = join(import.meta.dirname, '../../deploy/helm/temporal-kms/alerts.yaml');

@@ -150,7 +150,7 @@ export async function timePaths(page: Page): Promise<void> {
     globalThis.pathTimes = [];
     // oxlint-disable-next-line typescript/unbound-method -- called with its port below
     const { postMessage } = MessagePort.prototype;
-    // oxlint-disable-next-line unicorn/consistent-function-scoping -- the page gets this function alone
+    // oxlint-disable-next-line unicorn/consistent-function-scoping -- Playwright sends only this function to the page
     const isQuestion = (value: unknown) =>
       typeof value === 'object' && value !== null && 'type' in value && value.type === 'times';
     MessagePort.prototype.postMessage = function send(this: MessagePort, message: unknown, ...rest: []) {

@@ -107,7 +107,7 @@ async function watched<T>(run: (watch: Watched) => Promise<T>): Promise<T> {
 
 interface Opening {
   readonly first: number;
-  /** Milliseconds until the card Why shows the decrypted message; NaN without a card. */
+  /** Milliseconds until the card Why shows the decrypted message, or NaN if the page has no such card. */
   readonly card: number;
   readonly requests: number;
   readonly files: number;

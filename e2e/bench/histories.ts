@@ -11,7 +11,7 @@ export const MARK = 'decoded';
 /** The encrypted message of a run that fails. */
 export const FAILURE = 'The bench has failed this run';
 const PAYLOAD_BYTES = 1_024;
-/** Number of activities that one workflow task schedules. Temporal permits 2,000 in progress per run. */
+/** Number of activities that one workflow task schedules. Temporal permits 2,000 unfinished activities per run. */
 const BATCH = 1_500;
 const POLLERS = 24;
 const POLL_MS = 60_000;
@@ -54,7 +54,7 @@ async function failing(encrypt: Encrypt, message: string, type: string) {
 }
 
 /**
- * Polls until there is a task. Temporal refuses polls without a deadline, and ends a poll at its deadline.
+ * Polls until Temporal returns a task. Temporal refuses polls without a deadline, and ends a poll at its deadline.
  */
 async function polled<T extends { readonly taskToken: Uint8Array }>(
   connection: Connection,
@@ -185,7 +185,10 @@ export async function makeActivities(
 export const PAYMENT = 'Payment';
 const CAUSES = 20;
 
-/** Makes runs with encrypted inputs, of which `failed` fail with one of twenty causes, and `completed` complete. */
+/**
+ * Makes runs with encrypted inputs: `failed` runs that fail with one of twenty causes, and `completed` runs that
+ * complete.
+ */
 export async function makePayments(
   address: string,
   codec: KmsCodec,

@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { untilText, type Watched } from './browser.ts';
 
-/** Time limit in milliseconds. The limit for all groups is half of this time. */
+/** How long the benchmark waits for the page, in milliseconds: twice the limit for all groups. */
 const PATIENCE = 120_000;
 /**
  * For how many seconds a list is watched. The time is a little less than two of the list's intervals, so that
@@ -27,7 +27,7 @@ export async function groups(page: Page, url: string): Promise<Groups> {
   return { first, all, calls: await page.getByText(/^[\d,]+ Cloud KMS calls?$/).innerText() };
 }
 
-/** Returns the milliseconds of a comparison of two sets of runs, and of the same comparison again. */
+/** Returns how many milliseconds a comparison of two sets of runs takes, and the same comparison repeated. */
 export async function comparisons(page: Page, url: string): Promise<readonly [cold: number, warm: number]> {
   await page.goto(url);
   const compare = async (name: string): Promise<number> => {
@@ -41,8 +41,8 @@ export async function comparisons(page: Page, url: string): Promise<readonly [co
 }
 
 /**
- * Returns the number of requests per minute of a list of workflows at rest. Waits first until the list shows
- * a text.
+ * Returns the number of requests per minute that a list of workflows sends while no one uses the page. Waits first
+ * until the list shows `text`.
  */
 export async function requestsAtRest(
   { page, requests }: Watched,
@@ -52,7 +52,7 @@ export async function requestsAtRest(
   await page.goto(url);
   await untilText(page, text, performance.now());
   await page.waitForTimeout(10_000);
-  // Does not count requests for the server's health, the person and the namespaces, which the shell sends,
+  // Requests for the server's health, the person and the namespaces do not count, because the shell sends them
   // and not the list.
   const asked = () => requests(/\/api\/namespaces\/./);
   const before = asked();

@@ -30,7 +30,7 @@ async function open(page: Page, url: string): Promise<void> {
   await addIsDecoded(page);
 }
 
-/** Returns the milliseconds until new rows are decoded, at a number of places in the history. */
+/** Returns, for `places` places in the history, the milliseconds until the rows in view are decoded. */
 export async function rowsInView(page: Page, url: string, places: number): Promise<number[]> {
   await open(page, url);
   return page.evaluate(async (most) => {
@@ -59,7 +59,7 @@ export interface Reveal {
   readonly all: number;
 }
 
-/** Locks and reveals all payloads repeatedly. The server has the payloads' keys in memory. */
+/** Locks and reveals all payloads `times` times. The server has cached the payloads' keys. */
 export async function reveals(page: Page, url: string, times: number): Promise<Reveal[]> {
   await open(page, url);
   const found: Reveal[] = [];

@@ -88,7 +88,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** A codec server to which the site forwards requests, if the server does not permit the site's origin. */
+/** A codec server that does not permit the site's origin, so the site forwards requests to it. */
 interface Behind {
   readonly target: string;
   /** An origin that the codec server permits. */
@@ -98,7 +98,7 @@ interface Behind {
 /**
  * Serves the dashboard's files as its README requires: compressed, and with a strict content security policy.
  *
- * @param apiUrl the codec server's origin; empty with `behind`
+ * @param apiUrl the codec server's origin, or empty if the site forwards requests to `behind`
  */
 export async function serveSite(
   root: string,

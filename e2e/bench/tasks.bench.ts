@@ -45,7 +45,7 @@ const [sitePort = 0] = await freePorts(1);
 const local = (port: string | undefined): string => `http://127.0.0.1:${port}`;
 const codecUrl = local(ports['DEV_CODEC_PORT']);
 
-/** An event of the export. */
+/** An event in the export of a history. */
 interface Completed {
   readonly eventId: string;
   readonly activityTaskCompletedEventAttributes?: unknown;

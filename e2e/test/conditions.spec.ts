@@ -18,7 +18,7 @@ const openOrder = async (page: Page, search = '') => {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 };
 
-test.describe('in the reader’s colours', () => {
+test.describe('in forced colours', () => {
   for (const colorScheme of ['dark', 'light'] as const) {
     test(`the focus, bars, the selected row and the overview are visible, in the ${colorScheme} theme`, async ({
       page,

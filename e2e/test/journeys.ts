@@ -16,7 +16,7 @@ async function openRun(page: Page, origin: string, id: string, search = ''): Pro
   await expect(page.getByRole('heading', { level: 1, name: id })).toBeVisible();
 }
 
-/** Each journey by its predicate: "a person …". */
+/** The journeys. The key of each journey completes the sentence "a person …". */
 export const journeys: Readonly<Record<string, (page: Page, origin: string) => Promise<void>>> = {
   'filters the list by status, and opens a run at its root cause': async (page, origin) => {
     await page.goto(`${origin}${LIST}`);

@@ -9,7 +9,7 @@ test('with only the keyboard, a reader finds a workflow, reads a payload, follow
   await page.goto('/');
   await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
 
-  // The first Tab stop is a link that skips the controls. A key moves the focus to the filter.
+  // The first Tab stop is a link that skips the controls. The key `/` moves the focus to the filter.
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
   await page.keyboard.press('/');

@@ -37,7 +37,7 @@ test('settings change the page immediately, and persist after a reload', async (
   await expect(started).toHaveText(/\d [ap]m$/);
   await expect(page.locator('header').first()).toContainText('UTC+5:45');
   expect((await grid(page).locator('[data-index]').first().boundingBox())?.height).toBe(36);
-  // The key for help is a character key, so it is switched off.
+  // The key `?` for help does nothing, because the settings have switched off character keys.
   await page.keyboard.press('?');
   await page.keyboard.press('Control+k');
   await expect(page.getByRole('dialog', { name: 'Search or jump to' })).toBeVisible();

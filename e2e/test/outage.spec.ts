@@ -9,8 +9,8 @@ test('a payload that is not cached shows kms_unavailable during an outage of Clo
   test.setTimeout(180_000);
   const secret = 'Encrypted before the outage';
   await startSample('courier', 'e2e-outage', { courier: secret, intervalMs: 1_000, lastStop: 0 });
-  // The workflow continues, because the worker has cached the input's branch key. The key belongs to the
-  // process that started the workflow, and the codec server has not cached it.
+  // The workflow continues, because the worker has cached the input's branch key. This branch key
+  // belongs to the process that started the workflow, and the codec server has not cached the key.
   await expect.poll(async () => (await latestRun('e2e-outage')).status).toBe('Running');
   const { runId } = await latestRun('e2e-outage');
   const outage = Date.now();

@@ -44,7 +44,7 @@ test('a root cause’s stack trace shows the application’s file and line', asy
   const causes = inspector.getByRole('tabpanel', { name: 'Failure' }).getByRole('list').getByRole('listitem');
   const root = causes.last();
   await expect(root).toContainText('Issuer: card of Tomás Ferreira is blocked');
-  // The root cause is initially open.
+  // The page initially shows the root cause's stack trace.
   const own = root.locator('[data-own="true"]');
   await expect(own.first()).toHaveText(
     isDeployed() ? /authorizeCard.*main\.mjs:\d+:\d+$/ : /authorizeCard.*activities\.ts:\d+:\d+$/,
@@ -56,7 +56,7 @@ test('a root cause’s stack trace shows the application’s file and line', asy
   await expectAccessible(page, 0);
 });
 
-test('a payload of 12 MB is read from external storage on request, shown and saved', async ({ page }) => {
+test('the page reads a payload of 12 MB from external storage on request, shows it and saves it', async ({ page }) => {
   const id = 'price-list-9701';
   // This sample starts after the other samples.
   await expect(() => untilStatus(id, 'Completed')).toPass({ timeout: 90_000 });

@@ -42,7 +42,7 @@ test.beforeAll(async () => {
     CODEC_PORT: codecPort,
     CODEC_METRICS_PORT: codecMetrics,
     CODEC_ALLOWED_HOSTS: undefined,
-    // Leaves out the audit file, because it may have only one writer, the stack's codec server.
+    // Unsets the audit file, because only one process may write to the file: the stack's codec server.
     AUDIT_FILE: undefined,
   });
   start('worker', { ...queue, WORKER_HEALTH_PORT: health, WORKER_METRICS_PORT: workerMetrics });
@@ -129,7 +129,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
   const modified = { metadata: payload?.metadata ?? {}, data: bytes.toString('base64') };
   expect((await post('/decode', [modified])).status).toBeGreaterThanOrEqual(400);
-  // The first byte is the version of the format, which is changed here.
+  // The first byte is the format's version, and no reader knows version 99.
   bytes[0] = 99;
   const later = { metadata: payload?.metadata ?? {}, data: bytes.toString('base64') };
   expect((await post('/decode', [later])).status).toBeGreaterThanOrEqual(400);
@@ -158,7 +158,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
       PlaintextFound: 'docs/runbook.md#plaintextfound',
     });
 
-  // A message waits for Cloud KMS if the codec server has not unwrapped its branch key.
+  // To decode a message whose branch key it has not unwrapped yet, the codec server must wait for Cloud KMS.
   const foreign = await post('/encode', [plain('from another process')], `http://${local('CODEC')}`);
   await interruptKms(OUTAGE_SECONDS);
   const waiting = post('/decode', foreign.payloads);

@@ -3,7 +3,7 @@ import { violations } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-/** A name in the payloads of order-1001, and in no id. */
+/** A name that occurs in the payloads of order-1001, but in no id. */
 const NAME = 'Lindqvist';
 
 test('a search over all runs of the list finds who mentions a name, and opens the run at the match', async ({
@@ -22,8 +22,8 @@ test('a search over all runs of the list finds who mentions a name, and opens th
   await expect(link).toBeVisible();
   await expect(panel.getByText(/runs?, [\d,]+ payloads searched/)).toBeVisible();
   await expect(found.locator('mark').first()).toHaveText(NAME);
-  // The namespace shows its payloads, so the matches also show the first names of two people with the same
-  // surname.
+  // In this namespace, people need not reveal payloads, so the matches also show the first names of two people with
+  // the same surname.
   await expect(found).toContainText('Mira');
   expect(await violations(page)).toEqual([]);
 

@@ -13,7 +13,10 @@ export interface SignInStack {
   readonly auditFile: string;
 }
 
-/** A test on this stack, which the files in a worker share: on a busy machine, its start takes minutes. */
+/**
+ * A test on this stack. The files that run in the same worker share the stack, because its start takes minutes on a
+ * busy machine.
+ */
 export const test = base.extend<object, { stack: SignInStack }>({
   stack: [
     // Playwright finds out what a fixture needs from this pattern.
@@ -25,7 +28,7 @@ export const test = base.extend<object, { stack: SignInStack }>({
       const dev = await startDev({
         ...ports,
         DEV_AUTH: '1',
-        // So short that almost every test includes renewals.
+        // A token's lifetime is so short that almost every test includes renewals.
         DEV_AUTH_TOKEN_SECONDS: '12',
         DEV_DATA_DIR: folder,
         AUDIT_FILE: auditFile,

@@ -7,7 +7,7 @@ import { type SignInStack, test } from './sign-in-stack.ts';
 
 /* Tests what people do with sign-in. */
 
-/** A name in the payloads of order-1001, and nowhere else. */
+/** A name that occurs only in the payloads of order-1001. */
 const PLAINTEXT = 'Mira Lindqvist';
 
 let stack: SignInStack;
@@ -48,7 +48,7 @@ const isRenewal = (url: URL) => url.href.startsWith(`${stack.issuer}/token`);
 const payloadRequests = (request: Request) => request.url().endsWith('payloads:decode');
 const shown = (text: string, on = page) => expect(on.getByText(text, { exact: true }).first()).toBeVisible();
 
-test('leads through the sign-in to the address that was opened', async () => {
+test('opens the requested address after the sign-in', async () => {
   const path = '/ns/default/workflows/order-1001?tab=memo';
   await page.goto(path);
   await expect(signInButton()).toBeVisible();
@@ -230,7 +230,7 @@ test('tells a person without permissions whom to ask', async () => {
   expect(await violations(page)).toEqual([]);
 });
 
-test('signs out here, at the provider and in other tabs', async () => {
+test('signs the person out in this tab, in other tabs and at the provider', async () => {
   await signIn('Olivia Oncall');
   await shown('order-1001');
   const other = await context.newPage();

@@ -9,7 +9,7 @@ const ORDER = '/ns/default/workflows/order-1001';
 const JUSTIFICATION = 'PAY-4711: failed capture';
 
 interface SignedInScreen {
-  /** The sample person who signs in; undefined for no sign-in. */
+  /** The sample person who signs in, or `undefined` if no one signs in. */
   readonly person?: string;
   readonly path: string;
   /** Performs the person's actions on this screen. */
@@ -70,7 +70,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
         (url) => url.pathname.startsWith('/.well-known/'),
         (route) => route.abort(),
       );
-      // The page has read the provider's settings when it was loaded, so it must be loaded again.
+      // The page reads the provider's settings only when it loads, so load it again.
       await page.reload();
       await signInButton(page).click();
       await shown(page, 'The identity provider cannot be reached from this page.');

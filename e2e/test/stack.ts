@@ -12,7 +12,7 @@ export const local = (
   port: 'CODEC' | 'KMS' | 'KMS_CONTROL' | 'TEMPORAL' | 'TEMPORAL_UI' | 'UI' | 'WORKER',
 ): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
 
-/** Whether the stack runs built applications (DEV_FROM), in which one module contains all sources. */
+/** Returns whether the stack runs built applications (DEV_FROM), in which one module contains all sources. */
 export const isDeployed = (): boolean => Boolean(process.env['DEV_FROM']);
 
 /** Starts a sample workflow with the worker's starter, which is a new process with a new branch key. */

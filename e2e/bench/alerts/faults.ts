@@ -8,7 +8,7 @@ import { type Stack, TASK_QUEUE } from './stack.ts';
 export interface Fault {
   readonly what: string;
   readonly alerts: readonly string[];
-  /** Causes the fault. Returns a function that repairs the parts that later faults need. */
+  /** Causes the fault. Returns a function that repairs what later faults need. */
   readonly make: (stack: Stack) => Promise<(() => unknown) | void>;
 }
 
@@ -102,8 +102,8 @@ const immediate: readonly Fault[] = [
 ];
 
 /**
- * Faults of keys. These faults restart the codec server, which checks keys only at its start and every five
- * minutes.
+ * Faults of keys. To cause such a fault, the benchmark restarts the codec server, which checks keys only at its
+ * start and every five minutes.
  */
 const ofKeys: readonly Fault[] = [
   {

@@ -30,7 +30,7 @@ export interface Stack {
   readonly targets: Readonly<Record<string, string>>;
   /** Returns a client with the codec. */
   clientOf(namespace: string): Client;
-  /** A client without the codec. */
+  /** A client that sends plaintext, because it has no codec. */
   readonly plainClient: Client;
   /** The folder of the audit, the folder of the branch-key store, and the file of the scan's report. */
   readonly auditFolder: string;
@@ -40,7 +40,7 @@ export interface Stack {
   encrypt(texts: readonly string[], key?: string): Promise<Payload[]>;
   /** Sends payloads to `/decode`. @param token by default, the token of a person with the permission */
   decode(payloads: readonly Payload[], token?: string): Promise<number>;
-  /** Restarts the codec server, with the keys of all namespaces. */
+  /** Restarts the codec server with a keys file that names all namespaces. */
   restartCodecServer(): Promise<void>;
   /** Runs `temporal-kms scan`, which writes the report. */
   scan(): Promise<void>;
@@ -88,7 +88,7 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
     const rules = names.map((name) => `  ${name}: { encrypt: ${keyOf(name)} }`);
     await writeFile(keysFile, `namespaces:\n${rules.join('\n')}\n...\n`, { mode: 0o644 });
   };
-  // A crypto key that does not exist yet would be a fault of its own.
+  // If the keys file named a crypto key that does not exist yet, an additional alert would fire.
   await writeKeys(namespaces.filter((name) => name !== 'overdue'));
   const policyFile = join(folder, 'policy.yaml');
   await writeFile(policyFile, policy(issuer.issuer), { mode: 0o644 });

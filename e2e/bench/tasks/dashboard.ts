@@ -17,7 +17,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   rootCause,
   stackTrace: async (reader, { line }) => {
     await rootCause(reader);
-    // The stack trace of the root cause is initially open.
+    // The page initially shows the root cause's stack trace.
     await reader.scrollTo(line, failure(reader));
   },
   failedChild: async (reader) => {

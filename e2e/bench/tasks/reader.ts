@@ -23,7 +23,7 @@ const PATIENCE = { timeout: 60_000 } as const;
  * page.
  */
 function isOnScreen(wanted: string): boolean {
-  // oxlint-disable-next-line unicorn/consistent-function-scoping -- the page gets this function alone
+  // oxlint-disable-next-line unicorn/consistent-function-scoping -- Playwright sends only this function to the page
   const flat = (element: Element) => element.textContent.replaceAll(/\s+/g, ' ');
   const smallest = [...document.querySelectorAll('body *')].filter(
     (element) =>

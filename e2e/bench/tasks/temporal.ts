@@ -82,7 +82,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.click(reader.page.getByRole('tab', { name: /^Event History/ }));
     await reader.click(reader.page.getByRole('link', { name: '1', exact: true }).first());
     await reader.has(reader.page.getByText('Show Next 10'));
-    // Counts the copying of the page's URL as an action.
+    // A person copies the page's URL here, which counts as an action.
     reader.did();
     await reader.goTo(`${run('order-1001', runs.order)}/1`);
     await reader.sees('Harbour Street 4');
