@@ -1,7 +1,7 @@
-"""Decodes ``binary/envelope-kms-v2`` messages. It is written only from docs/wire-formats.md, and does not use this
-project's code.
+"""Decodes ``binary/envelope-kms-v2`` messages.
 
-This decoder shows that the specification is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` runs it
+This decoder was written only from docs/wire-formats.md and uses none of this project's code, so it shows that the
+specification is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` runs it
 on messages from the TypeScript library and on the vectors. The decoder needs ``cryptography`` and ``zstandard``. It
 does not implement layers, keys-file settings other than ``accepts``, or Cloud KMS.
 
@@ -132,8 +132,8 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 def decompress(frame: bytes) -> bytes:
     size = content_size(frame)
     try:
-        # The one-shot function would trust a declared size of 0. To reach the end of the frame, this reads one byte
-        # more than the declared size.
+        # The one-shot function would trust a declared size of 0. To reach the end of the frame, read one byte more
+        # than the declared size.
         source = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame))
         content = source.read(size + 1)
     except zstandard.ZstdError:

@@ -1,11 +1,11 @@
 """Creates a virtual environment once: ``python3 ensure_venv.py FOLDER [--oldest]``.
 
-The environment contains the packages in requirements.txt. With ``--oldest``, it contains pytest and temporal-kms as
-users install it, with the oldest temporalio and google-cloud-kms that pyproject.toml allows. (The oldest versions of
-other packages are compiled for only a few versions of Python.)
+The environment contains the packages in requirements.txt. With ``--oldest``, the environment contains pytest and
+temporal-kms, and the oldest temporalio and google-cloud-kms that pyproject.toml allows. All other dependencies have
+their newest versions, because their oldest versions are compiled for only a few versions of Python.
 
 Prints the path of the environment's Python. Concurrent runs wait for each other. An interrupted run leaves no lock
-behind, because the lock ends with the process. It also leaves no environment that looks complete, because the stamp is
+behind, because the lock ends with the process. An incomplete environment never looks complete, because the stamp is
 written last.
 """
 

@@ -13,9 +13,10 @@ import (
 	"testing"
 )
 
-// TestDifferential compares this reader with the expectations in a file, the argument after -args. Its first
-// value contains the Cloud KMS responses that all messages share. Each further value is a vector with additional
-// responses, or the text of a keys file with its rules, which are null if the file must be refused.
+// TestDifferential compares this reader with the expectations in the file whose path follows -args. The file's
+// first value contains the Cloud KMS responses that all messages share. Each further value is either a vector with
+// additional responses, or the text of a keys file with the expected rules. The rules are null if the reader must
+// refuse the keys file.
 func TestDifferential(t *testing.T) {
 	if flag.Arg(0) == "" {
 		t.Skip("no file")

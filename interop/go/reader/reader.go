@@ -18,8 +18,8 @@ type Reader struct {
 	Namespace string
 	// Limits contains the reader's limits. For a limit of 0, the default applies.
 	Limits Limits
-	// AuthorizeNamespace decides whether messages of other namespaces may be read [E-13]. If it is nil, they may
-	// be read.
+	// AuthorizeNamespace decides whether the reader may read messages of another namespace [E-13]. If
+	// AuthorizeNamespace is nil, the reader may.
 	AuthorizeNamespace func(namespace string) bool
 	// Report is called for stored plaintext, unless it is nil [F-6].
 	Report func(Code)
@@ -144,8 +144,8 @@ func (c *call) isEncrypted(payload *Payload, format Format) bool {
 	return true
 }
 
-// passes returns an error if a payload that isn't encrypted must not be returned unchanged [F-6] [F-7] [N-5]
-// [N-10].
+// passes returns nil if the reader may return a plaintext payload unchanged, and an error otherwise [F-6] [F-7]
+// [N-5] [N-10].
 func (c *call) passes(payload *Payload, format Format) error {
 	switch {
 	case isPlaceholder(payload):

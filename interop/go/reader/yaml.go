@@ -58,7 +58,7 @@ func linesOf(file []byte) ([]string, error) {
 	return lines[:last], nil
 }
 
-// allowed reports whether a text may contain a character, which also applies to escaped characters [K-1].
+// allowed reports whether a text may contain a character, either directly or as an escape [K-1].
 func allowed(r rune) bool {
 	control := r < ' ' || r >= 0x7f && r < 0xa0
 	return !control && r != 0x2028 && r != 0x2029 && r != 0xfeff && utf8.ValidRune(r)

@@ -52,7 +52,8 @@ func checkFrame(frame []byte, limit int) (int, error) {
 	return int(size), checkBlocks(rest[width:], limit, descriptor&(1<<2) != 0)
 }
 
-// checkBlocks checks that blocks of at most limit bytes end with the frame.
+// checkBlocks checks that every block has at most limit bytes, and that the frame ends after its last block or
+// checksum.
 func checkBlocks(rest []byte, limit int, checksum bool) error {
 	for last := false; !last; {
 		if len(rest) < 3 {

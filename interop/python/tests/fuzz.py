@@ -52,8 +52,8 @@ def zstd_frame(data: bytes) -> None:
 
 
 def keys_file(data: bytes) -> None:
-    """Checks that a keys file is either refused with its mistakes or accepted. Most inputs are refused as YAML, so that
-    no file is necessary."""
+    """Checks that a keys file is either refused with its mistakes or accepted. Most inputs are not strict YAML, and are
+    refused before this function writes a file."""
     try:
         parse_strict_yaml(data)
     except StrictYamlError:

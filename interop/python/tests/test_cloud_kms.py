@@ -19,7 +19,8 @@ TOKEN = (200, {"access_token": "canary", "token_type": "Bearer", "expires_in": 3
 
 
 class Endpoint:
-    """Responds according to the last part of the path. For None, does not respond until the test allows it."""
+    """Responds according to the last part of the path. If the answer is None, does not respond until the test allows
+    it."""
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, Any] | None] = {}

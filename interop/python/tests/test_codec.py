@@ -114,7 +114,7 @@ def test_binds_a_message_to_its_workflow_on_request() -> None:
 # [W-2] [W-3]
 def test_binds_an_activitys_message_to_one_run_of_a_schedule() -> None:
     def in_activity(workflow_id: str) -> KmsCodec:
-        # Other fields depend on the SDK's version.
+        # The context's other fields depend on the SDK's version.
         known = {"namespace": "pay", "workflow_id": workflow_id, "is_local": False}
         context = ActivitySerializationContext(
             **{field.name: known.get(field.name, "any") for field in fields(ActivitySerializationContext)}

@@ -18,7 +18,7 @@ class Channel:
 
 
 class FailingClient:
-    """Replaces Google's client. Its first calls fail after some seconds."""
+    """Replaces Google's client. The first ``failures`` calls fail after ``seconds`` seconds."""
 
     transport = SimpleNamespace(grpc_channel=Channel())
 

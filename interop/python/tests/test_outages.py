@@ -16,8 +16,8 @@ OUTAGE = 30.0
 """Duration of an outage, in seconds. It is so long that, without our limits, gRPC would wait for 10 s or more before it
 connects or resolves the name again."""
 SOON, LATER = 8.0, 20.0
-"""Maximum seconds from the end of an outage to the first response: on a new connection, and if no data arrives on the
-current connection."""
+"""Maximum seconds from the end of an outage to the first response: ``SOON`` if the network refused connections, and
+``LATER`` if connections stayed open without data."""
 
 
 class Network:

@@ -96,7 +96,7 @@ class Process:
 
     @property
     def has_noticed(self) -> bool:
-        """Whether Cloud KMS has refused to replace the encryption key."""
+        """Returns whether Cloud KMS has refused to replace the encryption key."""
         return any(slot.retire_at < float("inf") for slot in self.codec._keys.get().encryption_keys._slots.values())
 
     async def _note(self, name: str, attempt: Awaitable[object]) -> None:
@@ -108,7 +108,7 @@ class Process:
 
 
 Pause = Callable[[Process, float], Awaitable[None] | None]
-"""Lets an event happen to a process. The number is the length of the pause that the event causes, in seconds."""
+"""Causes an event in a process, such as a suspension. The number is the event's duration, in seconds."""
 
 
 async def _set_forward_and_back(one: Process, seconds: float) -> None:
@@ -202,7 +202,7 @@ async def _run_past_the_soft_age(seed: int) -> Process:
     async def no_answer(*_: object) -> Wrapped:
         raise KmsCodecError("kms_unavailable", "The test does not answer")
 
-    # Wraps get no response, so the key becomes old, while unwraps still confirm it.
+    # Wraps get no response, so the process keeps its old key, while unwraps still confirm the key.
     one.kms.wrap = no_answer  # type: ignore[assignment, method-assign]
     await one.work((21 + one.random.random() * 60) * MINUTE)
     one.kms.wrap = wrap  # type: ignore[method-assign]

@@ -9,8 +9,8 @@ from google.auth.transport.requests import Request
 
 from .errors import KmsCodecError
 
-# The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity. "invalid_request"
-# is not one of them.
+# The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity. The code
+# "invalid_request" refuses no identity.
 _REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
 
 
@@ -77,5 +77,6 @@ def _is_refusal(status: int, body: bytes) -> bool:
     error = content.get("error") if isinstance(content, dict) else None
     if status == 400:
         return isinstance(error, str) and error in _REFUSALS
-    # The IAM Credentials API returns this body. While the metadata server starts, it returns 404 with another body.
+    # The IAM Credentials API returns this body. The metadata server also returns 404 while it starts, but with another
+    # body.
     return status == 404 and isinstance(error, dict) and error.get("status") == "NOT_FOUND"

@@ -90,7 +90,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         return configured
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Encrypts payloads. External-storage references pass unchanged, unless the rule refuses plaintext.
+        """Encrypts payloads. References to external storage pass unchanged, unless the rule refuses plaintext.
 
         :raises KmsCodecError: no key is configured, Cloud KMS refused a call, or a payload is too large
         """
@@ -121,8 +121,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         raise failure
 
     def may_be_stored(self, payload: Payload, namespace: str | None) -> bool:
-        """Returns whether external storage may receive a payload. It may if the payload is a message, or if the
-        namespace's rule passes plaintext."""
+        """Returns whether external storage may receive a payload. External storage may receive every message, and, if
+        the namespace's rule passes plaintext, also plaintext."""
         if format_of(payload) == "envelope-v2":
             try:
                 parse_message(payload.data)

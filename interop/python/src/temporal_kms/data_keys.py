@@ -24,7 +24,7 @@ REFRESH_AT = 0.75
 WRAP_AGAIN_AT = 0.65
 """The share of ``REVALIDATE`` after which an identity that may only encrypt wraps another key."""
 UNREADABLE = "permission_denied"
-"""If Cloud KMS refuses to unwrap for this reason, the identity may still encrypt."""
+"""The code with which Cloud KMS refuses to unwrap for an identity that may still encrypt."""
 ENCRYPTION_MAX = 1024
 
 
@@ -190,8 +190,8 @@ class EncryptionKeys:
         return now >= slot.retire_at or now - branch.born >= HARD_AGE
 
     def _must_ask(self, slot: _Slot, now: float) -> bool:
-        """Returns whether Cloud KMS must wrap a key before the current key may encrypt. False while Cloud KMS is
-        unavailable."""
+        """Returns whether Cloud KMS must wrap a key before the current key may encrypt. Returns False while Cloud KMS
+        is unavailable."""
         if slot.current is None or now < slot.failing_until:
             return False
         # After a refusal, the current key may still be needed to complete work in progress.

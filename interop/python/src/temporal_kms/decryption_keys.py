@@ -25,7 +25,7 @@ FAILURE_COUNTS = 60.0
 V = TypeVar("V")
 
 SEVERAL = 0
-"""Means that messages name several versions. It is not a valid version, because Cloud KMS numbers versions from 1."""
+"""Means that messages name several versions. 0 is not a valid version, because Cloud KMS numbers versions from 1."""
 
 WrappedKey = tuple[str, bytes, bytes]
 """The crypto key, the additional authenticated data and the wrapped bytes, which identify a wrapped key."""
@@ -63,7 +63,7 @@ class _CachedKey:
     key: UnwrappedKey
     access: _KeyVersionAccess
     key_version: int | None
-    """The version that authentic messages name. None before the first authentic message, and ``SEVERAL`` if messages
+    """The version that authentic messages name, None before the first authentic message, or ``SEVERAL`` if messages
     name different versions."""
     confirmed: float
     used: float
@@ -159,13 +159,13 @@ class DecryptionKeys:
         return None if refused is None else refused.code
 
     def grace_until(self, own: WrappedKey) -> float:
-        """Returns until when this process may still encrypt with a refused key, to complete work in progress."""
+        """Returns the time until which this process may encrypt with a refused key, to complete work in progress."""
         refused = self._refused.get(own)
         return 0.0 if refused is None else refused.grace_until
 
     def confirmed_until(self, own: WrappedKey) -> float:
-        """Returns until when the last confirmation by Cloud KMS of one of this process's own keys is valid, even if
-        Cloud KMS has refused the key since."""
+        """Returns the time until which Cloud KMS's last confirmation of one of this process's own keys is valid, even
+        if Cloud KMS has refused the key since."""
         cached = self._own.get(own)
         return self.grace_until(own) if cached is None else cached.access.confirmed + REVALIDATE
 
@@ -181,14 +181,14 @@ class DecryptionKeys:
             self._note_silence(cached.access)
 
     def maintain(self) -> None:
-        """Revalidates the keys for which that is due, if they were used since the last response of Cloud KMS."""
+        """Revalidates each key that was used since Cloud KMS's last response, if the key's revalidation is due."""
         for keys in (self._own, self._keys):
             for wanted, cached in list(keys.items()):
                 if cached.used > cached.access.confirmed:
                     self._is_usable(wanted, cached, self._clock(), is_used=False)
 
     def _note_silence(self, access: _KeyVersionAccess) -> None:
-        # Cloud KMS counts as unavailable from now on. A response after this time still has its effect.
+        # Cloud KMS counts as unavailable from now on. A late response to the call still has its effect.
         if access.attempt is not None:
             access.failing_until = self._clock() + FAILURE_COUNTS
 

@@ -177,7 +177,7 @@ class PayloadDecryptor:
 
     async def _proxy(self, payload: Payload, crypto_key: str, scope: Scope) -> Payload:
         encoded = payload.metadata["encryption-dek"]
-        # Checked first, because Python's decoder accepts excess padding, even with validation.
+        # Check the text before decoding it, because Python's decoder accepts excess padding, even with validation.
         if not encoded or not _BASE64.fullmatch(encoded):
             raise KmsCodecError("malformed", "encryption-dek is not base64")
         wrapped = base64.b64decode(encoded)

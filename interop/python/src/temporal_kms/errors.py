@@ -5,7 +5,7 @@ from temporalio.exceptions import ApplicationError
 RETRYABLE = frozenset(
     {"kms_quota", "kms_unavailable", "checksum_mismatch", "data_key_exhausted", "storage_unavailable"}
 )
-"""The failure is temporary."""
+"""The codes of temporary failures."""
 
 RESTORABLE = frozenset(
     {
@@ -25,17 +25,18 @@ RESTORABLE = frozenset(
         "storage_not_found",
     }
 )
-"""An administrator can correct the cause; the payload is intact."""
+"""The codes of failures whose cause an administrator can correct; the payload is intact."""
 
 PERMANENT = frozenset(
     {"key_destroyed", "workflow_mismatch", "integrity_failed", "malformed", "storage_altered", "event_not_found"}
 )
-"""A retry would give the same result."""
+"""The codes of failures for which a retry would give the same result."""
 
 KEY_REFUSED = frozenset(
     {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
 )
-"""Cloud KMS refuses the whole key or key version, not only this message. Another key may decrypt the message."""
+"""The codes with which Cloud KMS refuses a key or key version, not only a message. Another key may decrypt the message.
+"""
 
 
 class KmsCodecError(ApplicationError):
@@ -67,5 +68,5 @@ class KmsCodecError(ApplicationError):
 
     @property
     def retryable(self) -> bool:
-        """Whether a later attempt can succeed without any change."""
+        """Returns whether a later attempt can succeed without any change."""
         return self.code in RETRYABLE

@@ -81,7 +81,7 @@ def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None
 class CloudKms:
     """Calls Cloud KMS through Google's asynchronous client, with a separate connection for each event loop.
 
-    Makes one attempt per call. Retries are made by the callers, which know how long they may wait.
+    Makes one attempt per call. The callers retry, because they know how long they may wait.
     """
 
     def __init__(
@@ -222,7 +222,7 @@ def _refused_version(error: Exception) -> int | None:
     """Returns the number of the key version that Cloud KMS refused because of the version's state, if the error
     contains it.
 
-    This is necessary because the version in a message is only a claim of its author.
+    This is necessary because the version in a message is only a claim of the message's author.
     """
     for detail in error.details if isinstance(error, GoogleAPICallError) else ():
         for violation in detail.violations if isinstance(detail, PreconditionFailure) else ():

@@ -33,8 +33,8 @@ def decompress(frame: bytes, limit: int, reserve: Callable[[int], None]) -> byte
     size = _measure(frame, limit)
     reserve(size)
     try:
-        # zstandard's one-shot function does not verify a declared size of 0. Therefore, this reads one byte more than
-        # the declared size, to reach the end of the frame, where zstd verifies the size and the checksum.
+        # zstandard's one-shot function does not verify a declared size of 0. Therefore, read one byte more than the
+        # declared size, to reach the end of the frame, where zstd verifies the size and the checksum.
         content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame)).read(size + 1)
     except zstandard.ZstdError:
         raise _malformed("is damaged") from None
