@@ -28,9 +28,9 @@ export default defineConfig({
       rules: {
         // Virtual rows are positioned individually, which table elements do not allow; the roles follow ARIA's grid.
         'jsx-a11y/prefer-tag-over-role': 'off',
-        // Reports libraries that React's compiler skips. This build has no compiler.
+        // This rule reports libraries that React's compiler skips, but this build does not use that compiler.
         'react/incompatible-library': 'off',
-        // Takes `catch` of zod/mini for the method of a promise, whose arguments TypeScript checks.
+        // This rule mistakes zod/mini's `catch` for a promise's method, whose arguments TypeScript checks anyway.
         'promise/valid-params': 'off',
         'import/no-unassigned-import': ['error', { allow: ['**/*.css'] }],
         // Text that scrolls must be reachable with the keyboard.

@@ -52,8 +52,8 @@ interface Open {
   /** The file's last line. */
   head: ChainHead;
   /**
-   * This process's first line, which must be written before the next line. `lineFeed` tells whether a line
-   * feed must precede it, because the file's last line has none.
+   * This process's first line, which must be written before the next line. `lineFeed` is true if a line
+   * feed must precede this first line, because the file's last line has none.
    */
   first: { readonly line: string; readonly lineFeed: boolean } | undefined;
 }
@@ -78,7 +78,7 @@ class ChainedFile implements AuditFile {
   readonly #options: AuditFileOptions;
   readonly #now: () => number;
   #open: Open | undefined;
-  /** This process holds the lock until the audit is closed, even while no file exists at the path. */
+  /** The lock that this process holds until the audit is closed, even while no file exists at the path. */
   #lock: FileLock | undefined;
   /** The last line that this process wrote, and the file that contains the line. */
   #own: { readonly head: ChainHead; readonly info: Open['info']; readonly size: number } | undefined;
@@ -151,7 +151,8 @@ class ChainedFile implements AuditFile {
     this.#checked = this.#now();
     const isNamed =
       there !== undefined && there.ino === file.info.ino && there.dev === file.info.dev && there.nlink === 1;
-    // If other users can write to the file now, opening the file again throws an error that says so.
+    // If other users can now write to the file, the next write opens the file again and fails with an
+    // UntrustedFileError.
     const isExposed = isNamed && othersMayWrite(there);
     if (isNamed && !isExposed && there.size === file.size) return true;
     if (isNamed && there.size !== file.size) {

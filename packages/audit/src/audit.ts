@@ -82,8 +82,8 @@ export interface Audit {
   begin(intent: Intent): Promise<AuditRecord>;
   /**
    * Writes a `denied` entry.
-   * @param repeated the number of further denials of this kind that the entry counts; absent if the entry is
-   *   about this denial alone
+   * @param repeated the number of further denials of this kind that the entry counts, or `undefined` if the
+   *   entry is about this denial alone
    * @throws the error of the sink
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
@@ -137,7 +137,7 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
         await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
       inProgress += 1;
       const tally = new Tally();
-      // The entry of the intent already names the refs.
+      // The `intent` entry already names the refs, so later entries omit the refs.
       const { refs: _refs, ...about } = intent;
       let objects = 0;
       let ended: Promise<void> | undefined;

@@ -126,7 +126,7 @@ export function digestsWith(key: Uint8Array): Digests {
   return { keyId: of(new Uint8Array()).slice(0, 11), of, begin };
 }
 
-/** At least 32 bytes in hexadecimal. */
+/** Matches a key of at least 32 bytes in hexadecimal digits. */
 const KEY = /^(?:[0-9a-f]{2}){32,}$/i;
 
 const MAX_FILE_BYTES = 4_096;

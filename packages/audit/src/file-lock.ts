@@ -44,7 +44,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   };
   try {
     take(database, path);
-    // The previous holder removes the lock file before it releases the lock.
+    // The previous holder removes the lock file before it releases the lock, so this lock may be on a removed file.
     if (!(await isHeld()))
       throw new Error(`The lock ${lockPath} was removed while this process took it; try again.`);
   } catch (error) {
@@ -54,7 +54,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   return {
     isHeld,
     release: async () => {
-      // If the folder is not writable, the lock file remains there, but it does not block other processes.
+      // In a read-only folder, the lock file remains, but a lock file alone does not block other processes.
       if (await isHeld()) await unlink(lockPath).catch(() => undefined);
       database.close();
     },

@@ -21,7 +21,7 @@ export interface LineQueueOptions {
   readonly maxWaiting?: number;
   /** Called after each successful write. */
   readonly written?: () => void;
-  /** Returns the error with which to reject lines that were not written. By default, this is `reason`. */
+  /** Returns the error with which to reject lines that were not written. The default error is `reason`. */
   readonly failed?: (reason: unknown, lines: number) => unknown;
 }
 
@@ -31,7 +31,7 @@ interface Batch {
   characters: number;
   /** Number of lines that are neither written nor rejected yet. */
   waiting: number;
-  /** Started when the first line arrives. */
+  /** The time limit of the batch, which starts when the first line arrives. */
   readonly timer: WaitTimer;
   readonly settled: PromiseWithResolvers<void>;
 }
@@ -102,7 +102,7 @@ export class LineQueue {
     this.#writing = undefined;
   }
 
-  /** If the waiting batch has timed out, so has the batch in progress, because it is older. */
+  /** If the waiting batch has timed out, the batch in progress has timed out too, because it is older. */
   #timeOut(): void {
     this.#hangs = true;
     const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);
@@ -132,7 +132,7 @@ export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'max
   readonly failed?: () => void;
   /** Returns the error for an operation whose line was not written. */
   readonly unavailable: (cause: unknown) => Error;
-  /** The program's name in Cloud Logging. By default, the name of the codec server. */
+  /** The program's name in Cloud Logging. The default is the name of the codec server. */
   readonly producer?: string;
 }
 

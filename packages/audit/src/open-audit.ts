@@ -18,33 +18,33 @@ import { closedLine, openedLine } from './lines.ts';
 
 export interface OpenAudit {
   readonly audit: Audit;
-  /** Absent if no digest key is configured. */
+  /** Computes the digests of ciphertexts; `undefined` if no digest key is configured. */
   readonly digests: Digests | undefined;
   /**
    * Returns the last line that was written. With this line, a verifier can detect that the file was
    * truncated.
    */
   readonly head: () => ChainHead;
-  /** Call this function after the file was rotated. */
+  /** Makes the next write check whether the path names another file. Call this function after a rotation. */
   reopen(): void;
   /** Writes the counted denials and the closing line, and closes the file. */
   close(): Promise<void>;
 }
 
 export interface OpenAuditOptions {
-  /** Path of the audit file. If absent, the audit goes to `output`. */
+  /** Path of the audit file. If this path is absent, the audit goes to `output`. */
   readonly file: string | undefined;
-  /** Writes to standard output. */
+  /** Writes text to standard output. */
   readonly output: Append;
   readonly fsync: boolean;
-  /** If absent, the audit contains no digests. */
+  /** Path of the file with the digest key. If this path is absent, the audit contains no digests. */
   readonly digestKeyFile: string | undefined;
   readonly log: LogMethods;
   /** Called for each line that could not be written. */
   readonly failed: () => void;
   /** Returns the error to throw for an operation whose line could not be written. */
   readonly unavailable: AuditSinkOptions['unavailable'];
-  /** The program's name in Cloud Logging. By default, the name of the codec server. */
+  /** The program's name in Cloud Logging. The default is the name of the codec server. */
   readonly producer?: string;
 }
 

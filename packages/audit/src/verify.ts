@@ -68,7 +68,7 @@ function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): G
     if (before.seq > 0 && !known.has(link)) {
       yield (
         `${file} follows ${link}, but no given file ends with that line: lines or a file are missing. ` +
-        'Also name the previous file, or use --after with that value if it was removed on purpose'
+        'Also name the previous file, or use --after with that value if that file was removed on purpose'
       );
     }
     const other = before.seq > 0 ? followers.get(link) : undefined;
@@ -209,8 +209,8 @@ class FileCheck {
   readonly #problems: Problem[] = [];
   #problemCount = 0;
   /**
-   * Number of bytes by which lines have moved from their original positions. `#problemsBefore` is the number
-   * of problems when this number was computed.
+   * Number of bytes by which the latest opening line has moved from its original position. `#problemsBefore` is
+   * the number of problems that had been found before that line.
    */
   #shift = 0;
   #problemsBefore = 0;
@@ -324,7 +324,7 @@ class FileCheck {
     this.#checkPosition(at ?? this.bytes);
     const left = this.#torn;
     if (torn === undefined) this.#noTorn();
-    // An interrupted write cannot leave more bytes than this, whatever the line records.
+    // An interrupted write cannot leave more than two lines' maximum length, whatever number the line records.
     else if (left === undefined || left.size > 2 * MAX_LINE || left.hash.digest('hex') !== torn.sha256) {
       this.#problem('bytes that a crash or full disk left before this line were changed');
     }

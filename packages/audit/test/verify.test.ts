@@ -69,7 +69,7 @@ describe('verifyAudit', () => {
       ok: false,
       problems: [
         `${second.file} follows ${formatHead(head)}, but no given file ends with that line: lines or a file are missing. ` +
-          'Also name the previous file, or use --after with that value if it was removed on purpose',
+          'Also name the previous file, or use --after with that value if that file was removed on purpose',
       ],
     });
     expect(await verify([second.file], { after: [head] })).toMatchObject({ ok: true, problems: [] });
@@ -265,7 +265,7 @@ describe('an opening line', () => {
     ]);
   });
 
-  it('is reported only once if later opening lines moved by the same number of bytes', async () => {
+  it('is reported as moved only once, if later opening lines moved by the same number of bytes', async () => {
     const moved = chain(OTHER, first.head, [openedLine(OTHER, { at: size + 7 })]);
     const at = size + moved.bytes.length;
     const third = (shift: number) =>
@@ -274,7 +274,7 @@ describe('an opening line', () => {
     expect(await inOne((await third(8)).file)).toHaveLength(2);
   });
 
-  it('is not reported for a wrong position if a problem that was already reported moved it', async () => {
+  it('is not reported as moved if an already reported problem explains the move', async () => {
     const whole = chain(ONE, NOTHING, [openedLine(ONE, { at: 0 }), entry(1), entry(2)]);
     const [opening, , last] = whole.bytes.toString().split(/(?<=\n)/);
     const opened = lines(OTHER, { at: whole.bytes.length }, 0);
@@ -293,7 +293,7 @@ describe('an opening line', () => {
     expect((await inOne(file)).map(({ problem }) => problem)).toEqual(expected);
   });
 
-  it('may follow at most 2 MiB that a crash left', async () => {
+  it('may follow at most 2 MiB of bytes that a crash left', async () => {
     for (const [length, expected] of [
       [2 ** 21, []],
       [2 ** 21 + 1, [changed]],

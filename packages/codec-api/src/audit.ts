@@ -25,7 +25,7 @@ export const auditEntry = z.object({
   id: z.uuid(),
   /**
    * `digests` entries contain the digests that did not fit into the line of the `intent`. An `object` entry
-   * names an object in external storage; it is written before the server reads the object.
+   * names an object in external storage, and the server writes this entry before it reads the object.
    */
   event: z.enum(['intent', 'digests', 'object', 'outcome', 'denied']),
   operation: auditOperation,
@@ -55,7 +55,7 @@ export const auditEntry = z.object({
   query: z.optional(z.string()),
   /**
    * A digest of each ciphertext that the caller sent: the first 16 bytes of the HMAC-SHA-256 of the payload's
-   * `data`, in base64url. Absent if the server has no digest key.
+   * `data`, in base64url. This field is absent if the server has no digest key.
    */
   digests: z.optional(z.array(z.string())),
   /**
@@ -65,7 +65,7 @@ export const auditEntry = z.object({
   object: z.optional(
     z.object({ type: z.string(), driver: z.optional(z.string()), bucket: z.string(), object: z.string() }),
   ),
-  /** Number of a `digests` entry, from 2 (the `intent` is part 1), or of an `object` entry, from 1. */
+  /** Number of an entry: `digests` entries count from 2, because the `intent` is part 1; `object` entries from 1. */
   part: z.optional(z.int().check(z.positive())),
   /** Why the caller wanted the plaintext, in the caller's words. */
   justification: z.optional(z.string()),
@@ -93,7 +93,7 @@ export const auditEntry = z.object({
       refused: reasonCounts,
     }),
   ),
-  /** Absent in lines that were written by versions without a hash chain. */
+  /** The line's place in the hash chain. Early versions wrote lines without a hash chain. */
   chain: z.optional(auditChain),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
@@ -109,7 +109,7 @@ export const auditPage = z.object({
    * truncated file.
    */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
-  /** The `after` parameter for the next page, which is a position in the file. Absent on the last page. */
+  /** The `after` parameter for the next page, which is a position in the file. The last page has no `next`. */
   next: z.optional(z.string()),
   /**
    * Number of lines that are not audit entries, because a crash cut them short or another program wrote them.

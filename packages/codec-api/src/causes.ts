@@ -16,7 +16,7 @@ export const MAX_CAUSE_RUNS = 2_000;
  */
 export const causesRequest = z.strictObject({
   query: visibilityQuery,
-  /** To continue an earlier request with the same query, the `after` of its last frame. */
+  /** The `after` of the last frame of an earlier request with the same query, to continue that request. */
   after: z.optional(listPosition),
 });
 
@@ -38,9 +38,9 @@ export const causeFingerprint = z.object({
      * code failed.
      */
     place: text(200),
-    /** The application's innermost functions and files. Empty while the stack trace is locked. */
+    /** The application's innermost functions and files. The list is empty while the stack trace is locked. */
     frames: z.array(text(200)).check(z.maxLength(3)),
-    /** The message without the parts that differ from run to run. Absent while the message is locked. */
+    /** The message without the parts that differ from run to run, or absent while the message is locked. */
     shape: z.optional(text(2_000)),
   }),
 });
@@ -59,7 +59,7 @@ export const runCause = z.extend(execution, {
   status: workflowStatus,
   startTime: z.optional(timestamp),
   closeTime: z.optional(timestamp),
-  /** For a running run, when Temporal recorded the failure of the workflow task. */
+  /** When Temporal recorded the failure of the workflow task, if the run is still running. */
   failingSince: z.optional(timestamp),
   /** The worker deployment version or build id that the run used last, if Temporal knows it. */
   build: z.optional(text(200)),
@@ -90,13 +90,13 @@ export const causeFrame = z.discriminatedUnion('type', [
     /** Number of runs that match the query and have failed, or whose workflow task keeps failing. */
     total: count,
     /**
-     * Whether running runs whose workflow task keeps failing are included. Older Temporal servers cannot list
-     * these runs.
+     * Whether the response includes running runs whose workflow task keeps failing. Older Temporal servers cannot
+     * list these runs.
      */
     failingTasks: z.boolean(),
     /**
-     * The share of the matching runs that the server reads; less than 1 if there are too many runs. The
-     * server selects runs by their ids.
+     * The share of the matching runs that the server reads. The share is less than 1 if more than `MAX_CAUSE_RUNS`
+     * runs match; the server then selects runs by their ids.
      */
     share: z.number(),
   }),

@@ -19,7 +19,7 @@ export const apiError = z.object({
       'no_worker',
       /** The audit cannot be written, so nothing is decrypted. */
       'audit_unavailable',
-      /** Too many requests or streams in flight. */
+      /** Too many requests or streams are in flight. */
       'busy',
       /** The caller exceeded a rate limit. Try again after the number of seconds in `Retry-After`. */
       'rate_limited',

@@ -4,10 +4,10 @@ import { keyUse, otherNamespace, payloadRef, justification } from './payload.ts'
 import { reasonCode, reasonCounts } from './reasons.ts';
 
 /**
- * `encoded`: the history as Temporal stores it, without decryption. `decoded`: the same history with
- * decrypted payloads. Both are `{"events": […]}`, the form that Temporal's tools write and its SDKs replay;
- * replaying `encoded` requires the codec. `readable` is for people; it contains each payload's JSON in place
- * of the payload.
+ * `encoded` is the history as Temporal stores it, without decryption. `decoded` is the same history with
+ * decrypted payloads. `encoded` and `decoded` exports are `{"events": […]}`, the form that Temporal's tools write
+ * and its SDKs replay; replaying `encoded` requires the codec. `readable` is for people, and contains each
+ * payload's JSON in place of the payload.
  */
 const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
@@ -64,7 +64,7 @@ export const readableExport = z.object({
   summary: exportSummary,
 });
 
-/** The last line of an export that ended early. Absent if the client had disconnected. */
+/** The last line of an export that ended early, unless the export ended because the client disconnected. */
 export const exportTruncated = z.object({
   $truncated: z.object({
     reason: endReason,

@@ -14,12 +14,12 @@ export const cryptoHealth = z.object({
      * called Cloud KMS for a payload yet.
      */
     status: z.enum(['ok', 'degraded', 'failing', 'unknown']),
-    /** The reason code of the last call, if it failed; absent if calls succeed. */
+    /** The reason code of the last call, or absent if that call succeeded. */
     reason: z.optional(reasonCode),
     lastOk: z.optional(timestamp),
     /**
-     * The keys and key versions for which Cloud KMS refused the most recent call in the last hour. Absent if
-     * there are no such keys.
+     * The keys and key versions for which Cloud KMS refused the most recent call in the last hour. This field is
+     * absent if there are no such keys.
      */
     refused: z.optional(
       z.array(

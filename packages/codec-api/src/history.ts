@@ -5,8 +5,8 @@ import { attributes, timestamp } from './workflow.ts';
 
 export const historyEvent = z.object({
   /**
-   * Counts events from 1 without gaps. Always below 2^53, because Temporal accepts at most 51,200 events in a
-   * history.
+   * The event's number in the history, from 1 without gaps. The number stays below 2^53, because Temporal accepts
+   * at most 51,200 events in a history.
    */
   eventId: z.int().check(z.positive()),
   /**
@@ -22,9 +22,9 @@ export const historyEvent = z.object({
    */
   eventName: z.string(),
   /**
-   * The event's attributes, with placeholders in place of payloads. `{"$omitted": "too_large"}` if the event
-   * has more values than the server decodes; a single `too_large` payload in `userMetadata.summary` then
-   * replaces all its payloads.
+   * The event's attributes, with placeholders in place of payloads. If the event has more values than the server
+   * decodes, `attributes` is `{"$omitted": "too_large"}`, and a single `too_large` payload in
+   * `userMetadata.summary` replaces all of the event's payloads.
    */
   attributes,
   /** `summary` and `details` of the event, as placeholders. */
@@ -35,7 +35,7 @@ export const historyEvent = z.object({
   /** Who caused the event, if Temporal recorded it. */
   principal: z.optional(attributes),
   payloads: z.array(payloadStub),
-  /** False for a transient or speculative workflow task event, whose id a later event may have too. */
+  /** False for a transient or speculative workflow task event, whose id may be reused by a later event. */
   durable: z.boolean(),
 });
 export type HistoryEvent = z.infer<typeof historyEvent>;
@@ -47,10 +47,10 @@ export type HistoryEvent = z.infer<typeof historyEvent>;
  */
 export const historyFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('events'), events: z.array(historyEvent) }),
-  /** Shows that the connection is alive while there are no new events. Sent only with `live`. */
+  /** Shows that the connection is alive while there are no new events. The server sends heartbeats only with `live`. */
   z.object({ type: z.literal('heartbeat') }),
   /**
-   * With `live`, `complete` means that the run is closed and its last event was sent. Without `live`, it
+   * With `live`, `complete` means that the run is closed and its last event was sent. Without `live`, `complete`
    * means that all events so far were sent.
    */
   streamEnd,

@@ -26,8 +26,8 @@ export const me = z.object({
       /** If `on-demand`, send a `justification` with each request that decrypts. */
       reveal,
       /**
-       * If `on-demand`, the number of minutes for which a web page may show payloads after one justification.
-       * Advisory, because the server can't enforce it.
+       * The number of minutes for which a web page may show payloads after one justification, if `reveal` is
+       * `on-demand`. The server can't enforce this limit.
        */
       revealMinutes: z.optional(z.number().check(z.int(), z.positive())),
     }),
@@ -40,7 +40,7 @@ export type Me = z.infer<typeof me>;
  * contains no secret.
  */
 export const signIn = z.object({
-  /** Whether requests need a token. False with `AUTH=none`. */
+  /** Whether requests need a token, which is false with `AUTH=none`. */
   required: z.boolean(),
   /** Settings for the OAuth 2.1 authorization code flow with PKCE; absent if web pages can't sign in. */
   authorizationCode: z.optional(

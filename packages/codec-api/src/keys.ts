@@ -7,24 +7,24 @@ import { timestamp } from './workflow.ts';
 const count = z.int().check(z.nonnegative());
 
 /**
- * Number of payloads that this process has handled since it started. Does not include payloads that other
- * replicas handled or that are only stored in histories.
+ * Number of payloads that this process has handled since it started. The number does not include payloads that
+ * other replicas handled or that are only stored in histories.
  */
 const seen = z.object({ payloads: count, lastSeen: z.optional(timestamp) });
 
 export const keyVersion = z.object({
   version: z.int().check(z.positive()),
   /**
-   * Cloud KMS's CryptoKeyVersionState, including states newer than this contract. Absent if Cloud KMS does
-   * not know the version or did not respond.
+   * Cloud KMS's CryptoKeyVersionState, including states newer than this contract. The state is absent if Cloud KMS
+   * does not know the version or did not respond.
    */
   state: z.optional(z.string()),
   /** Whether new branch keys and data keys are wrapped under this version. */
   primary: z.boolean(),
   created: z.optional(timestamp),
   /**
-   * When the version was or will be destroyed. A version that is scheduled for destruction can be restored
-   * until then.
+   * When the version was or will be destroyed. Until this time, a version that is scheduled for destruction can be
+   * restored.
    */
   destroyTime: z.optional(timestamp),
   /** Cloud KMS's CryptoKeyVersionAlgorithm, such as `GOOGLE_SYMMETRIC_ENCRYPTION`. */
@@ -48,8 +48,8 @@ export const configuredKey = z.object({
   /** When Cloud KMS returned this description. */
   described: z.optional(timestamp),
   /**
-   * Why Cloud KMS returned no description. `versions` then lists only the versions that this process has
-   * used.
+   * Why Cloud KMS returned no description. If this field is present, `versions` lists only the versions that this
+   * process has used.
    */
   reason: z.optional(reasonCode),
   /** The key's versions, newest first. */
@@ -90,21 +90,22 @@ export const namespaceKeys = z.object({
   namespace: z.string(),
   /** When this process started to count payloads. */
   since: timestamp,
-  /** The formats that the server decrypts, and what it does with payloads that are not encrypted. */
+  /** The formats that the server decrypts, and what the server does with plaintext payloads. */
   reads: z.array(payloadFormat),
   plaintext: z.enum(['pass', 'report', 'refuse']),
   keys: z.array(configuredKey),
   /** Ids of static keys that may decrypt. */
   staticKeys: z.array(z.string()),
   /**
-   * Which key versions stored histories need, from a scan. All other counts in this response are for this
+   * The result of a scan: which key versions stored histories need. All other counts in this response are for this
    * process alone.
    */
   scan: namespaceScan,
   /** How long this process could continue with the keys in its memory if Cloud KMS stopped responding now. */
   inMemory: z.object({
     /**
-     * Absent if there is no limit, because the process only decrypts and has used no key in the last hour.
+     * The number of seconds, or absent if there is no limit, because the process only decrypts and has used no key in
+     * the last hour.
      */
     autonomySeconds: z.optional(count),
     /** Why the last attempt to replace or confirm a key failed; absent while Cloud KMS responds. */
@@ -131,7 +132,7 @@ export const namespaceKeys = z.object({
      */
     kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),
-  /** The minutes of the last hour, oldest first. Minutes without events are left out. */
+  /** The minutes of the last hour in which there were events, oldest first. */
   minutes: z.array(z.object({ time: timestamp, done: count, refused: reasonCounts })),
   /** The latest 50 failures, newest first. */
   failures: z.array(
@@ -158,8 +159,8 @@ const keyTestStep = z.object({
 
 /**
  * The results of `keys:test`. For each key that encrypts, the server makes a round trip of random bytes
- * through Cloud KMS. For each other key, it tests whether it may decrypt with the key. The test uses no key
- * in memory and no payload.
+ * through Cloud KMS. For each other key, the server tests whether it may decrypt with the key. The test uses no
+ * cached key and no payload.
  */
 export const keyTest = z.object({
   namespace: z.string(),
@@ -171,16 +172,15 @@ export const keyTest = z.object({
       use: z.enum(['encrypt_and_decrypt', 'decrypt']),
       /**
        * `round_trip`: Cloud KMS encrypted random bytes and decrypted the result. `decrypt_permission`: Cloud
-       * KMS received bytes that are not a ciphertext of the key. If Cloud KMS rejects the bytes and not the
-       * server, the server may decrypt. This test is used for keys that only decrypt, and for servers that
-       * may not encrypt.
+       * KMS received bytes that are not a ciphertext of the key. If Cloud KMS rejects only the bytes, the server may
+       * decrypt. The server uses this test for keys that only decrypt, and for other keys if it may not encrypt.
        */
       check: z.enum(['round_trip', 'decrypt_permission']),
       /** The key version that encrypted the test bytes. */
       version: z.optional(z.int().check(z.positive())),
-      /** Absent for a key that only decrypts. */
+      /** The encryption step, which is absent for a key that only decrypts. */
       encrypt: z.optional(keyTestStep),
-      /** Absent if encryption failed, because there is nothing to decrypt then. */
+      /** The decryption step, which is absent if encryption failed, because there is then no ciphertext. */
       decrypt: z.optional(keyTestStep),
     }),
   ),

@@ -7,13 +7,13 @@ export const workflowId = z
 
 export const runId = z.uuid('is not a run id (a UUID)');
 
-/** Temporal's SQL stores fail on a query with a null character, as if they were unavailable. */
-// oxlint-disable-next-line no-control-regex -- the null character is the one to refuse
+/** Refuses null characters, because Temporal's SQL stores answer such a query as if they were unavailable. */
+// oxlint-disable-next-line no-control-regex -- the rule would forbid the character that this pattern refuses
 const noNull = z.regex(/^[^\u0000]*$/, 'contains a null character');
 
 /**
- * A visibility query of Temporal; empty for all runs. https://docs.temporal.io/list-filter
- * The limit keeps the percent-encoded query within the head of a request.
+ * A visibility query of Temporal (https://docs.temporal.io/list-filter). An empty query matches all runs. The limit on
+ * its length ensures that a request's head can contain the percent-encoded query.
  */
 export const visibilityQuery = z._default(
   z.string().check(z.maxLength(5_000, 'is longer than 5,000 characters'), noNull),
@@ -34,7 +34,7 @@ export const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\'
 const WHOLE = 'must be a whole number from 1 to 1,000';
 const upTo1000 = z.coerce.number(WHOLE).check(z.int(WHOLE), z.minimum(1, WHOLE), z.maximum(1_000, WHOLE));
 
-/** `nextPageToken` of the previous page. */
+/** The `nextPageToken` of the previous page. */
 export const pageToken = z.optional(
   z
     .string()
@@ -49,16 +49,16 @@ export const workflowListQuery = z.object({
 
 export const workflowCountQuery = z.object({ query: visibilityQuery });
 
-/** If `prefix` is present, only types that begin with it are returned. */
+/** If `prefix` is present, the response contains only types that begin with `prefix`. */
 export const workflowTypesQuery = z.object({
   prefix: z._default(z.string().check(z.maxLength(200), noNull), ''),
 });
 
-/** If `runId` is absent, the latest run is used. */
+/** If `runId` is absent, the response describes the latest run. */
 export const workflowDescriptionQuery = z.object({ runId: z.optional(runId) });
 
 export const auditQuery = z.object({
-  /** `next` of the previous page. */
+  /** The `next` of the previous page. */
   after: z.optional(
     z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not a value that this server returned')),
   ),

@@ -6,14 +6,14 @@ import { hasVisibleText } from './visible-text.ts';
 /**
  * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys
  * sorted. Event id 0 refers to the run's description (memo, pending activities), which changes while the run
- * is open. There, n is derived from the payload's stored bytes, so that a ref never points to a different
- * payload later. Decoding a payload that no longer exists fails with `event_not_found`.
+ * is open. For the description, n is derived from the payload's stored bytes, so that a ref never points to a
+ * different payload later. Decoding a payload that no longer exists fails with `event_not_found`.
  */
 export const payloadRef = z
   .string()
   .check(z.regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0'))
   .brand('PayloadRef');
-/** A payload's ref. It is unique only within its run or file, so store it together with the run. */
+/** A payload's ref. Refs are unique only within a run or file, so store a ref together with its run. */
 export type PayloadRef = z.infer<typeof payloadRef>;
 
 /** Returns the ref of the n-th payload of an event, or of the description (event 0). */
@@ -78,33 +78,33 @@ export const storedContent = z.object({
 export type StoredContent = z.infer<typeof storedContent>;
 
 /**
- * The information about a payload that the server has without decrypting it, from its metadata and header.
- * Needs no Cloud KMS call.
+ * The information about a payload that the server reads from the payload's metadata and header, without decryption
+ * and without a Cloud KMS call.
  */
 export const payloadStub = z.object({
   ref: payloadRef,
   /**
-   * Path inside the event's attributes, or next to the attributes (`userMetadata.summary`); in a description,
-   * inside `details`. Field names are in camelCase, as in `failure.cause.encodedAttributes`,
+   * The payload's path inside the event's attributes, or next to the attributes (`userMetadata.summary`). In a
+   * description, the path is inside `details`. Field names are in camelCase, as in `failure.cause.encodedAttributes`,
    * `input.payloads[0]` and `memo.fields.customer`. A map's key that is not an identifier is in brackets:
    * `details["patch-data"].payloads[0]`.
    */
   path: z.string(),
   /** Stored size in bytes, without metadata. */
   bytes: z.int().check(z.nonnegative()),
-  /** `metadata.encoding` as stored; empty if the payload has none. */
+  /** `metadata.encoding` as stored, or empty if the payload has no encoding. */
   encoding: z.string(),
   format: payloadFormat,
   key: z.optional(keyUse),
   namespace: z.optional(otherNamespace),
   /**
-   * Whether the payload is bound to one workflow id. If so, decoding it in another workflow fails with
+   * True if the payload is bound to one workflow id, so that decoding the payload in another workflow fails with
    * `workflow_mismatch`.
    */
   boundToWorkflow: z.optional(z.literal(true)),
   /**
-   * Why decoding will fail, if the header alone shows that. `namespace_not_permitted` if the caller may not
-   * decode in `namespace`.
+   * Why decoding will fail, if the header alone shows that. The reason is `namespace_not_permitted` if the caller may
+   * not decode in `namespace`.
    */
   reason: z.optional(reasonCode),
   /** The stored object, if the payload is a reference to external storage. */
@@ -131,7 +131,7 @@ export const MAX_REFS = 200;
  * It is required if the namespace reveals payloads on demand, and accepted in every namespace.
  */
 export const justification = z.string().check(
-  // Checked before `trim`, because the OpenAPI document states this limit and clients send untrimmed text.
+  // This limit applies before `trim`, because the OpenAPI document states the limit and clients send untrimmed text.
   z.maxLength(500, 'is longer than 500 characters'),
   z.trim(),
   z.minLength(1, 'is empty'),
@@ -145,8 +145,8 @@ export const decodeRequest = z.strictObject({
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
- * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as stored. It
- * is `not_encrypted`, `external_reference` (the content is in external storage that the server does not
+ * One payload in the response of `payloads:decode`. `warning` marks a payload that the server returns as stored. The
+ * warning is `not_encrypted`, `external_reference` (the content is in external storage that the server does not
  * read), or `system_envelope` (payloads inside the envelope stay encrypted).
  */
 export const decodeResult = z.discriminatedUnion('ok', [

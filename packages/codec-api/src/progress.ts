@@ -20,9 +20,9 @@ export type ProgressRequest = z.infer<typeof progressRequest>;
 
 const attempt = z.int().check(z.positive());
 
-/** What a run waits for. Paused activities are left out. */
+/** What a run waits for, except paused activities. */
 export const runProgress = z.extend(execution, {
-  /** The workflow task; absent once it has completed. */
+  /** The workflow task that is scheduled or started, if there is one. */
   task: z.optional(
     z.object({
       attempt,
@@ -43,6 +43,6 @@ export const runProgress = z.extend(execution, {
 });
 export type RunProgress = z.infer<typeof runProgress>;
 
-/** The runs, in the order of the request. Runs that do not exist in Temporal are left out. */
+/** The requested runs that exist in Temporal, in the order of the request. */
 export const runsProgress = z.object({ runs: z.array(runProgress) });
 export type RunsProgress = z.infer<typeof runsProgress>;

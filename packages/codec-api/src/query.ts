@@ -12,8 +12,8 @@ export const MAX_ARGUMENTS = 20;
 export const queryRequest = z.strictObject({
   type: z.string().check(z.minLength(1, 'is missing'), z.maxLength(1_000, 'is longer than 1,000 characters')),
   /**
-   * The arguments as JSON texts, which the worker receives unchanged. Absent or empty if there are no
-   * arguments.
+   * The arguments as JSON texts, which the worker receives unchanged. For a query without arguments, omit this field
+   * or send an empty list.
    */
   arguments: z._default(z.array(z.string()).check(z.maxLength(MAX_ARGUMENTS)), []),
   justification: z.optional(justification),
@@ -27,7 +27,7 @@ export const queryAnswer = z.object({
   outcome: z.enum(['answered', 'failed']),
   /** `queryResult` or `failure` in proto3 JSON, with placeholders for payloads. */
   attributes,
-  /** Every payload in `attributes`. The refs are `0:<n>`, and only this response resolves them. */
+  /** Every payload in `attributes`. The refs are `0:<n>`, and are valid only in this response. */
   payloads: z.array(payloadStub),
 });
 export type QueryAnswer = z.infer<typeof queryAnswer>;

@@ -5,14 +5,14 @@ import { listPosition, visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
 import { execution } from './workflow.ts';
 
-/** Maximum number of runs in one response. A response that reaches it ends with `limit`. */
+/** Maximum number of runs in one response. A response with this number of runs ends with `limit`. */
 export const MAX_FIELD_RUNS = 200;
 
 const query = {
   query: visibilityQuery,
   /** Number of runs after which the response ends. */
   runs: z._default(z.int().check(z.minimum(1), z.maximum(MAX_FIELD_RUNS)), MAX_FIELD_RUNS),
-  /** To continue an earlier request with the same query, the `after` of its last line. */
+  /** The `after` of the last line of an earlier response to the same query, to continue that response. */
   after: z.optional(listPosition),
 };
 
@@ -33,8 +33,8 @@ export const runFieldsFrame = z.discriminatedUnion('type', [
     type: z.literal('run'),
     /**
      * The fields by name, such as `queue`, `hour` (of the start, in UTC), `input.amount`, `input2` for a
-     * second argument, `memo.customer`, and `attribute.CustomerTier`. Times are in milliseconds. Text of more
-     * than 200 characters is left out, and only its length is a field.
+     * second argument, `memo.customer`, and `attribute.CustomerTier`. Times are in milliseconds. For text of more
+     * than 200 characters, a field contains only the text's length.
      */
     fields: z.record(z.string(), z.nullable(z.union([z.string(), z.number(), z.boolean()]))),
     /** Number of payloads in the start event that could not be decrypted or parsed, by reason code. */

@@ -31,7 +31,7 @@ export const scannedHistory = z.object({
   runId: z.optional(z.string()),
   /** When the run was started or the schedule was created. */
   startTime: z.optional(timestamp),
-  /** When the run was closed. Absent for an open run or a schedule. */
+  /** When the run was closed, or absent for an open run or a schedule. */
   closeTime: z.optional(timestamp),
 });
 export type ScannedHistory = z.infer<typeof scannedHistory>;
@@ -48,7 +48,7 @@ export const scannedHistories = z.object({
 });
 export type ScannedHistories = z.infer<typeof scannedHistories>;
 
-/** The histories by place. Places without such a history are absent. */
+/** The histories by place. Places without such histories are absent. */
 export const scannedByPlace = z.partialRecord(scanPlace, scannedHistories);
 export type ScannedByPlace = z.infer<typeof scannedByPlace>;
 
@@ -64,9 +64,9 @@ export const neededKey = z.object({
   /** Id of the static key, if the key is a static key and not a crypto key. */
   staticKey: z.optional(z.string()),
   /**
-   * The version that wrapped the branch key. Absent for messages in other formats, which name no version:
-   * they may need any version that the crypto key had when they were written. Messages without a key id may
-   * need any of the namespace's crypto keys.
+   * The version that wrapped the branch key. Only `envelope-v2` messages name a version. Other messages may need any
+   * version that the crypto key had when they were written. Messages without a key id may need any of the namespace's
+   * crypto keys.
    */
   version: z.optional(z.int().check(z.positive())),
   /** Number of payloads by wire format. */
@@ -120,7 +120,7 @@ export const scanGapKind = z.enum([
 export const scanGap = z.object({
   kind: scanGapKind,
   place: z.optional(scanPlace),
-  /** A sentence for people. It contains no payload. */
+  /** A sentence for people, without payloads. */
   message: z.string(),
   /** Why objects in external storage could not be read. */
   reason: z.optional(reasonCode),
@@ -130,7 +130,7 @@ export const scanGap = z.object({
    * appear in the scan's own workflows.
    */
   objects: z.optional(z.array(z.object({ object: z.string(), message: z.string() }))),
-  /** Number of histories, files or payloads; absent if unknown. */
+  /** Number of histories, files or payloads, if this number is known. */
   count: z.optional(count),
   example: z.optional(scannedHistory),
 });
@@ -153,21 +153,18 @@ export const scanCoverage = z.object({
 });
 export type ScanCoverage = z.infer<typeof scanCoverage>;
 
-/** The part of a report about one namespace. It can be used without the rest of the report. */
+/** The part of a report about one namespace, which can be used without the rest of the report. */
 export const scannedNamespace = z.object({
   namespace: z.string(),
   /**
-   * Temporal's id for the namespace. It changes if the namespace is deleted and created again under the same
+   * Temporal's id for the namespace. The id changes if the namespace is deleted and created again under the same
    * name.
    */
   id: z.optional(z.string()),
   started: timestamp,
-  /** Absent if the scan ended early. */
+  /** When the scan was completed, or absent if the scan ended early. */
   finished: z.optional(timestamp),
-  /**
-   * Whether the scan read everything that it was configured to read. False if there are gaps, or if the scan
-   * ended early.
-   */
+  /** True if the scan read everything that it was configured to read, without gaps and without ending early. */
   complete: z.boolean(),
   /** How long Temporal keeps closed runs. */
   retentionSeconds: z.optional(count),
@@ -175,9 +172,9 @@ export const scannedNamespace = z.object({
   /** The folders or `gs://` URLs of the exports that were read. */
   exports: z.array(z.string()),
   /**
-   * The objects in external storage that the histories refer to, and the requests for their first bytes. Absent if the
-   * scan does not read external storage, or no history refers to it. If the scan runs on Temporal, each of
-   * its workers counts the objects that it finds.
+   * The number of objects in external storage that the histories refer to, and of requests for the objects' first
+   * bytes. This field is absent if the scan does not read external storage, or if no history refers to external
+   * storage. If the scan runs on Temporal, each of its workers counts the objects that the worker finds.
    */
   storage: z.optional(z.object({ objects: count, requests: count })),
   keys: z.array(neededKey),
@@ -186,7 +183,7 @@ export const scannedNamespace = z.object({
 });
 export type ScannedNamespace = z.infer<typeof scannedNamespace>;
 
-/** Whether the scan of a namespace is complete. It must have read the runs and the schedules. */
+/** Returns whether the scan of a namespace is complete, and has read all runs and schedules. */
 export const sawEverything = ({
   complete,
   finished,
@@ -201,7 +198,7 @@ export const sawEverything = ({
 
 /**
  * Milliseconds that a version may continue to encrypt after it stops being primary: Cloud KMS may wrap branch
- * keys under it for up to 3 h (https://cloud.google.com/kms/docs/consistency), a process replaces its branch
+ * keys under that version for up to 3 h (https://cloud.google.com/kms/docs/consistency), a process replaces its branch
  * key within 24 h, and a message may take 1 h to reach Temporal's store.
  */
 export const STOPS_WITHIN_MS = (3 + 24 + 1) * 3_600_000;
@@ -220,12 +217,11 @@ export const scannedKey = z.object({
       created: z.optional(timestamp),
       /**
        * When the first scan with the same state folder found a later version to be primary. Cloud KMS does
-       * not record when a version stopped being primary. Absent if the time is unknown.
+       * not record when a version stopped being primary. This field is absent if the time is unknown.
        */
       notPrimarySince: z.optional(timestamp),
       /**
-       * When the last scan with the same state folder found this version to be primary. Absent if no scan
-       * found this version to be primary.
+       * When a scan with the same state folder last found this version to be primary, or absent if no scan has.
        */
       lastPrimary: z.optional(timestamp),
     }),
@@ -234,11 +230,11 @@ export const scannedKey = z.object({
 export type ScannedKey = z.infer<typeof scannedKey>;
 
 /**
- * Identifies a Temporal server. A server with a different address or cluster id counts as a different server.
+ * Identifies a Temporal server. Servers with different addresses or cluster ids count as different servers.
  */
 export const scannedServer = z.object({
   address: z.string(),
-  /** Absent if Temporal does not return the id for these credentials. */
+  /** The cluster's id, or absent if Temporal does not return the id for the scan's credentials. */
   clusterId: z.optional(z.string()),
 });
 export type ScannedServer = z.infer<typeof scannedServer>;
@@ -246,12 +242,12 @@ export type ScannedServer = z.infer<typeof scannedServer>;
 export const scanReport = z.object({
   version: z.literal(SCAN_REPORT_VERSION),
   /**
-   * The Temporal server that was scanned. Absent in reports of earlier versions, which cannot justify
-   * destroying a key.
+   * The Temporal server that was scanned. Reports of earlier versions lack this field, and cannot justify destroying a
+   * key.
    */
   server: z.optional(scannedServer),
   started: timestamp,
-  /** Absent if the scan ended early. */
+  /** When the scan was completed, or absent if the scan ended early. */
   finished: z.optional(timestamp),
   /** Whether the scans of all namespaces are complete. */
   complete: z.boolean(),

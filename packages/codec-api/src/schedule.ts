@@ -6,7 +6,7 @@ import { attributes } from './workflow.ts';
 /** Temporal's limit for ids applies to schedules too. */
 export const scheduleId = workflowId;
 
-/** If `pageToken` is absent, the first page is returned. */
+/** If `pageToken` is absent, the response is the first page. */
 export const scheduleListQuery = z.object({ pageToken });
 
 /**
@@ -23,7 +23,7 @@ export const scheduleList = z.object({
       info: attributes,
     }),
   ),
-  /** Absent on the last page. */
+  /** The `pageToken` for the next page. The last page has no `nextPageToken`. */
   nextPageToken: z.optional(z.string()),
 });
 export type ScheduleList = z.infer<typeof scheduleList>;

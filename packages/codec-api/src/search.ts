@@ -5,18 +5,18 @@ import { listPosition, visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
 import { workflowSummary } from './workflow.ts';
 
-/** Maximum number of hits in one search. A search that reaches it ends with `limit`. */
+/** Maximum number of hits in one search. A search with this number of hits ends with `limit`. */
 export const MAX_HITS = 1_000;
 
 /**
- * Maximum length of the search text, in characters. It limits the time of a search, because a crafted payload
- * may almost match the text at every position.
+ * Maximum length of the search text, in characters. A search for a longer text could take too long, because a
+ * crafted payload may almost match the text at every position.
  */
 const MAX_TEXT = 200;
 
 /** The fields of a search request that determine what to search for. */
 export const searchedText = {
-  /** The text to search for. It is literal text, not a pattern. */
+  /** The literal text to search for, not a pattern. */
   text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),
   caseSensitive: z._default(z.boolean(), false),
 };
@@ -25,7 +25,7 @@ export const searchedText = {
 export const searchRequest = z.strictObject({
   ...searchedText,
   order: z._default(z.enum(['newest_first', 'oldest_first']), 'newest_first'),
-  /** Continues after this event, the last of an earlier search in the same order. */
+  /** The event after which to continue: the last event of an earlier search in the same order. */
   after: z.optional(z.int().check(z.nonnegative())),
   justification: z.optional(justification),
 });
@@ -48,13 +48,13 @@ export const searchHit = z.object({
   /** How often the value or key contains the text. */
   matches: z.int().check(z.positive()),
   /**
-   * The first match as it is spelt in the payload, and how much text surrounds it. Contains no other content.
+   * The first match as it is spelt in the payload, and how much text surrounds the match, but not the text itself.
    */
   snippet: z.object({ before: maskedLength, match: z.string(), after: maskedLength }),
   key: z.optional(keyUse),
   /** Whether the payload was read from external storage. */
   stored: z.optional(z.literal(true)),
-  /** Number of further keys and values in the payload that match. Present only on the payload's last hit. */
+  /** Number of further keys and values in the payload that match. Only the payload's last hit has this field. */
   more: z.optional(z.int().check(z.positive())),
 });
 export type SearchHit = z.infer<typeof searchHit>;
@@ -68,8 +68,8 @@ const searched = {
   /** Number of Cloud KMS calls that the search made for keys that were not cached. */
   kmsCalls: z.int().check(z.nonnegative()),
   /**
-   * Number of payloads that were not searched, by reason code. They could not be decrypted, or searching them
-   * would have taken too much time or memory (`too_large`). These payloads may contain the text.
+   * Number of payloads that were not searched, by reason code, and that may contain the text. These payloads could not
+   * be decrypted, or searching them would have taken too much time or memory (`too_large`).
    */
   unreadable: reasonCounts,
 };
@@ -88,14 +88,14 @@ export const searchFrame = z.discriminatedUnion('type', [
 ]);
 export type SearchFrame = z.infer<typeof searchFrame>;
 
-/** Maximum number of runs in one search across runs. A search that reaches it ends with `limit`. */
+/** Maximum number of runs in one search across runs. A search of this number of runs ends with `limit`. */
 export const MAX_SEARCHED_RUNS = 1_000;
 
 /** `POST …/workflows:search`: searches for text in the payloads of all runs that match a visibility query. */
 export const workflowSearchRequest = z.strictObject({
   ...searchedText,
   query: visibilityQuery,
-  /** To continue an earlier search with the same query, the `after` of its last frame. */
+  /** The `after` of the last frame of an earlier search with the same query, to continue that search. */
   after: z.optional(listPosition),
   justification: z.optional(justification),
 });

@@ -28,7 +28,7 @@ export const runTaskQueue = z.object({
   lastPoll: z.optional(timestamp),
   /** Whether a worker is polling now, judged by the time of its last poll. A busy worker does not poll. */
   polling: z.boolean(),
-  /** The 50 workers that polled last, latest first. Present only with `workers=true`. */
+  /** With `workers=true`, the 50 workers that polled last, latest first. */
   workers: z.optional(z.array(queueWorker)),
 });
 export type RunTaskQueue = z.infer<typeof runTaskQueue>;
@@ -51,8 +51,8 @@ export const runTaskQueuesQuery = z.object({
 });
 
 /**
- * `GET …/runs/{runId}/task-queues?workers=`: the list is empty for a closed run, or if Temporal does not
- * permit the call.
+ * `GET …/runs/{runId}/task-queues?workers=`: returns the task queues that an open run depends on. The list is empty
+ * for a closed run, or if Temporal does not permit the call.
  */
 export const runTaskQueues = z.object({ taskQueues: z.array(runTaskQueue) });
 export type RunTaskQueues = z.infer<typeof runTaskQueues>;

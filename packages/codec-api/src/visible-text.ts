@@ -14,19 +14,18 @@ const invisible =
   /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]|(?! )\p{Z}|\u2800|\u{16fe4}|\u{1d159}/gu;
 
 /**
- * Emoji that Unicode composes of several characters with joiners or tags, such as a family or a flag. People
- * see a single picture. Without the look-ahead, the regular expression would try all sequences at each
- * letter.
+ * Emoji that Unicode composes of several characters with joiners or tags, and that people see as a single picture,
+ * such as a family or a flag. Without the look-ahead, the regular expression would try all sequences at each letter.
  */
 const emoji = /(?=\p{ExtPict})(?:\p{RGI_Emoji_ZWJ_Sequence}|\p{RGI_Emoji_Tag_Sequence})/v.source;
 const emojiOrInvisible = new RegExp(`(?<kept>${emoji})|${invisible.source}`, 'gv');
 
-/** A quick check. A text without a match needs no check of Unicode properties; that is true of most texts. */
+/** A quick check: most texts do not match, and a text that does not match needs no check of Unicode properties. */
 const notPlain = /[^\u0020-\u007e]/;
 
 /**
  * Returns the text with each UTF-16 code unit of an invisible character as `\uXXXX`, except inside an emoji.
- * If the text is JSON whose only white space is spaces, its value does not change.
+ * If the text is JSON whose only white space is spaces, the value that the JSON represents does not change.
  */
 export function escapeInvisible(text: string): string {
   return notPlain.test(text) ? text.replace(emojiOrInvisible, keptOrEscaped) : text;
@@ -40,8 +39,8 @@ const textual = /\r\n|[\n\t]|(?<=[\p{L}\p{M}\p{Emoji}])(?:\p{Join_Control}|\ufe0
 const textualOrInvisible = new RegExp(`(?<kept>${emoji}|${textual})|${invisible.source}`, 'gv');
 
 /**
- * Like `escapeInvisible`, but for text of several lines, such as a message or a payload. Keeps line breaks
- * and tabs.
+ * Escapes invisible characters like `escapeInvisible`, but keeps line breaks and tabs, for text of several lines, such
+ * as a message or a payload.
  */
 export function escapeInText(text: string): string {
   if (!notPlain.test(text)) return text;

@@ -42,7 +42,7 @@ export type WorkflowSummary = z.infer<typeof workflowSummary>;
 /** `GET /api/namespaces/{namespace}/workflows?query=&pageSize=&pageToken=` */
 export const workflowList = z.object({
   workflows: z.array(workflowSummary),
-  /** A position in the namespace's visibility store. Absent on the last page. */
+  /** A position in the namespace's visibility store. The last page has no `nextPageToken`. */
   nextPageToken: z.optional(z.string()),
 });
 export type WorkflowList = z.infer<typeof workflowList>;
@@ -76,7 +76,7 @@ export const workflowRelations = z.object({
   parent: z.optional(z.extend(execution, { namespaceId: z.optional(z.string()) })),
   /** The root of the tree of runs; absent if this run is the root. */
   root: z.optional(execution),
-  /** The first run of the chain of continue-as-new, retries, cron and resets that this run belongs to. */
+  /** The first run of the chain that this run belongs to, by continue-as-new, retries, cron and resets. */
   firstRunId: z.optional(z.string()),
   /** The run that replaced this run when this run was reset. */
   resetRunId: z.optional(z.string()),
@@ -98,7 +98,7 @@ export const workflowRelations = z.object({
 export type WorkflowRelations = z.infer<typeof workflowRelations>;
 
 /**
- * `GET /api/namespaces/{namespace}/workflows/{workflowId}?runId=` (the latest run without `runId`).
+ * `GET /api/namespaces/{namespace}/workflows/{workflowId}?runId=`: describes a run; without `runId`, the latest run.
  * `details` is Temporal's DescribeWorkflowExecutionResponse with placeholders; the other fields summarize it.
  */
 export const workflowDescription = z.object({

@@ -19,7 +19,7 @@ describe('payloadRef', () => {
     expect(payloadRef.parse(ref)).toBe(ref);
   });
 
-  test('returns the only type that partsOfRef accepts', () => {
+  test('returns a PayloadRef, the only type that partsOfRef accepts', () => {
     const { eventId, n } = partsOfRef(payloadRef.parse('0:281474976710655'));
     expect(payloadRefOf(eventId, n)).toBe('0:281474976710655');
     // @ts-expect-error -- an arbitrary string, for example an event id or a run id

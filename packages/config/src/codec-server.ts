@@ -20,16 +20,16 @@ export interface CodecServerConfig {
   readonly host: string;
   readonly port: number;
   /**
-   * Origins whose web pages may call the server. If empty, only pages from the server's own origin may call
-   * it.
+   * Origins whose web pages may call the server. If this list is empty, only pages from the server's own origin may
+   * call the server.
    */
   readonly corsOrigins: readonly string[];
   /**
-   * Accepted `Host` headers in lower case. If absent, the server accepts the loopback names with the bound
+   * Accepted `Host` headers in lower case. Without this list, the server accepts the loopback names with the bound
    * port.
    */
   readonly allowedHosts?: readonly string[];
-  /** If absent, the server does not serve the dashboard. */
+  /** The dashboard that the server serves, if any. */
   readonly dashboard?: {
     readonly folder: string;
     /**
@@ -41,15 +41,15 @@ export interface CodecServerConfig {
     readonly temporalUiUrl?: string;
   };
   /**
-   * Path prefix of every route except the probes. Either empty, or a path such as `/codec` that does not end
-   * with a slash.
+   * Path prefix of every route except the probes: either empty, or a path such as `/codec` that does not end with a
+   * slash.
    */
   readonly pathPrefix: string;
   /** Whether the server also serves `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths: boolean;
-  /** For absent fields, the server uses its defaults. */
+  /** Limits, for each of which the server has a default. */
   readonly limits: {
-    /** In bytes. */
+    /** The maximum size of a request body, in bytes. */
     readonly maxBody?: number;
     readonly maxPayloads?: number;
     readonly maxRequests?: number;
@@ -66,39 +66,39 @@ export interface CodecServerConfig {
     readonly refused: number | undefined;
   };
   /**
-   * Bytes of memory that requests in flight share. If absent, the server derives this number from the memory
+   * Bytes of memory that requests in flight share. By default, the server derives this number from the memory
    * limit.
    */
   readonly maxInflightBytes?: number;
-  /** If absent, the server uses plain HTTP. */
+  /** The certificate and key for TLS. Without these files, the server uses plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
-  /** If absent, the server exports no metrics. */
+  /** The address of the metrics. Without this address, the server exports no metrics. */
   readonly metrics?: {
     readonly host: string;
     readonly port: number;
     /**
-     * Accepted `Host` headers of requests for `/metrics`, in lower case. If absent, the server accepts the
+     * Accepted `Host` headers of requests for `/metrics`, in lower case. Without this list, the server accepts the
      * loopback names with the port.
      */
     readonly allowedHosts?: readonly string[];
   };
-  /** If absent, the server exports no traces. */
+  /** Where the server exports traces, if anywhere. */
   readonly tracing?: TracingConfig;
-  /** Number of trusted proxies that append to `X-Forwarded-For`. If absent, the server trusts no proxy. */
+  /** Number of trusted proxies that append to `X-Forwarded-For`. By default, the server trusts no proxy. */
   readonly proxies?: number;
-  /** If absent, the audit goes to standard output. */
+  /** The audit file. Without this file, the audit goes to standard output. */
   readonly auditFile?: string;
   /** Whether an audit line counts as written only once it is on disk. */
   readonly auditFsync: boolean;
-  /** If absent, the audit contains no digests of ciphertexts. */
+  /** The file with the digest key. Without this key, the audit contains no digests of ciphertexts. */
   readonly auditDigestKeyFile?: string;
-  /** If absent, the server does not resolve references to external storage. */
+  /** The storage file. Without this file, the server does not resolve references to external storage. */
   readonly storageFile?: string;
-  /** If absent, the API returns keys without scan results. */
+  /** The report of a scan. Without this report, the API returns keys without scan results. */
   readonly scanReportFile?: string;
   /**
-   * The policy file; required for `AUTH=policy`. Absent for `AUTH=none`, where every caller on loopback may
-   * do everything.
+   * The policy file, which `AUTH=policy` requires. With `AUTH=none`, there is no policy file, and every caller on
+   * loopback may do everything.
    */
   readonly policyFile?: string;
   readonly logLevel: z.infer<typeof logLevel>;

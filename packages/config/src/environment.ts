@@ -5,9 +5,9 @@ export interface Variable {
   /** A one-line description without a full stop. */
   readonly about: string;
   readonly example: string;
-  /** Used when the variable is unset or empty. */
+  /** The value that is used when the variable is unset or empty. */
   readonly default?: string;
-  /** If true, the value is never printed. */
+  /** True if the value must never be printed. */
   readonly secret?: true;
 }
 

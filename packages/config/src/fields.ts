@@ -23,7 +23,7 @@ export const count = z
   .regex(/^[1-9]\d{0,11}$/, 'must be a whole number above 0')
   .transform(Number);
 
-/** A whole number above 0; `off` becomes undefined. */
+/** A whole number above 0, or `off`, which becomes `undefined`. */
 export const countOrOff = z
   .string()
   .regex(/^(?:[1-9]\d{0,11}|off)$/, 'must be a whole number above 0, or off')
@@ -45,7 +45,7 @@ export function list<T>(item: z.ZodType<T, string>) {
     .pipe(z.array(item));
 }
 
-/** `scheme://host[:port]`, exactly as a browser sends it in `Origin`. */
+/** An origin, `scheme://host[:port]`, exactly as a browser sends it in the header `Origin`. */
 export const origin = z.string().superRefine((value, context) => {
   if (value === '*') {
     context.addIssue('must list each origin: with *, every web page could read decrypted payloads');
@@ -56,7 +56,7 @@ export const origin = z.string().superRefine((value, context) => {
   }
 });
 
-/** `host[:port]`, as in a `Host` header; in lower case. */
+/** The value of a `Host` header, `host[:port]`, in lower case. */
 export const hostHeader = z
   .string()
   .toLowerCase()
@@ -79,7 +79,7 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
 
-/** Whether only this machine can reach a server that listens on `value`. */
+/** Returns whether only this machine can reach a server that listens on `value`. */
 export function isLoopback(value: string): boolean {
   if (isIPv4(value)) return loopback.check(value);
   if (isIPv6(value)) return loopback.check(value, 'ipv6');

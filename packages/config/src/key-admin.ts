@@ -5,11 +5,11 @@ import { auditVariables, kmsVariables } from './shared-variables.ts';
 
 /** The destination of the audit of decryptions. */
 export interface AuditConfig {
-  /** Absent if no audit file is configured. */
+  /** The audit file, if one is configured. */
   readonly file?: string;
   /** Whether a line counts as written only once it is on disk. */
   readonly fsync: boolean;
-  /** If absent, the audit contains no digests of ciphertexts. */
+  /** The file with the digest key. Without this key, the audit contains no digests of ciphertexts. */
   readonly digestKeyFile?: string | undefined;
 }
 
@@ -33,8 +33,8 @@ const audit = z
   }));
 
 /**
- * The environment of the command-line tool `temporal-kms`. It configures the crypto keys, in the same
- * variables as for the applications, and the audit of decryptions.
+ * The environment of the command-line tool `temporal-kms`. Its variables configure the crypto keys, as for the
+ * applications, and the audit of decryptions.
  */
 export const keyAdminEnvironment: Environment<KeyAdminConfig> = {
   prefixes: [],
