@@ -1,7 +1,7 @@
 """Decodes ``binary/envelope-kms-v2`` messages.
 
 This decoder was written only from docs/wire-formats.md and uses none of this project's code, so it shows that the
-specification is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` runs it
+specification is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` runs the decoder
 on messages from the TypeScript library and on the vectors. The decoder needs ``cryptography`` and ``zstandard``. It
 does not implement layers, keys-file settings other than ``accepts``, or Cloud KMS.
 

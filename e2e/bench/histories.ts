@@ -69,8 +69,8 @@ async function polled<T extends { readonly taskToken: Uint8Array }>(
 /**
  * Creates a run with exactly `events` events: activities, and signals for the rest. A completed activity has
  * an encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and a thousand
- * canceled activities take only a second. The run stays open, unless `end` is `failed`. This function
- * replaces the workers, because a real workflow worker would replay the history repeatedly.
+ * canceled activities take only a second. The run stays open, unless `end` is `failed`. `makeActivities` completes
+ * the run's tasks itself, because a real workflow worker would replay the history repeatedly.
  */
 export async function makeActivities(
   address: string,

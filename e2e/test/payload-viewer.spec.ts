@@ -58,7 +58,7 @@ test('a root cause’s stack trace shows the application’s file and line', asy
 
 test('the page reads a payload of 12 MB from external storage on request, shows it and saves it', async ({ page }) => {
   const id = 'price-list-9701';
-  // This sample starts after the other samples.
+  // The price list's workflow starts after the other samples, so it may still be running.
   await expect(() => untilStatus(id, 'Completed')).toPass({ timeout: 90_000 });
   await page.goto(`/ns/default/workflows/${id}/${(await latestRun(id)).runId}`);
   await page

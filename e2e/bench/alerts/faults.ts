@@ -4,7 +4,7 @@ import type { Payload } from '@temporalio/common';
 import { createOverdueKey, grant, keyOf, revoke, versionOf } from './keys.ts';
 import { type Stack, TASK_QUEUE } from './stack.ts';
 
-/** A fault on the real stack, and the alerts that fire because of it. */
+/** A fault on the real stack, and the alerts that fire because of the fault. */
 export interface Fault {
   readonly what: string;
   readonly alerts: readonly string[];
@@ -198,5 +198,5 @@ async function decodeUntil(
   while (!signal.aborted) await stack.decode([payload]);
 }
 
-/** All faults, in the order in which they are caused. */
+/** All faults, in the order in which the benchmark causes them. */
 export const faults: readonly Fault[] = [...immediate, ...ofKeys, ...ofUse, ...outages];

@@ -97,7 +97,7 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
   const common = {
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: 'default',
-    // Without this variable, the programs read the user's profile file.
+    // Without TEMPORAL_CONFIG_FILE, the programs would read the user's profile file.
     TEMPORAL_CONFIG_FILE: join(apps, '../scripts/temporal.toml'),
     KMS_KEYS_FILE: keysFile,
     LOG_LEVEL: 'error',

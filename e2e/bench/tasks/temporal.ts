@@ -49,7 +49,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.newTab('/namespaces/default/workflows');
     await reader.click(link(reader, 'order-1002'));
     await reader.sees(...second);
-    // The reader returns to the first tab, and reads it again.
+    // The reader returns to the first tab, and compares its values with those of the second tab.
     reader.did();
   },
   export: async (reader) => {
@@ -118,7 +118,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.newTab('/namespaces/shop/workflows');
     await reader.click(link(reader, 'web-order-9352'));
     await reader.has(reader.page.getByText('bringParcel'));
-    // The reader returns to the first tab, and reads it again.
+    // The reader returns to the first tab, and compares its timeline with that of the second tab.
     reader.did();
   },
   sameCause: undefined,

@@ -1,4 +1,4 @@
-// Package reader decodes payloads that temporal-kms has encrypted. It was written only from
+// Package reader decodes payloads that temporal-kms has encrypted. The package was written only from
 // docs/wire-formats.md and packages/vectors. Ids in brackets, such as [F-1], are requirements in
 // docs/wire-formats.md.
 package reader
@@ -129,8 +129,8 @@ func (c *call) decode(payload *Payload) (*Payload, error) {
 	}
 }
 
-// isEncrypted reports whether a payload has an encrypted format. If its encoding is binary/encrypted, its key
-// must also be listed [X-2] [S-2].
+// isEncrypted reports whether a payload has an encrypted format. A payload with the encoding binary/encrypted must
+// also name a listed key [X-2] [S-2].
 func (c *call) isEncrypted(payload *Payload, format Format) bool {
 	id := string(payload.Metadata[keyIDEntry])
 	switch format {

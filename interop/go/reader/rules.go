@@ -13,7 +13,7 @@ import (
 // Rules are the rules of a keys file.
 type Rules struct {
 	Namespaces map[string]*Rule
-	// Default is the default rule. It is nil if the file has no default.
+	// Default is the default rule, or nil if the file has no default.
 	Default *Rule
 	// Deny contains hashes of wrapped keys [F-12].
 	Deny map[[sha256.Size]byte]bool
@@ -21,7 +21,7 @@ type Rules struct {
 
 // Rule specifies what a namespace may read.
 type Rule struct {
-	// Encrypt is the crypto key that encrypts. It is empty if the namespace only decrypts.
+	// Encrypt is the crypto key that encrypts, or empty if the namespace only decrypts.
 	Encrypt string
 	// Keys are Encrypt and the keys under decrypt, without duplicates.
 	Keys               []string

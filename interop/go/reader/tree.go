@@ -107,7 +107,7 @@ func (t tree) number(most float64) int64 {
 	return int64(n)
 }
 
-// decodeBase64 decodes padded base64. Unlike Go, it refuses line ends.
+// decodeBase64 decodes padded base64. Unlike Go's decoder, decodeBase64 refuses line ends.
 func decodeBase64(text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, base64.CorruptInputError(0)

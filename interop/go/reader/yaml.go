@@ -69,7 +69,7 @@ type yamlError string
 
 func (e yamlError) Error() string { return string(e) }
 
-// yamlParser is a recursive descent parser. Its position is a line and a byte in that line.
+// yamlParser is a recursive descent parser, whose position is a line and a byte in that line.
 type yamlParser struct {
 	lines       []string
 	row, column int
@@ -95,8 +95,8 @@ func (p *yamlParser) byte() byte {
 	return 0
 }
 
-// next moves over spaces, comments and line ends to the next token. It reports whether the token is the first
-// token in its line.
+// next moves over spaces, comments and line ends to the next token. next also reports whether the token is the
+// first token in its line.
 func (p *yamlParser) next() (first bool) {
 	first = p.column == 0
 	for p.row < len(p.lines) {
@@ -111,7 +111,7 @@ func (p *yamlParser) next() (first bool) {
 	return first
 }
 
-// nest counts the levels of collections [K-5]. It returns a function that ends the level.
+// nest begins a level of collections, checks the number of levels [K-5], and returns a function that ends the level.
 func (p *yamlParser) nest() func() {
 	if p.levels++; p.levels > maxLevels {
 		p.fail("more than %d levels", maxLevels)
@@ -137,8 +137,7 @@ func (p *yamlParser) document() any {
 }
 
 // block parses a node inside a block collection at the column parent, and moves to the next token. A node can
-// be a block collection only if it is fresh, which means that it doesn't follow its field name on the same
-// line.
+// be a block collection only if the node is fresh, which means that it isn't on the same line as its field name.
 func (p *yamlParser) block(parent int, fresh bool) any {
 	if fresh && p.isDash() {
 		return p.blockList()

@@ -185,7 +185,7 @@ class ChainedFile implements AuditFile {
     const { handle, info } = await openToAppend(this.#path);
     try {
       await this.#takeLock();
-      // Another process may have written to the file until it released the lock.
+      // Get the size only now, because another process may have written to the file until it released the lock.
       const { size } = await handle.stat();
       const { head, torn, isOpen } = await readEnd(handle, size);
       const isLocal = LOCAL_FILE_SYSTEMS.has((await statfs(this.#path)).type);

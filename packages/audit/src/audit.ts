@@ -132,7 +132,7 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
       const { digests = [] } = intent;
       const [first, ...more] = slicesOf(digests, MAX_DIGESTS);
       await sink.write(entryOf(time(), id, 'intent', intent, { digests: first }));
-      // Writes one line at a time, because all callers share the bounded queue.
+      // Write one line at a time, because all callers share the bounded queue.
       for (const [n, slice] of more.entries())
         await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
       inProgress += 1;

@@ -64,8 +64,8 @@ export interface Opened {
   readonly at?: number | undefined;
   readonly torn?: Torn | undefined;
   /**
-   * The last line that the process wrote earlier, if that line was lost and this line therefore cannot follow
-   * it.
+   * The last line that the process wrote earlier, if that line was lost, so that this line cannot follow the lost
+   * line.
    */
   readonly lost?: ChainHead | undefined;
   /** Id of the digest key. */

@@ -151,7 +151,7 @@ interface CountedAudit extends Audit {
  * combination of caller, operation, namespace and cause. Counts further such denials in the same minute, and
  * writes their number at the end of the minute. If a caller tries many namespaces, one entry counts the
  * denials for the namespaces beyond the limit. Another entry counts the denials of all callers beyond the
- * limit. Keeps counts that could not be written for the next minute.
+ * limit. If a count could not be written, it is added to the next minute's count.
  */
 export function countDenials(audit: Audit): CountedAudit {
   const kindsOf = new Map<string, number>();
@@ -161,7 +161,7 @@ export function countDenials(audit: Audit): CountedAudit {
     flushed: (suppressed) => {
       kindsOf.clear();
       for (const { first, since, count } of suppressed) {
-        // Waits for each line before it writes the next line, because the line queue is bounded.
+        // Write one line at a time, because the line queue is bounded.
         writing = writing.then(() =>
           audit
             .denied(first.intent, first.why, { since, count })

@@ -122,8 +122,8 @@ export interface VerifiedFile {
   /** Whether the file's last chained line is a closing line. */
   readonly isClosed: boolean;
   /**
-   * Lines that processes recorded as lost, and that this file does not contain. Each is the previous line of
-   * the process that recorded it.
+   * Lines that processes recorded as lost, and that this file does not contain. A lost line is the previous line of
+   * the process that recorded the loss.
    */
   readonly lost: readonly { readonly line: number; readonly head: ChainHead }[];
   /** The expected heads that the file contains. */
@@ -180,7 +180,7 @@ export async function verifyFile(file: string, options: VerifyFileOptions): Prom
   return check.finish(rest);
 }
 
-/** Returns where a sequence of lines that are too short for a link ends, and how many lines it has. */
+/** Returns where a sequence of lines that are too short for a link ends, and the sequence's number of lines. */
 function shortLines(text: Buffer, begin: number): { readonly end: number; readonly count: number } {
   let end = begin;
   let count = 0;

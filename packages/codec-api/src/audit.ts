@@ -15,8 +15,8 @@ export const auditChain = z.object({
 });
 
 /**
- * An audit entry. It records who did what, when, from which address, to which payloads, with which keys, and
- * the outcome. An entry never contains a payload, a token or a search term. Each permitted operation has an
+ * An audit entry, which records who did what, when, from which address, to which payloads, with which keys, and with
+ * which outcome. An entry never contains a payload, a token or a search term. Each permitted operation has an
  * `intent`, which is written before anything is decrypted, and an `outcome` with the same `id`. A refused
  * operation has a single `denied` entry.
  */
@@ -177,7 +177,7 @@ export const auditVerification = z.object({
   /** The last line that the process had written when the check began. Record this line elsewhere. */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
   /**
-   * The line that the file's first line follows. It is usually in a rotated file, which the server does not
+   * The line that the file's first line follows. That line is usually in a rotated file, which the server does not
    * read.
    */
   follows: z.optional(z.object({ seq: z.int().check(z.positive()), hash: z.string() })),

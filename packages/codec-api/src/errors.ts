@@ -49,7 +49,7 @@ export type EndReason = z.infer<typeof endReason>;
 export const streamEnd = z.object({
   type: z.literal('end'),
   reason: endReason,
-  /** The last durable event that was sent or searched. Send it as `after` in the next request. */
+  /** The last durable event that was sent or searched. Send this number as `after` in the next request. */
   after: z.int().check(z.nonnegative()),
   /** A message for people. */
   message: z.optional(z.string()),

@@ -9,7 +9,7 @@ export const MAX_FILE_EVENTS = 500;
 
 /**
  * Maximum size of a request's body, in bytes. Temporal limits each list of payloads in an event to 2 MiB, and
- * base64 and JSON make it longer.
+ * base64 and JSON make the list longer.
  */
 export const MAX_FILE_BODY = 8 * 1024 * 1024;
 

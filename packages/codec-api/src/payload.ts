@@ -127,8 +127,8 @@ export type JsonPayload = z.infer<typeof jsonPayload>;
 export const MAX_REFS = 200;
 
 /**
- * Why a caller wants plaintext, for the audit. It has 1 to 500 characters, of which at least one is visible.
- * It is required if the namespace reveals payloads on demand, and accepted in every namespace.
+ * Why a caller wants plaintext, for the audit. A justification has 1 to 500 characters, of which at least one is
+ * visible. A justification is required if the namespace reveals payloads on demand, and accepted in every namespace.
  */
 export const justification = z.string().check(
   // This limit applies before `trim`, because the OpenAPI document states the limit and clients send untrimmed text.

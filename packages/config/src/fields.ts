@@ -37,7 +37,7 @@ export const host = z
     'must be an IP address or a host name, without a port',
   );
 
-/** A list of one or more values that are separated by commas. Each value is trimmed. */
+/** A list of one or more values, separated by commas and optional white space. */
 export function list<T>(item: z.ZodType<T, string>) {
   return z
     .string()

@@ -1,5 +1,5 @@
 // Temporal-kms-inspect prints the format of the payload on standard input ({"metadata": {...}, "data": ...} in
-// base64, as in an exported history), and the header of an envelope-v2 message. It needs no keys.
+// base64, as in an exported history), and the header of an envelope-v2 message. The program needs no keys.
 package main
 
 import (

@@ -18,8 +18,8 @@ class CiphertextOnlyDriver(StorageDriver):
     """Stores a payload only if the codec has encrypted it:
     ``ExternalStorage(drivers=[CiphertextOnlyDriver(driver, codec)])``.
 
-    Otherwise, for example if a client lacks the plugin, stores none of the call's payloads and raises
-    :class:`KmsCodecError` ``format_not_allowed``. Plaintext passes only if the namespace's rule has ``plaintext:
+    If the codec has not encrypted a payload, for example because a client lacks the plugin, stores none of the call's
+    payloads and raises :class:`KmsCodecError` ``format_not_allowed``. Plaintext passes only if the namespace's rule has ``plaintext:
     pass``.
     """
 

@@ -7,8 +7,8 @@ Clock = Callable[[], float]
 """Returns seconds since an arbitrary time. Never goes back."""
 
 TOLERANCE = 0.1
-"""How far the wall clock may be behind, in seconds, before it counts as set back. It can seem to be behind because the
-two clocks are not read at exactly the same moment."""
+"""How far the wall clock may be behind the running clock, in seconds, before the wall clock counts as set back. The wall
+clock can seem to be behind, because the two clocks are not read at exactly the same moment."""
 
 
 def running_time() -> float:
@@ -19,10 +19,10 @@ def running_time() -> float:
 
 
 def elapsed_clock(wall: Clock = time.time, running: Clock = running_time) -> Clock:
-    """Returns a clock that, at each reading, advances by as much as whichever of two clocks has advanced more.
+    """Returns a clock that advances, at each reading, as far as the clock that advanced more: ``wall`` or ``running``.
 
-    It therefore counts the time in which the machine or virtual machine was suspended, and continues if the time of day
-    is set back. Otherwise, keys would be used for too long.
+    The returned clock therefore counts the time in which the machine or virtual machine was suspended, and continues if
+    the wall clock is set back. With one clock alone, this process could use keys for too long.
     """
     offset = wall() - running()
     elapsed_offset = offset

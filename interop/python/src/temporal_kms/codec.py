@@ -39,7 +39,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
     Use one codec per process. Each event loop has its own keys and connection. Raises only :class:`KmsCodecError`.
 
     :param namespace: the namespace of a call without a context. The codec also reads this namespace's messages in calls
-        for other namespaces. It reads messages of any other namespace only if the rules name or accept that namespace
+        for other namespaces. The codec reads messages of any other namespace only if the rules name or accept that
+        namespace
     :param compression: whether to compress payloads of at least 1 KiB with zstd, if the result is smaller
     :param bind_workflow: whether to bind messages to their workflow in addition to their namespace; do not set this if
         a workflow reads Nexus results

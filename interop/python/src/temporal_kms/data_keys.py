@@ -98,10 +98,10 @@ class EncryptionKeys:
     """The encryption keys: one branch key for each crypto key and namespace, refreshed in the background.
 
     A branch key encrypts while it is younger than the soft age and Cloud KMS has confirmed within the last
-    ``REVALIDATE`` seconds that this process may use it. Otherwise a caller waits for Cloud KMS, and uses the branch
-    key, up to the hard age, only if Cloud KMS does not respond. After a refusal, the branch key encrypts until its soft
-    age, or as long as its last confirmation is valid. The numbers of messages and bytes per data key are limited. The
-    next data key of the same branch key needs only a new salt.
+    ``REVALIDATE`` seconds that this process may use the key. An older or unconfirmed key encrypts only if a caller has
+    waited for Cloud KMS without a response, and only up to the hard age. After a refusal, the branch key encrypts until
+    its soft age or until its last confirmation becomes invalid, whichever is later. The numbers of messages and bytes
+    per data key are limited. The next data key of the same branch key needs only a new salt.
     """
 
     def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:

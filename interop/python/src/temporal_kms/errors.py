@@ -54,12 +54,11 @@ class KmsCodecError(ApplicationError):
         self.code = code
 
     def __reduce__(self) -> tuple[type["KmsCodecError"], tuple[str, str]]:
-        # This is necessary because process pools pickle errors, and BaseException would keep only the display text.
+        # Process pools pickle errors. Without this method, a pickled error would keep only its display text.
         return KmsCodecError, (self.code, self.message)
 
     def bare(self) -> "KmsCodecError":
-        """Returns a copy without traceback and context. This is necessary because error reporters show the variables of
-        all frames."""
+        """Returns a copy without traceback and context, because error reporters show the variables of all frames."""
         bare = KmsCodecError(self.code, self.message)
         bare.key_version = self.key_version
         if isinstance(self.__cause__, KmsCodecError):

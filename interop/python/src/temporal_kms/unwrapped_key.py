@@ -1,4 +1,4 @@
-"""Keys that Cloud KMS has unwrapped. These are data keys, and branch keys, from which data keys are derived."""
+"""Keys that Cloud KMS has unwrapped: data keys, and branch keys, from which this package derives data keys."""
 
 import os
 from collections import OrderedDict
