@@ -30,7 +30,7 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
 
 /** Tests that stop Cloud KMS or change the audit file, which would disturb other tests. */
 const alone = ['audit', 'outage'].map((name) => `${name}.spec.ts`);
-/** Tests that share a stack with sign-in, so that only one worker starts it. */
+/** Tests that share a stack with sign-in, so that only one Playwright worker starts this stack. */
 const signedIn = ['sign-in.spec.ts', 'signed-in-screens.spec.ts'];
 const first = 'dev.spec.ts';
 /** Long tests run only with `pnpm test:long`, which sets SLOW and names the files. */

@@ -15,7 +15,7 @@ export interface Work {
 /** A page with an empty cache, whose work is measured. */
 export interface Watched {
   readonly page: Page;
-  /** Returns the number of requests so far whose URL matches. */
+  /** Returns the number of requests so far whose URL matches the regular expression. */
   readonly requests: (url?: RegExp) => number;
   /** Returns the scripts so far, including the scripts of workers. */
   readonly scripts: () => Promise<{ readonly files: number; readonly gzipKiB: number }>;

@@ -62,7 +62,7 @@ const TAIL = 100;
 const TAIL_EVERY_MS = 100;
 /** Number of places in a history, and of reveals, to measure. */
 const PLACES = 11;
-/** Number of critical paths to measure, each of them after one more event. */
+/** Number of critical paths to measure, each after one more event has arrived. */
 const PATHS = 5;
 /**
  * Limits in milliseconds for the time until the card Why is complete, counted from the start and from the

@@ -28,7 +28,7 @@ async function order(page: Page, search = ''): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
 
-/** Returns a function that opens a part of the page over the list. */
+/** Returns a function that opens the list, and then a part of the page that covers the list. */
 const overList =
   (open: Open): Open =>
   async (page) => {
@@ -93,7 +93,7 @@ async function differs(page: Page): Promise<void> {
     b: `${type} AND ExecutionStatus = "Completed"`,
   };
   await page.goto(`/ns/shop/differs?${new URLSearchParams(sets)}`);
-  // The shop still takes orders when the first tests run.
+  // The shop still takes orders when the first tests run, so the comparison may need several attempts.
   await expect(async () => {
     await button(page, /^Compare/).click();
     await expect(page.getByRole('cell', { name: 'Build of that worker' })).toBeVisible({ timeout: 3_000 });

@@ -68,7 +68,7 @@ test('nothing that is already visible moves while the list and a run load', asyn
       await route.continue();
     },
   );
-  // If a link names an event, the inspector opens when the event has loaded, and narrows the table.
+  // If a link names an event, the inspector opens when the event has loaded, and narrows the table, which is a shift.
   for (const [path, limit] of [
     [LIST, 0.01],
     [order, 0.01],
@@ -82,7 +82,7 @@ test('nothing that is already visible moves while the list and a run load', asyn
       Reflect.get(window, 'shifts'),
     );
     const sum = shifts.reduce((total, { value }) => total + value, 0);
-    // Chromium rates a page as good below 0.1.
+    // Chromium rates a page's layout shift as good below 0.1.
     expect(sum, `${path}: ${JSON.stringify(shifts)}`).toBeLessThan(limit);
   }
 });

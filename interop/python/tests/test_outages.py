@@ -13,8 +13,8 @@ from temporal_kms.connection import insecure_client
 from temporal_kms.decryption_keys import REVALIDATE
 
 OUTAGE = 30.0
-"""Duration of an outage, in seconds. After such a long outage, gRPC without our limits would wait for 10 s or more before
-it connects or resolves the name again."""
+"""Duration of an outage, in seconds. After such a long outage, gRPC without our limits would wait for 10 s or more
+before it connects or resolves the name again."""
 SOON, LATER = 8.0, 20.0
 """Maximum seconds from the end of an outage to the first response: ``SOON`` if the network refused connections, and
 ``LATER`` if connections stayed open without data."""

@@ -15,7 +15,7 @@ export type AuditOperation = z.infer<typeof auditOperation>;
 
 /**
  * How an operation ended. `cut_off` means that the client disconnected or the server shut down before
- * everything was sent. `signed_out`, `limit` and `shutdown` tell why a stream ended early; see `endReason`.
+ * everything was sent. `signed_out`, `limit` and `shutdown` state why a stream ended early; see `endReason`.
  */
 export const auditResult = z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']);
 export type AuditResult = z.infer<typeof auditResult>;

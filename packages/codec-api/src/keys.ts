@@ -113,8 +113,8 @@ export const namespaceKeys = z.object({
     /** Age of the branch key or data key that encrypts; absent if there is no such key yet. */
     encryptionKeyAgeSeconds: z.optional(count),
     /**
-     * Time since Cloud KMS last confirmed the key in memory whose confirmation is oldest; absent if no key is
-     * in memory.
+     * Time since the oldest of Cloud KMS's latest confirmations of the keys in memory, or absent if no key is in
+     * memory.
      */
     oldestKeyAgeSeconds: z.optional(count),
   }),

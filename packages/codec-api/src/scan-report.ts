@@ -216,7 +216,7 @@ export const scannedKey = z.object({
       state: z.string(),
       created: z.optional(timestamp),
       /**
-       * When the first scan with the same state folder found a later version to be primary. Cloud KMS does
+       * When a scan with the same state folder first found a later version to be primary. Cloud KMS does
        * not record when a version stopped being primary. This field is absent if the time is unknown.
        */
       notPrimarySince: z.optional(timestamp),

@@ -19,8 +19,8 @@ class CiphertextOnlyDriver(StorageDriver):
     ``ExternalStorage(drivers=[CiphertextOnlyDriver(driver, codec)])``.
 
     If the codec has not encrypted a payload, for example because a client lacks the plugin, stores none of the call's
-    payloads and raises :class:`KmsCodecError` ``format_not_allowed``. Plaintext passes only if the namespace's rule has ``plaintext:
-    pass``.
+    payloads and raises :class:`KmsCodecError` ``format_not_allowed``. Plaintext passes only if the namespace's rule has
+    ``plaintext: pass``.
     """
 
     def __init__(self, driver: StorageDriver, codec: KmsCodec) -> None:

@@ -7,8 +7,8 @@ Clock = Callable[[], float]
 """Returns seconds since an arbitrary time. Never goes back."""
 
 TOLERANCE = 0.1
-"""How far the wall clock may be behind the running clock, in seconds, before the wall clock counts as set back. The wall
-clock can seem to be behind, because the two clocks are not read at exactly the same moment."""
+"""How far the wall clock may be behind the running clock, in seconds, before the wall clock counts as set back. The
+wall clock can seem to be behind, because the two clocks are not read at exactly the same moment."""
 
 
 def running_time() -> float:

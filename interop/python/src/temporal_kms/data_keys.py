@@ -22,7 +22,7 @@ MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
 """Limits of one data key."""
 REFRESH_AT = 0.75
 WRAP_AGAIN_AT = 0.65
-"""The share of ``REVALIDATE`` after which an identity that may only encrypt wraps another key."""
+"""The fraction of ``REVALIDATE`` after which an identity that may only encrypt wraps another key, as a confirmation."""
 UNREADABLE = "permission_denied"
 """The code with which Cloud KMS refuses to unwrap for an identity that may still encrypt."""
 ENCRYPTION_MAX = 1024
@@ -172,8 +172,8 @@ class EncryptionKeys:
         return slot.current
 
     def _is_confirmed_by_wrap(self, slot: _Slot, now: float) -> bool:
-        """Returns whether successful wraps confirm the current key. If there was no recent wrap, the key still counts
-        as confirmed if Cloud KMS has never let this identity unwrap."""
+        """Returns whether a successful wrap confirms the current key. The wrap must be recent, unless Cloud KMS has
+        never let this identity unwrap."""
         may_only_encrypt = slot.crypto_key not in self._decryption_keys.readable
         return self._refusal(slot) == UNREADABLE and (may_only_encrypt or now < slot.wrapped + REVALIDATE)
 

@@ -147,8 +147,8 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> AESGCM:
             return (await self._keys.get((crypto_key, b"", wrapped), scope.budget)).data_key
 
-        # Only the right crypto key unwraps the data key. If the message cannot be decrypted under that data key, it was
-        # modified.
+        # Only the right crypto key unwraps the data key. If the message cannot be decrypted under that data key, the
+        # message was modified.
         key: AESGCM = await _first_success(_candidates(payload, scope), attempt, scope)
         return _parse(_decrypt(key, payload.data, scope), scope)
 
@@ -167,8 +167,8 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _parse(_without_prefix(plaintext), scope)
-            # The format binds no purpose to the ciphertext, so this may be the data key of an envelope. An attacker
-            # could have passed off its wrapped form as a direct message to learn the key.
+            # The format binds no purpose to the ciphertext, so the plaintext may be an envelope's data key, which an
+            # attacker tries to learn by passing off the wrapped key as a direct message.
             if len(plaintext) == KEY and "encoding" not in inner.metadata:
                 raise not_a_payload()
             return inner

@@ -173,8 +173,8 @@ class CloudKms:
         return await self._attempt(lambda client: client.decrypt(request, retry=None, timeout=self._timeout))
 
     async def _attempt(self, call: Callable[[Client], Awaitable[R]]) -> R:
-        """Makes a call. If the call failed because this process or the machine was suspended, repeats it, because this
-        is not an outage."""
+        """Makes a call. If the call failed because this process or the machine was suspended, repeats the call, because
+        a suspension is not an outage."""
         connection = self._connections.get()
         repeats = 0
         while True:
