@@ -56,7 +56,9 @@ test('a root cause’s stack trace shows the application’s file and line', asy
   await expectAccessible(page, 0);
 });
 
-test('the page reads a payload of 12 MB from external storage on request, shows it and saves it', async ({ page }) => {
+test('the page reads a payload of 12 MB from external storage on request, shows it and saves it', async ({
+  page,
+}) => {
   const id = 'price-list-9701';
   // The price list's workflow starts after the other samples, so it may still be running.
   await expect(() => untilStatus(id, 'Completed')).toPass({ timeout: 90_000 });
