@@ -192,10 +192,10 @@ const workCells = (ours: readonly Opening[], theirs: readonly Opening[]): [strin
   '',
 ];
 
-/** Milliseconds from the click on Export to the file with all payloads decoded. */
+/** Returns the milliseconds from the click on Export until the file with all payloads decoded is complete. */
 function save(run: LongHistory): Promise<number> {
   return watched(async ({ page }) => {
-    // If this function existed, Chromium would ask where to save the file.
+    // If showSaveFilePicker existed, Chromium would ask where to save the file.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await page.goto(dashboardPage(run));
     await untilText(page, MARK, performance.now());

@@ -23,7 +23,7 @@ const FAIL_WORKFLOW = 5;
 const NORMAL = 1;
 const STICKY = 2;
 
-/** How a run's activities end. `failed`: the activities complete, and the run fails. */
+/** How a run's activities end. `failed` means that the activities complete and the run fails. */
 export type End = 'completed' | 'canceled' | 'failed';
 
 let values = 0;
@@ -181,7 +181,7 @@ export async function makeActivities(
   return { workflowId, runId, payloads: encrypted + missing, handle };
 }
 
-/** The type of the runs of `makePayments`. */
+/** The workflow type of the runs that `makePayments` makes. */
 export const PAYMENT = 'Payment';
 const CAUSES = 20;
 
@@ -206,7 +206,7 @@ export async function makePayments(
       left -= 1;
       const id = `payment-${left}`;
       await client.workflow.start(PAYMENT, { taskQueue: taskQueue.name, workflowId: id, args: [value()] });
-      // This task may belong to a run that another of these workers has started.
+      // This task may belong to a run that another concurrent call of `work` has started.
       const { taskToken, workflowExecution } = await polled(connection, () =>
         workflowService.pollWorkflowTaskQueue({ ...answer, taskQueue }),
       );

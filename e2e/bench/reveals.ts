@@ -40,7 +40,7 @@ export async function rowsInView(page: Page, url: string, places: number): Promi
     for (let place = 1; place <= most; place += 1) {
       grid.scrollTop = (place / (most + 1)) * (grid.scrollHeight - grid.clientHeight);
       const start = performance.now();
-      // The rows of the previous place are still in the document.
+      // Wait, because the rows of the previous place are still in the document.
       await new Promise((resolve) => setTimeout(resolve, 20));
       while (!globalThis.isDecoded() && performance.now() - start < 10_000)
         await new Promise((resolve) => requestAnimationFrame(resolve));

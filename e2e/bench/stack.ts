@@ -141,7 +141,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, { target, or
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);
   });
-  // Ends the stream when the page closes.
+  // End the codec server's stream when the page closes.
   response.on('close', () => passed.destroy());
   passed.on('error', () => response.destroy());
   request.pipe(passed);

@@ -107,7 +107,7 @@ async function measure(id: TaskId, site: Site, facts: Facts): Promise<Effort | u
   });
   const page = await context.newPage();
   try {
-    // If this function does not exist, Chromium saves the file without asking where.
+    // If showSaveFilePicker does not exist, Chromium saves the file without asking where.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await page.goto(site.list(task.namespace ?? 'default'));
     await page.locator('[data-index], tbody tr').nth(3).waitFor();

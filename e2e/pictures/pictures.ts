@@ -51,7 +51,7 @@ async function draw(page: Page, name: string): Promise<void> {
   await session.detach();
 }
 
-/** Replaces the path of this project's folder in stack traces with `/app`. Runs in the page. */
+/** Replaces the path of this project's folder in stack traces with `/app`. This function runs in the page. */
 function hidePath(path: string): void {
   for (const element of document.querySelectorAll('body *')) {
     const text = element.textContent;

@@ -15,7 +15,7 @@ async function openList(page: Page): Promise<void> {
 
 test('settings change the page immediately, and persist after a reload', async ({ page }) => {
   await openList(page);
-  // A dialog hides the rest of the page from queries by role.
+  // Find the element by its attribute, because an open dialog hides the rest of the page from queries by role.
   const started = page.locator('[role="treegrid"] time').first();
   await page.getByRole('button', { name: 'Settings' }).click();
   const dialog = page.getByRole('dialog', { name: 'Settings' });

@@ -16,14 +16,14 @@ async function openRun(page: Page): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
 
-test('a reader chooses the visible time in the overview, with keys or as times, and then resets it', async ({
+test('a reader chooses the visible period by dragging, with keys or by entering times, and resets it', async ({
   page,
 }) => {
   await openRun(page);
   const reset = page.getByRole('button', { name: 'Show the whole run' });
   await expect(reset).toBeHidden();
 
-  // The reader drags in the overview.
+  // The reader drags in the overview, to choose a period.
   const brush = page.getByRole('slider').first();
   const box = await brush.locator('xpath=..').boundingBox();
   if (!box) throw new Error('The overview has no size.');
@@ -36,7 +36,7 @@ test('a reader chooses the visible time in the overview, with keys or as times, 
   await reset.click();
   await expect(page).not.toHaveURL(/from=/);
 
-  // The reader moves one end with keys.
+  // The reader moves one end of the period with keys.
   await brush.focus();
   await page.keyboard.press('ArrowRight');
   await expect(page).toHaveURL(/from=\d+/);
@@ -52,7 +52,7 @@ test('a reader chooses the visible time in the overview, with keys or as times, 
   await from.fill(new Date(start + 2_000).toISOString().slice(0, -1));
   await dialog.getByRole('button', { name: 'Show', exact: true }).click();
   await expect(page).toHaveURL(/from=2000/);
-  // The URL alone restores the visible time.
+  // After a reload, the page restores the visible period from the URL.
   await page.reload();
   await expect(reset).toBeVisible();
 });

@@ -122,7 +122,7 @@ test.describe('on a phone', () => {
       AUDIT,
     ]) {
       await page.goto(path);
-      // Input and result can cover the history.
+      // On some pages, the run's input and result cover the history's rows.
       await expect(page.locator('main :is([data-index], table, [role="group"])').first()).toBeVisible();
       if (path.includes('io=true')) {
         await expect(page.getByRole('button', { name: /^Stack trace/ }).first()).toBeVisible();

@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 const texts = (count: number): string[] => Array.from({ length: count }, (_, n) => `text ${n}`);
 
 /**
- * Faults whose alerts fire immediately. Later alerts about unusual use compare with the usage during these
+ * Faults whose alerts fire immediately. Later alerts about unusual use compare the usage with that during these
  * faults.
  */
 const immediate: readonly Fault[] = [

@@ -8,8 +8,8 @@ export interface Effort {
 }
 
 /**
- * Pixels per wheel turn, and per swipe on a phone. The number is so small that no part of a low panel is
- * skipped.
+ * Pixels per wheel turn, and per swipe on a phone. The number is so small that scrolling skips no part of a low
+ * panel.
  */
 const TURN = 300;
 const SWIPE = 150;
@@ -19,8 +19,8 @@ const MOST_TURNS = 60;
 const PATIENCE = { timeout: 60_000 } as const;
 
 /**
- * Returns whether an element with a text is in the window, and is neither cut off nor covered. Runs in the
- * page.
+ * Returns whether an element with a text is in the window, and is neither cut off nor covered. This
+ * function runs in the page.
  */
 function isOnScreen(wanted: string): boolean {
   // oxlint-disable-next-line unicorn/consistent-function-scoping -- Playwright sends only this function to the page

@@ -16,7 +16,7 @@ type KMS interface {
 type KMSError struct {
 	// Status is the name of the gRPC status, such as NOT_FOUND.
 	Status string
-	// State is the state of the key version after FAILED_PRECONDITION, if it could be looked up.
+	// State is the state of the key version after FAILED_PRECONDITION, if the state could be looked up.
 	State string
 }
 

@@ -21,7 +21,7 @@ type Reader struct {
 	// AuthorizeNamespace decides whether the reader may read messages of another namespace [E-13]. If
 	// AuthorizeNamespace is nil, the reader may.
 	AuthorizeNamespace func(namespace string) bool
-	// Report is called for stored plaintext, unless it is nil [F-6].
+	// Report is called for stored plaintext, unless Report is nil [F-6].
 	Report func(Code)
 }
 
@@ -46,7 +46,7 @@ type call struct {
 	rule       *Rule
 	// keys are the keys for each namespace whose envelope-v2 messages are accepted [E-10] [E-12].
 	keys map[string][]string
-	// left is the number of bytes that are left of the call's limit [L-3].
+	// left is the unused part of the call's limit, in bytes [L-3].
 	left int
 }
 

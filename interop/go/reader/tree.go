@@ -43,8 +43,8 @@ func (t tree) mapping() map[string]tree {
 	return fields
 }
 
-// fields returns the fields of a mapping. All required fields must be present, and all other fields must be
-// optional fields.
+// fields returns the fields of a mapping, which must have all required fields, and may have the optional fields but
+// no others.
 func (t tree) fields(required []string, optional ...string) map[string]tree {
 	fields := t.mapping()
 	for name, field := range fields {

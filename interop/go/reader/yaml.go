@@ -80,7 +80,7 @@ func (p *yamlParser) fail(format string, args ...any) {
 	panic(yamlError(fmt.Sprintf("line %d: %s", p.row+1, fmt.Sprintf(format, args...))))
 }
 
-// rest returns the current line from the position on.
+// rest returns the rest of the current line, from the position.
 func (p *yamlParser) rest() string {
 	if p.row == len(p.lines) {
 		return ""
@@ -119,7 +119,7 @@ func (p *yamlParser) nest() func() {
 	return func() { p.levels-- }
 }
 
-// document parses the only document [K-2].
+// document parses the file's only document [K-2].
 func (p *yamlParser) document() any {
 	fresh := p.next()
 	if rest := p.rest(); p.column == 0 && (rest == "---" || strings.HasPrefix(rest, "--- ")) {

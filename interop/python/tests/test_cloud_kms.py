@@ -67,7 +67,7 @@ def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoi
     }
     file.write_text(json.dumps(credentials))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    # Without this variable, google-auth requests a token when it reads the file, to look up the project.
+    # Without GOOGLE_CLOUD_PROJECT, google-auth would request a token when it reads the file, to look up the project.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     yield endpoint
     endpoint.released.set()

@@ -1,4 +1,4 @@
-"""Encodes and decodes with a simulated Cloud KMS in memory, and reads keys files."""
+"""Tests the codec with a simulated Cloud KMS in memory, and the reading of keys files."""
 
 import asyncio
 import hmac

@@ -236,7 +236,7 @@ class FileCheck {
   }
 
   /**
-   * Checks many lines that are too short for a link in one call: one MiB of a file can contain a million
+   * Checks, in one call, many lines that are too short for a link: one MiB of a file can contain a million
    * such lines.
    * @param text the lines with their line feeds
    */

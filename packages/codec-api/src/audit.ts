@@ -144,7 +144,7 @@ export const auditSearchRequest = z.strictObject({
   from: z.optional(moment),
   /** End of the time range, exclusive. */
   to: z.optional(moment),
-  /** Part of the caller's name or subject. */
+  /** A text that the caller's name or subject contains. */
   who: z.optional(part),
   operations: z.optional(
     z.array(auditOperation).check(z.minLength(1), z.maxLength(auditOperation.options.length)),
@@ -152,7 +152,7 @@ export const auditSearchRequest = z.strictObject({
   /** Returns only the outcomes of operations that ended in one of these ways. */
   results: z.optional(z.array(auditResult).check(z.minLength(1), z.maxLength(auditResult.options.length))),
   workflowId: z.optional(workflowId),
-  /** Part of the justification. */
+  /** A text that the justification contains. */
   justification: z.optional(part),
   /** Returns only entries of refused requests. */
   denied: z.optional(z.literal(true)),

@@ -17,7 +17,7 @@ const eventId = z.int().check(z.positive());
 /** `POST …/runs/{runId}/history:export` */
 export const exportRequest = z.strictObject({
   form: exportForm,
-  /** The events to export, including the first and the last. If absent, the whole history is exported. */
+  /** The events to export, including the first and the last. By default, the whole history is exported. */
   events: z.optional(z.strictObject({ first: eventId, last: eventId })),
   justification: z.optional(justification),
 });
@@ -75,8 +75,8 @@ export const exportTruncated = z.object({
 });
 
 /**
- * Returns the file name of an export. Keeps only letters, digits and `._-` of the workflow id, because the
- * name goes into a header and onto a disk.
+ * Returns the file name of an export. The name contains only letters, digits and `._-` of the workflow id, because
+ * the name goes into a header and onto a disk.
  */
 export function exportFileName(
   { workflowId, runId }: { readonly workflowId: string; readonly runId: string },

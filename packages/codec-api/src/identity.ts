@@ -23,7 +23,7 @@ export const me = z.object({
     z.object({
       name: z.string(),
       permissions: z.array(permission),
-      /** If `on-demand`, send a `justification` with each request that decrypts. */
+      /** With `on-demand`, each request that decrypts needs a `justification`. */
       reveal,
       /**
        * The number of minutes for which a web page may show payloads after one justification, if `reveal` is

@@ -102,7 +102,7 @@ export const workflowSearchRequest = z.strictObject({
 export type WorkflowSearchRequest = z.infer<typeof workflowSearchRequest>;
 
 const searchedRuns = {
-  /** The position after the last run of which all hits were sent. */
+  /** The position after the last run whose hits were all sent. */
   after: z.string(),
   /** Number of runs that were searched. */
   runs: z.int().check(z.nonnegative()),
@@ -129,7 +129,7 @@ export const workflowSearchFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('end'),
     reason: endReason,
-    /** Number of runs of which only the newest events were searched. */
+    /** Number of runs in which only the newest events were searched. */
     partial: z.int().check(z.nonnegative()),
     /** Number of runs that could not be read, for example because their retention period has ended. */
     failed: z.int().check(z.nonnegative()),

@@ -30,7 +30,7 @@ def default_credentials(scopes: tuple[str, ...]) -> Any:
 
 
 def refresh_token(credentials: Any, key: str, timeout: float) -> None:
-    """Gets a new token. Blocks the thread.
+    """Gets a new token, and blocks the thread until then.
 
     :param timeout: the maximum wait for a response, in seconds
     :raises KmsCodecError: ``permission_denied`` if Google refuses to issue a token, and ``kms_unavailable`` otherwise

@@ -73,7 +73,7 @@ class Connection:
         return transport.grpc_channel
 
     def _close(self) -> Awaitable[None]:
-        # Without this grace period, calls in progress would end as if they were cancelled.
+        # Without the grace period of ``_timeout``, calls in progress would end as if they were cancelled.
         closing: Awaitable[None] = self._channel().close(self._timeout)
         return closing
 

@@ -17,7 +17,7 @@ from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import DerivedKey, UnwrappedKey, import_branch_key, new_branch_key
 
 SOFT_AGE = 3600.0
-"""Age at which a branch key is replaced, in seconds."""
+"""Age at which this process replaces a branch key, in seconds."""
 MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
 """Limits of one data key."""
 REFRESH_AT = 0.75
@@ -54,7 +54,8 @@ class EncryptionKey:
         return cls(branch, salt, branch.secret.derive(salt, data_key_info(namespace)))
 
     def has_room(self, size: int) -> bool:
-        """Returns whether the data key may encrypt one more message. The first message may exceed the byte limit."""
+        """Returns whether the data key may encrypt one more message. A data key's first message may exceed the byte
+        limit."""
         return not self.messages or (self.messages < MAX_MESSAGES and self.bytes + size <= MAX_BYTES)
 
 

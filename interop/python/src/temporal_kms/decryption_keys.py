@@ -34,7 +34,7 @@ WrappedKey = tuple[str, bytes, bytes]
 class _KeyVersionAccess:
     """Tracks whether Cloud KMS lets this process use a key version.
 
-    One response counts for all keys under the version.
+    A response about one key counts for all keys under the version.
     """
 
     def __init__(self, confirmed: float) -> None:
@@ -82,7 +82,7 @@ class _RefusedKey:
     code: str
     key_version: int | None
     grace_until: float
-    """The confirmation before the refusal is valid until this time."""
+    """The time until which the last confirmation before the refusal is valid."""
 
 
 class DecryptionKeys:

@@ -9,7 +9,7 @@ from .errors import KmsCodecError
 from .formats import format_of
 
 MAX_LAYERS = 4
-"""Maximum number of a payload's layers of encryption."""
+"""Maximum number of layers of encryption around a payload."""
 
 
 async def decrypt_layers(decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, inner_codecs: bool) -> Payload:

@@ -47,8 +47,8 @@ def check_plaintext(plaintext: bytes, reserve: Callable[[int], None]) -> None:
 
 
 def _is_usual(plaintext: bytes) -> bool:
-    """Returns whether the plaintext has the most common form: a short encoding and data. This takes a quarter of the
-    time of the full checks."""
+    """Returns whether the plaintext has the most common form: a short encoding and data. This check takes a quarter of
+    the time of the full checks."""
     end, value = len(plaintext), 3 + len(_ENCODING)
     if end <= value or plaintext[0] != METADATA or not plaintext.startswith(_ENCODING, 2):
         return False

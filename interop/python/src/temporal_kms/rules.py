@@ -21,7 +21,7 @@ def wrapped_key_hash(wrapped: bytes) -> str:
 @dataclass(frozen=True)
 class NamespaceRule:
     encrypt: str | None = None
-    """Resource name of the crypto key that encrypts. If None, this process only decrypts."""
+    """Resource name of the crypto key that encrypts, or None if this process only decrypts."""
     decrypt: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
     """Other namespaces whose messages this namespace may read."""
@@ -87,8 +87,8 @@ class KeyRules:
         return rules if self.default is None else {**rules, "default": self.default}
 
     def _double_names(self) -> Iterator[str]:
-        """Describes each rule that names a key with its project's number although another rule names the key with
-        its project's id."""
+        """Describes each rule that names a key by its project's number, if another rule names the key by its
+        project's id."""
         rules = self._places()
         named = {_without_project(key): key for rule in rules.values() for key in rule.keys if not _NUMBERED.match(key)}
         for place, rule in rules.items():

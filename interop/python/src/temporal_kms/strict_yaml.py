@@ -16,8 +16,8 @@ import yaml
 MAX_BYTES = 2**20
 MAX_DEPTH = 16
 MAX_KEY = 500
-"""Maximum length of a key up to its colon, in characters. Parsers look for the colon on the same line, within 1,024
-characters."""
+"""Maximum length of a key up to its colon, in characters. YAML parsers look for the colon on the key's line, within
+1,024 characters."""
 UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 
 _WORDS = re.compile(r"(?:y|n|yes|no|on|off|true|false|null)\Z", re.IGNORECASE | re.ASCII)
@@ -36,7 +36,7 @@ class StrictYamlError(ValueError):
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
-    """Reads a regular file. Reads the file twice, because the resolution of mtime is too low to detect every write.
+    """Reads a regular file twice, because the resolution of mtime is too low to detect every write during one read.
 
     :raises ValueError: the file is not regular, belongs to another user, can be written by others, is too large, or
         changed during the read
@@ -109,7 +109,7 @@ def _check_text(text: str) -> None:
 
 
 def _check_tokens(text: str) -> None:
-    """Refuses explicit keys, and a comment directly after a token, because YAML 1.2 requires a space there."""
+    """Refuses explicit keys, and comments directly after a token, because YAML 1.2 requires a space before a comment."""
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         start, end = token.start_mark.index, token.end_mark.index
         if isinstance(token, yaml.KeyToken) and start < end:

@@ -36,8 +36,8 @@ class DerivedKey:
 
 
 class UnwrappedKey:
-    """A data key, or a branch key with its most recently derived data keys. The derived data keys leave memory together
-    with the branch key."""
+    """A data key, or a branch key with its most recently derived data keys. The cache evicts a branch key together with
+    the derived data keys."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
