@@ -72,7 +72,7 @@ export const storedContent = z.object({
   object: z.string(),
   /** Size that the reference states. */
   bytes: z.optional(z.int().check(z.nonnegative())),
-  /** Whether the server's configuration lets it read the object. */
+  /** Whether the configuration lets the server read the object. */
   readable: z.boolean(),
 });
 export type StoredContent = z.infer<typeof storedContent>;

@@ -69,7 +69,7 @@ export type WorkflowTypes = z.infer<typeof workflowTypes>;
 
 /**
  * Relations to other runs. To find closed children and other runs with the same id, use a visibility query
- * (`ParentRunId = "…"`, `WorkflowId = "…"`). The next run is in the history's last event.
+ * (`ParentRunId = "…"`, `WorkflowId = "…"`). The history's last event names the next run.
  */
 export const workflowRelations = z.object({
   /** `namespaceId` is the id of the parent's namespace, if Temporal returned it. */

@@ -160,8 +160,8 @@ const settings = z
   .refine((values) => values.AUTH !== 'none' || isLoopback(values.CODEC_HOST), {
     path: ['CODEC_HOST'],
     error: 'must be a loopback address while AUTH is none: every client that can connect can read plaintext',
-    // Zod skips refinements if a field is invalid. With `when`, Zod reports this mistake in addition to the
-    // invalid field.
+    // Zod skips refinements if a field is invalid. With `when`, Zod reports this mistake even if another field is
+    // invalid.
     when: ({ value }) => z.object({ CODEC_HOST: host }).safeParse(value).success,
   })
   .superRefine((values, context) => {
