@@ -21,7 +21,7 @@ describe('a memory pool', () => {
     expect(pool.held).toBe(0);
   });
 
-  it('grants a call for more than its size, but only one such call at a time', async () => {
+  it('grants a call that asks for more than the pool’s size, but only one such call at a time', async () => {
     const pool = new MemoryPool(100);
     const release = pool.take(500)!;
     expect(pool.take(1)).toBeUndefined();
@@ -32,7 +32,7 @@ describe('a memory pool', () => {
     expect(pool.held).toBe(0);
   });
 
-  it('grants memory to the calls behind a call that stops waiting', async () => {
+  it('grants memory to the next calls when the first call in the queue stops waiting', async () => {
     const pool = new MemoryPool(100);
     pool.take(50);
     const gone = new AbortController();

@@ -18,7 +18,7 @@ const refusalOf = (act: () => void): { status: number; code: string } | undefine
 const { signal } = new AbortController();
 
 describe('a memory budget', () => {
-  test('throws 413 for bytes beyond the share of a lease, and 503 for bytes that other leases hold', () => {
+  test('throws 413 if a lease exceeds its share, and 503 if other leases hold the memory', () => {
     const budget = new MemoryBudget(100, 60);
     const [one, other] = [budget.lease(), budget.lease()];
     expect(refusalOf(() => one.take(61))).toEqual({ status: 413, code: 'too_large' });
@@ -52,7 +52,7 @@ describe('a memory budget', () => {
     await waiting;
   });
 
-  test('grants one lease its whole share, however much small leases hold', () => {
+  test('grants one large lease its whole share, however much memory small leases hold', () => {
     const budget = new MemoryBudget(100, 60);
     for (let n = 0; n < 40; n += 1) budget.lease().take(1);
     const large = budget.lease();

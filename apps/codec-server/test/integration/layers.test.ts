@@ -175,7 +175,7 @@ describe('/decode', () => {
     expect([status, body]).toEqual([400, expect.stringContaining('layer_unreadable')]);
   });
 
-  it('authorizes the caller in the namespace that an inner layer names', async () => {
+  it('checks the caller’s permission in the namespace that an inner layer names', async () => {
     const refused = await postDecode(ana(own), [planted.copied]);
     expect([refused.status, refused.body]).toEqual([403, expect.stringContaining('orders')]);
     expect(refused.audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
@@ -189,7 +189,7 @@ describe('/decode', () => {
     ]);
   });
 
-  it('counts the wrapped keys of inner layers towards its limit', async () => {
+  it('counts the wrapped keys of inner layers towards the limit of 64 uncached keys', async () => {
     const inner = await sealedApart(stack.kms, 66);
     const payloads = await stack.kms.codec.encode(inner, context(NAMESPACE));
     await using other = stack.kms.another();

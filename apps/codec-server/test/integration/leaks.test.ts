@@ -13,7 +13,8 @@ import { NAMESPACE, runEverywhere, runFailing, runPath, startStack } from '../su
 
 const PLAINTEXT = 'canary-plaintext-2b7c';
 const TERM = 'canary-term-91e0';
-// The audit contains these texts on purpose, so the tests look for them only in the log and the metrics.
+// The audit must contain the justification and the path, so the tests look for these two texts only in the
+// log and the metrics.
 const JUSTIFICATION = 'justification-44a1';
 const PATH = 'path-07fd';
 const TOKEN = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"canary"}').toString('base64url')}.canary-signature`;
@@ -150,7 +151,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     ).not.toEqual([]);
   });
 
-  it('never appear in the log, which contains no justifications and no paths either', () => {
+  it('never appear in the log, and neither do justifications and paths', () => {
     const { out, err } = server.output;
     expect(out.split('\n').length).toBeGreaterThan(exchanges.length);
     expect(leaksIn(out + err, [...secrets, ...keyBytes, JUSTIFICATION, PATH])).toEqual([]);

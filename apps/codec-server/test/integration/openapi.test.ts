@@ -18,7 +18,8 @@ afterAll(() => stack.close());
 
 let document: any;
 const ajv = new Ajv2020({ strict: false, allErrors: true });
-// ajv-formats is CommonJS, and its types and Node disagree about where the function is.
+// ajv-formats is a CommonJS module. According to its types, the function is the member `default` of the
+// import.
 formats.default(ajv);
 
 function validatorOf(schema: any): ValidateFunction {

@@ -123,7 +123,7 @@ const requestAs = (url: string, path: string, more: Record<string, string>, body
   });
 
 describe('the environment', () => {
-  it('sets prefix, namespace paths, hosts, origins, limits and the audit file', async () => {
+  it('sets the path prefix, namespace paths, hosts, origins, limits and the audit file', async () => {
     const { url } = await start({
       CODEC_PATH_PREFIX: '/codec',
       CODEC_NAMESPACE_PATHS: 'true',
@@ -199,7 +199,7 @@ it('reopens a rotated audit file on SIGHUP without losing a line', async () => {
     expect((await post(`${url}/encode`, payloads())).status).toBe(200);
   }
   const [old, fresh] = await Promise.all([readFile(`${path}.1`, 'utf8'), readFile(path, 'utf8')]);
-  // A line that was being written during the rename is in both files.
+  // Both files contain a line that was written while the file was renamed.
   const lines = [...entries(old), ...entries(fresh)].map((entry) => `${entry?.id} ${entry?.event}`);
   expect([new Set(lines).size, lines.length <= 21, entries(fresh).length >= 8]).toEqual([20, true, true]);
   expect(entries(fresh)[0]).toMatchObject({

@@ -41,7 +41,8 @@ const OWN = 'canary-of-payments';
 const WORKFLOW = 'copied';
 
 /**
- * Encrypts a value, and also binds the message to the workflow, because the attacker chooses the workflow id.
+ * Encrypts a value, and binds the message to the workflow id too, because an attacker can choose the id of
+ * the workflow into which the message is copied.
  */
 const encrypted = async (value: string, namespace: string): Promise<Payload> => {
   const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
@@ -136,7 +137,7 @@ const secretIn = (text: string): boolean =>
   text.includes(SECRET) || text.includes(Buffer.from(JSON.stringify(SECRET)).toString('base64'));
 
 describe('a caller without permissions in the namespace of copied messages', () => {
-  it('gets the fields of its own payloads from workflows:decode-fields, but none of these messages', async () => {
+  it('gets the fields of its own payloads from workflows:decode-fields, but no field of a copied message', async () => {
     const { fields, audited } = replica(ana(own));
     // Temporal's visibility store is updated after the workflow has started.
     const [listed] = await vi.waitFor(
@@ -160,7 +161,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     expect(secretIn(JSON.stringify(await replica(ana(everywhere)).fields()))).toBe(true);
   });
 
-  it('gets all other payloads from payloads:decode, but no plaintext of these messages', async () => {
+  it('gets the plaintext of its own payloads from payloads:decode, but of no copied message', async () => {
     const results = await replica(ana(own)).decode(refs());
     expect(results).toHaveLength(stubs.length);
     for (const result of results) {
@@ -171,7 +172,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     expect(secretIn(JSON.stringify(results))).toBe(false);
   });
 
-  it('gets no plaintext for the refs of a description: memo, summary, heartbeat and header', async () => {
+  it('gets no plaintext of messages in a workflow’s description: memo, summary, heartbeat and header', async () => {
     const { app, decode } = replica(ana(own));
     const path = `/api/namespaces/payments/workflows/${WORKFLOW}`;
     const { payloads } = workflowDescription.parse(await (await get(app, path)).json());
@@ -196,7 +197,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     });
   });
 
-  it('gets these messages in exports as unreadable payloads that name the namespace', async () => {
+  it('gets the copied messages in exports as unreadable payloads that name the namespace', async () => {
     const { export: exported } = replica(ana(own));
     const decoded = await exported('decoded');
     expect(secretIn(decoded)).toBe(false);
@@ -259,7 +260,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     },
   );
 
-  it('needs the route’s own permission, because decode does not permit search or export', async () => {
+  it('needs the permission search or export to search or export, even with the permission decode', async () => {
     const decodes = replica(ana({ ...own, orders: ['decode'] }));
     expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
     expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
@@ -331,7 +332,7 @@ describe('a caller with permissions in both namespaces', () => {
 });
 
 describe('a namespace that decrypts on demand', () => {
-  it('requires a justification for its messages in other namespaces too', async () => {
+  it('requires a justification also for its messages in histories of other namespaces', async () => {
     const { decode, search, audited } = replica(ana(everywhere, ['orders']));
     const [refused] = await decode(['1:0']);
     expect(refused).toMatchObject({ ok: false, reason: 'namespace_not_permitted', namespace: 'orders' });
@@ -344,7 +345,7 @@ describe('a namespace that decrypts on demand', () => {
     expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: true }]);
   });
 
-  it('requires the permission in addition to a justification', async () => {
+  it('requires the permission decode in addition to a justification', async () => {
     const { decode } = replica(ana(own, ['orders']));
     expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: false }]);
   });

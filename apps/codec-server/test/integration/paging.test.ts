@@ -37,7 +37,7 @@ function countingReplica(counted: () => void, maxHistoryBytes?: number): Stack['
   });
 }
 
-/** Waits until `everywhere` needs only the signal to complete. */
+/** Waits until the workflow `everywhere` needs nothing but the signal to complete. */
 const settled = (run: Run): Promise<void> =>
   eventually(async () => {
     const events = await history(stack.app, run);
@@ -53,7 +53,7 @@ describe('a long history', () => {
     await handle.result();
   });
 
-  it('is streamed page by page, with the same events from any start', async () => {
+  it('is streamed page by page, with the same events whichever event a request starts after', async () => {
     const response = await get(stack.replica(), `${runPath(run)}/history`);
     const collected = await Array.fromAsync(frames(response));
     const pages = collected.filter((frame) => frame.type === 'events');

@@ -44,7 +44,7 @@ describe('a query', () => {
     expect(JSON.parse(values[0]!)).toMatch(/at queried \(/);
   });
 
-  it('sends its arguments only in encrypted form; the audit names only the query, and the log nothing', async () => {
+  it('sends its arguments only in encrypted form, and leaves only its name in the audit and nothing in the log', async () => {
     const service = createTemporalService(stack.connection);
     const sent: unknown[] = [];
     const query: TemporalService['query'] = (request, ...more) => {
@@ -67,7 +67,7 @@ describe('a query', () => {
     expect(JSON.stringify([entries, logged])).not.toMatch(/canary-/);
   });
 
-  it('returns that the worker’s code failed or knows no such query, without plaintext of the failure', async () => {
+  it('reports that the worker’s code failed or does not know the query, without plaintext of the failure', async () => {
     for (const type of ['refuse', 'unknown']) {
       // For an encrypted failure, the TypeScript SDK returns nothing except this message.
       expect((await ask({ type })).answer).toMatchObject({

@@ -64,7 +64,7 @@ describe('a schedule', () => {
     });
   });
 
-  it('is described with placeholders, whose payloads can be decrypted, with audit entries under the schedule’s id', async () => {
+  it('is described with placeholders for its payloads, and decrypting the payloads writes audit entries with its id', async () => {
     const { audit, entries } = recordedAudit();
     const { log, lines: logged } = keptLog();
     const app = stack.replica({ audit, log });

@@ -166,7 +166,7 @@ describe('a search over all runs that match a query', () => {
       );
     });
 
-    it('requests the lengths of several runs at a time, and each length only once', async () => {
+    it('requests the history lengths of several runs at a time, and each length only once', async () => {
       const { seen, app } = watched(() => false);
       const frames = await search({ text: `${SECRET} open`, query: openQuery }, app);
       expect(found(frames)).toHaveLength(OPEN);

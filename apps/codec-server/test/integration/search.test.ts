@@ -82,7 +82,7 @@ describe('a search for a secret that is in every payload', () => {
     expect(rest).toEqual(all.filter(isAfter));
   });
 
-  it('finds nothing for other text, and nothing in another case if it is case-sensitive', async () => {
+  it('finds nothing for text that no payload contains, or for text in a different case if it is case-sensitive', async () => {
     expect(hitsOf(await search(run, { text: 'no such text' }))).toEqual([]);
     expect(hitsOf(await search(run, { text: SECRET.toUpperCase(), caseSensitive: true }))).toEqual([]);
   });

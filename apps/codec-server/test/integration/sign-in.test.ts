@@ -8,7 +8,7 @@ import { frames, get, lines, postTo, runOf, runPath, startStack } from '../suppo
 const stack = forFile(await startStack());
 const run = await runOf(await stack.start('everywhere', ['canary'], { taskQueue: 'nobody' }));
 
-test('ends a followed history when the sign-in expires, with the last event that was sent', async () => {
+test('ends a live history when the sign-in expires, with a frame that names the last event sent', async () => {
   const app = stack.replica({ access: signedInFor(2_000) });
   const start = performance.now();
   const all = await Array.fromAsync(frames(await get(app, `${runPath(run)}/history?live=true`)));

@@ -102,7 +102,7 @@ describe.each([
     );
   });
 
-  it('may lack an object, which the response and the metrics then show', async () => {
+  it('causes the code storage_not_found in the response and the metrics if it lacks an object', async () => {
     const hashValue = createHash('sha256').update(type).digest('hex');
     const name = `v0/ns/payments/d/sha256/${hashValue}`;
     const claim = {

@@ -27,7 +27,7 @@ async function taskQueues(run: Run, app = stack.app): Promise<RunTaskQueues['tas
   return runTaskQueues.parse(await (await request(run, app)).json()).taskQueues;
 }
 
-/** An application that records its calls about task queues. */
+/** Returns an application that records its calls to Temporal about task queues. */
 function watched(): { readonly app: Stack['app']; readonly asked: string[] } {
   const service = createTemporalService(stack.connection);
   const asked: string[] = [];

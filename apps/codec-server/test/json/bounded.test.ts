@@ -11,7 +11,7 @@ describe('the JSON nesting limit', () => {
     expect(parseJson(text, { base: 1_000 })).toEqual(JSON.parse(text));
   });
 
-  test('applies after a string ending in backslashes', () => {
+  test('still applies after a string that ends in backslashes', () => {
     expect(() => parseJson(`["\\\\",${'['.repeat(33)}`, { base: 1_000 })).toThrow('32 levels');
   });
 });

@@ -19,6 +19,6 @@ test.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2
   },
 );
 
-test('writes a line without deferred data as a whole', () => {
+test('writes a line without deferred data in one piece', () => {
   expect([...jsonLine(line('AA=='))]).toEqual([`${JSON.stringify(line('AA=='))}\n`]);
 });

@@ -72,7 +72,7 @@ describe('the request body scanner', () => {
       }),
       { numRuns: 5_000 },
     );
-    // Fewer scanned bodies would prove nothing.
+    // With fewer scanned bodies, the test would prove nothing.
     expect(scanned).toBeGreaterThan(500);
   });
 
@@ -133,7 +133,7 @@ test('buildPayloads writes the same JSON as JSON.stringify', () => {
   );
 });
 
-/** Bodies with long strings. The strings are cut out, and may contain escapes and mistakes. */
+/** Bodies with long strings, which the scanner cuts out. The strings may contain escapes and mistakes. */
 const long = fc
   .tuple(
     fc.integer({ min: 1_000, max: 1_100 }),

@@ -76,7 +76,7 @@ describe.each(origins)(
       dataConverter: oldConverter,
       plugins: [new KmsCodecPlugin(move.codec(), { decodeOnly: true })],
     });
-    // An application may leave the old codec in its data converter.
+    // An application may keep the old codec in its data converter.
     const encrypting = () => ({
       ...(readAlso && { dataConverter: oldConverter }),
       plugins: [new KmsCodecPlugin(move.codec(), { readAlso })],
@@ -97,7 +97,7 @@ describe.each(origins)(
     const encodings = async ({ workflowId }: WorkflowHandle, after?: number): Promise<Set<string>> =>
       encodingsIn(await move.stored(workflowId), after);
 
-    it('stores nothing in the new format while any old program may run', async () => {
+    it('stores nothing in the new format while a program without the plugin may run', async () => {
       running['readers'] = await move.worker({ generation: 'before', encrypts: false, ...decodeOnly() });
       clients['readers'] = await move.client(decodeOnly());
       orders.push(await startOrder(clients['old']!, customer(1)));
@@ -110,7 +110,7 @@ describe.each(origins)(
       }
     });
 
-    it('continues running workflows on the workers of both steps', async () => {
+    it('lets both the workers that only decode and the workers that encrypt continue running workflows', async () => {
       running['writers'] = await move.worker({ generation: 'before', encrypts: true, ...encrypting() });
       clients['writers'] = await move.client(encrypting());
       const order = await startOrder(clients['writers'], customer(3));
@@ -126,7 +126,7 @@ describe.each(origins)(
       }
     });
 
-    it('lets running workflows complete after the move, with all earlier data', async () => {
+    it('lets running workflows complete with all their earlier data', async () => {
       await Promise.all([running['readers']!.stop(), running['writers']!.stop()]);
       movedAt = Date.now();
       running['moved'] = await move.worker({ generation: 'after', encrypts: true, ...encrypting() });
@@ -139,7 +139,7 @@ describe.each(origins)(
       }
     });
 
-    it('stores only the new format after the move', async () => {
+    it('stores only the new format once all workers encrypt', async () => {
       for (const order of orders) expect(await encodings(order, movedAt)).toEqual(new Set([V2]));
     });
 
@@ -191,7 +191,7 @@ describe('a program without the plugin', () => {
   });
   afterAll(() => move.close());
 
-  it('cannot continue a workflow with new payloads, which a program with the plugin can then continue', async () => {
+  it('cannot continue a workflow whose payloads have the new format, but a program with the plugin then can', async () => {
     const plugins = [new KmsCodecPlugin(move.codec())];
     const old = await move.worker({ generation: 'before', encrypts: false });
     const client = await move.client({ plugins });

@@ -54,7 +54,7 @@ async function markers(handle: WorkflowHandle): Promise<Record<string, string[]>
 
 const behindProxy = (more: object = {}) => ({ address: proxy.address, ...more });
 
-it('begins the move with workflows whose markers the proxy has encrypted', async () => {
+it('starts workflows behind the proxy, which encrypts their markers', async () => {
   const worker = await move.worker({ generation: 'before', encrypts: false, ...behindProxy() });
   for (const n of [0, 1]) orders.push(await startOrder(plain, customer(n)));
   await worker.stop();
@@ -64,7 +64,7 @@ it('begins the move with workflows whose markers the proxy has encrypted', async
   });
 });
 
-it('does not continue a workflow with encrypted markers on a worker that connects directly', async () => {
+it('fails workflow tasks if the markers are encrypted and the worker connects directly to Temporal', async () => {
   const [order] = orders;
   const direct = await move.worker({ generation: 'before', encrypts: true, plugins: plugins() });
   const client = await move.client({ plugins: plugins() });
@@ -100,7 +100,7 @@ it('lets all programs behind the proxy read the new format before the first prog
   expect([...texts.values()].join('\n')).toContain(customer(2));
 });
 
-it('lets all workflows complete behind the proxy with its encryption off', async () => {
+it('lets all workflows complete behind the proxy after the proxy stopped encrypting', async () => {
   await proxy.stopEncrypting();
   const switchedAt = Date.now();
   const worker = await move.worker({
@@ -118,7 +118,7 @@ it('lets all workflows complete behind the proxy with its encryption off', async
   await worker.stop();
 });
 
-it('lets workers connect directly for workflows that started after the proxy stopped encrypting', async () => {
+it('lets a worker that connects directly continue workflows that started after the proxy stopped encrypting', async () => {
   const worker = await move.worker({
     generation: 'before',
     encrypts: true,
@@ -134,7 +134,7 @@ it('lets workers connect directly for workflows that started after the proxy sto
   await direct.stop();
 });
 
-it('keeps decoded exports replayable, but not encoded exports', async () => {
+it('exports a history whose decoded form can be replayed, but whose encoded form cannot', async () => {
   const [order] = orders;
   const run = await runOf(order!);
   const exported = async (form: string): Promise<any> =>

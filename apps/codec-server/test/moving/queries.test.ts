@@ -26,7 +26,7 @@ async function run(script: string): Promise<string> {
 }
 
 it(
-  'finds workflows that started before a move with the queries in docs/moving.md',
+  'finds workflows that started before a move, with the queries in docs/moving.md',
   { timeout: 60_000 },
   async () => {
     const connection = await Connection.connect({ address: temporal.address });

@@ -5,7 +5,7 @@ import { appWith, headers, startKms } from '../support/stack.ts';
 
 const adopt = (key: string) => ({ operation: 'adopt', namespace: 'secret-namespace', key }) as const;
 
-it('reports each failing operation, with the time since which it fails, until the operation works again', () => {
+it('reports each failing operation, and when it began to fail, until the operation works again', () => {
   let now = Date.parse('2026-11-24T12:00:00Z');
   const { observer, last } = watchBranchKeyStore(() => new Date(now));
   expect(last()).toEqual({ status: 'unknown', failures: [] });
@@ -24,7 +24,7 @@ it('reports each failing operation, with the time since which it fails, until th
   expect(last()).toEqual({ status: 'ok', failures: [] });
 });
 
-it('contains no namespaces, and keeps a limited number of failures', () => {
+it('reports a limited number of failures, without their namespaces', () => {
   const { observer, last } = watchBranchKeyStore();
   for (let n = 0; n < 100; n += 1)
     observer.branchKeyStoreFailed?.({ ...adopt(`key-${n}`), code: 'malformed', message: 'm' });

@@ -72,7 +72,7 @@ describe('a scan report', () => {
     });
   });
 
-  it('is returned only for the namespace and its keys, without the locations of exports', async () => {
+  it('is returned without other namespaces, other keys, and the locations of exports', async () => {
     const scans = scanReports(await written(report('orders', 'payments')));
     const { exports: _, ...expected } = scannedOf('payments');
     const found = await scans.of('payments', [keys.payments]);
@@ -87,7 +87,7 @@ describe('a scan report', () => {
     });
   });
 
-  it('contains no file names and no buckets in the gaps of exports', async () => {
+  it('names no file and no bucket of an export that could not be read', async () => {
     const gap = { kind: 'unreadable' as const, count: 2 };
     const gaps = [
       { ...gap, place: 'exports' as const, message: 'gs://secret-bucket/of-payments/1.pb: it is damaged' },

@@ -51,7 +51,7 @@ describe('standard output without a reader', () => {
     expect(JSON.parse(report)).toMatchObject({ dropped: 5_000 - kept, message: 'log lines dropped' });
   });
 
-  it('resolves a required write when the output has taken it', async () => {
+  it('resolves a required write once the output has accepted the line', async () => {
     const { drain, output: to } = output();
     let written = false;
     const waiting = to.append('line\n').then(() => (written = true));

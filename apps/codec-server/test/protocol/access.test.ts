@@ -35,7 +35,7 @@ describe('the audit outcome', () => {
   const clear = bodyOf([plain('secret')]);
 
   test.each(['decode', 'encode'])(
-    'of %s must be written before the response contains payloads',
+    'must be written before the response to %s contains payloads',
     async (operation) => {
       const audit = createAudit({
         write: async ({ event }) => {
@@ -48,7 +48,7 @@ describe('the audit outcome', () => {
     },
   );
 
-  test.each(['decode', 'encode'])('of %s is written before the response', async (operation) => {
+  test.each(['decode', 'encode'])('is written before the response to %s', async (operation) => {
     const gate = Promise.withResolvers<void>();
     const audit = createAudit({
       write: async ({ event }) => {
@@ -65,7 +65,7 @@ describe('the audit outcome', () => {
     expect((await asked).status).toBe(200);
   });
 
-  test('of a failed decode lists the payloads that were decrypted, and their keys', async () => {
+  test('lists the payloads that were decrypted, and their keys, if the decode fails', async () => {
     const { ask, audited } = server(all);
     const payloads = await kms.codec.encode(
       Array.from({ length: 600 }, (_, n) => plain(n)),
@@ -83,7 +83,7 @@ describe('the audit outcome', () => {
     });
   });
 
-  test('of a decode that Cloud KMS rejected names the key', async () => {
+  test('names the key if Cloud KMS rejects a decode', async () => {
     await using other = kms.another();
     const asked = server(all, other.codec);
     const body = await sealedIn('payments');
@@ -216,7 +216,7 @@ describe('a message that names another namespace', () => {
     expect(audited).toMatchObject([{ event: 'intent' }, { event: 'outcome', outcome: { result: 'failed' } }]);
   });
 
-  test('needs the justification that its namespace requires', async () => {
+  test('is decrypted only with a justification if its namespace requires a justification', async () => {
     const { ask } = server(ana({ payments: ['decode'], orders: ['decode'] }, ['orders']));
     const response = await ask('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([
@@ -261,7 +261,7 @@ describe('encoding', () => {
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('only decodes')]);
   });
 
-  test('creates no data key in a process that only decodes', async () => {
+  test('is the only operation that creates a data key', async () => {
     const payload = await sealedIn('payments');
     kms.emulator.calls.reset();
     await using other = kms.another();

@@ -73,7 +73,7 @@ describe('paths', () => {
     expect((await ask(path, body([]))).status).toBe(status);
   });
 
-  test('that are wrong get 404 with the endpoint’s path', async () => {
+  test('get 404 with the codec endpoint’s path if they are wrong', async () => {
     const app = appWith(kms, { pathPrefix: '/codec' });
     for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
       const response = await post(app, path, body([]));
@@ -88,7 +88,7 @@ describe('paths', () => {
     }
   });
 
-  test('with /download return an error, because the server does not read external storage', async () => {
+  test('return 404 for /download if the server does not read external storage', async () => {
     const response = await ask('/download', body([]));
     expect([response.status, await response.text()]).toEqual([
       404,
@@ -104,7 +104,7 @@ describe('paths', () => {
       },
     );
 
-    test('work after the prefix', async () => {
+    test('work only below the configured path prefix', async () => {
       expect((await named('/codec/payments/decode', 'payments', '/codec')).status).toBe(200);
       expect((await named('/payments/decode', 'payments', '/codec')).status).toBe(404);
       expect((await named('/payments/orders/decode')).status).toBe(404);
@@ -121,7 +121,7 @@ describe('paths', () => {
     });
   });
 
-  test('return to a GET an explanation of what to send', async () => {
+  test('return an explanation of what to send for a GET request', async () => {
     const response = await appWith(kms).request('/decode', { headers });
     expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
   });
@@ -240,7 +240,7 @@ describe('JSON', () => {
     expect(await (await ask('/decode', '{}')).text()).toBe('{"payloads":[]}');
   });
 
-  test("in responses is byte for byte the same as the output of Temporal's JSON helper", async () => {
+  test("is, in responses, equal byte for byte to the output of Temporal's JSON helper", async () => {
     const payloads: Payload[] = [
       plain({ a: 'ü"\\\n' }),
       {
@@ -258,7 +258,7 @@ describe('JSON', () => {
     expect(answered).toBe(buildPayloads(parsePayloads(Buffer.from(body(payloads)), 100)).toString());
   });
 
-  test('has the same number and order of encrypted and plaintext payloads', async () => {
+  test('contains the payloads in the order of the request, whether they were encrypted or not', async () => {
     const [a, b] = await encrypted('a', 'b');
     expect(await values(await ask('/decode', body([b!, plain('plain'), a!])))).toEqual(['b', 'plain', 'a']);
   });

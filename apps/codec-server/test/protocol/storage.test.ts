@@ -78,7 +78,7 @@ const refusal = async (response: Response): Promise<[number, string]> => [
 ];
 
 describe('/decode', () => {
-  it('reads and decrypts the objects of references, among other payloads and in their order', async () => {
+  it('replaces references by their decrypted objects, and keeps the order of all payloads', async () => {
     const payloads = [await sealed('a'), await stored('b'), plain('c'), await stored('d')];
     expect(await valuesOf(await ask('/decode', payloads))).toEqual(['a', 'b', 'c', 'd']);
   });
@@ -94,7 +94,7 @@ describe('/decode', () => {
     ]);
   });
 
-  it('with preserveStorageRefs=true refuses references that it may not read, if the namespace refuses plaintext', async () => {
+  it('refuses references that it may not read even with preserveStorageRefs=true, if the namespace refuses plaintext', async () => {
     const path = '/decode?preserveStorageRefs=true';
     const reference = await stored('o', 'orders');
     const [kept] = await payloadsOf(await ask(path, [reference], 'orders'));
@@ -128,7 +128,7 @@ describe('/decode', () => {
     expect(unread!.data).toEqual(tape.data);
   });
 
-  it('without a storage file returns references unchanged, and there is no /download', async () => {
+  it('returns references unchanged if there is no storage file, and /download then returns 404', async () => {
     const bare = appWith(kms);
     const reference = await stored('a');
     const [same] = await payloadsOf(await ask('/decode', [reference], 'payments', bare));
@@ -214,7 +214,7 @@ describe('/download', () => {
 });
 
 describe('the audit', () => {
-  it.each(['/decode', '/download'])('of %s names each object before the object is read', async (path) => {
+  it.each(['/decode', '/download'])('names each object before %s reads the object', async (path) => {
     const { audit, entries } = recordedAudit();
     const references = [await stored('a'), await stored('b')];
     const audited = createStorageThat(() => {
@@ -239,7 +239,7 @@ describe('the audit', () => {
     expect(entries[3]!.outcome).toMatchObject({ result: 'complete', payloads: 2, keys: [{ payloads: 2 }] });
   });
 
-  it.each(['/decode', '/download'])('of %s must be written before the object is read', async (path) => {
+  it.each(['/decode', '/download'])('must be written before %s reads an object', async (path) => {
     const { audit, entries } = recordedAudit(({ event }) => event !== 'object');
     const before = store.reads.length;
     const response = await ask(path, [await stored('a')], 'payments', appWith(kms, { storage, audit }));
@@ -249,7 +249,7 @@ describe('the audit', () => {
   });
 });
 
-/** Returns the storage. Calls the function before each read. */
+/** Returns the storage, but calls `before` before each read. */
 function createStorageThat(before: () => void): typeof storage {
   const { objects } = storage;
   return {
@@ -329,7 +329,7 @@ describe('a reference of an attacker', () => {
       ]);
   });
 
-  it('counts an object’s metadata as memory of the response', async () => {
+  it('is refused if the metadata of its objects exceeds the memory of a response', async () => {
     const memory = new MemoryBudget(32 * MiB);
     const reference = await store.put({ metadata: { note: Buffer.alloc(60_000) } });
     const many = Array.from({ length: 300 }, () => reference);
@@ -337,7 +337,7 @@ describe('a reference of an attacker', () => {
     expect(response.status).toBe(413);
   });
 
-  it('takes no more memory than a request may hold, even 200 times in a request for a large object', async () => {
+  it('takes no more memory than a request may hold, even if a request repeats it 200 times', async () => {
     const memory = new MemoryBudget(32 * MiB);
     const large = await store.put({ metadata: {}, data: Buffer.alloc(4 * MiB, 7) });
     const before = store.reads.length;
@@ -395,7 +395,7 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('counts as the bytes that were read if it overstates the size, but as the stated size if the object is altered', async () => {
+  it('counts as the bytes read if it overstates the object’s size, and as the stated size if the object was altered', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const { data } = await stored('small');
     const overstated = referenceTo(claimOf({ data: data! }), 600 * 1024);
@@ -408,7 +408,7 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('counts as one request to the store if its object is gone', async () => {
+  it('counts only as one request to the store, without the object’s bytes, if its object is gone', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const gone = await store.put({ metadata: {}, data: Buffer.alloc(MiB / 2, 9) });
     rmSync(store.fileOf(gone));
@@ -450,7 +450,7 @@ describe('an object', () => {
     ['truncated', 'storage_altered', (file: string) => truncateSync(file, 5)],
     ['deleted', 'storage_not_found', (file: string) => rmSync(file)],
     ['made larger', 'storage_altered', (file: string) => truncateSync(file, 2 * MiB)],
-  ])('that was %s is refused with %s', async (_, code, change) => {
+  ])('is refused if it was %s, with the code %s', async (_, code, change) => {
     const reference = await stored(`changed ${code} ${Math.random()}`);
     change(store.fileOf(reference));
     expect(await refusal(await ask('/decode', [await sealed('a'), reference]))).toEqual([400, code]);
@@ -488,7 +488,7 @@ describe('an object', () => {
     expect(lines.join()).not.toContain('chosen-by-the-writer');
   });
 
-  it('ends the other requests for sizes if its size is not available', async () => {
+  it('stops the look-ups of other objects’ sizes if its own size is not available', async () => {
     const { audit, entries } = recordedAudit();
     const references = await Promise.all(
       Array.from({ length: 20 }, (_, n) => store.put(plain(`size ${n}`), { states: 'nothing' })),
@@ -511,7 +511,7 @@ describe('an object', () => {
     expect(await refusal(await ask('/decode', [huge]))).toEqual([400, 'too_large']);
   });
 
-  it('takes one and a half times its size in memory, is decrypted in place, and is freed once it is sent', async () => {
+  it('takes 1.5 times its size in memory, is decrypted in place, and is freed once the response is sent', async () => {
     const memory = new MemoryBudget(2 * MiB);
     const contents: Payload[] = [];
     const objects = {
@@ -574,7 +574,7 @@ describe('an object', () => {
     await expect.poll(() => [memory.held, entries.at(-1)?.outcome?.result]).toEqual([0, 'cut_off']);
   });
 
-  it('ends the other reads of the request if it cannot be read', async () => {
+  it('stops the request’s reads of other objects if it cannot be read', async () => {
     let aborted = 0;
     const reference = await store.put(plain('failing'));
     const failing = createStorage(async ({ object }, signal) => {

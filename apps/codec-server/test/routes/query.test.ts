@@ -157,7 +157,7 @@ describe('a query', () => {
     expect(JSON.parse(valueOf(results[0]))).toEqual({ message: 'no order', stack_trace: '' });
   });
 
-  it('returns no further payload after its stream has to end', async () => {
+  it('returns no further payload once the server is stopping', async () => {
     const { log } = keptLog();
     const lifetime = lifetimeWith({ stopping: AbortSignal.abort() });
     const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;

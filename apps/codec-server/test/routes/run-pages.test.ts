@@ -21,7 +21,7 @@ function pagesOf(memory: MemoryBudget, bytes: number) {
   return { outgoing, pages: runPages(c, options, grant, '') };
 }
 
-it('keeps only the memory of the runs of a page until the response closes', async () => {
+it('holds memory for a page’s runs, but not for Temporal’s response, until the server’s response closes', async () => {
   const memory = new MemoryBudget(64 * MiB);
   const { outgoing, pages } = pagesOf(memory, 8 * MiB);
   expect((await pages('', never)).runs).toMatchObject([{ workflowId: 'w' }]);
@@ -31,7 +31,7 @@ it('keeps only the memory of the runs of a page until the response closes', asyn
   expect(memory.held).toBe(0);
 });
 
-it('leaves the memory of the one borrower to the runs for which the request waits', async () => {
+it('never borrows memory for the list of runs, because the request also waits for the memory of its runs', async () => {
   const memory = new MemoryBudget(64 * MiB);
   const { pages } = pagesOf(memory, memory.common + 1);
   await expect(pages('', never)).rejects.toMatchObject({ code: 'busy' });

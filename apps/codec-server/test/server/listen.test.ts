@@ -140,7 +140,7 @@ it('throws an error with the code EADDRINUSE if the port is in use', async () =>
   });
 });
 
-it('accepts only the loopback names with the bound port as Host', async () => {
+it('accepts as Host only a loopback name with the bound port', async () => {
   const { port, url: origin } = await serveApp(kms, {});
   const url = `${origin}/api/namespaces`;
   expect((await fetch(url)).status).toBe(200);
@@ -180,7 +180,7 @@ describe('pipelined requests on one connection', () => {
     expect(handled()).toBe(4);
   });
 
-  it('are not handled beyond the fourth, and close the connection', async () => {
+  it('are not handled from the fifth on, and close the connection', async () => {
     const { ask, handled, closed } = await ahead(5_000);
     ask();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);
@@ -188,7 +188,7 @@ describe('pipelined requests on one connection', () => {
   });
 });
 
-it('rejects a request with more than 100 headers, although Node drops some', async () => {
+it('rejects a request with more than 100 headers, although Node does not pass on all of them', async () => {
   const server = await start(appWith(kms, { hosts: ['a'] }));
   const statusOf = async (headers: number): Promise<string> => {
     const socket = connect(server.port, HOST);
@@ -214,7 +214,7 @@ it("waits about ten seconds for an incomplete head, and not Node's thirty", asyn
   socket.destroy();
 }, 20_000);
 
-/** Starts a server with a response whose connection the test can reset, and with other responses. */
+/** Starts a server with two routes. The test can reset the connection of the response from `/first`. */
 const resetting = async () => {
   let reset: (() => void) | undefined;
   const app = new Hono<Env>()

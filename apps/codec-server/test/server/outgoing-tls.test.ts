@@ -35,8 +35,9 @@ const hardening = (hardened: boolean): string =>
   hardened ? `(await import(${JSON.stringify(rules)})).requireModernTls();` : '';
 
 /**
- * Returns the issuer's response or the error code. Sends the request in a process whose command line allows
- * every TLS version and cipher suite, with or without hardening.
+ * Sends a request to the issuer, and returns the response or the error code. The request is sent by a process
+ * whose command line allows every TLS version and cipher suite.
+ * @param hardened whether the process calls `requireModernTls`
  */
 async function fetched(url: string, hardened: boolean): Promise<string> {
   const script = `${hardening(hardened)} console.log(await fetch(${JSON.stringify(url)}).then((r) => r.text(), (e) => e.cause.code));`;

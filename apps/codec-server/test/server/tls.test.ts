@@ -150,7 +150,7 @@ describe('certificate files', () => {
   });
 });
 
-it('can reset the connection of a response, which discards unsent data', async () => {
+it('lets the server reset a response’s connection, which discards unsent data', async () => {
   const app = new Hono<Env>().get('/', (c) => {
     const { incoming, outgoing, resetter } = c.env;
     const answer: any = outgoing;

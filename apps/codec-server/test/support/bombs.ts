@@ -34,8 +34,8 @@ export const zeros = (bytes: number): Payload => ({
 export const MAX_ZEROS = 16 * MiB - 64;
 
 /**
- * Returns bodies for `/encode` and `/decode` that take disproportionate work to parse. Each body's key
- * describes its content.
+ * Returns bodies for `/encode` and `/decode` that take disproportionate work to parse. Each key describes its
+ * body's content.
  */
 export function jsonBombs(): Record<string, string> {
   return {

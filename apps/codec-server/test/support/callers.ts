@@ -3,7 +3,7 @@ import { type Access, openAccess } from '../../src/access/access.ts';
 
 type Permissions = Readonly<Record<string, readonly Permission[]>>;
 
-/** Returns an access in which every caller is `ana` with exactly these permissions, by namespace. */
+/** Returns an `Access` in which every caller is `ana`, who has exactly these permissions per namespace. */
 export const ana = (may: Permissions, onDemand: readonly string[] = []): Access => ({
   authenticate: () => ({ name: 'ana' }),
   allows: (_, permission, namespace) => may[namespace ?? '']?.includes(permission) ?? false,
@@ -12,10 +12,10 @@ export const ana = (may: Permissions, onDemand: readonly string[] = []): Access 
   revealMinutes: () => 15,
 });
 
-/** An access in which every namespace reveals payloads on demand. */
+/** An `Access` in which every namespace reveals payloads on demand. */
 export const onDemandAccess: Access = { ...openAccess, reveal: () => 'on-demand' };
 
-/** Returns an access whose callers' sign-in expires after `ms` milliseconds. */
+/** Returns an `Access` whose callers' sign-in expires after `ms` milliseconds. */
 export const signedInFor = (ms: number): Access => ({
   ...openAccess,
   authenticate: () => ({ name: 'ana', expiresAt: Date.now() + ms }),

@@ -67,8 +67,8 @@ export function sample(fields: readonly DenseField[]): DenseField[] {
 }
 
 /**
- * Payloads and 64-bit numbers are classes of their own, because the server describes payloads and writes
- * 64-bit numbers as text.
+ * Payloads and 64-bit numbers are separate classes, because the server describes payloads and writes 64-bit
+ * numbers as text.
  */
 const classOf = ({ density, type }: DenseField): string =>
   density === 'entries' || density === 'messages'

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 /**
- * Closes a part of the test setup after the file's tests. Parts are closed in reverse order of the calls.
+ * Closes a part of the test setup after all tests of the file. Parts are closed in reverse order of the
+ * calls.
  * @returns the part
  */
 export function forFile<T extends { close(graceMs: number): unknown } | AsyncDisposable>(part: T): T {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { keepChunks, RUN_FOLDER } from './leak-search.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** Arguments for Node with which a server's responses are searched for secrets after the run. */
+/** Arguments that make Node record a server's responses, which are searched for secrets after the run. */
 export const keepAnswers = ['--import', fileURLToPath(new URL('keep-answers.ts', import.meta.url))] as const;
 
 export interface ServerProcess {

@@ -1,6 +1,6 @@
 import type { Requirement } from '../../src/http/define-route.ts';
 
-/** The path of a run in a namespace with keys. The test defines its history. */
+/** The path of a run in a namespace with keys. Each test defines the run's history. */
 export const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
 type Entry = [
   method: 'GET' | 'POST',

@@ -49,7 +49,7 @@ export function startPost(port: number, path: string, head: readonly string[], b
   return socket;
 }
 
-/** Returns a codec whose decoding waits, and which counts the payloads. */
+/** Returns a codec that counts the payloads to decode, and decodes none of them until `go` is called. */
 export function waitingCodec(kms: Kms): { codec: KmsCodec; given: () => number; go: () => void } {
   const gate = Promise.withResolvers<void>();
   let given = 0;

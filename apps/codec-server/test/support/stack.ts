@@ -137,7 +137,7 @@ export function keptLog(): { log: Logger; lines: string[] } {
   };
 }
 
-/** Returns an audit whose entries the test can read, and that fails to write other entries. */
+/** Returns an audit whose entries the test can read. Writing an entry fails if `isWritable` returns false. */
 export function recordedAudit(isWritable: (entry: AuditEntry) => boolean = () => true): {
   audit: Audit;
   entries: AuditEntry[];
@@ -209,7 +209,7 @@ export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> 
     app: (port) => appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps }),
   });
 
-/** An access that rejects every caller. */
+/** An `Access` that rejects every caller. */
 export const noAccess: Access = {
   ...openAccess,
   open: false,

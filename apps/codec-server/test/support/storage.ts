@@ -42,7 +42,7 @@ export interface TestStorage {
   readonly file: string;
   /** The names of the objects that the server began to read. */
   readonly reads: string[];
-  /** Number of reads in flight, and the most so far. */
+  /** Number of reads in flight, and the maximum so far. */
   readonly inFlight: { now: number; most: number };
   /** Stores a payload, and returns the reference to it. */
   put(payload: Payload, options?: PutOptions): Promise<Payload>;

@@ -42,8 +42,8 @@ async function searched(folder: string): Promise<string> {
   if (leaks.size > 0) {
     throw new Error(`The output of the servers contains secrets:\n${[...leaks.values()].join('\n')}`);
   }
-  // In CI, the whole suite runs, unless a long test runs alone. A run that recorded nothing is therefore an
-  // error.
+  // In CI, the whole suite runs, unless a long test runs alone. If the suite recorded nothing, the recording
+  // is broken.
   if (
     process.env['CI'] !== undefined &&
     process.env['SLOW'] === undefined &&

@@ -13,7 +13,7 @@ export type AuditConditions = Omit<AuditSearchRequest, 'after' | 'limit'>;
 
 const PAGE_SIZE = 200;
 
-/** Requests a page of entries, newest first. The audit records that a person read them. */
+/** Requests a page of entries, newest first. The audit records that a person read the entries. */
 export const searchAudit = (
   api: ApiClient,
   namespace: string,

@@ -28,7 +28,9 @@ export interface AuditView {
   readonly now: number;
 }
 
-/** Each signed-in person’s last search in each namespace. Each person has a separate `Reveals` object. */
+/**
+ * Each signed-in person’s last search in each namespace. A person is identified by their `Reveals` object.
+ */
 const kept = new WeakMap<Reveals, Map<string, AuditView>>();
 
 /** Returns the search in the address, plus the texts that the person entered before they opened a run and came back. */

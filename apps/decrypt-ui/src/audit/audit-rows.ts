@@ -67,7 +67,7 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
     const why =
       entry.denied === 'justification_required'
         ? 'The request had no justification.'
-        : 'The policy does not allow it.';
+        : 'The policy does not allow the request.';
     const more = entry.count === undefined ? '' : ` ${plural(entry.count, 'further denial')} like it.`;
     const text = entry.count === undefined ? 'Denied' : `Denied ×${formatCount(entry.count)}`;
     return { outcome: 'pending', text, detail: `${why}${more}` };

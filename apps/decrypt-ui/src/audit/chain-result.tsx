@@ -121,7 +121,10 @@ function Verdict({ result }: { result: AuditVerification }) {
   );
 }
 
-/** The process's last line. A person who stores it elsewhere can later prove that the file was not truncated. */
+/**
+ * The process's last line. A person who stores this line elsewhere can later prove that the file was not
+ * truncated.
+ */
 function Head({ head }: { head: NonNullable<AuditVerification['head']> }) {
   const text = `${head.seq}:${head.hash}`;
   return (

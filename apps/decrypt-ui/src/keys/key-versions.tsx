@@ -76,7 +76,9 @@ export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
 interface KeyRowsProps {
   readonly configured: ConfiguredKey;
   readonly namespace: string;
-  /** The scan of the namespace. If the server has none, the bars show the process's use of the versions. */
+  /**
+   * The scan of the namespace. If the server has no scan, the bars show the process's use of the versions.
+   */
   readonly scanned: Scanned | undefined;
   /** The largest number of payloads under one version. This version gets the longest bar. */
   readonly most: number;

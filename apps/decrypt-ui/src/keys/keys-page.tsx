@@ -142,12 +142,12 @@ function TestButton({ namespace, test }: { namespace: string; test: KeyTestState
   return (
     <Button
       disabled={test.running}
-      // Not `disabled`, so that people without permission can read why.
+      // The button is not `disabled`, so that people without the permission can read what to ask for.
       aria-disabled={!allowed}
       {...(allowed
         ? tip(
             'keys.test',
-            'Encrypt and decrypt random bytes with each key, in Cloud KMS. The audit records it',
+            'Encrypt and decrypt random bytes with each key, in Cloud KMS. The audit records the test',
           )
         : { 'data-tip': `Ask for the permission decode in ${escapeInvisible(namespace)} to test the keys` })}
       onClick={() => allowed && test.run()}

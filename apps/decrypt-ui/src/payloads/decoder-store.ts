@@ -32,7 +32,9 @@ const FRAME = 16;
 
 export interface DecoderStoreOptions {
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
-  /** Returns whether a payload is in view and the reveal that it was requested for still permits it. */
+  /**
+   * Returns whether a payload is in view, and the reveal for which it was requested still permits showing it.
+   */
   readonly mayShow: (ref: PayloadRef) => boolean;
 }
 
@@ -90,8 +92,8 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     get: (ref: PayloadRef): PayloadState | undefined =>
       pending.get(ref) ?? store.getState().payloads.get(ref),
     /**
-     * Adds an answer. The first answer is published together with the others in its stream chunk, later answers once
-     * per frame.
+     * Adds an answer. The first answer is published together with the other answers of the same stream chunk.
+     * Later answers are published once per frame.
      */
     add: (ref: PayloadRef, state: PayloadState) => {
       pending.set(ref, state);
@@ -102,7 +104,8 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
       const payloads = new Map(store.getState().payloads);
       let changed = false;
       for (const ref of refs) {
-        // A component may have read an answer that was not published yet, so its removal is published too.
+        // A component may have read an answer that was not published yet, so the removal of such an answer is
+        // published too.
         changed = pending.delete(ref) || changed;
         changed = payloads.delete(ref) || changed;
       }

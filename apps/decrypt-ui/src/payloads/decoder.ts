@@ -124,7 +124,7 @@ export function createDecoder({
   }
 
   const isStored = (ref: PayloadRef) => stub(ref)?.stored?.readable === true;
-  /** Whether the decoder repeats the request for an answered payload while it is in view. */
+  /** Whether the decoder repeats the request for an answered payload while the payload is in view. */
   const repeats = (ref: PayloadRef, state: PayloadState | undefined) => isRepeated(state) && !isStored(ref);
 
   const mayRequest = (ref: PayloadRef) => !isStored(ref) || answers.store.getState().asked.has(ref);
@@ -254,7 +254,7 @@ export function createDecoder({
   function load(ref: PayloadRef, opening: Opening, now?: boolean) {
     if (opening === undefined) return;
     const cached = cache.get(cacheKey(ref, opening));
-    // From here on the view holds the plaintext, even if the cache evicts it.
+    // From now on, the view holds the plaintext, even if the cache evicts its entry.
     if (cached) answers.add(ref, cached);
     const inFlight = [...batches].some(
       (batch) => batch.opening === opening && batch.refs.has(ref) && !batch.abort.signal.aborted,

@@ -44,9 +44,9 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
     case 'permission_denied':
       return `The server’s service account may not decrypt with ${key}.`;
     case 'namespace_mismatch':
-      return `This was encrypted for a namespace that ${namespace} does not accept.`;
+      return `The message was encrypted for a namespace that ${namespace} does not accept.`;
     case 'workflow_mismatch':
-      return `This was encrypted for a workflow id other than ${workflowId}.`;
+      return `The message was encrypted for a workflow id other than ${workflowId}.`;
     case 'namespace_not_permitted':
       return `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there.`;
     case 'malformed':

@@ -26,7 +26,7 @@ export interface KeyBadge {
   /** `v7`, `v6 v7`, `v3 disabled`, `plaintext`. */
   readonly label: string;
   readonly tone: KeyTone;
-  /** The full resource names. */
+  /** The tooltip: the full resource names of the keys, or why payloads cannot be decrypted. */
   readonly title: string;
 }
 
@@ -104,8 +104,8 @@ export function keyBadges(
       isPlaintext = true;
     }
   }
-  // During a Cloud KMS outage, a key version may have readable and unreadable payloads. The badge with the reason
-  // then replaces its label.
+  // During a Cloud KMS outage, a key version may have readable and unreadable payloads. The version then has
+  // only the badge with the reason.
   const labels = [...good.keys()].filter((label) => !troubles.has(label)).toSorted(byVersion);
   const readable: KeyBadge[] =
     labels.length > 0

@@ -86,7 +86,7 @@ const closed = {
   locked: { status: 'locked' },
   stored: { status: 'stored' },
 } as const;
-/** Caches the view of each decoded payload for as long as its value lives. */
+/** Caches the view of each decoded payload for as long as the payload's value exists. */
 const views = new WeakMap<PayloadValue, PayloadView>();
 
 /**
@@ -152,7 +152,7 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
     case 'stored':
       return closed.stored;
     default: {
-      // For some payloads the server knows without decrypting that they are unreadable, whatever the person's
+      // The server knows without decrypting that some payloads are unreadable, whatever the person's
       // permissions.
       const known = stub && reasonOf(stub, decoder.store.getState().findings);
       if (isUnreadable(known)) return { status: 'unreadable', reason: known };

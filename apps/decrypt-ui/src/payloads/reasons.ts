@@ -44,7 +44,7 @@ export function reasonText(code: ReasonCode): {
   readonly kind: string;
 } {
   const { title, kind, class: group } = reasons[code];
-  // Of the informational codes, an administrator needs to act only on plaintext.
+  // The code for plaintext is the only informational code on which an administrator needs to act.
   const tone = code === 'not_encrypted' ? 'pending' : tones[group];
   return { title, kind, tone, icon: icons[code] ?? 'lock' };
 }

@@ -66,7 +66,7 @@ export const createRunsApi = (api: ApiClient) => ({
     if (event === undefined) throw unexpectedAnswer();
     return event;
   },
-  /** Requests an export's file as a stream. It may end early: see `createExport`. */
+  /** Requests an export's file as a stream. The stream may end early: see `createExport`. */
   export: (run: RunAddress, body: ExportRequest, signal: AbortSignal) =>
     api.bytes(`${runPath(run)}/history:export`, signal, body),
 });

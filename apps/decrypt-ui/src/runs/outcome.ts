@@ -29,5 +29,5 @@ const outcomes: Readonly<Record<WorkflowStatus, Outcome>> = {
 
 export const outcomeOf = (status: WorkflowStatus): Outcome => outcomes[status];
 
-/** Returns whether a run can still get events. A paused run can. */
+/** Returns whether a run, such as a paused run, can still get events. */
 export const isOpen = (status: WorkflowStatus) => status === 'Running' || status === 'Paused';

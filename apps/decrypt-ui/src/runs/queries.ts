@@ -7,7 +7,9 @@ import { isOpen } from './outcome.ts';
 
 const PAGE_SIZE = 100;
 
-/** Milliseconds between requests of the same kind by an idle list, which sends three kinds. */
+/**
+ * Milliseconds between two requests of the same kind by an idle list, which sends three kinds of requests.
+ */
 export const AT_REST = 60_000;
 
 /** Returns the interval of a request. A failed request is repeated sooner, so that the list recovers soon after the server. */
@@ -23,7 +25,7 @@ export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =
     getNextPageParam: (page) => page.nextPageToken,
     // Rows must not move while the reader reads them. `newestQuery` counts new runs, which the list loads on request.
     staleTime: Infinity,
-    // Back from a run returns to the list as the reader left it.
+    // When the reader goes back from a run, the list is as the reader left it.
     gcTime: 30 * 60_000,
     refetchInterval: untilLoaded,
     refetchOnWindowFocus: false,

@@ -9,9 +9,9 @@ declare module '@tanstack/react-router' {
 }
 
 /**
- * The history state of a link that also starts an action of its target page, which otherwise needs a click. Addresses do not
- * contain this state, and it includes the time at which the page was loaded. So no reload, restored tab or shared address
- * starts the action.
+ * The history state of a link that also starts an action of its target page. Otherwise, the action needs a
+ * click. The state contains the time at which the page was loaded, and an address does not contain the state,
+ * so no reload, restored tab or shared address starts the action.
  */
 export const requested = { requested: performance.timeOrigin };
 
@@ -21,7 +21,8 @@ export function useRequested(start: () => void): void {
   const isRequested = useLocation({ select: ({ state }) => state.requested === requested.requested });
   useEffect(() => {
     if (!isRequested) return undefined;
-    // Waits for the next task, because React may immediately undo the first effects of a component, together with what they started.
+    // Waits for the next task, because React may immediately undo a component's first effects, together with
+    // what the effects started.
     const timer = setTimeout(() => {
       const { href, state } = history.location;
       history.replace(href, { ...state, requested: undefined });

@@ -35,7 +35,10 @@ import { specWords, startedRun } from './spec-words.ts';
 
 const route = getRouteApi('/ns/$namespace/schedules/$scheduleId');
 
-/** The read-only page of a schedule. Shows when it starts which workflow, its runs, and its decrypted arguments. */
+/**
+ * The read-only page of a schedule. Shows which workflow the schedule starts and when, the schedule's runs,
+ * and the decrypted arguments.
+ */
 export function SchedulePage() {
   const { namespace, scheduleId } = route.useParams();
   const { api } = useServices();
@@ -239,7 +242,10 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
 
 const inside = (path: string) => path.replace('schedule.action.startWorkflow.', '');
 
-/** Names a payload like the payloads of a run. For this, drops the part of its path that leads to the schedule's action. */
+/**
+ * Names a payload like the payloads of a run, without the part of the path that leads to the schedule's
+ * action.
+ */
 const titleOf = (stub: ScheduleDescription['payloads'][number], all: ScheduleDescription['payloads']) => {
   const title = payloadTitle(
     { ...stub, path: inside(stub.path) },

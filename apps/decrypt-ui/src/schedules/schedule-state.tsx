@@ -7,7 +7,7 @@ interface ScheduleStateProps {
   readonly note: string | undefined;
 }
 
-/** Shows whether a schedule is paused, and the note about that. */
+/** Shows whether a schedule is paused, and the note of the person who paused or resumed it. */
 export function ScheduleState({ paused, note }: ScheduleStateProps) {
   return (
     <span className={styles['state']}>

@@ -98,7 +98,7 @@ export function FoundRuns({ found, ...rest }: FoundRunsProps) {
 
 function entriesOf(run: FoundRun, isWhole: boolean): Entry[] {
   const { length } = run.hits;
-  // A single remaining hit takes no more space than the button.
+  // If only one hit remains, it takes no more space than the button for further hits.
   const listed = isWhole || length <= FIRST_HITS + 1 ? length : FIRST_HITS;
   const hits = Array.from({ length: listed }, (_, hit): Entry => ({ run, hit }));
   return [{ run }, ...hits, ...(listed < length ? [{ run, more: length - listed }] : [])];

@@ -4,8 +4,8 @@ import { useRunsSearch, useRunsSearchState } from './use-runs-search.ts';
 import styles from './runs-search-panel.module.css';
 
 /**
- * Replaces the panel while its code loads. Its field appears immediately, and the panel takes over the text, so that no
- * keystroke is lost or runs a command.
+ * Replaces the panel while its code loads. The search field appears immediately, and the panel takes over the
+ * field's text, so that no keystroke is lost or runs a command.
  */
 export function RunsSearchLoading({ onLeave }: { onLeave: () => void }) {
   const runsSearch = useRunsSearch();

@@ -43,7 +43,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
 
   // Runs before the next keystroke: the reader may already have typed into the field of `RunsSearchLoading`.
   useLayoutEffect(() => {
-    // After Back from a run, the results are still there, and the list has the focus.
+    // When the reader goes back from a run, the results are still there, and the list has the focus.
     const { search: before, text: typed } = runsSearch.store.getState();
     if (before !== undefined) return;
     field.current?.focus();
@@ -232,7 +232,7 @@ function Nothing({ search }: { search: RunsSearchProgress }) {
     >
       {isWhole
         ? 'Ids, types and search attributes are not payloads: use the filter of the list for them.'
-        : 'Payloads that could not be searched may contain it.'}
+        : 'Payloads that could not be searched may contain the text.'}
     </EmptyState>
   );
 }

@@ -52,7 +52,7 @@ export interface RunsSearchState {
   readonly caseSensitive: boolean;
   /** The runs with hits, in the order of the list. */
   readonly found: readonly FoundRun[];
-  /** Undefined if there is no search. */
+  /** The search; undefined if there is none. */
   readonly search: RunsSearchProgress | undefined;
 }
 
@@ -67,8 +67,8 @@ const initial: RunsSearchState = {
 };
 
 /**
- * Creates the search for text in the decrypted payloads of all runs in a list. Its text leaves memory only in a request's
- * body. The search is kept while the reader views a run, so that it is still there after Back.
+ * Creates the search for text in the decrypted payloads of all runs in a list. The text leaves memory only in
+ * a request's body. The search is kept while the reader views a run, so that it is still there after Back.
  */
 export function createRunsSearch(reveals: Pick<Reveals, 'store' | 'onForget'>) {
   const store = createStore<RunsSearchState>()(() => initial);

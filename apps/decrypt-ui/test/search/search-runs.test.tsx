@@ -197,7 +197,7 @@ describe('a search in all listed runs’ payloads', () => {
     await open();
     await userEvent.keyboard('no such text{Enter}');
     await until(() => text().includes('No payload of 345 runs contains this text'), 'the answer');
-    expect(text()).toContain('Payloads that could not be searched may contain it.');
+    expect(text()).toContain('Payloads that could not be searched may contain the text.');
   });
 
   test('asks for a justification if the namespace requires one', async () => {

@@ -19,7 +19,7 @@ export class SampleCodec implements PayloadCodec {
   readonly #encoding: string;
   readonly #key = Buffer.from(SAMPLE_KEY);
 
-  /** @param encoding another encoding turns this codec into one that the library cannot read */
+  /** @param encoding the library can read the payloads only if they have the default encoding */
   constructor(encoding = 'binary/encrypted') {
     this.#encoding = encoding;
   }

@@ -20,7 +20,7 @@ export type Comparable =
 export const comparableOf = (compared: Compared): Comparable =>
   'kind' in compared && compared.kind === 'json' ? { kind: 'json', text: compared.text } : compared;
 
-/** Returns the lines of one side. There may be a hundred thousand, so call it in a worker. */
+/** Returns the lines of one side. There may be a hundred thousand lines, so call the function in a worker. */
 export function linesOf(comparable: Comparable): readonly string[] {
   if (!('kind' in comparable)) return comparable;
   return comparableLines(

@@ -1,4 +1,7 @@
-/** Number of characters of a line that a comparison shows at first. `wordDiff` compares the words of two such lines. */
+/**
+ * Number of characters of a line that a comparison shows at first. `wordDiff` still compares the words of two
+ * lines of this length.
+ */
 export const CUT = 900;
 /**
  * Number of characters added each time the reader requests more. The browser lays out each line as a whole, so a line

@@ -16,7 +16,7 @@ export interface LineDiff {
 /** Maximum milliseconds for aligning lines. */
 const TIMEOUT = 8000;
 
-/** Aligns the lines of two texts. It can take seconds, so call it in a worker. */
+/** Aligns the lines of two texts. Aligning can take seconds, so call the function in a worker. */
 export function lineDiff(left: readonly string[], right: readonly string[], timeout = TIMEOUT): LineDiff {
   const changes = diffArrays([...left], [...right], { timeout });
   if (!changes) return { parts: commonEnds(left, right), aligned: false };
@@ -101,7 +101,7 @@ export interface Piece {
   readonly changed: boolean;
 }
 
-/** Maximum length of lines whose words are compared. */
+/** Maximum total length of two lines whose words are compared. */
 const MAX_WORDS = 2000;
 
 /** Returns the pieces of two lines, with differing words marked; none if the lines have little in common. */
@@ -119,7 +119,7 @@ export function wordDiff(left: string, right: string): { left: Piece[]; right: P
     : { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };
 }
 
-/** Returns whether two lines are similar enough: otherwise marked words would only distract. */
+/** Returns whether two lines are so similar that marked words help the reader. */
 function isSimilar(pieces: readonly Piece[]): boolean {
   const letters = ({ text }: Piece) => text.replaceAll(/\W/g, '').length;
   const same = pieces.reduce((sum, piece) => sum + (piece.changed ? 0 : letters(piece)), 0);

@@ -49,7 +49,7 @@ export function JustificationField({ value, onChange, missing, field, optional }
         onChange={(event) => onChange(event.target.value)}
       />
       <p id={`${id}-note`} className={styles['note']} role={missing ? 'alert' : undefined}>
-        {missing ? 'Write why you need the plaintext.' : 'The audit records it with your name.'}
+        {missing ? 'Write why you need the plaintext.' : 'The audit records the justification with your name.'}
       </p>
     </div>
   );
@@ -67,7 +67,7 @@ export function useJustification(initial = '') {
   return {
     /** The field's props. */
     props: { value, missing, field, onChange },
-    /** Returns the justification. If it is missing, the field says so and gets the focus. */
+    /** Returns the justification. If the text is missing, the field says so and gets the focus. */
     submit: (): string | undefined => {
       const given = justificationOf(value);
       if (given === undefined) {

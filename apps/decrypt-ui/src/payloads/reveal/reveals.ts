@@ -49,7 +49,9 @@ type RevealAccess = Pick<MyAccess, 'can' | 'reveal'>;
 export interface PayloadPlace {
   readonly run: RunAddress;
   readonly ref: PayloadRef;
-  /** The namespace in which the payload was encrypted, if different. Its rule also applies. */
+  /**
+   * The namespace in which the payload was encrypted, if different. The rule of that namespace also applies.
+   */
   readonly otherNamespace?: string | undefined;
 }
 
@@ -205,7 +207,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     keep(store.getState().grants.filter(({ until }) => until > now));
   }
 
-  /** Drops everything decrypted in a namespace, or in all namespaces, and search matches. */
+  /** Drops plaintext and search matches of a namespace, or of all namespaces. */
   function forget(namespace?: string) {
     plaintext.forget(namespace === undefined ? '' : namespaceScope(namespace));
     for (const listener of forgetters) listener(namespace);
@@ -264,7 +266,10 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
       keep(elsewhere(namespace), { locked: new Set([...state.locked, namespace]) });
       forget(namespace);
     },
-    /** Call when the person leaves a namespace. Ends its reveals and drops what was decrypted there. */
+    /**
+     * Call when the person leaves a namespace. Ends the namespace's reveals and drops what was decrypted in
+     * it.
+     */
     leave(namespace: string) {
       keep(elsewhere(namespace));
       justifications.delete(namespace);

@@ -5,7 +5,7 @@ import { type PayloadValue, payloadValue } from './payload-value.ts';
 /** Maximum base64 length of a payload that the page interprets itself, within milliseconds. Longer payloads go to a worker. */
 export const LARGE = 150_000;
 
-/** Caches payload values, each for as long as the answer from which it was made lives. */
+/** Caches each payload's value for as long as the decoder's answer exists. */
 const values = new WeakMap<JsonPayload, PayloadValue>();
 
 /** The number of values that workers have returned. */
@@ -25,8 +25,8 @@ const wanted = new Map<JsonPayload, number>();
 let current: { readonly payload: JsonPayload; readonly worker: Worker } | undefined;
 
 /**
- * Interprets a large payload in a worker, so that the page stays responsive. Each payload gets a new worker, which is
- * terminated after its answer, so that no worker keeps plaintext. Only one runs at a time.
+ * Interprets a large payload in a worker, so that the page stays responsive. Each payload gets a new worker,
+ * which is terminated after its answer, so that no worker keeps plaintext. Only one worker runs at a time.
  *
  * @returns a function that cancels the request
  */

@@ -124,7 +124,7 @@ function Picture({ bytes, media, label }: { bytes: Uint8Array<ArrayBuffer>; medi
   );
 }
 
-/** Draws a picture. If that fails, returns why. */
+/** Draws a picture. Returns the reason if drawing fails. */
 async function draw(
   bytes: Uint8Array<ArrayBuffer>,
   type: string,

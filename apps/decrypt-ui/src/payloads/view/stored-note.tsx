@@ -46,7 +46,7 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
         <p className="t2">
           The application stored this payload in {kinds[type]} {escapeInvisible(bucket)} (driver{' '}
           {escapeInvisible(driver)}).{' '}
-          {bytes === undefined ? 'Its reference states no size.' : `Size according to its reference: ${size}`}
+          {bytes === undefined ? 'The reference states no size.' : `Size according to the reference: ${size}`}
         </p>
         <p className={styles['code']}>
           <Breakable>{escapeInvisible(object)}</Breakable>{' '}

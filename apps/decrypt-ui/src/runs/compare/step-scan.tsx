@@ -60,7 +60,10 @@ interface ScanChunkProps {
   readonly onDone: (found: ReadonlyMap<string, Verdict>) => void;
 }
 
-/** Compares steps without showing them. Their payloads count as in view until all are known. */
+/**
+ * Compares steps without showing them. The steps' payloads count as in view until all of the steps have been
+ * compared.
+ */
 export function ScanChunk({ steps, substitutionsOf, onDone, ...scopes }: ScanChunkProps) {
   const count = steps.length;
   const found = useRef({ for: onDone, verdicts: new Map<string, Verdict>() });

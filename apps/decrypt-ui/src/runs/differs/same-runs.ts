@@ -1,7 +1,10 @@
 import { ABSENT, type Difference, type FieldMap } from '@temporal-kms/histories/why';
 import { fieldTime } from './difference-words.ts';
 
-/** A difference, and the differences that the same runs make: together they are one difference with several names. */
+/**
+ * A difference, and other differences whose values occur in exactly the same runs. The page shows them as one
+ * difference with several names.
+ */
 export interface DifferenceGroup {
   readonly difference: Difference;
   readonly same: readonly Difference[];

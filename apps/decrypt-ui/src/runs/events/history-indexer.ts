@@ -34,10 +34,10 @@ export interface EventDelta {
 
 /** A group that is new or has changed. */
 export interface GroupDelta {
-  /** The event id of the head. */
+  /** The id of the group's first event, its head. */
   readonly id: number;
   readonly category: Category;
-  /** The ids in ascending order. The first is the head's. */
+  /** The event ids in ascending order, with the head's id first. */
   readonly eventIds: readonly number[];
   readonly outcome?: Outcome | undefined;
   readonly open: boolean;
@@ -60,12 +60,12 @@ export interface HistoryDelta {
   readonly tallies: readonly StubTally[];
 }
 
-/** A group whose events have their times. */
+/** A group with the events themselves instead of their ids. */
 export type TimedGroup = Omit<GroupDelta, 'eventIds'> & EventGroup;
 
 export interface TimedHistory {
   readonly events: readonly RunEvent[];
-  /** In the order of their heads. */
+  /** The groups in the order of their first events. */
   readonly groups: readonly TimedGroup[];
 }
 
@@ -109,7 +109,7 @@ interface IndexedGroup {
  */
 export function createHistoryIndexer() {
   const events: IndexedEvent[] = [];
-  /** Update id → event id of its admission. */
+  /** The id of the event that admitted an update, by update id. */
   const admissions = new Map<string, number>();
   const tallies = new Map<string, StubTally>();
   let lastDurable = 0;

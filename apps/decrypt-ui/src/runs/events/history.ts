@@ -8,8 +8,8 @@ export interface RecordedEvent {
   readonly eventType: number;
   readonly eventName: string;
   /**
-   * `eventTime` in milliseconds. It does not always grow with `eventId`: the server records an activity's start only when
-   * the activity closes.
+   * `eventTime` in milliseconds. A later event can have an earlier time: the server records an activity's
+   * start only when the activity closes.
    */
   readonly at: number;
   readonly eventTime: string;
@@ -26,17 +26,17 @@ export interface RecordedEvent {
 
 /** Events about the same subject, such as an activity, a timer or a child workflow. */
 export interface Group {
-  /** The event id of the head. */
+  /** The id of the group's first event, its head. */
   readonly id: number;
   readonly category: Category;
-  /** The events in the order of their ids. The first is the head. */
+  /** The events in the order of their ids, with the head first. */
   readonly events: readonly [RecordedEvent, ...RecordedEvent[]];
   /**
    * The outcome of the last event that has an outcome. Absent while the group is open, and for single events without an
    * outcome.
    */
   readonly outcome?: Outcome | undefined;
-  /** Whether no event has closed what the head opened. */
+  /** Whether the work that the head began is still in progress. */
   readonly open: boolean;
   /** The number of the latest attempt that an event records; 1 if there was no retry. */
   readonly attempt: number;
@@ -52,7 +52,7 @@ export interface Group {
 export interface History {
   /** The events, without gaps: `events[i].eventId === i + 1`. */
   readonly events: readonly RecordedEvent[];
-  /** The groups, in the order of their heads. */
+  /** The groups, in the order of their first events. */
   readonly groups: readonly Group[];
   /** The id of the last durable event; 0 before the first. */
   readonly lastDurable: number;

@@ -118,8 +118,8 @@ const startOf = (open: { readonly place: number; readonly before: number } | und
   open ? open.place + open.before : 0;
 
 /**
- * Returns the last index that passes a test, by binary search, or -1. The test must hold for all smaller indexes and no
- * larger ones.
+ * Returns the last index that passes a test, by binary search, or -1. All indexes that pass must come before
+ * all indexes that fail.
  */
 function lastWhere(length: number, holds: (index: number) => boolean): number {
   let low = 0;

@@ -129,7 +129,10 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
       searches += 1;
       send({ type: 'find', search: searches, words });
     },
-    /** Returns where the run's time went, as far as the worker has its events. The promise never settles after `close`. */
+    /**
+     * Returns where the run's time went, given the events that the worker has so far. The promise never
+     * settles after `close`.
+     */
     times(now: number): Promise<RunTimes> {
       questions += 1;
       const question = questions;

@@ -13,8 +13,8 @@ import type { RecordedEvent } from '../events/history.ts';
 import styles from './panes.module.css';
 
 /**
- * Shows what protects each payload. All of this is known before decryption, so the key in a header is only a claim until
- * the payload has been decrypted.
+ * Shows what protects each payload, which is known before decryption. Until a payload has been decrypted, the
+ * key that its header names is only a claim.
  */
 export function CryptoPane({ events }: { events: readonly RecordedEvent[] }) {
   const stubs = events.flatMap((event) => event.payloads);

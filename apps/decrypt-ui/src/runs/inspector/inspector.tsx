@@ -216,7 +216,10 @@ function Facts({ group, event, view }: FactsProps) {
   );
 }
 
-/** The task queue. The name of a sticky queue identifies a worker; its normal name is the workflow's own queue. */
+/**
+ * The task queue. The name of a sticky queue identifies a worker; the queue's `normalName` is the workflow's
+ * own queue.
+ */
 function Queue({ attributes }: Pick<RecordedEvent, 'attributes'>) {
   const name = textAt(attributes, 'taskQueue', 'name');
   if (name === undefined) return null;

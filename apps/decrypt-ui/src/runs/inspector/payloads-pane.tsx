@@ -43,7 +43,7 @@ interface PayloadsPaneProps extends PaneProps {
   readonly onFailure: () => void;
 }
 
-/** The events' whole payloads, and the last failure on one line; another tab shows its causes. */
+/** The events' whole payloads, and the last failure on one line. Another tab shows that failure's causes. */
 export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) {
   const payloads = shownPayloads(events);
   const failed = events.findLast((event) => failuresOf(event).length > 0);

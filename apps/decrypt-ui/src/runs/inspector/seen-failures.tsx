@@ -12,7 +12,10 @@ interface SeenFailuresProps {
   readonly failures: readonly SeenFailure[];
 }
 
-/** The failures of earlier attempts. Temporal no longer has them, so the page shows those that it has seen. */
+/**
+ * The failures of earlier attempts. Temporal no longer has these failures, so the page shows those that it
+ * has seen.
+ */
 export function SeenFailures({ failures }: SeenFailuresProps) {
   const format = useTimeFormat();
   if (failures.length === 0) return null;

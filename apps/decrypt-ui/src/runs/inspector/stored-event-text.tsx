@@ -19,7 +19,8 @@ export function StoredEventText({ event }: { event: RecordedEvent }) {
   const plaintext = usePlaintext();
   const [turn, setTurn] = useState(0);
   const again = useCallback(() => setTurn((last) => last + 1), []);
-  // When the page must drop all plaintext, it requests the event again; the request waits for the sign-in.
+  // When the page must drop all plaintext, this component requests the event again. The request waits for the
+  // sign-in.
   useEffect(() => plaintext.onClear(again), [plaintext, again]);
   if (!event.durable) return <p className={styles['none']}>Temporal has not stored this event yet.</p>;
   if (!can(address.namespace, 'export')) return <NotPermitted />;
@@ -40,7 +41,10 @@ interface Answer {
   readonly failure?: Error;
 }
 
-/** Requests the event. Only this component holds it, because the event may contain plaintext, which no cache may keep. */
+/**
+ * Requests the event. Only this component holds the event, which may contain plaintext that no cache may
+ * keep.
+ */
 function Stored({ event, onRetry }: { event: RecordedEvent; onRetry: () => void }) {
   const api = useRunsApi();
   const { address } = useRun();

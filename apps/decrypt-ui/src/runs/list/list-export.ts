@@ -2,7 +2,9 @@ import type { WorkflowSummary } from '@temporal-kms/codec-api';
 import { csvOf } from '../../ui/format/csv.ts';
 import { saveFile } from '../../ui/save-file.ts';
 
-/** Makes the browser save the loaded rows as a file. It contains the list's metadata, but no payloads. */
+/**
+ * Makes the browser save the loaded rows as a file. The file contains the list's metadata, but no payloads.
+ */
 export function exportRows(
   namespace: string,
   query: string,

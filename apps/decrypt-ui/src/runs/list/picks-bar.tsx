@@ -10,7 +10,10 @@ import { comparisonOf } from '../run-params.ts';
 import styles from './picks-bar.module.css';
 import type { Picks } from './table/use-picks.ts';
 
-/** The picked runs and the link to their comparison. The bar is below the list, so that it moves no row. */
+/**
+ * The picked runs and the link to their comparison. The bar is below the list, so that no row moves when the
+ * bar appears.
+ */
 export function PicksBar({ namespace, picks }: { namespace: string; picks: Picks }) {
   const navigate = useNavigate();
   const [first, second] = picks.runs;

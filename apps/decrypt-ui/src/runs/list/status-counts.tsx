@@ -33,7 +33,8 @@ interface StatusCountsProps {
 
 /** Shows the number of runs with each status, and how it has changed. A click on a status filters the list. */
 export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusCountsProps) {
-  // A status that has appeared stays: buttons that come and go would move the others under the pointer.
+  // The button of a status that has appeared stays, because a button that comes and goes would move the other
+  // buttons under the pointer.
   const [seen, setSeen] = useState<readonly WorkflowStatus[]>([]);
   const added = statuses.filter(
     (status) => !seen.includes(status) && ((count?.byStatus[status] ?? 0) > 0 || chosen.includes(status)),
@@ -57,7 +58,8 @@ export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusC
             type="button"
             className={styles['count']}
             aria-pressed={chosen.includes(status)}
-            // Not `disabled`: on a phone the row of buttons scrolls, so it must contain something focusable.
+            // The button is not `disabled`: on a phone the row of buttons scrolls, so the row must contain a
+            // focusable element.
             aria-disabled={onToggle === undefined}
             data-tip={change === 0 ? undefined : `${signed(change)} since the list was loaded`}
             onClick={() => onToggle?.(status)}

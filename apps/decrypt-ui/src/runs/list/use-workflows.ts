@@ -10,8 +10,8 @@ import { withStatuses } from './filter/edit-query.ts';
 import { type ListQuery, printQuery, resolveTimes } from './filter/visibility-query.ts';
 
 /**
- * Returns the loaded rows in the order loaded. Updates rows in place (status, size). Only counts new runs, so that no row
- * moves until the reader requests them with `showNew`.
+ * Returns the rows in the order in which they were loaded. Updates rows in place (status, size). Only counts
+ * new runs, so that no row moves until the reader requests the new runs with `showNew`.
  */
 export function useWorkflows(namespace: string, query: string) {
   const api = useRunsApi();
@@ -67,8 +67,8 @@ export function useWorkflows(namespace: string, query: string) {
 }
 
 /**
- * Returns the numbers of runs by status for a query, ignoring its limit on statuses, and the earlier numbers to compare
- * with.
+ * Returns the number of runs per status for a query without its limit on statuses, and the earlier numbers to
+ * compare with.
  */
 export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {
   const api = useRunsApi();

@@ -117,7 +117,7 @@ function QueryForm({ name, nameId }: QueryFormProps) {
             <p id={`${id}-note`} className="t3" role={wrong ? 'alert' : undefined}>
               {wrong
                 ? 'This is not a JSON array. Write text in double quotation marks.'
-                : 'The codec server encrypts them.'}
+                : 'The codec server encrypts the arguments.'}
             </p>
           </div>
         ) : (

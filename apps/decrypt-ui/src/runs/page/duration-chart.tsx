@@ -16,7 +16,7 @@ interface DurationChartProps {
   readonly own?: number | undefined;
 }
 
-/** A stroke for each duration. The table next to it contains the same as text. */
+/** A stroke for each duration. The table next to the chart contains the same durations as text. */
 export function DurationChart({ marks, scale, own }: DurationChartProps) {
   const places = [...new Set(marks.map(scale))];
   return (

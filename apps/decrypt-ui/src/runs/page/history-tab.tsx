@@ -174,7 +174,10 @@ function KmsNotice() {
   );
 }
 
-/** A banner about all payloads in view whose whole request failed: the person may not decode, or there was no answer. */
+/**
+ * A banner about the payloads in view whose request failed as a whole, because the person may not decode or
+ * the server did not answer.
+ */
 function RefusalNotice() {
   const decoder = useDecoder();
   const { payloads } = useStore(decoder.store);

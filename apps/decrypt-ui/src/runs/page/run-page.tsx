@@ -105,8 +105,8 @@ export function RunContent({ header, search, change }: RunContentProps) {
   const relations = useRelationCount();
   const memo = memoPayloads(description).length;
   const inspected = tab === 'history' ? view.selectedGroup : undefined;
-  // A narrow screen has space for either the match list or the sheet. While an event is open, Find still jumps between
-  // matches.
+  // A narrow screen has space for the match list or the sheet, but not for both. While an event is open, the
+  // Find commands still jump between matches.
   const sheet = useNarrowerThan(SHEET_BELOW);
   const hasMatches = tab === 'history' && searched !== undefined && (matches.count ?? 0) > 0;
   const listed = hasMatches && !(sheet && inspected);

@@ -6,7 +6,7 @@ import type { FamilyRun } from './family.ts';
 
 interface RunsWaterfallInput {
   readonly runs: readonly FamilyRun[];
-  /** The runs during which time does not count as idle. Omit runs that only wait for their children. */
+  /** The runs whose duration does not count as idle time. Omit runs that only wait for their children. */
   readonly busy: readonly FamilyRun[];
   readonly width: number;
 }

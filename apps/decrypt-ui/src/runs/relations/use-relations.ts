@@ -16,7 +16,10 @@ export function useMessageLinks() {
   return useMemo(() => messageLinks({ address, description, groups }), [address, description, groups]);
 }
 
-/** Returns how many relations the tab shows, as far as known without searching the history for links. */
+/**
+ * Returns how many relations the tab shows, without those that only a search of the history for links would
+ * find.
+ */
 export function useRelationCount(): number {
   const { follow } = useRun();
   const { groups } = follow.history;

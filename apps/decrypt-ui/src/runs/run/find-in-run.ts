@@ -29,9 +29,9 @@ export interface FindState {
   readonly caseSensitive: boolean;
   /** Whether to show only matching rows. */
   readonly only: boolean;
-  /** Undefined if there is no search. */
+  /** The matches; undefined if there is no search. */
   readonly matches: Matches | undefined;
-  /** Whether `matches` are for the current text rather than the previous one. */
+  /** Whether `matches` are for the current text rather than the previous text. */
   readonly settled: boolean;
   /** Matching places in payloads, in the order found: newest event first. */
   readonly hits: readonly SearchHit[];
@@ -165,7 +165,8 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       const matches = new Map<number, Hit[]>();
       for (const found of hits) addFound(matches, found);
       const status = partial ? 'limit' : 'complete';
-      // The search of several runs left no gaps between hits, so this search may continue after the last hit.
+      // The search of several runs found every hit up to the last hit, so this search may continue after the
+      // last hit.
       const search = { ...nothingCovered, status, text, inRuns: true, after: hits.at(-1)?.eventId } as const;
       store.setState({
         ...initial,

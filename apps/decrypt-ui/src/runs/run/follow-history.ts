@@ -59,7 +59,7 @@ export function followHistory({
   let client: HistoryClient | undefined;
   let abort = new AbortController();
   let phase: FollowState['phase'] = 'loading';
-  /** The phase that continues when a retry succeeds. */
+  /** The phase to return to when a retry succeeds. */
   let interrupted: FollowState['phase'] = 'loading';
   let failure: ApiFailure | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -195,7 +195,7 @@ export function followHistory({
 
   return {
     store,
-    /** Reads the events after the last durable one, until `stop` is called. */
+    /** Reads the events after the last durable event, until `stop` is called. */
     start: () => {
       abort = new AbortController();
       void run(abort.signal);

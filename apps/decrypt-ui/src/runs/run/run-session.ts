@@ -111,7 +111,10 @@ export function createRunSession(
     store.setState({ description, failure: undefined, attemptsSeen, failuresSeen });
   }
 
-  /** Returns whether the description is out of date: the stream has ended, or has more events than the description counts. */
+  /**
+   * Returns whether the description is out of date, because the stream has ended or has more events than the
+   * description counts.
+   */
   function isOutOfDate(): boolean {
     const workflow = store.getState().description?.workflow;
     const { phase, history } = follower.store.getState();

@@ -3,7 +3,7 @@ import type { History } from '../events/history.ts';
 import type { RunTimes } from '../indexer/run-times.ts';
 import { useRun } from './run-context.tsx';
 
-/** Caches each answer for as long as its history lives. */
+/** Caches each answer for as long as the history object exists. */
 const known = new WeakMap<History, Promise<RunTimes>>();
 
 /**

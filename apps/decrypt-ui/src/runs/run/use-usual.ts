@@ -41,8 +41,9 @@ export const placeAmong = ({ all }: UsualRuns, millis: number): number =>
   all.filter((other) => other < millis).length;
 
 /**
- * Returns how long runs of this type usually take, and the state of the request for it. The page sends the request once,
- * after its first rows have loaded. If there are too few completed runs, `usual` is undefined.
+ * Returns how long runs of this type usually take, and the state of the request for their durations. The page
+ * sends the request once, after its first rows have loaded. If there are too few completed runs, `usual` is
+ * undefined.
  */
 export function useUsualQuery() {
   const api = useRunsApi();

@@ -86,7 +86,7 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
     element.height = Math.round(HEIGHT * ratio);
     context.scale(ratio, ratio);
     const color = barColors(element);
-    // Lines are 2 px apart if there is space; otherwise they share the height.
+    // Lines are 2 px apart if there is space. Otherwise, the lines are spread evenly over the height.
     const room = Math.min(HEIGHT - 20, 2 * Math.max(drawn.length - 1, 0));
     const thick = Math.max(Math.min(2, room / Math.max(drawn.length, 1)), 1);
     for (const { group, place, failed } of drawn) {

@@ -11,7 +11,7 @@ type SpanKind = 'leg' | 'bar' | 'open' | 'unrecorded' | 'timer' | 'timer-open' |
 
 export interface Span {
   readonly kind: SpanKind;
-  /** In milliseconds. `to` equals `from` for a moment. */
+  /** In milliseconds. `to` equals `from` if the shape marks a moment. */
   readonly from: number;
   readonly to: number;
   readonly outcome: Outcome;

@@ -41,7 +41,7 @@ export interface Interval {
 /** The interval in which an activity was in progress; `to` is Infinity if it still is. */
 type BusyInterval = Interval;
 
-/** When things happened in a run. */
+/** The times of a run's events and activities. */
 export interface RunTimes {
   /** The times of all events, ascending. */
   readonly events: readonly number[];
@@ -82,9 +82,9 @@ interface OpenInput {
 }
 
 /**
- * Returns the end of an open run's scale: the current time or a little later. It moves in steps, so that finished bars do
- * not move each second. Steps are powers of two seconds, because a step that grew each second would also move the end
- * each second.
+ * Returns the end of an open run's scale: the current time or a little later. The end moves in steps, so that
+ * finished bars do not move each second. Steps are powers of two seconds, because a step that grew each
+ * second would also move the end each second.
  */
 export function endOfOpen({ times, now, width, collapse }: OpenInput): number {
   const from = times.events[0] ?? now;
@@ -190,8 +190,8 @@ export interface Tick {
 const SPACING = 76;
 
 /**
- * Returns ticks at round offsets, at least `SPACING` pixels apart and half of that from the edges of their segment.
- * Offsets are those of the Start column, so `gaps` are the gaps of the whole run.
+ * Returns ticks at round offsets, at least `SPACING` pixels apart. Ticks keep a distance from the edges of
+ * their segment. Offsets are those of the Start column, so `gaps` are the gaps of the whole run.
  */
 export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[]): Tick[] {
   return scale.parts.flatMap((part) => {

@@ -15,7 +15,7 @@ const locked: Reading = { status: 'locked' };
 /** Returns what an explanation may read of a payload, given the payload's state. */
 export function readingOf(state: PayloadState, stub: PayloadStub | undefined): Reading {
   if (state.status !== 'answered') {
-    // For some payloads, the server knows without decrypting that they are unreadable.
+    // The server knows without decrypting that some payloads are unreadable.
     const reason = stub?.reason;
     return isUnreadable(reason) ? { status: 'unreadable', reason } : locked;
   }
@@ -38,7 +38,7 @@ export function readingOf(state: PayloadState, stub: PayloadStub | undefined): R
 type Lock = 'waiting' | 'locked' | 'refused' | 'stored';
 
 export interface Readings {
-  /** Reads a payload. It is a new function whenever a payload becomes readable or is hidden. */
+  /** Reads a payload. `read` is a new function whenever a payload becomes readable or is hidden. */
   readonly read: ReadPayload;
   /** Returns the current lock of a payload: a reveal may have ended since the card was rendered. */
   readonly lockOf: (ref: PayloadRef) => Lock | undefined;

@@ -16,8 +16,8 @@ import type { WhyProps } from './why-props.ts';
 const PathTable = lazy(async () => ({ default: (await import('./path-table.tsx')).PathTable }));
 
 /**
- * Explains why the run failed, what it waits for, and what else went wrong: on one line, with all findings below on
- * request.
+ * Explains on one line why the run failed, what it waits for, and what else went wrong. Shows all findings
+ * below that line on request.
  */
 export function WhyCard(props: WhyProps) {
   const { onSelect, path } = props;

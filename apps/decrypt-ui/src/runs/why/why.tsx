@@ -3,12 +3,12 @@ import { lazyModule, useModule } from '../../ui/lazy-module.ts';
 import type { WhyProps } from './why-props.ts';
 import styles from './why.module.css';
 
-/** The card's code. The page loads it while it waits for the run. */
+/** The card's code. The page loads the code while it waits for the run. */
 export const card = lazyModule(() => import('./why-card.tsx'));
 
 /**
- * The card above a run's history. It takes the height of one line from the start, so that no row moves when the card's
- * code or a failed step arrives.
+ * The card above a run's history. The card takes the height of one line from the start, so that no row moves
+ * when the card's code or a failed step arrives.
  */
 export function Why(props: WhyProps) {
   useCommands({ 'view.path': props.onPath });

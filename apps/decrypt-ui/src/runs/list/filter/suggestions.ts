@@ -53,7 +53,7 @@ const usual = [
   'TemporalReportedProblems',
 ];
 
-/** Returns suggestions for a text in the filter field. Enter applies the first. */
+/** Returns suggestions for a text in the filter field. Enter applies the first suggestion. */
 export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
   const term = text.trim();
   if (term === '') return [...attributesLike('', known).slice(0, MOST - quickTimes.length), ...timesLike('')];
@@ -162,8 +162,8 @@ const statusesNamed = (term: string): Suggestion[] =>
     .map((status) => add(comparison('ExecutionStatus', '=', [status])));
 
 /**
- * Returns Temporal's attributes in whose name a word begins with a text. Omits other attributes, because ids may begin
- * like their names.
+ * Returns Temporal's attributes in whose name a word begins with a text. Omits search attributes, because an
+ * id may begin like an attribute's name.
  */
 const attributesNamed = (term: string): Suggestion[] =>
   usual

@@ -156,7 +156,7 @@ interface Token {
 const lexer =
   /\s+|(?<name>`[^`]+`)|(?<word>[A-Za-z_][\w.]*)|(?<string>"(?:[^"\\]|\\.|"")*"|'(?:[^'\\]|\\.|'')*')|(?<number>-?\d+(?:\.\d+)?)|(?<operator>!=|<>|>=|<=|[=<>])|(?<open>\()|(?<close>\))|(?<comma>,)/suy;
 
-/** Splits a query into tokens. Returns undefined if it contains anything else. */
+/** Splits a query into tokens. Returns undefined if a part of the query is not a token. */
 function tokensOf(text: string): Token[] | undefined {
   const tokens: Token[] = [];
   lexer.lastIndex = 0;

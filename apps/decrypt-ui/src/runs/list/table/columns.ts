@@ -102,7 +102,8 @@ function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [le
   if (id === 'id') return [narrow ? 140 : 160, Infinity];
   if (id === 'type' && narrow) return [80, Infinity];
   const { width } = columnLook(id);
-  // The column "Why" grows only if its share of the remaining width exceeds `width`, so that it takes nothing from the others.
+  // The column "Why" grows only if its share of the remaining width exceeds `width`, so that it takes no
+  // space from the other columns.
   if (id === 'why') return [width, Infinity];
   if (id === 'keys') return [narrow ? 130 : 160, narrow ? 130 : width];
   return [width, width];

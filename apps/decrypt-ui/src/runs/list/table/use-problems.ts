@@ -13,8 +13,9 @@ const TICK = 10_000;
 const SETTLE = 300;
 
 /**
- * Returns why running workflows in view make no progress, by run id. The list already contains the problems that Temporal
- * reports. The server sends attempts and waits in one request for all rows in view, once they stay in view.
+ * Returns why running workflows in view make no progress, by run id. The list already contains the problems
+ * that Temporal reports. Once the rows in view have stayed the same, one request returns the attempts and
+ * waits of all these runs.
  */
 export function useProblems(
   namespace: string,
