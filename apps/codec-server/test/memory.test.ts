@@ -98,8 +98,8 @@ describe('a memory budget', () => {
   });
 
   test('never grants more memory than its size, and lets every waiting lease finish', async () => {
-    // Each lease takes its parts one after the other, keeps these parts while it waits for the next, and
-    // finally releases them all.
+    // Each lease takes several parts one after the other, holds them while it waits for the next part, and
+    // finally releases all of them.
     const parts = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(fc.array(parts, { maxLength: 30 }), async (all) => {

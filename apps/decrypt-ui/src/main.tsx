@@ -24,7 +24,10 @@ const place = document.getElementById('root');
 if (!place) throw new Error('index.html must contain an element with the id "root".');
 const root = createRoot(place);
 
-/** Whether the application is starting. Also true while the browser navigates to the identity provider. */
+/**
+ * Whether the application is starting. `starting` stays true while the browser navigates to the identity
+ * provider.
+ */
 let starting = false;
 
 async function start(answer?: SignInReturn): Promise<void> {

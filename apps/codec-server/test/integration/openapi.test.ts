@@ -18,8 +18,8 @@ afterAll(() => stack.close());
 
 let document: any;
 const ajv = new Ajv2020({ strict: false, allErrors: true });
-// ajv-formats is a CommonJS module. According to its types, the function is the member `default` of the
-// import.
+// ajv-formats is a CommonJS module. According to the module's types, the function is the member `default` of
+// the import.
 formats.default(ajv);
 
 function validatorOf(schema: any): ValidateFunction {

@@ -186,7 +186,7 @@ describe('codec-server traces', () => {
     expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
     const begin = performance.now();
     expect(await server.stop()).toBe(0);
-    // Without a time limit of its own, the process would wait for the exporter's time limit of 10 s.
+    // Without a time limit at shutdown, the process would wait for the exporter's time limit of 10 s.
     expect(performance.now() - begin).toBeLessThan(7_000);
   });
 

@@ -1,7 +1,7 @@
 import proto, { type temporal } from '@temporalio/proto';
 import type { Field, MapField, Type } from 'protobufjs';
 
-// The module exports a protobufjs Root, but its generated types lack it.
+// The module exports a protobufjs Root, which the generated types lack.
 const root: any = proto;
 const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
 type Payload = temporal.api.common.v1.IPayload;

@@ -106,7 +106,7 @@ function heapLimit(mebibytes: number): MemoryLimit {
   };
 }
 
-/** Returns the peak resident memory of a process so far, in MiB. Linux only; NaN on other systems. */
+/** Returns the peak resident memory of a process so far, in MiB. Returns NaN on systems other than Linux. */
 export async function peakResident(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;

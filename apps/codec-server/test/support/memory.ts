@@ -12,6 +12,8 @@ export const memory = new MemoryBudget(2 ** 30);
 
 export const never = new AbortController().signal;
 
-/** Returns a stream's lifetime. By default, it lasts at most a minute, and the client stays connected. */
+/**
+ * Returns a stream's lifetime. By default, the stream lasts at most a minute, and the client stays connected.
+ */
 export const lifetimeWith = (options: Partial<Parameters<typeof streamLifetime>[0]> = {}): StreamLifetime =>
   streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory, ...options });

@@ -21,7 +21,10 @@ export const searchAudit = (
   signal: AbortSignal,
 ): Promise<AuditPage> => api.post(auditPage, `${namespacePath(namespace)}/audit:search`, request, signal);
 
-/** The query for entries. It is never repeated automatically, because every request adds entries to the audit. */
+/**
+ * The query for entries. The query is never repeated automatically, because every request adds entries to the
+ * audit.
+ */
 export const auditQuery = (api: ApiClient, namespace: string, conditions: AuditConditions) =>
   infiniteQueryOptions({
     queryKey: ['audit', namespace, conditions],

@@ -12,7 +12,10 @@ const lengths: Readonly<Record<Span, number>> = {
   '30d': 30 * 24 * HOUR,
 };
 
-/** Search texts that may name a person or quote a justification. They stay in memory, so that no URL contains them. */
+/**
+ * Search texts that may name a person or quote a justification. The texts stay in memory, so that no URL
+ * contains them.
+ */
 export interface PersonText {
   readonly who: string;
   readonly justification: string;

@@ -55,7 +55,10 @@ function Audit({ namespace }: { namespace: string }) {
     before: search,
     view: viewOf(reveals, namespace, search),
   }));
-  /** Number of times that conditions changed outside the filter's fields. Each such change resets the fields. */
+  /**
+   * Number of times that conditions changed outside the filter's fields. Each change outside the fields
+   * resets them.
+   */
   const [renewed, setRenewed] = useState(0);
   if (search !== changed.before && !sameSearch(search, changed.view.search)) {
     // A link or the browser's history changed the address.
@@ -189,7 +192,9 @@ function Audit({ namespace }: { namespace: string }) {
   );
 }
 
-/** Shown for status 501: the server writes the audit to standard output, so it cannot read it. */
+/**
+ * Shown for status 501: the server writes the audit to standard output, and cannot read the audit from there.
+ */
 function NoFile({ message }: { message: string }) {
   const query = /: (labels\.log=.*)$/s.exec(message)?.[1];
   return (

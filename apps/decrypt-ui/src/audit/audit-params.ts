@@ -9,7 +9,10 @@ export type Span = (typeof spans)[number];
 const maybe = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schema), undefined);
 const moment = z.iso.datetime({ offset: true });
 
-/** The parameters in the audit's address. It contains no people's names or texts: see `audit-conditions.ts`. */
+/**
+ * The parameters in the audit's address. The address contains no people's names and no texts: see
+ * `audit-conditions.ts`.
+ */
 export const auditSearch = z.object({
   op: maybe(auditOperation),
   out: maybe(z.enum([...auditResult.options, 'denied'])),

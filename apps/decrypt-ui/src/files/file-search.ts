@@ -15,8 +15,8 @@ interface SearchedFile {
 }
 
 /**
- * Searches the decrypted payloads of a run in a file, last event first. The server searches a batch of events per
- * request; the results form one search, with summed counts and one end.
+ * Searches the decrypted payloads of a run in a file, last event first. The server searches a batch of events
+ * per request. The results form one search, with summed counts and one `end` line.
  */
 export async function* fileSearch(
   { api, namespace, workflow, file, run }: SearchedFile,

@@ -22,7 +22,10 @@ export type HistoryFiles = ReturnType<typeof createHistoryFiles>;
 
 const none: HistoryFilesState = { status: 'none', name: '' };
 
-/** Manages the page's open history file. Its content is only in memory, so reloading the page closes it. */
+/**
+ * Manages the page's open history file. The file's content is only in memory, so reloading the page closes
+ * the file.
+ */
 export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
   const store = createStore<HistoryFilesState>()(() => none);
   const sessions = new Map<string, RunSession>();
@@ -45,7 +48,7 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
       const { name } = chosen;
       const id = replace({ status: 'opening', name });
       try {
-        // Loaded on demand, so that pages start without it.
+        // The code for history files is loaded on demand, so that pages start without it.
         const { openHistoryFile } = await import('./history-file.ts');
         const file = await openHistoryFile(chosen, openPort);
         if (id !== current) file.close();

@@ -20,7 +20,7 @@ interface CodeViewProps {
   readonly fill?: boolean | undefined;
   /** The line to scroll into view. */
   readonly current?: number | undefined;
-  /** Attributes of the scrolling element. They override the defaults. */
+  /** Attributes of the scrolling element. These attributes override the defaults. */
   readonly scroller?: HTMLAttributes<HTMLDivElement>;
   readonly lineProps?: (index: number) => HTMLAttributes<HTMLDivElement>;
 }

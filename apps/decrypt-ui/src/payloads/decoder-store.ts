@@ -24,9 +24,9 @@ export interface DecoderState {
 /** Milliseconds for which the store collects findings before it publishes them. */
 const SETTLE = 40;
 /**
- * Milliseconds between publications of answers, about a screen frame: each publication copies the answers in view and
- * makes every payload on the page check whether its state has changed. In a hidden tab, `requestAnimationFrame` would
- * stop.
+ * Milliseconds between publications of answers, about a screen frame. Each publication copies the answers in
+ * view and makes every payload on the page check whether its state has changed. This is a timer, because
+ * `requestAnimationFrame` stops in a hidden tab.
  */
 const FRAME = 16;
 
@@ -39,8 +39,8 @@ export interface DecoderStoreOptions {
 }
 
 /**
- * Creates a decoder's store. It collects answers and publishes them once per frame. Answers that are dropped before
- * publication are never published.
+ * Creates a decoder's store. The store collects answers and publishes them once per frame. Answers that are
+ * dropped before publication are never published.
  */
 export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
   const store = createStore<DecoderState>()(() => ({
@@ -78,7 +78,10 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     }, SETTLE);
   }
 
-  /** Records a finding. Every row depends on the findings, so they change once per batch, not with each answer. */
+  /**
+   * Records a finding. Every row depends on the findings, so the findings change once per batch, not with
+   * each answer.
+   */
   function note(ref: PayloadRef, finding: Finding | undefined) {
     const { findings } = store.getState();
     if (isSame(fresh.has(ref) ? fresh.get(ref) : findings.get(ref), finding)) return;

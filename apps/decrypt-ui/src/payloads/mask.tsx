@@ -14,7 +14,10 @@ export function maskWidth(bytes: number): 16 | 32 | 56 | 88 {
 interface MaskedFieldProps {
   /** The width in CSS pixels. */
   readonly width: number;
-  /** Names the hidden text for screen readers. Absent if text next to the field already names it. */
+  /**
+   * Names the hidden text for screen readers. The label is absent if text next to the field already names the
+   * hidden text.
+   */
   readonly label?: string;
 }
 

@@ -21,7 +21,10 @@ interface PayloadCellProps {
   readonly as?: 'value' | 'words';
 }
 
-/** A payload on one line. Shows a mask until the payload is decoded, then its beginning, or why it cannot be decrypted. */
+/**
+ * A payload on one line. Shows a mask until the payload is decoded, and then the beginning of the value, or
+ * why the payload cannot be decrypted.
+ */
 export function PayloadCell({ payload, stub, as = 'value' }: PayloadCellProps) {
   const view = usePayload(payload, stub);
   return <PayloadLine view={view} stub={stub} as={as} />;

@@ -10,7 +10,7 @@ import {
 } from '@temporal-kms/codec-api';
 import { reasonText } from './reasons.ts';
 
-/** Facts about a payload that its stub does not contain and that decoding revealed. */
+/** Facts about a payload that are not in its stub, and that the page learned by decoding. */
 export interface Finding {
   readonly reason?: ReasonCode;
   readonly key?: KeyUse;
@@ -43,7 +43,10 @@ const formatOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.re
 export const isEncrypted = (stub: PayloadStub, findings: Findings) =>
   !['plain', 'external'].includes(formatOf(stub, findings));
 
-/** Returns a payload's stored size. For a reference, this is the size of its object according to the reference. */
+/**
+ * Returns a payload's stored size. For a reference, the size is that of the stored object according to the
+ * reference.
+ */
 export const storedBytes = (stub: PayloadStub): number => stub.stored?.bytes ?? stub.bytes;
 
 export const reasonOf = (stub: PayloadStub, findings: Findings): ReasonCode | undefined =>

@@ -56,8 +56,8 @@ export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
 export type PayloadView =
   | { readonly status: 'waiting' }
   /**
-   * Not requested, because the person lacks the permission, has not revealed the payload, or has not asked to read it
-   * from external storage.
+   * The payload is not requested, because the person lacks the permission, has not revealed the payload, or
+   * has not asked to read it from external storage.
    */
   | { readonly status: 'refused' | 'locked' | 'stored' }
   | { readonly status: 'readable'; readonly value: PayloadValue; readonly payload: JsonPayload }
@@ -66,8 +66,9 @@ export type PayloadView =
   | { readonly status: 'failed'; readonly message: string };
 
 /**
- * Returns a function that reads a payload for a reader's action, such as copying. It returns undefined if the payload
- * must be hidden by now, even though it may still be on screen because a timer is late.
+ * Returns a function that reads a payload for a reader's action, such as copying. The returned function
+ * returns undefined if the payload must be hidden by now. The payload may still be on screen because a timer
+ * is late.
  */
 export function useReadPayload(): (ref: PayloadRef) => JsonPayload | undefined {
   const { decoder } = usePayloads();
@@ -169,8 +170,8 @@ const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =
   partsOfRef(ref).eventId === 0 && reason === 'event_not_found';
 
 /**
- * Returns whether a payload of an earlier description can no longer be read: a later description has replaced it, and the
- * page had not decrypted it before.
+ * Returns whether a payload of an earlier description can no longer be read, because a later description has
+ * replaced it before the page decrypted it.
  */
 export function useIsGone(ref: PayloadRef | undefined): boolean {
   const { decoder } = usePayloads();

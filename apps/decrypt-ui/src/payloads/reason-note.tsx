@@ -1,7 +1,7 @@
 import { lazy, Suspense } from 'react';
 import type { ReasonNoteProps } from './reason-note-text.tsx';
 
-// Loaded on demand, because few payloads are unreadable.
+// The text is loaded on demand, because few payloads are unreadable.
 const Text = lazy(async () => ({ default: (await import('./reason-note-text.tsx')).ReasonNoteText }));
 
 /** Explains why a payload cannot be decrypted. */

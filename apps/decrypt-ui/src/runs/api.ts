@@ -55,7 +55,10 @@ export const createRunsApi = (api: ApiClient) => ({
   /** Requests the workers that poll the task queues on which an open run depends. */
   taskQueues: (run: RunAddress, signal?: AbortSignal) =>
     api.get(runTaskQueues, `${runPath(run)}/task-queues`, signal),
-  /** Requests an event as Temporal stores it, with payloads in base64. It contains plaintext if Temporal stores plaintext. */
+  /**
+   * Requests an event as Temporal stores it, with payloads in base64. The event contains plaintext if
+   * Temporal stores plaintext.
+   */
   storedEvent: async (run: RunAddress, eventId: number, signal: AbortSignal) => {
     const body = { form: 'encoded', events: { first: eventId, last: eventId } };
     const response = await api.request(`${runPath(run)}/history:export`, signal, body);

@@ -43,7 +43,10 @@ export const newestQuery = (api: RunsApi, namespace: string, query: string) =>
 const RUN_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const MAX_JUMPS = 8;
 
-/** The query for runs whose id equals the text, or whose workflow id or type begins with it. */
+/**
+ * The query for the run with this run id or, for any other text, for the runs whose workflow id or type
+ * begins with the text.
+ */
 export const jumpQuery = (api: RunsApi, namespace: string, text: string) =>
   queryOptions({
     queryKey: ['jump', namespace, text],

@@ -15,7 +15,7 @@ const maybe = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schem
  */
 export const workflowSearch = z.object({
   tab: maybe(z.enum(pageTabs)),
-  /** The id of the selected event. The history scrolls to it, and the inspector shows it. */
+  /** The id of the selected event. The history scrolls to the event, and the inspector shows it. */
   ev: maybe(z.int().check(z.positive())),
   /** Whether to select the first event of a group instead of the group. */
   one: maybe(z.boolean()),
@@ -29,7 +29,7 @@ export const workflowSearch = z.object({
   type: maybe(z.string()),
   /** Whether to dim what is not on the critical path, and list where the time went. */
   path: maybe(z.boolean()),
-  /** False shows idle time at full length. */
+  /** `false` shows idle time at full length. */
   idle: maybe(z.boolean()),
   /** The part of the run in the waterfall, in milliseconds from the run's start. */
   from: maybe(z.number().check(z.nonnegative())),

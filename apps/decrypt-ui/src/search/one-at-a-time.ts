@@ -3,7 +3,7 @@ import type { ApiFailure } from '../session/server/failure.ts';
 /** `limit`: the server reached a limit on time, hits or cost. The reader can continue. */
 export type ReadStatus = 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
 
-/** How far a stream has been read, and whether reading continues. */
+/** The position up to which a stream has been read, and whether reading continues. */
 export interface Progress<Position> {
   readonly status: ReadStatus;
   /** The server's position after the last item that was read completely. */

@@ -48,7 +48,7 @@ export function comparableLines(value: PayloadValue): string[] {
   }
 }
 
-/** Values nested deeper than this take one line and are not sorted. This bounds the recursion. */
+/** Values nested deeper than this take one line and are not sorted. This limit bounds the recursion. */
 const MAX_DEPTH = 200;
 /** Maximum indentation depth: deeper indentation could be many times longer than the values. */
 const MAX_INDENT = 20;

@@ -1,7 +1,10 @@
 import { type Comparable, linesOf } from './comparable.ts';
 import { type LineDiff, lineDiff } from './line-diff.ts';
 
-/** The two sides of a comparison. The page terminates the worker after its answer, which frees this copy of the plaintext. */
+/**
+ * The two sides of a comparison. The page terminates the worker after the answer, which frees the worker's
+ * copy of the plaintext.
+ */
 export interface DiffRequest {
   readonly left: Comparable;
   readonly right: Comparable;

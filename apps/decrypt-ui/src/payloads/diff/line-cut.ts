@@ -18,8 +18,8 @@ export interface Cut {
 }
 
 /**
- * Returns the part of two compared lines to show. At first it begins shortly before the first difference, because two
- * long lines may begin with the same text.
+ * Returns the part of two compared lines to show. At first, the part begins shortly before the first
+ * difference, because two long lines may begin with the same text.
  *
  * @param more number of times the reader has requested more
  */

@@ -9,7 +9,10 @@ export interface DiffPart {
 
 export interface LineDiff {
   readonly parts: readonly DiffPart[];
-  /** False if the texts differ too much to be aligned: everything between the common start and end then counts as changed. */
+  /**
+   * False if the texts differ too much to be aligned. Everything between the common start and end then counts
+   * as changed.
+   */
   readonly aligned: boolean;
 }
 

@@ -89,7 +89,8 @@ function Level({ level, stub, root, showCode }: LevelProps) {
         <ReasonNote reason={view.reason} stub={stub} detail={view.message} />
       ) : null}
       {stackTrace ? (
-        // Only the root cause's stack trace is open at first, because it shows the line that threw the failure.
+        // Only the root cause's stack trace is open at first, because this trace shows the line that threw
+        // the failure.
         <StackTrace
           text={stackTrace}
           read={() => (level.encoded === undefined || read(level.encoded) ? stackTrace : undefined)}

@@ -9,7 +9,7 @@ import styles from './stack-trace-view.module.css';
 
 interface StackTraceProps {
   readonly text: string;
-  /** Returns the text to copy, or undefined if it has been hidden since. */
+  /** Returns the text to copy, or undefined if the text has been hidden in the meantime. */
   readonly read: () => string | undefined;
   readonly decrypted: boolean;
   readonly initiallyOpen: boolean;

@@ -19,13 +19,13 @@ interface JustificationFieldProps {
   /** Whether to say below the field that the text is missing. */
   readonly missing?: boolean;
   readonly field?: RefObject<HTMLInputElement | null>;
-  /** Whether the justification is optional: the namespace records it, but does not require it. */
+  /** Whether the justification is optional: the audit records it, but the namespace does not require it. */
   readonly optional?: boolean;
 }
 
 /**
- * A field where a person states why they need plaintext. Send its text in a request's body, never in a URL, and keep
- * it only in memory.
+ * A field where a person states why they need plaintext. Send the justification in a request's body, never in
+ * a URL, and keep it only in memory.
  */
 export function JustificationField({ value, onChange, missing, field, optional }: JustificationFieldProps) {
   const id = useId();
@@ -144,7 +144,10 @@ interface GiveJustificationProps
   readonly isOpen?: boolean;
 }
 
-/** A button that asks for a justification after the server refused to decrypt payloads without one. */
+/**
+ * A button that asks for a justification after the server has refused to decrypt payloads without a
+ * justification.
+ */
 export function GiveJustification({
   isOpen = false,
   onSubmit,

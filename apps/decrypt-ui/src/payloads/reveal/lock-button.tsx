@@ -6,7 +6,10 @@ import { Countdown } from './countdown.tsx';
 import { keepFocus } from './reveal-request.ts';
 import { useReveals } from './reveals-context.tsx';
 
-/** Returns a function that hides a namespace's payloads. While payloads are shown, the Lock command also runs it. */
+/**
+ * Returns a function that hides a namespace's payloads. While payloads are shown, the Lock command also calls
+ * this function.
+ */
 export function useLock(namespace: string, isShown: boolean): () => void {
   const reveals = useReveals();
   const lock = () => {
@@ -18,13 +21,16 @@ export function useLock(namespace: string, isShown: boolean): () => void {
 }
 
 interface LockButtonProps extends ButtonProps {
-  /** When the page hides the payloads itself, in milliseconds since 1970; Infinity or undefined if never. */
+  /**
+   * When the page hides the payloads automatically, in milliseconds since 1970. Infinity or undefined means
+   * never.
+   */
   readonly until?: number | undefined;
   /** The text before the time: `Hidden in`. */
   readonly text?: string;
 }
 
-/** A button that hides payloads, preceded by the time until the page hides them itself. */
+/** A button that hides payloads, preceded by the time until the page hides the payloads automatically. */
 export function LockButton({ until, text, ...button }: LockButtonProps) {
   return (
     <>

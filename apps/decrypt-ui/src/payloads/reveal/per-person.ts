@@ -1,4 +1,6 @@
-/** Returns a function that creates one store per person, so that results are still there on Back. */
+/**
+ * Returns a function that creates one store per person, so that a person who goes back finds earlier results.
+ */
 export function perPerson<Source extends { readonly reveals: object }, Store>(
   create: (source: Source) => Store,
 ): (source: Source) => Store {

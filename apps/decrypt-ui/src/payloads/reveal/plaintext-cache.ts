@@ -18,8 +18,8 @@ const sizeOf = ({ payload }: Decoded) =>
 export type PlaintextCache = ReturnType<typeof createPlaintextCache>;
 
 /**
- * Creates a bounded cache of decoded payloads, so that scrolling back does not decode them again. Plaintext is only
- * in this page's memory, and `forget` drops it when the reader leaves its namespace.
+ * Creates a bounded cache of decoded payloads, so that scrolling back does not decode them again. Plaintext
+ * is only in this page's memory, and `forget` drops it when the reader leaves the namespace.
  */
 export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
   const entries = createSizedLru<DecodedState>(maxBytes, ({ result }) => sizeOf(result));
@@ -82,5 +82,8 @@ export const runScope = ({ namespace, workflowId, runId, file, schedule }: RunAd
     ...(schedule ? ['schedule'] : []),
   ]);
 
-/** Returns the prefix of the cache keys of all payloads of a namespace. It is also the beginning of `runScope`. */
+/**
+ * Returns the prefix of the cache keys of all payloads of a namespace. The prefix is also the beginning of
+ * `runScope`.
+ */
 export const namespaceScope = (namespace: string) => `${JSON.stringify([namespace]).slice(0, -1)},`;

@@ -17,8 +17,9 @@ import { useRevealed, useReveals } from './reveals-context.tsx';
 import { type Grant, needsJustification, type RevealTarget } from './reveals.ts';
 
 /**
- * The line above a run whose payloads are not shown automatically. Says why they are hidden and how to reveal them,
- * or what is revealed and for how long. Also defines the actions of the reveal commands.
+ * The line above a run whose payloads are not shown automatically. Says why payloads are hidden and how to
+ * reveal them, or which payloads are revealed and for how long. Also defines the actions of the reveal
+ * commands.
  */
 export function RevealBar({ run }: { run: RunAddress }) {
   const reveals = useReveals();

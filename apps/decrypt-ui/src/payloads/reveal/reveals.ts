@@ -144,8 +144,8 @@ function covers(target: RevealTarget, place: Place): boolean {
 }
 
 /**
- * Returns the reveal that ends last, ignoring those that have ended: a timer may be late, for example after the
- * computer slept.
+ * Returns the reveal that ends last. Ignores reveals that have ended, because a timer may be late, for
+ * example after the computer slept.
  */
 function latest(grants: readonly Grant[]): Grant | undefined {
   const now = Date.now();
@@ -164,7 +164,7 @@ export const namespaceOf = (target: RevealTarget): string =>
 export interface RevealRequest {
   readonly target: RevealTarget;
   readonly name: string;
-  /** How long the reveal lasts. If absent, it lasts until the person locks the payloads. */
+  /** How long the reveal lasts. If absent, the reveal lasts until the person locks the payloads. */
   readonly minutes?: number;
   readonly justification?: string;
 }

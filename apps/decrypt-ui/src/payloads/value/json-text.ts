@@ -12,7 +12,10 @@ export const key = (text: string): Token => ({ kind: 'key', text });
 export const punctuation = (text: string): Token => ({ kind: 'punctuation', text });
 const value = (text: string): Token => ({ kind: 'value', text });
 
-/** Values nested deeper take one line; those nested more than twice as deep become an ellipsis. This bounds the recursion. */
+/**
+ * Values nested deeper than this take one line. Values nested more than twice as deep become an ellipsis.
+ * This limit bounds the recursion.
+ */
 export const MAX_DEPTH = 60;
 
 /**

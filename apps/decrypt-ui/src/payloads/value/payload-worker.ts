@@ -1,7 +1,7 @@
 import type { JsonPayload } from '@temporal-kms/codec-api';
 import { payloadValue } from './payload-value.ts';
 
-// The page terminates the worker after its answer, which frees this copy of the plaintext.
+// The page terminates the worker after the answer, which frees the worker's copy of the plaintext.
 addEventListener('message', ({ data }: MessageEvent<JsonPayload>) => {
   postMessage(payloadValue(data));
 });

@@ -7,14 +7,14 @@ const MAX_SEARCHED = 200_000;
 const hint = /\\n|"\s*[[{]/;
 
 /**
- * Cached results, so that the same objects are returned and `JsonFolds` can identify them. Each lives as long as its
- * payload.
+ * Cached results, so that the same objects are returned and `JsonFolds` can identify them. Each result is
+ * cached as long as its payload exists.
  */
 const made = new WeakMap<JsonValue, unknown>();
 
 /**
- * Returns the parsed JSON, in which objects and arrays replace strings that contain JSON, and `TextBlock`s replace
- * multi-line strings. Returns the value itself if it has no such strings.
+ * Returns the parsed JSON, in which objects and arrays replace strings that contain JSON, and `TextBlock`s
+ * replace multi-line strings. Returns the value itself if none of its strings needs to be replaced.
  */
 export function readableJson(json: JsonValue): unknown {
   const { value, text } = json;

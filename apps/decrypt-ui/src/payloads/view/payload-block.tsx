@@ -23,7 +23,7 @@ interface PayloadBlockProps {
   readonly title?: string;
 }
 
-/** A whole payload below its name, key and size. It is requested when it comes into view. */
+/** A whole payload below its name, key and size. The payload is requested when the block comes into view. */
 export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadBlockProps) {
   const [ref, inView] = useInView();
   const [dialog, setDialog] = useState<PayloadDialogName>();

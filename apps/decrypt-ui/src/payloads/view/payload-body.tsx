@@ -8,7 +8,7 @@ import { textLines } from '../value/text-lines.ts';
 import { JsonView, type JsonViewProps } from './json-view.tsx';
 import styles from './payload-block.module.css';
 
-// Loaded on demand, because few payloads are binary.
+// The view is loaded on demand, because few payloads are binary.
 const BytesView = lazy(async () => ({ default: (await import('./bytes-view.tsx')).BytesView }));
 
 interface PayloadBodyProps extends Omit<JsonViewProps, 'value'> {

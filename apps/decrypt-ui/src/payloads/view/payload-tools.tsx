@@ -20,7 +20,10 @@ interface PayloadToolsProps {
   readonly large?: boolean;
 }
 
-/** The reader's actions for a decoded payload. Each action reads the payload again, because it may have been hidden since. */
+/**
+ * The reader's actions for a decoded payload. Each action reads the payload again, because the payload may
+ * have been hidden in the meantime.
+ */
 export function PayloadTools({ stub, title, onOpen, large = false }: PayloadToolsProps) {
   const { place } = usePayloads();
   const { wrap } = usePreferences();

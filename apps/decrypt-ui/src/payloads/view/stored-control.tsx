@@ -2,7 +2,7 @@ import type { PayloadStub } from '@temporal-kms/codec-api';
 import { lazy, Suspense } from 'react';
 import type { PayloadView } from '../payloads-context.tsx';
 
-// Loaded on demand, because few payloads are in external storage.
+// The note is loaded on demand, because few payloads are in external storage.
 const StoredNote = lazy(async () => ({ default: (await import('./stored-note.tsx')).StoredNote }));
 
 interface StoredControlProps {

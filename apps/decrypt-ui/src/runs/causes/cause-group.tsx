@@ -24,7 +24,10 @@ interface GroupProps {
   readonly onToggle: () => void;
 }
 
-/** A group of runs with the same cause. Shows their number, cause, place and time, and lists runs while it is open. */
+/**
+ * A group of runs with the same cause. Shows the runs' number, cause, place and time, and lists runs while
+ * the group is open.
+ */
 export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   const { parts, runs, first, last, builds, isNew } = group;
   const format = useTimeFormat();

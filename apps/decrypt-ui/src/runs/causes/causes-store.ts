@@ -24,7 +24,10 @@ export interface CausesProgress
   readonly share: number;
   /** Whether Temporal can list the runs whose workflow task keeps failing. */
   readonly failingTasks: boolean;
-  /** Given by the person after the server refused a request without a justification. Stored only in memory. */
+  /**
+   * The justification that the person gave after the server had refused a request without one. Stored only in
+   * memory.
+   */
   readonly justification?: string | undefined;
 }
 
@@ -32,7 +35,9 @@ type CauseEnd = Extract<CauseFrame, { type: 'end' }>;
 
 interface CausesState {
   readonly progress: CausesProgress | undefined;
-  /** The id of the open group. The address must not contain it, because it is a hash of the message's shape. */
+  /**
+   * The id of the open group. The address must not contain this id, which is a hash of the message's shape.
+   */
   readonly open: string | undefined;
   /** Whether reading stopped because no page showed the runs any more. */
   readonly isLeft: boolean;
@@ -41,8 +46,8 @@ interface CausesState {
 export type Causes = ReturnType<typeof createCauses>;
 
 /**
- * Reads why the runs of a query failed. Keeps the result while the reader is on another page, so that it is still there on
- * Back.
+ * Reads why the runs of a query failed. Keeps the result while the reader is on another page, so that a
+ * reader who goes back finds it.
  */
 function createCauses(source: CausesSource) {
   const store = createStore<CausesState>()(() => ({ progress: undefined, open: undefined, isLeft: false }));

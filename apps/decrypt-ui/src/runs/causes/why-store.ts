@@ -7,7 +7,9 @@ import { type Opening, whenHidden } from '../../payloads/reveal/when-hidden.ts';
 import { type CausesSource, openingToCauses, requestCauses } from './request-causes.ts';
 
 interface WhyState {
-  /** The namespace and reveal of the causes. Each time the causes are dropped, this becomes a different object. */
+  /**
+   * The namespace and reveal of the causes. `of` becomes a different object each time the causes are dropped.
+   */
   readonly of: Opening;
   /** The causes by run id; undefined for a run without a cause. */
   readonly causes: ReadonlyMap<string, RunCause | undefined>;

@@ -68,7 +68,10 @@ interface RunChoiceProps {
   readonly onChoose: (runId: string) => void;
 }
 
-/** The choice of the second payload's run. Not offered for a file, which contains only one run of a workflow id. */
+/**
+ * The choice of the second payload's run. This choice is not offered for a history file, which contains only
+ * one run of a workflow id.
+ */
 function RunChoice({ runId, onChoose }: RunChoiceProps) {
   const api = useRunsApi();
   const { address } = useRun();

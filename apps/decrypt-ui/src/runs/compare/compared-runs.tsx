@@ -26,8 +26,8 @@ interface Scopes {
 }
 
 /**
- * If there are at most this many steps, the page compares all of them when it opens; otherwise only those up to the
- * difference that the reader jumps to.
+ * If there are at most this many steps, the page compares all of them when it opens. Otherwise, it compares
+ * the steps up to the difference that the reader jumps to.
  */
 const COMPARED_AT_ONCE = 500;
 
@@ -184,7 +184,9 @@ const isStartStep = ({ left, right }: AlignedStep) =>
   Boolean((left && isStart(left)) ?? (right && isStart(right)));
 const isEndStep = ({ left, right }: AlignedStep) => Boolean((left && isEnd(left)) ?? (right && isEnd(right)));
 
-/** Returns the substitutions between the inputs. Returns the same array until their texts change. */
+/**
+ * Returns the substitutions between the inputs. Returns the same array until the substitutions' texts change.
+ */
 function useSubstitutions(values: Parameters<typeof substitutionsOf>[0]): readonly Substitution[] {
   const text = JSON.stringify(substitutionsOf(values));
   // oxlint-disable-next-line react-hooks/exhaustive-deps -- another array may contain the same values

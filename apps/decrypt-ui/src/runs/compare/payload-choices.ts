@@ -68,7 +68,7 @@ export function payloadChoices(
     const own = subjectOf(group);
     const isCounterpart = own === subject && seen === ordinal;
     if (own === subject) seen += 1;
-    // A run's result belongs to its input, although it is in another group.
+    // A run's result belongs to the run's input, although the result is in another group.
     const isEnd = group.category === 'workflow' && subject.startsWith('workflow ');
     return group.events.flatMap((event) =>
       event.payloads

@@ -7,7 +7,9 @@ import type { RunScope } from '../run/run-context.tsx';
 import { isEnd } from '../events/run-ends.ts';
 import { subjectOf } from './payload-choices.ts';
 
-/** Maximum number of compared steps: more would not help, and computing their names takes time. */
+/**
+ * Maximum number of compared steps: more steps would not help a reader, and computing their names takes time.
+ */
 export const MAX_STEPS = 4000;
 
 /** Returns the event groups that two runs can have in common: all except workflow tasks, which depend on timing. */
@@ -22,7 +24,10 @@ export const subjectsOf = (steps: readonly Group[]): string[] =>
 export interface AlignedStep {
   readonly left?: Group;
   readonly right?: Group;
-  /** How many steps later the step occurs in the second run; negative if earlier. Absent if it did not move. */
+  /**
+   * How many steps later the step occurs in the second run; negative if earlier. Absent if the step did not
+   * move.
+   */
   readonly moved?: number;
 }
 

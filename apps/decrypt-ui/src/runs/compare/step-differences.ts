@@ -19,7 +19,9 @@ export interface StepOfRuns {
 
 /** How two runs differ at a step. */
 export interface StepDifferences {
-  /** `outcome, attempts`, `equal`, or why the difference is unknown. Empty if only values differ. */
+  /**
+   * `outcome, attempts`, `equal`, or why the difference is unknown. The text is empty if only values differ.
+   */
   readonly text: string;
   readonly different: boolean;
   /** The differing values, except those that follow from the input. */

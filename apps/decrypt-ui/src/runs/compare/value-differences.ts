@@ -8,14 +8,17 @@ import { formatBytes } from '../../ui/format/number.ts';
 export interface Difference {
   /** `customer.name` or `items[2].sku`; empty for the whole payload. */
   readonly path: string;
-  /** The value's text, without quotes for strings. Absent if only the other payload has this place. */
+  /**
+   * The value's text, without quotes for strings. The text is absent if only the other payload has a value at
+   * this path.
+   */
   readonly left?: string;
   readonly right?: string;
 }
 
 /** Maximum number of differences listed for two payloads. */
 const MOST = 200;
-/** Values nested deeper than this are compared as a whole. This bounds the recursion. */
+/** Values nested deeper than this are compared as a whole. This limit bounds the recursion. */
 const MAX_DEPTH = 60;
 /** Maximum number of characters shown of an object or array. */
 const WHOLE = 60;

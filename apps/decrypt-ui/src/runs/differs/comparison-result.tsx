@@ -41,11 +41,14 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
 
   useRequested(() => {
     const now = accessToNamespace(reveals.store.getState(), namespace);
-    // The link must not reveal anything or reuse a justification: that needs a click on this page.
+    // The link must not reveal anything or reuse a justification. Both need a click on this page.
     if (!comparison && !isSame && now.status === 'open' && !now.grant) compare();
   });
 
-  /** Compares the sets, including their inputs if the person may read them. First asks for a reveal, if one is needed. */
+  /**
+   * Compares the sets, including their inputs if the person may read them. First asks for a reveal, if a
+   * reveal is needed.
+   */
   function compare() {
     const now = accessToNamespace(reveals.store.getState(), namespace);
     if (now.status === 'refused') comparisons.start({ namespace, queries, decoded: false });

@@ -37,7 +37,7 @@ export interface ReadSet extends Progress<string> {
 
 export interface Comparison extends ComparedSets, Opening {
   readonly sets: readonly [first: ReadSet, second: ReadSet];
-  /** Undefined until both sets have been read. */
+  /** The result; undefined until both sets have been read. */
   readonly result?: WhatDiffers | undefined;
   /** Why the sets could be read but not compared. */
   readonly failure?: ApiFailure | undefined;
@@ -75,8 +75,9 @@ interface ComparisonsOptions extends HiddenWith {
 export type Comparisons = ReturnType<typeof createComparisons>;
 
 /**
- * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext, so they exist only in memory.
- * They are dropped when the reveal for which they were decrypted ends, or when the page drops all plaintext.
+ * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext, so they exist
+ * only in memory. These fields are dropped when the reveal for which they were decrypted ends, or when the
+ * page drops all plaintext.
  */
 export function createComparisons({ api, differencesOf, ...source }: ComparisonsOptions) {
   const store = createStore<ComparisonState>()(() => ({ comparison: undefined }));
@@ -152,7 +153,7 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
 
   return {
     store,
-    /** Compares two sets. To compare payloads, call it only while the namespace is revealed. */
+    /** Compares two sets. To compare payloads, call this method only while the namespace is revealed. */
     start(sets: ComparedSets) {
       const { grant } = openingOf(source, accessToNamespace, sets.namespace);
       void read({ ...sets, grant: sets.decoded ? grant : undefined, sets: [nothingRead, nothingRead] });

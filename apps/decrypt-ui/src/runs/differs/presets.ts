@@ -74,7 +74,10 @@ const negated = (condition: Comparison): Comparison | undefined => {
 
 const isOfType = (each: Condition) => each.kind === 'comparison' && each.attribute === 'WorkflowType';
 
-/** Returns a query, and the query for the other runs of its workflow types. Exactly one condition may separate them. */
+/**
+ * Returns a query, and the query for the other runs of its workflow types. Exactly one condition may separate
+ * the two queries.
+ */
 export function setAndRest(text: string): Queries | undefined {
   const query = parseQuery(text);
   if (query.kind === 'raw') return undefined;

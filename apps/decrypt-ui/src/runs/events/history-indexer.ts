@@ -78,7 +78,10 @@ interface IndexedEvent {
   readonly eventId: number;
   readonly eventName: string;
   readonly at: number;
-  /** Only the id of the workflow task that decided on the event, if any: no other attribute is needed later. */
+  /**
+   * Contains only the id of the workflow task that decided on the event, if any. No other attribute is needed
+   * later.
+   */
   readonly attributes: Attributes;
   readonly group: IndexedGroup;
   readonly outcome: Outcome | undefined;
@@ -101,11 +104,12 @@ interface IndexedGroup {
 }
 
 /**
- * Creates an indexer, which groups a history's events frame by frame and describes each change. Events after the last
- * durable event are provisional: the server may replace or drop a transient or speculative workflow task event. So the
- * next frame with events drops provisional events, and the last event with an id wins.
+ * Creates an indexer, which groups a history's events frame by frame and describes each change. Events after
+ * the last durable event are provisional: the server may replace or drop a transient or speculative workflow
+ * task event. Therefore, the next frame with events drops provisional events, and of two events with the same
+ * id, the later one wins.
  *
- * It runs in a worker together with the parser, so that a long history does not block the page.
+ * The indexer runs in a worker together with the parser, so that a long history does not block the page.
  */
 export function createHistoryIndexer() {
   const events: IndexedEvent[] = [];

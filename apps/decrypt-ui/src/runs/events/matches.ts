@@ -7,7 +7,10 @@ export type Hit = { readonly in: 'names' } | { readonly in: 'payload'; readonly 
 /** Hits by event id, including events without a visible row. */
 export type Matches = ReadonlyMap<number, readonly Hit[]>;
 
-/** Splits a search term into words: an event's names must contain all of them. Empty for a blank term. */
+/**
+ * Splits a search term into words: an event's names must contain all of them. Returns an empty list for a
+ * blank term.
+ */
 export const searchWords = (term: string): string[] => term.toLowerCase().split(/\s+/).filter(Boolean);
 
 /** Returns the indexes of groups with a match. */

@@ -25,9 +25,11 @@ export type RunRelation =
 export interface RunLink {
   readonly relation: RunRelation;
   readonly namespace: string;
-  /** The id as Temporal stores it. Escape it before showing it. */
+  /** The id as Temporal stores it. Escape the id before showing it. */
   readonly workflowId: string;
-  /** Absent if the history contains only the workflow id. The link then leads to the latest run. */
+  /**
+   * The run id is absent if the history contains only the workflow id. The link then leads to the latest run.
+   */
   readonly runId?: string;
   /** The event in the other run that the link refers to. */
   readonly eventId?: number;

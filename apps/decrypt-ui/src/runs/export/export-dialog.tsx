@@ -42,7 +42,7 @@ const forms: readonly { readonly value: ExportForm; readonly title: string; read
   },
 ];
 
-/** A dialog that exports the run in one of three forms. Closing it does not stop an export. */
+/** A dialog that exports the run in one of three forms. Closing the dialog does not stop an export. */
 export default function ExportDialog({ exporting, onCreate, onClose }: ExportDialogProps) {
   const api = useRunsApi();
   const { address } = useRun();

@@ -136,5 +136,5 @@ function Trouble({ tone }: Pick<KeyShare, 'tone'>) {
   return <Icon size={12} aria-hidden="true" />;
 }
 
-/** Returns a key version's opacity. Versions do not differ in colour, because colour means outcome. */
+/** Returns a key version's opacity. Versions do not differ in colour, because colours stand for outcomes. */
 const opacity = ({ tone }: KeyShare) => (tone === 'crypto' ? 0.55 : 1);

@@ -32,7 +32,7 @@ interface RunValuesProps {
   readonly onToggle: (clicked: RunValue) => void;
 }
 
-/** A run's input and result on one line. A click shows both in full below. */
+/** A run's input and result on one line. A click shows the whole input and result below the header. */
 export function RunValues({ expanded, onToggle }: RunValuesProps) {
   const { stub, open, usage } = useRun();
   const findings = useFindings();

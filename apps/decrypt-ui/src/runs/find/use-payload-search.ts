@@ -1,7 +1,10 @@
 import { useSearchAccess } from '../../search/search-access.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** Returns functions that search the run's decrypted payloads. They first ask for a justification if one is required. */
+/**
+ * Returns functions that search the run's decrypted payloads. The functions first ask for a justification if
+ * the namespace requires one.
+ */
 export function usePayloadSearch() {
   const { find, address } = useRun();
   const { namespace } = address;

@@ -41,7 +41,7 @@ const icons: Readonly<Record<Category, typeof Flag>> = {
   other: Ellipsis,
 };
 
-/** A category's icon. It is grey, because colour means outcome. */
+/** A category's icon. The icon is grey, because colours stand for outcomes. */
 export function CategoryIcon({ category, size = 14 }: { category: Category; size?: number }) {
   const Icon = icons[category];
   return <Icon size={size} strokeWidth={size > 14 ? 1.75 : 2} aria-hidden="true" />;

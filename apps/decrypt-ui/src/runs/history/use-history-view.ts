@@ -95,8 +95,8 @@ export function useHistoryView(
   );
   const { go } = gridFocus;
   /**
-   * Selects an event and scrolls to it. Selecting a group's head selects the group, unless `one` is true. With `focus:
-   * false`, the focus does not move.
+   * Selects an event and scrolls to it. Selecting a group's first event selects the group, unless `one` is
+   * true. With `focus: false`, the focus does not move.
    */
   const selectEvent = useCallback(
     (ev: number, { focus = true, one = false }: { focus?: boolean; one?: boolean } = {}) => {
@@ -116,7 +116,9 @@ export function useHistoryView(
     return events.reduce((sum, { eventId }) => sum + countPlaces(matches.get(eventId)), 0);
   };
 
-  /** Returns whether a row matches the search. True for every row if there is no search or no match. */
+  /**
+   * Returns whether a row matches the search. Returns true for every row if there is no search or no match.
+   */
   const isMatch = (row: Row): boolean => {
     if (!matches || matches.size === 0) return true;
     if (row.kind === 'event') return matches.has(row.event.eventId);

@@ -14,8 +14,8 @@ export interface Selection {
 const COMMIT_AFTER = 150;
 
 /**
- * Returns the selected event. A new selection changes the page immediately and the address shortly after. When the
- * address changes otherwise (Back, a link), so does the selection.
+ * Returns the selected event. A new selection changes the page immediately and the address shortly after.
+ * When the address changes for another reason (Back, a link), the selection changes too.
  */
 export function useSelection(address: Selection, commit: (selection: Selection) => void) {
   const [selection, setSelection] = useState(address);

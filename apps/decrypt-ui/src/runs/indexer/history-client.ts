@@ -75,7 +75,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
 
   return {
     /**
-     * Sends a body to the worker. Resolves with its last line, or undefined if the body was truncated.
+     * Sends a body to the worker. Resolves with the body's last line, or undefined if the body was truncated.
      * @throws ApiFailure `unexpected` for a body that breaks the contract, `unreachable` for a body with a gap or a
      *   broken connection; the signal's reason when it aborts
      */

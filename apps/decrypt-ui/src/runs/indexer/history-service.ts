@@ -45,8 +45,8 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
   }
 
   /**
-   * Adds events in slices. Events that are not durable go into the same message as those before them, because the next
-   * message drops them.
+   * Adds events in slices. Events that are not durable go into the same message as the events before them,
+   * because the next message drops events that are not durable.
    */
   function add(events: readonly HistoryEvent[]) {
     const provisional = events.findIndex((event) => !event.durable);
@@ -70,7 +70,7 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
   }
 
   async function times(question: number, now: number) {
-    // Loaded on demand, because most visits do not ask where the time went.
+    // This code is loaded on demand, because most visits do not ask where the time went.
     const { runTimes } = await import('./run-times.ts');
     reply({ type: 'times', question, times: runTimes(index.timed(), now) });
   }

@@ -12,7 +12,10 @@ export interface ActivityTimes extends Durations {
   readonly open: number;
   /** The event id of the activity that took longest. */
   readonly slowest: number;
-  /** Durations in milliseconds, ascending. If there are many, only every n-th, so that a chart has a few hundred marks. */
+  /**
+   * Durations in milliseconds, ascending. If there are many durations, contains only every n-th, so that a
+   * chart has a few hundred marks.
+   */
   readonly marks: readonly number[];
 }
 
@@ -29,7 +32,7 @@ export interface RunTimes {
  * @param now the end of an open run's critical path, in milliseconds since 1970
  */
 export function runTimes(history: TimedHistory, now: number): RunTimes {
-  // Omits the path’s parts: the page does not draw them, and transferring them would delay it.
+  // Omits the path’s parts, because the page does not draw them and transferring them would delay the answer.
   const { steps, total } = criticalPath({ ...history, now });
   return { path: { steps, total }, activities: activityTimes(history.groups) };
 }
@@ -56,7 +59,7 @@ function activityTimes(groups: readonly TimedGroup[]): ActivityTimes[] {
         failed: ended.filter(({ outcome }) => isFailure(outcome)).length,
         open: all.length - ended.length,
         slowest: slowest.id,
-        // Counts from the longest duration, so that it is always included.
+        // Counts from the end, so that the longest duration is always included.
         marks: millis.filter((_, index) => (millis.length - 1 - index) % step === 0),
       },
     ];

@@ -33,7 +33,7 @@ import { EventLinks } from './event-links.tsx';
 import styles from './inspector.module.css';
 import { FailurePane, PayloadsPane, shownPayloads } from './payloads-pane.tsx';
 
-// Loaded on demand, because few visits open these panes.
+// These panes are loaded on demand, because few visits open them.
 const AttributesPane = lazy(async () => ({
   default: (await import('./attributes-pane.tsx')).AttributesPane,
 }));

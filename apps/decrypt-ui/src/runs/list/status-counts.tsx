@@ -24,10 +24,13 @@ interface StatusCountsProps {
   readonly count: WorkflowCount | undefined;
   /** The earlier counts with which `count` is compared. */
   readonly before: WorkflowCount | undefined;
-  /** Whether the buttons are visible. Hidden buttons still take their space, because counts add buttons and widen them. */
+  /**
+   * Whether the buttons are visible. Hidden buttons still take their space, because counts add buttons and
+   * widen the buttons.
+   */
   readonly shown: boolean;
   readonly chosen: readonly WorkflowStatus[];
-  /** Absent for a query that the page cannot edit. */
+  /** The function is undefined for a query that the page cannot edit. */
   readonly onToggle: ((status: WorkflowStatus) => void) | undefined;
 }
 

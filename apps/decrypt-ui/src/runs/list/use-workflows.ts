@@ -46,7 +46,7 @@ export function useWorkflows(namespace: string, query: string) {
   return {
     rows,
     fresh,
-    /** True if every row of the newest page is new, so that there may be more new runs. */
+    /** Whether every row of the newest page is new, so that there may be more new runs. */
     freshAtLeast: fresh > 0 && fresh === newest.data?.workflows.length,
     showNew,
     list,
@@ -81,7 +81,7 @@ export function useCounts(namespace: string, query: ListQuery, resolve: (text: s
   if (data && !isPlaceholderData && before?.key !== key) setBefore({ key, count: data });
   return {
     count: data,
-    /** False until the request has succeeded or failed. */
+    /** Whether the request has succeeded or failed. */
     known: data !== undefined || failureCount > 0,
     before: before?.key === key ? before.count : undefined,
     /** Uses the current counts as the reference for later changes. */
@@ -102,7 +102,7 @@ function useChanged(data: unknown, changed: () => unknown): void {
   });
 }
 
-/** Milliseconds for which a list stays in the cache, so that Back returns to the same list. */
+/** Milliseconds for which a list stays in the cache, so that a reader who goes back finds the same list. */
 const SAME_LIST = 30 * 60_000;
 
 /** When the relative times of a query were last resolved, by namespace and query. */

@@ -17,12 +17,15 @@ import { useWhenRevealed, useWorkerQuery } from './use-worker-query.ts';
 import type { WorkerQueryState } from './worker-query.ts';
 import { Workers } from './workers.tsx';
 
-// Loaded on demand, because few workflows write details.
+// `CurrentDetails` is loaded on demand, because few workflows write current details.
 const CurrentDetails = lazy(async () => ({
   default: (await import('./current-details.tsx')).CurrentDetails,
 }));
 
-/** The Now tab: what only a worker knows about the run. Asks the worker only on a click, because that runs workflow code. */
+/**
+ * The Now tab: what only a worker knows about the run. Asks the worker only on a click, because a query runs
+ * workflow code.
+ */
 export function NowTab() {
   const { address } = useRun();
   const { can } = useMe();

@@ -42,7 +42,10 @@ export function useWorkerQuery(): WorkerQuery {
   return { state, ask: (type, texts) => void query.ask(type, texts), clear: query.clear };
 }
 
-/** Returns a function that runs an action once the run is revealed. First asks for a justification, if one is required. */
+/**
+ * Returns a function that runs an action once the run is revealed. First asks for a justification if the
+ * namespace requires one.
+ */
 export function useWhenRevealed(): (act: () => void) => void {
   const { address } = useRun();
   const reveals = useReveals();

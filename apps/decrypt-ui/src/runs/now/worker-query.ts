@@ -31,7 +31,7 @@ export type WorkerQueryState =
 export interface WorkerQueryOptions {
   readonly run: RunAddress;
   readonly query: (body: QueryRequest, signal: AbortSignal) => AsyncIterable<QueryFrame>;
-  /** The payloads of the run, with which the reader can compare those of an answer. */
+  /** The payloads of the run, with which the reader can compare the payloads of an answer. */
   readonly ofRun: Payloads;
   readonly decode: (
     refs: readonly PayloadRef[],
@@ -121,7 +121,7 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
   return {
     store,
     clear,
-    /** Asks a worker. Call it only while the run is revealed. */
+    /** Asks a worker. Call this method only while the run is revealed. */
     async ask(type: string, texts: readonly string[] = []) {
       request.abort();
       const { signal } = (request = new AbortController());
@@ -143,7 +143,10 @@ export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintex
         change({ status: 'failed', failure: failureOf(errorOf(error)) });
       }
     },
-    /** Hides the answer when its reveal ends. Returns a function that stops this and drops the answer. */
+    /**
+     * Hides the answer when its reveal ends. Returns a function that drops the answer and stops watching the
+     * reveal.
+     */
     start(): () => void {
       const stops = [
         reveals.store.subscribe(() => {

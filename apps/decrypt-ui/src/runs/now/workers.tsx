@@ -10,7 +10,10 @@ import { useRun } from '../run/run-context.tsx';
 import { workersQuery } from './api.ts';
 import styles from './now.module.css';
 
-/** The workers that poll the run's task queues. Shown without a click, because listing them runs no query. */
+/**
+ * The workers that poll the run's task queues. The workers are shown without a click, because listing them
+ * runs no query.
+ */
 export function Workers() {
   const { api } = useServices();
   const { address, open } = useRun();

@@ -140,7 +140,7 @@ function KmsNotice() {
   );
   const failing = waiting.length > 0;
 
-  // Makes the top bar show the new state of Cloud KMS without waiting for its next request.
+  // Makes the top bar show the new state of Cloud KMS without waiting for the bar's next request.
   useEffect(() => {
     if (!failing) return undefined;
     refreshHealth(queries);

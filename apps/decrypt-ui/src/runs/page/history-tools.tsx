@@ -35,7 +35,7 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
   const phone = useNarrowerThan(PHONE_BELOW);
   const first = view.times.events[0];
 
-  /** Selects the next matching row after the active one. */
+  /** Selects the next matching row after the active row. */
   function jump(test: (row: Row) => boolean, backwards: boolean) {
     const { rows, focus } = view;
     const row = nextRow(rows, focus.active === undefined ? -1 : rows.indexOf(focus.active), backwards, test);
@@ -123,7 +123,10 @@ interface CounterProps {
   readonly onJump: (backwards: boolean) => void;
 }
 
-/** The number of groups with an outcome, if any. A click selects the next such group, Shift with a click the previous. */
+/**
+ * The number of groups with an outcome, if any. A click selects the next group with this outcome, and Shift
+ * with a click the previous group.
+ */
 function Counter({ command, outcome, count, onJump }: CounterProps) {
   if (count === 0) return null;
   return (

@@ -67,7 +67,7 @@ const temporalUi = (base: string, namespace: string, workflowId: string, runId: 
   return `${base.replace(/\/+$/, '')}/${path.map(encodeURIComponent).join('/')}`;
 };
 
-/** A run's status and duration. The duration of an open run in a file ends at its last event. */
+/** A run's status and duration. The duration of an open run in a file ends at the run's last event. */
 export function StatusChip({ workflow }: { workflow: WorkflowSummary }) {
   const { address, follow } = useRun();
   const current = useRunNow();

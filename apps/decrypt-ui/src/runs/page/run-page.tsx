@@ -26,7 +26,7 @@ import { memoPayloads } from './memo-payloads.ts';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
 
-// Loaded on demand, because most visits view only the history.
+// These parts of the page are loaded on demand, because most visits view only the history.
 const MatchList = lazy(async () => ({ default: (await import('../find/match-list.tsx')).MatchList }));
 const NowTab = lazy(async () => ({ default: (await import('../now/now-tab.tsx')).NowTab }));
 const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx')).PendingTab }));

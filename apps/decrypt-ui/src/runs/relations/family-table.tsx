@@ -30,7 +30,7 @@ export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
   /** Runs whose events are shown below them. */
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const runs = useMemo(() => rows.map(({ run }) => run), [rows]);
-  // Only runs without children count as busy: a run with children mostly waits for them.
+  // Only runs without children count as busy, because a run with children mostly waits for its children.
   const busy = useMemo(() => rows.filter(({ children }) => children === 0).map(({ run }) => run), [rows]);
   const { waterfall, present, isLive } = useRunsWaterfall({ runs, busy, width: axis.width });
   const runNow = isLive ? present : undefined;

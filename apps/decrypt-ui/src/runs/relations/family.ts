@@ -7,12 +7,12 @@ import { isOpen, outcomeOf } from '../outcome.ts';
 /** A run in a family, which consists of a root and all runs below it. */
 export interface FamilyRun {
   readonly runId: string;
-  /** The id as Temporal stores it. Escape it before showing it. */
+  /** The id as Temporal stores it. Escape the id before showing it. */
   readonly workflowId: string;
   readonly type: string;
   readonly outcome: Outcome;
   readonly startedAt: number | undefined;
-  /** Absent while the run is open, or if unknown. */
+  /** The time is undefined while the run is open, or if the time is unknown. */
   readonly closedAt: number | undefined;
   readonly open: boolean;
   readonly parentRunId: string | undefined;

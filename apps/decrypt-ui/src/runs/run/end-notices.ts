@@ -79,8 +79,8 @@ function createEndNotices({ get, use }: Sessions, signIn: SignIn) {
   return {
     store,
     /**
-     * Reports the end of the run, if the browser permits it. Call it from a click handler: browsers prompt only after a user
-     * gesture.
+     * Reports the end of the run, if the browser permits it. Call this method from a click handler, because
+     * browsers prompt only after a user gesture.
      * @returns whether the browser permits it
      */
     async add(address: RunAddress): Promise<boolean> {

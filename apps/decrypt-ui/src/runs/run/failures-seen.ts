@@ -8,7 +8,7 @@ export interface SeenFailure {
   readonly attempt: number;
   /** When the attempt ended, in milliseconds since 1970. */
   readonly endedAt: number | undefined;
-  /** In proto3 JSON, with placeholders instead of payloads. */
+  /** The failure in proto3 JSON, with placeholders instead of payloads. */
   readonly failure: unknown;
   /** The stubs of the failure's payloads, which later descriptions no longer list. */
   readonly stubs: readonly PayloadStub[];

@@ -13,7 +13,7 @@ export interface PayloadSearch extends SearchCounts, Progress<number> {
   readonly text: string;
   /** Number of events in the run when the search began; undefined until the server reports it. */
   readonly of: number | undefined;
-  /** True if a search of several runs found the hits, so that the counts do not describe this run. */
+  /** `true` if a search of several runs found the hits. The counts then do not describe this run. */
   readonly inRuns?: true;
 }
 

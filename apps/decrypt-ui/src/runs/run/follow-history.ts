@@ -64,7 +64,7 @@ export function followHistory({
   let failure: ApiFailure | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
-  /** Call when a line of the stream arrives, to restart the silence timer. */
+  /** Restarts the silence timer; called when a line of the stream arrives. */
   let watch: (() => void) | undefined;
   /** Resolves when the first events have been rendered, so that later events do not delay them. */
   const drawn = Promise.withResolvers<void>();

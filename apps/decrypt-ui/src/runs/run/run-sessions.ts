@@ -60,7 +60,10 @@ export function createRunSessions(options: RunSessionOptions) {
   }
 
   return {
-    /** Returns a run's session. It loads the run while at least one component has started it. */
+    /**
+     * Returns a run's session. The session loads the run while at least one component has started the
+     * session.
+     */
     get: (address: RunAddress): RunSession => entryOf(address).session,
     /** Starts a run's session until the returned function is called. */
     use,

@@ -3,7 +3,7 @@ import { formatOffset } from '../../ui/format/duration.ts';
 import styles from './brush.module.css';
 import type { TimeScale } from './time-scale.ts';
 
-/** The visible part of a run, in milliseconds from its start. Undefined means the run's start or end. */
+/** The visible part of a run, in milliseconds from its start. `undefined` means the run's start or end. */
 export interface Zoom {
   readonly from: number | undefined;
   readonly to: number | undefined;

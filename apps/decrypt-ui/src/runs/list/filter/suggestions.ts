@@ -63,8 +63,8 @@ export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
       ? query.conditions.map((condition) => ({ kind: 'condition', condition }))
       : [...timesLike(term), ...attributesLike(term, known)].slice(0, MOST);
   }
-  // Statuses, attributes and times that match the word come before ids and types that begin with it. A single character
-  // is too short to match them.
+  // Statuses, attributes and times that match the word come before ids and types that begin with the word. A
+  // single character is too short to match a status, an attribute or a time.
   const named = [...statusesNamed(term), ...attributesNamed(term), ...timesLike(term)].filter(
     () => term.length > 1,
   );

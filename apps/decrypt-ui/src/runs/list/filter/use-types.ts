@@ -5,8 +5,9 @@ import { typesQuery } from '../../queries.ts';
 import type { KnownValues } from './suggestions.ts';
 
 /**
- * Adds the namespace's workflow types to the known values. Requests them from Temporal while the reader writes a filter.
- * If there are more types than the server lists, requests those that begin with the text.
+ * Adds the namespace's workflow types to the known values. Requests the types from Temporal while the reader
+ * writes a filter. If there are more types than the server lists, requests the types that begin with the
+ * text.
  */
 export function useTypes(namespace: string, known: KnownValues, text: string, writing: boolean): KnownValues {
   const api = useRunsApi();

@@ -10,7 +10,7 @@ type Operator = (typeof operators)[number] | 'IN' | 'NOT IN' | 'BETWEEN' | 'IS N
 
 interface Value {
   readonly text: string;
-  /** False for numbers and booleans, which queries contain without quotes. */
+  /** Whether queries quote the value; false for numbers and booleans. */
   readonly quoted: boolean;
 }
 
@@ -47,7 +47,10 @@ export const comparison = (
   values: values.map((value) => (typeof value === 'string' ? textValue(value) : value)),
 });
 
-/** Returns the condition for a single word: workflow ids or types that begin with it. */
+/**
+ * Returns the condition for a single word, which selects the runs whose workflow id or type begins with the
+ * word.
+ */
 export const prefixCondition = (word: string): Condition => ({
   kind: 'any',
   of: [comparison('WorkflowId', 'STARTS_WITH', [word]), comparison('WorkflowType', 'STARTS_WITH', [word])],

@@ -39,7 +39,10 @@ export const knownColumns: readonly KnownColumn[] = Object.keys(known).filter(is
 
 const isColumn = (id: string): id is ColumnId => isKnown(id) || /^@./u.test(id);
 
-/** Parses the output of `printColumns`. Returns undefined if it contains no columns. The workflow id is always a column. */
+/**
+ * Parses the output of `printColumns`. Returns undefined if the text contains no columns. The workflow id is
+ * always a column.
+ */
 export function columnsOf(text: string): readonly ColumnId[] | undefined {
   const named = text
     .split(',')
@@ -143,7 +146,10 @@ export function moved(columns: readonly ColumnId[], id: ColumnId, by: -1 | 1): r
   return columns.toSpliced(from, 1).toSpliced(to, 0, id);
 }
 
-/** Shows or hides a column. A column that is shown again gets its default position, or else the last. */
+/**
+ * Shows or hides a column. A column that is shown again gets its default position, or the last position if it
+ * has no default position.
+ */
 export function toggled(columns: readonly ColumnId[], id: ColumnId): readonly ColumnId[] {
   if (columns.includes(id)) return id === 'id' ? columns : columns.filter((other) => other !== id);
   const order: readonly ColumnId[] = knownColumns;

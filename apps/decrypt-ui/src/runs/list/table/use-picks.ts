@@ -20,8 +20,8 @@ export interface Picks {
 const none: readonly WorkflowSummary[] = [];
 
 /**
- * Returns the runs that the reader has picked for a comparison. They stay picked when the filter changes, but not when
- * the namespace changes.
+ * Returns the runs that the reader has picked for a comparison. The runs stay picked when the filter changes,
+ * but not when the namespace changes.
  */
 export function usePicks(namespace: string): Picks {
   const [picked, setPicked] = useState({ namespace, runs: none, picking: false });

@@ -46,13 +46,13 @@ export function useProblems(
 
 interface Known {
   readonly at: number;
-  /** Undefined for a run that Temporal does not have. */
+  /** The progress; undefined for a run that Temporal does not have. */
   readonly progress: RunProgress | undefined;
 }
 
 /**
- * Returns the progress of runs. Requests only what is unknown or old, so that a row that comes back into view costs no
- * request.
+ * Returns the progress of runs. Requests only unknown or old progress, so that a row that comes back into
+ * view causes no request.
  */
 async function progressOf(
   api: RunsApi,

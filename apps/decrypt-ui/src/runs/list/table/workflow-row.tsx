@@ -155,8 +155,8 @@ const MatchMark = ({ matches }: { matches: number }) =>
   );
 
 /**
- * A checkbox that picks a run for a comparison. It appears in the row with the pointer or the focus, and in every row
- * while the reader is picking runs.
+ * A checkbox that picks a run for a comparison. The checkbox appears in the row with the pointer or the
+ * focus, and in every row while the reader is picking runs.
  */
 function PickBox({ run, pick, picking, onPick }: RunProps) {
   return (

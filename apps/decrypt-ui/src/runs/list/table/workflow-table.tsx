@@ -45,7 +45,7 @@ interface WorkflowTableProps {
   readonly loading: boolean;
   readonly more: boolean;
   readonly onNearEnd: () => void;
-  /** Why the list is empty; false if it is not known to be empty. */
+  /** Why the list is empty; false unless the list is known to be empty. */
   readonly empty: false | EmptyReason;
   /** Whether a panel takes a part of the width or, in a narrow window, covers the table. */
   readonly hasPanel: boolean;
