@@ -120,7 +120,7 @@ describe('a disabled key version', () => {
 });
 
 describe('a Cloud KMS outage', () => {
-  it('affects only payloads that need a call, is reported by /api/health, and needs no restart to recover', async () => {
+  it('affects only payloads that need a Cloud KMS call, is reported by /api/health, and needs no restart to recover', async () => {
     const handle = await stack.start('everywhere', ['input']);
     const run = await runOf(handle);
     const other = stack.kms.another();

@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 import { textFinder } from '../../src/history/payload-text.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 
-// The bytes are a metadata entry with the key `encoding` and no value, which anyone who may start a workflow
-// can write. protobufjs reads the absent value and the absent data as empty arrays.
+// The bytes are a metadata entry with the key `encoding` and no value. Anyone who may start a workflow can
+// write such an entry. protobufjs reads the absent value and the absent data as empty arrays.
 const bytes = Uint8Array.from([0x0a, 10, 0x0a, 8, ...Buffer.from('encoding')]);
 const payload = proto.temporal.api.common.v1.Payload.decode(bytes);
 

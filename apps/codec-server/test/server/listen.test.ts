@@ -171,7 +171,7 @@ describe('pipelined requests on one connection', () => {
   };
   const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-  it('get responses in order, up to four requests', async () => {
+  it('get responses in order if there are at most four requests', async () => {
     const { ask, socket, handled } = await ahead(4);
     let text = '';
     socket.on('data', (piece: Buffer) => (text += piece.toString()));

@@ -104,8 +104,8 @@ const unreadableOf = (outcome: NonNullable<AuditRow['outcome']>): number =>
   Object.values(outcome.refused).reduce((sum: number, count) => sum + (count ?? 0), 0);
 
 /**
- * Returns the run of an entry, if the page can link to it: the run is in the request's namespace, and the server has
- * verified it. If the entry has only one payload or event, also returns the event.
+ * Returns the run of an entry if the page can link to the run. The run must be in the request's namespace,
+ * and the server must have verified it. If the entry has only one payload or event, also returns the event.
  */
 export function runOf({
   namespace,

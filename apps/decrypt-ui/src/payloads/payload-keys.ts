@@ -63,8 +63,9 @@ const keyOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?
 export const UNRECORDED_VERSION = 'v?';
 
 /**
- * Returns a key's label: `v7`, `v?` if the format does not record the key version, `static` for a static key, which has
- * no version, or `stored` for a payload in external storage whose key is not known.
+ * Returns a key's label, such as `v7`. The label is `v?` if the format does not record the key version,
+ * `static` for a static key, which has no version, and `stored` for a payload in external storage whose key
+ * is not known.
  */
 function shortKey(format: PayloadFormat, key: KeyUse | undefined): string {
   if (key?.version !== undefined) return `v${key.version}`;

@@ -176,7 +176,7 @@ export function createHistoryIndexer() {
 
   return {
     /**
-     * Adds a frame's events. Returns undefined if the history already has all of them.
+     * Adds a frame's events. Returns undefined if the history already has all of the frame's events.
      * @throws HistoryGap if an event before the frame's first new event is missing; the index is then unchanged
      */
     append(frame: readonly HistoryEvent[]): HistoryDelta | undefined {

@@ -68,8 +68,8 @@ export function createRunSessions(options: RunSessionOptions) {
     /** Starts a run's session until the returned function is called. */
     use,
     /**
-     * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows that it will
-     * show first. The session stops if no page uses it within `KEEP`.
+     * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows
+     * that the page will show first. The session stops if no page uses it within `KEEP`.
      *
      * @param rows undefined for a page that does not open at the first row
      */

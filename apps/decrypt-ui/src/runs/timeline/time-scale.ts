@@ -49,8 +49,9 @@ export interface RunTimes {
 }
 
 /**
- * Returns the idle intervals between `from` and `to`: intervals without an event or an activity in progress that take at
- * least a tenth of the whole and at least ten seconds. Waiting for a timer, a signal or a child is idle time.
+ * Returns the idle intervals between `from` and `to`, in which no event occurs and no activity is in
+ * progress. An idle interval takes at least a tenth of the whole and at least ten seconds. Waiting for a
+ * timer, a signal or a child is idle time.
  */
 export function idleGaps({ events, busy }: RunTimes, from: number, to: number): Interval[] {
   const least = Math.max((to - from) * IDLE_SHARE, MIN_IDLE);

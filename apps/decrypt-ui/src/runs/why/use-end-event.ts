@@ -7,8 +7,8 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { useRun } from '../run/run-context.tsx';
 
 /**
- * Requests the event that closed the current run, while `wanted` is true: a history arrives from its start, but its last
- * event contains the failure.
+ * Requests the event that closed the current run, while `wanted` is true. A history arrives from its start,
+ * but the failure is in its last event.
  */
 export function useEndEvent(wanted: boolean): RunEvent | undefined {
   const api = useRunsApi();

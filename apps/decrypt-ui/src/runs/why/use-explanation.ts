@@ -29,8 +29,8 @@ export interface Explained extends Readings {
 }
 
 /**
- * Explains the current run twice: first without plaintext, to find the payloads that the explanation needs, then with
- * those that are open.
+ * Explains the current run twice: first without plaintext, to find the payloads that the explanation needs,
+ * and then with the plaintext of the open payloads.
  *
  * @param whole whether the card shows all findings or only the first
  */

@@ -21,8 +21,9 @@ const MANY_ATTEMPTS = 5;
 const MANY_TASK_ATTEMPTS = 3;
 
 /**
- * Returns the problem that Temporal reports in its list: after five failed workflow tasks it sets the search attribute
- * `TemporalReportedProblems` to values such as `cause=WorkflowTaskFailedCauseNonDeterministicError`.
+ * Returns the problem that Temporal reports in its list. After five failed workflow tasks, Temporal sets the
+ * search attribute `TemporalReportedProblems` to values such as
+ * `cause=WorkflowTaskFailedCauseNonDeterministicError`.
  */
 export function reportedProblem({ searchAttributes }: WorkflowSummary): Problem | undefined {
   const reported = searchAttributes['TemporalReportedProblems'];
