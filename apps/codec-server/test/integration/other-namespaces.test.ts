@@ -260,7 +260,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     },
   );
 
-  it('needs the permission search or export to search or export, even with the permission decode', async () => {
+  it('cannot search or export the messages with only the permission decode, or decode them with only the permission export', async () => {
     const decodes = replica(ana({ ...own, orders: ['decode'] }));
     expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
     expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);

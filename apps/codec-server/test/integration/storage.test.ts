@@ -169,7 +169,7 @@ it('reads the storage file again on SIGHUP, and keeps the previous file’s cont
   }
 });
 
-it('does not start with a mistake in the storage file', async () => {
+it('does not start if the storage file contains a mistake', async () => {
   const { output, exited } = spawnServer(
     environment('namespaces: { payments: [{ type: ftp, bucket: x }] }\n...\n'),
   );

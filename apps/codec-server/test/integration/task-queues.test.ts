@@ -62,7 +62,7 @@ describe('a run’s task queues', () => {
     expect(await taskQueues(run)).toEqual([]);
   });
 
-  it('have no pollers if no worker runs, while a workflow task waits', async () => {
+  it('have no pollers while a workflow task waits and no worker runs', async () => {
     const handle = await stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' });
     expect(await taskQueues(await runOf(handle))).toEqual([
       { name: 'no-such-worker', kind: 'workflow', waiting: 1, pollers: 0, polling: false },

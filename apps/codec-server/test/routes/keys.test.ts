@@ -133,7 +133,7 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
     });
   });
 
-  it('checks only the permission to decrypt if the server may not encrypt, which does not affect the health', async () => {
+  it('checks only the permission to decrypt if the server may not encrypt, and still reports the health as ok', async () => {
     await using server = start();
     kms.emulator.injectFault({ method: 'Encrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     const { keys: tested } = await resultOf(await server.post());

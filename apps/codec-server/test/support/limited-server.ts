@@ -13,7 +13,7 @@ import { type MemoryLimit, peakResident } from './memory-limit.ts';
 import { posted } from './served.ts';
 import { eventually, NAMESPACE } from './temporal.ts';
 
-/** Bundles the server once per test run, and returns a new folder with a copy. */
+/** Bundles the server once per test run, and returns a new folder with a copy of the bundle. */
 export async function buildServer(): Promise<string> {
   const cwd = fileURLToPath(new URL('../..', import.meta.url));
   const config = join(cwd, 'tsdown.config.ts');

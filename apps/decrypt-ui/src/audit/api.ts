@@ -8,7 +8,10 @@ import {
 import { namespacePath } from '../session/server/addresses.ts';
 import type { ApiClient } from '../session/server/client.ts';
 
-/** Which entries to find. The page sends the conditions in the body, so that they do not appear in URLs or logs. */
+/**
+ * The conditions for the entries to find. The page sends the conditions in the body, so that they do not
+ * appear in URLs or logs.
+ */
 export type AuditConditions = Omit<AuditSearchRequest, 'after' | 'limit'>;
 
 const PAGE_SIZE = 200;

@@ -29,5 +29,5 @@ const outcomes: Readonly<Record<WorkflowStatus, Outcome>> = {
 
 export const outcomeOf = (status: WorkflowStatus): Outcome => outcomes[status];
 
-/** Returns whether a run, such as a paused run, can still get events. */
+/** Returns whether a run can still get events, as running and paused runs can. */
 export const isOpen = (status: WorkflowStatus) => status === 'Running' || status === 'Paused';

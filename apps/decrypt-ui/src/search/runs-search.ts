@@ -68,7 +68,7 @@ const initial: RunsSearchState = {
 
 /**
  * Creates the search for text in the decrypted payloads of all runs in a list. The text leaves memory only in
- * a request's body. The search is kept while the reader views a run, so that it is still there after Back.
+ * a request's body. The search is kept while the reader views a run, so that a reader who goes back finds it.
  */
 export function createRunsSearch(reveals: Pick<Reveals, 'store' | 'onForget'>) {
   const store = createStore<RunsSearchState>()(() => initial);

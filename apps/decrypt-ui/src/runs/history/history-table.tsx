@@ -186,7 +186,7 @@ interface NewEventsInput {
 }
 
 interface NewEvents {
-  /** Number of events below the visible rows that arrived after the last row was visible. */
+  /** Number of events that have arrived below the visible rows since the last row was last visible. */
   readonly count: number;
   readonly show: () => void;
   readonly toggleFollowing: () => void;

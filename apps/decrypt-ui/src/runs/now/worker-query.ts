@@ -13,7 +13,7 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { type ApiFailure, connectionBroke, failureOf, isAbort } from '../../session/server/failure.ts';
 import { errorOf } from '../../ui/errors.ts';
 
-/** A worker's answer. The page drops the answer when the reveal ends to which the answer belongs. */
+/** A worker's answer. The page drops the answer when the answer's reveal ends. */
 export interface WorkerAnswer {
   readonly status: 'answered';
   readonly answer: QueryAnswer;
