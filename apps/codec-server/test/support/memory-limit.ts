@@ -28,7 +28,7 @@ export async function limitMemory(mebibytes: number): Promise<MemoryLimit> {
   return (await cgroupAsRoot(mebibytes)) ?? heapLimit(mebibytes);
 }
 
-/** Starts processes without a memory limit, which see the machine's memory. */
+/** Starts processes without a memory limit, so that they see all of the machine's memory. */
 export const unlimited: MemoryLimit = {
   kind: 'no limit',
   mebibytes: Number.POSITIVE_INFINITY,

@@ -135,7 +135,7 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
     [decoder, ref, inView],
   );
   useInView(enter);
-  // Renders again when access changes: a payload that is not in view must be hidden too.
+  // Renders again when access changes, because a payload that is not in view must be hidden too.
   useRevealed((reveals) => (ref === undefined ? undefined : accessTo(reveals, place(ref)).status));
   const state = useStore(decoder.store, () => (ref === undefined ? undefined : decoder.state(ref)));
   const payload = state?.status === 'answered' && state.result.ok ? state.result.payload : undefined;

@@ -49,7 +49,9 @@ export function JustificationField({ value, onChange, missing, field, optional }
         onChange={(event) => onChange(event.target.value)}
       />
       <p id={`${id}-note`} className={styles['note']} role={missing ? 'alert' : undefined}>
-        {missing ? 'Write why you need the plaintext.' : 'The audit records the justification with your name.'}
+        {missing
+          ? 'Write why you need the plaintext.'
+          : 'The audit records the justification with your name.'}
       </p>
     </div>
   );

@@ -51,7 +51,7 @@ export function alignedSteps(
   return joinMoved(rows);
 }
 
-/** Joins a step that only the first run has at its place with the same step elsewhere in the second run. */
+/** Joins a step of the first run with the same step at a different place in the second run. */
 function joinMoved(rows: readonly AlignedStep[]): AlignedStep[] {
   const places = new Map(rows.map((row, index) => [row, index]));
   const waiting = Map.groupBy(

@@ -68,7 +68,9 @@ test('is also available to other dialogs as a field, which can be optional', asy
   const optional = page.getByRole('textbox', { name: 'Justification (optional)' });
   await userEvent.fill(optional, 'x'.repeat(500));
   await expect.element(optional).toHaveAttribute('maxlength', '500');
-  await expect.element(optional).toHaveAccessibleDescription('The audit records the justification with your name.');
+  await expect
+    .element(optional)
+    .toHaveAccessibleDescription('The audit records the justification with your name.');
 });
 
 test('accepts the same texts as the server', () => {
