@@ -50,7 +50,7 @@ export function FileDrop({ namespace, action, onDone }: FileDropProps) {
         onChange={({ target }) => {
           const file = target.files?.[0];
           if (file) open(file);
-          // Lets the reader choose the same file again.
+          // Clears the file chooser, so that the reader can choose the same file again.
           target.value = '';
         }}
       />

@@ -66,7 +66,7 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
   );
 }
 
-/** Formats a percentage with up to two decimals. Never returns 100 % if anything is missing. */
+/** Formats a percentage with up to two decimals. Returns 100 % only if the part equals the whole. */
 function percent(part: number, whole: number): string {
   const value = (part / whole) * 100;
   const rounded = part < whole ? Math.min(Number(value.toFixed(2)), 99.99) : 100;

@@ -100,7 +100,10 @@ function rangeOf(range: unknown): Range {
 /** Maximum number of values of a range. The longest ranges are those of years. */
 const MAX_VALUES = 100;
 
-/** Returns the ranges of an hour, minute or second: 0 if there are none. (Days, months and years then match every value.) */
+/**
+ * Returns the ranges of an hour, minute or second, or the range of 0 if there are none. In contrast, days,
+ * months and years without ranges match every value.
+ */
 const orZero = (ranges: readonly Range[]): readonly Range[] => (ranges.length === 0 ? [rangeOf({})] : ranges);
 
 const valuesOf = (ranges: readonly Range[]): number[] =>

@@ -79,7 +79,8 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
         taskQueue,
         workflowBundle: encrypts ? encryptingCode : plainCode,
         activities: activitiesOf(generation),
-        // There is no cache, so that any worker may get a workflow's next task, and then replays the history.
+        // The cache is off, so that any worker may get a workflow's next task. That worker then replays the
+        // history.
         maxCachedWorkflows: 0,
         shutdownGraceTime: '2s',
         ...options,

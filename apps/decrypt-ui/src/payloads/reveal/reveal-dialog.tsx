@@ -16,7 +16,7 @@ const TIMES = [5, 15, 60, 240] as const;
 /** Returns the choices of time that the policy permits, in minutes. */
 export const timesUpTo = (most: number): readonly number[] => [...TIMES.filter((time) => time < most), most];
 
-/** Asks what to reveal, for how long and why, then reveals it. */
+/** Asks what to reveal, for how long and why, and then reveals the chosen payloads. */
 export function RevealDialog({ asked }: { asked: Asked }) {
   const { choices, what, onRevealed } = asked;
   const reveals = useReveals();

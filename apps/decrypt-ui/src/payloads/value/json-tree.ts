@@ -198,8 +198,8 @@ export function memberCount({ value }: JsonRow): number {
 }
 
 /**
- * Returns the position of the closest line before (`step` -1) or after (1) a position, skipping lines that only close
- * an object or array. Returns the position itself if there is none.
+ * Returns the position of the closest line before (`step` -1) or after (1) a position, skipping lines that
+ * only close an object or array. Returns the position itself if there is no such line.
  */
 export function nextRow(rows: readonly JsonRow[], from: number, step: 1 | -1): number {
   let next = from + step;

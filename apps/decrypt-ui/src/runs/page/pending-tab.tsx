@@ -70,7 +70,7 @@ export function PendingTab({ onSelect }: PendingTabProps) {
 
 const isTroubled = ({ lastFailure, paused }: PendingWork) => lastFailure !== undefined || paused;
 
-/** Puts failed and paused work first, otherwise in the server's order. */
+/** Puts failed and paused work first, and keeps the server's order otherwise. */
 function troubledFirst(work: readonly PendingWork[]): PendingWork[] {
   return [...work.filter(isTroubled), ...work.filter((item) => !isTroubled(item))];
 }

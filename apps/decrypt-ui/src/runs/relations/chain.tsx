@@ -32,7 +32,7 @@ export function Chain() {
   );
   const links = useLineage().filter((link) => link.workflowId === workflowId && link.runId !== undefined);
   const listed = new Set(runs.map(({ runId }) => runId));
-  // A phone has no space for the bars or for the relation column; the relation is below the id there.
+  // A phone has no space for the bars or for the relation column, so it shows the relation below the id.
   const phone = useNarrowerThan(PHONE_BELOW);
   const [axisRef, axis] = useSize();
   const { waterfall, present, isLive } = useRunsWaterfall({ runs, busy: runs, width: axis.width });

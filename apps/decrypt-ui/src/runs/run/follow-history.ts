@@ -216,7 +216,7 @@ export function followHistory({
   };
 }
 
-/** Waits for a time, at most until the signal aborts or the browser is online again. */
+/** Waits for the given time, or until the signal aborts or the browser is online again. */
 function pause(millis: number, signal: AbortSignal, network: EventTarget): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {

@@ -16,7 +16,10 @@ export interface UsualRuns extends Durations {
 const USUAL_RUNS = 50;
 const LEAST = 3;
 
-/** Summarizes completed runs, except the run with the given id. Returns undefined if there are too few. */
+/**
+ * Summarizes completed runs, except the run with the given id. Returns undefined if there are too few
+ * completed runs.
+ */
 function usualOf(runs: readonly WorkflowSummary[], runId: string): UsualRuns | undefined {
   const all = runs
     .filter((run) => run.runId !== runId)
@@ -54,7 +57,7 @@ export function useUsualQuery() {
     queryKey: ['usual', namespace, type],
     queryFn: ({ signal }) => {
       const query = `WorkflowType = ${quoted(type)} AND ExecutionStatus = 'Completed'`;
-      // Requests one more run, because the run on the page may be among them.
+      // Requests one additional run, because the run on the page may be among the latest runs.
       return api.workflows(namespace, { query, pageSize: USUAL_RUNS + 1 }, signal);
     },
     enabled: !address.file && follow.history.events.length > 0,

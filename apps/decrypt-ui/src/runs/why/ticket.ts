@@ -6,7 +6,7 @@ interface TicketSource {
   readonly address: RunAddress;
   readonly workflow: Pick<WorkflowSummary, 'type' | 'status'>;
   readonly run: Omit<WhyRun, 'read'>;
-  /** Reads payloads again, so that the ticket omits what has been hidden since. */
+  /** Reads payloads again, so that the ticket omits payloads that have been hidden in the meantime. */
   readonly read: ReadPayload;
   /** The run page's address, without search parameters. */
   readonly link: string;

@@ -54,7 +54,7 @@ function nextText(at: number, now: number, isTimer: boolean): string {
   return isTimer ? `due for ${wait}` : 'next try due';
 }
 
-/** Rules about something that is waiting and has not failed. */
+/** Rules about work that is waiting and has not failed. */
 const waiting: ReadonlySet<string> = new Set([
   'run-paused',
   'activity-paused',

@@ -110,7 +110,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     rows: source,
     keyOf,
     focus,
-    // If there are more rows, they load when the reader scrolls or the grid is short of rows.
+    // Further rows load when the reader scrolls or when the grid is not filled.
     ...(!more && { loading }),
     onMove: () => undefined,
     onOpen: open,
