@@ -8,21 +8,19 @@ import {
 } from '../payloads/reveal/reveals.ts';
 
 interface SearchAccess {
-  /** What the search requires. `locked`: the person has locked the payloads, and searching reveals the matches. */
+  /** What a search requires from the person. `locked`: they have locked the payloads, so a search reveals its matches. */
   readonly status: 'refused' | 'locked' | 'justification' | 'open';
-  /** When the page hides the matches, in milliseconds since 1970; undefined if never. */
+  /** When the page hides the matches, in milliseconds since 1970; undefined if it never hides them. */
   readonly until: number | undefined;
-  /**
-   * Runs a search with the justification of the reveal that permits it. First asks for a justification, if one is
-   * required.
-   */
+  /** Calls `search` with the justification that the person has given. First asks for one if the search requires it. */
   readonly permitted: (search: (justification: string | undefined) => void) => void;
 }
 
 /**
- * Returns the access to a search of decrypted payloads. The rules of reveals apply, because matches contain plaintext.
+ * Returns whether the person may search decrypted payloads. The rules for reveals apply, because matches contain
+ * plaintext.
  *
- * @param what what the server decrypts: `the payloads of this run`
+ * @param what what the server decrypts, for example `the payloads of this run`
  */
 export function useSearchAccess(place: SearchPlace, what: string): SearchAccess {
   const reveals = useReveals();

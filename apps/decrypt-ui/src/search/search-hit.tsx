@@ -17,7 +17,7 @@ export function HitPlace({ hit }: { hit: SearchHit }) {
   );
 }
 
-/** Widths of masked text in CSS pixels, by the server's buckets of text length. */
+/** Widths of masked text in CSS pixels. The keys are the ranges of text length that the server reports. */
 const widths = { '0': 0, '1-4': 16, '5-16': 32, '17-64': 88, '65+': 124 } as const;
 
 interface HitSnippetProps {
@@ -26,7 +26,7 @@ interface HitSnippetProps {
   readonly context?: HitContext | undefined;
 }
 
-/** The matched text. The server masks everything around it. */
+/** The matched text. The server masks the text before and after the match. */
 export function HitSnippet({ hit, context }: HitSnippetProps) {
   const { before, match, after } = hit.snippet;
   return (

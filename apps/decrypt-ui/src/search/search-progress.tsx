@@ -13,7 +13,7 @@ interface SearchProgressProps {
   readonly search: SearchCounts & { readonly status: ReadStatus; readonly failure?: ApiFailure | undefined };
   /** What was searched, for example `12 of 40 events`. */
   readonly covered: string | undefined;
-  /** What the search decrypts: `the payloads of this run`. */
+  /** What the search decrypts, for example `the payloads of this run`. */
   readonly what: string;
   /** The share that was searched, from 0 to 1. */
   readonly share: number;
@@ -79,7 +79,7 @@ export function SearchProgress(props: SearchProgressProps) {
   );
 }
 
-/** A note below the results. Says that the server has decrypted payloads. @param audited what has an audit entry */
+/** A note below the results: the server has decrypted payloads. @param audited what the audit entries are for */
 export function SearchNote({ audited }: { audited: string }) {
   return (
     <p className={styles['note']}>

@@ -4,7 +4,7 @@ import { nothingSearched, sum } from './payload-search.ts';
 import { hasRead, readOn } from './read-on.ts';
 import type { FoundRun, RunsSearch, RunsSearchProgress, SearchedRuns } from './runs-search.ts';
 
-/** Returns the functions that start and continue a search. Loaded with the panel, because the list appears before it. */
+/** Returns the functions that start and continue a search. This code loads with the search panel, not with the list. */
 export function searchRuns(
   { store, reading }: Pick<RunsSearch, 'store' | 'reading'>,
   { searchWorkflows, renewed }: Pick<SearchApi, 'searchWorkflows' | 'renewed'>,
@@ -24,7 +24,7 @@ export function searchRuns(
           switch (frame.type) {
             case 'run':
               current = { workflow: frame.workflow, hits: [], partial: frame.partial };
-              // A continued search repeats runs after its position.
+              // A continued search may return a run again. The new result then replaces the earlier one.
               found.set(frame.workflow.runId, current);
               return now;
             case 'hit':
@@ -38,7 +38,7 @@ export function searchRuns(
             }
           }
         },
-        // The server searches a batch of runs per request. Continues automatically until the first match, as the reader would.
+        // The server searches a batch of runs per request. Requests batches automatically until one contains a match.
         goesOn: (end) => hasRead(end) && found.size === 0,
         renewed,
         publish: (search) => store.setState({ search, found: [...found.values()] }),
@@ -53,7 +53,7 @@ export function searchRuns(
       const { text, caseSensitive } = store.getState();
       if (text.trim() !== '') run({ ...nothingFound, ...runs, text, caseSensitive, justification }, []);
     },
-    /** Continues a search that stopped or reached a limit, after the last searched run. */
+    /** Continues after the last searched run, if a search stopped or reached a limit. */
     resume(given?: string) {
       const { search, found } = store.getState();
       if (search) run({ ...search, justification: given ?? search.justification }, found);

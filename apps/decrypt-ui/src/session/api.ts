@@ -7,8 +7,8 @@ import { untilLoaded } from './server/query-client.ts';
 export const requestSignIn = (api: ApiClient) => api.get(signIn, '/sign-in');
 
 /**
- * The query for the person and their permissions. Permissions change when the operator changes the policy, so the
- * page requests them again when the person returns to it, and when the server refuses a request (`refreshAccess`).
+ * The query for the person and their permissions. The operator may change the policy. So the page requests the
+ * permissions again when the person returns to the page, and when the server refuses a request (`refreshAccess`).
  */
 export const meQuery = (api: ApiClient) =>
   queryOptions({

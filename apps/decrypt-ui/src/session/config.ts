@@ -3,17 +3,19 @@ import { basePath } from '../base-path.ts';
 import { withinLimit } from './server/time-limit.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'must be an address with http or https' });
-/** A path on the page's origin. Two slashes at its start would name another host. */
+/** A path on the page's origin. An address that starts with two slashes would name another host. */
 const path = z.string().check(z.regex(/^\/(?!\/)[\w.~/-]*$/));
 
 /** The content of `config.json`: what differs between environments. The page loads it when it starts. */
 const runtimeConfig = z.object({
-  /** The codec server's origin and path prefix, or only its path; empty if it shares the page's origin and base path. */
+  /**
+   * The codec server's origin and path prefix, or only the prefix; empty if it shares the page's origin and base path.
+   */
   apiUrl: z._default(
     z.union([z.literal(''), path, url], 'must be empty, a path, or an address with http or https'),
     '',
   ),
-  /** The address of Temporal's Web UI, for a link from each run; empty or absent: no link. */
+  /** The address of Temporal's Web UI, to which each run links. If empty or absent, runs have no link. */
   temporalUiUrl: z.optional(z.union([z.literal(''), url], 'must be empty, or an address with http or https')),
 });
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;

@@ -2,18 +2,18 @@ import type { Me, Permission, Reveal } from '@temporal-kms/codec-api';
 import { createContext, type ReactNode, useContext, useMemo } from 'react';
 
 /**
- * The person who uses this page, and what they may do. It decides only what the page offers; the server authorizes
- * each request.
+ * The person who uses this page, and what they may do. The page uses this only to decide what it offers; the server
+ * authorizes each request.
  */
 export interface MyAccess {
-  /** An e-mail address or a subject. Absent if the server needs no sign-in. */
+  /** The person's e-mail address or OpenID Connect subject. Absent if the server needs no sign-in. */
   readonly name?: string;
   /** The namespaces in which the person has a permission. */
   readonly namespaces: Me['namespaces'];
   readonly can: (namespace: string, permission: Permission) => boolean;
-  /** Whether the person may see workflows in at least one namespace. An auditor may see only the audit. */
+  /** Whether the person may see workflows in at least one namespace. False for an auditor who may see only the audit. */
   readonly readsWorkflows: boolean;
-  /** Returns whether each request that decrypts payloads of the namespace needs a justification. */
+  /** Returns how the namespace reveals payloads: automatically, or only with a justification. */
   readonly reveal: (namespace: string) => Reveal;
   /** Returns the maximum time for which a justification reveals payloads of the namespace, in minutes. */
   readonly revealMinutes: (namespace: string) => number;

@@ -38,7 +38,7 @@ export function App({ services, ...rest }: AppProps) {
   );
 }
 
-/** The pages of one person, with the runs that this person has opened. */
+/** The pages for one person, with the runs that this person has opened. */
 function Pages({ plaintext, history }: Omit<AppProps, 'services'>) {
   const { api, queries } = useServices();
   const access = useMe();

@@ -19,8 +19,8 @@ interface Opened {
 }
 
 /**
- * Opens the palette. Until the palette has loaded, another field takes the focus, so that no keystroke is lost or
- * runs a command.
+ * Opens the palette. Until the palette has loaded, a temporary field has the focus, so that keystrokes are not lost and
+ * do not run commands.
  */
 export function PaletteEntry() {
   const [opened, setOpened] = useState<Opened>();

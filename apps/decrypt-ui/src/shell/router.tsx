@@ -27,18 +27,18 @@ import { DefaultNamespace } from './default-namespace.tsx';
 import { PageFailed } from './page-failed.tsx';
 import { Shell } from './shell.tsx';
 
-// Each page's code is loaded on demand, so that the list starts without the code of the run page.
+// Each page's code is loaded on demand, so that the list page starts without the code of the run page.
 const loadListPage = () => import('../runs/list/workflow-list-page.tsx');
 const loadRunPage = () => import('../runs/page/run-page.tsx');
 
 /**
- * Starts to load the code of the list page or run page while the application is still starting, if the path (below
- * the base path) is one of them.
+ * Starts to load the code of the list page or run page while the application is still starting. Does nothing for the
+ * paths of other pages. @param path the path below the base path
  */
 export function preloadPage(path: string): void {
   const isRun = /^\/ns\/[^/]+\/workflows\/./.test(path);
   const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
-  // The router imports the page again and reports any failure.
+  // This code ignores failures, because the router imports the page again and reports them.
   if (isRun) {
     historyWorker();
     loadRunPage().catch(() => undefined);
@@ -57,7 +57,7 @@ function preloadRun({ runs }: RouterContext, address: RunAddress, search: Workfl
   const rows = isScrolled(historyGrid(address)) ? undefined : { search, count: rowsInWindow() };
   import('../runs/run/run-context.tsx').then(
     ({ runSessionsAt }) => runSessionsAt(runs).preload(address, rows),
-    // The router imports the same chunk with the page, and reports any failure.
+    // This code ignores failures, because the router imports the same chunk with the page and reports them.
     () => undefined,
   );
 }
@@ -96,7 +96,7 @@ const workflowRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
-  // Skips preloads: the router also calls the loader when the pointer rests on a link.
+  // Does nothing for the router's own preloads, for which it calls the loader when the pointer rests on a link.
   loader: ({ params, context, cause, location }) =>
     cause === 'enter' ? preloadRun(context, params, workflowSearch.parse(location.search)) : undefined,
   component: lazyRouteComponent(loadRunPage, 'RunPage'),

@@ -86,8 +86,8 @@ export function Shell() {
 }
 
 /**
- * Scrolls a short page to the focused element. Focusing a row does not scroll the page, because the grid scrolls to
- * the row itself.
+ * Scrolls a short page to the focused element. Focusing a row does not scroll the page: the grid scrolls to the row
+ * instead.
  */
 function showFocused({ target }: FocusEvent): void {
   const main = document.querySelector('#main');

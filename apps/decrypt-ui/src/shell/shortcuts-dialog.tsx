@@ -3,7 +3,7 @@ import { Dialog } from '../ui/overlays/dialog.tsx';
 import { Kbd } from '../ui/text/kbd.tsx';
 import styles from './shortcuts-dialog.module.css';
 
-/** If a line has more keys than this, it shows only the first and the last. */
+/** Maximum number of keys that a line shows in full. If a line has more keys, it shows only the first and the last. */
 const MAX_KEYS = 4;
 
 export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }) {

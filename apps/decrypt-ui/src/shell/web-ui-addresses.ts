@@ -1,6 +1,9 @@
 import type { WorkflowSearch } from '../runs/run-params.ts';
 
-/** This page's tab for each tab of Temporal's Web UI, by the path segment after the run id. */
+/**
+ * The tab of this page that corresponds to each tab of Temporal's Web UI. The keys are the path segments after the run
+ * id.
+ */
 const tabs: Readonly<Record<string, WorkflowSearch['tab']>> = {
   'call-stack': 'now',
   query: 'now',

@@ -26,7 +26,7 @@ export function lazyModule<T>(importModule: () => Promise<T>): LazyModule<T> {
 }
 
 /**
- * Loads the module when `wanted` is first true. Returns it, or undefined until it has been loaded.
+ * Loads the module when `wanted` is first true. Returns the module, or undefined until it has been loaded.
  *
  * @param onFailure called when loading fails; screen readers are notified in any case
  */

@@ -11,8 +11,8 @@ interface ExpiredNoticeProps {
 }
 
 /**
- * Asks the person to sign in again. The page below hides plaintext, but keeps its row and scroll position. Requests
- * wait until after the sign-in.
+ * Asks the person to sign in again. The page below the notice hides plaintext, but keeps the active row and the scroll
+ * position. Requests wait until after the sign-in.
  */
 export function ExpiredNotice({ message, retryable }: ExpiredNoticeProps) {
   const { session } = useServices();

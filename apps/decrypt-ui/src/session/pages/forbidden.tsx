@@ -17,7 +17,9 @@ interface ForbiddenProps {
   readonly onRetry: () => void;
 }
 
-/** The page for status 403: the person may not read what is at this address. Offers the namespaces that they may read. */
+/**
+ * The page for status 403: the person may not read what is at this address. Links to the namespaces that they may read.
+ */
 export function Forbidden({
   namespace,
   what = 'workflows',

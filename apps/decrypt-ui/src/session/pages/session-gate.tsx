@@ -16,7 +16,7 @@ const NoPermissionPage = lazy(async () => ({
   default: (await import('./no-permission-page.tsx')).NoPermissionPage,
 }));
 
-/** Shows the application to people who are signed in and may read something. Shows the others what they can do. */
+/** Shows the application to people who are signed in and have permissions. Tells everyone else how to get access. */
 export function SessionGate({ children }: { children: ReactNode }) {
   const state = useSessionState();
   const { session } = useServices();
@@ -26,7 +26,8 @@ export function SessionGate({ children }: { children: ReactNode }) {
     case 'signed_out':
       return <SignInPage state={state} />;
     default:
-      // The key mounts the pages again for another person, who must not see what the previous person loaded.
+      // React mounts the pages again when the key changes, so another person does not see what the previous person
+      // loaded.
       return <WithMe key={session.person()}>{children}</WithMe>;
   }
 }

@@ -11,7 +11,7 @@ import { Frame } from './frame.tsx';
 
 type SignedOut = Extract<SessionState, { status: 'signed_out' }>;
 
-/** The page for a person who is not signed in. The address does not change, so that the sign-in returns to it. */
+/** The page for a person who is not signed in. Keeps the address, so that the person returns to it after the sign-in. */
 export function SignInPage({ state }: { state: SignedOut }) {
   const { session } = useServices();
   const [leaving, setLeaving] = useState(false);

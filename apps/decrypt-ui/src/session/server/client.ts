@@ -10,8 +10,8 @@ export interface ApiClientOptions {
   /** Sends requests, with the token if the server needs one. */
   readonly fetch?: typeof fetch;
   /**
-   * Call it after a stream has ended because its token expired. Resolves when there is a newer token, with which the
-   * caller opens another stream. Absent if there is no token to renew.
+   * Waits for a newer token, after a stream ended because its token expired. The caller then opens another stream.
+   * Absent if there is no token to renew.
    *
    * @param opened when the stream was opened, as `performance.now()` returned it
    */
@@ -21,7 +21,7 @@ export interface ApiClientOptions {
    * permissions.
    */
   readonly onRefused?: () => void;
-  /** Called when the server answers that it cannot reach Temporal. */
+  /** Called when the server responds that it cannot reach Temporal. */
   readonly onUnavailable?: () => void;
 }
 
@@ -115,8 +115,8 @@ export function createApiClient({
     post: <T extends z.core.$ZodType>(schema: T, path: string, body: object, signal: AbortSignal) =>
       answer(schema, path, signal, body),
     /**
-     * Sends a POST request and yields the lines of the response. Calls `onBytes` with the number of bytes that have
-     * arrived, also before a line is complete.
+     * Sends a POST request and yields the lines of the response. Calls `onBytes` with the number of bytes received,
+     * even before a line is complete.
      */
     stream,
     /** See `ApiClientOptions.renewed`. */

@@ -5,7 +5,7 @@ declare global {
 
 /**
  * Sends a request, or returns the response to the same request if `public/early.js` sent it while this script was
- * loading. Returns each such response only once.
+ * loading. Returns each of these early responses only once.
  */
 export const earlyFetch: typeof fetch = async (input, init) => {
   const early = typeof input === 'string' ? globalThis.earlyResponses?.get(input) : undefined;

@@ -1,6 +1,8 @@
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
 
-/** The server's codes, `unreachable` (no answer) and `unexpected` (an answer that breaks the contract). */
+/**
+ * The error codes of the server, plus `unreachable` (no answer) and `unexpected` (an answer that breaks the contract).
+ */
 export type FailureCode = ApiErrorCode | 'unreachable' | 'unexpected';
 
 /** A failed request. `message` is for the reader; `code` decides what the page does. */
@@ -14,7 +16,7 @@ export class ApiFailure extends Error {
   }
 }
 
-/** A request that timed out. The page has already waited long, so it does not repeat the request at once. */
+/** A request that timed out. The reader has already waited long, so the page does not repeat the request at once. */
 export class NoAnswer extends ApiFailure {
   constructor(what: string, millis: number) {
     super('unreachable', `${what} did not answer within ${millis / 1000} seconds.`);
@@ -40,7 +42,7 @@ export const isAbort = (error: unknown) => error instanceof DOMException && erro
 export const failureCode = (error: unknown): FailureCode =>
   error instanceof ApiFailure ? error.code : 'unexpected';
 
-/** Codes of failures that repeating the request cannot fix. */
+/** Codes of failures that persist when the request is repeated. */
 const final: ReadonlySet<FailureCode> = new Set([
   'bad_request',
   'invalid_query',
@@ -53,5 +55,5 @@ const final: ReadonlySet<FailureCode> = new Set([
   'unsupported_media_type',
 ]);
 
-/** Returns whether repeating the request cannot help. */
+/** Returns whether a failure persists when the request is repeated. */
 export const isFinal = (error: unknown) => error instanceof ApiFailure && final.has(error.code);

@@ -10,8 +10,8 @@ export type Obstacle =
   | 'outage';
 
 /**
- * Finds out why the codec server cannot be reached. Browsers report only that a request failed. A `no-cors` request
- * has a hidden answer, but its success shows that a server answers.
+ * Finds out why the codec server cannot be reached. Browsers report only that a request failed. The page cannot read
+ * the answer to a `no-cors` request, but if the request succeeds, a server answers.
  *
  * @param apiUrl as `loadConfig` returns it
  */
@@ -28,7 +28,7 @@ export async function findObstacle(apiUrl: string, signal?: AbortSignal): Promis
     // The same origin needs no CORS, so the answer came from a proxy in front of the server.
     return url.origin === location.origin ? 'outage' : 'origin';
   } catch {
-    // Waits, because the browser reports a policy violation in a task after the rejection.
+    // Waits, because the browser reports a policy violation only after it has rejected the request.
     await new Promise((resolve) => setTimeout(resolve));
     if (forbidden) return 'policy';
     return navigator.onLine ? 'outage' : 'offline';

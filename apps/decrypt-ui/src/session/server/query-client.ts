@@ -4,7 +4,7 @@ import { isFinal, NoAnswer } from './failure.ts';
 /** Milliseconds until the page repeats a failed request if it has no data to show. */
 const AGAIN = 5000;
 
-/** A `refetchInterval` that repeats a failed request until it succeeds, unless repeating cannot help. */
+/** A `refetchInterval` that repeats a failed request until it succeeds or fails permanently. */
 export const untilLoaded = ({
   state: { data, error },
 }: {

@@ -8,7 +8,7 @@ import { SignInFailure, type SignInProvider, type Tokens } from './session.ts';
 /** The part of `GET /api/sign-in` that describes the identity provider. */
 type Settings = NonNullable<SignIn['authorizationCode']>;
 
-/** Error codes by which a provider requires the person to interact (OpenID Connect Core 1.0, section 3.1.2.6). */
+/** Error codes with which a provider reports that the person must interact (OpenID Connect Core 1.0, section 3.1.2.6). */
 const needPerson = new Set([
   'account_selection_required',
   'consent_required',
@@ -147,7 +147,8 @@ export function createProvider(
       const { end_session_endpoint: endpoint } = await discover();
       if (endpoint === undefined) return undefined;
       const url = new URL(endpoint);
-      // Sends no `id_token_hint`, because a token must not be in a URL. So the provider may ask for confirmation.
+      // Sends no `id_token_hint`, because a token must not be in a URL. Without the hint, the provider may ask for
+      // confirmation.
       url.searchParams.set('client_id', clientId);
       url.searchParams.set('post_logout_redirect_uri', returnTo);
       return url.href;

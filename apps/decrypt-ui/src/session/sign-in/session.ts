@@ -1,14 +1,17 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Attempt, SignInWindows } from './windows.ts';
 
-/** The tokens that a provider returned. Only this folder holds them, and only in memory. */
+/**
+ * The tokens that a provider returned. Only the code in this folder has access to tokens, and it keeps them only in
+ * memory.
+ */
 export interface Tokens {
   /** The token that the codec server accepts. */
   readonly bearer: string;
   /** When the token expires, in milliseconds since 1970. Absent if the provider did not specify this time. */
   readonly expiresAt?: number;
   readonly refresh?: string;
-  /** The person, from the ID token. Absent after a renewal without an ID token. */
+  /** Identifies the person, from the ID token. Absent after a renewal that returned no ID token. */
   readonly subject?: string;
 }
 
@@ -32,7 +35,7 @@ export class SignInFailure extends Error {
 /** An identity provider. @throws SignInFailure from every method */
 export interface SignInProvider {
   readonly issuer: string;
-  /** Returns the URL of an authorization request, and the secrets that its answer must match. */
+  /** Returns the URL of an authorization request, and the secrets against which its answer is checked. */
   begin(prompt?: 'none'): Promise<{ readonly attempt: Attempt; readonly url: string }>;
   complete(answer: URLSearchParams, attempt: Attempt): Promise<Tokens>;
   renew(refresh: string): Promise<Tokens>;
@@ -67,15 +70,14 @@ export interface SessionOptions {
 
 export interface Session {
   readonly store: StoreApi<SessionState>;
-  /** Returns a number that changes when another person signs in, who must not see what the previous person loaded. */
+  /** Returns a number that changes when another person signs in, so that the page can discard what it has loaded. */
   readonly person: () => number;
   /** The identity provider's issuer, for use in texts. Absent if the page offers no sign-in. */
   readonly issuer?: string;
   /** Sends a request with the token. After a 401, renews the token and repeats the request, once. */
   readonly fetch: typeof fetch;
   /**
-   * Resolves when there is a token newer than a stream that ended because its token expired. Absent if the page has
-   * no token.
+   * Waits for a newer token, after a stream ended because its token expired. Absent if the page has no token.
    *
    * @param opened when the stream was opened, as `performance.now()` returned it
    * @throws as `fetch`
@@ -90,7 +92,7 @@ export interface Session {
 
 const nothing = () => Promise.resolve();
 
-/** Returns the session for a server that needs no token, or whose proxy adds the token. */
+/** Returns the session for a server that needs no token or gets the token from a proxy. */
 export function withoutSignIn(status: 'open' | 'external', send: typeof fetch = fetch): Session {
   return {
     store: createStore<SessionState>()(() => ({ status })),

@@ -26,9 +26,9 @@ export interface StartOptions extends Pick<SessionOptions, 'fetch' | 'onLock' | 
 }
 
 /**
- * Resolves with this page's session. A freshly loaded page has no token, so it asks the provider whether the person
- * is signed in there. To do so it navigates to the provider, which returns to the same address; the promise then
- * stays pending.
+ * Resolves with this page's session. A freshly loaded page has no token, so it navigates to the provider. The provider
+ * checks whether the person is signed in, and navigates back to the same address. The promise stays pending during this
+ * navigation.
  */
 export async function startSession(options: StartOptions): Promise<Session> {
   const { signIn, apiUrl, returned, windows = browserWindows() } = options;

@@ -9,7 +9,10 @@ import {
   type Tokens,
 } from './session.ts';
 
-/** How long before expiry the page renews the token: this share of its lifetime, but at most this many milliseconds. */
+/**
+ * How long before expiry the page renews the token: this share of the token's lifetime, but at most this many
+ * milliseconds.
+ */
 const RENEW_PART = 0.1;
 const RENEW_AHEAD = 60_000;
 /** Milliseconds between renewal attempts while the provider is unreachable and the token is still valid. */
@@ -22,8 +25,8 @@ const REFUSED = 'The codec server does not accept your sign-in.';
 const OFFLINE = 'Your sign-in has expired, and the identity provider cannot be reached.';
 
 /**
- * Creates a session that holds one person's tokens in memory. Requests share one renewal and wait for it. If the
- * person must sign in again, requests wait for that too, so that the page continues where it was.
+ * Creates a session that holds one person's tokens in memory. Requests share one renewal and wait for it. If the person
+ * must sign in again, requests wait for the new sign-in, and the page then continues where it was.
  */
 export function createSession(options: SessionOptions, initial: SessionState | Tokens): Session {
   const { provider, windows, fetch: send = fetch, onLock, onForget } = options;
@@ -68,7 +71,10 @@ export function createSession(options: SessionOptions, initial: SessionState | T
 
   const isExpired = () => tokens?.expiresAt !== undefined && tokens.expiresAt <= Date.now();
 
-  /** Renews the tokens; calls share one renewal. Never rejects: resolves with the cause if the tokens did not change. */
+  /**
+   * Renews the tokens; simultaneous calls share one renewal. Never rejects: resolves with the error if the renewal
+   * failed.
+   */
   function renewOnce(): Promise<unknown> {
     renewal ??= tryRenewal().finally(() => {
       renewal = undefined;
@@ -86,7 +92,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
       return undefined;
     } catch (error) {
       if (tokens !== before) return undefined;
-      // The token is valid until it expires, even if it cannot be renewed.
+      // The current token stays valid until it expires, even if the renewal failed.
       if (isExpired()) expire(error);
       else if (isUnreachable(error)) schedule(RETRY);
       else if (before?.expiresAt !== undefined) schedule(before.expiresAt - Date.now());
@@ -94,7 +100,10 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     }
   }
 
-  /** Renews without a refresh token: asks the provider in a hidden frame, where the browser may send its session cookie. */
+  /**
+   * Renews without a refresh token: asks the provider in a hidden frame, where the browser may send the provider's
+   * cookie.
+   */
   async function renewSilently(): Promise<Tokens> {
     if (!silentWorks) throw new SignInFailure('needs_person', EXPIRED);
     const { attempt, url } = await provider.begin('none');

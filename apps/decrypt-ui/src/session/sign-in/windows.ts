@@ -2,11 +2,11 @@ import { z } from 'zod/mini';
 import { basePath } from '../../base-path.ts';
 
 /**
- * The path to which the identity provider sends the browser back. The application has no page there: `takeReturn`
- * removes it from the address bar.
+ * The path to which the identity provider sends the browser back. The application has no page at this path:
+ * `takeReturn` removes the path from the address bar.
  */
 export const RETURN_PATH = `${basePath}sign-in`;
-/** The path after a sign-out. On any other page, the application would sign the person in again. */
+/** The path after a sign-out. At any other path, the application would sign the person in again. */
 export const SIGNED_OUT_PATH = `${basePath}signed-out`;
 
 /**
@@ -17,7 +17,7 @@ const ATTEMPT = 'decrypt-ui.sign-in';
 /** The name contains the base path: dashboards at different base paths of one origin use different codec servers. */
 const CHANNEL = `decrypt-ui.sign-in ${basePath}`;
 
-/** The secrets of one authorization request, which its answer must match. */
+/** The secrets of one authorization request, against which its answer is checked. */
 export interface Attempt {
   readonly state: string;
   readonly nonce: string;
@@ -45,7 +45,7 @@ export interface RelayedReturn {
 }
 
 /**
- * Removes the provider's answer from the address bar and the attempt from `sessionStorage`, and returns them. Call it
+ * Removes the provider's answer from the address bar, and the attempt from `sessionStorage`. Returns both. Call it
  * before anything else: an address with a code must not be logged, bookmarked or sent on.
  */
 export function takeReturn(): SignInReturn | RelayedReturn | undefined {
@@ -78,8 +78,8 @@ const message = z.union([
 type Message = z.infer<typeof message>;
 
 /**
- * Opens the channel between the pages of this origin and base path. It carries answers (bound to one page's verifier)
- * and sign-outs, but no token.
+ * Opens the channel between the pages of this origin and base path. Its messages contain answers (bound to one page's
+ * verifier) and sign-outs, but no token.
  */
 function openChannel(onMessage: (message: Message) => void): BroadcastChannel {
   const channel = new BroadcastChannel(CHANNEL);
@@ -95,7 +95,7 @@ function post(channel: BroadcastChannel, sent: Message): void {
   channel.postMessage(sent);
 }
 
-/** Time limit, in milliseconds, for the page that began an attempt to accept the answer. */
+/** Milliseconds within which the page that began an attempt must accept the answer. */
 const RELAY = 3000;
 
 /** Passes the provider's answer to the page that began the attempt. Resolves with false if no page accepts it. */
@@ -115,13 +115,13 @@ export function relayReturn({ search }: RelayedReturn): Promise<boolean> {
   });
 }
 
-/** Browser windows and navigation, as a session uses them. */
+/** The browser windows and the navigation that a session uses. */
 export interface SignInWindows {
   readonly signedOutUri: string;
-  /** Navigates to an authorization request. `takeReturn` receives the answer at the same address. */
+  /** Navigates to an authorization request. The provider navigates back, and `takeReturn` reads the answer. */
   leave(url: string, attempt: Attempt, how?: 'assign' | 'replace'): void;
   replace(url: string): void;
-  /** Opens a window during a click. Returns undefined if the browser blocks it. */
+  /** Opens a window; call it in a click handler. Returns undefined if the browser blocks the window. */
   open(): SignInPopup | undefined;
   /** Sends an authorization request in a hidden frame. Resolves with the answer, or undefined if none arrives. */
   frame(url: string, state: string): Promise<URLSearchParams | undefined>;

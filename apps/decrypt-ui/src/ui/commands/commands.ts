@@ -1,10 +1,10 @@
 import { getPreferences } from '../preferences/preferences.ts';
 
-/** A group of commands in the shortcuts dialog: the part of the application in which they work. */
+/** A group of commands in the shortcuts dialog, named after the part of the application in which the commands work. */
 type Section = 'Everywhere' | 'Lists' | 'History' | 'Find' | 'Keys and audit';
 
 interface Command {
-  /** What the command does, for tooltips, the palette and the shortcuts dialog. */
+  /** What the command does: a text for tooltips, the palette and the shortcuts dialog. */
   readonly title: string;
   /**
    * Values of `KeyboardEvent.key`, with letters in lower case. The prefix `Shift+` requires Shift; `Mod+` requires
@@ -16,7 +16,7 @@ interface Command {
   readonly help?: string;
   /** Returns whether the keys of the command apply to a key event, for example only on a focused row. */
   readonly when?: (event: KeyboardEvent) => boolean;
-  /** Whether the palette omits the command, because the command opens the palette or needs the focus in a list. */
+  /** Whether the palette omits the command: it opens the palette itself, or works only while a list has the focus. */
   readonly keysOnly?: boolean;
 }
 
@@ -285,7 +285,10 @@ export function helpLines(): Map<Section, HelpLine[]> {
 
 type KeyPress = Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey'>;
 
-/** Returns the commands that a key event may run, most specific first: with Shift held, `Shift+n` comes before `n`. */
+/**
+ * Returns the commands whose keys match a key event. If Shift is held, commands for `Shift+n` come before commands for
+ * `n`.
+ */
 export function commandsFor(event: KeyPress): CommandId[] {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.ctrlKey || event.metaKey) return byKey.get(`Mod+${event.shiftKey ? 'Shift+' : ''}${key}`) ?? [];

@@ -22,7 +22,7 @@ const isAvailable = (id: CommandId): boolean => layerOf(id) !== undefined;
 /** Runs a command. If several components define an action for it, runs the action of the last one mounted. */
 export const runCommand = (id: CommandId): void => layerOf(id)?.run(id);
 
-/** Returns the commands that can run now, in the order of the table. */
+/** Returns the commands that can run now, in the order of the table in `commands.ts`. */
 export function useAvailableCommands(): readonly CommandId[] {
   const layers = useStore(store, (state) => state.layers);
   return useMemo(() => commandIds.filter((id) => layers.some((layer) => layer.ids.has(id))), [layers]);
@@ -31,7 +31,7 @@ export function useAvailableCommands(): readonly CommandId[] {
 /** Defines the actions of commands while the component is mounted. */
 export function useCommands(actions: Actions): void {
   const latest = useRef(actions);
-  // Runs before the page is painted, because a reader may press a key as soon as rows appear.
+  // Defines the actions before the page is painted, because a reader may press a key as soon as rows appear.
   useLayoutEffect(() => {
     latest.current = actions;
   });

@@ -4,9 +4,11 @@ import { Button, type ButtonLook } from './button.tsx';
 import { copyText } from './copy-text.ts';
 
 interface CopyButtonProps extends ButtonLook {
-  /** The name of what is copied: `workflow id`. */
+  /** The name of what is copied, for example `workflow id`. */
   readonly what: string;
-  /** Called when the button is pressed. Returns the text to copy, or undefined if it has been hidden since. */
+  /**
+   * Called when the reader presses the button. Returns the text to copy, or undefined if the page has hidden the text.
+   */
   readonly text: () => string | undefined;
   /** The button's text. Default: an icon. */
   readonly children?: ReactNode;

@@ -13,7 +13,7 @@ import styles from './tabs.module.css';
 interface TabItem<T extends string> {
   readonly value: T;
   readonly text: string;
-  /** A zero is not shown, but takes space: give undefined if the count stays zero. */
+  /** The tab reserves space for a count of zero, but does not show it. Pass undefined if the count stays zero. */
   readonly count?: number | undefined;
   /** Whether the tab's count is a count of pending work. */
   readonly pending?: boolean;
@@ -35,15 +35,15 @@ interface TabsProps<T extends string> {
 const Context = createContext<{ readonly value: string; readonly id: string } | undefined>(undefined);
 
 /**
- * A tab bar. The children are its panels: a `TabPanel` for each value. The arrow keys, Home and End choose a tab, as
- * in ARIA's tabs pattern. Base UI's tabs do the same with 15 KiB more JavaScript.
+ * A tab bar. Its children are a `TabPanel` for each value. The arrow keys, Home and End choose a tab, as in ARIA's tabs
+ * pattern. Base UI's tabs do the same with 15 KiB more JavaScript.
  */
 export function Tabs<T extends string>(props: TabsProps<T>) {
   const { label, value, items, onChange, tools, className, barClassName, children } = props;
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const chosen = items.findIndex((item) => item.value === value);
-  // Keeps the chosen tab in view where the bar scrolls. Counts make the bar wider.
+  // Scrolls the chosen tab into view when another tab is chosen or a count changes the width of the bar.
   const widths = `${value} ${items.map(({ count }) => count).join()}`;
   const centered = useRef('');
   useEffect(() => {
@@ -110,7 +110,7 @@ const panelId = (id: string, value: string) => `${id}-panel-${value}`;
 interface TabPanelProps {
   readonly value: string;
   readonly className?: string | undefined;
-  /** Whether the panel takes the focus itself, because it scrolls and may contain nothing focusable. */
+  /** Whether the panel itself can get the focus: it scrolls, and may contain nothing that can get the focus. */
   readonly takesFocus?: boolean;
   readonly children: ReactNode;
 }

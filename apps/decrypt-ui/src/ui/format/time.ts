@@ -107,7 +107,7 @@ function offsetAt(millis: number, zone: Zone): number {
 export const toWallTime = (millis: number, zone: Zone) =>
   new Date(millis + offsetAt(millis, zone)).toISOString().slice(0, -1);
 
-/** Returns the moment when the local time in a time zone is `text`, or undefined if `text` is not a date with a time. */
+/** Returns the moment at which clocks in a time zone show `text`, or undefined if `text` is not a date with a time. */
 export function fromWallTime(text: string, zone: Zone): number | undefined {
   const written = Date.parse(`${text}Z`);
   if (Number.isNaN(written)) return undefined;

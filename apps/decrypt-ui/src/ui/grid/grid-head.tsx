@@ -15,20 +15,23 @@ interface ColumnSize {
   readonly width: number;
   readonly min: number;
   readonly max: number;
-  /** The side that has the handle. */
+  /** The side of the column that has the handle. */
   readonly side: 'left' | 'right';
-  /** Whether the column shares the rest of the row with others. It keeps its width while another column is resized. */
+  /**
+   * Whether the column shares the rest of the row with other flexible columns. Resizing another column does not change
+   * it.
+   */
   readonly flexible?: boolean;
 }
 
 export interface GridColumn {
-  /** Identifies the column among its siblings. */
+  /** Identifies the column within the grid. */
   readonly id: string;
   readonly title: ReactNode;
   readonly align?: 'right';
   readonly className?: string | undefined;
   readonly tooltip?: string;
-  /** Screen readers read this instead of the title. Required if the title is not a text. */
+  /** Screen readers read the label instead of the title. Required if the title is not text. */
   readonly label?: string;
   readonly ref?: RefCallback<Element>;
   /** Absent for a column whose width the reader cannot change. */

@@ -4,7 +4,7 @@ import styles from './virtual-grid.module.css';
 interface GridSkeletonProps {
   /** The placeholder's width in each column, in percent of the column; 0 leaves the cell empty. */
   readonly widths: readonly number[];
-  /** The classes of the columns, for columns that narrow screens hide. */
+  /** The columns' classes, for example a class that hides a column on narrow screens. */
   readonly classes?: readonly (string | undefined)[];
   /** The height of a row in CSS pixels. */
   readonly height: number;

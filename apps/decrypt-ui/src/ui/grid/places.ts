@@ -7,9 +7,9 @@ export interface Place {
 const MAX_PLACES = 50;
 const KEY = 'decrypt-ui.places';
 
-/** The last place in each grid that has left the screen, by grid name. Reloading the page preserves it. */
+/** The last place in each grid that has left the screen, by grid name. The places survive a reload of the page. */
 const left = takeStored();
-/** Returns the current place in each grid on the screen, by grid name. */
+/** Functions that return the current place in each grid on the screen, by grid name. */
 const present = new Map<string, () => Place>();
 
 export const placeIn = (name: string): Place | undefined => left.get(name);

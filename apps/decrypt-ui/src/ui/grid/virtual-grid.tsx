@@ -21,8 +21,8 @@ import styles from './virtual-grid.module.css';
 const HEAD_HEIGHT = 28;
 
 /**
- * Number of rows that enter or leave the document together. Each change lays out the whole table, however many rows
- * change.
+ * Number of rows that enter or leave the document together. The browser lays out the whole table for each change,
+ * however many rows change.
  */
 const BLOCK = 4;
 
@@ -59,7 +59,7 @@ export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): Row
   };
 }
 
-/** Extends a range to whole blocks, so that both ends change together, and only at every fourth row. */
+/** Extends a range to whole blocks, so that both ends of the range change together and only at every fourth row. */
 function inBlocks(range: Range): Range {
   const startIndex = Math.floor(range.startIndex / BLOCK) * BLOCK;
   const blocks = Math.ceil((range.endIndex - range.startIndex + 1) / BLOCK) + 1;
@@ -67,7 +67,7 @@ function inBlocks(range: Range): Range {
 }
 
 interface GridFocusOptions {
-  /** Identifies the grid. When a grid with a name is shown again, its scroll position and active row are restored. */
+  /** Identifies the grid. When a grid with a name is shown again, it restores its scroll position and active row. */
   readonly name?: string;
   /** Whether a restored active row also gets the focus, if nothing else has it. */
   readonly refocus?: boolean;
@@ -145,10 +145,10 @@ export function useVirtualGrid<R>({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    // With too few rows, the browser could not scroll to this position. The effect below scrolls once there are enough.
+    // With too few rows, the browser cannot scroll to `top`. The effect below scrolls once there are enough rows.
     initialOffset: loading || isShort ? 0 : top,
     overscan: 6,
-    // Rendering inside the scroll event would combine rendering and layout into one long task.
+    // With `useFlushSync`, rendering and layout would run in one long task inside the scroll event.
     useFlushSync: false,
     scrollMargin: head,
     scrollPaddingStart: head,
@@ -162,7 +162,7 @@ export function useVirtualGrid<R>({
     },
     onChange({ scrollRect, scrollOffset }) {
       setViewport(scrollRect?.height ?? 0);
-      // If the reader scrolls before all rows have loaded, the old position is not restored.
+      // If the reader scrolls before all rows have loaded, the grid does not restore the old position.
       if ((scrollOffset ?? 0) > 0) isRestored.current = true;
       if (isRestored.current) focus.onScroll(scrollOffset ?? 0);
     },
@@ -180,7 +180,7 @@ export function useVirtualGrid<R>({
   useEffect(() => {
     if (!target || reached.current === target) return;
     const index = rows.indexOf(target.key);
-    // The row may arrive with a later page.
+    // The row may be on a later page that has not loaded yet.
     if (index < 0) return;
     reached.current = target;
     if (target.focus !== 'unless-elsewhere') isRestored.current = true;
@@ -222,7 +222,7 @@ export function useVirtualGrid<R>({
     head,
     phone,
     viewport,
-    /** Whether the grid has too few rows so far to restore its scroll position. */
+    /** Whether the grid still has too few rows to restore its scroll position. */
     isShort,
     tabStop: activeIndex < 0 ? 0 : activeIndex,
     activeRow,
@@ -236,7 +236,7 @@ export function useVirtualGrid<R>({
   };
 }
 
-/** A row's appearance and click handler. Everything else about rows is the same in every grid. */
+/** A row's appearance and click handler. All other properties of rows are the same in every grid. */
 export interface GridRow {
   readonly className?: string | undefined;
   readonly selected: boolean;

@@ -52,7 +52,10 @@ export function DialogPopup({ title, open, onOpenChange, initialFocus, large, ch
 
 const CONTROLS = 'input:not([type="radio"]:not(:checked)), select, textarea, button, a[href], [tabindex="0"]';
 
-/** Returns the first control in a dialog's content. If Close had the focus, Enter would close the dialog. */
+/**
+ * Returns the first control in a dialog's content. Excludes the Close button: if it had the focus, Enter would close
+ * the dialog.
+ */
 function firstControl(popup: HTMLElement | null): HTMLElement | undefined {
   return [...(popup?.querySelectorAll<HTMLElement>(CONTROLS) ?? [])].find(
     (element) => !element.closest('[data-dialog-head]') && !element.matches(':disabled'),

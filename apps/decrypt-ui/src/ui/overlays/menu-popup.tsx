@@ -19,8 +19,8 @@ interface MenuPopupProps {
 }
 
 /**
- * Returns the element that contains the menu: the parent of the button's dialog, or the button's landmark. Inside the
- * dialog, the dialog would take the focus when the menu closes.
+ * Returns the element that contains the menu: the parent of the button's dialog, or the button's landmark. If the
+ * dialog contained the menu, the dialog would take the focus when the menu closes.
  */
 const containerOf = (button: HTMLElement | null) =>
   button?.closest('[role="dialog"]')?.parentElement ?? button?.closest<HTMLElement>('header, main');
@@ -30,7 +30,8 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
   const popup = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (opened !== 'first' && opened !== 'last') return undefined;
-    // Base UI focuses the menu in this frame. It does not know about the button, so it does not focus an item.
+    // Base UI focuses the menu in this frame. Base UI does not know that a key opened the menu, so it does not focus an
+    // item.
     const frame = requestAnimationFrame(() => {
       const items = popup.current?.querySelectorAll<HTMLElement>(
         '[role^="menuitem"]:not([aria-disabled="true"])',
@@ -151,7 +152,7 @@ export function Action({ onClick, disabled = false, icon, children, note }: Acti
   );
 }
 
-/** A disabled item: a menu may contain only items, and the arrow keys reach disabled items. */
+/** The text is a disabled item, because a menu may contain only items, and the arrow keys reach disabled items. */
 export const Text = ({ children }: { children: ReactNode }) => (
   <Base.Item disabled className={styles['text'] ?? ''}>
     {children}

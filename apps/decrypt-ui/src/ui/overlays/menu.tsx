@@ -9,7 +9,9 @@ import type { ActionProps, ChoiceProps, OpenedBy, ToggleProps } from './menu-pop
 /** Loaded on demand: Base UI's menu is a fifth of the page's code, and few visits open a menu. */
 const popup = lazyModule(() => import('./menu-popup.tsx'));
 
-/** The module with the components of a menu's contents. A menu provides it to its children once it has loaded. */
+/**
+ * The module with the components of a menu's contents. A menu provides this module to its children once it has loaded.
+ */
 type Parts = typeof import('./menu-popup.tsx');
 
 const [PartsContext, useParts] = requiredContext<Parts>('Menu');

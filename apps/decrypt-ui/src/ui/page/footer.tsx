@@ -7,13 +7,14 @@ import styles from './footer.module.css';
 interface FooterProps {
   readonly children: ReactNode;
   /**
-   * The page's most used commands. Shows the keys of those that can run now, in front of each text. The bar is
-   * right-aligned, so list commands that can run only sometimes first: the others then keep their place.
+   * The page's most used commands. In front of each text, the bar shows the keys of the commands that can run now. The
+   * bar is right-aligned, so list commands that are not always available first: the other commands then keep their
+   * place.
    */
   readonly hints: readonly { readonly commands: readonly CommandId[]; readonly text: string }[];
 }
 
-/** The bar at the bottom of a page: the page's state on the left, its most used keys on the right. */
+/** The bar at the bottom of a page. It shows the page's state on the left, and the page's most used keys on the right. */
 export function Footer({ children, hints }: FooterProps) {
   const available = useAvailableCommands();
   const shown = hints.filter(({ commands }) =>

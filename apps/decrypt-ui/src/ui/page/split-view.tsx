@@ -63,15 +63,15 @@ interface PanelProps {
 }
 
 /**
- * The inspector, next to the page or as a sheet. Its contents stay mounted when resizing the window turns one into the
- * other: an open payload dialog stays open when the reader rotates a tablet.
+ * The inspector, next to the page or as a sheet. Its contents stay mounted when the inspector becomes a sheet or the
+ * reverse: a payload dialog stays open when the reader rotates a tablet.
  */
 function Panel({ sheet, high, most, children }: PanelProps) {
   const { inspector } = usePreferences();
   const share = useSheetShare();
   const [dragged, setDragged] = useState<number>();
   const panel = useRef<HTMLDivElement>(null);
-  // In a short window the whole page scrolls. Scroll so that the sheet and the rows above it are in view.
+  // In a short window the whole page scrolls. Scrolls until the sheet and the rows above the sheet are in view.
   useEffect(() => {
     if (sheet && high > 0) panel.current?.scrollIntoView({ block: 'end' });
   }, [sheet, high]);
@@ -166,7 +166,7 @@ function HeightHandle({ share }: { share: number }) {
     const next = { ArrowUp: share + STEP, ArrowDown: share - STEP, Home: MIN_SHEET, End: 1 }[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    // One step down from the whole page is the greatest height that leaves space for rows.
+    // One step down from the whole page, the sheet gets the greatest height that leaves space for rows.
     setSheetShare(share === 1 && event.key === 'ArrowDown' ? FULL_SHEET - STEP : next);
   }
 

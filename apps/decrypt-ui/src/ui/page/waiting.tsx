@@ -1,4 +1,6 @@
-/** Shown while content loads: nothing at first, and a text after three seconds. index.html has the same text. */
+/**
+ * Shown while content loads. It is empty at first, and shows a text after three seconds. index.html has the same text.
+ */
 export const Waiting = () => (
   <p role="status" className="waiting late t2">
     Still waiting for an answer. The server or the network is slow.

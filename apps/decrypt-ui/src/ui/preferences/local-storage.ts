@@ -1,4 +1,7 @@
-/** Returns the object stored under a `localStorage` key, or an empty object. The caller must validate its fields. */
+/**
+ * Returns the object stored under a `localStorage` key, or an empty object. The caller must validate the object's
+ * fields.
+ */
 export function readStored(key: string): object {
   try {
     const found: unknown = JSON.parse(localStorage.getItem(key) ?? '{}');
@@ -9,7 +12,7 @@ export function readStored(key: string): object {
   }
 }
 
-/** Stores an object for later visits. It must not contain payloads or tokens. */
+/** Stores an object for later visits. The object must not contain payloads or tokens. */
 export function writeStored(key: string, value: object): void {
   try {
     localStorage.setItem(key, JSON.stringify(value));

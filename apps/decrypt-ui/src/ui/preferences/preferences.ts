@@ -33,7 +33,7 @@ interface PreferencesState {
   readonly shownTheme: 'dark' | 'light';
 }
 
-/** The `localStorage` key. `public/early.js` also reads it, before the first paint. */
+/** The `localStorage` key. `public/early.js` also reads this key, before the first paint. */
 const KEY = 'decrypt-ui.preferences';
 
 const store = createStore<PreferencesState>()(() => ({
@@ -41,7 +41,10 @@ const store = createStore<PreferencesState>()(() => ({
   shownTheme: 'dark',
 }));
 
-/** Returns the reader's choices about how the page looks. The browser stores them; they contain no workflow data. */
+/**
+ * Returns the reader's choices about how the page looks. The browser stores these choices; they contain no workflow
+ * data.
+ */
 export const getPreferences = (): Preferences => store.getState().chosen;
 
 /** Changes preferences for this visit and later visits. */
