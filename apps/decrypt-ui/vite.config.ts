@@ -7,14 +7,17 @@ import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
 const codecServer = `http://127.0.0.1:${process.env['DEV_CODEC_PORT'] ?? 8088}`;
-// With a proxy the browser sees one origin, so development needs no CORS rule. The server allows loopback hosts.
+// The proxy gives the page and the API one origin, so development needs no CORS rule. The server allows loopback hosts.
 const proxied = { target: codecServer, changeOrigin: true };
 const proxy = { '/api': proxied, '/encode': proxied, '/decode': proxied };
 
-/** A build that the development server serves instead of the sources: tests use it, because its pages load few files. */
+/**
+ * A build that the development server serves instead of the sources. Tests use a build, because its pages load few
+ * files.
+ */
 const built = process.env['DEV_DASHBOARD_DIR'];
 
-/** Serves `/config.json` in development, because only the environment specifies the port of Temporal's Web UI. */
+/** Serves `/config.json` in development, with the port of Temporal's Web UI from the environment. */
 function devConfig(): Plugin {
   const port = process.env['DEV_REMOTE'] === '1' ? undefined : process.env['DEV_TEMPORAL_UI_PORT'];
   const config = { apiUrl: '', ...(port ? { temporalUiUrl: `http://127.0.0.1:${port}` } : {}) };
@@ -39,7 +42,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** Serves the files of a build, and its page for every other path, as a deployment does. */
+/** Serves the files of a build, and `index.html` for every other path, as a deployment does. */
 function devBuild(folder: string): Plugin {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
     (name) => extname(name) !== '',
@@ -110,7 +113,7 @@ interface Modules {
 
 /** The application, and the pages that it loads on demand. */
 const entries = ['main', 'runs/list/workflow-list-page', 'runs/page/run-page'];
-/** Matches libraries, including Vite's helper, which loads the files of dynamic imports. */
+/** Matches libraries, including Vite's helper that loads the files of dynamic imports. */
 const isLibrary = /\/node_modules\/|vite\/preload-helper/;
 
 /**
@@ -125,7 +128,8 @@ function pageChunks() {
     const found = known.get(id);
     if (found) return found;
     const reached = new Set<string>();
-    // Visits all importers for each module instead of reusing results, because modules import each other in circles.
+    // Visits all importers again for each module, because modules import each other in circles, so partial results are
+    // wrong.
     const seen = new Set([id]);
     for (const module of seen) {
       const entry = entries.find((each) => module.endsWith(`/src/${each}.tsx`));
@@ -148,11 +152,12 @@ function pageChunks() {
 }
 
 export default defineConfig({
-  // Scripts and styles find each other by relative addresses, so a build works below every base path (src/base-path.ts).
+  // Scripts and styles refer to each other by relative addresses, so a build works below every base path
+  // (src/base-path.ts).
   base: './',
   experimental: {
-    // `index.html` also answers deeper paths, where relative addresses would not work, so its addresses are absolute. A server
-    // below another base path replaces them (`pageBelow` in codec-api).
+    // Servers also return `index.html` for deeper paths, where relative addresses would not work, so its addresses are
+    // absolute. A server below another base path replaces these addresses (`pageBelow` in codec-api).
     renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `/${name}` : { relative: true }),
   },
   plugins: [react(), devConfig(), ...(built ? [devBuild(built)] : []), pageFiles(), compressed()],
@@ -160,7 +165,7 @@ export default defineConfig({
   server: { host: '127.0.0.1', port: Number(process.env['DEV_UI_PORT'] ?? 5173), strictPort: true, proxy },
   // A worker in the default format could not load parts of itself on demand.
   worker: { format: 'es' },
-  // No asset is inlined as a data URL, because the policy's font-src is 'self'.
+  // No asset is inlined as a data URL, because the page's content security policy permits only fonts from 'self'.
   build: {
     target: 'es2024',
     manifest: true,

@@ -4,7 +4,7 @@ import react from '@vitejs/plugin-react';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
-// Like users, the page tests run React's production build, which takes half the CPU time of its development build.
+// The page tests run React's production build, as users do. It takes half the CPU time of the development build.
 process.env['NODE_ENV'] = 'production';
 
 // The root has no `include`, because Vitest adds a project's `include` to it. The page tests use Vitest’s
@@ -36,14 +36,15 @@ export default defineConfig({
           include: ['test/**/*.test.tsx'],
           // Each file gets its own page, because an application stays in its page after a test.
           isolate: true,
-          // Retries, because two cores may run four suites at once. `pnpm test` lists the tests that pass only at the second attempt.
+          // Retries failed tests, because two cores may run four suites at once. `pnpm test` lists the tests that pass
+          // only at the second attempt.
           retry: 1,
           globalSetup: ['test/support/setup-server.ts'],
           setupFiles: ['test/support/setup-page.ts'],
           browser: {
             enabled: true,
             headless: true,
-            // With empty caches on a busy machine, the first page may take more than the default of a minute.
+            // With empty caches on a busy machine, the first page may take longer than the default limit of a minute.
             connectTimeout: 180_000,
             screenshotFailures: false,
             viewport: { width: 1440, height: 900 },

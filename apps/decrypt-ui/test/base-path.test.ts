@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 describe('the build', () => {
-  test('contains no address with a base path outside index.html', () => {
+  test('contains base paths only in the addresses of index.html', () => {
     const names = readdirSync(outDir, { recursive: true, encoding: 'utf8' });
     for (const name of names.filter((each) => /\.(js|css)$/.test(each)))
       expect(readFileSync(join(outDir, name), 'utf8'), name).not.toMatch(/["'`(]\/?assets\//);
@@ -39,7 +39,7 @@ describe('the build', () => {
     for (const address of addresses) expect(address).toMatch(/^"\/[\w.]/);
   });
 
-  test('contains each script of the page compressed, and no source file', () => {
+  test('contains compressed copies of the page’s script, and no source file', () => {
     const names = readdirSync(join(outDir, 'assets'));
     const main = names.find((name) => /^main-.*\.js$/.test(name));
     expect(names).toEqual(expect.arrayContaining([`${main}.br`, `${main}.gz`]));
@@ -127,7 +127,7 @@ describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j
     await page.reload();
     await page.getByRole('complementary').getByText('88213').first().waitFor();
     expect(new URL(page.url()).pathname).toBe(path);
-    // The history's worker loads one of its parts on demand.
+    // The worker that indexes the history loads one of its modules on demand.
     await page.keyboard.press('w');
     await page.getByRole('region', { name: 'Critical path' }).getByRole('table').waitFor();
   });

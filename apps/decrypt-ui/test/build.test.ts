@@ -97,8 +97,9 @@ afterAll(async () => {
 const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001';
 
 /**
- * Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, including those of its worker. Also
- * returns the size of the card that explains a run, for which no other part of the page waits.
+ * Opens a page with an empty cache. Returns the size of the page's scripts in KiB after gzip, including the worker's
+ * scripts. Returns separately the size of the card that explains a run, because no other part of the page waits for
+ * this card.
  */
 async function loaded(
   path: string,
@@ -121,7 +122,7 @@ async function loaded(
   return sizes;
 }
 
-/** Opens a page whose scripts load only after `whileLoading`. Returns the paths that it requested. */
+/** Opens a page whose scripts load only after `whileLoading`. Returns the paths that the page requested. */
 async function opened(
   path: string,
   {
@@ -219,7 +220,7 @@ describe('the JavaScript that Chromium loads', () => {
   });
 });
 
-/** Opens a page. Its requests to an address get no response until `answers` is called. */
+/** Opens a page whose requests to the `hanging` addresses get no response until `answers` is called. */
 async function openedHanging(hanging: string, path = '/ns/sizes/workflows') {
   const page = await browser.newPage();
   page.setDefaultTimeout(20_000);
@@ -232,11 +233,11 @@ async function openedHanging(hanging: string, path = '/ns/sizes/workflows') {
 
 describe('a page whose server does not answer', () => {
   const words = 'Still waiting for an answer. The server or the network is slow.';
-  /** The page's time limit of a request, and its pause before the next attempt, in milliseconds. */
+  /** The page's time limit for a request, and the pause before its next attempt, in milliseconds. */
   const LIMIT = 15_000;
   const AGAIN = 5_000;
 
-  test('shows its frame before its scripts have loaded, and says after three seconds that it is waiting', async () => {
+  test('shows its frame before the scripts have loaded, and says after three seconds that it is waiting', async () => {
     const { page, answers } = await openedHanging('**/assets/*.js');
     const title = page.getByText('temporal-kms', { exact: true });
     await title.waitFor();

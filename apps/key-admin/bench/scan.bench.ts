@@ -39,12 +39,12 @@ const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
 
 const folder = await mkdtemp(join(tmpdir(), 'scan-bench-'));
 const temporal = await startTemporal({
-  // A file is necessary: in memory, 100,000 runs take 10 GB, and the server exits.
+  // Stores runs in a file: in memory, 100,000 runs take 10 GB, and the server exits.
   dbFile: join(folder, 'temporal.db'),
   // The benchmark's data need not survive a machine crash.
   sqlitePragmas: { synchronous: 'OFF' },
   dynamicConfig: {
-    // With the default of 128,000 runs, the cache would also keep every run in memory.
+    // With the default limit of 128,000 runs, the cache would keep every run in memory too.
     'history.hostLevelCacheMaxSize': 1_000,
     // With the default limits, the server would be the bottleneck, not the scanning processes.
     'frontend.namespaceRPS': 1_000_000,
@@ -64,7 +64,7 @@ const env = {
   TEMPORAL_ADDRESS: temporal.address,
 };
 const started: NodeProcess[] = [];
-/** The number of runs for each key version that encrypts their inputs. */
+/** The number of created runs, by the key version that encrypts their inputs. */
 const created = new Map<number, number>();
 /** The findings of the first scan. */
 let expected: object | undefined;

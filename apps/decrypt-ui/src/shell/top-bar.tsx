@@ -157,7 +157,7 @@ const keyText = ({ key, version }: NonNullable<CryptoHealth['kms']['refused']>[n
 /**
  * Returns the server's health in words.
  *
- * @param short whether to omit the word emulator, which the tooltip contains
+ * @param short whether to omit the word "emulator", because the tooltip contains it
  */
 function healthState(health: CryptoHealth | undefined, failed: boolean, short: boolean): HealthState {
   if (failed) {

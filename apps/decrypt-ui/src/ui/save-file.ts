@@ -1,4 +1,4 @@
-/** Replaces the characters in a file name that a file system could interpret: third parties choose these names. */
+/** Replaces characters that a file system could interpret, because third parties choose parts of the file name. */
 const safeName = (name: string) => name.replaceAll(/[^\w.-]+/g, '_');
 
 /**

@@ -4,7 +4,7 @@ import { useState } from 'react';
  * Returns the last failure of a request that is repeated until it succeeds. While a retry is in flight, the page
  * keeps showing the previous failure.
  *
- * @param key identifies the request; a change of the key discards the failure
+ * @param key identifies the request; a new key discards the failure of the previous request
  */
 export function useLastFailure(
   { data, error }: { readonly data: unknown; readonly error: Error | null },

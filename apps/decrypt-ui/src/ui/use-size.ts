@@ -5,7 +5,10 @@ export interface Size {
   readonly height: number;
 }
 
-/** Returns a ref, and the size of the content box of its element in CSS pixels; zero before the first layout. */
+/**
+ * Returns a ref, and the size in CSS pixels of the content box of the ref's element. The size is zero before the first
+ * layout.
+ */
 export function useSize(): [RefCallback<Element>, Size] {
   const [size, setSize] = useState<Size>({ width: 0, height: 0 });
   const ref = useCallback((element: Element | null) => {

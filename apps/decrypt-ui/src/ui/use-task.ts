@@ -6,7 +6,7 @@ export interface Task<T> {
   readonly running: boolean;
   readonly result: T | undefined;
   readonly error: Error | undefined;
-  /** Starts the task; a run in progress is stopped. */
+  /** Starts the task, after stopping a run in progress. */
   readonly run: () => void;
   readonly stop: () => void;
 }
@@ -15,7 +15,7 @@ export interface Task<T> {
  * Returns a task that the reader starts. The task stops on unmount.
  *
  * @param work rejects when its signal is aborted
- * @param onEnd called with the result or the error, not after a stop
+ * @param onEnd called with the result or the error, unless the task was stopped
  */
 export function useTask<T>(
   work: (signal: AbortSignal) => Promise<T>,

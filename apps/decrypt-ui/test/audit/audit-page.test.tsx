@@ -228,7 +228,7 @@ describe('the audit export', () => {
     const [file] = saved;
     const lines = (await file!.text).trimEnd().split(/\r?\n/);
     expect(file!.name).toBe(`audit.${app.namespace.replaceAll(/[^\w.-]+/g, '_')}.${form}`);
-    // There are 244 decryptions. The one in progress and the denied one have one line each, all others two.
+    // There are 244 decryptions. Each has two lines, except one in progress and one that was denied, which have one line.
     expect(lines).toHaveLength(form === 'csv' ? 489 : 488);
     if (form === 'csv') {
       expect(lines[0]).toMatch(/^time,id,event,operation,name,issuer,subject/);
@@ -257,7 +257,7 @@ describe('people who cannot read the audit', () => {
   test('see the query for their log collector if the server writes no file', async () => {
     const app = await openAudit();
     await app.steer('audit', { mode: 'none' });
-    // The page may already have requested its next lines. It then shows the same text.
+    // The page may already have requested the next lines, and then shows the same text without a click.
     document.querySelector<HTMLElement>('[aria-label="Update"]')?.click();
     await expect.element(heading('This server cannot read its audit')).toBeVisible();
     await expect.element(page.getByText('labels.log="audit" AND x="y"')).toBeVisible();

@@ -59,7 +59,7 @@ describe('an entry’s run', () => {
     expect(runOf(line({ refs: ['0:77'] }))).toEqual(run);
   });
 
-  test('is in the request’s namespace, and missing if the server has not verified it', () => {
+  test('has the request’s namespace, and is missing if the server has not verified the run', () => {
     expect(runOf(line({ requestNamespace: 'orders' }))?.namespace).toBe('orders');
     expect(runOf(line({ source: 'file' }))).toBeUndefined();
     const { workflowId: _, ...without } = line();

@@ -59,7 +59,7 @@ describe('a history file', () => {
     expect(app.asked.slice(before).some(({ url }) => url.includes('/runs/'))).toBe(false);
   });
 
-  test('leaves nothing in the address, the storage or the query cache', async () => {
+  test('leaves nothing in the address, the browser’s storage or the query cache', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await listed();
     drop(await exported('encoded'));

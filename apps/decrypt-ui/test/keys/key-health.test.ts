@@ -35,7 +35,7 @@ describe('a version’s state', () => {
     expect(unusable(version(state))).toBe(reason);
   });
 
-  test('names the day of destruction, and what to do before it', () => {
+  test('names the day of destruction, and what to do before that day', () => {
     const scheduled = version('DESTROY_SCHEDULED', { destroyTime: '2026-11-29T09:12:00Z' });
     expect(versionState(scheduled, format).text).toMatch(/^Destroys 29 Nov/);
     expect(attention(scheduled, '29 Nov 09:12:00')).toBe('restore before 29 Nov 09:12:00');
@@ -62,7 +62,7 @@ describe('namespace health', () => {
     expect(health({ ...keys, minutes })).toEqual({ text: 'Decrypting normally', tone: 'ok' });
   });
 
-  test('is bad while no enabled version is primary', () => {
+  test('is reported as failed while no primary version is enabled', () => {
     const [first, ...others] = keys.keys;
     const disabled = first!.versions.map((each) => ({ ...each, state: 'DISABLED' }));
     expect(health({ ...keys, keys: [{ ...first!, versions: disabled }, ...others] })).toEqual({

@@ -14,13 +14,13 @@ const complete = scannedOf('complete');
 const { keys } = fixtureKeys('payments', NOW, false);
 const [payments = '', kyc = ''] = keys.map(({ name }) => name);
 
-test('sums the payloads and histories of all places', () => {
+test('sums the payloads and histories that a scan found in all places', () => {
   expect(storedUnder(complete, payments, 7)).toEqual({ payloads: 40_112, histories: 6_480, active: 180 });
   expect(storedUnder(complete, payments, 4)).toEqual({ payloads: 0, histories: 0, active: 0 });
   expect(storedUnder(scannedOf('scanned'), kyc, undefined)).toMatchObject({ payloads: 31 });
 });
 
-test('lists the versions that the table of keys does not contain', () => {
+test('lists the versions in a scan that the table of keys does not contain', () => {
   const found = storedElsewhere(scannedOf('scanned'), keys);
   expect(found.map(({ name, version }) => [name.split('/').at(-1), version])).toEqual([['old-2023', 1]]);
   // If Cloud KMS does not answer, the table contains only versions that were used.
@@ -44,7 +44,7 @@ describe('a version', () => {
   const beforeScan = (milliseconds: number) =>
     new Date(Date.parse(complete.started) - milliseconds).toISOString();
 
-  test('is unneeded if a complete scan found no message under it', () => {
+  test('is unneeded if a complete scan found no message encrypted under it', () => {
     expect(isUnneeded(complete, payments, versionOf(4))).toBe(true);
     expect(isUnneeded(complete, payments, versionOf(5))).toBe(false);
   });

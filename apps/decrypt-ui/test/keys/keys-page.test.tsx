@@ -12,7 +12,7 @@ const has = (row: ReturnType<typeof rowOf>, text: RegExp) =>
   until(() => text.test(row.query()?.textContent ?? ''), String(text));
 
 describe('the keys page', () => {
-  test('shows each version with its state, use, age, restore-by date and what to do', async () => {
+  test('shows each version’s state, use and age, the date by which to restore it, and what to do', async () => {
     await renderApp('/ns/NS/keys');
     const versions = table('Key versions');
     await expect.element(versions.getByText('payments', { exact: true })).toBeVisible();
@@ -98,7 +98,7 @@ describe('the keys page', () => {
 const region = (name: RegExp) => page.getByRole('region', { name });
 
 describe('the last scan', () => {
-  test('is shown with its date, what it covered and found, and what it did not see', async () => {
+  test('is shown with its date, what it covered and found, and what it did not cover', async () => {
     await renderApp('/ns/NS/keys');
     const scan = region(/^Scan of .* incomplete$/);
     await expect
@@ -125,11 +125,11 @@ describe('the last scan', () => {
     );
     await has(rowOf('Key versions', 'v2'), /restore before .*; 4 stored histories need it/);
     await has(rowOf('Key versions', 'they may need any version'), /31in 931/);
-    // The scan did not see everything, so the page calls no version unneeded.
+    // The scan did not cover everything, so the page calls no version unneeded.
     expect(rowOf('Key versions', 'found no history that needs it').elements()).toEqual([]);
   });
 
-  test('marks a version as unneeded only if it has seen everything', async () => {
+  test('marks a version as unneeded only if the scan covered everything', async () => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: 'complete' });
     await page.getByRole('button', { name: 'Update' }).click();
@@ -170,7 +170,7 @@ describe('the last scan', () => {
 });
 
 describe('namespace pages', () => {
-  test('can be reached from the bar, with keys and from the palette', async () => {
+  test('can be reached from the bar, with keyboard shortcuts and from the palette', async () => {
     const app = await renderApp('/ns/NS/workflows');
     const nav = page.getByRole('navigation', { name: 'Main' });
     await nav.getByRole('link', { name: 'Keys' }).click();

@@ -79,7 +79,7 @@ function setUp() {
   };
 }
 
-/** Views two payloads. The first is published, and the second's answer waits for the next frame. */
+/** Views two payloads. The first payload is published, and the answer for the second payload waits for the next frame. */
 async function withPending() {
   const set = setUp();
   const leaves = [payloadRefOf(1, 0), payloadRefOf(2, 0)].map((ref) => set.decoder.view(ref));
@@ -102,7 +102,7 @@ describe('answers that arrive together', () => {
     expect(published).toEqual([refs]);
   });
 
-  test('are published at the end of the frame if others were published at its start', async () => {
+  test('are published at the end of the frame if other answers were published at its start', async () => {
     const { published } = await withPending();
     await vi.advanceTimersByTimeAsync(14);
     expect(published).toHaveLength(1);
@@ -151,7 +151,7 @@ describe('an answer that waits for its publication', () => {
       await vi.advanceTimersByTimeAsync(15);
       await arrive('1:0', '2:0');
       await vi.advanceTimersByTimeAsync(10_000);
-      // Another request decrypts the payload that another reveal has opened.
+      // After another reveal, another request decrypts the payload.
       expect(answers()).toContain('1:0 of request 1');
       expect(answers()).not.toContain('2:0 of request 1');
     });

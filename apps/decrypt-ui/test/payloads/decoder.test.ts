@@ -48,7 +48,7 @@ describe('payloads in view', () => {
     expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
   });
 
-  test('are later requested together once no others have come into view for a moment', async () => {
+  test('are requested together after scrolling, once no other payloads have come into view for a moment', async () => {
     const { decoder, requests } = setUp();
     decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(1);
@@ -77,7 +77,7 @@ describe('payloads in view', () => {
     expect(requests.map((refs) => refs.length)).toEqual([200, 200, 50]);
   });
 
-  test('keep their request until the last of them leaves the view', async () => {
+  test('keep their shared request until the last of them leaves the view', async () => {
     const { decoder, aborted } = setUp(() => 'never');
     const first = decoder.view(payloadRefOf(1, 0));
     const second = decoder.view(payloadRefOf(2, 0));
@@ -213,7 +213,7 @@ describe('a request that fails as a whole', () => {
 });
 
 describe('the cache', () => {
-  test('is limited in bytes', async () => {
+  test('evicts payloads when their total size exceeds its limit in bytes', async () => {
     const cache = createPlaintextCache(40_000);
     const { decoder } = setUp((ref) => encrypted('x'.repeat(2000)).answer(ref), cache);
     for (let id = 1; id <= 50; id += 1) decoder.view(payloadRefOf(id, 0));
@@ -300,7 +300,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('drops the answer to a request from before it was locked', async () => {
+  test('drops the answer to a request that was sent before the payload was locked', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -317,7 +317,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('drops an answer that arrives after it was locked and left the view', async () => {
+  test('drops an answer that arrives after the payload was locked and left the view', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -330,7 +330,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('is requested again for another reveal, so the audit contains its justification', async () => {
+  test('is requested again for another reveal, so that the audit contains the justification of that reveal', async () => {
     const { decoder, requests, open } = setUpLocked();
     decoder.view(payloadRefOf(1, 0));
     open({ '1:0': grant('a') });

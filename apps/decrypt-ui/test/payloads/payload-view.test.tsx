@@ -69,7 +69,7 @@ async function menu(name: string, item: string) {
 }
 
 describe('JSON in the inspector', () => {
-  test('keeps every digit, and saves the bytes as they were', async () => {
+  test('keeps every digit, and is saved with its original bytes', async () => {
     const saved = watchSaves();
     await openFiles();
     expect(text(block('1:0'))).toContain('id: 12345678901234567890');
@@ -81,7 +81,7 @@ describe('JSON in the inspector', () => {
     expect(await saved[0]!.blob.text()).toMatch(/^\{"id":12345678901234567890,"rate":1\.0,/);
   });
 
-  test('is a tree with one tab stop, which folds by pointer and by keys', async () => {
+  test('is a tree with one tab stop, which the reader can fold by pointer and by keys', async () => {
     await openFiles();
     const tree = await until(() => block('1:0')?.querySelector<HTMLElement>('[role="tree"]'), 'the tree');
     const item = (start: string) =>
@@ -92,7 +92,7 @@ describe('JSON in the inspector', () => {
     item('customer')!.click();
     await until(() => item('customer')?.getAttribute('aria-expanded') === 'false', 'the fold');
     expect(item('name: "Maren')).toBeUndefined();
-    // The keys continue where the pointer was.
+    // The arrow keys continue from the line that was clicked.
     expect(item('customer')!.getAttribute('aria-selected')).toBe('true');
     tree.focus();
     await userEvent.keyboard('{Home}{ArrowDown}{ArrowDown}{ArrowDown}');
@@ -102,7 +102,7 @@ describe('JSON in the inspector', () => {
     await until(() => item('name: "Maren'), 'the members');
     await userEvent.keyboard('{ArrowDown}{ArrowLeft}');
     await until(() => item('customer')?.getAttribute('aria-selected') === 'true', 'the parent');
-    // The keys skip lines that only close an object.
+    // The arrow keys skip lines that only close an object.
     const active = () => document.getElementById(tree.getAttribute('aria-activedescendant') ?? '');
     await userEvent.keyboard('{End}');
     await until(() => active() !== item('customer'), 'the last line');
@@ -134,7 +134,7 @@ describe('JSON in the inspector', () => {
     expect(scroller.scrollWidth).toBeLessThanOrEqual(scroller.clientWidth);
   });
 
-  test('wraps long lines until the reader changes that', async () => {
+  test('wraps long lines until the reader turns wrapping off', async () => {
     await openFiles();
     expect(scrolls()).toBe(false);
     await userEvent.click(button('More about input 0').first());

@@ -181,7 +181,7 @@ describe('reason codes', () => {
     expect(explain('key_disabled', { ...context, key: undefined })).toContain('The key');
   });
 
-  test('blame the stored object, not the encoding of the reference, for content that is malformed', () => {
+  test('name the stored object, not the encoding of the reference, as the cause of malformed content', () => {
     const stored = { driver: 'd', type: 's3', bucket: 'b', object: 'o', readable: true } as const;
     const encoding = 'json/protobuf';
     expect(explain('malformed', { ...context, encoding })).toContain(encoding);
@@ -207,7 +207,7 @@ const stub = (item: FixturePayload, n = 0) => item.stub(`1:${n}`, `input.payload
 describe('key versions', () => {
   const none = new Map();
 
-  test('are shown in a row, with unreadable versions separate', () => {
+  test('are shown in a row, with the versions of unreadable payloads separate', () => {
     const stubs = [
       stub(encrypted(1, { version: 7 }), 0),
       stub(encrypted(1, { version: 6 }), 1),
@@ -220,13 +220,13 @@ describe('key versions', () => {
     expect(keyBadges(stubs, none, true)[1]!.label).toBe('v3 disabled');
   });
 
-  test('come from the decoded result if it differs from the stub', () => {
+  test('come from the decoded result if they differ from the versions in the stub', () => {
     const decoded = stub(encrypted(1, { version: 7 }));
     const found = new Map([[payloadRefOf(1, 0), { reason: 'key_destroyed' as const }]]);
     expect(keyBadges([decoded], found)[0]).toMatchObject({ label: 'v7', tone: 'dead' });
   });
 
-  test('are unknown for a format that does not record them', () => {
+  test('are unknown for a payload format that does not record the key version', () => {
     expect(keyBadges([stub(encrypted(1, { format: 'direct' }))], none)[0]!.label).toBe('v?');
     expect(keyBadges([stub(encrypted(1, { format: 'static' }))], none)[0]!.label).toBe('static');
   });

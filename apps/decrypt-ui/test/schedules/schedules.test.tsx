@@ -22,9 +22,9 @@ describe('the schedules of a namespace', () => {
       'Active',
     ]);
     expect(hourly).toContain('Paused until the provider is back');
-    // A paused schedule starts no runs.
+    // The paused schedule shows no next run.
     expect([hourly!.at(-1), manual!.at(-1)]).toEqual(['None', 'None']);
-    // An action without a result names no run.
+    // The schedule's action without a result has no link to a run.
     expect(manual!.at(-2)).toBe('30 Nov 08:30:00');
     expect(document.querySelector('tbody tr:last-child td:nth-child(5) a')).toBeNull();
     expect(app.asked.some(({ url }) => url.endsWith(':decode'))).toBe(false);
@@ -32,7 +32,7 @@ describe('the schedules of a namespace', () => {
     await expect.element(page.getByRole('heading', { name: 'hourly sync/eu', level: 1 })).toBeVisible();
   });
 
-  test('show their arguments decrypted, and lead to their runs', async () => {
+  test('show their decrypted arguments, and lead to their runs', async () => {
     const app = await renderApp('/ns/NS/schedules/daily-report');
     await expect.element(page.getByText('"Mira Kowalska"')).toBeVisible();
     expect(body()).toContain('Except minute 0 of every hour in December');

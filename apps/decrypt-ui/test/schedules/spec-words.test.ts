@@ -60,7 +60,7 @@ test.each([
   expect(words(spec)).toEqual(expected);
 });
 
-test('takes a limited time for a range that is too large for any calendar', () => {
+test('describes a range that is too large for any calendar in limited time', () => {
   const wide = [{ start: 0, end: 2_000_000_000, step: 0 }];
   expect(words({ structuredCalendar: [{ hour: wide, minute: wide, second: wide }] })[0]).toContain(
     '2000000000',

@@ -43,7 +43,10 @@ const list = { namespace: 'payments', query: 'WorkflowType = "order"' };
 
 type Turn = (WorkflowSearchFrame | ApiFailure | 'wait')[];
 
-/** Returns a search whose requests get the given frames, one list each. An error is thrown; `wait` waits for the abort. */
+/**
+ * Returns a search whose requests get the given frames, one list per request. A request throws an error from its list,
+ * and waits for its abort at `wait`.
+ */
 function setUp(...turns: Turn[]) {
   const asked: WorkflowSearchRequest[] = [];
   const renewed = vi.fn(() => Promise.resolve());
@@ -76,7 +79,7 @@ function setUp(...turns: Turn[]) {
 }
 
 describe('a search in several runs’ payloads', () => {
-  it('collects the runs in order, each with its hits, and what was searched', async () => {
+  it('collects the runs in order, each with its hits, and counts what was searched', async () => {
     const { search, asked, state, found, becomes } = setUp([
       run('a', 2),
       hit(9),
@@ -132,7 +135,7 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3, payloads: 4, unreadable: { key_disabled: 2 } });
   });
 
-  it('continues after a limit of the server while it has found nothing', async () => {
+  it('continues after the server reaches a limit, as long as it has found nothing', async () => {
     const nothing = (after: string) => end(after, 1000, 'limit');
     const { search, asked, state, found, becomes } = setUp(
       [nothing('.a')],
@@ -148,7 +151,7 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3000, payloads: 6, partial: 3 });
   });
 
-  it('stops if the server reaches a limit before it has searched a run', async () => {
+  it('stops if the server reaches a limit before any run was searched', async () => {
     const { search, asked, becomes } = setUp([end('.', 0, 'limit')], []);
     search.setText('x');
     search.start(list);
@@ -188,7 +191,7 @@ describe('a search in several runs’ payloads', () => {
     await becomes('failed');
   });
 
-  it('forgets its text and its results when it is closed, and when the text changes', async () => {
+  it('forgets its text and its results when it is closed, and its results when the text changes', async () => {
     const { search, state, becomes } = setUp([run('a'), hit(9), end('.a', 1, 'complete')]);
     search.show();
     search.setText('x');

@@ -25,11 +25,11 @@ async function open(path = '/ns/NS/workflows', options: Parameters<typeof render
 }
 
 describe('a search in all listed runs’ payloads', () => {
-  test('loses no key that is typed right after its shortcut, even while its panel loads', async () => {
+  test('loses no key that the reader types right after the shortcut, even while the panel loads', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 0, 'the rows');
     press('f', document.body, { ctrlKey: true, shiftKey: true });
-    // Does not wait for the panel: the keys come in the same task as the command, or in the next.
+    // Does not wait for the panel: the keys arrive in the same task as the command, or in the next task.
     await Promise.resolve();
     await userEvent.keyboard('gel');
     expect(document.activeElement).toHaveValue('gel');
@@ -110,7 +110,7 @@ describe('a search in all listed runs’ payloads', () => {
   test('opens a run at the match with Find filled in, without another search, and Back restores the results', async () => {
     const app = await open();
     await userEvent.keyboard('vogel{Enter}');
-    // The text around a match changes the name of its link.
+    // The text around a match is part of the link's name.
     await until(() => hits()[0] && !hits()[0]!.querySelector('[aria-label="masked"]'), 'the matches');
     const count = hits().filter((hit) => hit.href === hits()[0]!.href).length;
     expect(count).toBeGreaterThan(0);
@@ -134,7 +134,7 @@ describe('a search in all listed runs’ payloads', () => {
   test('never puts its text into an address, the title, the browser’s storage or the Query cache', async () => {
     const app = await open();
     await userEvent.keyboard('vogel{Enter}');
-    // The text around a match changes the name of its link.
+    // The text around a match is part of the link's name.
     await until(() => hits()[0] && !hits()[0]!.querySelector('[aria-label="masked"]'), 'the matches');
     await userEvent.click(hits()[0]!);
     await until(() => row('g1'), 'the history');

@@ -112,7 +112,7 @@ test('drops an incomplete last line of a stream', async () => {
 const refused = (ref: string) =>
   JSON.stringify({ ref, ok: false, reason: 'key_disabled', message: 'disabled' });
 
-test('requests only the remaining payloads again after the token has expired', async () => {
+test('requests, after the token has expired, only the payloads that have no answer yet', async () => {
   const bodies = [
     `${refused('1:0')}\n{"type":"end","reason":"signed_out"}\n`,
     `${refused('2:0')}\n{"type":"end","reason":"complete"}\n`,
@@ -137,7 +137,7 @@ test('requests only the remaining payloads again after the token has expired', a
   expect(asked).toEqual([{ refs: ['1:0', '2:0'] }, { refs: ['2:0'] }]);
 });
 
-test('reports a response that says Temporal is unavailable, but no other failure', async () => {
+test('calls `onUnavailable` if a response says that Temporal is unavailable, but for no other failure', async () => {
   const reported: string[] = [];
   for (const code of ['temporal_unavailable', 'not_found']) {
     const client = createApiClient({

@@ -56,7 +56,7 @@ describe('the sign-in page', () => {
 });
 
 describe('a person', () => {
-  test('sees without any permission which permission they need, and can check again', async () => {
+  test('who has no permission sees which permission they need, and can check again', async () => {
     const { make } = sessionOf(person([]));
     const app = await renderApp('/', { session: make });
     await expect.element(heading('You may not read workflows in any namespace')).toBeVisible();
@@ -86,7 +86,7 @@ describe('a person', () => {
     await until(() => app.history.location.pathname === '/ns/payments-prod/workflows', 'the list');
   });
 
-  test('sees a masked history if they may see only metadata, and the page requests no payload', async () => {
+  test('who may see only metadata sees a masked history, for which the page requests no payload', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata'])]));
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`, { namespace, session: make });
@@ -98,7 +98,7 @@ describe('a person', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('sees masks if payloads need a justification, and the page requests no payload without it', async () => {
+  test('sees masks if payloads need a justification, and the page requests no payload without a justification', async () => {
     const namespace = newNamespace();
     const me = person([{ name: namespace, permissions: ['metadata', 'decode'], reveal: 'on-demand' }]);
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`, {

@@ -125,7 +125,7 @@ describe('the token', () => {
     expect(status()).toBe('signed_in');
   });
 
-  it('is used until it expires if it cannot be renewed, and then plaintext is locked', async () => {
+  it('is used until it expires if the session cannot renew it, and then the session locks plaintext', async () => {
     const { provider, status, calls, session } = setUp();
     provider.refuse = 'refused';
     await vi.advanceTimersByTimeAsync(9.9 * MINUTE);
@@ -168,7 +168,7 @@ describe('the token', () => {
     expect(provider.renewals).toHaveLength(1);
   });
 
-  it('is not in the state or anywhere that a caller can read from the session', async () => {
+  it('is not in the state, or in any other place where a caller of the session could read it', async () => {
     const { session } = setUp();
     await ask(session);
     const seen = JSON.stringify([session, session.store.getState(), Object.entries(session)]);
@@ -185,7 +185,7 @@ async function expired() {
 }
 
 describe('signing in again', () => {
-  it('keeps what the same person has loaded', async () => {
+  it('keeps what the person has loaded if the same person signs in', async () => {
     const { session, windows, calls, status } = await expired();
     windows.answer = 'code=1';
     await session.signInAgain();
@@ -194,7 +194,7 @@ describe('signing in again', () => {
     expect(session.person()).toBe(0);
   });
 
-  it('removes what the previous person loaded if another person signs in', async () => {
+  it('discards what the previous person loaded if another person signs in', async () => {
     const { session, provider, windows, calls } = await expired();
     provider.subject = 'bo';
     windows.answer = 'code=1';
@@ -203,7 +203,7 @@ describe('signing in again', () => {
     expect(session.person()).toBe(1);
   });
 
-  it('leaves the page if the browser blocks the window', async () => {
+  it('navigates to the provider if the browser blocks the window', async () => {
     const { session, windows } = await expired();
     windows.blocked = true;
     await session.signInAgain();
@@ -240,7 +240,7 @@ describe('signing out', () => {
     expect(windows.replaced).toEqual(['https://page.example/signed-out']);
   });
 
-  it('also happens when another tab signs out, without leaving the address', () => {
+  it('also happens when another tab signs out, but keeps the address', () => {
     const { session, windows, calls } = setUp();
     windows.signOutElsewhere();
     expect(session.store.getState()).toEqual({ status: 'signed_out', because: 'other_tab' });
@@ -248,7 +248,7 @@ describe('signing out', () => {
     expect(windows.replaced).toEqual([]);
   });
 
-  it('renews nothing afterwards', async () => {
+  it('stops all renewals of the token', async () => {
     const { session, provider } = setUp();
     await session.signOut();
     await vi.advanceTimersByTimeAsync(60 * MINUTE);

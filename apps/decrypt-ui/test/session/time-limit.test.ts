@@ -15,7 +15,7 @@ afterEach(() => {
   globalThis.earlyResponses = undefined;
 });
 
-/** Returns a server that accepts requests and never answers. It counts open requests. */
+/** Returns a server that accepts requests and never answers, and that counts open requests. */
 function hangingServer() {
   let open = 0;
   const send: typeof fetch = (_, init) =>
@@ -52,7 +52,7 @@ const stopping: typeof fetch = (_, init) => {
   return Promise.resolve(new Response(body));
 };
 
-test('aborts a response that stops halfway, after the time limit', async () => {
+test('aborts a response that stops halfway, once the time limit has passed', async () => {
   const client = createApiClient({ apiUrl: '', fetch: limitedFetch(stopping) });
   const failed = expect(client.get(cryptoHealth, '/health')).rejects.toMatchObject(noAnswer);
   await vi.advanceTimersByTimeAsync(ANSWER_MS);

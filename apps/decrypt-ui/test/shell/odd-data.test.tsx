@@ -84,7 +84,7 @@ describe('a run with two thousand pending activities', () => {
     );
     await userEvent.click(page.getByRole('button', { name: /^Show more/ }));
     await until(() => document.querySelectorAll('article').length > 50, 'more of them');
-    // The tab counts all activities.
+    // The tab's label counts all activities.
     expect(page.getByRole('tab', { name: /^Pending/ }).element().textContent).toMatch(/2,\d{3}/);
   });
 });
@@ -119,7 +119,7 @@ describe('ids and names of a thousand characters, and of other scripts', () => {
 });
 
 describe('a server that fails halfway', () => {
-  test('gets another request for the rest of a list only when the reader asks for it', async () => {
+  test('gets a request for the rest of a list only when the reader asks for the rest', async () => {
     let asked = 0;
     let broken = true;
     await renderApp('/ns/NS/workflows', {
@@ -146,7 +146,7 @@ describe('a server that fails halfway', () => {
     expect(body()).not.toContain('The page token has expired.');
   });
 
-  test('leaves a run’s page unchanged when its description cannot be reread', async () => {
+  test('does not change a run’s page when the page cannot request the description again', async () => {
     let broken = false;
     const app = await renderApp(`${order}?ev=39`, {
       session: ({ fetch: send }) =>
@@ -167,7 +167,7 @@ describe('a server that fails halfway', () => {
 });
 
 describe('a browser that does not let the page copy', () => {
-  test('is reported when copying fails, even if the reader copied an id with a key', async () => {
+  test('is reported when copying fails, even if the reader used a keyboard shortcut to copy an id', async () => {
     const failed: PromiseRejectionEvent[] = [];
     const onRejection = (event: PromiseRejectionEvent) => failed.push(event);
     addEventListener('unhandledrejection', onRejection);

@@ -30,7 +30,7 @@ test('a condition in the filter does not touch the border of the field', async (
   expect(outer!.bottom - inner!.bottom).toBeGreaterThanOrEqual(2);
 });
 
-test('the bar shows most of the namespace’s name even in the narrowest window in which it links to all pages', async () => {
+test('the bar shows most of the namespace’s name even in the narrowest window in which the bar links to all pages', async () => {
   await page.viewport(720, 450);
   await renderApp('/ns/NS/workflows');
   const name = await until(() => document.querySelector('header [class*="namespace"]'), 'the namespace');
@@ -38,7 +38,7 @@ test('the bar shows most of the namespace’s name even in the narrowest window 
   expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(720);
 });
 
-test('the bar leaves the theme to the settings, so that the namespace’s name has space', async () => {
+test('the bar has no theme menu, so that the namespace’s name has space', async () => {
   await renderApp('/ns/NS/workflows');
   await expect.element(page.getByRole('button', { name: 'Settings' })).toBeVisible();
   expect(page.getByRole('button', { name: 'Theme' }).query()).toBeNull();

@@ -39,7 +39,7 @@ describe('the settings', () => {
     expect(document.querySelector('header')?.textContent).toContain('UTC+9');
   });
 
-  test('can show 12-hour times, and how long ago something happened', async () => {
+  test('can make lists show 12-hour times, or how long ago something happened', async () => {
     await settings();
     await choose('Clock', '12 hours');
     await until(() => /\d [ap]m$/.test(moments()[0] ?? ''), 'a.m. or p.m.');

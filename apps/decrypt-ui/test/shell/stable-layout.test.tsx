@@ -31,7 +31,10 @@ function moved(before: ReadonlyMap<Element, number>): string[] {
   });
 }
 
-/** Renders the list. Requests for counts wait for `answer`, fail if it rejects, and count a status that most lists lack. */
+/**
+ * Renders the list. Requests for counts wait for `answer`, fail if `answer` rejects, and count a status that most lists
+ * lack.
+ */
 async function listWithLateCounts(answer: Promise<unknown>) {
   await renderApp('/ns/NS/workflows', {
     session: ({ fetch }) =>
@@ -60,7 +63,7 @@ test('digits have equal widths in number columns, and names keep their natural l
 });
 
 describe('the list', () => {
-  test('moves nothing when its counts arrive after the rows', async () => {
+  test('does not move when its counts arrive after the rows', async () => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     await listWithLateCounts(promise);
     const terminated = page.getByRole('button', { name: 'Terminated 3' });
@@ -75,7 +78,7 @@ describe('the list', () => {
 
   test('shows the status buttons without numbers if counting fails', async () => {
     const failure = Promise.reject(new TypeError('Failed to fetch'));
-    // Until the page asks for the counts, no other code handles the rejection.
+    // Handles the rejection, because no other code does so until the page requests the counts.
     failure.catch(() => undefined);
     await listWithLateCounts(failure);
     await expect.element(page.getByRole('button', { name: 'Running –' })).toBeVisible();
@@ -110,8 +113,8 @@ describe('a run', () => {
     for (const [hint, left] of before) expect(after.get(hint), hint.textContent).toBe(left);
   });
 
-  test('moves finished bars only every few seconds while it is open', async () => {
-    // Shows the run two minutes after a gap of days, while an activity is in progress.
+  test('moves the bars of completed work only every few seconds while the run is open', async () => {
+    // The page shows the run two minutes after a gap of days, while an activity is in progress.
     await renderApp(order);
     await until(ended, 'a bar');
     const grid = document.querySelector('[role="treegrid"]')!;

@@ -42,7 +42,10 @@ export function personWith(
 const expired = () =>
   Response.json({ error: { code: 'unauthenticated', message: 'expired' } }, { status: 401 });
 
-/** Returns a session that a test can end. The server then refuses its tokens, and the provider issues no new tokens. */
+/**
+ * Returns a session that a test can end. After the end, the server refuses the session's tokens, and the provider
+ * issues no new tokens.
+ */
 export function expiring({ make, provider, windows }: ReturnType<typeof sessionOf>) {
   let isRefused = false;
   return {

@@ -62,9 +62,9 @@ export function fakeProvider(lifetime = HOUR / 6): FakeProvider {
   return provider;
 }
 
-/** Windows that return the answer that a test sets, and count how often the session uses them. */
+/** Windows that return the answer set by a test, and that count how often the session uses them. */
 export interface FakeWindows extends SignInWindows {
-  /** The answer from frames and windows. Undefined: they don't answer. */
+  /** The answer from frames and windows; undefined if they do not answer. */
   answer: string | undefined;
   blocked: boolean;
   frames: number;

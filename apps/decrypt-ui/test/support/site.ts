@@ -12,7 +12,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** A server of built files, which answers nothing outside its base path. */
+/** A server of built files. It answers only requests below its base path. */
 export interface Site {
   readonly origin: string;
   close(): void;
@@ -21,8 +21,7 @@ export interface Site {
 /**
  * Serves a build with the headers that every server of the dashboard sends.
  *
- * @param basePath empty, or `/…` without a slash at the end
- * @param apiUrl the codec server in `config.json`
+ * @param basePath empty, or `/…` without a slash at the end @param apiUrl the codec server's address in `config.json`
  * @param provider origin of the identity provider
  */
 export async function serveSite(
@@ -52,7 +51,7 @@ export async function serveSite(
 
 /** An identity provider where no person is signed in. */
 export interface Provider extends Site {
-  /** The addresses to which it has redirected the browser. */
+  /** The addresses to which the provider has redirected the browser. */
   readonly returnUris: string[];
 }
 

@@ -20,7 +20,7 @@ async function drag(name: string, by: number) {
 }
 
 describe('list columns', () => {
-  test('can be resized by dragging, and keep their width for the next visit', async () => {
+  test('can be resized by dragging, and keep their widths for the next visit', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[data-index]'), 'the rows');
     expect(width('type')).toBe(204);
@@ -31,7 +31,7 @@ describe('list columns', () => {
     await until(() => width('type') === 204, 'the usual width');
   });
 
-  test('can be resized with keys, and have one stop in the tab order', async () => {
+  test('can be resized with keys, and have one tab stop in total', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[data-index]'), 'the rows');
     expect(document.querySelectorAll('[role="columnheader"] [tabindex="0"]')).toHaveLength(1);
@@ -48,7 +48,7 @@ describe('list columns', () => {
 });
 
 describe('history columns', () => {
-  test('can be resized by dragging their borders, and the rows’ cells get the same width', async () => {
+  test('can be resized by dragging their borders, and the cells in the rows get the same width', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const start = left('start');

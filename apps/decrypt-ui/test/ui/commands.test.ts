@@ -30,7 +30,7 @@ describe('the command table', () => {
     expect(commandsFor(event('?', true))).toEqual(['help']);
   });
 
-  test('finds no command for a letter while Ctrl is held', () => {
+  test('finds no command for a letter alone while Ctrl is held', () => {
     expect(commandsFor(event('j', false, true))).toEqual([]);
     expect(keyLabel('Mod+k')).toBe('Ctrl K');
   });

@@ -51,7 +51,7 @@ test('rounds durations more coarsely in lists, and to whole seconds while they a
   ]);
 });
 
-test('formats the time since the start, and the time since a gap with a plus sign', () => {
+test('formats the time since the start of a run, and, with a plus sign, the time since a gap', () => {
   expect([0, 40, 910, 2480, 46_200].map(formatOffset)).toEqual(['0', '40 ms', '0.91 s', '2.48 s', '46.2 s']);
   expect([12, 4100, 97_000].map(formatOffsetAfterGap)).toEqual(['+12 ms', '+4.1 s', '+1 m 37 s']);
 });
@@ -118,7 +118,7 @@ test('converts between moments and a time zone’s local time', () => {
   const cases: [string, string, string][] = [
     ['utc', '2026-11-24T13:04:58.204Z', '2026-11-24T13:04:58.204'],
     ['America/New_York', '2026-07-01T03:30:00.000Z', '2026-06-30T23:30:00.000'],
-    // Five minutes before and five minutes after the clocks change.
+    // Five minutes before and five minutes after clocks change for daylight saving time.
     ['Europe/Berlin', '2026-03-29T00:55:00.000Z', '2026-03-29T01:55:00.000'],
     ['Europe/Berlin', '2026-03-29T01:05:00.000Z', '2026-03-29T03:05:00.000'],
   ];

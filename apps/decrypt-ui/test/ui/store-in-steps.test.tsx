@@ -11,7 +11,7 @@ function Shown({ store }: { store: Store }) {
   return <p>{useStoreInSteps(store).text}</p>;
 }
 
-test('shows the state and changes of a store or, once another store replaces it, of that store only', async () => {
+test('shows a store’s state and changes, until another store replaces it and is shown instead', async () => {
   const [first, second] = [storeOf('one'), storeOf('other')];
   const screen = await render(<Shown store={first} />);
   await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('one');
@@ -28,7 +28,7 @@ test('shows a change that is made between the first render and its effects', asy
   const store = storeOf('before');
   function Changes() {
     const { text } = useStoreInSteps(store);
-    // Runs before the effect that subscribes.
+    // Runs before the effect that subscribes to the store.
     useLayoutEffect(() => store.setState({ text: 'after' }), []);
     return <p>{text}</p>;
   }

@@ -49,7 +49,7 @@ describe.each([
     },
   );
 
-  test('the inks on inverse and crypto fills have enough contrast', () => {
+  test('text has enough contrast on inverse and crypto fills', () => {
     expect(ratio('inverse-ink', 'inverse')).toBeGreaterThanOrEqual(4.5);
     expect(ratio('crypto-ink', 'crypto')).toBeGreaterThanOrEqual(4.5);
     expect(ratio('crypto', 'crypto-fill')).toBeGreaterThanOrEqual(4.5);

@@ -4,12 +4,12 @@ export const exitCodes = {
   /** The command ran, and a check failed, a key has a problem, or a key cannot be changed as requested. */
   failed: 1,
   usage: 64,
-  /** The input is damaged, or has a format that the command does not read. */
+  /** The input is damaged, or has a format that the command cannot read. */
   data: 65,
   notFound: 66,
   unavailable: 69,
   internal: 70,
-  /** A change takes longer than the command waited. */
+  /** A change is not complete after the time for which the command waits. */
   notYet: 75,
   notPermitted: 77,
   configuration: 78,

@@ -9,7 +9,7 @@ export interface CliProcess {
   readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly stdout: (text: string | Uint8Array) => void;
   readonly stderr: (text: string) => void;
-  /** Whether a person can answer questions. */
+  /** Whether standard input is a terminal, so that a person can answer questions. */
   readonly isTerminal: boolean;
   /** Whether standard output is a terminal. */
   readonly showsOutput: boolean;
@@ -17,8 +17,8 @@ export interface CliProcess {
 }
 
 /**
- * The parts of the process that commands use. Commands print lines; only {@link printer} writes to a
- * terminal.
+ * The parts of the process that commands use. A command prints lines with these functions, and never writes to a
+ * terminal directly.
  */
 export interface CliDeps extends Omit<CliProcess, 'stdout' | 'stderr'> {
   /** Prints lines on standard output. */

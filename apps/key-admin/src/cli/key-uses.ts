@@ -10,7 +10,7 @@ export interface KeyUse {
   readonly decryptsFor: readonly string[];
 }
 
-/** Returns every crypto key of a configuration, in the order of its namespaces. */
+/** Returns every crypto key of a configuration, in the order of the configuration's namespaces. */
 export function keyUses(rules: KeyRules): KeyUse[] {
   const uses = new Map<string, { encryptsFor: string[]; decryptsFor: string[] }>();
   const namespaces = [...rules.namespaces, ...(rules.hasDefault ? [OTHERS] : [])];

@@ -6,7 +6,7 @@ export interface Output {
   /** Prints the result: `value` with `--json`, otherwise the lines. */
   readonly result: (value: object, lines: () => readonly string[]) => void;
   /**
-   * Prints a line of the result in advance. With `--json`, prints nothing, because `result` prints
+   * Prints a line of the result before the command ends. With `--json`, prints nothing, because `result` prints
    * everything.
    */
   readonly line: (text: string) => void;
@@ -27,7 +27,7 @@ export function createOutput(
   };
 }
 
-/** Returns JSON as lines. Every line break is outside the JSON's strings, which contain none. */
+/** Returns JSON as lines. Splitting at line breaks is safe, because strings in JSON contain none. */
 export const jsonLines = (value: object): string[] => JSON.stringify(value, undefined, 2).split('\n');
 
 /** Returns rows as lines, in which each column is as wide as its widest cell. */

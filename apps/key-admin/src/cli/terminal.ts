@@ -1,9 +1,9 @@
 import type { CliDeps, CliProcess } from './deps.ts';
 
 /**
- * Characters that control a terminal, or that it reorders or does not show: control characters, escape
- * sequences, direction marks, line separators, invisible and unassigned characters, lone surrogates, and all
- * white space except the space.
+ * Characters that control a terminal, change the order of its text, or are invisible: control characters, escape
+ * sequences, direction marks, line separators, invisible and unassigned characters, lone surrogates, and all white
+ * space except the space.
  */
 const HIDDEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 const HIDDEN_IN_CONTENT = /(?![ \n\t])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
@@ -29,7 +29,7 @@ export const printer =
     if (lines.length > 0) write(lines.map((line) => `${visible(line)}\n`).join(''));
   };
 
-/** Returns the parts of the process that commands use. No command writes to a terminal directly. */
+/** Returns the parts of the process that commands use. The returned functions escape what they write to a terminal. */
 export function depsOf({ stdout, stderr, ask, ...process }: CliProcess): CliDeps {
   return {
     ...process,

@@ -37,7 +37,7 @@ interface DecryptOptions extends CommonOptions {
 }
 
 /**
- * `decrypt`: decrypts payloads and exported histories with an application's keys, and records that in an
+ * `decrypt`: decrypts payloads and exported histories with an application's keys, and records each decryption in an
  * audit.
  */
 export const addDecryptCommand: AddCommand = (program, deps, exit) => {

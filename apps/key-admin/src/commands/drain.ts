@@ -93,7 +93,7 @@ async function drain(
 ): Promise<Drained> {
   const isWatch = options.watch === true;
   const { scanned, ...before } = await prepare(version, options, deps, output);
-  // Checks the version before a scan, and before anything changes.
+  // Checks the version before the scan, and before the command changes anything.
   if (version !== undefined) requireDrainable(version, before, isWatch);
   const schedules = options.reencrypt === true ? await reencrypt(version, before, options, deps, output) : [];
   const { ask } = await scanned();

@@ -63,7 +63,7 @@ export const addExplainCommand: AddCommand = (program, deps, exit) => {
   });
 };
 
-/** Returns the run in Temporal that the options name, or the runs in a file. */
+/** Returns the runs in the file or, without a file, the run in Temporal that the options name. */
 async function readRuns(
   file: string | undefined,
   options: ExplainOptions,
@@ -112,7 +112,10 @@ async function explainAll(
   return explained;
 }
 
-/** Calls `use` with a function that decrypts with an audit, as the command `decrypt` does. */
+/**
+ * Calls `use` with a function that decrypts payloads and records the decryption in an audit, like the command
+ * `decrypt`.
+ */
 async function decrypting(
   options: ExplainOptions,
   values: Values,

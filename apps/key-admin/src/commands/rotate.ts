@@ -141,7 +141,7 @@ async function rotate(rotation: Rotation, { verify, wait }: RotateOptions): Prom
   };
 }
 
-/** Requires that a key encrypts, because only such keys have a primary version. @throws CliError */
+/** Requires a key for encryption, because only a key for encryption has a primary version. @throws CliError */
 async function requireEncryptionKey({ kms, read }: GoogleClients, key: string): Promise<void> {
   const [{ purpose, importOnly }] = await read({ resource: key, role: 'roles/cloudkms.viewer' }, (options) =>
     kms.getCryptoKey({ name: key }, options),
@@ -151,7 +151,7 @@ async function requireEncryptionKey({ kms, read }: GoogleClients, key: string): 
   throw new CliError('failed', `${key} cannot be rotated: ${reason}. Nothing was changed`);
 }
 
-/** Checks that the caller has all permissions, before anything changes. @throws CliError */
+/** Checks that the caller has all permissions, before the command changes anything. @throws CliError */
 async function requirePermissions(google: GoogleClients, key: string, verify: boolean): Promise<void> {
   const wanted = [...administer, ...(verify ? use : [])];
   const granted = await testPermissions(google, key, wanted);
@@ -192,8 +192,8 @@ async function untilEnabled(
 }
 
 /**
- * Encrypts and decrypts random bytes until Cloud KMS uses the version.
- * @returns the duration in milliseconds, or undefined if Cloud KMS does not use the version yet
+ * Repeats a round trip of random bytes until Cloud KMS encrypts under the version, or until the deadline.
+ * @returns the duration of the last round trip in milliseconds, or undefined if Cloud KMS does not use the version yet
  */
 async function roundTrip(
   { service, output, key }: Rotation,
@@ -213,7 +213,7 @@ async function roundTrip(
   }
 }
 
-/** @returns the version that encrypted */
+/** @returns the version under which Cloud KMS encrypted */
 async function encryptAndDecrypt(service: CloudKms, key: string): Promise<number> {
   const plaintext = randomBytes(32);
   const aad = Buffer.from('temporal-kms rotate');

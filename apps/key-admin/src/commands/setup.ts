@@ -165,7 +165,7 @@ function specOf(options: SetupOptions, values: Readonly<Record<string, string | 
 const writable = (files: readonly ConfigFile[], { overwrite }: SetupOptions): readonly ConfigFile[] =>
   files.filter(({ status }) => status === 'to do' || (status === 'differs' && overwrite));
 
-/** Shows all steps before the first step is carried out. */
+/** Returns lines that show all steps, to print before the command executes the first step. */
 function shown(steps: readonly Step[], files: readonly ConfigFile[], { overwrite }: SetupOptions): string[] {
   return [
     ...steps.flatMap(({ title, status, note, gcloud: lines }) => [
@@ -210,7 +210,7 @@ async function carryOut(
   }
 }
 
-/** @param written the files that were written; undefined in a dry run */
+/** @param written the files that the command wrote; undefined in a dry run */
 const resultOf = (
   spec: KeySpec,
   steps: readonly Step[],

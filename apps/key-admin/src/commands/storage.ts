@@ -31,10 +31,7 @@ interface StorageOptions extends ReadOptions {
   readonly price?: number;
 }
 
-/**
- * The result of the command. A field is null if the scan is not complete, because then any object may be in
- * use.
- */
+/** The result of the command. `compared` is null if the scan is not complete, because then any object may be in use. */
 interface Found {
   readonly report: ScanReport;
   readonly compared: Compared | null;
@@ -84,7 +81,7 @@ async function compare(options: StorageOptions, deps: CliDeps, output: Output): 
       );
   };
   if (options.namespace !== undefined) requireStore(options.namespace);
-  // Creates the file before the scan, which may take hours, so that a wrong path is noticed now.
+  // Creates the file before the scan, which may take hours, so that a wrong path is reported at once.
   const list = out === undefined ? undefined : createOutputFile(out);
   let isComplete = false;
   const storage = new ObjectStorage({ namespaces: configured });

@@ -6,8 +6,8 @@ import { type DecryptCounts, Decryptor } from './decryptor.ts';
 import { FileAudit, type FileAuditIntent } from './file-audit.ts';
 
 /**
- * Maximum plaintext of a history or of a list of payloads, in memory. A compressed payload may become 1,000
- * times as large, and a string of V8 has at most 512 MiB.
+ * Maximum size of the plaintext of a history or of a list of payloads, in bytes. Decompression may make a payload 1,000
+ * times as large, and a string in V8 has at most 512 MiB.
  */
 const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 

@@ -28,7 +28,7 @@ export type Decrypted =
 
 /** A payload, and the workflow for which it was encrypted, if known. */
 export type PayloadToDecrypt = Pick<StoredPayload, 'payload' | 'encryptable'> & {
-  /** If absent or empty, messages are accepted, whichever workflow they are bound to. */
+  /** If absent or empty, messages bound to any workflow are accepted. */
   readonly workflowId?: string | undefined;
 };
 
@@ -95,7 +95,7 @@ export class Decryptor {
   }
 
   /**
-   * Whether to read the object of a reference. False if there is no storage, or if the reference's driver is
+   * Whether to read the object to which a payload refers. False if there is no storage, or if the reference's driver is
    * not configured.
    */
   #follows(payload: Payload): boolean {
@@ -110,7 +110,7 @@ export class Decryptor {
   #locate = (reference: Payload): StoredObject | undefined =>
     this.#storage?.locate(this.#namespace, parseStorageReference(reference));
 
-  /** Reads the object of a reference, and decrypts its payload as if the history contained it. */
+  /** Reads the object to which a reference points, and decrypts the object's payload as if the history contained it. */
   async #retrieve(reference: Payload, stored: PayloadToDecrypt): Promise<Decrypted> {
     const { signal } = new AbortController();
     let payload: Payload | undefined;
@@ -128,7 +128,7 @@ export class Decryptor {
     try {
       if (isStorageReference(result.payload))
         throw new KmsCodecError('malformed', 'The object contains another reference to external storage');
-      // The codec counts only the bytes that it decrypts.
+      // Counts the bytes of an object in plaintext here, because the codec counts only the bytes that it decrypts.
       if (result.payload === payload) await this.#budget?.reserve(payload.data?.length ?? 0);
       return result;
     } catch (error) {
@@ -140,7 +140,7 @@ export class Decryptor {
     const namespace = this.#namespace;
     const context: CodecContext = { namespace, ...(workflowId && { type: 'workflow', workflowId }) };
     const info = this.#codec.inspect(payload, context);
-    // SDKs never encrypt these fields, so plaintext in them is not a mistake.
+    // SDKs never encrypt the fields that are not `encryptable`, so plaintext in these fields is not a mistake.
     if (!encryptable && info.format === 'plain' && info.compressed === undefined)
       return { ok: true, payload };
     try {
@@ -159,8 +159,8 @@ export class Decryptor {
   }
 
   /**
-   * Returns the result for a payload that could not be decrypted. @throws CliError if the problem is
-   * temporary; any error that is not a KmsCodecError
+   * Returns the result for a payload that could not be decrypted. @throws CliError if the problem is temporary, and any
+   * given error that is not a KmsCodecError
    */
   #failed(error: unknown, other: ReturnType<typeof otherNamespace> = {}): Decrypted {
     if (!(error instanceof KmsCodecError)) throw error;

@@ -16,8 +16,8 @@ import type { Output } from '../cli/output.ts';
 const PRODUCER = 'temporal-kms/key-admin';
 
 /**
- * Opens the audit of decryptions in a file, in the form and with the checks of the codec server.
- * @throws CliError if no file is given, or if the file cannot be written
+ * Opens the audit file for decryptions. The format and the checks are those of the codec server. @throws CliError if no
+ * file is given, or if the file cannot be written
  */
 export async function openFileAudit(
   { file, fsync, digestKeyFile }: AuditConfig,
@@ -56,7 +56,7 @@ const notAudited = (cause: unknown): CliError =>
     cause,
   );
 
-/** @throws CliError unless the text is a justification as the codec server requires it */
+/** @throws CliError unless the codec server would accept the text as a justification */
 export function checkJustification(text: string | undefined): string {
   if (text === undefined)
     throw new CliError('usage', 'A decryption needs a justification, which the audit records', [
@@ -103,8 +103,8 @@ export interface FileAuditIntent {
 }
 
 /**
- * The audit of one decryption. Contains an intent before the decryption and an outcome afterwards, and the
- * same in each other namespace whose messages are decrypted.
+ * The audit of one decryption: an intent before the decryption and an outcome afterwards. Each other namespace whose
+ * messages are decrypted also gets an intent and an outcome.
  */
 export class FileAudit {
   readonly #audit: OpenAudit;
@@ -126,7 +126,11 @@ export class FileAudit {
     return begun;
   }
 
-  /** Writes the intent in a namespace, but only once. @throws CliError if the intent cannot be written */
+  /**
+   * Writes the intent for a namespace, unless it has been written already.
+   *
+   * @throws CliError if the intent cannot be written
+   */
   async intentFor(namespace: string): Promise<void> {
     const { operation, caller, justification: why, workflowId, runId, source, refs, digests } = this.#intent;
     const own = this.#intent.namespace;
@@ -151,7 +155,7 @@ export class FileAudit {
   }
 
   /**
-   * Writes an entry for the object that is read next. @throws CliError if the entry cannot be written; the
+   * Writes an entry for the object that the caller will read next. @throws CliError if the entry cannot be written; the
    * caller must then not read the object
    */
   async object({ type, driverName: driver, bucket, object }: StoredObject): Promise<void> {

@@ -7,7 +7,7 @@ type Server = Pick<TemporalServer, 'address' | 'clusterId'>;
 
 const isSame = (a: Server, b: Server): boolean => a.address === b.address && a.clusterId === b.clusterId;
 
-/** Returns the statement's part about a server. */
+/** Returns the part of the statement that is about a server. */
 export const statedCluster = (
   server: Server,
   statement: Statement | undefined,
@@ -19,9 +19,9 @@ export const serverText = ({ address, clusterId }: Server): string =>
   `${address}${clusterId === undefined ? '' : ` (cluster ${clusterId})`}`;
 
 /**
- * Compares the scans with the servers' present answers, and returns what the scans did not see. A scan counts
- * only for the server and the namespaces that it read. A scan does not count for another server, or for a
- * namespace that was created after the scan, even under the same name.
+ * Compares the scans with what the servers answer now, and returns what the scans did not see. A scan counts only for
+ * the server and the namespaces that it read. A scan does not count for another server, or for a namespace that was
+ * created after the scan, even under the same name.
  */
 export function coverageReasons(question: DestroyQuestion): Reason[] {
   const { reports, servers, namespaces, statement } = question;
@@ -58,8 +58,8 @@ export function coverageReasons(question: DestroyQuestion): Reason[] {
 const other = (message: string): Reason => ({ code: 'other_server', message });
 
 /**
- * Returns why a report does not count: it is about a server that does not answer now, or about a namespace
- * that no longer exists.
+ * Returns why a report does not count: the report is about a server that does not answer now, or about a namespace that
+ * no longer exists.
  */
 function identityReasons({ server, namespaces }: ScanReport, servers: readonly TemporalServer[]): Reason[] {
   if (server === undefined)
@@ -105,8 +105,7 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
         message: `Temporal at ${server.address} does not list its namespaces for these credentials: give the credentials access to the whole server (with Temporal's default authorizer, the system role reader), or list every namespace that the key serves under namespaces in the statement`,
       },
     ];
-  // A server that does not list all its namespaces may still show the namespaces that the configuration
-  // names.
+  // A server that does not list all its namespaces may still describe the namespaces that the configuration names.
   const known = server.namespaces.map(({ name }) => name);
   if (hasOtherNamespaces)
     return missing([...known, ...(stated ?? [])], ', and the configuration uses the key for every namespace');

@@ -51,7 +51,8 @@ export interface Basis {
 }
 
 /**
- * A basis, and the questions about its key's versions, with the present answers of Cloud KMS and Temporal.
+ * A basis, and a function that returns the question about a version of its key. The facts are those that Cloud KMS and
+ * Temporal report now.
  */
 interface Asked extends Basis {
   readonly questionOf: (version: number) => DestroyQuestion;
@@ -69,9 +70,9 @@ interface Prepared extends Basis {
   readonly scanned: () => Promise<Scanned>;
 }
 
-/** The question, and its answer. */
+/** The answer to the question whether a version may be destroyed. */
 interface Answer extends Basis {
-  /** Null if no scan was necessary. */
+  /** The reports on which the verdict is based; null if no scan was necessary. */
   readonly reports: readonly ScanReport[] | null;
   readonly verdict: Verdict;
   /**
@@ -121,7 +122,7 @@ export async function prepare(
     throw new CliError('notFound', `${key} has no version ${wanted}`, [`temporal-kms keys --key ${key}`]);
   const given = options.report?.map(readReport);
   const statement = options.statement === undefined ? undefined : readStatement(options.statement);
-  // If the clock is behind, an old report looks new. If the clock is ahead, the waiting time ends early.
+  // If this machine's clock is behind, an old report looks new. If the clock is ahead, the waiting time ends early.
   const google = settings.emulatorHost === undefined ? GOOGLE_TIME : undefined;
   await requireClock(google, deps.now, output.progress);
   const { notPrimarySince, maxAge } = options;
@@ -171,7 +172,7 @@ async function askServers(
 ): Promise<TemporalServer[]> {
   const clusters = statement?.clusters ?? [];
   const files = clusters.flatMap(({ environment }) => (environment === undefined ? [] : [environment]));
-  // The client of another server gets only the variables in that server's file, not the credentials for the
+  // The client for another server gets only the variables in that server's file, not the credentials for the
   // application's server.
   const environments = [own, ...[...new Set(files)].map((file) => withEnvFile({}, file))];
   const all = [...names, ...clusters.flatMap(({ namespaces = [] }) => namespaces)];
@@ -195,8 +196,7 @@ export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise
   return {
     settings,
     key,
-    // Includes namespaces that do not use the key, because they may accept messages of namespaces that use
-    // it.
+    // Includes namespaces that do not use the key, because they may accept messages of namespaces that use the key.
     namespaces: [...new Set([...settings.rules.namespaces, ...(options.namespace ?? [])])],
     description,
   };
@@ -219,8 +219,8 @@ function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
 }
 
 /**
- * Refuses a name of the key that programs do not use. The headers of messages contain a hash of the key's
- * name, so a scan would not find messages that were written under another name.
+ * Refuses a name of the key under which programs do not use the key. The headers of messages contain a hash of the
+ * key's name, so a scan would not find messages that were written under another name.
  * @throws CliError
  */
 function checkName(key: string, known = key): void {

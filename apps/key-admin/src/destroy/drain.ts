@@ -11,12 +11,13 @@ interface Waiting {
   readonly place: ScanPlace;
   readonly histories: ScannedHistories;
   /**
-   * When Temporal will have removed the last of these histories. Null if never, or if the time is unknown.
+   * When Temporal will have removed the last of these histories. Null if Temporal never removes them, or if the time is
+   * unknown.
    */
   readonly until: string | null;
 }
 
-/** The time when a version becomes free. */
+/** A version, when it becomes free, and what it waits for. */
 export interface DrainedVersion {
   readonly version: number;
   /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */

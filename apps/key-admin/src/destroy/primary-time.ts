@@ -65,8 +65,8 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
 const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT', 'IMPORT_FAILED'];
 
 /**
- * Whether a version can have been primary at a time. If a person states the time, a version that is now
- * destroyed counts only if Cloud KMS shows that it was destroyed later.
+ * Whether a version can have been primary at a time. If a person states the time, a version that is now destroyed
+ * counts only if Cloud KMS shows that the version was destroyed later.
  */
 function canBePrimary(
   { state, created, generated = created, destroyTime }: KeyDescription['versions'][number],

@@ -3,7 +3,7 @@ import type { KeyDescription } from '@temporal-kms/kms-codec';
 import type { TemporalServer } from '../temporal/server.ts';
 import type { Statement } from './statement.ts';
 
-/** How far the clocks of programs, Temporal and Cloud KMS may differ. */
+/** How far the clocks of programs, Temporal and Cloud KMS may differ, in milliseconds. */
 export const MAX_SKEW_MS = 300_000;
 
 export interface VersionQuestion {

@@ -40,7 +40,7 @@ interface StoredField {
   readonly reason?: ReasonCode;
 }
 
-/** Whether a path in `remaining` is a field that Temporal cannot change, such as the schedule's own memo. */
+/** Whether a path in `remaining` names a field that Temporal cannot change, such as the schedule's own memo. */
 export const isFixed = (path: string): boolean => !path.startsWith('schedule.');
 
 export interface Reencryption {
@@ -59,7 +59,7 @@ export interface Reencryption {
   readonly pollMs?: number;
 }
 
-/** Maximum number of reads after an update, until the schedule contains the update. */
+/** Maximum number of reads after an update, to wait until the schedule contains the update. */
 const MAX_POLLS = 10;
 /** Maximum number of attempts if other clients change the schedule. */
 const MAX_ATTEMPTS = 5;
@@ -68,8 +68,8 @@ const conflicts: ReadonlySet<number | undefined> = new Set([3, 9, 10]);
 const CALL_MS = 30_000;
 
 /**
- * Re-encrypts the input, memo and metadata of the workflows that schedules start, under the current primary
- * version, except messages that can stay unchanged. Each update contains the conflict token with which the
+ * Re-encrypts, under the current primary version, the input, memo and metadata of the workflows that schedules start.
+ * Messages for which `isCurrent` returns true stay unchanged. Each update contains the conflict token with which the
  * schedule was read, so that no other client's change is lost. Plaintext never leaves the process's memory.
  */
 export async function reencryptSchedules(request: Reencryption): Promise<ReencryptedSchedule[]> {
@@ -116,7 +116,7 @@ async function fieldsLeft(
   return { remaining: remaining.map(({ path }) => path), stored };
 }
 
-/** @returns undefined if the payload is not a reference, or if its object can stay unchanged */
+/** @returns undefined if the payload is not a reference, or if its object need not be re-encrypted */
 async function storedField(
   { path, payload: reference }: PayloadLocation,
   request: Reencryption,
@@ -150,9 +150,9 @@ async function* scheduleIds({ connection, namespace }: Reencryption): AsyncGener
 }
 
 interface Attempted {
-  /** Undefined if the schedule has no message to re-encrypt, or no longer exists. */
+  /** The outcome; undefined if the schedule has no message to re-encrypt, or no longer exists. */
   readonly outcome?: string;
-  /** The schedule, if it was not changed. */
+  /** The description of the schedule, if the last attempt did not change the schedule. */
   readonly description?: ScheduleDescription;
 }
 
@@ -188,8 +188,8 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<Att
 }
 
 /**
- * Returns whether a schedule contains the update that was sent. Even after a successful call, the server's
- * scheduler drops an update if its conflict token is not the schedule's.
+ * Returns whether a schedule contains the update that was sent. Even after a successful call, the server's scheduler
+ * drops an update whose conflict token differs from the schedule's token.
  */
 async function isStored(request: Reencryption, scheduleId: string): Promise<boolean> {
   const { pollMs = 500 } = request;
@@ -219,8 +219,7 @@ async function reencryptAction(action: NewWorkflow, request: Reencryption): Prom
   const again = async (payload: Payload): Promise<Payload> => {
     if (isCurrent(payload, request)) return payload;
     const { payload: decrypted } = await codec.decrypt(payload, context);
-    // A proxy encrypted this reference. The codec would not encrypt it again, so it would be stored in
-    // plaintext.
+    // A proxy encrypted this reference. The codec does not encrypt references, so the update would store it in plaintext.
     if (isStorageReference(decrypted))
       throw new KmsCodecError('external_reference', 'The message contains a reference to external storage');
     const [encrypted = payload] = await codec.encode([decrypted], context);

@@ -18,14 +18,17 @@ interface Evidence {
   /** Address of the Temporal server. */
   readonly server: string;
   readonly namespace: string;
-  /** Absent if the messages name no version, and were written when the version existed. */
+  /**
+   * The version that the messages name. Absent if they name no version; they were then written when the version
+   * existed.
+   */
   readonly version?: number;
   /**
    * The key id in the headers, if no known key has this id. The id may belong to the key in question, under
    * another name.
    */
   readonly unknownKeyId?: string;
-  /** The name in the messages or the configuration, if it differs from the name in the question. */
+  /** The key's name in the messages or the configuration, if this name differs from the name in the question. */
   readonly otherName?: string;
   readonly places: ScannedByPlace;
 }
@@ -217,8 +220,7 @@ function mayNeed(needed: NeededKey, question: DestroyQuestion): boolean {
 }
 
 /**
- * Whether one of the histories can have been written after a time, because it was not closed before that
- * time.
+ * Whether one of the histories can have been written after a time: at least one history was not closed before that time.
  */
 const isWrittenAfter = (places: ScannedByPlace, time: number): boolean => {
   const all = Object.values(places);

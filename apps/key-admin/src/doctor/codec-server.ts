@@ -7,9 +7,9 @@ import { type Finding, findings } from '../cli/finding.ts';
 const { ok, warning, failed, skipped } = findings('codec server');
 
 export interface CodecServerTarget {
-  /** The codec endpoint, as configured in the Web UI. */
+  /** The URL of the codec endpoint, as configured in the Web UI. */
   readonly url: string;
-  /** Whether an option named the URL. Otherwise the URL comes from the codec server's configuration. */
+  /** Whether a command-line option gives the URL. Otherwise the URL comes from the codec server's configuration. */
   readonly isNamed: boolean;
   /**
    * Origins whose pages call the server; undefined if neither the options nor the variables name an origin.

@@ -13,8 +13,8 @@ const ENCRYPT = 'cloudkms.cryptoKeyVersions.useToEncrypt';
 const DECRYPT = 'cloudkms.cryptoKeyVersions.useToDecrypt';
 const view = ['cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeyVersions.get', 'cloudkms.cryptoKeyVersions.list'];
 /**
- * An intruder in the application who has one of these permissions could destroy the application's keys, or
- * give others access to them.
+ * Permissions with which an intruder in the application could destroy the application's keys, or give others access to
+ * the keys.
  */
 const administer = [
   'cloudkms.cryptoKeyVersions.destroy',
@@ -29,11 +29,11 @@ export interface Caller {
   readonly email: string | undefined;
 }
 
-/** Returns the member for a command that grants a role to the application. */
+/** Returns the member (in IAM's terms) for a command that grants a role to the application. */
 export const memberOf = ({ app, email }: Caller, key: string): string =>
   `serviceAccount:${email ?? `${app}@${projectOf(key)}.iam.gserviceaccount.com`}`;
 
-/** The operations with a key for which the application's identity has permission. */
+/** The operations on a key for which the application's identity has permission. */
 export interface KeyAccess {
   readonly encrypts: boolean;
   readonly decrypts: boolean;
@@ -42,7 +42,7 @@ export interface KeyAccess {
 
 const permissions = findings('permissions');
 
-/** Checks the application's permissions on a key, including permissions that it should not have. */
+/** Checks the application's permissions on a key, including permissions that the application should not have. */
 export async function checkPermissions(
   google: GoogleClients,
   caller: Caller,

@@ -31,7 +31,7 @@ export async function checkRoundTrip(
       kmsCall: ({ operation, milliseconds }) => calls.push(`${operation} ${Math.round(milliseconds)} ms`),
     },
   });
-  // A namespace may require that messages are bound to a workflow.
+  // Gives a workflow id, because a namespace may require that messages are bound to a workflow.
   const context = { namespace, workflowId: 'temporal-kms doctor' };
   const plaintext = `temporal-kms doctor ${randomUUID()}`;
   const start = performance.now();
@@ -69,7 +69,7 @@ export async function checkRoundTrip(
   }
 }
 
-/** Approximate length of the ciphertext that Cloud KMS returns for a branch key and its date. */
+/** Approximate length in bytes of the ciphertext that Cloud KMS returns for a branch key with its date. */
 const CIPHERTEXT_BYTES = 120;
 
 /**

@@ -20,8 +20,8 @@ const READ_MS = 10_000;
 const PROBE_HASH = createHash('sha256').update('temporal-kms doctor').digest('hex');
 
 /**
- * Checks the storage file and each store in it. Requests objects that do not exist, because the codec server
- * may have permission to read objects, but not to list them.
+ * Checks the storage file and each store in it. Requests objects that do not exist, because the codec server may have
+ * only the permission to read objects, not to list them.
  */
 export async function* checkStorage(file: string | undefined): AsyncGenerator<Finding, void> {
   if (file === undefined) {
@@ -59,7 +59,7 @@ async function checkStore(storage: ObjectStorage, namespace: string, store: Stor
     return ok(`${where} answers`, performance.now() - start);
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
-    // A store that refuses a list of objects also answers with 403 if an object does not exist.
+    // A store that does not permit listing objects also answers with 403 if an object does not exist.
     const isForbidden = error.message.endsWith('(status 403)');
     const report = isForbidden ? warning : failed;
     const why = isForbidden

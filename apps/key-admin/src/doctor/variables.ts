@@ -22,7 +22,7 @@ export interface AppConfig {
   readonly app: AppName;
   readonly kms: KmsSettings;
   readonly temporal: TemporalConfig;
-  /** The codec server's own settings; absent for the worker. */
+  /** The settings that only the codec server has; absent for the worker. */
   readonly codecServer?: CodecServerConfig;
 }
 

@@ -7,23 +7,23 @@ import { isStorageReference } from '@temporal-kms/payload-storage';
 import type { Decrypted } from '../decrypt/decryptor.ts';
 import type { RunToExplain } from './read-run.ts';
 
-/** What the command prints about a run. */
+/** What the command `explain` prints about a run. */
 export interface ExplainedRun {
   readonly run: RunToExplain;
   readonly explanation: Explanation;
-  /** Number of payloads on the card that could not be decrypted. */
+  /** Number of payloads in the explanation that could not be decrypted. */
   readonly unreadable: number;
 }
 
-/** Decrypts payloads of a run, in the order of the refs, after an intent in the audit. */
+/** Writes an intent to the audit, and then decrypts the run's payloads in the order of the refs. */
 export type DecryptRefs = (
   run: RunToExplain,
   refs: readonly PayloadRef[],
 ) => Promise<ReadonlyMap<PayloadRef, Decrypted>>;
 
 /**
- * Explains a run. Decrypts only the payloads that the card shows: the messages of failures, and names inside
- * payloads. @param decrypt if undefined, the card contains only types and names
+ * Explains a run. Decrypts only the payloads that the explanation shows: the messages of failures, and names inside
+ * payloads. @param decrypt if undefined, the explanation contains only types and names
  * @throws what `decrypt` throws
  */
 export async function explainRun(run: RunToExplain, decrypt: DecryptRefs | undefined): Promise<ExplainedRun> {
@@ -58,7 +58,7 @@ function storedReading({ payloads }: RunToExplain, ref: PayloadRef): Reading {
     : { status: 'locked' };
 }
 
-/** Returns a decrypted payload's content. A reference whose object was not read remains a reference. */
+/** Returns a decrypted payload's content. A reference whose object was not read is unreadable. */
 const decryptedReading = (payload: Payload): Reading =>
   isStorageReference(payload) ? { status: 'unreadable', reason: 'external_reference' } : readable(payload);
 

@@ -6,9 +6,7 @@ import { ScanError } from '../temporal/scan-source.ts';
 import { perSecond, temporalSource } from '../temporal/temporal-source.ts';
 import { type RunToExplain, runToExplain } from './read-run.ts';
 
-/**
- * Maximum number of calls to Temporal per second. Only the pages of a long history require this many calls.
- */
+/** Maximum number of calls to Temporal per second. Only reading the pages of a long history requires this many calls. */
 const RPS = 20;
 
 /** The run, and the time of the command. */

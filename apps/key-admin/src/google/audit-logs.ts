@@ -76,7 +76,7 @@ export async function switchOnAuditLogs(google: GoogleClients, project: string):
         {
           resource,
           policy: { ...policy, auditConfigs },
-          // The update does not contain bindings, so no grant can be lost.
+          // The update does not contain bindings, so it cannot remove a grant.
           updateMask: { paths: ['audit_configs', 'etag'] },
         },
         { timeout: 10_000, retry: null },

@@ -10,7 +10,7 @@ import { type CallPurpose, googleError, grpcCode, signInLines } from './errors.t
 export interface GoogleClients {
   readonly kms: KeyManagementServiceClient;
   readonly projects: ProjectsClient;
-  /** Makes a call that is safe to retry. @throws CliError that states what to type */
+  /** Makes a call that is safe to retry. @throws CliError that contains the commands to type */
   readonly read: Call;
   /**
    * Makes a call that changes something. Never retries the call, because the outcome is unknown if the

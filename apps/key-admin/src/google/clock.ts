@@ -9,18 +9,18 @@ const { ok, warning, failed, skipped } = findings('clock');
 export const GOOGLE_TIME = 'https://cloudkms.googleapis.com/';
 
 /**
- * Maximum difference between the clocks. If the difference is larger, servers refuse tokens and certificates,
- * and processes ignore stored branch keys that appear to be from the future.
+ * Maximum difference between the clocks, in milliseconds. If the difference is larger, servers refuse tokens and
+ * certificates, and processes ignore stored branch keys that appear to be from the future.
  */
 const MAX_SKEW_MS = 300_000;
 /**
- * The smallest difference that is reported. Smaller differences mean nothing, because the header's resolution
- * is one second, and the response takes time.
+ * The smallest difference that is reported, in milliseconds. Smaller differences mean nothing, because the header's
+ * resolution is one second, and the response takes time.
  */
 const NOTICED_MS = 5_000;
 
 /**
- * Compares this machine's clock with the `Date` of a server.
+ * Compares this machine's clock with the `Date` header of a server's response.
  * @param url undefined if there is no server to compare with
  */
 export async function checkClock(url: string | undefined, now: () => Date): Promise<Finding> {

@@ -3,7 +3,7 @@ import pRetry from 'p-retry';
 import { retries } from './client.ts';
 import { googleError } from './errors.ts';
 
-/** Returns a crypto key with its versions. @throws CliError that states what to type */
+/** Returns a crypto key with its versions. @throws CliError that contains the commands to type */
 export async function describeKey(service: CloudKms, key: string): Promise<KeyDescription> {
   try {
     return await pRetry(() => service.describe(key), {

@@ -29,7 +29,7 @@ const openDialog = (initial?: string) =>
     />,
   );
 
-test('sends what the person wrote, trimmed, on Enter', async () => {
+test('sends the person’s text on Enter, without spaces at its ends', async () => {
   await openDialog();
   await expect.element(page.getByRole('dialog', { name: 'Reveal payloads' })).toBeVisible();
   await expect.element(field()).toHaveFocus();
@@ -63,7 +63,7 @@ function Form() {
   return <JustificationField value={text} onChange={setText} optional />;
 }
 
-test('is also available to other dialogs as a field, which can be optional', async () => {
+test('is available to other dialogs as a field, which can be optional', async () => {
   await render(<Form />);
   const optional = page.getByRole('textbox', { name: 'Justification (optional)' });
   await userEvent.fill(optional, 'x'.repeat(500));

@@ -160,7 +160,7 @@ describe('where the namespace reveals payloads on demand', () => {
     await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
   });
 
-  test('no plaintext remains when the person loses every permission, even if they get it back', async () => {
+  test('no plaintext remains after the person has lost all permissions, even when they get them back', async () => {
     const me = onDemand(newNamespace());
     const app = await renderRun({ me });
     await revealRun();
@@ -229,7 +229,7 @@ describe('where the namespace reveals automatically', () => {
     await revealRun();
   });
 
-  test('the page notices a changed policy when the person returns to it', async () => {
+  test('the page notices a changed policy when the person returns to the page', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     await app.steer('on-demand');
@@ -241,7 +241,7 @@ describe('where the namespace reveals automatically', () => {
     expect(app.plaintext.bytes).toBe(0);
   });
 
-  test('the commands are in the help, and Lock is in the palette', async () => {
+  test('the shortcuts dialog lists the commands, and the palette offers Lock', async () => {
     await renderRun({ me: automatic() });
     press('k', document.body, { ctrlKey: true });
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field of the palette');
@@ -254,7 +254,7 @@ describe('where the namespace reveals automatically', () => {
   });
 });
 
-test('a person without the permission reads about it once, and sees no button to reveal', async () => {
+test('a person without permission reads once that it is missing, and sees no button to reveal', async () => {
   const app = await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
   await expect.element(page.getByText('You can see metadata, not payloads.')).toBeVisible();
   expect(button(/^Reveal/).query()).toBeNull();

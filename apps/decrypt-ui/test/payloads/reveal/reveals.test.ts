@@ -88,7 +88,7 @@ describe('a payload', () => {
     );
   });
 
-  it('is locked again when its reveal ends, not earlier', () => {
+  it('is locked again when its reveal ends, but not earlier', () => {
     const { status, reveal } = setUp();
     reveal(payloads('1:0'));
     vi.advanceTimersByTime(5 * MINUTE - 1);
@@ -163,7 +163,7 @@ describe('the person', () => {
     expect(status('2:0', automatic)).toBe('open');
   });
 
-  it('ends a namespace’s reveals and forgets its justification when the person leaves it', () => {
+  it('ends a namespace’s reveals, and forgets the justification, by leaving the namespace', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'namespace', namespace: 'cards' });
     expect(reveals.lastJustification('cards')).toBe('PAY-1');
@@ -202,7 +202,7 @@ describe('a hidden tab', () => {
     expect(status('1:0', automatic)).toBe('open');
   });
 
-  it('follows the same rules even if the browser runs no timers', () => {
+  it('ends reveals and drops plaintext in time even if the browser runs no timers', () => {
     const { status, reveals, reveal } = setUp();
     const forgotten: unknown[] = [];
     reveals.onForget((namespace) => forgotten.push(namespace));

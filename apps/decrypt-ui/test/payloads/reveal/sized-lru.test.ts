@@ -14,7 +14,7 @@ describe('a map that limits the total size of its entries', () => {
     expect(map.size).toBe(12);
   });
 
-  test('rejects an entry larger than a quarter of the limit, and drops its key’s older value', () => {
+  test('rejects an entry larger than a quarter of the limit, and drops the key’s older value', () => {
     const map = texts(12);
     map.set('a', '123');
     map.set('a', '1234');

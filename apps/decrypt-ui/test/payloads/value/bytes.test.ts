@@ -46,7 +46,7 @@ describe('a protobuf message without its descriptor', () => {
     expect(performance.now() - start).toBeLessThan(5000);
   });
 
-  test('is shown as bytes if it is longer than 2 MB, because its fields take many times the memory', () => {
+  test('is shown as bytes if it is longer than 2 MB, because its fields would need many times as much memory', () => {
     expect(protobufValue(repeated(MAX_PARSED))).toBeDefined();
     expect(protobufValue(repeated(MAX_PARSED + 2))).toBeUndefined();
   });

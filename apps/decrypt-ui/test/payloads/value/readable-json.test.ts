@@ -40,7 +40,7 @@ describe('readable JSON', () => {
     ]);
   });
 
-  test('is the same value if there is nothing to lay out', () => {
+  test('is the same object as the value if there is nothing to lay out', () => {
     for (const value of [
       { a: '{not json}', b: '[]', c: '{}', d: 'ends with a line break\n', e: ['x', 1, null] },
       '{"a":',

@@ -6,7 +6,7 @@ describe('text lines', () => {
     expect(textLines('a\n\nb')).toEqual(['a', '', 'b']);
   });
 
-  test('are at most 2,000 characters long, and join to the whole text', () => {
+  test('are at most 2,000 characters long, and yield the whole text when joined', () => {
     const text = Array.from({ length: 9000 }, (_, index) => String(index % 10)).join('');
     const lines = textLines(text);
     expect(lines).toHaveLength(5);

@@ -95,7 +95,7 @@ describe('the page with failures by cause', () => {
     expect(document.activeElement?.closest('li')).toBe(groups()[1]);
   });
 
-  test('moves no group and marks no new cause while it reads, and announces only the end', async () => {
+  test('moves no group and marks no new cause while it reads runs, and announces only the end', async () => {
     const namespace = newNamespace();
     const { steer, history } = await renderApp('/ns/NS/workflows', { namespace });
     await steer('delay', { delay: 20 });

@@ -39,7 +39,7 @@ const all = [start, run('a'), end('complete')];
 /** `held` contains the frames of a response that ends only when its request is aborted. */
 type Answer = readonly CauseFrame[] | { readonly held: readonly CauseFrame[] } | 'justification_required';
 
-/** Returns a person's stores. Their codec server gives the answers in turn, and then repeats the last answer. */
+/** Returns a person's stores. The codec server gives the answers in turn, and then repeats the last answer. */
 function setUp(reveal: 'automatic' | 'on-demand', ...answers: [Answer, ...Answer[]]) {
   const plaintext = createPlaintextCache();
   const reveals = createReveals({ access: { can: () => true, reveal: () => reveal }, plaintext });
@@ -218,7 +218,7 @@ describe('the causes of the rows in view', () => {
     expect(why.store.getState().unread.size).toBe(0);
   });
 
-  test('that arrived before their request was aborted stay known', async () => {
+  test('stay known if they arrived before their request was aborted', async () => {
     const { why, known, drained } = setUp('automatic', { held: [run('a')] });
     const scrolling = new AbortController();
     const loading = why.load(namespace, ['a', 'b'], scrolling.signal);

@@ -53,7 +53,7 @@ describe('a payload comparison', () => {
     expect(changes()).toEqual([]);
   });
 
-  test('gives the worker the JSON text, so the page does not lay it out or copy the value', async () => {
+  test('sends the worker the JSON text, so that the page need not format the text or copy the value', async () => {
     const sent = vi.spyOn(Worker.prototype, 'postMessage');
     await renderApp(`${order}?ev=11`);
     await until(() => button('More about input').query(), 'the payload');

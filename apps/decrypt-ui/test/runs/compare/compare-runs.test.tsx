@@ -99,7 +99,7 @@ describe('a run comparison', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('reads payloads in external storage only when asked, and calls none equal because of its reference', async () => {
+  test('reads payloads in external storage only on request, and does not call payloads equal because their references are', async () => {
     const [first, second] = ['01997c2e-0000-7000-8000-0000000000e5', '01997c2e-0000-7000-8000-0000000000e6'];
     const app = await renderApp(`/ns/NS/workflows/stored-1/${first}/compare?with=stored-2&run=${second}`);
     await until(
@@ -111,7 +111,7 @@ describe('a run comparison', () => {
     await expect
       .element(page.getByText(/7 steps may differ: payloads are locked, unreadable or in external storage\./))
       .toBeVisible();
-    // The server may not read the other object, and the page says so.
+    // The server is not permitted to read the other object, and the page says so.
     expect(new Set(app.refs())).toEqual(new Set(['6:0']));
     await userEvent.click(page.getByRole('button', { name: 'All steps' }));
     await userEvent.click(page.getByRole('button', { name: /^Input/ }));

@@ -24,7 +24,7 @@ const runOf = (...names: string[]) => {
 };
 
 describe('two runs’ steps', () => {
-  test('are aligned by category and name, and include steps of only one run', () => {
+  test('are aligned by category and name, and include the steps that only one run has', () => {
     expect(steps.map(({ left, right }) => [left?.id, right?.id])).toEqual([
       [1, 1],
       [2, 2],

@@ -33,12 +33,12 @@ describe('two payloads', () => {
     expect(between(left, right)).toEqual(differences);
   });
 
-  test('show a limited number of differences', () => {
+  test('yield at most 200 differences', () => {
     const [ones, twos] = [1, 2].map((value) => JSON.stringify(Array.from({ length: 5000 }, () => value)));
     expect(between(ones!, twos!)).toHaveLength(200);
   });
 
-  test('of bytes differ if one byte does', () => {
+  test('of binary data differ if one byte differs', () => {
     expect(valueDifferences(bytes(1, 2), bytes(1, 2))).toEqual([]);
     expect(valueDifferences(bytes(1, 2), bytes(1, 3))).toHaveLength(1);
   });
@@ -63,7 +63,7 @@ describe('a difference', () => {
     expect(causes('1290', '51290')).toEqual(['1290']);
   });
 
-  test('does not follow from the input if something else changed too, or if a number is part of another', () => {
+  test('does not follow from the input if something else changed too, or if the input’s number is only part of a longer number', () => {
     expect(causes('Mira Lindqvist, gold', 'Pavel Novak, silver')).toBeUndefined();
     expect(causes('12900', '512900')).toBeUndefined();
     expect(causes('order-1290a', 'order-51290a')).toBeUndefined();
@@ -71,7 +71,7 @@ describe('a difference', () => {
     expect(causesOf({ path: 'a', left: '1290' }, substitutions)).toBeUndefined();
   });
 
-  test('does not follow from the input if its values are so short that they can occur anywhere', () => {
+  test('does not follow from the input if the values are so short that they can occur anywhere', () => {
     expect(substitutions.map(({ left }) => left)).toEqual(['Mira Lindqvist', '1290', 'true']);
     expect(causes('12', '13')).toBeUndefined();
   });
@@ -110,7 +110,7 @@ describe('a step', () => {
     expect(textOf(before, after).text).toBe(text);
   });
 
-  test('that moved differs, and shows how far it moved', () => {
+  test('differs if it moved, and shows how far it moved', () => {
     expect(textOf(5, 5, none, 3)).toMatchObject({ text: 'moved, 3 steps later', different: true });
     expect(textOf(5, 5, none, -1).text).toBe('moved, 1 step earlier');
   });

@@ -58,7 +58,7 @@ function setUp(...answers: readonly (readonly RunFieldsFrame[])[]) {
 }
 
 describe('a comparison with payloads', () => {
-  it('is dropped when the reveal for which it was made ends, even if another reveal is open', async () => {
+  it('is dropped when the reveal on which it is based ends, even if another reveal is open', async () => {
     const { asked, comparisons, reveal, comparison } = setUp([runFrame(1), endFrame('shutdown')]);
     reveal('PAY-1', 5);
     comparisons.start(sets);

@@ -29,7 +29,7 @@ describe('the words for a difference', () => {
     );
   });
 
-  test('replace the names of the server’s fields, but leave paths unchanged, whatever they contain', () => {
+  test('replace the server’s field names, but leave every path unchanged', () => {
     expect(fieldWords('keyVersion')).toEqual({ text: 'Key version of the input', isPath: false });
     expect(fieldWords('attribute.Tier')).toEqual({ text: 'Tier', isPath: true });
     expect(fieldWords('constructor')).toEqual({ text: 'constructor', isPath: true });
@@ -52,7 +52,7 @@ describe('the list’s query for a difference', () => {
     expect(queryFor(difference(field, value), set, runs)).toBe(`${set} AND ${condition}`);
   });
 
-  test('does not exist if Temporal cannot filter by the field, or the set’s query is not a list of conditions', () => {
+  test('is missing if Temporal cannot filter by the field, or if the set’s query is not a list of conditions', () => {
     for (const field of ['input.country', 'worker', 'hour', 'attribute.Ids.length', 'memo.tier'])
       expect(queryFor(difference(field, 'x'), set, runs)).toBeUndefined();
     expect(queryFor(difference('duration'), set, runs)).toBeUndefined();
@@ -73,12 +73,12 @@ const fieldsOf = (build: string, hour: number): FieldMap => ({
   ...(build === 'b-6' && { 'memo.old': true }),
 });
 
-test('joins differences that the same runs make, under the shortest name', () => {
+test('joins differences between the same runs, under the shortest name', () => {
   const all = [fieldsOf('b-7', 1), fieldsOf('b-7', 2), fieldsOf('b-6', 1), fieldsOf('b-6', 2)];
   const found = [
     difference('attribute.BuildIds[0]', 'pinned:b-7'),
     difference('hour', '1'),
-    // This name is shorter, but the workflow may have set the search attribute.
+    // The search attribute's name is shorter, but the workflow may have set the attribute.
     difference('attribute.B', 'b-7'),
     difference('memo.old', '(absent)'),
     difference('build', 'b-7'),

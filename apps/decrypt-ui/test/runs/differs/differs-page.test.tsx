@@ -26,7 +26,7 @@ const isReady = () =>
   until(() => /A: \d+ runs? read · B: \d+/.test(main()) && rowOf('Workflow type'), 'the result');
 
 describe('the page that compares two sets of runs', () => {
-  test('reads up to 200 runs of each set on request, and ranks the differences, with counts and the probability of chance', async () => {
+  test('reads up to 200 runs of each set on request, and ranks the differences, with counts and the probability that each is due to chance', async () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     const [, count] = await until(counted, 'the count');
     await until(() => /the newest 200 of \d+ runs/.test(main()), 'the size of B');
@@ -45,7 +45,7 @@ describe('the page that compares two sets of runs', () => {
     // Search attributes are separate: a workflow can set them when it fails.
     await expect.element(table('Search attributes: may have changed during the run')).toBeVisible();
     expect(rowOf('OrderState')!.closest('section')!.textContent).toContain('may have changed');
-    // There is no tooltip, because it would outlive the reveal.
+    // The value has no tooltip, because a tooltip could stay after the reveal ends.
     expect(document.querySelector('tbody [data-tip]')).toBeNull();
     expect(rowOf('input.amount')).toBeUndefined();
     expect(rowOf('Key version of the input')).toBeUndefined();
@@ -57,7 +57,7 @@ describe('the page that compares two sets of runs', () => {
     await compare();
     await isReady();
     expect(rowOf('input.country')!.querySelector('a')).toBeNull();
-    // The type and the queue have the same runs.
+    // The workflow type and the task queue match the same runs.
     expect(rowOf('Workflow type')!.textContent).toContain('same runs as Task queue');
     expect(rowOf('Task queue')).toBeUndefined();
     await userEvent.click(rowOf('Workflow type')!.querySelector('a')!);
@@ -205,7 +205,7 @@ const offered = async () => {
 describe('the link “What differs” on the card of a failed run', () => {
   const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
 
-  test('starts the comparison at once, which the reader can stop', async () => {
+  test('starts the comparison at once, and the reader can stop it', async () => {
     const app = await renderApp(failed);
     await app.steer('delay', { delay: 40 });
     await follow();
@@ -254,7 +254,7 @@ describe('the link “What differs” on the card of a failed run', () => {
     expect(app.history.location.state.requested).toBeUndefined();
   });
 
-  test('starts nothing where the namespace reveals payloads on demand, even while it is revealed', async () => {
+  test('starts nothing where the namespace reveals payloads on demand, even while the run is revealed', async () => {
     const { namespace, make } = personWith(['metadata', 'decode'], 'on-demand');
     const app = await renderApp(failed, { namespace, session: make });
     await follow();

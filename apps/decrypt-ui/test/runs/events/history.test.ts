@@ -142,7 +142,7 @@ const provisional = () => {
   return made;
 };
 
-test('counts failures in plaintext as payloads in plaintext, and finds them in the search for the next one', () => {
+test('counts failures in plaintext as plaintext payloads, and finds them when it searches for the next plaintext payload', () => {
   const leaked = { failure: { message: 'Card 4111', source: 'TypeScriptSDK', cause: { source: 'Server' } } };
   const builder = createHistoryBuilder();
   const append = (run: FixtureRun) => {
@@ -284,7 +284,10 @@ describe('a long history', () => {
     expect(builder.snapshot().groups).toHaveLength(Math.ceil(51_200 / 3));
   });
 
-  /** Returns, per event, how often the indexer reads attributes, plus the events and group members that it sends. */
+  /**
+   * Returns the work per event: how often the indexer reads attributes, plus how many events and group members it
+   * sends.
+   */
   function workPerEvent(count: number): number {
     let work = 0;
     const events = activities(count).map((event) => ({

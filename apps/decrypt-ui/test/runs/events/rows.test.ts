@@ -60,7 +60,7 @@ describe('rows', () => {
 describe('row positions', () => {
   const history = order();
 
-  test('lead to rows and back in both views, whichever groups are expanded, even if only matches are shown', () => {
+  test('lead to rows and back in both views, for any expanded groups, even if only matches are shown', () => {
     const everyGroup = new Set(history.groups.map((group) => group.id));
     const some = new Set([11, 39, 53]);
     const events = new Set([11, 12, 40, 44]);

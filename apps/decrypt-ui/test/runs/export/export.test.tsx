@@ -172,7 +172,7 @@ describe('a run’s export', () => {
     await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
   });
 
-  test('uses the justification of a reveal of the whole run, and says so', async () => {
+  test('uses the justification given when the whole run was revealed, and says so', async () => {
     const app = await openRevealed();
     await expect
       .element(dialog().getByText(/records the export with the same justification, .*PAY-4711/))
@@ -189,7 +189,7 @@ describe('a run’s export', () => {
     await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
   });
 
-  test('does not start if its reveal ends while the person chooses the file, and asks again', async () => {
+  test('does not start if its reveal ends while the person chooses the file, but asks for another justification', async () => {
     const file = { write: vi.fn(), close: vi.fn(), abort: vi.fn(() => Promise.resolve()) };
     const chosen = Promise.withResolvers<unknown>();
     vi.stubGlobal('showSaveFilePicker', () => chosen.promise);

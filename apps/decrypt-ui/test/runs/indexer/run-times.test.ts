@@ -17,7 +17,7 @@ function timesOf(...frames: (readonly HistoryEvent[])[]) {
   return runTimes(index.timed(), now);
 }
 
-/** Returns the critical path, computed from events with all their attributes that were grouped at once. */
+/** Returns the critical path, computed from complete events that were grouped all at once. */
 function pathOf(events: readonly HistoryEvent[]) {
   const all = events.map((event) => ({ ...event, at: millisOf(event.eventTime) ?? 0 }));
   const { steps, total } = criticalPath({ events: all, groups: groupEvents(all), now });

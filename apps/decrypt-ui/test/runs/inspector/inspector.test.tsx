@@ -22,7 +22,7 @@ describe('the inspector', () => {
     expect(inspector()).toContain('Sticky to worker51c02@orders-worker-sticky');
   });
 
-  test('shows a failure on one line next to the payloads, with a link to its causes', async () => {
+  test('shows a failure on one line near the payloads, with a link to its causes', async () => {
     await renderApp(`${order}?ev=39`);
     const line = page.getByRole('button', { name: /Declined: do_not_honor/ });
     await expect.element(line).toBeVisible();
@@ -31,7 +31,7 @@ describe('the inspector', () => {
     await until(() => inspector().includes('StripeCardError'), 'the chain', 10_000);
   });
 
-  test('shows the raw event with references to payloads, and decoded on request', async () => {
+  test('shows the raw event with references to payloads, and with decoded payloads on request', async () => {
     await renderApp(`${order}?ev=39&pane=raw`);
     await until(() => inspector().includes('"$payload": "39:0"'), 'the reference', 10_000);
     expect(inspector()).not.toContain('maren.vogel@mail.example');
@@ -108,7 +108,7 @@ test('the sheet on a phone can be resized with keys and by dragging its handle',
   }
 });
 
-test('pending work shows its attempts, its retries and when it gives up, and links to its event', async () => {
+test('pending work shows its attempts, its retries and when Temporal stops retrying, and links to its event', async () => {
   await renderApp(`${order}?tab=pending`);
   await until(() => panel().includes('Waits between attempts8.00 s'), 'the retry interval', 10_000);
   expect(panel()).toContain('Attempt3 of 8');

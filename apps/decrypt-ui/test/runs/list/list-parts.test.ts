@@ -36,7 +36,7 @@ const queue = (polling: boolean, kind: 'workflow' | 'activity' = 'workflow', wai
 });
 
 describe('a running workflow', () => {
-  it('has the problem that Temporal reports in its search attribute', () => {
+  it('has the problem that Temporal reports in a search attribute', () => {
     const problem = reportedProblem(
       summary({
         searchAttributes: {
@@ -61,7 +61,7 @@ describe('a running workflow', () => {
     [task(3600, { taken: true }), undefined],
     [task(2), undefined],
     [{}, undefined],
-    // The words distinguish two states: no worker polls, or workers poll but none has taken the work.
+    // The text distinguishes two states: no worker polls, or workers poll but none has taken the work.
     [{ ...task(9000), taskQueues: [queue(false)] }, 'No worker 2 h'],
     [{ ...task(240), taskQueues: [queue(true)] }, 'Not taken 4 m'],
     [task(240), 'Not taken 4 m'],
@@ -76,7 +76,7 @@ describe('a running workflow', () => {
     expect(problemOf(progress)?.text).toBe(expected);
   });
 
-  it('names the task queue, and shows what waits there', () => {
+  it('names the task queue, and shows what waits in it', () => {
     expect(problemOf({ ...task(240), taskQueues: [queue(false)] })?.detail).toBe(
       'No worker polls the task queue orders, where the workflow task has waited for 4 m.',
     );
@@ -162,7 +162,7 @@ describe('a filter suggestion', () => {
   });
 });
 
-it('writes rows as CSV with quotes, and without text that a spreadsheet runs as a formula', () => {
+it('writes rows as CSV with quotes, and without text that a spreadsheet would run as a formula', () => {
   const csv = csvOfRows([
     summary({ workflowId: '=HYPERLINK("x")', searchAttributes: { Tags: ['a', 'b'], Value: 2 } }),
     summary({ workflowId: 'two\nlines', closeTime: '2026-11-24T13:00:00Z' }),

@@ -15,10 +15,10 @@ const heads = () => [...document.querySelectorAll('[role="columnheader"]')].map(
 const rowOf = (id: string) => rows().find((row) => row.textContent?.includes(id))?.textContent;
 const activeIndex = () => Number(document.activeElement?.getAttribute('data-index') ?? 0);
 
-/** Returns whether the page has had time to show a query's data. */
+/** Returns whether a query's data has been loaded long enough for the page to show it. */
 const isShown = ({ dataUpdatedAt: at }: { dataUpdatedAt: number }) => at > 0 && Date.now() - at > 200;
 
-/** Opens the list with some columns in a window of a width. Returns the columns' widths. */
+/** Opens the list with the given columns in a window of the given width. Returns the columns' widths. */
 async function widthsIn(window: number, cols: string) {
   await page.viewport(window, 900);
   await renderApp(`/ns/NS/workflows?cols=${cols}`);
@@ -63,7 +63,8 @@ describe('the workflow list', () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
-    // Otherwise the request below would share the list's first request, whose answer may be older than the new runs.
+    // Completes the list's first request. Otherwise the request below would share it, and its answer may lack the new
+    // runs.
     await app.queries.refetchQueries({ queryKey: ['newest'] });
     await app.steer('start', { count: 2 });
     await app.queries.refetchQueries({ queryKey: ['newest'] });
@@ -187,7 +188,7 @@ describe('the workflow list', () => {
     expect(queryOf(app)).toBe('');
   });
 
-  test('limits the list to a recent period with one click, and removes the limit with another', async () => {
+  test('limits the list to a recent period with one click, and removes the limit with another click', async () => {
     const app = await renderApp('/ns/NS/workflows?q=refund');
     await until(() => rows().length > 0, 'the rows');
     const hour = page.getByRole('button', { name: 'Last hour' });
@@ -236,7 +237,7 @@ describe('the workflow list', () => {
       .toHaveAttribute('aria-disabled', 'true');
   });
 
-  test('sends a relative time as an absolute one, and keeps it relative in the address', async () => {
+  test('sends a relative time as an absolute time, but keeps it relative in the address', async () => {
     const q = 'StartTime >= "-24h"';
     const app = await renderApp(`/ns/NS/workflows?q=${encodeURIComponent(q)}`);
     await until(() => rows().length > 0, 'the rows');
@@ -425,7 +426,7 @@ describe('the appearance', () => {
     expect(localStorage.getItem('decrypt-ui.preferences')).toContain('"theme":"light"');
   });
 
-  test('draws rows of 28 px by default, and of 24 or 36 px on request', async () => {
+  test('draws rows 28 px high by default, and 24 or 36 px high on request', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     expect(height()).toBe(28);

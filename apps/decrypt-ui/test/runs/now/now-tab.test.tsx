@@ -22,7 +22,7 @@ async function askedWorker(options: Parameters<typeof renderApp>[1] = {}) {
 }
 
 describe('the Now tab', () => {
-  test('asks no worker before a click, and then shows details, call stack and queries', async () => {
+  test('asks no worker before the reader clicks, and then shows details, call stack and queries', async () => {
     const app = await renderApp(NOW);
     await expect.element(button('Ask the worker')).toBeVisible();
     expect(queriesOf(app)).toEqual([]);
@@ -82,7 +82,7 @@ describe('the Now tab', () => {
     await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('no order')).toBeVisible();
     await userEvent.fill(name, 'unanswered');
-    // The page drops the answer to the other query.
+    // The page drops the answer to the earlier query.
     expect(body()).not.toContain('no order');
     await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('No worker answered', { exact: true })).toBeVisible();

@@ -56,7 +56,7 @@ describe('the Durations tab', () => {
     expect(document.querySelectorAll('[role="tabpanel"] svg path[class*="own"]')).toHaveLength(1);
   });
 
-  test('says whether the completed runs are being loaded, failed to load, or are too few', async () => {
+  test('says that the completed runs are loading, failed to load, or are too few', async () => {
     const loading = Promise.withResolvers<void>();
     const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
     let failing = true;
@@ -83,7 +83,7 @@ describe('the Durations tab', () => {
       .toBeVisible();
   });
 
-  test('lists the activities by type, and leads to those of a type and to the slowest', async () => {
+  test('lists the activity types, and leads to a type’s activities and to its slowest activity', async () => {
     const app = await renderApp(`${batch}?tab=durations`);
     const type = page.getByRole('button', { name: 'pay', exact: true });
     await expect.element(type).toBeVisible();

@@ -30,7 +30,7 @@ describe('pausing updates', () => {
   });
 });
 
-test('begins a pause when the first rows have loaded, if the reader pauses earlier', async () => {
+test('delays a pause until the first rows have loaded', async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const app = await renderApp(order, {
     session: ({ fetch }) =>
@@ -72,7 +72,7 @@ test('shows that the page is disconnected, even while updates are paused', async
 });
 
 describe('the failures of attempts', () => {
-  test('stay on the page, although Temporal keeps only the last', async () => {
+  test('stay on the page, although Temporal keeps only the last failure', async () => {
     const app = await renderApp(`${retrying}?ev=2&pane=failure`);
     await until(() => pane().includes('the bank is closed'), 'the last failure');
     expect(pane()).not.toContain('Earlier attempts');
@@ -87,7 +87,7 @@ describe('the failures of attempts', () => {
   });
 });
 
-test('stay without their message if they were locked while Temporal had them', async () => {
+test('stay without their messages if they were locked while Temporal still had them', async () => {
   const me = onDemand(newNamespace());
   const namespace = me.namespaces[0]!.name;
   const app = await renderApp(`${retrying}?ev=2&pane=failure`, { namespace, session: sessionOf(me).make });

@@ -63,7 +63,7 @@ describe('the history table', () => {
       'all rows',
     );
     expect(rowsShown()).toBeLessThan(80);
-    // The footer does not count the payloads that are out of view.
+    // The footer counts only the payloads in view.
     expect(document.querySelector('footer')?.textContent).not.toContain('payload');
     expect(document.querySelectorAll('*').length).toBeLessThan(3000);
     const scroller = document.querySelector('[role="treegrid"]')!;
@@ -281,7 +281,7 @@ describe('a page that is loading', () => {
 });
 
 describe('a running workflow', () => {
-  test('adds new events at the end without moving the rows, and shows how many there are', async () => {
+  test('adds new events at the end without moving the rows, and shows how many events are new', async () => {
     const app = await renderApp('/ns/NS/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1');
     const scroller = await until(
       () => document.querySelector('[role="treegrid"][aria-rowcount="401"]'),
@@ -300,7 +300,7 @@ describe('a running workflow', () => {
     await expect.element(pill).not.toBeInTheDocument();
   });
 
-  test('continues after a broken connection without losing or repeating an event', async () => {
+  test('continues after the connection breaks, without losing or repeating an event', async () => {
     const app = await renderApp('/ns/NS/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1');
     await until(() => document.querySelector('[role="treegrid"][aria-rowcount="401"]'), 'the rows');
     await app.steer('cut');
@@ -395,7 +395,7 @@ describe('find', () => {
     const hits = await until(() => matchButtons().length > 0 && matchButtons(), 'the matches');
     expect(hits[0]!.textContent).toContain('/customer/');
     expect(hits[0]!.querySelector('mark')!.textContent).toMatch(/vogel/i);
-    // The text around a match changes the name of its button, by which a click finds it.
+    // The text around a match is part of the button's name, and the click below finds the button by its name.
     await until(
       () => matchButtons().every((hit) => !hit.querySelector('[aria-label="masked"]')),
       'the text around',
@@ -497,7 +497,7 @@ describe('find', () => {
 });
 
 describe('jumps', () => {
-  test('jumps to failed and to pending rows', async () => {
+  test('jumps to failed rows and to pending rows', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     await page.getByRole('button', { name: '1 failed, go to the next' }).click();

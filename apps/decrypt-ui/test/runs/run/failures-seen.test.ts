@@ -32,19 +32,19 @@ const none: FailuresSeen = new Map();
 const attempts = (seen: FailuresSeen) => failuresOf(seen, activity!).map(({ attempt }) => attempt);
 
 describe('withFailures', () => {
-  test('keeps the failure of each attempt with its payloads, which the next description does not list', () => {
+  test('keeps each attempt’s failure and its payloads, which the next description does not list', () => {
     const first = withFailures(withFailures(none, described(1)), described(2, 'one'));
     const ref = run.description.payloads[0]!.ref;
     const next = withFailures(first, described(4, 'three'));
     expect(attempts(next)).toEqual([1, 3]);
     expect(failuresOf(next, activity!)[0]!.stubs.map((stub) => stub.ref)).toEqual([ref]);
     expect(run.description.payloads.map((stub) => stub.ref)).not.toContain(ref);
-    // They also stay after the activity has ended.
+    // The failures also stay after the activity has ended.
     run.details = {};
     expect(attempts(withFailures(next, run.description))).toEqual([1, 3]);
   });
 
-  test('returns the same object while no other attempt has failed', () => {
+  test('returns the same object if no further attempt has failed', () => {
     const ended = { lastAttemptCompleteTime: '2026-11-24T13:00:00Z' };
     const seen = withFailures(none, described(3, 'two', ended));
     expect(withFailures(seen, described(3, 'two', ended))).toBe(seen);
@@ -58,7 +58,7 @@ describe('withFailures', () => {
     expect(attempts(seen.slice(1).reduce(withFailures, none))).toEqual([2, 1]);
   });
 
-  test('does not confuse an activity with the Nexus operation of the event that has its id', () => {
+  test('does not confuse an activity with a Nexus operation whose event number equals the activity’s id', () => {
     run.details = {
       pendingNexusOperations: [
         { scheduledEventId: '2', attempt: 2, lastAttemptFailure: failure('down', 'Down') },

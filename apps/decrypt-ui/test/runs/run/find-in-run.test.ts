@@ -18,7 +18,9 @@ const end = (
   hits: number,
 ): SearchFrame => ({ type: 'end', reason, after, events: 1, hits, ...counts });
 
-/** Returns a search whose requests get the given frames, one list per request. An error in a list is thrown. */
+/**
+ * Returns a search whose requests get the given frames, one list per request. A request throws an error from its list.
+ */
 function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
   const asked: SearchRequest[] = [];
   const words: (readonly string[])[] = [];
@@ -98,7 +100,7 @@ test('keeps the justification of a search that continues', async () => {
   expect(asked[1]).toMatchObject({ after: 8, justification: 'ticket 17' });
 });
 
-test('shows the results of a search across runs, without a request, and continues after them', async () => {
+test('shows the results of a search across runs without a request, and continues after these results', async () => {
   const { find, asked, state } = setUp([hit(2), end(1, 'complete', 1)]);
   const found = [hit(9), hit(4)].flatMap((frame) => (frame.type === 'hit' ? frame : []));
   find.adopt({ text: 'x', caseSensitive: true, hits: found, partial: true, current: 1 });
@@ -140,7 +142,7 @@ test('forgets the text and the results when it is closed', async () => {
   expect(state()).toMatchObject({ open: false, term: '', hits: [], matches: undefined, search: undefined });
 });
 
-test('forgets the text and the results of a search in payloads, and keeps a search in names', async () => {
+test('forgets the text and the results of a search in payloads, but keeps the text of a search in names', async () => {
   const { find, state } = setUp([hit(3), end(1, 'complete', 1)]);
   find.setTerm('Vogel');
   find.searchPayloads();
@@ -155,7 +157,7 @@ test('forgets the text and the results of a search in payloads, and keeps a sear
   expect(state().term).toBe('capture');
 });
 
-test('calls a function once it is known that no name matches, but only if the text is still the same', () => {
+test('calls a function once it knows that no name matches, but only if the text has not changed since', () => {
   const { find, asked } = setUp();
   const acted: string[] = [];
   const ask = (name: string) => find.ifNoName(() => acted.push(name));

@@ -56,7 +56,7 @@ function setUp(reveal: 'automatic' | 'on-demand' = 'automatic') {
   return { sessions, requests, preload };
 }
 
-test('requests only payloads of rows that fit into the window before the page renders', async () => {
+test('requests, before the page renders, only the payloads of rows that fit into the window', async () => {
   const { requests, preload } = setUp();
   preload({}, 3);
   await vi.advanceTimersByTimeAsync(300);

@@ -69,7 +69,10 @@ test('opens another stream with a newer token when the first stream’s token ha
   expect(follower.store.getState().history.events).toHaveLength(2);
 });
 
-/** Returns a follower whose streams yield the given frames, one list per connection. An error in a list is thrown. */
+/**
+ * Returns a follower whose streams yield the given frames, one list per connection. A list with an error refuses its
+ * connection.
+ */
 function setUp(...turns: (HistoryFrame | Error)[][]) {
   const opened: number[] = [];
   const follower = followHistory({
@@ -168,7 +171,7 @@ test('reports a broken connection, waits longer after each attempt, and clears t
   expect(follower.store.getState().failure).toBeUndefined();
 });
 
-test('reads again from the last durable event when a stream has a gap', async () => {
+test('reads again after the last durable event when a stream has a gap', async () => {
   const all = events(6);
   const { follower, opened } = setUp(
     [
@@ -226,7 +229,10 @@ test('continues where it stopped when it is started again', async () => {
   expect(follower.store.getState().history.events).toHaveLength(4);
 });
 
-/** Returns a follower of streams that send their frames and then stay open. An error refuses a stream. */
+/**
+ * Returns a follower of streams that send their frames and then stay open. An error in place of frames refuses a
+ * connection.
+ */
 function setUpSilent(silence: number | undefined, ...turns: (HistoryFrame[] | Error)[]) {
   const opened: number[] = [];
   const network = new EventTarget();
@@ -262,7 +268,7 @@ function setUpSilent(silence: number | undefined, ...turns: (HistoryFrame[] | Er
 const beat: HistoryFrame = { type: 'heartbeat' };
 const cut = new ApiFailure('unreachable', 'cut');
 
-test('treats a stream that is silent for too long as broken, and opens another', async () => {
+test('treats a stream that is silent for too long as broken, and opens another stream', async () => {
   const { opened, phase, closed } = setUpSilent(30_000, [beat], cut, [beat]);
   await vi.advanceTimersByTimeAsync(29_000);
   expect(phase()).toBe('live');
@@ -304,7 +310,7 @@ test('stays live if a server on this machine answers while the browser is offlin
   expect(phase()).toBe('live');
 });
 
-test('leaves nothing behind when it stops', async () => {
+test('opens no further stream after it has been stopped', async () => {
   const { follower, opened, network } = setUpSilent(30_000, [beat], [beat]);
   await vi.advanceTimersByTimeAsync(1_000);
   follower.stop();

@@ -92,7 +92,7 @@ test('keeps a run for a while after it leaves the screen, and continues where it
   expect(sessions.get(address('4'))).not.toBe(session);
 });
 
-test('gives a run that is already loading to the page, which opens no second stream', async () => {
+test('lets the page use a run that is already loading, without a second stream', async () => {
   const { sessions, opened } = setUp();
   sessions.preload(address('5'), rows);
   await vi.advanceTimersByTimeAsync(200);
@@ -119,7 +119,7 @@ test('stops loading a preloaded run if no page uses it', async () => {
   expect(aborted).toEqual(['6']);
 });
 
-test('stops loading a run only after its last user has left', async () => {
+test('stops loading a run only after the last component that uses it has left', async () => {
   const { sessions, opened } = setUp();
   const [first, second] = [sessions.use(address('2')), sessions.use(address('2'))];
   await vi.advanceTimersByTimeAsync(200);

@@ -3,7 +3,7 @@ import { hasOverview, overviewLines } from '../../../src/runs/timeline/overview-
 import { historyOf } from '../../fixtures/history.ts';
 import { FixtureRun } from '../../fixtures/run.ts';
 
-/** Returns the groups of `count` activities, of which those at the positions `failed` failed. */
+/** Returns the groups of `count` activities. The activities at the positions in `failed` have failed. */
 function groupsOf(count: number, failed: readonly number[] = []) {
   const run = new FixtureRun({ workflowId: 'w' });
   for (let index = 0; index < count; index += 1) {
@@ -15,7 +15,7 @@ function groupsOf(count: number, failed: readonly number[] = []) {
 }
 
 describe('the lines of the overview', () => {
-  test('include every failure, after all other lines', () => {
+  test('include every failure, drawn after all other lines', () => {
     const failed = [1, 4001, 7999];
     const lines = overviewLines(groupsOf(8000, failed), false);
     expect(lines.length).toBeLessThan(3100);

@@ -3,7 +3,7 @@ import { renderApp, row, until } from '../../support/render-app.tsx';
 
 const overview = () => document.querySelector('[aria-label="Whole run"]');
 
-/** The largest number of pixels in a column of the overview's canvas that are red rather than green or blue. */
+/** Returns the greatest height of red in a column of the overview's canvas, in CSS pixels. */
 function redHeight(): number {
   const canvas = overview()?.querySelector('canvas');
   const context = canvas?.getContext('2d');

@@ -62,7 +62,7 @@ describe('the waterfall', () => {
     ]);
   });
 
-  test('never draws a negative bar, even if the timestamps contradict the order of the events', () => {
+  test('never draws a bar with a negative width, even if the timestamps contradict the order of the events', () => {
     const { group } = groupOf((run) => {
       run.add('ActivityTaskScheduled', 500, { activityId: 'a' });
       run.add('ActivityTaskStarted', 100, { scheduledEventId: '1', attempt: 1 });

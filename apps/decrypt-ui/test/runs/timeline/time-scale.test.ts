@@ -12,7 +12,7 @@ const scaleOf = (times: number[], width = 1000, collapse = true) =>
   createTimeScale({ from: times[0]!, to: times.at(-1)!, times: timesOf(...times), width, collapse });
 
 describe('idle time', () => {
-  test('is an interval without events of at least a tenth of the whole', () => {
+  test('is an interval without events that lasts at least a tenth of the run', () => {
     expect(idleGaps(timesOf(0, 10_000, 20_000, 900_000, 1_000_000), 0, 1_000_000)).toEqual([
       { from: 20_000, to: 900_000 },
       { from: 900_000, to: 1_000_000 },
@@ -42,7 +42,7 @@ const each = (step: number, to: number) => Array.from({ length: to / step }, (_,
 describe('the end of an open run’s scale', () => {
   const SECOND = 1000;
   const HOUR = 3_600 * SECOND;
-  /** Returns how often the end moves during a minute, and the greatest time by which it is ahead of the present. */
+  /** Returns how often the end moves during a minute, and the most milliseconds by which it is ahead of the present. */
   function minute(times: readonly number[], begin: number, collapse = true) {
     const ends = new Set<number>();
     let ahead = 0;
@@ -65,7 +65,7 @@ describe('the end of an open run’s scale', () => {
     expect(ahead).toBeLessThan(8 * SECOND);
   });
 
-  test('moves by half a pixel at a time in a long run', () => {
+  test('moves less than three times per minute in a long run', () => {
     expect(minute(each(60 * SECOND, 72 * HOUR), 72 * HOUR).moves).toBeLessThan(3);
   });
 
@@ -82,7 +82,7 @@ describe('the end of an open run’s scale', () => {
 });
 
 describe('the scale', () => {
-  test('gives a gap 48 px and shares the rest of the width in proportion', () => {
+  test('gives a gap 48 px, and divides the rest of the width in proportion to time', () => {
     const scale = scaleOf([0, 50, 100, 10_100, 10_150, 10_200]);
     expect(scale.gaps).toHaveLength(1);
     expect(scale.gaps[0]).toMatchObject({ from: 100, to: 10_100, width: 48 });
@@ -123,7 +123,7 @@ describe('the scale', () => {
     expect(scaleOf([0, 20_000, 40_000]).x(20_000)).toBeCloseTo(500);
   });
 
-  test('draws idle time at full length on request, and a run without duration at the left edge', () => {
+  test('draws idle time at full length on request, and draws a run without duration at the left edge', () => {
     expect(scaleOf([0, 1, 100_000], 1000, false).gaps).toEqual([]);
     expect(scaleOf([5], 100).x(5)).toBe(0);
   });

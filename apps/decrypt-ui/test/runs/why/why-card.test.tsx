@@ -84,13 +84,13 @@ describe('the card Why', () => {
     expect(first.getBoundingClientRect().top).toBe(top);
   });
 
-  test('decrypts only what its line shows', async () => {
+  test('decrypts only the payloads that its line shows', async () => {
     const app = await renderApp(`${stuck}?tab=metadata`);
     await untilLine(/activity type does not match/);
     expect(app.refs().filter((ref) => !ref.startsWith('0:'))).toContain('4:0');
   });
 
-  test('says why a long run failed before its history has been read', async () => {
+  test('says, before the whole history has been read, why a long run failed', async () => {
     const rest = /history\?after=200&/;
     await renderApp('/ns/NS/workflows/long-failed/01997c2e-0000-7000-8000-0000000000fc', {
       session: (actions) =>
