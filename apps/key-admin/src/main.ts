@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { runCli } from './run-cli.ts';
 
-// If the reader of a pipe, such as `head`, has ended, this process ends like a program that SIGPIPE ends.
+// If the program that reads a pipe, such as `head`, has ended, this process ends as if killed by SIGPIPE.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(141);

@@ -49,7 +49,7 @@ export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Co
     .configureOutput({
       writeOut: (text) => deps.print(linesOf(text)),
       writeErr: (text) => deps.printError(linesOf(text)),
-      // Unlike the help, an argument may contain line breaks.
+      // Prints an error as one line, because an argument in the error may contain line breaks.
       outputError: (text) => deps.printError(text.trimEnd().split(/\n(?=\(Did you mean )/)),
     })
     .showHelpAfterError('(add --help for the options and examples)')

@@ -8,8 +8,8 @@ import { createProgram } from './program.ts';
 
 /**
  * Runs the command line and returns its exit code. Prints errors, with the commands to type, on standard
- * error. With `--json`, also prints errors as an object on standard output. Standard error is necessary even
- * then, because a job that keeps ids out of its log discards standard output.
+ * error. With `--json`, also prints errors as an object on standard output. Standard error always gets the errors,
+ * because a job that keeps ids out of its log discards standard output.
  * @param args without the names of Node and the script
  */
 export async function runCli(args: readonly string[], process: CliProcess): Promise<number> {

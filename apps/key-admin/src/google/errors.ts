@@ -2,9 +2,9 @@ import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { CliError, type ExitName } from '../cli/cli-error.ts';
 import { gcloud, grantLine, YOU } from './gcloud.ts';
 
-/** The purpose of a call, so that the call's error can state what to type. */
+/** The purpose of a call, from which the call's error derives the commands to type. */
 export interface CallPurpose {
-  /** The crypto key or, for calls without a key, the project. */
+  /** Resource name of the crypto key or, for calls without a key, of the project. */
   readonly resource: string;
   /** A predefined role with the permission that the call needs. */
   readonly role: string;
@@ -38,7 +38,7 @@ export function grpcCode(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined;
 }
 
-/** Turns the error of a call to Google into an error that states what to type. */
+/** Turns the error of a call to Google into an error that contains the commands to type. */
 export function googleError(error: unknown, purpose: CallPurpose): CliError {
   if (error instanceof CliError) return error;
   if (error instanceof KmsCodecError) return codecError(error, purpose);

@@ -1,11 +1,11 @@
 import { parseKeyName } from '../cli/environment.ts';
 import { quote } from '../cli/quote.ts';
 
-/** Returns a `gcloud` command line. @param command the words that need no quotes, as in `kms keys create` */
+/** Returns a `gcloud` command line. @param command the first words, which need no quotes: `kms keys create` */
 export const gcloud = (command: string, ...words: readonly string[]): string =>
   [`gcloud ${command}`, ...words.map(quote)].join(' ');
 
-/** Returns the options that name a crypto key's ring. */
+/** Returns the `gcloud` options that name a crypto key's key ring, location and project. */
 export function ringOptions(key: string): string[] {
   const { project, location, ring } = parseKeyName(key);
   return [`--keyring=${ring}`, `--location=${location}`, `--project=${project}`];
@@ -33,5 +33,5 @@ export const grantLine = (key: string, member: string, role: string): string =>
     `--role=${role}`,
   );
 
-/** Placeholder, in commands to type, for the person or service account that runs the command. */
+/** Stands for the person or service account that runs the command, in the commands to type. */
 export const YOU = 'user:YOUR-ADDRESS';

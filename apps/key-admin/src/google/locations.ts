@@ -5,7 +5,7 @@ import { gcloud } from './gcloud.ts';
 
 const { LocationMetadata } = protos.google.cloud.kms.v1;
 
-/** Requires that Cloud KMS has a location and, if necessary, an HSM there. @throws CliError */
+/** Checks that Cloud KMS has a location and, if `needsHsm` is true, an HSM there. @throws CliError if not */
 export async function requireLocation(
   { kms, read }: GoogleClients,
   project: string,
@@ -21,17 +21,14 @@ export async function requireLocation(
     ),
   );
   if (found === undefined) throw new CliError('notFound', `Cloud KMS has no location ${location}`, [list]);
-  // Like the client's other methods, this method resolves with an array, but its type claims otherwise.
+  // The method resolves with an array, like the client's other methods, although its type says otherwise.
   const metadata: unknown = Reflect.get(Object(Array.isArray(found) ? found[0] : found), 'metadata');
   const value: unknown = Reflect.get(Object(metadata), 'value');
   const hasHsm = value instanceof Uint8Array && LocationMetadata.decode(value).hsmAvailable;
   if (needsHsm && !hasHsm) throw new CliError('usage', `Cloud KMS has no HSM in ${location}`, [list]);
 }
 
-/**
- * Returns a call's result, or undefined if the resource does not exist. @throws any other CliError of the
- * call
- */
+/** Returns a call's result, or undefined if the resource does not exist. @throws every other error of the call */
 export async function optional<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;

@@ -1,7 +1,9 @@
 import { IamProtos } from 'google-gax';
 import type { GoogleClients } from './client.ts';
 
-/** Returns which permissions the caller has on a crypto key or key ring. The call needs no permission. */
+/**
+ * Returns which permissions the caller has on a crypto key or key ring. Asking Cloud KMS for them needs no permission.
+ */
 export async function testPermissions(
   { kms, read }: GoogleClients,
   resource: string,

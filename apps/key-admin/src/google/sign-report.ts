@@ -6,7 +6,7 @@ import type { GoogleClients } from './client.ts';
 interface Algorithm {
   readonly alg: string;
   readonly hash: 'sha256' | 'sha384' | 'sha512';
-  /** For ECDSA: the size in bytes of each of the signature's two integers, which Cloud KMS returns in DER. */
+  /** For ECDSA: the size in bytes of each of the signature's two integers. Cloud KMS returns the integers in DER. */
   readonly integerBytes?: number;
 }
 
@@ -60,7 +60,7 @@ const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toS
 
 function isValid(input: string, signature: Buffer, pem: string, { alg, hash }: Algorithm): boolean {
   const key = createPublicKey(pem);
-  // RSASSA-PSS uses a salt as long as the hash: RFC 7518, section 3.5.
+  // With RSASSA-PSS, the salt is as long as the hash (RFC 7518, section 3.5).
   const pss = alg.startsWith('PS') ? { padding: 6, saltLength: -1 } : {};
   return verify(hash, Buffer.from(input), { key, ...pss }, signature);
 }

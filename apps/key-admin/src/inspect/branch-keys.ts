@@ -13,7 +13,7 @@ export interface BranchKeyRow {
 export class BranchKeys {
   readonly #rows = new Map<string, BranchKeyRow>();
 
-  /** @param eventId must not be lower than the previous payload's event id */
+  /** @param eventId the payload's event id, not lower than the previous payload's event id */
   add(eventId: number, { wrappedKeyHash }: PayloadDescription): void {
     if (wrappedKeyHash === undefined) return;
     const { payloads = 0, firstEvent = eventId } = this.#rows.get(wrappedKeyHash) ?? {};

@@ -29,10 +29,7 @@ export const payloadStates = [
 ] as const;
 type PayloadState = (typeof payloadStates)[number];
 
-/**
- * A description of a payload from its metadata and its header, which remain claims until the payload is
- * decrypted.
- */
+/** A description of a payload from its metadata and its header. Only decryption can verify what they state. */
 export interface PayloadDescription {
   readonly state: PayloadState;
   readonly format: Format;
@@ -41,7 +38,7 @@ export interface PayloadDescription {
   readonly layers: readonly string[];
   /** The key that the payload names. Absent if the payload names no crypto key. */
   readonly key?: {
-    /** The resource name. Absent if the header contains only an id, and no known key has this id. */
+    /** The key's resource name. Absent if the header contains only an id, and no known key has this id. */
     readonly name?: string;
     /** In `envelope-v2`: the first 8 bytes of the name's SHA-256, in hexadecimal digits. */
     readonly id?: string;
@@ -53,9 +50,9 @@ export interface PayloadDescription {
    * In `envelope-v2`: the SHA-256 of the wrapped branch key, by which `deny` in the keys file names the key.
    */
   readonly wrappedKeyHash?: string;
-  /** Absent if the payload is not bound to a namespace. */
+  /** The namespace to which the payload is bound. Absent if the payload is not bound to a namespace. */
   readonly namespace?: { readonly tag: string; readonly name?: string };
-  /** Absent if the payload is not bound to a workflow. */
+  /** The workflow to which the payload is bound. Absent if the payload is not bound to a workflow. */
   readonly workflow?: { readonly tag: string; readonly id?: string };
   /** How the content is compressed, if that is visible. */
   readonly compressed?: string;
@@ -163,5 +160,5 @@ const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof u
 
 const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
 
-/** Shortens a text whose writer is unknown, because it may be a whole document. */
+/** Shortens a text from an unknown source, because the text may be a whole document. */
 export const shortened = (value: string): string => (value.length > 200 ? `${value.slice(0, 200)}…` : value);

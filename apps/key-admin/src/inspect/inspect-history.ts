@@ -23,7 +23,7 @@ export interface InspectedWorkflow {
   readonly summary: readonly SummaryRow[];
   /** The branch keys of the history's `envelope-v2` messages, ordered by their first event. */
   readonly branchKeys: readonly BranchKeyRow[];
-  /** The payloads that are in plaintext although SDKs can encrypt them. */
+  /** The plaintext payloads that SDKs could have encrypted. */
   readonly plaintext: readonly Pick<InspectedPayload, 'ref' | 'path' | 'encoding' | 'bytes'>[];
 }
 

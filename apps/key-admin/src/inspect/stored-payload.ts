@@ -14,10 +14,10 @@ import { describePayload, type KnownNames, type PayloadDescription } from './des
 export type DescribePayload = (payload: Payload, known: KnownNames) => Promise<PayloadDescription>;
 
 /**
- * Returns a function that replaces the description of a reference by a description of the object's content.
- * The function reads the first bytes of an object once for each workflow. If the function cannot read these
- * bytes, it describes the reference and adds the reason. @param namespaces the namespaces whose objects the
- * function may read @param onProblem called with the reason in words
+ * Returns a function that describes payloads. In place of a reference, it describes the content of the object. It reads
+ * the first bytes of an object once for each workflow. If it cannot read these bytes, it describes the reference and
+ * adds the reason. @param namespaces the namespaces whose objects the function may read @param onProblem called with
+ * the reason in words
  */
 export function describeStored(
   storage: ObjectStorage,
@@ -63,8 +63,8 @@ async function describeObject(
 }
 
 /**
- * Returns the object of a reference, if one of the namespaces may read it. @throws KmsCodecError if no
- * namespace may read it, preferably from a namespace with a store for the reference's driver
+ * Returns the object of a reference, if one of the namespaces may read it. @throws KmsCodecError if no namespace may
+ * read the object; prefers the error of a namespace with a store for the reference's driver
  */
 function locateIn(
   namespaces: readonly string[],
@@ -83,8 +83,8 @@ function locateIn(
 }
 
 /**
- * Whether a payload cannot be read, because its header is damaged, or its object is gone, altered or not
- * permitted.
+ * Whether a payload cannot be read, because its header is damaged, or because its object is gone or altered, or may not
+ * be read.
  */
 export const isDamaged = ({ state, reason }: Pick<PayloadDescription, 'state' | 'reason'>): boolean =>
   state === 'damaged' || (state === 'reference' && reason !== undefined);

@@ -3,7 +3,7 @@ import { parseKeyName } from '../cli/environment.ts';
 import { timestamp } from '../cli/output.ts';
 import { gcloud, ringOptions } from '../google/gcloud.ts';
 
-/** A problem with a crypto key that encrypts. */
+/** A problem with a crypto key that should encrypt. */
 export interface Problem {
   readonly code: 'no_primary' | 'primary_not_enabled' | 'rotation_overdue';
   readonly message: string;
@@ -48,8 +48,8 @@ function overdue(
 ): Problem[] {
   if (rotationPeriodSeconds === undefined || created === undefined) return [];
   const due = created.getTime() + rotationPeriodSeconds * 1000;
-  // Rotations do not follow the period if it was changed, or if a version was made primary by hand. Therefore
-  // the scheduled next rotation also counts.
+  // Rotations do not follow the period if someone changed the period, or made a version primary by hand. Therefore the
+  // scheduled next rotation also counts.
   const isLate = now.getTime() > due + LATE_MS && (nextRotation === undefined || nextRotation < now);
   if (!isLate) return [];
   return [

@@ -11,8 +11,8 @@ export interface RotationEffect {
 }
 
 /**
- * Returns the effect of a rotation on processes with this configuration. The effect follows from the ages at
- * which processes replace keys (docs/wire-formats.md).
+ * Returns the effect of a rotation on processes with this configuration. The effect depends on the age at which
+ * processes replace keys (docs/wire-formats.md).
  */
 export function rotationEffect(
   settings: KmsSettings,

@@ -11,9 +11,9 @@ const MAX_DELAY_MS = 3_600_000;
 /**
  * Why an object without a reference may still be in use.
  * - `recent`: the object is so young that its reference may not have been written when the scan started
- * - `open_workflow`: the object's name contains an open workflow, or no workflow while any workflow is open.
- *   A history may refer to the object again, without a new time: clients store signals and updates under the
- *   workflow's id without a run, and Temporal's drivers do not store an object that exists
+ * - `open_workflow`: the object's name contains an open workflow, or it contains no workflow and some workflow is open.
+ * A new reference to the object may not change the object's time: clients store signals and updates under the
+ * workflow's id without a run, and Temporal's drivers do not store an existing object again
  * - `other_namespace`: the object's name contains another namespace or none, or the storage file lets a
  *   namespace that was not scanned read the object
  * - `other_bucket`: a history refers to an object of this name in another bucket, which may be an access
@@ -41,9 +41,9 @@ export interface Compared {
   readonly referred: ObjectTotal;
   readonly unused: ObjectTotal;
   readonly unclear: Readonly<Record<Doubt, ObjectTotal>>;
-  /** Objects to which histories refer, but which no longer exist. */
+  /** Objects that no longer exist, although histories refer to them. */
   readonly gone: readonly ReferredObject[];
-  /** Objects to which histories refer, but which the storage file lets no scanned namespace read. */
+  /** Objects to which histories refer, but which no scanned namespace may read according to the storage file. */
   readonly notPermitted: readonly ReferredObject[];
 }
 
@@ -81,7 +81,7 @@ export async function compareObjects(comparison: Comparison): Promise<Compared> 
   for (const namespace of scanned) {
     for await (const { object, sizeBytes, modified } of storage.list(namespace, { signal })) {
       const id = objectId(object);
-      // Two namespaces may read the same object.
+      // The object may already be listed, because two namespaces may read the same object.
       if (listed.has(id)) continue;
       listed.add(id);
       const one = { object, bytes: sizeBytes, modified };
@@ -112,8 +112,8 @@ function add(total: ObjectTotal, { bytes, modified }: UnusedObject): void {
 }
 
 /**
- * Returns a function that returns why an object without a reference may still be in use, or undefined if the
- * object is unused.
+ * Returns a function that determines why an object without a reference may still be in use. The function returns
+ * undefined if the object is unused.
  */
 function doubtsOf({ storage, configured, scanned, found, started }: Comparison) {
   const names = new Set(scanned);
@@ -142,7 +142,7 @@ function doubtsOf({ storage, configured, scanned, found, started }: Comparison) 
   };
 }
 
-/** Returns the name in a path segment, which drivers escape as in URLs. */
+/** Decodes the name in a path segment. Drivers encode names as in URLs. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -5,8 +5,8 @@ import type { UnusedObject } from './compare-objects.ts';
 const PATTERN = /[*?#[\]]/;
 
 /**
- * Returns an object's name as a line, or undefined if a program that reads lines could mistake the name for
- * another.
+ * Returns an object's name as a line, or undefined if a program that reads the line could mistake the name for another
+ * name.
  */
 export function nameLine({ object: { name } }: UnusedObject): string | undefined {
   return visible(name) === name && !PATTERN.test(name) ? `${name}\n` : undefined;
@@ -21,5 +21,5 @@ export function jsonLine(
   return `${JSON.stringify({ type, bucket, object, bytes, modified: modified.toISOString(), ...cost })}\n`;
 }
 
-/** Returns what it costs to store bytes for a month. @param price per GiB and month */
+/** Returns the cost of storing bytes for a month. @param price per GiB and month */
 export const costPerMonth = (bytes: number, price: number): number => (bytes / 2 ** 30) * price;

@@ -15,20 +15,20 @@ export interface ReferredObject {
   readonly name: string;
   readonly namespace: string;
   readonly place: ScanPlace;
-  /** The first history that a scan found. */
+  /** The workflow id of the first history in which the scan found a reference to the object. */
   readonly workflowId: string;
   readonly runId?: string | undefined;
   histories: number;
-  /** Whether the storage file lets the namespace of one of the histories read the object. */
+  /** Whether the storage file lets at least one of the histories' namespaces read the object. */
   isPermitted: boolean;
 }
 
 /** The objects to which the histories of all scanned namespaces refer. */
 export class ReferredObjects {
   readonly #storage: Locator;
-  /** The objects by their ids. */
+  /** The objects, by their ids. */
   readonly objects = new Map<string, ReferredObject>();
-  /** The ids of the objects' names, whatever the bucket. */
+  /** The ids of the objects' names, which do not depend on the bucket. */
   readonly names = new Set<string>();
   /** The ids of the runs that were open. */
   readonly openRuns = new Set<string>();
@@ -39,10 +39,7 @@ export class ReferredObjects {
     this.#storage = storage;
   }
 
-  /**
-   * Returns an object that collects the references of a namespace. The returned object requests no stored
-   * object.
-   */
+  /** Returns a collector of the references in a namespace. It requests no object from external storage. */
   in(namespace: string): References {
     return {
       resolve: async ({ payloads, traits }, place, history): Promise<Resolved> => {
@@ -61,7 +58,7 @@ export class ReferredObjects {
     };
   }
 
-  /** Returns false if the trait is not a reference. */
+  /** Adds a history's reference to the objects. Returns false if the trait is not a reference. */
   #add(text: string, namespace: string, place: ScanPlace, { workflowId, runId }: TalliedHistory): boolean {
     const trait = parseTrait(text);
     if (trait.is !== 'reference') return false;
@@ -85,7 +82,7 @@ export class ReferredObjects {
 
 type Locator = Pick<ObjectStorage, 'locate'>;
 
-/** Returns the object of a reference, or undefined if the storage file does not let the namespace read it. */
+/** Returns the object of a reference, or undefined if the storage file does not let the namespace read the object. */
 export function locate(
   storage: Locator,
   namespace: string,

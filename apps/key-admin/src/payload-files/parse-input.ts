@@ -63,7 +63,7 @@ function historyIn(name: string, bytes: Buffer): Input {
   }
 }
 
-/** Returns undefined for anything that is not a history. A damaged history is an error. */
+/** Returns undefined if the bytes are not a history. @throws CliError `data` if the history is damaged */
 function tryHistory(name: string, bytes: Buffer): Input | undefined {
   try {
     return { kind: 'history', file: readHistoryFile(bytes) };
@@ -118,8 +118,8 @@ function fromBase64(bytes: Buffer): Payload[] | undefined {
 }
 
 /**
- * Parses `data` that was copied from Temporal's Web UI. Only `envelope-v2` messages can be recognized by
- * their `data`.
+ * Parses `data` that was copied from Temporal's Web UI, without metadata. Only `envelope-v2` messages can be recognized
+ * by their `data`.
  */
 function fromMessageData(data: Buffer): Payload[] | undefined {
   if (decoded(() => messageHeader(data)) === undefined) return undefined;

@@ -21,7 +21,7 @@ export const fieldKinds = [
 ] as const;
 export type FieldKind = (typeof fieldKinds)[number];
 
-/** A text that is visible to everyone who can read the message. */
+/** A plaintext value that everyone who can read the message can see. */
 export interface ClearValue {
   readonly kind: FieldKind;
   /** Names of the fields and map keys that contain the text, outermost first. */
@@ -44,7 +44,7 @@ export function clearValues(typeName: string, message: object, withPayloads = fa
   return values;
 }
 
-/** Represents a payload in the JSON of its message. */
+/** Stands for a payload in the JSON of its message. */
 class Content {
   readonly payload: Payload;
   readonly encryptable: boolean;
@@ -84,8 +84,8 @@ function walkContent({ payload, encryptable }: Content, path: readonly string[],
 }
 
 /**
- * Returns the strings of a JSON text, so that escapes hide nothing. Returns a text that is not JSON
- * unchanged.
+ * Returns the keys, strings and numbers in a JSON text, without escapes that could hide a value. Returns a text that is
+ * not JSON unchanged.
  */
 function stringsIn(text: string): string[] {
   const found: string[] = [];
@@ -101,11 +101,11 @@ function stringsIn(text: string): string[] {
   return found;
 }
 
-/** The fields that are maps whose keys a program chooses. */
+/** Names of the fields that are maps with keys that a program chooses. */
 const maps: ReadonlySet<string> = new Set(['fields', 'indexedFields', 'nexusHeader', 'details']);
 const isMap = (path: readonly string[]): boolean => maps.has(path.at(-1) ?? '');
 
-/** The kind of a field, by a pattern that matches its path. The first match counts. */
+/** Kinds of fields, each with a pattern for the field's path. The first pattern that matches counts. */
 const kinds: readonly (readonly [RegExp, FieldKind])[] = [
   [/(^|\.)(indexedFields|searchAttributes)(\.|$)/, 'search attribute'],
   [/(^|\.)(memo|upsertedMemo)\.fields(\.|$)/, 'memo key'],

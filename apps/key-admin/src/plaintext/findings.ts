@@ -13,14 +13,14 @@ export interface Place {
   readonly eventId?: number | undefined;
 }
 
-/** Values that match one pattern in one field. A finding contains found values only in masked form. */
+/** Values that match one pattern in one field. A finding contains the values only in masked form. */
 export interface Finding {
   readonly pattern: string;
   readonly kind: FieldKind;
   readonly path: string;
   readonly values: number;
   readonly histories: number;
-  /** The first values that were found, each masked, and their places. */
+  /** The first values that were found, in masked form, and their places. */
   readonly samples: readonly Sample[];
 }
 
@@ -43,10 +43,10 @@ interface Group {
 
 /** Maximum number of samples per group. */
 const MAX_SAMPLES = 5;
-/** Maximum number of groups. There is a limit, because each history may contain other map keys. */
+/** Maximum number of groups. Without a limit, there could be a group for each map key of each history. */
 const MAX_GROUPS = 1_000;
 
-/** Looks for values in texts, and counts what it finds by pattern and field. */
+/** Searches texts for values that match patterns, and counts the values by pattern and field. */
 export class Findings {
   readonly #patterns: Patterns;
   readonly #groups = new Map<string, Group>();
@@ -62,7 +62,7 @@ export class Findings {
     return this.#texts;
   }
 
-  /** Number of values in fields that exceed the report's limit. */
+  /** Number of values in fields that the report omits, because they exceed `MAX_GROUPS`. */
   get others(): number {
     return this.#others;
   }
@@ -123,7 +123,7 @@ export class Findings {
     };
   }
 
-  /** Returns a path without found values, which map keys may contain. */
+  /** Returns a path with `(found)` in place of each map key that contains a found value. */
   #shown(path: readonly string[]): string {
     return path.map((part) => (this.#isClean(part) ? part : '(found)')).join('.');
   }

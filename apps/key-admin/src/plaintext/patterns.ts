@@ -8,8 +8,7 @@ interface Pattern {
   /** A regular expression with the flag `g`. */
   readonly expression: RegExp;
   /**
-   * Returns whether a match is really such a value, for example by its check digits. If absent, every match
-   * counts.
+   * Returns whether a match is a real value of this kind, for example by its check digits. If absent, every match counts.
    */
   readonly isValid?: (match: string) => boolean;
 }
@@ -22,7 +21,7 @@ export interface Patterns {
 }
 
 const builtIn: readonly Pattern[] = [
-  // The quantifiers have RFC 5321's limits, so that no text takes more than linear time.
+  // The quantifiers have RFC 5321's limits, so that the time to search a text is at most linear in its length.
   {
     name: 'email',
     expression:
@@ -49,7 +48,7 @@ const builtIn: readonly Pattern[] = [
 
 export const builtInNames: readonly string[] = builtIn.map(({ name }) => name);
 
-/** Checks the digits by ISO 13616: the rearranged number, with letters as 10 to 35, is 1 modulo 97. */
+/** Checks the digits by ISO 13616: the rearranged number, with letters replaced by 10 to 35, must be 1 modulo 97. */
 function isIban(match: string): boolean {
   const compact = match.replaceAll(' ', '');
   if (compact.length < 15 || compact.length > 34) return false;
@@ -123,8 +122,8 @@ export interface Match {
 }
 
 /**
- * Maximum number of characters of a text that are searched, because an expression from a file may be slow.
- * Ids have at most 1,000 characters.
+ * Maximum number of characters of a text that are searched, because an expression from a file may be slow. For
+ * comparison: ids have at most 1,000 characters.
  */
 const MAX_TEXT = 64 * 1024;
 
@@ -132,7 +131,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 
 /** Returns all values in a text. */
 export function matchesIn(text: string, { patterns, isAllowed }: Patterns): Match[] {
-  // The digits of a random id may look like a card number.
+  // Removes UUIDs, because the digits of a random id may look like a card number.
   const searched = text.slice(0, MAX_TEXT).replaceAll(UUID, ' ');
   const found: Match[] = [];
   for (const { name, expression: one, isValid = () => true } of patterns) {
@@ -142,7 +141,7 @@ export function matchesIn(text: string, { patterns, isAllowed }: Patterns): Matc
   return found;
 }
 
-/** Masks a value. Shows only its first character and, from eight characters on, its last. */
+/** Masks a value. Shows only the value's first character and, if the value has at least eight characters, its last. */
 export function masked(value: string): string {
   const characters = Array.from(value);
   const last = characters.length >= 8 ? visible(characters.at(-1)) : '';

@@ -47,7 +47,7 @@ const command = new Command('scan-worker')
   .option('--no-state', 'keep no state: every scan reads all closed runs')
   .option(EXTERNAL_STORAGE, 'read the headers of payloads in the external storage that this file names')
   .configureOutput({ outputError: (text) => print([text.trimEnd()]) })
-  // Without this override, Commander would exit with 1 after wrong usage.
+  // Without this override, Commander would exit with code 1 after a usage error.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
   .parse();
 
@@ -57,14 +57,14 @@ try {
   const { exit, lines, fix } =
     error instanceof CliError ? error : { exit: 'internal' as const, lines: [messageOf(error)], fix: [] };
   print([`error: ${lines[0] ?? ''}`, ...lines.slice(1), ...typeLines(fix)]);
-  // Connections and threads of Temporal's SDK would keep the process running.
+  // Exits explicitly, because connections and threads of Temporal's SDK would keep the process running.
   process.exit(exitCodes[exit]);
 }
 
 async function run({ envFile, taskQueue, state, externalStorage }: Options): Promise<void> {
   const values = withEnvFile(process.env, envFile);
   const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
-  // Checks the folder first, so that a worker that could only cause gaps takes no task.
+  // Checks the folder before the worker polls: every task of a worker without a usable folder would become a gap.
   if (stateFolder !== undefined) await checkStateFolder(stateFolder);
   const { connectionOptions, namespace: home } = temporalConfig(values);
   const logger = createSafeLogger({ level: 'INFO' });

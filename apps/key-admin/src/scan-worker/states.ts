@@ -4,8 +4,8 @@ import { CliError } from '../cli/cli-error.ts';
 import { createStateFolder, ScanState } from '../scan/state.ts';
 
 /**
- * Refuses a state folder that the worker cannot use, because each of the worker's shards would become a gap.
- * @throws CliError
+ * Checks that the worker can use the state folder. Otherwise, each of the worker's shards would become a gap. @throws
+ * CliError if it cannot
  */
 export async function checkStateFolder(folder: string): Promise<void> {
   await createStateFolder(folder).catch((error: unknown) => {
@@ -23,8 +23,8 @@ const DAY = 86_400_000;
 
 /**
  * Returns a function that opens the state of a namespace once. After an error, the next call tries again.
- * Once a day, the state drops runs that are older than the namespace's retention. A state cannot compare its
- * runs with the runs of a scan, because no worker sees all runs of a scan.
+ * Once a day, the state drops runs that are older than the namespace's retention. The list of a scan's runs cannot
+ * decide which runs to drop, because no worker sees the whole list.
  */
 export function statesIn(
   folder: string | undefined,
@@ -33,7 +33,7 @@ export function statesIn(
   const states = new Map<string, { readonly state: Promise<ScanState>; cleaned: number }>();
   return async (id, retentionSeconds) => {
     if (folder === undefined) return undefined;
-    // Encodes the id, because it comes from a workflow's input.
+    // Encodes the id, because it comes from a workflow's input and could otherwise name a file outside the folder.
     const open = () => ScanState.open(join(folder, `${encodeURIComponent(id)}.journal`), now);
     const known = states.get(id) ?? { state: open(), cleaned: 0 };
     states.set(id, known);
@@ -44,7 +44,8 @@ export function statesIn(
     const time = now().getTime();
     if (time - known.cleaned >= DAY) {
       known.cleaned = time;
-      // A run that was read before this time had closed by then, so its retention has ended.
+      // Every run in the state was closed when it was read. So the retention of a run that was read before this time
+      // has ended.
       await state.removeReadBefore(new Date(time - retentionSeconds * 1000 - DAY));
     }
     return state;

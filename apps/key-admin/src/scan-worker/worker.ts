@@ -9,9 +9,7 @@ import { shareOf, temporalSource } from '../temporal/temporal-source.ts';
 import { type KnownObjects, StoredObjects } from '../scan/stored-objects.ts';
 import { statesIn } from './states.ts';
 
-/**
- * How long running activities may take to notice a shutdown. Another worker continues unfinished activities.
- */
+/** How long running activities may take to stop at a shutdown. Another worker continues unfinished activities. */
 const SHUTDOWN_GRACE = '5 seconds';
 
 export interface ScanWorkerDeps {
@@ -56,8 +54,8 @@ export function createScanWorker({
 }
 
 /**
- * Returns a function that remembers, for the latest scan of each namespace, the objects that this worker has
- * read.
+ * Returns a function that creates readers of objects. For the latest scan of each namespace, the function remembers the
+ * objects that this worker has read.
  */
 function referencesFrom(storage: ObjectStorage): NonNullable<ActivityDeps['referencesOf']> {
   const scans = new Map<string, { readonly scanId: string; readonly known: KnownObjects }>();

@@ -5,10 +5,10 @@ import type { ScanState } from './state.ts';
 
 /**
  * Counts the payloads of a run. A closed run is read once, because the state keeps its summary. An unreadable
- * run counts as a gap. The history decides whether the run is open: Temporal's lists lag behind histories, so
- * a list may still show a closed run as open. A run whose history contradicts the list is read again.
- * @param state keeps summaries of closed runs; undefined to keep nothing @param isFatal whether to throw an
- * error, because the caller will retry, instead of counting it as a gap
+ * run counts as a gap. The history decides whether the run is open: Temporal's lists lag behind histories, so a list
+ * may still show a closed run as open. If the history contradicts the list, the run is read again.
+ * @param state keeps summaries of closed runs; undefined to keep nothing @param isFatal whether to throw an error
+ * instead of counting a gap, because the caller will retry
  */
 export async function countRun(
   source: Pick<ScanSource, 'describeRun' | 'history'>,
@@ -29,7 +29,7 @@ export async function countRun(
     if (read === undefined) return;
     const { isClosed, summary, lastEventTime } = read;
     const closeTime = isClosed ? (run.closeTime ?? lastEventTime) : undefined;
-    // Keeps no summary of an open run, because it may count pending work that the history will never contain.
+    // Keeps no summary of an open run, because the summary may count pending work that the history will never contain.
     if (isClosed && !isOpen) state?.set(run.runId, summary);
     await found.count(isClosed ? 'closed' : 'open', { ...run, closeTime }, summary, true);
   } catch (error) {

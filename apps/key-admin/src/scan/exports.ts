@@ -67,7 +67,7 @@ function summaryOf(workflow: FileWorkflow, file: string): ExportedHistory {
     workflowId,
     ...(runId === undefined ? {} : { runId }),
     startTime: startedAt,
-    // A file does not change, so a history without a closing event also ends with its last event.
+    // A file does not change, so the time of its last event counts as the close time, even if no event closes the run.
     closeTime: eventTime(last),
   };
   return { history, summary: builder.build() };

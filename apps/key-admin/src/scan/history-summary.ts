@@ -5,8 +5,8 @@ import { hidesReference, parseStorageReference, type StorageReference } from '@t
 import { isOwnPayload } from './own-runs.ts';
 
 /**
- * A property that payloads of several histories may have in common: the key that they need, or a finding. The
- * text of a trait is its JSON, so that equal traits have equal texts.
+ * A property that payloads of several histories may share: the key that they need, or a finding. The text of a trait is
+ * the trait as JSON, so equal traits have equal texts.
  */
 export type Trait =
   | {
@@ -28,8 +28,8 @@ export type Trait =
     };
 
 /**
- * A reference to an object in external storage. The object's size is a text, because JSON has no large
- * integers.
+ * A reference to an object in external storage. The object's size is a string, because JSON numbers cannot represent
+ * large integers exactly.
  */
 export interface ReferenceTrait extends Omit<StorageReference, 'sizeBytes'> {
   readonly is: 'reference';
@@ -47,7 +47,7 @@ export interface HistorySummary {
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only this file writes these texts
 export const parseTrait = (text: string): Trait => JSON.parse(text) as Trait;
 
-/** Returns the summary of a payload that is stored on its own. */
+/** Returns the summary of a single payload that is not part of a history, such as an object in external storage. */
 export function summaryOfPayload(payload: Payload): HistorySummary {
   const builder = new SummaryBuilder();
   builder.addPayload({ payload, encryptable: true });
@@ -55,8 +55,8 @@ export function summaryOfPayload(payload: Payload): HistorySummary {
 }
 
 /**
- * Matches ids of static keys that a report may name. A program that writes payloads can put any text in place
- * of the id.
+ * Matches the ids of static keys that a report may contain. A program that writes payloads can write any text in place
+ * of an id.
  */
 const STATIC_KEY_ID = /^[\w.:-]{1,128}$/;
 
@@ -67,14 +67,17 @@ export class SummaryBuilder {
   readonly #traits = new Map<string, number>();
 
   /**
-   * @param isOwnRun whether the history belongs to a scan's own workflow, in which marked payloads do not
-   * count
+   * @param isOwnRun whether the history belongs to the workflow of a scan, in which marked payloads do not count
    */
   constructor({ isOwnRun = false }: { readonly isOwnRun?: boolean } = {}) {
     this.#isOwnRun = isOwnRun;
   }
 
-  /** Counts the payloads and failures of a message. @param locations the payloads, if already found */
+  /**
+   * Counts the payloads and failures of a message.
+   *
+   * @param locations the message's payloads, if the caller has already found them
+   */
   add(
     typeName: string,
     message: object,
@@ -89,7 +92,7 @@ export class SummaryBuilder {
     if (isSystemEnvelope(payload)) return this.#count({ is: 'not_walked' });
     if (hidesReference(payload)) this.#count({ is: 'external_storage' });
     const { format, problem, empty, key, keyId, keyVersion, staticKey } = messageKey(payload);
-    // SDKs write these fields without a codec, so plaintext in them is correct.
+    // SDKs do not encrypt the fields that are not `encryptable`, so plaintext in these fields is correct.
     const isOwn = this.#isOwnRun && isOwnPayload(payload);
     if (empty || (format === 'plain' && (!encryptable || isOwn))) return;
     this.#payloads += 1;
@@ -106,12 +109,12 @@ export class SummaryBuilder {
       ...(keyVersion === undefined ? {} : { version: keyVersion }),
       ...(staticKey === undefined || !STATIC_KEY_ID.test(staticKey) ? {} : { staticKey }),
     });
-    // Other programs wrote these messages, and may have encrypted messages of this library a second time.
+    // Other programs wrote messages in these formats, and may have encrypted this library's messages a second time.
     if (format === 'proxy' || format === 'static') this.#count({ is: 'inner_layer' });
   }
 
   #count(trait: Trait, count = 1): void {
-    // Node's line reader also ends lines at these characters, which names may contain.
+    // Escapes these two characters, which names may contain, because Node's line reader ends lines at them.
     const text = JSON.stringify(trait).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
     this.#traits.set(text, (this.#traits.get(text) ?? 0) + count);
   }
@@ -134,8 +137,8 @@ function referenceTrait(payload: Payload): Trait {
 }
 
 /**
- * Whether the payload is an envelope for Temporal's own Nexus endpoint, whose payloads are inside a serialized request
- * that this walk does not parse.
+ * Whether the payload is an envelope for Temporal's own Nexus endpoint. Its payloads are inside a serialized request,
+ * which a scan does not parse.
  */
 const isSystemEnvelope = ({ metadata }: Payload): boolean =>
   metadata?.['__temporal_system_payload'] !== undefined;

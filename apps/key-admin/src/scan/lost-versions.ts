@@ -12,7 +12,7 @@ export interface LostVersion {
   readonly namespaces: readonly string[];
 }
 
-/** Returns the versions that histories name although they are destroyed or scheduled for destruction. */
+/** Returns the versions that are destroyed or scheduled for destruction although histories need them. */
 export function lostVersions({ cryptoKeys, namespaces }: ScanReport): LostVersion[] {
   return cryptoKeys.flatMap(({ key, versions }) =>
     versions.flatMap(({ version, state }): LostVersion[] => {
@@ -28,11 +28,11 @@ export function lostVersions({ cryptoKeys, namespaces }: ScanReport): LostVersio
 const names = (needed: NeededKey, key: string, version: number): boolean =>
   needed.version === version && (needed.key === key || needed.keyId === cryptoKeyId(key));
 
-/** Returns the lines about a lost version, with the commands that restore it. */
+/** Returns the lines about a lost version, with the commands that restore the version if possible. */
 export function lostLines({ key, version, state, namespaces }: LostVersion): string[] {
   const need = `histories of ${namespaces.join(', ')} need version ${version} of ${key}`;
   return state === 'DESTROYED'
-    ? [`LOST: ${need}, which is destroyed. Nothing can decrypt them.`]
+    ? [`LOST: ${need}, which is destroyed. Nothing can decrypt these histories.`]
     : [
         `WILL BE LOST: ${need}, whose destruction is scheduled. To keep that version`,
         ...typeLines([versionLine('restore', key, version), versionLine('enable', key, version)]),

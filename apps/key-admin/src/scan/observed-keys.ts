@@ -4,7 +4,7 @@ import type { KeyDescription } from '@temporal-kms/kms-codec';
 import { writePrivateFile } from '../cli/private-file.ts';
 import { createStateFolder, readState } from './state.ts';
 
-/** The primary version of a crypto key at a time. */
+/** The primary version of a crypto key at one time. */
 interface Observation {
   /** Milliseconds since 1970. */
   readonly time: number;
@@ -15,9 +15,9 @@ interface Observation {
 type Observations = Record<string, readonly Observation[]>;
 
 /**
- * Adds the present descriptions from Cloud KMS to the observations of earlier scans, and returns the keys for
- * the report. Cloud KMS does not record when a version stopped being primary, so a program can only observe
- * that the version is no longer primary.
+ * Adds the descriptions that Cloud KMS returns now to the observations of earlier scans, and returns the keys for the
+ * report. Cloud KMS does not record when a version stopped being primary, so a program can only observe that the
+ * version is no longer primary.
  *
  * @param path the file that keeps the observations
  */
@@ -53,9 +53,8 @@ export async function observeKeys(
 }
 
 /**
- * Returns the earliest time from which every observation shows a later version as primary. Observations that
- * are older than an observation with an earlier primary version do not count, because the version may have
- * been primary after them.
+ * Returns the time of the first observation since which a later version has always been primary. Earlier observations
+ * do not count, because the version may have become primary again after them.
  */
 function notPrimarySince(version: number, observations: readonly Observation[]): number | undefined {
   const last = observations.findLastIndex(({ primary }) => primary === null || primary <= version);

@@ -5,15 +5,15 @@ import { SCAN_WORKFLOW } from './on-temporal/contract.ts';
 export const OWN_PAYLOAD = 'temporal-kms-scan';
 
 /**
- * Whether a plaintext payload belongs to a scan on Temporal. Such a scan encrypts nothing and needs no key,
- * because its own payloads contain no workflow's payload and no workflow id. An encrypted payload always
- * counts, whatever its metadata.
+ * Whether a plaintext payload belongs to a scan on Temporal. A scan on Temporal encrypts nothing and needs no key,
+ * because its own payloads contain no other workflow's payload and no workflow id. An encrypted payload always counts,
+ * even with the mark in its metadata.
  */
 export const isOwnPayload = ({ metadata }: Payload): boolean => metadata?.[OWN_PAYLOAD] !== undefined;
 
 /**
- * Whether a run has the type of a scan's workflow. Metadata is not sufficient, because any program can write
- * it.
+ * Whether a run has the type of a scan's workflow. A mark in the metadata is not sufficient, because any program can
+ * write metadata.
  */
 export const isOwnType = (name: string | null | undefined): boolean => name === SCAN_WORKFLOW;
 
@@ -27,5 +27,5 @@ export const isOwnRun = (
   { traits }: { readonly traits: ReadonlyMap<string, number> },
 ): boolean => hasOwnType(first) && [...traits.keys()].every((text) => text === FAILURE);
 
-/** The trait of a scan's own failures, whose messages this program writes in plaintext. */
+/** The trait of failures in a scan's own workflow. This program writes their messages in plaintext. */
 const FAILURE = JSON.stringify({ is: 'failure_in_plaintext' });

@@ -1,10 +1,10 @@
 /** Number of histories that are read at the same time. */
 export const CONCURRENCY = 8;
-/** Maximum difference between Temporal's clock and this machine's, in milliseconds. */
+/** Maximum difference between Temporal's clock and this machine's clock, in milliseconds. */
 export const MAX_SKEW_MS = 300_000;
 /**
- * Maximum duration of a pass over new runs, in milliseconds. After a longer pass, another pass over the runs
- * that started meanwhile follows.
+ * Maximum duration of a pass over new runs, in milliseconds. A longer pass is followed by another pass, over the runs
+ * that started meanwhile.
  */
 export const MAX_CATCH_UP_MS = 600_000;
 
@@ -21,14 +21,14 @@ export interface TimeRange {
  * A stage of a scan by several processes. A run has one start time, so stages whose ranges do not overlap
  * count no run twice.
  *
- * `settled`: a range whose runs have all appeared in Temporal's lists. `newest`: the range from then until
- * now. The stages correspond to the passes of `scanNamespace`: a first pass over all runs and, once new runs
- * have had time to appear, a pass over the runs that started meanwhile.
+ * `settled`: a range whose runs have all appeared in Temporal's lists. `newest`: the range from the end of that range
+ * until now. The stages correspond to the passes of `scanNamespace`: a first pass over all runs and, once new runs have
+ * had time to appear, a pass over the runs that started meanwhile.
  */
 export interface Stage {
   readonly kind: 'first' | 'settled' | 'newest';
   readonly range: TimeRange;
-  /** When the pass began, in milliseconds since 1970. */
+  /** When the stage's pass began, in milliseconds since 1970. */
   readonly start: number;
 }
 
@@ -40,8 +40,8 @@ export const firstStage = (now: number, settleMs: number): Stage => ({
 });
 
 /**
- * Whether a pass over new runs, which ends `now`, took too long, so that another pass must follow. If so, the
- * findings of its stage `newest` are discarded, because the next stage scans the same range again.
+ * Whether a pass over new runs that ends at `now` took too long, so that another pass must follow. In this case, the
+ * findings of the pass's stage `newest` are discarded, because the next stage scans the same range again.
  */
 export const isTooLong = ({ start }: Stage, now: number): boolean => now - start > MAX_CATCH_UP_MS;
 

@@ -35,7 +35,7 @@ export async function readRun(
     const description = await source.describeRun(run);
     if (description === undefined) return undefined;
     builder = new SummaryBuilder({ isOwnRun: isOwnType(description.workflowExecutionInfo?.type?.name) });
-    // Leaves out the fields that repeat the memo and the metadata of events.
+    // Leaves out the fields of the description that repeat the memo and the metadata in events.
     builder.add(DESCRIPTION, {
       ...description,
       workflowExecutionInfo: undefined,

@@ -11,8 +11,8 @@ export interface BeforeRuns {
   /** The ids of the schedules that were listed. */
   readonly schedules: readonly string[];
   /**
-   * Schedules that keep an earlier run's result, each with the run that contains the result, or null if no
-   * such run is known.
+   * Schedules that keep an earlier run's result, each with the run whose history contains the result, or null if no run
+   * is known to contain it.
    */
   readonly keptResults: readonly (readonly [schedule: string, run: ScheduledRun | null])[];
   /** Data of kinds that a scan does not read. */
@@ -35,7 +35,7 @@ export interface RunsFound {
 /** Other processes that read the runs of a namespace. */
 export interface RemoteRuns {
   /**
-   * Returns the findings of the scan in progress before it read runs, or undefined if no scan is in progress.
+   * Returns what the scan in progress found before it read runs, or undefined if no scan is in progress.
    * @throws CliError
    */
   resume(): Promise<BeforeRuns | undefined>;

@@ -87,7 +87,7 @@ const indent = (lines: readonly string[]): string[] => lines.map((line) => `  ${
 const sortedKeys = (keys: readonly NeededKey[]): NeededKey[] =>
   keys.toSorted((a, b) => keyName(a).localeCompare(keyName(b), 'en', { numeric: true }));
 
-/** Returns the name of a key and version for people: the last part of a crypto key's resource name. */
+/** Returns a readable name of a key and version: the last part of the crypto key's resource name, and the version. */
 function keyName({ key, keyId, staticKey, version }: Omit<NeededKey, 'formats' | 'places'>): string {
   if (staticKey !== undefined) return `static key ${staticKey}`;
   const name =

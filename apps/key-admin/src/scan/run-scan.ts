@@ -32,7 +32,7 @@ export interface ScanRequest {
    * counts as a gap.
    */
   readonly referencesOf?: ((namespace: string, kept: KeptObjects) => References) | undefined;
-  /** Returns the other processes that read the runs in place of this process. */
+  /** Returns an interface to other processes that read the runs in place of this process. */
   readonly remoteRuns?: (
     scanned: Pick<
       TemporalScanOptions,
@@ -50,8 +50,8 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
   // The clock must be right, because a verdict depends on the times at which primary versions were observed.
   await requireClock(settings.emulatorHost === undefined ? GOOGLE_TIME : undefined, now, progress);
   const started = now().toISOString();
-  // Reads the keys before any history, because a scan counts only for versions that had stopped being primary
-  // before the scan.
+  // Reads the keys before any history, because a scan counts only for versions that stopped being primary before the
+  // scan.
   const descriptions = await describeKeys(settings, keys, progress);
   const cryptoKeys = await observeKeys(join(stateFolder, 'crypto-keys.json'), descriptions, now()).catch(
     notKept,
@@ -127,7 +127,7 @@ async function describeKeys(
   });
 }
 
-/** Returns the namespace's keys. Returns no keys for a namespace without a rule, which may be scanned too. */
+/** Returns the namespace's keys, or an empty list for a namespace without a rule, which may be scanned too. */
 function keysOf(rules: KeyRules, namespace: string): readonly string[] {
   try {
     return rules.resolve(namespace).keys;

@@ -15,11 +15,11 @@ import type { ScanState } from './state.ts';
 import { milliseconds } from '../temporal/times.ts';
 
 /**
- * Milliseconds between lines of progress, and between writes. If the process is killed, it loses at most the
- * work of this time.
+ * Milliseconds between lines of progress, and between writes of the state. A killed process loses at most the work of
+ * this time.
  */
 const TICK_MS = 3_000;
-/** Maximum number of different reasons for unreadable exports in a report. */
+/** Maximum number of different reasons that a report contains for unreadable exports. */
 const MAX_REASONS = 100;
 export interface NamespaceScan {
   readonly source: ScanSource;
@@ -30,7 +30,7 @@ export interface NamespaceScan {
   /** Returns the reader of the objects to which histories refer. If absent, each reference counts as a gap. */
   readonly referencesOf?: ((state: ScanState) => References) | undefined;
   readonly exports: readonly ExportSource[];
-  /** Returns the other processes that read the runs in place of this process. */
+  /** Returns an interface to other processes that read the runs in place of this process. */
   readonly remoteRuns?: (namespace: NamespaceDescription) => RemoteRuns;
   /** How long a run may take to appear in Temporal's lists, in milliseconds. */
   readonly settleMs: number;
@@ -43,11 +43,11 @@ export interface NamespaceScan {
  * Scans a namespace. Data that cannot be read becomes a gap of the report.
  *
  * Temporal has no snapshot: runs start, close and disappear while a scan lists them. During the scan, a new
- * payload under an old key version can only be a copy that the server makes. The server copies a schedule's
- * input when the schedule starts a run, and a run's payloads when the run is retried, repeated by cron or
- * reset. Therefore the scan reads schedules first, then all runs and, once new runs have had time to appear
- * in the lists, the runs that started meanwhile. If the scan missed the original of a copy, the last list
- * contains the copy. Finally, the scan reads the schedules that the first list did not contain.
+ * payload under an old key version can only be a copy that the server makes. The server copies a schedule's input when
+ * the schedule starts a run, and a run's payloads when the run is retried, is repeated by cron, or is reset. Therefore
+ * the scan reads schedules first, then all runs and, once new runs have had time to appear in the lists, the runs that
+ * started meanwhile. If the scan missed a payload from which the server made a copy, the last list contains the run
+ * with the copy. Finally, the scan reads the schedules that the first list did not contain.
  */
 export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespace> {
   return await new Scan(scan).run();
@@ -60,14 +60,17 @@ class Scan {
   readonly #seen = new Set<string>();
   /** The ids of the schedules that were listed. */
   readonly #schedules = new Set<string>();
-  /** Schedules that keep an earlier run's result, each with the run that contains the result, if known. */
+  /**
+   * Schedules that keep an earlier run's result, each with the run whose history contains the result, if that run is
+   * known.
+   */
   readonly #keptResults = new Map<string, ScheduledRun | undefined>();
   /** The ids of the schedules that were listed before the runs. */
   #firstSchedules: ReadonlySet<string> = new Set();
   readonly #notWalked = new Map<string, number>();
   #started: Date;
   #remote: RunsFound | undefined;
-  /** Returns the progress as a text. Undefined while other processes scan and show their own progress. */
+  /** Returns the progress as a text. The function is undefined while other processes scan and show their own progress. */
   #step: (() => string) | undefined;
 
   constructor(scan: NamespaceScan) {
@@ -105,8 +108,8 @@ class Scan {
   async #scanAll(description: NamespaceDescription, state: ScanState): Promise<void> {
     const timer = setInterval(() => {
       if (this.#step !== undefined) this.#scan.progress(this.#step());
-      // The next scan reads the runs again whose summaries could not be written. Only an error of the last
-      // write ends the command.
+      // Ignores an error: the next scan reads the runs whose summaries could not be written again. Only an error of the
+      // last write ends the command.
       void state.flush().catch(() => undefined);
     }, TICK_MS);
     try {
@@ -152,7 +155,7 @@ class Scan {
   }
 
   async #scanBeforeRuns(): Promise<void> {
-    // Looks for batch operations before and after runs are read, because they may end in between.
+    // Looks for batch operations before and after it reads runs, because operations may end in between.
     await this.#guard([], () => this.#lookForOthers());
     await this.#guard(['schedules'], () => this.#scanSchedules());
     this.#firstSchedules = new Set(this.#schedules);
@@ -237,9 +240,9 @@ class Scan {
   }
 
   /**
-   * Whether the payloads of a run were counted. Other processes do not report which runs they have read. But
-   * they read every run that still exists and had appeared in the lists, including the runs of schedules that
-   * were described earlier.
+   * Whether the payloads of a run were counted. Other processes do not report which runs they have read. But they read
+   * every run that still exists and had appeared in the lists, including the runs of schedules that this process
+   * described before.
    */
   async #wasCounted({ workflowId, runId }: ScheduledRun, isFirst: boolean): Promise<boolean> {
     if (this.#found.hasCounted(runId)) return true;
@@ -343,9 +346,7 @@ class Scan {
     }
   }
 
-  /**
-   * Runs a part of the scan. If the part fails, its places count as partial, and the other parts continue.
-   */
+  /** Runs a part of the scan. If the part fails, its places count as partially scanned, and the other parts continue. */
   async #guard(places: readonly ScanPlace[], part: () => Promise<void>): Promise<void> {
     try {
       await part();

@@ -89,9 +89,7 @@ export async function scan(
   );
 }
 
-/**
- * Scans like {@link scan}, and passes the references to external storage to `referencesOf`. @throws CliError
- */
+/** Scans like {@link scan}, but processes references to external storage with `referencesOf`. @throws CliError */
 export async function scanWith(
   referencesOf: ScanRequest['referencesOf'],
   options: ReadOptions & Partial<ScanOptions>,
@@ -135,7 +133,7 @@ export async function scanWith(
 
 /**
  * Returns the namespaces that the configuration names. If a key serves every namespace, adds the namespaces
- * that the server lists. If that list is incomplete, adds the application's namespace.
+ * that the server lists. If the server does not list all its namespaces, adds the application's namespace too.
  */
 export function namespacesToScan(
   { namespaces, hasDefault }: Pick<KeyRules, 'namespaces' | 'hasDefault'>,

@@ -30,7 +30,7 @@ interface CountedHistories {
 
 export type CountedByPlace = { [Place in ScanPlace]?: CountedHistories };
 
-/** A key's name in messages, without the names that only a configuration contains. */
+/** A key's name as messages contain it, without the names that only a configuration contains. */
 export type MessageKeyName = Pick<NeededKey, 'key' | 'keyId' | 'staticKey' | 'version'>;
 
 interface CountedKey {
@@ -49,7 +49,7 @@ export interface CountedGap extends Omit<ScanGap, 'count' | 'example'> {
   readonly example?: TalliedHistory | undefined;
 }
 
-/** The objects in external storage to which histories refer. */
+/** The number of objects in external storage to which histories refer, and of requests for them. */
 interface CountedObjects {
   readonly objects: number;
   readonly requests: number;
@@ -79,7 +79,7 @@ export const emptyPart = (): ScanPart => ({
   gaps: [],
 });
 
-/** Maximum number of keys and versions in a report. Headers are claims that can name any number of keys. */
+/** Maximum number of keys and versions in a report. Headers are not verified, and can name any number of keys. */
 export const MAX_KEYS = 1_000;
 export const TOO_MANY_KEYS = 'Messages name too many keys and versions: the report does not list them all.';
 /**
@@ -94,7 +94,7 @@ const MAX_GAPS = 200;
 /** Maximum number of objects that a gap names. */
 const MAX_OBJECTS = 5;
 
-/** Returns the sum of both parts. */
+/** Returns the sum of two parts. */
 export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
   const keys = new Map(a.keys.map((one) => [JSON.stringify(one.key), one]));
   let bytes = 0;
@@ -171,7 +171,7 @@ export function mapHistories(part: ScanPart, replace: (history: TalliedHistory) 
 }
 
 function mergeCounts(place: ScanPlace, a: CountedHistories, b: CountedHistories): CountedHistories {
-  // A history that ended at an unknown time may be the newest.
+  // A history whose end is unknown counts as the newest, because it may be the newest.
   const unknown = place === 'open' || place === 'schedules' ? 0 : Infinity;
   return {
     histories: a.histories + b.histories,
@@ -181,7 +181,7 @@ function mergeCounts(place: ScanPlace, a: CountedHistories, b: CountedHistories)
   };
 }
 
-/** Orders histories by time and then by id, so that the order of merging parts does not matter. */
+/** Orders histories by time and then by id, so that the result does not depend on the order in which parts are merged. */
 function compare(a: TalliedHistory, b: TalliedHistory, unknown: number): number {
   const [timeA, timeB] = [timeOf(a, unknown), timeOf(b, unknown)];
   if (timeA !== timeB) return timeA < timeB ? -1 : 1;
@@ -219,7 +219,10 @@ export function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
   }
 }
 
-/** Returns the objects that come first by name, so that the order of merging parts does not matter. */
+/**
+ * Returns the objects that come first by name, so that the result does not depend on the order in which parts are
+ * merged.
+ */
 function mergeObjects({ objects: a = [] }: CountedGap, { objects: b = [] }: CountedGap) {
   const byName = new Map([...a, ...b].map((one) => [one.object, one]));
   const objects = [...byName.values()].toSorted((one, other) => (one.object < other.object ? -1 : 1));

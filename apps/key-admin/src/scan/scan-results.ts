@@ -46,9 +46,9 @@ export class ScanResults {
     this.#references = references;
   }
 
-  /** Records that the scan reads a place, and returns the place's counts. */
+  /** Records that the scan has begun to read a place, and returns the counts for the place. */
   begin(place: ScanPlace): ScanCoverage {
-    // A place that has already failed remains partial.
+    // Keeps the status `partial` of a place that has already failed.
     if (this.#looked[place].status === 'none') this.#looked[place].status = 'complete';
     return this.#looked[place];
   }
@@ -79,7 +79,7 @@ export class ScanResults {
     if (wasRead) counts.read += 1;
   }
 
-  /** Whether this process has counted the payloads of a run. */
+  /** Returns whether this process has counted the payloads of a run. */
   hasCounted(runId: string): boolean {
     return this.#counted.has(runId);
   }

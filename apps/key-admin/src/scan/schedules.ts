@@ -17,12 +17,12 @@ export interface ReadSchedule {
 }
 
 /**
- * The result or failure of an earlier run that a schedule keeps for its next run. Temporal does not show this
- * result. The server passes it to each run that does not overlap with another run, and the first event of
- * such a run contains it.
+ * The result or failure of an earlier run that a schedule keeps for its next run. Temporal does not show this result.
+ * The server passes the result to each run that does not overlap with another run, and the first event of that run
+ * contains the result.
  *
  * `none`: the schedule has not started a run. `in_run`: the schedule's latest run contains the kept result.
- * `hidden`: no known run contains it.
+ * `hidden`: no known run contains the kept result.
  */
 type KeptResult = { readonly is: 'none' | 'hidden' } | { readonly is: 'in_run'; readonly run: ScheduledRun };
 
@@ -39,8 +39,7 @@ export function readSchedule(description: ScheduleDescription): ReadSchedule {
 
 function keptResultOf({ info, schedule }: ScheduleDescription): KeptResult {
   if (Number(info?.actionCount ?? 0) === 0) return { is: 'none' };
-  // Runs that may overlap get no earlier run's result, so no history contains a result that the schedule
-  // keeps.
+  // Runs that may overlap do not get an earlier run's result, so no history contains the result that the schedule keeps.
   if (schedule?.policies?.overlapPolicy === SCHEDULE_OVERLAP_POLICY_ALLOW_ALL) return { is: 'hidden' };
   const last = (info?.recentActions ?? [])
     .toSorted((a, b) => (milliseconds(a.actualTime) ?? 0) - (milliseconds(b.actualTime) ?? 0))

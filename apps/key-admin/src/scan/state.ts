@@ -13,13 +13,11 @@ import { writePrivateFile } from '../cli/private-file.ts';
 import type { KeptObjects, ObjectContent } from './stored-objects.ts';
 import type { HistorySummary } from './history-summary.ts';
 
-/** Maximum number of lines in memory before they are written. */
+/** Maximum number of lines that wait in memory to be written. */
 const MAX_BUFFERED = 500;
-/**
- * Maximum number of runs in memory, where each run takes a few hundred bytes. Further runs are read again.
- */
+/** Maximum number of runs in memory, where each run takes a few hundred bytes. Every scan reads further runs again. */
 const MAX_RUNS = 10_000_000;
-/** A part of the input of every line's checksum, so that no line of a file in another format is valid. */
+/** Part of the input of every line's checksum, so that lines of a file in another format are invalid. */
 const FORM = 'temporal-kms scan 3 ';
 
 /** The part of a run that the state keeps. */
@@ -46,7 +44,7 @@ export class ScanState implements KeptObjects {
   readonly #path: string;
   readonly #now: () => Date;
   readonly #summaries = new Map<string, KeptSummary>();
-  /** The objects in external storage that a scan has read before its end, by their ids. */
+  /** The objects in external storage that a scan in progress has read, by their ids. */
   readonly #objects = new Map<string, KeptObject>();
   /** The ids of the traits that the file contains. */
   readonly #written = new Set<string>();
@@ -153,7 +151,7 @@ export class ScanState implements KeptObjects {
     return this.#objects.get(id);
   }
 
-  /** Keeps the content of an object until the scan ends. */
+  /** Stores the content of an object until the scan ends. */
   setObject(id: string, content: ObjectContent): void {
     const kept = { ...content, time: this.#now().getTime() };
     this.#objects.set(id, kept);
@@ -167,8 +165,8 @@ export class ScanState implements KeptObjects {
   }
 
   /**
-   * Forgets the objects, so that the next scan notices if an object is gone. @throws CliError if the file
-   * cannot be written
+   * Removes all objects from the state, so that the next scan notices if an object is gone. @throws CliError if the
+   * file cannot be written
    */
   async end(): Promise<void> {
     if (this.#objects.size > 0) this.#buffer.push(lineOf('end'));
@@ -186,14 +184,14 @@ export class ScanState implements KeptObjects {
     });
   }
 
-  /** Writes once the previous write has ended. */
+  /** Starts a write when the previous write has ended. */
   async #write(write: () => Promise<void>): Promise<void> {
     const before = this.#writing;
     this.#writing = (async () => {
-      // The previous write's caller already got its error.
+      // The caller of the previous write has already received its error.
       await before.catch(() => undefined);
       await write().catch((error: unknown) => {
-        // These lines are lost, so later lines must not refer to them.
+        // The lines of this write are lost, so later lines must not refer to their traits.
         this.#written.clear();
         return notKept(error);
       });
@@ -216,7 +214,7 @@ export class ScanState implements KeptObjects {
   }
 
   /**
-   * Removes all runs except those to keep. Rewrites the file once more than half of its lines are obsolete.
+   * Removes the runs for which `isKept` returns false. Rewrites the file once more than half of its lines are obsolete.
    */
   async #keep(isKept: (runId: string, summary: KeptSummary) => boolean): Promise<void> {
     const remove = (): void => {
@@ -227,7 +225,7 @@ export class ScanState implements KeptObjects {
     remove();
     if (this.#lines < 2 * (this.#summaries.size + this.#countTraits())) return;
     await this.#write(async () => {
-      // Other processes may have written to the file.
+      // Reads the file again, because other processes may have written to it.
       await this.#load();
       remove();
       this.#written.clear();

@@ -14,11 +14,11 @@ import type { TalliedHistory } from './scan-part.ts';
 import type { CallLimiter } from '../temporal/temporal-source.ts';
 import { readPayloadStart, sizeError } from '../storage/payload-start.ts';
 
-/** Number of objects of a history that are requested at the same time. */
+/** Number of a history's objects that are requested at the same time. */
 const CONCURRENCY = 8;
 /**
- * Maximum number of objects in memory, where each object takes about 200 bytes. Further objects are requested
- * again.
+ * Maximum number of objects in memory, where each object takes about 200 bytes. Further objects are requested each time
+ * a history refers to them.
  */
 const MAX_OBJECTS = 1_000_000;
 
@@ -38,8 +38,8 @@ interface Unread {
 export type KnownObjects = Map<string, Promise<ObjectContent | Unread>>;
 
 /**
- * Keeps the content of objects until the scan has ended, so that a scan that continues requests no object
- * again.
+ * Keeps the content of objects until the scan has ended, so that a scan that continues after an interruption requests
+ * no object again.
  */
 export interface KeptObjects {
   object(id: string): ObjectContent | undefined;
@@ -62,7 +62,7 @@ export interface References {
 export interface StoredObjectsOptions {
   readonly storage: Pick<ObjectStorage, 'locate' | 'readStart'>;
   readonly namespace: string;
-  /** The rate of requests. */
+  /** Limits the rate of requests. */
   readonly limiter: CallLimiter;
   /** The known objects, which all parts of one scan share. */
   readonly known: KnownObjects;
@@ -141,7 +141,7 @@ export class StoredObjects implements References {
     const reading = read();
     if (known.size < MAX_OBJECTS) {
       known.set(id, reading);
-      // A cancelled read is not a result for the object.
+      // Forgets a cancelled read, because it says nothing about the object.
       reading.catch(() => known.delete(id));
     }
     return await reading;
@@ -165,7 +165,7 @@ export const objectId = ({ storeId, object }: Pick<StoredObject, 'storeId' | 'ob
 /** Returns an id for the object of a reference that the namespace may not read. */
 export const unlocatedId = ({ type, bucket, object }: ReferenceTrait): string => idOf(type, bucket, object);
 
-/** Returns an id that objects of the same name share, in whichever bucket they are. */
+/** Returns an id that depends only on the object's name, not on its bucket. */
 export const nameId = ({ object }: Pick<ReferenceTrait, 'object'>): string => idOf(object);
 
 const idOf = (...names: readonly string[]): string =>

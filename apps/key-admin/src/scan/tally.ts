@@ -25,20 +25,20 @@ type GapOfPayloads = Extract<
 
 const gapMessages: Readonly<Record<GapOfPayloads, string>> = {
   external_storage:
-    'References to external storage are encrypted or damaged, or of a driver whose objects this program cannot read.',
+    'References to external storage are encrypted or damaged, or belong to a driver whose objects this program cannot read.',
   inner_layer: 'Another codec encrypted or compressed payloads: they may contain messages under any key.',
   unreadable: "Some messages' headers have a version that this program does not know.",
   not_walked: "Requests to Temporal's own Nexus endpoint contain payloads that the scan does not read.",
 };
 
-/** The message if the scan was not configured to read external storage. */
+/** The message of the gap if the scan was not configured to read external storage. */
 const NOT_FOLLOWED =
-  'Payloads are in external storage, and the scan sees only the references to them. To read their headers, scan with --external-storage FILE; so must each scan worker.';
+  'Payloads are in external storage, and the scan sees only the references to them. To read their headers, start the scan and each scan worker with --external-storage FILE.';
 
 /** The messages for objects in external storage that could not be read. */
 const unreadMessages: Readonly<Partial<Record<ReasonCode, string>>> = {
   external_reference: 'The storage file lists no store for the driver of references',
-  storage_not_allowed: 'The storage file does not list the bucket of stored objects, or not their prefix',
+  storage_not_allowed: 'The storage file does not list the bucket or the prefix of stored objects',
   malformed: 'Stored objects contain another reference to external storage, which no reader follows',
   storage_not_found: 'Stored objects are gone',
   storage_altered: 'Stored objects were altered or truncated, or no SDK stored them',
@@ -70,7 +70,7 @@ export class NamespaceTally {
     this.#configured = new Set(keyIds);
   }
 
-  /** Adds a history to each of its groups, but only once to a group to which several traits lead. */
+  /** Adds a history to each group to which its traits belong, but only once to each group. */
   add(place: ScanPlace, history: TalliedHistory, { traits }: HistorySummary): void {
     const counts = new Map<CountedByPlace, number>();
     const count = (group: CountedByPlace, payloads: number) =>

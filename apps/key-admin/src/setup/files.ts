@@ -20,7 +20,7 @@ export interface ConfigFile {
 
 export interface FileOptions {
   readonly folder: string;
-  /** The namespaces for which the programs use the key. The first is the application's namespace. */
+  /** The namespaces for which the programs use the key. The first namespace is the application's own. */
   readonly namespaces: readonly [string, ...string[]];
   readonly temporalAddress: string;
   /** Origins of Temporal's Web UI and dashboards. */
@@ -36,7 +36,7 @@ const unset = new Set([
   'NODE_OPTIONS',
 ]);
 
-/** Whether to leave out a variable, because a configuration must not or should not set it. */
+/** Whether the files omit a variable, because a configuration must not or should not set it. */
 const left = (name: string, example: string): boolean =>
   example === '(unset)' || unset.has(name) || name.startsWith('GCP_');
 

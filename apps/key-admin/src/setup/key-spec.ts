@@ -6,7 +6,7 @@ export interface KeySpec {
   readonly location: string;
   readonly ring: string;
   readonly id: string;
-  /** If undefined, a new key gets SOFTWARE, and an existing key may have any level. */
+  /** If undefined, a new key gets the level SOFTWARE, and an existing key may have any level. */
   readonly protectionLevel: 'SOFTWARE' | 'HSM' | undefined;
   /** Days between rotations. If undefined, a key without a rotation gets 90 days. */
   readonly rotationDays: number | undefined;

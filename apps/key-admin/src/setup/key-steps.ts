@@ -44,7 +44,7 @@ export async function keySteps(
   return wanted === days ? [exists] : [exists, rotationChange(google, spec, wanted, now)];
 }
 
-/** @throws CliError if the key has a wrong property that cannot be changed */
+/** @throws CliError if the key has an unsuitable purpose or protection level, which cannot be changed */
 function requireUsable({ purpose, versionTemplate }: CryptoKey, spec: KeySpec): void {
   const other = '--key OTHER-NAME';
   if (purpose !== 'ENCRYPT_DECRYPT') {

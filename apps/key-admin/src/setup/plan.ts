@@ -9,7 +9,7 @@ import { keySteps } from './key-steps.ts';
 import type { Step } from './step.ts';
 import { keyName, ringName, type KeySpec } from './key-spec.ts';
 
-/** Returns the steps for a project in its current state. Changes nothing. @throws CliError */
+/** Returns the steps that are necessary in the project's current state, without changing anything. @throws CliError */
 export async function plan(google: GoogleClients, spec: KeySpec, now: Date): Promise<readonly Step[]> {
   await requireLocation(google, spec.project, spec.location, spec.protectionLevel === 'HSM');
   const ring = await ringStep(google, spec);
@@ -44,8 +44,8 @@ async function ringStep({ kms, read, change }: GoogleClients, spec: KeySpec): Pr
 }
 
 /**
- * Ignores that the resource exists: another administrator, or a call whose response was lost, may have
- * created it meanwhile.
+ * Ignores the error that the resource exists: another administrator, or a call whose response was lost, may have
+ * created it.
  */
 async function unlessExists(call: Promise<unknown>): Promise<void> {
   try {

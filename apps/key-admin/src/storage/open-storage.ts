@@ -6,7 +6,7 @@ import { quote } from '../cli/quote.ts';
 /** The option that names the file with the external storage of each namespace. */
 export const EXTERNAL_STORAGE = '--external-storage <file>';
 
-/** Reads the file that the option names. @throws CliError with every mistake */
+/** Reads the storage file that the option names. @throws CliError that lists every mistake in the file */
 export function readStorage(file: string): StorageConfiguration {
   if (/^\w+:\/\//.test(file))
     throw new CliError('usage', `--external-storage needs a file that lists buckets, and ${file} is a URL`, [

@@ -3,11 +3,11 @@ import type { Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { isStorageReference, type ObjectStorage, type StoredObject } from '@temporal-kms/payload-storage';
 
-/** The number of bytes to read. The metadata and the header of any message take fewer bytes. */
+/** The number of bytes to read. In every message, the metadata and the header together take fewer bytes. */
 const START_BYTES = 16 * 1024;
 /**
- * Maximum size of metadata in bytes. Every message's metadata is smaller, and the message's header follows
- * it.
+ * Maximum size of metadata in bytes. Every message's metadata is smaller, so the bytes that are read also contain the
+ * header after the metadata.
  */
 const MAX_METADATA_BYTES = START_BYTES / 2;
 
@@ -21,17 +21,17 @@ const VALUE = 0x12;
 export interface PayloadStart {
   /** All metadata, and the start of the data, which contains the header of a message. */
   readonly payload: Payload;
-  /** The size of the whole object, according to the lengths in it. */
+  /** The size of the whole object, according to the lengths that the object contains. */
   readonly size: number;
   /** The size of the data. */
   readonly dataBytes: number;
 }
 
 /**
- * Reads the start of a stored payload. Checks only a small object's hash, because the hash of a larger object
- * can only be checked with all bytes.
+ * Reads the start of a stored payload. Checks the hash only of a small object, because checking a larger object's hash
+ * would require all its bytes.
  * @throws KmsCodecError `storage_not_found`, `storage_unavailable` or `storage_altered`; `malformed` if the object
- *   contains another reference; the signal's reason
+ * contains another reference. Throws the signal's reason after an abort
  */
 export async function readPayloadStart(
   storage: Pick<ObjectStorage, 'readStart'>,
@@ -80,7 +80,7 @@ export const sizeError = (
 const isUnchanged = (bytes: Uint8Array, { size }: PayloadStart, { sha256 }: StoredObject): boolean =>
   bytes.length === size && createHash('sha256').update(bytes).digest('hex') === sha256;
 
-/** Whether the start contains everything that determines the key, if no field follows the data. */
+/** Whether the start contains everything that determines the key, provided that no field follows the data. */
 const showsKey = ({ payload: { metadata }, size, dataBytes }: PayloadStart): boolean =>
   metadata?.['encoding'] !== undefined && size - dataBytes <= MAX_METADATA_BYTES;
 

@@ -16,14 +16,14 @@ export interface NamespaceDescription {
   /** Temporal's id of the namespace, which no other namespace ever gets. */
   readonly id: string;
   readonly retentionSeconds: number;
-  /** The archive for closed runs. `unlisted`: runs are archived, but there is no list of them. */
+  /** The archive for closed runs. `unlisted`: runs are archived, but the server cannot list them. */
   readonly archive: 'none' | 'listed' | 'unlisted';
 }
 
 type ScheduleDescription = temporal.api.workflowservice.v1.IDescribeScheduleResponse;
 type RunDescription = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
 
-/** Data of a kind that a scan does not read. */
+/** A kind of data that a scan does not read, with the amount. */
 export interface NotWalked {
   readonly message: string;
   readonly count: number;
@@ -45,7 +45,7 @@ export interface ScanSource {
   describeRun(run: ListedRun): Promise<RunDescription | undefined>;
   /** Returns pages of the ids of schedules. */
   schedules(): AsyncIterable<readonly string[]>;
-  /** Returns undefined if the schedule no longer exists. */
+  /** Returns the description of a schedule, or undefined if the schedule no longer exists. */
   describeSchedule(id: string): Promise<ScheduleDescription | undefined>;
   /** Returns the kinds of data in the namespace that a scan does not read. */
   notWalked(): Promise<readonly NotWalked[]>;

@@ -10,7 +10,7 @@ const UNAUTHENTICATED = 16;
 const CALL_MS = 60_000;
 const PAGE_SIZE = 200;
 /**
- * Every server has this namespace. A list without it comes from a proxy, and contains only the namespaces
+ * Every server has this namespace. A list without this namespace comes from a proxy, and contains only the namespaces
  * that the proxy shows this caller.
  */
 const SYSTEM = 'temporal-system';
@@ -41,7 +41,7 @@ export async function describeServer(
 ): Promise<TemporalServer> {
   const { workflowService } = connection;
   /**
-   * Returns undefined if the server does not offer the call, does not permit it, or does not have the item.
+   * Makes a call. Returns undefined if the server does not offer the call, does not permit it, or does not have the item.
    */
   const permitted = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
     try {

@@ -38,18 +38,18 @@ export interface CallLimiter {
   removeTokens(calls: number): Promise<unknown>;
 }
 
-/** Permits a number of calls per second. After a pause, permits one second's calls in a burst. */
+/** Permits a number of calls per second. After a pause, permits the calls of one second at once. */
 export const perSecond = (calls: number): CallLimiter =>
   new RateLimiter({ tokensPerInterval: calls, interval: 'second' });
 
 /**
- * Permits a share of a rate, which may be less than one call per second. A share starts with no saved calls
- * and saves at most the calls of a tenth of a second, so consecutive shares add up to exactly the rate.
+ * Permits a share of a rate, which may be less than one call per second. A share starts empty and saves at most the
+ * calls of a tenth of a second, so that consecutive shares do not exceed the rate.
  */
 export const shareOf = (calls: number): CallLimiter =>
   new TokenBucket({ bucketSize: Math.max(1, calls / 10), tokensPerInterval: calls, interval: 'second' });
 
-/** Reads a namespace through Temporal's API. @param limiter the rate of calls */
+/** Reads a namespace through Temporal's API. @param limiter limits the rate of calls */
 export function temporalSource(
   connection: Connection,
   namespace: string,
@@ -68,7 +68,7 @@ export function temporalSource(
       }
     }
   };
-  /** Returns undefined if the item no longer exists. */
+  /** Makes a call. Returns undefined if the item no longer exists. */
   const existing = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await call(make);
@@ -171,7 +171,7 @@ export function temporalSource(
     return { message: 'Batch operations are in progress, and a scan does not read their inputs.', count };
   }
 
-  /** Returns undefined if this server has no such call, and therefore no such data. */
+  /** Makes a call. Returns undefined if this server does not have the call, and therefore not the data. */
   async function offered<T>(make: () => Promise<T>): Promise<T | undefined> {
     try {
       return await call(make);
@@ -183,7 +183,7 @@ export function temporalSource(
   }
 }
 
-/** Returns the pages of a list. `get` returns undefined if there is nothing to list. */
+/** Returns the pages of a list. If `get` returns undefined, there is nothing to list. */
 async function* pages<T extends Page>(
   get: (nextPageToken: Uint8Array) => Promise<T | undefined>,
 ): AsyncGenerator<T, void> {

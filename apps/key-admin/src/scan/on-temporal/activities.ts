@@ -8,14 +8,15 @@ import { planShards } from './plan.ts';
 import { type Checkpoint, scanRange } from './scan-range.ts';
 
 /**
- * Milliseconds between heartbeats. Temporal's SDK sends fewer heartbeats, depending on the heartbeat timeout.
+ * Milliseconds between heartbeats. Temporal's SDK drops heartbeats that follow each other too quickly for the heartbeat
+ * timeout.
  */
 const HEARTBEAT_MS = 2_000;
 
 export interface ActivityDeps {
   /**
-   * Returns the calls with which a worker reads a namespace. @param rps this activity's share of the rate of
-   * calls
+   * Returns the calls with which a worker reads a namespace. @param rps this activity's share of the permitted calls
+   * per second
    */
   readonly sourceOf: (namespace: string, rps: number) => RangeSource;
   /** Returns the summaries of closed runs that this worker keeps. */
@@ -68,7 +69,7 @@ async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Prom
       signal: context.cancellationSignal,
     });
   } catch (error) {
-    // After a cancellation, the SDK expects the CancelledFailure that this promise rejects with.
+    // After a cancellation, this promise rejects with the CancelledFailure that the SDK expects.
     if (context.cancellationSignal.aborted) await context.cancelled;
     if (!isExpected(error)) context.log.error('Scanning a part failed', { error });
     throw toFailure(error);

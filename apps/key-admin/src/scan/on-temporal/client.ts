@@ -43,14 +43,13 @@ export interface TemporalScanOptions {
   readonly keys: readonly string[];
   readonly rps: number;
   readonly settleMs: number;
-  /** The file that keeps the scan until it has ended. */
+  /** The file that keeps the scan until the scan has ended. */
   readonly file: string;
   readonly progress: (text: string) => void;
 }
 
 /**
- * Scans the runs of a namespace in workflows. If the command is killed, the next command waits for the same
- * workflow.
+ * Scans the runs of a namespace in a workflow. If the command is killed, the next command waits for the same workflow.
  */
 export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
   const {

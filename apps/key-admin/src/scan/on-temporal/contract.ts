@@ -14,8 +14,8 @@ export const PROGRESS_QUERY = 'progress';
 export const DEFAULT_TASK_QUEUE = 'temporal-kms-scan';
 
 /**
- * Returns a workflow id that permits only one scan of a namespace at a time, so that the scan keeps to its
- * rate.
+ * Returns the same workflow id for all scans of a namespace, so that only one scan runs at a time and the rate of calls
+ * is kept.
  */
 export const workflowIdOf = (namespaceId: string): string => `temporal-kms-scan-${namespaceId}`;
 
@@ -27,7 +27,10 @@ export const MAX_ATTEMPTS = 30;
 
 /** The input that every activity needs. */
 interface ScanScope {
-  /** Identifies the scan for the client that started it, and for workers that remember what they have read. */
+  /**
+   * Identifies the scan for the client that started the scan, and for workers that remember which objects they have
+   * read.
+   */
   readonly scanId: string;
   readonly namespace: string;
   readonly namespaceId: string;

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { ScanError } from '../../temporal/scan-source.ts';
 
-/** Whether the error's message was written for reports, and therefore contains no payload. */
+/** Whether the error's message is meant for reports, and therefore contains no payload. */
 export const isExpected = (error: unknown): error is ScanError => error instanceof ScanError;
 
 /**

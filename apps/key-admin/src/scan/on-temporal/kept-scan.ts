@@ -5,7 +5,7 @@ import { quote } from '../../cli/quote.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
 import { createStateFolder, notKept, readState } from '../state.ts';
 
-/** The settings with which a scan was started. */
+/** The settings of a scan. */
 interface ScanSettings {
   /** The header ids of the namespace's configured crypto keys. */
   readonly keyIds: readonly string[];
@@ -18,14 +18,13 @@ interface ScanSettings {
 export interface KeptScan extends ScanSettings {
   /** The version of the file's format. */
   readonly form: 1;
-  /** The id that the input of the scan's workflow contains. */
+  /** The scan's id, which the input of the scan's workflow contains. */
   readonly scanId: string;
   readonly before: BeforeRuns;
 }
 
 /**
- * Maximum age of a completed scan, in milliseconds. An older result would reveal little about the namespace's
- * present state.
+ * Maximum age of a completed scan, in milliseconds. An older result would say little about the namespace's present state.
  */
 const MAX_AGE_MS = 86_400_000;
 
@@ -34,7 +33,8 @@ export const isUsable = (kept: KeptScan, wanted: ScanSettings, now: number): boo
   now - kept.before.started <= MAX_AGE_MS && hasSameKeys(kept, wanted) && kept.settleMs === wanted.settleMs;
 
 /**
- * Returns the settings that a command must have to continue a scan in progress, or undefined if it has them.
+ * Returns the settings with which a command can continue a scan in progress, or undefined if the command has these
+ * settings.
  */
 export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | undefined {
   if (!hasSameKeys(kept, wanted)) return 'the crypto keys that were configured then';
@@ -44,7 +44,7 @@ export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | un
     : `--rps ${rps} --task-queue ${quote(taskQueue)} --settle ${settleMs / 1000}`;
 }
 
-/** The configured keys determine which keys count as unknown, so both scans need the same keys. */
+/** Whether both scans have the same configured keys, which determine which keys count as unknown. */
 const hasSameKeys = ({ keyIds: a }: ScanSettings, { keyIds: b }: ScanSettings): boolean =>
   JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
 

@@ -2,7 +2,7 @@ import { MAX_SKEW_MS, type TimeRange } from '../passes.ts';
 import type { RangeSource } from '../../temporal/scan-source.ts';
 import type { Plan } from './contract.ts';
 
-/** Maximum number of runs in a shard. If a worker is killed, at most its work on one page of runs is lost. */
+/** Maximum number of runs in a shard. A killed worker loses at most its work on one page of runs. */
 const MAX_SHARD_SIZE = 2_000;
 const MIN_SHARD_SIZE = 100;
 /**
@@ -20,8 +20,8 @@ export function queryFor({ from, to }: TimeRange): string {
 }
 
 /**
- * Divides a range of start times into shards with at most `shardSize` runs, by counting runs. Leaves out
- * empty ranges. A shard has more runs only if they started in the same millisecond.
+ * Divides a range of start times into shards with at most `shardSize` runs, by counting runs. Leaves out empty ranges.
+ * A shard has more runs only if its runs started in the same millisecond.
  *
  * @param shardSize the default depends on the number of runs and slots
  * @returns the first shards, and the rest of the range if there are more
@@ -46,7 +46,7 @@ export async function planShards(
     const { part } = next;
     if (shards.length === MAX_SHARDS) return { shards, rest: { ...range, from: part.from }, shardSize: size };
     const middle = middleOf(part, now);
-    // Counts again if subtraction gave zero, because the two counts were made at different times.
+    // Counts again if the difference of two counts is zero, because the counts were made at different times.
     const runs = next.runs > 0 ? next.runs : await count(part);
     // A range without an end also contains runs that start after the count.
     if (runs === 0 && part.to !== undefined) continue;
@@ -63,8 +63,8 @@ export async function planShards(
 
 /**
  * Returns the time that divides a range in two, or undefined if the range cannot be divided. A range without
- * an end may contain runs that started after `now`, because Temporal's clock may be ahead. If `now` were the
- * end, a range with such runs would be divided one millisecond at a time.
+ * an end may contain runs that started after `now`, because Temporal's clock may be ahead. If `now` counted as the end,
+ * a range with these runs would be divided one millisecond at a time.
  */
 function middleOf({ from, to }: TimeRange, now: number): number | undefined {
   const middle = Math.floor((from + (to ?? Math.max(now + MAX_SKEW_MS, from + 2))) / 2);

@@ -23,17 +23,17 @@ export interface StageWork {
   readonly scan: (work: Work) => Promise<ScanPart>;
   /** Returns gaps for the runs that a failed activity could not read. @throws if the scan must end */
   readonly missed: (error: unknown) => ScanPart;
-  /** Whether the scan must continue as new soon. */
+  /** Whether this run of the workflow is so long that it must continue as new soon. */
   readonly isFull: () => boolean;
-  /** Ends this run of the workflow. The next run continues from the progress. */
+  /** Ends this run of the workflow. The next run of the workflow continues from the progress. */
   readonly continueAsNew: (progress: MutableProgress) => Promise<never>;
 }
 
 /**
- * Runs the rest of a stage: plans shards, and scans them in at most as many activities as there are slots. At
- * most one activity plans at a time. All activities have equal shares of the rate, unless the planning
- * activity is alone. Once the workflow's run is full, starts no more activities, and continues as new when
- * all activities have ended.
+ * Runs the rest of a stage: plans shards, and scans them in at most as many activities as there are slots. At most one
+ * activity plans at a time. All activities have equal shares of the rate, but a planning activity that runs alone has
+ * the whole rate. Once `isFull` returns true, starts no more activities, and continues as new when all activities have
+ * ended.
  */
 export async function runStage(
   progress: MutableProgress,
@@ -53,7 +53,7 @@ export async function runStage(
       if (progress.shards.length === 0) {
         if (progress.rest === undefined) return;
         await planNext(progress.rest, rps);
-        // If there are only a few shards, they share the whole rate.
+        // If the stage has only a few shards, they share the whole rate.
         progress.slots ??= progress.rest === undefined ? Math.min(most, progress.shards.length) : most;
         continue;
       }
@@ -78,7 +78,7 @@ export async function runStage(
     active.set(started, untilEnded(started, work));
   }
 
-  /** Failed work remains in `active`, so that the next race rejects with its error. */
+  /** Failed work remains in `active`, so that the next `Promise.race` rejects with the work's error. */
   async function untilEnded(id: number, work: Promise<void>): Promise<void> {
     await work;
     active.delete(id);

@@ -8,7 +8,7 @@ import type { ScanState } from '../state.ts';
 import type { References } from '../stored-objects.ts';
 import { queryFor } from './plan.ts';
 
-/** The progress of a range's scan, as JSON. */
+/** The progress of the scan of a range, as JSON. */
 export interface Checkpoint {
   /** Temporal's token of the next page, in base64. */
   readonly pageToken: string;
@@ -24,13 +24,13 @@ export interface RangeScan {
   readonly source: RangeSource;
   readonly range: TimeRange;
   readonly keyIds: readonly string[];
-  /** The kept summaries of closed runs. If undefined, every closed run is read. */
+  /** The summaries of closed runs that earlier scans kept. If undefined, every closed run is read. */
   readonly state: ScanState | undefined;
   /** Reads the objects to which histories refer. If undefined, each reference counts as a gap. */
   readonly references?: References | undefined;
-  /** The checkpoint at which an earlier attempt stopped. */
+  /** The last checkpoint of the previous attempt, if there was one. */
   readonly from: Checkpoint | undefined;
-  /** Whether this is the last attempt. If so, runs that Temporal does not return become gaps. */
+  /** Whether this is the last attempt. In the last attempt, runs that Temporal does not return become gaps. */
   readonly isLastAttempt: boolean;
   /** Called after each page. */
   readonly checkpoint: (checkpoint: Checkpoint) => void;
@@ -38,11 +38,11 @@ export interface RangeScan {
 }
 
 /**
- * Scans the runs that were started in a range, a page at a time. Like a scan in one process, reads a closed
- * run only if the state does not contain it; runs that cannot be read become gaps. If Temporal does not
- * answer, the attempt ends, and the next attempt continues at the checkpoint. @returns the findings, without
- * workflow ids @throws ScanError if runs cannot be listed, or if they cannot be read and a further attempt
- * follows; the signal's reason
+ * Scans the runs that were started in a range, a page at a time. Like a scan in one process, reads a closed run only if
+ * the state does not contain the run. Runs that cannot be read become gaps. If Temporal does not answer, the attempt
+ * ends, and the next attempt continues at the checkpoint. @returns the findings, without workflow ids @throws ScanError
+ * if runs cannot be listed, or if runs cannot be read and a further attempt follows. Throws the signal's reason after
+ * an abort
  */
 export async function scanRange({
   source,

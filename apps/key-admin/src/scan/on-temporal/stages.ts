@@ -3,7 +3,7 @@ import { firstStage, isTooLong, nextStage, settleTime, type Stage, type TimeRang
 import type { RunsFound } from '../remote-runs.ts';
 import type { ScanProgress } from './contract.ts';
 
-/** The progress of a scan, while a process changes it. */
+/** The progress of a scan, in a form that a process can change. */
 export type MutableProgress = { -readonly [Field in keyof ScanProgress]: ScanProgress[Field] };
 
 export interface StageDeps {
@@ -22,9 +22,9 @@ export function startProgress(now: number, settleMs: number): MutableProgress {
 }
 
 /**
- * Adds the stage's findings to the findings of the completed stages, before the scan continues as new. The
- * next input then contains only one list of keys. The findings of the stage `newest` stay separate, because
- * they may be discarded.
+ * Adds the stage's findings to the findings of the completed stages, before the scan continues as new, so that the next
+ * input contains only one list of keys. The findings of the stage `newest` stay separate, because they may be
+ * discarded.
  */
 export function mergeStage(progress: MutableProgress): void {
   if (progress.stage.kind === 'newest') return;
@@ -32,7 +32,7 @@ export function mergeStage(progress: MutableProgress): void {
   progress.stageFound = emptyPart();
 }
 
-/** Runs one stage after the other, beginning at the given progress, until the scan has seen all runs. */
+/** Runs the stages in order, beginning at the given progress, until the scan has seen all runs. */
 export async function runStages(
   progress: MutableProgress,
   { settleMs, now, sleep, runStage }: StageDeps,
@@ -56,6 +56,6 @@ export async function runStages(
   }
 }
 
-/** A range that ends before it begins contains no run. */
+/** Returns the stage's range as the rest to plan, unless the range is empty because it ends before it begins. */
 const restOf = ({ range }: Stage): { rest?: TimeRange } =>
   range.to !== undefined && range.to <= range.from ? {} : { rest: range };

@@ -5,7 +5,7 @@ import type { ScanSource } from '../../temporal/scan-source.ts';
 const MAX_IDS = 50;
 const RUN_ID = /^[\w-]{1,64}$/;
 
-/** Fills in the workflow ids of the part's examples. An id stays empty if the run no longer exists. */
+/** Fills in the workflow ids of the examples in the part. An id stays empty if the run no longer exists. */
 export async function findWorkflowIds(part: ScanPart, source: Pick<ScanSource, 'runs'>): Promise<ScanPart> {
   const wanted = new Set<string>();
   mapHistories(part, (history) => {
