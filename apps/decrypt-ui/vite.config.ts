@@ -128,8 +128,8 @@ function pageChunks() {
     const found = known.get(id);
     if (found) return found;
     const reached = new Set<string>();
-    // Visits all importers again for each module, because modules import each other in circles, so partial results are
-    // wrong.
+    // Visits all importers again for each module, because modules import each other in circles, and partial results
+    // would be wrong.
     const seen = new Set([id]);
     for (const module of seen) {
       const entry = entries.find((each) => module.endsWith(`/src/${each}.tsx`));
@@ -165,7 +165,7 @@ export default defineConfig({
   server: { host: '127.0.0.1', port: Number(process.env['DEV_UI_PORT'] ?? 5173), strictPort: true, proxy },
   // A worker in the default format could not load parts of itself on demand.
   worker: { format: 'es' },
-  // No asset is inlined as a data URL, because the page's content security policy permits only fonts from 'self'.
+  // No asset is inlined as a data URL, because the page's content security policy permits fonts only from 'self'.
   build: {
     target: 'es2024',
     manifest: true,

@@ -7,8 +7,8 @@ import { defineConfig } from 'vitest/config';
 // The page tests run React's production build, as users do. It takes half the CPU time of the development build.
 process.env['NODE_ENV'] = 'production';
 
-// The root has no `include`, because Vitest adds a project's `include` to it. The page tests use Vitest’s
-// default number of workers, because a page keeps a core busy.
+// The root configuration has no `include`, because Vitest would add each project's `include` to it. The page tests use
+// Vitest’s default number of workers, because a page keeps a core busy.
 const { include: _, maxWorkers: _default, ...common } = shared;
 const launchOptions = { executablePath: await findChromium(), args: [...chromiumArguments] };
 

@@ -17,7 +17,7 @@ const scripts = () => files().filter((name) => name.endsWith('.js'));
 const read = (name: string) => readFileSync(join(outDir, name), 'utf8');
 
 describe('the built page', () => {
-  test('contains no module of the codec or Google’s or Temporal’s clients', () => {
+  test('contains no module of the codec, of Google’s client or of Temporal’s client', () => {
     expect(modules.some((id) => id.includes('/apps/decrypt-ui/src/main.tsx'))).toBe(true);
     expect(
       modules.filter((id) =>

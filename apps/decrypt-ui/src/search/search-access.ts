@@ -12,7 +12,10 @@ interface SearchAccess {
   readonly status: 'refused' | 'locked' | 'justification' | 'open';
   /** When the page hides the matches, in milliseconds since 1970; undefined if it never hides them. */
   readonly until: number | undefined;
-  /** Calls `search` with the justification that the person has given. First asks for one if the search requires it. */
+  /**
+   * Calls `search` with the justification that the person has given. First asks for a justification if the search
+   * requires one.
+   */
   readonly permitted: (search: (justification: string | undefined) => void) => void;
 }
 

@@ -6,7 +6,7 @@ import { createRunsSearch, type RunsSearch, type RunsSearchState } from './runs-
 
 const runsSearchOf = perPerson(({ reveals }: { readonly reveals: Reveals }) => createRunsSearch(reveals));
 
-/** Returns the search of several runs' payloads. */
+/** Returns the person's search in several runs' payloads. */
 export const useRunsSearch = (): RunsSearch => runsSearchOf({ reveals: useReveals() });
 
 export const useRunsSearchState = (): RunsSearchState => useStore(useRunsSearch().store);

@@ -3,7 +3,7 @@ import { cryptoHealth, me, namespaceList, signIn } from '@temporal-kms/codec-api
 import type { ApiClient } from './server/client.ts';
 import { untilLoaded } from './server/query-client.ts';
 
-/** Requests how people sign in to the codec server. */
+/** Requests a description of how people sign in to the codec server. */
 export const requestSignIn = (api: ApiClient) => api.get(signIn, '/sign-in');
 
 /**

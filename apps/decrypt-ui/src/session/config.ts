@@ -6,10 +6,13 @@ const url = z.url({ protocol: /^https?$/, error: 'must be an address with http o
 /** A path on the page's origin. An address that starts with two slashes would name another host. */
 const path = z.string().check(z.regex(/^\/(?!\/)[\w.~/-]*$/));
 
-/** The content of `config.json`: what differs between environments. The page loads it when it starts. */
+/**
+ * The content of `config.json`: the settings that differ between environments. The page loads the file when it starts.
+ */
 const runtimeConfig = z.object({
   /**
-   * The codec server's origin and path prefix, or only the prefix; empty if it shares the page's origin and base path.
+   * The codec server's origin and path prefix, or only the prefix; empty if the server shares the page's origin and
+   * base path.
    */
   apiUrl: z._default(
     z.union([z.literal(''), path, url], 'must be empty, a path, or an address with http or https'),
@@ -21,7 +24,7 @@ const runtimeConfig = z.object({
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;
 
 /**
- * Loads `config.json` from the folder of `index.html`. An empty `apiUrl` becomes this folder.
+ * Loads `config.json` from the folder of `index.html`. If `apiUrl` is empty, replaces it with the path of this folder.
  *
  * @param base path of the folder, with a slash at its end
  * @throws NoAnswer, or an Error whose message explains the fault in the file

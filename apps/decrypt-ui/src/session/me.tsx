@@ -19,7 +19,7 @@ export interface MyAccess {
   readonly revealMinutes: (namespace: string) => number;
 }
 
-/** The maximum time if the server does not specify one. */
+/** How many minutes a justification reveals payloads at most, if the server does not specify this time. */
 const REVEAL_MINUTES = 15;
 
 /** Access to a server that needs no sign-in. */

@@ -52,7 +52,7 @@ interface RouterContext {
   readonly runs: RunSessionsPlace;
 }
 
-/** Starts to load a run, and the payloads of its first rows, before its page renders. */
+/** Starts to load a run, and the payloads of the run's first rows, before the run's page renders. */
 function preloadRun({ runs }: RouterContext, address: RunAddress, search: WorkflowSearch): void {
   const rows = isScrolled(historyGrid(address)) ? undefined : { search, count: rowsInWindow() };
   import('../runs/run/run-context.tsx').then(

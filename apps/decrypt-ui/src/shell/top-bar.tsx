@@ -68,7 +68,7 @@ export function TopBar({ onHelp, onSettings }: TopBarProps) {
   );
 }
 
-/** A menu of the time zones that need no search: UTC, the browser's, and the one chosen in the settings. */
+/** A menu of three time zones: UTC, the browser's time zone, and the time zone chosen in the settings. */
 function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
   const { zone } = usePreferences();
   const offered = [

@@ -2,7 +2,7 @@
 const safeName = (name: string) => name.replaceAll(/[^\w.-]+/g, '_');
 
 /**
- * Makes the browser save a file. Dots join `parts` to the file name: `['order-1', 'input', 'json']` →
+ * Makes the browser save a file. Joins `parts` with dots to form the file name: `['order-1', 'input', 'json']` →
  * `order-1.input.json`.
  */
 export function saveFile(parts: readonly string[], content: BlobPart, type: string): void {

@@ -71,7 +71,7 @@ function setUp() {
       // Only promises settle; no timer fires.
       for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
     },
-    /** Changes the access, and by default notifies the decoder. */
+    /** Changes which payloads the person may see, and by default notifies the decoder. */
     change: (next: PayloadAccess, { notify = true } = {}) => {
       access = next;
       if (notify) for (const listener of listeners) listener();

@@ -306,7 +306,7 @@ describe('a binary payload', () => {
     await until(() => text(block('1:4')).includes('cannot draw this picture'), 'the note', 10_000);
   });
 
-  test('is recognised as a PDF, and saved with that extension', async () => {
+  test('is recognised as a PDF, and saved with the extension of PDF files', async () => {
     const saved = watchSaves();
     const urls = vi.spyOn(URL, 'createObjectURL');
     await openFiles();

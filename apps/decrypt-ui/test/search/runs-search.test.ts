@@ -44,8 +44,8 @@ const list = { namespace: 'payments', query: 'WorkflowType = "order"' };
 type Turn = (WorkflowSearchFrame | ApiFailure | 'wait')[];
 
 /**
- * Returns a search whose requests get the given frames, one list per request. A request throws an error from its list,
- * and waits for its abort at `wait`.
+ * Returns a search whose requests get the given frames, one list per request. If a list contains an error, the request
+ * throws it. At `wait`, the request waits until it is aborted.
  */
 function setUp(...turns: Turn[]) {
   const asked: WorkflowSearchRequest[] = [];

@@ -137,7 +137,7 @@ test('requests, after the token has expired, only the payloads that have no answ
   expect(asked).toEqual([{ refs: ['1:0', '2:0'] }, { refs: ['2:0'] }]);
 });
 
-test('calls `onUnavailable` if a response says that Temporal is unavailable, but for no other failure', async () => {
+test('calls onUnavailable only if a response says that Temporal is unavailable', async () => {
   const reported: string[] = [];
   for (const code of ['temporal_unavailable', 'not_found']) {
     const client = createApiClient({

@@ -74,7 +74,7 @@ describe('a person', () => {
     expect(body()).not.toContain('identity-prod');
   });
 
-  test('sees at a forbidden namespace’s address which permission is missing, and a link to a permitted namespace', async () => {
+  test('sees, at the address of a namespace that they may not read, the missing permission and a link to another namespace', async () => {
     const me = person([inNamespace('payments-prod', ['metadata', 'decode'])]);
     const app = await renderApp('/ns/identity-prod/workflows', { session: sessionOf(me).make });
     await expect.element(heading('You may not read workflows in identity-prod')).toBeVisible();

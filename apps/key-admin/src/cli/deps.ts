@@ -9,7 +9,7 @@ export interface CliProcess {
   readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly stdout: (text: string | Uint8Array) => void;
   readonly stderr: (text: string) => void;
-  /** Whether standard input is a terminal, so that a person can answer questions. */
+  /** Whether standard input and standard error are terminals, so that a person can answer questions. */
   readonly isTerminal: boolean;
   /** Whether standard output is a terminal. */
   readonly showsOutput: boolean;

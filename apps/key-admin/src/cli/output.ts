@@ -27,7 +27,7 @@ export function createOutput(
   };
 }
 
-/** Returns JSON as lines. Splitting at line breaks is safe, because strings in JSON contain none. */
+/** Returns JSON as lines. Splits at line breaks, which are never inside a JSON string. */
 export const jsonLines = (value: object): string[] => JSON.stringify(value, undefined, 2).split('\n');
 
 /** Returns rows as lines, in which each column is as wide as its widest cell. */

@@ -54,7 +54,7 @@ export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
     const output = createOutput(deps, options.json === true);
     const { namespace: namespaces = [] } = options;
     if (files.length === 0 && namespaces.length === 0)
-      throw new CliError('usage', 'Neither a file nor a namespace is named', ['--namespace payments-prod']);
+      throw new CliError('usage', 'No file and no namespace is given', ['--namespace payments-prod']);
     const findings = new Findings(loadPatterns(options.patterns));
     const looked: Looked = { histories: 0, schedules: 0 };
     const look: Look = { options, deps, output, findings, looked };

@@ -141,7 +141,11 @@ async function rotate(rotation: Rotation, { verify, wait }: RotateOptions): Prom
   };
 }
 
-/** Requires a key for encryption, because only a key for encryption has a primary version. @throws CliError */
+/**
+ * Checks that Cloud KMS can create a version of the key and make it primary.
+ *
+ * @throws CliError if the key has another purpose, or if its versions are imported
+ */
 async function requireEncryptionKey({ kms, read }: GoogleClients, key: string): Promise<void> {
   const [{ purpose, importOnly }] = await read({ resource: key, role: 'roles/cloudkms.viewer' }, (options) =>
     kms.getCryptoKey({ name: key }, options),

@@ -86,7 +86,7 @@ export const addSetupCommand: AddCommand = (program, deps) => {
     )
     .option(
       '--temporal-address <host:port>',
-      'Temporal server for the files (default: TEMPORAL_ADDRESS, else localhost:7233)',
+      'address of Temporal in the configuration files (default: TEMPORAL_ADDRESS, else localhost:7233)',
     )
     .option(
       '--web-ui <origin>',

@@ -68,7 +68,7 @@ export const addStorageCommand: AddCommand = (program, deps, exit) => {
 async function compare(options: StorageOptions, deps: CliDeps, output: Output): Promise<Found> {
   const { externalStorage: file, out, jsonLines = false, price } = options;
   if (file === undefined)
-    throw new CliError('usage', 'No external storage is named', ['--external-storage storage.yaml']);
+    throw new CliError('usage', 'No storage file is given', ['--external-storage storage.yaml']);
   if (jsonLines && out === undefined)
     throw new CliError('usage', '--json-lines needs a file to write to', ['--out unused.jsonl']);
   const { namespaces: configured } = readStorage(file);
@@ -76,7 +76,7 @@ async function compare(options: StorageOptions, deps: CliDeps, output: Output): 
     if (!namespaces.some((name) => configured.has(name)))
       throw new CliError(
         'configuration',
-        `${file} names no external storage of the namespace ${namespaces.join(', ')}`,
+        `${file} lists no external storage for the namespace ${namespaces.join(', ')}`,
         [`$EDITOR ${quote(file)}`],
       );
   };
@@ -193,6 +193,6 @@ function goneLines(what: string, objects: readonly ReferredObject[]): string[] {
         ({ name, namespace, place, workflowId, runId, histories }) =>
           `${what}: ${name}, to which ${histories} histories refer, for example ${workflowId}${runId === undefined ? '' : `, run ${runId}`} (${place}, namespace ${namespace})`,
       ),
-    ...(more > 0 ? [`${what}: ${more} more objects, which --json names`] : []),
+    ...(more > 0 ? [`${what}: ${more} more objects, which --json lists`] : []),
   ];
 }

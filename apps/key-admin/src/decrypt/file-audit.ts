@@ -68,9 +68,8 @@ export function checkJustification(text: string | undefined): string {
 }
 
 /**
- * Returns the caller under the person's name in the operating system. (Google's audit logs contain the
- * identity that Cloud KMS has verified.) @param account e-mail address of the service account, if the
- * credentials contain it
+ * Returns the caller under the person's name in the operating system. Google's audit logs contain the identity that
+ * Cloud KMS has verified. @param account e-mail address of the service account, if the credentials contain it
  */
 export function callerOf(account: string | undefined): AuditedCaller {
   const name = `${userName()}@${hostname()}`;

@@ -22,9 +22,7 @@ export interface DrainedVersion {
   readonly version: number;
   /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */
   readonly isFree: boolean;
-  /**
-   * When nothing will need the version any more. Null if that depends on open runs, schedules or archives.
-   */
+  /** When nothing will need the version any more. Null if this time depends on open runs, schedules or archives. */
   readonly freeOn: string | null;
   readonly waitsFor: readonly Waiting[];
   readonly reasons: Verdict['reasons'];

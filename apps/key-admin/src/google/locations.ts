@@ -5,7 +5,11 @@ import { gcloud } from './gcloud.ts';
 
 const { LocationMetadata } = protos.google.cloud.kms.v1;
 
-/** Checks that Cloud KMS has a location and, if `needsHsm` is true, an HSM there. @throws CliError if not */
+/**
+ * Checks that Cloud KMS has a location and, if `needsHsm` is true, an HSM there.
+ *
+ * @throws CliError if the location or its HSM is missing
+ */
 export async function requireLocation(
   { kms, read }: GoogleClients,
   project: string,

@@ -1,9 +1,7 @@
 import { IamProtos } from 'google-gax';
 import type { GoogleClients } from './client.ts';
 
-/**
- * Returns which permissions the caller has on a crypto key or key ring. Asking Cloud KMS for them needs no permission.
- */
+/** Returns which permissions the caller has on a crypto key or key ring. This call itself needs no permission. */
 export async function testPermissions(
   { kms, read }: GoogleClients,
   resource: string,

@@ -14,10 +14,10 @@ import { describePayload, type KnownNames, type PayloadDescription } from './des
 export type DescribePayload = (payload: Payload, known: KnownNames) => Promise<PayloadDescription>;
 
 /**
- * Returns a function that describes payloads. In place of a reference, it describes the content of the object. It reads
- * the first bytes of an object once for each workflow. If it cannot read these bytes, it describes the reference and
- * adds the reason. @param namespaces the namespaces whose objects the function may read @param onProblem called with
- * the reason in words
+ * Returns a function that describes payloads and, in place of a reference, the content of the object. The function
+ * reads the first bytes of an object once for each workflow. If the function cannot read these bytes, it describes the
+ * reference and adds the reason. @param namespaces the namespaces whose objects the function may read @param onProblem
+ * called with the reason in words
  */
 export function describeStored(
   storage: ObjectStorage,

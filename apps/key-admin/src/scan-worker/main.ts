@@ -64,7 +64,7 @@ try {
 async function run({ envFile, taskQueue, state, externalStorage }: Options): Promise<void> {
   const values = withEnvFile(process.env, envFile);
   const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
-  // Checks the folder before the worker polls: every task of a worker without a usable folder would become a gap.
+  // Checks the folder before the worker polls, because every task of a worker without a usable folder would become a gap.
   if (stateFolder !== undefined) await checkStateFolder(stateFolder);
   const { connectionOptions, namespace: home } = temporalConfig(values);
   const logger = createSafeLogger({ level: 'INFO' });

@@ -4,8 +4,8 @@ import { CliError } from '../cli/cli-error.ts';
 import { createStateFolder, ScanState } from '../scan/state.ts';
 
 /**
- * Checks that the worker can use the state folder. Otherwise, each of the worker's shards would become a gap. @throws
- * CliError if it cannot
+ * Checks that the worker can use the state folder, because without a usable folder, each of the worker's shards would
+ * become a gap. @throws CliError if the folder cannot be used
  */
 export async function checkStateFolder(folder: string): Promise<void> {
   await createStateFolder(folder).catch((error: unknown) => {

@@ -108,8 +108,8 @@ class Scan {
   async #scanAll(description: NamespaceDescription, state: ScanState): Promise<void> {
     const timer = setInterval(() => {
       if (this.#step !== undefined) this.#scan.progress(this.#step());
-      // Ignores an error: the next scan reads the runs whose summaries could not be written again. Only an error of the
-      // last write ends the command.
+      // Ignores an error, because the next scan again reads each run whose summary could not be written. Only an error
+      // of the last write ends the command.
       void state.flush().catch(() => undefined);
     }, TICK_MS);
     try {

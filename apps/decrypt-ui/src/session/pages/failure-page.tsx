@@ -14,8 +14,8 @@ interface FailurePageProps {
 }
 
 /**
- * The page shown if requesting the person's permissions fails, because the codec server is unreachable, does not
- * accept the person, or fails.
+ * The page shown if requesting the person's permissions fails, because the codec server is unreachable, does not accept
+ * the person, or returns an error.
  */
 export function FailurePage({ error, onRetry }: FailurePageProps) {
   const { config } = useServices();

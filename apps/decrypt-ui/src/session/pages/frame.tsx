@@ -5,7 +5,7 @@ import { Brand, ThemeMenu } from '../../ui/page/brand.tsx';
 import { watchSystemTheme } from '../../ui/preferences/preferences.ts';
 import styles from './frame.module.css';
 
-/** The frame of a page without a namespace: the logo, the theme menu, and `end` on the right. */
+/** The frame of a page without a namespace: the logo, the theme menu, and the element `end` on the right. */
 export function Frame({ end, children }: { end?: ReactNode; children: ReactNode }) {
   useEffect(() => watchSystemTheme(), []);
   return (

@@ -62,7 +62,10 @@ export function ProfileMenu() {
 
 type Granted = Me['namespaces'][number];
 
-/** Lists permissions: `metadata, decode, export`. With `reveal: on-demand`, writes `decode with justification`. */
+/**
+ * Returns a list of permissions as a text, for example `metadata, decode, export`. With `reveal: on-demand`, writes
+ * `decode with justification`.
+ */
 const permissionsOf = ({ permissions, reveal }: Granted) =>
   permissions
     .map((each) => (each === 'decode' && reveal === 'on-demand' ? 'decode with justification' : each))

@@ -29,7 +29,7 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 
 /**
  * Creates the client of the codec server's history API, which sends requests and validates every response against a
- * schema of the contract. The `api.ts` in each subject's folder declares its routes.
+ * schema of the contract. The `api.ts` in each subject's folder declares the routes of that subject.
  *
  * @throws ApiFailure from every method, with the server's code and message, or `unreachable` or `unexpected`
  */

@@ -25,7 +25,7 @@ export async function findObstacle(apiUrl: string, signal?: AbortSignal): Promis
     // This route needs no token, and is below the server's path prefix.
     const url = new URL(`${apiUrl.replace(/\/+$/, '')}/api/sign-in`, location.href);
     await fetch(url, { mode: 'no-cors', cache: 'no-store', credentials: 'omit', ...(signal && { signal }) });
-    // The same origin needs no CORS, so the answer came from a proxy in front of the server.
+    // A request to the page's own origin needs no CORS, so the answer came from a proxy in front of the server.
     return url.origin === location.origin ? 'outage' : 'origin';
   } catch {
     // Waits, because the browser reports a policy violation only after it has rejected the request.

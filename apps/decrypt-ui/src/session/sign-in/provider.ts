@@ -166,7 +166,8 @@ function failureOf(error: unknown): SignInFailure {
   if (error instanceof oauth.ResponseBodyError) {
     return new SignInFailure('refused', refusal(error.error, error.error_description), { cause: error });
   }
-  // `fetch` throws a TypeError without a connection or CORS headers, or if a content security policy forbids the request.
+  // `fetch` throws a TypeError if there is no connection, if the response lacks CORS headers, or if a content security
+  // policy forbids the request.
   if (error instanceof TypeError || error instanceof NoAnswer) {
     const text = 'The identity provider cannot be reached from this page.';
     return new SignInFailure('unreachable', text, { cause: error });

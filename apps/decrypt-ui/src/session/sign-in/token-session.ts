@@ -196,7 +196,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     issuer: provider.issuer,
     fetch: authorized,
     renewed: async (opened, signal) => {
-      // If the token was renewed while the stream was open, the current token is newer than the stream's.
+      // If the token was renewed while the stream was open, the current token is newer than the stream's token.
       const old = accepted < opened ? tokens : undefined;
       await (old ? instead(old, signal) : current(signal));
     },

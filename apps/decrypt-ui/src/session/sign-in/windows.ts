@@ -11,7 +11,7 @@ export const SIGNED_OUT_PATH = `${basePath}signed-out`;
 
 /**
  * The `sessionStorage` key of a sign-in attempt: state, nonce, PKCE verifier, and the address to return to. The entry
- * contains no token, and the page removes it as soon as it loads again.
+ * contains no token, and the page removes the entry as soon as the page loads again.
  */
 const ATTEMPT = 'decrypt-ui.sign-in';
 /** The name contains the base path: dashboards at different base paths of one origin use different codec servers. */
@@ -45,8 +45,8 @@ export interface RelayedReturn {
 }
 
 /**
- * Removes the provider's answer from the address bar, and the attempt from `sessionStorage`. Returns both. Call it
- * before anything else: an address with a code must not be logged, bookmarked or sent on.
+ * Removes the provider's answer from the address bar, and the attempt from `sessionStorage`. Returns both. Call this
+ * function before anything else: an address with a code must not be logged, bookmarked or sent on.
  */
 export function takeReturn(): SignInReturn | RelayedReturn | undefined {
   const attempt = takeAttempt();

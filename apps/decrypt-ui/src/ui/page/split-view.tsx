@@ -57,7 +57,7 @@ interface PanelProps {
   readonly sheet: boolean;
   /** The sheet's height. */
   readonly high: number;
-  /** The maximum width next to the page. */
+  /** The inspector's maximum width next to the page, in CSS pixels. */
   readonly most: number;
   readonly children: ReactNode;
 }

@@ -4,7 +4,7 @@ import styles from './table.module.css';
 interface TableProps extends ComponentProps<'table'> {
   /** The id of the heading that names the table. */
   readonly headingId: string;
-  /** The column heads. A pair is a head with a class. */
+  /** The column heads. A pair consists of a head and the head's class. */
   readonly columns: readonly (string | readonly [head: ReactNode, className: string | undefined])[];
   /** The rows. */
   readonly children: ReactNode;

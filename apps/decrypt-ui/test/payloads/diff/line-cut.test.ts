@@ -10,7 +10,7 @@ describe('the compared part of two long lines', () => {
     expect(cutText(line, cutOf(line, '', 0))).toBe(line);
   });
 
-  test('begins with the line if the lines are equal or differ early', () => {
+  test('starts at the beginning of the lines if they are equal or differ early', () => {
     const line = long(5 * CUT);
     expect(cutText(line, cutOf(line, line, 0))).toBe(`${long(CUT)}…`);
     expect(cutOf(line, `y${line}`, 0)).toEqual({ from: 0, to: CUT });
@@ -25,7 +25,7 @@ describe('the compared part of two long lines', () => {
     expect(cut.to - cut.from).toBe(CUT);
   });
 
-  test('ends with the longer line if only its end differs', () => {
+  test('reaches to the ends of the lines if only the ends differ', () => {
     const left = long(5 * CUT, 'before');
     const right = long(5 * CUT, 'after');
     const cut = cutOf(left, right, 0);

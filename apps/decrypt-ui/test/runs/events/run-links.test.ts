@@ -20,7 +20,7 @@ const sourcesOf = (run: FixtureRun) => ({
 });
 
 describe('lineage', () => {
-  it('names the run that it continues only once, even if that run is also the first of the chain', () => {
+  it('names the previous run of a chain only once, even if it is also the first run of the chain', () => {
     expect(lineage(sourcesOf(order))).toEqual([
       { relation: 'Continued from', namespace: 'test', workflowId: 'family-order', runId: first.runId },
     ]);

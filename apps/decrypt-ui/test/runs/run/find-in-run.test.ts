@@ -19,7 +19,8 @@ const end = (
 ): SearchFrame => ({ type: 'end', reason, after, events: 1, hits, ...counts });
 
 /**
- * Returns a search whose requests get the given frames, one list per request. A request throws an error from its list.
+ * Returns a search whose requests get the given frames, one list per request. If a list contains an error, the request
+ * throws it.
  */
 function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
   const asked: SearchRequest[] = [];

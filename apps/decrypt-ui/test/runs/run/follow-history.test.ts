@@ -70,8 +70,8 @@ test('opens another stream with a newer token when the first stream’s token ha
 });
 
 /**
- * Returns a follower whose streams yield the given frames, one list per connection. A list with an error refuses its
- * connection.
+ * Returns a follower whose streams yield the given frames, one list per connection. If a list begins with an error, the
+ * connection fails with it.
  */
 function setUp(...turns: (HistoryFrame | Error)[][]) {
   const opened: number[] = [];
@@ -230,8 +230,8 @@ test('continues where it stopped when it is started again', async () => {
 });
 
 /**
- * Returns a follower of streams that send their frames and then stay open. An error in place of frames refuses a
- * connection.
+ * Returns a follower of streams that send their frames and then stay open. If there is an error in place of frames, the
+ * connection fails with it.
  */
 function setUpSilent(silence: number | undefined, ...turns: (HistoryFrame[] | Error)[]) {
   const opened: number[] = [];

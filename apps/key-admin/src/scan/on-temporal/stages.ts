@@ -56,6 +56,6 @@ export async function runStages(
   }
 }
 
-/** Returns the stage's range as the rest to plan, unless the range is empty because it ends before it begins. */
+/** Returns the range that remains to be planned: the stage's range, unless this range ends before it begins. */
 const restOf = ({ range }: Stage): { rest?: TimeRange } =>
   range.to !== undefined && range.to <= range.from ? {} : { rest: range };
