@@ -32,7 +32,7 @@ describe('runTimes', () => {
     slowRun,
     (at: number) => longRun(at, 300),
     (at: number) => alertRuns(at)[4]!,
-  ])('finds the same critical path as from all attributes of the events: %o', (make) => {
+  ])('finds the same critical path as it would with all attributes of the events: %o', (make) => {
     const { events } = make(now);
     expect(timesOf(events).path).toEqual(pathOf(events));
     const half = Math.floor(events.length / 2);

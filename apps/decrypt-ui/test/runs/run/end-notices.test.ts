@@ -80,7 +80,7 @@ test.each([
     'the person signs out in another tab',
     async ({ signOutElsewhere }: ReturnType<typeof setUp>) => signOutElsewhere(),
   ],
-])('stops following, and reports no end, once %s', async (_, change) => {
+])('stops following runs, and reports no end, once %s', async (_, change) => {
   const set = setUp();
   await set.signIn('ana');
   await set.notices.add(set.address);
