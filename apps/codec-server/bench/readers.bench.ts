@@ -40,7 +40,8 @@ if (values.help) {
 const PAUSE_MS = 50;
 const MOST_MS = 100;
 /**
- * With this size, a history of 50 Ki events, Temporal's limit, stays below Temporal's other limit of 50 MB.
+ * With payloads of this size, a history reaches Temporal's limit of 51,200 events before it reaches
+ * Temporal's limit of 50 MB.
  */
 const PAYLOAD_BYTES = 256;
 const CONNECTIONS = 192;

@@ -42,7 +42,8 @@ const shapes = [
 ];
 
 /**
- * The factor by which the required ratio is lower for servers with authentication, audit, metrics and log.
+ * The required ratio is multiplied by this factor for servers with authentication, audit, metrics and
+ * log.
  */
 const DEPLOYED = 0.75;
 

@@ -89,7 +89,8 @@ async function makeLoads(): Promise<Readonly<Record<string, Load>>> {
     workflowId: 'large',
     args: [],
   });
-  // The text contains escapes, so that each form of the text differs from the bytes.
+  // JSON must escape some characters of this text, so that the text and its JSON consist of different
+  // bytes.
   await handle.signal('more', '"line"\n\t\\ü'.repeat(PLAINTEXT_BYTES / 16));
   const { runId } = await handle.describe();
   const raw = await handle.fetchHistory();

@@ -60,27 +60,27 @@ export interface AppDeps {
     'encodeWithInfo' | 'plan' | 'decrypt' | 'inspect' | 'rules' | 'keyService' | 'keyState'
   >;
   readonly kms: Pick<KmsHealth, 'last'>;
-  /** If absent, this process does not share branch keys with other processes. */
+  /** Without a store, this process does not share branch keys with other processes. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
   /** Counts the use of keys. The counter's observer receives the codec's events. */
   readonly keyUse: KeyUsage;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
-  /** External storage. If absent, routes return references to external storage unchanged. */
+  /** Reads external storage. Without this reader, routes return references to external storage unchanged. */
   readonly storage?: ServedStorage | undefined;
   readonly threads: TextThreads;
   readonly defaultNamespace: string;
   readonly access: Access;
   readonly audit: Audit;
-  /** The audit file. If absent, the API cannot read the audit. */
+  /** Path of the audit file. Without a path, the API cannot read the audit. */
   readonly auditFile?: string | undefined;
   /** Returns the audit's last line. */
   readonly auditHead?: () => ChainHead;
-  /** The report of `temporal-kms scan`. If absent, the API returns keys without scan results. */
+  /** The reports of `temporal-kms scan`. Without reports, the API returns keys without scan results. */
   readonly scans?: ScanReports | undefined;
-  /** If absent, the audit contains no digests of ciphertexts. */
+  /** Without this field, the audit contains no digests of ciphertexts. */
   readonly digests?: Digests | undefined;
-  /** Serves the dashboard from this origin. If absent, this server has no pages. */
+  /** Serves the dashboard from this origin. Without a dashboard, this server has no pages. */
   readonly dashboard?: Dashboard | undefined;
   /** Accepted `Host` headers, in lower case. */
   readonly hosts: readonly string[];
@@ -88,9 +88,9 @@ export interface AppDeps {
   /** Prefix of every route except the probes: empty or `/…`. */
   readonly pathPrefix: string;
   readonly log: Logger;
-  /** If absent, requests are not measured. */
+  /** Without a meter, requests are not measured. */
   readonly meter?: HttpMeter;
-  /** If absent, requests are not traced. */
+  /** Without spans, requests are not traced. */
   readonly spans?: Spans | undefined;
   /** Whether this server terminates TLS itself. */
   readonly tls?: boolean;
@@ -99,7 +99,7 @@ export interface AppDeps {
   /** Whether the server also serves `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths?: boolean;
   readonly limits?: Partial<Limits>;
-  /** If absent, there are no rate limits. */
+  /** Without this field, there are no rate limits. */
   readonly rates?: Rates;
   /** Number of trusted proxies that append to `X-Forwarded-For`. Default: 0. */
   readonly proxies?: number | undefined;

@@ -10,7 +10,10 @@ interface HttpErrorOptions {
   /** The value of the response header `WWW-Authenticate`. */
   readonly challenge?: string;
   readonly cause?: unknown;
-  /** Whether the message may be logged, because it contains nothing from the caller; or what to log instead. */
+  /**
+   * `true` if the message may be logged, because it contains nothing from the caller; or a text to log
+   * instead.
+   */
   readonly loggable?: boolean | string;
 }
 

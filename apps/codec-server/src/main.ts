@@ -40,7 +40,8 @@ import { createTemporalService } from './temporal/service.ts';
 import { version } from './version.ts';
 
 /**
- * Milliseconds in which requests in flight must complete, and then milliseconds for the audit's last lines.
+ * After a shutdown begins, requests in flight have `SHUTDOWN_MS` to complete. The audit then has
+ * `SETTLE_MS` to write its last lines.
  */
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;

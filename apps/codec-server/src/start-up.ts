@@ -111,7 +111,7 @@ export const followTlsFiles = (
       log.info('TLS certificate reloaded');
     },
     failed: ({ message }) =>
-      log.error({ reason: message }, 'TLS certificate not reloaded; the previous one stays in use'),
+      log.error({ reason: message }, 'TLS certificate not reloaded; the previous certificate stays in use'),
   });
 
 export const exitListening =

@@ -1,4 +1,4 @@
-/** If a round takes more than this many times as long as the fastest round, something delayed it. */
+/** A round was disturbed if it took more than this many times as long as the fastest round. */
 export const MOST_RATIO = 3;
 
 /**

@@ -6,7 +6,10 @@ export interface Caller {
   readonly name: string;
   readonly issuer?: string;
   readonly subject?: string;
-  /** When the sign-in and the caller's streams end, in milliseconds since 1970. Absent if they do not end. */
+  /**
+   * When the sign-in and the caller's streams end, in milliseconds since 1970, or undefined if they never
+   * end.
+   */
   readonly expiresAt?: number;
 }
 

@@ -6,9 +6,9 @@ import { isSafeUrl, type Issuer } from './policy.ts';
 const MINUTE = 60_000;
 
 /**
- * How long the server uses keys. The server accepts a withdrawn key for up to ten minutes, or for up to an
- * hour while the issuer is unreachable. Tokens signed with unknown keys cause at most one request every ten
- * seconds.
+ * How long the server uses an issuer's keys. The server accepts a withdrawn key for up to ten minutes, or
+ * for up to an hour while the issuer is unreachable. Tokens signed with unknown keys cause at most one
+ * request every ten seconds.
  */
 const lifetimes = { freshMs: 10 * MINUTE, usableMs: 60 * MINUTE, retryMs: 10_000 };
 
@@ -124,7 +124,8 @@ export class RefreshedValue<T> {
   readonly #now: () => number;
   #value: { readonly value: T; readonly at: number } | undefined;
   #attempt: { readonly at: number; readonly result: Promise<T> } | undefined;
-  // Stryker disable next-line BooleanLiteral: without an attempt, it has no effect.
+  // Stryker disable next-line BooleanLiteral: the initial value has no effect, because there is no
+  // attempt yet.
   #isPending = false;
 
   constructor(load: () => Promise<T>, options: RefreshedValueOptions, now: () => number) {
@@ -199,7 +200,8 @@ export const fetchJson: FetchJson = async (url) => {
   try {
     return await fetchWithin(url, timeout.signal);
   } finally {
-    // Stryker disable next-line CallExpression: otherwise, the timer aborts a request that has ended.
+    // Stryker disable next-line CallExpression: without this call, the timer would abort a request that
+    // has already ended.
     timer.stop();
   }
 };

@@ -262,7 +262,8 @@ export const policy = z
       .optional(),
   })
   .superRefine(({ issuers, rules, dashboard }, context) => {
-    // Skipped if fields failed their own checks, because their types may then be wrong.
+    // These checks are skipped if fields failed their own checks, because the fields' types may then be
+    // wrong.
     if (context.issues.length > 0) return;
     const named = new Map(Object.entries(issuers));
     const wrong = (path: (string | number)[], message: string): void =>
@@ -311,7 +312,7 @@ export function namespacesIn({ rules, namespaces }: Policy): readonly string[] {
   return [...new Set([...inRules, ...Object.keys(namespaces)])];
 }
 
-/** How messages refer to the file. */
+/** The name of the policy file in error messages. */
 const NAME = 'POLICY_FILE';
 
 export interface PolicyFile {

@@ -97,7 +97,7 @@ export async function exitAfterCommand(): Promise<void> {
     err: (text) => void process.stderr.write(text),
   });
   if (status === undefined) return;
-  // If the output goes to a pipe, waits until the pipe has taken it.
+  // If the output goes to a pipe, waits until all of the output has been written.
   await new Promise((resolve) => process.stdout.write('', resolve));
   process.exit(status);
 }

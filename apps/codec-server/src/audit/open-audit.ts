@@ -17,7 +17,7 @@ export type OpenAuditOptions = Omit<shared.OpenAuditOptions, 'unavailable' | 'pr
 export const openAudit = (options: OpenAuditOptions): Promise<shared.OpenAudit> =>
   shared.openAudit({ ...options, unavailable });
 
-/** Returns a sink that rejects lines that cannot be written with 503 `audit_unavailable`. */
+/** Returns a sink that throws HttpError 503 `audit_unavailable` if a line cannot be written. */
 export const auditSink = (
   append: Parameters<typeof shared.auditSink>[0],
   options: Omit<shared.AuditSinkOptions, 'unavailable' | 'producer'>,

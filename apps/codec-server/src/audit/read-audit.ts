@@ -6,7 +6,7 @@ import { badRequest } from '../errors.ts';
 import { type AuditFilter, entryFilter } from './audit-filter.ts';
 
 export interface AuditQuery extends AuditFilter {
-  /** The value `next` of the previous page. */
+  /** The value of `next` in the previous page. */
   readonly after: string | undefined;
   readonly limit: number;
 }
@@ -33,7 +33,7 @@ export async function readAudit(
   const end = after === undefined ? size : await positionOf(handle, after, ino, size);
   const filter = entryFilter(query);
   const entries: AuditEntry[] = [];
-  // The file may contain a line twice if it was replaced while the line was written.
+  // The file may contain a line twice if the file was replaced while the line was being written.
   const seen = new Set<string>();
   let skipped = 0;
   for await (const { start, text } of linesBackwards(handle, end)) {

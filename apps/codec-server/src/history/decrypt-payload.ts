@@ -27,9 +27,9 @@ export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
    */
   readonly use?: Use;
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
-  /** The caller's allowance of Cloud KMS calls. If absent, the calls are not limited. */
+  /** The caller's allowance of Cloud KMS calls. Without an allowance, the calls are not limited. */
   readonly allowance?: KmsAllowance;
-  /** Reads the objects to which payloads refer. If absent, references are returned unchanged. */
+  /** Reads the objects to which payloads refer. Without this reader, references are returned unchanged. */
   readonly retrieval?: Retrieval | undefined;
 }
 
@@ -53,7 +53,7 @@ export type DecryptResult =
       readonly ok: true;
       readonly payload: Payload;
       readonly warning?: ReasonCode;
-      /** The content, if it was read from external storage. */
+      /** The payload's content, if the content was read from external storage. */
       readonly retrieved?: RetrievedContent;
     })
   | (MessageOrigin & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });

@@ -80,10 +80,10 @@ const MAX_STEP = 256;
  * Yields the events from `first` down to 1. If no pages are cached, the reader first walks to the end once
  * and caches the pages.
  *
- * Only a reader that has read a page from its start knows where the page ends. Each step therefore starts as
- * many events further back as the previous page had, and reads forward to the event before the previous step.
- * Never holds more than one page: streams that hold a page while they wait for memory for the next page would
- * wait for each other.
+ * Only a reader that has read a page from its start knows where the page ends. Each step therefore goes
+ * back by as many events as the previous page had, and from there reads forward to the last event that
+ * has not been yielded. Never holds more than one page: streams that hold a page while they wait for
+ * memory for the next page would wait for each other.
  */
 export async function* descending(
   reader: Reader,

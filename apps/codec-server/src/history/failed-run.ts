@@ -41,7 +41,7 @@ export interface FailedRunOptions {
   readonly reader: Pick<HistoryReader, 'lastEvent' | 'lastTaskEnd'>;
   readonly inspect: Inspect;
   readonly lifetime: StreamLifetime;
-  /** If absent, messages and stack traces are not decrypted. */
+  /** Without this field, messages and stack traces are not decrypted. */
   readonly decrypting?: Decrypting | undefined;
 }
 
@@ -58,9 +58,9 @@ export interface FailureOfRun {
 }
 
 /**
- * Reads why a run failed, or why the workflow task of an open run failed. Decrypts only the event with the
- * failure, and in that event only the messages and stack traces. Writes the audit's outcome before it returns
- * plaintext.
+ * Reads why a run failed or, if the run is open, why its workflow task failed. Decrypts only the event
+ * with the failure, and in that event only the messages and stack traces. Writes the audit's outcome
+ * before it returns plaintext.
  * @throws HttpError as `HistoryReader.read`; `audit_unavailable`
  */
 export async function readFailedRun(listed: WorkflowSummary, options: FailedRunOptions): Promise<FailedRun> {

@@ -12,8 +12,8 @@ import type { Inspect } from './payload-stub.ts';
 const HEARTBEAT_MS = 10_000;
 
 /**
- * Maximum number of durable events in a frame. A page from Temporal may have thousands; with smaller frames,
- * the caller can show the first frame while the server writes the next.
+ * Maximum number of durable events in a frame. A page from Temporal may have thousands of events; with
+ * smaller frames, the caller can show the first frame while the server writes the next.
  */
 const FRAME_EVENTS = 250;
 

@@ -28,9 +28,12 @@ export interface PayloadRequest {
   readonly bytes: number;
   /** The payload, if the request has a copy in memory. */
   readonly held?: StoredPayload | undefined;
-  /** Returns the copy, or reads the payload again. Undefined if the history no longer has the payload. */
+  /**
+   * Returns the copy, or reads the payload again. Resolves to undefined if the history no longer has the
+   * payload.
+   */
   load(signal: AbortSignal): Promise<StoredPayload | undefined>;
-  /** Frees the copy. Absent if the payload is not a copy. */
+  /** Frees the copy. Undefined if the request holds no copy of the payload. */
   readonly release?: () => void;
 }
 
@@ -156,12 +159,13 @@ class LocatedPayloads {
     }
     const cost = copyCost(stored.payload);
     const free = this.#mayHold && this.#held + cost <= MAX_HELD_BYTES ? this.#copies.take(cost) : undefined;
-    // Streams decrypt in this order. Once a payload must wait for copy memory, no later copy may be held,
-    // because that copy could block the waiting payload.
+    // Streams decrypt payloads in the order of `all`. Once a payload must wait for copy memory, no later
+    // copy may be held, because that copy could block the waiting payload.
     this.#mayHold = free !== undefined;
     this.#held += cost;
     const load: ReadAgain = async (signal, keep) => {
-      // Waits for its memory before it reads the page, because a page would hold memory that other requests need.
+      // Waits for the copy's memory before reading the page, because a page would hold memory that other
+      // requests need.
       keep(await this.#copies.wait(cost, signal));
       return read(signal);
     };

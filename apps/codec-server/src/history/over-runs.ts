@@ -42,7 +42,7 @@ export type Visited<T> =
    * cached.
    */
   | { readonly status: 'limit' }
-  /** The run could not be read. The message is for people. */
+  /** The run could not be read. The message is shown to people. */
   | { readonly status: 'failed'; readonly message?: string | undefined };
 
 /** A run with the result of its visit. */
@@ -107,11 +107,11 @@ export interface RunsStream extends ListedRuns {
 
 /** The part of the list that a request has covered so far. */
 interface Covered {
-  /** The position after the last run whose lines were all yielded, or which could not be read. */
+  /** The position after the last covered run: all its lines were yielded, or it could not be read. */
   readonly after: string;
-  /** Runs that were read. */
+  /** Number of runs that were read. */
   readonly runs: number;
-  /** Runs that could not be read. */
+  /** Number of runs that could not be read. */
   readonly failed: number;
 }
 

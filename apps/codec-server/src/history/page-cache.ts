@@ -12,9 +12,9 @@ export interface Page {
   readonly size: number;
   /** Estimated memory in bytes for the decoded events. */
   readonly decodedBytes: number;
-  /** Page token that reads this page. Undefined for the first page of a history. */
+  /** Page token that reads this page, or undefined for the first page of a history. */
   readonly token: Uint8Array | undefined;
-  /** Page token that reads the next page. Undefined at the end of a closed run. */
+  /** Page token that reads the next page, or undefined at the end of a closed run. */
   readonly next: Uint8Array | undefined;
 }
 

@@ -16,7 +16,8 @@ export interface Run {
 /** Consecutive events of a history. */
 export interface EventRange {
   /**
-   * Durable events without gaps, beginning with the requested event. Empty if the event does not exist yet.
+   * Durable events without gaps, beginning with the requested event. The list is empty if that event does
+   * not exist yet.
    */
   readonly events: readonly ProtoEvent[];
   /**
@@ -98,8 +99,8 @@ export class HistoryReader {
   }
 
   /**
-   * Returns the last event of a run's last batch: for a closed run, the event that closed the run. Undefined
-   * for an open run. Takes one call, however long the history is.
+   * Returns the last event of a run's last batch: for a closed run, the event that closed the run.
+   * Returns undefined for an open run. Takes one call, however long the history is.
    * @throws HttpError as `read`
    */
   async lastEvent(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {

@@ -28,7 +28,7 @@ const MAX_RUN_FIELDS = 400;
 /** Identities and ids are cut to this many characters. */
 const MAX_TEXT = 200;
 
-/** A run's fields, and the payloads without fields, by reason code. */
+/** A run's fields, and the number of payloads without fields by reason code. */
 export type RunFields = Pick<Extract<RunFieldsFrame, { type: 'run' }>, 'fields' | 'unreadable'>;
 
 /**
@@ -121,7 +121,7 @@ export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
     .slice(0, MAX_REFS);
 }
 
-/** What is needed to decrypt and parse payloads of several runs. */
+/** The means to decrypt and parse payloads of several runs. */
 export interface DecodingFields extends Decrypting {
   readonly threads: Pick<TextThreads, 'fields'>;
 }

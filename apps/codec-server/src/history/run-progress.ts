@@ -110,7 +110,7 @@ type Time = Parameters<typeof timestamp>[0] | null | undefined;
 const activityOf = (activity: temporal.api.workflow.v1.IPendingActivityInfo) => ({
   name: activity.activityType?.name ?? '',
   attempt: activity.attempt ?? 1,
-  /** Zero without a limit. */
+  /** Zero if there is no limit. */
   maximumAttempts: activity.maximumAttempts ?? 0,
   scheduled: activity.scheduledTime,
   isScheduled: activity.state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,

@@ -51,7 +51,8 @@ export function searchRunsFrames({
       searched.events += end.events;
       searched.payloads += end.payloads;
       searched.bytes += end.bytes;
-      // The searches of one request share the budget, so each reports the total of calls so far.
+      // The searches of one request share the budget, so each search reports the total number of calls so
+      // far.
       searched.kmsCalls = Math.max(searched.kmsCalls, end.kmsCalls);
       countReasons(unreadable, end.unreadable);
     },

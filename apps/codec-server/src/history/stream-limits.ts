@@ -163,8 +163,8 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
   };
 
   /**
-   * Charges the memory for using an object, whose own bytes `hold` has taken. Returns a function that
-   * releases this memory and those bytes.
+   * Charges the memory for using an object. `hold` has already charged the object's own bytes. Returns a
+   * function that releases both charges.
    */
   async useObject({ payload, bytes, release }: Retrieved): Promise<() => void> {
     const more = bytes * (this.#objectCost - 1);
@@ -181,14 +181,14 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
     };
   }
 
-  /** Frees the objects. Call this when the plaintext has been used. */
+  /** Frees the objects. Call this function when the plaintext is no longer needed. */
   freeObjects(): void {
     freeObjects(this.#objects.splice(0));
   }
 
   /**
-   * @param whole total memory per byte, including memory that is taken before or after this call, for the
-   * message
+   * @param whole total memory per byte, including memory that is taken before or after this call; used
+   * only for the limit in the error message
    */
   #take(bytes: number, cost: number, whole = cost): void | Promise<void> {
     if (this.#lease.fits(bytes * cost)) return this.#lease.wait(bytes * cost, this.#signal);
@@ -308,8 +308,8 @@ function affordable(
 }
 
 /**
- * Counts each payload in its own context, because in another workflow's context the codec would reject a
- * bound message without a call. A payload that is not read yet counts as one call.
+ * Counts each payload in its own context. In another workflow's context, the codec would reject a bound
+ * message without calling Cloud KMS. A payload that is not read yet counts as one call.
  */
 function kmsCalls(codec: KmsCallCounter, payloads: Item): number {
   const known = payloads.filter((payload) => payload !== undefined);

@@ -34,7 +34,7 @@ export interface Env {
     maxBody: number;
     /** Memory that requests in flight share. */
     memory: MemoryBudget;
-    /** If absent, requests are not measured. */
+    /** Without a meter, requests are not measured. */
     meter?: HttpMeter;
   };
 }

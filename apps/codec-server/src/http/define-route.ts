@@ -33,8 +33,8 @@ interface ResponseDescription {
   readonly description: string;
   readonly type: 'application/json' | 'application/x-ndjson';
   /**
-   * A schema that routes/openapi.ts lists; for NDJSON, the schema of one line. If absent, the response is any
-   * JSON object.
+   * A schema that routes/openapi.ts lists; for NDJSON, the schema of one line. Without a schema, the
+   * response is any JSON object.
    */
   readonly schema?: Schema;
 }
@@ -75,8 +75,8 @@ interface RouteDefinition<
   readonly describedBody?: Schema;
   /**
    * Returns the request's namespace, if the path alone does not determine it. Throws HttpError for a
-   * namespace that is not served. Runs after the caller is authenticated. If absent, the path's
-   * `{namespace}` is used.
+   * namespace that is not served. Runs after the caller is authenticated. Without this function, the
+   * path's `{namespace}` is used.
    */
   readonly namespaceOf?: Of;
   /** Checks limits, after the caller is authorised and before the body is read. */
@@ -186,7 +186,8 @@ export function authorisedRoutes(
 ): (c: Context<Env>, route: Route, parameters: PathParameters) => Promise<Response> {
   return async (c, { requires, namespaceOf, handle }, parameters) => {
     if (requires === 'public') return handle(c, parameters, undefined);
-    // Before any other check, because an unknown caller must not learn which namespaces exist.
+    // The caller is identified before any other check, because an unknown caller must not learn which
+    // namespaces exist.
     const caller = await identify(c, authority);
     const { namespace: inPath } = parameters;
     const namespace = namespaceOf === undefined ? inPath : namespaceOf(c, inPath);

@@ -100,9 +100,9 @@ export class NamespaceAccess {
   };
 
   /**
-   * The codec calls this after it has decrypted a layer inside a payload. Another namespace's audit counts
-   * the layer as a payload. The request's own audit only adds the layer's key, because it already counts the
-   * whole payload.
+   * The codec calls this after it has decrypted a layer inside a payload. If the layer names another
+   * namespace, that namespace's audit counts the layer as a payload. Otherwise, the request's own audit
+   * only adds the layer's key, because that audit already counts the whole payload.
    */
   readonly onInnerLayer = (layer: InnerLayer): void => {
     const record = this.#recordOf(layer.namespace);

@@ -20,7 +20,7 @@ interface Answered {
   /** The route's pattern, but never the path or the query, which may contain the caller's data. */
   readonly route: string;
   readonly status: number;
-  /** Absent if the line counts several requests. */
+  /** The request's duration in milliseconds. Undefined if the line counts several requests. */
   readonly ms?: number | undefined;
   readonly code?: string;
   /** Why a payload could not be encoded or decoded. */

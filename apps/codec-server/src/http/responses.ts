@@ -162,7 +162,7 @@ export interface ErrorResponseOptions {
    * CLI prints the body.
    */
   readonly isApi: (path: string) => boolean;
-  /** If absent, the number of refused requests is not limited. */
+  /** Without rate limits, the number of refused requests is not limited. */
   readonly rates?: Pick<RateLimits, 'refused'>;
 }
 

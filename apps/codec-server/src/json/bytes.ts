@@ -102,7 +102,8 @@ export function* jsonLine(value: unknown): Generator<string, void> {
 /** Yields a value as JSON, in pieces, with the bytes as base64 in the last `"data": ""` of the value. */
 export function* jsonWithData(value: unknown, data: Uint8Array): Generator<string, void> {
   const text = JSON.stringify(value);
-  // Finds the right place, because quotation marks inside strings are escaped, and metadata precedes data.
+  // The last match is the payload's own `data`: quotation marks inside strings are escaped, and metadata
+  // precedes data.
   const at = text.lastIndexOf(EMPTY) + EMPTY.length - 1;
   yield text.slice(0, at);
   yield* base64Pieces(data);

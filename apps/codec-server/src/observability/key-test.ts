@@ -14,9 +14,9 @@ const AAD = Buffer.from('temporal-kms self-test');
 const TEST_BYTES = 32;
 
 /**
- * Tests each of a namespace's keys in Cloud KMS, without a cache: a round trip with random bytes or, if the
- * server does not or may not encrypt with the key, whether it may decrypt. Never rejects: a failure is a
- * reason code.
+ * Tests each of a namespace's keys in Cloud KMS, without a cache. Encrypts and decrypts random bytes. If
+ * the server does not or may not encrypt with the key, tests only whether the server may decrypt. Never
+ * rejects: a failure is a reason code.
  */
 export async function testKeys(
   keyService: Wrapping,

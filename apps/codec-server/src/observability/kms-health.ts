@@ -37,7 +37,7 @@ const REMEMBERED_MS = 60 * 60_000;
 
 export interface KmsHealthOptions {
   readonly now?: () => Date;
-  /** If absent, outages are not logged. */
+  /** Receives a line for each outage. Without a logger, outages are not logged. */
   readonly log?: Logger;
 }
 

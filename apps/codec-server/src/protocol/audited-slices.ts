@@ -15,9 +15,9 @@ const RETRY_SECONDS = 5;
  * this interface, and so does the record of a single namespace.
  */
 interface Records extends Pick<AuditRecord, 'end'> {
-  /** @param namespace the namespace that the payloads name. Default: the request's */
+  /** @param namespace the namespace that the payloads name. Default: the request's namespace */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
-  /** @param namespace the namespace that the payload names. By default, or if unknown: the request's */
+  /** @param namespace the namespace that the payload names. Default: the request's namespace */
   refused(code: ReasonCode, of: { readonly key?: KeyUse }, namespace?: string): void;
 }
 

@@ -32,11 +32,11 @@ export interface ProtocolOptions {
   readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly turns: FairTurns;
   readonly authority: Authority;
-  /** If absent, the audit contains no digests. */
+  /** Computes digests for the audit. Without this field, the audit contains no digests. */
   readonly digests?: Digests | undefined;
-  /** If absent, references to external storage are returned unchanged. */
+  /** Without this field, references to external storage are returned unchanged. */
   readonly storage?: ServedStorage | undefined;
-  /** If absent, operations are not traced. */
+  /** Without spans, operations are not traced. */
   readonly spans?: Pick<Spans, 'operation'> | undefined;
 }
 
@@ -74,7 +74,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return { payloads, budget: new AnswerBudget(lease, payloads) };
   };
 
-  /** Returns a promise if the request must wait for its turn, because its payloads are much work. */
+  /** Returns a promise if the request must wait for its turn, because processing its payloads takes long. */
   const turnOf = (c: Context<Env>, payloads: readonly Payload[]): Promise<void> | undefined => {
     const work = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0) + PAYLOAD_WORK, 0);
     return work > WHOLE_BYTES ? turns.take(c.get('account'), work) : undefined;
@@ -236,8 +236,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
 type Operation = 'encode' | 'decode';
 
 /**
- * Amounts of work for `FairTurns`: of a small request, of each payload in addition to its bytes, and the
- * amount up to which a request needs no turn.
+ * Amounts of work for `FairTurns`: the work of a small request, the work of each payload in addition to
+ * its bytes, and the largest amount of work that needs no turn.
  */
 const REQUEST_WORK = 16 * 1024;
 const PAYLOAD_WORK = 4 * 1024;
@@ -249,7 +249,7 @@ type Handle<O extends Operation> = (c: Context<Env>, grant: Grant<O>) => Promise
 export interface CodecProtocol {
   readonly encode: Handle<'encode'>;
   readonly decode: Handle<'decode'>;
-  /** Absent if the server does not read external storage. */
+  /** Undefined if the server does not read external storage. */
   readonly download?: Handle<'decode'>;
 }
 

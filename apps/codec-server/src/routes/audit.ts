@@ -20,7 +20,10 @@ import { replyJson } from '../http/responses.ts';
 
 export interface AuditRoutesOptions {
   readonly authority: Pick<Authority, 'audit'>;
-  /** Undefined if the audit goes to standard output, where a log collector stores it. */
+  /**
+   * Access to the audit file. Undefined if the server writes the audit to standard output, from where a
+   * log collector stores the lines.
+   */
   readonly auditFile: ForGrant<'audit', AuditFile> | undefined;
   /** Returns the last line that this process has written. */
   readonly head: (() => ChainHead) | undefined;
@@ -30,7 +33,10 @@ export interface AuditRoutesOptions {
 interface AuditFile {
   exists(): Promise<boolean>;
   read(query: Omit<AuditQuery, 'namespace'>): Promise<AuditPage>;
-  /** Checks the hash chain of the whole file. Absent if this process does not know the file's last line. */
+  /**
+   * Checks the hash chain of the whole file. Undefined if this process does not know the file's last
+   * line.
+   */
   readonly verify: (() => Promise<AuditVerification>) | undefined;
 }
 

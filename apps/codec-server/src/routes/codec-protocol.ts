@@ -76,8 +76,9 @@ export function protocolRoutes(
 }
 
 /**
- * Serves the routes of the codec protocol. `codecAddress` parses the paths, not a router, because other paths
- * get 404 with the path of the endpoint, and because `CODEC_NAMESPACE_PATHS` permits a namespace in the path.
+ * Serves the routes of the codec protocol. `codecAddress` parses the paths. A router could not do this,
+ * because the 404 for any other path contains the endpoint's path, and because `CODEC_NAMESPACE_PATHS`
+ * permits a namespace in the path.
  */
 export function serveProtocol(
   routes: ProtocolRoutes,
@@ -106,7 +107,7 @@ interface CodecAddress {
 }
 
 interface AddressOptions {
-  /** Empty, or `/…` without a trailing slash. */
+  /** The prefix of all paths: empty, or `/…` without a trailing slash. */
   readonly pathPrefix: string;
   /** Whether the server also has `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths: boolean;

@@ -11,13 +11,13 @@ import { reply } from '../http/responses.ts';
 export interface DashboardOptions {
   /** The folder that contains the build of decrypt-ui. */
   readonly folder: string;
-  /** Empty, or `/…` without a slash at the end. */
+  /** The prefix of all paths: empty, or `/…` without a trailing slash. */
   readonly pathPrefix: string;
   /** Origins that the page may send requests to, in addition to this server and the sign-in issuer. */
   readonly connectSources: readonly string[];
   /** Origins that the page may show in a frame, in addition to the sign-in issuer. */
   readonly frameSources: readonly string[];
-  /** URL of Temporal's Web UI. If absent, the page does not link to it. */
+  /** URL of Temporal's Web UI. Without a URL, the page does not link to the Web UI. */
   readonly temporalUiUrl?: string | undefined;
 }
 

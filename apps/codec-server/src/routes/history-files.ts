@@ -49,7 +49,7 @@ const INSPECT_MS = 30_000;
 export const takesFileEvents = (path: string): boolean => /\/history-files:\w+$/.test(path);
 
 interface HistoryFileOptions extends RunRoutesOptions {
-  /** Undefined if the audit contains no digests. */
+  /** Computes digests for the audit. Undefined if the audit contains no digests. */
   readonly digests: Digests | undefined;
 }
 

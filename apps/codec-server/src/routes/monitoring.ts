@@ -24,7 +24,7 @@ export interface ProbeOptions {
 
 export interface HealthRouteOptions extends Pick<ProbeOptions, 'kms' | 'emulator'> {
   readonly temporal: Pick<TemporalService, 'healthy'>;
-  /** Absent if the process has no branch-key store. */
+  /** Undefined if the process has no branch-key store. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
   /** Returns the keys of all namespaces that the caller may read. */
   readonly readableKeys: (c: Context<Env>) => Promise<ReadonlySet<string>>;

@@ -56,8 +56,8 @@ export async function historyLength(
 }
 
 /**
- * Returns the check for routes that decrypt: may the caller cause Cloud KMS requests, and may another stream
- * be opened?
+ * Returns the check for routes that decrypt. The check passes if the caller may cause Cloud KMS requests
+ * and another stream may be opened.
  * @returns a function that throws HttpError 429 `rate_limited`, 503 `busy`
  */
 export const admitDecryption =
@@ -85,7 +85,7 @@ export function codecOf<P extends Decrypting>(
 }
 
 interface Reveal {
-  /** The run's ids. The namespace is the grant's. */
+  /** The run's ids. The run's namespace is the grant's namespace. */
   readonly run: Partial<Pick<Run, 'workflowId' | 'runId'>>;
   readonly refs?: readonly PayloadRef[];
   /** The schedule, if the payloads belong to a schedule and not to a run. */
@@ -111,7 +111,7 @@ export async function beginAudit(
   grant: Grant<Decrypting>,
   { run: { workflowId, runId }, refs, scheduleId, query, source, digests, justification }: Reveal,
 ): Promise<NamespaceAccess> {
-  // Otherwise the stream would have no reader, and would neither continue nor end.
+  // After the response has closed, a stream would have no reader, and would neither continue nor end.
   if (isResponseClosed(c)) throw new ClientDisconnected();
   const record = await NamespaceAccess.begin(c, authority, grant, {
     ...(workflowId === undefined ? {} : { workflowId }),

@@ -58,7 +58,7 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
   });
 }
 
-/** For how many open runs the server requests the length from Temporal at a time, ahead of the search. */
+/** Number of open runs whose lengths the server requests from Temporal at a time, ahead of the search. */
 const CONCURRENT_LENGTHS = 8;
 
 /**
@@ -118,8 +118,8 @@ interface RunSearch {
 }
 
 /**
- * Returns a function that searches a run. The audit records it like a search of a single run, so that an
- * auditor finds all searches of a run in the same way.
+ * Returns a function that searches a run. The audit records this search like a search of a single run, so
+ * that an auditor finds all searches of a run in the same way.
  */
 function runSearch(
   c: Context<Env>,

@@ -23,8 +23,8 @@ export interface Connections {
 interface Connection {
   readonly tcp: Socket;
   /**
-   * The socket that carries HTTP: the TCP socket, or the TLS socket on top of it. Absent until the handshake
-   * is complete.
+   * The socket that carries HTTP: the TCP socket, or the TLS socket on top of it. Undefined until the TLS
+   * handshake is complete.
    */
   http?: Socket;
   answering?: ServerResponse;

@@ -35,7 +35,7 @@ export interface ListenOptions {
   readonly app: (port: number) => {
     fetch(request: Request, bindings: Env['Bindings']): Response | Promise<Response>;
   };
-  /** If absent, the server speaks plain HTTP. */
+  /** Without TLS settings, the server speaks plain HTTP. */
   readonly tls?: TlsPair | undefined;
 }
 
@@ -48,13 +48,16 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 25_000;
 
 /**
- * How long an idle connection stays open. The time must be longer than the 600 s of Google's load balancers,
- * which could otherwise send a request on a connection that this server is closing.
+ * How long an idle connection stays open. The time must be longer than the 600 s of Google's load
+ * balancers. Otherwise, a load balancer could send a request on a connection that this server is closing.
  * https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
  */
 const KEEP_ALIVE_MS = 620_000;
 
-/** Interval at which Node checks these timeouts. Node's default is 30 s. */
+/**
+ * Interval at which Node checks whether connections have exceeded their time limits. Node's default is 30
+ * s.
+ */
 const TIMEOUT_CHECK_MS = 1_000;
 /** Time limit for TLS handshakes. Node's default is 120 s. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -118,8 +121,8 @@ function listenerOf(
     // The types also include HTTP/2 classes, which this server does not use.
     const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
     await nextBatch();
-    // Awaited, because returning a promise from an async function takes two more turns of the microtask
-    // queue.
+    // The response is awaited, because returning a promise from an async function takes two more turns of
+    // the microtask queue.
     return await app.fetch(request, http1 ? { incoming, outgoing, resetter } : {});
   });
   // The listener handles its own errors.

@@ -35,14 +35,14 @@ export interface ByteAllowance {
 
 type Release = (bytes: number) => void;
 
-/** What one request needs to prepare the reads of objects. */
+/** The functions with which one request prepares to read objects. */
 export interface PrepareOptions {
   readonly signal: AbortSignal;
   /** Writes the audit's entry for the object. Called before the first request for the object. */
   readonly recordObject: (object: AuditedObject) => Promise<void>;
 }
 
-/** What one request needs to read an object. */
+/** The functions with which one request reads an object. */
 export interface ReadOptions extends PrepareOptions {
   /**
    * Takes memory for an object, and waits for the memory if the request can wait. Returns a function that
@@ -51,7 +51,7 @@ export interface ReadOptions extends PrepareOptions {
   readonly hold: (bytes: number) => Release | Promise<Release>;
 }
 
-/** An object whose bytes the caller's allowance permits. Read each prepared object once. */
+/** An object whose bytes the caller's allowance permits. Each prepared object may be read only once. */
 export interface Prepared {
   readonly object: StoredObject;
   readonly maxBytes: number;
@@ -139,7 +139,7 @@ export class Retrieval {
    */
   async read(located: Located, options: ReadOptions): Promise<Retrieved> {
     const [prepared] = await this.prepare([located], options);
-    if (prepared === undefined) throw new RangeError('One object has one preparation.');
+    if (prepared === undefined) throw new RangeError('The object was not prepared.');
     return await this.readPrepared(prepared, options);
   }
 
@@ -274,7 +274,7 @@ function orError<T>(get: () => T): T | KmsCodecError {
   }
 }
 
-/** The data in a reference about its object, and the reason if the server does not read the object. */
+/** A reference's data about its object, and the reason if the server does not read the object. */
 export interface ReferenceInfo {
   readonly stored?: StoredContent;
   /** Undefined if the server can read the object. */
@@ -282,7 +282,8 @@ export interface ReferenceInfo {
 }
 
 /**
- * Returns the data in a reference about its object, without a request; undefined for other payloads.
+ * Returns a reference's data about its object, without a request to the store; undefined for other
+ * payloads.
  * @param storage undefined if the server reads no objects
  */
 export function referenceInfo(

@@ -64,7 +64,7 @@ interface Scalar {
 
 const varint: Scalar = { wireType: VARINT, bytes: 48 };
 const fixed32: Scalar = { wireType: FIXED32, bytes: 48 };
-/** The decoder creates an object for such a number, which JSON then contains as a string. */
+/** The decoder creates an object for a 64-bit integer, and JSON contains the integer as a string. */
 const integer64: Scalar = { wireType: VARINT, bytes: 144 };
 const scalars: Readonly<Record<string, Scalar>> = {
   int32: varint,

@@ -25,7 +25,7 @@ export function queryFailure(error: unknown): QueryOutcome {
   const code: number = cause.code;
   if (code === INVALID_ARGUMENT) {
     const failure = failureIn(cause);
-    // Without such details, Temporal itself refused the request.
+    // If the error's details contain no failure of a worker, Temporal itself refused the request.
     if (failure !== undefined) return { failure };
     throw error;
   }
@@ -65,7 +65,7 @@ function failureIn({ metadata, details: message }: GrpcError): temporal.api.fail
       return proto.temporal.api.errordetails.v1.QueryFailedFailure.decode(value).failure ?? { message };
     }
   } catch {
-    // The details are not a message of Temporal's.
+    // The details are not a protobuf message from Temporal.
   }
   return undefined;
 }

@@ -39,8 +39,8 @@ export interface TemporalService {
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.CountWorkflowExecutionsResponse>;
   /**
-   * Without `memory`, long lists and maps in the description may be cut, so only callers that do not need
-   * them may leave out `memory`.
+   * Without `memory`, long lists and maps in the description may be cut. Callers that need complete lists
+   * and maps must pass `memory`.
    */
   describe(
     request: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRequest,
@@ -93,13 +93,16 @@ export interface TemporalService {
 
 const CALL_MS = 10_000;
 /**
- * Deadline of a long poll. The deadline is longer than Temporal keeps a long poll open (20 s,
- * `history.longPollExpirationInterval`).
+ * Deadline of a long poll. The deadline is longer than the 20 s for which Temporal keeps a long poll open
+ * (`history.longPollExpirationInterval`).
  */
 const POLL_MS = 40_000;
 const HEALTH_MS = 2_000;
 const TASK_QUEUE_MS = 5_000;
-/** How often a call is repeated because the event loop was blocked, before its failure is reported. */
+/**
+ * How many times the server repeats a call that failed because the event loop was blocked, before it
+ * reports the failure.
+ */
 const MAX_REPEATS = 3;
 
 const retries = defaultGrpcRetryOptions({ maxAttempts: 3 });
@@ -223,7 +226,7 @@ async function listPage<T extends object>(
   }
 }
 
-/** The kind of object that Temporal does not have if it answers `NOT_FOUND`. */
+/** The kind of object that is missing if Temporal answers `NOT_FOUND`. */
 type Subject = 'run' | 'schedule';
 
 async function cancellable<T>(
@@ -326,7 +329,7 @@ function outageReason({ cause, message }: HttpError): {
 function notFoundMessage(details: string, subject: Subject): string {
   if (details.startsWith('Namespace ')) return `Temporal has no such namespace: ${details}`;
   const missing = `Temporal does not have this ${subject}, or has deleted it`;
-  // For a schedule, Temporal names the workflow that implements it.
+  // For a schedule, Temporal's message names the workflow that implements the schedule.
   return subject === 'run' ? `${missing}: ${details}` : `${missing}.`;
 }
 

@@ -79,7 +79,7 @@ export class FairTurns {
     return new Promise((go) => void this.#waiting.push({ taker, start, work, go }));
   }
 
-  /** Counts work whose amount was not known before it was done. */
+  /** Counts work whose amount became known only when the work was done. */
   charge(taker: TurnTaker, work: number): void {
     this.#count(taker, Math.max(this.#now, taker.turnsEnd) + work);
   }
@@ -139,7 +139,7 @@ export class FairTurns {
     else if (this.#scheduled) setTimeout(this.#next, 1);
   };
 
-  /** Of the waiting turns that are not held back, returns the one with the earliest virtual start. */
+  /** Returns the turn with the earliest virtual start, among the waiting turns that are not held back. */
   #first(): Waiting | undefined {
     let first: Waiting | undefined;
     for (const waiting of this.#waiting) {

@@ -24,8 +24,8 @@ export function ownTurn(): Promise<void> {
 }
 
 /**
- * Number of turns between two slices. A small request takes several turns, and should not wait for a slice in
- * each of them.
+ * Number of turns between two slices. A small request takes several turns, and should not wait for a
+ * slice in each turn.
  */
 const TURNS_BETWEEN = 3;
 

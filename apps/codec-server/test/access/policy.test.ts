@@ -70,7 +70,7 @@ it.each(['https://login.example.com/tenant', 'https://login.example.com/tenant/'
   },
 );
 
-it('refuses tokens after as many hours as the policy says, by default after a day', () => {
+it('refuses tokens after as many hours as the policy specifies, by default after a day', () => {
   expect(issuersIn(issuer)['company']?.maxAgeSeconds).toBe(86_400);
   expect(issuersIn(`${issuer}\n    maxAgeHours: 2`)['company']?.maxAgeSeconds).toBe(7_200);
 });
@@ -384,7 +384,10 @@ describe("Temporal's own claims", () => {
   });
 });
 
-/** Returns a function that returns what the policy grants to members of the group `a` with an issuer. */
+/**
+ * Returns a function that takes an issuer's name, and returns the permissions of the issuer's callers in
+ * the group `a`.
+ */
 const grantedBy = (issuers: string) => {
   const policy = parsePolicy(`${rule('').replace('issuers:', `issuers:\n${issuers}`)}\n...`);
   return (name: string) => grantsOf(policy, policy.issuers[name]!, { groups: 'a' });

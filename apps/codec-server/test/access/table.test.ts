@@ -216,7 +216,7 @@ describe.each(pairs)('$who.who in $namespace', ({ who, namespace }) => {
 
 const now = () => Math.floor(Date.now() / 1_000);
 
-/** Returns the credentials that a request contains in place of the holder's valid token. */
+/** Returns the credentials that a request sends instead of the holder's valid token. */
 type Defect = (holder: Person) => Credentials | Promise<Credentials>;
 
 /** Returns a token that is valid except for one change. */

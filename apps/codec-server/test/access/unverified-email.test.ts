@@ -105,7 +105,8 @@ const notTrue: readonly (readonly [string, unknown])[] = [
 ].map((value) => [JSON.stringify(value), value]);
 
 /**
- * The places of an e-mail address in a token, by the issuer's kind of tokens and the claim that a rule names.
+ * The places where a token can contain an e-mail address: for each issuer, the claim that a rule names,
+ * and the claim's value.
  */
 const places: readonly (readonly [issuer: string, claim: string, value: unknown])[] = [
   ['access', URL_EMAIL, ADDRESS],
@@ -122,7 +123,7 @@ const places: readonly (readonly [issuer: string, claim: string, value: unknown]
   ['cloud', CLOUD_EMAIL, ADDRESS],
 ];
 
-/** One of these places for each issuer. */
+/** The first of the `places` for each issuer. */
 const samples = places.filter(([issuer], at) => places.findIndex(([other]) => other === issuer) === at);
 
 describe.each(samples)('an e-mail address of issuer %s in the claim %s, %j', (issuer, claim, value) => {

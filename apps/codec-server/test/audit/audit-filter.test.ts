@@ -15,11 +15,14 @@ const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   ...more,
 });
 
-/** Returns whether a filter accepts an entry. Checks that the filter of lines agrees. */
+/**
+ * Returns whether a filter accepts an entry. Also checks that the filter would parse the line of an
+ * accepted entry.
+ */
 function accepts(filter: Partial<AuditFilter>, more: Partial<AuditEntry> = {}): boolean {
   const { mayMatch, matches } = entryFilter({ namespace: 'payments', ...filter });
   const matched = matches(entry(more));
-  // A matching line must not be skipped without parsing.
+  // The search must not skip a matching entry's line before it parses the line.
   if (matched) expect(mayMatch(entryLine(entry(more)))).toBe(true);
   return matched;
 }

@@ -180,7 +180,7 @@ function mutated(random: Random, text: Buffer): Buffer {
   return bytes;
 }
 
-/** Returns a payload whose JSON is valid, but whose base64 has a changed content. */
+/** Returns a payload whose JSON is valid, but whose base64 was changed. */
 function damaged(random: Random, payload: JsonPayload): JsonPayload {
   const metadata = { ...payload.metadata };
   const names = Object.keys(metadata);

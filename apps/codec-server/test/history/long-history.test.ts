@@ -30,7 +30,8 @@ const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
 const temporal: TemporalService = { ...noTemporal, history, describe: async () => described };
 
 const used = (): number => {
-  // Collects twice, because V8 frees buffers only after the collection that finds them unreachable.
+  // Collects garbage twice, because V8 frees buffers only after the collection that finds the buffers
+  // unreachable.
   collectGarbage();
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();

@@ -140,8 +140,7 @@ describe('streams of located payloads', () => {
     });
     for (const codes of await Promise.all(streams))
       expect(codes).toEqual([...SIZES.map(() => 'ok'), 'complete']);
-    // The pool has 160 MiB / 8. Only one payload may exceed the pool, while that payload is alone in the
-    // pool.
+    // The pool has 160 MiB / 8. A payload may exceed the pool only while it is alone in the pool.
     expect(most).toBeLessThanOrEqual(20 * MiB);
     expect(memory.inUse).toBe(0);
   }, 60_000);

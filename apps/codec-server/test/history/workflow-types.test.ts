@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { workflowTypesOf } from '../../src/history/workflow-types.ts';
 
 /**
- * Imitates a Temporal server with a run of each type and pages of this many runs. Understands only the
- * queries that `workflowTypesOf` sends.
+ * Imitates a Temporal server that has one run of each type, and lists the runs in pages of `pageSize`
+ * runs. Understands only the queries that `workflowTypesOf` sends.
  */
 function temporal(types: readonly string[], pageSize: number) {
   const queries: string[] = [];

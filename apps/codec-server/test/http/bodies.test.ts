@@ -15,7 +15,7 @@ const kms = forFile(await startKms());
 describe('concurrent request bodies', () => {
   const large = bodyOf([plain('x'.repeat(100_000))]);
   const limits = { maxBody: 1_000_000 };
-  /** Returns memory for two such requests, which have one share each. */
+  /** Returns memory that suffices for two large requests at a time. */
   const roomForTwo = (): MemoryBudget => new MemoryBudget(6 * large.length, 3 * large.length);
   const roomForOne = (): MemoryBudget => new MemoryBudget(3.5 * large.length, 3 * large.length);
 

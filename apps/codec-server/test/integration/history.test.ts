@@ -91,7 +91,7 @@ describe('a workflow with a secret in every payload', () => {
       'WorkflowExecutionUpdateCompleted outcome.success.payloads[0]',
       'WorkflowPropertiesModified upsertedMemo.fields.changed',
     ]);
-    // Core writes the payloads that lack the secret, and they never reach a codec.
+    // Core itself writes the payloads that lack the secret, so these payloads never reach a codec.
     expect(
       byPath
         .filter(([, value]) => !value.includes(SECRET))
