@@ -55,7 +55,7 @@ const server = await startBundle(
   { port: codecPort },
 );
 const codec = benchCodec(emulator.address);
-// The CLI decodes one payload per request, so its time depends on the codec server.
+// The CLI decodes one payload per request, so the CLI's time depends on the codec server.
 const rivalStarted = buildRival(directory).then((built) => built?.start());
 try {
   const madeAt = performance.now();

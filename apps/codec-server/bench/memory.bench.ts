@@ -120,7 +120,7 @@ async function encodeAndDecode({ url }: Measured): Promise<void> {
   );
 }
 
-/** Stores a large encrypted payload. Returns the reference to it, and the hash of its plaintext. */
+/** Stores a large encrypted payload. Returns the reference to the payload, and the hash of the plaintext. */
 async function storeObject() {
   const data = randomBytes(PLAINTEXT_BYTES);
   const plain = { metadata: { encoding: Buffer.from('binary/plain') }, data };

@@ -39,8 +39,8 @@ export class MemoryBudget {
   readonly #waiting = new Set<Waiting>();
 
   /**
-   * @param share maximum bytes of one lease. Default: half of `bytes`, or up to three quarters of a smaller
-   *   budget, so that the largest body, which needs 96 MiB, fits
+   * @param share maximum bytes of one lease. Default: half of `bytes`. If that is less than the 96 MiB
+   * that the largest body needs: 96 MiB, but at most three quarters of `bytes`
    */
   constructor(bytes: number, share = shareOf(bytes)) {
     this.bytes = bytes;

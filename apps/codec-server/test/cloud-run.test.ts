@@ -20,8 +20,8 @@ const variables = ({ spec }: any): Record<string, string> =>
     ]),
   );
 
-describe('the Cloud Run services', () => {
-  it.for(apps)('contain only fields that Cloud Run’s API accepts: %s', async (app) => {
+describe('the Cloud Run configuration', () => {
+  it.for(apps)('contains only fields that Cloud Run’s API accepts: %s', async (app) => {
     const { annotations, ...definitions } = schema;
     const validate = new Ajv2020({ strict: false }).compile(definitions);
     const resource = await service(app);
@@ -41,7 +41,7 @@ describe('the Cloud Run services', () => {
   });
 
   it.for(apps)(
-    'have probes, limits, a service account with few rights, and no public address: %s',
+    'sets probes, limits, a service account with few rights, and no public address: %s',
     async (app) => {
       const { metadata, spec } = await service(app);
       expect(metadata.annotations).toMatchObject({
@@ -70,7 +70,7 @@ describe('the Cloud Run services', () => {
     },
   );
 
-  it('configure the codec server so that it starts and requires tokens', async () => {
+  it('lets the codec server start, and makes it require tokens', async () => {
     const resource = await service('codec-server');
     const values = variables(resource);
     const known = Object.keys(codecServerEnvironment.variables);
@@ -89,7 +89,7 @@ describe('the Cloud Run services', () => {
     ]).toEqual(['1', '1']);
   });
 
-  it('contain commented-out variables that make the codec server serve the dashboard in its image', async () => {
+  it('contains commented-out variables that make the codec server serve the dashboard from its image', async () => {
     const comment = / {12}# (?=- \{ name: CODEC_DASHBOARD_)/g;
     const text = await read('deploy/cloud-run/codec-server.yaml');
     expect(text.match(comment)).toHaveLength(2);
@@ -103,7 +103,7 @@ describe('the Cloud Run services', () => {
     expect(codecServer).toContain(`/apps/decrypt-ui/dist/ ${dashboard?.folder}/`);
   });
 
-  it('contain no secrets in variables', async () => {
+  it('contains no secrets in variables', async () => {
     for (const app of apps) {
       const { env } = (await service(app)).spec.template.spec.containers[0];
       for (const { name, valueFrom } of env)
@@ -112,7 +112,7 @@ describe('the Cloud Run services', () => {
     }
   });
 
-  it('let the dashboard call the codec server from a browser', async () => {
+  it('lets the dashboard call the codec server from a browser', async () => {
     const codec = parseConfig(codecServerEnvironment, variables(await service('codec-server')));
     const dashboard = variables(await service('dashboard'));
     const caddyfile = await read('deploy/docker/Caddyfile');

@@ -2,16 +2,16 @@ import { reasonClass, reasonCode } from '@temporal-kms/codec-api';
 import { reasonClass as codecReasonClass, reasonCodes } from '@temporal-kms/kms-codec';
 import { describe, expect, it } from 'vitest';
 
-describe('reason codes', () => {
-  it('are the same in the API as in the codec', () => {
+describe('the API contract', () => {
+  it('has the same reason codes as the codec', () => {
     expect(reasonCode.options).toEqual(reasonCodes);
   });
 
-  it('have classes that are defined only once, and that the API re-exports', () => {
+  it('re-exports the codec’s function for the class of a reason code', () => {
     expect(reasonClass).toBe(codecReasonClass);
   });
 
-  it('have the class `information` only if the payload is returned', () => {
+  it('gives a reason code the class `information` only if the payload is returned', () => {
     const information = reasonCodes.filter((code) => reasonClass(code) === 'information');
     expect(information.toSorted()).toEqual(['external_reference', 'not_encrypted', 'system_envelope']);
   });

@@ -188,7 +188,10 @@ export type FetchJson = (url: string) => Promise<unknown>;
  * seconds.
  */
 const TIMEOUT_MS = 3_000;
-/** Far above the size of any key set, so that no response can fill the memory. */
+/**
+ * Maximum size of a response in bytes. The limit is far above the size of any key set, and prevents a
+ * response from filling the memory.
+ */
 const MAX_BYTES = 1024 * 1024;
 
 /** Does not follow redirects: only the server that the policy names can publish keys. */

@@ -75,8 +75,8 @@ export interface Issuer {
   /** Seconds after `iat` from which a token is too old, whatever its `exp`. */
   readonly maxAgeSeconds: number;
   /**
-   * If set, rules must name people by this claim, because the issuer issues such tokens for other servers
-   * too.
+   * If this field is set, rules must name people by this claim, because the issuer issues such tokens for
+   * other servers too.
    */
   readonly onlyByName?: string;
   readonly temporal?: TemporalPermissions;
@@ -181,7 +181,7 @@ export const issuer = z.discriminatedUnion('type', [oidc, iap, temporalCloud]);
 
 const values = oneOrMany(literalText('is compared literally: there are no wildcards, so list each value'));
 const namespace = literalText('must be a name; for all namespaces, write namespaces: "*"');
-/** This field is added to the JSON Schema, which cannot contain the refinements. */
+/** Added to the JSON Schema, because the JSON Schema cannot contain Zod's refinements. */
 const atLeastOne = { minProperties: 1 };
 
 /**

@@ -47,7 +47,10 @@ export interface DecryptEventsOptions {
   readonly run: Run;
   readonly record: RevealRecord;
   readonly lifetime: StreamLifetime;
-  /** The request's budget of Cloud KMS calls. If absent, only the caller's allowance limits the calls. */
+  /**
+   * The request's budget of Cloud KMS calls. Without a budget, only the caller's allowance limits the
+   * calls.
+   */
   readonly budget?: KmsCallBudget;
 }
 

@@ -126,8 +126,8 @@ function readingOf(payload: Payload, shorten: (text: string) => string): Reading
   try {
     value = encoding.startsWith('json/') ? JSON.parse(Buffer.from(data).toString()) : undefined;
   } catch {
-    // A custom failure converter may write anything. The message then remains the placeholder of the encoded
-    // failure.
+    // A custom failure converter may write data that is not JSON. The message then remains the
+    // placeholder of the encoded failure.
   }
   if (!isRecord(value)) return { status: 'readable', value: undefined };
   const short = (name: string) => {

@@ -32,7 +32,8 @@ export type Inspect = (
 };
 
 /**
- * Wraps `inspect`, to describe also the objects in external storage that references name. Makes no request.
+ * Wraps `inspect`, so that it also describes the objects in external storage to which references point.
+ * Makes no request.
  */
 export const inspectStored =
   (inspect: Inspect, storage: ServedStorage | undefined): Inspect =>

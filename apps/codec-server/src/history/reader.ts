@@ -58,7 +58,10 @@ export interface HistoryReaderOptions {
 /** Temporal's own limit for a page, in batches of events; a power of four. */
 const MAX_BATCHES = 256;
 
-/** Batches per page when a history is read backwards, because the required events are among the last. */
+/**
+ * Batches per page when a history is read backwards. The pages are small, because the required events are
+ * among the last events.
+ */
 const LAST_BATCHES = 8;
 
 /**
@@ -242,8 +245,8 @@ export class HistoryReader {
             namespace,
             execution: { workflowId, runId },
             maximumPageSize: batches,
-            // Temporal waits only at the end of an open run's history, and returns a token there only with
-            // this option.
+            // At the end of an open run's history, Temporal returns a page token only with this option,
+            // and waits for a new event. Elsewhere, the option has no effect.
             waitNewEvent: true,
             ...(token === undefined ? {} : { nextPageToken: token }),
           },
@@ -301,8 +304,8 @@ interface Flight<T> {
 }
 
 /**
- * Lets concurrent callers with the same key share one call. If one caller aborts, the call continues for the
- * others; if all callers abort, the call is aborted too.
+ * Lets concurrent callers with the same key share one call. If one caller aborts, the call continues for
+ * the other callers; if all callers abort, the call is aborted too.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();

@@ -28,7 +28,10 @@ interface Sources {
   ) => Promise<RunTaskQueue | undefined>;
 }
 
-/** Returns what runs wait for, several at a time. Runs that Temporal does not have are left out. */
+/**
+ * Returns what each run waits for. Describes several runs at a time, and leaves out runs that Temporal
+ * does not have.
+ */
 export async function progressOfRuns(
   runs: readonly Run[],
   { describe, pollersOf }: Sources,

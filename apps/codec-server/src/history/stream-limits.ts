@@ -208,8 +208,9 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
 export class KmsCallBudgetExhausted extends Error {}
 
 /**
- * Limits the Cloud KMS calls of one request: one call for each wrapped key that is not cached. The caller
- * repeats the request for the payloads that were left out; by then, the keys of the first request are cached.
+ * Limits the Cloud KMS calls of one request. Each wrapped key that is not cached needs one call. The
+ * caller repeats the request for the payloads that were left out; by then, the keys of the first request
+ * are cached.
  */
 export class KmsCallBudget {
   readonly #codec: KmsCallCounter;

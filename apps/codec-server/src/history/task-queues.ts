@@ -18,7 +18,10 @@ type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
  * 60 s.
  */
 const STALE_MS = 100_000;
-/** How many milliseconds a result is cached. Many people who watch the same page then cause few calls. */
+/**
+ * How many milliseconds a result is cached. Many people who watch the same page then cause only a few
+ * calls.
+ */
 const KEEP_MS = 10_000;
 /** Maximum number of task queues with a cached result. */
 const MAX_KEPT = 1_024;

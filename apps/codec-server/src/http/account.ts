@@ -70,7 +70,8 @@ export class Bucket implements KmsBucket {
   }
 
   /**
-   * Corrects a successful `take(taken)` to what was used. Returns at most what `take` removed.
+   * Corrects a successful `take(taken)` to the number of tokens that were used. Gives back at most the
+   * tokens that `take` removed.
    * @param held what the same request holds in addition
    */
   settle(taken: number, used: number, held = 0): void {

@@ -33,8 +33,8 @@ export interface RateLimits {
   kms(account: Account): KmsAllowance | undefined;
   /**
    * Returns the caller's allowance of bytes from external storage, or undefined if there is no limit.
-   * @param now `now` for one request whose `take` should throw HttpError 429 `rate_limited` instead of
-   * returning how long to wait
+   * @param now `now` if `take` should throw HttpError 429 `rate_limited` instead of returning how long to
+   * wait; use that allowance for one request only
    */
   storage(account: Account, now?: 'now'): ByteAllowance | undefined;
   /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for the next `waitMs`. */

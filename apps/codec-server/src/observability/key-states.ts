@@ -32,8 +32,8 @@ export interface KeyStates {
 }
 
 /**
- * Looks up key version states in Cloud KMS, immediately and then at intervals. If a look-up fails, logs that
- * once for each key, and again only after a successful look-up or with a new reason.
+ * Looks up key version states in Cloud KMS, immediately and then at intervals. Logs a failed look-up of a
+ * key only once, until a look-up succeeds or fails for another reason.
  */
 export function watchKeyStates({
   keys,

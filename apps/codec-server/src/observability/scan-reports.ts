@@ -48,8 +48,8 @@ export function scanReports(
 
   async function current(path: string): Promise<Read> {
     const version = await versionOf(path);
-    // No `await` between the comparison and the assignment, so that concurrent requests read the file only
-    // once.
+    // There is no `await` between the comparison and the assignment, so that concurrent requests read the
+    // file only once.
     if (known?.version === version) return known.read;
     const read = version === '' ? { message: `${NAME} does not exist or is not readable` } : parse(path);
     known = { version, read };

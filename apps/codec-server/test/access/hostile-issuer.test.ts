@@ -73,7 +73,7 @@ async function answerTo(token: string): Promise<string> {
   }
 }
 
-describe('a key set', () => {
+describe('a server that fetches an issuer’s keys', () => {
   it.each<[what: string, keys: readonly unknown[]]>([
     ['a private key', [rsa.privateKey.export({ format: 'jwk' })].map((key) => ({ ...key, kid: 'first' }))],
     ['a key of 1024 bits', [published(weak)]],
@@ -92,7 +92,7 @@ describe('a key set', () => {
     ['two keys under one id', [published(rsa), published(ec), published(rsa)]],
     ['an id that is not text', [published(rsa, { kid: 1 })]],
     ['a critical extension', [published(rsa, { ext: 'no', key_ops: 7 })]],
-  ])('with %s verifies no token and causes no server error', async (_, keys) => {
+  ])('verifies no token, and returns no server error, if the key set contains %s', async (_, keys) => {
     pages.set(KEYS, json({ keys }));
     expect(await answerTo(tokenOf(keys[0] === weak ? { key: weak.privateKey } : {}))).not.toBe('ana');
     expect(await answerTo(tokenOf({ key: weak.privateKey }))).not.toBe('ana');
@@ -100,12 +100,12 @@ describe('a key set', () => {
     expect(await answerTo(tokenOf({ header: { alg: 'HS256' } }))).not.toBe('ana');
   });
 
-  it('with one unusable key still verifies tokens that are signed with the other keys', async () => {
+  it('verifies tokens with the usable keys of a key set that also contains an unusable key', async () => {
     pages.set(KEYS, json({ keys: [{ kty: 'RSA', kid: 'broken' }, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
   });
 
-  it('with thousands of keys verifies a token without noticeable delay', async () => {
+  it('verifies a token without noticeable delay if the key set has thousands of keys', async () => {
     const many = Array.from({ length: 5_000 }, (_, n) => published(ec, { kid: `other-${n}` }));
     pages.set(KEYS, json({ keys: [...many, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
@@ -122,7 +122,7 @@ describe('a key set', () => {
       },
     ],
     [
-      'leads elsewhere',
+      'redirects to another server',
       (response) => {
         response.writeHead(307, { location: 'http://169.254.169.254/' }).end();
       },
@@ -143,12 +143,12 @@ describe('a key set', () => {
         response.on('close', () => clearInterval(timer));
       },
     ],
-    ['never begins', () => undefined],
+    ['never arrives', () => undefined],
     ['is empty', (response) => void response.end()],
     ['is a list', json([])],
     ['is null', json(null)],
   ])(
-    'that %s delays only its own callers',
+    'delays only the callers of an issuer whose key set %s',
     async (_, page) => {
       pages.set(KEYS, page);
       expect(await answerTo(tokenOf())).toMatch(/keys are unavailable/);
@@ -199,7 +199,7 @@ describe('a token', () => {
     },
   );
 
-  it('is refused with the group order and similar values as an ECDSA signature', async () => {
+  it('is refused if its ECDSA signature consists of the group order or similar values', async () => {
     const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
     const one = Buffer.alloc(32, 0).fill(1, 31);
     const none = Buffer.alloc(32);

@@ -69,21 +69,21 @@ async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<s
   return String(failures[0]);
 }
 
-describe("an issuer's keys", () => {
-  it('are not accepted from a redirect', async () => {
+describe('issuerKeys', () => {
+  it('accepts no keys from a redirect', async () => {
     pages.set(DISCOVERY, (response) => response.writeHead(302, { location: `${origin}/elsewhere` }).end());
     pages.set('/elsewhere', json({ issuer: origin, jwks_uri: `${origin}/jwks` }));
     await failureOf(origin);
     expect(asked).toEqual([DISCOVERY]);
   });
 
-  it("are not accepted from another issuer's document", async () => {
+  it("accepts no keys from another issuer's document", async () => {
     pages.set(DISCOVERY, json({ issuer: 'https://other.example.com', jwks_uri: `${origin}/jwks` }));
     expect(await failureOf(origin)).toContain('belongs to another issuer');
     expect(asked).toEqual([DISCOVERY]);
   });
 
-  it('are not accepted over http if the issuer uses https', async () => {
+  it('accepts no keys over http if the issuer uses https', async () => {
     for (const jwks of ['http://login.example.com/jwks', 'http://127.0.0.1:80/jwks', 'file:///etc/passwd']) {
       const from: string[] = [];
       const reason = await failureOf('https://login.example.com', async (url) => {
@@ -95,22 +95,22 @@ describe("an issuer's keys", () => {
     }
   });
 
-  it('are not accepted from a response above one mebibyte', async () => {
+  it('accepts no keys from a response above one mebibyte', async () => {
     pages.set(DISCOVERY, (response) => void response.end(`"${'x'.repeat(1024 * 1024)}"`));
     expect(await failureOf(origin)).toContain('more than 1048576 bytes');
   });
 
   it.each<[what: string, page: unknown]>([
-    ['no keys', {}],
-    ['something else', { keys: 'none' }],
-    ['no document', 'text'],
-  ])('are not accepted from a key set of %s', async (_, page) => {
+    ['a key set without keys', {}],
+    ['a key set whose keys are text', { keys: 'none' }],
+    ['a response that is not a key set', 'text'],
+  ])('accepts no keys from %s', async (_, page) => {
     pages.set(DISCOVERY, json({ issuer: origin, jwks_uri: `${origin}/jwks` }));
     pages.set('/jwks', json(page));
     await failureOf(origin);
   });
 
-  it('are fetched over https if the issuer uses https', async () => {
+  it('fetches the keys over https if the issuer uses https', async () => {
     const jwks = 'https://keys.example.com/jwks';
     const from: string[] = [];
     await failureOf('https://login.example.com', async (url) => {
@@ -120,18 +120,18 @@ describe("an issuer's keys", () => {
     expect(from).toEqual([`https://login.example.com${DISCOVERY}`, jwks]);
   });
 
-  it('are requested as JSON', async () => {
+  it('requests the keys as JSON', async () => {
     accepted.length = 0;
     await failureOf(origin);
     expect(accepted).toEqual(['application/json']);
   });
 
-  it('are not accepted from a response without a body', async () => {
+  it('accepts no keys from a response without a body', async () => {
     pages.set(DISCOVERY, (response) => void response.writeHead(204).end());
     expect(await failureOf(origin)).toContain('returned status 204');
   });
 
-  it('are not accepted from a server error', async () => {
+  it('accepts no keys from a server error', async () => {
     pages.set(DISCOVERY, (response) => void response.writeHead(503).end());
     expect(await failureOf(origin)).toContain('returned status 503');
   });

@@ -79,7 +79,7 @@ it('takes the duration of a reveal from the namespace, or else from the policy; 
   expect(minutesWith('')).toEqual([15, 15]);
 });
 
-it('takes the way to reveal from the namespace, or else from the policy', () => {
+it('takes `reveal` from the namespace, or else from the policy', () => {
   const access = accessWith('reveal: on-demand\nnamespaces: { cards: { reveal: automatic } }');
   expect(['cards', 'orders'].map((name) => access.reveal(name))).toEqual(['automatic', 'on-demand']);
 });

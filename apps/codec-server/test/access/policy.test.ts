@@ -338,8 +338,8 @@ const temporalGrants = (permissions: unknown, more = ''): Grants => {
   return grantsOf(policy, policy.issuers['company']!, { permissions });
 };
 
-describe("Temporal's own claims", () => {
-  it("grant only the permissions that the policy lists for the role, and only in the claim's namespace", () => {
+describe("a claim in Temporal's own format", () => {
+  it("grants only the permissions that the policy lists for the role, and only in the claim's namespace", () => {
     const given = temporalGrants([
       'payments:read',
       'orders:WRITE',
@@ -364,7 +364,7 @@ describe("Temporal's own claims", () => {
   });
 
   it.each(['system', 'temporal-system'])(
-    'of %s apply in every namespace only if the policy sets `every-namespace`',
+    'for the namespace %s applies in every namespace only if the policy sets `every-namespace`',
     (system) => {
       expect(temporalGrants([`${system}:admin`]).has('audit', undefined)).toBe(false);
       const everywhere = temporalGrants([`${system}:admin`], '\n      system: every-namespace');
@@ -373,11 +373,11 @@ describe("Temporal's own claims", () => {
     },
   );
 
-  it.each(['payments:read', 7, {}])('grant nothing if they are not a list, but %j', (permissions) => {
+  it.each(['payments:read', 7, {}])('grants nothing if it is not a list, but %j', (permissions) => {
     expect(temporalGrants(permissions).has('metadata', undefined)).toBe(false);
   });
 
-  it('grant nothing if the policy does not use them', () => {
+  it('grants nothing if the policy does not list permissions for Temporal’s roles', () => {
     const policy = parsePolicy(`issuers:\n${issuer}\n...`);
     const given = grantsOf(policy, policy.issuers['company']!, { permissions: ['payments:read'] });
     expect(given.has('metadata', undefined)).toBe(false);

@@ -72,8 +72,8 @@ const me = (token: string, to = server): Promise<Answer> =>
 
 const clear = bodyOf([{ metadata: { encoding: text('json/plain') }, data: text('"canary-412"') }]);
 
-describe('tokens of a real provider', () => {
-  it('permit a program only to encode, and a person only to decode, if the policy grants no more', async () => {
+describe('a server that accepts the tokens of a real provider', () => {
+  it('lets a program only encode, and a person only decode, if the policy grants no more', async () => {
     const program = await provider.programToken();
     expect(decodeProtectedHeader(program).typ).toBe('at+jwt');
     const encrypted = await protocol(program, 'encode', clear);
@@ -88,7 +88,7 @@ describe('tokens of a real provider', () => {
     expect((await protocol(program, 'decode', encrypted.body, 'orders')).status).toBe(403);
   });
 
-  it('identify a person by e-mail address until the token expires', async () => {
+  it('identifies a person by e-mail address until the token expires', async () => {
     const { accessToken } = await provider.personTokens('ana');
     const { body } = await me(accessToken);
     expect(JSON.parse(body)).toEqual({
@@ -101,7 +101,7 @@ describe('tokens of a real provider', () => {
     });
   });
 
-  it('are refused if they are ID tokens and the policy accepts access tokens', async () => {
+  it('refuses ID tokens if the policy accepts access tokens', async () => {
     const { idToken } = await provider.personTokens('ana');
     expect(await me(idToken)).toMatchObject({
       status: 401,
@@ -109,7 +109,7 @@ describe('tokens of a real provider', () => {
     });
   });
 
-  it('are refused if they are access tokens and the policy accepts ID tokens', async () => {
+  it('refuses access tokens if the policy accepts ID tokens', async () => {
     const other = await serving('id', 'dashboard');
     try {
       const { accessToken, idToken } = await provider.personTokens('ana');
@@ -120,7 +120,7 @@ describe('tokens of a real provider', () => {
     }
   });
 
-  it('are still accepted if the policy is reloaded while the issuer is unreachable', async () => {
+  it('still accepts tokens if the policy is reloaded while the issuer is unreachable', async () => {
     const file = policyFile(policyOf('access', AUDIENCE));
     const load = accessLoader(file, { log: log.log, canDecrypt: () => true });
     const { accessToken } = await provider.personTokens('ana');
@@ -134,13 +134,13 @@ describe('tokens of a real provider', () => {
   });
 });
 
-describe("the provider's keys", () => {
-  it('are fetched once for any number of tokens', async () => {
+describe("the cache of the provider's keys", () => {
+  it('fetches the keys once for any number of tokens', async () => {
     await Promise.all(Array.from({ length: 20 }, async () => me(await provider.programToken())));
     expect(provider.keyRequests()).toBe(1);
   });
 
-  it('include a new key as soon as a token that is signed with the key arrives', async () => {
+  it('contains a new key as soon as a token that is signed with the key arrives', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -149,7 +149,7 @@ describe("the provider's keys", () => {
     expect((await me(renewed)).status).toBe(200);
   });
 
-  it('exclude a withdrawn key after a refresh', async () => {
+  it('no longer contains a withdrawn key after a refresh', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -158,7 +158,7 @@ describe("the provider's keys", () => {
     expect((await me(old)).challenge).toContain('a key that its issuer does not have');
   });
 
-  it('are fetched at most once every ten seconds for tokens that are signed with unknown keys', async () => {
+  it('fetches the keys at most once every ten seconds for tokens that are signed with unknown keys', async () => {
     expect((await me(await provider.programToken())).status).toBe(200);
     await using stranger = await startProvider();
     const unknown = (await stranger.programToken()).split('.');
@@ -176,7 +176,7 @@ describe("the provider's keys", () => {
     expect(provider.keyRequests() - before).toBe(3);
   });
 
-  it('are used for the first hour of an outage; then tokens get 401 with the reason until the issuer is available', async () => {
+  it('keeps the keys for the first hour of an outage; then tokens get 401 with the reason until the issuer is available', async () => {
     const known = await provider.programToken();
     expect((await me(known)).status).toBe(200);
     await provider.down();
@@ -195,7 +195,7 @@ describe("the provider's keys", () => {
     expect((await me(known)).status).toBe(200);
   });
 
-  it('do not block startup while the issuer is unreachable, and are fetched once the issuer is available', async () => {
+  it('does not block startup while the issuer is unreachable, and fetches the keys once the issuer is available', async () => {
     const token = await provider.programToken();
     await provider.down();
     const other = await serving();

@@ -91,7 +91,7 @@ describe('the audit of a completed decryption', () => {
   );
 });
 
-describe('ciphertext digests in the audit', () => {
+describe('the audit', () => {
   const digests = digestsWith(Buffer.alloc(32, 7));
   async function audited(payloads: Payload[], withDigests = true): Promise<AuditEntry[]> {
     const { audit, entries } = recordedAudit();
@@ -101,7 +101,7 @@ describe('ciphertext digests in the audit', () => {
     return entries;
   }
 
-  it('are recorded in the intent of /decode for each encrypted payload', async () => {
+  it('records a digest of each encrypted payload in the intent of /decode', async () => {
     const entries = await audited([...encrypted, plain('canary-2f6a90')]);
     expect(entries[0]).toMatchObject({
       event: 'intent',
@@ -111,7 +111,7 @@ describe('ciphertext digests in the audit', () => {
     expect(entries[1]).toMatchObject({ event: 'outcome', outcome: { result: 'complete' } });
   });
 
-  it('continue in further entries if one entry cannot hold all of them', async () => {
+  it('continues the list of digests in further entries if one entry cannot hold all digests', async () => {
     const many = Array.from({ length: 1_001 }, (_, n) => encrypted[n % 2]!);
     const entries = await audited(many);
     expect(entries.map(({ event, part }) => [event, part])).toEqual([
@@ -125,11 +125,11 @@ describe('ciphertext digests in the audit', () => {
     );
   });
 
-  it('are absent if no key for digests is configured', async () => {
+  it('contains no digests if no key for digests is configured', async () => {
     for (const entry of await audited(encrypted, false)) expect(entry.digests).toBeUndefined();
   });
 
-  it('cannot be computed from a ciphertext without the key', () => {
+  it('computes a digest with a secret key, so that the ciphertext alone does not reveal its digest', () => {
     const other = digestsWith(Buffer.alloc(32, 8));
     expect(other.of(encrypted[0]!.data!)).not.toBe(digests.of(encrypted[0]!.data!));
     expect(other.keyId).not.toBe(digests.keyId);

@@ -269,7 +269,7 @@ describe('an audit file on a full disk', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('causes one log line in total, and for each lost line a count and a 503', async () => {
+  it('logs the failure once, and counts each lost line and answers it with 503', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });

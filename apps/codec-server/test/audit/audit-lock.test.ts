@@ -233,7 +233,7 @@ describe('openAuditFile', () => {
   });
 });
 
-describe.runIf(hasNamespaces)('in containers', () => {
+describe.runIf(hasNamespaces)('the audit file lock in containers', () => {
   const container = ['unshare', '--pid', '--net', '--ipc', '--uts', '--mount', '--fork', '--kill-child'];
   /**
    * Makes the folder read-only, with these files as writable volumes, like `docker run --read-only -v
@@ -250,7 +250,7 @@ describe.runIf(hasNamespaces)('in containers', () => {
     'sh',
   ];
 
-  it('the lock works between processes in different Linux namespaces, and ends with its process', async () => {
+  it('works between processes in different Linux namespaces, and ends with its process', async () => {
     const first = await startHolder(...container);
     expect(first.said).toBe('held');
     expect((await startHolder(...container)).said).toMatch(TAKEN);
@@ -261,7 +261,7 @@ describe.runIf(hasNamespaces)('in containers', () => {
     expect((await startHolder(...container)).said).toMatch(TAKEN);
   });
 
-  it('the server needs an existing lock file if only the audit file is writable', async () => {
+  it('needs an existing lock file if only the audit file is writable', async () => {
     await writeFile(path, '', { mode: 0o600 });
     expect((await startHolder(...readOnly(path))).said).toMatch(
       /The lock .* cannot be created: EROFS.*create an empty file/,

@@ -77,7 +77,7 @@ describe('an encoded event', () => {
   it.each([
     [80, false],
     [150, true],
-  ])('with a chain of %s causes loses its attributes (%s)', (depth, expected) => {
+  ])('loses its attributes if it has a chain of %s causes (%s)', (depth, expected) => {
     let failure: Uint8Array = proto.temporal.api.failure.v1.Failure.encode({ message: 'm' }).finish();
     for (let n = 0; n < depth; n += 1)
       failure = lengthDelimited(idOf('failure.v1.Failure', 'cause'), failure);

@@ -107,7 +107,7 @@ describe('export', () => {
     return Object.values(value).flatMap(data);
   };
 
-  it('in decoded form contains the payload of each place', async () => {
+  it('contains the payload of each place in decoded form', async () => {
     const decoded: any = await (await answerTo('history:export', { form: 'decoded' })).json();
     const needles = data(decoded).filter((text) => text.startsWith('"needle'));
     expect(needles.toSorted()).toEqual(
@@ -117,7 +117,7 @@ describe('export', () => {
     );
   });
 
-  it('in readable form contains the payload of each place at the place’s path', async () => {
+  it('contains the payload of each place at the place’s path in readable form', async () => {
     const readable: any = await (await answerTo('history:export', { form: 'readable' })).json();
     expect(readable.summary).toMatchObject({ events: events.length, payloads: places.size, unreadable: {} });
     for (const [ref, { path }] of places) {
@@ -127,7 +127,7 @@ describe('export', () => {
     }
   });
 
-  it('in encoded form contains the payload of each place as Temporal stores it', async () => {
+  it('contains the payload of each place in encoded form, as Temporal stores it', async () => {
     const encoded: any = await (await answerTo('history:export', { form: 'encoded' })).json();
     const text = JSON.stringify(encoded);
     expect(text).not.toContain('needle');

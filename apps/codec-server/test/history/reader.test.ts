@@ -192,7 +192,7 @@ describe('SingleFlight', () => {
     expect(started).toHaveLength(2);
   });
 
-  it('keeps the call running for the others when one caller aborts', async () => {
+  it('keeps the call running for the other callers when one caller aborts', async () => {
     const flights = new SingleFlight<string>();
     const { start, started, resolve } = call();
     const leaving = new AbortController();

@@ -138,7 +138,7 @@ describe('progressOfRuns', () => {
     ]);
   });
 
-  it('queries a limited number of task queues, and leaves out those that Temporal does not describe', async () => {
+  it('queries a limited number of task queues, and leaves out task queues that Temporal does not describe', async () => {
     const asked = new Set<string>();
     const pollersOf = async (queue: any) => {
       asked.add(queue.name);

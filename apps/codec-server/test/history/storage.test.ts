@@ -305,7 +305,7 @@ describe('a search', () => {
     });
   });
 
-  it('that ends at a limit reads and records no further objects', async () => {
+  it('reads and records no further objects after it has reached a limit', async () => {
     const opened = Promise.withResolvers<void>();
     const slow = createStorage(() => opened.promise);
     const words = plain(Array.from({ length: 100 }, () => 'needle'));
@@ -347,7 +347,7 @@ describe('an export', () => {
     );
   });
 
-  it('in the form encoded contains the references', async () => {
+  it('contains the references if its form is `encoded`', async () => {
     const before = store.reads.length;
     const response = await post(appOf(), `${RUN}/history:export`, { form: 'encoded' });
     expect(await response.text()).toContain(Buffer.from(signals['encrypted']!.data!).toString('base64'));

@@ -97,7 +97,7 @@ describe('a stream that decrypts', () => {
   });
 });
 
-describe('streams of located payloads', () => {
+describe('a stream of located payloads', () => {
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   /** Sizes of the encrypted payloads in MiB. One payload exceeds the memory for copies. */
   const SIZES = [0.001, 1.5, 3, 9, 0.001, 1.5, 0, 3];
@@ -125,7 +125,7 @@ describe('streams of located payloads', () => {
       wanted,
       signal,
     );
-  it('copy payloads within the memory for copies, and complete', async () => {
+  it('copies payloads only within the memory for copies, and completes, even next to other streams', async () => {
     const memory = new MemoryBudget(160 * MiB);
     let most = 0;
     const streams = Array.from({ length: 12 }, async (_, n) => {
@@ -145,7 +145,7 @@ describe('streams of located payloads', () => {
     expect(memory.inUse).toBe(0);
   }, 60_000);
 
-  it('hold no copy of a payload that comes after a payload that could not be copied', async () => {
+  it('holds no copy of a payload that comes after a payload that could not be copied', async () => {
     const memory = new MemoryBudget(64 * MiB, 60 * MiB);
     const requests = await locate(memory);
     // The fourth payload does not fit, although the fifth would.
@@ -154,7 +154,7 @@ describe('streams of located payloads', () => {
     expect(memory.inUse).toBe(0);
   });
 
-  it('read a description’s payload again once there is memory for it', async () => {
+  it('reads a description’s payload again once there is memory for the payload', async () => {
     const memory = new MemoryBudget(160 * MiB);
     const { payloads } = await workflowDescription(
       await service.describe({}, never),
@@ -174,7 +174,7 @@ describe('streams of located payloads', () => {
     expect(memory.inUse).toBe(0);
   });
 
-  it('free their copies when the client disconnects, even while waiting for memory', async () => {
+  it('frees its copies when the client disconnects, even while it waits for memory', async () => {
     const memory = new MemoryBudget(160 * MiB);
     const gone = new AbortController();
     const located = await Promise.all(Array.from({ length: 8 }, () => locate(memory)));
@@ -190,7 +190,7 @@ describe('streams of located payloads', () => {
     expect(memory.copies.held).toBe(0);
   });
 
-  it('free their copies when locating fails', async () => {
+  it('frees its copies if payloads cannot be located', async () => {
     const memory = new MemoryBudget(160 * MiB);
     await expect(
       locate(memory, [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 7)]),
@@ -226,7 +226,7 @@ it('never lets streams of ordered events deadlock while they wait for memory', a
   expect(memory.held).toBe(0);
 });
 
-describe('streams of large pages', () => {
+describe('a stream of large pages', () => {
   const PAYLOADS = 15_000;
   const LENGTH = 3;
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
@@ -257,7 +257,7 @@ describe('streams of large pages', () => {
     lifetime: lifetimeWith({ disconnected: client, memory }),
   });
 
-  it('wait while other streams’ pages hold the memory for pages, and then complete', async () => {
+  it('waits while other streams’ pages hold the memory for pages, and then completes', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const streams = Array.from({ length: 8 }, () => historyFrames(optionsOf(memory)));
     const sent: string[] = [];
@@ -301,7 +301,7 @@ describe('streams of large pages', () => {
     expect(memory.held).toBe(0);
   });
 
-  it('release the page once the requested payloads are located', async () => {
+  it('releases the page once the requested payloads are located', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const { reader } = optionsOf(memory);
     const requests = await locatePayloads(
@@ -314,7 +314,7 @@ describe('streams of large pages', () => {
     expect(memory.held).toBe(0);
   });
 
-  it('end when the client disconnects, even while they wait for memory', async () => {
+  it('ends when the client disconnects, even while it waits for memory', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const holder = memory.pageLease();
     void holder.wait(memory.pageShare, never);
@@ -326,7 +326,7 @@ describe('streams of large pages', () => {
     expect(memory.held).toBe(memory.pageShare);
   });
 
-  it('pass a checkpoint for each payload of an event', async () => {
+  it('passes a checkpoint for each payload of an event', async () => {
     const memory = new MemoryBudget(256 * MiB);
     const options = optionsOf(memory);
     for (const stream of [

@@ -50,7 +50,7 @@ describe('taskQueuesOf', () => {
     ]);
   });
 
-  it('returns no task queues for a closed run, and a limited number of task queues for a run with many', () => {
+  it('returns no task queues for a closed run, and a limited number of task queues for an open run', () => {
     expect(taskQueuesOf(description({ workflowExecutionInfo: { closeTime: { seconds: 1 } } }))).toEqual([]);
     const pendingActivities = Array.from({ length: 200 }, (_, n) => activity(`queue-${n}`));
     expect(taskQueuesOf(description({ pendingActivities }))).toHaveLength(MAX_TASK_QUEUES);
@@ -81,7 +81,7 @@ function service(
 }
 
 describe('taskQueuePollers', () => {
-  it('names workers only on request, the latest poll first, each with its limit, build and deployment', async () => {
+  it('lists workers only on request, latest poll first, with each worker’s limit, build and deployment', async () => {
     const b = {
       ...poller('b', 5),
       ratePerSecond: 2.5,

@@ -12,14 +12,14 @@ import { RUN } from '../support/routes.ts';
 
 const kms = forFile(await startKms());
 
-describe('concurrent request bodies', () => {
+describe('a request body', () => {
   const large = bodyOf([plain('x'.repeat(100_000))]);
   const limits = { maxBody: 1_000_000 };
   /** Returns memory that suffices for two large requests at a time. */
   const roomForTwo = (): MemoryBudget => new MemoryBudget(6 * large.length, 3 * large.length);
   const roomForOne = (): MemoryBudget => new MemoryBudget(3.5 * large.length, 3 * large.length);
 
-  it('get 503 with Retry-After if they are large and the memory is used up; small bodies always succeed', async () => {
+  it('gets 503 with Retry-After if it is large and other bodies hold the memory, but always succeeds if it is small', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -43,7 +43,7 @@ describe('concurrent request bodies', () => {
     expect(memory.refusals).toEqual({ busy: 1, too_large: 0 });
   });
 
-  it('release their memory when the client disconnects, even if the server is still working on them', async () => {
+  it('releases its memory when the client disconnects, even if the server is still working on the body', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForOne();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -59,7 +59,7 @@ describe('concurrent request bodies', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('get 413 if a single body exceeds its share of the memory', async () => {
+  it('gets 413 if it exceeds its share of the memory', async () => {
     const memory = new MemoryBudget(4 * large.length, 2 * large.length);
     const { url } = await serveApp(kms, { memory, limits });
     const response = await fetch(`${url}/decode`, posted(large));
@@ -67,7 +67,7 @@ describe('concurrent request bodies', () => {
     expect(memory.refusals).toEqual({ busy: 0, too_large: 1 });
   });
 
-  it('hold memory only for the part that has arrived, if their length is unknown', async () => {
+  it('holds memory only for the part that has arrived, if its length is unknown', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url, port } = await serveApp(kms, { codec, memory, limits });
@@ -81,7 +81,7 @@ describe('concurrent request bodies', () => {
     expect((await first).status).toBe(200);
   });
 
-  it('take additional memory for each chunk if they arrive in one-byte chunks', async () => {
+  it('takes additional memory for each chunk if it arrives in one-byte chunks', async () => {
     const memory = new MemoryBudget(400_000, 200_000);
     const { port } = await serveApp(kms, { memory, limits });
     const socket = startPost(port, '/decode', ['Transfer-Encoding: chunked']);
@@ -92,7 +92,7 @@ describe('concurrent request bodies', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('get 408 if they arrive too slowly, and release their memory', { timeout: 20_000 }, async () => {
+  it('gets 408 if it arrives too slowly, and releases its memory', { timeout: 20_000 }, async () => {
     const memory = roomForOne();
     const { port } = await serveApp(kms, { memory, limits });
     const socket = startPost(port, '/decode', [`Content-Length: ${large.length}`], '{"payloads":');
@@ -102,7 +102,7 @@ describe('concurrent request bodies', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('hold no memory before the client is authenticated', async () => {
+  it('holds no memory before the client is authenticated', async () => {
     const access: AppDeps['access'] = {
       ...openAccess,
       authenticate: async (request) => {

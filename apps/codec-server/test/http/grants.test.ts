@@ -282,7 +282,7 @@ describe('a grant', () => {
     },
   );
 
-  it('without a namespace permits nothing in any specific namespace', async () => {
+  it('permits nothing in a specific namespace if it names no namespace', async () => {
     const { granted } = servicesOfTest();
     const grant = await grantOf('decode', undefined);
     // @ts-expect-error -- the grant names no namespace

@@ -140,8 +140,8 @@ describe('an allowed page', () => {
   });
 });
 
-describe('responses', () => {
-  it.each([...posts, ...gets, '/nowhere'])('of %s are never cached, sniffed or framed', async (path) => {
+describe('a response', () => {
+  it.each([...posts, ...gets, '/nowhere'])('of %s forbids caching, sniffing and framing', async (path) => {
     const response = await request(path, headers, empty, posts.includes(path) ? 'POST' : 'GET');
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
@@ -152,7 +152,7 @@ describe('responses', () => {
     expect(response.headers.get('referrer-policy')).toBe('no-referrer');
   });
 
-  it('reveal no detail of an unexpected error to the caller or the log', async () => {
+  it('reveals no detail of an unexpected error, and neither does the log', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
     const response = await app.request('/api/namespaces/payments/workflows?query=secret-term', { headers });

@@ -91,7 +91,7 @@ describe('a request', () => {
     ['transfer-encoding', 'gzip, chunked', 501],
     ['transfer-encoding', 'chunked, chunked', 501],
     ['content-encoding', 'gzip', 415],
-  ])('with %s: %s gets %d', async (name, value, status) => {
+  ])('with the header %s: %s gets %d', async (name, value, status) => {
     expect((await post(appWith(kms), '/decode', '{}', { [name]: value })).status).toBe(status);
   });
 
@@ -177,8 +177,8 @@ describe('a client that disconnects', () => {
   });
 });
 
-describe('concurrent requests', () => {
-  it('get 503 with Retry-After above the limit, and are accepted again later', async () => {
+describe('the limit on concurrent requests', () => {
+  it('rejects further requests with 503 and Retry-After, and accepts requests again later', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const app = appWith(kms, { codec, limits: { maxRequests: 2 } });
     const one = bodyOf([plain(1)]);
@@ -197,7 +197,7 @@ describe('concurrent requests', () => {
     expect((await post(app, '/decode', one)).status).toBe(200);
   });
 
-  it('never block the probes', async () => {
+  it('never applies to the probes', async () => {
     expect((await appWith(kms, { limits: { maxRequests: 0 } }).request('/healthz')).status).toBe(200);
   });
 });

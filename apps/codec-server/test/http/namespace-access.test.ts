@@ -60,8 +60,8 @@ const failsFor =
 
 const noAudit = (): Promise<never> => Promise.reject(new HttpError(503, 'audit_unavailable', 'No audit.'));
 
-describe('one request’s namespaces', () => {
-  it('are recorded once each, however many messages name them concurrently', async () => {
+describe('NamespaceAccess', () => {
+  it('records each namespace once, however many messages name the namespace concurrently', async () => {
     const { namespaces, audited } = await begun();
     await Promise.all(Array.from({ length: 50 }, (_, n) => authorize(namespaces, n % 2 ? 'a' : 'b')));
     // Later authorizations create no promises, so that decoding stays synchronous.
@@ -77,7 +77,7 @@ describe('one request’s namespaces', () => {
     ]);
   });
 
-  it('are denied once each, however many messages name them', async () => {
+  it('denies each namespace once, however many messages name the namespace', async () => {
     const { namespaces, audited } = await begun({ access: ana({ home: ['decode'] }) });
     const asked = await Promise.allSettled(Array.from({ length: 50 }, () => authorize(namespaces, 'a')));
     expect(asked.every(({ status }) => status === 'rejected')).toBe(true);
@@ -86,13 +86,13 @@ describe('one request’s namespaces', () => {
     expect(lines(audited)).toEqual(['intent home', 'denied a', 'outcome home']);
   });
 
-  it('never include the request’s own namespace', async () => {
+  it('does not check the request’s own namespace again', async () => {
     const { namespaces, audited } = await begun({ access: ana({}) });
     expect(namespaces.authorizeNamespace('home')).toBeUndefined();
     expect(lines(audited)).toEqual(['intent home']);
   });
 
-  it("are at most 32 in addition to the request's own", async () => {
+  it("admits at most 32 namespaces in addition to the request's own", async () => {
     const { namespaces, audited } = await begun();
     const asked = Array.from({ length: 40 }, (_, n) => authorize(namespaces, `other-${n}`));
     const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
@@ -103,13 +103,13 @@ describe('one request’s namespaces', () => {
     expect(audited).toHaveLength(2 * 33);
   });
 
-  it('are denied at most 32 times, so that a history cannot fill the audit', async () => {
+  it('records at most 32 denials, so that a history cannot fill the audit', async () => {
     const { namespaces, audited } = await begun({ access: ana({ home: ['decode'] }) });
     await Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => authorize(namespaces, `other-${n}`)));
     expect(audited).toHaveLength(33);
   });
 
-  it('are checked before any work starts if they are known in advance, and one denial rejects the request', async () => {
+  it('checks all namespaces that are known in advance before any work starts, and rejects the request after one denial', async () => {
     const others = ['a', 'b'];
     const { audited } = await begun({ others });
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'intent b']);

@@ -242,8 +242,8 @@ describe('a caller without a valid token', () => {
  */
 const impatient = { requestMs: 5_000 } as const;
 
-describe('Cloud KMS requests', () => {
-  it('are charged as they are made, two for each invalid payload; once the allowance is used up, the server responds 429', async () => {
+describe('the limit on Cloud KMS requests', () => {
+  it('counts requests as they are made (two for each invalid payload), and leads to 429 once it is reached', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
@@ -256,7 +256,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(token)).status).toBe(200);
   });
 
-  it('are charged before the work starts if the request has several payloads', async () => {
+  it('is checked before the work starts if the request has several payloads', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
@@ -267,7 +267,7 @@ describe('Cloud KMS requests', () => {
     expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(30);
   });
 
-  it('do not use up another caller’s allowance', async () => {
+  it('applies to each caller separately', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 4 }, limits: impatient });
     const eager = await tokenOf('reader');
@@ -276,7 +276,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
   });
 
-  it('wait for the allowance, up to a maximum number of waiting requests and amount of memory', async () => {
+  it('makes requests wait, up to a maximum number of waiting requests and amount of memory', async () => {
     const rates = createRateLimits({ kmsRequests: 600 });
     const c = new Context<Env>(new Request('http://localhost'));
     c.set('account', rates.admit({ name: 'reader' }));

@@ -62,8 +62,8 @@ async function* oneLine() {
   yield { line: 'first' };
 }
 
-describe('streams', () => {
-  it('count until their connection has finished the response', async () => {
+describe('a stream', () => {
+  it('counts towards the limit until its connection has finished the response', async () => {
     const { url } = await streaming(10, { maxStreams: 1 });
     const leave = new AbortController();
     const first = await fetch(url, { signal: leave.signal });
@@ -79,7 +79,7 @@ describe('streams', () => {
     await expect.poll(third, { timeout: 10_000 }).toBe(200);
   });
 
-  it('are compressed for clients that accept gzip, and each line arrives before the next line is produced', async () => {
+  it('is compressed for clients that accept gzip, and each line arrives before the next line is produced', async () => {
     const { promise: next, resolve: proceed } = Promise.withResolvers<void>();
     async function* lines() {
       yield { line: 'first', text: 'x'.repeat(100_000) };
@@ -104,7 +104,7 @@ describe('streams', () => {
     await expect.poll(() => memory.inUse).toBe(0);
   });
 
-  it('are sent uncompressed while other streams hold the compressors’ memory', async () => {
+  it('is sent uncompressed while other streams hold the compressors’ memory', async () => {
     // The memory suffices for only one compressor.
     const little = new MemoryBudget(2 ** 20);
     const app = answering((c) => {
@@ -133,7 +133,7 @@ describe('streams', () => {
     end.abort();
   });
 
-  it('are not compressed for other clients, or if they may contain plaintext', async () => {
+  it('is not compressed for other clients, or if it may contain plaintext', async () => {
     for (const [compress, accepted] of [
       [true, 'identity'],
       [true, 'gzip;q=0'],
@@ -147,7 +147,7 @@ describe('streams', () => {
     }
   });
 
-  it('do not start for HEAD', async () => {
+  it('does not start for HEAD', async () => {
     let opened = 0;
     let begun = 0;
     const app = answering((c) => {
@@ -176,7 +176,7 @@ describe('streams', () => {
     ['asks once', 1],
     ['sends another request', 2],
   ])(
-    'are cut off if the client reads nothing and %s, and the server stops working on them',
+    'is cut off if the client reads nothing and %s, and the server stops working on the stream',
     async (_, times) => {
       const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
       const socket = requesting(port, '', times);
@@ -187,7 +187,7 @@ describe('streams', () => {
     },
   );
 
-  it('continue while they are read, and while there is no new data', async () => {
+  it('continues while the client reads, and while there is no new data', async () => {
     const { url, ended } = await streaming(10, { stalledMs: 2_000 });
     const response = await fetch(url);
     const reader = response.body!.getReader();
@@ -239,7 +239,7 @@ function exporting(port: number, form: 'encoded' | 'readable'): Socket {
 
 const kms = forFile(await startKms());
 
-describe("the history API's streams", () => {
+describe('a stream of the history API', () => {
   const LENGTH = 4_000;
   const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
   /** Returns the pages of a history. Every page is available immediately, and each event has 16 KiB. */
@@ -255,7 +255,7 @@ describe("the history API's streams", () => {
   };
   const temporal = temporalWith([], { describe: async () => described, history });
 
-  it('are limited in number', async () => {
+  it('is rejected with 503 if the maximum number of streams is open', async () => {
     const { url } = await serveApp(kms, {
       temporal: { ...temporal, history: waiting },
       limits: { maxStreams: 1 },
@@ -276,12 +276,12 @@ describe("the history API's streams", () => {
     leave.abort();
   });
 
-  it('cannot be occupied by unauthenticated clients', async () => {
+  it('gets 401 without a valid token, even if the maximum number of streams is open', async () => {
     const { url } = await serveApp(kms, { access: noAccess, limits: { maxStreams: 0 } });
     expect((await fetch(`${url}${RUN}/history`)).status).toBe(401);
   });
 
-  it('are cut off when the client does not read them', async () => {
+  it('is cut off when the client does not read', async () => {
     const { audit, entries: written } = recordedAudit();
     const { port } = await serveApp(kms, { temporal, audit, limits: { stalledMs: 300 } });
     const socket = exporting(port, 'encoded');
@@ -294,7 +294,7 @@ describe("the history API's streams", () => {
     socket.destroy();
   });
 
-  it('have their connection reset if the server shuts down during a payload of 12 MB that the client reads too slowly', async () => {
+  it('is reset if the server shuts down during a payload of 12 MB that the client reads too slowly', async () => {
     const stopping = new AbortController();
     const large = { data: Buffer.alloc(12_000_000) };
     const { url } = await serveApp(kms, {
@@ -313,7 +313,7 @@ describe("the history API's streams", () => {
     await expect(rest()).rejects.toThrow('terminated');
   });
 
-  it("are cut off after the caller's token expires, even if the operating system has buffered data", async () => {
+  it("is cut off after the caller's token expires, even if the operating system has buffered data", async () => {
     const { audit, entries: written } = recordedAudit();
     const { port } = await serveApp(kms, { temporal, audit, access: signedInFor(2_000) });
     const socket = exporting(port, 'readable');

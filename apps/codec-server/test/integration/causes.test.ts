@@ -57,8 +57,8 @@ await vi.waitFor(
   { timeout: 20_000, interval: 500 },
 );
 
-describe('the causes of the failed runs of a query', () => {
-  it('contain types, but no plaintext, for a caller with only the permission metadata, without decryption or audit entry', async () => {
+describe('a request for the causes of failed runs', () => {
+  it('returns types but no plaintext to a caller with only the permission metadata, and causes no audit entry', async () => {
     await using other = stack.kms.another();
     const { audit, entries } = recordedAudit();
     const before = stack.kms.emulator.calls.count('Decrypt');
@@ -80,7 +80,7 @@ describe('the causes of the failed runs of a query', () => {
     expect(stack.kms.emulator.calls.count('Decrypt')).toBe(before);
   });
 
-  it('group runs whose messages differ only in ids, with one Cloud KMS call per branch key', async () => {
+  it('groups runs whose messages differ only in ids, with one Cloud KMS call per branch key', async () => {
     await using other = stack.kms.another();
     const before = stack.kms.emulator.calls.count('Decrypt');
     const all = await frames('decode-causes', { query }, stack.replica({ codec: other.codec }));
@@ -101,13 +101,13 @@ describe('the causes of the failed runs of a query', () => {
     expect(all.at(-1)).toMatchObject({ type: 'end', reason: 'complete', runs: FAILED + 1, unreadable: {} });
   });
 
-  it('continue after a position without repeating or skipping runs', async () => {
+  it('continues after a position without repeating or skipping runs', async () => {
     const whole = runs(await frames('causes', { query })).map(({ runId }) => runId);
     const rest = await frames('causes', { query, after: `.${whole[4]}` });
     expect(runs(rest).map(({ runId }) => runId)).toEqual(whole.slice(5));
   });
 
-  it('cause an audit entry for each run of which a payload is decrypted, without the payload’s text', async () => {
+  it('causes an audit entry, without plaintext, for each run of which a payload is decrypted', async () => {
     const { log, lines: logged } = keptLog();
     const { audit, entries } = recordedAudit();
     const body = { query, justification: 'ticket 17' };
@@ -127,7 +127,7 @@ describe('the causes of the failed runs of a query', () => {
     expect(JSON.stringify([entries, logged])).not.toContain(SECRET);
   });
 
-  it('include running workflows whose workflow task keeps failing', async () => {
+  it('includes running workflows whose workflow task keeps failing', async () => {
     const { workflowId } = await stack.start('stuck', [], { workflowId: `failing-${randomUUID()}` });
     const body = { query: `WorkflowId = "${workflowId}"` };
     await vi.waitFor(async () => expect((await frames('causes', body))[0]).toMatchObject({ total: 1 }), {
@@ -147,7 +147,7 @@ describe('the causes of the failed runs of a query', () => {
     expect(entries.map(({ event }) => event)).toEqual(['intent', 'outcome']);
   });
 
-  it('leave out running workflows if Temporal lacks the search attribute for them', async () => {
+  it('leaves out running workflows if Temporal lacks the search attribute for such workflows', async () => {
     const temporal = createTemporalService(stack.connection);
     const count: typeof temporal.count = async (request, signal) => {
       if (request.query?.includes('TemporalReportedProblems'))
@@ -159,7 +159,7 @@ describe('the causes of the failed runs of a query', () => {
     expect(runs(all)).toHaveLength(FAILED + 1);
   });
 
-  it('contain no plaintext of a run whose audit intent cannot be written', async () => {
+  it('returns no plaintext of a run whose audit intent cannot be written', async () => {
     const audit = createAudit({
       write: async () => {
         throw new Error('the disk is full');
@@ -176,21 +176,21 @@ describe('the causes of the failed runs of a query', () => {
     ['an invalid query', { query: 'Nonsense = ' }, 'invalid_query'],
     ['a query that closes the parenthesis', { query: 'WorkflowId = "a") OR (' }, 'invalid_query'],
     ['a position that the server did not return', { after: 'Zm9v.' }, 'bad_request'],
-  ])('are refused with 400 for %s', async (_, body, code) => {
+  ])('is refused with 400 for %s', async (_, body, code) => {
     for (const route of ['causes', 'decode-causes'] as const) {
       const response = await ask(route, body);
       expect([response.status, await response.json()]).toMatchObject([400, { error: { code } }]);
     }
   });
 
-  it('are also returned for a query with an order, and for a query that quotes the words of an order', async () => {
+  it('may contain a query with ORDER BY, or a query in which these words are quoted', async () => {
     const [ordered] = await frames('causes', { query: `${query} order by StartTime DESC` });
     expect(ordered).toMatchObject({ total: FAILED + 1 });
     const [quoted] = await frames('causes', { query: 'WorkflowId = "a ORDER BY b"' });
     expect(quoted).toMatchObject({ total: 0 });
   });
 
-  it('are returned for selected run ids, as the dashboard’s column requests them, without runs that did not fail', async () => {
+  it('may select runs by id, as the dashboard’s column does, and leaves out runs that did not fail', async () => {
     const [one, two] = runs(await frames('causes', { query }));
     const { runId } = await runOf(completed!);
     const byId = `RunId IN ("${one!.runId}", "${two!.runId}", "${runId}")`;

@@ -143,12 +143,12 @@ describe('an error of the codec server', () => {
     expect(await query(deps())).toContain(text);
   });
 
-  test('because of a rate limit is shown by `workflow query`', async () => {
+  test('is shown by `workflow query` if its cause is a rate limit', async () => {
     const shown = await query({ rates: { refused: 1 } }, (url) => fetch(`${url}/decode`, posted('{')));
     expect(shown).toContain('Too Many Requests: This server refused');
   });
 
-  test('because of Cloud KMS or a key is shown by `workflow query`', async () => {
+  test('is shown by `workflow query` if its cause is Cloud KMS or a key', async () => {
     await using other = stack.kms.another({}, 100);
     const { codec } = other;
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });

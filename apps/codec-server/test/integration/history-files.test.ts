@@ -157,14 +157,14 @@ describe.each(['everywhere', 'fails'])('a file with the history of the workflow 
   });
 });
 
-describe('a file’s payloads', () => {
-  it('are those of the selected workflow if the file contains several workflows', async () => {
+describe('a history file', () => {
+  it('yields the payloads of the selected workflow if it contains several workflows', async () => {
     const file = workflowOf(await cloudExport([run, failed]), 1);
     expect(file).toMatchObject(failed);
     expect(valueOf((await decoded(file, ['1:0']))[0])).toBe(JSON.stringify(SECRET));
   });
 
-  it('keep the reason code from an export that could not decrypt them', async () => {
+  it('keeps the reason code of a payload that the export could not decrypt', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const app = stack.replica({ codec: other.codec });
@@ -180,7 +180,7 @@ describe('a file’s payloads', () => {
     }
   });
 
-  it('are decrypted, with audit entries that contain the source, the workflow and the justification', async () => {
+  it('is decrypted with audit entries that contain the source, the workflow and the justification', async () => {
     const { audit, entries } = recordedAudit();
     const file = workflowOf(await exported(run, 'encoded'));
     await decoded(file, ['1:0'], stack.replica({ audit }), { justification: 'ticket 4711' });
@@ -198,7 +198,7 @@ describe('a file’s payloads', () => {
     ]);
   });
 
-  it('never bring text from the file’s author into the audit', async () => {
+  it('cannot bring text from its author into the audit', async () => {
     const forged = [
       { key: 'x'.repeat(2_000_000), 'key-version': '7' },
       { key: 'projects/a/locations/b/keyRings/c/cryptoKeys/d', 'key-version': '1.5' },
@@ -226,7 +226,7 @@ describe('a file’s payloads', () => {
     expect(Math.max(...written.map(({ length }) => length))).toBeLessThan(2_000);
   });
 
-  it('are not decrypted in another namespace', async () => {
+  it('is not decrypted in another namespace', async () => {
     const file = workflowOf(await exported(run, 'encoded'));
     const path = '/api/namespaces/orders/history-files:decode';
     const response = await post(stack.app, path, { ...bodyOf(file), refs: ['1:0'] });

@@ -235,13 +235,13 @@ describe('a failed workflow', () => {
   });
 });
 
-describe('workflow lists and counts', () => {
+describe('the workflow list', () => {
   beforeAll(async () => {
     const handles = await Promise.all([1, 2, 3, 4].map((n) => stack.start('child', [String(n)])));
     await Promise.all(handles.map((handle) => handle.result()));
   });
 
-  it('return a namespace’s workflows page by page', async () => {
+  it('contains a namespace’s workflows, page by page', async () => {
     const seen: string[] = [];
     let token: string | undefined;
     await eventually(async () => {
@@ -261,7 +261,7 @@ describe('workflow lists and counts', () => {
     });
   });
 
-  it('count runs by status, for all workflows and for a query', async () => {
+  it('comes with counts of runs by status, for all workflows and for a query', async () => {
     await eventually(async () => {
       const all = workflowCount.parse(
         await (await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows:count`)).json(),
