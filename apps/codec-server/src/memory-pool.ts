@@ -20,7 +20,8 @@ export class MemoryPool {
   }
 
   /**
-   * Takes bytes without waiting. @returns undefined if the bytes are not free or if other calls are waiting
+   * Takes bytes without waiting.
+   * @returns undefined if the bytes are not free or if other calls are waiting
    */
   take(bytes: number): Release | undefined {
     return this.#waiting.size === 0 && this.#fits(bytes) ? this.#grant(bytes) : undefined;

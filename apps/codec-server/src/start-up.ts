@@ -46,8 +46,8 @@ export function accessOrExit(
 }
 
 /**
- * Resolves to the result of `make`, or exits the process with the error. @param what prefix of the message,
- * which names what failed
+ * Resolves to the result of `make`, or exits the process with the error.
+ * @param what prefix of the message, which names what failed
  */
 async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
   try {

@@ -8,8 +8,8 @@ interface Temporal {
 }
 
 /**
- * Returns how many seconds `workflow show` of Temporal's CLI takes. @throws Error unless every payload was
- * decrypted
+ * Returns how many seconds `workflow show` of Temporal's CLI takes.
+ * @throws Error unless every payload was decrypted
  */
 export async function cliShow(
   { cliPath, address }: Temporal,

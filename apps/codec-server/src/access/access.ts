@@ -66,8 +66,8 @@ export const openAccess: Access = {
 
 export interface ReloadableAccess extends Access {
   /**
-   * Uses the result of `load` for new requests. @throws what `load` throws; the previous access then stays in
-   * use
+   * Uses the result of `load` for new requests.
+   * @throws what `load` throws; the previous access then stays in use
    */
   reload(): void;
 }

@@ -31,8 +31,8 @@ export interface IssuerKeys {
   /** Fetches the keys before the first token arrives. Never rejects. */
   warm(): Promise<void>;
   /**
-   * Resolves to the key that signed a token. @throws KeysUnavailable, or jose's error if the issuer has no
-   * such key
+   * Resolves to the key that signed a token.
+   * @throws KeysUnavailable, or jose's error if the issuer has no such key
    */
   readonly find: JWTVerifyGetKey;
 }

@@ -324,8 +324,8 @@ export interface PolicyFile {
 }
 
 /**
- * Reads the policy file. @throws StrictYamlError if the file cannot be read, may be incomplete, or has a
- * mistake
+ * Reads the policy file.
+ * @throws StrictYamlError if the file cannot be read, may be incomplete, or has a mistake
  */
 export function readPolicy(file: string): PolicyFile {
   const yaml = readStrictYaml(file, NAME);

@@ -77,7 +77,8 @@ interface ReadyResult {
 
 /**
  * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early if the lifetime ends or a payload
- * cannot be read again. @throws HttpError `audit_unavailable`
+ * cannot be read again.
+ * @throws HttpError `audit_unavailable`
  */
 async function* decodeResults(
   codec: HistoryCodec,

@@ -34,8 +34,9 @@ export async function readPage(
 }
 
 /**
- * Yields the events `first` to `last`, page by page. @throws HttpError `temporal_unavailable` if an event is
- * missing, so that no caller takes a gap for the end
+ * Yields the events `first` to `last`, page by page.
+ * @throws HttpError `temporal_unavailable` if an event is missing, so that no caller takes a gap for the
+ * end
  */
 export async function* ascending(
   reader: Reader,

@@ -182,7 +182,8 @@ export async function* framesOverRuns<T, Frame>({
 
 /**
  * Returns the result for a run that could not be read, for example because its retention period has ended
- * since the list was read. @throws the error if the whole stream has to end
+ * since the list was read.
+ * @throws the error if the whole stream has to end
  */
 export function unreadRun(
   error: unknown,

@@ -33,8 +33,9 @@ export type RunFields = Pick<Extract<RunFieldsFrame, { type: 'run' }>, 'fields' 
 
 /**
  * Returns the fields of a run that need no decryption. `duration`, `historyEvents` and `historyBytes` are
- * known only for closed runs. @param events the first events of the run's history: the start, and possibly
- * the first completed workflow task, which names the worker
+ * known only for closed runs.
+ * @param events the first events of the run's history: the start, and possibly the first completed
+ * workflow task, which names the worker
  */
 export function plainFields(
   run: WorkflowSummary,

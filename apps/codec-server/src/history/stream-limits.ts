@@ -54,8 +54,8 @@ export interface StreamLifetime {
   readonly memory: MemoryBudget;
   /**
    * Call this function between two units of work. The function yields to the event loop every few
-   * milliseconds, because work on cached pages and keys would otherwise never yield. @throws once the stream
-   * must end
+   * milliseconds, because work on cached pages and keys would otherwise never yield.
+   * @throws once the stream must end
    */
   readonly checkpoint: () => Promise<void>;
 }
@@ -240,8 +240,8 @@ export class KmsCallBudget {
   }
 
   /**
-   * Takes calls for layers inside payloads, which are known only after decryption. @throws
-   * KmsCallBudgetExhausted
+   * Takes calls for layers inside payloads, which are known only after decryption.
+   * @throws KmsCallBudgetExhausted
    */
   readonly innerKmsCalls: InnerKmsCalls = {
     reserve: (ids) => {

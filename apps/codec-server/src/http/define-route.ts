@@ -45,8 +45,8 @@ export interface Route extends RouteDescription {
   /** See `RouteDefinition`. */
   readonly namespaceOf?: NamespaceOf;
   /**
-   * Validates the request and runs the handler. @param grant for `requires`; undefined if `requires` is not a
-   * permission
+   * Validates the request and runs the handler.
+   * @param grant for `requires`; undefined if `requires` is not a permission
    */
   readonly handle: (
     c: Context<Env>,

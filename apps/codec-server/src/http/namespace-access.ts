@@ -116,8 +116,8 @@ export class NamespaceAccess {
   readonly recordObject = (object: AuditedObject): Promise<void> => this.#home.object(object);
 
   /**
-   * Records decrypted payloads. @param namespace the namespace that the payloads name; by default, or if
-   * unknown, the request's own
+   * Records decrypted payloads.
+   * @param namespace the namespace that the payloads name; by default, or if unknown, the request's own
    */
   done(key: KeyUse | undefined, payloads = 1, namespace?: string): void {
     this.#recordOf(namespace).done(key, payloads);

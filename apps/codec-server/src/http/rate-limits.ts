@@ -42,7 +42,8 @@ export interface RateLimits {
   /**
    * Takes Cloud KMS requests from the caller's allowance. If the allowance is used up, waits for up to half
    * of a request's time limit: Temporal's CLI waits for a response without a limit, but retries a refused
-   * request for only 10 s. @param bytes memory that the request holds while it waits
+   * request for only 10 s.
+   * @param bytes memory that the request holds while it waits
    * @throws HttpError 429 `rate_limited`; ClientDisconnected
    */
   takeKms(c: Context<Env>, allowance: KmsAllowance, requests: number, bytes: number): Promise<void>;

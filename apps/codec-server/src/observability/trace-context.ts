@@ -16,8 +16,8 @@ export function parseTraceparent(header: string | undefined): SpanContext | unde
 }
 
 /**
- * Runs the work of a request, and adds the caller's trace to the request's log lines. @param header
- * `traceparent`, if present
+ * Runs the work of a request, and adds the caller's trace to the request's log lines.
+ * @param header `traceparent`, if present
  */
 export function inTraceOf<T>(header: string | undefined, work: () => T): T {
   const span = parseTraceparent(header);

@@ -60,8 +60,8 @@ const FILE =
 /** Reading the audit is recorded in the audit. */
 export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions): readonly Route[] {
   /**
-   * Writes an audit intent, calls `read` with the audit file, and writes an outcome. @throws HttpError 501
-   * without a file
+   * Writes an audit intent, calls `read` with the audit file, and writes an outcome.
+   * @throws HttpError 501 without a file
    */
   async function reading<T>(
     c: Context<Env>,

@@ -50,8 +50,8 @@ export interface TlsPair {
 }
 
 /**
- * Reads the files. @throws Error that names the file, if it is unreadable, not part of a matching pair, or
- * expired
+ * Reads the files.
+ * @throws Error that names the file, if it is unreadable, not part of a matching pair, or expired
  */
 export async function readTlsPair({ certFile, keyFile }: TlsFiles, now = Date.now()): Promise<TlsPair> {
   const [cert, key] = await Promise.all([readNamed(certFile), readNamed(keyFile)]);

@@ -255,8 +255,8 @@ export class Retrieval {
 }
 
 /**
- * Returns a function that starts the reads of one request in a namespace. @param storage undefined if the
- * server reads no objects
+ * Returns a function that starts the reads of one request in a namespace.
+ * @param storage undefined if the server reads no objects
  */
 export const retrievalIn =
   (storage: ServedStorage | undefined) =>

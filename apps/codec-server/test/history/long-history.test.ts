@@ -39,8 +39,8 @@ const used = (): number => {
 };
 
 /**
- * Expects the median of the last quarter to exceed the median of the second quarter by less than 5 %. @param
- * samples memory after each sixteenth of the history
+ * Expects the median of the last quarter to exceed the median of the second quarter by less than 5 %.
+ * @param samples memory after each sixteenth of the history
  */
 function expectNoGrowth(samples: number[]): void {
   const quarter = samples.length / 4;
