@@ -36,7 +36,7 @@ if (values.help) {
   process.exit(0);
 }
 
-/** Interval of the other caller's requests: 20 requests per second. */
+/** Milliseconds between two requests of the other caller. */
 const PAUSE_MS = 50;
 const MOST_MS = 100;
 /**

@@ -24,7 +24,7 @@ export interface Measured {
 
 export interface MeasuredOptions {
   readonly cwd: string;
-  /** The complete environment of the server. */
+  /** All environment variables of the server. */
   readonly env: Readonly<Record<string, string>>;
   /** The port on 127.0.0.1 on which the server listens. */
   readonly port: number;

@@ -52,7 +52,7 @@ export interface Access {
 }
 
 /**
- * The access for `AUTH=none`: every client may do everything. Use it only for a server that listens on
+ * The `Access` for `AUTH=none`: every client may do everything. Use it only for a server that listens on
  * loopback.
  */
 export const openAccess: Access = {
@@ -67,14 +67,14 @@ export const openAccess: Access = {
 export interface ReloadableAccess extends Access {
   /**
    * Uses the result of `load` for new requests.
-   * @throws what `load` throws; the previous access then stays in use
+   * @throws what `load` throws; the previous `Access` then stays in use
    */
   reload(): void;
 }
 
 /**
- * Returns an access that can be replaced while requests are in progress. The access that authenticated a
- * request also decides its permissions.
+ * Returns an `Access` that can be replaced while requests are in progress. The `Access` that
+ * authenticated a request also decides the permissions of that request.
  */
 export function reloadableAccess(load: () => Access): ReloadableAccess {
   let current = load();

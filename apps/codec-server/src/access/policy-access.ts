@@ -36,7 +36,7 @@ interface TokenVerifier {
   readonly verify: VerifyToken;
 }
 
-/** Returns an access that authenticates callers by token and permits only what the policy grants. */
+/** Returns an `Access` that authenticates callers by token and permits only what the policy grants. */
 export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps): Access {
   const bearers = new Map<string, TokenVerifier>();
   let iap: TokenVerifier | undefined;
@@ -122,9 +122,9 @@ const UNKNOWN =
 const messages = { down: "issuer's keys unavailable", up: "issuer's keys available again" };
 
 /**
- * Returns a function that reads the policy file, logs the file's digest and returns the access, or throws
- * StrictYamlError. Issuers' keys are fetched in the background and survive a reload. An unreachable issuer
- * does not block startup; only its callers are rejected.
+ * Returns a function that reads the policy file, logs the file's digest and returns the `Access`, or
+ * throws StrictYamlError. Issuers' keys are fetched in the background and survive a reload. An
+ * unreachable issuer does not block startup; only its callers are rejected.
  */
 export function accessLoader(
   file: string,

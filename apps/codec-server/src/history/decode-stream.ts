@@ -133,7 +133,7 @@ async function* decodeResults(
         return;
       }
       yield ready.result;
-      // Runs when the consumer has written this result and requests the next.
+      // This code runs when the consumer has written this result and requests the next result.
       ready.budget.freeObjects();
       ready.lease.end();
       leases.delete(ready.lease);

@@ -19,7 +19,7 @@ export interface RefPayload {
   readonly payload: StoredPayload;
 }
 
-/** The means to decrypt payloads of several runs within one budget of Cloud KMS calls. */
+/** The codec and functions that decrypt payloads of several runs within one budget of Cloud KMS calls. */
 export interface Decrypting {
   readonly codec: HistoryCodec<'decode'>;
   readonly log: Logger;
@@ -36,7 +36,7 @@ interface RunRecord extends RevealRecord {
 interface DecryptSomeOptions extends Omit<Decrypting, 'begin'> {
   readonly record: RevealRecord;
   readonly lifetime: StreamLifetime;
-  /** Covers the plaintext until the caller releases the lease. */
+  /** The lease for the plaintext's memory. The caller releases the lease. */
   readonly lease: MemoryLease;
 }
 
@@ -45,7 +45,7 @@ export interface DecryptInRunOptions<P extends RefPayload, T> extends Pick<
   'lifetime' | 'lease'
 > {
   readonly decrypting: Decrypting;
-  /** Reads the payloads as they are decrypted. */
+  /** Processes the results. Each result is yielded as soon as its payload is decrypted. */
   readonly read: (results: AsyncIterable<P & { readonly result: DecryptResult }>) => Promise<T>;
 }
 

@@ -48,7 +48,7 @@ export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
 
 export interface ExportChunk {
   readonly text: string;
-  /** Set on the last chunk. */
+  /** Why the export ended. Only the last chunk has this field. */
   readonly end?: EndReason;
 }
 

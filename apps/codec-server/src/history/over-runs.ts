@@ -22,7 +22,7 @@ export interface RunPage {
 
 /** The runs that match a query, in the order of the list. */
 interface ListedRuns {
-  /** The position of the last run of an earlier request, from the request's `after`. */
+  /** The value of `after` in the request: the position of the last run that an earlier request covered. */
   readonly after: string | undefined;
   /** Returns the page of runs for a token. The token is empty for the first page. */
   readonly page: (token: string) => Promise<RunPage>;
@@ -148,8 +148,8 @@ export async function* framesOverRuns<T, Frame>({
   try {
     for await (const { run, position, result } of overRuns(listed, visit)) {
       await lifetime.checkpoint();
-      // Checks this before the run's lines are yielded, because a client must not see lines that a continued
-      // request would repeat.
+      // Ends the stream before it yields the run's lines, because a client must not get lines that a
+      // continued request would repeat.
       if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
       if (result.status === 'limit') {
         yield end({ reason: 'limit', ...covered });

@@ -107,7 +107,7 @@ export class PageCache {
   }
 
   /**
-   * Replaces the token for the page after a page, because Temporal renews this token at the end of a running
+   * Replaces a page's token for the next page, because Temporal renews that token at the end of a running
    * history.
    */
   renew(run: string, page: Page, next: Uint8Array | undefined): void {

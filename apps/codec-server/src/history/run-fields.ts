@@ -122,7 +122,7 @@ export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
     .slice(0, MAX_REFS);
 }
 
-/** The means to decrypt and parse payloads of several runs. */
+/** The codec and functions that decrypt and parse payloads of several runs. */
 export interface DecodingFields extends Decrypting {
   readonly threads: Pick<TextThreads, 'fields'>;
 }

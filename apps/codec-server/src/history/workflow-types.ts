@@ -32,7 +32,8 @@ export async function workflowTypesOf(
       ...(types.size === 0 ? [] : [`WorkflowType NOT IN (${[...types].map(quoted).join(', ')})`]),
     ];
     const page = await list(conditions.join(' AND '));
-    // Temporal accepts types with a null character, but fails on a query with one.
+    // Temporal accepts a type that contains a null character, but fails on a query that contains this
+    // character.
     for (const type of page.types) if (!type.includes('\0')) types.add(type);
     if (!page.more) return { types: [...types].toSorted(), complete: true };
   }

@@ -5,8 +5,8 @@ import type { Env } from './context.ts';
 import { reply } from './responses.ts';
 
 /**
- * Returns a lease for the memory that a request holds until its response closes. A request without a port
- * must end the lease itself.
+ * Returns a lease for the memory that a request holds until its response closes. If a test calls the app
+ * without a port, the handler must end the lease itself.
  * @param mayBorrow false for a request that later waits for memory with another lease
  */
 export function leaseOf(c: Context<Env>, mayBorrow = true): MemoryLease {

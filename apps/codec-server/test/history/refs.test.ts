@@ -60,7 +60,7 @@ it('rejects each of 2,000 refs of random bytes without a call to Temporal', asyn
   expect(calls).toEqual([]);
 });
 
-it('walks an event with 45,000 payloads once for 200 refs', async () => {
+it('walks an event with 45,000 payloads only once for a request with 200 refs', async () => {
   const payloads = Array.from({ length: 45_000 }, () => ({ data: Buffer.from('a') }));
   const event = {
     eventId: 1,

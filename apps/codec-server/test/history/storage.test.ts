@@ -276,7 +276,7 @@ describe('the stub of a reference', () => {
     expect(await bare.text()).toContain('"readable":false');
   });
 
-  it('names Cloud Storage as the store for Go’s driver, whose claims look like claims for S3', () => {
+  it('names Cloud Storage as the store if Go’s driver wrote the reference, although such a reference looks like one to S3', () => {
     const bucket = 'acme-payloads';
     const archive = { type: 'gcs', bucket, driverName: 'archive', prefixes: ['v0/'] } as const;
     const objects = new ObjectStorage({ namespaces: new Map([['payments', [archive]]]) });

@@ -40,7 +40,7 @@ it.each([
   expect(entries).toEqual([]);
 });
 
-describe('while its intent is being written', () => {
+describe('a server whose audit writes an intent slowly', () => {
   const slow: AuditEntry[] = [];
   const { log, lines } = keptLog();
   let late: RunningServer;
@@ -63,7 +63,7 @@ describe('while its intent is being written', () => {
     [`${RUN}/history:export`, () => JSON.stringify({ form: 'decoded' })],
     ['/decode', () => encrypted],
   ])(
-    'decrypts nothing for %s after the request has timed out with 504, and records that outcome',
+    'decrypts nothing for %s after the request has timed out with 504, and records the outcome `cut_off`',
     async (path, body) => {
       slow.length = 0;
       kms.emulator.calls.reset();

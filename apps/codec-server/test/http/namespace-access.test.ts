@@ -135,7 +135,7 @@ describe('a namespace whose audit cannot be written', () => {
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'outcome home', 'outcome a']);
   });
 
-  it('is denied even if the denial itself cannot be written', async () => {
+  it('is denied even if the denial itself cannot be written to the audit', async () => {
     const write = failsFor(({ event }) => event === 'denied');
     const { namespaces } = await begun({ access: ana({}), write });
     await expect(authorize(namespaces, 'a')).rejects.toMatchObject({ code: 'namespace_not_permitted' });

@@ -101,7 +101,7 @@ describe('a caller without permissions', () => {
     ]);
   });
 
-  it('causes no further lines with a new token, route or header in each request', async () => {
+  it('causes no further audit lines by using a new token, route or header in each request', async () => {
     const { port, audited, audit } = await server();
     for (let n = 0; n < 30; n += 1) {
       const token = await tokenOf('nobody', { jti: `${n}` });

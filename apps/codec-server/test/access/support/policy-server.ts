@@ -7,7 +7,7 @@ import { type Kms, serve } from '../../support/stack.ts';
 import { type Issuers, issuersOf } from './issuers.ts';
 import { emptyTemporal } from './server.ts';
 
-/** Returns the access for a policy, with issuers that publish their keys in memory. */
+/** Returns the `Access` for a policy, with issuers that publish their keys in memory. */
 export function accessOf(policy: Policy, issuers: Issuers): Access {
   const keysOf = issuerKeyring({
     fetchJson: issuers.fetchJson,
