@@ -157,7 +157,7 @@ describe('a server that fetches an issuer’s keys', () => {
   );
 });
 
-describe('a token', () => {
+describe('a server that verifies tokens', () => {
   beforeEach(
     () =>
       void pages.set(
@@ -166,7 +166,7 @@ describe('a token', () => {
       ),
   );
 
-  it.each(['RS256', 'ES256', 'EdDSA', 'Ed25519'])('is accepted with %s', async (alg) => {
+  it.each(['RS256', 'ES256', 'EdDSA', 'Ed25519'])('accepts a token that is signed with %s', async (alg) => {
     const pair = { RS256: rsa, ES256: ec, EdDSA: ed, Ed25519: ed }[alg]!;
     const kid = { RS256: 'first', ES256: 'ec' }[alg] ?? 'ed';
     expect(await answerTo(tokenOf({ header: { alg, kid }, key: pair.privateKey }))).toBe('ana');
@@ -175,7 +175,7 @@ describe('a token', () => {
   const noAlgorithms = ['none', 'None', 'NONE', 'nOnE', '', ' ', null, 0, true, ['RS256'], {}, undefined];
   const unknown = ['rs256', 'RS256 ', 'RS1', 'HS256', 'HS512', 'RSA1_5', 'dir', 'ES256K', 'ES384', 'PS512'];
   it.each([...noAlgorithms, ...unknown, '__proto__', 'constructor', 'toString'])(
-    'is refused with the algorithm %j',
+    'refuses a token with the algorithm %j',
     async (alg) => {
       for (const signature of [undefined, Buffer.alloc(0), Buffer.alloc(256)]) {
         expect(await answerTo(tokenOf({ header: { alg }, ...(signature && { signature }) }))).not.toBe('ana');
@@ -184,7 +184,7 @@ describe('a token', () => {
   );
 
   it.each([0, 1, 63, 64, 65, 96, 132, 256])(
-    'is refused with %i zero bytes as its signature',
+    'refuses a token whose signature is %i zero bytes',
     async (length) => {
       const signature = Buffer.alloc(length);
       for (const [alg, kid] of [
@@ -199,7 +199,7 @@ describe('a token', () => {
     },
   );
 
-  it('is refused if its ECDSA signature consists of the group order or similar values', async () => {
+  it('refuses a token whose ECDSA signature consists of the group order or similar values', async () => {
     const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
     const one = Buffer.alloc(32, 0).fill(1, 31);
     const none = Buffer.alloc(32);
@@ -222,7 +222,7 @@ describe('a token', () => {
     ['a zip', { zip: 'DEF', crit: ['zip'] }],
     ['a critical list that contains a number', { crit: [1] }],
     ['a critical text', { crit: 'exp' }],
-  ])('is refused with %s', async (_, header) => {
+  ])('refuses a token with %s', async (_, header) => {
     expect(await answerTo(tokenOf({ header }))).not.toBe('ana');
   });
 
@@ -232,7 +232,7 @@ describe('a token', () => {
     ['jwk', { jwk: published(ec) }],
     ['x5c', { x5c: ['AAAA'] }],
     ['x5t', { x5t: 'AAAA', 'x5t#S256': 'AAAA' }],
-  ])("is verified only with its issuer's key, whatever its header %s contains", async (_, header) => {
+  ])("verifies a token only with its issuer's key, whatever the header %s contains", async (_, header) => {
     expect(await answerTo(tokenOf({ header }))).toBe('ana');
     expect(await answerTo(tokenOf({ header: { ...header, alg: 'ES256' }, key: ec.privateKey }))).not.toBe(
       'ana',
@@ -261,7 +261,7 @@ describe('a token', () => {
         `${Buffer.from([0x7b, 0xff, 0x7d]).toString('base64url')}${token.slice(token.indexOf('.'))}`,
     ],
     ['JSON that is not encoded as base64url', () => '{"alg":"none"}.{"sub":"ana"}.'],
-  ])('is refused with %s', async (_, change) => {
+  ])('refuses a token with %s', async (_, change) => {
     expect(await answerTo(change(tokenOf()))).not.toBe('ana');
   });
 });

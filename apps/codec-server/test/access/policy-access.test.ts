@@ -71,7 +71,7 @@ const minutesWith = (more: string) => {
   return ['cards', 'orders'].map((namespace) => access.revealMinutes(namespace));
 };
 
-it('takes the duration of a reveal from the namespace, or else from the policy; the default is 15 minutes', () => {
+it('takes `revealMinutes` from the namespace’s settings, or else from the policy’s; the default is 15', () => {
   const namespaces =
     'namespaces: { cards: { reveal: on-demand, revealMinutes: 5 }, orders: { reveal: on-demand } }';
   expect(minutesWith(namespaces)).toEqual([5, 15]);
@@ -79,7 +79,7 @@ it('takes the duration of a reveal from the namespace, or else from the policy; 
   expect(minutesWith('')).toEqual([15, 15]);
 });
 
-it('takes `reveal` from the namespace, or else from the policy', () => {
+it('takes `reveal` from the namespace’s settings, or else from the policy’s', () => {
   const access = accessWith('reveal: on-demand\nnamespaces: { cards: { reveal: automatic } }');
   expect(['cards', 'orders'].map((name) => access.reveal(name))).toEqual(['automatic', 'on-demand']);
 });

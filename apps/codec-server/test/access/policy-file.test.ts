@@ -50,7 +50,7 @@ describe('a policy file', () => {
     expect(isValid(JSON.parse(JSON.stringify(value)))).toBe(by !== 'schema');
   });
 
-  it('is refused if truncated at any byte', () => {
+  it('is refused if it is truncated at any byte', () => {
     const whole = Buffer.from(examplePolicy());
     const end = whole.lastIndexOf('...') + '...'.length;
     expect(() => parsePolicy(whole.subarray(0, end).toString())).not.toThrow();

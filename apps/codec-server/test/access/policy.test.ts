@@ -40,7 +40,7 @@ const second = ({
 const changed = (from: string | RegExp, to: string): string => `issuers:\n${issuer.replace(from, to)}`;
 const withField = (field: string): string => `issuers:\n${issuer}\n    ${field}`;
 
-it('accepts the documented example', () => {
+it('accepts the example policy from the documentation', () => {
   expect(Object.keys(parsePolicy(examplePolicy()).issuers)).toEqual(['company', 'partner', 'proxy', 'cloud']);
 });
 
@@ -95,11 +95,11 @@ it("knows the issuer, key set and algorithm of Google's proxy and Temporal Cloud
   });
 });
 
-it('accepts an issuer whose host only begins like Temporal Cloud’s', () => {
+it('accepts an issuer whose host name only begins like the host name of Temporal Cloud’s issuer', () => {
   expect(mistakesIn(changed('login.example.com', 'tmprl.cloud.example.com'))).toEqual([]);
 });
 
-describe('a policy with a mistake', () => {
+describe('the error for a policy with a mistake', () => {
   it.each<[what: string, content: string, mistake: RegExp]>([
     ['no issuers', '{}', /issuers is missing/],
     [
@@ -184,18 +184,18 @@ describe('a policy with a mistake', () => {
       ),
       /dashboard.parameters names a parameter that the page sets itself/,
     ],
-  ])('is refused with the line and the field: %s', (_, content, mistake) => {
+  ])('names the line and the field: %s', (_, content, mistake) => {
     expect(mistakesIn(content).join('\n')).toMatch(mistake);
   });
 
-  it('is refused with a list of all mistakes', () => {
+  it('lists all mistakes', () => {
     const found = mistakesIn(
       rule('  - { issuer: company, match: {}, namespaces: [], permissions: [root] }\nreveal: sometimes'),
     );
     expect(found).toHaveLength(4);
   });
 
-  it('is refused with the cause if the file does not exist', () => {
+  it('states the cause if the policy file does not exist', () => {
     expect(() => readPolicy('/nowhere/policy.yaml')).toThrow(
       /in POLICY_FILE:\n {2}cannot be read: \S+ does not exist$/,
     );
@@ -210,7 +210,7 @@ rules:
 describe("a rule for Temporal Cloud's tokens, which other codec servers also receive", () => {
   const claim = 'https://saas-api.tmprl.cloud/user/email';
 
-  it('accepts e-mail addresses', () => {
+  it('may match e-mail addresses', () => {
     expect(mistakesIn(cloud(`{ '${claim}': [eve@example.com, bo@example.com] }`))).toEqual([]);
     expect(mistakesIn(cloud(`{ '${claim}': eve@example.com, sub: auth0 }`))).toEqual([]);
   });
@@ -393,15 +393,15 @@ const grantedBy = (issuers: string) => {
   return (name: string) => grantsOf(policy, policy.issuers[name]!, { groups: 'a' });
 };
 
-describe('a permission', () => {
-  it('is granted without a namespace if it is granted in any namespace', () => {
+describe('Grants', () => {
+  it('has a permission without a namespace if a rule grants the permission in any namespace', () => {
     const grants = grantedBy('')('company');
     expect(grants.has('decode', undefined)).toBe(true);
     expect(grants.has('encode', undefined)).toBe(false);
     expect(grants.has('decode', 'orders')).toBe(false);
   });
 
-  it('is not granted by a rule for another issuer', () => {
+  it('does not have a permission from a rule for another issuer', () => {
     expect(grantedBy('  proxy: { type: iap, audience: a }')('proxy').has('decode', 'payments')).toBe(false);
   });
 });

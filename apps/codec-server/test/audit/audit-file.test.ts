@@ -102,14 +102,14 @@ describe('an audit file', () => {
     expect(await problemsOf(path)).not.toEqual([]);
   });
 
-  it('treats a complete last line without a line feed as complete', async () => {
+  it('keeps a last line that lacks only its line feed', async () => {
     await appendOnce('whole');
     await truncate(path, (await stat(path)).size - 1);
     await appendOnce();
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('is followed after rotation by a new file whose first line continues the chain', async () => {
+  it('continues its chain in a new file after a rotation', async () => {
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });
     await file.append([line('old')]);

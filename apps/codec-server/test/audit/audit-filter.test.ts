@@ -27,19 +27,19 @@ function accepts(filter: Partial<AuditFilter>, more: Partial<AuditEntry> = {}): 
   return matched;
 }
 
-it('accepts only entries of the namespace', () => {
+it('accepts only entries of the given namespace', () => {
   expect(accepts({})).toBe(true);
   expect(accepts({}, { namespace: 'payments-2' })).toBe(false);
   expect(accepts({}, { namespace: 'orders', requestNamespace: 'payments' })).toBe(false);
 });
 
-it('accepts part of the name or subject, in upper or lower case', () => {
+it('accepts entries by part of the caller’s name or subject, in upper or lower case', () => {
   expect(accepts({ who: 'ana.king' })).toBe(true);
   expect(accepts({ who: 'USER-17' })).toBe(true);
   expect(accepts({ who: 'bo' })).toBe(false);
 });
 
-it('accepts part of the justification, in upper or lower case, but never an entry without a justification', () => {
+it('accepts entries by part of the justification, in upper or lower case, but no entry without a justification', () => {
   expect(accepts({ justification: 'pay-4417' })).toBe(true);
   expect(accepts({ justification: 'pay-4418' })).toBe(false);
   const { justification: _, ...without } = entry();

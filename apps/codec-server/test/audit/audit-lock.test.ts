@@ -83,7 +83,7 @@ describe('the audit file lock', () => {
     expect((await startHolder()).said).toBe('held');
   });
 
-  it('is free as soon as its process is killed', async () => {
+  it('is released as soon as its process is killed', async () => {
     for (let round = 0; round < 5; round += 1) {
       const holder = await startHolder();
       expect(holder.said).toBe('held');
@@ -147,8 +147,8 @@ describe('the audit file lock', () => {
   });
 });
 
-describe('another user on the machine', () => {
-  it('cannot keep the server from starting by binding a socket with the file’s name', async () => {
+describe('the audit file lock on a machine with other users', () => {
+  it('does not let another user keep the server from starting by binding a socket with the file’s name', async () => {
     await writeFile(path, '', { mode: 0o600 });
     const { dev, ino } = await stat(path);
     const server = createServer();
@@ -157,7 +157,7 @@ describe('another user on the machine', () => {
     await (await auditFileAt(path)).close();
   });
 
-  it.runIf(isRoot)('cannot lock or replace the lock file, even after the server is killed', async () => {
+  it.runIf(isRoot)('cannot be taken or replaced by another user, even after the server is killed', async () => {
     await (await startHolder()).end();
     const script = `
 import fcntl, os, sys
@@ -180,7 +180,7 @@ attempt('create', lambda: os.open(other, os.O_CREAT | os.O_RDWR))
   });
 
   it.runIf(isRoot)(
-    'cannot plant a lock file for the server in a folder where everyone may create files',
+    'does not use a lock file that another user planted in a folder where everyone may create files',
     async () => {
       await chmod(directory, 0o1777);
       asOtherUser('import os, sys; os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o600)', lock);

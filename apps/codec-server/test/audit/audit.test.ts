@@ -163,7 +163,7 @@ describe('auditedStream', () => {
     expect(failing).toEqual([2, 'failed']);
   });
 
-  it('records the outcome that the last line contains', async () => {
+  it('records the outcome that its `count` function returns for a line', async () => {
     const limited = await run((record) =>
       drain(auditedStream(record, lines(3), (_, line) => (line === 2 ? 'signed_out' : undefined))),
     );
@@ -233,7 +233,7 @@ describe('an audit line', () => {
       expect(parseEntryLine(other)).toBeUndefined();
   });
 
-  it('can be found in Cloud Logging by its namespace, in quotes', () => {
+  it('can be found in Cloud Logging by its namespace, which the query quotes', () => {
     expect(cloudLoggingQuery('a" OR "b', 'w')).toBe(
       'labels.log="audit" AND jsonPayload.audit.namespace="a\\" OR \\"b" AND jsonPayload.audit.workflowId="w"',
     );

@@ -78,7 +78,7 @@ it('searches a limited part of the file per page, and continues after that part 
   expect(pages.length).toBeGreaterThan(3);
 });
 
-it('finds a workflow, but not workflows whose ids contain its id', async () => {
+it('finds the entries of a workflow, but not of workflows whose ids contain that workflow’s id', async () => {
   const { path, audit } = await newAudit();
   for (const name of ['order-1', 'order-11', 'a\u2028"b', 'order-1']) await denied(audit, name);
   expect(workflows(await readAudit(path, { ...question, workflowId: 'order-1' }))).toHaveLength(2);
@@ -100,7 +100,7 @@ it('skips and counts lines that are incomplete, too long or not entries', async 
 });
 
 describe('a page position', () => {
-  it('is rejected if it is inside a line, after the end, or in another file', async () => {
+  it('is rejected if the position is inside a line, after the end, or in another file', async () => {
     const { path, audit } = await newAudit();
     for (const name of ['1', '2', '3']) await denied(audit, name);
     const { next } = await readAudit(path, { ...question, limit: 1 });

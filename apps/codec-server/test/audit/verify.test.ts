@@ -118,14 +118,14 @@ describe('verifyAudit', () => {
     expect(await isOk([Buffer.from('an older version\n'), ...lines])).toBe(false);
   });
 
-  it('accepts an expected head followed by later lines', async () => {
+  it('accepts a file that continues after the expected head', async () => {
     const head = { seq: 5, hash: createHash('sha256').update(lines[4]!).digest('hex') };
     expect((await verifyAudit({ ...NONE, files: [path], expected: [head] })).ok).toBe(true);
     expect((await verifyAudit({ ...NONE, files: [path], expected: [{ ...head, seq: 6 }] })).ok).toBe(false);
   });
 });
 
-it('verifies standard output with other lines in between, from several processes', async () => {
+it('verifies the audit lines of several processes in output that also contains other lines', async () => {
   let out = '{"severity":"INFO","message":"listening"}\n';
   for (const instance of [newInstance(), newInstance()]) {
     const { append } = await chainedOutput(async (text) => void (out += text), {

@@ -116,7 +116,7 @@ describe('causeFrames', () => {
     expect(kms.emulator.calls.count('Decrypt')).toBe(before);
   });
 
-  it('ends after 64 Cloud KMS calls, and continues at the position without skipping or repeating a run', async () => {
+  it('ends after 64 Cloud KMS calls; the next request continues without skipping or repeating a run', async () => {
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
     const part = await frames({ codec: other.codec });

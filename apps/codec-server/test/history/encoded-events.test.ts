@@ -41,7 +41,7 @@ const withBytes = (...attributes: number[]): Uint8Array =>
 const groups = (byte: number): number[] => Array.from({ length: 12 }, () => byte);
 
 describe('an encoded event', () => {
-  it('is decoded unchanged', () => {
+  it('is decoded to the event that was encoded', () => {
     const events: any[] = [started(1, 3), { eventId: 2, eventType: 17 }];
     const read = encodedEvents({ history: { events } });
     expect(read.map(({ eventId, isDurable }) => [eventId, isDurable])).toEqual([

@@ -40,13 +40,13 @@ const answerTo = async (what: string, body: object): Promise<Response> => {
 };
 const refs = () => [...places.keys()];
 
-it('covers 60 event types and more than 2,000 places', () => {
+it('covers 60 event types and more than 2,000 places of payloads', () => {
   expect(eventTypes).toHaveLength(60);
   expect(new Set(events.map(({ eventType }) => eventType)).size).toBe(60);
   expect(places.size).toBeGreaterThan(2_000);
 });
 
-it('streams a history with exactly one stub for each place', async () => {
+it('streams a history with exactly one stub for each place of a payload', async () => {
   const response = await app.request(`${RUN}/history`, { headers });
   const rows: HistoryEvent[] = (await Array.fromAsync(lines(response, historyFrame))).flatMap((frame) =>
     frame.type === 'events' ? frame.events : [],

@@ -83,7 +83,7 @@ describe.each(variants)('%s', (_, events) => {
     }
   });
 
-  it('numbers its stubs, placeholders and payloads in the same way, and its JSON contains no payload bytes', async () => {
+  it('numbers stubs, placeholders and payloads in the same way, and has no payload bytes in its JSON', async () => {
     for (const event of events) {
       const written = await historyEvent(event, own, plain, lifetime);
       const found = eventPayloads(event, own);

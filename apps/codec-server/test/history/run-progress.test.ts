@@ -20,7 +20,7 @@ const activity = (name: string, more: object = {}) => ({
 });
 
 describe('waitsOf', () => {
-  it('returns the workflow task, and whether a worker has taken it', () => {
+  it('returns the pending workflow task, and whether a worker has taken the task', () => {
     const task = { attempt: 3, originalScheduledTime: at(0), scheduledTime: at(60) };
     expect(waitsOf({ pendingWorkflowTask: { ...task, state: WAITING } })).toEqual({
       task: { attempt: 3, since: '1970-01-01T00:00:00Z', taken: false },
@@ -28,7 +28,7 @@ describe('waitsOf', () => {
     expect(waitsOf({ pendingWorkflowTask: { state: TAKEN } })).toEqual({ task: { attempt: 1, taken: true } });
   });
 
-  it('returns the activity or operation with the most attempts, and the one that has waited longest for its first attempt', () => {
+  it('returns the activity or operation with the most attempts, and the activity that has waited longest for its first attempt', () => {
     const pendingActivities = [
       activity('mail', { attempt: 2, state: STARTED }),
       activity('pay', { attempt: 12, maximumAttempts: 50 }),

@@ -175,7 +175,7 @@ describe('payloads:decode', () => {
       expect(results[name]).toMatchObject({ ok: true, warning: 'external_reference' });
   });
 
-  it('records every object that it reads in the audit, and no other object', async () => {
+  it('records in the audit every object that it reads, and no other object', async () => {
     const { audit, entries } = recordedAudit();
     const before = store.reads.length;
     await decoded(appOf({ audit }));
@@ -188,7 +188,7 @@ describe('payloads:decode', () => {
     });
   });
 
-  it('reads an object of two thirds of the memory that a request may hold, but not a larger object', async () => {
+  it('reads an object that takes two thirds of a request’s memory, but no larger object', async () => {
     const large = async (mebibytes: number) => {
       const data = Buffer.alloc(Math.floor(mebibytes * MiB), 7);
       const [payload] = await kms.codec.encode([{ metadata: {}, data }], { namespace: 'payments' });
@@ -324,7 +324,7 @@ describe('a search', () => {
     expect(entries.at(-1)!.event).toBe('outcome');
   });
 
-  it('requires only the permission search', async () => {
+  it('requires only the permission `search`', async () => {
     const access = ana({ payments: ['search'] });
     const response = await post(appOf({ access }), `${RUN}/history:search`, { text: 'needle' });
     expect(await response.text()).toContain('"type":"hit"');
@@ -404,7 +404,7 @@ describe('a stream of a run whose audit cannot be written for an object', () => 
 });
 
 describe('a history file', () => {
-  it('is read like a history in Temporal', async () => {
+  it('is read with its objects in external storage, like a history in Temporal', async () => {
     const response = await post(appOf(), '/api/namespaces/payments/history-files:decode', {
       ...(await fileOf()),
       refs: [refs['encrypted'], refs['outside']],

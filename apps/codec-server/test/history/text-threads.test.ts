@@ -79,7 +79,7 @@ describe('a large payload', () => {
     expect(payload.data?.length).toBeGreaterThan(MB);
   });
 
-  it('has the same matches in a thread as a small payload has without a thread', async () => {
+  it('gets the same matches from a thread as a small payload gets without a thread', async () => {
     const value = { list: Array.from({ length: 20_000 }, (_, n) => `value ${n}`) };
     expect(await threads.find(query('value 19999'), plain(value), false, never)).toEqual([
       {
@@ -93,7 +93,7 @@ describe('a large payload', () => {
     expect(Array.from(readable ?? []).join('')).toBe(JSON.stringify(value));
   });
 
-  it('is transferred without a copy if nothing else uses its bytes', async () => {
+  it('is transferred to a thread without a copy if nothing else uses the payload’s bytes', async () => {
     const own = new Uint8Array(MB).fill(0x61);
     await threads.find(query('b'), body(own), true, never);
     expect(own.length).toBe(0);
@@ -103,22 +103,22 @@ describe('a large payload', () => {
   });
 });
 
-describe('a payload that exceeds a thread limit', () => {
-  it('is abandoned at the time limit, and the next payload is searched', async () => {
+describe('a pool of threads', () => {
+  it('abandons a payload at the time limit, and searches the next payload', async () => {
     const threads = start({ threads: 1, limitMs: 400 });
     expect(await threads.find(query('1'), manyOnes(8), false, never)).toBeUndefined();
     expect(await threads.readable(manyOnes(48), never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('is abandoned at the memory limit, and the next payload is searched', async () => {
+  it('abandons a payload at the memory limit, and searches the next payload', async () => {
     const threads = start({ threads: 1, limitMs: 60_000, heapMiB: 16 });
     const huge = body(text(`"${'\\u0041'.repeat(8 * MB)}"`));
     expect(await threads.find(query('A'), huge, false, never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('may wait in the queue longer than the time limit', async () => {
+  it('lets a payload wait in the queue for longer than the time limit', async () => {
     const threads = start({ threads: 1, limitMs: 2_000 });
     const found = await Promise.all(
       Array.from({ length: 15 }, async () =>

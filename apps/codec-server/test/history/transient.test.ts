@@ -40,7 +40,7 @@ describe('an event that may still be replaced', () => {
     expect(frames.at(-1)).toMatchObject({ reason: 'complete', events: 2 });
   });
 
-  it('cannot be decoded, because its ref may later name another payload', async () => {
+  it('has payloads that callers cannot decode, because their refs may later name other payloads', async () => {
     expect((await postRun('payloads:decode', { refs: ['4:0'] })).status).toBe(400);
   });
 });

@@ -38,7 +38,7 @@ describe('workflowTypesOf', () => {
     expect(await workflowTypesOf('pay "', list)).toEqual({ types: ['pay "x\\'], complete: true });
   });
 
-  it('stops after some calls, and reports that there may be more types', async () => {
+  it('stops after the maximum number of calls, and reports that there may be more types', async () => {
     const many = temporal(
       Array.from({ length: 1_000 }, (_, n) => `type-${n}`),
       1,

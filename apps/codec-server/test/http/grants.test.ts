@@ -155,7 +155,7 @@ async function answer(of: Route, parameters: Record<string, string>, grant: unkn
   return (await app.request('/')).status;
 }
 
-describe('a handler', () => {
+describe('a route', () => {
   const ran: unknown[] = [];
   const handler = (c: Context<Env>, { grant }: { grant: unknown }): Response => {
     ran.push(grant);
@@ -165,7 +165,7 @@ describe('a handler', () => {
   const listing = defineRoute({ ...route, path: '/api/x', requires: 'metadata', handler });
   const inOrders = { namespace: 'orders' };
 
-  it('does not run without a grant, with a promise of a grant, or with a forged grant', async () => {
+  it('does not run its handler without a grant, with a promise of a grant, or with a forged grant', async () => {
     const grant = await grantOf('metadata', 'orders');
     const forged = [
       { permission: 'metadata', namespace: 'orders' },
@@ -182,7 +182,7 @@ describe('a handler', () => {
     expect(ran.splice(0)).toEqual([grant]);
   });
 
-  it('does not run with the grant for another permission or namespace', async () => {
+  it('does not run its handler with the grant for another permission or namespace', async () => {
     const elsewhere = await grantOf('metadata', 'payments');
     const nowhere = await grantOf('metadata', undefined);
     for (const permission of ['decode', 'encode', 'search', 'export', 'query', 'audit'] as const)

@@ -74,7 +74,7 @@ describe('a page on the server’s own origin', () => {
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('gets no CORS headers for a preflight, which browsers send only to other origins', async () => {
+  it('gets no CORS headers for a preflight, because browsers send a preflight only to other origins', async () => {
     const response = await preflight({ origin: `https://${HOST}` });
     expect(response.headers.get('access-control-allow-origin')).toBeNull();
   });
@@ -91,13 +91,13 @@ describe('a page on the server’s own origin', () => {
     expect((await request('/decode', { ...headers, origin })).status).toBe(403);
   });
 
-  it('is rejected if the Host is not accepted', async () => {
+  it('is rejected if its request has a Host that the server does not accept', async () => {
     const evil = { host: 'evil.example:8088', origin: 'http://evil.example:8088' };
     expect((await request('/decode', { ...headers, ...evil })).status).toBe(403);
   });
 });
 
-describe('an allowed page', () => {
+describe('a page on another origin', () => {
   it('gets a preflight response for every header that the Web UI sends', async () => {
     const response = await preflight({
       origin: PAGE,
@@ -231,8 +231,8 @@ describe('the request log', () => {
   });
 });
 
-describe('shutdown', () => {
-  it('makes the server reject new requests, and the readiness probe return 503', async () => {
+describe('a server that is shutting down', () => {
+  it('rejects new requests, and returns 503 from the readiness probe', async () => {
     const app = appWith(kms, { stopping: AbortSignal.abort() });
     const decode = await post(app, '/decode', empty);
     expect([decode.status, decode.headers.get('retry-after')]).toEqual([503, '1']);

@@ -70,6 +70,6 @@ it.each([
   }
 });
 
-it('accepts 500 characters', () => {
+it('accepts a justification of 500 characters', () => {
   expect(justificationFor(opens('on-demand'), 'payments', 'x'.repeat(500))).toHaveLength(500);
 });

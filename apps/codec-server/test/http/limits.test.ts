@@ -36,7 +36,7 @@ describe('a request', () => {
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 
-  it('has a smaller limit for its body in the history API', async () => {
+  it('has a smaller limit for its body if it is a request of the history API', async () => {
     const body = JSON.stringify({ refs: ['1:0'], padding: 'x'.repeat(256 * 1024) });
     const length = { 'content-length': String(body.length) };
     const response = await post(appWith(kms), `${RUN}/payloads:decode`, body, length);
@@ -151,8 +151,8 @@ describe('a request', () => {
   });
 });
 
-describe('a client that disconnects', () => {
-  it('causes no work after the slice of payloads that was in progress', async () => {
+describe('a request whose client disconnects', () => {
+  it('causes no work after the slice of payloads that is in progress', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const gone = Promise.withResolvers<void>();
     const { url } = await served((port) => {

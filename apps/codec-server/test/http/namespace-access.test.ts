@@ -151,7 +151,7 @@ describe('a namespace whose audit cannot be written', () => {
 });
 
 describe('a request that ends while a namespace is being checked', () => {
-  it('permits nothing further, and leaves no intent without an outcome', async () => {
+  it('permits no further decryption, and leaves no intent without an outcome', async () => {
     const gate = Promise.withResolvers<void>();
     const write = ({ event, namespace }: AuditEntry) =>
       event === 'intent' && namespace === 'a' ? gate.promise : Promise.resolve();

@@ -118,7 +118,7 @@ describe('a caller without permissions', () => {
 const garbage = { body: '{' } as const;
 
 describe('a caller whose requests are refused', () => {
-  it('gets 429 with Retry-After before the body is read or audited, and is served again later', async () => {
+  it('gets 429 with Retry-After before the server reads or audits the body, and is served again later', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send, audited, port } = await server({ rates: { refused: 20 } });
     const token = await tokenOf('reader');
@@ -196,7 +196,7 @@ describe('a caller with many requests', () => {
 });
 
 describe('a caller without a valid token', () => {
-  it('gets 429 after too many rejected requests from the same address, which still gets responses with a valid token', async () => {
+  it('gets 429 after too many rejected requests from its address; callers with a valid token are still served there', async () => {
     const { send, logged } = await server({ rates: { refused: 10 } });
     let n = 0;
     const forged = () =>
@@ -210,7 +210,7 @@ describe('a caller without a valid token', () => {
     expect(logged.length).toBeLessThanOrEqual(40);
   });
 
-  it('is identified by address behind trusted proxies, or by network for IPv6', async () => {
+  it('is identified by its address behind trusted proxies; for IPv6, by its network', async () => {
     const { send } = await server({ rates: { refused: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });

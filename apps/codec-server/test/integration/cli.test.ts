@@ -160,7 +160,7 @@ describe('an error of the codec server', () => {
     await stack.kms.emulator.setVersionState(version, 'ENABLED');
   });
 
-  test('is hidden by a CLI command that retries', async () => {
+  test('is hidden if the CLI command retries', async () => {
     const shown = await failureOf({ access: noAccess }, ['workflow', 'show', '--command-timeout', '4s']);
     expect(shown).toContain('context deadline exceeded');
     expect(shown).not.toContain('Sign in');

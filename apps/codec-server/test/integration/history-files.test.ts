@@ -145,7 +145,7 @@ describe.each(['everywhere', 'fails'])('a file with the history of the workflow 
     },
   );
 
-  it('has the same plaintext in every form', async () => {
+  it('has the same plaintext in every form of the file', async () => {
     const [first, ...others] = await Promise.all(
       [...stored, ...decrypted].map(async ([, write]) => {
         const file = workflowOf(await write());

@@ -24,7 +24,7 @@ const stack = forFile(await startStack({ searchAttributes: { Customer: 'Keyword'
 
 const SECRET = 'canary-93b1c7';
 
-describe('a workflow with a secret in every payload', () => {
+describe('the history API, for a workflow with a secret in every payload,', () => {
   let run: Run;
   let events: HistoryEvent[];
   beforeAll(async () => {
@@ -37,7 +37,7 @@ describe('a workflow with a secret in every payload', () => {
     events = await history(stack.app, run);
   });
 
-  it('is streamed event by event, in order and without plaintext payloads', async () => {
+  it('streams the history event by event, in order and without plaintext payloads', async () => {
     expect(events.map(({ eventId }) => eventId)).toEqual(events.map((_, index) => index + 1));
     expect(events[0]).toMatchObject({ eventName: 'WorkflowExecutionStarted', durable: true });
     expect(events.at(-1)).toMatchObject({ eventName: 'WorkflowExecutionCompleted' });
@@ -45,7 +45,7 @@ describe('a workflow with a secret in every payload', () => {
     expect(JSON.stringify(events)).not.toContain(Buffer.from(SECRET).toString('base64').slice(0, 12));
   });
 
-  it('is streamed with the format and key of each payload, without a call to Cloud KMS', async () => {
+  it('streams the format and key of each payload, without a call to Cloud KMS', async () => {
     await using other = stack.kms.another();
     const app = stack.replica({ codec: other.codec });
     const before = stack.kms.emulator.calls.rows().length;
@@ -61,7 +61,7 @@ describe('a workflow with a secret in every payload', () => {
     expect(input?.reason).toBeUndefined();
   });
 
-  it('is decoded completely, with one result per ref', async () => {
+  it('decodes all payloads, with one result per ref', async () => {
     const refs = events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref));
     const values = await plaintexts(
       stack.app,
@@ -103,7 +103,7 @@ describe('a workflow with a secret in every payload', () => {
     ]);
   });
 
-  it('has no warning `not_encrypted` for fields that Core writes in plaintext', async () => {
+  it('reports no warning `not_encrypted` for fields that Core writes in plaintext', async () => {
     const stubs = events.flatMap(({ payloads }) => payloads);
     expect(stubs.filter(({ reason }) => reason !== undefined)).toEqual([]);
     const plain = stubs.filter(({ format }) => format === 'plain').map(({ ref }) => ref);
@@ -111,7 +111,7 @@ describe('a workflow with a secret in every payload', () => {
     for (const result of await decode(stack.app, run, plain)) expect(result).not.toHaveProperty('warning');
   });
 
-  it('is described with placeholders for memo and metadata, and values for search attributes', async () => {
+  it('describes the workflow with placeholders for memo and metadata, and values for search attributes', async () => {
     const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows/${run.workflowId}`);
     const description = workflowDescription.parse(await response.json());
     expect(JSON.stringify(description)).not.toContain(SECRET);
@@ -136,7 +136,7 @@ describe('a workflow with a secret in every payload', () => {
     });
   });
 
-  it('is listed with the same memo refs as in its description', async () => {
+  it('lists the workflow with the same memo refs as in the description', async () => {
     const query = encodeURIComponent(`WorkflowId = "${run.workflowId}"`);
     const listed = await eventually(async () => {
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows?query=${query}`);
@@ -149,7 +149,7 @@ describe('a workflow with a secret in every payload', () => {
     expect([...values.values()].toSorted()).toEqual([`"${SECRET} memo"`, `"${SECRET} upserted"`]);
   });
 
-  it('can be decoded from any event on by a replica that has not read the run before', async () => {
+  it('decodes a payload of any event, even on a replica that has not read the run before', async () => {
     await using other = stack.kms.another();
     const last = events.at(-1)!;
     const app = stack.replica({ codec: other.codec });
@@ -157,18 +157,18 @@ describe('a workflow with a secret in every payload', () => {
     expect(valueOf(result)).toBe(`"${SECRET} result"`);
   });
 
-  it('has the same refs on every read and every replica', async () => {
+  it('returns the same refs on every read and every replica', async () => {
     const again = await Promise.all(
       [stack.replica(), stack.replica(), stack.app].map((app) => history(app, run)),
     );
     for (const other of again) expect(other).toEqual(events);
   });
 
-  it('gets one result for a ref that the request names twice', async () => {
+  it('returns one result for a ref that the request names twice', async () => {
     expect(await decode(stack.app, run, ['1:0', '1:0'])).toHaveLength(1);
   });
 
-  it('cannot be found under another workflow id, namespace or run id', async () => {
+  it('does not find the run under another workflow id, namespace or run id', async () => {
     const paths = [
       runPath({ ...run, workflowId: 'another-workflow' }),
       runPath({ ...run, runId: randomUUID() }),
@@ -186,7 +186,7 @@ describe('a workflow with a secret in every payload', () => {
 });
 
 describe('a waiting workflow', () => {
-  it('is described with its pending activity, failure details and child; its child is described with its parent', async () => {
+  it('is described with its pending activity, failure details and child, and the child with its parent', async () => {
     const handle = await stack.start('pending', [SECRET]);
     const described = async (workflowId: string) =>
       workflowDescription.parse(
