@@ -167,7 +167,7 @@ function textOf({ ok, files, problems, notes }: Verified): string {
       `${file}: ${count} lines, ${bytes} bytes, last line ${head ? formatHead(head) : 'not in a chain'}`,
     );
     for (const { line, problem } of own) lines.push(`${file}:${line}: ${problem}`);
-    if (problemCount > own.length) lines.push(`${file}: ${problemCount - own.length} more like these`);
+    if (problemCount > own.length) lines.push(`${file}: ${problemCount - own.length} more problems`);
   }
   lines.push(...problems, ...notes.map((note) => `note: ${note}`), ok ? 'ok' : 'NOT ok');
   return `${lines.join('\n')}\n`;

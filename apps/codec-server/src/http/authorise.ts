@@ -91,7 +91,7 @@ export function forGrant<const P extends Permission, T>(
 /** @throws Error unless `authorise` created the grant for one of the permissions and for a namespace */
 export function requireGrant(grant: Grant<Permission>, permissions: readonly Permission[]): void {
   if (isGrant(grant) && permissions.includes(grant.permission) && grant.namespace !== undefined) return;
-  throw new Error(`A grant to ${grant.permission} was used to ${permissions.join(' or ')}`);
+  throw new Error(`A grant of the permission ${grant.permission} was used for ${permissions.join(' or ')}`);
 }
 
 /**

@@ -116,7 +116,7 @@ function parseReport(text: string): Read {
   const found = versioned.safeParse(value).data?.version;
   if (found !== undefined && found !== SCAN_REPORT_VERSION) {
     return {
-      message: `${NAME} has the version ${found}, and this server reads version ${SCAN_REPORT_VERSION}: use the same release of temporal-kms`,
+      message: `${NAME} has the version ${found}, and this server reads version ${SCAN_REPORT_VERSION}: run the scan with the same release of temporal-kms as the server`,
     };
   }
   const parsed = scanReport.safeParse(value);

@@ -198,7 +198,7 @@ function parserError(code: string | undefined): readonly [status: number, text: 
     case 'HPE_HEADER_OVERFLOW':
       return [431, `The request head is larger than ${MAX_HEAD} bytes; send fewer or smaller headers.`];
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return [413, 'The extensions of a chunk are too large; send the body without them.'];
+      return [413, 'The chunk extensions are too large; send the body without chunk extensions.'];
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return [408, 'The request did not arrive in time; send it faster, or send less.'];
     default:
