@@ -88,7 +88,7 @@ async function attack(random: Random, corpus: readonly JsonPayload[], count: num
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-it('rejects malformed requests without a 500 or 503, and does not keep them in memory', async () => {
+it('rejects malformed requests with neither 500 nor 503, and does not keep the requests in memory', async () => {
   const random = new Random(seed);
   const corpus = await makeCorpus();
   const started = performance.now();

@@ -40,7 +40,7 @@ export interface BundleOptions {
   readonly anyCore?: boolean;
 }
 
-/** Starts the codec server from its bundle, on the core for servers. */
+/** Starts the codec server from its bundle, on the CPU core that is reserved for servers. */
 export async function startBundle(
   bundle: string,
   directory: string,

@@ -180,7 +180,7 @@ async function runDigest(args: string[], { out }: Output): Promise<number> {
     options: { 'key-file': { type: 'string' } },
   });
   const { 'key-file': keyFile } = values;
-  if (keyFile === undefined) throw new UsageError('No key given; name its file with --key-file.');
+  if (keyFile === undefined) throw new UsageError('No key given; name the file of the key with --key-file.');
   if (positionals.length === 0) throw new UsageError('No files given; name the files with payloads.');
   const digests = readDigestKey(keyFile);
   for (const file of positionals) {

@@ -100,7 +100,7 @@ interface FileLine {
  */
 async function* linesBackwards(handle: FileHandle, end: number): AsyncGenerator<FileLine, void> {
   let position = end;
-  /** The end of a line whose start has not been read yet. */
+  /** The end of the line whose start has not been read yet. */
   let rest: Buffer = Buffer.alloc(0);
   let isTooLong = false;
   /** Whether `rest` is followed by a line feed. */

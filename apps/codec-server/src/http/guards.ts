@@ -164,7 +164,7 @@ export function createResponseHeaders(origins: readonly string[], tls = false): 
       // tracing send Traceparent and Tracestate.
       'Access-Control-Allow-Headers':
         'Content-Type, X-Namespace, X-Reveal-Justification, Authorization, Authorization-Extras, Traceparent, Tracestate',
-      // The maximum that Chromium accepts.
+      // How many seconds a browser may cache a preflight's response: the maximum that Chromium accepts.
       'Access-Control-Max-Age': '7200',
     }),
   };

@@ -55,7 +55,7 @@ export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[
       path: '/api/namespaces/{namespace}/workflows:causes',
       operationId: 'listCauses',
       summary: 'Lists why the runs that match a visibility query failed, without plaintext',
-      description: `${reads} Encrypted messages and stack traces stay locked: runs are grouped by type and step.`,
+      description: `${reads} Messages and stack traces stay encrypted: runs are grouped by type and step.`,
       requires: 'metadata',
       body: causesRequest,
       response,

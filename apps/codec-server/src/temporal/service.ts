@@ -47,7 +47,10 @@ export interface TemporalService {
     signal: AbortSignal,
     memory?: ResponseMemory,
   ): Promise<temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse>;
-  /** Waits up to about 20 s for a new event if `waitNewEvent` is set. The events are encoded, in `rawHistory`. */
+  /**
+   * Waits up to about 20 s for a new event if `waitNewEvent` is set. The response's `rawHistory` contains
+   * the encoded events.
+   */
   history(
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,

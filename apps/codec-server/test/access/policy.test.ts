@@ -394,14 +394,14 @@ const grantedBy = (issuers: string) => {
 };
 
 describe('Grants', () => {
-  it('has a permission without a namespace if a rule grants the permission in any namespace', () => {
+  it('contains a permission for requests without a namespace if a rule grants the permission in any namespace', () => {
     const grants = grantedBy('')('company');
     expect(grants.has('decode', undefined)).toBe(true);
     expect(grants.has('encode', undefined)).toBe(false);
     expect(grants.has('decode', 'orders')).toBe(false);
   });
 
-  it('does not have a permission from a rule for another issuer', () => {
+  it('contains no permission that a rule grants only to callers of another issuer', () => {
     expect(grantedBy('  proxy: { type: iap, audience: a }')('proxy').has('decode', 'payments')).toBe(false);
   });
 });

@@ -8,7 +8,8 @@ import { appWith, headers, noTemporal, plain, post, startKms } from '../support/
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// The history is the longest that Temporal stores. The test generates it page by page on request.
+// The history is the longest that Temporal stores. The test generates the history page by page on
+// request.
 const LENGTH = 51_200;
 const PAGE = 256;
 const MiB = 1024 * 1024;

@@ -75,7 +75,7 @@ const untaken = (queue: string, seconds = 60) => ({
 const polled = async (queue: any) => ({ ...queue, pollers: 0, polling: false });
 
 describe('progressOfRuns', () => {
-  it('returns the runs in the requested order, and describes four at a time', async () => {
+  it('returns the runs in the requested order, and describes four runs at a time', async () => {
     let [now, most] = [0, 0];
     const described = async () => {
       now += 1;

@@ -276,7 +276,7 @@ describe('the stub of a reference', () => {
     expect(await bare.text()).toContain('"readable":false');
   });
 
-  it('names Cloud Storage as the store if Go’s driver wrote the reference, although such a reference looks like one to S3', () => {
+  it('names Cloud Storage as the store for a reference that Go’s driver wrote in the form of an S3 reference', () => {
     const bucket = 'acme-payloads';
     const archive = { type: 'gcs', bucket, driverName: 'archive', prefixes: ['v0/'] } as const;
     const objects = new ObjectStorage({ namespaces: new Map([['payments', [archive]]]) });
