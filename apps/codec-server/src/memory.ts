@@ -58,7 +58,7 @@ export class MemoryBudget {
     return this.#held + this.copies.held + this.compressors.held;
   }
 
-  /** Number of waits since the process started. */
+  /** How many times leases have waited for memory since the process started. */
   get waits(): number {
     return this.#waits;
   }

@@ -131,8 +131,8 @@ const nothing = new Uint8Array();
 
 /**
  * Returns a function that derives refs for a description's payloads from a hash of their stored bytes. A
- * position is no substitute: when a pending activity closes, later payloads move up, but a ref must never
- * come to name a different payload. Equal payloads get different refs.
+ * position cannot serve as a ref: when a pending activity closes, later payloads move up, and the ref
+ * would then name a different payload. Equal payloads get different refs.
  */
 function contentRefs(): (location: PayloadLocation) => PayloadRef {
   // The next number to try for each hash, because a memo may contain thousands of equal payloads.

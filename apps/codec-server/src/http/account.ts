@@ -3,7 +3,8 @@ import type { KmsBucket } from '../observability/kms-calls.ts';
 import type { TurnTaker } from '../turns/fair-turns.ts';
 
 /**
- * Limits per minute. A caller may use a minute's whole amount in one burst. An absent field means no limit.
+ * Limits per minute. A caller may use the whole amount for a minute in one burst. An absent field means
+ * no limit.
  */
 export interface Rates {
   /** Cloud KMS requests that one caller's requests cause. */

@@ -35,7 +35,7 @@ export const defaultLimits: Limits = {
 const RETRY_SECONDS = 1;
 
 const busy = (what: string): HttpError =>
-  new HttpError(503, 'busy', `The server already has ${what} in flight, its limit; try again.`, {
+  new HttpError(503, 'busy', `The server has reached its limit of ${what} in flight; try again.`, {
     retryAfter: RETRY_SECONDS,
     loggable: true,
   });

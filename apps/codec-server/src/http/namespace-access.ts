@@ -88,7 +88,8 @@ export class NamespaceAccess {
   }
 
   /**
-   * The codec calls this before it decrypts a message that names a namespace other than the request's.
+   * The codec calls this function before it decrypts a message that names a namespace other than the
+   * request's.
    * @throws KmsCodecError `namespace_not_permitted`, whose cause is the HttpError
    */
   readonly authorizeNamespace = (namespace: string): void | Promise<void> => {
@@ -100,9 +101,9 @@ export class NamespaceAccess {
   };
 
   /**
-   * The codec calls this after it has decrypted a layer inside a payload. If the layer names another
-   * namespace, that namespace's audit counts the layer as a payload. Otherwise, the request's own audit
-   * only adds the layer's key, because that audit already counts the whole payload.
+   * The codec calls this function after it has decrypted a layer inside a payload. If the layer names
+   * another namespace, that namespace's audit counts the layer as a payload. Otherwise, the request's own
+   * audit only adds the layer's key, because that audit already counts the whole payload.
    */
   readonly onInnerLayer = (layer: InnerLayer): void => {
     const record = this.#recordOf(layer.namespace);

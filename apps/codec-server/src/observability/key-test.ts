@@ -49,7 +49,7 @@ async function roundTrip(keyService: Wrapping, key: string): Promise<TestedKey> 
     if (result.length !== TEST_BYTES || !timingSafeEqual(result, plaintext)) {
       throw new KmsCodecError(
         'integrity_failed',
-        'The decrypted bytes differ from those that were encrypted',
+        'The decrypted bytes differ from the bytes that were encrypted',
       );
     }
   });

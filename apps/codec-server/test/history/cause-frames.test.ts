@@ -34,8 +34,8 @@ const summaries = Array.from({ length: RUNS }, (): WorkflowSummary => ({
 const [first] = summaries;
 
 /**
- * Returns the last event of a run, whose message and stack trace are encrypted under a branch key that no
- * other run uses.
+ * Returns a run's last event. The event's message and stack trace are encrypted under a branch key that
+ * no other run uses.
  */
 function failedWith(encodedAttributes: Payload): any {
   const ids: any = { eventId: 3, taskId: 3 };

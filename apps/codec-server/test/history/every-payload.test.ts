@@ -117,7 +117,7 @@ describe('export', () => {
     );
   });
 
-  it('contains the payload of each place at the place’s path in readable form', async () => {
+  it('contains the payload of each place at its path in readable form', async () => {
     const readable: any = await (await answerTo('history:export', { form: 'readable' })).json();
     expect(readable.summary).toMatchObject({ events: events.length, payloads: places.size, unreadable: {} });
     for (const [ref, { path }] of places) {
