@@ -25,7 +25,7 @@ it('states in /api/sign-in that every client may call a server with AUTH=none', 
   expect(await (await send(openAccess, 'GET', '/api/sign-in')).json()).toEqual({ required: false });
 });
 
-it('returns 401 before revealing whether a namespace exists', async () => {
+it('returns 401 without revealing whether a namespace exists', async () => {
   expect((await send(noAccess, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
   const elsewhere = { 'x-namespace': 'elsewhere' };
   expect((await post(appWith(kms, { access: noAccess }), '/decode', '{}', elsewhere)).status).toBe(401);

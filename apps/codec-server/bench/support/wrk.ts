@@ -22,8 +22,8 @@ export async function requireWrk(): Promise<void> {
 
 /**
  * Posts the body repeatedly over several connections, and returns the number of responses.
- * @throws Error if a response has a status other than 200 and `refused` is not set. Otherwise, rejected
- * requests would make the server look fast
+ * @throws Error if a response has a status other than 200 and `refused` is not set, because fast
+ * rejections would distort the result
  */
 export async function load(
   directory: string,

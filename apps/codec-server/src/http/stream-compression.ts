@@ -8,7 +8,7 @@ const acceptsGzip = (c: Context<Env>): boolean =>
 
 /** Compresses a stream so that the client can read each part before the next part exists. */
 export interface StreamCompressor {
-  /** Returns the complete compressed part. */
+  /** Compresses a part, and returns all compressed bytes of the part. */
   readonly push: (part: Uint8Array) => Promise<Uint8Array>;
   /** Returns the end of the stream. */
   readonly end: () => Promise<Uint8Array>;

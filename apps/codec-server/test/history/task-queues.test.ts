@@ -33,7 +33,7 @@ describe('taskQueuesOf', () => {
     ]);
   });
 
-  it('returns on request also the task queues of activities that a worker has taken', () => {
+  it('also returns, on request, the task queues of activities that a worker has taken', () => {
     const STARTED = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
     const pendingActivities = [activity('mail', { state: STARTED }), activity('sms', { paused: true })];
     expect(taskQueuesOf(description({ pendingActivities }), true)).toEqual([
