@@ -30,8 +30,8 @@ const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}
 const FAILED_OR_FAILING = `(${FAILED} OR (ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL))`;
 
 /**
- * Matches an `ORDER BY` clause at the end of a query, outside quotes. The server removes the clause,
- * because it adds conditions after the query, and the order does not matter here.
+ * Matches an `ORDER BY` clause at the end of a query, outside quotes. The server removes the clause
+ * before it combines the query with further conditions. The order does not matter here.
  */
 const ORDER = /(?:^|\s)ORDER\s+BY\s[^'"]*$/i;
 
