@@ -56,9 +56,10 @@ export interface ExportChunk {
 const CHUNK_LENGTH = 64 * 1024;
 
 /**
- * Yields a run's history, or some of its events, as the text of one JSON document, with one event per line. The
- * document parses only if it is complete: an interrupted export stays unclosed, and its last line, if the client is
- * still connected, is `{"$truncated": {"reason", "after"}}`.
+ * Yields a run's history, or some of its events, as the text of one JSON document, with one event per
+ * line. The document parses only if it is complete, because an interrupted export stays unclosed. If the
+ * client is still connected, the last line of an interrupted export is `{"$truncated": {"reason",
+ * "after"}}`.
  */
 export async function* exportChunks(options: ExportOptions): AsyncGenerator<ExportChunk, void> {
   const { form, lifetime, log } = options;

@@ -81,7 +81,7 @@ function streamHistory(options: RunRoutesOptions): Route {
             live,
             lifetime: lifetimeOf(c, options, disconnected, HISTORY_MS),
           }),
-        // Compressed, because the stream contains no plaintext of payloads.
+        // The stream is compressed, because it contains no plaintext of payloads.
         { compress: true },
       );
     },

@@ -61,8 +61,8 @@ export interface Prepared {
 }
 
 /**
- * The content of an object. Nothing else uses its bytes, so the content can be decrypted in place and then
- * freed. `release` releases the memory that `hold` has taken for its `bytes`.
+ * The content of an object. Nothing else uses the content's bytes, so they can be decrypted in place and
+ * then freed. `release` releases the memory that `hold` has taken for its `bytes`.
  */
 export interface Retrieved {
   readonly payload: Payload;
@@ -94,7 +94,10 @@ const MAX_OBJECT_BYTES = 50 * 2 ** 20;
 /** Number of objects that one request reads at a time. */
 const READS_IN_FLIGHT = 8;
 
-/** The least number of bytes that a read takes from the allowance, because stores charge for each request. */
+/**
+ * The minimum number of bytes that a read takes from the allowance, because stores charge for each
+ * request.
+ */
 const LEAST_CHARGE = 64 * 1024;
 
 /** The object to which a reference points, or why the server does not read it. */

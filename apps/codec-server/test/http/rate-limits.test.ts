@@ -84,7 +84,7 @@ async function statuses(count: number, ask_: () => ReturnType<Send>): Promise<Re
   return seen;
 }
 
-/** Returns a message in the direct format of Google's guide that Cloud KMS cannot decrypt. */
+/** Returns a message that Cloud KMS cannot decrypt, in the direct format of Google's guide. */
 const guide = (): Payload => ({ metadata: { encoding: text('binary/gcp-kms') }, data: randomBytes(200) });
 
 describe('a caller without permissions', () => {

@@ -24,7 +24,7 @@ export interface TestProvider {
   personTokens(login: string): Promise<{ accessToken: string; idToken: string }>;
   /** Makes the provider sign new tokens with a new key, and immediately withdraws the old key. */
   rotate(): Promise<void>;
-  /** Refuses connections until `up`. */
+  /** Refuses connections until `up` is called. */
   down(): Promise<void>;
   up(): Promise<void>;
 }
