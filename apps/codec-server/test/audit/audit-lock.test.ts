@@ -157,9 +157,11 @@ describe('the audit file lock on a machine with other users', () => {
     await (await auditFileAt(path)).close();
   });
 
-  it.runIf(isRoot)('cannot be taken or replaced by another user, even after the server is killed', async () => {
-    await (await startHolder()).end();
-    const script = `
+  it.runIf(isRoot)(
+    'cannot be taken or replaced by another user, even after the server is killed',
+    async () => {
+      await (await startHolder()).end();
+      const script = `
 import fcntl, os, sys
 lock, other = sys.argv[1:]
 def attempt(name, act):
@@ -174,10 +176,13 @@ attempt('remove', lambda: os.unlink(lock))
 attempt('rename', lambda: os.rename(lock, other))
 attempt('create', lambda: os.open(other, os.O_CREAT | os.O_RDWR))
 `;
-    const denied = ['write', 'read', 'remove', 'rename', 'create'].map((act) => `${act} Permission denied\n`);
-    expect(asOtherUser(script, lock, join(directory, '.other.lock'))).toBe(denied.join(''));
-    await (await auditFileAt(path)).close();
-  });
+      const denied = ['write', 'read', 'remove', 'rename', 'create'].map(
+        (act) => `${act} Permission denied\n`,
+      );
+      expect(asOtherUser(script, lock, join(directory, '.other.lock'))).toBe(denied.join(''));
+      await (await auditFileAt(path)).close();
+    },
+  );
 
   it.runIf(isRoot)(
     'does not use a lock file that another user planted in a folder where everyone may create files',
