@@ -11,12 +11,16 @@ export interface Child {
   readonly exited: Promise<number>;
   signal(signal: NodeJS.Signals): void;
   /**
-   * Sends the signal and, after 15 s, SIGKILL. Waits until the process has ended. Can be called repeatedly.
+   * Sends the signal and, after 15 s, SIGKILL. Waits until the process has ended. Callers may call this
+   * method more than once.
    */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Number of characters to keep. It is high, because a Go panic prints its reason before a stack of 8 KiB. */
+/**
+ * Number of characters to keep. The number is high, because a Go panic prints its reason before a stack of 8
+ * KiB.
+ */
 const TAIL = 16 * 1024;
 
 /*
@@ -116,7 +120,7 @@ export async function untilReady(
   close: () => Promise<void>,
 ): Promise<void> {
   const deadline = Date.now() + 60_000;
-  // Another process may answer on this port, so this also checks that the server is running.
+  // Another process may answer on this port, so the condition also requires that the server is running.
   while (!(await isReady()) || server.hasEnded()) {
     if (server.hasEnded() || Date.now() > deadline) {
       await close();

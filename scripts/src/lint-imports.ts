@@ -10,7 +10,7 @@ interface Pattern {
 
 const testing: Pattern = {
   regex: '^@temporal-kms/(testing|vectors)/',
-  message: 'Only tests and benchmarks import packages/testing and packages/vectors.',
+  message: 'Only tests and benchmarks may import packages/testing and packages/vectors.',
 };
 
 /** Returns an override that refuses imports in `files` whose specifier matches one of the patterns. */
@@ -58,7 +58,7 @@ const kmsCodec = [
   ),
   restrict('packages/kms-codec/src/{codec,payload-cipher,plan}.ts', testing, {
     regex: '^\\./((config|metrics)/|(plugin|index|testing)\\.ts$)',
-    message: 'The codec does not import the modules that read options, export metrics or create plugins.',
+    message: 'The codec must not import the modules that read options, export metrics or create plugins.',
   }),
 ];
 
@@ -129,7 +129,7 @@ const codecServer = [
   ),
   restrict('apps/codec-server/src/memory*.ts', testing, {
     regex: '^\\./[\\w-]+/',
-    message: 'Every folder imports these files, so they import no folder.',
+    message: 'Every folder imports these files, so these files must not import from a folder.',
   }),
 ];
 
@@ -168,7 +168,10 @@ const runParts =
     ' ',
   );
 
-/** Returns an override for files of the dashboard. Refuses modules that need Node, and these patterns. */
+/**
+ * Returns an override for files of the dashboard. The override refuses modules that need Node, and specifiers
+ * that match one of the patterns.
+ */
 function dashboard(files: string, ...patterns: string[]) {
   const needsNode = '^@temporal-kms/(testing|payload-storage|histories/[^efw]|node-utils/[^i])';
   const message =
@@ -176,12 +179,12 @@ function dashboard(files: string, ...patterns: string[]) {
   return restrict(`apps/decrypt-ui/src/${files}`, { regex: [...patterns, needsNode].join('|'), message });
 }
 
-/** Returns a pattern for the subjects after this one: a subject may import only earlier subjects. */
+/** Returns a pattern for all later subjects, because a subject may import only earlier subjects. */
 function after(subject: string): string {
   return `/(${subjects.slice(subjects.indexOf(subject) + 1).join('|')})/`;
 }
 
-/** Returns a pattern for this folder of `runs` and those after it. */
+/** Returns a pattern for this folder of `runs` and all later folders. */
 function runPartsFrom(part: string): string {
   return `^\\.\\./(${runParts.slice(runParts.indexOf(part)).join('|')})/`;
 }
@@ -190,7 +193,7 @@ const decryptUi = [
   dashboard('{shell/**,*}'),
   restrict('apps/decrypt-ui/src/ui/**', {
     regex: `/(${subjects.join('|')})/|^@temporal-kms/`,
-    message: 'ui knows no subject: see the README of decrypt-ui.',
+    message: 'ui must not import a subject: see the README of decrypt-ui.',
   }),
   ...subjects.slice(0, -1).map((subject) => dashboard(`${subject}/**`, after(subject))),
   dashboard('payloads/*', after('payloads'), '^\\./(view|failure|diff)/'),
@@ -208,7 +211,7 @@ const decryptUi = [
 
 /** The overrides. If several overrides match a file, the last override applies. */
 export const importRules = [
-  restrict('**/test/**', { regex: '/bench/|\\.bench\\.ts$', message: 'Tests do not import benchmarks.' }),
+  restrict('**/test/**', { regex: '/bench/|\\.bench\\.ts$', message: 'Tests must not import benchmarks.' }),
   restrict('{apps,packages}/*/src/**', testing),
   ...[kmsCodec, workerKit, kmsEmulator, histories, codecApi, codecServer, keyAdmin, decryptUi].flat(),
 ];

@@ -78,9 +78,9 @@ const filesOf = (
   );
 
 /**
- * Copies the project, because Stryker mutates files in place. Its own sandbox copies only one package. The
- * tests in such a copy would load the other packages of the workspace from the original folder, and through
- * them the unmutated code.
+ * Copies the project, because Stryker mutates files in place. Stryker's own sandbox copies only one package.
+ * The tests in such a copy would load the other packages of the workspace from the original folder, and
+ * through them the unmutated code.
  */
 async function copyProject(name: string, files: readonly string[]): Promise<string> {
   const copy = join(devDir, 'mutate', name);

@@ -17,7 +17,7 @@ export async function pipInstall(requirements: string, target: string): Promise<
     '--no-deps',
     '--only-binary=:all:',
     '--require-hashes',
-    // Python compiles modules when a program imports them.
+    // Compiling now is unnecessary, because Python compiles modules when a program imports them.
     '--no-compile',
     '--disable-pip-version-check',
   ];

@@ -8,14 +8,14 @@ import { freePorts } from './ports.ts';
 import { projectRoot } from './project.ts';
 import { scaleRules } from './scaled-rules.ts';
 
-/** Prometheus 3.16. No Python or npm package contains a binary. */
+/** Prometheus 3.16, built with Go, because no Python or npm package contains a binary. */
 const VERSION = '3.16.0';
 const source = (program: Program): string =>
   `github.com/prometheus/prometheus/cmd/${program}@v0.${VERSION.replace('.', '')}`;
 /** Build tags that leave out the clients of cloud providers, which are most of the code. */
 const TAGS = ['remove_all_sd'];
 
-/** Returns the scrape interval, which is shorter if the rules' durations are. */
+/** Returns the scrape interval, which is shorter if the rules' durations are shortened. */
 const scrapeSeconds = (factor: number | undefined): number => (factor === undefined ? 2 : 1);
 
 /** The rules for production. They are evaluated as often as the targets are scraped. */

@@ -32,8 +32,8 @@ export interface S3Server {
 
 /**
  * Starts moto's S3 server on loopback. Like Amazon's server, it verifies the signature of each request
- * (SigV4) and the policy of the caller. It keeps objects in memory. On first use, pip installs it from PyPI
- * with pinned hashes.
+ * (SigV4) and the policy of the caller. It keeps objects in memory. On first use, pip installs the server
+ * from PyPI with pinned hashes.
  * @param buckets the buckets to create
  * @param port a free port by default
  * @throws Error if the server cannot be installed or does not start
@@ -49,7 +49,7 @@ export async function startS3(buckets: readonly string[], port?: number): Promis
   for (const bucket of buckets) await send(`${url}/${bucket}`, { method: 'PUT' });
   const writer = await createUser(url, 'writer', buckets, ['s3:*']);
   const reader = await createUser(url, 'reader', buckets, ['s3:GetObject', 's3:ListBucket']);
-  // Until now, the server accepted requests without a signature.
+  // From now on, the server rejects requests without a signature.
   await send(`${url}/moto-api/reset-auth`, { method: 'POST', body: '0' });
   return { url, region: 'us-east-1', writer, reader, close };
 }

@@ -16,7 +16,7 @@ const bill = await billOfMaterials(own, '--lockfile-only');
 const manifest = z.object({ version: z.string(), license: z.string() });
 const config: unknown = await import(pathToFileURL(join(folder, 'tsdown.config.ts')).href);
 const { bundled } = z.object({ bundled: z.array(z.string()) }).parse(config);
-// pnpm lists only the dependencies that npm installs, so this adds the packages that are bundled into the
+// pnpm lists only the dependencies that npm installs, so the loop adds the packages that are bundled into the
 // files. Each of these packages depends on the next package.
 let dependent = bill.dependencies.find(({ ref }) => ref === bill.metadata.component['bom-ref']);
 for (const [name, at] of bundledFolders(folder, bundled)) {

@@ -16,7 +16,7 @@ export interface Check {
    */
   readonly property: 'safety' | 'liveness';
   /**
-   * Maximum number of steps of a searched path. It is for a check that is expected to fail, so that the
+   * Maximum number of steps of a searched path. Set it for a check that is expected to fail, so that the
    * failure has a short path.
    */
   readonly maxSteps?: number;

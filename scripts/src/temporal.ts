@@ -15,7 +15,7 @@ export interface StartTemporalOptions {
   readonly dbFile?: string;
   /** Pragmas of SQLite, such as `synchronous`. */
   readonly sqlitePragmas?: Readonly<Record<string, string>>;
-  /** The gRPC port. By default, a free port. */
+  /** The gRPC port. The default is a free port. */
   readonly port?: number;
   /** The port of Temporal's Web UI, or 0 for a free port. If absent, the server has no Web UI. */
   readonly uiPort?: number;
@@ -53,8 +53,8 @@ const isolated = ['--disable-config-file', '--disable-config-env'];
 export async function startTemporal(options: StartTemporalOptions = {}): Promise<TemporalServer> {
   const cliPath = await findTemporalCli(options);
   // Another process can take a free port before the server binds it. If this happens to a port that the
-  // server has chosen itself, the server panics. Therefore, this tries again with other ports, unless the
-  // caller has chosen the port.
+  // server has chosen itself, the server panics. Therefore, this function tries again with other ports,
+  // unless the caller has chosen the port.
   for (let attempt = 1; ; attempt++) {
     const [freePort = 0, freeUiPort = 0] = await freePorts(2);
     const port = options.port ?? freePort;
@@ -140,7 +140,7 @@ async function waitUntilServing(cliPath: string, port: number, server: Child): P
   while (!server.hasEnded() && Date.now() < deadline) {
     // The CLI is a large program, so it does not run before the server listens.
     const isHealthy = (await listens(port)) && (await execa(cliPath, health, options)).exitCode === 0;
-    // Another process may answer on this port, so this also checks that the server is running.
+    // Another process may answer on this port, so the condition also requires that the server is running.
     if (isHealthy && !server.hasEnded()) return;
     await sleep(50);
   }

@@ -52,9 +52,10 @@ export interface PlannedResource {
 type Json = any;
 
 /**
- * Returns `tofu` or `terraform` from the PATH, or Terraform from PyPI. It validates and plans with a provider
- * that contains only the google provider's schema and is built with Go, so it needs neither Terraform's
- * registry nor credentials. If Terraform or Go is not available, prints a message and returns undefined.
+ * Returns `tofu` or `terraform` from the PATH, or Terraform from PyPI. The program validates and plans with a
+ * provider that contains only the google provider's schema and is built with Go, so it needs neither
+ * Terraform's registry nor credentials. If Terraform or Go is not available, prints a message and returns
+ * undefined.
  */
 export async function findTerraform(): Promise<Terraform | undefined> {
   const go = await findGo('the Terraform module is not tested');

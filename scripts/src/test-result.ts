@@ -1,7 +1,7 @@
 /**
  * Part of a release. Prints the checks and their results, as the predicate of an attestation
- * (https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md). An argument names a
- * script and the file with its output: `node scripts/src/test-result.ts .ci/run=gate.log`.
+ * (https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md). Each argument names a
+ * script and the file with the script's output: `node scripts/src/test-result.ts .ci/run=gate.log`.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -33,8 +33,8 @@ interface TestResult {
 }
 
 /**
- * Returns the predicate. Its passed tests are the promises of `docs/security-model.md`. Its warned tests
- * passed only at the second attempt.
+ * Returns the predicate. `passedTests` contains the promises of `docs/security-model.md`. `warnedTests`
+ * contains the tests that passed only at the second attempt.
  * @throws Error if an output doesn't end with the line "N passed, 0 failed", or contains a broken promise
  */
 export async function testResult(checked: readonly CheckedScript[], url?: string): Promise<TestResult> {

@@ -72,7 +72,7 @@ describe('turbo prune', () => {
       await cp(join(workspace, 'apps', app, 'dist'), artefact, { recursive: true, verbatimSymlinks: true });
       await rm(workspace, { recursive: true });
       const missing = [...files, ...aboutPackages].filter((file) => !existsSync(join(artefact, file)));
-      expect(missing, `${app}: the build ended well without these files`).toEqual([]);
+      expect(missing, `${app}: the build succeeded without these files`).toEqual([]);
       if (!files.includes('main.mjs')) return;
       const { stdout } = await run(artefact, process.execPath, 'main.mjs', '--version');
       expect(stdout).toBe(packageJson.version);

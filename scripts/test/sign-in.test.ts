@@ -14,7 +14,7 @@ it('devEnvironment requires a policy only with DEV_AUTH=1', () => {
     expect(devEnvironment({ DEV_AUTH: value }, ports)).not.toHaveProperty('AUTH');
 });
 
-it('devEnvironment refuses DEV_AUTH=1 with DEV_REMOTE=1, because a remote set-up has its own policy', () => {
+it('devEnvironment refuses DEV_AUTH=1 with DEV_REMOTE=1, because a remote setup has a separate policy', () => {
   expect(() => devEnvironment({ DEV_AUTH: '1', DEV_REMOTE: '1' }, devPorts({}))).toThrow('POLICY_FILE');
 });
 

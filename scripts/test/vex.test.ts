@@ -44,7 +44,7 @@ it('notShipped finds components that an image does not contain', async () => {
   expect(await notShipped(statementAbout(missing))).toHaveLength(6);
 });
 
-it('no program uses regexec(3), which the statements about libc6 concern', async () => {
+it('no program uses regexec(3), to which the statements about libc6 refer', async () => {
   const worker = createRequire(join(projectRoot, 'apps/worker/package.json')).resolve('@temporalio/worker');
   const native = createRequire(worker).resolve('@temporalio/core-bridge/package.json');
   const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';

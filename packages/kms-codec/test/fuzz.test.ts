@@ -22,7 +22,7 @@ const reached = [
 ];
 
 describe('mutated, truncated, spliced and cross-namespace messages', () => {
-  it('never produce another namespace’s plaintext, an unlisted error, or a Cloud KMS call for an unlisted key', async () => {
+  it('never reveal another namespace’s plaintext, throw an error without a reason code, or cause a Cloud KMS call for an unlisted key', async () => {
     const report = await fuzz(seed, messages);
     process.stdout.write(`fuzz: ${JSON.stringify(report)}\n`);
     expect(Object.values(report.outcomes).reduce((sum, count) => sum + count, 0)).toBe(messages);
@@ -31,7 +31,7 @@ describe('mutated, truncated, spliced and cross-namespace messages', () => {
   });
 });
 
-describe('a compressed message that declares a size of', () => {
+describe('a compressed message', () => {
   const MiB = 2 ** 20;
   const report = z.strictObject({ outcomes: z.array(z.string()), grownBytes: z.number() });
   const decode = async (declared: number, limit: number, times: number) => {
@@ -41,16 +41,16 @@ describe('a compressed message that declares a size of', () => {
     return report.parse(JSON.parse(stdout));
   };
 
-  it('1 GiB is rejected before memory is allocated', async () => {
+  it('is rejected before memory is allocated if it declares 1 GiB', async () => {
     const { outcomes, grownBytes } = await decode(1024 * MiB, 16 * MiB, 200);
     process.stdout.write(`1 GiB declared, 200 times: ${Math.round(grownBytes / MiB)} MiB more\n`);
     expect(outcomes).toEqual(['too_large']);
     expect(grownBytes).toBeLessThan(32 * MiB);
   });
 
-  it('64 MiB within the limit increases the measured memory', async () => {
+  it('increases the measured memory if it declares 64 MiB, which is within the limit', async () => {
     const { outcomes, grownBytes } = await decode(64 * MiB, 64 * MiB, 1);
-    // The content consists of zeros, so it is not a payload.
+    // The decompressed content is all zeros, so it is not a payload.
     expect(outcomes).toEqual(['malformed']);
     expect(grownBytes).toBeGreaterThan(60 * MiB);
   });

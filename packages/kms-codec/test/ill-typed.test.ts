@@ -100,7 +100,7 @@ describe('the codec', () => {
   );
 
   it('accepts the empty arrays that protobufjs returns for absent bytes', async () => {
-    // A field, and a map entry that has a key but no value.
+    // The first payload has no data. The second payload has a metadata entry with a key but no value.
     const marker = Buffer.from('compression/algorithm');
     const entry = Buffer.concat([Buffer.of(0x0a, marker.length + 2, 0x0a, marker.length), marker]);
     const absent = [

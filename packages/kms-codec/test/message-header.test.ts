@@ -58,7 +58,7 @@ describe('messageHeader', () => {
     });
   });
 
-  it('returns a bound message’s workflow tag, which is one of the tags of every workflow that the same schedule starts', () => {
+  it('returns a bound message’s workflow tag, which headerTags also returns for every workflow that the same schedule starts', () => {
     const bound = { ...header, compressed: true, workflowTag: workflowTag('payments', 'order-1') };
     const tag = headerTags.workflow('payments', 'order-1');
     expect(messageHeader(buildHeader(bound))).toMatchObject({ compressed: true, workflowTag: tag });

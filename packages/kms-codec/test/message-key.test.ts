@@ -79,7 +79,7 @@ describe('messageKey for a payload without a readable key', () => {
     });
   });
 
-  it('reports layer_unreadable if another codec encoded the payload, which may contain messages', async () => {
+  it('reports layer_unreadable if another codec encoded the payload, because the payload may contain messages', async () => {
     const hidden = expect.objectContaining({ problem: 'layer_unreadable' });
     expect(messageKey(withMetadata(secret, { encoding: 'binary/encrypted' }))).toEqual(hidden);
     expect(messageKey(withMetadata(secret, { encoding: 'binary/zlib' }))).toEqual(hidden);

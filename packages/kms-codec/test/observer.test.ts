@@ -15,7 +15,7 @@ function recordEvents() {
   return { events, observer };
 }
 
-it('the observer is notified after a payload was encrypted or decrypted', async () => {
+it('the codec notifies the observer after it has encrypted or decrypted a payload', async () => {
   const { events, observer } = recordEvents();
   const { codec } = codecWith(rule, { observer });
   // The first encode waits for its data key; the second does not.
@@ -26,7 +26,7 @@ it('the observer is notified after a payload was encrypted or decrypted', async 
   expect(events).toEqual(['encrypted', 'decrypted', 'encrypted']);
 });
 
-it('the observer is notified of a failed payload only by refused', async () => {
+it('the codec notifies the observer of a failed payload only through refused', async () => {
   const keyService = new FakeKeyService();
   const encrypted = await codecWith(rule, { keyService }).codec.encode([json(1)], context);
   const { events, observer } = recordEvents();

@@ -46,7 +46,7 @@ beforeAll(async () => {
     '@temporal-kms/kms-codec': `file:${tarball}`,
     '@temporalio/external-storage-s3': '~1.22.0',
     '@temporalio/external-storage-s3-aws-sdk': '~1.22.0',
-    // External storage needs it next to a Google client, as the README says.
+    // The README says that external storage needs protobufjs if a Google client is installed too.
     protobufjs: '^8.8.1',
   };
   await install(project(), { manager: 'npm', dependencies });
@@ -183,7 +183,7 @@ describe('the README', () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 180_000);
 
-  it('has examples of a codec next to another codec, and of an observer, that run', async () => {
+  it('has working examples of a codec next to another codec and of an observer', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
       /^wrap ok [\d.]+\nnew branch key for default 1 first created\n$/,
@@ -216,7 +216,7 @@ describe('the README', () => {
     client.destroy();
   }, 60_000);
 
-  it('has excerpts that are in its programs', () => {
+  it('has only excerpts that also occur in its programs', () => {
     const programs = new Set([...readmeFiles.values()].flatMap((text) => text.split('\n')));
     const excerpts = codeBlocks(readReadme(packageFolder)).filter(({ info }) => info === 'ts');
     expect(excerpts.length).toBeGreaterThan(0);

@@ -52,7 +52,9 @@ class Process {
     return new KmsCodec({ rules: new KeyRules(rules), keyService: this.keyService }, keys);
   }
 
-  /** Lets the process work. @param timers whether the process's timers fire */
+  /**
+   * Lets the process encode and decode for `ms` milliseconds. @param timers whether the process's timers fire
+   */
   async work(ms: number, timers = true): Promise<void> {
     for (let passed = 0; passed < ms; passed += STEP) {
       if (timers) this.#keys.maintain();
@@ -87,7 +89,7 @@ class Process {
   }
 }
 
-/** Lets an event happen to a process. `ms` is the length of the pause that the event causes. */
+/** Subjects a process to an event. `ms` is the length of the pause that the event causes. */
 type Pause = (one: Process, ms: number) => void | Promise<void>;
 
 const single: Readonly<Record<string, Pause>> = {

@@ -19,7 +19,7 @@ describe('a data key in use', () => {
     expect(keyService.unwraps).toBeLessThanOrEqual(60 / 2.5);
   });
 
-  it('is also confirmed by the timer, even if there is no read at that time', async () => {
+  it('is also confirmed by the timer, even without a read at that time', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     clock.time += minute;
     await read(codec, message);
@@ -105,13 +105,13 @@ describe('one Cloud KMS response', () => {
   });
 
   // [C-8]
-  it('that is a refusal removes all data keys under the key version', async () => {
+  it('removes all data keys under the key version if it is a refusal', async () => {
     const { codec, clock, keyService, readAll, messages } = await readerOfMany(5);
     keyService.failing = 'permission_denied';
     clock.time += 4.1 * minute;
     await read(codec, messages[0]!);
     await settle();
-    // A second key has confirmed the refusal.
+    // After the refusal for one data key, the codec confirmed it with a second data key.
     expect(keyService.unwraps).toBe(7);
     keyService.failing = undefined;
     clock.time += 6_000;

@@ -32,7 +32,7 @@ describe('crypto keys with the same id', () => {
     expect(findRuleMistakes(Object.entries(namespaces), byDefault)).toEqual([]);
   });
 
-  it('are accepted if they are the same key', () => {
+  it('are accepted if their resource names are equal', () => {
     expect(findRuleMistakes(Object.entries({ pay: a, ship: a }), a, sameId)).toEqual([]);
   });
 });
@@ -48,7 +48,7 @@ describe('KeyRules', () => {
     expect(new KeyRules(named, { encrypt: c }).keys).toEqual([a, b, c]);
   });
 
-  it('covers the namespaces that it names, and with a default rule all others', () => {
+  it('covers only the namespaces that it names, or every namespace if it has a default rule', () => {
     const rules = new KeyRules(named);
     expect(rules.namespaces).toEqual(['pay', 'ship']);
     expect(['pay', 'cards', 'x'].map((name) => rules.covers(name))).toEqual([true, false, false]);
@@ -89,7 +89,7 @@ describe('a codec that is configured with one namespace', () => {
   const byContext = codecWith({}, { keyService, default: shared }).codec;
   const encrypted = async (context: typeof pay) => await byContext.encode([json('secret')], context);
 
-  it('does not decrypt another namespace’s message, with any method, even if the context names that namespace', async () => {
+  it('decrypts another namespace’s message with none of its methods, even if the context names the other namespace', async () => {
     const messages = await encrypted(ship);
     expect(valueOf((await byContext.decode(messages, ship))[0])).toBe('secret');
     const { codec } = codecWith({}, { keyService, default: shared });
@@ -101,7 +101,7 @@ describe('a codec that is configured with one namespace', () => {
     expect(configured.inspect(messages[0]!, ship).reason).toBe('namespace_mismatch');
   });
 
-  it('does not decrypt another namespace’s message as the codec of a client or worker, either', async () => {
+  it('does not decrypt another namespace’s message in a client or worker', async () => {
     const messages = await encrypted(ship);
     const plugin = new KmsCodecPlugin(byContext);
     const options: ConvertingOptions = { namespace: 'pay' };
@@ -142,7 +142,7 @@ describe('a namespace that requires workflow tags', () => {
   });
 
   // [F-11]
-  it('does not encrypt without a workflow or in a format without tags, because it could not read the message', async () => {
+  it('refuses to encrypt without a workflow or in a format without tags, because it could not decrypt the result', async () => {
     const keyService = new FakeKeyService();
     const { codec } = codecWith(rules, { keyService });
     const refused = { code: 'format_not_allowed' };

@@ -22,7 +22,7 @@ describe('decrypt in place', () => {
   });
 });
 
-it('decrypt does not change the message unless it may', () => {
+it('decrypt does not change the message by default, even if the tag is wrong', () => {
   const data = message();
   data[data.length - 1]! ^= 1;
   const before = Buffer.from(data);

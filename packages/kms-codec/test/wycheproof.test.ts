@@ -28,7 +28,7 @@ const ofOurKeys = vectors.filter(({ key }) => key.length === 32);
 describe('AES-256-GCM with a 96-bit nonce and a 128-bit tag, as in every format', () => {
   const inScope = ofOurKeys.filter(({ iv }) => iv.length === 12);
 
-  it('has valid and invalid vectors', () => {
+  it('has both valid and invalid vectors', () => {
     expect(inScope.filter(({ result }) => result === 'valid').length).toBeGreaterThan(30);
     expect(inScope.filter(({ result }) => result === 'invalid').length).toBeGreaterThan(20);
   });
@@ -49,7 +49,7 @@ describe('AES-256-GCM with a 96-bit nonce and a 128-bit tag, as in every format'
 });
 
 describe('a parameter that no format uses', () => {
-  it('is a nonce that does not have 12 bytes, which no message can contain', () => {
+  it('is rejected: a nonce whose length is not 12 bytes', () => {
     const others = ofOurKeys.filter(({ iv }) => iv.length !== 12);
     expect(others.length).toBeGreaterThan(30);
     for (const { key, iv, aad, ct, tag } of others) {
@@ -58,7 +58,7 @@ describe('a parameter that no format uses', () => {
     }
   });
 
-  it('is a 128-bit or 192-bit data key, which cannot be imported', () => {
+  it('is rejected: a data key of 128 or 192 bits', () => {
     const others = vectors.filter(({ key }) => key.length !== 32);
     expect(new Set(others.map(({ key }) => key.length))).toEqual(new Set([16, 24]));
     for (const { key } of others) {

@@ -94,7 +94,7 @@ describe('the emulator’s IAM', () => {
     expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
-  it('lets a resource inherit no policies from other projects, key rings and keys', async () => {
+  it('does not apply the policies of other projects, key rings and keys to a resource', async () => {
     const { emulator, worker } = await startWithWorker();
     for (const resource of ['projects/other', `${RING}2`, `${KEY}2`]) {
       await emulator.setPolicy(resource, grant('roles/owner'));

@@ -83,7 +83,7 @@ describe('REST', () => {
     });
     expect(updated).toMatchObject({ rotationPeriod: '864000s', destroyScheduledDuration: '86400s' });
     expect(updated).not.toHaveProperty('labels');
-    // A mask may also contain the proto's names.
+    // A field mask may also contain the names in the proto, which are in snake_case.
     await ok('PATCH', `v1/${KEY}?updateMask=rotation_period,next_rotation_time`, {});
     expect(await ok('GET', `v1/${KEY}`)).not.toHaveProperty('rotationPeriod');
 

@@ -90,7 +90,7 @@ describe('signing', () => {
     expect(unverified.verifiedDataCrc32c).toBe(false);
   });
 
-  it('uses the quota of the key’s protection level, and reading public keys uses the read quota', async () => {
+  it('uses the quota of the key’s protection level, except GetPublicKey, which uses the read quota', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
     emulator.setQuotas({ software: 1, read: 1 });

@@ -21,7 +21,7 @@ export interface MinuteAggregatorOptions<T> {
 /**
  * Limits the output about frequent events. The first events of each kind pass immediately. Further events in
  * the same minute are counted and reported together. A minute begins with its first event, and a change of
- * the system clock does not change when it ends.
+ * the system clock does not affect when the minute ends.
  */
 export class MinuteAggregator<T> {
   readonly #options: MinuteAggregatorOptions<T>;

@@ -202,7 +202,10 @@ function checkAbove(path: string, info: Stats): void {
     refuse(path, 'is a folder to which other users can write', 'run chmod o-w, or name another folder');
 }
 
-/** Returns whether users cannot replace each other's files in a folder, even if all users may write to it. */
+/**
+ * Returns whether a folder prevents users from replacing each other's files, even if all users may write to
+ * it.
+ */
 const isKept = (path: string, { mode }: Stats): boolean => (mode & STICKY) !== 0 || isReadOnly(path);
 
 /** Checks an open file. @throws UntrustedFileError if other users could write to the file */

@@ -93,7 +93,7 @@ describe('a trusted file', () => {
     expect(await outcomes(file)).toEqual(refused);
   });
 
-  it('must not be named through a symbolic link to it', async () => {
+  it('must not be opened through a symbolic link to the file', async () => {
     for (const [n, target] of [file, 'policy.yaml', '..data/other', 'x/../policy.yaml'].entries()) {
       const link = join(folder, `link-${n}`);
       symlinkSync(target, link);
@@ -264,7 +264,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(read(join(dirname(folder), 'policy.yaml'))).toEqual(untrusted);
   });
 
-  it('may read files that belong to root or to the user, but not files of a third user', async () => {
+  it('may read files that belong to root or to that user, but not files of a third user', async () => {
     chmodSync(root, 0o755);
     chmodSync(dirname(folder), 0o755);
     const asOther = async () => {

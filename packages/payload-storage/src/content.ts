@@ -34,7 +34,7 @@ export interface ReadPayloadOptions {
 /**
  * Reads an object, compares the hash of its bytes with the reference, and returns the object's payload. The
  * payload's data is a view of the bytes that arrived, so that an object is never in memory twice. The caller
- * may overwrite or free their buffer, because it is not used for anything else.
+ * may overwrite or free the buffer of these bytes, because nothing else uses the buffer.
  * @throws KmsCodecError `storage_not_found`, `storage_unavailable`, `storage_altered` or `too_large`; the
  *   signal's reason
  */
@@ -56,7 +56,7 @@ export async function readStoredPayload(
   if (hash.digest('hex') !== sha256)
     throw new KmsCodecError(
       'storage_altered',
-      `The hash of the stored object ${quoted(name)} (${bytes.length} bytes) is not the one in the reference`,
+      `The hash of the stored object ${quoted(name)} (${bytes.length} bytes) differs from the hash in the reference`,
     );
   try {
     checkFields(bytes, name);
@@ -68,9 +68,9 @@ export async function readStoredPayload(
 }
 
 /**
- * Limits on a payload's metadata, which usually has a few short entries. They are necessary because a decoded
- * entry takes a hundred times as much memory as its bytes, and because it takes seconds to decode an entry
- * that repeats a field for 50 MiB.
+ * Limits on a payload's metadata, which usually has a few short entries. The limits are necessary because a
+ * decoded entry takes a hundred times as much memory as its bytes, and because decoding an entry that repeats
+ * a field for 50 MiB takes seconds.
  */
 const MAX_ENTRIES = 64;
 const MAX_METADATA_BYTES = 64 * 1024;
@@ -119,7 +119,7 @@ function checkFields(bytes: Uint8Array, name: string): void {
 /** The first bytes of an object. */
 export interface ObjectStart {
   readonly bytes: Buffer;
-  /** Size of the whole object, in bytes. Undefined if the store does not declare it. */
+  /** Size of the whole object in bytes, or undefined if the store does not declare the size. */
   readonly objectSize: number | undefined;
 }
 
@@ -245,7 +245,9 @@ export class StorageUnavailable extends KmsCodecError {
   /** The message without the object's name, which the writer of a reference chooses. */
   readonly loggable: string;
 
-  /** @param what the object's name @param loggableWhat what to log in place of the name */
+  /**
+   * @param what a description of the object, with its name @param loggableWhat a description without the name
+   */
   constructor(what: string, why: string, loggableWhat = what) {
     super('storage_unavailable', `${what} could not be read: ${why}`);
     this.loggable = `${loggableWhat} could not be read: ${why}`;
@@ -253,7 +255,7 @@ export class StorageUnavailable extends KmsCodecError {
 }
 
 /**
- * Returns the codec's error for an error of a reader. Omits the cause, which can name network addresses.
+ * Converts a reader's error into a `KmsCodecError`. Omits the cause, which can name network addresses.
  * @param loggableWhat what to log in place of `what`
  */
 export function storageError(what: string, error: unknown, loggableWhat?: string): KmsCodecError {

@@ -10,7 +10,7 @@ import { objectName, type StorageTarget } from './layout.ts';
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
 export interface DirectoryDriverOptions {
-  /** The directory. The driver creates the folders in it. */
+  /** The directory, in which the driver creates folders. */
   readonly path: string;
   /** The name that the claims contain in place of the path, which differs between machines. */
   readonly bucket: string;

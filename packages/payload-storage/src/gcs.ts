@@ -16,7 +16,7 @@ import {
 } from './reader.ts';
 import { limited, MAX_PAGE_BYTES, objectSize, pagesOf, refused } from './response.ts';
 
-/** Maximum length of the part of an error's text that is read. */
+/** Maximum number of bytes that are read from an error response. */
 const MAX_ERROR_BYTES = 4 * 1024;
 const PAGE_OBJECTS = 1000;
 const MAX_SOCKETS = 50;
@@ -43,7 +43,7 @@ export class GcsReader implements ObjectReader {
   constructor({ bucket, endpoint }: Pick<Store, 'bucket' | 'endpoint'>) {
     this.#bucket = bucket;
     this.#endpoint = new URL(endpoint ?? 'https://storage.googleapis.com');
-    // Like Google's client, sends no credentials to another server.
+    // Like Google's client, sends no credentials to a server other than Google's.
     if (endpoint === undefined)
       this.#auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/devstorage.read_only' });
     const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
@@ -148,7 +148,8 @@ export class GcsReader implements ObjectReader {
 }
 
 /**
- * The error for a response. It has the response's status, which determines whether the request is repeated.
+ * The error for a response, with the response's status. The status determines whether the request is
+ * repeated.
  */
 class StatusError extends Error {
   readonly status: number;
@@ -165,7 +166,7 @@ const isTemporary = (error: Error): boolean =>
   error instanceof StatusError &&
   (error.status === NO_RESPONSE || error.status === 429 || error.status >= 500);
 
-/** Returns the beginning of a text, and closes the response. */
+/** Returns the beginning of a response's text, and closes the response. */
 async function textOf(response: IncomingMessage): Promise<string> {
   const chunks: Uint8Array[] = [];
   let count = 0;
@@ -175,7 +176,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
       if ((count += chunk.length) >= MAX_ERROR_BYTES) break;
     }
   } catch {
-    // The text is ignored, because the status is enough.
+    // The rest of the text is not needed, because the status is enough.
   }
   return Buffer.concat(chunks).toString('latin1');
 }

@@ -103,7 +103,7 @@ export class ObjectStorage {
     this.#readMs = options.readMs ?? READ_MS;
   }
 
-  /** Replaces the configuration. Objects that have already been located can still be read. */
+  /** Replaces the configuration. Objects that {@link locate} has already returned can still be read. */
   use({ namespaces }: StorageConfiguration): void {
     this.#namespaces = namespaces;
   }

@@ -15,12 +15,14 @@ export interface StorageReference {
   /** The name under which the application registered its driver. */
   readonly driverName: string;
   /**
-   * The kind of store whose driver writes such claims. If the application chooses a name for it, Go's driver
-   * for Cloud Storage cannot be distinguished from a driver for S3.
+   * The kind of store whose driver writes such claims. If the application renames Go's driver for Cloud
+   * Storage, this driver cannot be distinguished from a driver for S3.
    */
   readonly type: StorageType;
   readonly bucket: string;
-  /** The object's name. In every layout of Temporal's drivers, it ends with `/d/sha256/` and the hash. */
+  /**
+   * The object's name. In every layout of Temporal's drivers, the name ends with `/d/sha256/` and the hash.
+   */
   readonly object: string;
   /** SHA-256 of the object's bytes, in lowercase hex. */
   readonly sha256: string;
@@ -182,7 +184,7 @@ function locationOf(driverName: string, claim: ReadonlyMap<string, string>): Loc
   const type = field === 'key' && driverName === defaultDriverNames.gcs ? 'gcs' : written;
   const algorithm = claim.get('hashAlgorithm') ?? claim.get('hash_algorithm');
   const sha256 = claim.get('hashValue') ?? claim.get('hash_value');
-  // This also refuses a claim with both spellings of a field.
+  // This check also refuses a claim with both spellings of a field.
   if (others.length > 0 || claim.size !== 4) throw malformed('has a claim with unknown fields');
   if (algorithm !== 'sha256') throw malformed('does not name sha256 as its hash algorithm');
   if (sha256 === undefined || !SHA256.test(sha256))

@@ -50,7 +50,7 @@ export function objectSize(
   return total === undefined ? undefined : Number(total);
 }
 
-/** Statuses with which a server names another server. */
+/** Statuses with which a server redirects the client. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**

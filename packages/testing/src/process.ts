@@ -30,8 +30,8 @@ export interface NodeProcessOptions {
 }
 
 /**
- * Starts a file with the Node executable of this process. The caller must end the new process. It also ends
- * when this process ends, even by SIGKILL.
+ * Starts a file with the Node executable of this process. The caller must end the new process. The new
+ * process also ends when this process ends, even if SIGKILL ended this process.
  */
 export function startNode(file: string, options: NodeProcessOptions = {}): NodeProcess {
   const { args = [], nodeOptions = [], cwd, env } = options;

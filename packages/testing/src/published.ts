@@ -160,8 +160,8 @@ export async function install(
       await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline']);
       break;
     case 'pnpm': {
-      // The README denies two build scripts. With this setting, pnpm skips the tools' build scripts without
-      // an error.
+      // Like the README, denies two build scripts. With `strictDepBuilds: false`, pnpm skips the build
+      // scripts of the tests' tools without an error.
       const settings = {
         allowBuilds: { '@swc/core': false, protobufjs: false },
         strictDepBuilds: false,

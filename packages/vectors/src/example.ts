@@ -54,5 +54,5 @@ const BLOCK = /(?<=^### Worked example\n[^]*?```text\n)[^]*?(?=```)/m;
 /** Returns the worked example that a specification contains. */
 export const exampleIn = (page: string): string | undefined => BLOCK.exec(page)?.[0];
 
-/** Returns the specification with the given worked example in place of its own. */
+/** Replaces the specification's worked example, and returns the new specification. */
 export const withExample = (page: string, example: string): string => page.replace(BLOCK, example);

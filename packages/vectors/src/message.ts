@@ -78,8 +78,8 @@ export const unwraps = (
 });
 
 /**
- * Returns `nonce ‖ ciphertext ‖ tag` with a fixed nonce. Safe only in tests, where each key encrypts known
- * messages.
+ * Returns `nonce ‖ ciphertext ‖ tag` with a fixed nonce. A fixed nonce is safe only in tests, where each key
+ * encrypts known messages.
  */
 export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, nonceLabel: string): Buffer {
   const nonce = fixed(`nonce ${nonceLabel}`, 12);
@@ -90,11 +90,11 @@ export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, 
 export interface HeaderV2 extends Omit<MadeHeader, 'salt' | 'commitment'> {
   readonly cryptoKey: string;
   readonly namespace: string;
-  /** The salt. Default: {@link SALT}. */
+  /** The salt. The default is {@link SALT}. */
   readonly salt?: Uint8Array | undefined;
   readonly branch: TestKey;
   /**
-   * The commitment. By default, it is the commitment to the data key that is derived from the branch key, the
+   * The commitment. The default is the commitment to the data key that is derived from the branch key, the
    * namespace and the salt.
    */
   readonly commitment?: Uint8Array | undefined;

@@ -47,7 +47,7 @@ const kmsAnswer = z.strictObject({
   aad: bytes,
   ciphertext: bytes,
   plaintext: bytes.optional(),
-  /** A gRPC status in place of a plaintext, and the state of the key version if the caller may read it. */
+  /** A gRPC status instead of a plaintext, and the key version's state if the caller may read this state. */
   status: z.string().optional(),
   state: z.string().optional(),
 });
@@ -58,17 +58,17 @@ const madeHeader = z.strictObject({
   /** The flags. By default, bit 0 is set if there is a `workflowId`, and bit 1 if `compressed` is set. */
   flags: z.number().optional(),
   compressed: z.boolean().optional(),
-  /** The crypto key. Default: the crypto key of `payments`. */
+  /** The crypto key. The default is the crypto key of `payments`. */
   cryptoKey: z.string().optional(),
   keyVersion: z.number().optional(),
-  /** The namespace. Default: `payments`. */
+  /** The namespace. The default is `payments`. */
   namespace: z.string().optional(),
   workflowId: z.string().optional(),
-  /** The namespace in the workflow tag. Default: `namespace`. */
+  /** The namespace in the workflow tag. The default is the field `namespace`. */
   workflowNamespace: z.string().optional(),
   salt: bytes.optional(),
   commitment: bytes.optional(),
-  /** The field n. Default: the length of the wrapped branch key. */
+  /** The field n. The default is the length of the wrapped branch key. */
   n: z.number().optional(),
 });
 
@@ -76,7 +76,7 @@ const madeHeader = z.strictObject({
 const made = z.strictObject({
   header: madeHeader.optional(),
   branchKey: z.strictObject({ plaintext: bytes, wrapped: bytes }).optional(),
-  /** Replaces the derived data key. */
+  /** A data key that replaces the derived data key. */
   dataKey: bytes.optional(),
   /** The plaintext. By default, it is the expected payload in serialized form. */
   plaintext: bytes.optional(),
@@ -135,7 +135,7 @@ const keysFile = z.strictObject({
       deny: z.array(bytes).optional(),
     })
     .optional(),
-  /** A part of the error message, in place of `rules`. */
+  /** A part of the expected error message, if a reader must refuse the text. `rules` is then absent. */
   refused: z.string().optional(),
 });
 
@@ -145,11 +145,11 @@ const strictYaml = z.strictObject({
   text: z.string().optional(),
   bytes: bytes.optional(),
   value: z.unknown().optional(),
-  /** A part of the error message, in place of `value`. */
+  /** A part of the expected error message, if a reader must refuse the text. `value` is then absent. */
   refused: z.string().optional(),
 });
 
-/** A value that a process which has just started finds in a store of branch keys. */
+/** A value that a starting process finds in a store of branch keys. */
 const branchKeyEntry = z.strictObject({
   name: z.string().min(1),
   why: z.string().min(1),

@@ -16,12 +16,12 @@ export type { ErrorFields, SafeLogEntry };
 export interface SafeLoggerOptions {
   /** Entries below this level are dropped. Default `INFO`. */
   readonly level?: LogLevel;
-  /** Writes an entry. By default, writes a line of JSON to standard error. */
+  /** Writes an entry. The default function writes a line of JSON to standard error. */
   readonly write?: (entry: SafeLogEntry) => void;
   /**
-   * Whether to write the messages that workflow, activity and Nexus code logs. If false, the default, the
-   * level, ids and error types of such an entry are written, but not its message, which may contain values.
-   * Set this option only if the code logs no payload content.
+   * Whether to write the messages that workflow, activity and Nexus code logs. By default, the logger writes
+   * only the level, ids and error types of such an entry, and not its message, which may contain values. Set
+   * this option only if the code logs no payload content.
    */
   readonly applicationMessages?: boolean;
   /**
@@ -187,10 +187,10 @@ export function safeRuntimeOptions(
 const EX_CONFIG = 78;
 
 /**
- * Logs uncaught errors and unhandled rejections without payload content, and ends the process. (Without this
- * function, Node would print their messages, causes and stacks.) The log entry contains the type of the
- * error. It contains the message only of a `KmsCodecError`, a `KmsConfigurationError` or a failed connection
- * to Temporal, because these messages cannot contain plaintext. The exit status is 78 if only a different
+ * Logs uncaught errors and unhandled rejections without payload content, and ends the process. Without this
+ * function, Node would print their messages, causes and stacks. The log entry contains the type of the error.
+ * It contains the message only of a `KmsCodecError`, a `KmsConfigurationError` or a failed connection to
+ * Temporal, because these messages cannot contain plaintext. The exit status is 78 if only a different
  * configuration helps, and 1 otherwise.
  */
 export function catchFatalErrors(logger: Logger): void {

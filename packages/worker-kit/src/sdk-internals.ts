@@ -101,9 +101,9 @@ export function endWaitsWithin(worker: object, endMs: number): void {
 
 /**
  * Reports a worker's shutdown to `attempts`, and each activity task before the SDK decodes the task's
- * payloads (`Worker.pollLoop$`). Without this, the codec could not know the time limits of a task, because
- * the SDK passes only ids to a codec, and calls interceptors only after it has decoded the input. Before the
- * input is decoded, only Core (`NativeWorker`) can send a heartbeat.
+ * payloads (`Worker.pollLoop$`). Without these reports, the codec could not know the time limits of a task,
+ * because the SDK passes only ids to a codec, and calls interceptors only after it has decoded the input.
+ * Before the input is decoded, only Core (`NativeWorker`) can send a heartbeat.
  *
  * @throws KmsConfigurationError if the worker lacks one of the necessary members
  */
@@ -115,8 +115,8 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
     try {
       Reflect.apply(record, nativeWorker, [bytes]);
     } catch {
-      // This error means that Core no longer knows the attempt. Core also reports this as a cancellation, so
-      // the error can be ignored.
+      // This error means that Core no longer knows the attempt. Core also reports the end of the attempt as a
+      // cancellation, so the error can be ignored.
     }
   };
   attemptsOf.set(worker, attempts);
@@ -173,7 +173,7 @@ function report(
 
 type Start = NonNullable<ActivityTask['start']>;
 
-/** Returns whether no further attempt follows. Temporal does not retry if there is no retry policy. */
+/** Returns whether the attempt is final. Temporal does not retry if there is no retry policy. */
 const isLastAttempt = ({ retryPolicy, attempt }: Start): boolean => {
   const attempts = retryPolicy ? (retryPolicy.maximumAttempts ?? 0) : 1;
   return attempts > 0 && (attempt ?? 1) >= attempts;

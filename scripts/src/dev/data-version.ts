@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Increase this with every change that makes earlier data unreadable, such as a change of a wire format. */
+/**
+ * Increase this number with every change that makes earlier data unreadable, such as a change of a wire
+ * format.
+ */
 const DATA_VERSION = '2';
 
 /**

@@ -88,7 +88,8 @@ async function startImages(): Promise<Deployment> {
   }
   if (storage) mounts.push({ from: storage, to: '/etc/temporal-kms/storage.yaml', readOnly: true });
   if (storage && !isRemote(process.env)) {
-    // This user writes the payloads. The codec server can read them as a member of the directory's group.
+    // The user of this process writes the payloads. The codec server can read them as a member of the
+    // directory's group.
     const payloads = required('DEV_STORAGE_DIR');
     await chown(payloads, process.getuid?.() ?? 0, NONROOT);
     await chmod(payloads, 0o2750);

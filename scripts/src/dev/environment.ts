@@ -115,7 +115,7 @@ export function runsFrom(env: NodeJS.ProcessEnv): Source {
 
 export const isRemote = (env: NodeJS.ProcessEnv): boolean => env['DEV_REMOTE'] === '1';
 
-/** @throws Error with DEV_REMOTE=1, because its codec server has its own policy */
+/** @throws Error if DEV_REMOTE=1 is also set, because a remote setup has a separate policy */
 export function hasSignIn(env: NodeJS.ProcessEnv): boolean {
   if (env['DEV_AUTH'] !== '1') return false;
   if (isRemote(env))

@@ -42,7 +42,7 @@ export async function makeBases(engine: Engine): Promise<void> {
     const caddy = await findCaddy('the image of the dashboard cannot be built');
     if (caddy === undefined) throw new Error('Install Go: https://go.dev/dl/');
     await put(caddy, join(root, 'usr/bin/caddy'));
-    // The Dockerfile's stage runs `cp`.
+    // A stage of the Dockerfile runs `cp`.
     await unpack(['busybox-static'], root);
     for (const name of ['sh', 'cp']) await put(join(root, 'bin/busybox'), join(root, 'bin', name));
   });

@@ -68,7 +68,7 @@ export interface Engine {
   logs(name: string): Promise<string>;
   /** Runs the image's HEALTHCHECK once. */
   isHealthy(name: string): Promise<boolean>;
-  /** Sends SIGTERM and waits. Returns the exit status; 137 if the container had to be killed. */
+  /** Sends SIGTERM and waits. Returns the exit status, which is 137 if the container had to be killed. */
   stop(name: string): Promise<number>;
   /** Removes all containers. */
   close(): Promise<void>;

@@ -10,8 +10,8 @@ import { add, lost, none, type Outcome, readFiles, readOutcome, resultsFolder } 
 import { suiteLine, timeLines } from './times.ts';
 
 /**
- * Number of suites that run at the same time. Each suite runs two or three files at the same time, which
- * mostly wait.
+ * Number of suites that run at the same time. Each suite runs two or three test files at the same time, and
+ * these mostly wait.
  */
 const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
 

@@ -39,7 +39,7 @@ const lenient: VectorRule = {
   unsafe: ['direct-with-envelope'],
   static: { [STATIC_ID[READER]]: hex(fixed(`static ${READER}`, 32)) },
 };
-/** The same keys as above, with a rule that rejects older formats and plaintext. */
+/** The rule with the same keys as `lenient` that rejects older formats and plaintext. */
 const strict: VectorRule = { ...lenient, reads: ['envelope-v2'], plaintext: 'refuse' };
 export const rules = { strict, lenient } as const;
 export type Strictness = keyof typeof rules;
@@ -58,7 +58,9 @@ export interface Corpus {
   readonly messages: readonly Message[];
   /** The ciphertexts that Cloud KMS unwraps. */
   readonly kms: readonly VectorKmsAnswer[];
-  /** Encrypts any plaintext as a v2 message in the reader's namespace, as the holder of a data key can. */
+  /**
+   * Encrypts any plaintext as a v2 message in the reader's namespace. A holder of a data key can do the same.
+   */
   encrypt(plaintext: Uint8Array, compressed: boolean, label: string): Payload;
 }
 
@@ -92,8 +94,8 @@ export function buildCorpus(): Corpus {
       add(both, unbound, v2(namespace, serialized(unbound), `unbound ${branch}`, {}, branch));
       for (const workflowId of [WORKFLOW, 'order-2']) {
         const bound = text(`${workflowId} ${branch}`);
-        // Uses a different salt, so that the corpus has messages under one branch key but different data
-        // keys.
+        // Each workflow's message has a different salt, so that one branch key has several data keys in the
+        // corpus.
         const header = { workflowId, salt: fixed(`salt ${workflowId}`, 16) };
         const message = v2(namespace, serialized(bound), `${workflowId} ${branch}`, header, branch);
         add(workflowId === WORKFLOW ? both : [], bound, message);

@@ -1,7 +1,7 @@
 /**
- * Decodes, TIMES times, a message whose zstd frame declares and contains DECLARED bytes. Prints the reason
- * codes and the growth of the peak resident set. Runs as a separate process, so that it measures only its own
- * memory. `node test/fuzz/declared-size.ts DECLARED LIMIT TIMES`
+ * Decodes a message TIMES times. The message's zstd frame declares and contains DECLARED bytes. Prints the
+ * reason codes and the growth of the peak resident set. Runs as a separate process, so that it measures only
+ * its own memory. `node test/fuzz/declared-size.ts DECLARED LIMIT TIMES`
  */
 import { KeyRules, KmsCodec, KmsCodecError } from '../../src/index.ts';
 import { toRule } from '../support/vectors.ts';
@@ -32,6 +32,6 @@ for (let time = 0; time < times; time += 1) {
     outcomes.add(error.code);
   }
 }
-// maxRSS is in KiB and includes earlier peaks, so the growth is never too small.
+// maxRSS, in KiB, is the peak since the process started, so `grownBytes` is never too small.
 const grownBytes = process.resourceUsage().maxRSS * 1024 - before;
 process.stdout.write(JSON.stringify({ outcomes: [...outcomes], grownBytes }));

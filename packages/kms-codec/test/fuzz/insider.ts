@@ -33,14 +33,14 @@ function plaintextOf(corpus: Corpus, random: Random): Uint8Array {
 }
 
 /**
- * Encrypts a plaintext as the holder of a key can. The message is authentic, and in one of the formats that
- * the lenient reader reads.
+ * Returns a message that an insider encrypted with a real key. The message is authentic, and is in one of the
+ * formats that the lenient reader reads.
  */
 export function insiderMessage(corpus: Corpus, random: Random, label: string): InsiderMessage {
   const plaintext = plaintextOf(corpus, random);
   switch (random.below(5)) {
     case 0: {
-      // Uses 32 bytes often, because special rules apply to this length in this format.
+      // Often uses 32 bytes, because special rules apply to a plaintext of this length in the format direct.
       const short = random.oneIn(4) ? plaintext.subarray(0, random.pick([32, 34])) : plaintext;
       const direct = { wrapped: fixed(label, 60), plaintext: Buffer.from(short) };
       const metadata = { encoding: 'binary/gcp-kms', 'kms-key': key(READER) };

@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'kms-fuzz-'));
 
 export function fuzz(data: Uint8Array): string {
   const value = strictYaml(data);
-  // Most inputs end here, so that no file is necessary.
+  // Most inputs are not valid YAML, so the target writes no file for them.
   if (value === undefined) return 'refused as YAML';
   const rules = readKeysFileText(folder, data);
   if (typeof rules === 'string') {

@@ -26,7 +26,7 @@ export async function fuzz(data: Uint8Array): Promise<string> {
   const { strictness, stored } = toMessage(data);
   const given = { stored, original: undefined, byInsider: false };
   const outcome = await check(readers[strictness], given);
-  // This check is made only for some inputs, because creating a codec takes longer than all other steps.
+  // Only some inputs also go to a new codec, because creating a codec takes longer than all other steps.
   if (data.length % 8 === 0) await checkFresh(outcome, given, corpus, strictness);
   return outcome;
 }
@@ -43,8 +43,9 @@ const names = [
 ];
 
 /**
- * Interprets any bytes as a message. They contain whether the reader is lenient, the number of metadata
- * entries, the index of the name and the length of the value for each entry, and the payload's data.
+ * Interprets any bytes as a message. The bytes contain, in this order: whether the reader is lenient, the
+ * number of metadata entries, each entry (the index of its name, the length of its value, and the value), and
+ * the payload's data.
  */
 export function toMessage(bytes: Uint8Array): { readonly strictness: Strictness; readonly stored: Payload } {
   let at = 0;

@@ -125,13 +125,13 @@ function changeMetadata(own: Metadata, other: Metadata, random: Random): Metadat
   }
 }
 
-/** Puts a wrapped key in place of a direct message's ciphertext. */
+/** Returns a message in the format direct with the given message's wrapped key in place of the ciphertext. */
 function disguiseDataKey({ metadata, data }: Payload): Payload {
   const named = metadata?.['encrypted-dek'] ?? data?.subarray(48, 161) ?? Buffer.alloc(0);
   return { metadata: { ...metadata, encoding: Buffer.from('binary/gcp-kms') }, data: named };
 }
 
-/** Makes one to three changes to a copy of a message, some with parts of another message. */
+/** Returns a copy of a message with one to three changes, some of which insert parts of another message. */
 export function mutate(own: Payload, other: Payload, random: Random): Payload {
   if (random.oneIn(50)) return disguiseDataKey(own);
   let metadata: Metadata = own.metadata ?? {};

@@ -27,7 +27,7 @@ const corpus = buildCorpus();
 const reader = newReader(corpus, 'lenient');
 const secret = fixed(`static ${READER}`, 32);
 
-/** Encrypts a plaintext as a holder of the static key can. */
+/** Encrypts a plaintext with the reader's static key. */
 export const encrypted = (plaintext: Uint8Array): Payload =>
   payload(
     { encoding: 'binary/encrypted', 'encryption-key-id': STATIC_ID[READER] },

@@ -29,7 +29,7 @@ export interface FuzzReport {
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-/** The number of messages per codec, so that its caches have hits and misses. */
+/** The number of messages that each codec decodes, so that the codec's caches have hits and misses. */
 const MESSAGES_PER_CODEC = 1_000;
 /** One of this many messages also goes to a codec with empty caches, which must give the same outcome. */
 const FRESH_ONE_IN = 20;
@@ -69,11 +69,11 @@ export async function fuzz(seed: number, messages: number): Promise<FuzzReport> 
 
 export interface Given {
   readonly stored: Payload;
-  /** The original message; undefined if the message was changed. */
+  /** The message of the corpus, or `undefined` if `stored` is not an exact copy of it. */
   readonly original: Message | undefined;
   /**
-   * Whether an insider encrypted the message. The holder of a data key can encrypt anything, so only errors
-   * are checked.
+   * Whether an insider encrypted the message. An insider holds a data key and can encrypt any plaintext, so
+   * the check accepts every plaintext.
    */
   readonly byInsider: boolean;
 }
@@ -102,7 +102,7 @@ interface Reader {
   readonly strictness: Strictness;
   readonly codec: KmsCodec;
   readonly kms: VectorKeyService;
-  /** All payloads that are correct results. */
+  /** The original payloads that this reader may decrypt, as JSON. */
   readonly originals: ReadonlySet<string>;
 }
 

@@ -57,7 +57,8 @@ async function answerFor({ message, namespace }: Sample, keyService: FakeKeyServ
 }
 
 /**
- * Returns a copy in which one byte of the header, nonce, ciphertext or tag is changed; `n` selects the byte.
+ * Returns a copy of a message in which one byte of the header, nonce, ciphertext or tag is changed. `n`
+ * selects the byte.
  */
 function changed(data: Uint8Array, n: number): Uint8Array {
   const copy = Uint8Array.from(data);

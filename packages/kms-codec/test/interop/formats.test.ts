@@ -24,7 +24,7 @@ beforeAll(async () => {
   });
 }, 600_000);
 afterAll(async () => {
-  // Both are undefined if Python is missing. In that case, beforeAll has already failed.
+  // `peers` and `setting` are undefined if beforeAll failed because Python is missing.
   await peers?.close();
   await setting?.close();
 });
@@ -45,7 +45,7 @@ interface Way {
   readonly peer: PeerCodec;
 }
 
-describe('Python decrypts from TypeScript', () => {
+describe('Python', () => {
   const ways: Way[] = [
     { title: 'envelope-v2', peer: 'envelope-v2' },
     { title: 'envelope-v2, compressed', env: { KMS_COMPRESSION: 'zstd' }, peer: 'envelope-v2' },
@@ -56,14 +56,14 @@ describe('Python decrypts from TypeScript', () => {
     { title: 'direct, with the guide’s class', env: { KMS_FORMAT: 'direct' }, peer: 'guide-direct' },
   ];
 
-  it.each(ways)('$title', async ({ env, peer }) => {
+  it.each(ways)('decrypts TypeScript’s messages: $title', async ({ env, peer }) => {
     const encrypted = await setting.codec(env).encode(originals, payments);
     expect(known(encrypted)).not.toEqual(known(originals));
     expect(known(await peers.decode(peer, encrypted, payments))).toEqual(known(originals));
   });
 
   it.each(['envelope-v2', 'sample'] as const)(
-    'the TypeScript SDK’s sample, with the %s codec',
+    'decrypts messages from the TypeScript SDK’s sample with the %s codec',
     async (peer) => {
       const { subtle } = webcrypto;
       const key = await subtle.importKey('raw', setting.staticKey, 'AES-GCM', false, ['encrypt', 'decrypt']);
@@ -72,12 +72,12 @@ describe('Python decrypts from TypeScript', () => {
     },
   );
 
-  it('an accepted namespace’s message', async () => {
+  it('decrypts a message of a namespace that the reader accepts', async () => {
     const encrypted = await setting.codec().encode(originals, inNamespace('shipping'));
     expect(known(await peers.decode('envelope-v2', encrypted, payments))).toEqual(known(originals));
   });
 
-  it('a message of a workflow that a schedule started', async () => {
+  it('decrypts a message of a workflow that a schedule started', async () => {
     const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
     const encrypted = await setting.codec({ KMS_BIND_WORKFLOW: 'true' }).encode(originals, run);
     const configured = inNamespace('payments', 'nightly');
@@ -85,7 +85,7 @@ describe('Python decrypts from TypeScript', () => {
   });
 });
 
-describe('TypeScript decrypts from Python', () => {
+describe('TypeScript', () => {
   it.each([
     'envelope-v2',
     'envelope-v2-zstd',
@@ -94,25 +94,25 @@ describe('TypeScript decrypts from Python', () => {
     'guide-envelope',
     'proxy',
     'sample',
-  ] as const)('%s', async (peer) => {
+  ] as const)('decrypts messages of Python’s %s codec', async (peer) => {
     const encrypted = await peers.encode(peer, originals, payments);
     expect(known(encrypted)).not.toEqual(known(originals));
     expect(known(await setting.codec().decode(encrypted, payments))).toEqual(known(originals));
   });
 
-  it('a compressed message, which is smaller than its plaintext', async () => {
+  it('receives a compressed message from Python that is smaller than its plaintext', async () => {
     const [encrypted] = await peers.encode('envelope-v2-zstd', [json('a'.repeat(20_000))], payments);
     expect(encrypted!.data!.length).toBeLessThan(1_000);
   });
 
-  it('a message of a workflow that a schedule started', async () => {
+  it('decrypts a message of a workflow that a schedule started', async () => {
     const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
     const encrypted = await peers.encode('envelope-v2-workflow', originals, run);
     const configured = inNamespace('payments', 'nightly');
     expect(known(await setting.codec().decode(encrypted, configured))).toEqual(known(originals));
   });
 
-  it('a message, and reports the key and key version of the message', async () => {
+  it('reports the key and key version of a message from Python', async () => {
     const [encrypted] = await peers.encode('envelope-v2', [json(1)], payments);
     expect(setting.codec().inspect(encrypted!, payments)).toMatchObject({ key: paymentsKey, keyVersion: 1 });
   });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { messageFiles } from '@temporal-kms/vectors/files';
 import { findOldestPython, passedTests, runScript } from '@temporal-kms/testing/python';
 
-it('the Python package passes its tests with the oldest dependencies that it supports, and installs without the peers', async () => {
+it('the Python package passes its tests with the oldest dependencies that it supports, and does not install the test peers', async () => {
   const python = await findOldestPython();
   const vectors = messageFiles.flatMap((file) => file.vectors);
   expect(await passedTests(python)).toBeGreaterThan(vectors.length);

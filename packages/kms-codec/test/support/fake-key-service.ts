@@ -15,13 +15,13 @@ export class FakeKeyService extends InMemoryKeyService {
   answered = 0;
   /** The crypto key names of all calls. */
   readonly asked = new Set<string>();
-  /** While set, every call fails with this code. */
+  /** While this is set, the calls that `affected` selects fail with this code. */
   failing: ReasonCode | undefined;
   /** Which calls fail while `failing` is set. By default, both kinds of calls fail. */
   affected: 'wrap' | 'unwrap' | undefined;
   latencyMs = 0;
   version = 1;
-  /** If set, the version that `wrap` reports in place of the real version. */
+  /** The version that `wrap` reports instead of the real version, if this is set. */
   named: number | undefined;
   /** The versions under which no key can be unwrapped. */
   readonly disabled = new Set<number>();

@@ -12,8 +12,7 @@ export type FaultEffect =
   | { readonly kind: 'drop_checksums' };
 
 /**
- * Which calls a fault affects, how many calls, and for how long. If a field is absent, there is no such
- * restriction.
+ * Which calls a fault affects, how many calls, and for how long. A field that is absent restricts nothing.
  */
 export interface Fault {
   readonly effect: FaultEffect;
@@ -39,7 +38,9 @@ export interface CallInfo {
   readonly resource: string;
 }
 
-/** Holds faults in the order of their injection. The first matching fault affects a call. */
+/**
+ * Holds faults in the order of their injection. If several faults match a call, only the first takes effect.
+ */
 export class Faults {
   #faults: FaultState[] = [];
 
@@ -67,7 +68,7 @@ export class Faults {
 
   /**
    * Returns the effect of the fault that matches a call, or undefined if no fault matches. Counts the call
-   * for this fault.
+   * toward the fault's `times`.
    */
   take(call: CallInfo, now: number): FaultEffect | undefined {
     const fault = this.list(now).find(

@@ -11,7 +11,10 @@ export interface Addresses {
   readonly identities: Readonly<Record<string, string>>;
 }
 
-/** Creates the control API. Any web page can send requests to loopback, so {@link refusePages} refuses them. */
+/**
+ * Creates the control API. Any web page can send requests to loopback, so {@link refusePages} refuses
+ * requests from web pages.
+ */
 export function createControlApp(controls: Controls, addresses: Addresses): Hono {
   const app = new Hono();
   app.use(refusePages());

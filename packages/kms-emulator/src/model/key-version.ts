@@ -114,7 +114,7 @@ export function advanceVersion(version: KeyVersion, now: number): boolean {
 /**
  * Puts a version into any state, including states that only imports and external key managers can produce.
  * This function is for tests, and no RPC calls it. If the new state has no key material, the material is
- * deleted. A pending state does not end with time.
+ * deleted. A pending state that this function sets does not end by itself.
  *
  * @param duration how long DESTROY_SCHEDULED lasts, in milliseconds.
  */
@@ -145,8 +145,8 @@ export function forceState(
 }
 
 /**
- * Returns whether Encrypt and Decrypt accept the version. They see a change of its state only after the
- * propagation delay.
+ * Returns whether Encrypt and Decrypt accept the version. Both operations see a change of the version's state
+ * only after the propagation delay.
  */
 export function isUsable(version: KeyVersion, now: number): boolean {
   if (version.material === undefined) return false;

@@ -107,7 +107,7 @@ async function waitFor(milliseconds: number, signal: AbortSignal): Promise<void>
 /** The fields in which requests name their resource, in order of precedence. */
 const fields = ['name', 'parent', 'resource', 'location'] as const;
 
-/** Returns the resource name in a request, or an empty text if the request has none. */
+/** Returns the resource name in a request, or an empty string if the request has none. */
 function resourceOf(request: object): string {
   for (const field of fields) {
     const value: unknown = Reflect.get(request, field);
@@ -120,7 +120,7 @@ function resourceOf(request: object): string {
   return '';
 }
 
-/** Returns the project in a resource name, or an empty text if there is no project. */
+/** Returns the project in a resource name, or an empty string if there is no project. */
 const projectOf = (resource: string): string => /^projects\/([^/]+)/.exec(resource)?.[1] ?? '';
 
 const dataFields = ['ciphertext', 'plaintext', 'data', 'signature'];

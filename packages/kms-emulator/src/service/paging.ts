@@ -23,7 +23,7 @@ const DEFAULT_SIZE = 100;
 const MAX_SIZE = 1000;
 
 /**
- * Returns a page of a list. It contains the messages that the request's filter selects, in the requested
+ * Returns a page of a list. The page contains messages that the request's filter selects, in the requested
  * order. The page token contains the list, the filter, the order and the position.
  *
  * @throws KmsError INVALID_ARGUMENT if the token does not belong to this list, or the filter or order is

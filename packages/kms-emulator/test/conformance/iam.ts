@@ -3,7 +3,7 @@ import { refusalCode } from '../support/client.ts';
 import { code, randomId, type Fixture } from './fixture.ts';
 import { iam } from '../support/iam.ts';
 
-/** Tests of IAM policies, as far as any caller who may run this suite can see them. */
+/** Tests of IAM policies. They need only permissions that every caller who may run this suite has. */
 export function iamTests(fixture: () => Fixture): void {
   it('returns which of the permissions the caller has', async () => {
     const key = await fixture().createEmptyKey();

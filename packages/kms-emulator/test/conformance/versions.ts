@@ -87,7 +87,7 @@ function creationTests(fixture: () => Fixture): void {
 }
 
 function stateTests(fixture: () => Fixture): void {
-  it('disables and enables a version, and shows this in the key’s primary version', async () => {
+  it('disables and enables a version, and shows the new state in the key’s primary version', async () => {
     const key = await fixture().createKey();
     const version = `${key.name}/cryptoKeyVersions/1`;
     expect(await fixture().setState(version, 'DISABLED')).toMatchObject({ state: 'DISABLED' });

@@ -54,7 +54,7 @@ describe('the primary version', () => {
     expect([31, 61, 91].map((now) => effectivePrimary(key, now)?.number)).toEqual([1, 1, 1]);
   });
 
-  it('cannot be a version that is not enabled', () => {
+  it('can only be set to an enabled version', () => {
     const key = keyWith();
     createVersion(key, 0, source, 5);
     expect(() => setPrimary(key, 1, 0, 0)).toThrow(

@@ -68,7 +68,8 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   try {
     await call;
   } catch (error) {
-    // Over REST, the client has the text in `message`, and the typed details in `details`.
+    // Over REST, the client puts the error's text into `message`, and the error's typed details into
+    // `details`.
     if (isRefusal(error))
       return typeof error.details === 'string' ? error : Object.assign(error, { details: error.message });
     // Over REST, a malformed name does not reach the emulator.

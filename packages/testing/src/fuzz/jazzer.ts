@@ -18,7 +18,7 @@ const {
   options: { id_sync_file: { type: 'string' } },
 });
 
-// The path of this program, with which Jazzer.js starts it again.
+// The path with which Jazzer.js starts this program again.
 process.argv[0] = process.env['FUZZ_NODE'] ?? process.execPath;
 
 // Registers this loader before Jazzer.js registers its own loader, which therefore receives the result of

@@ -53,8 +53,7 @@ export async function writeCorpus(target: FuzzTarget, inputs: readonly Uint8Arra
 }
 
 /**
- * Runs the target with the inputs of its corpus, and returns the outcomes that it should have reached but
- * hasn't reached.
+ * Runs the target with the inputs of its corpus, and returns the required outcomes that no input reached.
  * @throws Error with the first input that violates a property
  */
 export async function replay(target: FuzzTarget): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import type { InputAttempt } from '@temporal-kms/kms-codec';
 
-/** The terms that Temporal specifies for one attempt of an activity. */
+/** The time limits of one attempt of an activity, and whether it is the final attempt. */
 interface AttemptTerms {
   /** Milliseconds from the attempt's start until Temporal's server times the attempt out. */
   readonly limitMs: number;
@@ -42,8 +42,8 @@ const MAX_MARGIN_MS = 1_000;
  */
 const HEARTBEATS_PER_TIMEOUT = 3;
 /**
- * Interval of heartbeats if there is no heartbeat timeout. They then only serve to detect that the attempt
- * has ended.
+ * Interval of heartbeats if there is no heartbeat timeout. Without a timeout, heartbeats serve only to detect
+ * that the attempt has ended.
  */
 const DEFAULT_HEARTBEAT_MS = 10_000;
 /** The maximum delay of a Node timer, in ms. */

@@ -15,16 +15,16 @@ export type CancelReason = 'gone' | 'worker-shutdown' | 'other';
 const MAX_STARTED = 10_000;
 
 /**
- * Maximum time between the end of the waits and the time when the worker abandons its activities. It lets the
- * activities' failures reach Temporal.
+ * Maximum time between the end of the waits and the time when the worker abandons its activities. During this
+ * time, the activities' failures can reach Temporal.
  */
 const SHUTDOWN_MARGIN_MS = 1_000;
 
 /**
- * Tracks the activity attempts that a worker has started, so that a decode of an activity's input finds its
- * attempt. Temporal's SDK passes an equal context when a workflow task decodes the activity's result.
- * Therefore, only the first context object with the ids of a newly arrived task belongs to the attempt. Later
- * calls are recognized by the identity of this object.
+ * Tracks the activity attempts that a worker has started, so that a decode of an activity's input finds the
+ * activity's attempt. Temporal's SDK also passes a context with the same ids when a workflow task decodes the
+ * activity's result. Therefore, only the first context object with the ids of a newly arrived task belongs to
+ * the attempt. Later calls are recognized by the identity of this object.
  */
 export class ActivityAttempts implements WorkerAttempts {
   isComplete = false;
@@ -61,7 +61,7 @@ export class ActivityAttempts implements WorkerAttempts {
 
   /**
    * Records that the worker has begun to shut down. Waits end before the worker abandons its activities.
-   * Otherwise, a final attempt would be lost, and the workflow would notice this only through a timeout.
+   * Otherwise, the failure of a final attempt would be lost, and the workflow would notice only a timeout.
    * @param forceMs milliseconds until the worker abandons its activities
    */
   shutDown(forceMs: number): void {

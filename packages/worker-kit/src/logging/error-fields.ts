@@ -19,8 +19,8 @@ export interface ErrorFields {
   /** The reason code of a `KmsCodecError`, the code of a system or Node error, or a gRPC status. */
   readonly errorCode?: string | number;
   /**
-   * What failed, why, and what to do. Present only for errors whose text cannot come from a payload, such as
-   * a `KmsCodecError`.
+   * What failed, why, and what to do. This field is present only for errors whose text cannot come from a
+   * payload, such as a `KmsCodecError`.
    */
   readonly reason?: string;
   /**
@@ -31,8 +31,8 @@ export interface ErrorFields {
 
 const MAX_CAUSES = 8;
 /**
- * Maximum length of `reason`, in characters. It is high, because a message about the configuration lists
- * every mistake.
+ * Maximum length of `reason`, in characters. The limit is high, because a message about the configuration
+ * lists every mistake.
  */
 const MAX_REASON = 2_000;
 /**

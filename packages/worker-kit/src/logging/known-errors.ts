@@ -67,8 +67,8 @@ const wrongOption = /^fn client_new\.args\[\d\]\.(\w{1,40}): ([a-z ]{1,60})$/;
 export function knownError(error: unknown): KnownError | undefined {
   if (error instanceof KmsConfigurationError) return { reason: error.message, isConfiguration: true };
   if (error instanceof KmsCodecError) {
-    // An error of Cloud KMS is not final, because Cloud KMS may accept the same call later. The rules of this
-    // process cannot change.
+    // Cloud KMS may accept a rejected call later, so its errors do not count as a wrong configuration. The
+    // rules of this process cannot change, so a missing rule counts.
     return { reason: error.message, isConfiguration: error.code === 'namespace_not_configured' };
   }
   if (!(error instanceof Error)) return undefined;

@@ -42,7 +42,7 @@ export interface RunWorkerOptions<C extends WorkerConnection> {
   readonly connect: () => Promise<C>;
   /**
    * Creates a worker on the connection, for example `(connection) => Worker.create({ connection, … })`.
-   * Called again for each restart.
+   * `runWorker` calls this function again for each restart.
    */
   readonly createWorker: (connection: C) => Promise<SupervisedWorker>;
   /**
@@ -73,13 +73,13 @@ export interface WorkerReadiness {
   /** Why the last step failed, as an error code or class, but never as a message. */
   readonly trouble?: string;
   /**
-   * Whether Temporal responded to the last calls. Absent while there is no worker, or before the first
-   * response.
+   * Whether Temporal responded to the last calls. This is absent while there is no worker, or before the
+   * first response.
    */
   readonly temporalReachable?: boolean;
   /**
-   * Whether Temporal's server has recently received polls. Absent while there is no worker, or if the server
-   * does not report polls.
+   * Whether Temporal's server has recently received polls. This is absent while there is no worker, or if the
+   * server does not report polls.
    */
   readonly polling?: boolean;
   /**
@@ -88,11 +88,11 @@ export interface WorkerReadiness {
    */
   readonly secondsSincePoll?: number;
   /**
-   * How many seconds the keys last without Cloud KMS. Infinity if the namespace only decrypts and no key is
-   * in use.
+   * How many seconds the keys last without Cloud KMS. This is infinity if the namespace only decrypts and no
+   * key is in use.
    */
   readonly autonomySeconds: number;
-  /** Why the last Cloud KMS call for the keys failed. Absent while Cloud KMS responds. */
+  /** Why the last Cloud KMS call for the keys failed. This is absent while Cloud KMS responds. */
   readonly kmsFailure?: ReasonCode;
 }
 

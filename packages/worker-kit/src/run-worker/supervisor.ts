@@ -33,16 +33,16 @@ const CLOSE_MS = 1_000;
 
 export interface SupervisorTimes {
   /**
-   * Time limit within which a failed worker must settle. Also applies to a worker that was shut down, after
-   * the worker's own time limits.
+   * Time limit within which a failed worker must settle. For a worker that was shut down, the limit begins
+   * after the worker's own time limits.
    */
   readonly settleMs: number;
   /** The first and the maximum delay between two workers. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
   /**
-   * How long Temporal's server may lack the namespace before the first worker has started, because the
-   * namespace may be created soon.
+   * How long the first worker's start is retried if Temporal's server lacks the namespace, which may be
+   * created soon.
    */
   readonly namespaceMs: number;
   readonly probe: ProbeTimes;
@@ -254,8 +254,8 @@ export class Supervisor<C extends WorkerConnection> {
       await settlesWithin(failure.endThreads(), times.settleMs);
       throw cause;
     }
-    // If Temporal is unavailable, the SDK cannot finalize a stopped worker. After a stop signal, this is
-    // irrelevant, because the process ends in any case.
+    // If Temporal is unavailable, the SDK cannot finalize a stopped worker. After a stop signal, this failure
+    // is irrelevant, because the process ends in any case.
     if (failure.isStuck && !signal.aborted) throw new WorkerNotSettled();
   }
 

@@ -52,7 +52,7 @@ export interface DescribeTaskQueueResponse {
 /** Temporal's `PollerInfo`. */
 export interface Poller {
   readonly identity?: string | null;
-  /** When the server last received or answered a poll, on its own clock. */
+  /** When the server last received or answered a poll, according to the server's clock. */
   readonly lastAccessTime?: {
     readonly seconds?: number | { toString(): string } | null;
     readonly nanos?: number | null;

@@ -1,6 +1,6 @@
 /**
  * Thrown if the worker cannot start with this configuration, even after a retry. `cause` contains the reason.
- * It occurred before the worker handled a task, so its message contains no payload content.
+ * The cause occurred before the worker handled a task, so its message contains no payload content.
  */
 export class WorkerMisconfigured extends Error {
   override readonly name = 'WorkerMisconfigured';

@@ -57,7 +57,7 @@ describe('createSafeLogger', () => {
     expect(fieldsOf({ sdkComponent: 'worker', ...ids })).toMatchObject(ids);
   });
 
-  it('drops values under the names of these ids if they are not ids, because code may use the names for other values', () => {
+  it('drops a trace_id, span_id or trace_flags that is not an id, because code may use these names for other values', () => {
     const other = { trace_id: 'card-4111', span_id: 4_111, trace_flags: 'SECRET' };
     expect(Object.keys(fieldsOf({ sdkComponent: 'activity', ...other }) ?? {})).toEqual(['sdkComponent']);
   });

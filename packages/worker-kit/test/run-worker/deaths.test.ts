@@ -9,8 +9,8 @@ import { bundle, taskQueue } from './support/worker.ts';
 /** Number of times that the worker fails. DEATHS=200 makes a longer run. */
 const deaths = Number(process.env['DEATHS'] ?? 12);
 /**
- * Time limit for a ready worker to complete a workflow. It is long enough for a task that is first given to
- * the failed worker and times out.
+ * Time limit for a ready worker to complete a workflow. It is long enough for a task that Temporal first
+ * dispatches to the failed worker, where the task times out.
  */
 const WORKS_MS = 30_000;
 /** Time within which the process must be ready again or have ended after a worker's failure. */

@@ -131,12 +131,12 @@ describe('a supervised worker', () => {
     expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
     expect(messages()).toContain('Cloud KMS rejects the key in use; polling stops until it accepts a key');
     expect(messages()).toContain('Cloud KMS rejects the key in use; waiting for a key');
-    // Log lines may follow about calls that Cloud KMS accepts again.
+    // Further log lines, about calls that Cloud KMS accepts again, may follow.
     const waiting = messages().lastIndexOf('Cloud KMS rejects the key in use; waiting for a key');
     expect(messages().lastIndexOf('Keys ready; starting to poll')).toBeGreaterThan(waiting);
   }, 120_000);
 
-  it('stops polling before its key expires if Cloud KMS wraps no new key, and polls again once Cloud KMS wraps one', async () => {
+  it('stops polling before its key expires if Cloud KMS wraps no new key, and polls again once Cloud KMS wraps a new key', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     expect(await (await echo('before-refusal')).result()).toBe('before-refusal');

@@ -191,8 +191,8 @@ describe('stop', () => {
   }, 240_000);
 });
 
-describe('keys', () => {
-  it('that expire soon stop polling, and new keys start polling again', async () => {
+describe('a supervised worker', () => {
+  it('stops polling when its keys expire soon, and polls again once it has new keys', async () => {
     const running = start();
     await untilReady(running);
     autonomySeconds = 59;
@@ -209,7 +209,7 @@ describe('keys', () => {
     expect(running.readiness()).toMatchObject({ restarts: 0 });
   });
 
-  it('that last long enough let the worker poll, but readiness is degraded while Cloud KMS does not respond', async () => {
+  it('is degraded, but ready, while Cloud KMS does not respond and its keys last long enough', async () => {
     const running = start();
     await untilReady(running);
     failure = 'kms_unavailable';

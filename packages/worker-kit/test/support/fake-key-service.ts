@@ -13,7 +13,7 @@ const OVERHEAD = 28;
 
 /** A simulated Cloud KMS that does not encrypt, and that delays or fails calls on demand. */
 export class FakeKeyService implements KeyService {
-  /** While set, every call fails with this code. */
+  /** While this is set, every call fails with this code. */
   failing: ReasonCode | undefined;
   latencyMs = 0;
 

@@ -41,7 +41,7 @@ const permissions = [
 /** A permission under its name in Cloud IAM. */
 export type Permission = (typeof permissions)[number];
 
-/** Every {@link Permission}. The owner has all of them. */
+/** Every {@link Permission}. The owner has all permissions. */
 export const allPermissions: readonly Permission[] = permissions;
 
 const known: ReadonlySet<string> = new Set(permissions);

@@ -109,7 +109,7 @@ export class Policies {
   }
 }
 
-/** Returns the etag of a policy, which changes with the policy. An empty policy has `ACAB`. */
+/** Returns the etag of a policy, which changes with the policy. The etag of an empty policy is `ACAB`. */
 export function etagOf({ bindings, auditConfigs }: Policy): Buffer {
   if (bindings.length === 0 && auditConfigs === undefined) return Buffer.from('ACAB', 'base64');
   const content = auditConfigs === undefined ? bindings : [bindings, auditConfigs];

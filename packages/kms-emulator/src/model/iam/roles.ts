@@ -23,7 +23,7 @@ const policies: Permission[] = [
   'cloudkms.keyRings.getIamPolicy',
   'cloudkms.keyRings.setIamPolicy',
 ];
-// An administrator of keys cannot use the keys, to separate duties
+// To separate duties, a key administrator cannot use the keys
 // (cloud.google.com/kms/docs/separation-of-duties).
 const administer: Permission[] = [
   'cloudkms.cryptoKeyVersions.create',

@@ -22,13 +22,13 @@ export interface HttpParts {
   /** The values of the variables in the path. */
   readonly captured: readonly string[];
   readonly query: URLSearchParams;
-  /** The body; an empty text stands for an empty message. */
+  /** The body. An empty string represents an empty message. */
   readonly body: string;
 }
 
 /**
- * Returns the request message of an HTTP request. By the method's HTTP rule, the message comes from the path,
- * the query and the body.
+ * Returns the request message of an HTTP request. According to the method's HTTP rule, the message comes from
+ * the path, the query and the body.
  *
  * @throws KmsError INVALID_ARGUMENT if the request has a parameter or field that the message does not have
  */
@@ -67,7 +67,7 @@ function parseBody(body: string): JsonObject {
   } catch {
     throw invalidArgument('Invalid JSON payload received. The body is not JSON.');
   }
-  // For an empty message, Google's client for Node.js sends an empty text.
+  // For an empty message, Google's client for Node.js sends an empty string.
   if (json === '' || json === null) return {};
   if (!isObject(json)) throw invalidArgument('Invalid JSON payload received. The body is not an object.');
   return json;

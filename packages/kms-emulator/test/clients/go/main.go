@@ -24,7 +24,7 @@ import (
 
 var secret = []byte("a data key of 32 bytes, in theory")
 
-// A round trip returns the decrypted bytes.
+// A roundTrip encrypts the secret under a key, and returns the bytes that it decrypts from the ciphertext.
 type roundTrip func(ctx context.Context, key string) ([]byte, error)
 
 func main() {
