@@ -1,7 +1,7 @@
-// Serves the schema of the google provider, so that Terraform can validate and plan a configuration. It
-// creates no resources and makes no calls. schema.json has the format of `terraform providers schema -json`.
-// It contains the resources that deploy/terraform uses, as in version 6.50.0 of the provider. The schema
-// comes from HashiCorp's bindings for that version (@cdktf/provider-google 16.12.1 on npm).
+// Serves the schema of the google provider, so that Terraform can validate and plan a configuration. The
+// program creates no resources and makes no calls. schema.json has the format of `terraform providers schema
+// -json`. The file contains the resources that deploy/terraform uses, as in version 6.50.0 of the provider.
+// The schema comes from HashiCorp's bindings for that version (@cdktf/provider-google 16.12.1 on npm).
 package main
 
 import (

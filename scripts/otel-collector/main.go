@@ -1,5 +1,5 @@
-// An OpenTelemetry Collector with only the components that the tests use. It receives OTLP requests and
-// forwards them over HTTP.
+// An OpenTelemetry Collector with only the components that the tests use. The collector receives OTLP
+// requests and forwards them over HTTP.
 package main
 
 import (

@@ -6,7 +6,7 @@ import which from 'which';
 import { withLock } from './lock.ts';
 import { devDir } from './project.ts';
 
-/** Arguments for Chromium without a screen. They also turn off Chromium's own network requests. */
+/** Arguments for Chromium without a screen. The arguments also turn off Chromium's own network requests. */
 export const chromiumArguments: readonly string[] = [
   '--no-sandbox',
   '--disable-gpu',
@@ -62,8 +62,8 @@ async function findPresent(): Promise<string | undefined> {
 }
 
 /**
- * Returns whether a Chromium starts. It may not start if the system lacks libraries, or if Ubuntu's package
- * lacks its snap.
+ * Returns whether a Chromium starts. Chromium cannot start if the system lacks libraries, or if Ubuntu's
+ * package lacks its snap.
  */
 async function starts(path: string): Promise<boolean> {
   return (await execa(path, ['--version'], { reject: false, timeout: 20_000 })).exitCode === 0;

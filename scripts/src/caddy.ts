@@ -10,8 +10,8 @@ const SOURCE = `github.com/caddyserver/caddy/v2/cmd/caddy@v${VERSION}`;
 const TAGS = ['nobadger', 'nomysql', 'nopgx'];
 
 /**
- * Returns the path of the Caddy version that the dashboard's image contains. It comes from PyPI, or is built
- * with Go on first use, which takes a few minutes. If neither is possible, prints a message and returns
+ * Returns the path of the Caddy version that the dashboard's image contains. Caddy comes from PyPI, or is
+ * built with Go on first use, which takes a few minutes. If neither is possible, prints a message and returns
  * undefined.
  *
  * @param otherwise what happens without Caddy, for the message

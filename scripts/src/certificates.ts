@@ -27,8 +27,8 @@ export function makeCertificate(
 }
 
 /**
- * Writes a certificate that an authority has signed, and the certificate's private key. It is for clients
- * that accept no self-signed certificate.
+ * Writes a certificate that an authority has signed, and the certificate's private key. Some clients need
+ * such a certificate, because they accept no self-signed certificate.
  *
  * @param names in OpenSSL's form: `DNS:cloudkms.googleapis.com`
  */

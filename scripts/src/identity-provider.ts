@@ -34,8 +34,9 @@ export interface IdentityProvider {
 }
 
 /**
- * Starts an OpenID provider on loopback, for development and tests. It is oidc-provider with JWT access
- * tokens (RFC 9068) and a sign-in page on which people choose who they are. It keeps all data in memory.
+ * Starts an OpenID provider on loopback, for development and tests. The provider is oidc-provider with JWT
+ * access tokens (RFC 9068) and a sign-in page on which people choose who they are. The provider keeps all
+ * data in memory.
  */
 export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
   const server = createServer();

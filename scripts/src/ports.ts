@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * The range is above the ports that browsers refuse (up to 10,080). It is below the ports of outgoing
+ * The range is above the ports that browsers refuse (up to 10,080). The range is below the ports of outgoing
  * connections (on Linux, from 32,768), because a client could take such a port before our server listens.
  * Ports are random, so that processes that choose a port at the same time rarely choose the same port.
  * get-port would give each of these processes the first free port.

@@ -8,7 +8,7 @@ export const projectRoot = join(import.meta.dirname, '..', '..');
 export const devDir = join(projectRoot, '.dev');
 
 /**
- * The folder for programs that we install or build. It is outside the checkout, so that every clone of the
- * repository can use the programs.
+ * The folder for programs that we install or build. The folder is outside the checkout, so that every clone
+ * of the repository can use the programs.
  */
 export const toolsDir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'temporal-kms');

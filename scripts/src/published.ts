@@ -12,8 +12,8 @@ export interface PublishedPackage {
   readonly folder: string;
   readonly entry: Readonly<Record<string, string>>;
   /**
-   * The dependencies to bundle. They have no CommonJS build, so Jest and Node versions before 20.19 cannot
-   * `require` them.
+   * The dependencies to bundle. These dependencies have no CommonJS build, so Jest and Node versions before
+   * 20.19 cannot `require` them.
    */
   readonly bundled?: readonly string[];
   /** Entries that also run in the workflow sandbox, which has no `process`. */
@@ -66,8 +66,8 @@ export function publishedConfig({ name, folder, entry, bundled = [], sandboxed =
 /**
  * Writes the TypeScript configuration for emitting types, and returns its path. The configuration must be in
  * a folder above all packages, because the types include those of `node-utils`, and tsdown takes only files
- * below the configuration's folder. It is written at build time, because `turbo prune` would not copy it from
- * that folder.
+ * below the configuration's folder. The build writes the configuration, because `turbo prune` would not copy
+ * it from that folder.
  */
 function writeTsconfig(packages: string): string {
   const path = join(packages, 'tsconfig.published.json');

@@ -8,8 +8,8 @@ const requirements = join(import.meta.dirname, '..', 'moto.txt');
 const installDir = join(toolsDir, 'moto-5.2.5');
 
 /**
- * The folder with boto3, Amazon's client for Python, which is installed with moto. It exists once a server
- * has been started.
+ * The folder with boto3, Amazon's client for Python, which is installed with moto. The folder exists once a
+ * server has been started.
  */
 export const boto3Folder: string = installDir;
 
@@ -31,9 +31,9 @@ export interface S3Server {
 }
 
 /**
- * Starts moto's S3 server on loopback. Like Amazon's server, it verifies the signature of each request
- * (SigV4) and the policy of the caller. It keeps objects in memory. On first use, pip installs the server
- * from PyPI with pinned hashes.
+ * Starts moto's S3 server on loopback. Like Amazon's server, moto's server verifies the signature of each
+ * request (SigV4) and the policy of the caller. The server keeps objects in memory. On first use, pip
+ * installs the server from PyPI with pinned hashes.
  * @param buckets the buckets to create
  * @param port a free port by default
  * @throws Error if the server cannot be installed or does not start

@@ -1,7 +1,8 @@
 /**
  * The last step of an application's `build`, in the application's folder: writes into `dist/` a software bill
- * of materials (CycloneDX) and the licences of third-party packages. Both cover every direct and indirect
- * dependency of the application, so they may list packages that the bundle does not contain.
+ * of materials (CycloneDX) and the licences of third-party packages. The bill and the licences cover every
+ * direct and indirect dependency of the application, and may include packages that the bundle does not
+ * contain.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -14,8 +14,8 @@ const webpackConfigHook: Hook = (config) => ({
 });
 
 /**
- * Writes the workflow bundle into a folder. Its source map names files relative to the project's root, so
- * that the bundle is the same wherever it is built.
+ * Writes the workflow bundle into a folder. The bundle's source map names files relative to the project's
+ * root, so that the bundle is the same wherever it is built.
  * @param bundle calls Temporal's `bundleWorkflowCode` with this hook
  */
 export async function writeWorkflowBundle(

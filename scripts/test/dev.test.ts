@@ -123,7 +123,7 @@ describe('pnpm dev', () => {
 
   it('stops all programs when its launcher exits without forwarding the signal', async () => {
     const env = await setting();
-    // This launcher behaves like npx. Its name is "npm exec", it starts the command through a shell, and
+    // The launcher behaves like npx: its name is "npm exec", it starts the command through a shell, and
     // SIGTERM ends only the launcher.
     const launcher = `process.title = 'npm exec pnpm dev';
       require('node:child_process').spawn('/bin/sh', ['-c', '"$0" "$1"; true', ...process.argv.slice(1)], { stdio: 'inherit' });`;

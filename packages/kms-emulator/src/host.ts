@@ -27,8 +27,8 @@ const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
  * Refuses HTTP requests that a web page could send. Such requests have a foreign `Host` (a domain that
  * resolves to loopback), an `Origin`, or a body other than JSON (which needs no preflight).
  *
- * @param anyHost accepts every `Host`. This is safe with TLS, because the certificate is not valid for an
- *   attacker's domain
+ * @param anyHost accepts every `Host`. With TLS, any `Host` is safe, because the certificate is not valid for
+ * an attacker's domain
  */
 export const refusePages =
   (anyHost = false): MiddlewareHandler =>

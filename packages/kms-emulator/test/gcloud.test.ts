@@ -118,8 +118,7 @@ describe('the gcloud commands in docs/gcp-kms.md', () => {
     await expectKey(emulator.url);
   });
 
-  // The test is left out instead of skipped, because no package registry has gcloud, so it cannot be
-  // installed.
+  // Without gcloud, the test is left out instead of skipped, because no package registry has gcloud.
   if (hasGcloud)
     it(
       'run with gcloud itself, which sends the requests that this test expects',

@@ -145,7 +145,7 @@ describe('the emulator’s IAM', () => {
   it('accepts every Cloud KMS permission in TestIamPermissions', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoOperator') });
-    // These are permissions that HashiCorp's go-kms-wrapping and Terraform query, and a permission that is
+    // Queries the permissions that HashiCorp's go-kms-wrapping and Terraform query, and a permission that is
     // not related to the use of a key.
     const asked = [
       'cloudkms.cryptoKeyVersions.useToSign',

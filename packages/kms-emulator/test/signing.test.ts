@@ -31,7 +31,7 @@ describe('signing', () => {
     ['roles/cloudkms.admin', false, false],
     ['roles/cloudkms.cryptoKeyEncrypterDecrypter', false, false],
   ])(
-    'with the role %s (signing permitted: %s, reading the public key permitted: %s)',
+    'depends on the role: %s (signing permitted: %s, reading the public key permitted: %s)',
     async (role, signs, views) => {
       const email = 'worker@p.iam.gserviceaccount.com';
       const { emulator, client } = await start({ keys: [KEY], identities: { [email]: 0 } });

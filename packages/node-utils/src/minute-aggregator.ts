@@ -26,7 +26,7 @@ export interface MinuteAggregatorOptions<T> {
 export class MinuteAggregator<T> {
   readonly #options: MinuteAggregatorOptions<T>;
   readonly #kinds = new Map<string, { first: T; since: number; passed: number; count: number }>();
-  /** The async context for reports. It must not belong to a single request or trace. */
+  /** The async context for reports. The context must not belong to a single request or trace. */
   readonly #outside = AsyncLocalStorage.snapshot();
   #timer: NodeJS.Timeout | undefined;
 

@@ -1,8 +1,8 @@
 import type { SafeLogEntry, WriteLog } from './log-entry.ts';
 
 /**
- * Minimum time between the last entry about an outage and the first entry about the next outage. It prevents
- * an intermittent fault from filling the log.
+ * Minimum time between the last entry about an outage and the first entry about the next outage. This
+ * interval prevents an intermittent fault from filling the log.
  */
 const INTERVAL_MS = 60_000;
 

@@ -20,7 +20,8 @@ export interface DirectoryDriverOptions {
 
 /**
  * A driver for Temporal's external storage that keeps payloads in a directory, in the layout of Temporal's
- * drivers. It is an example of a driver, and is intended for development. It never deletes payloads.
+ * drivers. This class is an example of a driver, and is intended for development. The driver never deletes
+ * payloads.
  */
 export class DirectoryDriver implements StorageDriver {
   readonly type = 'temporal-kms.directory';

@@ -28,7 +28,7 @@ export interface ListedName {
 /** Makes the request for one page of a listing, with the signal that aborts it. */
 export type PageRunner = <T>(request: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 
-/** Reads objects of one kind of store. Its methods throw `ReaderError`, or the signal's reason. */
+/** Reads objects of one kind of store. The methods throw `ReaderError`, or the signal's reason. */
 export interface ObjectReader {
   open(object: string, options: ReadOptions): Promise<OpenObject>;
   list(prefix: string, runPage: PageRunner): AsyncIterable<ListedName>;

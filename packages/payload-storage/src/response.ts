@@ -2,8 +2,8 @@ import { Readable } from 'node:stream';
 import { ReaderError } from './reader.ts';
 
 /**
- * Maximum size of a page of a listing. It allows 1,000 objects, each with a name of 1,024 bytes and as many
- * bytes for its other fields. The limit is necessary because parsing a page blocks the process.
+ * Maximum size of a page of a listing. The limit allows 1,000 objects, each with a name of 1,024 bytes and as
+ * many bytes for the object's other fields. The limit is necessary because parsing a page blocks the process.
  */
 export const MAX_PAGE_BYTES = 1000 * 2 * 1024;
 

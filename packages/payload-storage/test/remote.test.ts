@@ -253,7 +253,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
   );
 
   it.each([304, 400, 404])(
-    'is unavailable, and the cause is the response, with status %i and another text',
+    'is reported with the response’s status, and not as a redirect, if the status is %i',
     async (status) => {
       server.answer = (response) => response.writeHead(status).end('nothing here');
       const message = expect.stringContaining(`status ${status}`);

@@ -113,7 +113,7 @@ export const repack = async (packageFolder: string): Promise<string> =>
   rebuild(relative(projectRoot, packageFolder), ...(await pnpmCommand()), 'pack', '--pack-destination');
 
 /**
- * Returns the API report, which shows API changes to a reviewer. It contains the built package's
+ * Returns the API report, which shows API changes to a reviewer. The report contains the built package's
  * declarations, without comments, without hashes in file names, and without the numbers that the bundler adds
  * to names in some builds. `npx vitest run test/package.test.ts -u` updates the committed report.
  */

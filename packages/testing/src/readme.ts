@@ -6,8 +6,8 @@ export const readReadme = (packageFolder: string): string =>
   readFileSync(join(packageFolder, 'README.md'), 'utf8');
 
 /**
- * Returns the files of a README by name. These are the code blocks with a title and the linked files in
- * `examples/`.
+ * Returns the files of a README by name. A README's files are its code blocks with a title, and the linked
+ * files in `examples/`.
  */
 export const filesOfReadme = (packageFolder: string): ReadonlyMap<string, string> =>
   new Map([

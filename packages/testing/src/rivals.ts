@@ -7,9 +7,9 @@ const encoding = Buffer.from('binary/encrypted');
 const keyIdName = Buffer.from('test-key-id');
 
 /**
- * A reimplementation of Temporal's TypeScript encryption sample. It uses WebCrypto and AES-256-GCM with a
- * static key, serializes whole payloads, has no additional authenticated data, and processes all payloads of
- * a call concurrently.
+ * A reimplementation of Temporal's TypeScript encryption sample. The codec uses WebCrypto and AES-256-GCM
+ * with a static key, serializes whole payloads, has no additional authenticated data, and processes all
+ * payloads of a call concurrently.
  * @see https://github.com/temporalio/samples-typescript/tree/main/encryption
  */
 export class SampleCodec implements PayloadCodec {
@@ -50,8 +50,8 @@ export class SampleCodec implements PayloadCodec {
 }
 
 /**
- * A codec with the minimum cost. It makes one `node:crypto` call for each payload, with a random nonce and
- * without checks.
+ * A codec with the minimum cost. The codec makes one `node:crypto` call for each payload, with a random nonce
+ * and without checks.
  */
 export class CipherCodec implements PayloadCodec {
   readonly #key: KeyObject;
@@ -79,8 +79,8 @@ export class CipherCodec implements PayloadCodec {
 const noAad = new Uint8Array();
 
 /**
- * The cipher alone, to measure its cost. It uses `node:crypto` with a cached KeyObject, a nonce, AAD and one
- * contiguous buffer, and does not use protobuf.
+ * The cipher alone, to measure its cost. The function uses `node:crypto` with a cached KeyObject, a nonce,
+ * AAD and one contiguous buffer, and does not use protobuf.
  */
 export function bareEncrypt(key: KeyObject, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const out = Buffer.allocUnsafeSlow(12 + plaintext.length + 16);

@@ -12,7 +12,7 @@ export const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8');
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 export const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
-/** Returns fixed bytes that look random. They are the SHA-256 of a label and a counter. */
+/** Returns fixed bytes that look random. The bytes are the SHA-256 of a label and a counter. */
 export function fixed(label: string, length: number): Buffer {
   const blocks = Array.from({ length: Math.ceil(length / 32) }, (_, index) =>
     sha256(utf8(`${label}/${index}`)),

@@ -29,8 +29,8 @@ export const dataKey = (label: string): TestKey => ({
 });
 
 /**
- * Returns a branch key. Its `plaintext` consists of the format version, the creation date in milliseconds since
- * 1970, and the 32 key bytes.
+ * Returns a branch key. The key's `plaintext` consists of the format version, the creation date in
+ * milliseconds since 1970, and the 32 key bytes.
  */
 export const branchKey = (label: string): TestKey => ({
   plaintext: Buffer.concat([

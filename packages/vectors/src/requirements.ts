@@ -17,7 +17,7 @@ export interface Requirement {
 }
 
 /**
- * Returns the requirements in a specification. These are the list items that begin with an id, such as
+ * Returns the requirements in a specification. A requirement is a list item that begins with an id, such as
  * `- [F-1]`.
  */
 export const requirementsIn = (page: string): Requirement[] =>

@@ -79,7 +79,7 @@ const WITHHELD = 'Message withheld: it may hold plaintext';
 /**
  * Returns a logger for Temporal's `Runtime.install` that writes no payload content. The logger writes only
  * the level, the SDK's constant messages, ids, types and error codes. The logger drops errors' messages and
- * stacks, `details`, headers, memos and all other attributes. It never throws an error.
+ * stacks, `details`, headers, memos and all other attributes. The logger never throws an error.
  * @example
  * ```ts
  * Runtime.install(safeRuntimeOptions({ logger: createSafeLogger({ level: 'INFO' }) }));
@@ -189,8 +189,8 @@ const EX_CONFIG = 78;
 /**
  * Logs uncaught errors and unhandled rejections without payload content, and ends the process. Without this
  * function, Node would print their messages, causes and stacks. The log entry contains the type of the error.
- * It contains the message only of a `KmsCodecError`, a `KmsConfigurationError` or a failed connection to
- * Temporal, because these messages cannot contain plaintext. The exit status is 78 if only a different
+ * The entry contains the message only of a `KmsCodecError`, a `KmsConfigurationError` or a failed connection
+ * to Temporal, because these messages cannot contain plaintext. The exit status is 78 if only a different
  * configuration helps, and 1 otherwise.
  */
 export function catchFatalErrors(logger: Logger): void {

@@ -31,7 +31,7 @@ export interface FailureDetails {
  * - If a task is outstanding but no poll is outstanding, `finalizeShutdown` waits forever. This function
  *   gives the wait a time limit.
  * - If workflows are cached, the threads that run workflow code keep running. This function returns a way to
- *   end them.
+ *   end these threads.
  *
  * @throws KmsConfigurationError if the worker lacks one of the necessary members
  */

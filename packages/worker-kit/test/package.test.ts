@@ -85,7 +85,7 @@ describe('the tarball', () => {
     await expect(report).toMatchFileSnapshot('../api-report.txt');
   });
 
-  it('declares exactly the packages that it imports as dependencies, and the codec and Temporal’s packages as peer dependencies', async () => {
+  it('declares as dependencies exactly the packages that it imports, and as peer dependencies the codec and Temporal’s packages', async () => {
     const {
       dependencies,
       peerDependencies,

@@ -1,8 +1,8 @@
 /**
- * The task `deployed:dev`, which DEV_FROM selects. It runs the applications as they are deployed, and not
- * from their sources. With `artefacts`, it copies each application's `dist/` into an empty folder, and Caddy
- * serves the dashboard. With `images`, it runs the container images, including the emulator's image, with the
- * same restrictions as in docs/deploy.md.
+ * The task `deployed:dev`, which DEV_FROM selects. The task runs the applications as they are deployed, and
+ * not from their sources. With `artefacts`, it copies each application's `dist/` into an empty folder, and
+ * Caddy serves the dashboard. With `images`, it runs the container images, including the emulator's image,
+ * with the same restrictions as in docs/deploy.md.
  */
 import { chmod, chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -88,7 +88,7 @@ async function startImages(): Promise<Deployment> {
   }
   if (storage) mounts.push({ from: storage, to: '/etc/temporal-kms/storage.yaml', readOnly: true });
   if (storage && !isRemote(process.env)) {
-    // The user of this process writes the payloads. The codec server can read them as a member of the
+    // The user of this process writes the payloads. The codec server can read the payloads as a member of the
     // directory's group.
     const payloads = required('DEV_STORAGE_DIR');
     await chown(payloads, process.getuid?.() ?? 0, NONROOT);
@@ -97,8 +97,8 @@ async function startImages(): Promise<Deployment> {
     mounts.push({ from: payloads, to: '/etc/temporal-kms/payloads', readOnly: true });
   }
   if (audit) {
-    // Mounts only these two files, because the folder also has other files. The server cannot create the lock
-    // itself.
+    // Mounts only the audit file and its lock, because the folder also has other files. The server cannot
+    // create the lock itself.
     for (const [from, to] of [
       [audit, '/var/log/audit.jsonl'],
       [join(dirname(audit), `.${basename(audit)}.lock`), '/var/log/.audit.jsonl.lock'],

@@ -92,8 +92,8 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
     CODEC_ALLOWED_HOSTS: [...hosts(ports.codec.port), ...hosts(ports.ui.port)].join(','),
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: String(ports.worker.port),
-    // The time is short, because the activity of one sample waits forever, and turbo kills a task ten seconds
-    // after its signal.
+    // The grace period is short, because the activity of one sample waits forever, and turbo kills a task ten
+    // seconds after its signal.
     WORKER_SHUTDOWN_GRACE_SECONDS: '1',
     // Makes Node cache compiled modules, because a start mostly consists of importing Google's and Temporal's
     // clients.

@@ -99,7 +99,7 @@ async function printReady(): Promise<void> {
     console.log('To sign in to the dashboard, choose a person:');
     for (const line of peopleLines()) console.log(line);
   }
-  // This must be the last line, because programs wait for it.
+  // The ready line must be the last line, because programs wait for it.
   console.log(`${readyWord} ${addresses.join(' · ')}`);
 }
 

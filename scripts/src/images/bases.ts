@@ -25,10 +25,10 @@ export const nodeBase = [
 export const staticBase = ['base-files', 'netbase', 'tzdata'];
 
 /**
- * Makes substitutes for the base images, for machines that cannot reach an image registry. They consist of
- * Debian packages, and of Caddy built with Go, and have the names and tags from the Dockerfile's FROM lines.
- * They contain the files that the Dockerfile uses, so they are a test of the Dockerfile, but not of the real
- * base images.
+ * Makes substitutes for the base images, for machines that cannot reach an image registry. The substitutes
+ * consist of Debian packages, and of Caddy built with Go, and have the names and tags from the Dockerfile's
+ * FROM lines. The substitutes contain the files that the Dockerfile uses, so they test the Dockerfile, but
+ * not the real base images.
  */
 export async function makeBases(engine: Engine): Promise<void> {
   const node = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');

@@ -57,8 +57,8 @@ export interface Engine {
   /** Starts a container in the background. */
   start(target: string, options: RunOptions): Promise<void>;
   /**
-   * Starts a container in the foreground. Its output goes to this process's output, and it receives the
-   * signals that are sent to the returned process.
+   * Starts a container in the foreground. The container's output goes to this process's output, and the
+   * container receives the signals that are sent to the returned process.
    */
   attach(target: string, options: RunOptions): Promise<Child>;
   /** Runs a container until it ends. */

@@ -34,7 +34,10 @@ function anyRule(random: Random): VectorRule {
   };
 }
 
-/** Returns a keys file and a decode's context, with the fuzzer's two rules or random rules. */
+/**
+ * Returns a keys file and the context of a decode. The file contains one of the fuzzer's two rules, or random
+ * rules.
+ */
 export function anyScope(random: Random): Scope {
   if (random.oneIn(3)) {
     const strictness = random.oneIn(2) ? 'strict' : 'lenient';

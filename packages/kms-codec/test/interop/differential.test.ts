@@ -104,8 +104,9 @@ const reader = {
 };
 
 /**
- * Returns a message from an insider, who has the keys, for a reader of all formats, or a message from an
- * attacker for any reader.
+ * Returns a message and a reader's rules and context. Half of the messages come from an insider, who has the
+ * keys, and are for a reader of all formats. The other messages come from `nextMessage` and are for any
+ * reader.
  */
 function anyMessage(corpus: Corpus, random: Random, n: number) {
   if (random.oneIn(2)) {
@@ -117,7 +118,10 @@ function anyMessage(corpus: Corpus, random: Random, n: number) {
 
 type Stored = { readonly scope: Scope } & InsiderMessage;
 
-/** Returns a stored payload with TypeScript's result, but without the Cloud KMS responses of the corpus. */
+/**
+ * Returns a stored payload with TypeScript's result. Omits the corpus's Cloud KMS responses, which the other
+ * languages already have.
+ */
 async function decoded(corpus: Corpus, { scope, stored, kms }: Stored) {
   const given = { name: 'generated', ...scope, kms: [...corpus.kms, ...kms], stored: fromPayload(stored) };
   return { ...given, ...(await outcomeOf(given)), kms };
@@ -129,10 +133,7 @@ const inputsOf = (name: string): Promise<readonly Buffer[]> =>
 
 const toLenient = (stored: Payload): Stored => ({ scope: reader, stored, kms: [] });
 
-/**
- * Returns the inputs of the fuzz targets, in the form of the stored payloads that the targets create from
- * them.
- */
+/** Returns the stored payloads that the fuzz targets create from their inputs. */
 async function fuzzInputs(corpus: Corpus): Promise<Stored[]> {
   const codec = { maxDecompressedBytes: 2 ** 16 };
   const inFrame = (input: Buffer) => corpus.encrypt(input, true, 'fuzz');

@@ -118,7 +118,7 @@ describe('TypeScript', () => {
   });
 });
 
-describe('a payload from one codec behind another', () => {
+describe('a payload that two codecs encoded, one behind the other,', () => {
   it.each([
     { title: 'this library behind the proxy', env: {}, outer: 'proxy' },
     {

@@ -5,8 +5,8 @@ import type { UnwrapRequest, Wrapped, WrapRequest } from '../../src/keys/key-ser
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 /**
- * A simulated Cloud KMS in memory, for fast tests of timing and concurrency. It counts calls, and delays or
- * fails them on demand. Tests of Google's client use the emulator instead.
+ * A simulated Cloud KMS in memory, for fast tests of timing and concurrency. The simulation counts calls, and
+ * delays or fails them on demand. Tests of Google's client use the emulator instead.
  */
 export class FakeKeyService extends InMemoryKeyService {
   wraps = 0;

@@ -24,7 +24,7 @@ export interface KeyVersion {
   readonly protectionLevel: ProtectionLevel;
   readonly createTime: number;
   /**
-   * The opaque id of the version in its ciphertexts, in base64. It is kept after the key material is
+   * The opaque id of the version in its ciphertexts, in base64. The id is kept after the key material is
    * destroyed.
    */
   readonly locator: string;

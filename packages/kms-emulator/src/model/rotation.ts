@@ -5,7 +5,7 @@ const HOUR = 3600 * 1000;
 const MIN_PERIOD = 24 * HOUR;
 const MAX_PERIOD = 876_000 * HOUR;
 
-/** The automatic rotation of a key. Both values are in milliseconds. */
+/** The automatic rotation of a key. `period` and `next` are in milliseconds. */
 export interface RotationSchedule {
   readonly period?: number;
   readonly next?: number;

@@ -17,7 +17,7 @@ import { bytes, checksum, enumName, text } from './fields.ts';
 import { checkSize, materialOf, MAX_BYTES, useQuota, verify } from './key-use.ts';
 
 const MAX_HSM_BYTES = 8 * 1024;
-/** Maximum length of a ciphertext. It is larger than the ciphertext of 64 KiB of plaintext. */
+/** Maximum length of a ciphertext. The limit is larger than the ciphertext of 64 KiB of plaintext. */
 const MAX_CIPHERTEXT_BYTES = MAX_BYTES + 1024;
 
 export const encrypt: Handler<

@@ -19,14 +19,14 @@ export interface Method {
   run(request: object, context: Context): object;
 }
 
-// `run` takes any object, whereas the handler takes its request type. This is safe, because the transport
-// decodes the object with the proto from which the type is generated.
+// `run` takes any object, whereas the handler takes its request type. The difference is safe, because the
+// transport decodes the object with the proto from which the type is generated.
 const method = <Request extends object, Response extends object>(
   handler: Handler<Request, Response>,
   quota?: QuotaKind,
 ): Method => ({ run: handler, ...(quota === undefined ? {} : { quota }) });
 
-/** The methods of the emulator. It returns UNIMPLEMENTED for every other method. */
+/** The methods of the emulator. The emulator returns UNIMPLEMENTED for every other method. */
 export const keyManagementMethods: Readonly<Record<string, Method>> = {
   ListKeyRings: method(rings.listKeyRings, 'read'),
   GetKeyRing: method(rings.getKeyRing, 'read'),

@@ -6,8 +6,8 @@ const inOrder = (names: readonly (string | null | undefined)[]) =>
   [...names].toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
 
 /**
- * Tests of key rings and keys. They contain the assertions of Google's contract tests for Cloud KMS, and
- * tests of rotation schedules.
+ * Tests of key rings and keys. These tests contain the assertions of Google's contract tests for Cloud KMS,
+ * and tests of rotation schedules.
  */
 export function resourceTests(fixture: () => Fixture): void {
   keyRingTests(fixture);
@@ -88,7 +88,7 @@ function creationTests(fixture: () => Fixture): void {
     ['RAW_ENCRYPT_DECRYPT', 'AES_256_GCM', 'SOFTWARE'],
     ['MAC', 'HMAC_SHA256', 'SOFTWARE'],
   ] as const)(
-    'creates a key of purpose %s with %s in %s, without a version',
+    'creates a key of purpose %s with the algorithm %s and the protection level %s, without a version',
     async (purpose, algorithm, level) => {
       const key = await fixture().createEmptyKey({
         purpose,

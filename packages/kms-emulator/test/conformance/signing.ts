@@ -15,8 +15,8 @@ const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RS
 const PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
 
 /**
- * Tests of GetPublicKey and AsymmetricSign. They contain the assertions of Google's own contract tests for
- * Cloud KMS, and further assertions.
+ * Tests of GetPublicKey and AsymmetricSign. These tests contain the assertions of Google's own contract tests
+ * for Cloud KMS, and further assertions.
  */
 export function signingTests(fixture: () => Fixture): void {
   signatureTests(fixture);

@@ -83,7 +83,10 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
 /** Returns the gRPC code of a call that must fail. */
 export const refusalCode = async (call: Promise<unknown>): Promise<number> => (await refusal(call)).code;
 
-/** Returns the bytes of a response field. Its type permits base64 text, which the client never returns. */
+/**
+ * Returns the bytes of a response field. The field's type permits base64 text, which the client never
+ * returns.
+ */
 export function asBuffer(data: Uint8Array | string | null | undefined): Buffer {
   if (data instanceof Uint8Array) return Buffer.from(data);
   throw new TypeError('The response field contains no bytes.');

@@ -8,8 +8,7 @@ export interface RestCall {
 }
 
 /**
- * A `gcloud` command in a document. It consists of words in which the document's variables have been
- * replaced.
+ * A `gcloud` command in a document. Variables in the command's words have been replaced with their values.
  */
 export interface GcloudLine {
   readonly words: readonly string[];

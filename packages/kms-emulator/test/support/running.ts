@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** Registers a function to run after the test. Such functions run in reverse order. */
+/** Registers a function to run after the test. The registered functions run in reverse order. */
 export function afterwards(close: () => Promise<unknown>): void {
   closers.push(close);
 }

@@ -77,7 +77,7 @@ export async function expectStored(
   expect(historyBytes(history).includes(secret)).toBe(false);
   const stored = await objectsIn[type](stores);
   const references = payloadsIn(history).filter(isStorageReference).map(parseStorageReference);
-  // These are the workflow's input, the activity's input and result, and the workflow's result.
+  // The four payloads are the workflow's input, the activity's input and result, and the workflow's result.
   expect(references).toHaveLength(4);
   expect(new Set(references.map(({ object }) => object))).toEqual(new Set(stored.keys()));
   vi.stubEnv('AWS_ACCESS_KEY_ID', stores.s3.reader.accessKeyId);

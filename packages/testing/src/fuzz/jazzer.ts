@@ -31,8 +31,8 @@ const options = new OptionsManager(OptionSource.DefaultCLIOptions).merge(
     idSyncFile,
     includes: [join(projectRoot, 'packages/'), join(projectRoot, 'apps/'), '/node_modules/yaml/'],
     excludes: ['/test/', '/packages/testing/'],
-    // Turns off the bug detectors of Jazzer.js. They transform every module, which takes half a minute, and
-    // the targets themselves check the relevant properties.
+    // Turns off the bug detectors of Jazzer.js. The bug detectors transform every module, which takes half a
+    // minute, and the targets themselves check the relevant properties.
     disableBugDetectors: ['.*'],
   },
   OptionSource.CommandLineArguments,

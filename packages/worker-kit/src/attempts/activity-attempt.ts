@@ -51,7 +51,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * One attempt of an activity whose input this process decodes. Sends heartbeats while a decode waits for
- * Cloud KMS. The wait ends when Temporal has ended the attempt. It ends at the latest when half of the
+ * Cloud KMS. The wait ends when Temporal has ended the attempt. The wait ends at the latest when half of the
  * attempt's time limit has passed or, for a final attempt, shortly before the time limit.
  */
 export class ActivityAttempt implements InputAttempt {
@@ -137,8 +137,8 @@ export class ActivityAttempt implements InputAttempt {
 }
 
 /**
- * Measures the time since its creation on two clocks, and returns the larger value. This is necessary because
- * the monotonic clock stops while the machine is suspended, and the wall clock can be set back.
+ * Measures the time since its creation on two clocks, and returns the larger value. Two clocks are necessary
+ * because the monotonic clock stops while the machine is suspended, and the wall clock can be set back.
  */
 class LaterClock {
   readonly #monotonic = performance.now();

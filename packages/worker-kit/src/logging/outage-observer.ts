@@ -35,10 +35,10 @@ function onceAMinute(write: WriteLog): WriteLog {
 }
 
 /**
- * Returns an observer that logs the events that matter to an operator. It logs new keys. It logs the start
- * and the end of each outage of Cloud KMS in a location, and of each rejection of a key, with one entry each
- * regardless of the number of payloads. It logs payloads that are rejected for other reasons at most once a
- * minute for each reason. No entry contains plaintext or key bytes.
+ * Returns an observer that logs the events that matter to an operator. The observer logs new keys. For each
+ * outage of Cloud KMS in a location, and for each rejection of a key, the observer logs one entry at the
+ * start and one at the end, regardless of the number of payloads. The observer logs payloads that are
+ * rejected for other reasons at most once a minute for each reason. No entry contains plaintext or key bytes.
  * @param write receives the entries, as in `createSafeLogger({ write })`
  * @example
  * ```ts

@@ -42,8 +42,8 @@ const SOON_STALE = 0.8;
  */
 const unsupported: ReadonlySet<number> = new Set([5, 7, 12]);
 /**
- * Number of consecutive failures after which Temporal counts as unavailable. It is more than one, because a
- * single failure may be only a lost packet.
+ * Number of consecutive failures after which Temporal counts as unavailable. The number is more than one,
+ * because a single failure may be only a lost packet.
  */
 const FAILURES_UNTIL_UNREACHABLE = 2;
 

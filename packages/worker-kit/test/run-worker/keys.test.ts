@@ -82,8 +82,8 @@ const echo = async (workflowId: string) => {
   return client.workflow.start('echo', { taskQueue, workflowId, args: [workflowId] });
 };
 /**
- * Starts a workflow. This also works during an outage of Cloud KMS, because the client already has a data
- * key.
+ * Starts a workflow. The client can start a workflow even during an outage of Cloud KMS, because the client
+ * already has a data key.
  */
 const clientWithOwnKeys = echo;
 

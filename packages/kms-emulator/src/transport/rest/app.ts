@@ -10,8 +10,8 @@ import { readRequest, requireJson } from './request.ts';
 import type { RestRoute } from './rules.ts';
 
 /**
- * Maximum size of a body in bytes. It is larger than an Encrypt request with 64 KiB of plaintext and 64 KiB
- * of additional data in base64.
+ * Maximum size of a body in bytes. The limit is larger than an Encrypt request with 64 KiB of plaintext and
+ * 64 KiB of additional data in base64.
  */
 const MAX_BODY = 1024 * 1024;
 

@@ -125,7 +125,7 @@ func sopsKey(ctx context.Context, key string) ([]byte, error) {
 	return master.DecryptContext(ctx)
 }
 
-// HashiCorp's wrapper has no option for the address. It connects to cloudkms.googleapis.com through
+// HashiCorp's wrapper has no option for the address. The wrapper connects to cloudkms.googleapis.com through
 // HTTPS_PROXY, and trusts the authority in SSL_CERT_FILE.
 func wrapper(ctx context.Context, key string) ([]byte, error) {
 	names := strings.Split(key, "/")

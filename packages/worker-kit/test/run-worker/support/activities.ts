@@ -22,7 +22,7 @@ export class BreakableCodec {
 export const createActivities = (codec: BreakableCodec) => ({
   ping: (text: string) => Promise.resolve(text),
 
-  /** Breaks the codec, so that the failure of this activity cannot be encoded. This ends the worker. */
+  /** Breaks the codec, so that the failure of this activity cannot be encoded and the worker ends. */
   die: (): Promise<never> => {
     codec.isBroken = true;
     block(codec.blockMs);

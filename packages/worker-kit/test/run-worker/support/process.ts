@@ -1,6 +1,6 @@
 /**
- * A worker process whose activities can end the worker, block the event loop or never return. Its HTTP server
- * responds only to `/readyz`.
+ * A worker process whose activities can end the worker, block the event loop or never return. The process's
+ * HTTP server responds only to `/readyz`.
  */
 import { createServer } from 'node:http';
 import { NativeConnection } from '@temporalio/worker';
