@@ -10,7 +10,7 @@ import { median } from './figures.ts';
 import { devDir, projectRoot } from './project.ts';
 import { turbo } from './turbo.ts';
 
-/** Benchmarks that run only if they are named. Each of them has options (`--help`). */
+/** Benchmarks that run only if they are named. Each of these benchmarks has options (`--help`). */
 const single: Readonly<Record<string, string>> = {
   codec: 'packages/kms-codec/bench/codec.bench.ts',
   server: 'apps/codec-server/bench/server.bench.ts',

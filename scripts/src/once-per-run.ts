@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { withLock } from './lock.ts';
 
 /**
- * The variable with the folder for the files that a test run builds. `pnpm test` sets it for all suites.
- * Otherwise, `vitest run` sets it.
+ * The variable with the folder for the files that a test run builds. `pnpm test` sets the variable for all
+ * suites. Otherwise, `vitest run` sets the variable.
  */
 const VARIABLE = 'TEST_RUN_DIR';
 
-/** Creates the folder for this process and its children, unless it exists. Deletes it at the end. */
+/**
+ * Creates the folder for this process and its children, unless it exists. Deletes the folder when this
+ * process ends.
+ */
 export function startRun(): string {
   return (process.env[VARIABLE] ??= createRun());
 }

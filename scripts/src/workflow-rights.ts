@@ -16,7 +16,7 @@ interface Workflow {
 }
 
 /**
- * Actions that a job with write permission may use. None of them installs or runs the repository's
+ * Actions that a job with write permission may use. None of these actions installs or runs the repository's
  * dependencies.
  */
 const actions = [

@@ -26,7 +26,7 @@ describe('mutated, truncated, spliced and cross-namespace messages', () => {
     const report = await fuzz(seed, messages);
     process.stdout.write(`fuzz: ${JSON.stringify(report)}\n`);
     expect(Object.values(report.outcomes).reduce((sum, count) => sum + count, 0)).toBe(messages);
-    // The fuzzer must reach each of these outcomes.
+    // The fuzzer must reach each outcome in `reached`.
     expect(Object.keys(report.outcomes)).toEqual(expect.arrayContaining(reached));
   });
 });

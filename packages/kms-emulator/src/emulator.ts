@@ -21,7 +21,7 @@ export interface EmulatorOptions {
   readonly port?: number;
   /** The port of the control API. If 0, the default, the system chooses a free port. */
   readonly controlPort?: number;
-  /** The file for keys and policies, with mode 0600. By default, they are only in memory. */
+  /** The file for keys and policies, with mode 0600. By default, keys and policies are only in memory. */
   readonly dataFile?: string;
   /** Resource names of crypto keys. Missing keys are created, with their key rings and a first version. */
   readonly keys?: readonly string[];
@@ -40,11 +40,14 @@ export interface EmulatorOptions {
   /** The base of the movable clock. The default is the system's clock. */
   readonly clock?: Clock;
   /**
-   * Receives the emulator's own errors, such as a failed write of the data file. By default, they go to
+   * Receives the emulator's own errors, such as a failed write of the data file. By default, errors go to
    * standard error.
    */
   readonly report?: (error: unknown) => void;
-  /** Receives every plaintext of Encrypt and Decrypt. Tests use it to search outputs for leaked keys. */
+  /**
+   * Receives every plaintext of Encrypt and Decrypt. Tests use this function to search outputs for leaked
+   * keys.
+   */
   readonly plaintext?: (bytes: Uint8Array) => void;
 }
 

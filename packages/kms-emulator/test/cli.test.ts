@@ -55,7 +55,8 @@ describe('the command line', () => {
 
   it('exits after two signals', async () => {
     const { child } = await launch();
-    // Suspends the process while the signals arrive. Otherwise, it could end before the second signal.
+    // Suspends the process while the signals arrive, because the process could otherwise end before the
+    // second signal.
     for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) child.kill(signal);
     expect(await event(child, 'exit')).toEqual([0, null]);
   });

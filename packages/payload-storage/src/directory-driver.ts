@@ -14,7 +14,7 @@ export interface DirectoryDriverOptions {
   readonly path: string;
   /** The name that the claims contain in place of the path, which differs between machines. */
   readonly bucket: string;
-  /** The driver's name. By default, it is the driver's type. */
+  /** The driver's name. The default is the driver's type. */
   readonly driverName?: string;
 }
 

@@ -15,7 +15,7 @@ export interface OpenObject {
   readonly size: number | undefined;
   /** Size that the store declares for the whole object, of which the content may be the beginning. */
   readonly objectSize: number | undefined;
-  /** The stream of bytes. When it is destroyed, the connection is released. */
+  /** The stream of bytes. Destroying the stream releases the connection. */
   readonly content: Readable;
 }
 

@@ -112,8 +112,8 @@ export class S3Reader implements ObjectReader {
 
 /**
  * Returns the XML, unless it contains a document type declaration, which S3 never sends. The client's parser
- * copies the whole text for each declaration, so it would take minutes for a page full of declarations. The
- * parser would also mistake a page from another server for an empty list.
+ * copies the whole text for each declaration, so the parser would take minutes for a page full of
+ * declarations. The parser would also mistake a page from another server for an empty list.
  */
 async function checkedXml(body: Readable, status: number): Promise<Readable> {
   const bytes = await buffer(limited(body, isError(status) ? MAX_ERROR_BYTES : MAX_PAGE_BYTES));

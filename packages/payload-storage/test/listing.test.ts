@@ -100,7 +100,7 @@ describe.each(['s3', 'gcs'] as const)('a bucket of %s', (type) => {
       server.answer = (response) => response.end(`${start}${part.repeat(length / part.length)}`);
       const before = process.cpuUsage();
       await refused();
-      // CPU time in µs. Unlike the elapsed time, it does not depend on other programs on the machine.
+      // CPU time in µs. Unlike the elapsed time, CPU time does not depend on other programs on the machine.
       expect(process.cpuUsage(before).user).toBeLessThan(10_000_000);
     },
   );

@@ -8,7 +8,7 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { pack, repack } from '../src/published.ts';
 import { findPython } from '../src/python.ts';
 
-// Vitest sets NODE_ENV to `test`, and Vite would build the dashboard for it.
+// Vitest sets NODE_ENV to `test`, and Vite would build the dashboard for that environment.
 vi.stubEnv('NODE_ENV', 'production');
 
 const python = await findPython();

@@ -78,7 +78,7 @@ const made = z.strictObject({
   branchKey: z.strictObject({ plaintext: bytes, wrapped: bytes }).optional(),
   /** A data key that replaces the derived data key. */
   dataKey: bytes.optional(),
-  /** The plaintext. By default, it is the expected payload in serialized form. */
+  /** The plaintext. The default is the expected payload in serialized form. */
   plaintext: bytes.optional(),
   /** A change to the message after encryption. */
   changed: z.strictObject({ at: z.number(), removed: z.number(), added: bytes }).optional(),

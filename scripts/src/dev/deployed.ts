@@ -1,8 +1,8 @@
 /**
  * The task `deployed:dev`, which DEV_FROM selects. The task runs the applications as they are deployed, and
- * not from their sources. With `artefacts`, it copies each application's `dist/` into an empty folder, and
- * Caddy serves the dashboard. With `images`, it runs the container images, including the emulator's image,
- * with the same restrictions as in docs/deploy.md.
+ * not from their sources. With `artefacts`, the task copies each application's `dist/` into an empty folder,
+ * and Caddy serves the dashboard. With `images`, the task runs the container images, including the emulator's
+ * image, with the same restrictions as in docs/deploy.md.
  */
 import { chmod, chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,10 @@ interface Deployment {
   readonly emulator?: Child;
 }
 
-/** The variables to pass to the applications' containers. None of them names a file on this machine. */
+/**
+ * The variables to pass to the applications' containers. None of these variables names a file on this
+ * machine.
+ */
 const ofApplications =
   /^(TEMPORAL_(?!CONFIG_FILE|CLI_PATH)|GCP_|KMS_|GOOGLE_|CODEC_(?!STORAGE_FILE)|WORKER_|AUTH$|AUDIT_(?!FILE)|OTEL_|LOG_LEVEL$)/;
 

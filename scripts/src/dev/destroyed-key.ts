@@ -32,7 +32,8 @@ if (versions.length === 1) {
     await kms.updateCryptoKeyPrimaryVersion({ name: key, cryptoKeyVersionId: '1' });
   }
   await kms.destroyCryptoKeyVersion({ name: doomed.name ?? '' });
-  // Cloud KMS would destroy the version a month later. The emulator's control API destroys it immediately.
+  // Cloud KMS would destroy the version a month later. The emulator's control API destroys the version
+  // immediately.
   await fetch(`http://127.0.0.1:${requiredPort('DEV_KMS_CONTROL_PORT')}/versions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

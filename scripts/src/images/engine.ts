@@ -17,7 +17,10 @@ const storage = [
   'overlay',
 ];
 
-/** The certificate authorities of this machine. A build needs them to reach a registry through a proxy. */
+/**
+ * The certificate authorities of this machine. A build needs these authorities to reach a registry through a
+ * proxy.
+ */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 
 /** The user as whom programs in images run: `nonroot` of distroless. */

@@ -16,7 +16,7 @@ export interface Propagation {
   readonly generation: number;
 }
 
-/** The conditions that a test can change while the emulator runs. A restart resets them. */
+/** The conditions that a test can change while the emulator runs. A restart resets the conditions. */
 export class Conditions {
   readonly faults = new Faults();
   readonly quotas = new Quotas();

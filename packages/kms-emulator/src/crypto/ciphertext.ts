@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 /**
- * The emulator's ciphertext. It has the structure of Cloud KMS's ciphertext, which is a protobuf message with
- * two byte fields. Clients must treat it as opaque.
+ * The emulator's ciphertext, which has the structure of Cloud KMS's ciphertext: a protobuf message with two
+ * byte fields. Clients must treat a ciphertext as opaque.
  *
  *     0a 24 | 00 | locator (35: 31 random, then the version's number, big-endian)
  *     12 n  | 00 | salt (12) | nonce (12) | AES-256-GCM ciphertext | tag (16)

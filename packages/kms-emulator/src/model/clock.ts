@@ -6,8 +6,8 @@ export interface Clock {
 export const systemClock: Clock = { now: () => Date.now() };
 
 /**
- * A clock that follows a base clock and can be moved. After a restart, it shows the time of the base clock
- * again.
+ * A clock that follows a base clock and can be moved. After a restart, the clock shows the time of the base
+ * clock again.
  */
 export class MovableClock implements Clock {
   readonly #base: Clock;

@@ -50,8 +50,8 @@ const withoutMaterial: ReadonlySet<VersionState> = new Set([
 /**
  * UpdateCryptoKeyVersion: changes the state between ENABLED and DISABLED.
  *
- * Enabling a version has an immediate effect. Disabling it affects Encrypt and Decrypt only after `delay`
- * milliseconds (cloud.google.com/kms/docs/consistency).
+ * Enabling a version has an immediate effect. Disabling a version affects Encrypt and Decrypt only after
+ * `delay` milliseconds (cloud.google.com/kms/docs/consistency).
  */
 export function setState(version: KeyVersion, name: string, to: string, now: number, delay: number): void {
   if (to !== 'ENABLED' && to !== 'DISABLED') {

@@ -127,8 +127,8 @@ const dataFields = ['ciphertext', 'plaintext', 'data', 'signature'];
 const checksumField = /Crc32c$/;
 
 /**
- * Returns the request without its checksums. For such a request, Cloud KMS returns false in the fields
- * `verified_*`.
+ * Returns the request without its checksums. For a request without checksums, Cloud KMS returns false in the
+ * fields `verified_*`.
  */
 const dropChecksums = (request: object): object =>
   Object.fromEntries(Object.entries(request).filter(([field]) => !checksumField.test(field)));

@@ -60,7 +60,7 @@ export const locationMethods: Readonly<Record<string, Method>> = {
   ListLocations: method(locations.listLocations, 'read'),
 };
 
-/** Project policies belong to Resource Manager, so these calls use no Cloud KMS quota. */
+/** Project policies belong to Resource Manager, so calls for these policies use no Cloud KMS quota. */
 export const projectMethods: Readonly<Record<string, Method>> = {
   GetIamPolicy: method(projects.getIamPolicy),
   SetIamPolicy: method(projects.setIamPolicy),

@@ -14,7 +14,7 @@ export interface ErrorFields {
    * type, such as `string`.
    */
   readonly error: string;
-  /** The type of an `ApplicationFailure`. Temporal also stores it in plaintext. */
+  /** The type of an `ApplicationFailure`. Temporal also stores this type in plaintext. */
   readonly errorType?: string;
   /** The reason code of a `KmsCodecError`, the code of a system or Node error, or a gRPC status. */
   readonly errorCode?: string | number;

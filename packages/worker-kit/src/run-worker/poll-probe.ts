@@ -37,8 +37,8 @@ const DEFAULT_ACTIVITY_SLOTS = 100;
 /** The share of `staleMs` after which the probe queries all partitions. */
 const SOON_STALE = 0.8;
 /**
- * The gRPC statuses with which a server refuses the query. In this case, the server is reachable, but polls
- * cannot be measured.
+ * The gRPC statuses with which a server refuses the query. After such a status, the server counts as
+ * reachable, but polls cannot be measured.
  */
 const unsupported: ReadonlySet<number> = new Set([5, 7, 12]);
 /**

@@ -46,8 +46,8 @@ export interface RunWorkerOptions<C extends WorkerConnection> {
    */
   readonly createWorker: (connection: C) => Promise<SupervisedWorker>;
   /**
-   * Receives log entries, as in `createSafeLogger({ write })`. By default, they are written to standard error
-   * as lines of JSON.
+   * Receives log entries, as in `createSafeLogger({ write })`. By default, entries are written to standard
+   * error as lines of JSON.
    */
   readonly write?: WriteLog;
   /** The signals that start a graceful shutdown. By default, SIGINT and SIGTERM. */

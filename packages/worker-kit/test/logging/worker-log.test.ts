@@ -16,7 +16,7 @@ const canary = newCanary();
 const secret = `${canary}"\n\u202e ü`;
 
 /**
- * The forms in which a log may contain the canary. Unlike the forms from `formsOf`, they also match a
+ * The forms in which a log may contain the canary. Unlike the forms from `formsOf`, these forms also match a
  * truncated Buffer.
  */
 const forms: Readonly<Record<string, RegExp>> = {

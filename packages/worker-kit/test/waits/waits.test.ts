@@ -82,7 +82,7 @@ describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key 
     const resumed = await start(queue, 'resumed', cases.resumed);
     handles.set('resumed', resumed);
     // The second attempt needs the data keys of its input and of its heartbeat details. Another process wrote
-    // both.
+    // the input and the details.
     await vi.waitFor(async () => expect(await pendingAttempt(resumed)).toBe(2), 10_000);
     await first.stop();
 

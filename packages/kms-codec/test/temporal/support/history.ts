@@ -9,7 +9,7 @@ type History = temporal.api.history.v1.IHistory;
 
 /**
  * Every input, result, memo, summary and failure in these tests contains this text. Temporal must never
- * receive it.
+ * receive this text.
  */
 export const CARD = 'card 4111';
 

@@ -25,7 +25,7 @@ import {
 } from '../../../src/index.ts';
 import { cryptoKey } from '../../support/codec.ts';
 
-/** The namespaces in these tests. Each has its own crypto key with the same name as the namespace. */
+/** The namespaces in these tests. Each namespace has a crypto key with the namespace's name. */
 export const payments = 'payments';
 export const shippingNamespace = 'shipping';
 

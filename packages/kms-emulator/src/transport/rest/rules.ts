@@ -58,7 +58,7 @@ function rulesOf(http: unknown): Rule[] {
 
 /**
  * Routes for policies, because IAM's annotations belong to a service that no client calls. Cloud KMS reads a
- * policy with GET, Resource Manager with POST. Google's client for Node.js uses POST for both.
+ * policy with GET, Resource Manager with POST. Google's client for Node.js uses POST for both services.
  */
 const policies = (
   service: Service,
