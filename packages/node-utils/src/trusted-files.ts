@@ -39,8 +39,8 @@ export class UntrustedFileError extends Error {
 }
 
 /**
- * O_NONBLOCK is necessary so that opening a FIFO does not wait for its other end. Windows has neither flag;
- * both count as 0 there.
+ * O_NONBLOCK is necessary so that opening a FIFO does not wait for its other end. Windows has neither
+ * O_NOFOLLOW nor O_NONBLOCK, which therefore count as 0.
  */
 const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
