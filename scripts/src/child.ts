@@ -7,7 +7,7 @@ export interface Child {
   /** Returns the last 16 KiB of standard output and standard error, for messages. */
   readonly tail: () => string;
   readonly hasEnded: () => boolean;
-  /** Resolves with the exit status when the process has ended; with 1 if a signal ended it. */
+  /** Resolves with the exit status when the process has ended, or with 1 if a signal ended the process. */
   readonly exited: Promise<number>;
   signal(signal: NodeJS.Signals): void;
   /**

@@ -1,6 +1,7 @@
 /**
- * Part of the root's `check` and, with `--fix`, of `format`. Runs ruff on the Python files, with the settings
- * in interop/ruff.toml. pip installs ruff on first use. The exit status is 1 if ruff finds a problem.
+ * This script is part of the root's `check` and, with `--fix`, of `format`. Runs ruff on the Python files,
+ * with the settings in interop/ruff.toml. pip installs ruff on first use. The exit status is 1 if ruff finds
+ * a problem.
  */
 import { join } from 'node:path';
 import { execa } from 'execa';

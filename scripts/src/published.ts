@@ -34,8 +34,7 @@ const versionCheck = (name: string): string =>
  * gets only one copy of each class and each cache.
  */
 export function publishedConfig({ name, folder, entry, bundled = [], sandboxed = [] }: PublishedPackage) {
-  // If another package were in the files, it would be missing from the bill of materials. Therefore, the
-  // build fails in that case.
+  // The build fails if the files contain another package, which would be missing from the bill of materials.
   const inside = [...bundled, /^@temporal-kms\/node-utils/];
   const isChecked = (fileName: string) =>
     fileName.endsWith('.cjs') && !sandboxed.some((one) => fileName === `${one}.cjs`);

@@ -1,6 +1,6 @@
 /**
- * Part of `pnpm release:version`. After changesets has increased the version of the packages, writes this
- * version into every other file that contains it. All parts of a release share one version.
+ * This script is part of `pnpm release:version`. After changesets has increased the version of the packages,
+ * writes this version into every other file that contains it. All parts of a release share one version.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -27,7 +27,7 @@ export interface Terraform {
   ): Promise<{ readonly exitCode: number; readonly output: string }>;
   /**
    * Returns the resources that `terraform plan` would create, in the form of `terraform show -json`. Makes
-   * only one plan for the same variables.
+   * only one plan for each set of variables.
    * @throws Error with Terraform's output
    */
   plan(folder: string, variables: Readonly<Record<string, unknown>>): Promise<Plan>;

@@ -1,5 +1,5 @@
 /**
- * Part of a release. Prints the checks and their results, as the predicate of an attestation
+ * This script is part of a release. Prints the checks and their results, as the predicate of an attestation
  * (https://github.com/in-toto/attestation/blob/main/spec/predicates/test-result.md). Each argument names a
  * script and the file with the script's output: `node scripts/src/test-result.ts .ci/run=gate.log`.
  */

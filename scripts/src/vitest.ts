@@ -4,7 +4,8 @@ import { configDefaults, type ViteUserConfig } from 'vitest/config';
 import { startRun } from './once-per-run.ts';
 import { devDir } from './project.ts';
 
-// On some systems, the group can write to new files. Our code rejects key and policy files with this mode.
+// On some systems, the group can write to new files. Our code rejects key and policy files to which the group
+// can write.
 process.umask(0o022);
 
 // Makes Node cache compiled modules, because compilation takes a large part of each process's start.

@@ -10,7 +10,10 @@ it('startChild starts children without core dumps', async () => {
   expect(child.tail()).toBe('0\n0');
 });
 
-/** Exempts commands that read no key and end without a signal, and commands that read the source map. */
+/**
+ * Matches exempt commands: commands that read no key and end without a signal, and commands that read the
+ * source map.
+ */
 const endsAtOnce = /--help|main\.mjs(?:\.map| --version| verify-audit| audit-digest)\b/;
 
 it('every command line starts the worker, codec server and starter with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {

@@ -76,7 +76,7 @@ describe.each(rows)('the chapter "$chapter"', ({ code, links, command, promises:
     for (const path of code) expect(existsSync(join(projectRoot, path)), path).toBe(true);
   });
 
-  it('names a command that is run by the tests of its promises', async () => {
+  it('names a command that the tests of its promises run', async () => {
     const files = ids.flatMap((id) => promises.get(id) ?? [`no promise ${id}`]);
     const texts = await Promise.all(files.map(sources));
     expect(texts.filter((text) => inTests(command).test(text)).length, command).toBeGreaterThan(0);

@@ -45,7 +45,7 @@ describe('a message’s key', () => {
     }
   });
 
-  it('contains no crypto key if the message does not name one', async () => {
+  it('contains no crypto key if the message does not name a crypto key', async () => {
     const message = await inLayer('envelope', new FakeKeyService(), secret);
     const { 'kms-key': _, ...metadata } = message.metadata!;
     expect(messageKey({ ...message, metadata })).toEqual({ format: 'envelope' });

@@ -120,7 +120,7 @@ describe('one Cloud KMS response', () => {
   });
 
   // [C-14]
-  it('for one data key does not keep another data key in memory beyond the hard age', async () => {
+  it('does not keep a data key in memory beyond the hard age if the response is for another data key', async () => {
     const { codec, clock, keyService, messages } = await readerOfMany(2);
     const [first, second] = messages;
     for (let n = 0; n < 13 * 20; n += 1) {

@@ -113,7 +113,7 @@ describe('a codec that is configured with one namespace', () => {
     }
   });
 
-  it('calls authorizeNamespace for its own namespace if the context names another namespace', async () => {
+  it('calls authorizeNamespace for its own namespace, even if the context names another namespace', async () => {
     const configured = byContext.forNamespace('pay');
     const asked: string[] = [];
     const authorizeNamespace = (namespace: string) => void asked.push(namespace);

@@ -105,7 +105,7 @@ describe('a ciphertext', () => {
 
 describe('CRC-32C', () => {
   it.each([
-    // RFC 3720, appendix B.4
+    // The first three pairs are from RFC 3720, appendix B.4.
     [Buffer.alloc(32), 0x8a9136aa],
     [Buffer.alloc(32, 0xff), 0x62a8ab43],
     [Buffer.from(Array.from({ length: 32 }, (_, index) => index)), 0x46dd794e],

@@ -28,7 +28,7 @@ const serviceAccount = () =>
   });
 
 it(
-  "encrypts for Google's client, Tink, Go CDK, sops and HashiCorp's wrapper in Go",
+  "the emulator encrypts for Google's client, Tink, Go CDK, sops and HashiCorp's wrapper in Go",
   { timeout: BUILD_MS },
   async ({ skip }) => {
     const go = await findGo('the test with Go clients is skipped');

@@ -39,7 +39,7 @@ const startWithAdmin = async () => {
 };
 
 describe('project policies', () => {
-  it('contain audit configurations, which can be changed without the bindings', async () => {
+  it('contain audit configurations, which can be changed without changing the bindings', async () => {
     const { emulator, owner } = await startWithAdmin();
     await emulator.setPolicy(resource, [binding]);
     const [policy] = await owner.getIamPolicy({ resource });

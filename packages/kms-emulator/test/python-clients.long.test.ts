@@ -8,7 +8,7 @@ import { KEY, temporaryFolder } from './support/running.ts';
 
 const clients = join(import.meta.dirname, 'clients', 'python');
 
-it('encrypts for Tink in Python, which connects to Google’s address', { timeout: 400_000 }, async () => {
+it('the emulator encrypts for Tink in Python, which connects to Google’s address', { timeout: 400_000 }, async () => {
   const folder = await temporaryFolder();
   const packages = join(folder, 'packages');
   await pipInstall(join(clients, 'requirements.txt'), packages);

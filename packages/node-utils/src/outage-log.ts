@@ -54,8 +54,8 @@ export class OutageLog {
   }
 
   /**
-   * Reports a success. If the success ends an outage that was logged, logs the outage's duration in seconds
-   * and the number of failures.
+   * Reports a success. Logs the outage's duration in seconds and the number of failures, if this success ends
+   * an outage that was logged.
    */
   up(fields: SafeLogEntry['fields'] = {}): void {
     if (this.#since === undefined) return;

@@ -19,7 +19,7 @@ export interface ObjectToRead {
   readonly name: string;
   /** The store's name in messages that may be logged. */
   readonly store?: string;
-  /** Size that the reference states. A larger object is `storage_altered`. */
+  /** Size that the reference states. A larger object causes `storage_altered`. */
   readonly sizeBytes?: bigint | undefined;
 }
 

@@ -69,7 +69,7 @@ const having = (entries: number): Payload => ({
 const located = async () => storage.locate('orders', (await store()).found);
 
 describe('a payload in a directory', () => {
-  it('is returned by the driver and by the reader as the driver stored it', async () => {
+  it('is returned unchanged by the driver and by the reader', async () => {
     const { claim, found } = await store();
     expect(await driver.retrieve({}, [claim])).toMatchObject([payload]);
     const object = storage.locate('orders', found);

@@ -54,7 +54,7 @@ interface Connection {
 }
 
 describe.each(['s3', 'gcs'] as const)('a bucket of a real server for %s', (type) => {
-  it('can be read and listed by an identity that may only read, and objects in it can be read in part', async () => {
+  it('lets an identity that may only read list the bucket, and read objects completely and in part', async () => {
     const { storage, locate } = connect(type);
     const object = locate();
     expect((await storage.read(object, { signal })).data).toEqual(payload.data);

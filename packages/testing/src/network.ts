@@ -28,8 +28,8 @@ export interface Network {
   /** Ends the effect of {@link refuse}. */
   accept(): Promise<void>;
   /**
-   * Accepts connections but forwards no data, even on open connections. None of these connections ever works
-   * again.
+   * Accepts connections but forwards no data, even on open connections. A connection that was open during the
+   * silence never works again.
    */
   silence(): void;
   /** Ends the effect of {@link silence}, but only for new connections. */

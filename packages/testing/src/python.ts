@@ -16,8 +16,7 @@ const pythonProject = join(root, 'interop/python');
 export const findPython = (): Promise<string> => findEnvironment('interop-python');
 
 /**
- * Like `findPython`, but in the environment, temporal-kms is installed with the oldest dependencies that it
- * allows.
+ * Like `findPython`, but the environment contains temporal-kms with the oldest dependencies that it allows.
  */
 export const findOldestPython = (): Promise<string> => findEnvironment('interop-python-oldest', '--oldest');
 

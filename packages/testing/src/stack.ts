@@ -56,8 +56,8 @@ export interface TemporalStack {
   readonly address: string;
   readonly connection: Connection;
   /**
-   * Returns a connection for workers. The first call opens the connection, because the test must install its
-   * `Runtime` first.
+   * Returns a connection for workers. Only the first call opens the connection, so that a test can install
+   * its `Runtime` before.
    */
   native(): Promise<NativeConnection>;
   /** Further parts, which are closed before the connections and the server. */

@@ -13,7 +13,7 @@ export interface TlsProxy {
 }
 
 export interface TlsProxyOptions {
-  /** The `host:port` of the server behind the proxy, which does not use TLS. */
+  /** The `host:port` of the server behind the proxy. The server does not use TLS. */
   readonly target: string;
   readonly certificate: CertificateFiles;
   /**

@@ -12,7 +12,7 @@ const a = 1;
 \`\`\`
 `;
 
-it('tableRows returns the rows of the table with the header', () => {
+it('tableRows returns the rows of the table with the given header', () => {
   expect(tableRows(text, 'name')).toEqual([
     ['a', '`1` or `2`'],
     ['b', ''],

@@ -77,7 +77,7 @@ dashboard: { issuer: dev, clientId: ${CLIENT}, scopes: [openid, email, profile],
 
 /** Writes the policy file. Call this function before the codec server starts. */
 export async function writeSamplePolicy(file: string, issuerPort: number): Promise<void> {
-  // The codec server refuses a file that others can write.
+  // The codec server refuses a file to which others can write.
   await writeFile(file, samplePolicy(`http://127.0.0.1:${issuerPort}`), { mode: 0o600 });
 }
 

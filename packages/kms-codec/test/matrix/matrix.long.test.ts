@@ -101,16 +101,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('Node', () => {
-  it.for(nodeMajors)('%i can import the package from an ES module', async (major) => {
+describe('the package', () => {
+  it.for(nodeMajors)('can be imported from an ES module on Node %i', async (major) => {
     expect(await program('pnpm', major, ['app.mjs'])).toBe(expected);
   });
 
-  it.for(nodeMajors)('%i can require the package from CommonJS', async (major) => {
+  it.for(nodeMajors)('can be required from CommonJS on Node %i', async (major) => {
     expect(await program('pnpm', major, ['app.cjs'])).toBe(expected);
   });
 
-  it('20 refuses zstd with an error that names the required Node version', async () => {
+  it('refuses zstd on Node 20 with an error that names the required Node version', async () => {
     const zstd = { KMS_COMPRESSION: 'zstd' };
     expect(await program('pnpm', 24, ['zstd.cjs', 'write', 'zstd.json'], zstd)).toBe('done');
     const refused = 'zstd compression is not available in Node 20.20.2: run Node 22.15 or later';

@@ -27,8 +27,8 @@ export interface Context {
 export type Handler<Request, Response> = (request: Request, context: Context) => Response;
 
 /**
- * Refuses a caller without the permission, with Cloud KMS's text. The check is made before the lookup, so
- * that the caller cannot distinguish a missing resource from a resource that it may not access.
+ * Refuses a caller that lacks the permission, with Cloud KMS's error text. The check is made before the
+ * lookup, so that the caller cannot distinguish a missing resource from a resource that it may not access.
  */
 export function requirePermission(context: Context, permission: Permission, resource: string): void {
   const { state, caller, now } = context;

@@ -53,8 +53,8 @@ export const setIamPolicy: Handler<SetPolicyRequest, PolicyMessage> = (request, 
 };
 
 /**
- * Returns which of the permissions the caller has. The caller has no permissions on a resource that does not
- * exist (iam_policy.proto).
+ * Returns which of the requested permissions the caller has. The caller has no permissions on a resource that
+ * does not exist (iam_policy.proto).
  */
 export const testIamPermissions: Handler<TestPermissionsRequest, { permissions: string[] }> = (
   request,

@@ -9,7 +9,9 @@ import type { State } from '../model/state.ts';
 import { enumName, milliseconds, text } from './fields.ts';
 
 const DAY = 24 * 3600 * 1000;
-/** resources.proto: 30 days by default. The bounds are from cloud.google.com/kms/docs/destroy-restore. */
+/**
+ * The default is 30 days (resources.proto). The bounds are from cloud.google.com/kms/docs/destroy-restore.
+ */
 const DESTROY_DURATION = { standard: 30 * DAY, min: DAY, max: 120 * DAY };
 
 /**

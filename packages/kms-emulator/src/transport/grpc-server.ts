@@ -12,7 +12,7 @@ import {
 } from '../service/methods.ts';
 import type { Protos } from './protos.ts';
 
-/** A gRPC server that listens on no port. Its connections come from {@link accept}. */
+/** A gRPC server that listens on no port. The server's connections come from {@link accept}. */
 export interface GrpcServer {
   accept(connection: Duplex): void;
   /** Waits for calls to end. After `forceAfter` milliseconds, aborts the calls that have not ended. */

@@ -180,7 +180,7 @@ function checksumTests(fixture: () => Fixture): void {
     });
   });
 
-  it('refuses data that does not match its checksum, and names both fields in the error', async () => {
+  it('refuses data that does not match its checksum, and names the data’s and the checksum’s fields in the error', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const wrong = { value: 1 };

@@ -5,7 +5,7 @@ import { iam } from '../support/iam.ts';
 
 /** Tests of IAM policies. They need only permissions that every caller who may run this suite has. */
 export function iamTests(fixture: () => Fixture): void {
-  it('returns which of the permissions the caller has', async () => {
+  it('returns which of the requested permissions the caller has', async () => {
     const key = await fixture().createEmptyKey();
     const permissions = ['cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeyVersions.useToEncrypt'];
     const [answer] = await iam(fixture().client).testPermissions(key.name, permissions);

@@ -31,7 +31,7 @@ function creationTests(fixture: () => Fixture): void {
     expect(all.map(({ name }) => name)).toEqual([first.name, second.name]);
   });
 
-  it('generates asymmetric versions after the response, so they are first pending and then enabled', async () => {
+  it('generates asymmetric versions only after the call’s response, so they are first pending and then enabled', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({
       purpose: 'ASYMMETRIC_SIGN',
@@ -129,7 +129,7 @@ function destructionTests(fixture: () => Fixture): void {
     },
   );
 
-  it('keeps a version for the destroy duration of its key', async () => {
+  it('schedules a version’s destruction after the duration that its key specifies', async () => {
     const key = await fixture().createKey({ destroyScheduledDuration: { seconds: 2 * 86_400 } });
     const now = Date.now() / 1000;
     const [scheduled] = await fixture().client.destroyCryptoKeyVersion({

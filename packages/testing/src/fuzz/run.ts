@@ -37,8 +37,8 @@ export interface FuzzResult {
   readonly inputs: number;
   readonly perSecond: number;
   /**
-   * The number of reached edges of the control flow, and the number of combinations of an edge and a range of
-   * counts, as libFuzzer reports them.
+   * libFuzzer's coverage: `edges` counts the control-flow edges that were reached, and `features` counts the
+   * pairs of an edge and a range of execution counts.
    */
   readonly edges: number;
   readonly features: number;

@@ -60,7 +60,7 @@ export interface RunWorkerOptions<C extends WorkerConnection> {
   readonly stopMs?: number;
 }
 
-/** The state of a worker, which is determined without a call. */
+/** The state of a worker, which `readiness()` determines without a call. */
 export interface WorkerReadiness {
   /**
    * `ready` means that the worker polls, Temporal responds, and keys last long enough. `degraded` means the

@@ -227,7 +227,7 @@ export class Supervisor<C extends WorkerConnection> {
       const state = worker.getState();
       if (state === 'FAILED') {
         this.#setPhase('restarting');
-        // Allows the time limit for the finalization, and the same time for the remaining steps.
+        // The worker gets the time limit twice: once for the finalization, and once for the remaining steps.
         if (!(await settlesWithin(running, 2 * times.settleMs)))
           throw new WorkerNotSettled({ cause: failure.cause });
         break;

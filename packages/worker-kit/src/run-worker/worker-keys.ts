@@ -23,8 +23,8 @@ export interface WorkerCodec {
  */
 const RESERVE_SECONDS = 60;
 /**
- * The maximum share of the keys' lifetime that is kept in reserve, because in tests keys may last for less
- * time than the reserve.
+ * The maximum share of the keys' lifetime that is kept in reserve. In tests, keys may last for less time than
+ * the reserve.
  */
 const RESERVE_SHARE = 0.25;
 /**
@@ -33,8 +33,8 @@ const RESERVE_SHARE = 0.25;
  */
 const RESUME_FACTOR = 1.25;
 /**
- * Maximum delay between attempts, in ms. Even with the duration of an attempt, a starting process tries at
- * least every 5 s.
+ * Maximum delay between attempts, in ms. Even including the duration of an attempt, a starting process tries
+ * at least every 5 s.
  */
 const RETRY_LIMIT_MS = 2_500;
 
@@ -148,7 +148,7 @@ function failureOf(error: unknown): Failure {
     reason: error.code,
     message: error.retryable
       ? 'Cloud KMS unavailable; waiting for a key'
-      : 'Cloud KMS rejected the call for a key; retrying until an administrator corrects its settings',
+      : 'Cloud KMS rejected the call for a key; retrying until an administrator corrects the settings in Cloud KMS',
     fields: { ...fields, code: error.code, ...(error.key !== undefined && { key: error.key }) },
   };
 }

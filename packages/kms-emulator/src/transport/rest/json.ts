@@ -18,7 +18,7 @@ export const camelCase = (name: string): string =>
   name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 /**
- * Decodes a request in proto3 JSON. The result has the same form as from the gRPC server.
+ * Decodes a request in proto3 JSON. The result has the same form as a request that the gRPC server decoded.
  *
  * @throws KmsError INVALID_ARGUMENT if a field is unknown or a value has the wrong type
  */
