@@ -89,7 +89,7 @@ describe('a codec that is configured with one namespace', () => {
   const byContext = codecWith({}, { keyService, default: shared }).codec;
   const encrypted = async (context: typeof pay) => await byContext.encode([json('secret')], context);
 
-  it('decrypts another namespace’s message with none of its methods, even if the context names the other namespace', async () => {
+  it('does not decrypt another namespace’s message with any of its methods, even if the context names the other namespace', async () => {
     const messages = await encrypted(ship);
     expect(valueOf((await byContext.decode(messages, ship))[0])).toBe('secret');
     const { codec } = codecWith({}, { keyService, default: shared });

@@ -28,7 +28,7 @@ const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
  * resolves to loopback), an `Origin`, or a body other than JSON (which needs no preflight).
  *
  * @param anyHost accepts every `Host`. With TLS, any `Host` is safe, because the certificate is not valid for
- * an attacker's domain
+ *   an attacker's domain
  */
 export const refusePages =
   (anyHost = false): MiddlewareHandler =>

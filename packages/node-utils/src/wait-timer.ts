@@ -37,8 +37,13 @@ function tick(): void {
  * response, and not the time in which synchronous code blocks the event loop or the process is suspended. The
  * measured time is accurate to about 20 ms. Call `stop` when the response has arrived.
  *
- * @example const timer = new WaitTimer(3_000, () => request.abort()); try { await request.send(); } finally {
- * timer.stop(); }
+ * @example
+ * const timer = new WaitTimer(3_000, () => request.abort());
+ * try {
+ *   await request.send();
+ * } finally {
+ *   timer.stop();
+ * }
  */
 export class WaitTimer {
   readonly #limitMs: number;
