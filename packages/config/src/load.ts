@@ -117,7 +117,7 @@ function toMistake(issue: Issue, environment: Environment<unknown>, set: Values)
   return { variable, problem, ...(known && { example: known.example }) };
 }
 
-/** Counts list entries from 1. */
+/** Returns a member's name, or an entry's number, counted from 1. */
 function segment(key: PropertyKey): string {
   return typeof key === 'number' ? `entry ${key + 1}` : String(key);
 }

@@ -8,7 +8,7 @@ export interface WorkerConfig {
   readonly taskQueue: string;
   /** Path of the module with the workflows and activities. If absent, the worker runs the samples. */
   readonly code?: string;
-  /** Where `/healthz` and `/readyz` listen. */
+  /** The address at which the worker serves `/healthz` and `/readyz`. */
   readonly health: { readonly host: string; readonly port: number };
   /**
    * How metrics are exported: at an endpoint that Prometheus scrapes, or to an OpenTelemetry collector. If

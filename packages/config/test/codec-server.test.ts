@@ -17,14 +17,14 @@ test('has a safe default for everything except the key', () => {
   expect(parse({})).not.toHaveProperty('policyFile');
 });
 
-describe('rate limits', () => {
-  test('apply unless the operator turns them off', () => {
+describe('the configuration of rate limits', () => {
+  test('contains a default for each limit, unless the operator turns the limit off', () => {
     expect(parse({}).rates).toEqual({ kmsRequests: 6_000, storageBytes: 2 ** 30, refused: 600 });
     const off = { CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_STORAGE_BYTES: 'off', CODEC_RATE_REFUSED: '1' };
     expect(parse(off).rates).toEqual({ kmsRequests: undefined, storageBytes: undefined, refused: 1 });
   });
 
-  test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('cannot be %s', (value) => {
+  test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('rejects %s as a limit', (value) => {
     expect(mistakes({ CODEC_RATE_REFUSED: value })).toEqual([
       ['CODEC_RATE_REFUSED', expect.stringContaining('or off')],
     ]);
@@ -55,14 +55,14 @@ describe('AUTH=none', () => {
       expect(mistakes({ CODEC_HOST: host })).toEqual([['CODEC_HOST', expect.stringContaining('loopback')]]),
   );
 
-  test('reports a host that is not loopback together with other mistakes', () => {
+  test('reports a host that is not loopback along with all other mistakes', () => {
     const all = mistakes({ CODEC_HOST: '0.0.0.0', CODEC_PORT: '80a', AUTH: 'none', LOG_LEVEL: 'loud' });
     expect(all.map(([variable]) => variable).toSorted()).toEqual(['CODEC_HOST', 'CODEC_PORT', 'LOG_LEVEL']);
   });
 });
 
 describe('AUTH=policy', () => {
-  test('allows any host', () => {
+  test('allows a host that is not loopback', () => {
     const { host, policyFile } = parse({ AUTH: 'policy', POLICY_FILE: 'policy.yaml', CODEC_HOST: '0.0.0.0' });
     expect([host, policyFile]).toEqual(['0.0.0.0', 'policy.yaml']);
   });
@@ -73,7 +73,7 @@ describe('AUTH=policy', () => {
     expect(mistakes({ POLICY_FILE: 'policy.yaml' })).toEqual([['POLICY_FILE', problem]]);
   });
 
-  test('rejects other values of AUTH', () => {
+  test('rejects an unknown value of AUTH', () => {
     expect(mistakes({ AUTH: 'oidc' })).toEqual([['AUTH', expect.stringContaining('must be policy')]]);
   });
 });
@@ -135,7 +135,7 @@ test('rejects NODE_TLS_REJECT_UNAUTHORIZED=0, with which Node trusts every certi
   expect(() => parse({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).not.toThrow();
 });
 
-test('serves metrics only if a port is set, by default on loopback', () => {
+test('serves metrics only if CODEC_METRICS_PORT is set, and by default only on loopback', () => {
   expect(parse({})).not.toHaveProperty('metrics');
   expect(parse({ CODEC_METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
   expect(
@@ -143,12 +143,12 @@ test('serves metrics only if a port is set, by default on loopback', () => {
   ).toMatchObject({ allowedHosts: ['codec.svc:9464', 'other.svc'] });
 });
 
-describe('paths and limits', () => {
-  test('are unset by default, so that the server uses its own defaults', () => {
+describe('the configuration of paths and limits', () => {
+  test('leaves the limits unset by default, so that the server uses its own defaults', () => {
     expect(parse({})).toMatchObject({ namespacePaths: false, limits: {} });
   });
 
-  test('are read from the environment', () => {
+  test('contains the values from the environment', () => {
     const values = {
       CODEC_NAMESPACE_PATHS: 'true',
       CODEC_TRUSTED_PROXIES: '2',
@@ -180,7 +180,7 @@ describe('paths and limits', () => {
   });
 });
 
-test('serves no dashboard by default, and reads the content security policy sources of a configured dashboard', () => {
+test('serves no dashboard by default, and reads the settings of a configured dashboard', () => {
   expect(parse({})).not.toHaveProperty('dashboard');
   expect(
     parse({

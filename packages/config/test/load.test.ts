@@ -31,7 +31,7 @@ test('freezes the configuration deeply', () => {
   expect(Object.isFrozen(config.kms)).toBe(true);
 });
 
-test('loadConfigOrExit exits with status 78 and prints only the mistakes', async () => {
+test('exits with status 78 in loadConfigOrExit, after printing only the mistakes', async () => {
   const module = JSON.stringify(new URL('../src/index.ts', import.meta.url).href);
   const code = `const { loadConfigOrExit, workerEnvironment } = await import(${module});
     loadConfigOrExit(workerEnvironment); console.log('started');`;

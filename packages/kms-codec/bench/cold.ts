@@ -23,7 +23,7 @@ const { History } = proto.temporal.api.history.v1;
 
 /**
  * Returns a function that uses text, protobuf, maps, regular expressions and memory, as a worker does between
- * codec calls. The function returns a value, so that the compiler cannot remove its work.
+ * codec calls. The function returns a value, so that the compiler cannot optimize the work away.
  */
 function makeOtherWork(): () => Promise<number> {
   const documents = Array.from({ length: 64 }, (_, at) =>

@@ -9,7 +9,7 @@ export interface InputAttempt extends AttemptWaits {
   readonly remainingMs: number;
 }
 
-/** The attempts of a worker's activities. The package worker-kit tracks these attempts. */
+/** The attempts of a worker's activities, which the package worker-kit tracks. */
 export interface WorkerAttempts {
   /**
    * Whether the worker reports every activity task. If true, a decode without an attempt does not belong to

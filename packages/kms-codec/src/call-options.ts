@@ -3,9 +3,9 @@ import { KmsCodecError } from './errors.ts';
 /** Limits how much plaintext one call, one request or the process holds in memory at a time. */
 export interface PlaintextBudget {
   /**
-   * The codec calls this before it allocates plaintext: once with the size of a ciphertext, and again with
-   * the declared size of a compressed plaintext. The codec never releases bytes: the budget's owner must
-   * track when they are no longer in use.
+   * The codec calls this method before it allocates plaintext: once with the size of a ciphertext, and again
+   * with the declared size of a compressed plaintext. The codec never releases bytes: the budget's owner must
+   * track when the bytes are no longer in use.
    * @param bytes number of bytes that the codec is about to allocate, at least 0
    * @returns nothing if the bytes fit; otherwise a promise that resolves once the bytes fit; the payload
    *   waits for this promise
@@ -14,10 +14,13 @@ export interface PlaintextBudget {
   reserve(bytes: number): void | Promise<void>;
 }
 
-/** Limits the Cloud KMS calls for layers inside encrypted payloads, which a plan cannot count. */
+/**
+ * Limits the Cloud KMS calls for layers inside encrypted payloads. A plan cannot count these calls in
+ * advance.
+ */
 export interface InnerKmsCalls {
   /**
-   * The codec calls this before it decrypts an inner layer.
+   * The codec calls this method before it decrypts an inner layer.
    * @param ids an id for each Cloud KMS call that the layer may need; payloads with the same wrapped key
    *   share an id
    * @throws any error, to fail the call
@@ -50,7 +53,7 @@ export interface CallOptions {
    * decompressed plaintext. Default: false.
    */
   readonly overwrite?: boolean | undefined;
-  /** By default, the only limit is three calls per payload and crypto key. */
+  /** Limits the Cloud KMS calls for inner layers. Default: three calls per payload and crypto key. */
   readonly innerKmsCalls?: InnerKmsCalls | undefined;
   /**
    * The codec calls this function after it has decrypted a layer inside an encrypted payload, so that an

@@ -40,7 +40,9 @@ export const ciphertextOnly = <StoreContext extends PayloadStoreContext, Retriev
   retrieve: (context, claims) => driver.retrieve(context, claims),
 });
 
-/** The formats whose metadata proves nothing, so the codec must also accept the payload. */
+/**
+ * The formats whose metadata does not prove encryption. For these, the codec itself must accept the payload.
+ */
 const accepted: ReadonlySet<Format> = new Set(['plain', 'envelope', 'direct']);
 
 function requireCiphertext(payload: Payload, codec: KmsCodec, namespace: string | undefined): void {
@@ -55,7 +57,10 @@ function requireCiphertext(payload: Payload, codec: KmsCodec, namespace: string 
   );
 }
 
-/** This check is here, because the codec does not parse messages whose namespace is not configured. */
+/**
+ * Returns whether the data starts with a valid header. The codec does not check this if the message's
+ * namespace is not configured.
+ */
 function hasHeader({ data }: Payload): boolean {
   try {
     messageHeader(data ?? new Uint8Array());

@@ -78,9 +78,9 @@ export interface KmsCodecOptions {
    * and 5,000 otherwise.
    *
    * In a worker with worker-kit's `KmsWorkerPlugin`, decoding an activity's input waits for at most half of
-   * the attempt's time, so that the other half is left for the activity. If `activity` is not set, the final
-   * attempt waits until shortly before its time limit. `other` applies to an activity's result, because a
-   * workflow task decodes it.
+   * the attempt's time, so that the activity has the other half. If `activity` is not set, the final attempt
+   * waits until shortly before its time limit. `other` applies to an activity's result, because a workflow
+   * task decodes it.
    */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
   readonly observer?: Observer | undefined;

@@ -323,7 +323,8 @@ export class KmsCodec implements PayloadCodec {
       const { activity = isLast ? remainingMs : ACTIVITY_WAIT_MS } = this.#options.waitMs ?? {};
       return new WaitBudget(Math.min(activity, remainingMs), options, this.#keys.calls, attempt);
     }
-    // If the worker reports its activity tasks, this is an activity's result, which a workflow task decodes.
+    // If the worker reports its activity tasks, a payload without an attempt is an activity's result, which a
+    // workflow task decodes.
     const isActivity = context?.type === 'activity' && !this.attempts?.isComplete;
     return new WaitBudget(this.#waitMs(isActivity), options, this.#keys.calls);
   }

@@ -58,7 +58,7 @@ export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSett
   for (const [setting, effect] of Object.entries(variables)) {
     if (env[setting]) found.push({ setting, problem: `must not be set: ${effect}. Unset it.` });
   }
-  // This search is safe, because none of these options has a value that looks like another option.
+  // Searches for prefixes, which is safe because no option has a value that looks like another option.
   const inVariable = splitOptions(env[NODE_OPTIONS] ?? '');
   for (const [setting, given] of [[NODE_OPTIONS, inVariable] as const, [COMMAND_LINE, execArgv] as const]) {
     for (const [option, effect] of Object.entries(nodeOptions)) {
@@ -117,7 +117,7 @@ let isGuarded = false;
 
 /**
  * Replaces Node's SIGUSR1 listener, which opens the inspector. Before this call, only `--disable-sigusr1`
- * prevents Node from opening it.
+ * prevents Node from opening the inspector.
  */
 function guardInspectorSignal(): void {
   if (isGuarded || !isMainThread || process.platform === 'win32') return;

@@ -34,8 +34,8 @@ export class KmsCodecError extends ApplicationFailure {
     this.code = code;
     this.key = options.key;
     this.keyVersion = options.keyVersion;
-    // If an activity's input cannot be decoded, Temporal's worker overwrites this property. The activity
-    // would then be retried forever although the failure is permanent.
+    // Keeps the value, because Temporal's worker overwrites `nonRetryable` if it cannot decode an activity's
+    // input. Temporal would then retry the activity forever, although the failure is permanent.
     const nonRetryable = this.nonRetryable;
     Object.defineProperty(this, 'nonRetryable', { enumerable: true, get: () => nonRetryable, set() {} });
   }

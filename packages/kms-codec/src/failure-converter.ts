@@ -55,8 +55,8 @@ const withoutStackTrace = (failure: ProtoFailure): ProtoFailure => ({
 });
 
 /**
- * Returns a copy whose payloads are marked. The original must not change, because an error may hold a
- * reference to it.
+ * Returns a copy whose payloads are marked. Does not change the original, because an error may hold a
+ * reference to the original.
  */
 function marked(failure: ProtoFailure): ProtoFailure {
   const copy: ProtoFailure = { ...failure };

@@ -43,7 +43,7 @@ export interface Observer {
   }): void;
   /** A failure's message or details could not be encrypted and are lost. A constant payload replaces them. */
   failureReplaced?(event: { readonly namespace: string; readonly code: ReasonCode }): void;
-  /** A plaintext payload passed, and the namespace's rule is to report plaintext. */
+  /** A plaintext payload passed, and the namespace's rule says that plaintext is to be reported. */
   notEncrypted?(event: { readonly namespace: string }): void;
   /**
    * A lookup of a branch key or data key in the data-key cache. `joined` means that another call was already

@@ -122,7 +122,9 @@ export class KmsCodecPlugin {
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
-  /** Checks only for this package's failure converter, and not if `dataConverter` names a different one. */
+  /**
+   * Requires this package's failure converter in the bundle, unless `dataConverter` names another converter.
+   */
   #requireFailureConverter({ workflowBundle, dataConverter }: WorkerConvertingOptions): void {
     if (workflowBundle === undefined || this.#decodeOnly) return;
     const own = dataConverter?.failureConverterPath;
@@ -138,8 +140,8 @@ export class KmsCodecPlugin {
 
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {
     const { payloadCodecs = [], ...existing } = options.dataConverter ?? {};
-    // The last codec in the list decodes first. The codecs before it can decode payloads that it leaves
-    // encrypted.
+    // The last codec in the list decodes first. The codecs before this codec can decode payloads that this
+    // codec leaves encrypted.
     const adaptAt = (codec: KmsCodec, index: number) =>
       index > 0 ? adapt(codec).beforeOthers() : adapt(codec);
     const codecs = this.#withOwn(payloadCodecs).map((one, index) => {
@@ -193,7 +195,7 @@ class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {
   }
 }
 
-/** If no namespace is given, Temporal uses `default`, also in the contexts that it passes to codecs. */
+/** If no namespace is given, Temporal uses `default`, including in the contexts that it passes to codecs. */
 const inNamespaceOf = ({ namespace }: ConvertingOptions) => {
   return (codec: KmsCodec) => codec.forNamespace(namespace ?? 'default');
 };

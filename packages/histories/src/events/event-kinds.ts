@@ -20,7 +20,9 @@ export interface EventKind {
   readonly category: Category;
   /** What happened, in a word or two. Empty for an unknown type. */
   readonly title: string;
-  /** The name of the attribute that contains the event id of the group's head. Absent for a head. */
+  /**
+   * The name of the attribute that contains the event id of the group's head. A head has no such attribute.
+   */
   readonly joins?: string;
   /** The outcome that this event gives to its group. */
   readonly ends?: Outcome;

@@ -23,7 +23,9 @@ export function linesAt(value: unknown, ...path: readonly string[]): string {
   return typeof found === 'string' ? escapeInText(found) : '';
 }
 
-/** Returns a number. Also accepts a number in a string, as proto3 JSON writes 64-bit integers. */
+/**
+ * Returns a number. Also reads a number from a string, because proto3 JSON writes 64-bit integers as strings.
+ */
 export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
   const found = at(value, ...path);
   if (typeof found === 'number') return found;

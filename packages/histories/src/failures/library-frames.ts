@@ -1,4 +1,4 @@
-/** How to recognize one language's frames that do not belong to the application. */
+/** Patterns for the stack frames of one language that do not belong to the application. */
 interface LibraryFrames {
   readonly language: string;
   /** Matches the files of packages, the runtime and Temporal's SDK. */
@@ -8,7 +8,7 @@ interface LibraryFrames {
    * contain the whole path.
    */
   readonly call?: RegExp;
-  /** Where the rule comes from. */
+  /** The library or documentation from which the patterns are taken. */
   readonly source: string;
 }
 

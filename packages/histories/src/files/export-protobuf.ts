@@ -98,14 +98,12 @@ function textOf(bytes: Uint8Array, field: number): string | undefined {
   return text === undefined || text.length === 0 ? undefined : utf8.decode(text);
 }
 
-/**
- * Number of bytes that one call converts. It is limited because the number of arguments of a call is limited.
- */
+/** Number of bytes to convert in one call, because JavaScript limits the number of arguments of a call. */
 const PIECE = 0x6000;
 
 function toBase64(bytes: Uint8Array): string {
   let text = '';
-  // A multiple of three, so that the pieces' base64 can be concatenated.
+  // `PIECE` is a multiple of three, so that the pieces' base64 can be concatenated.
   for (let at = 0; at < bytes.length; at += PIECE)
     text += btoa(String.fromCharCode(...bytes.subarray(at, at + PIECE)));
   return text;

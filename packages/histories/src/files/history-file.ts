@@ -51,7 +51,7 @@ export function readHistoryFile(bytes: Uint8Array): HistoryFile {
 export function tooLarge(size: number): HistoryFileError {
   return new HistoryFileError(
     'too_large',
-    `The file has ${mib(size)} MiB; the limit is ${mib(MAX_FILE_BYTES)} MiB.`,
+    `The file is ${mib(size)} MiB in size; the limit is ${mib(MAX_FILE_BYTES)} MiB.`,
   );
 }
 

@@ -8,12 +8,9 @@ const wireTypes = ['varint', 'fixed64', 'delimited', undefined, undefined, 'fixe
 export interface ProtobufField {
   readonly number: number;
   readonly wire: 'varint' | 'fixed64' | 'delimited' | 'fixed32';
-  /**
-   * The value. For a varint, this is a number, which is exact up to 2^53. For other types, it is the bytes of
-   * the value.
-   */
+  /** The value of a varint as a number, which is exact up to 2^53, or the bytes of any other value. */
   readonly value: number | Uint8Array;
-  /** The encoded value; for a delimited value, including the length. */
+  /** The encoded value. For a delimited value, this includes the length. */
   readonly encoded: Uint8Array;
 }
 
@@ -36,7 +33,8 @@ export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField, voi
       const byte = bytes[at];
       if (byte === undefined) throw new MalformedProtobuf();
       at += 1;
-      // Multiplies, because bitwise operations are limited to 32 bits. Ids and lengths are below 2^53.
+      // Multiplies instead of shifting, because bitwise operations are limited to 32 bits. Ids and lengths
+      // are below 2^53.
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }

@@ -4,7 +4,7 @@ import { endOfString } from './end-of-string.ts';
 /**
  * Moves through JSON text without building values, because a file may contain tens of MiB of payloads, and
  * because unparsed numbers keep their digits. (`JsonScanner` would visit every token of every payload.) The
- * cursor checks only brackets and strings. Parse its parts with `JSON.parse` to check the rest.
+ * cursor checks only brackets and strings. To check a value completely, pass its text to `JSON.parse`.
  */
 export class JsonCursor {
   readonly text: string;
@@ -27,7 +27,7 @@ export class JsonCursor {
     }
   }
 
-  /** Moves over the given character if it is next. Returns whether it was. */
+  /** Moves over the next character if it is the given character. Returns whether the cursor has moved. */
   take(char: string): boolean {
     if (this.peek() !== char) return false;
     this.#at += 1;

@@ -39,8 +39,8 @@ export class JsonScanner {
   }
 
   /**
-   * Returns false for invalid JSON and for text that is nested deeper than `maxDepth`; `visit` may have been
-   * called before.
+   * Returns false for invalid JSON and for text that is nested deeper than `maxDepth`. In these cases,
+   * `visit` may already have been called for the tokens before the error.
    */
   scan(visit: VisitToken): boolean {
     let at = 0;

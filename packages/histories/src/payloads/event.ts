@@ -70,8 +70,8 @@ export function storedPayload(
  * and a signal to another workflow, are encrypted for the other workflow, even in the parent's or sender's
  * history (SDK 1.24, WorkflowCodecRunner).
  *
- * The namespace is always that of the request. Its `accepts` rule decides whether messages from other
- * namespaces may be decrypted, whatever the history contains.
+ * The namespace is always the request's namespace. Whatever the history contains, `accepts` in that
+ * namespace's rule decides whether messages from other namespaces may be decrypted.
  */
 function contextOf(event: ProtoEvent, path: string, home: PayloadContext): PayloadContext {
   const target = targetWorkflow(event, path);

@@ -36,8 +36,8 @@ export function readableUnlessBytes({ data, encoding }: PayloadBody): string | u
 }
 
 /**
- * Returns whether the text would be more than twice as long as JSON, where most control characters become six
- * characters.
+ * Returns whether a JSON string would be more than twice as long as the text, because JSON writes most
+ * control characters as six characters.
  */
 function growsInJson(text: string): boolean {
   let more = 0;

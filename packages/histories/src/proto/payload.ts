@@ -9,7 +9,7 @@ export type ReadPayload = (text: string, admit: () => void) => Payload;
 
 const nothing = (): void => undefined;
 
-/** Reads a payload like `payloadFromText`, from a value that is already parsed. */
+/** Like `payloadFromText`, but reads a payload from a value that is already parsed. */
 export const payloadFromJson = (value: unknown): Payload => payloadFromText(JSON.stringify(value), nothing);
 
 /**
@@ -110,7 +110,7 @@ function isBase64(text: string | undefined): boolean {
   let at = 0;
   for (; at + PIECE < text.length; at += PIECE) {
     const piece = text.slice(at, at + PIECE);
-    // Compares the text first, because the regular expression takes eight times as long.
+    // Decodes and re-encodes the piece first, because the regular expression takes eight times as long.
     const isSame = Buffer.from(piece, 'base64').toString('base64') === piece;
     if (!isSame && !/^[A-Za-z0-9+/_-]*$/.test(piece)) return false;
   }

@@ -107,7 +107,7 @@ function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'r
 }
 
 /**
- * Returns the frames of the innermost failure that has application frames. That may not be the root cause,
+ * Returns the frames of the innermost failure that has application frames. The root cause may have none,
  * because a library may have thrown the root cause.
  */
 function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
@@ -132,7 +132,7 @@ const MAX_TEXTS = 65_536;
 
 /**
  * Returns a function that shortens the texts of a failure before invisible characters are escaped, because
- * escaping long texts takes long. The function removes the middle of a long text. Once the texts have
+ * escaping long texts is slow. The function removes the middle of a long text. Once the texts have
  * `MAX_TEXTS` characters in total, it removes the rest.
  */
 export function shortener(): (text: string) => string {

@@ -129,7 +129,7 @@ class Walk {
     if (group !== undefined && group.events.length + Number(group.open) > 1) this.#addStep(group);
     else this.#add('idle', 0, event.at);
     const decided = numberAt(head.attributes, 'workflowTaskCompletedEventId');
-    // Without this attribute, the event is a message from outside, for which the run had waited since its
+    // An event without this attribute is a message from outside, for which the run had waited since its
     // latest workflow task.
     return decided === undefined ? this.#latestTask(head.eventId) : this.#events[decided - 1];
   }

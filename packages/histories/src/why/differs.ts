@@ -11,7 +11,7 @@ export interface Difference {
   readonly field: string;
   /**
    * The value that separates the sets best, as text; `(absent)` if the sets differ in whether runs have the
-   * field. Absent if numbers were compared by rank.
+   * field. Undefined if numbers were compared by rank.
    */
   readonly value?: string;
   /** Number of runs with the value. If numbers were compared by rank, number of runs with a number. */
@@ -91,10 +91,10 @@ interface Comparison extends Difference {
 }
 
 /**
- * Drops comparisons that cannot be significant, such as a value of a single run, so that these do not reduce
- * the power of the others (R. E. Tarone, "A modified Bonferroni method for discrete data", Biometrics 46,
- * 1990). The smallest possible p-value depends on how many runs have the value, not on which set the runs are
- * in, so the choice does not bias the result.
+ * Drops comparisons that cannot be significant, such as a value of a single run, because they would reduce
+ * the power of the other comparisons (R. E. Tarone, "A modified Bonferroni method for discrete data",
+ * Biometrics 46, 1990). The smallest possible p-value depends on how many runs have the value, not on which
+ * set the runs are in, so the choice does not bias the result.
  */
 function worthwhile(all: readonly Comparison[]): Comparison[] {
   const least = all.map((one) => one.least).toSorted((a, b) => a - b);
@@ -154,7 +154,10 @@ function valueTests(field: string, values: Values, [n, m]: readonly [number, num
     }));
 }
 
-/** Returns the p-value for the case that as many runs with the value as possible are in the same set. */
+/**
+ * Returns the smallest possible p-value: the p-value if as many runs with the value as possible were in one
+ * set.
+ */
 function leastFisher(count: number, n: number, m: number): number {
   const [high, low] = [Math.min(count, n), Math.max(0, count - m)];
   return Math.min(...[high, low].map((a) => fisherExact(a, n - a, count - a, m - count + a)));

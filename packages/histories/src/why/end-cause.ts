@@ -23,7 +23,8 @@ export function causeOfEnd(
     case 'WorkflowExecutionFailed':
       return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowFailed', '');
     case 'WorkflowExecutionContinuedAsNew':
-      // A request for a run's last event returns this event if Temporal has started a failed run again.
+      // If Temporal has started a failed run again, a request for the failed run's last event returns this
+      // event.
       return causeOf(failureOf(attributes), { groups: [], read });
     case 'WorkflowExecutionTimedOut':
       return withoutFailure('WorkflowTimedOut', '');

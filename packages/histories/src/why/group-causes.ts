@@ -30,7 +30,7 @@ export interface CauseGroup<Run extends FailedRun = FailedRun> {
 /** Number of bars in the chart that shows when a group's runs failed. */
 const BARS = 24;
 
-/** The share of the time window at its end. A cause that occurs only in this share counts as new. */
+/** The last part of the time window, as a share. A cause that occurs only in this part counts as new. */
 const NEW = 1 / 4;
 
 /**

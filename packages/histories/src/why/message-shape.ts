@@ -50,7 +50,7 @@ const variables: readonly Variable[] = [
       /[$€£¥]?(?<![\w.])[+-]?\d{1,64}(?:[.,_]\d{1,64}){0,32}(?:%|[a-z]{1,4}\b)?(?![\w-])|[\w-]{0,128}\d[\w-]{0,128}/gi,
   },
   // Capitalised words after lower-case words are mostly names of people, places and products. The words of
-  // `Bad Gateway` are not.
+  // `Bad Gateway` are not names, so the pattern requires a lower-case word before or after a name.
   {
     name: 'name',
     pattern: new RegExp(

@@ -50,7 +50,7 @@ describe('failureChain', () => {
   });
 });
 
-test('decodedAttributes reads only the form that the SDKs write', () => {
+test('reads decoded attributes only in the form that the SDKs write', () => {
   expect(decodedAttributes({ message: 'm', stack_trace: 's' })).toEqual({ message: 'm', stackTrace: 's' });
   expect(decodedAttributes({ message: 'm' })).toEqual({ message: 'm', stackTrace: '' });
   expect(decodedAttributes({ other: 1 })).toBeUndefined();

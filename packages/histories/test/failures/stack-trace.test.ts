@@ -91,7 +91,7 @@ describe('ownFrames', () => {
   });
 });
 
-describe('the visible rows of a stack trace', () => {
+describe('the view of a stack trace', () => {
   const trace = stackLines(
     [
       'Error: x',
@@ -102,7 +102,7 @@ describe('the visible rows of a stack trace', () => {
     ].join('\n'),
   );
 
-  test('show a very long line as text, without parsing it', () => {
+  test('shows a very long line as text, without parsing it', () => {
     const long = `call${'('.repeat(200_000)}`;
     expect(stackLines(`${long}\n\t/srv/capture.go:88`)[0]).toEqual({ text: long });
   });
@@ -110,12 +110,12 @@ describe('the visible rows of a stack trace', () => {
   const kinds = (open: ReadonlySet<number>) =>
     stackRows(trace, open).map((row) => (row.kind === 'line' ? 'line' : row.count));
 
-  test('fold adjacent library frames until the reader opens them', () => {
+  test('folds adjacent library frames until the reader opens them', () => {
     expect(kinds(new Set())).toEqual(['line', 2, 'line', 1]);
     expect(kinds(new Set([1]))).toEqual(['line', 2, 'line', 'line', 'line', 1]);
   });
 
-  test('contain all frames if none belongs to the application', () => {
+  test('shows all frames if none belongs to the application', () => {
     const foreign = trace.filter((line) => !isFrame(line) || !line.own);
     expect(stackRows(foreign, new Set()).every(({ kind }) => kind === 'line')).toBe(true);
   });

@@ -8,7 +8,7 @@ const seconds = (parts: ReturnType<typeof criticalPath>['parts']) =>
   parts.map(({ kind, group, from, to }) => [kind, group, (from - START) / 1000, (to - START) / 1000]);
 const pathOf = (recorded: readonly Recorded[], parts = {}) => criticalPath(runOf(recorded, parts));
 
-/** Schedules the activity at the time at which the first workflow task completes. */
+/** An activity that is scheduled when the first workflow task completes. */
 const begun: Recorded = [scheduled[0], scheduled[1] ?? {}, 3];
 
 const task = (at: number, id: number): Recorded[] => [

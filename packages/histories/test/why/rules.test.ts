@@ -99,7 +99,7 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
       ['WorkflowExecutionStarted', { workflowRunTimeout: '3600s' }],
       ['WorkflowExecutionTimedOut', {}, 3600],
     ]),
-    { detail: 'Its time limit was 1 h.' },
+    { detail: 'The run’s time limit was 1 h.' },
   ],
   'run-terminated': [
     runOf([...started, ['WorkflowExecutionTerminated', { identity: 'ada', reason: 'duplicate' }]]),
@@ -380,7 +380,7 @@ describe('explain', () => {
     const steps = [{ group: 0, work: 0, queue: 0, retry: 0, idle: 60_000 }];
     const usual = { count: 9, median: 1, p95: 2, path: { steps } };
     const [found] = explain(runOf(chargedFor(60), { usual })).findings;
-    expect(found).toMatchObject({ rule: 'slow', detail: 'It waited 1 min for messages.' });
+    expect(found).toMatchObject({ rule: 'slow', detail: 'The run waited 1 min for messages.' });
     expect(found).not.toHaveProperty('place');
   });
 

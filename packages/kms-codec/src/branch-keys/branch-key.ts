@@ -68,7 +68,7 @@ const MAX_DERIVED_KEYS = 64;
  */
 const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
-/** Returns a branch key's data key if it is in memory. Does not count as a use of the data key. */
+/** Returns a branch key's data key if it is in memory. Does not mark the data key as recently used. */
 export const knownDataKey = (branchKey: KeyObject, { id }: Derivation): KeyObject | undefined =>
   derivedKeys.get(branchKey)?.get(id);
 

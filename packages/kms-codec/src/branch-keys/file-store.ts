@@ -18,8 +18,8 @@ import {
 } from './store.ts';
 
 /**
- * Number of generations of a value that are kept. From them, a process that was suspended learns that newer
- * generations exist.
+ * Number of generations to keep of each value. They show a process that was suspended that newer generations
+ * exist.
  */
 const KEPT = 4;
 /**

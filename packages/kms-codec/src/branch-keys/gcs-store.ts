@@ -50,7 +50,7 @@ export class GcsBranchKeyStore implements BranchKeyStore {
         if (reads === MAX_READS) {
           throw new BranchKeyStoreError(
             'unavailable',
-            'Other processes replaced the object between the requests of each attempt to read it',
+            'Other processes replaced the object during each attempt to read it',
           );
         }
       }

@@ -3,7 +3,7 @@ import { keyId, namespaceTag } from '../crypto/tags.ts';
 /** Limit on the size of a stored value, in bytes. The largest valid entry has about 3 KiB. */
 export const MAX_VALUE_BYTES = 8 * 1024;
 
-/** Takes the place of a generation if the value does not exist. */
+/** The expected generation to pass to `replace` if the value does not exist yet. */
 export const ABSENT = 'absent';
 
 /** A stored value and its generation. Each `replace` changes the generation. */

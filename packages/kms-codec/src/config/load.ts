@@ -10,7 +10,10 @@ import { emulatorProblem } from '../keys/emulator-options.ts';
 import { KeyRules, type NamespaceRule, unsafeSettings } from '../keys/key-rules.ts';
 import { cryptoKey, readKeysFile } from './keys-file.ts';
 
-/** The parsed and checked settings of a codec, from the guide's environment variables or from a keys file. */
+/**
+ * The parsed and checked settings of a codec, from the environment variables of Temporal's Cloud KMS guide or
+ * from a keys file.
+ */
 export interface KmsSettings {
   readonly rules: KeyRules;
   /** SHA-256 of the keys file, in hex. Identifies the version of the file that is in use. */
@@ -51,9 +54,9 @@ const variables = z.looseObject({
 });
 
 /**
- * A schema for the environment variables, which are the guide's variables or a keys file, and the settings
- * for writing payloads. Each issue's path starts with the variable's name. For a mistake in a keys file, the
- * location in the file follows. Reports all issues together.
+ * A schema for the environment variables: the guide's variables or a keys file, and the settings for writing
+ * payloads. Each issue's path starts with the variable's name. For a mistake in a keys file, the location in
+ * the file follows. Reports all issues together.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
   // This is not a zod record, because process.env is not a plain object.
@@ -103,9 +106,9 @@ function guideRules(env: Names, fail: Fail): KeyRules {
 }
 
 /**
- * Returns the formats to read. The formats are `envelope-v2` and, for histories that the guide's
- * `load_kms_codec` wrote, either `direct`, or `envelope` if `KMS_FORMAT` is `envelope`. Both are read only if
- * `KMS_UNSAFE` accepts the risk.
+ * Returns the formats to read: `envelope-v2`, and one format for histories that the guide's `load_kms_codec`
+ * wrote. This format is `envelope` if `KMS_FORMAT` is `envelope`, and `direct` otherwise. Returns both only
+ * if `KMS_UNSAFE` accepts the risk.
  */
 function guideFormats({ KMS_FORMAT, KMS_UNSAFE }: Names): Pick<NamespaceRule, 'reads' | 'unsafe'> {
   if (KMS_UNSAFE === 'direct-with-envelope') {
@@ -141,7 +144,7 @@ function warnOfUnknownVariables(env: Readonly<Record<string, string | undefined>
   );
 }
 
-/** Options in addition to the environment. */
+/** Options that the environment does not contain. */
 export type KmsCodecExtras = Pick<
   KmsCodecOptions,
   'namespace' | 'observer' | 'limits' | 'ignoreContext' | 'innerCodecs' | 'waitMs'

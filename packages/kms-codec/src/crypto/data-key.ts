@@ -12,8 +12,8 @@ export function generateKey(): Uint8Array {
 }
 
 /**
- * Every payload that Temporal's converters write contains this word, whereas 32 random bytes contain it with
- * a probability of 2^-59.
+ * A word that every payload from Temporal's converters contains, and that 32 random bytes contain with a
+ * probability of only 2^-59.
  */
 const ENCODING = Buffer.from('encoding');
 

@@ -32,7 +32,7 @@ const workflowTags = remember((joined: string) => sha256(TAG_BYTES, 'temporal-km
 export const workflowTag = (namespace: string, workflowId: string): Uint8Array =>
   workflowTags(`${namespace}\0${workflowId}`);
 
-/** Needs no anchors, because it is tested only against text that has the length of the pattern. */
+/** The pattern needs no anchors, because it is tested only against text of the timestamp's length. */
 const SCHEDULED_TIME = /-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
 const SCHEDULED_TIME_LENGTH = '-YYYY-MM-DDTHH:MM:SSZ'.length;
 

@@ -85,9 +85,9 @@ const EMPTY_DATA = Buffer.of(0x12, 0);
 const LONGER_BYTES = DATA_KEY_BYTES + EMPTY_DATA.length;
 
 /**
- * Returns the plaintext, and extends it if it is as long as a data key. Without the extension, its ciphertext
- * could be passed off as a wrapped data key of the format `envelope`. `toPayload` removes the empty `data`
- * field that this function prepends.
+ * Returns the plaintext, and extends it if it is as long as a data key. Without the extension, an attacker
+ * could pass off the ciphertext as a wrapped data key of the format `envelope`. `toPayload` removes the empty
+ * `data` field that this function prepends.
  */
 function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   if (serialized.length !== DATA_KEY_BYTES) return serialized;

@@ -95,7 +95,7 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
   if (kept) return kept;
   checkFormat('envelope-v2', scope);
   const { header, length } = parseHeader(data);
-  // This is checked before the header's content, so that a truncated message is always `malformed`.
+  // Checks the length before the header's content, so that a truncated message is always `malformed`.
   checkLength(data, length);
   const { namespace, cryptoKey } = checkHeader(header, scope);
   const { keyVersion } = header;
@@ -129,8 +129,8 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
 }
 
 /**
- * Returns the parsed message with the same header that the scope has kept, if there is one. The scope has
- * already accepted this header.
+ * Returns the parsed message with the same header, if the scope has kept one. The scope has already accepted
+ * this header.
  * @throws KmsCodecError `malformed` if the message is truncated
  */
 function keptMessage(data: Uint8Array, { kept }: Pick<Scope, 'kept'>): EnvelopeV2Message | undefined {
@@ -162,7 +162,7 @@ export function knownMessage(
 
 function keep({ kept }: Scope, salt: number, message: EnvelopeV2Message): void {
   kept.set(salt, message);
-  // A Map keeps insertion order.
+  // A Map keeps insertion order, so its first key is the oldest.
   const [oldest] = kept.keys();
   if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
 }
@@ -216,8 +216,8 @@ function notAccepted(namespace: string, other: string | undefined): string {
 }
 
 /**
- * The error if only a call's context names the message's namespace, which is not enough (see
- * `Scopes.toDecrypt`).
+ * Returns the error text for a message whose namespace only the call's context names, which is not enough to
+ * read the message (see `Scopes.toDecrypt`).
  */
 const notConfigured = (namespace: string): string =>
   `The message was encrypted in the namespace ${namespace}, but this codec is configured with another namespace. If it should ` +

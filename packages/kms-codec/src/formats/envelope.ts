@@ -53,7 +53,7 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
       async (candidate) => [await keyOf(candidate, call), candidate] as const,
     );
     // If decryption fails here, the message was modified, because only the right crypto key unwraps the data
-    // key. Therefore, no other key is tried.
+    // key. Therefore, the codec tries no other key.
     return await decryptMessage(key, payload, noHeader, call, wrapped);
   },
 
@@ -83,8 +83,8 @@ function wrappedIn(payload: Payload): Uint8Array {
   if (wrapped.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError('malformed', `encrypted-dek is longer than ${MAX_WRAPPED_KEY_BYTES} bytes`);
   }
-  // Copies the bytes, because otherwise the cache of data keys would keep the whole payload, whose buffer its
-  // owner may free.
+  // Copies the bytes. Otherwise, the cache of data keys would keep the whole payload's buffer, which the
+  // payload's owner may want to free.
   return new Uint8Array(wrapped);
 }
 

@@ -66,7 +66,7 @@ function decryptContent(payload: Payload, layers: number, call: Call): MaybeProm
   });
 }
 
-/** Reserves the Cloud KMS calls for an inner layer, which a plan cannot count. */
+/** Reserves the Cloud KMS calls for an inner layer, because a plan cannot count these calls in advance. */
 function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): void {
   if (options.innerKmsCalls === undefined) return;
   const ids = new Set<string>();
@@ -75,8 +75,8 @@ function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): v
 }
 
 /**
- * Checks that a stored payload that would be returned unchanged is not encrypted or compressed by another
- * codec.
+ * Checks that no other codec has encrypted or compressed a stored payload that this codec would return
+ * unchanged.
  * @throws KmsCodecError `layer_unreadable`
  */
 export function checkReadable({ payload, format, message }: ParsedPayload): void {

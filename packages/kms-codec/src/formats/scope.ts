@@ -103,9 +103,9 @@ export class Scopes {
   }
 
   /**
-   * Returns the scope for decrypting payloads. If the codec has a namespace, a context alone does not let it
-   * read another namespace: unless the rules name the context's namespace, the rule of the codec's namespace
-   * applies.
+   * Returns the scope for decrypting payloads. If the codec has a namespace and no rule names the context's
+   * namespace, the rule of the codec's namespace applies. A context alone therefore never lets the codec read
+   * another namespace.
    * @throws KmsCodecError `namespace_not_configured`; `malformed` if the context has the wrong type
    */
   toDecrypt(context: CodecContext | undefined): Scope {

@@ -8,7 +8,9 @@ import type { ParsedMessage } from './parsed-message.ts';
  * for Temporal's SDKs. The key comes from the keys file. The codec only reads it.
  */
 
-/** The encoding of both the proxy and the samples. Only the proxy also writes a data key. */
+/**
+ * The encoding that both temporal-proxy and Temporal's samples write. Only the proxy also writes a data key.
+ */
 export const ENCRYPTED_ENCODING = Buffer.from('binary/encrypted');
 
 interface StaticMessage extends ParsedMessage {
@@ -20,7 +22,7 @@ interface StaticMessage extends ParsedMessage {
 
 const notListed: StaticMessage = { reason: 'key_not_allowed', passes: true };
 
-/** Not named `static`, because that is a reserved word. */
+/** The format `static`, whose name is a reserved word in JavaScript. */
 export const staticFormat: WireFormat<StaticMessage> = {
   name: 'static',
 

@@ -33,7 +33,7 @@ export class BranchKeyReader {
     this.#followed = new LRUCache({ max: maxScopes });
   }
 
-  /** Starts to unwrap the scope's stored keys as they appear. */
+  /** Starts to follow the scope: from now on, `maintain` unwraps each key that appears in the store. */
   follow(scope: DataKeyScope): void {
     if (this.#followed.has(scope.id)) return;
     this.#followed.set(scope.id, { scope, isLoading: false, nextLoad: 0 });

@@ -17,9 +17,9 @@ interface CachedKey {
   readonly key: KeyObject;
   access: KeyVersionAccess;
   /**
-   * The key version that wrapped this key. For this process's own keys, Cloud KMS or a proof has confirmed
-   * the version. For other keys, it is the version that authentic messages name. It is undefined before the
-   * first authentic message, and `SEVERAL` if messages name different versions.
+   * The key version that wrapped this key. For this process's own keys, Cloud KMS or the store's key-version
+   * proof has confirmed the version. For other keys, it is the version that authentic messages name. It is
+   * undefined before the first authentic message, and `SEVERAL` if messages name different versions.
    */
   version: number | undefined;
   /** Whether this process encrypts or has encrypted with this key. */
@@ -32,7 +32,7 @@ interface CachedKey {
 interface CachedKeysState {
   /**
    * How many milliseconds the keys remain usable if Cloud KMS stops responding now. Only keys that were used
-   * within the soft age count; Infinity if there are none.
+   * within the soft age count. The value is Infinity if there are no such keys.
    */
   readonly autonomyMs: number;
   /** Whether Cloud KMS did not respond to the last attempt for at least one key. */
@@ -50,8 +50,8 @@ interface CachedKeysState {
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
 /**
- * Means that messages name several versions. It is not a valid version, because Cloud KMS numbers versions
- * from 1.
+ * The value of `version` if messages name several versions. No key version has this number, because Cloud KMS
+ * numbers versions from 1.
  */
 const SEVERAL = 0;
 
@@ -153,8 +153,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns until when the last confirmation by Cloud KMS of this process's own key is valid, even if Cloud
-   * KMS has refused the key since.
+   * Returns the time until which Cloud KMS's last confirmation of this process's own key is valid, even if
+   * Cloud KMS has refused the key since.
    */
   confirmedUntil(own: WrappedKey): number {
     const access = this.#own.peek(own.id)?.access;
@@ -344,7 +344,7 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a key under the version that is not the probe. Prefers one of this process's own keys; otherwise
+   * Returns a key under the version, other than the probe. Prefers one of this process's own keys; otherwise
    * chooses a random key.
    */
   #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {
@@ -402,8 +402,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns until when a key may be used. A process's own key may decrypt for as long as it may encrypt, even
-   * if Cloud KMS has wrapped but never unwrapped the key.
+   * Returns the time until which a key may be used. A process's own key may decrypt for as long as it may
+   * encrypt, even if Cloud KMS has wrapped but never unwrapped the key.
    */
   #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
     const last = isOwn ? confirmed : Math.min(access.confirmed, confirmed);

@@ -34,11 +34,11 @@ export interface EncryptionState {
   readonly failure: ReasonCode | undefined;
 }
 
-/** The maximum share of a limit by which a refresh starts before `REFRESH_AT`. The actual share is random. */
+/** A refresh starts before `REFRESH_AT` by a random share of the limit. This is the maximum share. */
 const REFRESH_SPREAD = 0.05;
 /**
- * The value that replaces `REFRESH_SPREAD` in processes with a store. With the default soft age, it is one
- * minute, so that all processes unwrap the next key within that minute.
+ * The maximum share in processes with a store. Of the default soft age, it is one minute, so that all
+ * processes unwrap the next key within that minute.
  */
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
@@ -93,7 +93,7 @@ export class EncryptionSlot {
    * `#retireAt`, so that work in progress can complete.
    */
   #expiresAt = Number.POSITIVE_INFINITY;
-  /** Until when the confirmation of the current scope key that preceded the last call is valid. */
+  /** The time until which Cloud KMS's confirmation of the current scope key before the last call is valid. */
   #confirmedUntil = 0;
   /**
    * The start time of the last call in which Cloud KMS wrapped a key under the current scope key's version.
@@ -142,8 +142,8 @@ export class EncryptionSlot {
   }
 
   /**
-   * The current key, if no replacement is due and this identity may not unwrap, so that only a successful
-   * wrap can confirm the key. Otherwise undefined.
+   * The current key, if only a successful wrap can confirm the key, because this identity may not unwrap.
+   * Undefined if a replacement is due.
    */
   get confirmedByWrap(): ScopeKey | undefined {
     const isDue = this.#current && this.#usedShare(this.#current, this.#now()) >= this.refreshShare;
@@ -181,7 +181,7 @@ export class EncryptionSlot {
     const { softAgeMs } = this.#limits;
     const { next, refusal } = this;
     if (next && refusal === undefined && now < next.born + softAgeMs) {
-      // Activates the next key early and does not obtain it, because `obtain` may return it from the cache,
+      // Activates the next key early instead of calling `obtain`, which might return the key from the cache,
       // even in an outage that began before other processes unwrapped the key.
       return mustAsk || isActive(next, softAgeMs, now) ? 'activate' : undefined;
     }
@@ -189,7 +189,7 @@ export class EncryptionSlot {
     const isRefused = this.isUnreadable
       ? now >= this.#wrapped + WRAP_AGAIN_AT * this.#limits.revalidateMs
       : refusal !== undefined;
-    // A failed refresh is also repeated when Cloud KMS accepts a refused key again.
+    // Repeats a failed refresh even if Cloud KMS accepts the refused key again.
     const isDue = mustAsk || isOld || isRefused || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
   }
@@ -289,7 +289,7 @@ export class EncryptionSlot {
     this.#confirmedUntil = Math.max(byWrap, this.#decryption.confirmedUntil(this.#wrappedKey));
   }
 
-  /** Records why a refresh failed. If Cloud KMS rejected it, the current scope key is retired. */
+  /** Records why a refresh failed. If Cloud KMS rejected the refresh, the current scope key is retired. */
   refreshFailed(error: KmsCodecError): void {
     this.#refreshFailure = error.code;
     if (error.retryable) this.#unanswered();

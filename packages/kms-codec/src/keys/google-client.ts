@@ -5,7 +5,7 @@ import { emulatorOptions } from './emulator-options.ts';
 import { isTokenRefusal } from './token-refusal.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** Google's client library. No other file of this library imports it. */
+/** Google's client. No other file of this library imports Google's client library. */
 export type KmsClient = KeyManagementServiceClient;
 
 type ClientOptions = NonNullable<ConstructorParameters<typeof KeyManagementServiceClient>[0]>;
@@ -25,7 +25,8 @@ const MAX_RECONNECT_MS = 2_000;
 
 /**
  * Minimum time between two replacements of the client, in ms. gRPC leaves a connection's socket open if the
- * client is closed before the handshake has completed, so a long outage must not leave many such sockets.
+ * client is closed before the handshake has completed. More frequent replacements in a long outage would
+ * leave many open sockets.
  */
 const REPLACE_EVERY_MS = 10_000;
 

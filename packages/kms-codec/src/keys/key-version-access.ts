@@ -33,8 +33,7 @@ const EARLIEST = 0.5;
 const LATEST = 0.8;
 
 /**
- * Time without a response, in ms, after which Cloud KMS counts as unavailable. A response after this time
- * still has its effect.
+ * Time without a response, in ms, after which Cloud KMS counts as unavailable. A later response still counts.
  */
 const SLOW_MS = 1_000;
 
@@ -160,9 +159,9 @@ export class KeyVersionAccess {
   /**
    * Makes Cloud KMS unwrap the probe. Only the probe's message names the version, and any identity that may
    * encrypt can name a wrong version. Therefore, a second key must confirm a refusal before it removes all
-   * keys of the version. If Cloud KMS does not respond for the second key, or its error names a different
-   * version, only the probe is removed. This counts neither as a refusal of the version nor as an outage, and the next
-   * use of another key starts a new attempt.
+   * keys of the version. If Cloud KMS does not respond for the second key, or returns an error that names a
+   * different version, only the probe is removed. Such a result counts neither as a refusal of the version
+   * nor as an outage, and the next use of another key starts a new attempt.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
     const { another, refused, context } = this.#options;

@@ -51,8 +51,8 @@ export const isFailedPrecondition = (error: unknown): error is ServiceError =>
 /**
  * Returns the number of the key version that Cloud KMS refused because of the version's state. Such an error
  * contains a `google.rpc.PreconditionFailure` whose subject is the version's resource name. Returns undefined
- * if the error names no version. This is necessary because the version in a message is only a claim of its
- * author.
+ * if the error names no version. The message does not reliably name the version, because anyone can change
+ * the version in a message.
  */
 export function refusedVersion(error: unknown): number | undefined {
   if (!isFailedPrecondition(error)) return undefined;

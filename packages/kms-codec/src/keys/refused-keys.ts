@@ -55,7 +55,7 @@ export class RefusedKeys {
     return this.codeOf(own) === 'permission_denied' && !this.readable.has(own.cryptoKey);
   }
 
-  /** Returns until when this process may still encrypt with a refused key. */
+  /** Returns the time until which this process may still encrypt with a refused key. */
   graceUntil({ id }: WrappedKey): number {
     return this.#keys.peek(id)?.graceUntil ?? 0;
   }
@@ -81,8 +81,8 @@ export class RefusedKeys {
   }
 
   /**
-   * Tries to unwrap refused keys again. This is necessary because a process that has stopped working makes no
-   * other calls that would show that Cloud KMS accepts the key again.
+   * Tries to unwrap refused keys again. Without these attempts, a process that has stopped working would make
+   * no calls, and would not notice that Cloud KMS accepts the key again.
    */
   askAgain(): void {
     for (const refused of this.#keys.values()) void this.#ask(refused);

@@ -53,8 +53,8 @@ const LEAD = 0.2;
  */
 const CLOCK_SKEW_MS = 300_000;
 /**
- * While a payload waits, the maximum total time of all waits for the store, and the maximum time to wait for
- * Cloud KMS to unwrap the stored keys, in ms.
+ * Maximum total time, in ms, for which a payload waits for the store, and maximum time for which it waits for
+ * Cloud KMS to unwrap the stored keys.
  */
 const URGENT_MS = 2_000;
 const MAX_TRIES = 4;
@@ -324,7 +324,7 @@ export class SharedBranchKeys {
 /**
  * Returns the key with which to encrypt. If the store once had this process's key, that key stays current
  * unless the stored key is newer, because an attacker may have restored an older entry. If the store never
- * had this process's key, the stored key is used, so that a fleet agrees on a key again after it has lost its
+ * had this process's key, returns the stored key, so that a fleet agrees on a key again after it has lost its
  * store.
  */
 function choose(

@@ -6,15 +6,16 @@ import { FAILURE_COUNTS_MS } from './key-version-access.ts';
 interface Calls {
   /** The start time of the latest call to which Cloud KMS responded. */
   answered: number;
-  /** Why a call after that time failed. */
+  /** Why a later call failed. */
   failure: ReasonCode | undefined;
   failureCountsUntil: number;
 }
 
 /**
- * A key service that remembers for which crypto keys Cloud KMS does not respond. It is necessary if no key in
- * memory depends on the call, for example in a process that only reads or has just started. A refusal counts
- * as a response. The configuration names the crypto keys, so there are only a few.
+ * A key service that remembers for which crypto keys Cloud KMS does not respond. Without this service, a
+ * process would not notice an outage if no key in its memory depends on the call, for example if the process
+ * only reads or has just started. A refusal counts as a response. The configuration names the crypto keys, so
+ * there are only a few.
  */
 export class WatchedKeyService implements KeyService {
   readonly #keyService: KeyService;

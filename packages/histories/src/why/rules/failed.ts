@@ -100,7 +100,7 @@ export function timedOut(run: WhyRun): Fact[] {
     {
       eventId: event.eventId,
       since: event.at,
-      detail: limit === undefined ? undefined : `Its time limit was ${seconds(limit)}.`,
+      detail: limit === undefined ? undefined : `The run’s time limit was ${seconds(limit)}.`,
     },
   ];
 }

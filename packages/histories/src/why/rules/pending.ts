@@ -25,7 +25,8 @@ function factOf(step: PendingStep): Fact {
     cause: isInterrupted(step) ? undefined : cause,
     place: placeOf(step),
     eventId: group?.id,
-    // The description contains the time of the next attempt, which may be in the future.
+    // Prefers the group's time, because `scheduledAt` may be the time of the next attempt, which is in the
+    // future.
     since: group?.events[0].at ?? work.scheduledAt,
     attempt: work.attempt || undefined,
     maximumAttempts: work.maximumAttempts,
@@ -124,8 +125,8 @@ export const openSteps =
   };
 
 /**
- * Returns whether open steps explain the run's state. They do if the run waits for them, or was waiting for
- * them when it ended without a result.
+ * Returns whether open steps explain the run's state. This is true for an open run, and for a run that timed
+ * out or was terminated while it waited for the steps.
  */
 const waitsAt = (run: WhyRun): boolean => {
   if (isOpen(run)) return true;

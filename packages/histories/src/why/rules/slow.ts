@@ -41,7 +41,7 @@ export function slow(run: WhyRun): Fact[] {
       ...(group && { ...stepOf(group, run), eventId: group.id }),
       detail:
         group === undefined
-          ? `It waited ${seconds(timeOf(longest))} for messages.`
+          ? `The run waited ${seconds(timeOf(longest))} for messages.`
           : `The longest step on the critical path: ${parts.join(', ')}.`,
     },
   ];
