@@ -124,7 +124,7 @@ describe('plaintext in place of a message', () => {
   });
 });
 
-describe('the codec returns unchanged', () => {
+describe('a codec that passes payloads through', () => {
   const reference: Payload = {
     metadata: {
       encoding: Buffer.from('json/protobuf'),
@@ -135,14 +135,14 @@ describe('the codec returns unchanged', () => {
   };
   const strict = { pay: { ...pay, plaintext: 'refuse' as const } };
 
-  it('a reference to external storage, in encode and decode, unless the rule refuses plaintext', async () => {
+  it('returns a reference to external storage unchanged, in encode and decode, unless the rule refuses plaintext', async () => {
     const { codec } = codecWith({ pay });
     expect((await codec.encode([reference], inNamespace('pay')))[0]).toBe(reference);
     expect((await codec.decode([reference], inNamespace('pay')))[0]).toBe(reference);
   });
 
   // [F-8]
-  it('an empty payload in decode, although encode encrypts an empty payload', async () => {
+  it('returns an empty payload unchanged in decode, although encode encrypts an empty payload', async () => {
     const { codec } = codecWith(strict);
     const empty = { metadata: { encoding: Buffer.from('binary/null') } };
     expect((await codec.decode([empty, {}], inNamespace('pay')))[0]).toBe(empty);
@@ -150,14 +150,14 @@ describe('the codec returns unchanged', () => {
     expect(codec.inspect(encrypted!, inNamespace('pay')).format).toBe('envelope-v2');
   });
 
-  it('an empty array of payloads', async () => {
+  it('returns an empty array for an empty array of payloads', async () => {
     const { codec } = codecWith({});
     expect(await codec.decode([], inNamespace('nowhere'))).toEqual([]);
     expect(await codec.encode([], inNamespace('nowhere'))).toEqual([]);
   });
 
   // [N-5] [N-6]
-  it('another codec’s binary/encrypted payload in decode, although decrypt() rejects it with key_not_allowed', async () => {
+  it('returns another codec’s binary/encrypted payload unchanged in decode, although decrypt() rejects it with key_not_allowed', async () => {
     const foreign = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
       data: randomBytes(60),

@@ -121,7 +121,7 @@ describe('a message whose author falsely names key version 2', () => {
       keyService.disabled.add(1);
       for (const one of lying) {
         clock.time += 4.1 * minute;
-        // This read starts the call that is refused.
+        // This read starts the call that Cloud KMS refuses.
         await read(one);
         await settle();
       }
@@ -188,8 +188,8 @@ describe('a message whose author falsely names key version 2', () => {
   });
 });
 
-describe('a plan’s Cloud KMS calls', () => {
-  it('include keys that Cloud KMS must confirm, because Cloud KMS may refuse each of them', async () => {
+describe('DecodePlan.kmsCalls', () => {
+  it('counts keys that Cloud KMS must confirm, because Cloud KMS may refuse each of them', async () => {
     const keyService = new FakeKeyService();
     const messages = await Promise.all(Array.from({ length: 100 }, () => messageUnder(keyService, 1)));
     const { codec, clock } = codecWith(rule, { keyService });
@@ -206,7 +206,7 @@ describe('a plan’s Cloud KMS calls', () => {
     expect(keyService.unwraps - before).toBeLessThanOrEqual(kmsCalls + 2);
   });
 
-  it('include each key without a version, because each such key needs a separate response', async () => {
+  it('counts each key without a version, because each such key needs a separate response', async () => {
     const keyService = new FakeKeyService();
     const envelope = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope' as const] } };
     const write = async () => {
@@ -224,7 +224,7 @@ describe('a plan’s Cloud KMS calls', () => {
     expect(kmsCalls).toBe(100);
   });
 
-  it('do not include keys that are usable during an outage', async () => {
+  it('does not count keys that are usable during an outage', async () => {
     const keyService = new FakeKeyService();
     const message = await messageUnder(keyService, 1);
     const { codec, clock } = codecWith(rule, { keyService, waitMs: { activity: 5_000, other: 5_000 } });

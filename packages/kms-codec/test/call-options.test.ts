@@ -204,7 +204,7 @@ describe('overwrite', () => {
   });
 });
 
-it('keeps no view of a decoded payload, because its owner may overwrite or free it', async () => {
+it('the codec keeps no view of a decoded payload, because the payload’s owner may overwrite or free it', async () => {
   const keyService = new FakeKeyService();
   const message = await inLayer('envelope', keyService, json(1));
   const { codec, clock } = codecWith({ orders: readsAll }, { keyService });

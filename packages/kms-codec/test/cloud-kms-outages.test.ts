@@ -91,8 +91,8 @@ function newCaller(address: string) {
   };
 }
 
-describe('Cloud KMS is available again soon after an outage', () => {
-  it.each([20_000, 90_000])('in which connections were refused for %i ms', async (outageMs) => {
+describe('a process that calls Cloud KMS repeatedly', () => {
+  it.each([20_000, 90_000])('soon reaches Cloud KMS after an outage in which connections were refused for %i ms', async (outageMs) => {
     const network = await newNetwork();
     const caller = newCaller(`127.0.0.1:${network.port}`);
     expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
@@ -102,7 +102,7 @@ describe('Cloud KMS is available again soon after an outage', () => {
     expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
   });
 
-  it('in which no connection was possible since the process started', async () => {
+  it('soon reaches Cloud KMS after an outage that began before the process started', async () => {
     const network = await newNetwork();
     await network.refuse();
     const caller = newCaller(`127.0.0.1:${network.port}`);
@@ -112,7 +112,7 @@ describe('Cloud KMS is available again soon after an outage', () => {
   });
 
   it.each(['before', 'during'])(
-    'in which no data arrived on connections that were opened %s the outage',
+    'soon reaches Cloud KMS after an outage in which no data arrived on connections opened %s the outage',
     async (when) => {
       const network = await newNetwork();
       const caller = newCaller(`127.0.0.1:${network.port}`);
@@ -124,7 +124,7 @@ describe('Cloud KMS is available again soon after an outage', () => {
     },
   );
 
-  it('in which Cloud KMS’s host name could not be resolved', async () => {
+  it('soon reaches Cloud KMS after an outage in which its host name could not be resolved', async () => {
     const network = await newNetwork();
     const lookup = vi.spyOn(dns.promises, 'lookup').mockRejectedValue(new Error('EAI_AGAIN'));
     const caller = newCaller(`localhost:${network.port}`);

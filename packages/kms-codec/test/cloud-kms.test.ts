@@ -75,8 +75,8 @@ afterAll(async () => {
   await emulator.close();
 });
 
-describe('wrap and unwrap', () => {
-  it('return the key version and the original plaintext', async () => {
+describe('CloudKms', () => {
+  it('returns the key version from wrap, and the original plaintext from unwrap', async () => {
     const wrapped = await kms.wrap({ key, plaintext, aad });
     expect(wrapped).toMatchObject({ keyVersion: 1, protectionLevel: 'SOFTWARE' });
     expect(
@@ -88,7 +88,7 @@ describe('wrap and unwrap', () => {
     ]);
   });
 
-  it('accept an empty plaintext', async () => {
+  it('accepts an empty plaintext', async () => {
     const none = new Uint8Array();
     const { ciphertext } = await kms.wrap({ key, plaintext: none, aad: none });
     expect(await kms.unwrap({ key, ciphertext, aad: none })).toHaveLength(0);
@@ -97,7 +97,7 @@ describe('wrap and unwrap', () => {
   it.each([
     ['other additional authenticated data', { aad: Buffer.from('other') }],
     ['another key', { key: cryptoKey('other') }],
-  ])('fail with integrity_failed after one retry if unwrap is called with %s', async (_, over) => {
+  ])('fails with integrity_failed after one retry if unwrap is called with %s', async (_, over) => {
     const { ciphertext } = await kms.wrap({ key, plaintext, aad });
     emulator.calls.reset();
     await expect(kms.unwrap({ key, ciphertext, aad, ...over })).rejects.toMatchObject({
@@ -110,7 +110,7 @@ describe('wrap and unwrap', () => {
 
 describe('damage in transit', () => {
   it.each(['Encrypt', 'Decrypt'])(
-    'of a response to %s is reported as checksum_mismatch, which is retryable',
+    'is reported as checksum_mismatch, which is retryable, if it affects the response to %s',
     async (method) => {
       const { ciphertext } = await kms.wrap({ key, plaintext, aad });
       emulator.injectFault({ effect: { kind: 'corrupt_response' }, method, times: 1 });
@@ -195,7 +195,7 @@ describe('a failure caused by the state of the key version that encrypted', () =
 });
 
 describe('a caller', () => {
-  it('without permission to encrypt or decrypt gets permission_denied', async () => {
+  it('gets permission_denied without the permission to encrypt or decrypt', async () => {
     const { ciphertext } = await kms.wrap({ key, plaintext, aad });
     const denied = connect(emulator.identities[worker]!);
     await expect(denied.wrap({ key, plaintext, aad })).rejects.toMatchObject({
@@ -207,7 +207,7 @@ describe('a caller', () => {
     });
   });
 
-  it('with all permissions gets key_not_found if the key does not exist', async () => {
+  it('gets key_not_found with all permissions if the key does not exist', async () => {
     await expect(kms.wrap({ key: cryptoKey('absent'), plaintext, aad })).rejects.toMatchObject({
       code: 'key_not_found',
     });
@@ -255,7 +255,7 @@ describe('if Cloud KMS', () => {
 
 // [D-2]
 describe('a plaintext', () => {
-  it('above 64 KiB is refused as too_large without a call', async () => {
+  it('is refused as too_large without a call if it exceeds 64 KiB', async () => {
     emulator.calls.reset();
     await expect(
       kms.wrap({ key, plaintext: Buffer.alloc(65_537), aad: Buffer.alloc(0) }),
@@ -266,7 +266,7 @@ describe('a plaintext', () => {
     ).resolves.toBeDefined();
   });
 
-  it('above 8 KiB is refused as too_large for an HSM key without an encrypt call', async () => {
+  it('is refused as too_large without an encrypt call if it exceeds 8 KiB and the key is in an HSM', async () => {
     const client = connect(emulator.address);
     const hsm = await createHsmKey(emulator.address);
     emulator.calls.reset();
@@ -299,7 +299,7 @@ it('describe() returns a key’s versions, their states and the primary version'
   });
 });
 
-describe("missing or invalid credentials of Google's client", () => {
+describe('CloudKms without valid credentials', () => {
   const refusal = {
     code: 'kms_unavailable',
     key,
@@ -322,7 +322,7 @@ describe("missing or invalid credentials of Google's client", () => {
     ['are not JSON', '{'],
     ['contain no key', '{"type":"service_account"}'],
   ])(
-    'cause kms_unavailable, do not end the process, and leave no connection open, if they %s',
+    'fails with kms_unavailable, but does not end the process or leave a connection open, if the credentials %s',
     async (_, content) => {
       if (content !== undefined) await writeFile(file, content);
       const alone = new CloudKms({ attemptTimeoutMs: 5_000 });
@@ -333,7 +333,7 @@ describe("missing or invalid credentials of Google's client", () => {
     },
   );
 
-  it('are found within a second after they become available, although not every call looks for them', async () => {
+  it('finds credentials within a second after they become available, although not every call looks for them', async () => {
     const { privateKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       publicKeyEncoding: { type: 'spki', format: 'pem' },

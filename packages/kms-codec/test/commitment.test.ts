@@ -28,7 +28,7 @@ const NAMESPACE = 'payments';
 const KEY = key('payments');
 const tag = namespaceTag(NAMESPACE);
 const first = branchKey('first');
-/** A second branch key with the same wrapped bytes, as if a different Cloud KMS unwrapped them. */
+/** A second branch key with the same wrapped bytes, as if a different Cloud KMS had unwrapped the bytes. */
 const second: TestKey = { ...branchKey('second'), wrapped: first.wrapped };
 
 const toInt = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString('hex')}`);

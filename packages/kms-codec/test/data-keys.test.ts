@@ -236,13 +236,13 @@ describe('the cache of decryption keys', () => {
 });
 
 // [C-5]
-describe('limits', () => {
+describe('a limit', () => {
   it.each([
     { softAgeMs: 2 * hour },
     { hardMessages: 2 ** 29 },
     { revalidateMs: 0 },
     { softBytes: Number.NaN },
-  ])('can be lowered but not raised: %o is rejected', (limits) => {
+  ])('can be lowered but not raised (%o is rejected)', (limits) => {
     expect(() => codecWith(rule, { limits })).toThrow(RangeError);
   });
 });

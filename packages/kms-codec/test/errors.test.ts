@@ -13,7 +13,8 @@ it.each(reasonCodes)(
     const error = new KmsCodecError(code, 'why');
     expect(error).toBeInstanceOf(ApplicationFailure);
     expect(error).toMatchObject({ type: `KmsCodecError:${code}`, nonRetryable: permanent });
-    // Temporal's worker does this to every error thrown while it decodes an activity's input.
+    // Temporal's worker calls `fromError` with these options for every error from decoding an activity's
+    // input.
     const failure = ApplicationFailure.fromError(error, { message: 'Failed to parse', nonRetryable: false });
     expect(failure).toMatchObject({ message: 'Failed to parse', nonRetryable: permanent });
   },

@@ -42,14 +42,14 @@ const failures = {
   plain: new TypeError(SECRET, { cause }),
 };
 
-describe.each(Object.entries(failures))('the payloads of a failure (%s)', (_, failure) => {
-  it('are all marked, including the payloads of the failure’s causes', () => {
+describe.each(Object.entries(failures))('a payload of a failure (%s)', (_, failure) => {
+  it('is marked, even if the payload belongs to a cause of the failure', () => {
     const payloads = payloadsOf(failure).flat();
     expect(payloads.length).toBeGreaterThan(0);
     for (const payload of payloads) expect(Object.keys(payload.metadata ?? {})).toContain(FAILURE_MARK);
   });
 
-  it('are encrypted without their mark', async () => {
+  it('is encrypted without its mark', async () => {
     const { codec } = codecWith(rule);
     for (const payloads of payloadsOf(failure)) {
       const decoded = await codec.decode(await codec.encode(payloads, context), context);
@@ -63,7 +63,7 @@ describe.each(Object.entries(failures))('the payloads of a failure (%s)', (_, fa
   });
 
   it.each(['kms_unavailable', 'permission_denied', 'key_destroyed'] as const)(
-    'are replaced by a constant payload without plaintext if Cloud KMS fails (%s)',
+    'is replaced by a constant payload without plaintext if Cloud KMS fails (%s)',
     async (code) => {
       const keyService = new FakeKeyService();
       keyService.failing = code;

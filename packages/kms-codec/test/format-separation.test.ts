@@ -83,7 +83,7 @@ describe('a direct message', () => {
   });
 });
 
-describe('rules that read direct together with envelope or proxy', () => {
+describe('a set of rules that reads direct together with envelope or proxy', () => {
   const direct: NamespaceRule = { encrypt: key, reads: ['direct'] };
   const envelope: NamespaceRule = { decrypt: [cryptoKey('other'), key], reads: ['envelope-v2', 'envelope'] };
   const proxy: NamespaceRule = { decrypt: [key], reads: ['proxy'] };
@@ -97,11 +97,11 @@ describe('rules that read direct together with envelope or proxy', () => {
     ['in the default rule and a namespace’s rule', { a: direct }, proxy],
     ['if only the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
   ];
-  it.each(refused)('are rejected %s', (_, namespaces, byDefault) => {
+  it.each(refused)('is rejected %s', (_, namespaces, byDefault) => {
     expect(() => new KeyRules(namespaces, byDefault)).toThrow(/forged/);
   });
 
-  it('are accepted if the formats do not share a key, or if the rules accept the risk by name', () => {
+  it('is accepted if the formats do not share a key, or if the rules accept the risk by name', () => {
     const accepted: readonly (() => KeyRules)[] = [
       () => new KeyRules({ a: direct, b: { ...envelope, decrypt: [cryptoKey('other')] } }),
       () => new KeyRules({ a: direct, b: { ...envelope, unsafe }, c: { ...proxy, unsafe } }),
@@ -113,7 +113,7 @@ describe('rules that read direct together with envelope or proxy', () => {
 
   // `accepts` applies only to envelope-v2 messages, which name their namespace and whose data keys are bound
   // to it.
-  it('are accepted or rejected regardless of accepts', async () => {
+  it('is accepted or rejected regardless of the field accepts', async () => {
     const keyService = new FakeKeyService();
     const mine = cryptoKey('mine');
     const { codec } = codecWith(

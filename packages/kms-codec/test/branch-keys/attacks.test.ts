@@ -37,7 +37,7 @@ async function fleetWithEntry(): Promise<{ fleet: Fleet; entry: BranchKeyEntry }
 }
 
 // [B-7]
-describe('a process does not encrypt with a stored key', () => {
+describe('a process that reads the store', () => {
   it.each<[string, (entry: BranchKeyEntry) => BranchKeyEntry]>([
     [
       'whose date was changed to make the key look younger',
@@ -59,7 +59,7 @@ describe('a process does not encrypt with a stored key', () => {
       'whose ciphertext is garbage',
       ({ current }) => ({ current: { ...current, wrapped: new Uint8Array(120) } }),
     ],
-  ])('%s', async (_, change) => {
+  ])('does not encrypt with a stored key %s', async (_, change) => {
     const { fleet, entry } = await fleetWithEntry();
     const changed = change(entry);
     put(fleet, changed);
@@ -67,7 +67,7 @@ describe('a process does not encrypt with a stored key', () => {
     expect(fleet.events).toContain('adopt unverified');
   });
 
-  it('of another namespace with the same crypto key', async () => {
+  it('does not encrypt with a stored key of another namespace that uses the same crypto key', async () => {
     const { fleet } = await fleetWithEntry();
     await fleet.codecs[0]!.encode([json('x')], inNamespace('bill'));
     const other = entryOf(fleet, billId);
@@ -75,7 +75,7 @@ describe('a process does not encrypt with a stored key', () => {
     await expectNotAdopted(fleet, other);
   });
 
-  it('of another crypto key', async () => {
+  it('does not encrypt with a stored key of another crypto key', async () => {
     const { fleet } = await fleetWithEntry();
     const others = fleetOf(1);
     await others.encrypt();
@@ -83,14 +83,14 @@ describe('a process does not encrypt with a stored key', () => {
     await expectNotAdopted(fleet, entryOf(others));
   });
 
-  it('that is past its soft age, even if the date is authentic', async () => {
+  it('does not encrypt with a stored key that is past its soft age, even if the date is authentic', async () => {
     const { fleet, entry } = await fleetWithEntry();
     await fleet.pass(2 * hour);
     put(fleet, entry);
     await expectNotAdopted(fleet, entry);
   });
 
-  it('whose date is further in the future than the allowed clock skew, even if the date is authentic', async () => {
+  it('does not encrypt with a stored key dated beyond the allowed clock skew, even if the date is authentic', async () => {
     const { fleet, entry } = await fleetWithEntry();
     fleet.clock.time -= 6 * minute;
     await expectNotAdopted(fleet, entry);

@@ -13,10 +13,7 @@ import { branchOf, hour, MemoryStore, minute, settle } from '../support/fleet.ts
 const TIMER_S = 15;
 /** Interval at which a process encrypts in each namespace, in seconds. */
 const WRITE_S = 300;
-/**
- * Number of other processes whose messages a process reads each time. Per hour, it reads messages of 48
- * processes.
- */
+/** Number of other processes whose messages a process reads each time, which is 48 per hour. */
 const READS = 4;
 
 interface Run {
@@ -24,7 +21,7 @@ interface Run {
   readonly unwraps: number;
   /** The number of different wrapped keys in all messages. */
   readonly keys: number;
-  /** A message under each of these wrapped keys. */
+  /** One message for each different wrapped key. */
   readonly messages: readonly Payload[];
   readonly keyService: FakeKeyService;
   readonly rules: KeyRules;
@@ -112,7 +109,7 @@ describe('a fleet with a store', () => {
     expect(shared.unwraps).toBeLessThanOrEqual(processes * namespaces * (rotations + 1) + revalidations);
   }, 120_000);
 
-  it('of any size writes messages that a new reader decrypts with one call per rotation', async () => {
+  it('writes messages that a new reader decrypts with one call per rotation, whatever the number of processes', async () => {
     const size = { namespaces: 1, hours: 24, isShared: true, stepS: 15 };
     const small = await run({ ...size, processes: 2 });
     const large = await run({ ...size, processes: 10 });

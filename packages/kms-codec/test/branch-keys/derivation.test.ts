@@ -182,8 +182,8 @@ describe('a salt', () => {
   });
 });
 
-describe('messages under one branch key with many salts', () => {
-  it('need only one Cloud KMS call to decrypt', async () => {
+describe('decoding messages under one branch key with many salts', () => {
+  it('needs only one Cloud KMS call', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(200, keyService);
     const { codec } = codecWith(rule, { keyService });
@@ -196,7 +196,7 @@ describe('messages under one branch key with many salts', () => {
     expect(codec.plan(messages, context).kmsCalls).toBe(0);
   });
 
-  it('are refused if a header was changed, even after a genuine message whose salt starts with the same bytes', async () => {
+  it('fails for a changed header, even after a genuine message whose salt starts with the same bytes', async () => {
     const keyService = new FakeKeyService();
     const [message] = await encryptApart(1, keyService);
     const { codec } = codecWith(rule, { keyService });
@@ -215,7 +215,7 @@ describe('messages under one branch key with many salts', () => {
     }
   });
 
-  it('need another Cloud KMS call once the branch key has left the cache', async () => {
+  it('needs another Cloud KMS call once the branch key has left the cache', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(20, keyService);
     const [other] = await encryptApart(1, keyService);

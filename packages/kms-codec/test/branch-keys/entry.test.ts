@@ -60,7 +60,7 @@ describe('a store entry', () => {
     ['a date before 1970', (value) => ({ ...value, current: { ...value.current, created: -1 } })],
     ['a date with a fraction', (value) => ({ ...value, current: { ...value.current, created: 1.5 } })],
     ['a date that is not a number', (value) => ({ ...value, current: { ...value.current, created: '1' } })],
-  ])('with %s is malformed', (_, change) => {
+  ])('is malformed with %s', (_, change) => {
     expect(() => parseEntry(bytes(change(json())))).toThrow(expect.objectContaining({ code: 'malformed' }));
   });
 
@@ -69,11 +69,11 @@ describe('a store entry', () => {
     ['not JSON', new TextEncoder().encode('{"version":1,')],
     ['not UTF-8', Buffer.from('{"version":2,"more":"\xff"}', 'latin1')],
     ['above 8 KiB', new TextEncoder().encode(`${' '.repeat(8192)}${JSON.stringify(json())}`)],
-  ])('that is %s is malformed', (_, value) => {
+  ])('is malformed if it is %s', (_, value) => {
     expect(() => parseEntry(value)).toThrow(expect.objectContaining({ code: 'malformed' }));
   });
 
-  it('may have 8 KiB', () => {
+  it('may be 8 KiB in size', () => {
     const padded = JSON.stringify(json()).padEnd(8192);
     expect(parseEntry(new TextEncoder().encode(padded))).toEqual(entry);
   });

@@ -62,7 +62,7 @@ describe('the file: store’s directory', () => {
     ]);
   });
 
-  it('does not let a process replace the value if it was suspended for several generations', async () => {
+  it('does not let a process that was suspended for several generations replace the value', async () => {
     const store = new FileBranchKeyStore(directory);
     await store.replace(id, value, ABSENT);
     for (let generation = 1; generation < 9; generation += 1) {
@@ -111,7 +111,7 @@ describe('a file in the file: store', () => {
     `${id}.-1.json`,
     `${id}.x.1.json`,
     `${id}0.1.json`,
-  ])('with the name %s is ignored', async (name) => {
+  ])('is ignored if its name is %s', async (name) => {
     await writeFile(join(directory, name), 'x', { mode: 0o600 });
     expect(await load()).toBeUndefined();
   });

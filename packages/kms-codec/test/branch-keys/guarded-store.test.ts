@@ -66,7 +66,7 @@ describe('a store outage', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('that affects writes does not prevent reads, and a successful read does not end the outage', async () => {
+  it('does not prevent reads if it affects only writes, and does not end after a successful read', async () => {
     const { guard, events, state } = guarded();
     state.replace = new BranchKeyStoreError('not_permitted', 'read-only');
     await expect(guard.replace('id', value, ABSENT)).rejects.toMatchObject({ code: 'not_permitted' });
@@ -75,7 +75,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['replace not_permitted']);
   });
 
-  it('starts when a store does not respond in time, and prevents other calls while that call hangs', async () => {
+  it('starts when the store does not respond in time, and prevents further calls while the first call hangs', async () => {
     const { guard, clock, events, calls, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     state.load = promise;
@@ -94,7 +94,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['load unavailable', 'load works']);
   });
 
-  it('needs no observer', async () => {
+  it('starts and ends even without an observer', async () => {
     const { clock, state, store } = guarded();
     const guard = new GuardedStore(store, {}, () => clock.time);
     state.load = gone;

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 
 const models = join(import.meta.dirname, '../../models');
 const model = join(models, 'branch-keys.pml');
-/** Enough for each failure that is expected. */
+/** Maximum number of steps of a search for a failure, enough to find each expected failure. */
 const maxSteps = 400;
 
 const outages = ['OUTAGES', 'PAUSES', 'CRASHES'];
@@ -64,7 +64,7 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     expect(failure?.split('\n')[0]).toMatch(promise);
   });
 
-  it('processes may never agree again if they prefer their own keys to the stored keys', async () => {
+  it('processes can disagree forever if they prefer their own keys to the stored keys', async () => {
     const failure = await checkModel(model, { macros: ['MUTATION=13', ...store], property: 'liveness' });
     expect(failure).toMatch(/^acceptance cycle/);
   });
@@ -82,7 +82,7 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     expect(failure?.split('\n')[0]).toMatch(unreadable);
   });
 
-  it('every function and every method has its name in the code', async () => {
+  it('every function and method is named after a function or method in the code', async () => {
     const declared = await declarations();
     const keys = await readFile(join(models, 'keys.pml'), 'utf8');
     const functions = [...keys.matchAll(/^(?:inline|#define) (\w+)/gm)].map(([, name]) => name!);

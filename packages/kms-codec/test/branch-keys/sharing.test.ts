@@ -55,7 +55,7 @@ describe('a starting fleet', () => {
 });
 
 describe('a rotation', () => {
-  it('by 20 processes at the same time results in one new key, which all processes unwrap immediately', async () => {
+  it('results in one new key, which all processes unwrap immediately, even if 20 processes rotate at the same time', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     const { won } = fleet.store;
@@ -160,7 +160,7 @@ describe('a rotation', () => {
     }
   });
 
-  it('is not needed to read all other processes’ messages in a Cloud KMS outage of an hour right after startup', async () => {
+  it('need not take place before a Cloud KMS outage of an hour, in which processes read each other’s messages', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     fleet.keyService.failing = 'kms_unavailable';
@@ -181,9 +181,9 @@ describe('a rotation', () => {
   });
 });
 
-describe('a store that fails', () => {
+describe('a failing store', () => {
   it.each(['loading', 'replacing'] as const)(
-    'while %s does not affect payloads, and is reported once',
+    'does not affect payloads if %s fails, and is reported once',
     async (operation) => {
       const fleet = fleetOf(1);
       fleet.store[operation] = gone;
@@ -200,7 +200,7 @@ describe('a store that fails', () => {
     },
   );
 
-  it('to respond delays only a process’s first payload, and only by two seconds', async () => {
+  it('delays only a process’s first payload, and only by two seconds, if the store does not respond', async () => {
     const fleet = fleetOf(1);
     fleet.store.loading = new Promise<never>(() => undefined);
     const start = performance.now();
@@ -218,7 +218,7 @@ describe('a store that fails', () => {
     expect(fleet.store.loads).toBe(1);
   });
 
-  it('to respond quickly does not prevent starting processes from agreeing on one key, even if Cloud KMS is also slow', async () => {
+  it('does not prevent starting processes from agreeing on one key if the store and Cloud KMS respond slowly', async () => {
     const fleet = fleetOf(3, { waitMs: { activity: 10_000, other: 10_000 } });
     const wrap = fleet.keyService.wrap.bind(fleet.keyService);
     fleet.keyService.wrap = async (request) => {
@@ -234,7 +234,7 @@ describe('a store that fails', () => {
     expect(fleet.events).toEqual([]);
   });
 
-  it('is used again once it has recovered, and the fleet agrees on one key', async () => {
+  it('is used again once it has recovered, so that the fleet agrees on one key', async () => {
     const fleet = fleetOf(20);
     fleet.store.loading = gone;
     expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(20);
@@ -246,7 +246,7 @@ describe('a store that fails', () => {
     expect(fleet.keyService.wraps).toBe(20);
   });
 
-  it('for some minutes around a rotation only delays the rotation', async () => {
+  it('only delays the rotation if the store fails for some minutes around the rotation', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     await fleet.pass(0.7 * hour);
@@ -260,7 +260,7 @@ describe('a store that fails', () => {
     expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
   });
 
-  it('for longer than the soft age leaves each process with a separate key', async () => {
+  it('leaves each process with a separate key if the store fails for longer than the soft age', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.loading = gone;
@@ -269,7 +269,7 @@ describe('a store that fails', () => {
     expect(distinct([...messages.map(branchOf), branchOf(before!)])).toBe(6);
   });
 
-  it('and loses its values gets the key in use again', async () => {
+  it('receives the key in use again if the store has lost its values', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.values.clear();
@@ -281,9 +281,9 @@ describe('a store that fails', () => {
   });
 });
 
-describe('a clock that is set back', () => {
+describe('a process whose clock is set back', () => {
   it.each([30 * minute, 6 * hour])(
-    'by %i ms does not make a process use a branch key for longer',
+    'does not use a branch key for longer (clock set back by %i ms)',
     async (back) => {
       const fleet = fleetOf(2);
       const first = branchOf((await fleet.encrypt())[0]!);

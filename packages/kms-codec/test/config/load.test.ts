@@ -31,21 +31,21 @@ const file = (text: string, name = 'keys.yaml') => {
   return path;
 };
 
-describe("the guide's variables", () => {
-  it('name one key for all namespaces, which is in the location global by default', () => {
+describe("the environment with the guide's variables", () => {
+  it('names one key for all namespaces, which is in the location global by default', () => {
     const { rules } = kmsEnvironment.parse(guide);
     expect(rules.resolve('anything').encrypt).toBe(
       'projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption',
     );
   });
 
-  it("allow reading the guide's direct format or, if KMS_FORMAT is envelope, the guide's envelope format", () => {
+  it("allows reading the guide's direct format or, if KMS_FORMAT is envelope, the guide's envelope format", () => {
     expect(readsOf(guide)).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'direct' })).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'envelope' })).toEqual(['envelope-v2', 'envelope']);
   });
 
-  it('allow reading both of the guide’s formats if KMS_UNSAFE accepts the risk by name', () => {
+  it('allows reading both of the guide’s formats if KMS_UNSAFE accepts the risk by name', () => {
     const KMS_UNSAFE = 'direct-with-envelope';
     expect(readsOf({ ...guide, KMS_UNSAFE })).toEqual(['envelope-v2', 'envelope', 'direct']);
     expect(mistakes({ ...guide, KMS_UNSAFE: 'true' })).toEqual([expect.stringMatching(/^KMS_UNSAFE: /)]);
@@ -54,7 +54,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('are read from process.env by default', () => {
+  it('is process.env by default', () => {
     expect(kmsEnvironment.safeParse(process.env).error?.issues.map(({ path }) => path.join('.'))).toEqual([
       'GCP_PROJECT',
       'GCP_KMS_KEY_RING',
@@ -62,7 +62,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('are all listed if they are missing', () => {
+  it('is rejected with a list of all missing variables', () => {
     expect(mistakes({})).toEqual([
       'GCP_PROJECT: is missing',
       'GCP_KMS_KEY_RING: is missing',
@@ -70,20 +70,20 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('must form a valid resource name', () => {
+  it('is rejected if the variables do not form a valid resource name', () => {
     expect(mistakes({ ...guide, GCP_KMS_KEY: 'a/b' })).toEqual([
       expect.stringMatching(/^GCP_KMS_KEY: results in the key name .*a\/b/),
     ]);
   });
 
-  it('are rejected if the environment makes Google’s client print data keys', () => {
+  it('is rejected if it makes Google’s client print data keys', () => {
     expect(mistakes({ ...guide, GOOGLE_SDK_NODE_LOGGING: 'all' })).toEqual([
       expect.stringMatching(/^GOOGLE_SDK_NODE_LOGGING: .*plaintext data keys/),
     ]);
   });
 
   it.each(['kms.example.com:443', '10.0.0.1:9061', '127.0.0.1', 'localhost.example.com:1', '127.0.0.999:1'])(
-    'must not name the emulator %s, which is not on loopback',
+    'is rejected if it names the emulator %s, which is not on loopback',
     (KMS_EMULATOR_HOST) => {
       expect(mistakes({ ...guide, KMS_EMULATOR_HOST })).toEqual([
         expect.stringMatching(/^KMS_EMULATOR_HOST: .*loopback/),
@@ -96,7 +96,7 @@ describe("the guide's variables", () => {
     ['true', 1],
     ['1', 0],
   ])(
-    'with an emulator and KMS_EMULATOR_IN_PRODUCTION=%s have %i mistakes in production',
+    'with an emulator and KMS_EMULATOR_IN_PRODUCTION=%s, has %i mistakes in production',
     (allowed, count) => {
       const env = { ...guide, KMS_EMULATOR_HOST: '127.0.0.1:9061', KMS_EMULATOR_IN_PRODUCTION: allowed };
       expect(mistakes({ ...env, NODE_ENV: 'production' })).toHaveLength(count);
@@ -105,7 +105,7 @@ describe("the guide's variables", () => {
   );
 
   it.each(['GCP_KMS_KEY_RING', 'GCP_KMS_KEY', 'KMS_FORMAT'])(
-    'are all listed in one error, including %s, so that a wrong value does not hide a missing variable',
+    'is rejected with one error that also lists %s, so that a wrong value does not hide a missing variable',
     (variable) => {
       expect(() => loadKmsCodec({ env: { KMS_FORMAT: 'rot13', GCP_PROJECT: 'acme' } })).toThrow(variable);
     },

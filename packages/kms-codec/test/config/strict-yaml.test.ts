@@ -42,7 +42,7 @@ describe('the strict YAML reader', () => {
     for (let length = 0; length < whole.length; length += 1) refusal(() => parse(whole.slice(0, length)));
   });
 
-  it('reports every mistake with its line', () => {
+  it('reports each syntax mistake, with the line of the mistake', () => {
     const error = refusal(() => parse('a: no\nb:\n  - 0x10\n  - fine\nb: &x c\n...\n'));
     expect(error.mistakes.map(({ line, path: place }) => `${line} ${place.join('.')}`)).toEqual([
       '1 a',
@@ -53,7 +53,7 @@ describe('the strict YAML reader', () => {
     expect(error.message).toContain('  line 3: b[0] is ambiguous without quotes: quote 0x10');
   });
 
-  it('reports every mistake that a schema finds with its line', () => {
+  it('reports each mistake that a schema finds, with the line of the mistake', () => {
     const schema = z.strictObject({ names: z.array(z.string()), limit: z.number(), other: z.string() });
     const file = parse('names:\n  - a\n  - 12\nlimit: "9"\nunknown: a\n...\n');
     expect(refusal(() => file.check(schema)).mistakes).toEqual([
@@ -65,7 +65,7 @@ describe('the strict YAML reader', () => {
     expect(parse('a: 1\n...\n').check(z.strictObject({ a: z.number() }))).toEqual({ a: 1 });
   });
 
-  it('explains the mistakes that a schema finds in the words of YAML', () => {
+  it('explains the mistakes that a schema finds in YAML’s terms', () => {
     const store = z.discriminatedUnion('type', [
       z.strictObject({ type: z.literal('s3'), prefixes: z.array(z.string()).min(1).optional() }),
       z.strictObject({ type: z.literal('gcs'), path: z.string().min(1) }),
