@@ -91,7 +91,7 @@ export function answerOptions({ about, version, environment, commands }: Program
 
 type Issue = z.core.$ZodIssue;
 
-/** Returns a list of mistakes, each with the name of its variable, and one text that lists all mistakes. */
+/** Returns the mistakes, each with its variable's name, and a text that lists all mistakes. */
 function explain(issues: readonly Issue[], environment: Environment<unknown>, set: Values, values: Values) {
   const mistakes = issues.map((issue) => toMistake(issue, environment, set));
   const count = mistakes.length === 1 ? 'A mistake' : `${mistakes.length} mistakes`;

@@ -35,7 +35,7 @@ function load(values: Values): TemporalConfig {
   const profile = loadClientConfigProfile({ overrideEnvVars });
   const { tls, apiKey, address = 'localhost:7233' } = profile;
   if ((tls?.clientCert === undefined) !== (tls?.clientKey === undefined)) {
-    throw new Error('A client certificate needs its private key, and a private key its certificate');
+    throw new Error('A client certificate and its private key must be set together');
   }
   if (apiKey !== undefined && tls?.disabled === true && !isLoopback(address.replace(/:\d+$/, ''))) {
     throw new Error('Without TLS, the API key would be sent in plaintext');

@@ -166,7 +166,7 @@ describe('overwrite', () => {
         expect(dataOf(decoded!).equals(dataOf(known!))).toBe(true);
         expect(decoded!.data!.buffer === own.data.buffer).toBe(!isDirect);
       }
-      // Cloud KMS returns new bytes.
+      // A direct message reserves memory, because Cloud KMS returns the plaintext in new bytes.
       expect(budget.reserved.length).toBe(isDirect ? 2 : 0);
     },
   );

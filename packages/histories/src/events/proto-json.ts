@@ -73,7 +73,7 @@ export function refsIn(value: unknown): PayloadRef[] {
 }
 
 function placeholderIn(value: unknown): PayloadRef | undefined {
-  // Most values are not placeholders, and the schema is slow to reject them.
+  // Checks the member first, because most values are not placeholders, and the schema rejects values slowly.
   if (!isRecord(value) || typeof value['$payload'] !== 'string') return undefined;
   const found = payloadPlaceholder.safeParse(value);
   return found.success ? found.data.$payload : undefined;

@@ -107,7 +107,9 @@ function checkIds(events: readonly string[]): void {
   }
 }
 
-/** `String` would throw for an object whose `toString` is not a function. */
+/**
+ * Returns undefined for an object, because `String` would throw if the object's `toString` is not a function.
+ */
 const scalar = (value: unknown): unknown => (typeof value === 'object' ? undefined : value);
 
 function parseEvent(text: string, place: number): Record<string, unknown> {

@@ -103,7 +103,8 @@ function fieldWriters(type: Type): readonly FieldWriter[] {
   const known = writersByType.get(type);
   if (known !== undefined) return known;
   const writers: FieldWriter[] = [];
-  // Set before the fields are resolved, because types are recursive (a Failure contains a Failure).
+  // Caches the list before the fields are resolved, because types are recursive (a Failure contains a
+  // Failure).
   writersByType.set(type, writers);
   for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
     writers.push({ name: field.name, repeated: field.repeated, map: field.map, write: valueWriter(field) });

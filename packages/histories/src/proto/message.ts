@@ -65,7 +65,8 @@ function readersOf(type: Type): ReadonlyMap<string, FieldReader> {
   const known = readersByType.get(type);
   if (known !== undefined) return known;
   const readers = new Map<string, FieldReader>();
-  // Set before the fields are resolved, because types are recursive (a Failure contains a Failure).
+  // Caches the map before the fields are resolved, because types are recursive (a Failure contains a
+  // Failure).
   readersByType.set(type, readers);
   for (const field of type.fieldsArray) {
     const reader: FieldReader = [field.name, fieldReader(field), field.partOf?.oneof ?? []];

@@ -89,7 +89,7 @@ export function stringOf(text: string | undefined): string | undefined {
   return text.includes('\\') ? String(JSON.parse(text)) : text.slice(1, -1);
 }
 
-/** Returns the sizes of external payloads in the form of the message, from their proto3 JSON. */
+/** Converts the sizes of external payloads from proto3 JSON to the form that the message requires. */
 function externalPayloads(text: string | undefined, admit: () => void): Pick<Payload, 'externalPayloads'> {
   if (!text?.startsWith('[')) return {};
   const sizes: { sizeBytes: string }[] = [];

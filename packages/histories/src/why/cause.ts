@@ -21,7 +21,7 @@ export interface Cause {
    * `TimeoutFailure`. Known without plaintext.
    */
   readonly type: string;
-  /** For a timeout, its type, such as `start to close` or `heartbeat`. */
+  /** The type of a timeout, such as `start to close` or `heartbeat`. */
   readonly timeout?: string | undefined;
   readonly nonRetryable: boolean;
   readonly message: Message;

@@ -58,7 +58,8 @@ export interface Finding extends Fact {
   readonly severity: Severity;
   readonly title: string;
   /**
-   * The cause's fingerprint. It is equal for failures with the same cause, if the same parts are decrypted.
+   * The cause's fingerprint. Failures with the same cause have the same fingerprint, if the same parts are
+   * decrypted.
    */
   readonly fingerprint?: string | undefined;
 }

@@ -27,7 +27,7 @@ export interface FingerprintParts {
   readonly shape?: string | undefined;
 }
 
-/** The parts contain a part of the message, so show them only to people who may read the message. */
+/** The parts can contain text from the message, so show them only to people who may read the message. */
 export interface Fingerprint {
   /** The id: the version, a hyphen, and 16 hexadecimal digits. */
   readonly id: string;
@@ -36,7 +36,7 @@ export interface Fingerprint {
 }
 
 /**
- * Number of innermost frames that are compared. Frames further out differ between the routes to the same
+ * Number of innermost frames that are compared. Frames further out differ between call paths to the same
  * fault.
  */
 const MAX_FRAMES = 3;

@@ -4,7 +4,7 @@
  * SciPy.
  */
 
-/** ln(n!) for each n, as far as it has been computed. */
+/** The values of ln(n!) that have been computed so far, indexed by n. */
 const factorials: number[] = [0];
 
 function lnFactorial(n: number): number {

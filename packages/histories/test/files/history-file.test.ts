@@ -122,7 +122,7 @@ describe('readHistoryFile', () => {
     expect(file.workflows[0].event(1)).toBe(event);
   });
 
-  it('accepts a workflow without the ids that older servers did not write', () => {
+  it('accepts a workflow from an older server, which does not write all ids', () => {
     const { workflowExecutionStartedEventAttributes: _, ...bare } = started;
     expect(read({ events: [bare] }).workflows[0]).toMatchObject({ workflowId: undefined, type: undefined });
   });

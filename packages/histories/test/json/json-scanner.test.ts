@@ -100,7 +100,7 @@ describe('JsonScanner', () => {
     expect(isJson(nested(1_000_000))).toBe(true);
   });
 
-  it('shortens a pointer that is too long to the innermost container that fits', () => {
+  it('replaces a pointer that is too long with the pointer of the innermost container that fits', () => {
     const text = '{"a":{"a long key":1}}';
     const pointers: string[] = [];
     const scanner = new JsonScanner(text);

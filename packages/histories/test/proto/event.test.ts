@@ -87,7 +87,7 @@ describe("protoEvent with an event's payloads", () => {
     expect(inputOf(input)).toEqual([plain]);
   });
 
-  it('reads null, messages and bytes', () => {
+  it('reads payloads of null, messages and bytes', () => {
     expect(inputOf([null])).toEqual([{ encoding: 'binary/null' }]);
     expect(inputOf([{ metadata: { encoding: 'binary/null' }, data: null }])).toEqual([
       { encoding: 'binary/null' },

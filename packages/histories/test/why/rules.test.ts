@@ -51,7 +51,7 @@ const chargedFor = (seconds: number): Recorded[] => [
   ['WorkflowExecutionCompleted', {}, 4 + seconds],
 ];
 
-/** A run whose activity is in a state after its worker was shut down. */
+/** Returns a run whose activity is in the given state after the activity's worker was shut down. */
 const interrupted = (state: string) =>
   runOf(
     [...started, scheduled],

@@ -6,7 +6,7 @@ const choose = (n: number, k: number): bigint =>
   Array.from({ length: k }, (_, i) => i).reduce((value, i) => (value * BigInt(n - i)) / BigInt(i + 1), 1n);
 
 describe('fisherExact', () => {
-  // scipy.stats.fisher_exact([[a, b], [c, d]]).pvalue of SciPy 1.17.1.
+  // The expected values are scipy.stats.fisher_exact([[a, b], [c, d]]).pvalue of SciPy 1.17.1.
   it.each([
     [[3, 1, 1, 3], 0.4857142857142857],
     [[1, 9, 11, 3], 0.002759456185220083],
@@ -16,7 +16,7 @@ describe('fisherExact', () => {
     expect(fisherExact(a, b, c, d)).toBeCloseTo(p, 9);
   });
 
-  it('equals the sum over all tables that are at most as likely, if these are enumerated', () => {
+  it('equals the enumerated total probability of all tables that are at most as likely', () => {
     const draw = drawFrom(7);
     for (let round = 0; round < 200; round += 1) {
       const [a, b, c, d] = [draw.whole(0, 12), draw.whole(0, 12), draw.whole(0, 12), draw.whole(1, 12)];
@@ -35,7 +35,7 @@ describe('fisherExact', () => {
 });
 
 describe('normalTail', () => {
-  // 2 * scipy.stats.norm.sf(z) of SciPy 1.17.1.
+  // The expected values are 2 * scipy.stats.norm.sf(z) of SciPy 1.17.1.
   it.each([
     [0, 1],
     [1, 0.3173105078629141],
@@ -51,7 +51,7 @@ describe('normalTail', () => {
 });
 
 describe('rankTest', () => {
-  // scipy.stats.mannwhitneyu(x, y, method='asymptotic').pvalue of SciPy 1.17.1.
+  // The expected values are scipy.stats.mannwhitneyu(x, y, method='asymptotic').pvalue of SciPy 1.17.1.
   it('agrees with SciPy, even with ties', () => {
     const x = [1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7, 8.8];
     const y = [2, 4, 6, 8, 10, 12, 14, 16];

@@ -19,7 +19,7 @@ describe('durationsOf', () => {
     expect(durationsOf(millis)).toEqual(expected);
   });
 
-  it('sorts numbers and not texts, and leaves its input as it is', () => {
+  it('sorts durations as numbers and not as text, and does not change its input', () => {
     const millis = [9, 1000, 10];
     expect(durationsOf(millis)?.median).toBe(10);
     expect(millis).toEqual([9, 1000, 10]);

@@ -8,8 +8,8 @@ const GCS =
   /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*))?\/?$/;
 
 /**
- * Parses `KMS_BRANCH_KEYS`. Returns a function that opens the named store without any I/O, or that returns
- * undefined for `none`. Returns undefined if the text is invalid.
+ * Parses `KMS_BRANCH_KEYS`. Returns undefined if the text is invalid. Otherwise returns a function that opens
+ * the named store without any I/O. For `none`, this function returns undefined.
  */
 export function parseBranchKeys(text: string): (() => BranchKeyStore | undefined) | undefined {
   if (text === 'none') return () => undefined;

@@ -20,8 +20,8 @@ import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts
  */
 
 /**
- * A crypto key resource name without a version. Uses only character classes that mean the same in all
- * languages.
+ * A crypto key resource name without a version. The pattern uses only character classes that mean the same in
+ * all languages' regular expressions.
  */
 export const cryptoKey = z
   .string()

@@ -60,8 +60,8 @@ const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
 /**
  * Matches the first characters by which YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys,
- * because their rules differ. Also matches question marks, because some parsers treat any question mark
- * inside brackets as the beginning of a key.
+ * because the two versions' rules differ. Also matches question marks, because some parsers treat any
+ * question mark inside brackets as the beginning of a key.
  */
 const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;
 /**

@@ -77,7 +77,7 @@ export function decrypt(
     decipher.final();
     return asPlaintext(plaintext);
   } catch {
-    // No caller may read plaintext that is not authenticated.
+    // Wipes the plaintext, because no caller may read plaintext that is not authenticated.
     if (overwrite) ciphertext.fill(0);
     throw authenticationFailed();
   }

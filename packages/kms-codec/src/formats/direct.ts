@@ -107,10 +107,10 @@ async function toPayload(plaintext: Plaintext, call: Call): Promise<Payload> {
 }
 
 /**
- * Returns whether a plaintext may be a data key of the format `envelope`. An attacker can pass off a wrapped
- * data key as a direct message, so that a client that may only decrypt would get the key. 32 random bytes can
- * parse as a payload, but not as a payload with an encoding, which every payload from Temporal's converters
- * has.
+ * Returns whether a plaintext may be a data key of the format `envelope`. Without this check, an attacker
+ * could pass off a wrapped data key as a direct message, and a client that may only decrypt would get the
+ * key. 32 random bytes can parse as a payload, but not as a payload with an encoding, which every payload
+ * from Temporal's converters has.
  */
 const looksLikeDataKey = (payload: Payload, serialized: Uint8Array): boolean =>
   serialized.length === DATA_KEY_BYTES && !payload.metadata?.['encoding'];

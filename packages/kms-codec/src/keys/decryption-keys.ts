@@ -35,7 +35,7 @@ interface CachedKeysState {
    * within the soft age count. The value is Infinity if there are no such keys.
    */
   readonly autonomyMs: number;
-  /** Whether Cloud KMS did not respond to the last attempt for at least one key. */
+  /** Whether the last attempt for at least one key got no response from Cloud KMS. */
   readonly isFailing: boolean;
   /**
    * Milliseconds since Cloud KMS last wrapped or unwrapped the oldest key; undefined if there are no keys.

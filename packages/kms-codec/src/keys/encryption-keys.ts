@@ -256,7 +256,7 @@ export class EncryptionKeys {
   ): Promise<void> {
     const { scope, usable, sharing } = slot;
     const own = usable && { current: usable, sharing };
-    // If there is no usable key, creates no next key, because the stored key must be used now.
+    // Creates no next key if this process has no usable key, because it must use the stored key now.
     const refreshShare = own ? slot.refreshShare : Number.POSITIVE_INFINITY;
     let keys: SharedKeys;
     try {

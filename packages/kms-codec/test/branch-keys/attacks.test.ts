@@ -22,7 +22,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const entryOf = (fleet: Fleet, id = payId) => parseEntry(fleet.store.values.get(id)!.value);
 const put = (fleet: Fleet, entry: BranchKeyEntry, id = payId) => fleet.store.put(id, serializeEntry(entry));
 
-/** Starts another process, and expects that it encrypts with no key in the entry. */
+/** Starts another process, and expects that the process does not encrypt with the entry's key. */
 async function expectNotAdopted(fleet: Fleet, entry: BranchKeyEntry): Promise<void> {
   const codec = fleet.start();
   const [message] = await codec.encode([json('secret')], context);

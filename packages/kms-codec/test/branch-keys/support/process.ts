@@ -29,7 +29,7 @@ async function encrypt(codec: KmsCodec): Promise<void> {
   print({ message: Buffer.from(message?.data ?? []).toString('base64') });
 }
 
-/** Kills this process when it reaches the step, like a failing machine. */
+/** Kills this process when it reaches the step, to simulate a failing machine. */
 async function reached(name: string): Promise<void> {
   if (name !== step) return;
   process.kill(process.pid, 'SIGKILL');
