@@ -8,7 +8,7 @@ import { unknownVariables } from './unknown-variables.ts';
 const EX_USAGE = 64;
 const EX_CONFIG = 78;
 
-/** Thrown if the environment contains mistakes. The message lists all of them. */
+/** Thrown if the environment contains mistakes. The message lists all mistakes. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly mistakes: readonly Mistake[];

@@ -204,10 +204,10 @@ test.each(['https://a.example; script-src *', "'unsafe-inline'", '*', 'https://a
   },
 );
 
-describe('tracing', () => {
+describe('codecServerEnvironment with tracing variables', () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
 
-  test('is configured only if an endpoint is set and the SDK is not disabled', () => {
+  test('configures tracing only if an endpoint is set and the SDK is not disabled', () => {
     expect(parse({})).not.toHaveProperty('tracing');
     expect(parse({ OTEL_TRACES_SAMPLER_ARG: '0.5' })).not.toHaveProperty('tracing');
     expect(parse(endpoint).tracing).toEqual({ ratio: 1 });

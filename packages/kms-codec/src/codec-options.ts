@@ -22,16 +22,16 @@ export interface CodecContext {
 /** The formats that the codec writes. */
 export type WritableFormat = 'envelope-v2' | 'envelope' | 'direct';
 
-/** The options of a `KmsCodec`. `loadKmsCodec` reads most of them from the environment. */
+/** The options of a `KmsCodec`. `loadKmsCodec` reads most options from the environment. */
 export interface KmsCodecOptions {
   /** The crypto keys of each namespace. */
   readonly rules: KeyRules;
   readonly keyService: KeyService;
   /**
-   * The namespace of calls without a context. If it is set, the codec also reads this namespace's messages in
-   * calls for other namespaces. It reads messages of any other namespace only if the rules name or accept
-   * that namespace, whatever the context contains. By default, a call uses the namespace of its context, or
-   * `default` if it has no context.
+   * The namespace of calls without a context. If this option is set, the codec also reads this namespace's
+   * messages in calls for other namespaces. The codec reads messages of any other namespace only if the rules
+   * name or accept that namespace, whatever the context contains. By default, a call uses the namespace of
+   * its context, or `default` if it has no context.
    */
   readonly namespace?: string | undefined;
   /** The format of new payloads. Default `envelope-v2`. */

@@ -41,9 +41,9 @@ const noOptions: CallOptions = {};
 
 /**
  * A Temporal PayloadCodec with keys in Google Cloud KMS. `encode` encrypts every payload except references to
- * external storage. `decode` decrypts the payloads that the namespace's rule allows. It returns other
- * payloads unchanged, or refuses them if the rule requires that. Both methods throw only {@link
- * KmsCodecError}, or the reason of the caller's `AbortSignal`.
+ * external storage. `decode` decrypts the payloads that the namespace's rule allows. `decode` returns other
+ * payloads unchanged, or refuses them if the rule says so. Both methods throw only {@link KmsCodecError}, or
+ * the reason of the caller's `AbortSignal`.
  */
 export class KmsCodec implements PayloadCodec {
   readonly keyService: KeyService;

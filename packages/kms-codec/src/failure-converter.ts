@@ -95,9 +95,10 @@ const withMark = (payload: Payload): Payload => ({
 
 /**
  * Moves failure messages and stack traces into a payload, so that the codec encrypts them. Without this
- * converter, Temporal stores them in plaintext. Pass this module's path as `failureConverterPath`. The SDK
- * bundles this module with the workflow code, so the module uses neither Node nor Cloud KMS. Clients without
- * the codec see "Encoded failure" as the message; the failure's type stays readable.
+ * converter, Temporal stores messages and stack traces in plaintext. Pass this module's path as
+ * `failureConverterPath`. The SDK bundles this module with the workflow code, so the module uses neither Node
+ * nor Cloud KMS. Clients without the codec see "Encoded failure" as the message; the failure's type stays
+ * readable.
  */
 export const failureConverter: DefaultFailureConverter = new MarkingFailureConverter({
   encodeCommonAttributes: true,

@@ -86,7 +86,7 @@ export interface Observer {
   }): void;
   /**
    * The branch-key store failed, or the codec refused a key from the store (`adopt`). Called once per outage.
-   * Payloads are not affected. The message is for people.
+   * The failure affects no payload. The message is for people.
    */
   branchKeyStoreFailed?(event: {
     readonly operation: 'load' | 'replace' | 'adopt';

@@ -16,14 +16,14 @@ export interface KmsCodecPluginOptions {
   readonly failureConverterPath?: string | undefined;
   /**
    * Codecs for payloads that this library cannot decrypt, for example an application's earlier codec. These
-   * codecs decode payloads that this codec leaves unchanged. They never encode, even if the data converter
-   * also contains them. The namespace's rule must not refuse plaintext.
+   * codecs decode payloads that this codec leaves unchanged. These codecs never encode, even if the data
+   * converter also contains them. The namespace's rule must not refuse plaintext.
    */
   readonly readAlso?: readonly PayloadCodec[] | undefined;
   /**
-   * If true, this codec decrypts but does not encrypt. This is the first step of a migration. Payloads and
-   * failure messages are stored as they would be without the plugin: encoded by the existing payload codecs,
-   * or in plaintext. Default false.
+   * If true, this codec decrypts but does not encrypt. Decryption without encryption is the first step of a
+   * migration. Payloads and failure messages are stored as they would be without the plugin: encoded by the
+   * existing payload codecs, or in plaintext. Default false.
    */
   readonly decodeOnly?: boolean | undefined;
 }
@@ -42,8 +42,8 @@ export interface WorkerConvertingOptions extends ConvertingOptions {
 /**
  * Adds the codec and encrypted failure attributes to a client, a worker, a replay worker or a workflow
  * bundle: `plugins: [new KmsCodecPlugin(codec)]`, in its options or once on the connection. The plugin keeps
- * existing payload codecs and appends this codec, which therefore encrypts last and decrypts first. It also
- * keeps an existing failure converter, which must encode the common attributes.
+ * existing payload codecs and appends this codec, which therefore encrypts last and decrypts first. The
+ * plugin also keeps an existing failure converter, which must encode the common attributes.
  *
  * The class has the shape of Temporal's ClientPlugin, WorkerPlugin and BundlerPlugin, without a dependency on the packages
  * that define these types.
@@ -153,10 +153,11 @@ export class KmsCodecPlugin {
   }
 
   /**
-   * Returns a data converter's codecs with this codec appended, and the codecs of `readAlso` before it,
-   * because they decode after it. The method must be idempotent, because the SDK can call a plugin twice. The
-   * SDK does so if the plugin is on both the connection and the client. The SDK also does so if one options
-   * object is used for two workers, because the SDK writes the connection's plugins into that object.
+   * Returns a data converter's codecs with this codec appended. The codecs of `readAlso` come before this
+   * codec, because they decode after this codec. The method must be idempotent, because the SDK can call a
+   * plugin twice. The SDK calls a plugin twice if the plugin is on both the connection and the client, or if
+   * one options object is used for two workers, because the SDK writes the connection's plugins into that
+   * object.
    */
   #withOwn(given: readonly PayloadCodec[]): PayloadCodec[] {
     const read = new Set(given.flatMap((one) => (one instanceof DecodeOnlyCodec ? [one.codec] : [])));
@@ -186,7 +187,7 @@ class DecodeOnlyCodec<C extends PayloadCodec = PayloadCodec> implements PayloadC
 }
 
 /**
- * The plugin's codec with `decodeOnly`. It is a separate class, because `readAlso` may contain another
+ * The plugin's codec with `decodeOnly`. This class is separate, because `readAlso` may contain another
  * KmsCodec.
  */
 class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {

@@ -1,6 +1,6 @@
 /**
- * A codec for an application's tests. Never use it in production: its keys exist only in this process's
- * memory.
+ * A codec for an application's tests. Never use this codec in production: the codec's keys exist only in this
+ * process's memory.
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -19,7 +19,8 @@ export interface TestCodecOptions extends Pick<
 > {
   /**
    * Text from which the codec derives its key, so that another process can decrypt the payloads, for example
-   * to replay stored test histories. Such a key protects nothing. By default, each process has a random key.
+   * to replay stored test histories. A key from `keyText` protects nothing. By default, each process has a
+   * random key.
    */
   readonly keyText?: string | undefined;
 }
@@ -33,9 +34,9 @@ let isWarned = false;
 
 /**
  * Returns a codec that encrypts and decrypts every namespace's payloads under a key in this process's memory.
- * It opens no port, calls no Google API and reads no environment variable except `NODE_ENV`. All test codecs
- * of a process share one key, so a client and a worker in the same test read each other's payloads. The key
- * is lost when the process ends, unless it is derived from `keyText`.
+ * The codec opens no port, calls no Google API and reads no environment variable except `NODE_ENV`. All test
+ * codecs of a process share one key, so a client and a worker in the same test read each other's payloads.
+ * The key is lost when the process ends, unless it is derived from `keyText`.
  *
  * For tests only: emits the process warning `TEMPORAL_KMS_TEST_CODEC`, names the key `not-for-production`,
  * and throws if `NODE_ENV` is `production`.

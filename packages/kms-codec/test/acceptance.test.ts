@@ -45,10 +45,10 @@ describe('a message moved to another namespace', () => {
 
 const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay', workflowId }) as const;
 
-describe('a message moved to another workflow', () => {
+describe('the codec with messages of another workflow', () => {
   const bound = { bindWorkflow: true };
 
-  it('is reported as bound to a workflow, even if the context contains no workflow', async () => {
+  it('reports that a message is bound to a workflow, even if the context contains no workflow', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService, bound, 'order-1');
     const { codec } = codecWith(rules, { keyService });
@@ -58,7 +58,7 @@ describe('a message moved to another workflow', () => {
     expect(codec.inspect(free, inNamespace('pay', 'order-1'))).not.toHaveProperty('boundToWorkflow');
   });
 
-  it('is decrypted in every other workflow that the same schedule starts', async () => {
+  it('decrypts a workflow’s message in every other workflow that the same schedule starts', async () => {
     const keyService = new FakeKeyService();
     const action = await encryptIn('pay', keyService, bound, 'nightly');
     const { codec } = codecWith(rules, { keyService, ...bound });
@@ -71,7 +71,7 @@ describe('a message moved to another workflow', () => {
   });
 
   // [W-2] [W-3]
-  it('is rejected in the schedule’s next workflow if the message belongs to an activity', async () => {
+  it('rejects an activity’s message in the schedule’s next workflow', async () => {
     const { codec } = codecWith(rules, bound);
     const run = inActivity('nightly-2026-11-24T02:00:00Z');
     const [message] = await codec.encode([json('secret')], run);
@@ -83,7 +83,7 @@ describe('a message moved to another workflow', () => {
     }
   });
 
-  it('is not bound to a workflow if the context’s workflow id is empty', async () => {
+  it('does not bind a message to a workflow if the context’s workflow id is empty', async () => {
     const { codec } = codecWith(rules, bound);
     const [message] = await codec.encode([json('secret')], inNamespace('pay', ''));
     expect(codec.inspect(message!, inNamespace('pay'))).not.toHaveProperty('boundToWorkflow');
@@ -104,10 +104,10 @@ describe('after the encryption key changes, the codec', () => {
   });
 });
 
-describe('plaintext in place of a message', () => {
+describe('the codec with plaintext in place of a message', () => {
   const plain = json('forged');
 
-  it('is returned unchanged and reported by default', async () => {
+  it('returns the plaintext unchanged and reports it by default', async () => {
     const reports: string[] = [];
     const { codec } = codecWith(
       { pay },
@@ -118,7 +118,7 @@ describe('plaintext in place of a message', () => {
     expect((await codec.decrypt(plain, inNamespace('pay'))).info.reason).toBe('not_encrypted');
   });
 
-  it('is returned unchanged without a report if the rule allows plaintext', async () => {
+  it('returns the plaintext unchanged without a report if the rule allows plaintext', async () => {
     const { codec } = codecWith({ pay: { ...pay, plaintext: 'pass' } });
     expect((await codec.decrypt(plain, inNamespace('pay'))).info.reason).toBeUndefined();
   });
@@ -170,27 +170,27 @@ describe('a codec that passes payloads through', () => {
   });
 });
 
-describe('a call’s namespace', () => {
-  it('is the context’s namespace, and never another namespace', async () => {
+describe('a call of the codec', () => {
+  it('uses the context’s namespace, and never another namespace', async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     await expect(codec.encode([json(1)], inNamespace('elsewhere'))).rejects.toMatchObject({
       code: 'namespace_not_configured',
     });
   });
 
-  it("is the codec's namespace if the call has no context", async () => {
+  it("uses the codec's namespace if the call has no context", async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     const [encrypted] = await codec.encode([json(1)]);
     expect(codec.inspect(encrypted!, inNamespace('pay')).reason).toBeUndefined();
   });
 
-  it("is the codec's namespace in a replay worker, regardless of the context", async () => {
+  it("uses the codec's namespace in a replay worker, regardless of the context", async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay', ignoreContext: true, bindWorkflow: true });
     const [encrypted] = await codec.encode([json(1)], inNamespace('default', 'fake'));
     expect(valueOf((await codec.decode([encrypted!], inNamespace('other', 'x')))[0])).toBe(1);
   });
 
-  it('allows only decoding if the namespace’s rule has no encryption key', async () => {
+  it('can decode but not encode if the namespace’s rule has no encryption key', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
     const { codec } = codecWith({ pay: { decrypt: [cryptoKey('shared')] } }, { keyService });

@@ -113,8 +113,8 @@ const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
   return { keyService, decoding, decodeFirst };
 };
 
-describe('a call that waits for a slot', () => {
-  it('is not made if all its waiters have timed out', async () => {
+describe('callsInFlight with a call that waits for a slot', () => {
+  it('does not make a waiting call if all its waiters have timed out', async () => {
     const { keyService, decoding, decodeFirst } = await decodeMany({ other: 30, activity: 20_000 });
     await expect(decoding).rejects.toMatchObject({ code: 'kms_unavailable' });
     keyService.answerAll();
@@ -123,7 +123,7 @@ describe('a call that waits for a slot', () => {
     expect(keyService.begun).toBe(3);
   });
 
-  it('is not made if the codec call that needs it has failed', async () => {
+  it('does not make a waiting call if the codec call that needs it has failed', async () => {
     const { keyService, decoding, decodeFirst } = await decodeMany();
     keyService.failing = 'key_disabled';
     keyService.answerOne();
@@ -176,7 +176,7 @@ describe('a codec call that its caller has aborted', () => {
     expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([1, 1]);
   });
 
-  it('does not end the Cloud KMS call for other callers that wait for the same data key', async () => {
+  it('does not end a Cloud KMS call whose data key other callers need', async () => {
     const keyService = new FakeKeyService();
     const [encrypted] = await encryptApart(keyService, 1);
     const { codec } = codecWith(rule, { keyService });

@@ -237,7 +237,7 @@ describe('DecodePlan.kmsCalls', () => {
 });
 
 describe('a key with which this process has encrypted', () => {
-  it('leaves memory a day after Cloud KMS wrapped it, if it is no longer in use', async () => {
+  it('leaves memory a day after Cloud KMS wrapped the key, if the key is no longer in use', async () => {
     const keyService = new FakeKeyService();
     const { codec, clock } = codecWith(rule, { keyService });
     const [first = {}] = await codec.encode([json('first')], context);
@@ -274,8 +274,8 @@ it.each(['envelope-v2', 'envelope'] as const)(
 );
 
 // [C-6]
-describe('a clock that is set back', () => {
-  it('does not make a refused key readable for longer', async () => {
+describe('a process whose clock is set back', () => {
+  it('does not decrypt with a refused key for longer', async () => {
     const keyService = new FakeKeyService();
     const message = await messageUnder(keyService, 1);
     const { codec, clock } = codecWith(rule, { keyService });
@@ -287,7 +287,7 @@ describe('a clock that is set back', () => {
     await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not make a branch key encrypt for longer', async () => {
+  it('does not encrypt with a branch key for longer', async () => {
     const keyService = new FakeKeyService();
     const { codec, clock } = codecWith(rule, { keyService });
     await codec.encode([json('first')], context);

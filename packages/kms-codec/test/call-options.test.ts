@@ -32,9 +32,9 @@ class Recorded implements PlaintextBudget {
   }
 }
 
-describe('the plaintext of one call', () => {
+describe('a call of the codec', () => {
   // [L-3]
-  it('has a total limit, even if the ciphertext is small', async () => {
+  it('limits its total plaintext, even if the ciphertext is small', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxCallBytes: 20 * MiB });
     const [bomb] = await codec.encode([zeros(8 * MiB)], orders);
     expect(bomb!.data!.length).toBeLessThan(2_000);
@@ -43,7 +43,7 @@ describe('the plaintext of one call', () => {
   });
 
   // [L-5]
-  it('is limited in encode, so that one call of decode can decode all results', async () => {
+  it('limits the plaintext in encode, so that one call of decode can decode all results', async () => {
     const { codec } = codecWith(rules, { maxCallBytes: MiB });
     const half = zeros(MiB / 2 - 1_000);
     await expect(codec.encode([half, half], orders)).resolves.toHaveLength(2);
@@ -51,7 +51,7 @@ describe('the plaintext of one call', () => {
   });
 
   it.each([undefined, 'zstd'] as const)(
-    'is never encoded if it would be too large to decode, with compression %s',
+    'never encodes plaintext that would be too large to decode, with compression %s',
     async (compression) => {
       const { codec } = codecWith(rules, { maxCallBytes: 10_000, compression });
       let written = 0;
@@ -67,7 +67,7 @@ describe('the plaintext of one call', () => {
     },
   );
 
-  it('is not compressed if it exceeds the limit for decompression', async () => {
+  it('does not compress plaintext that exceeds the limit for decompression', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: MiB });
     const payload = zeros(2 * MiB);
     const [decoded] = await codec.decode(await codec.encode([payload], orders), orders);
@@ -228,7 +228,7 @@ async function foreign(keyService: FakeKeyService) {
 
 // [E-13]
 describe('authorizeNamespace', () => {
-  it('is called before another namespace’s message is decrypted, and for no other message', async () => {
+  it('is called before the codec decrypts another namespace’s message, and for no other message', async () => {
     const keyService = new FakeKeyService();
     const { card, order } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });

@@ -108,9 +108,9 @@ describe('CloudKms', () => {
   });
 });
 
-describe('damage in transit', () => {
+describe('CloudKms with damage in transit', () => {
   it.each(['Encrypt', 'Decrypt'])(
-    'is reported as checksum_mismatch, which is retryable, if it affects the response to %s',
+    'reports checksum_mismatch, which is retryable, if the response to %s was damaged',
     async (method) => {
       const { ciphertext } = await kms.wrap({ key, plaintext, aad });
       emulator.injectFault({ effect: { kind: 'corrupt_response' }, method, times: 1 });
@@ -120,18 +120,18 @@ describe('damage in transit', () => {
     },
   );
 
-  it('is reported as checksum_mismatch if Cloud KMS did not receive a request’s checksums', async () => {
+  it('reports checksum_mismatch if Cloud KMS did not receive a request’s checksums', async () => {
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, method: 'Encrypt', times: 1 });
     await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code: 'checksum_mismatch' });
   });
 });
 
-describe('a failure caused by the state of the key version that encrypted', () => {
+describe('CloudKms with a key version that cannot be used', () => {
   it.each([
     ['DISABLED', 'key_disabled'],
     ['DESTROY_SCHEDULED', 'key_destroy_scheduled'],
     ['DESTROYED', 'key_destroyed'],
-  ] as const)('%s is reported as %s if the caller may read the state', async (state, code) => {
+  ] as const)('reports the state %s as %s if the caller may read the state', async (state, code) => {
     const name = cryptoKey(`state-${state.toLowerCase()}`);
     const own = await startEmulator({ keys: [name] });
     const client = connect(own.address);
@@ -144,7 +144,7 @@ describe('a failure caused by the state of the key version that encrypted', () =
     await own.close();
   });
 
-  it('is reported as key_destroyed if a grant on the key lets the caller read the state', async () => {
+  it('reports key_destroyed if a grant on the key lets the caller read the version’s state', async () => {
     const name = cryptoKey('viewed');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     const members = [`serviceAccount:${reader}`];
@@ -160,7 +160,7 @@ describe('a failure caused by the state of the key version that encrypted', () =
     await own.close();
   });
 
-  it('is reported for the version that Cloud KMS refuses, whatever version the message names', async () => {
+  it('reports the version that Cloud KMS refuses, whatever version the message names', async () => {
     const name = cryptoKey('claimed');
     const own = await startEmulator({ keys: [name] });
     const client = connect(own.address);
@@ -179,7 +179,7 @@ describe('a failure caused by the state of the key version that encrypted', () =
     await own.close();
   });
 
-  it('is reported as key_disabled if the caller may not read the state', async () => {
+  it('reports key_disabled if the caller may not read the version’s state', async () => {
     const name = cryptoKey('blind');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     await own.setPolicy(name, [
@@ -215,7 +215,7 @@ describe('a caller', () => {
 });
 
 // [R-2]
-describe('if Cloud KMS', () => {
+describe('CloudKms if the service fails', () => {
   it.each([
     ['UNAVAILABLE', 'kms_unavailable'],
     ['INTERNAL', 'kms_unavailable'],
@@ -223,7 +223,7 @@ describe('if Cloud KMS', () => {
     ['ABORTED', 'kms_unavailable'],
     ['RESOURCE_EXHAUSTED', 'kms_quota'],
   ] as const)(
-    'responds with %s, a call fails with %s after one attempt',
+    'maps the response %s to the error %s after one attempt',
     async (status, code: ReasonCode) => {
       emulator.injectFault({ effect: { kind: 'error', status }, method: 'Encrypt' });
       emulator.calls.reset();
@@ -232,7 +232,7 @@ describe('if Cloud KMS', () => {
     },
   );
 
-  it('does not respond, a call fails with kms_unavailable at the attempt’s deadline', async () => {
+  it('fails with kms_unavailable at the attempt’s deadline if Cloud KMS does not respond', async () => {
     emulator.injectFault({ effect: { kind: 'hang' }, method: 'Encrypt' });
     const start = performance.now();
     await expect(connect(emulator.address, 300).wrap({ key, plaintext, aad })).rejects.toMatchObject({
@@ -241,7 +241,7 @@ describe('if Cloud KMS', () => {
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 
-  it('is unavailable, the error contains no network address, because Temporal stores the error and its causes', async () => {
+  it('throws an error without network addresses, because Temporal stores the error and its causes', async () => {
     const gone = await startEmulator();
     const client = connect(gone.address);
     await gone.close();
@@ -254,8 +254,8 @@ describe('if Cloud KMS', () => {
 });
 
 // [D-2]
-describe('a plaintext', () => {
-  it('is refused as too_large without a call if it exceeds 64 KiB', async () => {
+describe('CloudKms with a large plaintext', () => {
+  it('refuses more than 64 KiB as too_large, without a call', async () => {
     emulator.calls.reset();
     await expect(
       kms.wrap({ key, plaintext: Buffer.alloc(65_537), aad: Buffer.alloc(0) }),
@@ -266,7 +266,7 @@ describe('a plaintext', () => {
     ).resolves.toBeDefined();
   });
 
-  it('is refused as too_large without an encrypt call if it exceeds 8 KiB and the key is in an HSM', async () => {
+  it('refuses more than 8 KiB as too_large for an HSM key, without an encrypt call', async () => {
     const client = connect(emulator.address);
     const hsm = await createHsmKey(emulator.address);
     emulator.calls.reset();

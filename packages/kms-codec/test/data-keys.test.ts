@@ -56,9 +56,9 @@ describe('the codec', () => {
   });
 });
 
-describe('a key for encryption', () => {
+describe('the codec with an encryption key', () => {
   // [C-1]
-  it('is refreshed in the background after 75 % of its age, without delaying an encode', async () => {
+  it('refreshes the key in the background after 75 % of its age, without delaying an encode', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.encode([json(1)], context);
     clock.time += 0.76 * hour;
@@ -72,7 +72,7 @@ describe('a key for encryption', () => {
   it.each([
     ['messages', { softMessages: 8 }],
     ['bytes', { softBytes: 8 * 5 }],
-  ])('is refreshed after its soft limit on %s in the format envelope', async (_, limits) => {
+  ])('refreshes the key after its soft limit on %s in the format envelope', async (_, limits) => {
     const { codec, keyService } = codecWith(rule, { limits, format: 'envelope' });
     for (let i = 0; i < 20; i += 1) {
       await codec.encode([json('abc')], context);
@@ -81,7 +81,7 @@ describe('a key for encryption', () => {
     expect(keyService.wraps).toBeGreaterThanOrEqual(3);
   });
 
-  it('is refreshed while the process is idle', async () => {
+  it('refreshes the key while the process is idle', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     clock.time += 0.8 * hour;
@@ -91,7 +91,7 @@ describe('a key for encryption', () => {
   });
 
   // [C-2] [C-5]
-  it('is used during an outage up to its hard age, but no longer', async () => {
+  it('uses the key during an outage up to its hard age, but no longer', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -114,7 +114,7 @@ describe('a key for encryption', () => {
   it.each([
     ['messages', { hardMessages: 4 }],
     ['bytes', { hardBytes: 4 }],
-  ])('is never used for more %s than its hard limit in the format envelope', async (_, limits) => {
+  ])('never uses a key for more %s than its hard limit in the format envelope', async (_, limits) => {
     const { codec, keyService } = codecWith(rule, { limits, format: 'envelope' });
     await codec.warm('pay');
     keyService.failing = 'kms_quota';
@@ -123,7 +123,7 @@ describe('a key for encryption', () => {
   });
 
   it.each(['envelope', 'envelope-v2'] as const)(
-    'is used for a single message that exceeds the byte limit in the format %s',
+    'uses the key for a single message that exceeds the byte limit in the format %s',
     async (format) => {
       const { codec, keyService } = codecWith(rule, { limits: { hardBytes: 2 }, format });
       expect(await codec.encode([json('long'), json('longer')], context)).toHaveLength(2);
@@ -133,7 +133,7 @@ describe('a key for encryption', () => {
 
   // [C-3]
   it.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
-    'is no longer used after its soft age if its refresh fails with %s',
+    'no longer uses the key after its soft age if its refresh fails with %s',
     async (code) => {
       const { codec, keyService, clock } = codecWith(rule);
       await codec.warm('pay');
@@ -148,7 +148,7 @@ describe('a key for encryption', () => {
     },
   );
 
-  it('is no longer used once Cloud KMS refuses its refresh after its soft age', async () => {
+  it('no longer uses the key once Cloud KMS refuses its refresh after its soft age', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -162,14 +162,14 @@ describe('a key for encryption', () => {
     );
   });
 
-  it('causes only one Cloud KMS call if many encodes need it and it cannot be created', async () => {
+  it('makes only one Cloud KMS call if many encodes need a key that cannot be created', async () => {
     const { codec, keyService } = codecWith(rule);
     keyService.failing = 'permission_denied';
     for (let i = 0; i < 50; i += 1) await codec.encode([json(i)], context).catch(() => undefined);
     expect(keyService.wraps).toBe(1);
   });
 
-  it('belongs to one namespace, even if two namespaces share a crypto key', async () => {
+  it('uses each data key in only one namespace, even if two namespaces share a crypto key', async () => {
     const { codec, keyService } = codecWith({
       a: { encrypt: cryptoKey('k') },
       b: { encrypt: cryptoKey('k') },

@@ -9,8 +9,8 @@ const toFailure = (error: unknown): ProtoFailure =>
 
 const handlerError = (cause: Error) => new HandlerError('INTERNAL', 'The handler failed', { cause });
 
-describe('a Nexus handler’s failure', () => {
-  it('stays readable, without stack traces, if the codec caused it', () => {
+describe('the failure converter with a Nexus handler’s failure', () => {
+  it('leaves a failure readable, without stack traces, if the codec caused it', () => {
     const network = new Error('UNAVAILABLE');
     const failure = toFailure(
       handlerError(new KmsCodecError('kms_unavailable', 'Cloud KMS unavailable', { cause: network })),
@@ -43,7 +43,7 @@ describe('a Nexus handler’s failure', () => {
       'a failure whose type is not a reason code',
       ApplicationFailure.create({ message: 'card 4111', type: 'KmsCodecError:4111' }),
     ],
-  ])('is encoded if it was caused by %s', (_, cause) => {
+  ])('encodes a failure that was caused by %s', (_, cause) => {
     const failure = toFailure(handlerError(cause));
     expect(failure).toMatchObject({ message: 'Encoded failure', cause: { message: 'Encoded failure' } });
   });

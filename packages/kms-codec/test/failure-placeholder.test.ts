@@ -112,10 +112,10 @@ async function placeholder(): Promise<Payload> {
 }
 
 // [N-10]
-describe('the placeholder', () => {
+describe('the codec with a failure’s placeholder', () => {
   const refusing = { pay: { encrypt: cryptoKey('pay'), plaintext: 'refuse' as const } };
 
-  it('is accepted even if the rule refuses plaintext, and is not reported', async () => {
+  it('accepts a placeholder even if the rule refuses plaintext, and does not report it', async () => {
     const reported: unknown[] = [];
     const observer: Observer = { notEncrypted: (event) => void reported.push(event) };
     for (const rules of [refusing, rule]) {
@@ -127,7 +127,7 @@ describe('the placeholder', () => {
     expect(reported).toEqual([]);
   });
 
-  it('is refused if any byte was changed or a field was added', async () => {
+  it('refuses a placeholder with a changed byte or an added field', async () => {
     const { codec } = codecWith(refusing);
     const payload = await placeholder();
     const changed = Buffer.from(payload.data!);
@@ -143,7 +143,7 @@ describe('the placeholder', () => {
     }
   });
 
-  it('is written even if no key is configured', async () => {
+  it('writes a placeholder even if no key is configured', async () => {
     const codec = new KmsCodec({ rules: new KeyRules({}), keyService: new FakeKeyService() });
     const [payloads = []] = payloadsOf(failures.plain);
     await expect(codec.encode(payloads)).resolves.toHaveLength(1);

@@ -65,7 +65,7 @@ describe('a direct message', () => {
   });
 
   describe.each(['envelope', 'proxy'] as const)('in place of a data key in the format %s', (format) => {
-    it('is rejected even if the rule accepts the risk, and the rejection is cached', async () => {
+    it('is rejected as a data key even if the rule accepts the risk, and the codec caches the rejection', async () => {
       const rule: NamespaceRule = { encrypt: key, reads: ['direct', format], plaintext: 'refuse', unsafe };
       const { codec, keyService } = codecWith({ pay: rule });
       const [, payload] = payloadsOf32[0]!;

@@ -4,8 +4,8 @@ import type { RunEvent } from './groups.ts';
 import { at, refAt, refsIn, textAt } from './proto-json.ts';
 
 /**
- * A name that is either plaintext or inside a payload. If it is inside a payload, `text` is shown until the
- * payload is decoded.
+ * A name that is either plaintext or inside a payload. If the name is inside a payload, `text` is shown until
+ * the payload is decoded.
  */
 export interface Label {
   readonly text: string;

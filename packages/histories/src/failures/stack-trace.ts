@@ -112,8 +112,7 @@ export function ownFrames(stackTrace: string): StackFrame[] {
 }
 
 /**
- * A visible row of a stack trace. It is either a line, or a fold of adjacent library frames that the user can
- * open.
+ * A visible row of a stack trace: either a line, or a fold of adjacent library frames that the user can open.
  */
 export type StackRow =
   | { readonly kind: 'line'; readonly line: StackLine }

@@ -35,7 +35,7 @@ export type WritePayload = (payload: Payload, ref: PayloadRef) => JsonText | Pro
 /**
  * Returns a function that writes an event as JSON text. The function first writes an unpredictable marker for
  * each payload, and then replaces the marker with the payload's text, so that the text keeps its exact form.
- * It returns pieces if a payload's text is in pieces.
+ * The function returns pieces if a payload's text is in pieces.
  * @param checkpoint awaited before each payload, because an event may have tens of thousands of payloads
  */
 export function eventWriter(

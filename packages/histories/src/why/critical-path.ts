@@ -179,8 +179,8 @@ class Walk {
 }
 
 /**
- * Returns whether an event makes Temporal schedule a workflow task. This is true for the end of a step and
- * for a message, but not for a command of the workflow.
+ * Returns whether an event makes Temporal schedule a workflow task. The end of a step and a message do so,
+ * but a command of the workflow does not.
  */
 const isTrigger = (event: RunEvent): boolean =>
   messages.has(event.eventName) || (eventKind(event).ends !== undefined && !decisions.has(event.eventName));

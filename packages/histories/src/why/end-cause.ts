@@ -42,8 +42,8 @@ export function causeOfEnd(
 }
 
 /**
- * Returns attributes with shortened texts. This is necessary because servers read the causes of many runs,
- * and everyone who may start a workflow controls the texts of its failures.
+ * Returns attributes with shortened texts. The texts must be short because servers read the causes of many
+ * runs, and everyone who may start a workflow controls the texts of its failures.
  */
 function shortened(attributes: unknown): unknown {
   const shorten = shortener();

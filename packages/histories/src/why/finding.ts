@@ -39,7 +39,7 @@ export interface Fact {
 /** One row of the table of rules. */
 export interface Rule {
   /**
-   * The rule's id. It is part of the output of `explain --json`, so an id is never reused with another
+   * The rule's id. The id is part of the output of `explain --json`, so it is never reused with another
    * meaning.
    */
   readonly id: string;

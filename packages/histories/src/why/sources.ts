@@ -34,7 +34,10 @@ export interface FailingTask {
    * history; the description contains later attempts.
    */
   readonly event: RunEvent | undefined;
-  /** The reason, such as `NON_DETERMINISTIC_ERROR`; `TIMED_OUT` if the worker did not respond in time. */
+  /**
+   * The reason for the failure, such as `NON_DETERMINISTIC_ERROR`, or `TIMED_OUT` if the worker did not
+   * respond in time.
+   */
   readonly reason: string;
   readonly cause: Cause | undefined;
   /** The number of Temporal's next attempt, from 2. */

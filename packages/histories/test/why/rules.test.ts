@@ -384,7 +384,7 @@ describe('explain', () => {
     expect(found).not.toHaveProperty('place');
   });
 
-  it('reports an activity that runs again after its worker was shut down as in progress', () => {
+  it('reports as in progress an activity that runs again after its worker was shut down', () => {
     const [found] = explain(interrupted('PENDING_ACTIVITY_STATE_STARTED')).findings;
     expect(found).toMatchObject({ rule: 'activity-open', attempt: 2, cause: undefined });
     expect(rulesOf(interrupted('PENDING_ACTIVITY_STATE_SCHEDULED'))).toEqual(['activity-retries']);

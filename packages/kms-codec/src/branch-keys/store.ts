@@ -14,9 +14,9 @@ export interface StoredValue {
 }
 
 /**
- * A store in which processes share their wrapped branch keys. It contains one small value for each crypto key
- * and namespace. Nothing in a store is secret or trusted, and if a store is lost, no payload is lost.
- * Implementations throw only `BranchKeyStoreError`.
+ * A store in which processes share their wrapped branch keys. A store contains one small value for each
+ * crypto key and namespace. Nothing in a store is secret or trusted, and if a store is lost, no payload is
+ * lost. Implementations throw only `BranchKeyStoreError`.
  */
 export interface BranchKeyStore {
   /**

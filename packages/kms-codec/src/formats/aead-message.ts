@@ -13,7 +13,7 @@ import { countFields, deserialize, readUsual } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
 /**
- * Encrypts a payload under the scope's data key. Does so synchronously if a data key is available, and
+ * Encrypts a payload under the scope's data key. Encrypts synchronously if a data key is available, and
  * otherwise after Cloud KMS has wrapped a key.
  * @param encryptPieces encrypts the pieces of the serialized payload; must not keep references to them
  */
@@ -52,7 +52,7 @@ export const noHeader: Encryption = {};
 const noBytes = new Uint8Array();
 
 /**
- * Decrypts a message with a wrapped key. Does so synchronously if the key is cached, and otherwise after
+ * Decrypts a message with a wrapped key. Decrypts synchronously if the key is cached, and otherwise after
  * Cloud KMS has unwrapped the key. The caller must have checked that the rule lists the wrapped key's crypto
  * key.
  */

@@ -13,7 +13,8 @@ const ALGORITHM = 'compression-algorithm';
 const DRAFT_ALGORITHM = 'compression/algorithm';
 
 /**
- * Returns whether the proxy has marked a payload as compressed. If so, `encoding` does not describe the data.
+ * Returns whether the proxy has marked a payload as compressed. In a marked payload, `encoding` does not
+ * describe the data.
  */
 export function isCompressed({ metadata }: Payload): boolean {
   if (metadata?.[DRAFT_ALGORITHM] !== undefined) return true;

@@ -87,8 +87,8 @@ const MAX_KEPT = 64;
 
 /**
  * Parses and checks a message in the order that docs/wire-formats.md specifies. A scope keeps parsed messages
- * for reuse, because all messages that one process encrypts under one data key have the same header. It does
- * not keep messages that are bound to a workflow.
+ * for reuse, because all messages that one process encrypts under one data key have the same header. A scope
+ * does not keep messages that are bound to a workflow.
  */
 function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
   const kept = keptMessage(data, scope);

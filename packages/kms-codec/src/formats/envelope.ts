@@ -101,9 +101,9 @@ export function candidateKeys(payload: Payload, { rule }: Scope): readonly strin
 }
 
 /**
- * Tries candidates in order until one of them decrypts. If all of them fail, and one of the crypto keys could
- * not be used, throws the error of that key, because it may be the right key. A Cloud KMS outage ends the
- * attempts, because it affects all keys.
+ * Tries candidates in order until one of them decrypts. If all candidates fail, and one of the crypto keys
+ * could not be used, throws that key's error, because that key may be the right key. A Cloud KMS outage ends
+ * the attempts, because it affects all keys.
  */
 export async function firstThatDecrypts<Candidate, T>(
   candidates: readonly Candidate[],

@@ -25,8 +25,8 @@ export interface MessageKey {
   readonly empty?: true;
   /**
    * Why the payload's key is not known. The reason is `malformed` or `unsupported_version` if the header
-   * cannot be read. It is `layer_unreadable` if another codec encrypted or compressed the payload, which may
-   * then contain further messages.
+   * cannot be read. The reason is `layer_unreadable` if another codec encrypted or compressed the payload,
+   * which may then contain further messages.
    */
   readonly problem?: Extract<ReasonCode, 'malformed' | 'unsupported_version' | 'layer_unreadable'>;
 }

@@ -23,8 +23,8 @@ const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
 
 /**
  * A reference to external storage. The reference is not authenticated, so an attacker who can write to
- * Temporal can choose the object. It therefore counts as plaintext: `encode` and `decode` return it
- * unchanged, unless the rule refuses plaintext.
+ * Temporal can choose the object. A reference therefore counts as plaintext: `encode` and `decode` return the
+ * reference unchanged, unless the rule refuses plaintext.
  */
 export const external: WireFormat = {
   name: 'external',

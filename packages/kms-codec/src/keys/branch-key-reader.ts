@@ -18,9 +18,9 @@ const LOAD_EVERY_MS = 60_000;
 const BUDGET_MS = 10_000;
 
 /**
- * Unwraps the branch keys in the store before any process encrypts with them. It is for a process that reads
- * a namespace's messages but does not encrypt there, such as a codec server. The process can then read the
- * messages even during a Cloud KMS outage.
+ * Unwraps the branch keys in the store before any process encrypts with them. This reader is for a process
+ * that reads a namespace's messages but does not encrypt there, such as a codec server. The process can then
+ * read the messages even during a Cloud KMS outage.
  */
 export class BranchKeyReader {
   readonly #shared: SharedBranchKeys;

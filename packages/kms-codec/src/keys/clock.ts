@@ -15,24 +15,25 @@ export const systemClocks: Clocks = { wall: () => Date.now(), running: () => per
 export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 0 });
 
 /**
- * How far the wall clock may be behind, in ms, before it counts as set back. It can seem to be behind because
- * the two clocks are not read at exactly the same moment.
+ * How far the wall clock may be behind, in ms, before it counts as set back. The wall clock can seem to be
+ * behind because the two clocks are not read at exactly the same moment.
  */
 const TOLERANCE_MS = 100;
 
 /**
- * How long only the wall clock is read after both clocks were read, in ms of the wall clock. This saves time,
- * because reading a clock whose code is not in the processor's caches takes two microseconds in a worker. If
- * the wall clock is set back in that period, the change is noticed only at the end of the period.
+ * How long only the wall clock is read after both clocks were read, in ms of the wall clock. Reading only the
+ * wall clock saves time, because reading a clock whose code is not in the processor's caches takes two
+ * microseconds in a worker. If the wall clock is set back in that period, the change is noticed only at the
+ * end of the period.
  */
 const WALL_ONLY_MS = 250;
 
 /**
  * Returns a clock for measuring ages. At each reading, the clock advances by as much as the wall clock or the
- * running clock, whichever advanced more. It therefore counts the time in which the machine was suspended,
- * and continues if the time of day is set back. Otherwise, keys would be used for too long. The clock misses
- * a suspension if the time of day is set back by the same amount. It starts at the current time of day.
- * `maintain` reads the clock every 15 s.
+ * running clock, whichever advanced more. The clock therefore counts the time in which the machine was
+ * suspended, and continues if the time of day is set back. Otherwise, keys would be used for too long. The
+ * clock misses a suspension if the time of day is set back by the same amount. The clock starts at the
+ * current time of day. `maintain` reads the clock every 15 s.
  */
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();

@@ -253,7 +253,7 @@ const checksumMismatch = (key: string) =>
   new KmsCodecError('checksum_mismatch', `A Cloud KMS response for ${key} was damaged in transit`, { key });
 
 /**
- * Returns bytes from a response. gax returns Buffers. Its types also allow base64 strings, which only REST
+ * Returns bytes from a response. gax returns Buffers. gax's types also allow base64 strings, which only REST
  * returns.
  */
 function bytesOf(value: string | Uint8Array | null | undefined): Uint8Array {

@@ -72,8 +72,8 @@ export class DataKeys {
 const noAad = new Uint8Array();
 
 /**
- * The Cloud KMS calls that encrypt or decrypt whole payloads, for the format `direct`. They are retried like
- * the calls for data keys.
+ * The Cloud KMS calls that encrypt or decrypt whole payloads, for the format `direct`. These calls are
+ * retried like the calls for data keys.
  */
 export class DirectCalls {
   readonly #context: KeyContext;

@@ -18,8 +18,9 @@ interface CachedKey {
   access: KeyVersionAccess;
   /**
    * The key version that wrapped this key. For this process's own keys, Cloud KMS or the store's key-version
-   * proof has confirmed the version. For other keys, it is the version that authentic messages name. It is
-   * undefined before the first authentic message, and `SEVERAL` if messages name different versions.
+   * proof has confirmed the version. For other keys, `version` is the version that authentic messages name.
+   * `version` is undefined before the first authentic message, and `SEVERAL` if messages name different
+   * versions.
    */
   version: number | undefined;
   /** Whether this process encrypts or has encrypted with this key. */
@@ -68,7 +69,10 @@ const SEVERAL = 0;
 export class DecryptionKeys {
   readonly #context: KeyContext;
   readonly #keys: LRUCache<string, CachedKey>;
-  /** This process's own keys. They are separate, so that reading many other keys does not evict them. */
+  /**
+   * This process's own keys. Own keys are kept separately, so that reading many other keys does not evict own
+   * keys.
+   */
   readonly #own: LRUCache<string, CachedKey>;
   /**
    * The key that was found last, as long as it is cached, because most consecutive messages have the same

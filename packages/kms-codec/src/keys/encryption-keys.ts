@@ -21,7 +21,7 @@ import { WaitBudget } from './wait-budget.ts';
 
 /** Interval at which a process whose store has failed tries to share keys again, in ms. */
 const SHARE_AGAIN_MS = 30_000;
-/** How long a background refresh retries, in ms. No caller waits for it. */
+/** How long a background refresh retries, in ms. No caller waits for a background refresh. */
 const REFRESH_BUDGET_MS = 60_000;
 /**
  * Number of times that an encode waits for Cloud KMS responses about its key before it requests another key
@@ -299,8 +299,8 @@ export class EncryptionKeys {
 
   /**
    * Makes a scope key the current key, with a new salt. Processes can share a branch key, because each
-   * process derives its own data keys. They must never share a data key, because each process counts only its
-   * own messages.
+   * process derives its own data keys. Processes must never share a data key, because each process counts
+   * only its own messages.
    */
   #adopt(slot: EncryptionSlot, next: ScopeKey): void {
     const { scope, refusal, isUnreadable, wrappedKey } = slot;

@@ -55,14 +55,14 @@ const WRAP_AGAIN_AT = 0.65;
  *
  * A key encrypts only while Cloud KMS lets this process use the key: Cloud KMS must have confirmed that
  * within `revalidateMs`, and the key must be younger than the soft age. Otherwise, an encode waits for Cloud
- * KMS. It then uses the current key only if Cloud KMS does not respond, or if Cloud KMS refuses another key
- * while the last confirmation of the current key is still valid.
+ * KMS. The encode then uses the current key only if Cloud KMS does not respond, or if Cloud KMS refuses
+ * another key while the last confirmation of the current key is still valid.
  */
 export class EncryptionSlot {
   readonly scope: DataKeyScope;
   /**
-   * The share of a soft limit at which a refresh starts. It is random, so that the processes of a fleet do
-   * not all call Cloud KMS at the same time.
+   * The share of a soft limit at which a refresh starts. The share is random, so that the processes of a
+   * fleet do not all call Cloud KMS at the same time.
    */
   readonly refreshShare: number;
   /**
@@ -151,8 +151,8 @@ export class EncryptionSlot {
   }
 
   /**
-   * Whether there is or was a scope key. If there was a key and there is no current key, the key has reached
-   * a hard limit.
+   * Whether this slot has, or once had, a scope key. If there was a key and there is no current key, the key
+   * has reached a hard limit.
    */
   get hasHadKey(): boolean {
     return this.#current !== undefined || this.#isExhausted;

@@ -59,7 +59,7 @@ export class GoogleClient {
   /**
    * Returns the client once it has credentials and a valid token. The client's own methods would also obtain
    * both. However, if credentials are missing, these methods cause an unhandled error that ends the process,
-   * and cache the failure forever. They also do not report that Google refused a token.
+   * and cache the failure forever. The client's methods also do not report that Google refused a token.
    * @throws KmsCodecError `kms_unavailable` if there are no credentials, or Google does not respond;
    *   `permission_denied` if Google refuses a token
    */

@@ -3,8 +3,8 @@ import { KmsCodecError } from '../errors.ts';
 import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
 
 /**
- * A key service for tests. It wraps and unwraps like Cloud KMS, with AES-256-GCM under a key in memory. The
- * crypto key's name and the request's additional authenticated data are authenticated.
+ * A key service for tests. The service wraps and unwraps like Cloud KMS, with AES-256-GCM under a key in
+ * memory. The crypto key's name and the request's additional authenticated data are authenticated.
  */
 export class InMemoryKeyService implements KeyService {
   readonly #wrappingKey: Uint8Array;

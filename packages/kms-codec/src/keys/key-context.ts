@@ -13,8 +13,8 @@ export interface KeyContext {
   /** The clock for ages, in ms (see {@link elapsedClock}). */
   readonly now: () => number;
   /**
-   * Returns the time of day, in ms since 1970. It is used for a branch key's creation date, which other
-   * processes compare with their clocks.
+   * Returns the time of day, in ms since 1970. The time of day is used for a branch key's creation date,
+   * which other processes compare with their clocks.
    */
   readonly wall: () => number;
   /** Whether the configuration denies a wrapped key. */

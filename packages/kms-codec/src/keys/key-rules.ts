@@ -139,8 +139,8 @@ export class KeyRules {
   }
 
   /**
-   * Returns whether the namespace's messages can be decrypted. They can be if the namespace has a rule or
-   * another namespace accepts its messages.
+   * Returns whether the namespace's messages can be decrypted. This requires a rule for the namespace, or
+   * another namespace that accepts its messages.
    */
   canDecrypt(namespace: string): boolean {
     return (

@@ -38,8 +38,8 @@ const LATEST = 0.8;
 const SLOW_MS = 1_000;
 
 /**
- * Average time between a failed attempt and the next attempt, in ms. The actual time is random, up to twice
- * as long.
+ * Average time between a failed attempt and the next attempt, in ms. The actual time is random, and at most
+ * twice the average.
  */
 const RETRY_MS = 10_000;
 

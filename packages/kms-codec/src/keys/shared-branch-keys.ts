@@ -87,8 +87,8 @@ export class SharedBranchKeys {
   readonly #context: KeyContext;
   readonly #decryption: DecryptionKeys;
   /**
-   * The creation times, on the clock for ages, of the branch keys that this process has seen. Without them, a
-   * key in the store would look younger after the time of day is set back.
+   * The creation times, on the clock for ages, of the branch keys that this process has seen. Without these
+   * times, a key in the store would look younger after the time of day is set back.
    */
   readonly #born: LRUCache<string, number>;
   /** The scopes whose entries were reported as unusable. */
@@ -104,8 +104,8 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Returns the fleet's keys. These are the stored keys or, if there are no stored keys, keys that this
-   * process has created and stored. Creates a next key if one is due.
+   * Returns the fleet's keys. The fleet's keys are the stored keys or, if there are no stored keys, keys that
+   * this process has created and stored. Creates a next key if one is due.
    * @param own this process's current key, and whether the store had it
    * @throws KmsCodecError if Cloud KMS neither unwraps nor wraps a key; BranchKeyStoreError if the store
    *   cannot be used but this process's current key still can

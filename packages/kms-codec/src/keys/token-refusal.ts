@@ -1,8 +1,8 @@
 import { propertyOf } from '@temporal-kms/node-utils/error-details';
 
 /**
- * The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity.
- * `invalid_request` is not one of them.
+ * The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity. The
+ * code `invalid_request` does not refuse an identity.
  */
 const REFUSALS: ReadonlySet<unknown> = new Set([
   'access_denied',

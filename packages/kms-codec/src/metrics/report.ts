@@ -17,7 +17,7 @@ const REPORT_MS = 1_000;
 /** The labels of a time series. */
 export type SeriesLabels = Record<string, string>;
 
-/** The part of a meter that `reportMetrics` uses. Temporal's `MetricMeter` is assignable to it. */
+/** The part of a meter that `reportMetrics` uses. Temporal's `MetricMeter` is assignable to this type. */
 export interface CodecMeter {
   createCounter(
     name: string,

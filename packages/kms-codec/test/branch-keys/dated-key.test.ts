@@ -45,15 +45,15 @@ describe('a wrapped branch key’s plaintext', () => {
 });
 
 // [B-4]
-describe('a stored key version’s proof', () => {
-  it('is the first 16 bytes of HKDF-SHA-256', () => {
+describe('proveKeyVersion', () => {
+  it('returns the first 16 bytes of HKDF-SHA-256 as the proof', () => {
     const version = Buffer.of(0, 0, 0, 7, 1);
     const info = [Buffer.from('temporal-kms/v2/key-version\0'), namespaceTag('payments'), version];
     const expected = hmac(hmac(Buffer.alloc(32), secret), ...info).subarray(0, 16);
     expect(Buffer.from(proveKeyVersion(key, 'payments', 7))).toEqual(expected);
   });
 
-  it('is valid only for the same branch key, namespace and key version', () => {
+  it('returns a proof that is valid only for the same branch key, namespace and key version', () => {
     const proof = proveKeyVersion(key, 'payments', 7);
     expect(isKeyVersionProof(key, 'payments', 7, proof)).toBe(true);
     expect(isKeyVersionProof(key, 'payments', 8, proof)).toBe(false);

@@ -8,8 +8,8 @@ import { branchOf, context, fleetOf, hour, minute, rules } from '../support/flee
 const denying = (branch: string) =>
   new KeyRules(rules, undefined, [wrappedKeyHash(Buffer.from(branch, 'hex'))]);
 
-describe('a stored branch key on the deny-list', () => {
-  it('is not adopted by a process that starts with the deny-list, and is replaced for the whole fleet', async () => {
+describe('a process with a deny-list', () => {
+  it('does not adopt a stored branch key on the list, and replaces the key for the whole fleet', async () => {
     const fleet = fleetOf(2);
     const denied = branchOf((await fleet.encrypt())[0]!);
     await fleet.pass(minute);
@@ -23,7 +23,7 @@ describe('a stored branch key on the deny-list', () => {
     expect(branches).not.toContain(denied);
   });
 
-  it('never becomes the current key if it is the stored next key', async () => {
+  it('never makes a stored next key on the list the current key', async () => {
     const fleet = fleetOf(1);
     await fleet.encrypt();
     await fleet.pass(0.76 * hour);

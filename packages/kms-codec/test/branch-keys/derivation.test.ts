@@ -144,7 +144,7 @@ describe('withDataKey', () => {
 
 // [E-5]
 describe('a salt', () => {
-  it('differs between processes and between branch keys', async () => {
+  it('is different in each process and under each branch key', async () => {
     const keyService = new FakeKeyService();
     const messages: Payload[] = [];
     for (let n = 0; n < 50; n += 1) {
@@ -183,7 +183,7 @@ describe('a salt', () => {
 });
 
 describe('decoding messages under one branch key with many salts', () => {
-  it('needs only one Cloud KMS call', async () => {
+  it('needs only one Cloud KMS call for all salts', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(200, keyService);
     const { codec } = codecWith(rule, { keyService });

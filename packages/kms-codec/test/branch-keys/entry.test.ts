@@ -15,7 +15,7 @@ const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value)
 
 // [B-2]
 describe('a store entry', () => {
-  it('parses to the entry that was serialized, with and without a next key', () => {
+  it('is unchanged after it is serialized and parsed, with and without a next key', () => {
     expect(parseEntry(serializeEntry(entry))).toEqual(entry);
     expect(parseEntry(serializeEntry({ current: stored(3) }))).toEqual({ current: stored(3) });
   });
@@ -25,7 +25,7 @@ describe('a store entry', () => {
     expect(Object.keys(json().current)).toEqual(['wrapped', 'keyVersion', 'created', 'proof']);
   });
 
-  it('is refused with unsupported_version if its version is newer, whatever else the entry contains', () => {
+  it('is refused with unsupported_version if its format version is newer, whatever else the entry contains', () => {
     expect(() => parseEntry(bytes({ version: 2, keys: [] }))).toThrow(
       expect.objectContaining({ code: 'unsupported_version' }),
     );
@@ -89,8 +89,8 @@ describe('a store entry', () => {
 });
 
 // [B-1]
-describe('an entry’s id', () => {
-  it('is safe as a file name, and differs for different crypto keys and namespaces', () => {
+describe('branchKeyId', () => {
+  it('returns ids that are safe as file names, and that differ between crypto keys and namespaces', () => {
     const ids = [
       branchKeyId(cryptoKey('a'), 'pay'),
       branchKeyId(cryptoKey('b'), 'pay'),

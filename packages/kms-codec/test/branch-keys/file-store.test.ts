@@ -16,25 +16,25 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe('the file: store’s directory', () => {
-  it('is created with mode 0700, and the files in it with mode 0600', async () => {
+describe('the file: store with its directory', () => {
+  it('creates the directory with mode 0700, and the files with mode 0600', async () => {
     await new FileBranchKeyStore(directory).replace(id, value, ABSENT);
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
     expect((await stat(join(directory, `${id}.1.json`))).mode & 0o777).toBe(0o600);
   });
 
-  it('is unavailable if its parent does not exist', async () => {
+  it('is unavailable if the directory’s parent does not exist', async () => {
     const store = new FileBranchKeyStore(join(folder, 'missing/store'));
     await expect(store.load(id)).rejects.toMatchObject({ code: 'unavailable', cause: { code: 'ENOENT' } });
   });
 
-  it.each([0o770, 0o707])('is refused with mode %o', async (mode) => {
+  it.each([0o770, 0o707])('refuses a directory with mode %o', async (mode) => {
     await mkdir(directory);
     await chmod(directory, mode);
     await expect(new FileBranchKeyStore(directory).load(id)).rejects.toMatchObject({ code: 'untrusted' });
   });
 
-  it('is refused if it is a symbolic link or a file', async () => {
+  it('refuses a directory that is a symbolic link or a file', async () => {
     await mkdir(join(folder, 'real'), { mode: 0o700 });
     await symlink(join(folder, 'real'), directory);
     await expect(new FileBranchKeyStore(directory).load(id)).rejects.toMatchObject({ code: 'untrusted' });
@@ -44,7 +44,7 @@ describe('the file: store’s directory', () => {
     });
   });
 
-  it('contains only a few generations, and no unfinished files from processes that have ended', async () => {
+  it('keeps only a few generations, and no unfinished files from processes that have ended', async () => {
     const store = new FileBranchKeyStore(directory);
     await store.replace(id, value, ABSENT);
     const abandoned = join(directory, `.${'0'.repeat(32)}.tmp`);
@@ -68,8 +68,8 @@ describe('the file: store’s directory', () => {
     for (let generation = 1; generation < 9; generation += 1) {
       await store.replace(id, value, String(generation));
     }
-    // The suspended process has seen generation 1. It creates the file of generation 2, which other processes
-    // have already created and removed.
+    // The suspended process has seen generation 1. The process creates the file of generation 2, which other
+    // processes have already created and removed.
     await link(join(directory, `${id}.9.json`), join(directory, `${id}.2.json`));
     expect((await store.load(id))?.generation).toBe('9');
     expect(await store.replace(id, value, '2')).toBe(false);
@@ -82,19 +82,19 @@ it.each(['', '../0', '0/../0', 'G', '0 '])('the file: store refuses the id %j', 
   await expect(store.replace(malformed, value, ABSENT)).rejects.toMatchObject({ code: 'malformed' });
 });
 
-describe('a file in the file: store', () => {
+describe('the file: store with its files', () => {
   const file = () => join(directory, `${id}.1.json`);
   const load = () => new FileBranchKeyStore(directory).load(id);
 
   beforeEach(() => mkdir(directory, { mode: 0o700 }));
 
-  it.each([0o620, 0o602])('is refused with mode %o', async (mode) => {
+  it.each([0o620, 0o602])('refuses a file with mode %o', async (mode) => {
     await writeFile(file(), 'x');
     await chmod(file(), mode);
     await expect(load()).rejects.toMatchObject({ code: 'untrusted' });
   });
 
-  it('is refused if it is a symbolic link or a directory', async () => {
+  it('refuses a file that is a symbolic link or a directory', async () => {
     await writeFile(join(folder, 'elsewhere'), 'x', { mode: 0o600 });
     await symlink(join(folder, 'elsewhere'), file());
     await expect(load()).rejects.toMatchObject({ code: 'untrusted' });
@@ -111,7 +111,7 @@ describe('a file in the file: store', () => {
     `${id}.-1.json`,
     `${id}.x.1.json`,
     `${id}0.1.json`,
-  ])('is ignored if its name is %s', async (name) => {
+  ])('ignores a file with the name %s', async (name) => {
     await writeFile(join(directory, name), 'x', { mode: 0o600 });
     expect(await load()).toBeUndefined();
   });

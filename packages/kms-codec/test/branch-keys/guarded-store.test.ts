@@ -33,8 +33,8 @@ function guarded() {
 
 const gone = new BranchKeyStoreError('unavailable', 'gone');
 
-describe('a store outage', () => {
-  it('is reported once when it starts and once when it ends', async () => {
+describe('GuardedStore', () => {
+  it('reports an outage once when it starts and once when it ends', async () => {
     const { guard, clock, events, state } = guarded();
     state.load = gone;
     for (let n = 0; n < 10; n += 1) {
@@ -47,7 +47,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['load unavailable', 'load works']);
   });
 
-  it('makes further calls fail immediately for 20 s', async () => {
+  it('makes calls fail immediately for 20 s after a failure', async () => {
     const { guard, clock, calls, state } = guarded();
     state.load = gone;
     for (let n = 0; n < 10; n += 1) await guard.load('id').catch(() => undefined);
@@ -66,7 +66,7 @@ describe('a store outage', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('does not prevent reads if it affects only writes, and does not end after a successful read', async () => {
+  it('still reads during an outage of writes, and does not end the outage after a successful read', async () => {
     const { guard, events, state } = guarded();
     state.replace = new BranchKeyStoreError('not_permitted', 'read-only');
     await expect(guard.replace('id', value, ABSENT)).rejects.toMatchObject({ code: 'not_permitted' });
@@ -75,7 +75,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['replace not_permitted']);
   });
 
-  it('starts when the store does not respond in time, and prevents further calls while the first call hangs', async () => {
+  it('reports an outage when the store does not respond in time, and makes no further calls while the first call hangs', async () => {
     const { guard, clock, events, calls, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     state.load = promise;
@@ -94,7 +94,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['load unavailable', 'load works']);
   });
 
-  it('starts and ends even without an observer', async () => {
+  it('works without an observer', async () => {
     const { clock, state, store } = guarded();
     const guard = new GuardedStore(store, {}, () => clock.time);
     state.load = gone;
@@ -104,7 +104,7 @@ describe('a store outage', () => {
     expect(await guard.load('id')).toBeDefined();
   });
 
-  it('is not caused by a stall of this process', async () => {
+  it('does not report an outage because of a stall of this process', async () => {
     const { guard, state, events } = guarded();
     state.load = readFile(import.meta.filename);
     const answer = guard.load('id', { time: { leftMs: 500 } });
@@ -113,7 +113,7 @@ describe('a store outage', () => {
     expect(events).toEqual([]);
   });
 
-  it('is also caused by an error that is not a BranchKeyStoreError', async () => {
+  it('throws unavailable for an error that is not a BranchKeyStoreError', async () => {
     const { guard, state } = guarded();
     state.load = new TypeError('bug');
     await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable', cause: state.load });

@@ -54,8 +54,8 @@ describe('a starting fleet', () => {
   });
 });
 
-describe('a rotation', () => {
-  it('results in one new key, which all processes unwrap immediately, even if 20 processes rotate at the same time', async () => {
+describe('a fleet at the time of a rotation', () => {
+  it('agrees on one new key, which all processes unwrap immediately, even if 20 processes rotate at the same time', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     const { won } = fleet.store;
@@ -70,7 +70,7 @@ describe('a rotation', () => {
     expect(branchOf(messages[0]!)).toBe(Buffer.from(entryIn(fleet.store).next!.wrapped).toString('hex'));
   });
 
-  it('takes place within a minute, with one Cloud KMS call per process and one for the new key', async () => {
+  it('rotates within a minute, with one Cloud KMS call per process and one for the new key', async () => {
     const fleet = fleetOf(50);
     await fleet.encrypt();
     const { wraps, unwraps } = fleet.keyService;
@@ -82,7 +82,7 @@ describe('a rotation', () => {
   });
 
   // [B-8] [B-9]
-  it('puts the next key into use only after every process has unwrapped it', async () => {
+  it('encrypts with the next key only after every process has unwrapped it', async () => {
     const fleet = fleetOf(10);
     const first = branchOf((await fleet.encrypt())[0]!);
     const seen: string[] = [];
@@ -98,7 +98,7 @@ describe('a rotation', () => {
     expect(distinct(seen)).toBe(2);
   });
 
-  it('does not take place during a Cloud KMS outage that starts after the next key was stored', async () => {
+  it('does not rotate during a Cloud KMS outage that starts after the next key was stored', async () => {
     const fleet = fleetOf(5, { limits: { revalidateMs: 5 * minute } });
     await fleet.encrypt();
     const late = fleet.codecs[4]!;
@@ -126,7 +126,7 @@ describe('a rotation', () => {
     );
   });
 
-  it('does not take place during a Cloud KMS outage, even if the current key reaches its soft age before the next key may encrypt', async () => {
+  it('does not rotate during a Cloud KMS outage, even if the current key reaches its soft age before the next key may encrypt', async () => {
     const fleet = fleetOf(3);
     await fleet.encrypt();
     const late = fleet.codecs[2]!;
@@ -142,7 +142,7 @@ describe('a rotation', () => {
     }
   });
 
-  it('does not take place during a Cloud KMS outage that no process has noticed yet', async () => {
+  it('does not rotate during a Cloud KMS outage that no process has noticed yet', async () => {
     // No revalidation is due before the next key would be used.
     const fleet = fleetOf(3, { limits: { softAgeMs: minute, revalidateMs: 5 * minute } });
     await fleet.encrypt();
@@ -160,7 +160,7 @@ describe('a rotation', () => {
     }
   });
 
-  it('need not take place before a Cloud KMS outage of an hour, in which processes read each other’s messages', async () => {
+  it('reads all its processes’ messages during a Cloud KMS outage of an hour right after startup', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     fleet.keyService.failing = 'kms_unavailable';
@@ -181,9 +181,9 @@ describe('a rotation', () => {
   });
 });
 
-describe('a failing store', () => {
+describe('a fleet whose store fails', () => {
   it.each(['loading', 'replacing'] as const)(
-    'does not affect payloads if %s fails, and is reported once',
+    'encrypts and decrypts all payloads if %s fails, and reports the failure once',
     async (operation) => {
       const fleet = fleetOf(1);
       fleet.store[operation] = gone;
@@ -200,7 +200,7 @@ describe('a failing store', () => {
     },
   );
 
-  it('delays only a process’s first payload, and only by two seconds, if the store does not respond', async () => {
+  it('delays only each process’s first payload, and only by two seconds, if the store does not respond', async () => {
     const fleet = fleetOf(1);
     fleet.store.loading = new Promise<never>(() => undefined);
     const start = performance.now();
@@ -218,7 +218,7 @@ describe('a failing store', () => {
     expect(fleet.store.loads).toBe(1);
   });
 
-  it('does not prevent starting processes from agreeing on one key if the store and Cloud KMS respond slowly', async () => {
+  it('agrees on one key at startup, even if the store and Cloud KMS respond slowly', async () => {
     const fleet = fleetOf(3, { waitMs: { activity: 10_000, other: 10_000 } });
     const wrap = fleet.keyService.wrap.bind(fleet.keyService);
     fleet.keyService.wrap = async (request) => {
@@ -234,7 +234,7 @@ describe('a failing store', () => {
     expect(fleet.events).toEqual([]);
   });
 
-  it('is used again once it has recovered, so that the fleet agrees on one key', async () => {
+  it('uses the store again once it has recovered, and agrees on one key', async () => {
     const fleet = fleetOf(20);
     fleet.store.loading = gone;
     expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(20);
@@ -260,7 +260,7 @@ describe('a failing store', () => {
     expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
   });
 
-  it('leaves each process with a separate key if the store fails for longer than the soft age', async () => {
+  it('has a separate key in each process if the store fails for longer than the soft age', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.loading = gone;
@@ -269,7 +269,7 @@ describe('a failing store', () => {
     expect(distinct([...messages.map(branchOf), branchOf(before!)])).toBe(6);
   });
 
-  it('receives the key in use again if the store has lost its values', async () => {
+  it('stores the key in use again if the store has lost its values', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.values.clear();

@@ -11,14 +11,14 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const read = (text: string, files?: Readonly<Record<string, string>>) =>
   readKeysFileText(folder, text, files);
 
-describe('the keys file', () => {
+describe('the reader of the keys file', () => {
   it.each(keysFileVectors)('follows the vector: $name', ({ text, files, rules, refused }) => {
     const result = read(text, files);
     if (refused !== undefined) expect(result).toContain(refused);
     else expect(typeof result === 'string' ? result : described(result)).toEqual(rules);
   });
 
-  it('is rejected if it is truncated at any byte', () => {
+  it('rejects a file that is truncated at any byte', () => {
     const key = 'projects/p/locations/l/keyRings/r/cryptoKeys/payments';
     const whole = `namespaces:\n  payments-test: { encrypt: ${key}-test, accepts: [orders-old] }\ndefault:\n  encrypt: ${key}\n...`;
     expect(typeof read(whole)).toBe('object');
@@ -27,7 +27,7 @@ describe('the keys file', () => {
     }
   });
 
-  it('has the published JSON Schema, which `vitest -u` updates', async () => {
+  it('matches the published JSON Schema, which `vitest -u` updates', async () => {
     const schema = `${JSON.stringify(keysFileJsonSchema(), undefined, 2)}\n`;
     await expect(schema).toMatchFileSnapshot('../../keys-file.schema.json');
   });

@@ -31,8 +31,8 @@ const file = (text: string, name = 'keys.yaml') => {
   return path;
 };
 
-describe("the environment with the guide's variables", () => {
-  it('names one key for all namespaces, which is in the location global by default', () => {
+describe("kmsEnvironment with the guide's variables", () => {
+  it('returns one key for all namespaces, in the location global by default', () => {
     const { rules } = kmsEnvironment.parse(guide);
     expect(rules.resolve('anything').encrypt).toBe(
       'projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption',
@@ -54,7 +54,7 @@ describe("the environment with the guide's variables", () => {
     ]);
   });
 
-  it('is process.env by default', () => {
+  it('accepts process.env as its input', () => {
     expect(kmsEnvironment.safeParse(process.env).error?.issues.map(({ path }) => path.join('.'))).toEqual([
       'GCP_PROJECT',
       'GCP_KMS_KEY_RING',
@@ -62,7 +62,7 @@ describe("the environment with the guide's variables", () => {
     ]);
   });
 
-  it('is rejected with a list of all missing variables', () => {
+  it('lists all missing variables', () => {
     expect(mistakes({})).toEqual([
       'GCP_PROJECT: is missing',
       'GCP_KMS_KEY_RING: is missing',
@@ -70,20 +70,20 @@ describe("the environment with the guide's variables", () => {
     ]);
   });
 
-  it('is rejected if the variables do not form a valid resource name', () => {
+  it('rejects variables that do not form a valid resource name', () => {
     expect(mistakes({ ...guide, GCP_KMS_KEY: 'a/b' })).toEqual([
       expect.stringMatching(/^GCP_KMS_KEY: results in the key name .*a\/b/),
     ]);
   });
 
-  it('is rejected if it makes Google’s client print data keys', () => {
+  it('rejects an environment that makes Google’s client print data keys', () => {
     expect(mistakes({ ...guide, GOOGLE_SDK_NODE_LOGGING: 'all' })).toEqual([
       expect.stringMatching(/^GOOGLE_SDK_NODE_LOGGING: .*plaintext data keys/),
     ]);
   });
 
   it.each(['kms.example.com:443', '10.0.0.1:9061', '127.0.0.1', 'localhost.example.com:1', '127.0.0.999:1'])(
-    'is rejected if it names the emulator %s, which is not on loopback',
+    'rejects the emulator %s, which is not on loopback',
     (KMS_EMULATOR_HOST) => {
       expect(mistakes({ ...guide, KMS_EMULATOR_HOST })).toEqual([
         expect.stringMatching(/^KMS_EMULATOR_HOST: .*loopback/),
@@ -96,7 +96,7 @@ describe("the environment with the guide's variables", () => {
     ['true', 1],
     ['1', 0],
   ])(
-    'with an emulator and KMS_EMULATOR_IN_PRODUCTION=%s, has %i mistakes in production',
+    'with an emulator and KMS_EMULATOR_IN_PRODUCTION=%s, reports %i mistakes in production',
     (allowed, count) => {
       const env = { ...guide, KMS_EMULATOR_HOST: '127.0.0.1:9061', KMS_EMULATOR_IN_PRODUCTION: allowed };
       expect(mistakes({ ...env, NODE_ENV: 'production' })).toHaveLength(count);
@@ -105,7 +105,7 @@ describe("the environment with the guide's variables", () => {
   );
 
   it.each(['GCP_KMS_KEY_RING', 'GCP_KMS_KEY', 'KMS_FORMAT'])(
-    'is rejected with one error that also lists %s, so that a wrong value does not hide a missing variable',
+    'lists all mistakes in one error, including %s, so that a wrong value does not hide a missing variable',
     (variable) => {
       expect(() => loadKmsCodec({ env: { KMS_FORMAT: 'rot13', GCP_PROJECT: 'acme' } })).toThrow(variable);
     },
@@ -150,8 +150,8 @@ describe('KMS_BRANCH_KEYS', () => {
   });
 });
 
-describe('the keys file', () => {
-  it('specifies the keys of each namespace', () => {
+describe('kmsEnvironment with a keys file', () => {
+  it('returns the keys of each namespace', () => {
     const path = file(`
 namespaces:
   payments-prod: { encrypt: ${key}, decrypt: [${key}-2025], accepts: [payments], plaintext: refuse }
@@ -174,7 +174,7 @@ namespaces:
     expect([...rules.resolve('x').reads]).toEqual(['envelope-v2']);
   });
 
-  it('is rejected with the location of each mistake', () => {
+  it('rejects a keys file with the location of each mistake', () => {
     const path = file(`
 namespaces:
   a: { encrypt: not-a-key, reads: [rot13] }
@@ -191,23 +191,23 @@ namespaces:
     ['a missing file', '/nowhere/keys.yaml', /does not exist/],
     ['a file that is not YAML', file('a: [x'), /not valid YAML/],
     ['an empty file', file('{}'), /neither a namespace nor a default/],
-  ])('cannot be %s', (_, path, text) => {
+  ])('rejects %s', (_, path, text) => {
     expect(mistakes({ KMS_KEYS_FILE: path })[0]).toMatch(text);
   });
 
-  it('cannot be combined with GCP_KMS_KEY', () => {
+  it('rejects a keys file in combination with GCP_KMS_KEY', () => {
     const path = file(`default: { encrypt: ${key} }`);
     expect(mistakes({ KMS_KEYS_FILE: path, GCP_KMS_KEY: 'k' })).toEqual([expect.stringMatching(/both set/)]);
   });
 
-  it('is identified by a digest of its bytes', () => {
+  it('identifies the keys file by a digest of its bytes', () => {
     const path = file(`default: { encrypt: ${key} }`);
     const digest = createHash('sha256').update(readFileSync(path)).digest('hex');
     expect(kmsEnvironment.parse({ KMS_KEYS_FILE: path }).keysFileDigest).toBe(digest);
     expect(kmsEnvironment.parse(guide).keysFileDigest).toBeUndefined();
   });
 
-  it.each(['hex', 'base64', 'latin1'] as const)('can name a static key of 32 bytes in %s', (encoding) => {
+  it.each(['hex', 'base64', 'latin1'] as const)('reads a static key of 32 bytes in %s', (encoding) => {
     const bytes = randomBytes(32);
     const path = file(`default: { decrypt: [${key}], reads: [static], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), encoding === 'latin1' ? bytes : `${bytes.toString(encoding)}\n`);
@@ -215,7 +215,7 @@ namespaces:
     expect(loaded?.export().equals(bytes)).toBe(true);
   });
 
-  it('must not name a static key that does not have 32 bytes', () => {
+  it('rejects a static key that does not have 32 bytes', () => {
     const path = file(`default: { decrypt: [${key}], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), 'short');
     expect(mistakes({ KMS_KEYS_FILE: path })).toEqual([

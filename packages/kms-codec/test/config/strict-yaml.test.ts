@@ -105,8 +105,8 @@ describe('the strict YAML reader', () => {
 });
 
 // [K-9]
-describe('a file', () => {
-  it('is returned with the digest of its bytes', () => {
+describe('readStrictYaml', () => {
+  it('returns a file’s value with the digest of its bytes', () => {
     const file = join(folder, 'good.yaml');
     writeFileSync(file, 'a: b\n...\n');
     const { value, digest } = readStrictYaml(file);
@@ -114,7 +114,7 @@ describe('a file', () => {
     expect(digest).toBe(createHash('sha256').update('a: b\n...\n').digest('hex'));
   });
 
-  it('is rejected, with its name in the error, if it does not exist or is not a regular file', () => {
+  it('rejects a path without a regular file, and names the setting in the error', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     for (const file of [join(folder, 'missing'), folder, fifo, '/dev/zero']) {
@@ -122,7 +122,7 @@ describe('a file', () => {
     }
   });
 
-  it('is refused if another user could change it or if it is a symbolic link', () => {
+  it('rejects a file that another user could change, and a symbolic link', () => {
     const file = join(folder, 'shared.yaml');
     writeFileSync(file, 'a: b\n...\n');
     symlinkSync(file, `${file}.link`);
@@ -131,20 +131,20 @@ describe('a file', () => {
     expect(refusal(() => readStrictYaml(file)).message).toContain('run chmod go-w');
   });
 
-  it.runIf(process.geteuid?.() === 0)('is refused if another user owns it', () => {
+  it.runIf(process.geteuid?.() === 0)('rejects a file that another user owns', () => {
     const file = join(folder, 'other.yaml');
     writeFileSync(file, 'a: b\n...\n');
     chownSync(file, 65_534, 65_534);
     expect(refusal(() => readStrictYaml(file)).message).toContain('belongs to the user 65534');
   });
 
-  it('is rejected if it is too large', () => {
+  it('rejects a file that is too large', () => {
     const file = join(folder, 'large.yaml');
     writeFileSync(file, `# ${'x'.repeat(2 ** 20)}\na: b\n...\n`);
     expect(refusal(() => readStrictYaml(file)).message).toContain('more than');
   });
 
-  it('is rejected if it changes during the read', async () => {
+  it('rejects a file that changes during the read', async () => {
     const file = join(folder, 'changing.yaml');
     writeFileSync(file, large('p'));
     const write = 'fs.writeSync(handle, contents[n % 2], 0)';
@@ -157,7 +157,7 @@ describe('a file', () => {
     });
   });
 
-  it('is never read partially while another process overwrites it', async () => {
+  it('never reads a file partially while another process overwrites it', async () => {
     const file = join(folder, 'written.yaml');
     writeFileSync(file, large('p'));
     const write =
