@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createTestCodec } from '@temporal-kms/kms-codec/testing';
 import { defaultPayloadConverter } from '@temporalio/common';
 
-await test('the codec encrypts a card', async () => {
+await test('encrypts a card', async () => {
   const codec = createTestCodec();
   const context = { namespace: 'payments' };
 

@@ -204,7 +204,7 @@ describe('overwrite', () => {
   });
 });
 
-it('the codec keeps no view of a decoded payload, because the payload’s owner may overwrite or free it', async () => {
+it('keeps no view of a decoded payload, because the payload’s owner may overwrite or free it', async () => {
   const keyService = new FakeKeyService();
   const message = await inLayer('envelope', keyService, json(1));
   const { codec, clock } = codecWith({ orders: readsAll }, { keyService });
@@ -292,7 +292,7 @@ describe('authorizeNamespace', () => {
   });
 });
 
-it('the codec rejects a zstd frame whose declared size exceeds the limit, without reserving memory', async () => {
+it('rejects a zstd frame whose declared size exceeds the limit, without reserving memory', async () => {
   const { codec, keyService } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: 16 * MiB });
   const { codec: strict } = codecWith(rules, { keyService, maxDecompressedBytes: MiB });
   const [message] = await codec.encode([zeros(2 * MiB)], orders);

@@ -280,7 +280,7 @@ describe('CloudKms with a large plaintext', () => {
   });
 });
 
-it('describe() returns a key’s versions, their states and the primary version', async () => {
+it('returns a key’s versions, their states and the primary version from describe()', async () => {
   expect(await kms.describe(key)).toMatchObject({
     name: key,
     key,
@@ -355,7 +355,7 @@ describe('CloudKms without valid credentials', () => {
   });
 });
 
-it('the constructor throws if Google’s client would print data keys', () => {
+it('throws in the constructor if Google’s client would print data keys', () => {
   process.env['GOOGLE_SDK_NODE_LOGGING'] = 'all';
   try {
     expect(() => new CloudKms()).toThrow(/plaintext data keys/);

@@ -158,7 +158,7 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
   },
 );
 
-it('an identity that may only encrypt continues for 5 min after its last successful wrap', async () => {
+it('encrypts for 5 min after the last successful wrap, if the identity may only encrypt', async () => {
   const { codec, clock, keyService } = encrypter();
   let wrapped = 0;
   for (const end = clock.time + 20 * minute; clock.time < end; clock.time += minute / 2) {

@@ -67,7 +67,7 @@ describe('the table of reason codes', () => {
   });
 });
 
-it('the codec gives each caller a separate error object', async () => {
+it('gives each caller of the codec a separate error object', async () => {
   const { codec, keyService } = codecWith({ a: { encrypt: cryptoKey('a') } });
   const encrypted = await codec.encode([json('here')], inNamespace('a'));
   const reader = codecWith({ a: { encrypt: cryptoKey('a') } }, { keyService }).codec;

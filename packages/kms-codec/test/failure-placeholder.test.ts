@@ -84,7 +84,7 @@ describe.each(Object.entries(failures))('a payload of a failure (%s)', (_, failu
   );
 });
 
-it('the codec replaces a failure if the namespace is not configured or its rule only decrypts', async () => {
+it('replaces a failure if the namespace is not configured or its rule only decrypts', async () => {
   const { codec } = codecWith({ pay: { decrypt: [cryptoKey('old')] } });
   const [payloads = []] = payloadsOf(failures.plain);
   for (const namespace of ['pay', 'elsewhere']) {
@@ -93,7 +93,7 @@ it('the codec replaces a failure if the namespace is not configured or its rule 
   }
 });
 
-it('the codec still throws for payloads outside a failure, even if a list contains both marked and unmarked payloads', async () => {
+it('still throws for payloads outside a failure, even if a list contains both marked and unmarked payloads', async () => {
   const keyService = new FakeKeyService();
   keyService.failing = 'kms_unavailable';
   const { codec } = codecWith(rule, { keyService });

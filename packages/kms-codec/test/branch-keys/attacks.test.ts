@@ -143,7 +143,7 @@ describe('an attacker who has a branch key and writes to the store', () => {
 
 const now = () => 1_790_000_000_000;
 
-it('encode fails, without querying the store repeatedly, if the store has only a key past its hard age', async () => {
+it('fails to encode, without querying the store repeatedly, if the store has only a key past its hard age', async () => {
   const limits = resolveLimits();
   const keyService = new FakeKeyService();
   const semaphore = new KeyedSemaphore(limits.callsInFlight);
@@ -179,14 +179,14 @@ it('encode fails, without querying the store repeatedly, if the store has only a
   expect(syncs).toBeLessThanOrEqual(3);
 });
 
-it('a process accepts a key from a process whose clock is four minutes ahead', async () => {
+it('accepts a key from a process whose clock is four minutes ahead', async () => {
   const { fleet, entry } = await fleetWithEntry();
   fleet.clock.time -= 4 * minute;
   const [message] = await fleet.start().encode([json('x')], context);
   expect(branchOf(message!)).toBe(hex(entry.current.wrapped));
 });
 
-it('a running process does not adopt an older entry that was restored, and stores its own key again', async () => {
+it('does not adopt an older entry that was restored, and stores the current key again', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(0.97 * hour);
   const [message] = await fleet.encrypt();
@@ -196,7 +196,7 @@ it('a running process does not adopt an older entry that was restored, and store
   expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
 });
 
-it('a process does not adopt an older key that the store contains as the next key', async () => {
+it('does not adopt an older key that the store contains as the next key', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(5 * minute);
   fleet.store.values.clear();
@@ -211,7 +211,7 @@ it('a process does not adopt an older key that the store contains as the next ke
   }
 });
 
-it('a next key that was tampered with does not replace the current key', async () => {
+it('keeps the current key if the next key was tampered with', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(0.76 * hour);
   const { current, next } = entryOf(fleet);
@@ -225,7 +225,7 @@ it.each<[string, Uint8Array]>([
   ['empty', new Uint8Array()],
   ['too large', new Uint8Array(10_000)],
   ['deeply nested', new TextEncoder().encode('['.repeat(8_000))],
-])('an entry that is %s is reported and overwritten', async (_, value) => {
+])('reports and overwrites an entry that is %s', async (_, value) => {
   const { fleet } = await fleetWithEntry();
   fleet.store.put(payId, value);
   const [message] = await fleet.start().encode([json('x')], context);
@@ -233,7 +233,7 @@ it.each<[string, Uint8Array]>([
   expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
 });
 
-it('an entry with a format version that the codec does not know is reported and not overwritten', async () => {
+it('reports but does not overwrite an entry with an unknown format version', async () => {
   const { fleet } = await fleetWithEntry();
   const later = new TextEncoder().encode('{"version":2}');
   fleet.store.put(payId, later);
@@ -245,7 +245,7 @@ it('an entry with a format version that the codec does not know is reported and 
   expect(fleet.events).toEqual(Array(2).fill('adopt unsupported_version'));
 });
 
-it('an attacker who replaces every entry with garbage causes only a few calls per process', async () => {
+it('makes only a few calls per process, even if an attacker replaces every entry with garbage', async () => {
   const { fleet } = await fleetWithEntry();
   const replace = fleet.store.replace.bind(fleet.store);
   fleet.store.replace = async (...call) => {

@@ -129,7 +129,7 @@ describe('a fleet without a store', () => {
   }, 120_000);
 });
 
-it('a process that only encrypts makes at most one call every 2.5 min to confirm its key', async () => {
+it('makes at most one call every 2.5 min to confirm the key of a process that only encrypts', async () => {
   const [processes, hours] = [4, 24];
   const { wraps, unwraps } = await run({
     processes,

@@ -12,7 +12,7 @@ afterAll(async () => {
   await gcs?.close();
 });
 
-it('a fleet shares its branch key in a bucket, continues while the bucket is unavailable, and shares again afterwards', async () => {
+it('shares a branch key in a bucket, continues while the bucket is unavailable, and shares again afterwards', async () => {
   gcs = await startGcs();
   await gcs.createBucket('keys');
   const clock = { time: 1_790_000_000_000 };

@@ -25,13 +25,13 @@ const combined = [
 const worlds = [outages, refusals, noWraps, store, attacker, ...(process.env['SLOW'] ? combined : [])];
 const named = worlds.map((world) => [world.join(', '), world] as const);
 
-describe('in the model of branch keys', { timeout: 240_000 }, () => {
-  it.each(named)('every promise holds in the world %s', async (_, world) => {
+describe('the model of branch keys', { timeout: 240_000 }, () => {
+  it.each(named)('keeps every promise in the world %s', async (_, world) => {
     expect(await checkModel(model, { macros: world, property: 'safety' })).toBeUndefined();
   });
 
   it.each(process.env['SLOW'] ? named : [['STORE', store] as const])(
-    'processes always agree again in the world %s',
+    'lets processes always agree again in the world %s',
     async (_, world) => {
       expect(await checkModel(model, { macros: world, property: 'liveness' })).toBeUndefined();
     },
@@ -55,7 +55,7 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     [11, 'a process adopts keys past their soft age', attacker, unsafeKey],
     [12, 'a key does not expire after Cloud KMS has refused another key', noWraps, soft],
     [13, 'a process prefers its own key to the stored key', store, /calmFor/],
-  ])('a promise breaks if (mutation %i) %s', async (number, _, world, promise) => {
+  ])('breaks a promise if (mutation %i) %s', async (number, _, world, promise) => {
     const failure = await checkModel(model, {
       macros: [`MUTATION=${number}`, ...world],
       property: 'safety',
@@ -64,7 +64,7 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     expect(failure?.split('\n')[0]).toMatch(promise);
   });
 
-  it('processes can disagree forever if they prefer their own keys to the stored keys', async () => {
+  it('lets processes disagree forever if they prefer their own keys to the stored keys', async () => {
     const failure = await checkModel(model, { macros: ['MUTATION=13', ...store], property: 'liveness' });
     expect(failure).toMatch(/^acceptance cycle/);
   });
@@ -73,7 +73,7 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     [1, 'an outage', ['OUTAGES']],
     [2, 'a refusal', ['OUTAGES', 'REFUSALS']],
     [3, 'an attack on the store', ['OUTAGES', 'ATTACKER']],
-  ])('a process may be unable to read in an outage after (exception %i) %s', async (number, _, world) => {
+  ])('can leave a process unable to read in an outage after (exception %i) %s', async (number, _, world) => {
     const failure = await checkModel(model, {
       macros: [`WITHOUT=${number}`, ...world],
       property: 'safety',
@@ -82,7 +82,7 @@ describe('in the model of branch keys', { timeout: 240_000 }, () => {
     expect(failure?.split('\n')[0]).toMatch(unreadable);
   });
 
-  it('every function and method is named after a function or method in the code', async () => {
+  it('names every function and method after a function or method in the code', async () => {
     const declared = await declarations();
     const keys = await readFile(join(models, 'keys.pml'), 'utf8');
     const functions = [...keys.matchAll(/^(?:inline|#define) (\w+)/gm)].map(([, name]) => name!);

@@ -45,7 +45,7 @@ const asPayload = (data: Uint8Array) => ({
 });
 const branchOf = (data: Uint8Array) => Buffer.from(parseHeader(data).header.wrappedKey).toString('hex');
 
-it('six processes agree on each key, lose no update of the store, and read all messages', async () => {
+it('lets six processes agree on each key, update the store without losses, and read all messages', async () => {
   const running = Array.from({ length: 6 }, () =>
     startNode(program, { args: [directory, wrappingKey.toString('hex'), 'run'] }),
   );

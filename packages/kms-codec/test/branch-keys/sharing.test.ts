@@ -295,7 +295,7 @@ describe('a process whose clock is set back', () => {
   );
 });
 
-it('a process that starts while Cloud KMS only wraps creates its own key, and shares keys again later', async () => {
+it('creates a separate key in a process that starts while Cloud KMS only wraps, and shares keys again later', async () => {
   const fleet = fleetOf(1);
   await fleet.encrypt();
   const unwrap = fleet.keyService.unwrap.bind(fleet.keyService);
