@@ -13,8 +13,8 @@ export interface CodecContext {
   readonly namespace?: string | undefined;
   readonly workflowId?: string | undefined;
   /**
-   * Set for activities: identifies the activity task whose payloads are decoded. Messages are not bound to an
-   * activity.
+   * Identifies the activity task whose payloads are decoded. Set only for activities. Messages are not bound
+   * to an activity.
    */
   readonly activityId?: string | undefined;
 }

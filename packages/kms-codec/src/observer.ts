@@ -41,7 +41,10 @@ export interface Observer {
     readonly key?: string | undefined;
     readonly message?: string | undefined;
   }): void;
-  /** A failure's message or details could not be encrypted and are lost. A constant payload replaces them. */
+  /**
+   * A failure's message or details could not be encrypted and are lost. A constant payload replaces the
+   * message or details.
+   */
   failureReplaced?(event: { readonly namespace: string; readonly code: ReasonCode }): void;
   /** A plaintext payload passed, and the namespace's rule says that plaintext is to be reported. */
   notEncrypted?(event: { readonly namespace: string }): void;

@@ -39,7 +39,7 @@ export function checkId(eventId: number, expected: number): void {
   );
 }
 
-/** Returns an event by its id. @param events begins with event 1 */
+/** Returns an event by its id. @param events all events, beginning with event 1 */
 export function eventIn<T>(events: readonly T[], eventId: number): T {
   const event = events[eventId - 1];
   if (event === undefined) throw new RangeError(`The file has no event ${eventId}.`);

@@ -12,13 +12,13 @@ import type { Payload, PayloadJson } from './payload.ts';
 interface Unreadable {
   readonly reason: ReasonCode;
   readonly key?: KeyUse | undefined;
-  /** The namespace that the message names, if it differs from the history's. */
+  /** The namespace that the message names, if it differs from the history's namespace. */
   readonly namespace?: string | undefined;
 }
 
 /**
  * Returns the payload that replaces an unreadable payload in a decoded export. No payload converter accepts
- * its encoding, so a replay fails at this payload instead of continuing with wrong data.
+ * the returned payload's encoding, so a replay fails at this payload instead of continuing with wrong data.
  */
 export function unreadablePayload(ref: PayloadRef, { reason, key, namespace }: Unreadable): PayloadJson {
   const metadata = Object.entries({

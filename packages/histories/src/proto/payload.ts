@@ -4,7 +4,7 @@ import { JsonCursor } from '../json/json-cursor.ts';
 
 export type Payload = temporal.api.common.v1.IPayload;
 
-/** Reads a payload from its JSON text. `admit` is called for each entry of its metadata. */
+/** Reads a payload from its JSON text. `admit` is called for each entry of the payload's metadata. */
 export type ReadPayload = (text: string, admit: () => void) => Payload;
 
 const nothing = (): void => undefined;

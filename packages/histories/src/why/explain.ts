@@ -39,8 +39,8 @@ const findingOf = (
 const MAX_PER_RULE = 20;
 
 /**
- * Explains a run from its history and, if available, its description. Has no side effects. Call it with
- * `allLocked` first, decrypt `refs`, and call it again with the decrypted payloads.
+ * Explains a run from its history and, if available, its description. Has no side effects. Call this function
+ * with `allLocked` first, decrypt `refs`, and call the function again with the decrypted payloads.
  *
  * @example
  * const { state, findings: [first] } = explain({ events, groups: groupEvents(events), status: 'Failed', read, now });

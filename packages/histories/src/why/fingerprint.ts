@@ -84,8 +84,8 @@ function framesOf(frames: readonly StackFrame[]): string[] {
 }
 
 /**
- * Removes the parts that change with builds and arguments, such as addresses, line numbers and numbers of
- * closures.
+ * Removes the parts that change with builds and arguments, such as addresses, line numbers and closure
+ * numbers.
  */
 const functionOf = (call: string): string =>
   call

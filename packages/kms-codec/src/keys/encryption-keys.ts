@@ -130,8 +130,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Refreshes scope keys that are due. A timer calls this method, so that idle processes also notice a
-   * revoked key.
+   * Refreshes scope keys that are due for a refresh. A timer calls this method, so that idle processes also
+   * notice a revoked key.
    */
   maintain(): void {
     for (const slot of this.#slots.values()) {

@@ -87,7 +87,7 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Whether Cloud KMS did not respond to the last attempt. Becomes false after a minute without another
+   * Whether the last attempt got no response from Cloud KMS. Becomes false after a minute without another
    * attempt.
    */
   get isFailing(): boolean {

@@ -25,8 +25,8 @@ export interface DataKeyLimits {
   readonly hardMessages: number;
   readonly hardBytes: number;
   /**
-   * Period, in ms, within which Cloud KMS must have confirmed that a key's version may be used. Otherwise the
-   * key does not decrypt.
+   * Period, in ms, within which Cloud KMS must have confirmed that a key's version may be used. Without this
+   * confirmation, the key does not decrypt.
    */
   readonly revalidateMs: number;
   /**
