@@ -157,7 +157,7 @@ describe('a message whose author falsely names key version 2', () => {
     },
   );
 
-  it('does not prevent a process whose key came from the store from encrypting when the message’s real version is disabled', async () => {
+  it('lets a process with a key from the store continue to encrypt when the message’s real version is disabled', async () => {
     const keyService = new FakeKeyService();
     keyService.named = 2;
     const fleet = fleetOf(1, { keyService });
@@ -275,7 +275,7 @@ it.each(['envelope-v2', 'envelope'] as const)(
 
 // [C-6]
 describe('a process whose clock is set back', () => {
-  it('does not decrypt with a refused key for longer', async () => {
+  it('does not decrypt with a refused key for longer because of the clock', async () => {
     const keyService = new FakeKeyService();
     const message = await messageUnder(keyService, 1);
     const { codec, clock } = codecWith(rule, { keyService });
@@ -287,7 +287,7 @@ describe('a process whose clock is set back', () => {
     await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not encrypt with a branch key for longer', async () => {
+  it('does not encrypt with a branch key for longer because of the clock', async () => {
     const keyService = new FakeKeyService();
     const { codec, clock } = codecWith(rule, { keyService });
     await codec.encode([json('first')], context);

@@ -34,7 +34,7 @@ class Recorded implements PlaintextBudget {
 
 describe('a call of the codec', () => {
   // [L-3]
-  it('limits its total plaintext, even if the ciphertext is small', async () => {
+  it('limits the total plaintext of all payloads, even if the ciphertext is small', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxCallBytes: 20 * MiB });
     const [bomb] = await codec.encode([zeros(8 * MiB)], orders);
     expect(bomb!.data!.length).toBeLessThan(2_000);

@@ -10,7 +10,7 @@ const toFailure = (error: unknown): ProtoFailure =>
 const handlerError = (cause: Error) => new HandlerError('INTERNAL', 'The handler failed', { cause });
 
 describe('the failure converter with a Nexus handler’s failure', () => {
-  it('leaves a failure readable, without stack traces, if the codec caused it', () => {
+  it('leaves a failure readable, without stack traces, if the codec caused the failure', () => {
     const network = new Error('UNAVAILABLE');
     const failure = toFailure(
       handlerError(new KmsCodecError('kms_unavailable', 'Cloud KMS unavailable', { cause: network })),

@@ -16,7 +16,7 @@ describe('fisherExact', () => {
     expect(fisherExact(a, b, c, d)).toBeCloseTo(p, 9);
   });
 
-  it('equals the enumerated total probability of all tables that are at most as likely', () => {
+  it('equals the enumerated total probability of all tables that are at most as likely as the given table', () => {
     const draw = drawFrom(7);
     for (let round = 0; round < 200; round += 1) {
       const [a, b, c, d] = [draw.whole(0, 12), draw.whole(0, 12), draw.whole(0, 12), draw.whole(1, 12)];

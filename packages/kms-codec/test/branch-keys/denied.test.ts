@@ -9,7 +9,7 @@ const denying = (branch: string) =>
   new KeyRules(rules, undefined, [wrappedKeyHash(Buffer.from(branch, 'hex'))]);
 
 describe('a process with a deny-list', () => {
-  it('does not adopt a stored branch key on the list, and replaces the key for the whole fleet', async () => {
+  it('does not adopt a denied branch key from the store, and replaces the key for the whole fleet', async () => {
     const fleet = fleetOf(2);
     const denied = branchOf((await fleet.encrypt())[0]!);
     await fleet.pass(minute);
@@ -23,7 +23,7 @@ describe('a process with a deny-list', () => {
     expect(branches).not.toContain(denied);
   });
 
-  it('never makes a stored next key on the list the current key', async () => {
+  it('never encrypts with a next key that is on the deny-list', async () => {
     const fleet = fleetOf(1);
     await fleet.encrypt();
     await fleet.pass(0.76 * hour);
