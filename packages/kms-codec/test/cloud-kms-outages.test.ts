@@ -92,15 +92,18 @@ function newCaller(address: string) {
 }
 
 describe('a process that calls Cloud KMS repeatedly', () => {
-  it.each([20_000, 90_000])('soon reaches Cloud KMS after an outage in which connections were refused for %i ms', async (outageMs) => {
-    const network = await newNetwork();
-    const caller = newCaller(`127.0.0.1:${network.port}`);
-    expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
-    await network.refuse();
-    expect(await caller.callFor(outageMs)).toBe(false);
-    await network.accept();
-    expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
-  });
+  it.each([20_000, 90_000])(
+    'soon reaches Cloud KMS after an outage in which connections were refused for %i ms',
+    async (outageMs) => {
+      const network = await newNetwork();
+      const caller = newCaller(`127.0.0.1:${network.port}`);
+      expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
+      await network.refuse();
+      expect(await caller.callFor(outageMs)).toBe(false);
+      await network.accept();
+      expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
+    },
+  );
 
   it('soon reaches Cloud KMS after an outage that began before the process started', async () => {
     const network = await newNetwork();

@@ -138,7 +138,8 @@ export const rules = [
     id: 'signal-without-effect',
     severity: 'waits',
     title: 'Signal without visible effect',
-    remedy: 'If the signal should have an effect, check that the workflow has a handler for that signal name.',
+    remedy:
+      'If the signal should have an effect, check that the workflow has a handler for that signal name.',
     find: signalsWithoutEffect,
   },
   {
