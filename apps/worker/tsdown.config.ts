@@ -16,7 +16,7 @@ export default defineConfig({
     // A small entry file checks Node's version before it loads one of these modules.
     app: 'src/main.ts',
     starter: 'src/start.ts',
-    // The plugin loads this file from its own folder.
+    // The codec's plugin loads this file from the folder of the bundle.
     'failure-converter': failureConverterPath,
   },
   format: 'esm',

@@ -28,7 +28,7 @@ beforeAll(async () => {
   const [port, unused] = await freePorts(2);
   url = `http://127.0.0.1:${port}`;
   const started = await startChild(caddy, ['run', '--config', config, '--adapter', 'caddyfile'], {
-    // Caddy cannot create a folder here, like in a container with a read-only file system.
+    // Caddy cannot create a folder here, as in a container with a read-only file system.
     HOME: '/proc/self/fdinfo',
     DASHBOARD_PORT: String(port),
     CODEC_UPSTREAM: `127.0.0.1:${unused}`,

@@ -55,7 +55,7 @@ describe('temporal-kms', () => {
     expect([await started.ended, started.stderr()]).toEqual([141, '']);
   });
 
-  it('exits with 64 for a wrong command or option, and suggests a similar one', async () => {
+  it('exits with 64 for an unknown command or option, and suggests a similar name', async () => {
     const command = await temporalKms(['rotat']);
     expect([command.code, command.err]).toEqual([64, expect.stringContaining('Did you mean rotate?')]);
     const option = await temporalKms(['keys', '--jso']);
@@ -117,7 +117,7 @@ describe('temporal-kms', () => {
     expect([mistaken.code, mistaken.stdout]).toEqual([78, '']);
   });
 
-  it('refuses to run where Node would print keys', async () => {
+  it('refuses to run if a variable makes Google’s client print keys', async () => {
     const { as } = await startCloud();
     const { code, stderr } = await runNode(main, {
       args: ['keys'],

@@ -49,7 +49,7 @@ function asInTerraform(value: any, name = ''): unknown {
   return name === '' || name === 'labelExtractors' ? object : [object];
 }
 
-/** Returns the resources in those files of deploy/monitoring/google that have this ending. */
+/** Returns the resources in the files of deploy/monitoring/google whose names end with `kind`. */
 async function expected(kind: string, more: object): Promise<Record<string, unknown>> {
   const names = (await readdir(monitoring)).filter((name) => name.endsWith(kind));
   const texts = await Promise.all(names.map((name) => readFile(join(monitoring, name), 'utf8')));

@@ -128,7 +128,7 @@ describe('from an empty project', () => {
       );
       expect([setup.code, setup.out]).toEqual([0, expect.stringContaining('steps done')]);
 
-      // In place of credentials, each identity has a separate port of the emulator.
+      // Each identity uses a separate port of the emulator instead of credentials.
       const worker = { KMS_EMULATOR_HOST: hostOf(WORKER), WORKER_HEALTH_PORT: String(healthPort) };
       const codec = { KMS_EMULATOR_HOST: hostOf(CODEC), CODEC_PORT: String(codecPort) };
       const optionsOf = (file: string, env: Record<string, string>) => ({

@@ -40,13 +40,13 @@ if (values.help || codecs.length < names.length) {
 const measuredMs = Number(values.seconds) * 1_000;
 const warmUpMs = Number(values['warm-up']) * 1_000;
 
-/** A codec and its results, per round. */
+/** A codec and its results, one per round. */
 interface Program {
   readonly codec: FleetCodec;
   readonly rates: number[];
   /** CPU time of the workers in ms per workflow. */
   readonly cpu: number[];
-  /** The workers' memory after the last round in each order of starts. */
+  /** The workers' memory after the last round of each start order. */
   readonly memory: Memory[];
 }
 

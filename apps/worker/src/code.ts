@@ -33,8 +33,8 @@ interface LoadedCode {
  * Loads the module that `WORKER_CODE` names: an ES module whose default export is a {@link WorkerCode}.
  *
  * @param path relative to the current folder
- * @throws Error that states what to change, if the module does not load, or if the worker cannot run its
- * exports
+ * @throws Error that states what to change, if the module does not load, or if the worker cannot run the
+ * module's exports
  */
 export async function loadCode(path: string, { hasCompiler, ...given }: CodeContext): Promise<LoadedCode> {
   const file = resolve(path);

@@ -12,8 +12,8 @@ import { Runtime, type Logger, type MetricsExporterConfig } from '@temporalio/wo
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 
 /**
- * Returns a synchronous destination. Otherwise the last lines before `process.exit` could be written out of
- * order.
+ * Returns a synchronous destination, because an asynchronous one could write the last lines before
+ * `process.exit` out of order.
  */
 const standardOutput = () => pino.destination({ dest: 1, sync: true });
 

@@ -55,8 +55,8 @@ if (kmsEmulator) {
 }
 
 catchFatalErrors(installRuntime(log, metrics));
-// Renews the meter, because the Runtime ends with the last connection, even while the worker waits for Cloud
-// KMS.
+// Gets a new meter when needed, because closing the last connection ends the Runtime, even while the worker
+// waits for Cloud KMS.
 const meter = renewedMeter(() => Runtime.instance().metricMeter);
 meter
   .createGauge(

@@ -84,7 +84,7 @@ it('runs the README’s workflows and activities from another folder, with encry
   expect(stored).not.toMatch(/Grace Hopper|Mallory/);
 });
 
-it('refuses, as a built worker, code whose plugin adds uncompiled workflows', async () => {
+it('refuses code whose plugin adds uncompiled workflows, because a built worker has no compiler', async () => {
   const code = join(dir, 'uncompiled.mjs');
   const plugin = '{ name: "mine", configureWorker: (given) => ({ ...given, workflowsPath: "/w.ts" }) }';
   await writeFile(code, `export default { plugins: [${plugin}] }`);

@@ -59,7 +59,7 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   await Promise.all(settled);
 }
 
-/** Uses Temporal features for which it is not sufficient to start a sample. */
+/** Uses Temporal features that need more than the start of a sample, such as schedules and resets. */
 async function runFeatures({ clients }: Stack, name: string): Promise<void> {
   const client = clients.get('envelope-v2');
   const pending = await startRepair(client, 'repair-pending', name);

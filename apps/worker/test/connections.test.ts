@@ -132,7 +132,7 @@ describe('the connection to Temporal', () => {
       env: { HOME: '/nonexistent', LOG_LEVEL: 'loud' },
     });
     expect(code).toBe(78);
-    // The messages name only mistakes, and there are none in the key variables.
+    // The messages name only variables with mistakes, so they name none of the key variables.
     expect(stderr).toContain('WORKER_HEALTH_PORT is "from-the-file"');
     expect(stderr).toContain('LOG_LEVEL is "loud"');
     expect(stderr).not.toContain('GCP_');

@@ -25,7 +25,7 @@ import {
 } from './support/stack.ts';
 
 /**
- * The name has 600 KiB, so that the input, the activities' arguments and their results all exceed the
+ * The name is 600 KiB long, so that the input, the activities' arguments and their results all exceed the
  * threshold.
  */
 const name = newCanary();
@@ -108,7 +108,7 @@ describe('external storage with the codec', () => {
     const deps = { connection: stack.connection, native, codec, storage: { path, bucket: 'dev-payloads' } };
     await runPriceList(deps);
     const before = await filesIn(path);
-    // The objects are the activity's result, and the next activity's input.
+    // The objects are the first activity's result, and the second activity's input.
     expect(before.map(({ length }) => Math.floor(length / 1e6))).toEqual([12, 12]);
     await runPriceList(deps);
     expect(await filesIn(path)).toHaveLength(before.length);

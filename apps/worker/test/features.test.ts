@@ -115,7 +115,7 @@ describe('an activity that another process completes or fails', () => {
 });
 
 describe("Temporal's database", () => {
-  it('contains no plaintext after these features were used', async () => {
+  it('contains no plaintext after all features in this file were used', async () => {
     const stored = await readEverything(stack.connection);
     expect(stored.length).toBeGreaterThan(50);
     expect(stored.filter(({ value }) => rawText(value).includes(name))).toEqual([]);

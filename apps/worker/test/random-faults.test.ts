@@ -57,7 +57,7 @@ describe('an activity that runs again', () => {
 
 const at = (kind: FaultKind, from: number, to: number) => ({ kind, from, to });
 
-describe('a refusal without grace', () => {
+describe('a refusal without a grace period', () => {
   it.each([
     [
       'an outage precedes the refusal',

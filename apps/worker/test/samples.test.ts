@@ -108,7 +108,7 @@ describe('the sample data', () => {
     expect(failed).toContain('Card 4111 1111 1111 1111 of vera.simic@example.com was declined');
   });
 
-  it('contains a waiting approval with current details and queries, which an update ends', async () => {
+  it('contains an approval that shows current details, answers queries, and ends with an update', async () => {
     const workflowId = 'approval-of-this-test';
     const client = stack.clients.get('envelope-v2');
     const handle = await catalogue.approval.start(client, { workflowId, taskQueue });
@@ -122,7 +122,7 @@ describe('the sample data', () => {
     expect(await handle.result()).toBe('Ana approved 2500.00 for Hanna Berg');
   });
 
-  it('contains a schedule with an encrypted argument and next runs, which a second start does not change', async () => {
+  it('contains a schedule with an encrypted argument and next runs, and does not create it again', async () => {
     const client = stack.clients.get('envelope-v2');
     expect([await seedSchedule(client, taskQueue), await seedSchedule(client, taskQueue)]).toEqual([
       true,

@@ -1,4 +1,4 @@
-/** Returns a time of Temporal's API in milliseconds since 1970. */
+/** Converts a timestamp of Temporal's API to milliseconds since 1970. */
 export const milliseconds = (
   time: { seconds?: unknown; nanos?: number | null } | null | undefined,
 ): number | undefined =>

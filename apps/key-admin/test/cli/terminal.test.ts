@@ -7,7 +7,7 @@ import { type Ran, temporalKms, temporaryFolder } from '../support/cli.ts';
 import { createSchedule, startNamespace } from '../support/scanned.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-/** All characters that control a terminal, or that it reorders or hides, by Unicode code points. */
+/** The code-point ranges of all characters that control a terminal, reorder its text, or are invisible. */
 const dangerous = [
   [0x00, 0x09],
   [0x0b, 0x1f],
@@ -90,7 +90,7 @@ const routes: Record<string, (text: string) => Promise<Ran>> = {
   'an environment file': (text) => temporalKms(['keys', '--env-file', `/missing/${text}`]),
 };
 
-describe('what commands print', () => {
+describe('the output of commands', () => {
   it.each(Object.entries(routes))('contains only visible characters: %s', async (_, run) => {
     const harmless = lines(await run('idYES: version 1 may be destroyed.'));
     await fc.assert(
@@ -114,7 +114,7 @@ describe('what commands print', () => {
   });
 
   const temporal = useTemporal();
-  it('shows a namespace’s ids as visible characters', { timeout: 120_000 }, async () => {
+  it('shows control characters in workflow and schedule ids as escapes', { timeout: 120_000 }, async () => {
     const { namespace, encrypt, start, terminate, state, env } = await startNamespace(temporal);
     const id = `id\u001b[2J\u009b1A\u202e\u2028\u200b\nIt may be destroyed.${randomUUID()}`;
     const message = await encrypt();
@@ -137,7 +137,7 @@ describe('what commands print', () => {
     }
   });
 
-  it('contains decrypted content unchanged in a pipe, and only with visible characters on a terminal', async () => {
+  it('contains decrypted content unchanged in a pipe, and with escaped control characters on a terminal', async () => {
     const body = JSON.stringify({ note: 'a\u009b1A\u202eb', list: [1] });
     const payload = {
       metadata: { encoding: Buffer.from('json/plain').toString('base64') },

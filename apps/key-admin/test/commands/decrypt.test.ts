@@ -55,8 +55,8 @@ interface Decryption {
 }
 
 /**
- * Starts an application that may encrypt and decrypt, with a folder for the audit. Checks that standard error
- * contains no plaintext.
+ * Starts an application that may encrypt and decrypt, with a folder for the audit. The returned `decrypt`
+ * checks that standard error contains no plaintext.
  */
 async function start(): Promise<Decryption> {
   const cloud = await startCloud();
@@ -141,7 +141,7 @@ describe('temporal-kms decrypt with a history', () => {
     }
   });
 
-  it('replaces payloads whose key version was destroyed by the reason code, and exits with 1', async () => {
+  it('writes a reason code in place of each payload whose key version was destroyed, and exits with 1', async () => {
     const { cloud, decrypt, entries } = await start();
     const run = await twoVersions(cloud);
     // Without this role, Cloud KMS does not reveal why a version cannot be used.
@@ -245,7 +245,7 @@ describe('temporal-kms decrypt with a payload', () => {
 });
 
 describe('the temporal-kms decrypt audit', () => {
-  it('has an intent before each decryption and an outcome afterwards, with person and justification, in one hash chain', async () => {
+  it('records the person and the justification before and after each decryption, in one hash chain', async () => {
     const { cloud, decrypt, entries, auditFile } = await start();
     const run = await twoVersions(cloud);
     await decrypt(why, await cliShow(histories, run, 'json'));
@@ -399,7 +399,7 @@ describe('temporal-kms decrypt --out', () => {
     await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('warns that a payload’s workflow is not checked without --workflow-id', async () => {
+  it('warns, without --workflow-id, that a payload’s workflow is not checked', async () => {
     const { cloud, decrypt } = await start();
     const payload = asJson(await encrypt(cloud, SECRET));
     expect((await decrypt(why, payload)).err).toContain('Without --workflow-id');
@@ -421,7 +421,7 @@ describe('temporal-kms decrypt --out', () => {
 });
 
 describe('the temporal-kms decrypt configuration', () => {
-  it('must name the namespace and have keys for it', async () => {
+  it('is refused if it names no namespace, or has no keys for the namespace', async () => {
     const { cloud, auditFile } = await start();
     const env = { ...cloud.as(WORKER), AUDIT_FILE: auditFile };
     expect(await temporalKms(['decrypt', ...why], { env, input: '{}' })).toMatchObject({ code: 64 });

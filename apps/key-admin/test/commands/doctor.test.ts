@@ -20,8 +20,7 @@ import { useTemporal } from '../support/temporal.ts';
 const temporal = useTemporal();
 
 /**
- * Starts everything that a worker needs: Temporal, and an identity with the worker's role on {@link KEY} or
- * on the rules' keys.
+ * Starts what a worker needs: Temporal, Cloud KMS, and an identity with the worker's role on `keys`.
  */
 async function startWorkable(namespaces?: Record<string, object>, keys = [KEY]) {
   const cloud = await startCloud({ keys });
@@ -194,7 +193,7 @@ describe('temporal-kms doctor --app worker', () => {
     ]);
   });
 
-  it('looks up the checked namespaces in Temporal, and warns about missing namespaces of the keys file', async () => {
+  it('looks up the checked namespaces in Temporal, and warns about namespaces of the keys file that do not exist', async () => {
     const { doctor } = await startWorkable({ default: { encrypt: KEY }, paymets: { encrypt: KEY } });
     const ran = await doctor();
     expect(failures(ran)).toEqual([]);
@@ -205,7 +204,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failures(named)).toMatchObject([{ check: 'temporal', text: expect.stringContaining('paymets') }]);
   });
 
-  it('with --app codec-server, needs only namespaces that the keys file names', async () => {
+  it('with --app codec-server, checks only namespaces that the keys file names', async () => {
     const { doctor, emulator, grant } = await startWorkable({ payments: { encrypt: KEY } });
     await emulator.setPolicy(KEY, []);
     await grant(WORKER, 'roles/cloudkms.cryptoKeyDecrypter');

@@ -55,7 +55,7 @@ async function startDrainable() {
   return { cloud, withCodec, encrypt, run };
 }
 
-/** Deletes a run, and waits until no list contains it. */
+/** Deletes a run, and waits until Temporal no longer lists the run. */
 async function deleteRun(workflowId: string): Promise<void> {
   const { workflowService } = temporal.connection;
   await workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
@@ -92,7 +92,7 @@ const storedField = (index: number, reason?: string) => ({
 
 describe('drain', () => {
   it(
-    'shows what a version waits for, re-encrypts schedules, and shows when the version becomes free',
+    'shows what still needs a version, re-encrypts schedules, and shows when the version becomes free',
     { timeout: 180_000 },
     async () => {
       const { cloud, withCodec, encrypt, run } = await startDrainable();
@@ -283,7 +283,7 @@ describe('drain', () => {
     await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
-  it('refuses a version that does not exist, and --watch for the primary version or with a report', async () => {
+  it('refuses a version that does not exist, and refuses --watch for the primary version or with a report', async () => {
     const { run } = await startDrainable();
     expect((await run(['drain', '9'])).code).toBe(66);
     expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);

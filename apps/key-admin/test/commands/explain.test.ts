@@ -61,7 +61,7 @@ async function start(): Promise<Explanation> {
   };
 }
 
-/** Returns a failure of the application in the form in which a worker with the codec writes it. */
+/** Returns an application failure as a worker with the codec writes it. */
 async function failure(cloud: Cloud): Promise<temporal.api.failure.v1.IFailure> {
   const codec = loadKmsCodec({ namespace: NAMESPACE, env: cloud.as(WORKER) });
   afterwards(() => codec.close());
@@ -116,7 +116,7 @@ async function failing(cloud: Cloud, what: 'task' | 'run'): Promise<Run> {
 }
 
 describe('temporal-kms explain', () => {
-  it('reads messages in external storage with the option, and reports that it does not read them without the option', async () => {
+  it('reads messages in external storage with --external-storage, and otherwise reports that they were not read', async () => {
     const { cloud, explain, entries } = await start();
     const store = await startStore(NAMESPACE);
     const cause = await failure(cloud);
@@ -143,7 +143,7 @@ describe('temporal-kms explain', () => {
     expect(unread.out).not.toContain('driverName');
   });
 
-  it('explains a run in Temporal, and decrypts only the messages on the run’s card', async () => {
+  it('explains a run in Temporal, and decrypts only the messages that the explanation shows', async () => {
     const { cloud, explain, entries } = await start();
     const run = await failing(cloud, 'task');
     const locked = await explain(['--workflow-id', run.workflowId]);
@@ -201,7 +201,7 @@ describe('temporal-kms explain', () => {
     expect(other.out).toContain('namespace_mismatch');
   });
 
-  it('marks a payload that cannot be decrypted with the reason code, and exits with 1', async () => {
+  it('shows the reason code of a payload that cannot be decrypted, and exits with 1', async () => {
     const { cloud, explain, entries } = await start();
     const run = await failing(cloud, 'run');
     await cloud.grant(WORKER, 'roles/cloudkms.viewer');

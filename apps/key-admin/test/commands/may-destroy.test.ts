@@ -34,9 +34,9 @@ const HOUR = 3_600_000;
 const later = (hours: number) => () => new Date(Date.now() + hours * HOUR);
 
 /**
- * Starts with a key whose version 2 is primary, and returns a function that runs a command hours later, with
- * a statement.
- * @param before called before the rotation
+ * Creates a key whose version 2 is primary. The returned `run` runs a command as if some hours had passed,
+ * with a new statement.
+ * @param before is called before the rotation to version 2
  */
 async function startRotated(
   before: (env: Record<string, string>) => Promise<unknown> = async () => undefined,

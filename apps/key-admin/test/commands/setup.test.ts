@@ -163,7 +163,7 @@ describe('temporal-kms setup', () => {
     });
   });
 
-  it('lets the codec server encrypt only if it serves /encode, and see key states only if requested', async () => {
+  it('lets the codec server encrypt only if it serves /encode, and lets it see key states only on request', async () => {
     const { setup, emulator } = await emptyProject();
     await setup(['--codec-server', CODEC, '--encode', '--no-key-states', '--no-audit-logs', '--yes']);
     expect(emulator.policy(KEY).bindings).toEqual([
@@ -209,7 +209,7 @@ describe('temporal-kms setup', () => {
     expect(await period()).toBe(30 * 86_400);
   });
 
-  it('refuses a key whose purpose or protection level cannot be changed', async () => {
+  it('refuses an existing key whose purpose or protection level differs from the requested one', async () => {
     const { setup, owner } = await emptyProject();
     await setup(['--yes']);
     const hsm = await setup(['--protection-level', 'hsm', '--yes']);

@@ -8,7 +8,7 @@ import { decryptInput } from '../../src/decrypt/decrypt-input.ts';
 import { afterwards } from '../support/cli.ts';
 
 /**
- * Decrypts a payload with an audit that fails at one kind of entry. Returns the written output and the
+ * Decrypts a payload with an audit that fails to write one kind of entry. Returns the written output and the
  * recorded entries.
  */
 async function decryptWith(failsAt: AuditEntry['event'] | undefined) {
@@ -50,7 +50,7 @@ async function decryptWith(failsAt: AuditEntry['event'] | undefined) {
 }
 
 describe('decryptInput', () => {
-  it('writes plaintext only once the outcome is in the audit', async () => {
+  it('writes plaintext only after the audit contains the outcome', async () => {
     const { written, order } = await decryptWith(undefined);
     expect(order).toEqual(['intent', 'outcome', 'plaintext']);
     expect(written).toEqual(['"plaintext"\n']);

@@ -128,7 +128,7 @@ describe('the evidence', () => {
     ]);
   });
 
-  it('does not include a key whose name only ends like the crypto key’s name', () => {
+  it('does not include a key whose name only ends with the crypto key’s name', () => {
     expect(needing({ key: `x${NUMBERED}` }).evidence).toEqual([]);
   });
 });
@@ -143,7 +143,7 @@ const needed = (places: NeededKey['places'], over: Partial<DestroyQuestion> = {}
   codes({ ...over, reports: [report([namespace({ keys: [{ key: KEY, formats: {}, places }] })])] });
 
 describe('histories without a version in their messages', () => {
-  it('do not need a version that was created after they closed, with allowance for different clocks', () => {
+  it('do not need a version that was created after their runs closed, even if the two clocks differ', () => {
     expect(needed({ closed: closed(created - MAX_SKEW_MS - 1) })).toEqual([]);
     expect(needed({ closed: closed(created - MAX_SKEW_MS) })).toEqual(['needed']);
   });

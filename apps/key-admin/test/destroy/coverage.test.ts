@@ -47,7 +47,7 @@ describe('another server’s report', () => {
     expect(codes(over)).toContain('other_server');
   });
 
-  it('does not count for any server that answers', () => {
+  it('makes the answer no, even next to a report about the right server', () => {
     const other = report([namespace()], { server: { address: SERVER.address, clusterId: 'other' } });
     expect(codes({ reports: [other] })).toContain('other_server');
     expect(codes({ reports: [report([namespace()]), other] })).toContain('other_server');
@@ -118,12 +118,12 @@ const ofSecond = (over = {}) =>
   report([namespace({ id: 'b' })], { server: { address: 'b:7233', clusterId: 'b' }, ...over });
 const withSecond = (over: object) => [report([namespace()]), ofSecond(over)];
 
-describe('several servers', () => {
+describe('the answer about several servers', () => {
   const statement = statementOf(KEY, at(1), [SERVER, second]);
   const servers = [SERVER, second];
 
   it.each([true, false])(
-    'need a scan of each configured namespace that a server without a list has (all: %s)',
+    'needs a scan of each configured namespace that a server without a list has (all: %s)',
     (hasOtherNamespaces) => {
       const orders = { name: 'orders', id: 'id-of-orders' };
       const hidden = { ...unlisted(second), namespaces: [...second.namespaces, orders] };
@@ -139,20 +139,20 @@ describe('several servers', () => {
     },
   );
 
-  it('each need a report of their own', () => {
+  it('needs a report about each server', () => {
     const one = report([namespace()]);
     expect(codes({ servers, statement, reports: [one] })).toEqual(['not_seen']);
     expect(codes({ servers, statement, reports: [ofSecond()] })).toEqual(['not_seen']);
     expect(codes({ servers, statement, reports: [one, ofSecond()] })).toEqual([]);
   });
 
-  it('must all answer, and must all be in the statement', () => {
+  it('needs an answer from each server, and each server in the statement', () => {
     const reports = [report([namespace()]), ofSecond()];
     expect(codes({ servers: [SERVER], statement, reports: [reports[0]!] })).toEqual(['not_seen']);
     expect(codes({ servers, statement: statementOf(KEY, at(1)), reports })).toEqual(['not_stated']);
   });
 
-  it('each need a complete and recent scan that started after programs stopped encrypting under the version', () => {
+  it('needs a complete and recent scan of each server, started after programs stopped encrypting under the version', () => {
     const reports = withSecond;
     expect(
       codes({
@@ -167,7 +167,7 @@ describe('several servers', () => {
     );
   });
 
-  it('count the latest observation of the version as primary in any of their scans', () => {
+  it('uses the latest time at which a scan of any server found the version primary', () => {
     const [observed] = report([]).cryptoKeys;
     const versions = (over: object) =>
       observed!.versions.map((one) => (one.version === 1 ? { ...one, ...over } : one));

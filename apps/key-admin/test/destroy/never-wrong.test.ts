@@ -22,8 +22,8 @@ const HOUR = 3_600_000;
 type Cluster = World['clusters'][number];
 
 /**
- * An operator and the tools in a world. The operator scans, makes statements, decides and destroys, and also
- * makes mistakes.
+ * A simulated operator who uses the tools in a simulated world. The operator scans, makes statements, decides
+ * and destroys, and also makes mistakes.
  */
 class Operator {
   readonly #world: World;

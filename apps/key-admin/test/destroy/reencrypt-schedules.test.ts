@@ -4,7 +4,9 @@ import { type Reencryption, reencryptSchedules } from '../../src/destroy/reencry
 import { payloadOf } from '../support/messages.ts';
 import { referenceTo, startStore } from '../support/stored.ts';
 
-/** Re-encrypts the only schedule of a server that drops the first updates although their calls succeed. */
+/**
+ * Re-encrypts the only schedule of a server that ignores the first updates, but reports that they succeeded.
+ */
 async function reencrypt(
   drops: number,
   {
@@ -39,7 +41,7 @@ async function reencrypt(
   return { found, updates };
 }
 
-it('resends an update that the server dropped', async () => {
+it('resends an update that the server ignored', async () => {
   for (const drops of [0, 1, 4])
     expect(await reencrypt(drops)).toEqual({
       found: [{ scheduleId: 'nightly', outcome: 'done', remaining: [], stored: [] }],
@@ -47,7 +49,7 @@ it('resends an update that the server dropped', async () => {
     });
 });
 
-it('does not report an update as done if the server keeps dropping the update', async () => {
+it('does not report an update as done if the server keeps ignoring the update', async () => {
   const { found } = await reencrypt(Infinity);
   expect(found).toEqual([
     {
@@ -59,14 +61,14 @@ it('does not report an update as done if the server keeps dropping the update', 
   ]);
 });
 
-it('does not write a reference in plaintext if a proxy had encrypted the reference', async () => {
+it('leaves a schedule unchanged if a proxy encrypted its reference, so that no plaintext reference is written', async () => {
   const { found, updates } = await reencrypt(0, {
     decrypted: referenceTo({ object: 'x', bytes: Buffer.of() }),
   });
   expect([updates, found]).toMatchObject([0, [{ outcome: 'external_reference' }]]);
 });
 
-it('names the references whose objects may need the version because no scan counts their keys', async () => {
+it('names the references to objects whose keys no scan counts, because these objects may need the version', async () => {
   const store = await startStore('payments');
   const current = payloadOf({ version: 2, named: true });
   const marked = {

@@ -135,7 +135,7 @@ describe('the answer', () => {
     ]);
   });
 
-  it('is “yes” only if the statement is not older than a report may be', () => {
+  it('is “yes” only if the statement is within the age limit of reports', () => {
     expect(codes(withStatement({ time: at(24) }))).toEqual([]);
     expect(codes({ ...withStatement({ time: at(30) }), maxAgeMs: 30 * HOUR })).toEqual([]);
   });

@@ -187,7 +187,7 @@ describe('a version', () => {
     const of = (over: Partial<DestroyQuestion>) => codes({ description, ...over });
     expect(of(stated(200))).toEqual(['may_still_encrypt']);
     if (versions.some(({ state }) => state === 'DESTROYED')) return;
-    // A report that contains such a time was modified, or is about another key.
+    // A report that contains such a time was modified or is about another key, so the time does not count.
     const [observed] = report([]).cryptoKeys;
     const changed = observed!.versions.map((one) => ({ ...one, notPrimarySince: at(200) }));
     const edited = report([namespace()], { cryptoKeys: [{ ...observed!, versions: changed }] });

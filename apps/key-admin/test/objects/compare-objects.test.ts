@@ -91,7 +91,7 @@ describe('storage', () => {
     expect([referred.objects, unclear.recent.objects, gone]).toEqual([1, 2, []]);
   });
 
-  it('does not report objects of open runs, or objects to which another namespace may refer, as unused', async () => {
+  it('never reports an object as unused if its run is open, or if another namespace may refer to it', async () => {
     const bucket = await startBucket({ orders: ['v0/'], payments: ['v0/ns/shared/'] });
     const used = await bucket.put(`${prefix}/a/ri/open-1`);
     await bucket.refer('orders', used, { place: 'open', runId: 'open-1' });
@@ -110,9 +110,10 @@ describe('storage', () => {
     expect(all.list).toEqual([`v0/ns/shared/wt/t/wi/d/ri/r/d/sha256/${HASH}`]);
   });
 
-  it('does not report objects to which an open workflow may refer again as unused', async () => {
+  it('never reports an object as unused if an open workflow may refer to it again', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
-    // A client stores a signal's payload without a run, and a long name contains no workflow.
+    // The name of a signal's object contains no run id, and a name that would be too long contains no
+    // workflow id.
     for (const folder of [`${prefix}/a%2Fb/ri/null`, `${prefix}/a%2Fb/ri/closed`, 'v0/ns/orders'])
       await bucket.put(folder);
     const other = await bucket.put(`${prefix}/b/ri/null`);
@@ -144,7 +145,7 @@ describe('storage', () => {
   });
 
   it.each(['arn:aws:s3:eu-central-1:123456789012:accesspoint/payloads', 'payloads-x1y2-s3alias', 'Payloads'])(
-    'does not report objects as unused that a history names in the bucket %s, which may be the same bucket',
+    'never reports an object as unused if a history refers to it in the bucket %s, which may be the same bucket',
     async (alias) => {
       const bucket = await startBucket({ orders: ['v0/ns/orders/'], payments: ['v0/ns/payments/'] });
       const used = await bucket.put(`${prefix}/used/ri/r`);
@@ -156,7 +157,7 @@ describe('storage', () => {
     },
   );
 
-  it('distinguishes objects that are gone from objects that it may not see', async () => {
+  it('distinguishes missing objects from objects that it may not read', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
     await bucket.put(`${prefix}/unused/ri/r`);
     await bucket.refer('orders', `${prefix}/gone/ri/r/d/sha256/${HASH}`);
@@ -172,7 +173,7 @@ describe('storage', () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
     const ids = ['a b', 'a%2Fb', 'a\u2028b', 'a\u202eb', 'a*', 'a?', 'a#1', 'a[1]', 'a\u00a0b'];
     for (const id of ids) await bucket.put(`${prefix}/${id}/ri/r`);
-    // A name with a line break is in no list.
+    // No result contains a name with a line break.
     await bucket.put(`${prefix}/a\nb/ri/r`);
     const { lines, unused } = await bucket.compare('orders');
     expect(unused).toHaveLength(ids.length);

@@ -14,7 +14,7 @@ import { canary, createSchedule, plain, startNamespace } from '../support/scanne
 import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-// With so few events, each workflow continues as new several times.
+// This low limit makes each workflow continue as new several times.
 const temporal = useTemporal({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
 // The tests run built programs, because each scan worker would otherwise compile the workflow code at its
 // start.

@@ -57,8 +57,8 @@ it('finds the copy of a run that was reset and deleted before the list reached t
       asked.push(query);
       if (query === '') {
         yield [run('recent', now)];
-        // At this moment, the run `old` is reset and deleted. A list that starts now has its copy on the
-        // first page.
+        // At this moment, the run `old` is reset and deleted. A list that starts now has the copy of `old` on
+        // its first page.
         yield [];
       } else {
         yield [run('copy', Date.now()), run('recent', now)];

@@ -51,7 +51,7 @@ function failing(kind: ScanError['kind'], failures: number) {
 }
 
 describe('a shard scan', () => {
-  it('names an object that it could not read, but without the workflow id in the object’s name', async () => {
+  it('names an object that it could not read, but omits the workflow id from the name', async () => {
     const store = await startStore('payments');
     const object = await store.store(payloadOf({ version: 1, named: true }), { workflowId: 'order-4711' });
     await store.remove(object);

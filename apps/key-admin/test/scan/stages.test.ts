@@ -79,7 +79,7 @@ describe('planShards', () => {
 });
 
 describe('scan stages', () => {
-  it('count no run twice, and end even if runs take longer to appear than a pass may take', async () => {
+  it('never count a run twice, and end even if runs appear in lists later than a pass may last', async () => {
     let now = NOW;
     const settleMs = 900_000;
     const progress = startProgress(now, settleMs);
@@ -113,10 +113,10 @@ describe('scan stages', () => {
         const ended = now;
         now += settleTime(pass, now, settle);
         stage = nextStage(pass, now, settle);
-        // A short pass ends the scan, however long a run takes to appear.
+        // A short pass ends the scan, however long a run takes to appear in lists.
         if (pass.kind === 'newest') expect(stage === undefined).toBe(ended - pass.start <= 600_000);
         if (pass.kind !== 'newest' || stage === undefined) counted.push(pass.range);
-        // If the last pass were long, copies of runs that it missed would be in no list.
+        // If the last pass were long, no list would contain the copies of runs that the pass missed.
         if (stage === undefined) expect(now - pass.start).toBeLessThanOrEqual(600_000);
       }
       expect(counted[0]!.from).toBe(0);
@@ -153,7 +153,7 @@ const withGaps = (first: number): ScanPart => ({
 });
 const objectsOf = ({ gaps }: ScanPart) => gaps.find(({ message }) => message === 'cause 120')?.objects;
 
-it('lists a limited number of gaps in merged parts, counts the other gaps with the last, and names the same objects in any order of merging', () => {
+it('lists a limited number of gaps in merged parts, counts the rest under the last gap, and names the same objects in any merge order', () => {
   const merged = mergeParts(withGaps(0), withGaps(100));
   expect([merged.gaps.length, merged.gaps.reduce((sum, { count = 0 }) => sum + count, 0)]).toEqual([
     200, 300,

@@ -73,7 +73,7 @@ describe('a namespace’s state', () => {
     await other.flush();
     await state.compact(new Set(ids(16, 24)));
     expect(state.size).toBe(8);
-    // There is a line for each run, and a line for the trait that the runs share.
+    // The file has a line for each run, and a line for the summary that the runs share.
     expect(await linesIn(file)).toBe(9);
     state.set('run-24', summary);
     await state.flush();
@@ -81,7 +81,7 @@ describe('a namespace’s state', () => {
     expect(size).toBe(9);
   });
 
-  it('drops, in a worker, runs that were read before the retention period, once a day', async () => {
+  it('drops runs in a worker once a day if they were read before the retention period', async () => {
     const folder = await temporaryFolder();
     let now = NOW;
     const stateOf = statesIn(folder, () => new Date(now));
@@ -98,7 +98,7 @@ describe('a namespace’s state', () => {
     expect(await linesIn(join(folder, 'id.journal'))).toBe(5);
   });
 
-  it('is written completely by the next write after an error', async () => {
+  it('is written completely by the first write after a failed write', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'id.journal');
     const state = await ScanState.open(file);

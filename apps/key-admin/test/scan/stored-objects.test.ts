@@ -187,7 +187,7 @@ describe('a scan with external storage', () => {
     ]);
   });
 
-  it('requests an object of two namespaces only once, and requests no object that a namespace may not read', async () => {
+  it('requests an object once for two namespaces that refer to it, and requests no object that a namespace may not read', async () => {
     const store = await startStore(NAMESPACE, 'orders');
     const storage = store.open();
     const object = await store.store(large(4));
@@ -334,7 +334,7 @@ describe('a scan with external storage', () => {
     },
   );
 
-  it('reports an object of which it knows only the start, because the store does not declare its size', async () => {
+  it('reports an object as unread if the store does not state its size', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
     const { reference } = await store.store(large(1));

@@ -51,8 +51,8 @@ export interface RunOptions {
   /** The content of standard input. */
   readonly input?: string | Uint8Array;
   /**
-   * The person's answer, or a function that acts first and then returns the answer. Undefined if there is no
-   * terminal.
+   * The person's answer, or a function that acts first and then returns the answer. `undefined` means that
+   * there is no terminal.
    */
   readonly answer?: string | (() => Promise<string>);
   /** Whether standard output is a terminal. */

@@ -12,8 +12,7 @@ export interface Message {
 const keyId = createHash('sha256').update(KEY).digest().subarray(0, 8);
 
 /**
- * Returns a message in the form that a program stores, written from the specification in
- * docs/wire-formats.md.
+ * Returns a message as a program stores it. The code follows the specification in docs/wire-formats.md.
  */
 export function payloadOf({ version, named }: Message): Payload {
   const encoding = Buffer.from(named ? 'binary/envelope-kms-v2' : 'binary/envelope-kms');

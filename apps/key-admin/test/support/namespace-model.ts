@@ -190,7 +190,7 @@ export class NamespaceModel {
 /**
  * Returns the source through which a scan reads a namespace, by the namespace's name. Before each response,
  * time passes, and `fail` may throw.
- * @param find returns the namespace that has the name now
+ * @param find returns the namespace that currently has the name
  * @param stepMs the longest time before a response; lists of new runs are short, so they take only seconds
  */
 export function sourceOf(
@@ -306,8 +306,8 @@ const listed = ({ id, start, close }: Run): ListedRun => ({
 });
 
 /**
- * Defines the order of lists: open runs come first, and then the runs that closed last. A run that closes
- * moves towards the end.
+ * Defines the order of lists: open runs come first, and then closed runs. In each group, the run that started
+ * last comes first. A run that closes therefore moves towards the end of the list.
  */
 function isBefore(a: Run, b: Run): boolean {
   if ((a.close === undefined) !== (b.close === undefined)) return a.close === undefined;

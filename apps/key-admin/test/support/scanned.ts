@@ -103,7 +103,7 @@ export async function startRun(
   return runId;
 }
 
-/** Creates a paused schedule for a workflow whose id is `of-` and the schedule's id. */
+/** Creates a paused schedule for a workflow whose id is the schedule's id with the prefix `of-`. */
 export async function createSchedule(
   connection: Connection,
   namespace: string,

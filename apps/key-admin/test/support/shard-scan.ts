@@ -71,7 +71,8 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
     plan: ({ range, rps: share, slots }) =>
       inTurn(share, async () => {
         const { shards } = await planShards(source, range, slots, now(), SHARD_SIZE);
-        // A plan for many runs also leaves a rest of the range.
+        // Sometimes returns only the first shards and leaves a rest of the range, as if the range had many
+        // runs.
         const next = shards[1 + random.below(3)];
         if (next === undefined) return { shards, shardSize: SHARD_SIZE };
         return {

@@ -18,7 +18,10 @@ interface Cluster {
   readonly isListed: boolean;
   readonly clock: Clock;
   namespaces: NamespaceModel[];
-  /** Names of the initial namespaces. If the server does not list its namespaces, these are never deleted. */
+  /**
+   * Names of the initial namespaces. If the server does not list its namespaces, the initial namespaces are
+   * never deleted.
+   */
   readonly first: readonly string[];
 }
 
@@ -29,7 +32,7 @@ const NAMES = ['payments', 'orders', 'billing', 'reports'];
 
 /**
  * A model of Temporal's servers, Cloud KMS and the programs that use them. The model knows which data exists,
- * and which key version the data needs. The world knows nothing about scans and verdicts. Time passes only in
+ * and which key version the data needs. The model knows nothing about scans and verdicts. Time passes only in
  * `pass`.
  */
 export class World {
@@ -38,7 +41,8 @@ export class World {
   readonly key: KeyModel;
   readonly clusters: readonly Cluster[];
   /**
-   * The namespaces for which this application's configuration uses the key; undefined for every namespace.
+   * The namespaces for which this application's configuration uses the key; `undefined` means every
+   * namespace.
    */
   readonly named: readonly string[] | undefined;
   /** A namespace for which only another application's configuration uses the key. */

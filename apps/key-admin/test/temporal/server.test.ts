@@ -62,7 +62,7 @@ describe('a Temporal server', () => {
     expect(await describeWith({ listNamespaces })).toMatchObject({ isListed: false, namespaces: [] });
   });
 
-  it('counts as a server without a list if it lists only some namespaces, for example behind a proxy, but those namespaces are described', async () => {
+  it('counts as a server without a list if a proxy hides some namespaces, and is described with all namespaces that the caller requests', async () => {
     const server = await describeWith({ listNamespaces: listOnly('orders') }, 'payments', 'orders');
     expect([server.isListed, namesOf(server)]).toEqual([false, ['orders', 'payments']]);
     expect(await describeWith({ listNamespaces: listOnly() })).toMatchObject({

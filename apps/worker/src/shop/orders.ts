@@ -29,7 +29,7 @@ const customers: readonly (readonly [name: string, address: string])[] = [
 ];
 const couriers = ['Nia Boateng', 'Tom Ellis', 'Sara Costa'];
 
-/** The fields in which single orders differ from the other orders, by the order's number. */
+/** By order number, the fields in which a few orders differ from the other orders. */
 const special: Readonly<Record<number, Partial<WebOrderInput>>> = {
   // Each of these orders takes longer than 95 % of the other completed orders, so the dashboard marks it as
   // slow.

@@ -9,7 +9,7 @@ import { catalogue } from '../starter/catalogue.ts';
 
 const NAMESPACE = 'default';
 const TASK_QUEUE = 'price-lists';
-/** With this number of articles, a price list has 12 MB. */
+/** A price list with this number of articles takes 12 MB. */
 const ARTICLES = 265_000;
 
 export interface PriceListDeps {

@@ -24,7 +24,7 @@ export interface ShopDeps {
   readonly codec: KmsCodec;
 }
 
-/** Runs the orders of the sample shop on one release after the other. Does not repeat orders that exist. */
+/** Runs the orders of the sample shop on one release after another. Does not repeat orders that exist. */
 export async function runShop({ connection, native, namespace, codec }: ShopDeps): Promise<void> {
   const plugins = [new KmsCodecPlugin(codec)];
   const client = new Client({ connection, namespace, plugins });

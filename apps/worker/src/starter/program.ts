@@ -84,12 +84,12 @@ async function startAll(deps: StarterDeps): Promise<void> {
     print(`Starting ${runs.length} samples. A worker must poll the task queue ${taskQueue}.`);
     for (const { workflowId, format } of sampleData.filter((run) => !runs.includes(run)))
       print(
-        `${workflowId}: skipped, because the keys file lets no program read the format ${format} (KMS_UNSAFE)`,
+        `${workflowId}: skipped, because the keys file does not allow reading the format ${format} (see KMS_UNSAFE)`,
       );
     const { started, kept, failed } = await seed({ clients, taskQueue, runs, print });
     const isNew = await seedSchedule(clients.get('envelope-v2'), taskQueue);
-    print(`${SCHEDULE_ID}: ${isNew ? 'created' : 'exists already'} (a schedule)`);
-    print(`${started} started, ${kept} exist already, ${failed} failed`);
+    print(`${SCHEDULE_ID}: ${isNew ? 'created' : 'already exists'} (a schedule)`);
+    print(`${started} started, ${kept} already exist, ${failed} failed`);
     if (failed > 0) process.exitCode = 1;
   });
 }
@@ -115,7 +115,7 @@ function jsonObject(text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   } catch {
-    // The error is thrown below.
+    // Invalid JSON leads to the error below.
   }
   throw new InvalidArgumentError(`It must be a JSON object, for example '{"customer":"Ada Lovelace"}'.`);
 }

@@ -96,7 +96,10 @@ export const sampleData: readonly SampleRun[] = [
   { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
 ];
 
-/** Returns the samples whose format a namespace's rule reads. A worker would refuse other formats. */
+/**
+ * Returns the samples whose format is in `reads`, the formats that a worker of the namespace reads. A worker
+ * would refuse other formats.
+ */
 export const samplesReadWith = (reads: ResolvedRule['reads']): readonly SampleRun[] =>
   sampleData.filter(({ format = 'envelope-v2' }) => format === 'plain' || reads.has(format));
 
@@ -127,7 +130,7 @@ async function shop(handle: WorkflowHandle): Promise<void> {
 const tokenOf = (handle: WorkflowHandle): Promise<Buffer> =>
   until(`${handle.workflowId} has a ticket`, async () => Buffer.from(await handle.query(ticket), 'base64'));
 
-/** Ignores that the activity is already completed, because an interrupted call may have completed it. */
+/** Ignores the error for an activity that an earlier, interrupted call has completed. */
 function ignoreCompleted(error: unknown): void {
   if (!(error instanceof ActivityNotFoundError)) throw error;
 }
@@ -212,5 +215,5 @@ async function until<T extends { readonly length: number }>(
     if (found.length > 0) return found;
     await sleep(100);
   }
-  throw new Error(`Waited 60 s until ${what}. Check that a worker is running.`);
+  throw new Error(`Timed out after 60 s of waiting until ${what}. Check that a worker is running.`);
 }

@@ -14,7 +14,7 @@ export interface SeedDeps {
 
 export interface Seeded {
   readonly started: number;
-  /** Samples that existed before. */
+  /** Samples that already existed. */
   readonly kept: number;
   readonly failed: number;
 }
@@ -33,7 +33,7 @@ export async function seed({ clients, taskQueue, runs, print }: SeedDeps): Promi
         await run.afterwards?.(handle, clients);
       counts[isNew ? 'started' : 'kept'] += 1;
       print(
-        `${run.workflowId}: ${isNew ? 'started' : 'exists already'} (${catalogue[run.sample].description})`,
+        `${run.workflowId}: ${isNew ? 'started' : 'already exists'} (${catalogue[run.sample].description})`,
       );
     } catch (error) {
       counts.failed += 1;

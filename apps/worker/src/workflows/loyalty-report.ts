@@ -1,6 +1,6 @@
 export interface LoyaltyReportInput {
   readonly customer: string;
-  /** Null for a customer without a membership, a case that the workflow code does not expect. */
+  /** `null` if the customer has no membership, a case that causes the bug below. */
   readonly membership: { readonly number: string } | null;
 }
 

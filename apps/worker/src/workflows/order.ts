@@ -105,8 +105,8 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
 }
 
 /**
- * Packs by robot. If the robot fails, packs the items by hand that are unpacked according to the robot's last
- * heartbeat.
+ * Packs by robot. If the robot fails, packs by hand the items that the robot's last heartbeat does not report
+ * as packed.
  */
 async function pack(customer: string, items: OrderInput['items']): Promise<void> {
   try {

@@ -58,7 +58,7 @@ export class Checks {
     this.none('worker ended or was replaced', deadWorkers);
   }
 
-  /** Checks in addition that Temporal repeated nothing. */
+  /** Checks that no activity ran again, and that no workflow task or client call failed. */
   nothingRepeated({ rerun, taskFailures, clientErrors }: FleetReport): void {
     this.none('activity ran again', rerun);
     this.none('workflow task failed or timed out', taskFailures);

@@ -142,8 +142,8 @@ export async function startFleet(services: Services, options: FleetOptions = {})
 }
 
 /**
- * Gets the client's first branch key. Meanwhile, sets the variable with a test server's URL, which Google's
- * storage client reads from this process's environment at its first use.
+ * Gets the client's first branch key. Meanwhile, this process's environment contains the test server's URL,
+ * because Google's storage client reads the URL from there at its first use.
  */
 async function warm(codec: KmsCodec, env: Environment): Promise<void> {
   const host = env['STORAGE_EMULATOR_HOST'];

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * A delay in milliseconds. The delay is longer than a process waits for the store at its start, but shorter
- * than a process waits later.
+ * A delay in milliseconds. The delay is longer than a process waits for the store at startup, but shorter
+ * than a running process waits.
  */
 const SLOW_MS = 3_000;
 

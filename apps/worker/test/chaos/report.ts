@@ -11,7 +11,7 @@ export interface FleetReport {
   /** The distinct reasons why workflows failed. */
   readonly reasons: readonly string[];
   /**
-   * Number of workflows that Temporal accepted, but that neither completed nor failed, or no longer exist.
+   * Number of accepted workflows that neither completed nor failed, or that no longer exist.
    */
   readonly lost: number;
   /**
@@ -31,8 +31,8 @@ export interface FleetReport {
   /** Number of workflow tasks that failed or timed out. */
   readonly taskFailures: number;
   /**
-   * Number of worker processes that ended by themselves, and of workers that were replaced inside their
-   * process.
+   * Number of worker processes that ended by themselves, plus the number of workers that were replaced inside
+   * their process.
    */
   readonly deadWorkers: number;
 }

@@ -108,8 +108,8 @@ export function createFleetCodec(env: Environment, clock?: MovableClock, observe
 }
 
 /**
- * Returns the limits for keys with this lifetime. A response from Cloud KMS must count for longer than the
- * slowest response takes.
+ * Returns the limits for keys with this lifetime. A response from Cloud KMS must stay valid for longer than
+ * the slowest response takes.
  */
 function keyLimits(lifetime: string | undefined): Partial<DataKeyLimits> {
   if (lifetime === undefined) return {};
@@ -118,7 +118,7 @@ function keyLimits(lifetime: string | undefined): Partial<DataKeyLimits> {
 }
 
 /**
- * Returns how long a response from Cloud KMS counts for keys with this lifetime. Both times are in
+ * Returns how long a response from Cloud KMS stays valid for keys with this lifetime. Both times are in
  * milliseconds.
  */
 export const confirmedMs = (lifetimeMs: number): number => lifetimeMs / 6;

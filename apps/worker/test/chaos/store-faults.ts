@@ -30,8 +30,8 @@ const generation = (name: string): number => Number(name.split('.')[1]);
 const CORRUPTED = '{"version":1,"current":';
 
 /**
- * Returns a store in a directory. For root, there is no fault "read-only", because root can write to every
- * directory.
+ * Returns a store in a directory. If the test runs as root, the fault "read-only" is left out, because root
+ * can write to every directory.
  */
 export async function openFaultyDirectory(): Promise<FaultyStore> {
   const folder = await mkdtemp(join(tmpdir(), 'branch-keys-'));
@@ -49,8 +49,7 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
     end: () => chmod(directory, 0o700),
   });
   /**
-   * Replaces the file in one step, because an empty file, if a process read it, would be another kind of
-   * fault.
+   * Replaces the file atomically, because a process that reads an empty file would be another kind of fault.
    */
   const replaceNewest = async (body: string | Buffer): Promise<void> => {
     const written = join(folder, 'written');

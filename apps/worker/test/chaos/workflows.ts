@@ -56,8 +56,8 @@ export async function delivery(customer: string): Promise<string> {
 }
 
 /**
- * Has one activity, which may run again, because under load, Temporal's development server loses some tasks
- * between its database and the worker, even without a codec.
+ * Has one activity. The activity may run again, because Temporal's development server loses some tasks under
+ * load, even without a codec.
  */
 export async function payment(customer: string): Promise<string> {
   return repeatable.pay(customer);

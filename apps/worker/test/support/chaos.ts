@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { Checks } from '../chaos/checks.ts';
 import type { Scenario, ScenarioOptions } from '../chaos/scenario.ts';
 
-/** The options of a short run of `pnpm bench chaos`'s scenarios. */
+/** Options for a short run of the scenarios of `pnpm bench chaos`. */
 const short: ScenarioOptions = {
   processes: 1,
   inFlight: 12,
@@ -17,7 +17,7 @@ const short: ScenarioOptions = {
   keptThroughput: 0.4,
 };
 
-/** Factor for time limits, because other tests run at the same time. */
+/** The factor by which time limits are extended, because other tests run at the same time. */
 const SLOWDOWN = 3;
 
 /** Runs a scenario, and expects every promise to be kept. */

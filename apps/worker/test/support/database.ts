@@ -18,7 +18,7 @@ export function useWriteAheadLog(dbFile: string): void {
   database.close();
 }
 
-/** Reads every cell of every table, because SQLite splits long values over distant pages of the file. */
+/** Reads every cell of every table, because SQLite splits long values across distant pages of the file. */
 export function databaseCells(dbFile: string): Buffer {
   const database = new DatabaseSync(dbFile, { readOnly: true, timeout: 10_000 });
   try {

@@ -17,7 +17,7 @@ export async function writeOwnCode(folder: string, artefact: string): Promise<st
     if (title !== undefined) await writeFile(join(folder, title), code);
   }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  // The link replaces an installation from a registry.
+  // This link takes the place of packages installed from a registry.
   await symlink(join(worker, 'node_modules'), join(folder, 'node_modules'));
   const { code, stderr } = await runNode('bundle.ts', { cwd: folder, args: [artefact] });
   if (code !== 0) throw new Error(`bundle.ts failed:\n${stderr}`);

@@ -53,7 +53,8 @@ export async function runSchedule(client: Client, name: string) {
 }
 
 /**
- * Starts a basket together with its first update, sends a second one in the same way, and closes the basket.
+ * Starts a basket together with its first update, sends a second update in the same way, and closes the
+ * basket.
  */
 export async function updateWithStart(client: Client, name: string) {
   const put = (article: string) =>
@@ -73,7 +74,8 @@ export async function updateWithStart(client: Client, name: string) {
 }
 
 /**
- * Starts a basket together with its first signal, sends a second one in the same way, and closes the basket.
+ * Starts a basket together with its first signal, sends a second signal in the same way, and closes the
+ * basket.
  */
 export async function signalWithStart(client: Client, name: string) {
   const ask = (question: string) =>

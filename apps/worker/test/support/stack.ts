@@ -50,7 +50,7 @@ export interface Stack {
   readonly dbFile: string;
   readonly connection: Connection;
   readonly clients: SampleClients;
-  /** The codec; absent if nothing is encrypted. */
+  /** The codec, or `undefined` if the stack does not encrypt. */
   readonly codec?: KmsCodec;
   close(): Promise<void>;
 }

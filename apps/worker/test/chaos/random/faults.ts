@@ -121,7 +121,7 @@ const restart: Run = async (targets, { lengthMs }) => {
   end();
 };
 
-/** Runs a fault of each kind. Resolves when the fault has ended. */
+/** For each kind of fault, a function that causes the fault and resolves when it has ended. */
 export const runFault: Readonly<Record<FaultKind, Run>> = {
   'refused connections': during(
     ({ network }) => network.refuse(),
@@ -156,7 +156,9 @@ export const runFault: Readonly<Record<FaultKind, Run>> = {
   'Temporal restarted': restart,
 };
 
-/** Chooses one process of each fleet, both with the same role and place. */
+/**
+ * Chooses one process of each fleet. The processes have the same role and the same position in their fleets.
+ */
 function chosen({ fleets }: Targets, [ofRole, ofPlace]: readonly [number, number]): FleetWorker[] {
   const role = roles[Math.floor(ofRole * roles.length)];
   return fleets.map(({ workers }) => {

@@ -69,7 +69,7 @@ export function watchReadiness(fleet: Fleet, limitMs: number) {
     const watch = watches.get(worker) ?? new ReadinessWatch(limitMs);
     watches.set(worker, watch);
     const known = watch.violations;
-    // The call fails if the process is killed meanwhile.
+    // A killed process does not answer.
     const failed = await worker.failures().catch(() => undefined);
     const answer = await worker.readyz().catch(() => undefined);
     const at = machineTime();

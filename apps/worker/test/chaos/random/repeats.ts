@@ -50,7 +50,10 @@ export interface ProcessRun extends ActivityRun {
   readonly pid: number;
 }
 
-/** Within this time, in ms, tasks begin that arrived at a frozen process, or when Temporal ended. */
+/**
+ * A task that arrived while its process was frozen, or when Temporal ended, begins at most this much later,
+ * in ms.
+ */
 const ARRIVED_MS = 5_000;
 
 export interface Repeats {
@@ -62,7 +65,7 @@ export interface Repeats {
 
 /**
  * Counts executions of activities that had already run. A disruption explains a repeated execution if it
- * happens between this execution and the previous execution, and affects the process of one of them.
+ * happens between this execution and the previous execution, and affects the process of either execution.
  */
 export function findRepeats(runs: readonly ProcessRun[], disruptions: readonly Disruption[]): Repeats {
   const known = new Map<string, ProcessRun>();

@@ -11,7 +11,7 @@ const DISK_BYTES = 256 * 1024;
 
 /** A directory of branch keys, on a separate small disk if this process may mount one. */
 export interface RandomStore extends OpenStore {
-  /** Absent if this process may not mount a file system, for which it needs root. */
+  /** Absent if this process may not mount a file system. Only root may do so. */
   readonly disk?: { fill(): Promise<void>; free(): Promise<void> };
   /** Keeps a copy of the directory. */
   backUp(): Promise<void>;
@@ -48,8 +48,8 @@ export async function openRandomStore(): Promise<RandomStore> {
       await deleteAll();
       await mkdir(directory, { mode: 0o700, recursive: true });
       for (const [name, body] of copy) {
-        // Replaces the file in one step, because an empty file, if a process read it, would be another kind
-        // of fault.
+        // Replaces the file atomically, because a process that reads an empty file would be another kind of
+        // fault.
         const written = join(volume, name);
         await writeFile(written, body, { mode: 0o600 });
         await rename(written, join(directory, name));

@@ -21,7 +21,7 @@ const MiB = 2 ** 20;
  * Measures the memory of a worker of each role after a garbage collection, while workflows complete and keys
  * are continually replaced. A second fleet without a codec does the same at the same time. The second fleet
  * shows how much resident memory Temporal's SDK and the allocator add. The fleet with the codec may grow by
- * no more than that.
+ * no more than the second fleet.
  */
 export async function memory(
   checks: Checks,

@@ -87,7 +87,7 @@ export async function outage(checks: Checks, options: ScenarioOptions): Promise<
 interface Phase {
   /** Completed workflows per second. */
   readonly rate: number;
-  /** CPU time of the fleet's workers, in ms per workflow. NaN except on Linux. */
+  /** CPU time of the fleet's workers, in ms per workflow. NaN on systems other than Linux. */
   readonly cpuMs: number;
 }
 type Measured = readonly [fleet: Phase, control: Phase];
