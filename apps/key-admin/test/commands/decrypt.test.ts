@@ -490,7 +490,7 @@ describe('temporal-kms decrypt --external-storage', () => {
     });
     expect(new Set(audit.map(({ id }) => id)).size).toBe(1);
 
-    // Without the option, references are returned unchanged.
+    // Without --external-storage, the command returns references unchanged.
     const before = await decrypt([...options, '--out', join(folder, 'before.json')], input);
     expect(before.out).toContain('8 of 8 payloads are readable');
     expect((await entries()).filter(({ event }) => event === 'object')).toHaveLength(6);

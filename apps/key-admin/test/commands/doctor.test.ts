@@ -170,7 +170,7 @@ describe('temporal-kms doctor --app worker', () => {
     );
   });
 
-  it('fails if Temporal does not answer, and if the namespace does not exist', async () => {
+  it('fails if Temporal does not answer, or if the namespace does not exist', async () => {
     const { doctor } = await startWorkable();
     const [away] = failures(await doctor({ TEMPORAL_ADDRESS: '127.0.0.1:1' }));
     expect(away).toMatchObject({

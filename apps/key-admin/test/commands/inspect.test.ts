@@ -375,7 +375,7 @@ describe('temporal-kms inspect --external-storage', () => {
     const env = { TEMPORAL_NAMESPACE: NAMESPACE };
     const { payloads: own } = (await temporalKms([...noNamespace, '--json'], { input, env })).json();
     expect(own[0]).toMatchObject({ state: 'encrypted', object: message.object });
-    // Without the option, the command describes the references.
+    // Without --external-storage, the command describes the references.
     const [first] = (await inspect([], input)).json().payloads;
     expect([first.state, first.reason, first.object]).toEqual(['reference', undefined, undefined]);
   });

@@ -254,7 +254,7 @@ describe('temporal-kms setup', () => {
     ]);
   });
 
-  it('does everything else without permission to change audit logs, and prints the commands for an administrator', async () => {
+  it('prints commands for an administrator if it may not change audit logs, and does everything else', async () => {
     const { setup, emulator } = await emptyProject(['roles/cloudkms.admin']);
     const { code, json } = await setup(['--yes', '--json']);
     expect(code).toBe(0);

@@ -14,7 +14,7 @@ const version = (number: number) => ({
   destroyTime: undefined,
 });
 
-it('returns when a scan last found a version primary', async () => {
+it('returns the time when a scan last found a version primary', async () => {
   const path = join(await temporaryFolder(), 'crypto-keys.json');
   const observe = async (primary: number, hours: number) => {
     const description = {

@@ -33,7 +33,7 @@ it.each([
   },
 );
 
-it('names the options with which a scan in progress was started', () => {
+it('returns the options of a scan in progress if the options of a new command differ', () => {
   expect(otherSettings(kept(NOW), settings)).toBeUndefined();
   for (const other of [{ rps: 200 }, { taskQueue: 'other' }, { settleMs: 0 }])
     expect(otherSettings(kept(NOW), { ...settings, ...other })).toBe(
@@ -42,7 +42,7 @@ it('names the options with which a scan in progress was started', () => {
   expect(otherSettings(kept(NOW), { ...settings, keyIds: ['a', 'c'] })).toContain('crypto keys');
 });
 
-it('quotes a task queue’s name for the shell', () => {
+it('quotes the task queue’s name in these options for the shell', () => {
   const odd = { ...kept(NOW), taskQueue: 'a; rm b' };
   expect(otherSettings(odd, settings)).toBe("--rps 100 --task-queue 'a; rm b' --settle 60");
 });

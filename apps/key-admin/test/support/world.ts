@@ -191,7 +191,7 @@ export class World {
     const anew = this.#newNamespace(cluster, name);
     if (origin !== undefined && isVisible) {
       anew.copyFrom(origin);
-      // The old namespace may remain, disappear, or be recreated empty.
+      // The namespace that the histories come from may remain, disappear, or be recreated empty.
       const isAnew = random.oneIn(2);
       if (!random.oneIn(3))
         for (const one of this.clusters)

@@ -21,8 +21,8 @@ export interface Seeded {
 
 /**
  * Starts the sample data. An existing workflow remains unchanged, unless it should be closed but is still
- * running. Then an earlier call was interrupted, and this call finishes that call's work. A sample that fails
- * does not stop the other samples.
+ * running. In that case, an earlier call was interrupted, and this call finishes its work. A sample that
+ * fails does not stop the other samples.
  */
 export async function seed({ clients, taskQueue, runs, print }: SeedDeps): Promise<Seeded> {
   const counts = { started: 0, kept: 0, failed: 0 };

@@ -7,8 +7,8 @@ export interface InsuredParcelInput extends Parcel {
 }
 
 /**
- * Calls two Nexus operations. The first returns immediately; the second runs a workflow in the endpoint's
- * namespace.
+ * Calls two Nexus operations. The first operation returns immediately; the second operation runs a workflow
+ * in the endpoint's namespace.
  */
 export async function insuredParcel({ endpoint, customer, cents }: InsuredParcelInput): Promise<string> {
   const insurer = createNexusServiceClient({ service: insurance, endpoint });

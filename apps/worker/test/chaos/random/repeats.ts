@@ -26,9 +26,10 @@ const isPause = (kind: FaultKind): boolean =>
   ['network', 'answers'].includes(faultGroups[kind]) || kind === 'clock jump';
 
 /**
- * Returns the intervals in which Cloud KMS refused a key that it had not confirmed shortly before. Such a key
- * has no grace period (ADR 12), so activities in progress cannot encrypt their results, and run again.
- * @param confirmedMs how long a confirmation counts, in ms
+ * Returns the intervals in which Cloud KMS refused a key that it had not confirmed shortly before. A key
+ * without a recent confirmation has no grace period (ADR 12), so activities in progress cannot encrypt their
+ * results, and run again.
+ * @param confirmedMs how long a confirmation stays valid, in ms
  */
 export function refusedUnconfirmed(faults: readonly FaultTime[], confirmedMs: number): Disruption[] {
   const pauses = faults.filter(({ kind }) => isPause(kind));

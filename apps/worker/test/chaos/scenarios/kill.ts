@@ -17,9 +17,9 @@ import { openStore } from '../stores.ts';
 /** How many milliseconds a killed service remains down. */
 const AWAY_MS = 3_000;
 /**
- * Maximum number of seconds until every workflow that was in progress has completed. Here, Temporal gives a
- * killed worker's task to another worker after a timeout of at most 10 s, and a workflow has three such
- * steps.
+ * Maximum number of seconds until every workflow that was in progress has completed. In these workflows,
+ * Temporal gives a killed worker's task to another worker after at most 10 s, and a workflow has three such
+ * tasks.
  */
 const RECOVERY_SECONDS = 60;
 
