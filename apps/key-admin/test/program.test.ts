@@ -72,7 +72,7 @@ describe('temporal-kms', () => {
     ]);
   });
 
-  it('is started in such a way that Node itself does not read --env-file', async () => {
+  it('is started so that Node itself ignores --env-file', async () => {
     const [, options = ''] = /^#!\/usr\/bin\/env -S node (.+)\n/.exec(await readFile(main, 'utf8')) ?? [];
     const { code, stdout } = await runNode(main, {
       nodeOptions: options.split(' '),

@@ -32,8 +32,8 @@ const ofSdk = /An Unhandled Promise rejection could not be associated to a Workf
 
 /**
  * Turns printed output into log entries: `console` calls in this thread, with the level of the method, and
- * writes to the standard streams. Workflow threads pass their output to this thread's streams, so it is
- * logged too.
+ * writes to the standard streams. Workflow threads pass their output to this thread's streams, so their
+ * output is logged too.
  * @param write must not write to `process.stdout` or `process.stderr`
  */
 export function logConsole(write: WriteLog): void {

@@ -66,7 +66,7 @@ describe('the connection to Temporal', () => {
     expect(app.output()).not.toContain('the-api-key');
   }
 
-  it('works with TLS, a private certificate authority and an API key, which variables configure', async () => {
+  it('works with TLS, a private certificate authority and an API key from variables', async () => {
     const variables = {
       TEMPORAL_ADDRESS: tls.address,
       TEMPORAL_TLS_SERVER_CA_CERT_PATH: file('authority.crt'),

@@ -12,7 +12,10 @@ import { compiledSamples } from './support/stack.ts';
 
 const recorded = await readRecorded();
 
-/** Removes ids and times of local activities and patches, which Core writes into markers after the codec. */
+/**
+ * Removes data of local activities and patches that Core writes into markers after the codec has encoded
+ * them.
+ */
 function withoutCoreData(event: temporal.api.history.v1.IHistoryEvent) {
   const {
     data: _times,

@@ -362,7 +362,7 @@ describe('the temporal-kms decrypt audit', () => {
 });
 
 describe('temporal-kms decrypt --out', () => {
-  it('creates a file that only its owner can read, and prints the counts', async () => {
+  it('creates a file that only its owner can read, and prints the number of payloads', async () => {
     const { cloud, decrypt, folder } = await start();
     const out = join(folder, 'out.json');
     const { code, json } = await decrypt(

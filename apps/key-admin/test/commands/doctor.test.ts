@@ -75,7 +75,7 @@ describe('temporal-kms doctor --app worker', () => {
     ]);
   });
 
-  it('prints a line for each check, and the counts', async () => {
+  it('prints a line for each check, and the number of checks with each result', async () => {
     const { as, grant } = await startCloud();
     await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypter');
     const { code, out } = await temporalKms(['doctor', '--app', 'worker'], {

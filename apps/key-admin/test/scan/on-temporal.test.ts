@@ -177,7 +177,7 @@ describe('scan --on-temporal', () => {
     },
   );
 
-  it('keeps to the rate of calls across all workers', { timeout: 240_000 }, async () => {
+  it('keeps all workers together below the rate limit for calls', { timeout: 240_000 }, async () => {
     const one = await startNamespace(temporal);
     const runs = 120;
     await fill(one, runs);

@@ -60,7 +60,7 @@ describe('planShards', () => {
     expect(calls).toBeLessThan(150);
   });
 
-  it('counts the runs of a range directly before it skips the range as empty', async () => {
+  it('skips a range as empty only after a direct count of its runs', async () => {
     let calls = 0;
     const counts = [20, 20];
     const plan = await planShards(

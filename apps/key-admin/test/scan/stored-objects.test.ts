@@ -36,7 +36,7 @@ async function put(path: string, bytes: Uint8Array): Promise<Payload> {
   return referenceTo({ object, bytes, size: null });
 }
 
-/** Returns a namespace with closed runs, each with these payloads. */
+/** Returns a namespace with closed runs, each with the given payloads. */
 const sourceOf = (runs: readonly (readonly Payload[])[]): ScanSource => ({
   describe: async () => ({ id: 'id', retentionSeconds: 86_400, archive: 'none' }),
   async *runs() {
@@ -160,7 +160,7 @@ describe('a scan with external storage', () => {
     ]);
   });
 
-  it('requests no object again when it continues, but requests every object in the next scan', async () => {
+  it('requests no object again when a killed scan continues, but requests every object in the next scan', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
     const folder = await temporaryFolder();
@@ -222,7 +222,7 @@ describe('a scan with external storage', () => {
     expect(other.report?.gaps).toMatchObject([{ reason: 'storage_not_found', count: 1 }]);
   });
 
-  it('reports objects that it could not read by cause, with examples of their names', async () => {
+  it('reports unreadable objects, grouped by cause, with examples of their names', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
     const named = (payload: Payload, more: object = {}) => store.store(payload, more);
@@ -393,7 +393,7 @@ describe('a scan with external storage', () => {
     ]);
   });
 
-  it('reports plaintext in objects, and messages inside other codecs’ objects as a gap', async () => {
+  it('reports plaintext in objects, and reports messages inside other codecs’ objects as a gap', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
     const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.alloc(30_000, 0x20) };

@@ -12,7 +12,7 @@ import { settlement } from '../workflows/settlement.ts';
 import { stocktake } from '../workflows/stocktake.ts';
 import { subscription } from '../workflows/subscription.ts';
 
-/** What a sample sets in addition to its input. */
+/** Options that a sample sets in addition to its input. */
 type SampleOptions = Partial<
   Pick<
     WorkflowStartOptions,

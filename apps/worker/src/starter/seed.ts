@@ -63,7 +63,7 @@ async function startOrFind(
   }
 }
 
-/** Uses the raw call, because `handle.describe()` would decode the memo, for which the key is needed. */
+/** Uses the raw call, because `handle.describe()` would decode the memo, which needs the key. */
 async function isRunning({ client, workflowId }: WorkflowHandle): Promise<boolean> {
   const { workflowExecutionInfo } = await client.workflowService.describeWorkflowExecution({
     namespace: client.options.namespace,

@@ -18,8 +18,8 @@ export interface RepairInput {
 /** The signal with which the activity sends its task token, in base64. */
 const workshopTicket = defineSignal<[ticket: string]>('workshopTicket');
 /**
- * Returns the task token with which the workshop completes the activity, or an empty text while the token is
- * not known.
+ * Returns the task token with which the workshop completes the activity, or an empty string while the token
+ * is not known.
  */
 export const ticket = defineQuery<string>('ticket');
 export const collect = defineSignal<[collector: string]>('collect');

@@ -24,7 +24,7 @@ export interface FleetReport {
    * input or decode a result.
    */
   readonly clientErrors: number;
-  /** Number of executions of activities after the first execution. */
+  /** Number of repeated executions of activities. */
   readonly rerun: number;
   /** Number of repeated executions whose earlier execution was in a killed process. */
   readonly rerunAfterKill: number;

@@ -9,7 +9,7 @@ import { dailyReport } from '../../src/workflows/daily-report.ts';
 import { collect, type repair, ticket } from '../../src/workflows/repair.ts';
 import { namespace, taskQueue } from './stack.ts';
 
-/** Retries an attempt for 30 s. Unlike `vi.waitFor`, this function also works outside Vitest. */
+/** Retries a function for up to 30 s. Unlike `vi.waitFor`, this function also works outside Vitest. */
 const until = <T>(attempt: () => Promise<T>): Promise<T> =>
   pRetry(attempt, { retries: 300, factor: 1, minTimeout: 100 });
 

@@ -10,7 +10,7 @@ export interface Disruption {
   readonly pids: readonly number[] | 'all';
 }
 
-/** A fault that has ended, in ms of `machineTime`. */
+/** A fault that has ended, with its times in ms of `machineTime`. */
 export interface FaultTime {
   readonly kind: FaultKind;
   readonly from: number;
@@ -58,7 +58,7 @@ export interface ProcessRun extends ActivityRun {
 const ARRIVED_MS = 5_000;
 
 export interface Repeats {
-  /** Number of executions of activities after the first execution. */
+  /** Number of repeated executions of activities. */
   readonly all: number;
   /** The repeated executions that no disruption explains. */
   readonly unexplained: readonly string[];

@@ -10,8 +10,8 @@ import { arrive, type journey, move, place } from '../workflows.ts';
 
 const JOURNEYS = 10;
 /**
- * The time within which a process must be ready. A starting process tries Cloud KMS at least every 5 s, and
- * then connects and creates its worker.
+ * The time within which a process must be ready. A starting process calls Cloud KMS at least every 5 s. After
+ * a response, it connects to Temporal and creates its worker.
  */
 const READY_SECONDS = 20;
 
