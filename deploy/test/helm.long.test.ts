@@ -17,7 +17,7 @@ describe('the Helm chart', () => {
     async (version) => {
       const folder = join(schemas, 'kubernetes_validate/kubernetes-json-schema', `v${version}-local-strict`);
       const ajv = new Ajv2020({ strict: false, validateFormats: false });
-      // The name that the schemas of the resources use for the definitions.
+      // The resources' schemas refer to the definitions by this id.
       const definitions = JSON.parse(await readFile(join(folder, '_definitions.json'), 'utf8'));
       ajv.addSchema({ ...definitions, $id: '/api/_definitions.json' });
       const resources = await render(everything);

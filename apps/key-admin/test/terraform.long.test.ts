@@ -64,7 +64,7 @@ async function expected(kind: string, more: object): Promise<Record<string, unkn
 const account = (app: string): string => `temporal-${app}@acme-prod.iam.gserviceaccount.com`;
 
 describe('the Terraform module', () => {
-  it('is formatted and valid by the google provider’s schema', async () => {
+  it('is formatted, and is valid according to the google provider’s schema', async () => {
     expect(await terraform.run(folder, ['fmt', '-check', '-diff'])).toEqual({ exitCode: 0, output: '' });
     const { exitCode, output } = await terraform.run(folder, ['validate', '-no-color']);
     expect(exitCode, output).toBe(0);

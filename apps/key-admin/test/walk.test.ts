@@ -106,9 +106,9 @@ async function untilAnswers(url: string, server: ReturnType<typeof startNode>): 
   }
 }
 
-describe('from an empty project', () => {
+describe('the path from an empty project to a decrypted payload', () => {
   it(
-    'needs only setup and doctor until the codec server decrypts a payload',
+    'needs only the commands setup and doctor',
     { timeout: 180_000 },
     async () => {
       const { as, grant } = await startCloud({

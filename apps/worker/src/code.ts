@@ -46,7 +46,7 @@ export async function loadCode(path: string, { hasCompiler, ...given }: CodeCont
   }
   const { default: code } = module;
   if (typeof code !== 'object' || code === null) {
-    throw new Error(`WORKER_CODE: ${file} must have a default export, an object.`);
+    throw new Error(`WORKER_CODE: ${file} must have a default export that is an object.`);
   }
   const mistake = mistakeIn({ ...code });
   if (mistake !== undefined) throw new Error(`WORKER_CODE: ${file} ${mistake}.`);

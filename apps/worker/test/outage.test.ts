@@ -55,7 +55,7 @@ describe('a 30 s Cloud KMS outage', () => {
     await start('settlement', 'settlement', { bankOpensAtAttempt: 5 });
     await vi.waitFor(async () => expect(await eventCount(courier)).toBeGreaterThan(15), 60_000);
 
-    // The other process encrypts under a data key that the worker has not cached when the outage begins.
+    // Another process encrypts under a data key that the worker has not cached when the outage begins.
     const foreign = otherProcess.get('envelope-v2').workflow;
     handles.push(
       await foreign.start(order, {

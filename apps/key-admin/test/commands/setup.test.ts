@@ -19,7 +19,10 @@ const CODEC = 'codec@acme.iam.gserviceaccount.com';
 const STARTER = 'starter@acme.iam.gserviceaccount.com';
 const NOW = new Date('2030-01-01T00:00:00Z');
 
-/** Creates an empty project. By default, its key administrator may also change the audit configuration. */
+/**
+ * Creates an empty project. By default, the project's key administrator may also change the audit
+ * configuration.
+ */
 async function emptyProject(roles = ['roles/cloudkms.admin', 'roles/resourcemanager.projectIamAdmin']) {
   const cloud = await startCloud({ keys: [] });
   await cloud.emulator.setTime(NOW);

@@ -34,8 +34,8 @@ export const statementOf = (
 
 export const KEY = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/payments';
 /**
- * The crypto key's name with a project number. The name means the same key if the number belongs to the key's
- * project.
+ * The crypto key's name with a project number. This name refers to the same key if the number belongs to the
+ * key's project.
  */
 export const NUMBERED = KEY.replace('acme', '123456789012');
 export const HOUR = 3_600_000;

@@ -11,7 +11,9 @@ export async function databaseFiles(dbFile: string): Promise<Map<string, Buffer>
   );
 }
 
-/** Turns on the database's write-ahead log, which the server keeps on. The server must not be running. */
+/**
+ * Turns on the database's write-ahead log, which the server later leaves on. The server must not be running.
+ */
 export function useWriteAheadLog(dbFile: string): void {
   const database = new DatabaseSync(dbFile);
   database.exec('PRAGMA journal_mode = wal');

@@ -5,8 +5,8 @@ import { openStore } from '../stores.ts';
 
 const HOUR_MS = 3_600_000;
 /**
- * How far the clocks are moved first. The hard limit is 24 h, and polling stops when the keys' remaining time
- * is below 60 s.
+ * How far the clocks are moved in the first step. The hard limit is 24 h, and polling stops when the keys'
+ * remaining time is below 60 s.
  */
 const BEFORE_LIMIT_MS = 24 * HOUR_MS - 50_000;
 const STOPS_SECONDS = 20;
