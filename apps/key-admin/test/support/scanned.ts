@@ -50,8 +50,8 @@ export async function startNamespace({ connection, address }: Temporal, retentio
       ...(details && { details: { payloads: [details] } }),
     });
   /**
-   * Waits until Temporal's lists no longer show a closed run as open, as they do for a moment after a run's
-   * end.
+   * Waits until Temporal's lists show a closed run as closed. For a moment after the run's end, the lists
+   * still show the run as open.
    */
   const untilListed = async (): Promise<void> => {
     for (;;) {

@@ -3,7 +3,7 @@ import { CipherCodec, SampleCodec } from '@temporal-kms/testing/rivals';
 import type { PayloadCodec } from '@temporalio/common';
 import type { FleetCodec } from './settings.ts';
 
-/** All processes of a benchmark use this key, although it protects nothing. */
+/** All processes of a benchmark use this key, which protects nothing. */
 const key = Buffer.alloc(32, 7);
 
 /** Returns the codecs of a fleet that does not use our codec, or no codec for the kind `none`. */

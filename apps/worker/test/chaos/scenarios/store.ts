@@ -7,7 +7,7 @@ import { type FaultyStore, openFaultyBucket, openFaultyDirectory } from '../stor
 
 /**
  * The time within which a starting process must be ready. The process waits for a store for at most 2 s; the
- * rest of the time is for its start.
+ * rest of the time is for the process's start.
  */
 const START_SECONDS = 30;
 /** How far the clocks are moved, because a process tries a failed store again after 20 to 30 s. */
