@@ -59,7 +59,7 @@ it('promtool’s test cases cover each alert', async () => {
   expect(missing.map(({ alert }) => alert)).toEqual([]);
 });
 
-it('scaleRules shortens waits and the distance to earlier values in rules, but changes no threshold', async () => {
+it('scaleRules shortens waits and time offsets in rules, but changes no threshold', async () => {
   const text = await readFile(rulesFile, 'utf8');
   const { groups }: { groups: { rules: (Alert & { for?: string })[] }[] } = JSON.parse(scaleRules(text, 60));
   const rules = groups.flatMap((group) => group.rules);

@@ -390,7 +390,7 @@ describe('temporal-kms inspect --external-storage', () => {
         ),
       );
     let [open, most] = [0, 0];
-    // oxlint-disable-next-line typescript/unbound-method -- the mock calls it with its `this`
+    // oxlint-disable-next-line typescript/unbound-method -- the mock calls it with the object as `this`
     const { readStart } = ObjectStorage.prototype;
     vi.spyOn(ObjectStorage.prototype, 'readStart').mockImplementation(async function (
       this: ObjectStorage,

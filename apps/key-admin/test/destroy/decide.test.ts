@@ -145,7 +145,7 @@ describe('--key', () => {
   });
 });
 
-it('refuses in may-destroy a key name that differs from the name in message headers', async () => {
+it('does not decide about a key whose configured name differs from the name in message headers', async () => {
   const report = await writeReport(atNow(reportOf('default')));
   const key = KEY.replace('acme', '123456789012');
   const ask = async (env: Record<string, string>, ...args: string[]) =>
@@ -157,7 +157,7 @@ it('refuses in may-destroy a key name that differs from the name in message head
     expect([code, err]).toEqual([78, expect.stringContaining('by id, not by number')]);
 });
 
-it('refuses in may-destroy a report that others can write, or that is too large', async () => {
+it('does not decide from a report that others can write, or that is too large', async () => {
   const cloud = await startRotated();
   const report = await writeReport(atNow(reportOf(...everywhere())));
   const statement = await stating();
@@ -175,7 +175,7 @@ it('refuses in may-destroy a report that others can write, or that is too large'
   expect((await ask()).code).toBe(65);
 });
 
-it('refuses in scan a state folder or a state file that others can write', async () => {
+it('does not scan with a state folder or a state file that others can write', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'crypto-keys.json');
   await writeFile(path, '{}', { mode: 0o600 });

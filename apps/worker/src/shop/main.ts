@@ -1,7 +1,7 @@
 /**
  * The task `dev:shop` of `pnpm dev`. Fills a namespace with the orders of a shop that released a bad build,
  * and runs a workflow with payloads in external storage. Called as `shop/main.ts PATH BUCKET`, with the
- * directory of the storage and its name in references.
+ * storage's directory and the storage's name in references.
  */
 import { loadConfigOrExit, loadTemporalConfig, workerEnvironment } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';

@@ -83,7 +83,7 @@ async function troubles(
 
 interface StoreLine {
   readonly operation: string;
-  /** The logged code; `undefined` in the entry that the store works again. */
+  /** The logged code; `undefined` if the entry reports that the store works again. */
   readonly code: string | undefined;
 }
 
