@@ -107,73 +107,66 @@ async function untilAnswers(url: string, server: ReturnType<typeof startNode>): 
 }
 
 describe('the path from an empty project to a decrypted payload', () => {
-  it(
-    'needs only the commands setup and doctor',
-    { timeout: 180_000 },
-    async () => {
-      const { as, grant } = await startCloud({
-        keys: [],
-        identities: { [ADMIN]: 0, [WORKER]: 0, [CODEC]: 0 },
-      });
-      await grant(ADMIN, 'roles/cloudkms.admin', 'projects/acme');
-      await grant(ADMIN, 'roles/resourcemanager.projectIamAdmin', 'projects/acme');
-      const hostOf = (email: string) => as(email)['KMS_EMULATOR_HOST'] ?? '';
-      const folder = await temporaryFolder();
-      const [healthPort = 0, codecPort = 0] = await freePorts(2);
+  it('needs only the commands setup and doctor', { timeout: 180_000 }, async () => {
+    const { as, grant } = await startCloud({ keys: [], identities: { [ADMIN]: 0, [WORKER]: 0, [CODEC]: 0 } });
+    await grant(ADMIN, 'roles/cloudkms.admin', 'projects/acme');
+    await grant(ADMIN, 'roles/resourcemanager.projectIamAdmin', 'projects/acme');
+    const hostOf = (email: string) => as(email)['KMS_EMULATOR_HOST'] ?? '';
+    const folder = await temporaryFolder();
+    const [healthPort = 0, codecPort = 0] = await freePorts(2);
 
-      const setup = await temporalKms(
-        `setup --project acme --location us-east1 --temporal-address ${temporal.address} --worker ${WORKER}
+    const setup = await temporalKms(
+      `setup --project acme --location us-east1 --temporal-address ${temporal.address} --worker ${WORKER}
         --codec-server ${CODEC} --web-ui https://temporal.example.com --out ${folder} --yes`.split(/\s+/),
-        { env: { KMS_EMULATOR_HOST: hostOf(ADMIN) } },
+      { env: { KMS_EMULATOR_HOST: hostOf(ADMIN) } },
+    );
+    expect([setup.code, setup.out]).toEqual([0, expect.stringContaining('steps done')]);
+
+    // Each identity uses a separate port of the emulator instead of credentials.
+    const worker = { KMS_EMULATOR_HOST: hostOf(WORKER), WORKER_HEALTH_PORT: String(healthPort) };
+    const codec = { KMS_EMULATOR_HOST: hostOf(CODEC), CODEC_PORT: String(codecPort) };
+    const optionsOf = (file: string, env: Record<string, string>) => ({
+      nodeOptions: ['--disable-sigusr1', `--env-file=${join(folder, file)}`],
+      env,
+    });
+    const running = [
+      startNode(sourceOf('worker/src/main.ts'), optionsOf('worker.env', worker)),
+      startNode(sourceOf('codec-server/src/main.ts'), optionsOf('codec-server.env', codec)),
+    ] as const;
+    for (const process of running) afterwards(() => process.kill());
+    const url = `http://127.0.0.1:${codecPort}`;
+    await untilAnswers(`http://127.0.0.1:${healthPort}/readyz`, running[0]);
+    await untilAnswers(`${url}/readyz`, running[1]);
+
+    for (const [app, file, env] of [
+      ['worker', 'worker.env', worker],
+      ['codec-server', 'codec-server.env', codec],
+    ] as const) {
+      const doctor = await temporalKms(
+        ['doctor', '--app', app, '--env-file', join(folder, file), '--codec-url', url, '--json'],
+        { env },
       );
-      expect([setup.code, setup.out]).toEqual([0, expect.stringContaining('steps done')]);
+      const unwell = doctor
+        .json()
+        .checks.filter(({ status }: any) => status !== 'ok' && status !== 'skipped');
+      expect([doctor.code, unwell]).toEqual([0, []]);
+    }
 
-      // Each identity uses a separate port of the emulator instead of credentials.
-      const worker = { KMS_EMULATOR_HOST: hostOf(WORKER), WORKER_HEALTH_PORT: String(healthPort) };
-      const codec = { KMS_EMULATOR_HOST: hostOf(CODEC), CODEC_PORT: String(codecPort) };
-      const optionsOf = (file: string, env: Record<string, string>) => ({
-        nodeOptions: ['--disable-sigusr1', `--env-file=${join(folder, file)}`],
-        env,
-      });
-      const running = [
-        startNode(sourceOf('worker/src/main.ts'), optionsOf('worker.env', worker)),
-        startNode(sourceOf('codec-server/src/main.ts'), optionsOf('codec-server.env', codec)),
-      ] as const;
-      for (const process of running) afterwards(() => process.kill());
-      const url = `http://127.0.0.1:${codecPort}`;
-      await untilAnswers(`http://127.0.0.1:${healthPort}/readyz`, running[0]);
-      await untilAnswers(`${url}/readyz`, running[1]);
-
-      for (const [app, file, env] of [
-        ['worker', 'worker.env', worker],
-        ['codec-server', 'codec-server.env', codec],
-      ] as const) {
-        const doctor = await temporalKms(
-          ['doctor', '--app', app, '--env-file', join(folder, file), '--codec-url', url, '--json'],
-          { env },
-        );
-        const unwell = doctor
-          .json()
-          .checks.filter(({ status }: any) => status !== 'ok' && status !== 'skipped');
-        expect([doctor.code, unwell]).toEqual([0, []]);
-      }
-
-      const start = await runNode(sourceOf('worker/src/start.ts'), {
-        args: ['start', 'order', '--id', 'first', '--wait'],
-        ...optionsOf('worker.env', worker),
-      });
-      expect([start.code, start.stderr]).toEqual([0, '']);
-      const stored = await firstInput('first');
-      expect(Buffer.from(stored.metadata?.['encoding'] ?? []).toString()).toBe('binary/envelope-kms-v2');
-      const answer = await fetch(`${url}/decode`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'x-namespace': 'default' },
-        body: JSON.stringify({ payloads: [base64(stored)] }),
-      });
-      const { payloads }: any = await answer.json();
-      expect(JSON.parse(Buffer.from(payloads[0].data, 'base64').toString())).toBeTypeOf('object');
-    },
-  );
+    const start = await runNode(sourceOf('worker/src/start.ts'), {
+      args: ['start', 'order', '--id', 'first', '--wait'],
+      ...optionsOf('worker.env', worker),
+    });
+    expect([start.code, start.stderr]).toEqual([0, '']);
+    const stored = await firstInput('first');
+    expect(Buffer.from(stored.metadata?.['encoding'] ?? []).toString()).toBe('binary/envelope-kms-v2');
+    const answer = await fetch(`${url}/decode`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-namespace': 'default' },
+      body: JSON.stringify({ payloads: [base64(stored)] }),
+    });
+    const { payloads }: any = await answer.json();
+    expect(JSON.parse(Buffer.from(payloads[0].data, 'base64').toString())).toBeTypeOf('object');
+  });
 });
 
 type Payload = NonNullable<Awaited<ReturnType<typeof firstInput>>>;

@@ -37,7 +37,11 @@ describe('the code that WORKER_CODE names', () => {
   it.each([
     ['that cannot be compiled', 'export default {', /does not load: .*/],
     ['that throws', 'throw new Error("no database")', /does not load: no database$/],
-    ['without a default export', 'export const activities = {}', /must have a default export that is an object\.$/],
+    [
+      'without a default export',
+      'export const activities = {}',
+      /must have a default export that is an object\.$/,
+    ],
     ['without workflows and activities', 'export default { buildId: "1" }', /exports no workflowBundle/],
     [
       "with an option that the worker's variables set",
