@@ -3,32 +3,13 @@ import { LRUCache } from 'lru-cache';
 import { importKey } from '../crypto/data-key.ts';
 import { importBranchKey } from '../branch-keys/wrapped-branch-key.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import { type CachedKey, CachedKeys, SEVERAL } from './cached-keys.ts';
 import { KeyVersionAccess, type Probe } from './key-version-access.ts';
 import type { KeyContext } from './key-context.ts';
 import { RefusedKeys } from './refused-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import type { WrappedKey } from '../crypto/wrapped-key.ts';
-
-/** An unwrapped key in the cache. */
-interface CachedKey {
-  readonly namespace: string;
-  readonly wrappedKey: WrappedKey;
-  readonly key: KeyObject;
-  access: KeyVersionAccess;
-  /**
-   * The key version that wrapped this key. For this process's own keys, Cloud KMS or the store's key-version
-   * proof has confirmed the version. For other keys, `version` is the version that authentic messages name.
-   * `version` is undefined before the first authentic message, and `SEVERAL` if messages name different
-   * versions.
-   */
-  version: number | undefined;
-  /** Whether this process encrypts or has encrypted with this key. */
-  readonly isOwn: boolean;
-  /** When Cloud KMS last unwrapped this key itself or, for a key that this process created, wrapped it. */
-  confirmed: number;
-  used: number;
-}
 
 interface CachedKeysState {
   /**
@@ -51,12 +32,6 @@ interface CachedKeysState {
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
 /**
- * The value of `version` if messages name several versions. No key version has this number, because Cloud KMS
- * numbers versions from 1.
- */
-const SEVERAL = 0;
-
-/**
  * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key
  * share one Cloud KMS call. Data keys that are derived from branch keys are not in this cache, so callers
  * must look up the branch key.
@@ -68,19 +43,7 @@ const SEVERAL = 0;
  */
 export class DecryptionKeys {
   readonly #context: KeyContext;
-  readonly #keys: LRUCache<string, CachedKey>;
-  /**
-   * This process's own keys. Own keys are kept separately, so that reading many other keys does not evict own
-   * keys.
-   */
-  readonly #own: LRUCache<string, CachedKey>;
-  /**
-   * The key that was found last, as long as it is cached, because most consecutive messages have the same
-   * wrapped key.
-   */
-  #last: CachedKey | undefined;
-  /** The process's own key that was found last, for encryption. */
-  #lastOwn: CachedKey | undefined;
+  readonly #keys: CachedKeys;
   /** This process's own keys that Cloud KMS has refused and has not unwrapped since. */
   readonly refused: RefusedKeys;
   readonly #accesses = new Map<string, KeyVersionAccess>();
@@ -91,14 +54,10 @@ export class DecryptionKeys {
     const { limits, observer, now } = context;
     this.#context = context;
     this.#flights = new SingleFlight(observer);
-    const dispose = (removed: CachedKey) => {
-      if (this.#last === removed) this.#last = undefined;
-      if (this.#lastOwn === removed) this.#lastOwn = undefined;
-    };
-    this.#keys = new LRUCache({ max: limits.maxDecryptionKeys, dispose });
-    this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys, dispose });
+    const maxOwn = OWN_PER_SCOPE * limits.maxEncryptionKeys;
+    this.#keys = new CachedKeys({ own: maxOwn, others: limits.maxDecryptionKeys });
     this.refused = new RefusedKeys(
-      OWN_PER_SCOPE * limits.maxEncryptionKeys,
+      maxOwn,
       (namespace, refused, waitBudget) => this.confirm(namespace, refused, waitBudget),
       now,
     );
@@ -142,7 +101,7 @@ export class DecryptionKeys {
 
   /** Returns whether the key can be used now without a response from Cloud KMS. */
   isReady({ id }: WrappedKey): boolean {
-    const cached = this.#keys.peek(id) ?? this.#own.peek(id);
+    const cached = this.#keys.peekOther(id) ?? this.#keys.peekOwn(id);
     return cached !== undefined && isUsable(this.#usability(cached, this.#context.now()));
   }
 
@@ -151,8 +110,7 @@ export class DecryptionKeys {
    * key in the background.
    */
   mayUse({ id }: WrappedKey, now: number): boolean {
-    const cached = this.#lastOwn?.wrappedKey.id === id ? this.#lastOwn : this.#own.get(id);
-    this.#lastOwn = cached;
+    const cached = this.#keys.findOwn(id);
     return cached !== undefined && this.#use(cached, now) !== undefined;
   }
 
@@ -161,7 +119,7 @@ export class DecryptionKeys {
    * Cloud KMS has refused the key since.
    */
   confirmedUntil(own: WrappedKey): number {
-    const access = this.#own.peek(own.id)?.access;
+    const access = this.#keys.peekOwn(own.id)?.access;
     return access ? access.confirmed + this.#context.limits.revalidateMs : this.refused.graceUntil(own);
   }
 
@@ -170,7 +128,7 @@ export class DecryptionKeys {
    * undefined if there is no such call
    */
   revalidated({ id }: WrappedKey, waitBudget: WaitBudget): Promise<void> | undefined {
-    const access = this.#own.peek(id)?.access;
+    const access = this.#keys.peekOwn(id)?.access;
     return access?.isAsking ? access.revalidated(waitBudget) : undefined;
   }
 
@@ -214,14 +172,14 @@ export class DecryptionKeys {
         const key = isBranchKey ? importBranchKey(bytes) : importKey(bytes);
         // Prefers this process's own entry, because a message can name a wrong version for one of this
         // process's own keys.
-        const own = this.#own.peek(id) ?? this.refused.find(wanted);
+        const own = this.#keys.peekOwn(id) ?? this.refused.find(wanted);
         const of = own ?? { namespace, wrappedKey: wanted };
-        const version = own ? own.wrappedKey.keyVersion : this.#keys.peek(id)?.version;
+        const version = own ? own.wrappedKey.keyVersion : this.#keys.peekOther(id)?.version;
         const access = this.#accessOf(of.wrappedKey, version, started);
         access.confirm(started);
         this.refused.accept(of.wrappedKey);
         const { namespace: ns, wrappedKey } = of;
-        this.#set({
+        this.#keys.set({
           namespace: ns,
           wrappedKey,
           key,
@@ -246,7 +204,7 @@ export class DecryptionKeys {
    * version.
    */
   authenticated({ id, keyVersion }: WrappedKey): void {
-    const cached = this.#keys.peek(id);
+    const cached = this.#keys.peekOther(id);
     if (cached === undefined || cached.version !== undefined || keyVersion === undefined) return;
     cached.version = keyVersion;
     cached.access = this.#accessOf(cached.wrappedKey, keyVersion, cached.confirmed);
@@ -259,13 +217,13 @@ export class DecryptionKeys {
    * @param wrappedAt if this process created the key, the start of the call in which Cloud KMS wrapped it
    */
   add(namespace: string, own: WrappedKey, key: KeyObject, wrappedAt: number): void {
-    if (this.#own.has(own.id)) return;
-    const known = this.#keys.peek(own.id);
+    if (this.#keys.peekOwn(own.id)) return;
+    const known = this.#keys.peekOther(own.id);
     const confirmed = known?.confirmed ?? wrappedAt;
     const { keyVersion: version } = own;
     const access = this.#accessOf(own, version, confirmed);
     if (known) access.confirm(confirmed);
-    this.#set({
+    this.#keys.set({
       namespace,
       wrappedKey: own,
       key,
@@ -284,16 +242,13 @@ export class DecryptionKeys {
     let oldest = now;
     let hasKeys = false;
     let isFailing = false;
-    // Uses plain loops, because metrics call this function every second and there can be many keys.
-    for (const keys of [this.#keys, this.#own]) {
-      for (const cached of keys.values()) {
-        if (cached.namespace !== namespace) continue;
-        hasKeys = true;
-        oldest = Math.min(oldest, cached.confirmed);
-        isFailing ||= cached.access.isFailing;
-        if (cached.used + this.#context.limits.softAgeMs <= now) continue;
-        autonomyMs = Math.min(autonomyMs, this.#usableUntil(cached) - now);
-      }
+    for (const cached of this.#keys.all()) {
+      if (cached.namespace !== namespace) continue;
+      hasKeys = true;
+      oldest = Math.min(oldest, cached.confirmed);
+      isFailing ||= cached.access.isFailing;
+      if (cached.used + this.#context.limits.softAgeMs <= now) continue;
+      autonomyMs = Math.min(autonomyMs, this.#usableUntil(cached) - now);
     }
     return { autonomyMs: Math.max(0, autonomyMs), isFailing, oldestMs: hasKeys ? now - oldest : undefined };
   }
@@ -307,8 +262,8 @@ export class DecryptionKeys {
     this.#failures.purgeStale();
     this.refused.askAgain();
     const accesses = new Set<KeyVersionAccess>();
-    for (const cached of this.#all()) {
-      if (now >= this.#usableUntil(cached)) this.#remove(cached);
+    for (const cached of this.#keys.all()) {
+      if (now >= this.#usableUntil(cached)) this.#keys.delete(cached);
       else {
         accesses.add(cached.access);
         if (cached.used > cached.access.confirmed && this.#isDue(cached, now))
@@ -320,7 +275,6 @@ export class DecryptionKeys {
 
   clear(): void {
     this.#keys.clear();
-    this.#own.clear();
     this.refused.clear();
     this.#accesses.clear();
     this.#failures.clear();
@@ -330,21 +284,11 @@ export class DecryptionKeys {
    * Removes a key because Cloud KMS has refused it or its version. Remembers this process's own keys as
    * refused.
    */
-  #refuse({ namespace, wrappedKey: refused, isOwn, access }: CachedKey, code: ReasonCode): void {
-    this.#keys.delete(refused.id);
-    this.#own.delete(refused.id);
+  #refuse(cached: CachedKey, code: ReasonCode): void {
+    const { namespace, wrappedKey: refused, isOwn, access } = cached;
+    this.#keys.delete(cached);
     const graceUntil = access.confirmed + this.#context.limits.revalidateMs;
     if (isOwn) this.refused.add(namespace, refused, code, graceUntil);
-  }
-
-  #all(): CachedKey[] {
-    return [...this.#own.values(), ...this.#keys.values()];
-  }
-
-  #set(cached: CachedKey): void {
-    const { id } = cached.wrappedKey;
-    (cached.isOwn ? this.#keys : this.#own).delete(id);
-    (cached.isOwn ? this.#own : this.#keys).set(id, cached);
   }
 
   /**
@@ -352,7 +296,7 @@ export class DecryptionKeys {
    * chooses a random key.
    */
   #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {
-    const others = this.#all().filter((cached) => cached.access === access && cached !== probe);
+    const others = this.#keys.all().filter((cached) => cached.access === access && cached !== probe);
     return others[0]?.isOwn ? others[0] : others[Math.floor(Math.random() * others.length)];
   }
 
@@ -362,10 +306,7 @@ export class DecryptionKeys {
    * count for the key. This process's own keys are exempt, because their version comes from Cloud KMS.
    */
   #find(wanted: WrappedKey): CachedKey | undefined {
-    const { id } = wanted;
-    const isLast = this.#last?.wrappedKey.id === id;
-    const cached = isLast ? this.#last : (this.#own.get(id) ?? this.#keys.get(id));
-    this.#last = cached;
+    const cached = this.#keys.find(wanted.id);
     const named = cached?.isOwn === false ? cached.version : undefined;
     if (cached && named !== undefined && named !== SEVERAL && named !== wanted.keyVersion) {
       cached.version = SEVERAL;
@@ -374,17 +315,12 @@ export class DecryptionKeys {
     return cached;
   }
 
-  #remove({ wrappedKey: { id } }: CachedKey): void {
-    this.#keys.delete(id);
-    this.#own.delete(id);
-  }
-
   /** Returns the key, or undefined if the key must not be used before Cloud KMS has responded. */
   #use(cached: CachedKey, now = this.#context.now()): 'hit' | 'stale' | undefined {
     cached.used = now;
     if (!this.#isDue(cached, now)) return 'hit';
     const usability = this.#usability(cached, now);
-    if (usability === 'unusable') this.#remove(cached);
+    if (usability === 'unusable') this.#keys.delete(cached);
     else cached.access.revalidate(cached);
     return isUsable(usability) ? usability : undefined;
   }
@@ -431,7 +367,7 @@ export class DecryptionKeys {
           another: (of, probe) => this.#another(of, probe),
           refused: (refused, code, only) => {
             if (only === undefined) this.#accesses.delete(name);
-            for (const cached of this.#all()) {
+            for (const cached of this.#keys.all()) {
               if (cached.access === refused && (only === undefined || cached === only))
                 this.#refuse(cached, code);
             }
