@@ -52,7 +52,7 @@ const entrySchema = z.strictObject({
   next: storedKey.optional(),
 });
 
-const versioned = z.looseObject({ version: z.int() });
+const versioned = z.looseObject({ version: z.number() });
 
 /**
  * Parses a stored value.
