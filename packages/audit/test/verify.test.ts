@@ -2,7 +2,7 @@ import { appendFile, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { chain, type ChainHead, formatHead, hashOf, NOTHING } from '../src/chain.ts';
+import { chain, type ChainHead, formatHead, hashOf, NOTHING, parseHead } from '../src/chain.ts';
 import { closedLine, type Opened, openedLine } from '../src/lines.ts';
 import { verifyAudit, verifyFile, type VerifyOptions } from '../src/verify.ts';
 
@@ -50,6 +50,26 @@ const inOne = async (file: string, over: { readonly mixed?: boolean } = {}) =>
 
 const ofProcess = (after = NOTHING, opened: Opened = {}) => write(after, lines(ONE, opened, 2));
 
+describe('parseHead', () => {
+  const head = { seq: 12, hash: 'a0'.repeat(32) };
+
+  it('parses what formatHead returns', () => {
+    expect(parseHead(formatHead(head))).toEqual(head);
+    expect(parseHead(formatHead(NOTHING))).toEqual(NOTHING);
+  });
+
+  it.each([
+    ['text before it', ` ${formatHead(head)}`],
+    ['text after it', `${formatHead(head)}0`],
+    ['a leading zero', `0${formatHead(head)}`],
+    ['17 digits', `1${'0'.repeat(16)}:${head.hash}`],
+    ['upper-case digits', formatHead(head).toUpperCase()],
+    ['no number', `:${head.hash}`],
+  ])('returns undefined for a head with %s', (_name, text) => {
+    expect(parseHead(text)).toBeUndefined();
+  });
+});
+
 describe('verifyAudit', () => {
   it('accepts several files in any order, if each follows another file or begins a chain', async () => {
     const first = await ofProcess();
@@ -59,6 +79,16 @@ describe('verifyAudit', () => {
       ok: true,
       problems: [],
       notes: [],
+    });
+  });
+
+  it('fails if one of several files that follow one another has a problem', async () => {
+    const first = await ofProcess();
+    const second = await write(first.head, lines(ONE, {}, 1), 'not an audit line\n');
+    expect(await verify([first.file, second.file])).toMatchObject({
+      ok: false,
+      problems: [],
+      files: [{ problemCount: 0 }, { problemCount: 1 }],
     });
   });
 
