@@ -97,9 +97,9 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
   'run-timed-out': [
     runOf([
       ['WorkflowExecutionStarted', { workflowRunTimeout: '3600s' }],
-      ['WorkflowExecutionTimedOut', {}, 3600],
+      ['WorkflowExecutionTimedOut', { retryState: 'RETRY_STATE_IN_PROGRESS' }, 3600],
     ]),
-    { detail: 'The run’s time limit was 1 h.' },
+    { detail: 'The run’s time limit was 1 h. Temporal has started the run again.' },
   ],
   'run-terminated': [
     runOf([...started, ['WorkflowExecutionTerminated', { identity: 'ada', reason: 'duplicate' }]]),

@@ -1,4 +1,5 @@
 import { reasons } from '@temporal-kms/codec-api';
+import type { RunEvent } from '../../events/groups.ts';
 import { durationAt, enumAt, textAt } from '../../events/proto-json.ts';
 import { type Cause, causeOf, failureOf } from '../cause.ts';
 import type { Fact } from '../finding.ts';
@@ -63,7 +64,6 @@ export function failed(run: WhyRun): Fact[] {
   const { event, cause } = ended;
   const local = cause.places.length === 0 ? failedLocal(run, cause) : undefined;
   const place = cause.places.at(0) ?? local?.place;
-  const retry = enumAt('RETRY_STATE_', event.attributes, 'retryState');
   return [
     {
       cause,
@@ -72,10 +72,16 @@ export function failed(run: WhyRun): Fact[] {
       attempt: place?.attempt,
       since: event.at,
       refs: local?.refs,
-      detail: retry === 'IN_PROGRESS' ? 'Temporal has started the run again.' : timeouts[cause.timeout ?? ''],
+      detail: restart(event) ?? timeouts[cause.timeout ?? ''],
     },
   ];
 }
+
+/** Returns a sentence about the run that Temporal has started because of the retry policy of this run. */
+const restart = ({ attributes }: RunEvent): string | undefined =>
+  enumAt('RETRY_STATE_', attributes, 'retryState') === 'IN_PROGRESS'
+    ? 'Temporal has started the run again.'
+    : undefined;
 
 /**
  * Returns the last local activity that failed with the same type. If workflow code rethrows a local
@@ -96,11 +102,15 @@ export function timedOut(run: WhyRun): Fact[] {
   if (event?.eventName !== 'WorkflowExecutionTimedOut') return [];
   const [start] = run.events;
   const limit = durationAt(start?.attributes, 'workflowRunTimeout');
+  const details = [
+    limit === undefined ? undefined : `The run’s time limit was ${seconds(limit)}.`,
+    restart(event),
+  ];
   return [
     {
       eventId: event.eventId,
       since: event.at,
-      detail: limit === undefined ? undefined : `The run’s time limit was ${seconds(limit)}.`,
+      detail: details.filter((sentence) => sentence !== undefined).join(' ') || undefined,
     },
   ];
 }
