@@ -244,13 +244,16 @@ async function explained<T>(
 export class StorageUnavailable extends KmsCodecError {
   /** The message without the object's name, which the writer of a reference chooses. */
   readonly loggable: string;
+  /** Whether the store refused the request of this identity. */
+  readonly isForbidden: boolean;
 
   /**
    * @param what a description of the object, with its name @param loggableWhat a description without the name
    */
-  constructor(what: string, why: string, loggableWhat = what) {
+  constructor(what: string, why: string, loggableWhat = what, isForbidden = false) {
     super('storage_unavailable', `${what} could not be read: ${why}`);
     this.loggable = `${loggableWhat} could not be read: ${why}`;
+    this.isForbidden = isForbidden;
   }
 }
 
@@ -259,10 +262,11 @@ export class StorageUnavailable extends KmsCodecError {
  * @param loggableWhat what to log in place of `what`
  */
 export function storageError(what: string, error: unknown, loggableWhat?: string): KmsCodecError {
-  if (error instanceof ReaderError && error.code === 'not_found')
+  if (!(error instanceof ReaderError))
+    return new StorageUnavailable(what, 'the connection failed', loggableWhat);
+  if (error.code === 'not_found')
     return new KmsCodecError('storage_not_found', `${what} is gone: ${error.message}`);
-  const why = error instanceof ReaderError ? error.message : 'the connection failed';
-  return new StorageUnavailable(what, why, loggableWhat);
+  return new StorageUnavailable(what, error.message, loggableWhat, error.code === 'forbidden');
 }
 
 /**

@@ -43,7 +43,7 @@ export type ConnectReader = (store: Store) => Promise<ObjectReader>;
  */
 export class ReaderError extends Error {
   override readonly name = 'ReaderError';
-  readonly code: 'not_found' | 'unavailable';
+  readonly code: 'not_found' | 'forbidden' | 'unavailable';
 
   constructor(code: ReaderError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

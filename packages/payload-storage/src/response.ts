@@ -70,7 +70,11 @@ export function refused(
   if (status === 404)
     return new ReaderError('not_found', 'the store does not have it (status 404)', { cause });
   if (status === 401 || status === 403)
-    return unavailable(`this identity needs ${permissions} (status ${status})`);
+    return new ReaderError(
+      status === 403 ? 'forbidden' : 'unavailable',
+      `this identity needs ${permissions} (status ${status})`,
+      { cause },
+    );
   if (REDIRECTS.has(status))
     return unavailable(`the store redirects to another server, which is not allowed (status ${status})`);
   return unavailable(`the store answered with status ${status}`);

@@ -7,6 +7,7 @@ import {
   readStorageFile,
   type StorageConfiguration,
   type StorageReference,
+  StorageUnavailable,
   type Store,
 } from '@temporal-kms/payload-storage';
 import { type Finding, findings } from '../cli/finding.ts';
@@ -60,7 +61,7 @@ async function checkStore(storage: ObjectStorage, namespace: string, store: Stor
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
     // A store that does not permit listing objects also answers with 403 if an object does not exist.
-    const isForbidden = error.message.endsWith('(status 403)');
+    const isForbidden = error instanceof StorageUnavailable && error.isForbidden;
     const report = isForbidden ? warning : failed;
     const why = isForbidden
       ? `${error.message}. Reads may still succeed, if only the permission to list objects is missing`
