@@ -140,7 +140,8 @@ async function unpack(root: string): Promise<void> {
     await apt('download', ...PACKAGES);
     const unpacked = join(unfinished, 'root');
     for (const deb of await readdir(debs)) await execa('dpkg-deb', ['-x', join(debs, deb), unpacked]);
-    await rename(unpacked, root);
+    // Another process may have finished first, because `withLock` permits that.
+    if (!existsSync(root)) await rename(unpacked, root);
   } catch (cause) {
     throw new Error(
       `apt-get did not download Spin. Connect this machine to Debian's mirrors, or: ${INSTALL}`,

@@ -12,7 +12,7 @@ import { responseMemory } from '../temporal/bounded-responses.ts';
 import { hasUnknownStatus } from '../temporal/service.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 import type { Reading } from './granted.ts';
-import { lifetimeOf, limitsOf, type RunRoutesOptions } from './run-stream.ts';
+import { lifetimeOf, lifetimeWithoutReset, type RunRoutesOptions } from './run-stream.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 
 /** Number of runs in one page of the list, if the server reads every run. */
@@ -45,7 +45,7 @@ export async function streamOverRuns<P extends Reading, Frame>(
   return ndjson(c, (disconnected) => {
     const stop = new AbortController();
     const lifetime = lifetimeOf(c, options, disconnected, STREAM_MS);
-    const perRun = limitsOf(c, options, AbortSignal.any([disconnected, stop.signal]), STREAM_MS);
+    const perRun = lifetimeWithoutReset(c, options, AbortSignal.any([disconnected, stop.signal]), STREAM_MS);
     const page: RunsStream['page'] = async (token) =>
       token === first.token ? first : await pages(token, lifetime.signal);
     return lines({ log: options.log, lifetime, after, page, stop: () => stop.abort() }, perRun);

@@ -150,7 +150,7 @@ export async function decryptingOf(
 }
 
 /** Returns the lifetime of a stream. Unlike `lifetimeOf`, does not disconnect the client when the lifetime ends. */
-export const limitsOf = (
+export const lifetimeWithoutReset = (
   c: Context<Env>,
   { stopping }: Pick<RunRoutesOptions, 'stopping'>,
   disconnected: AbortSignal,
@@ -181,7 +181,7 @@ export function lifetimeOf(
   disconnected: AbortSignal,
   maxMs: number,
 ): StreamLifetime {
-  const lifetime = limitsOf(c, options, disconnected, maxMs);
+  const lifetime = lifetimeWithoutReset(c, options, disconnected, maxMs);
   const { incoming, outgoing, resetter } = c.env ?? {};
   if (!(incoming instanceof IncomingMessage && outgoing instanceof ServerResponse)) return lifetime;
   const ownsConnection = c.get('proxies') === undefined;
