@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** Returns the median. If the count is even, this is the higher of the two numbers in the middle. */
+/** Returns the median. For an even count, the median is the higher of the two middle numbers. */
 export function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 }

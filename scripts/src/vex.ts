@@ -55,7 +55,9 @@ const lockfile = z.object({
   snapshots: z.record(z.string(), z.object({ dependencies: versions, optionalDependencies: versions })),
 });
 
-/** Returns the components that a document names, but that its products do not contain. */
+/**
+ * Returns the components that a document lists under a product, although the product does not contain them.
+ */
 export async function notShipped({ statements }: z.infer<typeof vexDocument>): Promise<string[]> {
   const lock = lockfile.parse(parse(await readFile(join(projectRoot, 'pnpm-lock.yaml'), 'utf8')));
   return statements

@@ -14,7 +14,7 @@ function transferred(): Uint8Array {
   return array;
 }
 
-/** Returns an array that looks empty because its memory has shrunk. */
+/** Returns a typed array that looks empty because its buffer was shrunk. */
 function shrunk(): Uint8Array {
   const buffer = any(Reflect.construct(ArrayBuffer, [3, { maxByteLength: 3 }]));
   const array = new Uint8Array(buffer, 0, 3);
@@ -202,7 +202,7 @@ describe('a payload that is not a plain object literal', () => {
     }
   });
 
-  it('is decrypted if its data is in shared memory or is a view', async () => {
+  it('is decrypted if its data is in shared memory or is a view of a larger buffer', async () => {
     const [stored] = await codec.encode([json('shared')]);
     const { length } = stored!.data!;
     const memory = new Uint8Array(new SharedArrayBuffer(length + 9), 9);

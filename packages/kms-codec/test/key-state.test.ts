@@ -8,7 +8,7 @@ import { context, hour, minute } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('keyState', () => {
-  it('counts down while Cloud KMS does not respond, and contains the reason code', async () => {
+  it('returns a decreasing autonomy and the reason code while Cloud KMS does not respond', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     expect(codec.keyState('pay')).toEqual({
       autonomySeconds: 0,
@@ -201,7 +201,7 @@ describe('the failure that keyState returns', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('includes failed calls in the format direct, which has no keys in memory', async () => {
+  it('includes failed calls in the format direct, which keeps no keys in memory', async () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';

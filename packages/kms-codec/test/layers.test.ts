@@ -81,7 +81,7 @@ describe('a budget for Cloud KMS calls', () => {
     expect(keyService.unwraps).toBe(4);
   });
 
-  it('stops the decoding of nested layers before the Cloud KMS call that would exceed it', async () => {
+  it('stops the decoding of nested layers before the Cloud KMS call that would exceed the budget', async () => {
     const keyService = new FakeKeyService();
     const message = await inLayer('proxy', keyService, await inLayer('direct', keyService, secret));
     const spent = new Error('spent');

@@ -109,7 +109,7 @@ describe('codec metrics', () => {
     await eventually('codec_worker_ready', {}, 0);
   });
 
-  it('have no label for a namespace that is not followed, and contain no payload content', async () => {
+  it('contain neither the name of a namespace that was not passed to follow nor payload content', async () => {
     const encrypted = await codec.encode([json(SECRET)], inNamespace('hidden'));
     await expect(codec.decode(encrypted, inNamespace('pay'))).rejects.toThrow();
     await eventually('codec_payloads_encrypted_total', { namespace: 'other' }, 1);

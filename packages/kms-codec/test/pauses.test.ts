@@ -16,7 +16,7 @@ import { Machine, randomOf } from './support/machine.ts';
 const SEED = Number(process.env['SEED'] ?? 20_261_126);
 const RUNS = Number(process.env['RUNS'] ?? 3);
 const STEP = 15_000;
-/** The limit of 5 min from the security model, plus the second for which a caller waits. */
+/** The limit of 5 min from the security model, plus the one second that a caller may wait. */
 const LIMIT = 5 * minute + 1_000;
 
 /** A process that writes a message and reads another process's message every 15 s. */
@@ -67,7 +67,7 @@ class Process {
     }
   }
 
-  /** Lets time pass in which the timers fire, but the process encodes and decodes no payload. */
+  /** Lets time pass. The timers fire, but the process encodes and decodes no payload. */
   async idle(ms: number): Promise<void> {
     for (let passed = 0; passed < ms; passed += 4 * STEP) {
       this.#keys.maintain();

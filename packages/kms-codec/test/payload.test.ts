@@ -17,7 +17,7 @@ const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const any = (value: unknown): any => value;
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((content) => Buffer.from(content));
 
-/** The length of the longest encoding whose metadata entry's length fits into one byte. */
+/** The length of the longest encoding for which the length of the metadata entry fits into one byte. */
 const LONGEST = 115;
 const SEPARATE = 32 * 1024;
 const sized = (encoding: number, data: number): Payload => ({

@@ -171,7 +171,7 @@ describe('a failure that is not a refusal', () => {
     expect(await failure()).toMatchObject(unavailable);
   });
 
-  it('is reported for the Cloud KMS call if a token was issued', async () => {
+  it('is reported as a failure of the Cloud KMS call if a token was issued', async () => {
     await federate(true);
     const expireTime = new Date(Date.now() + 3_600_000).toISOString();
     answers = { token, generateAccessToken: [200, { accessToken: 'canary', expireTime }] };

@@ -37,7 +37,7 @@ export interface EmulatorOptions {
    * control API never uses TLS.
    */
   readonly tls?: TlsFiles;
-  /** The base of the movable clock. The default is the system's clock. */
+  /** The clock on which the emulator's movable clock is based. The default is the system's clock. */
   readonly clock?: Clock;
   /**
    * Receives the emulator's own errors, such as a failed write of the data file. By default, errors go to

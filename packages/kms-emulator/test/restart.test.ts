@@ -81,7 +81,7 @@ describe('the data file', () => {
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 
-  it('cannot be a file with other content, which the emulator refuses and leaves unchanged', async () => {
+  it('is refused and left unchanged if its content is not the state of an emulator', async () => {
     const path = join(await temporaryFolder(), 'notes.txt');
     for (const content of [
       'my notes',

@@ -120,7 +120,7 @@ async function timed(call: () => Promise<unknown>): Promise<number> {
 }
 
 describe('latency', () => {
-  it('delays all methods, or a single method', async () => {
+  it('delays all methods, or an individual method', async () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     emulator.setLatency({ methods: { Encrypt: 300 } });

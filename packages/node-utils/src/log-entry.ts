@@ -12,7 +12,7 @@ export interface SafeLogEntry {
 /** Receives the entries of a log, as in `createSafeLogger({ write })`. */
 export type WriteLog = (entry: SafeLogEntry) => void;
 
-/** The log methods that `writeToLog` calls, as a pino log has them. */
+/** The methods that `writeToLog` calls. A pino logger has these methods. */
 export type LogMethods = Readonly<
   Record<Lowercase<LogLevel>, (fields: Readonly<Record<string, unknown>>, message: string) => void>
 >;

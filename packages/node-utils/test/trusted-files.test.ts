@@ -264,7 +264,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(read(join(dirname(folder), 'policy.yaml'))).toEqual(untrusted);
   });
 
-  it('may read files that belong to root or to that user, but not files of a third user', async () => {
+  it('reads files that root or the user itself owns, but rejects files that a third user owns', async () => {
     chmodSync(root, 0o755);
     chmodSync(dirname(folder), 0o755);
     const asOther = async () => {

@@ -69,8 +69,8 @@ export async function readStoredPayload(
 
 /**
  * Limits on a payload's metadata, which usually has a few short entries. The limits are necessary because a
- * decoded entry takes a hundred times as much memory as its bytes, and because decoding an entry that repeats
- * a field for 50 MiB takes seconds.
+ * decoded entry takes a hundred times as much memory as its bytes, and because an entry of 50 MiB that
+ * repeats a field takes seconds to decode.
  */
 const MAX_ENTRIES = 64;
 const MAX_METADATA_BYTES = 64 * 1024;
@@ -102,7 +102,8 @@ function checkFields(bytes: Uint8Array, name: string): void {
     const type = tag % 8;
     const number = type === 0 || type === 2 ? varint() : 0;
     const length = [0, 8, number, 0, 0, 4][type] ?? 0;
-    // Protobuf's readers use the last of several fields, and `scan` reads only the start of an object.
+    // If a field occurs several times, Protobuf's readers use the last occurrence, but `scan` reads only the
+    // start of an object.
     if (hasData && tag !== EXTERNAL_PAYLOADS) throw new RangeError('A field follows the data.');
     if (tag === DATA) hasData = true;
     else metadataBytes += length;
@@ -244,7 +245,7 @@ async function explained<T>(
 export class StorageUnavailable extends KmsCodecError {
   /** The message without the object's name, which the writer of a reference chooses. */
   readonly loggable: string;
-  /** Whether the store refused the request of this identity. */
+  /** Whether the store denied access to this identity. */
   readonly isForbidden: boolean;
 
   /**

@@ -13,7 +13,9 @@ export interface ReadOptions {
 export interface OpenObject {
   /** Size that the store declares for the content that follows, in bytes. */
   readonly size: number | undefined;
-  /** Size that the store declares for the whole object, of which the content may be the beginning. */
+  /**
+   * Size that the store declares for the whole object, even if the content is only the object's beginning.
+   */
   readonly objectSize: number | undefined;
   /** The stream of bytes. Destroying the stream releases the connection. */
   readonly content: Readable;

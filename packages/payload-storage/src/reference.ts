@@ -96,8 +96,8 @@ export function parseStorageReference(payload: Payload): StorageReference {
   const [sizeBytes, ...others] = payload.externalPayloads ?? [];
   if (others.length > 0) throw malformed('states more than one size');
   const size = BigInt(sizeBytes?.sizeBytes?.toString() ?? 0);
-  // Sizes are numbers in JSON, also in the API for the dashboard, which rejects numbers that are not safe
-  // integers.
+  // Sizes are JSON numbers, also in the API for the dashboard. The dashboard rejects numbers that are not
+  // safe integers.
   if (size < 0n || size > Number.MAX_SAFE_INTEGER) throw malformed('states an impossible size');
   // Protobuf does not distinguish 0 from a missing number.
   return { driverName, ...locationOf(driverName, claim), ...(size !== 0n && { sizeBytes: size }) };

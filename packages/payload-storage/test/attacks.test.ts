@@ -181,7 +181,7 @@ describe('a reference that the configuration does not allow', () => {
     },
   );
 
-  it('differs from an allowed reference, which causes a request', async () => {
+  it('causes no request, although the same reader sends a request for an allowed reference', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
     const claimData = { bucket: BUCKET, key: KEY, hashAlgorithm: 'sha256', hashValue: sha256 };

@@ -154,7 +154,7 @@ describe('a payload in a directory', () => {
     await expect(driver.retrieve({}, claims)).rejects.toMatchObject({ code: 'too_large' });
   });
 
-  it('is refused if its file is a symbolic link to a place outside the directory', async () => {
+  it('is refused if its file is a symbolic link that leads out of the directory', async () => {
     const { found, path } = await store();
     const outside = join(folder, 'outside');
     await writeFile(outside, await readFile(path));
@@ -165,7 +165,7 @@ describe('a payload in a directory', () => {
     });
   });
 
-  it('is not read by the driver from a place outside the directory', async () => {
+  it('is not read by the driver from outside the directory', async () => {
     const { claim, path } = await store();
     await writeFile(join(folder, 'outside'), await readFile(path));
     for (const file of ['../outside', 'v0/../../outside', '../../../../../../etc/passwd', '..']) {

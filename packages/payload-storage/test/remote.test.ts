@@ -107,7 +107,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     expect((await storage.readStart(locate(), 16, { signal })).objectSize).toBe(bytes.length);
   });
 
-  it('is read in part if it is empty', async () => {
+  it('is read as empty if it is empty and the server therefore refuses the range', async () => {
     for (const body of ['', 'InvalidRange']) {
       server.answer = (response) => response.writeHead(416).end(body);
       expect(await storage.readStart(locate(), 16, { signal })).toEqual({
@@ -160,12 +160,12 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     await closed;
   });
 
-  it('is reported as too large if it has no declared size and no end', async () => {
+  it('is reported as too large if its size is not declared and its content never ends', async () => {
     server.answer = endless();
     await expect(read({ maxBytes: 400_000 })).rejects.toEqual(failure('too_large'));
   });
 
-  it('is reported as altered if it has no declared size and exceeds the size that its reference states', async () => {
+  it('is reported as altered if its size is not declared and exceeds the size that its reference states', async () => {
     server.answer = endless();
     const object = locate(bytes, '42', BigInt(bytes.length));
     await expect(storage.read(object, { signal })).rejects.toEqual(failure('storage_altered'));

@@ -54,7 +54,7 @@ interface Connection {
 }
 
 describe.each(['s3', 'gcs'] as const)('a bucket of a real server for %s', (type) => {
-  it('lets an identity that may only read list the bucket, and read objects completely and in part', async () => {
+  it('lets an identity with read-only access list the bucket, and read whole objects and parts of objects', async () => {
     const { storage, locate } = connect(type);
     const object = locate();
     expect((await storage.read(object, { signal })).data).toEqual(payload.data);

@@ -57,7 +57,7 @@ export interface TemporalStack {
   readonly connection: Connection;
   /**
    * Returns a connection for workers. Only the first call opens the connection, so that a test can install
-   * its `Runtime` before.
+   * its `Runtime` beforehand.
    */
   native(): Promise<NativeConnection>;
   /** Further parts, which are closed before the connections and the server. */

@@ -166,7 +166,7 @@ const branchKeyEntry = z.strictObject({
   expect: z.strictObject({
     /** The key with which the process encrypts. */
     encrypts: z.enum(['current', 'next', 'new']),
-    /** The action of the process on the value. */
+    /** What the process does with the value. */
     entry: z.enum(['kept', 'replaced']),
   }),
 });

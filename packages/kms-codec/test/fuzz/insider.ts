@@ -10,7 +10,7 @@ import { anyPlaintext } from './plaintext.ts';
 
 export interface InsiderMessage {
   readonly stored: Payload;
-  /** Cloud KMS responses in addition to those of the corpus. */
+  /** Cloud KMS responses that the corpus does not contain. */
   readonly kms: readonly VectorKmsAnswer[];
 }
 
@@ -40,7 +40,7 @@ export function insiderMessage(corpus: Corpus, random: Random, label: string): I
   const plaintext = plaintextOf(corpus, random);
   switch (random.below(5)) {
     case 0: {
-      // Often uses 32 bytes, because special rules apply to a plaintext of this length in the format direct.
+      // Often uses a plaintext of 32 bytes, because the format direct has special rules for this length.
       const short = random.oneIn(4) ? plaintext.subarray(0, random.pick([32, 34])) : plaintext;
       const direct = { wrapped: fixed(label, 60), plaintext: Buffer.from(short) };
       const metadata = { encoding: 'binary/gcp-kms', 'kms-key': key(READER) };

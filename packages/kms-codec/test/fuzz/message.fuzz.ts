@@ -43,7 +43,7 @@ const names = [
 ];
 
 /**
- * Interprets any bytes as a message. The bytes contain, in this order: whether the reader is lenient, the
+ * Converts arbitrary bytes into a message. The bytes contain, in this order: whether the reader is lenient, the
  * number of metadata entries, each entry (the index of its name, the length of its value, and the value), and
  * the payload's data.
  */

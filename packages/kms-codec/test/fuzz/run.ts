@@ -31,7 +31,7 @@ export interface FuzzReport {
 
 /** The number of messages that each codec decodes, so that the codec's caches have hits and misses. */
 const MESSAGES_PER_CODEC = 1_000;
-/** One in this many messages also goes to a codec with empty caches, which must give the same outcome. */
+/** One of this many messages is also decoded by a codec with empty caches, which must give the same outcome. */
 const FRESH_ONE_IN = 20;
 const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
 const same = (payload: Payload): string => JSON.stringify(fromPayload(payload));

@@ -118,7 +118,7 @@ describe('TypeScript', () => {
   });
 });
 
-describe('a payload that two codecs encoded, one behind the other,', () => {
+describe('a payload that two codecs encoded in sequence,', () => {
   it.each([
     { title: 'this library behind the proxy', env: {}, outer: 'proxy' },
     {

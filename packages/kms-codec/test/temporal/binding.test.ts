@@ -136,7 +136,7 @@ describe.each([
     await encrypted(id('child'));
   });
 
-  it('decodes a scheduled workflow’s input, although it is bound to the id in the schedule’s action, and the previous workflow’s result', async () => {
+  it('decodes a scheduled workflow’s input, which is bound to the id in the schedule’s action, and the previous run’s result', async () => {
     const schedule = await client().schedule.create({
       scheduleId: id('nightly'),
       spec: {},

@@ -2,7 +2,7 @@ import { CallLog } from './call-log.ts';
 import { Faults } from './faults.ts';
 import { Quotas } from './quotas.ts';
 
-/** The latency of calls in milliseconds: a value for all methods, and exceptions for single methods. */
+/** The latency of calls in milliseconds: a value for all methods, and exceptions for individual methods. */
 export interface Latency {
   readonly all: number;
   readonly methods: Readonly<Record<string, number>>;

@@ -12,7 +12,7 @@ export type FaultEffect =
   | { readonly kind: 'drop_checksums' };
 
 /**
- * Which calls a fault affects, how many calls, and for how long. A field that is absent restricts nothing.
+ * Specifies which calls a fault affects, at most how many, and for how long. A field that is absent restricts nothing.
  */
 export interface Fault {
   readonly effect: FaultEffect;
@@ -31,7 +31,7 @@ export interface FaultState extends Fault {
   readonly until?: number;
 }
 
-/** The properties of a call that faults, counts and quotas use. */
+/** The properties of a call by which faults are selected and calls are counted. */
 export interface CallInfo {
   readonly method: string;
   readonly identity: string;

@@ -34,7 +34,7 @@ export interface Controls {
   /** Moves the clock, and performs the rotations, generations and destructions that have become due. */
   advance(seconds: number): Promise<Date>;
   setTime(time: Date): Promise<Date>;
-  /** Returns to the real time. Changes to keys remain. */
+  /** Resets the clock to the real time. Changes to keys remain. */
   resetTime(): Date;
   /** Returns all keys with their versions by state. */
   keys(): KeySummary[];
@@ -46,7 +46,7 @@ export interface Controls {
   injectFault(fault: Fault): FaultState;
   faults(): FaultState[];
   clearFaults(): void;
-  /** Sets how many milliseconds calls take, for all methods and for single methods. */
+  /** Sets how many milliseconds calls take, for all methods and for individual methods. */
   setLatency(latency: Partial<Latency>): Latency;
   latency(): Latency;
   /** Sets how long changes take to propagate, in seconds. */

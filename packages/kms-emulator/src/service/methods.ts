@@ -12,8 +12,7 @@ import * as signing from './signing.ts';
 /** An RPC of the emulator, and the quota that each of its calls uses. */
 export interface Method {
   /**
-   * This is absent if the quota depends on the key's protection level. In that case, the handler itself
-   * counts the call.
+   * Absent if the quota depends on the key's protection level. The handler then counts the call itself.
    */
   readonly quota?: QuotaKind;
   run(request: object, context: Context): object;

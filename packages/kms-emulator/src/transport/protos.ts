@@ -33,7 +33,7 @@ export interface Protos {
 /** Loads the protos of the installed client. @throws Error if the client does not contain them */
 export function loadProtos(): Protos {
   const rpc = load(join(gaxProtos, 'status.json'));
-  // The file iam_service.json in the same folder lacks audit configurations.
+  // The file iam_service.json of google-gax is not used, because it lacks audit configurations.
   const iam = protoLoader.loadSync('google/iam/v1/iam_policy.proto', {
     ...decoding,
     includeDirs: [gaxProtos],
@@ -55,7 +55,7 @@ function service(definitions: protoLoader.PackageDefinition, name: string): prot
   return found;
 }
 
-/** Returns the same methods under the name of another service. */
+/** Returns a service's methods under the name of another service. */
 const renamed = (definition: protoLoader.ServiceDefinition, name: string): protoLoader.ServiceDefinition =>
   Object.fromEntries(
     Object.entries(definition).map(([method, one]) => [method, { ...one, path: `/${name}/${method}` }]),
@@ -75,7 +75,7 @@ const isMessage = (
 const isService = (definition: protoLoader.AnyDefinition): definition is protoLoader.ServiceDefinition =>
   !('format' in definition);
 
-/** The same services with their HTTP annotations, for REST. */
+/** The services with their HTTP annotations, which REST needs. */
 export interface RestServices {
   readonly keyManagement: Service;
   readonly iamPolicy: Service;

@@ -19,7 +19,7 @@ export function iamTests(fixture: () => Fixture): void {
     expect(answer.permissions ?? []).toEqual([]);
   });
 
-  it('has an empty policy on a new key, and replaces a policy only if the request contains its etag', async () => {
+  it('gives a new key an empty policy, and replaces a policy only if the request contains the policy’s etag', async () => {
     const key = await fixture().createEmptyKey();
     const { getPolicy, setPolicy } = iam(fixture().client);
     const [policy] = await getPolicy(key.name);

@@ -138,7 +138,7 @@ function destructionTests(fixture: () => Fixture): void {
     expect(Math.abs(secondsOf(scheduled.destroyTime) - now - 2 * 86_400)).toBeLessThan(60);
   });
 
-  it('refuses to destroy or change a version that is scheduled for destruction, and names the state', async () => {
+  it('refuses to destroy or change a version that is scheduled for destruction, and names the state in the error', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;

@@ -37,13 +37,13 @@ export async function startStoreServer(): Promise<StoreServer> {
   return server;
 }
 
-/** Returns an answer that consists of the bytes. */
+/** Returns a function that responds with the bytes. */
 export const withBytes =
   (bytes: Uint8Array, headers: Readonly<Record<string, string>> = {}): Answer =>
   (response) =>
     response.writeHead(200, { 'content-length': bytes.length, ...headers }).end(bytes);
 
-/** Returns an answer without a size, which sends chunks until the client disconnects. */
+/** Returns a function that declares no size, and sends chunks until the client disconnects. */
 export const endless =
   (status = 200): Answer =>
   (response) => {

@@ -89,7 +89,7 @@ export class PollProbe {
     return kindsInUse.every((kind) => this.#isFresh(kind, this.#times.staleMs) || this.#isBusy(kind));
   }
 
-  /** Seconds since the server last saw a poll of the poller whose last poll is oldest. */
+  /** Seconds since the server last saw a poll of the poller that has not polled for the longest time. */
   get secondsSincePoll(): number | undefined {
     const ages = this.#kinds().map((kind) => performance.now() - (this.#seen.get(kind)?.at ?? Number.NaN));
     const longest = Math.max(...ages);

@@ -1,6 +1,7 @@
 /**
- * Thrown if the worker cannot start with this configuration, even after a retry. `cause` contains the reason.
- * The cause occurred before the worker handled a task, so its message contains no payload content.
+ * Thrown if the worker can never start with this configuration, so that a retry does not help. `cause`
+ * contains the reason. The cause occurred before the worker handled a task, so its message contains no
+ * payload content.
  */
 export class WorkerMisconfigured extends Error {
   override readonly name = 'WorkerMisconfigured';

@@ -42,7 +42,7 @@ async function createWithout(path: string | undefined, options: WorkerOptions): 
   return worker;
 }
 
-/** Starts a worker with one mistake, and returns it with its log. */
+/** Starts a worker with one mistake, and returns the worker and its log. */
 function start({ namespace = 'default', encrypt = key, namespaceMs = 0, ...given }: Stumble) {
   const log: SafeLogEntry[] = [];
   const keyService = new CloudKms({ emulatorHost: stack.emulator.address });

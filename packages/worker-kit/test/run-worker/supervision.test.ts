@@ -41,7 +41,8 @@ interface StartOptions {
   readonly times?: Partial<typeof times>;
   readonly stopMs?: number;
   /**
-   * If false, the SDK's `finalizeShutdown` never returns, as if a task were outstanding but no poll.
+   * If false, the SDK's `finalizeShutdown` never returns, as if there were an outstanding task but no
+   * outstanding poll.
    */
   readonly isFinalizable?: boolean;
   readonly worker?: Partial<WorkerOptions>;
@@ -108,7 +109,7 @@ const threadsOfProcess = () =>
 const entries = (message: string) => log.filter((entry) => entry.message === message);
 
 describe('a worker that fails', () => {
-  it('ends without a visible cause if runWorker is not used', async () => {
+  it('ends with an error that hides the cause if runWorker is not used', async () => {
     codec = new BreakableCodec();
     const connection = await NativeConnection.connect({ address: stack.address });
     const alone = await createWorker(connection, codec, { workflowBundle, taskQueue: 'alone' });

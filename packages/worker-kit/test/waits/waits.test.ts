@@ -123,7 +123,7 @@ describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key 
     expect(runs('short-timeout')).toBe(0);
   });
 
-  it('runs only once, in an attempt with half of its time left, if Temporal retries the activity', async () => {
+  it('runs only once, in an attempt that still has half of its time, if Temporal retries the activity', async () => {
     expect(await handle('short-timeout-with-retries').result()).toBe('noted short-timeout-with-retries');
     expect(runs('short-timeout-with-retries')).toBe(1);
     expect(await lastAttempt('short-timeout-with-retries')).toBeGreaterThan(1);

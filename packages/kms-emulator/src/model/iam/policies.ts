@@ -9,7 +9,7 @@ export interface Binding {
   readonly members: readonly string[];
 }
 
-/** The kinds of `google.iam.v1.AuditLogConfig`. */
+/** The log types of `google.iam.v1.AuditLogConfig`. */
 export const logTypes = ['ADMIN_READ', 'DATA_WRITE', 'DATA_READ'] as const;
 
 /**

@@ -19,7 +19,7 @@ export interface RestOptions {
   readonly routes: readonly RestRoute[];
   readonly caller: Caller;
   readonly tls: boolean;
-  /** Aborted when the emulator stops. */
+  /** A signal that is aborted when the emulator stops. */
   readonly stopped: AbortSignal;
 }
 
