@@ -48,9 +48,9 @@ describe('a compressed message', () => {
     expect(grownBytes).toBeLessThan(32 * MiB);
   });
 
-  it('increases the measured memory if it declares 64 MiB, which is within the limit', async () => {
+  it('measurably increases memory use if it declares 64 MiB, which is within the limit', async () => {
     const { outcomes, grownBytes } = await decode(64 * MiB, 64 * MiB, 1);
-    // The decompressed content is all zeros, so it is not a payload.
+    // The decompressed content is all zeros, so it is not a valid payload.
     expect(outcomes).toEqual(['malformed']);
     expect(grownBytes).toBeGreaterThan(60 * MiB);
   });

@@ -222,7 +222,7 @@ describe('a payload that is not a plain object literal', () => {
       { data: bytes, externalPayloads: [{ sizeBytes: 1, $unknowns: [Buffer.of(0x78, 1)] }] },
     ],
   ])('is rejected if %s has unknown fields, because no reader accepts them', async (_, payload) => {
-    // Encodes once first, because later payloads may take a shortcut.
+    // Encodes a valid payload first, because the codec may encode later payloads through a shortcut.
     await codec.encode([json(1)]);
     await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
   });
@@ -322,7 +322,7 @@ describe('an external payload’s size', () => {
   it.each([[{}], ['x'], [[null]], [[7]], [[[]]]])(
     'is rejected if the list of external payloads is %s',
     async (externalPayloads) => {
-      // Encodes once first, because later payloads may take a shortcut.
+      // Encodes a valid payload first, because the codec may encode later payloads through a shortcut.
       await codec.encode([json(1)]);
       for (const metadata of [{}, { encoding: text }]) {
         const payload = { metadata, data: bytes, externalPayloads: any(externalPayloads) };

@@ -58,7 +58,7 @@ describe('keyState', () => {
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(22 * 3_600);
   });
 
-  it('is 0 while Cloud KMS refuses the encryption key, and contains the reason code', async () => {
+  it('returns an autonomy of 0 and the reason code while Cloud KMS refuses the encryption key', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';
@@ -80,7 +80,7 @@ describe('keyState', () => {
     expect(await read(codec, own)).toBe('x');
   });
 
-  it('contains no reason code once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
+  it('returns no reason code once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';

@@ -24,7 +24,7 @@ class Process {
   readonly machine = new Machine();
   readonly keyService = new FakeKeyService();
   readonly random: () => number;
-  /** When the process last wrote and read a message. */
+  /** When the process last wrote a message, and when it last read a message. */
   readonly last = { encode: 0, decode: 0 };
   refusedAt = Number.POSITIVE_INFINITY;
   readonly #keys: DataKeys;
@@ -212,7 +212,7 @@ it.each([
   ['encrypt', 'wrap', 'encode', hour + 1_000],
   ['decrypt', 'unwrap', 'decode', LIMIT],
 ] as const)(
-  'after a process loses only the permission to %s, it continues to do so no longer than the security model allows',
+  'a process that loses only the permission to %s stops doing so within the time that the security model allows',
   async (permission, affected, kind, limit) => {
     const most = { encode: 0, decode: 0 };
     for (let n = 0; n < 3 * RUNS; n += 1) {

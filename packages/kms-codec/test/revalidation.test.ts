@@ -111,7 +111,7 @@ describe('one Cloud KMS response', () => {
     clock.time += 4.1 * minute;
     await read(codec, messages[0]!);
     await settle();
-    // After the refusal for one data key, the codec confirmed it with a second data key.
+    // After the refusal for one data key, the codec confirmed the refusal with a second data key.
     expect(keyService.unwraps).toBe(7);
     keyService.failing = undefined;
     clock.time += 6_000;

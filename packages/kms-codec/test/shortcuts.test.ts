@@ -91,7 +91,7 @@ it('a modified message is decoded or refused identically with and without shortc
   );
   await fc.assert(
     fc.asyncProperty(metadata, fc.option(change), async (entries, changed) => {
-      // After this decode, the scope keeps the message's header.
+      // After this decode, the scope has cached the message's header.
       await codec.decode([message], orders);
       const bytes = changed
         ? Buffer.concat([data.subarray(0, changed.at), changed.to, data.subarray(changed.at + changed.cut)])

@@ -3,7 +3,7 @@ import { WaitBudget } from '../src/keys/wait-budget.ts';
 import { SingleFlight } from '../src/keys/single-flight.ts';
 import { cryptoKey } from './support/codec.ts';
 
-it('SingleFlight rejects every caller and makes no further call once the wait budget has failed', async () => {
+it('SingleFlight rejects a caller’s pending and later requests, and makes no further call, once the caller’s wait budget has failed', async () => {
   const flights = new SingleFlight<string>({});
   const waitBudget = new WaitBudget(60_000);
   let asked = 0;

@@ -107,7 +107,7 @@ describe('project policies', () => {
     });
   });
 
-  it('refuse names that are not projects, and unknown fields of a policy', async () => {
+  it('cannot be read for a name that is not a project, and cannot be changed in unknown or invalid fields', async () => {
     const { owner } = await startWithAdmin();
     const calls = [
       owner.getIamPolicy({ resource: 'projects/p/locations/global' }),

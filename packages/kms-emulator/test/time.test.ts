@@ -23,7 +23,7 @@ async function startWithSchedule(rotationPeriod?: number) {
 }
 
 describe('rotation on schedule', () => {
-  it('creates a new primary at the scheduled time and schedules the next rotation', async () => {
+  it('creates a new primary version at the scheduled time and schedules the next rotation', async () => {
     const { emulator, client, name, next } = await startWithSchedule(90 * DAY);
     const [old] = await client.encrypt({ name, plaintext });
     await emulator.advance(30 * DAY + 1);

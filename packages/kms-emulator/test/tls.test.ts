@@ -49,7 +49,7 @@ describe('TLS', () => {
     });
   });
 
-  it('is refused by a client that does not trust the authority, and a client without TLS gets no response', async () => {
+  it('fails for a client that does not trust the authority, and a client without TLS gets no response', async () => {
     const { emulator } = await startWithTls();
     expect(
       await refusal(clientOf(emulator.port, null).getCryptoKey({ name: KEY }, { ...once, timeout: 3000 })),
@@ -58,7 +58,7 @@ describe('TLS', () => {
     await expect(fetch(`http://${emulator.address}/v1/${KEY}`)).rejects.toThrow('fetch failed');
   });
 
-  it('accepts any Host, because a client may use Cloud KMS’s host name, but refuses web pages', async () => {
+  it('makes any Host acceptable, because a client may use Cloud KMS’s host name, but not requests from web pages', async () => {
     const { emulator, ca } = await startWithTls();
     const url = `${emulator.url}/v1/${KEY}`;
     const host = 'cloudkms.googleapis.com';

@@ -60,7 +60,7 @@ const isPackage = (name: string): boolean =>
 const installed = (path: string) =>
   readFile(join(project(), 'node_modules/@temporal-kms/worker-kit', path), 'utf8');
 
-/** Returns the README's variables, and the variables for the emulator. */
+/** Returns the README's environment variables, and those for the emulator. */
 const environment = (extra: Record<string, string> = {}) => ({
   GCP_PROJECT: 'acme',
   GCP_KMS_LOCATION: 'us-east1',

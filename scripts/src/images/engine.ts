@@ -47,7 +47,7 @@ interface RunOptions {
 }
 
 export interface Engine {
-  /** Makes an image from the files that `fill` writes into a folder, unless it exists. */
+  /** Makes an image from the files that `fill` writes into a folder, unless the image exists. */
   base(image: string, fill: (root: string) => Promise<void>, config?: readonly string[]): Promise<void>;
   /**
    * Builds an image, and returns its id. The id is the digest of the configuration, which contains the

@@ -5,7 +5,7 @@ import type { Random } from '@temporal-kms/testing/random';
 type Metadata = Record<string, Uint8Array>;
 type Change = (data: Buffer, other: Buffer, random: Random) => Buffer;
 
-/** Replaces at most `length` bytes, starting at `at`. */
+/** Replaces at most `length` bytes, starting at `at`, with `by`. */
 const replaced = (data: Buffer, at: number, length: number, by: Uint8Array) =>
   Buffer.concat([data.subarray(0, at), by, data.subarray(at + length)]);
 

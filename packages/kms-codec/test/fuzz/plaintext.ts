@@ -43,7 +43,7 @@ function unknownField(random: Random): Buffer {
   return Buffer.concat([varint(number * 8 + wireType, random), random.bytes(random.pick([0, 1, 4, 8]))]);
 }
 
-/** Repeats, omits or moves some of the parts. */
+/** Returns the parts, some of them repeated, omitted or moved, and sometimes with an unknown field. */
 function disturbed(parts: readonly Buffer[], random: Random): Buffer {
   const changed = [...parts];
   if (random.oneIn(25)) changed.push(random.pick([...parts, Buffer.alloc(0)]));

@@ -69,7 +69,9 @@ export async function fuzz(seed: number, messages: number): Promise<FuzzReport> 
 
 export interface Given {
   readonly stored: Payload;
-  /** The message of the corpus, or `undefined` if `stored` is not an exact copy of it. */
+  /**
+   * The corpus message that `stored` copies exactly, or `undefined` if `stored` is a changed or new message.
+   */
   readonly original: Message | undefined;
   /**
    * Whether an insider encrypted the message. An insider holds a data key and can encrypt any plaintext, so

@@ -66,7 +66,7 @@ function changed(data: Uint8Array, n: number): Uint8Array {
   return copy;
 }
 
-/** A message for the decoder to read, and the reader's settings. */
+/** A message that the decoder must read, and the decoder's settings. */
 interface Question {
   readonly data: string;
   /** The crypto keys of each accepted namespace. */

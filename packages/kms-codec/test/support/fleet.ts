@@ -79,7 +79,7 @@ export interface Fleet {
   start(options?: Partial<KmsCodecOptions>): KmsCodec;
   /** Advances the clock in steps of 15 s, and calls each codec's `maintain` in each step. */
   pass(milliseconds: number): Promise<void>;
-  /** Encrypts a payload with each codec at the same time. */
+  /** Encrypts a payload with all codecs at the same time. */
   encrypt(): Promise<Payload[]>;
 }
 

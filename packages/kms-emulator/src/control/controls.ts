@@ -31,7 +31,7 @@ interface KeySummary {
 export interface Controls {
   readonly calls: Pick<CallLog, 'count' | 'rows' | 'inFlight' | 'reset'>;
   now(): Date;
-  /** Moves the clock, and performs the rotations, generations and destructions that have become due. */
+  /** Moves the clock, and performs the rotations, key generations and destructions that have become due. */
   advance(seconds: number): Promise<Date>;
   setTime(time: Date): Promise<Date>;
   /** Resets the clock to the real time. Changes to keys remain. */

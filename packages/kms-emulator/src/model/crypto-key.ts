@@ -118,7 +118,8 @@ export function requirePurpose(key: CryptoKey, purpose: Purpose): void {
 }
 
 /**
- * Performs the rotation, generation or destruction that is due on a key. Returns whether the key has changed.
+ * Performs the rotation, key generation or destruction that is due for a key. Returns whether the key has
+ * changed.
  */
 export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, delays: Delays): boolean {
   let changed = false;

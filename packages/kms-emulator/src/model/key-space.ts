@@ -85,7 +85,7 @@ export class KeySpace {
     return { rings: sorted(this.#rings.values(), ''), keys: sorted(this.#keys.values(), '') };
   }
 
-  /** Performs the rotations, generations and destructions that are due. */
+  /** Performs the rotations, key generations and destructions that are due. */
   advance(now: number, source: MaterialSource, delays: Delays): void {
     if (now < this.#due) return;
     let changed = false;

@@ -85,7 +85,8 @@ export function restore(version: KeyVersion, name: string): void {
 }
 
 /**
- * Performs the generation or destruction that is due on a version. Returns whether the version has changed.
+ * Performs the key generation or destruction that is due for a version. Returns whether the version has
+ * changed.
  */
 export function advanceVersion(version: KeyVersion, now: number): boolean {
   if (
@@ -128,7 +129,7 @@ export function forceState(
   if (to === 'ENABLED' && version.material === undefined) {
     throw new KmsError(
       'FAILED_PRECONDITION',
-      'The key material of this version is gone; it cannot be enabled again.',
+      'The key material of this version is gone, so the version cannot be enabled again.',
     );
   }
   version.state = to;

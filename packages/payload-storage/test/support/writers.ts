@@ -66,7 +66,7 @@ export const objectsIn = {
 
 /**
  * Checks that the four large payloads of a workflow are messages in a bucket and are bound to the workflow,
- * and that this package can read them with the credentials of a reader.
+ * and that this package can read the payloads with read-only credentials.
  */
 export async function expectStored(
   stores: Stores,

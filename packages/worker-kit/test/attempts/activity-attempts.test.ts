@@ -129,7 +129,7 @@ describe('the decoding of an activity’s input under a key that is not unwrappe
 });
 
 describe('the decoding of an activity’s result', () => {
-  it('waits only as long as a workflow task may, even in the worker that ran the activity', async () => {
+  it('waits only as long as a workflow task may wait, even in the worker that ran the activity', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 300, activity: minute });
     const begun = performance.now();
     const options = { limitMs: minute, heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };
@@ -144,7 +144,7 @@ describe('the decoding of an activity’s result', () => {
     expect(attempts.of(context)).toBeDefined();
   });
 
-  it('waits as long as an activity may if the worker does not report its activity tasks', async () => {
+  it('waits as long as an activity may wait if the worker does not report its activity tasks', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 10, activity: 5_000 });
     attempts.isComplete = false;
     keyService.latencyMs = 300;

@@ -73,7 +73,7 @@ async function expectToWork(name: string): Promise<void> {
 }
 
 it(
-  'a worker process never hangs after a worker has failed while the event loop was blocked, and works whenever it is ready',
+  'a worker process never hangs after its worker fails while the event loop is blocked, and completes workflows whenever it is ready',
   async () => {
     let worker = startWorker({ BLOCK_MS: '150' });
     await untilReady(worker);

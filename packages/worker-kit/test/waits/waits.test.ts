@@ -177,7 +177,7 @@ describe("the decoding of an activity's result in a workflow task", () => {
 });
 
 describe('a final attempt that is waiting for Cloud KMS', () => {
-  it('fails with the cause before a shutdown ends and its worker abandons it', async () => {
+  it('fails with the cause before a worker that shuts down abandons the attempt', async () => {
     const queue = randomUUID();
     const codec = otherCodec();
     await codec.warm(payments);
@@ -198,7 +198,7 @@ describe('a final attempt that is waiting for Cloud KMS', () => {
     expect(ran).toEqual([]);
   });
 
-  it('fails with the cause before runWorker ends the process if its worker has no shutdownForceTime', async () => {
+  it('fails with the cause before runWorker ends the process, even if the worker has no shutdownForceTime', async () => {
     const queue = randomUUID();
     const codec = otherCodec();
     await codec.warm(payments);
