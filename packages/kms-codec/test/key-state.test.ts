@@ -201,7 +201,7 @@ describe('the failure that keyState returns', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('includes failed calls in the format direct, which keeps no keys in memory', async () => {
+  it('includes failed calls in the direct format, which keeps no keys in memory', async () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';

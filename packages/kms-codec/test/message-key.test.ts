@@ -52,7 +52,7 @@ describe('a message’s key', () => {
     expect(messageKey(withMetadata(message, { 'kms-key': 'secret text' }))).toEqual({ format: 'envelope' });
   });
 
-  it('is the id of the static key in the format static', () => {
+  it('is the id of the static key in the static format', () => {
     expect(messageKey(asSample(secret, 'sample'))).toEqual({ format: 'static', staticKey: 'sample' });
   });
 

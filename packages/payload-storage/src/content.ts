@@ -259,7 +259,7 @@ export class StorageUnavailable extends KmsCodecError {
 }
 
 /**
- * Converts a reader's error into a `KmsCodecError`. Omits the cause, which can name network addresses.
+ * Converts a reader's error into a `KmsCodecError`. Omits the cause, which can contain network addresses.
  * @param loggableWhat what to log in place of `what`
  */
 export function storageError(what: string, error: unknown, loggableWhat?: string): KmsCodecError {

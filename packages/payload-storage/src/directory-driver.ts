@@ -61,8 +61,8 @@ export class DirectoryDriver implements StorageDriver {
     await mkdir(dirname(path), { recursive: true });
     // The complete file is renamed, so that a reader never sees an incomplete file.
     const unfinished = `${path}.${crypto.randomUUID()}`;
-    // The group may read the file, because a reader that runs as another user can be in the directory's
-    // group.
+    // The group may read the file, because a process that reads payloads as another user can be in the
+    // directory's group.
     await writeFile(unfinished, bytes, { mode: 0o640 });
     await rename(unfinished, path);
     return new StorageDriverClaim({ bucket: this.#bucket, file, hashAlgorithm: 'sha256', hashValue: sha256 });

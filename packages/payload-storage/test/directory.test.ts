@@ -214,7 +214,7 @@ describe('a payload in a directory', () => {
     ['is missing', () => Promise.resolve()],
     ['is a file', () => writeFile(join(folder, 'objects'), '')],
     ['is empty', () => mkdir(join(folder, 'objects'))],
-  ])('is unavailable, but not gone, if the directory itself %s', async (_, replace) => {
+  ])('is reported as storage_unavailable, and not as storage_not_found, if the directory itself %s', async (_, replace) => {
     const object = await located();
     await rename(join(folder, 'objects'), join(folder, 'moved'));
     await replace();

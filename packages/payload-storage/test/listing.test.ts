@@ -106,7 +106,7 @@ describe.each(['s3', 'gcs'] as const)('a bucket of %s', (type) => {
   );
 
   it.each([200, 403])(
-    'is not listed if the server sends bytes without end with the status %i',
+    'is not listed if the server sends the status %i and never stops sending bytes',
     async (status) => {
       server.answer = endless(status);
       await refused();

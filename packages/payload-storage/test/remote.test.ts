@@ -97,7 +97,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     expect(range).toBe('bytes=0-15');
   });
 
-  it('is read in part even from a server that ignores ranges and sends bytes without end', async () => {
+  it('is read in part even from a server that ignores ranges and never stops sending bytes', async () => {
     server.answer = endless();
     expect(await storage.readStart(locate(), 16, { signal })).toEqual({
       bytes: Buffer.alloc(16, 'x'),
@@ -245,7 +245,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
   });
 
   it.each([403, 500])(
-    'is reported as unavailable if the status is %i and the text has no end',
+    'is reported as unavailable if the status is %i and the text never ends',
     async (status) => {
       server.answer = endless(status);
       await expect(read()).rejects.toEqual(failure('storage_unavailable'));

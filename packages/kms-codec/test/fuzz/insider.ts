@@ -40,7 +40,7 @@ export function insiderMessage(corpus: Corpus, random: Random, label: string): I
   const plaintext = plaintextOf(corpus, random);
   switch (random.below(5)) {
     case 0: {
-      // Often uses a plaintext of 32 bytes, because the format direct has special rules for this length.
+      // Often uses a plaintext of 32 bytes, because the direct format has special rules for this length.
       const short = random.oneIn(4) ? plaintext.subarray(0, random.pick([32, 34])) : plaintext;
       const direct = { wrapped: fixed(label, 60), plaintext: Buffer.from(short) };
       const metadata = { encoding: 'binary/gcp-kms', 'kms-key': key(READER) };

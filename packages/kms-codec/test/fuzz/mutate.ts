@@ -125,7 +125,7 @@ function changeMetadata(own: Metadata, other: Metadata, random: Random): Metadat
   }
 }
 
-/** Returns a message in the format direct whose ciphertext is the given message's wrapped key. */
+/** Returns a message in the direct format whose ciphertext is the given message's wrapped key. */
 function disguiseDataKey({ metadata, data }: Payload): Payload {
   const named = metadata?.['encrypted-dek'] ?? data?.subarray(48, 161) ?? Buffer.alloc(0);
   return { metadata: { ...metadata, encoding: Buffer.from('binary/gcp-kms') }, data: named };

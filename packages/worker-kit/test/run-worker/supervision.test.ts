@@ -210,7 +210,7 @@ describe('a supervised worker', () => {
     expect(running.readiness()).toMatchObject({ restarts: 0 });
   });
 
-  it('reports the status degraded while Cloud KMS does not respond but its keys last long enough', async () => {
+  it('reports the degraded status while Cloud KMS does not respond but its keys last long enough', async () => {
     const running = start();
     await untilReady(running);
     failure = 'kms_unavailable';
