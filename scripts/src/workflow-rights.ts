@@ -67,7 +67,9 @@ export function rightsFindings(text: string): string[] {
   });
 }
 
-/** Returns the actions that a workflow uses by a tag or branch, which could move to other code. */
+/**
+ * Returns the actions that a workflow references by a tag or branch, which could later point to other code.
+ */
 export const unpinnedActions = (text: string): string[] =>
   [...text.matchAll(/\buses: *(\S+)/g)]
     .map(([, action = '']) => action)

@@ -68,7 +68,7 @@ describe('authorizeNamespace', () => {
 });
 
 describe('a budget for Cloud KMS calls', () => {
-  it('counts the data key of an inner layer only once for all payloads that share it', async () => {
+  it('counts the data key of an inner layer only once for all payloads that share the key', async () => {
     const keyService = new FakeKeyService();
     const inner = await inLayer('envelope-v2', keyService, secret);
     const messages = await Promise.all([1, 2, 3].map(() => asProxy(keyService, inner)));

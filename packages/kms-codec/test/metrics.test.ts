@@ -65,7 +65,7 @@ describe('codec metrics', () => {
     await eventually('codec_autonomy_seconds', { namespace: 'pay' }, 0);
   });
 
-  it('count payloads, lookups and Cloud KMS calls', async () => {
+  it('count payloads, data-key lookups and Cloud KMS calls', async () => {
     const encrypted = await codec.encode([json(1), json(2)], inNamespace('pay'));
     await codec.decode(encrypted, inNamespace('pay'));
     await eventually('codec_payloads_encrypted_total', { namespace: 'pay', format: 'envelope-v2' }, 2);

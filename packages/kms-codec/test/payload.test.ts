@@ -78,7 +78,7 @@ describe('withSerialized', () => {
     }
   });
 
-  it('still works after a payload that protobuf’s writer cannot write', () => {
+  it('still works after protobuf’s writer has failed to write a payload', () => {
     const broken = { metadata: { encoding: Buffer.from('a'), more: any(null) } };
     expect(() => copies(broken)).toThrow();
     const payload = sized(LONGEST + 1, 10);

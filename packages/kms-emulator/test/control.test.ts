@@ -156,7 +156,7 @@ describe('the control API', () => {
 });
 
 describe('the control API called by a web page', () => {
-  it('refuses a foreign Host, because a domain of the page can resolve to loopback', async () => {
+  it('refuses a foreign Host, because the page’s own domain can resolve to loopback', async () => {
     const { emulator } = await start();
     expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: 'evil.example:80' })).toBe(403);
     expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: '127.0.0.1.evil.example' })).toBe(

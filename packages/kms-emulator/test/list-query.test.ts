@@ -43,7 +43,7 @@ describe('list filters and orders', () => {
     expect(await versions('state=DISABLED OR state=ENABLED AND name:Versions/1')).toEqual([1]);
   });
 
-  it('select keys by fields of the primary version, by periods and by labels', async () => {
+  it('select keys by durations, labels, and fields of the primary version', async () => {
     const { client } = await threeVersions();
     await client.updateCryptoKey({
       cryptoKey: { name: KEY, labels: { team_a: 'payments' } },
@@ -65,7 +65,7 @@ describe('list filters and orders', () => {
     expect(await versions('', 'state, createTime desc')).toEqual([2, 3, 1]);
   });
 
-  it('page through the selected items, and refuse a page token of another filter', async () => {
+  it('page through the selected items, and refuse a page token that was issued for another filter', async () => {
     const { client } = await threeVersions();
     const request = { parent: KEY, filter: 'state=ENABLED', pageSize: 1 };
     const page = { ...once, autoPaginate: false };

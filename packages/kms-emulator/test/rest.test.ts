@@ -113,7 +113,7 @@ describe('REST', () => {
     const names: string[] = [];
     let token = '';
     do {
-      // oxlint-disable-next-line no-await-in-loop -- each page has the token of the next
+      // oxlint-disable-next-line no-await-in-loop -- each page contains the next page's token
       const { body } = await send('GET', `${list}&pageToken=${token}`);
       names.push(...body.cryptoKeyVersions.map(({ name }: { name: string }) => name.split('/').at(-1)));
       token = body.nextPageToken ?? '';

@@ -12,7 +12,7 @@ const runAgainst = ({ controlUrl }: { controlUrl: string }, ...args: string[]) =
   run('--control-port', new URL(controlUrl).port, ...args);
 
 describe('an emulator’s rotation period', () => {
-  it('makes keys rotate exactly when the moved clock reaches the scheduled time', async () => {
+  it('makes keys rotate exactly when the emulator’s clock reaches the scheduled time', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
     const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') });
     expect(emulator.keys()).toMatchObject([

@@ -160,8 +160,8 @@ async function checkFolder(folder: string): Promise<string> {
 }
 
 /**
- * Checks every folder and link through which the kernel reaches a folder. Yields each path for which it needs
- * the result of `lstat`, and returns the folder's path without symbolic links.
+ * Checks every folder and link through which the kernel reaches a folder. Yields each path for which this
+ * generator needs the result of `lstat`, and returns the folder's path without symbolic links.
  */
 function* walk(folder: string): Generator<string, string, Stats> {
   const { root } = parse(folder);

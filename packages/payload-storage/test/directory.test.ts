@@ -56,7 +56,7 @@ async function listed(namespace: string) {
   return objects;
 }
 
-/** Returns a field of a message that contains the same bytes 40,000 times. */
+/** Returns a message field whose content is the same bytes, repeated 40,000 times. */
 const fieldOf = (tag: number, content: readonly number[]): Buffer =>
   Buffer.concat([Buffer.from([tag, 0x80, 0xf1, 0x04]), Buffer.alloc(80_000, Buffer.from(content))]);
 

@@ -6,7 +6,9 @@ const WIDTH = 80;
 
 const bytes = (text: string) => Buffer.from(text, 'hex');
 
-/** Returns the worked example for the specification, which shows the named values of one of these vectors. */
+/**
+ * Returns the worked example for the specification, which shows the named values of one of the given vectors.
+ */
 export function workedExample(vectors: readonly Vector[]): string {
   const vector = vectors.find(({ name }) => name === 'decrypts the worked example');
   const [cryptoKey] = vector?.asked ?? [];

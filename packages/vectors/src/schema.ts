@@ -171,7 +171,7 @@ const branchKeyEntry = z.strictObject({
   }),
 });
 
-/** The content of a file with these vectors. */
+/** Returns the schema of a file that contains vectors of one kind. */
 const fileOf = <T extends z.ZodType>(vector: T) =>
   z.strictObject({ about: z.string().min(1), vectors: z.array(vector).min(1) });
 

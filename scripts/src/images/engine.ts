@@ -113,7 +113,7 @@ const podmanArguments = (args: readonly string[]): string[] => [...storage, '--r
 const podman = (args: readonly string[], reject = true) =>
   execa('podman', podmanArguments(args), { reject, timeout: 120_000 });
 
-/** Returns an engine of buildah and podman, which need no daemon. Images are in `.dev/images`. */
+/** Returns an engine that uses buildah and podman, which need no daemon. Images are in `.dev/images`. */
 export function createEngine(): Engine {
   const names = new Set<string>();
 

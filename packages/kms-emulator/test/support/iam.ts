@@ -5,7 +5,7 @@ interface PolicyLike {
   readonly etag?: unknown;
 }
 
-// The types of the client's IAM methods are message classes that require more than the client needs.
+// The types of the client's IAM methods are message classes that require more fields than the client needs.
 export function iam(client: KeyManagementServiceClient) {
   const call = (
     method: 'getIamPolicy' | 'setIamPolicy' | 'testIamPermissions',

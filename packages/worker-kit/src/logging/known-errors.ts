@@ -68,7 +68,7 @@ export function knownError(error: unknown): KnownError | undefined {
   if (error instanceof KmsConfigurationError) return { reason: error.message, isConfiguration: true };
   if (error instanceof KmsCodecError) {
     // Cloud KMS may accept a rejected call later, so its errors do not count as a wrong configuration. The
-    // rules of this process cannot change, so a missing rule counts.
+    // rules of this process cannot change, so a missing rule counts as a wrong configuration.
     return { reason: error.message, isConfiguration: error.code === 'namespace_not_configured' };
   }
   if (!(error instanceof Error)) return undefined;
