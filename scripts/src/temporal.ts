@@ -13,7 +13,7 @@ export interface StartTemporalOptions {
   readonly namespaces?: readonly string[];
   /** The SQLite file for the data. By default, the data is in memory until `close()`. */
   readonly dbFile?: string;
-  /** Pragmas of SQLite, such as `synchronous`. */
+  /** SQLite pragmas, such as `synchronous`. */
   readonly sqlitePragmas?: Readonly<Record<string, string>>;
   /** The gRPC port. The default is a free port. */
   readonly port?: number;

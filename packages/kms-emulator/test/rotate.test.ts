@@ -7,7 +7,7 @@ import { DAY, KEY, RING, start, VERSION } from './support/running.ts';
 const SECOND = `${KEY}/cryptoKeyVersions/2`;
 const rotationPeriodSeconds = 90 * DAY;
 
-/** Runs a command of `kms-emulator` against the control API of an emulator. */
+/** Runs a `kms-emulator` command against an emulator's control API. */
 const runAgainst = ({ controlUrl }: { controlUrl: string }, ...args: string[]) =>
   run('--control-port', new URL(controlUrl).port, ...args);
 

@@ -9,7 +9,7 @@ export function freeBuffer({ buffer, byteLength }: Uint8Array): void {
 
 /**
  * Frees a buffer, and detaches all bytes that share the buffer. No call that reads the buffer in another
- * thread, such as a call of zlib, may be in progress.
+ * thread, such as a zlib call, may be in progress.
  */
 export function freeShared(buffer: ArrayBufferLike): void {
   if (buffer instanceof ArrayBuffer && 'transfer' in buffer && !buffer.detached) buffer.transfer(0);

@@ -243,7 +243,9 @@ async function explained<T>(
 
 /** The error `storage_unavailable`. */
 export class StorageUnavailable extends KmsCodecError {
-  /** The message without the object's name, which the writer of a reference chooses. */
+  /**
+   * The message without the object's name, because the writer of a reference chooses that name.
+   */
   readonly loggable: string;
   /** Whether the store denied access to this identity. */
   readonly isForbidden: boolean;

@@ -64,9 +64,9 @@ const isName = (name: string) =>
   name.split('/').every((part) => Buffer.byteLength(part) <= MAX_SEGMENT_BYTES);
 
 /**
- * Returns whether a name of an object, or a prefix without its last `/`, means the same to every store and
- * client. Such a name has no segment that is empty, `.` or `..`, and contains no backslash, control character
- * or half of a surrogate pair.
+ * Returns whether every store and client interprets an object's name, or a prefix without its last `/`, in
+ * the same way. Such a name has no segment that is empty, `.` or `..`, and contains no backslash, control
+ * character or half of a surrogate pair.
  */
 export const isPlainName = (name: string): boolean =>
   name.isWellFormed() &&

@@ -38,7 +38,7 @@ const codecTests = testsOf('packages/kms-codec', [
   'vectors',
 ]);
 
-/** The tests of these files are in the scope of the branch keys. */
+/** The scope of the branch keys contains the tests of these files. */
 const branchKeyFiles = ['shared-branch-keys', 'branch-key-reader'].map(
   (name) => `packages/kms-codec/src/keys/${name}.ts`,
 );

@@ -72,7 +72,7 @@ describe('Python', () => {
     },
   );
 
-  it('decrypts a message of a namespace that the reader accepts', async () => {
+  it('decrypts a message from another namespace that the rule accepts', async () => {
     const encrypted = await setting.codec().encode(originals, inNamespace('shipping'));
     expect(known(await peers.decode('envelope-v2', encrypted, payments))).toEqual(known(originals));
   });

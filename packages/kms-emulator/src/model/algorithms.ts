@@ -10,7 +10,7 @@ export type Purpose =
   | 'KEY_ENCAPSULATION'
   | 'AES_WRAPPING';
 
-/** The emulator's protection levels. The other levels of Cloud KMS need a machine outside Cloud KMS. */
+/** The emulator's protection levels. Cloud KMS's other levels need a machine outside Cloud KMS. */
 export type ProtectionLevel = 'SOFTWARE' | 'HSM';
 
 /** The algorithms for each purpose, under their names in `CryptoKeyVersion.CryptoKeyVersionAlgorithm`. */

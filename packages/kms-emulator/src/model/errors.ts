@@ -53,7 +53,7 @@ export const invalidArgument = (message: string): KmsError => new KmsError('INVA
 
 export const unimplemented = (message: string): KmsError => new KmsError('UNIMPLEMENTED', message);
 
-/** The kinds of resources, as they appear in the messages of Cloud KMS. */
+/** The kinds of resources, as Cloud KMS names them in its messages. */
 export type ResourceKind = 'KeyRing' | 'CryptoKey' | 'CryptoKeyVersion';
 
 export const notFound = (kind: ResourceKind, name: string): KmsError =>

@@ -21,7 +21,7 @@ export interface Context {
 }
 
 /**
- * The implementation of an RPC. Takes a request of Google's types, and returns a response or throws a {@link
+ * The implementation of an RPC. Takes a request in Google's types, and returns a response or throws a {@link
  * KmsError}.
  */
 export type Handler<Request, Response> = (request: Request, context: Context) => Response;

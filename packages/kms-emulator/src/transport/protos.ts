@@ -26,7 +26,7 @@ export interface Protos {
   readonly locations: protoLoader.ServiceDefinition;
   /** The policy methods of Resource Manager's `Projects`, which use the messages of `iamPolicy`. */
   readonly projects: protoLoader.ServiceDefinition;
-  /** Encodes a message of `google.rpc`, such as `Status` or `ErrorInfo`. */
+  /** Encodes a `google.rpc` message, such as `Status` or `ErrorInfo`. */
   encodeRpc(name: string, message: object): Buffer;
 }
 

@@ -287,7 +287,7 @@ function stateTests(fixture: () => Fixture): void {
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('does not encrypt without a primary version, or with a key of another purpose', async () => {
+  it('does not encrypt without a primary version, or with a key that has another purpose', async () => {
     const { client } = fixture();
     const empty = await fixture().createEmptyKey();
     const raw = await fixture().createKey({

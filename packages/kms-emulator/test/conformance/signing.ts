@@ -150,7 +150,7 @@ function refusalTests(fixture: () => Fixture): void {
     }
   });
 
-  it('does not sign with a key of another purpose, a malformed name or a missing version', async () => {
+  it('does not sign with a key that has another purpose, a malformed name or a missing version', async () => {
     const { client, ring } = fixture();
     const key = await fixture().createKey();
     const calls: [string, number][] = [

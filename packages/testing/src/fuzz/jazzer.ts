@@ -31,7 +31,7 @@ const options = new OptionsManager(OptionSource.DefaultCLIOptions).merge(
     idSyncFile,
     includes: [join(projectRoot, 'packages/'), join(projectRoot, 'apps/'), '/node_modules/yaml/'],
     excludes: ['/test/', '/packages/testing/'],
-    // Turns off the bug detectors of Jazzer.js. The bug detectors transform every module, which takes half a
+    // Turns off Jazzer.js's bug detectors. The bug detectors transform every module, which takes half a
     // minute, and the targets themselves check the relevant properties.
     disableBugDetectors: ['.*'],
   },

@@ -1,8 +1,7 @@
 import { type LoadHook, stripTypeScriptTypes } from 'node:module';
 
 /**
- * Strips types before Jazzer.js instruments a module, because the loader of Jazzer.js can parse only
- * JavaScript.
+ * Strips types before Jazzer.js instruments a module, because Jazzer.js's loader can parse only JavaScript.
  */
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);

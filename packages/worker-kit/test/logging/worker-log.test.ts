@@ -187,7 +187,7 @@ describe('a worker with the plugin and a logger', () => {
   });
 });
 
-it('the safe logger truncates each message of the SDK before its interpolated part', () => {
+it('the safe logger truncates each SDK message before its interpolated part', () => {
   const folder = dirname(fileURLToPath(import.meta.resolve('@temporalio/worker')));
   const interpolated = globSync(join(folder, '**/*.js')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/logger\.(?:trace|debug|info|warn|error)\(`([^`]*)`/g)].map(

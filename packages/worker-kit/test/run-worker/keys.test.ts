@@ -82,7 +82,7 @@ const echo = async (workflowId: string) => {
   return client.workflow.start('echo', { taskQueue, workflowId, args: [workflowId] });
 };
 /**
- * Starts a workflow. The client can start a workflow even during an outage of Cloud KMS, because the client
+ * Starts a workflow. The client can start a workflow even during a Cloud KMS outage, because the client
  * already has a data key.
  */
 const clientWithOwnKeys = echo;

@@ -99,8 +99,8 @@ async function startSticking(workflowId: string) {
   return handle;
 }
 /**
- * Counts Node `Worker` threads. Threads of Core are not counted, because the threads of failed workers
- * remain.
+ * Counts Node `Worker` threads. Core's threads are not counted, because they remain after a worker has
+ * failed.
  */
 const threadsOfProcess = () =>
   readdirSync('/proc/self/task').filter(

@@ -1,4 +1,4 @@
-// Runs clients of Cloud KMS against the emulator. Each client encrypts and decrypts under one key, and prints
+// Runs Cloud KMS clients against the emulator. Each client encrypts and decrypts under one key, and prints
 // `NAME ok` or an error.
 package main
 
