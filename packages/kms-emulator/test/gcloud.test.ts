@@ -156,6 +156,6 @@ describe('the gcloud commands in docs/gcp-kms.md', () => {
     );
 });
 
-/** Returns the etag of the policy that gcloud has read. gcloud sends this etag back. */
+/** Returns the etag of the policy that gcloud has read, because gcloud sends this etag back. */
 const etagOf = (call: RestCall | undefined): unknown =>
   /"etag":"([^"]+)"/.exec(JSON.stringify(call?.body ?? {}))?.[1];

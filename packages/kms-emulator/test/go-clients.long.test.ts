@@ -11,8 +11,8 @@ import { KEY, start, temporaryFolder } from './support/running.ts';
 const BUILD_MS = 900_000;
 
 /**
- * Returns the key file of a service account. The key is a throwaway key, because the emulator ignores the tokens that a
- * client signs with this key.
+ * Returns the key file of a service account. The key is a throwaway key, because the emulator ignores the
+ * tokens that a client signs with this key.
  */
 const serviceAccount = () =>
   JSON.stringify({

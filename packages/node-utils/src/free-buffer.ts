@@ -1,7 +1,7 @@
 /**
- * Frees the buffer of bytes that are no longer used, if no other bytes share the buffer. Without this function, V8
- * frees unused buffers only when their total size reaches tens of MiB, because buffers are outside V8's heap. Does
- * nothing in Node versions before 22.
+ * Frees the buffer of bytes that are no longer used, if no other bytes share the buffer. Without this
+ * function, V8 frees unused buffers only when their total size reaches tens of MiB, because buffers are
+ * outside V8's heap. Does nothing in Node versions before 22.
  */
 export function freeBuffer({ buffer, byteLength }: Uint8Array): void {
   if (buffer.byteLength === byteLength) freeShared(buffer);

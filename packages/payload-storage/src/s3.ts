@@ -39,7 +39,7 @@ export class S3Reader implements ObjectReader {
       maxAttempts: 3,
       requestHandler: { connectionTimeout: 5_000 },
     });
-    // The client holds every whole response in memory, except responses that contain an object.
+    // The client holds each response in memory as a whole, except responses that contain an object.
     this.#client.middlewareStack.add(
       (next, { commandName }) =>
         async (args) => {

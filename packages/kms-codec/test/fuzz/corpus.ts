@@ -39,7 +39,7 @@ const lenient: VectorRule = {
   unsafe: ['direct-with-envelope'],
   static: { [STATIC_ID[READER]]: hex(fixed(`static ${READER}`, 32)) },
 };
-/** A rule with the same keys as `lenient`, which rejects older formats and plaintext. */
+/** A rule that rejects older formats and plaintext, with the same keys as `lenient`. */
 const strict: VectorRule = { ...lenient, reads: ['envelope-v2'], plaintext: 'refuse' };
 export const rules = { strict, lenient } as const;
 export type Strictness = keyof typeof rules;
@@ -94,7 +94,8 @@ export function buildCorpus(): Corpus {
       add(both, unbound, v2(namespace, serialized(unbound), `unbound ${branch}`, {}, branch));
       for (const workflowId of [WORKFLOW, 'order-2']) {
         const bound = text(`${workflowId} ${branch}`);
-        // Each workflow's message has a different salt, so the corpus has several data keys for each branch key.
+        // Each workflow's message has a different salt, so the corpus has several data keys for each branch
+        // key.
         const header = { workflowId, salt: fixed(`salt ${workflowId}`, 16) };
         const message = v2(namespace, serialized(bound), `${workflowId} ${branch}`, header, branch);
         add(workflowId === WORKFLOW ? both : [], bound, message);

@@ -89,7 +89,9 @@ const algorithms = new Map<string, SigningAlgorithm>([
   ['RSA_SIGN_PKCS1_4096_SHA512', rsa(4096, 'sha512', pkcs1)],
 ]);
 
-/** Returns the hash function of a signing algorithm, or undefined if the emulator cannot sign with the algorithm. */
+/**
+ * Returns a signing algorithm's hash function, or undefined if the emulator cannot sign with the algorithm.
+ */
 export const hashOf = (algorithm: string): Hash | undefined => algorithms.get(algorithm)?.hash;
 
 /** Returns a new private key (PKCS #8, DER), or undefined if the emulator cannot sign with the algorithm. */

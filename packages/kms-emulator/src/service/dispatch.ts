@@ -29,8 +29,9 @@ export interface IncomingCall {
 }
 
 /**
- * Handles a call: waits for the configured latency, applies a fault, counts the call against its quota, performs the
- * rotations and destructions that are due, runs the RPC, saves all changes, and returns the RPC's response.
+ * Handles a call: waits for the configured latency, applies a fault, counts the call against its quota,
+ * performs the rotations and destructions that are due, runs the RPC, saves all changes, and returns the
+ * RPC's response.
  *
  * @throws KmsError for every failure
  */

@@ -22,8 +22,8 @@ export const keyRingMessage = ({ name, createTime }: KeyRing): KeyRingMessage =>
 });
 
 /**
- * Returns the message for a key. Its `primary` is the version that was made primary most recently, even if Encrypt
- * still uses another version.
+ * Returns the message for a key. Its `primary` is the version that was made primary most recently, even if
+ * Encrypt still uses another version.
  */
 export function cryptoKeyMessage(key: CryptoKey): CryptoKeyMessage {
   const primary = key.primary === undefined ? undefined : key.versions[key.primary.number - 1];
