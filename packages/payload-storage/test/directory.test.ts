@@ -214,17 +214,20 @@ describe('a payload in a directory', () => {
     ['is missing', () => Promise.resolve()],
     ['is a file', () => writeFile(join(folder, 'objects'), '')],
     ['is empty', () => mkdir(join(folder, 'objects'))],
-  ])('is reported as storage_unavailable, and not as storage_not_found, if the directory itself %s', async (_, replace) => {
-    const object = await located();
-    await rename(join(folder, 'objects'), join(folder, 'moved'));
-    await replace();
-    for (const operation of [
-      storage.read(object, { signal }),
-      storage.readStart(object, 9, { signal }),
-      listed('orders'),
-    ])
-      await expect(operation).rejects.toMatchObject({ code: 'storage_unavailable' });
-  });
+  ])(
+    'is reported as storage_unavailable, and not as storage_not_found, if the directory itself %s',
+    async (_, replace) => {
+      const object = await located();
+      await rename(join(folder, 'objects'), join(folder, 'moved'));
+      await replace();
+      for (const operation of [
+        storage.read(object, { signal }),
+        storage.readStart(object, 9, { signal }),
+        listed('orders'),
+      ])
+        await expect(operation).rejects.toMatchObject({ code: 'storage_unavailable' });
+    },
+  );
 
   it('is refused if it exceeds the size limit', async () => {
     const object = await located();

@@ -115,6 +115,7 @@ export const scopes = {
 
 export function scopeNamed(name: string | undefined): Scope {
   const scope = Object.entries<Scope>(scopes).find(([known]) => known === name)?.[1];
-  if (!scope) throw new Error(`There is no scope ${name}. The scopes are: ${Object.keys(scopes).join(', ')}.`);
+  if (!scope)
+    throw new Error(`There is no scope ${name}. The scopes are: ${Object.keys(scopes).join(', ')}.`);
   return scope;
 }
