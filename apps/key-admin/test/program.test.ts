@@ -49,7 +49,7 @@ describe('temporal-kms', () => {
     expect(codes).toEqual(Object.values(exitCodes));
   });
 
-  it('exits with 141, without a message, if the reader of its output has ended', async () => {
+  it('exits with 141, without a message, if the program that reads its output has ended', async () => {
     const started = startNode(main, { args: ['--help'] });
     started.child.stdout!.destroy();
     expect([await started.ended, started.stderr()]).toEqual([141, '']);

@@ -25,7 +25,7 @@ import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts
 const expectRejected = (update: Promise<unknown>) =>
   expect(update).rejects.toThrow(WorkflowUpdateFailedError);
 
-/** Runs the samples for a customer `name`, so that every place where Temporal stores payloads contains the name. */
+/** Runs the samples for a customer `name`, so that every payload that Temporal stores contains the name. */
 async function runSamples({ clients }: Stack, name: string): Promise<void> {
   const start = (sample: SampleName, workflowId: string, input: Record<string, unknown>) =>
     catalogue[sample].start(clients.get('envelope-v2'), { workflowId, taskQueue, input });
@@ -150,7 +150,7 @@ describe('a canary in every payload of the samples', () => {
     expect(logged.filter((line) => line.includes(canary))).toEqual([]);
   });
 
-  it('is not stored if only queries and rejected updates contain it, even without the codec', () => {
+  it('is never stored, even without the codec, if only queries and rejected updates contain it', () => {
     for (const text of Object.values(passing)) {
       expect(databaseCells(control.dbFile).includes(text(canary))).toBe(false);
     }

@@ -17,7 +17,7 @@ describe('the random fault plan', () => {
     expect(planFaults(8, 45, 1_500_000)).not.toEqual(plan);
   });
 
-  it('contains every kind of fault at least twice, and starts every fault in time', () => {
+  it('contains every kind of fault at least twice, and starts every fault within the given time', () => {
     expect(plan).toHaveLength(45);
     for (const kind of faultKinds)
       expect(plan.filter((fault) => fault.kind === kind).length, kind).toBeGreaterThanOrEqual(2);

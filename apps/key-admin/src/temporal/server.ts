@@ -10,8 +10,8 @@ const UNAUTHENTICATED = 16;
 const CALL_MS = 60_000;
 const PAGE_SIZE = 200;
 /**
- * Every server has this namespace. A list without this namespace comes from a proxy, and contains only the namespaces
- * that the proxy shows this caller.
+ * The system namespace, which every Temporal server has. A list without the system namespace comes from a proxy, and
+ * contains only the namespaces that the proxy shows this caller.
  */
 const SYSTEM = 'temporal-system';
 
@@ -23,7 +23,7 @@ export interface TemporalServer extends ScannedServer {
    */
   readonly isListed: boolean;
   /**
-   * All namespaces. If the server does not list all namespaces: the listed namespaces, and the requested
+   * All namespaces, or, if the server does not list them all, the listed namespaces and the requested
    * namespaces that exist.
    */
   readonly namespaces: readonly { readonly name: string; readonly id: string }[];
@@ -41,7 +41,7 @@ export async function describeServer(
 ): Promise<TemporalServer> {
   const { workflowService } = connection;
   /**
-   * Makes a call. Returns undefined if the server does not offer the call, does not permit it, or does not have the item.
+   * Makes a call. Returns undefined if the server does not support the call, forbids it, or lacks the requested item.
    */
   const permitted = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -51,7 +51,7 @@ export async function describeServer(
       if (code === PERMISSION_DENIED || code === UNIMPLEMENTED || code === NOT_FOUND) return undefined;
       throw new CliError(
         code === UNAUTHENTICATED ? 'notPermitted' : 'unavailable',
-        `Temporal at ${address} does not describe its namespaces: ${messageOf(error)}`,
+        `Temporal at ${address} did not describe its namespaces: ${messageOf(error)}`,
         ['temporal-kms doctor --app worker'],
         error,
       );

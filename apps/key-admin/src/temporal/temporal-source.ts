@@ -33,18 +33,18 @@ const openStatuses: ReadonlySet<number> = new Set([
   WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED,
 ]);
 
-/** Makes calls wait, so that they keep to a rate. */
+/** Delays calls, so that they do not exceed a rate. */
 export interface CallLimiter {
   removeTokens(calls: number): Promise<unknown>;
 }
 
-/** Permits a number of calls per second. After a pause, permits the calls of one second at once. */
+/** Permits a number of calls per second. After a pause, permits one second's calls at once. */
 export const perSecond = (calls: number): CallLimiter =>
   new RateLimiter({ tokensPerInterval: calls, interval: 'second' });
 
 /**
- * Permits a share of a rate, which may be less than one call per second. A share starts empty and saves at most the
- * calls of a tenth of a second, so that consecutive shares do not exceed the rate.
+ * Permits a share of a rate, which may be less than one call per second. A share starts empty and saves at most a
+ * tenth of a second's calls, so that consecutive shares do not exceed the rate.
  */
 export const shareOf = (calls: number): CallLimiter =>
   new TokenBucket({ bucketSize: Math.max(1, calls / 10), tokensPerInterval: calls, interval: 'second' });
@@ -68,7 +68,7 @@ export function temporalSource(
       }
     }
   };
-  /** Makes a call. Returns undefined if the item no longer exists. */
+  /** Makes a call. Returns undefined if the requested item no longer exists. */
   const existing = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await call(make);
@@ -171,7 +171,7 @@ export function temporalSource(
     return { message: 'Batch operations are in progress, and a scan does not read their inputs.', count };
   }
 
-  /** Makes a call. Returns undefined if this server does not have the call, and therefore not the data. */
+  /** Makes a call. Returns undefined if the server does not support the call, and therefore has no such data. */
   async function offered<T>(make: () => Promise<T>): Promise<T | undefined> {
     try {
       return await call(make);
@@ -183,7 +183,7 @@ export function temporalSource(
   }
 }
 
-/** Returns the pages of a list. If `get` returns undefined, there is nothing to list. */
+/** Returns the pages of a list. If `get` returns undefined, the list is empty. */
 async function* pages<T extends Page>(
   get: (nextPageToken: Uint8Array) => Promise<T | undefined>,
 ): AsyncGenerator<T, void> {
@@ -217,8 +217,8 @@ type ArchiveConfig = Pick<
 >;
 
 /**
- * Returns the namespace's archive. A namespace whose archive was disabled keeps the archive's URI and the
- * runs that were archived before.
+ * Returns whether the namespace has an archive, and whether the archive can be listed. If archival was disabled, the
+ * namespace keeps the archive's URI and the runs that were archived before.
  */
 function archiveOf(config: ArchiveConfig): 'none' | 'listed' | 'unlisted' {
   const enabled = ArchivalState.ARCHIVAL_STATE_ENABLED;

@@ -75,7 +75,7 @@ const historyOf = (id: string): string =>
     ],
   });
 
-/** Commands that print a text from an untrusted source. */
+/** Commands that print text from an untrusted source. */
 const routes: Record<string, (text: string) => Promise<Ran>> = {
   'inspect prints ids, types, encodings and paths': (text) =>
     temporalKms(['inspect', '--payloads'], { input: historyOf(text) }),

@@ -208,7 +208,7 @@ describe('temporal-kms decrypt with a history', () => {
 });
 
 describe('temporal-kms decrypt with a payload', () => {
-  it('writes the decrypted JSON, payload or bytes', async () => {
+  it('writes a decrypted payload as JSON, as a payload in Temporal’s format, or as bytes', async () => {
     const { cloud, decrypt } = await start();
     const payload = await encrypt(cloud, { note: SECRET });
     const bytes = proto.temporal.api.common.v1.Payload.encode(payload).finish();
@@ -289,7 +289,7 @@ describe('the audit of temporal-kms decrypt', () => {
     expect(intent?.digests).toEqual([digestsWith(Buffer.from(key, 'hex')).of(payload.data!)]);
   });
 
-  it('has an intent in each namespace whose messages are decrypted', async () => {
+  it('contains an intent for each namespace whose messages are decrypted', async () => {
     const { cloud, decrypt, entries } = await start();
     const keys = await keysFile({
       [NAMESPACE]: { encrypt: KEY, accepts: ['partner'] },

@@ -292,7 +292,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(emulator.calls.count('Encrypt')).toBe(1);
   });
 
-  it('reads from and writes to the branch-key store, and states what to do if others can write to it', async () => {
+  it('reads from and writes to the branch-key store, and states what to do if other users can write to the store', async () => {
     const { doctor } = await startWorkable();
     const folder = join(await temporaryFolder(), 'branch-keys');
     await mkdir(folder, { mode: 0o700 });

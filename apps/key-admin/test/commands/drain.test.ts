@@ -75,7 +75,7 @@ const rest = ({ action, ...other }: any) =>
 const describeSchedule = (scheduleId: string) =>
   temporal.connection.workflowService.describeSchedule({ namespace, scheduleId });
 
-/** A schedule whose own memo still needs the version. */
+/** Returns the expected result for a schedule whose own memo still needs the version. */
 const kept = (scheduleId: string, outcome: string) => ({
   namespace,
   scheduleId,
@@ -84,7 +84,7 @@ const kept = (scheduleId: string, outcome: string) => ({
   stored: [],
 });
 
-/** A reference among a schedule's arguments. */
+/** Returns the expected field for a reference among a schedule's arguments. */
 const storedField = (index: number, reason?: string) => ({
   path: `schedule.action.startWorkflow.input.payloads[${index}]`,
   ...(reason !== undefined && { reason }),

@@ -235,7 +235,7 @@ describe('destroy', () => {
 });
 
 describe('external storage', () => {
-  it('allows the answer yes if every stored object was read, but not while an object is missing', async () => {
+  it('can answer yes if every stored object was read, but not while an object is missing', async () => {
     const namespace = 'orders';
     const store = await startStore(namespace);
     const { cloud, env, scanOptions, run } = await startRotated();

@@ -147,7 +147,7 @@ describe('temporal-kms setup', () => {
     expect([confirmed.code, emulator.calls.count('CreateKeyRing')]).toEqual([0, 1]);
   });
 
-  it('needs --yes without a terminal', async () => {
+  it('requires --yes if there is no terminal', async () => {
     const { setup, emulator } = await emptyProject();
     const { code, err } = await setup(programs);
     expect(code).toBe(64);

@@ -74,7 +74,7 @@ it('lists unused objects and histories whose objects are gone, but lists nothing
   );
   expect((await run('--price', '0,02')).code).toBe(64);
 
-  // The command replaces no file, and has deleted no object.
+  // The command refuses to replace a file, and has deleted no object.
   expect((await run('--out', lines)).code).toBe(78);
   for (const object of [used, unused, second]) await stat(join(store.path, object.object));
 

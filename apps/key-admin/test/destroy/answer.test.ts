@@ -122,13 +122,13 @@ describe('the evidence', () => {
     expect(reasons).toEqual([{ code: 'needed', message }]);
   });
 
-  it('names an unknown server if the report does not name its server', () => {
+  it('shows “an unknown server” if a report names no server', () => {
     expect(needing({ key: KEY }, { server: undefined }).evidence).toMatchObject([
       { server: 'an unknown server' },
     ]);
   });
 
-  it('does not include a key whose name only ends with the crypto key’s name', () => {
+  it('does not include a key whose name merely ends with the crypto key’s name', () => {
     expect(needing({ key: `x${NUMBERED}` }).evidence).toEqual([]);
   });
 });
@@ -142,8 +142,8 @@ const closed = (time?: number) => ({
 const needed = (places: NeededKey['places'], over: Partial<DestroyQuestion> = {}) =>
   codes({ ...over, reports: [report([namespace({ keys: [{ key: KEY, formats: {}, places }] })])] });
 
-describe('histories without a version in their messages', () => {
-  it('do not need a version that was created after their runs closed, even if the two clocks differ', () => {
+describe('histories whose messages name no version', () => {
+  it('do not need a version that was created after their runs closed, even if Temporal’s clock differs from Google’s', () => {
     expect(needed({ closed: closed(created - MAX_SKEW_MS - 1) })).toEqual([]);
     expect(needed({ closed: closed(created - MAX_SKEW_MS) })).toEqual(['needed']);
   });
@@ -166,7 +166,7 @@ const future = (milliseconds: number) => ({
 });
 
 describe('a scan’s start', () => {
-  it('may be as old as the limit, and as far in the future as clocks may differ', () => {
+  it('may be as old as the age limit, and as far in the future as clocks may differ', () => {
     expect(codes({ maxAgeMs: 2 * HOUR })).toEqual([]);
     expect(codes({ maxAgeMs: 2 * HOUR - 1 })).toEqual(['report_too_old']);
     expect(codes(future(MAX_SKEW_MS))).toEqual([]);

@@ -47,7 +47,7 @@ describe('another server’s report', () => {
     expect(codes(over)).toContain('other_server');
   });
 
-  it('makes the answer no, even next to a report about the right server', () => {
+  it('makes the answer no, even if there is also a report about the right server', () => {
     const other = report([namespace()], { server: { address: SERVER.address, clusterId: 'other' } });
     expect(codes({ reports: [other] })).toContain('other_server');
     expect(codes({ reports: [report([namespace()]), other] })).toContain('other_server');
@@ -92,7 +92,7 @@ describe('a key that serves namespaces of a keys file', () => {
     expect(codes({ servers, reports: [report([named('payments'), named('orders')])] })).toEqual([]);
   });
 
-  it('needs a scan of a namespace that is in the file but not in the statement', () => {
+  it('needs a scan of a namespace that is in the keys file but not in the statement', () => {
     expect(codes({ servers, namespaces: ['payments', 'orders'], ...stated('payments') })).toContain(
       'not_seen',
     );
@@ -146,7 +146,7 @@ describe('the answer about several servers', () => {
     expect(codes({ servers, statement, reports: [one, ofSecond()] })).toEqual([]);
   });
 
-  it('needs an answer from each server, and each server in the statement', () => {
+  it('needs a response from each server, and a statement that names each server', () => {
     const reports = [report([namespace()]), ofSecond()];
     expect(codes({ servers: [SERVER], statement, reports: [reports[0]!] })).toEqual(['not_seen']);
     expect(codes({ servers, statement: statementOf(KEY, at(1)), reports })).toEqual(['not_stated']);

@@ -248,7 +248,7 @@ describe('destroy', () => {
   });
 
   it(
-    'needs a report about each Temporal server in the statement, and an answer from each server',
+    'needs a report about each Temporal server in the statement, and a response from each server',
     { timeout: 90_000 },
     async () => {
       const cloud = await startRotated();

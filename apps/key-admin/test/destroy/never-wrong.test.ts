@@ -119,7 +119,7 @@ class Operator {
     const stated = this.#statement?.clusters.find((one) => one.address === address)?.namespaces ?? [];
     const rules = { namespaces: world.named ?? [], hasDefault: world.named === undefined };
     const all = [...namespacesToScan(rules, world.describe(cluster, []), 'payments'), ...stated];
-    // Leaves out namespaces of the keys file that are on other servers.
+    // Leaves out the keys file's namespaces that are on other servers.
     const wanted = [...new Set(all)].filter(
       (name) => cluster.namespaces.some((one) => one.name === name) && !random.oneIn(20),
     );

@@ -56,7 +56,7 @@ describe('the statement file', () => {
     expect(() => readStatement(path)).toThrow(expect.objectContaining({ exit: 'data' }));
   });
 
-  it('is required to exist', () => {
+  it('must exist', () => {
     expect(() => readStatement('no-statement.yaml')).toThrow(expect.objectContaining({ exit: 'notFound' }));
   });
 

@@ -144,7 +144,7 @@ describe('temporal-kms doctor --app codec-server', () => {
   });
 
   describe('with a policy', () => {
-    it('accepts that the server refuses callers without a token, and warns that it checked nothing else', async () => {
+    it('accepts that the server refuses callers without a token, and warns that nothing else was checked', async () => {
       const { doctor } = await startWithPolicy('[decode]');
       const ran = await doctor();
       expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);

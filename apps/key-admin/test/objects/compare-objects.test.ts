@@ -16,7 +16,7 @@ const content = Buffer.from('stored');
 const HASH = hashOf(content);
 
 /**
- * Returns a directory in which several namespaces may read objects, each namespace only objects with its
+ * Returns a directory from which each namespace may read only the objects whose names start with the namespace's
  * prefixes.
  */
 async function startBucket(prefixes: Record<string, readonly string[]>) {
@@ -77,7 +77,7 @@ async function startBucket(prefixes: Record<string, readonly string[]>) {
 const prefix = 'v0/ns/orders/wt/t/wi';
 
 describe('storage', () => {
-  it('reports an object as unused if no history refers to it and it is old enough', async () => {
+  it('reports an object as unused if the object is old enough and no history refers to it', async () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
     const used = await bucket.put(`${prefix}/used/ri/r1`);
     const old = await bucket.put(`${prefix}/old/ri/r2`);

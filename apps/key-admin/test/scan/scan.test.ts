@@ -25,7 +25,7 @@ async function exportFile(path: string, namespace: string, workflowIds: readonly
 }
 
 describe('scan', () => {
-  it('counts the histories that need each key version, in every place', async () => {
+  it('counts the open runs, closed runs and schedules that need each key version', async () => {
     const { namespace, cloud, env, encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const [first, direct, envelope] = [await encrypt(), await encrypt('direct'), await encrypt('envelope')];
     await start('open-1', first);

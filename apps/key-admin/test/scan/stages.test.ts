@@ -40,7 +40,7 @@ describe('planShards', () => {
         const runs = starts.filter((start) => start >= from && start < to);
         expect(runs.length <= 5 || new Set(runs).size === 1).toBe(true);
       }
-      // Runs that start later are in a range without an end.
+      // Only a range without an end includes runs that start later.
       expect(shardsOf(NOW + DAY)).toHaveLength(range.to === undefined ? 1 : 0);
     }
   });
@@ -153,7 +153,7 @@ const withGaps = (first: number): ScanPart => ({
 });
 const objectsOf = ({ gaps }: ScanPart) => gaps.find(({ message }) => message === 'cause 120')?.objects;
 
-it('lists a limited number of gaps in merged parts, counts the rest under the last gap, and names the same objects in any merge order', () => {
+it('limits the gaps in merged parts, counts further gaps under the last gap, and names the same objects in any merge order', () => {
   const merged = mergeParts(withGaps(0), withGaps(100));
   expect([merged.gaps.length, merged.gaps.reduce((sum, { count = 0 }) => sum + count, 0)]).toEqual([
     200, 300,

@@ -33,7 +33,7 @@ it.each([
   },
 );
 
-it('returns the options of a scan in progress if the options of a new command differ', () => {
+it('returns the options of a scan in progress if a new command has different options', () => {
   expect(otherSettings(kept(NOW), settings)).toBeUndefined();
   for (const other of [{ rps: 200 }, { taskQueue: 'other' }, { settleMs: 0 }])
     expect(otherSettings(kept(NOW), { ...settings, ...other })).toBe(
@@ -42,7 +42,7 @@ it('returns the options of a scan in progress if the options of a new command di
   expect(otherSettings(kept(NOW), { ...settings, keyIds: ['a', 'c'] })).toContain('crypto keys');
 });
 
-it('quotes the task queue’s name in these options for the shell', () => {
+it('quotes the name of the scan’s task queue for the shell', () => {
   const odd = { ...kept(NOW), taskQueue: 'a; rm b' };
   expect(otherSettings(odd, settings)).toBe("--rps 100 --task-queue 'a; rm b' --settle 60");
 });
@@ -52,7 +52,7 @@ const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, 
 const linesIn = async (file: string) => (await readFile(file, 'utf8')).trim().split('\n').length;
 
 describe('a namespace’s state', () => {
-  it('is reopened after an error', async () => {
+  it('can be opened again after an error', async () => {
     const folder = await temporaryFolder();
     const stateOf = statesIn(folder, () => new Date());
     await mkdir(join(folder, 'id.journal'));
@@ -81,7 +81,7 @@ describe('a namespace’s state', () => {
     expect(size).toBe(9);
   });
 
-  it('drops runs in a worker once a day if they were read before the retention period', async () => {
+  it('drops runs in a worker, once a day, if they were read longer ago than the retention period', async () => {
     const folder = await temporaryFolder();
     let now = NOW;
     const stateOf = statesIn(folder, () => new Date(now));

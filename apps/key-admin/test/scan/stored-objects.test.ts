@@ -28,7 +28,7 @@ const large = (version: number, bytes = 20_000): Payload => {
   return { ...(metadata && { metadata }), data: Buffer.concat([data!, Buffer.alloc(bytes)]) };
 };
 
-/** Stores any bytes. @returns a reference to them that states no size */
+/** Stores bytes. @returns a reference that states no size */
 async function put(path: string, bytes: Uint8Array): Promise<Payload> {
   const object = `v0/ns/${NAMESPACE}/d/sha256/${hashOf(bytes)}`;
   await mkdir(join(path, object, '..'), { recursive: true });
@@ -69,7 +69,7 @@ interface Scan {
   readonly folder?: string;
   readonly known?: KnownObjects;
   readonly onRequest?: () => void;
-  /** The number of the request at which the process is killed, once all earlier requests have ended. */
+  /** Kills the process at the request with this number, once all earlier requests have ended. */
   readonly killAt?: number;
 }
 
@@ -113,7 +113,7 @@ async function scan(
 }
 
 describe('a scan with external storage', () => {
-  it('counts the versions in stored objects, and requests each object once', async () => {
+  it('counts the key versions that stored objects need, and requests each object once', async () => {
     const store = await startStore(NAMESPACE);
     const storage = store.open();
     const shared = await store.store(large(1));

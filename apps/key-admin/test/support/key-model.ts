@@ -7,7 +7,7 @@ const DAY = 24 * HOUR;
 
 interface Process {
   version: number;
-  /** When the process got its branch key. */
+  /** The time when the process got its branch key. */
   since: number;
 }
 

@@ -35,11 +35,11 @@ interface Run {
 export class Crash extends Error {}
 
 export interface WorldSource extends ScanSource, RangeSource {
-  /** Called when the scan begins to list only new runs, so that lists are short from then on. */
+  /** Called when the scan begins to list only new runs. From then on, lists are short. */
   readonly lookAtNewRuns: () => void;
 }
 
-/** The time of a clock, which may differ from other clocks. */
+/** A clock, whose time may differ from the time of other clocks. */
 export interface Clock {
   readonly now: number;
   pass(milliseconds: number): void;
@@ -191,7 +191,7 @@ export class NamespaceModel {
  * Returns the source through which a scan reads a namespace, by the namespace's name. Before each response,
  * time passes, and `fail` may throw.
  * @param find returns the namespace that currently has the name
- * @param stepMs the longest time before a response; lists of new runs are short, so they take only seconds
+ * @param stepMs the longest time before a response, except that lists of new runs take only seconds
  */
 export function sourceOf(
   find: () => NamespaceModel | undefined,

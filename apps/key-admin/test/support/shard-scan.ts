@@ -71,7 +71,7 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
     plan: ({ range, rps: share, slots }) =>
       inTurn(share, async () => {
         const { shards } = await planShards(source, range, slots, now(), SHARD_SIZE);
-        // Sometimes returns only the first shards and leaves a rest of the range, as if the range had many
+        // Sometimes returns only the first shards and leaves the rest of the range, as if the range had many
         // runs.
         const next = shards[1 + random.below(3)];
         if (next === undefined) return { shards, shardSize: SHARD_SIZE };
@@ -118,14 +118,14 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
 
 /**
  * Returns a function that runs one piece of work at a time, in a random order, so that a seed always leads to
- * the same world. Waiting work counts as started, so that all work together must not exceed the rate.
+ * the same world. Waiting work counts as started: the rates of all work together must not exceed `rps`.
  */
 function takeTurns(random: Random, rps: number) {
   const waiting: { share: number; run: () => Promise<void> }[] = [];
   let isWorking = false;
   const workOff = async (): Promise<void> => {
     isWorking = true;
-    // Waits until all work that starts at the same time is in the list, before one piece is chosen.
+    // Waits until the list contains all work that starts at the same time, and then chooses one piece.
     await Promise.resolve();
     try {
       for (;;) {

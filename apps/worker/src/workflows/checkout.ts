@@ -1,7 +1,7 @@
 import { ApplicationFailure, executeChild, workflowInfo } from '@temporalio/workflow';
 import { payment, type PaymentInput } from './payment.ts';
 
-/** Fails because its child workflow's payment is refused. The chain of causes ends with the bank's answer. */
+/** Fails because its child workflow's payment is refused. The chain of causes ends with the bank's refusal. */
 export async function checkout(input: PaymentInput): Promise<void> {
   try {
     await executeChild(payment, {

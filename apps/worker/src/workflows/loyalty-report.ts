@@ -1,6 +1,6 @@
 export interface LoyaltyReportInput {
   readonly customer: string;
-  /** `null` if the customer has no membership, a case that causes the bug below. */
+  /** `null` if the customer has no membership. The workflow's bug occurs only then. */
   readonly membership: { readonly number: string } | null;
 }
 

@@ -101,7 +101,7 @@ export class Load {
     await Promise.all(this.#loops);
   }
 
-  /** Ends the client's calls, although workflows are still in progress. */
+  /** Ends the client's calls without waiting for the workflows in progress. */
   async abandon(): Promise<void> {
     this.#abandoning.abort();
     await this.stop();

@@ -11,8 +11,8 @@ import { BUCKET, bucketEnvironment, type OpenStore } from './stores.ts';
 interface StoreFault {
   readonly name: string;
   /**
-   * The code that a process logs if it uses the store during the fault. If absent, the process need not
-   * notice the fault.
+   * The code that a process logs if it uses the store during the fault. If `undefined`, the process need
+   * not notice the fault.
    */
   readonly code?: string;
   readonly begin: () => Promise<void>;

@@ -106,7 +106,7 @@ async function record(): Promise<void> {
   ]);
 }
 
-/** Reads the histories of closed runs by name: the workflow id without digits, plus a number if repeated. */
+/** Returns the histories of closed runs by name: a workflow id without digits, plus a number if the name repeats. */
 async function closedHistories(): Promise<Map<string, temporal.api.history.v1.IHistory>> {
   const { executions } = await stack.connection.workflowService.listWorkflowExecutions({ namespace });
   const histories = new Map<string, temporal.api.history.v1.IHistory>();

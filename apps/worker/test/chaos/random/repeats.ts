@@ -52,8 +52,7 @@ export interface ProcessRun extends ActivityRun {
 }
 
 /**
- * A task that arrived while its process was frozen, or when Temporal ended, begins at most this much later,
- * in ms.
+ * The longest delay, in ms, of a task that arrived while its process was frozen or when Temporal ended.
  */
 const ARRIVED_MS = 5_000;
 

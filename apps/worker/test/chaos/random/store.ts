@@ -11,7 +11,7 @@ const DISK_BYTES = 256 * 1024;
 
 /** A directory of branch keys, on a separate small disk if this process may mount one. */
 export interface RandomStore extends OpenStore {
-  /** Absent if this process may not mount a file system. Only root may do so. */
+  /** `undefined` if this process may not mount a file system. Only root may mount one. */
   readonly disk?: { fill(): Promise<void>; free(): Promise<void> };
   /** Keeps a copy of the directory. */
   backUp(): Promise<void>;

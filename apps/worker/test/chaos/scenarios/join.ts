@@ -93,7 +93,7 @@ const startJourneys = ({ client, taskQueue }: Fleet) =>
     ),
   );
 
-/** Queries and updates the workflows in turn until the time `end`. */
+/** Sends queries and updates to the workflows in turn, until the time `end`. */
 async function callUntil(end: number, journeys: readonly WorkflowHandle<typeof journey>[]) {
   const counts = { queries: 0, updates: 0, failedQueries: 0, failedUpdates: 0 };
   for (let number = 0; performance.now() < end; number += 1) {

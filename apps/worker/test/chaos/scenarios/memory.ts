@@ -8,8 +8,8 @@ import { type Memory, type Role, roles } from '../settings.ts';
 import { openStore } from '../stores.ts';
 
 /**
- * The factor by which the last quarter's median may exceed the second quarter's median, alone or relative to
- * the fleet without a codec.
+ * The median of the last quarter may be this many times the median of the second quarter. If memory also grows without
+ * a codec, this growth may be multiplied by the same factor.
  */
 const FLAT = 1.05;
 const IN_FLIGHT = 40;
@@ -21,7 +21,7 @@ const MiB = 2 ** 20;
  * Measures the memory of a worker of each role after a garbage collection, while workflows complete and keys
  * are continually replaced. A second fleet without a codec does the same at the same time. The second fleet
  * shows how much resident memory Temporal's SDK and the allocator add. The fleet with the codec may grow by
- * no more than the second fleet.
+ * 5 % more than the second fleet.
  */
 export async function memory(
   checks: Checks,

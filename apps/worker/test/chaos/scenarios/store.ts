@@ -35,8 +35,8 @@ async function troubles(
   const { faults, env } = closers.use(await open());
   const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env }));
   // A stopping process can lose a task that Temporal gives it meanwhile, and the task runs again after its
-  // timeout. A phase is so long that every process refreshes its key and, after a request without a response,
-  // tries the bucket again.
+  // timeout. Each phase is long enough for every process to refresh its key and, after a request without a
+  // response, to try the bucket again.
   const phaseMs = kind === 'gs' ? Math.max(keyLifetimeMs, ASKED_AGAIN_MS) : keyLifetimeMs;
   const load = fleet.load('delivery').start(inFlight);
   await load.warm();
