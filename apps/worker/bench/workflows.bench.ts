@@ -46,7 +46,7 @@ interface Program {
   readonly rates: number[];
   /** CPU time of the workers in ms per workflow. */
   readonly cpu: number[];
-  /** The workers' memory after the last round of each start order. */
+  /** The workers' memory after the last round. There is an entry for each order in which the fleets were started. */
   readonly memory: Memory[];
 }
 

@@ -14,7 +14,7 @@ const recorded = await readRecorded();
 
 /**
  * Removes data of local activities and patches that Core writes into markers after the codec has encoded
- * them.
+ * the markers.
  */
 function withoutCoreData(event: temporal.api.history.v1.IHistoryEvent) {
   const {

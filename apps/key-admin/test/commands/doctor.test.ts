@@ -204,7 +204,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failures(named)).toMatchObject([{ check: 'temporal', text: expect.stringContaining('paymets') }]);
   });
 
-  it('with --app codec-server, checks only namespaces that the keys file names', async () => {
+  it('checks only the keys file’s namespaces with --app codec-server', async () => {
     const { doctor, emulator, grant } = await startWorkable({ payments: { encrypt: KEY } });
     await emulator.setPolicy(KEY, []);
     await grant(WORKER, 'roles/cloudkms.cryptoKeyDecrypter');
@@ -213,7 +213,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(JSON.stringify(ran.json().checks)).not.toContain('namespace default');
   });
 
-  it('with --app codec-server, checks the storage file and each store, and states what to do', async () => {
+  it('checks the storage file and each store with --app codec-server, and states what to do', async () => {
     const { doctor } = await startWorkable();
     const folder = await temporaryFolder();
     const file = join(folder, 'storage.yaml');

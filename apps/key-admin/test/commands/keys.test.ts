@@ -149,7 +149,7 @@ describe('temporal-kms keys', () => {
     expect(json().deny).toEqual([denied]);
   });
 
-  it('reads a variable from --env-file unless the process sets it', async () => {
+  it('reads a variable from --env-file unless the environment contains the variable', async () => {
     const { as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     const lines = Object.entries({ ...variables, GCP_PROJECT: 'other' }).map(

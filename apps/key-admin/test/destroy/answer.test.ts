@@ -48,7 +48,7 @@ describe('the answer', () => {
     });
   });
 
-  it('contains null for facts that are not known', () => {
+  it('contains null for unknown facts', () => {
     const reports = [report([namespace({ id: undefined })], { server: undefined, cryptoKeys: [] })];
     expect(judge(question({ reports, statement: undefined }))).toMatchObject({
       mayDestroy: false,

@@ -171,7 +171,7 @@ describe('scan --on-temporal', () => {
         ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
       );
       expect(timeouts.length).toBeGreaterThan(0);
-      // Only the numbers of runs read differ from a normal scan, because some runs were read before a worker was killed.
+      // The number of runs read differs from an undisturbed scan's, because some runs were read before a worker was killed.
       const { report } = await one.scan();
       expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
     },

@@ -70,7 +70,7 @@ describe('planShards', () => {
       NOW,
       10,
     );
-    // The second half has zero runs by subtraction, but three by a direct count.
+    // For the second half, subtraction gives no runs, but a direct count finds three.
     expect(plan.shards).toEqual([
       { from: NOW, to: NOW + 1 },
       { from: NOW + 1, to: NOW + 2 },
@@ -116,7 +116,7 @@ describe('scan stages', () => {
         // A short pass ends the scan, however long a run takes to appear in lists.
         if (pass.kind === 'newest') expect(stage === undefined).toBe(ended - pass.start <= 600_000);
         if (pass.kind !== 'newest' || stage === undefined) counted.push(pass.range);
-        // If the last pass were long, no list would contain the copies of runs that the pass missed.
+        // A long pass can miss copies of runs. No further pass would list the copies that the last pass missed.
         if (stage === undefined) expect(now - pass.start).toBeLessThanOrEqual(600_000);
       }
       expect(counted[0]!.from).toBe(0);

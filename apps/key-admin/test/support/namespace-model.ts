@@ -25,9 +25,9 @@ interface Run {
    */
   pending: Message[];
   close?: number;
-  /** When the server last copied this run's messages into another run. */
+  /** The time when the server last copied this run's messages into another run. */
   copied: number;
-  /** When a person deletes the run. */
+  /** The time when a person deletes the run. */
   deleteAt: number;
   deleted: boolean;
 }
@@ -156,7 +156,7 @@ export class NamespaceModel {
       case 8:
         if (any === undefined || this.#random.oneIn(2)) break;
         this.#copy(any);
-        // A person resets a run and deletes it later, but not within minutes.
+        // A person resets a run, and deletes the original run an hour or two later.
         if (this.#random.oneIn(2)) any.deleteAt = this.#clock.now + HOUR * (1 + this.#random.next());
         break;
       case 9:

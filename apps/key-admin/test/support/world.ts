@@ -75,7 +75,7 @@ export class World {
     for (let n = random.below(8); n > 0; n -= 1) this.#act();
   }
 
-  /** Returns a clock that is wrong by a constant time. */
+  /** Returns a clock that is wrong by a constant amount. */
   newClock(): Clock {
     const error = (2 * this.random.next() - 1) * MAX_CLOCK_ERROR;
     const time = () => this.now + error;

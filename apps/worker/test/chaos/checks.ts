@@ -1,6 +1,6 @@
 import type { FleetReport } from './report.ts';
 
-/** A promise of the project, and whether a scenario has observed that the promise is kept. */
+/** A promise of the project, what a scenario observed, and whether the promise was kept. */
 export interface Check {
   readonly scenario: string;
   readonly promise: string;

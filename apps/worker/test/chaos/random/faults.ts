@@ -36,7 +36,7 @@ const LEAST_JUMP_MS = 10_000;
 const JUMP_FACTOR = 10_000;
 const STARTED_MS = 60_000;
 
-/** Returns a fault that applies a condition from its beginning to its end. */
+/** Returns a fault with a duration: `begin` causes a condition, and `end` removes the condition. */
 const during =
   (begin: (targets: Targets) => unknown, end: (targets: Targets) => unknown): Run =>
   async (targets, { lengthMs }) => {
