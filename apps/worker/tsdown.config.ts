@@ -13,7 +13,7 @@ const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/km
 // which are TypeScript, and their dependencies.
 export default defineConfig({
   entry: {
-    // A small entry file checks Node's version before it loads one of these modules.
+    // A small entry file checks Node's version before it loads `app` or `starter`.
     app: 'src/main.ts',
     starter: 'src/start.ts',
     // The codec's plugin loads this file from the folder of the bundle.

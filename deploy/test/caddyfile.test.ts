@@ -65,7 +65,7 @@ describe('the dashboard’s Caddyfile', () => {
     });
   });
 
-  it('returns a 404 that no cache may store for the file name of another version', async () => {
+  it('responds to another version’s file name with a 404 that no cache may store', async () => {
     expect(await get('/assets/app-9z8y.js')).toEqual({ status: 404, body: '', cached: null });
   });
 

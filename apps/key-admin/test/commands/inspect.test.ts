@@ -304,7 +304,7 @@ describe('temporal-kms inspect with any other input', () => {
     expect(json().error.exit).toBe('data');
   });
 
-  it('reads a file only up to the limit', async () => {
+  it('reads a file only up to the size limit', async () => {
     const path = await temporaryFile('large.json', '[');
     await truncate(path, MAX_FILE_BYTES + 1);
     const { code, json } = await inspect([path]);

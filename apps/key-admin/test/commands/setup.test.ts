@@ -286,7 +286,7 @@ describe('temporal-kms setup', () => {
     expect([who.code, who.err]).toEqual([64, expect.stringContaining('user:ana@example.com')]);
   });
 
-  it('writes configuration files that the applications accept, and keeps files that differ', async () => {
+  it('writes configuration files that the applications accept, and keeps existing files with other content', async () => {
     const { setup, folder } = await emptyProject();
     const options = [
       '--namespace',

@@ -177,7 +177,7 @@ describe('a scan’s start', () => {
     expect(codes({ reports: [report([namespace({ started })])] })).toContain('report_too_old');
   });
 
-  it('is checked for each report', () => {
+  it('must be recent in each report', () => {
     const reports = [report([namespace()]), report([namespace()], { started: at(30) })];
     expect(codes({ reports })).toContain('report_too_old');
     const [reason] = judge(question({ reports })).reasons;

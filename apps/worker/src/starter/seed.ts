@@ -14,7 +14,7 @@ export interface SeedDeps {
 
 export interface Seeded {
   readonly started: number;
-  /** Samples that already existed. */
+  /** Number of samples that already existed. */
   readonly kept: number;
   readonly failed: number;
 }

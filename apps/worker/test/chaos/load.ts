@@ -58,7 +58,7 @@ export class Load {
     return this;
   }
 
-  /** Waits until as many workflows have completed as run at the same time, so that caches are full. */
+  /** Waits until `inFlight` workflows have completed, so that caches are full. */
   async warm(): Promise<void> {
     const wanted = this.completed + this.#loops.length;
     while (this.completed < wanted) await sleep(50);

@@ -1,7 +1,7 @@
 import type { Checks } from './checks.ts';
 import type { StoreKind } from './stores.ts';
 
-/** The size of a scenario. */
+/** The options of a scenario. */
 export interface ScenarioOptions {
   /** Number of worker processes per role. */
   readonly processes: number;

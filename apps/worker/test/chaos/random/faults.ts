@@ -48,7 +48,7 @@ const during =
 const primary = ({ emulator }: Targets): string =>
   emulator.keys().find(({ name }) => name === KEY)?.primary ?? '';
 
-/** Returns a fault in which Cloud KMS refuses the primary version, because it is in the given state. */
+/** Returns a fault in which Cloud KMS refuses the primary version, because the version is in the given state. */
 const inState =
   (state: 'DISABLED' | 'DESTROY_SCHEDULED'): Run =>
   async (targets, { lengthMs }) => {
