@@ -31,8 +31,8 @@ const silent = ['groupEnd', 'time'] as const satisfies readonly (keyof Console)[
 const ofSdk = /An Unhandled Promise rejection could not be associated to a Workflow Run/;
 
 /**
- * Turns printed output into log entries: `console` calls in this thread, with the level of the method, and
- * writes to the standard streams. Workflow threads pass their output to this thread's streams, so their
+ * Turns printed output into log entries: each `console` call in this thread, at the level of its method, and
+ * each write to a standard stream. Workflow threads pass their output to this thread's streams, so their
  * output is logged too.
  * @param write must not write to `process.stdout` or `process.stderr`
  */

@@ -249,7 +249,7 @@ describe('the worker as a process', () => {
     });
   });
 
-  it('prints its version for --version, as its starter does', async () => {
+  it('prints its version for --version, and so does the starter', async () => {
     const printed = { code: 0, stdout: `${packageJson.version}\n` };
     expect(await runWorker(['--version'])).toMatchObject(printed);
     expect(await runStarter(['--version'])).toMatchObject(printed);

@@ -157,7 +157,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failures(ran)).toMatchObject([{ check: 'permissions', fix: ['unset KMS_EMULATOR_HOST'] }]);
   });
 
-  it('warns about an identity that administers its key', async () => {
+  it('warns if the identity may administer the key', async () => {
     const { doctor, grant } = await startWorkable();
     await grant(WORKER, 'roles/cloudkms.admin');
     const { json } = await doctor();

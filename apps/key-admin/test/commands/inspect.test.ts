@@ -164,7 +164,7 @@ describe('temporal-kms inspect with a history', () => {
 });
 
 describe('temporal-kms inspect with a payload', () => {
-  it('recognizes payloads as JSON, protobuf, base64 and bare data', async () => {
+  it('recognizes a payload in JSON, in protobuf, in base64 or as bare data', async () => {
     const { run } = await twoVersions();
     const payload = await firstPayload(run);
     const { Payload: PayloadMessage, Payloads: PayloadsMessage } = proto.temporal.api.common.v1;

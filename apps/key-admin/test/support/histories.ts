@@ -90,7 +90,7 @@ export function cloudExport(histories: readonly (readonly ProtoEvent[])[]): Buff
   );
 }
 
-/** Returns a message as field 1 of another message. */
+/** Returns a protobuf message whose field 1 is the given message. */
 function field(bytes: Uint8Array): Buffer {
   const length: number[] = [];
   let rest = bytes.length;

@@ -16,7 +16,7 @@ export interface SampleClientsDeps {
   readonly kms: KmsSettings;
 }
 
-/** Returns clients of a connection, each with the codec of its format. The first use of a format creates its codec. */
+/** Returns clients that share a connection, each with the codec of its format. The first use of a format creates its codec. */
 export function createSampleClients({ connection, namespace, kms }: SampleClientsDeps): SampleClients {
   const codecs = new Map<SampleFormat, KmsCodec>();
   const codecOf = (format: Exclude<SampleFormat, 'plain'>) => {

@@ -8,7 +8,7 @@ export interface DeliveryInput {
 
 const { handOver } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
-/** A child workflow of `order`, which hands the parcel over and signals its parent. */
+/** Hands the parcel over, and signals the parent. `order` starts this workflow as a child. */
 export async function delivery({ customer, address }: DeliveryInput): Promise<Handover> {
   const proof = await handOver(customer, address);
   const { parent } = workflowInfo();

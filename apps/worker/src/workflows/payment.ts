@@ -11,7 +11,7 @@ const { authorizeCard } = proxyActivities<Activities>({
   retry: { initialInterval: '200 milliseconds' },
 });
 
-/** A child workflow of `checkout`, which fails because the bank refuses the payment. */
+/** Fails because the bank refuses the payment. `checkout` starts this workflow as a child. */
 export async function payment(input: PaymentInput): Promise<void> {
   await authorizeCard(input.customer, input.cents);
 }

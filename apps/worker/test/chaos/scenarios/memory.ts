@@ -13,7 +13,7 @@ import { openStore } from '../stores.ts';
  */
 const FLAT = 1.05;
 const IN_FLIGHT = 40;
-/** Number of samples per quarter. The number must be odd, see `median`. */
+/** Number of samples per quarter. The number must be odd (see `median`). */
 const SAMPLES_PER_QUARTER = 5;
 const MiB = 2 ** 20;
 
