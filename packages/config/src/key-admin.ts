@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Environment } from './environment.ts';
 import { auditVariables, kmsVariables } from './shared-variables.ts';
 
-/** The destination of the audit of decryptions. */
+/** Where decryptions are audited. */
 export interface AuditConfig {
   /** The audit file, if one is configured. */
   readonly file?: string;
@@ -33,8 +33,8 @@ const audit = z
   }));
 
 /**
- * The environment of the command-line tool `temporal-kms`. Its variables configure the crypto keys, as for the
- * applications, and the audit of decryptions.
+ * The environment of the command-line tool `temporal-kms`. As in the applications, its variables configure
+ * the crypto keys. They also configure the audit of decryptions.
  */
 export const keyAdminEnvironment: Environment<KeyAdminConfig> = {
   prefixes: [],

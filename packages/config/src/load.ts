@@ -122,7 +122,7 @@ function segment(key: PropertyKey): string {
   return typeof key === 'number' ? `entry ${key + 1}` : String(key);
 }
 
-/** Replaces Zod's message for a missing value, which mentions types. */
+/** Replaces Zod's message for a missing value, because Zod's message mentions types. */
 function missingProblem(issue: Issue): string {
   return issue.code === 'custom' ? issue.message : 'is missing';
 }

@@ -5,7 +5,7 @@ import type { Values } from './environment.ts';
 import { isLoopback } from './fields.ts';
 
 export interface TemporalConfig {
-  /** Options of a connection of Temporal's client or worker. */
+  /** Options for the connection of a Temporal client or worker. */
   readonly connectionOptions: ClientConnectConfig['connectionOptions'];
   readonly namespace: string;
 }

@@ -5,7 +5,7 @@ import { kms, mistakesOf } from './environments.ts';
 const parse = (values: Record<string, string>) => parseConfig(codecServerEnvironment, { ...kms, ...values });
 const mistakes = (values: Record<string, string>) => mistakesOf(() => parse(values));
 
-test('has a safe default for everything except the key', () => {
+test('has a safe default for every setting except the key', () => {
   expect(parse({})).toMatchObject({
     host: '127.0.0.1',
     port: 8088,
@@ -148,7 +148,7 @@ describe('the configuration of paths and limits', () => {
     expect(parse({})).toMatchObject({ namespacePaths: false, limits: {} });
   });
 
-  test('contains the values from the environment', () => {
+  test('contains the values that the environment sets', () => {
     const values = {
       CODEC_NAMESPACE_PATHS: 'true',
       CODEC_TRUSTED_PROXIES: '2',

@@ -45,7 +45,7 @@ test('exits with status 78 in loadConfigOrExit, after printing only the mistakes
   expect(await runNode(code, kms)).toEqual({ status: 0, stdout: 'started\n', stderr: '' });
 });
 
-test('prints the settings in force, but no secrets and no unrelated variables', () => {
+test('prints the settings that apply, but no secrets and no unrelated variables', () => {
   const values = {
     ...kms,
     TEMPORAL_API_KEY: 'canary-key',

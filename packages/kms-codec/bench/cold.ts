@@ -71,7 +71,7 @@ interface Way {
 }
 
 /**
- * Measures single calls with 1 KiB, alternating between this library and the bare cipher, with other work
+ * Measures individual calls with 1 KiB, alternating between this library and the bare cipher, with other work
  * between the calls. Prints a table.
  */
 export async function benchCold(

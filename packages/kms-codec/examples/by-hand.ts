@@ -10,8 +10,8 @@ console.log(codec.inspect(encrypted[0]!, context).format);
 const { payload, info } = await codec.decrypt(encrypted[0]!, context);
 console.log(defaultPayloadConverter.fromPayload(payload), info.keyVersion);
 
-// A codec that is configured with a namespace does not read another namespace just because a context names
-// that one.
+// A codec that is configured with a namespace does not read another namespace's messages just because a
+// context names that namespace.
 const another = { namespace: 'another' };
 try {
   await codec.decode(await codec.encode([defaultPayloadConverter.toPayload('card 4111')], another), another);

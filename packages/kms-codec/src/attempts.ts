@@ -5,15 +5,15 @@ import type { AttemptWaits } from './keys/wait-budget.ts';
 export interface InputAttempt extends AttemptWaits {
   /** Whether this is the final attempt, after which Temporal starts no further attempt. */
   readonly isLast: boolean;
-  /** Returns how many milliseconds a decode may still wait for Cloud KMS. */
+  /** How many milliseconds a decode may still wait for Cloud KMS. */
   readonly remainingMs: number;
 }
 
 /** The attempts of a worker's activities, which the package worker-kit tracks. */
 export interface WorkerAttempts {
   /**
-   * Whether the worker reports every activity task. If true, a decode without an attempt does not belong to
-   * an activity task.
+   * Whether the worker reports every activity task. If true, a decode for which `of` returns no attempt does
+   * not belong to an activity task.
    */
   readonly isComplete: boolean;
   /** Returns the attempt whose payloads are decoded in this context. */

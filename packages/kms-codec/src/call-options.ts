@@ -41,8 +41,8 @@ export interface InnerLayer {
 /** Options of one call of `encode`, `decode` or `decrypt`. */
 export interface CallOptions {
   /**
-   * Aborts the call while it waits for Cloud KMS. The property may be a getter, because a call that neither
-   * waits nor fails does not read it.
+   * Aborts the call while it waits for Cloud KMS. The codec reads this property only if the call waits or
+   * fails, so the property may be a getter.
    */
   readonly signal?: AbortSignal | undefined;
   /** Replaces the codec's limit on the plaintext of one call (`maxCallBytes`). */

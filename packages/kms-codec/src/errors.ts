@@ -41,8 +41,8 @@ export class KmsCodecError extends ApplicationFailure {
   }
 
   /**
-   * @internal Returns a copy, because a cached error is thrown many times and Temporal's worker modifies the
-   *   errors that it receives.
+   * @internal Returns a copy of the error, because a cached error is thrown many times and Temporal's worker
+   *   modifies the errors that it receives.
    */
   clone(): KmsCodecError {
     const { code, message, key, keyVersion, cause } = this;

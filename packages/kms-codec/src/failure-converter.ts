@@ -55,8 +55,8 @@ const withoutStackTrace = (failure: ProtoFailure): ProtoFailure => ({
 });
 
 /**
- * Returns a copy whose payloads are marked. Does not change the original, because an error may hold a
- * reference to the original.
+ * Returns a copy of a failure, with marked payloads. Does not change the failure itself, because an error may
+ * hold a reference to it.
  */
 function marked(failure: ProtoFailure): ProtoFailure {
   const copy: ProtoFailure = { ...failure };

@@ -46,7 +46,7 @@ export interface Observer {
    * message or details.
    */
   failureReplaced?(event: { readonly namespace: string; readonly code: ReasonCode }): void;
-  /** A plaintext payload passed, and the namespace's rule says that plaintext is to be reported. */
+  /** A plaintext payload passed in a namespace whose rule reports plaintext. */
   notEncrypted?(event: { readonly namespace: string }): void;
   /**
    * A lookup of a branch key or data key in the data-key cache. `joined` means that another call was already

@@ -16,7 +16,7 @@ import type { Observer } from './observer.ts';
 const MiB = 2 ** 20;
 
 /**
- * Encrypts and decrypts single payloads. Checks the size of the payload and the limits of the call, and
+ * Encrypts and decrypts individual payloads. Checks the size of the payload and the limits of the call, and
  * notifies the observer.
  */
 export class PayloadCipher {
@@ -117,7 +117,7 @@ export class PayloadCipher {
   ): Payload | undefined {
     if (!(data instanceof Uint8Array) || data.length > Math.min(this.#maxPayload, maxBytes)) return undefined;
     const message = knownMessage(metadata, data, scope);
-    // Content with further layers needs `decrypt`, so it would be wasted work to decrypt it here.
+    // Content with further layers needs `decrypt`, so decrypting the content here would be wasted work.
     const isUsual = message && !message.isCompressed && !message.hasLayers;
     const key = isUsual && decryption.confirmed(message.branchKey);
     const decrypted = key && tryDecrypt(key, data, message);

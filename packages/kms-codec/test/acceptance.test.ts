@@ -190,7 +190,7 @@ describe('a call of the codec', () => {
     expect(valueOf((await codec.decode([encrypted!], inNamespace('other', 'x')))[0])).toBe(1);
   });
 
-  it('can decode but not encode if the namespace’s rule has no encryption key', async () => {
+  it('decodes but does not encode if the namespace’s rule has no encryption key', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
     const { codec } = codecWith({ pay: { decrypt: [cryptoKey('shared')] } }, { keyService });

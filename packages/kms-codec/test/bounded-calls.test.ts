@@ -114,7 +114,7 @@ const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
 };
 
 describe('callsInFlight with a call that waits for a slot', () => {
-  it('does not make a waiting call if all its waiters have timed out', async () => {
+  it('does not start a queued Cloud KMS call if all callers that need it have timed out', async () => {
     const { keyService, decoding, decodeFirst } = await decodeMany({ other: 30, activity: 20_000 });
     await expect(decoding).rejects.toMatchObject({ code: 'kms_unavailable' });
     keyService.answerAll();
@@ -123,7 +123,7 @@ describe('callsInFlight with a call that waits for a slot', () => {
     expect(keyService.begun).toBe(3);
   });
 
-  it('does not make a waiting call if the codec call that needs it has failed', async () => {
+  it('does not start a queued Cloud KMS call if the codec call that needs it has failed', async () => {
     const { keyService, decoding, decodeFirst } = await decodeMany();
     keyService.failing = 'key_disabled';
     keyService.answerOne();
@@ -163,7 +163,7 @@ describe('a codec call that its caller has aborted', () => {
     expect(refused).toEqual([]);
   });
 
-  it('adds only one listener to its signal, for any number of waiting Cloud KMS calls', async () => {
+  it('adds only one listener to the abort signal, however many calls wait for Cloud KMS', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await encryptApart(keyService, 2);
     const { codec } = codecWith(rule, { keyService });

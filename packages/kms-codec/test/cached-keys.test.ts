@@ -60,7 +60,7 @@ describe('a message whose header was changed to name another key version', () =>
     await expect(read(message)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not keep the named version readable once that version is disabled', async () => {
+  it('does not keep other messages under the named version readable once that version is disabled', async () => {
     const { keyService, other, read, forge, clock } = await readerOfVersion2();
     keyService.disabled.add(2);
     for (let n = 0; n < 6; n += 1) {
@@ -206,7 +206,7 @@ describe('DecodePlan.kmsCalls', () => {
     expect(keyService.unwraps - before).toBeLessThanOrEqual(kmsCalls + 2);
   });
 
-  it('counts each key without a version, because each such key needs a separate response', async () => {
+  it('counts each key whose version is unknown, because each such key needs a separate response', async () => {
     const keyService = new FakeKeyService();
     const envelope = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope' as const] } };
     const write = async () => {
@@ -275,7 +275,7 @@ it.each(['envelope-v2', 'envelope'] as const)(
 
 // [C-6]
 describe('a process whose clock is set back', () => {
-  it('does not decrypt with a refused key for longer because of the clock', async () => {
+  it('decrypts with a refused key for no longer than a process whose clock is right', async () => {
     const keyService = new FakeKeyService();
     const message = await messageUnder(keyService, 1);
     const { codec, clock } = codecWith(rule, { keyService });
@@ -287,7 +287,7 @@ describe('a process whose clock is set back', () => {
     await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not encrypt with a branch key for longer because of the clock', async () => {
+  it('encrypts with a branch key for no longer than a process whose clock is right', async () => {
     const keyService = new FakeKeyService();
     const { codec, clock } = codecWith(rule, { keyService });
     await codec.encode([json('first')], context);

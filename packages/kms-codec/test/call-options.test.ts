@@ -135,7 +135,7 @@ describe("a caller's budget", () => {
     expect((await decoding).map(valueOf)).toEqual([1, 2]);
   });
 
-  it('replaces the codec’s limit', async () => {
+  it('replaces the codec’s limit on the plaintext of one call', async () => {
     const { codec, keyService } = codecWith(rules, { maxCallBytes: 10 });
     const { codec: writer } = codecWith(rules, { keyService });
     const messages = await writer.encode([json('longer than ten bytes')], orders);
@@ -171,7 +171,7 @@ describe('overwrite', () => {
     },
   );
 
-  it('keeps the header, which inspect reads', async () => {
+  it('leaves the header intact, so that inspect can still read the header', async () => {
     const { codec } = codecWith(rules);
     const [message] = await codec.encode([random], orders);
     const before = codec.inspect(message!, orders);
@@ -179,7 +179,7 @@ describe('overwrite', () => {
     expect(codec.inspect(message!, orders)).toEqual(before);
   });
 
-  it('leaves no plaintext if the message was modified', async () => {
+  it('leaves no plaintext in the buffer of a modified message', async () => {
     const { codec } = codecWith(rules);
     const [message] = await codec.encode([zeros(bytes)], orders);
     const start = message!.data!.length - bytes - 100;

@@ -9,13 +9,16 @@ import { cryptoKey } from './support/codec.ts';
 
 const key = cryptoKey('k');
 /**
- * Maximum times until Cloud KMS responds after an outage, in ms: on the same connection, and if another
- * connection is necessary.
+ * Maximum times until Cloud KMS responds after an outage, in ms: `SOON_MS` on the same connection, `LATER_MS`
+ * if another connection is necessary.
  */
 const SOON_MS = 5_000;
 const LATER_MS = 20_000;
 const STEP_MS = 500;
-/** Real time per step for sockets and threads, in ms: during an outage, and while a response is expected. */
+/**
+ * Real time per step for sockets and threads, in ms: `REAL_MS` during an outage, `REAL_ANSWER_MS` while a
+ * response is expected.
+ */
 const REAL_MS = 4;
 const REAL_ANSWER_MS = 60;
 const realSetTimeout = setTimeout;

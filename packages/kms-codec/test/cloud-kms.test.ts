@@ -144,7 +144,7 @@ describe('CloudKms with a key version that cannot be used', () => {
     await own.close();
   });
 
-  it('reports key_destroyed if a grant on the key lets the caller read the version’s state', async () => {
+  it('reports key_destroyed if the caller may read the version’s state through a grant on the key alone', async () => {
     const name = cryptoKey('viewed');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     const members = [`serviceAccount:${reader}`];
@@ -207,7 +207,7 @@ describe('a caller', () => {
     });
   });
 
-  it('gets key_not_found with all permissions if the key does not exist', async () => {
+  it('gets key_not_found if it has all permissions but the key does not exist', async () => {
     await expect(kms.wrap({ key: cryptoKey('absent'), plaintext, aad })).rejects.toMatchObject({
       code: 'key_not_found',
     });

@@ -148,7 +148,7 @@ describe('the codec with an encryption key', () => {
     },
   );
 
-  it('no longer uses the key once Cloud KMS refuses its refresh after its soft age', async () => {
+  it('stops using a key past its soft age once Cloud KMS refuses to wrap a new key', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';

@@ -43,13 +43,13 @@ const failures = {
 };
 
 describe.each(Object.entries(failures))('a payload of a failure (%s)', (_, failure) => {
-  it('is marked, even if the payload belongs to a cause of the failure', () => {
+  it('has the failure mark, even if the payload belongs to a cause of the failure', () => {
     const payloads = payloadsOf(failure).flat();
     expect(payloads.length).toBeGreaterThan(0);
     for (const payload of payloads) expect(Object.keys(payload.metadata ?? {})).toContain(FAILURE_MARK);
   });
 
-  it('is encrypted without its mark', async () => {
+  it('is encrypted without its failure mark', async () => {
     const { codec } = codecWith(rule);
     for (const payloads of payloadsOf(failure)) {
       const decoded = await codec.decode(await codec.encode(payloads, context), context);

@@ -26,7 +26,7 @@ export interface EventKind {
   readonly joins?: string;
   /** The outcome that this event gives to its group. */
   readonly ends?: Outcome;
-  /** True for the head of a group that stays open until another event ends it. */
+  /** True for the head of a group that stays open until another event ends the group. */
   readonly opens?: boolean;
 }
 
@@ -37,7 +37,7 @@ const follower = (category: Category, joins: string, title: string, ends?: Outco
   ends ? { category, joins, title, ends } : { category, joins, title };
 
 /**
- * Keyed by the event type's name as the history API sends it, in the order of
+ * The kinds of events, keyed by the event type's name as the history API sends it, in the order of
  * `temporal.api.enums.v1.EventType`.
  */
 export const eventKinds: Readonly<Record<string, EventKind>> = {

@@ -19,7 +19,7 @@ export interface RunEvent {
   readonly at: number;
   /**
    * Proto3 JSON with placeholders in place of payloads. In the dashboard, reading this property parses JSON,
-   * so read it only for few events.
+   * so read the property of only a few events.
    */
   readonly attributes: Attributes;
   readonly userMetadata?: Attributes | undefined;
@@ -83,7 +83,7 @@ function groupFrom(events: [RunEvent, ...RunEvent[]]): EventGroup {
   };
 }
 
-/** Returns a group by the event id of its head. @param groups in the order of their heads */
+/** Returns the group whose head has this event id. @param groups in the order of their heads */
 export function groupByHead(groups: readonly EventGroup[], head: number | undefined): EventGroup | undefined {
   if (head === undefined) return undefined;
   let [low, high] = [0, groups.length - 1];

@@ -24,7 +24,8 @@ export function linesAt(value: unknown, ...path: readonly string[]): string {
 }
 
 /**
- * Returns a number. Also reads a number from a string, because proto3 JSON writes 64-bit integers as strings.
+ * Returns the number at a path. Also accepts a number in a string, because proto3 JSON writes 64-bit integers
+ * as strings.
  */
 export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
   const found = at(value, ...path);
@@ -73,7 +74,8 @@ export function refsIn(value: unknown): PayloadRef[] {
 }
 
 function placeholderIn(value: unknown): PayloadRef | undefined {
-  // Checks the member first, because most values are not placeholders, and the schema rejects values slowly.
+  // Checks for the placeholder's member first, because most values are not placeholders, and the schema
+  // rejects values slowly.
   if (!isRecord(value) || typeof value['$payload'] !== 'string') return undefined;
   const found = payloadPlaceholder.safeParse(value);
   return found.success ? found.data.$payload : undefined;

@@ -1,4 +1,4 @@
-/** Patterns for the stack frames of one language that do not belong to the application. */
+/** Patterns for one language's stack frames that do not belong to the application. */
 interface LibraryFrames {
   readonly language: string;
   /** Matches the files of packages, the runtime and Temporal's SDK. */

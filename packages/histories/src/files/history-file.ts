@@ -5,8 +5,8 @@ import { HistoryFileError } from '../history-file-error.ts';
 
 export interface HistoryFile {
   /**
-   * The workflows in the order of the file; at least one. Only Temporal Cloud's export contains several
-   * workflows.
+   * The workflows in the order of the file. There is at least one workflow. Only Temporal Cloud's export
+   * contains several workflows.
    */
   readonly workflows: readonly [FileWorkflow, ...FileWorkflow[]];
 }

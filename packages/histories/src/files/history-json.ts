@@ -31,7 +31,7 @@ export function readJson(text: string): FileWorkflow[] {
     throw new HistoryFileError('cut_off', 'The file is an export that ended early: export the run again.');
   const cursor = new JsonCursor(text);
   const found: Found[] = [];
-  // Events outside a history object: the file is a list of events, or has one event per line.
+  // Events outside a history object, from a file that is a list of events or has one event per line.
   const loose: string[] = [];
   while (cursor.peek() !== '') readNode(cursor, found, loose, 0);
   if (loose.length > 0) found.push({ events: loose, names: new Map() });

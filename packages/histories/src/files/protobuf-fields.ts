@@ -10,7 +10,7 @@ export interface ProtobufField {
   readonly wire: 'varint' | 'fixed64' | 'delimited' | 'fixed32';
   /** The value of a varint as a number, which is exact up to 2^53, or the bytes of any other value. */
   readonly value: number | Uint8Array;
-  /** The encoded value. For a delimited value, this includes the length. */
+  /** The encoded value, which includes the length if the value is delimited. */
   readonly encoded: Uint8Array;
 }
 

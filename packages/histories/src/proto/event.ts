@@ -15,7 +15,7 @@ const MAX_DEPTH = 200;
 
 /**
  * Returns an event from a history file as Temporal's message. All encodings of an event yield the same
- * message, except that its payloads are decrypted if the file is a decoded or readable export.
+ * message, except that the message's payloads are decrypted if the file is a decoded or readable export.
  *
  * In the message, 64-bit integers may be strings. Fields that this version of the protos does not know are
  * dropped.

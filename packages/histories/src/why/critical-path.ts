@@ -14,10 +14,7 @@ export type PathKind = 'work' | 'queue' | 'retry' | 'idle';
 /** A stretch of the critical path. The parts of a path follow each other without gaps. */
 export interface PathPart {
   readonly kind: PathKind;
-  /**
-   * The event id of the step's first event; the step may be a workflow task. 0 if the run waited for a
-   * message.
-   */
+  /** The event id of the first event of the step or workflow task; 0 if the run waited for a message. */
   readonly group: number;
   /** Milliseconds since 1970. */
   readonly from: number;
@@ -39,7 +36,7 @@ export interface CriticalPath {
 }
 
 interface PathInput {
-  /** `events[i].eventId === i + 1`. */
+  /** The run's events, in order and without gaps: `events[i].eventId === i + 1`. */
   readonly events: readonly RunEvent[];
   readonly groups: readonly EventGroup[];
   /** For an open run, the current time in milliseconds since 1970. */

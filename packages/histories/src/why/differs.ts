@@ -31,9 +31,7 @@ export interface Difference {
 }
 
 export interface WhatDiffers {
-  /**
-   * The fields that differ by more than chance, with the clearest difference first. Each field appears once.
-   */
+  /** The fields that differ by more than chance, clearest difference first. Each field appears once. */
   readonly differences: readonly Difference[];
   /**
    * The number of runs in each set. `comparisons` is the number of comparisons for which p-values are
@@ -44,7 +42,7 @@ export interface WhatDiffers {
 }
 
 /**
- * Differences with a lower p-value are reported. If two sets do not differ, at most 1 % of calls report a
+ * The p-value below which a difference is reported. If two sets do not differ, at most 1 % of calls report a
  * difference.
  */
 const SIGNIFICANT = 0.01;

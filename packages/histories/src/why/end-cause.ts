@@ -6,10 +6,10 @@ import type { ReadPayload } from './run.ts';
 import { isReset } from './sources.ts';
 
 /**
- * Returns why a run ended badly. The run's last event is enough, because it has the whole chain of failures
- * through activities and children. For the event that ended a workflow task, returns why the task failed.
- * Returns undefined for a task that completed, and for a run that completed, continued as new without a
- * failure, or was canceled.
+ * Returns why a run ended badly. The run's last event is enough, because it contains the whole chain of
+ * failures through activities and child workflows. For the event that ended a workflow task, returns why the
+ * task failed. Returns undefined for a task that completed, and for a run that completed, continued as new
+ * without a failure, or was canceled.
  *
  * @example
  * causeOfEnd(lastEvent, allLocked)?.type; // 'CardDeclined', 'WorkflowTimedOut', 'WorkflowTerminated'
@@ -23,7 +23,7 @@ export function causeOfEnd(
     case 'WorkflowExecutionFailed':
       return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowFailed', '');
     case 'WorkflowExecutionContinuedAsNew':
-      // If Temporal has started a failed run again, a request for the failed run's last event returns this
+      // If Temporal has started a failed run again, Temporal returns this event as the failed run's last
       // event.
       return causeOf(failureOf(attributes), { groups: [], read });
     case 'WorkflowExecutionTimedOut':

@@ -32,7 +32,7 @@ export interface Fact {
   readonly nextAt?: number | undefined;
   readonly queue?: string | undefined;
   readonly remedy?: string | undefined;
-  /** Payloads with names or messages of this fact, in addition to `cause.refs`. */
+  /** Payloads that contain names or messages for this finding, in addition to `cause.refs`. */
   readonly refs?: readonly PayloadRef[] | undefined;
 }
 

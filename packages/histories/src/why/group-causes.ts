@@ -30,7 +30,10 @@ export interface CauseGroup<Run extends FailedRun = FailedRun> {
 /** Number of bars in the chart that shows when a group's runs failed. */
 const BARS = 24;
 
-/** The last part of the time window, as a share. A cause that occurs only in this part counts as new. */
+/**
+ * The size of the time window's last part, as a share of the window. A cause that occurs only in this part
+ * counts as new.
+ */
 const NEW = 1 / 4;
 
 /**

@@ -31,7 +31,7 @@ export type WhyQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'polling'>;
 
 /** The input of an explanation. */
 export interface WhyRun {
-  /** `events[i].eventId === i + 1`. */
+  /** The run's events, in order and without gaps: `events[i].eventId === i + 1`. */
   readonly events: readonly RunEvent[];
   /** The groups in the order of their heads, as `groupEvents` returns them. */
   readonly groups: readonly EventGroup[];

@@ -13,7 +13,7 @@ export interface Durations {
 
 /** How long completed runs of the workflow's type took, and on which steps this run spent its time. */
 export interface Usual extends Pick<Durations, 'count' | 'median' | 'p95'> {
-  /** Absent until the path is known. */
+  /** Absent until the critical path is known. */
   readonly path?: Pick<CriticalPath, 'steps'> | undefined;
 }
 

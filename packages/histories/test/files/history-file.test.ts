@@ -156,7 +156,7 @@ describe('readHistoryFile with an unreadable file', () => {
     ['a history that starts later', 'gap', utf8(JSON.stringify({ events: [timer(2)] }))],
     ['protobuf that is cut off', 'cut_off', cloudExport([events, events]).subarray(0, -5)],
     ['protobuf with a missing event', 'gap', cloudExport([[started, timer(3)]])],
-    // As in every protobuf parser, the last value counts.
+    // If a field occurs twice, the last value counts, as in every protobuf parser.
     ['protobuf with two ids in an event', 'gap', field(1, field(1, field(1, Uint8Array.of(8, 1, 8, 5))))],
   ];
 

@@ -95,7 +95,7 @@ describe("protoEvent with an event's payloads", () => {
     expect(inputOf([{ _protoMessageType: 'a.B', x: 1 }])).toEqual([
       { encoding: 'json/protobuf', messageType: 'a.B', data: '{"x":1}' },
     ]);
-    // The text consists of base64 characters.
+    // Both texts consist only of base64 characters, but are plain text.
     expect(inputOf([{ metadata: { encoding: 'binary/plain' }, data: 'abcd' }])).toEqual([
       { encoding: 'binary/plain', data: '"abcd"' },
     ]);
@@ -122,7 +122,7 @@ describe("protoEvent with an event's payloads", () => {
     },
   );
 
-  it('reads a value that has the field names of a payload', () => {
+  it('reads a JSON value that has the same field names as a payload', () => {
     const value = { metadata: { encoding: 7 }, data: 'x', more: true };
     expect(inputOf([value])).toEqual([{ encoding: 'json/plain', data: JSON.stringify(value) }]);
   });

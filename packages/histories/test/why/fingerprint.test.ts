@@ -124,7 +124,7 @@ describe('fingerprint', () => {
     expect(fingerprint(declined, 'order').id).toBe(fingerprint(declined, 'refund').id);
   });
 
-  it('cuts names and messages of any length', () => {
+  it('limits the length of names and messages', () => {
     const long = 'x'.repeat(2_000_000);
     const frame = { call: long, place: long, own: true };
     const { parts } = fingerprint(

@@ -89,7 +89,7 @@ describe('groupCauses', () => {
     expect(groupCauses([run('1', 'only', 5)])[0]).toMatchObject({ isNew: false });
   });
 
-  it('counts a run once, even if a continued request repeats it', () => {
+  it('counts a run once, even if the input contains the run twice', () => {
     const groups = groupCauses([run('1', 'A', 1), run('1', 'A', 1)]);
     expect(groups[0]!.runs).toHaveLength(1);
   });

@@ -384,7 +384,7 @@ describe('explain', () => {
     expect(found).not.toHaveProperty('place');
   });
 
-  it('reports as in progress an activity that runs again after its worker was shut down', () => {
+  it('reports an activity as in progress if it runs again after its worker was shut down', () => {
     const [found] = explain(interrupted('PENDING_ACTIVITY_STATE_STARTED')).findings;
     expect(found).toMatchObject({ rule: 'activity-open', attempt: 2, cause: undefined });
     expect(rulesOf(interrupted('PENDING_ACTIVITY_STATE_SCHEDULED'))).toEqual(['activity-retries']);
@@ -400,7 +400,7 @@ describe('explain', () => {
     }
   });
 
-  it('does not report a failed workflow task that a reset wrote, or after which a later task completed', () => {
+  it('does not report a failed workflow task if a reset wrote it, or if a later task completed', () => {
     expect(explain(runOf(taskFails('RESET_WORKFLOW'))).state).toBe('waits');
     const recovered = runOf([
       ...taskFails('UNHANDLED_COMMAND'),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { durationsOf } from '../../src/why/usual.ts';
 
 describe('durationsOf', () => {
-  // statistics.median and math.ceil(0.95 * n) of Python 3.12.
+  // The expected values are from statistics.median and math.ceil(0.95 * n) of Python 3.12.
   it.each([
     [[7], { count: 1, shortest: 7, median: 7, p95: 7, longest: 7 }],
     [[10, 9], { count: 2, shortest: 9, median: 9.5, p95: 10, longest: 10 }],

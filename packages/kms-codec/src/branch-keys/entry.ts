@@ -17,7 +17,7 @@ export interface StoredBranchKey {
   readonly keyVersion: number;
   /**
    * When the branch key was created, in milliseconds since 1970. Cloud KMS has wrapped the key together with
-   * the same date.
+   * this date.
    */
   readonly created: number;
   /** Authenticates the key version (see `key-version-proof.ts`). */

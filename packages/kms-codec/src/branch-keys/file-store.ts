@@ -18,8 +18,8 @@ import {
 } from './store.ts';
 
 /**
- * Number of generations to keep of each value. They show a process that was suspended that newer generations
- * exist.
+ * Number of generations of each value that the store keeps. From these, a process that was suspended learns
+ * that newer generations exist.
  */
 const KEPT = 4;
 /**

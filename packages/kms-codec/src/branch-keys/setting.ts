@@ -9,7 +9,7 @@ const GCS =
 
 /**
  * Parses `KMS_BRANCH_KEYS`. Returns undefined if the text is invalid. Otherwise returns a function that opens
- * the named store without any I/O. For `none`, this function returns undefined.
+ * the named store without any I/O. For `none`, the returned function returns undefined.
  */
 export function parseBranchKeys(text: string): (() => BranchKeyStore | undefined) | undefined {
   if (text === 'none') return () => undefined;

@@ -65,7 +65,7 @@ export function decryptWithWrappedKey(
   const key = keyOf(wrappedKey, call);
   if (!(key instanceof Promise)) return decryptMessage(key, payload, encryption, call, wrappedKey);
   return key.then((unwrapped) => {
-    // Follows the namespace's stored keys only after Cloud KMS has unwrapped the key, because anyone can
+    // Prepares for the fleet's next messages only after Cloud KMS has unwrapped the key, because anyone can
     // write a message that names the namespace.
     call.keys.willRead(call.scope.dataKeyScope);
     return andThen(decryptMessage(unwrapped, payload, encryption, call, wrappedKey), (decrypted) => {

@@ -81,7 +81,7 @@ const boundToWorkflow = { boundToWorkflow: true } as const;
 
 /**
  * Maximum number of writers for which a scope keeps a parsed message. A process counts as one or two writers,
- * so a fleet rarely has more writers at a time.
+ * so a fleet rarely has more writers than this at a time.
  */
 const MAX_KEPT = 64;
 

@@ -83,8 +83,8 @@ function wrappedIn(payload: Payload): Uint8Array {
   if (wrapped.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError('malformed', `encrypted-dek is longer than ${MAX_WRAPPED_KEY_BYTES} bytes`);
   }
-  // Copies the bytes. Otherwise, the cache of data keys would keep the whole payload's buffer, which the
-  // payload's owner may want to free.
+  // Copies the bytes, because the cache of data keys would otherwise keep the whole payload's buffer, which
+  // the payload's owner may want to free.
   return new Uint8Array(wrapped);
 }
 
@@ -101,9 +101,9 @@ export function candidateKeys(payload: Payload, { rule }: Scope): readonly strin
 }
 
 /**
- * Tries candidates in order until one of them decrypts. If all candidates fail, and one of the crypto keys
- * could not be used, throws that key's error, because that key may be the right key. A Cloud KMS outage ends
- * the attempts, because it affects all keys.
+ * Tries candidates in order until one of them decrypts the message. If all candidates fail, and one of the
+ * crypto keys could not be used, throws that key's error, because that key may be the right key. A Cloud KMS
+ * outage ends the attempts, because it affects all keys.
  */
 export async function firstThatDecrypts<Candidate, T>(
   candidates: readonly Candidate[],

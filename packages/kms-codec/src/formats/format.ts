@@ -85,7 +85,7 @@ export function checkFormat(format: EncryptedFormat, { rule }: Scope): void {
 }
 
 /**
- * Returns a payload that this codec did not encrypt, unchanged.
+ * Returns the given payload, which this codec did not encrypt, without changes.
  * @param what the description of the payload in the error
  * @throws KmsCodecError `format_not_allowed` if the namespace's rule refuses plaintext
  */

@@ -111,8 +111,8 @@ function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) =
       isReusable = piece.length <= MAX_KEPT_BYTES;
     }
   } finally {
-    // Replaces a writer that threw an error, because it keeps the unfinished message, and a writer that has
-    // grown large, because it keeps its memory.
+    // Replaces a writer that threw an error, because that writer keeps the unfinished message. Also replaces
+    // a writer that has grown large, because that writer keeps its memory.
     if (!isReusable) writer = newWriter();
   }
 }
@@ -129,8 +129,8 @@ export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>
   Object.keys(metadata ?? {}).length + 1 + (externalPayloads?.length ?? 0);
 
 /**
- * Maximum number of fields in a payload whose fields' memory does not count. A usual payload has about three
- * fields.
+ * Maximum number of fields for which a payload's additional memory is not counted. A usual payload has about
+ * three fields.
  */
 const USUAL_FIELDS = 16;
 /**

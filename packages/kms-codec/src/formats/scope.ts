@@ -195,8 +195,8 @@ function joined(accepted: readonly AcceptedNamespace[]): readonly AcceptedNamesp
 /**
  * Returns a rule's namespace and the namespaces in its `accepts`, for example a former name, a Nexus caller's
  * namespace or a parent workflow's namespace. An accepted namespace's messages may be encrypted under this
- * rule's keys. If the keys file has a rule for the accepted namespace, they may also be encrypted under that
- * rule's keys.
+ * rule's keys. If the keys file has a rule for the accepted namespace, the messages may also be encrypted
+ * under that rule's keys.
  */
 function acceptedNamespaces(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
   const others = rule.accepts.map((namespace) => {

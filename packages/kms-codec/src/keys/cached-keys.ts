@@ -54,24 +54,24 @@ export class CachedKeys {
     this.#own = new LRUCache({ max: max.own, dispose });
   }
 
-  /** Returns a key in order to use it. */
+  /** Returns a key, and marks the key as recently used. */
   find(id: string): CachedKey | undefined {
     if (this.#last?.wrappedKey.id !== id) this.#last = this.#own.get(id) ?? this.#others.get(id);
     return this.#last;
   }
 
-  /** Returns one of this process's own keys in order to encrypt with it. */
+  /** Returns one of this process's own keys for encryption, and marks the key as recently used. */
   findOwn(id: string): CachedKey | undefined {
     if (this.#lastOwn?.wrappedKey.id !== id) this.#lastOwn = this.#own.get(id);
     return this.#lastOwn;
   }
 
-  /** Returns one of this process's own keys, without counting as a use. */
+  /** Returns one of this process's own keys, without marking the key as recently used. */
   peekOwn(id: string): CachedKey | undefined {
     return this.#own.peek(id);
   }
 
-  /** Returns a key that is not one of this process's own keys, without counting as a use. */
+  /** Returns a key that is not one of this process's own keys, without marking the key as recently used. */
   peekOther(id: string): CachedKey | undefined {
     return this.#others.peek(id);
   }

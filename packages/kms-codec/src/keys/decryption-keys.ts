@@ -254,8 +254,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Revalidates the keys for which that is due, if they were used since the last response. Removes keys that
-   * are too old to use. A timer calls this method.
+   * Revalidates the keys that are due for revalidation and were used since the last response. Removes keys
+   * that are too old to use. A timer calls this method.
    */
   maintain(): void {
     const now = this.#context.now();
@@ -292,7 +292,7 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a key under the version, other than the probe. Prefers one of this process's own keys; otherwise
+   * Returns a key, other than the probe, that is wrapped under the version. Prefers one of this process's own keys; otherwise
    * chooses a random key.
    */
   #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {

@@ -243,7 +243,8 @@ export class EncryptionKeys {
   async #create(slot: EncryptionSlot, waitBudget: WaitBudget, signal: AbortSignal): Promise<ScopeKey> {
     const { scope } = slot;
     const created = await this.#wrap(scope, signal);
-    // Skips this check for an identity without the permission to unwrap, because it may still encrypt.
+    // Skips this check for an identity without the permission to unwrap, because such an identity may still
+    // encrypt.
     if (slot.refusal !== undefined && !slot.isUnreadable)
       await this.#decryption.confirm(scope.namespace, asWrappedKey(scope, created), waitBudget);
     return created;
@@ -256,7 +257,7 @@ export class EncryptionKeys {
   ): Promise<void> {
     const { scope, usable, sharing } = slot;
     const own = usable && { current: usable, sharing };
-    // Creates no next key if this process has no usable key, because it must use the stored key now.
+    // Creates no next key if this process has no usable key, because the process must use the stored key now.
     const refreshShare = own ? slot.refreshShare : Number.POSITIVE_INFINITY;
     let keys: SharedKeys;
     try {

@@ -37,7 +37,7 @@ export interface EncryptionState {
 /** A refresh starts before `REFRESH_AT` by a random share of the limit. This is the maximum share. */
 const REFRESH_SPREAD = 0.05;
 /**
- * The maximum share in processes with a store. Of the default soft age, it is one minute, so that all
+ * The maximum share in processes with a store. It is one minute of the default soft age, so that all
  * processes unwrap the next key within that minute.
  */
 const SHARED_REFRESH_SPREAD = 1 / 60;
@@ -93,7 +93,10 @@ export class EncryptionSlot {
    * `#retireAt`, so that work in progress can complete.
    */
   #expiresAt = Number.POSITIVE_INFINITY;
-  /** The time until which Cloud KMS's confirmation of the current scope key before the last call is valid. */
+  /**
+   * The time until which the current scope key is confirmed, if only confirmations from before the latest
+   * call count.
+   */
   #confirmedUntil = 0;
   /**
    * The start time of the last call in which Cloud KMS wrapped a key under the current scope key's version.

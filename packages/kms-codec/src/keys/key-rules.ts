@@ -196,9 +196,9 @@ export interface RuleMistake {
 type Rules = readonly (readonly [namespace: string | undefined, rule: NamespaceRule])[];
 
 /**
- * Returns the mistakes that a check of single fields cannot find: two names for one key, one id for two keys,
- * `direct` together with `envelope`, and formats without a workflow tag in a rule that requires workflow
- * tags.
+ * Returns the mistakes that a check of individual fields cannot find: two names for one key, one id for two
+ * keys, `direct` together with `envelope`, and formats without a workflow tag in a rule that requires
+ * workflow tags.
  * @param idOf returns a crypto key's id in headers; only tests replace it, because real ids do not collide by
  *   chance
  */

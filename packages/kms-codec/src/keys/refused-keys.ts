@@ -81,8 +81,8 @@ export class RefusedKeys {
   }
 
   /**
-   * Tries to unwrap refused keys again. Without these attempts, a process that has stopped working would make
-   * no calls, and would not notice that Cloud KMS accepts the key again.
+   * Tries to unwrap refused keys again. Without these attempts, a process that has stopped its work because
+   * of the refusal would make no calls, and would not notice that Cloud KMS accepts the key again.
    */
   askAgain(): void {
     for (const refused of this.#keys.values()) void this.#ask(refused);

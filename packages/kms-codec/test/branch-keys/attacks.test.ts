@@ -129,7 +129,7 @@ describe('an attacker who has a branch key and writes to the store', () => {
     },
   );
 
-  it('cannot backdate the next key so that it encrypts immediately', async () => {
+  it('cannot make the next key encrypt immediately by backdating it', async () => {
     const { fleet, entry } = await fleetWithEntry();
     await fleet.pass(0.76 * hour);
     const { current, next } = entryOf(fleet);

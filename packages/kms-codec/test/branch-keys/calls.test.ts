@@ -13,7 +13,10 @@ import { branchOf, hour, MemoryStore, minute, settle } from '../support/fleet.ts
 const TIMER_S = 15;
 /** Interval at which a process encrypts in each namespace, in seconds. */
 const WRITE_S = 300;
-/** Number of other processes whose messages a process reads each time, which is 48 per hour. */
+/**
+ * Number of other processes whose messages a process reads after each write. The default amounts to 48
+ * messages per hour.
+ */
 const READS = 4;
 
 interface Run {
@@ -35,7 +38,7 @@ interface Size {
   readonly isShared: boolean;
   /** Seconds per step of the clock. */
   readonly stepS?: number;
-  /** Number of other processes whose messages a process reads per step. */
+  /** Number of other processes whose messages a process reads after each write; `READS` by default. */
   readonly reads?: number;
 }
 
@@ -96,7 +99,7 @@ async function callsOfReader({ messages, keyService, rules, time }: Run): Promis
 }
 
 describe('a fleet with a store', () => {
-  it('has one branch key per rotation, for which each process makes one call in addition to its revalidations', async () => {
+  it('uses one branch key per rotation, which each process unwraps with one call in addition to its revalidations', async () => {
     const [processes, namespaces, hours] = [50, 3, 6];
     const shared = await run({ processes, namespaces, hours, isShared: true });
     // Each key encrypts for 43.8 to 45 min.
@@ -120,7 +123,7 @@ describe('a fleet with a store', () => {
 });
 
 describe('a fleet without a store', () => {
-  it('has one branch key per process and rotation, and every other process unwraps each of these keys', async () => {
+  it('uses one branch key per process and rotation, and every process unwraps the keys of all other processes', async () => {
     const [processes, hours] = [10, 6];
     const apart = await run({ processes, namespaces: 1, hours, isShared: false });
     expect(apart.keys).toBeGreaterThanOrEqual(processes * hours);

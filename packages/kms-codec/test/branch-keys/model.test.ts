@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 
 const models = join(import.meta.dirname, '../../models');
 const model = join(models, 'branch-keys.pml');
-/** Maximum number of steps of a search for a failure, enough to find each expected failure. */
+/** Maximum number of steps in a search for a failure. This number suffices to find each expected failure. */
 const maxSteps = 400;
 
 const outages = ['OUTAGES', 'PAUSES', 'CRASHES'];

@@ -68,7 +68,7 @@ it.each(Object.entries(stores))(
   60_000,
 );
 
-it('reports no process as ready for more than 5 min while the process cannot decrypt, in whatever order refusals start and end', async () => {
+it('reports a process as not ready within 5 min after a refusal starts, in whatever order refusals start and end', async () => {
   const phase = fc.record({
     code: fc.constantFrom(undefined, ...codes),
     minutes: fc.integer({ min: 1, max: 80 }),

@@ -160,7 +160,7 @@ describe('a fleet at the time of a rotation', () => {
     }
   });
 
-  it('reads all its processes’ messages during a Cloud KMS outage of an hour right after startup', async () => {
+  it('reads all its processes’ messages if a Cloud KMS outage of an hour begins right after startup', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     fleet.keyService.failing = 'kms_unavailable';
@@ -204,7 +204,8 @@ describe('a fleet whose store fails', () => {
     const fleet = fleetOf(1);
     fleet.store.loading = new Promise<never>(() => undefined);
     const start = performance.now();
-    // The codec measures its waits in ms of the event loop. The test uses the wait budget of an activity.
+    // The codec measures its waits in real time, not on the fleet's clock. The budget is longer than the time
+    // limit for the store.
     const { codec } = codecWith(rules, {
       branchKeyStore: fleet.store,
       now: () => fleet.clock.time,
@@ -246,7 +247,7 @@ describe('a fleet whose store fails', () => {
     expect(fleet.keyService.wraps).toBe(20);
   });
 
-  it('only delays the rotation if the store fails for some minutes around the rotation', async () => {
+  it('delays the rotation, but keeps one key, if the store fails for some minutes when the rotation is due', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     await fleet.pass(0.7 * hour);
@@ -295,7 +296,7 @@ describe('a process whose clock is set back', () => {
   );
 });
 
-it('creates a separate key in a process that starts while Cloud KMS only wraps, and shares keys again later', async () => {
+it('creates a separate key in a process that starts while Cloud KMS wraps but does not unwrap, and shares keys again later', async () => {
   const fleet = fleetOf(1);
   await fleet.encrypt();
   const unwrap = fleet.keyService.unwrap.bind(fleet.keyService);

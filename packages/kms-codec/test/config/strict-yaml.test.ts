@@ -114,7 +114,7 @@ describe('readStrictYaml', () => {
     expect(digest).toBe(createHash('sha256').update('a: b\n...\n').digest('hex'));
   });
 
-  it('rejects a path without a regular file, and names the setting in the error', () => {
+  it('rejects a path at which there is no regular file, and names the setting in the error', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     for (const file of [join(folder, 'missing'), folder, fifo, '/dev/zero']) {

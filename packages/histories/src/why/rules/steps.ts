@@ -30,7 +30,7 @@ const MANY_STEPS = 20;
 const MAX_NAMED = 3;
 
 /**
- * Summarizes the failures of single steps, which the workflow code may have handled:
+ * Summarizes the failures of individual steps, which the workflow code may have handled:
  * `1 failure in 781 steps, #2722`.
  */
 export function failedSteps(run: WhyRun): Fact[] {
