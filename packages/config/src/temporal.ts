@@ -11,8 +11,8 @@ export interface TemporalConfig {
 }
 
 /**
- * Returns Temporal's address, credentials, TLS settings and namespace. Like Temporal's own tools, reads them
- * from the TEMPORAL_* variables first, then from the profile file. An empty variable counts as unset.
+ * Returns Temporal's address, credentials, TLS settings and namespace. Like Temporal's own tools, reads these
+ * values from the TEMPORAL_* variables first, then from the profile file. An empty variable counts as unset.
  * @throws Error that names the problem and the variables to check. The message never quotes the profile file,
  *   which may contain an API key
  */

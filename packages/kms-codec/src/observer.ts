@@ -7,8 +7,8 @@ export interface KmsCall {
   /** Crypto key resource name. */
   readonly key: string;
   /**
-   * The key version that Cloud KMS's error names or, if it names none, the version that the message names.
-   * Absent if the message names no version, and for calls that use the primary version.
+   * The key version that Cloud KMS's error names or, if the error names no version, the version that the
+   * message names. Absent if the message names no version, and for calls that use the primary version.
    */
   readonly keyVersion?: number;
   readonly milliseconds: number;
@@ -70,7 +70,7 @@ export interface Observer {
     readonly code?: ReasonCode | undefined;
   }): void;
   /**
-   * A new branch key or data key now encrypts. `reason` is the reason why it replaced the previous key. For
+   * A new branch key or data key now encrypts. `reason` is why the new key replaced the previous key. For
    * branch keys, the reason after the first key is always `age`. Not called for a new salt.
    */
   dataKeyRotated?(event: {

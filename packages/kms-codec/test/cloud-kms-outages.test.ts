@@ -130,7 +130,7 @@ describe('a process that calls Cloud KMS repeatedly', () => {
     },
   );
 
-  it('soon reaches Cloud KMS after an outage in which its host name could not be resolved', async () => {
+  it('soon reaches Cloud KMS after an outage in which the host name could not be resolved', async () => {
     const network = await newNetwork();
     const lookup = vi.spyOn(dns.promises, 'lookup').mockRejectedValue(new Error('EAI_AGAIN'));
     const caller = newCaller(`localhost:${network.port}`);

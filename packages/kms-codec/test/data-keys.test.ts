@@ -91,7 +91,7 @@ describe('the codec with an encryption key', () => {
   });
 
   // [C-2] [C-5]
-  it('uses the key during an outage up to its hard age, but no longer', async () => {
+  it('uses the key during an outage up to the key’s hard age, but no longer', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';

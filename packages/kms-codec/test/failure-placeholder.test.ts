@@ -115,7 +115,7 @@ async function placeholder(): Promise<Payload> {
 describe('the codec with a failure’s placeholder', () => {
   const refusing = { pay: { encrypt: cryptoKey('pay'), plaintext: 'refuse' as const } };
 
-  it('accepts a placeholder even if the rule refuses plaintext, and does not report it', async () => {
+  it('accepts a placeholder even if the rule refuses plaintext, and does not report the placeholder', async () => {
     const reported: unknown[] = [];
     const observer: Observer = { notEncrypted: (event) => void reported.push(event) };
     for (const rules of [refusing, rule]) {

@@ -133,7 +133,7 @@ const MAX_TEXTS = 65_536;
 /**
  * Returns a function that shortens the texts of a failure before invisible characters are escaped, because
  * escaping long texts is slow. The function removes the middle of a long text. Once the texts have
- * `MAX_TEXTS` characters in total, it removes the rest.
+ * `MAX_TEXTS` characters in total, the function removes the rest.
  */
 export function shortener(): (text: string) => string {
   let left = MAX_TEXTS;

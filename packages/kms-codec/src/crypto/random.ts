@@ -62,8 +62,8 @@ const nowWords = new Uint32Array(now.buffer);
 
 /**
  * Returns a random nonce, as a view that is valid until the next call. XORs the nonce with the monotonic
- * clock's reading: a clone of the process that has the same unused nonces in memory repeats a nonce only if
- * both copies use it in the same nanosecond.
+ * clock's reading. If a process is cloned, both copies have the same unused nonces in memory, but a nonce
+ * repeats only if both copies use the nonce in the same nanosecond.
  */
 export function nextNonce(): Uint8Array {
   const nonce = unused.pop();

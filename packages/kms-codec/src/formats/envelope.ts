@@ -103,7 +103,7 @@ export function candidateKeys(payload: Payload, { rule }: Scope): readonly strin
 /**
  * Tries candidates in order until one of them decrypts the message. If all candidates fail, and one of the
  * crypto keys could not be used, throws that key's error, because that key may be the right key. A Cloud KMS
- * outage ends the attempts, because it affects all keys.
+ * outage ends the attempts, because an outage affects all keys.
  */
 export async function firstThatDecrypts<Candidate, T>(
   candidates: readonly Candidate[],

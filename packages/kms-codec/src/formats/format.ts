@@ -28,7 +28,7 @@ export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
   decrypt(message: Message, payload: Payload, call: Call): MaybePromise<Payload>;
   /**
    * Returns the scope of this format's encryption keys. Absent if the format has no data keys, or if the
-   * codec only reads it.
+   * codec only reads the format.
    */
   dataKeyScope?(namespace: string, cryptoKey: string): DataKeyScope;
   /** Encrypts payloads. Absent if the codec only reads this format. */

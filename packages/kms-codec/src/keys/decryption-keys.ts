@@ -292,8 +292,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a key, other than the probe, that is wrapped under the version. Prefers one of this process's own keys; otherwise
-   * chooses a random key.
+   * Returns a key other than the probe that is wrapped under the version. Prefers one of this process's own
+   * keys; otherwise chooses a random key.
    */
   #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {
     const others = this.#keys.all().filter((cached) => cached.access === access && cached !== probe);

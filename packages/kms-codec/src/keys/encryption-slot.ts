@@ -53,7 +53,7 @@ const WRAP_AGAIN_AT = 0.65;
 /**
  * The encryption keys of one scope: the current data key, its limits, and when to replace it. Makes no calls.
  *
- * A key encrypts only while Cloud KMS lets this process use the key: Cloud KMS must have confirmed that
+ * A key encrypts only while Cloud KMS lets this process use the key: Cloud KMS must have confirmed this
  * within `revalidateMs`, and the key must be younger than the soft age. Otherwise, an encode waits for Cloud
  * KMS. The encode then uses the current key only if Cloud KMS does not respond, or if Cloud KMS refuses
  * another key while the last confirmation of the current key is still valid.
@@ -184,8 +184,8 @@ export class EncryptionSlot {
     const { softAgeMs } = this.#limits;
     const { next, refusal } = this;
     if (next && refusal === undefined && now < next.born + softAgeMs) {
-      // Activates the next key early instead of calling `obtain`, which might return the key from the cache,
-      // even in an outage that began before other processes unwrapped the key.
+      // Activates the next key early instead of calling `obtain`. In an outage that began before other
+      // processes unwrapped the key, `obtain` might still return the key from the cache.
       return mustAsk || isActive(next, softAgeMs, now) ? 'activate' : undefined;
     }
     const isOld = this.#usedShare(this.#current, now) >= this.refreshShare;

@@ -6,9 +6,9 @@ import type { DataKeyScope } from './scope-key.ts';
 /** How long a process can continue with the keys in its memory if Cloud KMS does not respond. */
 export interface KeyState {
   /**
-   * How many seconds the process could still encrypt, and could still decrypt with the keys that it used
-   * within the last hour. 0 if the process has no encryption key, or if Cloud KMS refuses to unwrap that key.
-   * Infinity if the rule only decrypts and no key is in use.
+   * For how many more seconds the process can encrypt, and can decrypt with the keys that it used within the
+   * last hour, if Cloud KMS does not respond. 0 if the process has no encryption key, or if Cloud KMS refuses
+   * to unwrap that key. Infinity if the rule only decrypts and no key is in use.
    */
   readonly autonomySeconds: number;
   /**

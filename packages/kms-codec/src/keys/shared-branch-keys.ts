@@ -53,7 +53,7 @@ const LEAD = 0.2;
  */
 const CLOCK_SKEW_MS = 300_000;
 /**
- * Maximum total time, in ms, for which a payload waits for the store, and maximum time for which it waits for
+ * Time limit, in ms. A payload waits at most this long in total for the store, and at most this long for
  * Cloud KMS to unwrap the stored keys.
  */
 const URGENT_MS = 2_000;
@@ -75,9 +75,9 @@ interface Found {
 }
 
 /**
- * Branch keys that processes share through a store. A process uses a stored key only if Cloud KMS has
- * unwrapped it for this crypto key and namespace, the stored date equals the date that Cloud KMS unwrapped,
- * the key is younger than the soft age, and the keys file does not deny the key.
+ * Branch keys that processes share through a store. A process uses a stored key only if four conditions are
+ * met: Cloud KMS has unwrapped the key for this crypto key and namespace; the stored date equals the date
+ * that Cloud KMS unwrapped; the key is younger than the soft age; and the keys file does not deny the key.
  *
  * A process replaces only the value that it has read. If several processes write concurrently, one of them
  * succeeds, and the other processes use its key.

@@ -13,9 +13,9 @@ interface Calls {
 
 /**
  * A key service that remembers for which crypto keys Cloud KMS does not respond. Without this service, a
- * process would not notice an outage if no key in its memory depends on the call, for example if the process
- * only reads or has just started. A refusal counts as a response. The configuration names the crypto keys, so
- * there are only a few.
+ * process would not notice an outage that affects no key in its memory, for example if the process only reads
+ * or has just started. A refusal counts as a response. The configuration names the crypto keys, so there are
+ * only a few.
  */
 export class WatchedKeyService implements KeyService {
   readonly #keyService: KeyService;

@@ -235,7 +235,7 @@ describe('a fleet whose store fails', () => {
     expect(fleet.events).toEqual([]);
   });
 
-  it('uses the store again once it has recovered, and agrees on one key', async () => {
+  it('uses the store again once the store has recovered, and agrees on one key', async () => {
     const fleet = fleetOf(20);
     fleet.store.loading = gone;
     expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(20);
@@ -309,7 +309,7 @@ it('creates a separate key in a process that starts while Cloud KMS wraps but do
 });
 
 describe('a process that only reads', () => {
-  it('unwraps each next key before any process encrypts with it, so that it can read during a Cloud KMS outage', async () => {
+  it('unwraps each next key before any process encrypts with it, and can therefore read during a Cloud KMS outage', async () => {
     const fleet = fleetOf(3);
     const [message] = await fleet.encrypt();
     const reader = fleetOf(1, { ...fleet, branchKeyStore: fleet.store });
