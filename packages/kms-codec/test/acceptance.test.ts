@@ -204,7 +204,7 @@ describe('a call of the codec', () => {
 
 describe('the codec', () => {
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
-    'rejects a payload, in the format %s, that would be too large to decrypt',
+    'rejects a payload that would be too large to decrypt in the format %s',
     async (format) => {
       const reads = {
         ...pay,

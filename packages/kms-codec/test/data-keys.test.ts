@@ -133,7 +133,7 @@ describe('the codec with an encryption key', () => {
 
   // [C-3]
   it.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
-    'no longer uses the key after its soft age if its refresh fails with %s',
+    'does not use the key past its soft age if the refresh fails with %s',
     async (code) => {
       const { codec, keyService, clock } = codecWith(rule);
       await codec.warm('pay');

@@ -40,7 +40,7 @@ describe('messageShape', () => {
     ['missing ids: 1, 2, 3, 44', 'missing ids: <number>, …'],
     ["can't find 'Mira O'Brien' or \"Li\"", "can't find <quoted> or <quoted>"],
     ['deadbeef is no number, defaced facade', 'deadbeef is no number, defaced facade'],
-  ])('of "%s" is "%s"', (message, shape) => {
+  ])('turns "%s" into "%s"', (message, shape) => {
     expect(messageShape(message)).toBe(shape);
   });
 

@@ -44,7 +44,7 @@ describe('normalTail', () => {
     [4.3, 1.707981094198359e-5],
     [6, 1.973175290075396e-9],
     [10, 1.523970604832105e-23],
-  ])('for z = %d is %d', (z, p) => {
+  ])('given z = %d, returns %d', (z, p) => {
     expect(normalTail(z) / p).toBeCloseTo(1, 9);
     expect(normalTail(-z)).toBe(normalTail(z));
   });

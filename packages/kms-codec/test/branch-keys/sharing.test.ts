@@ -284,7 +284,7 @@ describe('a fleet whose store fails', () => {
 
 describe('a process whose clock is set back', () => {
   it.each([30 * minute, 6 * hour])(
-    'does not use a branch key for longer (clock set back by %i ms)',
+    'uses a branch key for no longer than a process whose clock is right (set back by %i ms)',
     async (back) => {
       const fleet = fleetOf(2);
       const first = branchOf((await fleet.encrypt())[0]!);
