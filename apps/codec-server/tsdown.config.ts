@@ -1,7 +1,7 @@
 import { writeNodeEntry } from '@temporal-kms/scripts/node-entry';
 import { defineConfig } from 'tsdown';
 
-/** Bundles for an image without other files; each bundle is self-contained. */
+/** Returns the options for a self-contained bundle, because the image contains no other files. */
 const alone = (entry: Record<string, string>, clean: boolean) => ({
   entry,
   clean,

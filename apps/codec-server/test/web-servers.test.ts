@@ -89,7 +89,7 @@ async function startCaddy(basePath: string): Promise<Running | undefined> {
   return { origin, stop: () => server.stop() };
 }
 
-/** Returns the commands in docs/deploy.md for a base path, which write a page and a configuration. */
+/** Returns the commands in docs/deploy.md that write the page and the configuration for a base path. */
 async function documentedCommands(): Promise<string> {
   const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
   return /### With nginx[^]*?```sh\n([^]*?)```/.exec(docs)?.[1] ?? '';

@@ -61,7 +61,7 @@ const post = (path: string, body: unknown, more: Record<string, string> = {}) =>
 
 const base64 = (value: string) => Buffer.from(value).toString('base64');
 
-describe('plaintext, search terms, tokens and key bytes', () => {
+describe('the codec server', () => {
   const exchanges: Exchange[] = [];
   let keyBytes: readonly Uint8Array[];
   let audit: string;
@@ -141,7 +141,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     metrics = await (await fetch(server.metricsUrl!)).text();
   });
 
-  it('appear in responses to permitted callers, which shows that the searches below could find secrets', () => {
+  it('returns plaintext to permitted callers, so the searches below would find a secret', () => {
     const decoded = exchanges.filter(({ request, status }) => status === 200 && request.includes(':decode'));
     for (const { body } of decoded) expect(leaksIn(body, [PLAINTEXT])).not.toEqual([]);
     expect(exchanges.filter(({ status }) => status >= 400).length).toBeGreaterThan(10);
@@ -151,22 +151,22 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     ).not.toEqual([]);
   });
 
-  it('never appear in the log, and neither do justifications and paths', () => {
+  it('logs no plaintext, search terms, tokens, key bytes, justifications or paths', () => {
     const { out, err } = server.output;
     expect(out.split('\n').length).toBeGreaterThan(exchanges.length);
     expect(leaksIn(out + err, [...secrets, ...keyBytes, JUSTIFICATION, PATH])).toEqual([]);
   });
 
-  it('never appear in the audit', () => {
+  it('writes no plaintext, search terms, tokens or key bytes to the audit', () => {
     expect(leaksIn(audit, [...secrets, ...keyBytes])).toEqual([]);
     expect(audit).toContain(`"justification":"${JUSTIFICATION}"`);
   });
 
-  it('never appear in metrics', () => {
+  it('returns no secrets, justifications or paths in metrics', () => {
     expect(leaksIn(metrics, [...secrets, ...keyBytes, JUSTIFICATION, PATH])).toEqual([]);
   });
 
-  it('never appear in error responses', () => {
+  it('returns no secrets or justifications in error responses', () => {
     for (const { request, status, body } of exchanges.filter((exchange) => exchange.status >= 400)) {
       expect([request, status, leaksIn(body, [...secrets, ...keyBytes, JUSTIFICATION])]).toEqual([
         request,
@@ -176,13 +176,13 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     }
   });
 
-  it('never appear as plaintext in a response that requires only the permission metadata', () => {
+  it('returns no plaintext in a response that requires only the permission metadata', () => {
     const read = exchanges.filter(({ request }) => request.startsWith('GET '));
     for (const { request, body } of read)
       expect([request, leaksIn(body, [PLAINTEXT])]).toEqual([request, []]);
   });
 
-  it('never appear as key bytes or tokens in any response', () => {
+  it('returns no key bytes or tokens in any response', () => {
     for (const { request, body } of exchanges) {
       expect([request, leaksIn(body, [TOKEN, ...keyBytes])]).toEqual([request, []]);
     }

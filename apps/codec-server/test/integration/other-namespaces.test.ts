@@ -332,7 +332,7 @@ describe('a caller with permissions in both namespaces', () => {
 });
 
 describe('a namespace that decrypts on demand', () => {
-  it('requires a justification also for its messages in histories of other namespaces', async () => {
+  it('also requires a justification for its messages in other namespaces’ histories', async () => {
     const { decode, search, audited } = replica(ana(everywhere, ['orders']));
     const [refused] = await decode(['1:0']);
     expect(refused).toMatchObject({ ok: false, reason: 'namespace_not_permitted', namespace: 'orders' });

@@ -53,7 +53,7 @@ describe('a long history', () => {
     await handle.result();
   });
 
-  it('is streamed page by page, with the same events whichever event a request starts after', async () => {
+  it('is streamed page by page, with the same events wherever a request starts', async () => {
     const response = await get(stack.replica(), `${runPath(run)}/history`);
     const collected = await Array.fromAsync(frames(response));
     const pages = collected.filter((frame) => frame.type === 'events');

@@ -92,7 +92,7 @@ describe('the fields of runs that match a query', () => {
     );
   });
 
-  it('contain no plaintext if nothing is decrypted, and then cause no audit entry and no Cloud KMS call', async () => {
+  it('contain no plaintext if the caller requests no decryption, and then cause no audit entry or Cloud KMS call', async () => {
     const { audit, entries } = recordedAudit();
     const app = stack.replica({ audit });
     const frames = await read({ query: all }, { app, route: 'fields' });

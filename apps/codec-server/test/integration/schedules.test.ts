@@ -64,7 +64,7 @@ describe('a schedule', () => {
     });
   });
 
-  it('is described with placeholders for its payloads, and decrypting the payloads writes audit entries with its id', async () => {
+  it('is described with placeholders for its payloads, and decrypting them writes audit entries with the schedule’s id', async () => {
     const { audit, entries } = recordedAudit();
     const { log, lines: logged } = keptLog();
     const app = stack.replica({ audit, log });

@@ -79,7 +79,7 @@ async function run(
   );
   const summary = /=+ SUMMARY =+[^]*/.exec(all)?.[0] ?? '';
   process.stdout.write(`schemathesis, seed ${seed}:\n${summary}\n`);
-  // Lines may be as long as the longest URL.
+  // Truncates lines, because a line may contain a URL of the maximum length.
   return { all: all.replaceAll(/^(.{400}).+$/gm, '$1…'), exitCode };
 }
 

@@ -24,7 +24,7 @@ const search = async (body: object, app = stack.app): Promise<WorkflowSearchFram
 const ends = (frames: WorkflowSearchFrame[]) => frames.findLast((frame) => frame.type === 'end');
 const found = (frames: WorkflowSearchFrame[]): string[] =>
   frames.flatMap((frame) => (frame.type === 'run' ? [frame.workflow.workflowId] : []));
-/** Returns the runs that match the query, in the order of the list. */
+/** Returns the runs that match the query, in the order in which the server lists them. */
 const listed = async () => {
   const response = await get(stack.app, `${WORKFLOWS}?query=${encodeURIComponent(query)}`);
   return workflowList.parse(await response.json()).workflows;

@@ -31,7 +31,7 @@ async function receiver(): Promise<OtlpReceiver> {
   return started;
 }
 
-/** Starts a collector with this listener, and returns its URL. */
+/** Starts a collector that passes requests to the listener, and returns the collector's URL. */
 async function collector(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   onTestFinished(() => closeServer(server));
@@ -49,7 +49,7 @@ const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] =>
   spans.filter((span) => span.name === name);
 
 describe('codec-server traces', () => {
-  it('lead from the caller’s span through the request and its decode to the Cloud KMS call', async () => {
+  it('lead from the caller’s span through the request and the decoding to the Cloud KMS call', async () => {
     const otlp = await receiver();
     const server = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,

@@ -110,7 +110,7 @@ describe.each(origins)(
       }
     });
 
-    it('lets both the workers that only decode and the workers that encrypt continue running workflows', async () => {
+    it('lets workflows in progress continue on workers that only decode and on workers that encrypt', async () => {
       running['writers'] = await move.worker({ generation: 'before', encrypts: true, ...encrypting() });
       clients['writers'] = await move.client(encrypting());
       const order = await startOrder(clients['writers'], customer(3));

@@ -45,7 +45,7 @@ function server(deps: Partial<AppDeps> = {}) {
 }
 
 describe('watchKms', () => {
-  it('logs that a key is rejected even while calls under another key succeed', () => {
+  it('logs a rejected key even while calls under another key succeed', () => {
     const { log, lines } = keptLog();
     const { observer } = watchKms({ log });
     for (let n = 0; n < 3; n += 1) {
@@ -167,7 +167,7 @@ describe('the health of keys in Cloud KMS', () => {
     await own.close();
   });
 
-  it('is still `ok` for a key if a refused message does not name its disabled version', () => {
+  it('is `degraded` and not `failing` if one version works and a refused message names no version', () => {
     const health = watchKms();
     health.observer.kmsCall?.({ ...call, keyVersion: 2 });
     health.observer.kmsCall?.({ ...call, code: 'key_disabled' });

@@ -91,7 +91,7 @@ describe('the metrics port', () => {
     expect(answer.body).not.toContain('codec_open_streams');
   });
 
-  it('refuses metrics to a request without a `Host` header, or with two', async () => {
+  it('refuses metrics to a request that has no `Host` header, or two', async () => {
     expect((await to('GET', '/metrics', [])).body).not.toContain('codec_open_streams');
     const two = ['Host: rebound.example.com', `Host: localhost:${server.port}`];
     expect((await to('GET', '/metrics', two)).body).not.toContain('codec_open_streams');
@@ -102,7 +102,7 @@ describe('the metrics port', () => {
     expect(await to('GET', url, ['Host: rebound.example.com'])).toMatchObject({ status: 403 });
   });
 
-  it('refuses metrics to web pages, whatever their origin, without CORS headers', async () => {
+  it('refuses metrics to web pages of any origin, and sends no CORS headers', async () => {
     const host = `Host: localhost:${server.port}`;
     for (const origin of ['https://example.com', `http://localhost:${server.port}`, 'null']) {
       const answer = await to('GET', '/metrics', [host, `Origin: ${origin}`]);

@@ -56,7 +56,7 @@ describe('namespace keys', () => {
     expect([reads, plaintext]).toEqual([['envelope-v2'], 'report']);
   });
 
-  it('include how long the process can work without Cloud KMS on the keys in memory', async () => {
+  it('include how long the process can work without Cloud KMS, using the keys in memory', async () => {
     const { inMemory } = await keysOf(appWith(kms));
     // The process has encrypted payloads, so it has a branch key, which it may use for a day.
     expect(inMemory.failure).toBeUndefined();

@@ -72,7 +72,7 @@ describe('a scan report', () => {
     });
   });
 
-  it('is returned without other namespaces, other keys, and the locations of exports', async () => {
+  it('is returned without other namespaces, other keys or the locations of exports', async () => {
     const scans = scanReports(await written(report('orders', 'payments')));
     const { exports: _, ...expected } = scannedOf('payments');
     const found = await scans.of('payments', [keys.payments]);
@@ -87,7 +87,7 @@ describe('a scan report', () => {
     });
   });
 
-  it('names no file and no bucket of an export that could not be read', async () => {
+  it('does not reveal the file or bucket of an export that could not be read', async () => {
     const gap = { kind: 'unreadable' as const, count: 2 };
     const gaps = [
       { ...gap, place: 'exports' as const, message: 'gs://secret-bucket/of-payments/1.pb: it is damaged' },
@@ -101,7 +101,7 @@ describe('a scan report', () => {
     expect(found).toMatchObject({ scanned: { gaps: [{ ...gap, place: 'exports' }, gaps[1]] } });
   });
 
-  it('is read again when the file changes, only once for many requests', async () => {
+  it('is read again when the file changes, but only once for many requests', async () => {
     const path = await written(report('orders'));
     const logged: string[] = [];
     const scans = scanReports(path, (message) => logged.push(message));

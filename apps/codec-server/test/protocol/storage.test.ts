@@ -395,7 +395,7 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('counts as the bytes read if it overstates the object’s size, and as the stated size if the object was altered', async () => {
+  it('counts as the bytes read if its stated size is too large, and as the stated size if the object was altered', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const { data } = await stored('small');
     const overstated = referenceTo(claimOf({ data: data! }), 600 * 1024);

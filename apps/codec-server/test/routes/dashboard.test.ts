@@ -177,7 +177,7 @@ describe('the dashboard on the codec server', () => {
     }
   });
 
-  it('still serves the codec protocol in a namespace named like a page', async () => {
+  it('still serves the codec protocol in a namespace that has the name of a page', async () => {
     const server = await start({}, { access: noAccess });
     const response = await fetch(`${server.url}/decode`, {
       method: 'POST',
@@ -232,14 +232,14 @@ describe('the dashboard folder', () => {
     '//evil.example/%2e%2e',
     '/index.html/../../secret.txt',
   ];
-  it.each(paths)('cannot be left or listed with the path %s', async (path) => {
+  it.each(paths)('cannot be escaped or listed with the path %s', async (path) => {
     const server = await start();
     const { status, body } = await askFor(server, path);
     expect([400, 404, 405]).toContain(status);
     expect(body).not.toMatch(/canary|root:|manifest|main-1a2b|a file with/);
   });
 
-  it('cannot be left with a path below a prefix', async () => {
+  it('cannot be escaped with a path below a prefix', async () => {
     const server = await start({ pathPrefix: '/tools/kms' });
     for (const path of paths) {
       const { body } = await askFor(server, `/tools/kms${path}`);
@@ -285,7 +285,7 @@ describe('the dashboard folder', () => {
       },
     ],
   ])(
-    'cannot be left if %s is replaced by a link to another folder while the server runs',
+    'cannot be escaped if %s is replaced by a link to another folder while the server runs',
     async (_, replace) => {
       const server = await start();
       await replace();

@@ -7,7 +7,7 @@ import { never } from '../support/memory.ts';
 
 const MiB = 1024 * 1024;
 
-/** Returns the pages of a list whose response takes this many bytes. */
+/** Returns the pages of a list of runs. Temporal's response for a page takes this many bytes. */
 function pagesOf(memory: MemoryBudget, bytes: number) {
   const outgoing = new EventEmitter();
   const c: any = { env: { outgoing }, get: (name: string) => (name === 'memory' ? memory : undefined) };

@@ -8,7 +8,7 @@ import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
  * protos are covered.
  */
 
-/** The kind of dense content in a field. */
+/** The kind of content that makes a field dense. */
 type Density = 'messages' | 'entries' | 'packed' | 'texts' | 'text' | 'bytes';
 
 export interface DenseField {
@@ -28,7 +28,7 @@ interface Place {
 }
 
 /**
- * Returns the fields of a message type that can be dense. Each inner type appears at its shortest path from
+ * Returns those fields of a message type that can be dense. Each inner type appears at its shortest path from
  * the root.
  */
 export function denseFields(typeName: string): DenseField[] {

@@ -40,7 +40,7 @@ export function derivedKeys(
   return [...keys.values()];
 }
 
-/** Whether a data key decrypts a message. */
+/** Returns whether a data key decrypts a message. */
 export function decrypts(dataKey: Uint8Array, message: Uint8Array): boolean {
   const lengthAt = saltAt(message) + SALT_BYTES + COMMITMENT_BYTES;
   const nonceAt = lengthAt + 2 + Buffer.from(message).readUInt16BE(lengthAt);

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { CANARY_PREFIX, formsOf } from '@temporal-kms/testing/canaries';
 
 /**
- * The variable with the folder in which a test run records its servers' output and secrets. `whole-run.ts`
- * sets it.
+ * The environment variable that names the folder in which a test run records its servers' output and secrets.
+ * `whole-run.ts` sets the variable.
  */
 export const RUN_FOLDER = 'TEST_RUN_FOLDER';
 

@@ -28,7 +28,7 @@ export async function buildServer(): Promise<string> {
 export const post = (url: string, text: string): Promise<Outcome> => outcomeOf(fetch(url, posted(text)));
 
 export interface Outcome {
-  /** The status; 0 if the connection was closed. */
+  /** The HTTP status, or 0 if the connection was closed. */
   readonly status: number;
   readonly text: string;
 }

@@ -62,7 +62,7 @@ interface SentRequest {
 export interface ReceivedSpan {
   readonly trace: string;
   readonly id: string;
-  /** The parent's span id; empty if the span has no parent. */
+  /** The parent's span id, or an empty string if the span has no parent. */
   readonly parent: string;
   readonly name: string;
   readonly milliseconds: number;

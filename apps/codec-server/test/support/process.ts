@@ -12,7 +12,7 @@ export interface ServerProcess {
   /** The output so far. */
   readonly output: { out: string; err: string };
   readonly url: string;
-  /** The URL of the metrics; undefined without CODEC_METRICS_PORT. */
+  /** The URL of the metrics, or undefined if CODEC_METRICS_PORT is not set. */
   readonly metricsUrl: string | undefined;
   /** Sends SIGTERM. @returns the exit code */
   readonly stop: () => Promise<number | null>;

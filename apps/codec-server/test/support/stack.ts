@@ -150,7 +150,7 @@ export function recordedAudit(isWritable: (entry: AuditEntry) => boolean = () =>
   return { audit: createAudit({ write }), entries };
 }
 
-/** Worker threads for all applications in the test's process, which end with the process. */
+/** The worker threads of all applications in the test's process. The threads end with the process. */
 export const threads = startTextThreads();
 
 export function appWith(
@@ -236,16 +236,13 @@ export function damaged(message: Payload): Payload {
   return { ...message, data };
 }
 
-/**
- * Returns messages that are each encrypted under a different branch key, like the messages of as many
- * workers.
- */
+/** Returns messages that are each encrypted under a different branch key, as if each came from a different worker. */
 export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>
   Promise.all(
     Array.from({ length: count }, async (_, n) => {
       await using writer = kms.another();
-      // The context is an activity's, because activities have a longer time limit, which many simultaneous
-      // new connections need.
+      // Uses an activity's context, because activities have a longer time limit, which many simultaneous new
+      // connections need.
       const context = { type: 'activity', namespace: 'payments', workflowId: 'w' } as const;
       const [one] = await writer.codec.encode([plain(`message ${n}`)], context);
       if (one === undefined) throw new RangeError('The codec returned no payload.');

@@ -5,7 +5,7 @@ import { ApplicationFailure } from '@temporalio/common';
 export type Generation = 'before' | 'after';
 
 /**
- * The activities of the orders. Packing succeeds only after the move, and uses details from a heartbeat
+ * The activities of the order workflow. Packing succeeds only after the move, and uses details from a heartbeat
  * before the move.
  */
 export const activitiesOf = (generation: Generation) => ({

@@ -19,7 +19,7 @@ export class SampleCodec implements PayloadCodec {
   readonly #encoding: string;
   readonly #key = Buffer.from(SAMPLE_KEY);
 
-  /** @param encoding the library can read the payloads only if they have the default encoding */
+  /** @param encoding the payloads' encoding; the library reads only the default encoding */
   constructor(encoding = 'binary/encrypted') {
     this.#encoding = encoding;
   }

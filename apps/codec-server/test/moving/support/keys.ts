@@ -19,9 +19,7 @@ export interface KeysOptions {
   readonly replace?: (keysFile: string) => string;
   /** Files next to the keys file. */
   readonly files?: Readonly<Record<string, string>>;
-  /**
-   * The emulator's data file, of which the emulator uses a copy. By default, the emulator creates new keys.
-   */
+  /** The emulator's data file. The emulator uses a copy of the file. By default, the emulator creates new keys. */
   readonly dataFile?: string;
 }
 

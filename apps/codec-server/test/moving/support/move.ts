@@ -18,9 +18,9 @@ export const taskQueue = 'orders';
 type Event = temporal.api.history.v1.IHistoryEvent;
 interface WorkerSettings extends Partial<WorkerOptions> {
   readonly generation: Generation;
-  /** Whether the plugin encrypts, so that the workflow code contains its failure converter. */
+  /** Whether the plugin encrypts. If it does, the workflow code contains the plugin's failure converter. */
   readonly encrypts: boolean;
-  /** Temporal, or a proxy in front of it. */
+  /** The address of Temporal, or of a proxy in front of Temporal. */
   readonly address?: string;
 }
 
@@ -47,7 +47,7 @@ export interface Move extends Keys {
   close(): Promise<void>;
 }
 
-/** Returns the compiled code of the workflows. A plugin adds its failure converter. */
+/** Returns the compiled code of the workflows. Each plugin adds its failure converter to the code. */
 export const workflowCode = (plugins: KmsCodecPlugin[] = []): Promise<WorkflowCode> =>
   compileWorkflows(new URL('./workflows.ts', import.meta.url), { plugins });
 

@@ -17,8 +17,8 @@ export function encodingsIn(events: readonly Event[], after = 0): Set<string> {
 }
 
 /**
- * Removes payloads that no codec wrote together with the event. Core writes some payloads into markers after
- * the codec has run. The event of an activity's last start repeats the failure of the previous attempt.
+ * Removes payloads that no codec encoded for this event. Core writes some payloads into markers after the codec
+ * has run. The event of an activity's last start repeats the failure of the previous attempt.
  */
 function withoutCopies(event: Event): Event {
   const { markerRecordedEventAttributes: marker, activityTaskStartedEventAttributes: attempt } = event;
