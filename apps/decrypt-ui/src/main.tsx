@@ -75,8 +75,8 @@ async function start(answer?: SignInReturn): Promise<void> {
 }
 
 /**
- * Passes the provider's answer to the page that opened this window or frame for its sign-in. If no page accepts it, starts
- * the application instead.
+ * Passes the provider's response to the page that opened this window or frame for its sign-in. If no page
+ * accepts the response, starts the application instead.
  */
 async function relay(answer: RelayedReturn): Promise<void> {
   const taken = await relayReturn(answer);

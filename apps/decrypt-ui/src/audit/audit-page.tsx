@@ -55,10 +55,7 @@ function Audit({ namespace }: { namespace: string }) {
     before: search,
     view: viewOf(reveals, namespace, search),
   }));
-  /**
-   * Number of times that conditions changed outside the filter's fields. Each change outside the fields
-   * resets them.
-   */
+  /** Number of times that conditions changed outside the filter's fields. Each such change resets the fields. */
   const [renewed, setRenewed] = useState(0);
   if (search !== changed.before && !sameSearch(search, changed.view.search)) {
     // A link or the browser's history changed the address.

@@ -77,7 +77,7 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
       outcome: 'neutral',
       text: 'In progress',
       detail:
-        'A request that reads the audit ends after its answer, so an answer never contains its own outcome.',
+        'A request that reads the audit ends after its response is sent, so the response cannot contain the outcome.',
     };
   }
   if (!outcome) {

@@ -30,7 +30,7 @@ export interface OpenedFile {
   readonly runs: readonly FileRun[];
   /** Returns events of a run from `from` on, as many as fit into one request. */
   readonly slice: (run: number, from: number) => Promise<FileSlice>;
-  /** Returns single events of a run. */
+  /** Returns individual events of a run. */
   readonly pick: (run: number, eventIds: readonly number[]) => Promise<FileEvents>;
   /** Frees the file's memory. */
   readonly close: () => void;
@@ -60,7 +60,7 @@ export type FilePort<Received> = Pick<
   'addEventListener' | 'postMessage' | 'start' | 'close'
 >;
 
-/** Approximate bytes of events in one request, which the server describes within milliseconds. */
+/** Approximate bytes of events in one request. The server describes this many bytes within milliseconds. */
 const SLICE_BYTES = 512 * 1024;
 
 /** Reads the file that arrives through a channel, and answers requests for its events. Runs in a worker. */

@@ -56,7 +56,10 @@ export function storedIn(places: readonly ByPlace[]): Stored {
   return { payloads, histories, active };
 }
 
-/** Returns what is stored under a key version. If `version` is undefined, counts formats that record no version. */
+/**
+ * Returns what is stored under a key version. If `version` is undefined, counts the payloads whose formats
+ * record no version.
+ */
 export const storedUnder = ({ keys }: Scanned, key: string, version: number | undefined): Stored =>
   storedIn(keys.filter((each) => each.key === key && each.version === version).map(({ places }) => places));
 

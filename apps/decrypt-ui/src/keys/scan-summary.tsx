@@ -13,7 +13,7 @@ import { keyPlace } from './key-health.ts';
 import { findingTexts, placeTexts, type Scanned, scanPlaces, storedElsewhere, storedIn } from './key-scan.ts';
 import styles from './keys.module.css';
 
-/** Maximum number of listed gaps. */
+/** Maximum number of listed gaps, which are things that the scan did not see. */
 const MOST = 10;
 
 /** The last scan of stored histories: its date, what it covered, what it found, and what it did not see. */

@@ -220,8 +220,8 @@ export function createDecoder({
   }
 
   /**
-   * Drops the answers in view and requests them again. The session delays the requests until the person may read the
-   * payloads.
+   * Drops the answers for payloads in view, and requests the payloads again. The session delays the requests
+   * until the person may read the payloads.
    */
   function hide() {
     for (const batch of batches) batch.abort.abort();

@@ -11,7 +11,7 @@ export interface ReasonContext {
   readonly workflowId: string;
   readonly key?: KeyUse | undefined;
   readonly encoding?: string | undefined;
-  /** The namespace that the message specifies, if the history has a different namespace. */
+  /** The namespace that the message specifies, if it differs from the history's namespace. */
   readonly otherNamespace?: string | undefined;
   /** Where the payload is in external storage. */
   readonly stored?: StoredContent | undefined;

@@ -23,7 +23,7 @@ export type Findings = ReadonlyMap<PayloadRef, Finding>;
 export type KeyTone = 'crypto' | 'bad' | 'dead' | 'retry' | 'none';
 
 export interface KeyBadge {
-  /** `v7`, `v6 v7`, `v3 disabled`, `plaintext`. */
+  /** The badge's text, such as `v7`, `v6 v7`, `v3 disabled` or `plaintext`. */
   readonly label: string;
   readonly tone: KeyTone;
   /** The tooltip: the full resource names of the keys, or why payloads cannot be decrypted. */

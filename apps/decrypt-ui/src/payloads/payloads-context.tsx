@@ -30,7 +30,7 @@ export function useFindings(): Findings {
   return useStore(useDecoder().store, ({ findings }) => findings);
 }
 
-/** Returns whether at least one of the payloads is locked, so that the person can reveal it. */
+/** Returns whether at least one of the payloads is locked. The person can then reveal the payload. */
 export function useSomeLocked(refs: readonly PayloadRef[]): boolean {
   const { place } = usePayloads();
   return useRevealed((state) => refs.some((ref) => accessTo(state, place(ref)).status === 'locked'));

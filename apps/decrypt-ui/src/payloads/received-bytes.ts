@@ -4,12 +4,12 @@ import { createStore } from 'zustand/vanilla';
 /** Milliseconds between two publications. */
 const INTERVAL = 100;
 
-/** Creates a store of how many bytes have arrived of each payload that is read from external storage. */
+/** Creates a store that counts the bytes received for each payload that is read from external storage. */
 export function createReceivedBytes() {
   const store = createStore<ReadonlyMap<PayloadRef, number>>()(() => new Map());
   return {
     store,
-    /** Returns a function to call with the number of bytes that have arrived of a payload's response. */
+    /** Returns a function that records how many bytes of a payload's response have arrived. */
     counting(ref: PayloadRef) {
       let published = -INTERVAL;
       return (count: number) => {

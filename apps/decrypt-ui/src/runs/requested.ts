@@ -9,9 +9,9 @@ declare module '@tanstack/react-router' {
 }
 
 /**
- * The history state of a link that also starts an action of its target page. Otherwise, the action needs a
- * click. The state contains the time at which the page was loaded, and an address does not contain the state,
- * so no reload, restored tab or shared address starts the action.
+ * The history state of a link that also starts an action of its target page. Without this state, the action
+ * needs a click. The state contains the time at which the page was loaded, and an address does not contain the
+ * state, so no reload, restored tab or shared address starts the action.
  */
 export const requested = { requested: performance.timeOrigin };
 

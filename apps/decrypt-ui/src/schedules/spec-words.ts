@@ -90,7 +90,10 @@ function timeWords(hour: readonly Range[], minute: readonly Range[], second: rea
     .replace(', of', ' of');
 }
 
-/** Returns a range. Proto3 JSON omits zeros: an end before the start means only the start, and a missing step means 1. */
+/**
+ * Returns a range. Proto3 JSON omits zeros: if the end is before the start, the range contains only the start.
+ * A missing step means 1.
+ */
 function rangeOf(range: unknown): Range {
   const start = numberAt(range, 'start') ?? 0;
   const end = numberAt(range, 'end') ?? 0;

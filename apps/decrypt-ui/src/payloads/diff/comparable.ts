@@ -56,7 +56,7 @@ const MAX_INDENT = 20;
 interface Place {
   /** `"id": ` */
   readonly name: string;
-  /** A comma, or empty after the last value. */
+  /** A comma, or an empty string after the last value. */
   readonly end: string;
   readonly depth: number;
 }

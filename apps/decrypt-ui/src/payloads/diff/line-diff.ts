@@ -107,7 +107,10 @@ export interface Piece {
 /** Maximum total length of two lines whose words are compared. */
 const MAX_WORDS = 2000;
 
-/** Returns the pieces of two lines, with differing words marked; none if the lines have little in common. */
+/**
+ * Returns the pieces of two lines, with differing words marked. If the lines have little in common, marks no
+ * words.
+ */
 export function wordDiff(left: string, right: string): { left: Piece[]; right: Piece[] } {
   if (left.length + right.length > MAX_WORDS)
     return { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };

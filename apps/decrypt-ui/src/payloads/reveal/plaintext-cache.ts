@@ -83,7 +83,7 @@ export const runScope = ({ namespace, workflowId, runId, file, schedule }: RunAd
   ]);
 
 /**
- * Returns the prefix of the cache keys of all payloads of a namespace. The prefix is also the beginning of
- * `runScope`.
+ * Returns the prefix of the cache keys of all payloads of a namespace. Every result of `runScope` for the
+ * namespace begins with the prefix.
  */
 export const namespaceScope = (namespace: string) => `${JSON.stringify([namespace]).slice(0, -1)},`;

@@ -109,7 +109,7 @@ function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
   );
 }
 
-/** Returns the names of the last two reveals, and the number of others. */
+/** Returns the names of the last two reveals, and how many more there are. */
 function namesOf(grants: readonly Grant[]): string {
   const names = [...new Set(grants.map(({ name }) => name))].toReversed();
   const more = names.length - 2;

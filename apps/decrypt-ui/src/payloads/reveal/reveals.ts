@@ -39,18 +39,19 @@ export interface RevealsState {
   readonly grants: readonly Grant[];
   /** Namespaces that reveal automatically but that the person has locked. */
   readonly locked: ReadonlySet<string>;
-  /** Whether the tab has been hidden for `AWAY`, so that the page keeps no plaintext. */
+  /** Whether the tab has been hidden for at least `AWAY` milliseconds. If so, the page keeps no plaintext. */
   readonly away: boolean;
 }
 
 type RevealAccess = Pick<MyAccess, 'can' | 'reveal'>;
 
-/** The place of a payload. */
+/** The run that contains a payload, and the payload's ref in the run. */
 export interface PayloadPlace {
   readonly run: RunAddress;
   readonly ref: PayloadRef;
   /**
-   * The namespace in which the payload was encrypted, if different. The rule of that namespace also applies.
+   * The namespace in which the payload was encrypted, if it differs from the run's namespace. The rule of that
+   * namespace also applies.
    */
   readonly otherNamespace?: string | undefined;
 }
@@ -104,7 +105,7 @@ export const NO_PAYLOAD = payloadRefOf(0, 0);
 export const accessToCauses = (state: RevealsState, namespace: string): PayloadAccess =>
   accessOf(state, { namespace, causes: true }, undefined);
 
-/** A payload, the failures of runs, or a search if `ref` and `causes` are absent. */
+/** A payload, or the failures of runs. If `ref` and `causes` are absent, a search. */
 interface Place extends SearchPlace {
   readonly ref?: PayloadRef;
   readonly causes?: true;

@@ -16,8 +16,8 @@ import {
 import { textLines } from './text-lines.ts';
 
 /**
- * A line of the JSON tree. `open` and `close` are the lines around the members of an object or array; `folded`
- * replaces all of them. `rowTokens` returns the line's text.
+ * A line of the JSON tree. `open` and `close` are the lines around the members of an object or array. A
+ * `folded` line replaces all of these lines. `rowTokens` returns the line's text.
  */
 export interface JsonRow {
   readonly kind: 'flat' | 'open' | 'folded' | 'close';

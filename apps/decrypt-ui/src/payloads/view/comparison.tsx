@@ -11,13 +11,16 @@ export interface ComparisonProps {
 /** Renders the dialog that compares a payload with another payload. */
 type RenderComparison = (props: ComparisonProps) => ReactNode;
 
-/** The default, for payloads outside of runs, which have no such dialog. */
+/** The default, for payloads outside of runs, which have no dialog for comparisons. */
 export const noComparison: RenderComparison = () => null;
 
 const [Context, useComparison] = requiredContext<RenderComparison>('ComparisonProvider');
 export { useComparison };
 
-/** Provides the dialog that compares payloads. The dialog depends on runs, which this folder must not import. */
+/**
+ * Provides the dialog that compares payloads. The dialog depends on the folder `runs`, which this folder must
+ * not import.
+ */
 export function ComparisonProvider({ render, children }: { render: RenderComparison; children: ReactNode }) {
   return <Context value={render}>{children}</Context>;
 }

@@ -25,8 +25,8 @@ interface GroupProps {
 }
 
 /**
- * A group of runs with the same cause. Shows the runs' number, cause, place and time, and lists runs while
- * the group is open.
+ * A group of runs with the same cause. Shows the number of runs and the cause, place and times of their
+ * failures, and lists the runs while the group is open.
  */
 export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   const { parts, runs, first, last, builds, isNew } = group;
@@ -102,7 +102,10 @@ const stepOf = ({ parts: { place } }: RunGroup): string => `in ${place || 'the w
 const placeOf = (group: RunGroup): string =>
   escapeInvisible([stepOf(group), ...runningOf(group), ...group.parts.frames.slice(0, 1)].join(' · '));
 
-/** Says how many runs are still running: `3 still running, failing task`. Omits the number if all runs are. */
+/**
+ * Says how many runs are still running: `3 still running, failing task`. Omits the number if all runs are still
+ * running.
+ */
 function runningOf({ runs }: RunGroup): readonly string[] {
   const running = runs.filter(({ status }) => status === 'Running').length;
   if (running === 0) return [];

@@ -26,7 +26,7 @@ export function Notes({ own, onResume }: NotesProps) {
         <p className={styles['note']}>
           {status === 'stopped'
             ? 'Stopped before all runs were read.'
-            : 'The server ended the request before all runs were read: it restarts, or reached a limit on time or Cloud KMS calls.'}
+            : 'The server ended the request before all runs were read: it is restarting, or it reached a limit on time or Cloud KMS calls.'}
         </p>
       ) : null}
       {share < 1 && total !== undefined ? (

@@ -107,7 +107,7 @@ interface SecondProps {
   readonly onValue: (value: PayloadValue | undefined) => void;
 }
 
-/** The choice of the second payload in the surrounding run. */
+/** The choice of the second payload in the run around the component. */
 function Second({ position, isSameRun, onValue }: SecondProps) {
   const { follow } = useRun();
   const { history, phase } = follow;

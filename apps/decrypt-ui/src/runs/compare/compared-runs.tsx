@@ -52,7 +52,10 @@ export function ComparedRuns({ left, right }: Scopes) {
     !input.waiting &&
     (steps.length <= COMPARED_AT_ONCE || shown === 'different' || current === undefined || isSearching);
   const phone = useNarrowerThan(PHONE_BELOW);
-  /** Returns the substitutions for a step; none for the input, whose differences must not count as their own consequences. */
+  /**
+   * Returns the substitutions for a step. There are none for the input, whose differences must not count as
+   * their own consequences.
+   */
   const ownSubstitutions = (step: AlignedStep) => (step === start ? nothing : substitutions);
   useCommands({ 'difference.next': () => go(1), 'difference.previous': () => go(-1) });
   return (

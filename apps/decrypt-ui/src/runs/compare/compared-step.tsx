@@ -29,7 +29,10 @@ interface StepProps extends StepOfRuns {
   readonly onOpen: () => void;
 }
 
-/** The comparison of the runs' inputs or of their ends, shown separately because a long history has them far apart. */
+/**
+ * The comparison of the runs' inputs or of their ends. Both are shown separately, because they are far apart in
+ * a long history.
+ */
 export function EndStep({ onOpen, ...compared }: StepProps) {
   const { step } = compared;
   const { text, different } = useStepDifferences(compared);

@@ -92,8 +92,8 @@ const stateOf = (one: Known, other: Known): Unknown =>
   unknowns.find((state) => one === state || other === state) ?? 'waiting';
 
 /**
- * Returns where the payloads at one place differ. Of a local activity's record, only the attempt counts: clock times and
- * sequence numbers differ in every run.
+ * Returns where the payloads at one place differ. In a local activity's record, compares only the attempt,
+ * because clock times and sequence numbers differ in every run.
  */
 export const pairDifferences = (
   { title, isRecord }: Pick<PayloadPair, 'title' | 'isRecord'>,

@@ -4,7 +4,7 @@ import { payloadTitle } from '../../payloads/value/payload-label.ts';
 import { categoryText } from '../events/describe-group.ts';
 import { eventOfPayload, type Group, type History } from '../events/history.ts';
 
-/** A payload's position, for finding the corresponding place in another event or run. */
+/** A payload's position, used to find the corresponding payload in another event or run. */
 export interface PayloadPosition {
   readonly ref: PayloadRef;
   /** The group's category and name: `activity ValidateOrder`. */
@@ -27,10 +27,13 @@ export interface PayloadChoice {
   readonly likeness: 'event' | 'place' | 'other';
 }
 
-/** Number of groups before and after the payload whose payloads are offered: a longer list would not help. */
+/**
+ * The choice offers payloads of at most this many groups on each side of the payload's group: a longer list
+ * would not help.
+ */
 const REACH = 300;
 
-/** The position of a payload in the run's description instead of an event. */
+/** The position of a payload that is in the run's description and not in an event. */
 const nowhere: Omit<PayloadPosition, 'ref'> = { subject: '', ordinal: 0, at: 0, place: '' };
 
 /** Returns a group's category and name. Groups with the same subject do the same thing. */

@@ -80,7 +80,7 @@ function distance(rows: readonly AlignedStep[], from: number, to: number): numbe
   return (to > from ? 1 : -1) * Math.max(between, 1);
 }
 
-/** A payload with its run, because the other run has the same refs. */
+/** A payload and the run that contains it. The ref alone is ambiguous, because both runs use the same refs. */
 export interface PlacedPayload<Scope = RunScope> {
   readonly stub: PayloadStub;
   readonly scope: Scope;

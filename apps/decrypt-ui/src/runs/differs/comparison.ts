@@ -24,7 +24,10 @@ export interface ComparedSets {
   readonly decoded: boolean;
 }
 
-/** What has been read of a set. `complete` means all its runs, or as many as a comparison uses. */
+/**
+ * What has been read of a set. `complete` means that all runs of the set have been read, or as many as a
+ * comparison uses.
+ */
 export interface ReadSet extends Progress<string> {
   /** The fields of the runs by run id, because the server may repeat runs when it continues a list that has changed. */
   readonly runs: ReadonlyMap<string, FieldMap>;

@@ -90,7 +90,8 @@ function conditionFor(field: string, value: string, runs: readonly FieldMap[]): 
   if (field === 'queue') return isName ? comparison('TaskQueue', '=', [value]) : undefined;
   if (field === 'parent')
     return comparison('ParentWorkflowId', value === 'true' ? 'IS NOT NULL' : 'IS NULL', []);
-  // An item of a list is a field such as `attribute.BuildIds[0]`, and its length is `attribute.BuildIds.length`.
+  // An item of a list is a field such as `attribute.BuildIds[0]`, and the list's length is the field
+  // `attribute.BuildIds.length`.
   const attribute = /^attribute\.([^.[\]]+)(?:\[\d\])?$/.exec(field)?.[1];
   if (attribute === undefined) return undefined;
   const sample = runs.map((run) => run[field]).find((one) => one !== undefined && String(one) === value);

@@ -13,8 +13,8 @@ import {
 export type Queries = readonly [a: string, b: string];
 
 /**
- * Returns the conditions of a query without comparisons of the attribute that separates the sets. Returns
- * undefined if the query is not a list of conditions.
+ * Returns the conditions of a query, except those on the attribute that separates the sets. Returns undefined
+ * if the query is not a list of conditions.
  */
 function commonOf(text: string, separating: string): ListQuery | undefined {
   const query = parseQuery(text);

@@ -19,7 +19,7 @@ export function FindStatus({ count }: { count: number | undefined }) {
   return <PayloadsStatus search={search} hits={hits} />;
 }
 
-/** Returns a text with the number and size of payloads that a search decrypts. */
+/** Returns a text with the number and the total size of the payloads that a search decrypts. */
 function useCost(): string {
   const tallies = useRun().follow.history.tallies.filter(isPayloadTally);
   const payloads = tallies.reduce((sum, tally) => sum + tally.count, 0);

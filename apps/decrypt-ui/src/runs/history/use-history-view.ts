@@ -132,7 +132,7 @@ export function useHistoryView(
     times,
     view,
     tasks,
-    /** The type of the activities that are shown; undefined if all events are. */
+    /** The type of the activities that are shown; undefined if all events are shown. */
     type: search.type,
     idle: search.idle ?? true,
     toggle,

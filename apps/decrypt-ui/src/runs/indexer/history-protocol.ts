@@ -18,7 +18,7 @@ export interface IndexPort<Received> {
 /** The last line of a stream of events. */
 export type HistoryEnd = Extract<HistoryFrame, { type: 'end' }>;
 
-/** From the page to the worker. */
+/** A message from the page to the worker. */
 export type IndexRequest =
   | { readonly type: 'body'; readonly body: number }
   | { readonly type: 'chunk'; readonly body: number; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -30,9 +30,9 @@ export type IndexRequest =
   | { readonly type: 'times'; readonly question: number; readonly now: number }
   | { readonly type: 'close' };
 
-/** From the worker to the page. */
+/** A message from the worker to the page. */
 export type IndexReply =
-  /** Changes the history, whichever body the events came from. */
+  /** Changes the history. It does not matter which body the events came from. */
   | { readonly type: 'delta'; readonly delta: HistoryDelta }
   | { readonly type: 'heartbeat'; readonly body: number }
   /** The worker has parsed this many bytes. */

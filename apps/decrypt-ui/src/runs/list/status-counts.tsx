@@ -6,7 +6,7 @@ import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
 import { outcomeOf, outcomeText } from '../outcome.ts';
 import styles from './status-counts.module.css';
 
-/** A status has a button if a run has the status, or if it is chosen. */
+/** A status has a button if a run has the status, or if the status is chosen. */
 const statuses: readonly WorkflowStatus[] = [
   'Running',
   'Completed',
@@ -34,9 +34,12 @@ interface StatusCountsProps {
   readonly onToggle: ((status: WorkflowStatus) => void) | undefined;
 }
 
-/** Shows the number of runs with each status, and how it has changed. A click on a status filters the list. */
+/**
+ * Shows the number of runs with each status, and how this number has changed. A click on a status filters the
+ * list.
+ */
 export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusCountsProps) {
-  // The button of a status that has appeared stays, because a button that comes and goes would move the other
+  // Once the button of a status has appeared, it stays, because buttons that come and go would move the other
   // buttons under the pointer.
   const [seen, setSeen] = useState<readonly WorkflowStatus[]>([]);
   const added = statuses.filter(

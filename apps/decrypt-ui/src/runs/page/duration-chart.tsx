@@ -1,6 +1,9 @@
 import styles from './durations-tab.module.css';
 
-/** Returns a function that maps a duration to a place from 0 to 1000 on a logarithmic axis for the given durations. */
+/**
+ * Returns a function that maps a duration to a position from 0 to 1000 on a logarithmic axis for the given
+ * durations.
+ */
 export function durationScale(millis: readonly number[]): (duration: number) => number {
   const [low, high] = [Math.min(...millis), Math.max(...millis)].map((end) => Math.log1p(Math.max(end, 0)));
   return (duration) => {

@@ -124,8 +124,8 @@ interface CounterProps {
 }
 
 /**
- * The number of groups with an outcome, if any. A click selects the next group with this outcome, and Shift
- * with a click the previous group.
+ * Shows the number of groups with an outcome, unless there are none. A click selects the next group with this
+ * outcome, and a Shift-click selects the previous group.
  */
 function Counter({ command, outcome, count, onJump }: CounterProps) {
   if (count === 0) return null;

@@ -17,8 +17,8 @@ export function useMessageLinks() {
 }
 
 /**
- * Returns how many relations the tab shows, without those that only a search of the history for links would
- * find.
+ * Returns how many relations the tab shows, excluding those that can be found only by searching the history for
+ * links.
  */
 export function useRelationCount(): number {
   const { follow } = useRun();

@@ -25,7 +25,7 @@ const keyOf = ({ kind, id }: WorkId): string => `${kind} ${id}`;
 export const failuresOfWork = (seen: FailuresSeen, work: WorkId): readonly SeenFailure[] =>
   seen.get(keyOf(work)) ?? [];
 
-/** Like `failuresOfWork`, for the work of a group, which may have ended. */
+/** Like `failuresOfWork`, but for the work of a group. The work may have ended. */
 export const failuresOf = (seen: FailuresSeen, { id, category, activityId }: Group): readonly SeenFailure[] =>
   failuresOfWork(
     seen,

@@ -66,7 +66,10 @@ export function followHistory({
   let failures = 0;
   /** Restarts the silence timer; called when a line of the stream arrives. */
   let watch: (() => void) | undefined;
-  /** Resolves when the first events have been rendered, so that later events do not delay them. */
+  /**
+   * Resolves when the first events have been rendered. Later events wait for this, so that they do not delay
+   * the first events.
+   */
   const drawn = Promise.withResolvers<void>();
 
   function publish() {
@@ -110,7 +113,7 @@ export function followHistory({
   }
 
   function settle(next: FollowState['phase']) {
-    // Publishes even an unchanged phase if the store still shows a retry, which a heartbeat ends.
+    // Publishes even an unchanged phase if the store still shows a retry that a heartbeat has ended.
     if (phase === next && store.getState().phase === next && timer === undefined) return;
     if (next === 'retrying' && phase !== next) interrupted = phase === 'failed' ? 'loading' : phase;
     phase = next;

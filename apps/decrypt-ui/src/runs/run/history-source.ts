@@ -10,8 +10,8 @@ export interface HistorySource {
    */
   readonly open: (after: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
   /**
-   * Call this method after a stream has ended because the stream's token expired. Resolves when the stream
-   * can be opened again. Absent if the stream cannot be opened again.
+   * Call this method after a stream has ended because the stream's token expired. Resolves when the stream can
+   * be opened again. The method is absent if streams cannot be opened again.
    *
    * @param opened when the stream was opened, as `performance.now()` returned it
    * @throws ApiFailure

@@ -29,7 +29,7 @@ export const useRunSessions = (): RunSessions => runSessionsAt(useRunSessionsPla
 interface Held {
   /** When the reader paused, in milliseconds since 1970. */
   readonly since: number;
-  /** Number of events that have arrived since then. */
+  /** Number of events that have arrived since the reader paused. */
   readonly events: number;
   /** Whether the run has ended. */
   readonly ended: boolean;
@@ -145,7 +145,10 @@ function SessionProvider({ session, renderFailed, loading, children }: FileRunPr
   );
 }
 
-/** Returns the current value, but keeps returning the last returned value while `isKept` is true for it. */
+/**
+ * Returns the current value. However, while `isKept` is true for the last returned value, keeps returning that
+ * value.
+ */
 function useKept<T>(value: T, isKept: (last: T) => boolean): T {
   const [last, setLast] = useState(value);
   if (isKept(last)) return last;

@@ -6,8 +6,8 @@ import type { RunSessions } from './run-sessions.ts';
 type Options = Omit<RunSessionOptions, 'openPort' | 'source'>;
 
 /**
- * Returns the run sessions; the first call creates them. The caller passes the function that creates them, so that pages
- * without runs do not load its code.
+ * Returns the run sessions; the first call creates them. The caller passes the function that creates run
+ * sessions, so that pages without runs do not load that function's code.
  */
 export type RunSessionsPlace = (create: (options: Options) => RunSessions) => RunSessions;
 

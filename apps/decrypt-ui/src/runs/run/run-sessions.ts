@@ -87,8 +87,8 @@ export function createRunSessions(options: RunSessionOptions) {
       };
     },
     /**
-     * Returns a run's payloads without loading its history, for lists that show some of them. Hold the result
-     * while the payloads are shown.
+     * Returns a run's payloads without loading its history, for lists that show some of them. Keep the result
+     * for as long as the payloads are shown.
      */
     payloadsOf(address: RunAddress): Payloads {
       const place: Payloads['place'] = (ref) => ({ run: address, ref });

@@ -46,13 +46,16 @@ export const withoutCondition = (query: ListQuery, index: number): ListQuery =>
 const isStart = (condition: Condition): condition is Comparison =>
   condition.kind === 'comparison' && condition.attribute === 'StartTime' && condition.operator === '>=';
 
-/** Returns the time after which a query's runs started, if a condition limits it. */
+/** Returns the earliest start time that a query permits, if exactly one condition limits the start time. */
 export function startOf(query: ListQuery): string | undefined {
   const starts = query.kind === 'raw' ? [] : query.conditions.filter(isStart);
   return starts.length === 1 ? starts[0]?.values[0]?.text : undefined;
 }
 
-/** Returns the query limited to runs that started after `time`, replacing an earlier limit. Undefined removes the limit. */
+/**
+ * Returns the query limited to runs that started after `time`, replacing an earlier limit. If `time` is
+ * undefined, removes the limit.
+ */
 export function withStart(query: ListQuery, time: string | undefined): ListQuery {
   if (query.kind === 'raw') return query;
   const place = query.conditions.findIndex(isStart);

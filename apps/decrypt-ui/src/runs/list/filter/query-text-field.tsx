@@ -53,7 +53,7 @@ export function QueryTextField({ field, text: applied, errorId, onApply }: Query
   );
 }
 
-/** Shows the field's key while the field is empty, otherwise a button that clears the filter. */
+/** Shows the field's keyboard shortcut while the field is empty, and otherwise a button that clears the filter. */
 export function FieldEnd({ empty, onClear }: { empty: boolean; onClear: () => void }) {
   if (empty) return <Kbd>{firstKey('find')}</Kbd>;
   return (

@@ -162,8 +162,8 @@ const statusesNamed = (term: string): Suggestion[] =>
     .map((status) => add(comparison('ExecutionStatus', '=', [status])));
 
 /**
- * Returns Temporal's attributes in whose name a word begins with a text. Omits search attributes, because an
- * id may begin like an attribute's name.
+ * Returns those of Temporal's attributes whose name contains a word that begins with the text. Omits search
+ * attributes, because an id may begin like an attribute's name.
  */
 const attributesNamed = (term: string): Suggestion[] =>
   usual

@@ -96,8 +96,8 @@ type WidthOf = (id: ColumnId) => number | undefined;
 const LEAST = 48;
 
 /**
- * Returns a column's minimum width while the list fits, and its default width; `Infinity` for a column that takes the
- * remaining width.
+ * Returns a column's minimum width while the list fits into the window, and its default width. The default
+ * width is `Infinity` for a column that takes the remaining width.
  */
 function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [least: number, usual: number] {
   const chosen = widthOf(id);

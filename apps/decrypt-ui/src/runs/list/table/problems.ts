@@ -67,7 +67,10 @@ export function progressProblem(
   return untaken && waiting(escapeInvisible(untaken.name), untaken.since, queuesOf('activity'), now);
 }
 
-/** Returns the problem, worded as on the run's page: a task queue has no worker, or its workers have not taken the task. */
+/**
+ * Returns why a task is waiting, worded as on the run's page: the task queue has no worker, or its workers have
+ * not taken the task.
+ */
 function waiting(
   what: string,
   since: string | undefined,
