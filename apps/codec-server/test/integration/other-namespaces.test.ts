@@ -63,7 +63,10 @@ const run = await stack.connection.withDeadline(Date.now() + 30_000, plant);
 const events = await history(stack.app, run);
 const stubs = events.flatMap(({ payloads }) => payloads);
 
-/** Starts the workflow like any client of `payments`, with the ciphertext in every place that a client or worker can fill. */
+/**
+ * Starts the workflow as any client of `payments` can, with the ciphertext in every place that a client or
+ * worker can fill.
+ */
 async function plant(): Promise<Run> {
   const service = stack.connection.workflowService;
   const own = await encrypted(OWN, NAMESPACE);

@@ -23,7 +23,7 @@ const read = async (body: object, options?: Parameters<typeof postFields>[1]): P
 const runsOf = (frames: RunFieldsFrame[]) => frames.flatMap((frame) => (frame.type === 'run' ? [frame] : []));
 const endOf = (frames: RunFieldsFrame[]) => frames.findLast((frame) => frame.type === 'end');
 
-/** The input of each run, by workflow id. The two sets differ intentionally only in the country. */
+/** The input of each run, by workflow id. The two sets intentionally differ only in the country. */
 const inputs = new Map(
   ['first', 'second'].flatMap((name) =>
     Array.from({ length: EACH }, (_, n) => [

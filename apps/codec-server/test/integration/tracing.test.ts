@@ -60,7 +60,7 @@ describe('codec-server traces', () => {
     const body = bodyOf(sealed);
     expect(await post(`${server.url}/decode`, body, { traceparent })).toBe(200);
     expect(await post(`${server.url}/decode`, body)).toBe(200);
-    // The process exports the waiting spans before it exits.
+    // The process exports the queued spans before it exits.
     expect(await server.stop()).toBe(0);
 
     const inTrace = otlp.spans.filter(({ trace }) => trace === traceId);

@@ -67,7 +67,7 @@ describe.each(formats)("a move from the guide's codec that writes $encoding", ({
     return running;
   }
 
-  /** Returns a client for a step of the move, which writes the guide's format or the new format. */
+  /** Returns a client for a step of the move. The client writes the guide's format or the new format. */
   const clientOf = (variables: Record<string, string>): Promise<Client> => {
     const codec = loadKmsCodec({ env: { ...move.variables, ...variables }, namespace: NAMESPACE });
     return move.client({ plugins: [new KmsCodecPlugin(move.stack.closers.use(codec))] });

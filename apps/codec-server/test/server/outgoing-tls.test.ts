@@ -65,8 +65,8 @@ it.each<[what: string, options: TlsOptions]>([
 });
 
 /**
- * Returns whether Temporal's client completes a TLS handshake with a server. (Google's client uses the same
- * gRPC library.)
+ * Returns whether Temporal's client completes a TLS handshake with a server. Google's client uses the same gRPC
+ * library.
  */
 async function completesHandshake(options: TlsOptions, hardened: boolean): Promise<boolean> {
   let completed = false;

@@ -18,7 +18,7 @@ export interface FileHistory {
   readonly bytes: number;
 }
 
-/** Fields of the first event that a run's description also contains. */
+/** Those fields of the first event that a run's description also contains. */
 const configFields = ['workflowExecutionTimeout', 'workflowRunTimeout', 'workflowTaskTimeout'] as const;
 const infoFields = [
   'firstExecutionRunId',

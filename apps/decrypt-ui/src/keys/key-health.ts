@@ -76,7 +76,10 @@ export function attention(version: KeyVersion, restoreBy: string | undefined): s
   return '';
 }
 
-/** Returns the short name `k` and the place `l/r` for `projects/p/locations/l/keyRings/r/cryptoKeys/k`. */
+/**
+ * Returns the short name `k`, and the location and key ring `l/r`, of
+ * `projects/p/locations/l/keyRings/r/cryptoKeys/k`.
+ */
 export function keyPlace(name: string): { readonly short: string; readonly place: string } {
   const match = /^projects\/[^/]+\/locations\/([^/]+)\/keyRings\/([^/]+)\/cryptoKeys\/([^/]+)$/.exec(name);
   return match ? { short: match[3] ?? name, place: `${match[1]}/${match[2]}` } : { short: name, place: '' };

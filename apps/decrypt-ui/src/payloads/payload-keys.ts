@@ -39,7 +39,7 @@ const tones: Readonly<Record<string, KeyTone>> = {
 
 const formatOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?.format ?? stub.format;
 
-/** Returns whether a payload's format contains ciphertext. */
+/** Returns whether a payload contains ciphertext, according to its format. */
 export const isEncrypted = (stub: PayloadStub, findings: Findings) =>
   !['plain', 'external'].includes(formatOf(stub, findings));
 

@@ -38,7 +38,7 @@ export interface SealingKey {
   readonly wrapped: Uint8Array;
 }
 
-/** Starts a proxy on a free port of loopback, in front of Temporal. */
+/** Starts a proxy in front of Temporal, on a free loopback port. */
 export async function startSealingProxy(upstream: string, key: SealingKey): Promise<SealingProxy> {
   const session = connect(`http://${upstream}`);
   const server = createServer();

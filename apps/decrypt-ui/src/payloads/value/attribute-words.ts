@@ -95,7 +95,7 @@ export function attributeName(path: string): string {
   const known = names[path];
   if (known !== undefined) return known;
   const words = path
-    // People chose the names inside brackets and quotes, so they remain unchanged.
+    // People chose the names inside brackets and quotes, so these names remain unchanged.
     .split(/\.|(?=\[)|(?<=\])\.?/)
     .filter((part) => part !== '')
     .map((part) => (part.startsWith('[') ? part : inWords(part)))

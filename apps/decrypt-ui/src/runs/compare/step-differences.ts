@@ -20,7 +20,8 @@ export interface StepOfRuns {
 /** How two runs differ at a step. */
 export interface StepDifferences {
   /**
-   * `outcome, attempts`, `equal`, or why the difference is unknown. The text is empty if only values differ.
+   * A text such as `outcome, attempts` or `equal`, or why the difference is unknown. The text is empty if only
+   * values differ.
    */
   readonly text: string;
   readonly different: boolean;

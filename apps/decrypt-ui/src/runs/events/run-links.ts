@@ -229,7 +229,7 @@ const messages: ReadonlySet<string> = new Set(['workflow', 'external', 'signal',
 
 /**
  * Returns the end of a link's run id if several links would have the same text, as links to two attempts of a
- * child have. Uses the end because run ids created at about the same time start with the same characters.
+ * child would. Uses the end because run ids created at about the same time start with the same characters.
  */
 export function runSuffix(found: RunLink, links: readonly RunLink[]): string | undefined {
   const alike = links.filter(

@@ -42,7 +42,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
   const end = last?.events[0];
   const result = end && resultRef(end);
   const resultStub = result ? stub(result) : undefined;
-  // Shows badges only for readable payloads: the value itself says why it cannot be read.
+  // Shows badges only for readable payloads: an unreadable payload shows the reason in place of its value.
   const keysOf = (own: PayloadStub | undefined) =>
     own ? rowBadges([own], findings, usage).filter(({ tone }) => tone === 'crypto') : [];
   const button = (value: RunValue) => ({

@@ -229,8 +229,8 @@ function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
       params={{ namespace }}
       search={{ ...(q && { q }), ...(cols !== undefined && { cols }) }}
       className={styles['view']}
-      // Without this prop, the router would also mark a view as current if its parameters are only a part of
-      // the address.
+      // Without this prop, the router would also mark a view as current if the view's parameters are only some
+      // of those in the address.
       activeProps={{}}
       aria-current={current ? 'page' : undefined}
       data-current={current ? '' : undefined}

@@ -82,7 +82,7 @@ export function parseQuery(text: string): ListQuery {
   return { kind: 'conditions', conditions };
 }
 
-/** Prints a query, from which `parseQuery` returns the same query. */
+/** Returns a query's text, from which `parseQuery` returns the same query. */
 export const printQuery = (query: ListQuery): string =>
   query.kind === 'raw' ? query.text : query.conditions.map(printCondition).join(' AND ');
 
