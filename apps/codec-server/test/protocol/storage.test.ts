@@ -367,7 +367,7 @@ describe('a reference of an attacker', () => {
       ['the limit permits', 5, 3],
       ['the limit permits in a minute', 2, 3],
       ['the limit permits, in two slices', 40, 600],
-    ])('is read after Retry-After if %s', async (_, limit, count) => {
+    ])('can be read after the time in Retry-After if %s', async (_, limit, count) => {
       const limited = appWith(kms, { storage, rates: { storageBytes: limit * MiB } });
       const size = count < 500 ? MiB - 100 : 100;
       const reference = await store.put({ metadata: {}, data: Buffer.alloc(size, 7) });
