@@ -4,7 +4,7 @@ import { MemoryPool } from '../src/memory-pool.ts';
 import { never } from './support/memory.ts';
 
 describe('a memory pool', () => {
-  it('grants memory in the order of the calls, never ahead of a waiting call', async () => {
+  it('grants memory in the order of the calls, so that no call overtakes a waiting call', async () => {
     const pool = new MemoryPool(100);
     const release = pool.take(80)!;
     const granted: string[] = [];

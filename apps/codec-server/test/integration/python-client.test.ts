@@ -54,7 +54,8 @@ it('serves a Python client that starts, queries, signals and reads an encrypted 
   expect(JSON.stringify(query)).toContain(`${SECRET} asked`);
   expect(JSON.stringify(result)).toContain(`${SECRET} result`);
   const history = await stack.client.workflow.getHandle('from-python').fetchHistory();
-  // The history's JSON contains bytes in base64, and JSON values start with a quotation mark.
+  // The history's JSON contains bytes in base64. The plaintext is a JSON string, which starts with a quotation
+  // mark.
   const raw = JSON.stringify(history);
   expect(raw).toContain(base64('binary/envelope-kms-v2'));
   expect(raw).not.toContain(base64(`"${SECRET}`.slice(0, 12)));

@@ -65,7 +65,7 @@ function watched(refuse: (workflowId: string) => boolean) {
 }
 
 describe('a search over all runs that match a query', () => {
-  it('finds the runs that contain the text, in the order of the list, each with its hits', async () => {
+  it('returns the runs that contain the text with their hits, in the order of the list of workflows', async () => {
     const frames = await search({ text: SECRET, query });
     const workflows = await listed();
     const wanted = workflows.filter(({ workflowId }) => Number(workflowId.split('-').at(-1)) % 4 === 0);

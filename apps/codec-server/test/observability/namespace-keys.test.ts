@@ -183,7 +183,7 @@ describe('NamespaceUsage', () => {
     expect(use.outcomes().refused).toEqual({ integrity_failed: 200 });
   });
 
-  it('counts at most a thousand versions, however many versions messages name', () => {
+  it('counts at most a thousand versions, however many versions the messages name', () => {
     const use = new NamespaceUsage();
     for (let version = 1; version <= 5_000; version++) use.done({ name: 'k', version }, 1, 1);
     expect(use.versionsOf('k')).toHaveLength(1_000);

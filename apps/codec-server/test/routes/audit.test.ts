@@ -135,7 +135,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     for (const attack of attacks) {
       const { path, verify } = await start(['ana', 'a'], ['bo', 'b'], ['cy', 'c']);
       const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/);
-      // Acts like an attacker who modifies the file in place, so that the server continues to append to the
+      // Modifies the file in place, as an attacker would, so that the server continues to append to the same
       // file.
       await writeFile(path, attack(lines).join(''));
       const result = await verify();

@@ -20,8 +20,8 @@ export interface WebUiOptions {
 export const callbackUrl = (port: number): string => `http://localhost:${port}/auth/sso/callback`;
 
 /**
- * Starts Temporal's Web UI server with sign-in, which passes the access token to the codec server. The Web UI
- * of Temporal's development server has no sign-in and sends no token.
+ * Starts Temporal's Web UI server with sign-in. The Web UI passes the access token to the codec server. The Web
+ * UI of Temporal's development server has no sign-in and sends no token.
  */
 export async function startWebUi(options: WebUiOptions): Promise<{ url: string } & AsyncDisposable> {
   const { go, directory, port, temporal, issuer, client, codecEndpoint } = options;

@@ -52,7 +52,7 @@ describe('a Temporal response', () => {
     expect(Number(Description.decode(memo(1)).workflowExecutionInfo?.historyLength)).toBe(7);
   });
 
-  it('keeps one more entry than the limit in payloads with too many entries', () => {
+  it('keeps one entry more than the limit if a payload has too many entries', () => {
     const failure = { message: 'm', cause: { encodedAttributes: payload(1_000) } };
     const bytes = Description.encode({
       workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },

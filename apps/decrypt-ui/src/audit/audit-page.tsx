@@ -93,7 +93,7 @@ function Audit({ namespace }: { namespace: string }) {
     setChanged({ before: search, view: next });
     setSelected(undefined);
     void navigate({ search: next.search, replace: true });
-    // The same conditions must not return results of an earlier search.
+    // Drops cached results, so that a new search with the same conditions reads the audit again.
     queries.removeQueries({ queryKey: ['audit', namespace], type: 'inactive' });
     if (JSON.stringify(conditionsOf(next)) === JSON.stringify(conditions))
       void queries.resetQueries({ queryKey: query.queryKey, exact: true });

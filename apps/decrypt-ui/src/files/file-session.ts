@@ -24,7 +24,7 @@ export interface FileSessionOptions {
 export interface FileSessionSource {
   readonly namespace: string;
   readonly file: OpenedFile;
-  /** Unique for each opened file. */
+  /** A number that is unique for each opened file. */
   readonly fileId: number;
   /** The run's position in the file. */
   readonly run: number;

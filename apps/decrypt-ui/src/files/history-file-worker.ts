@@ -1,6 +1,6 @@
 import { serveHistoryFile } from './history-file.ts';
 
-// The page sends a channel. The worker serves one file, and is terminated when the file closes.
+// The page sends one channel to the worker. The worker serves one file, and is terminated when the file closes.
 addEventListener('message', ({ ports }) => {
   for (const port of ports) serveHistoryFile(port);
 });

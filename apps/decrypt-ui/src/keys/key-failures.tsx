@@ -96,7 +96,7 @@ function FailureRow({ failure, namespace }: FailureRowProps) {
   );
 }
 
-/** Returns the event of a payload ref. Event 0 is the run's description. */
+/** Returns the event of a payload ref. Event 0 stands for the run's description. */
 function eventOf(ref: PayloadRef | undefined): { eventId?: number } {
   const { eventId } = ref === undefined ? { eventId: 0 } : partsOfRef(ref);
   return eventId > 0 ? { eventId } : {};

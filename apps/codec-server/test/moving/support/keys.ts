@@ -17,7 +17,7 @@ export interface KeysOptions {
   /** The title of the keys file in docs/moving.md. */
   readonly keysFile: string;
   readonly replace?: (keysFile: string) => string;
-  /** Files next to the keys file. */
+  /** Further files to write next to the keys file. */
   readonly files?: Readonly<Record<string, string>>;
   /** The emulator's data file. The emulator uses a copy of the file. By default, the emulator creates new keys. */
   readonly dataFile?: string;

@@ -81,7 +81,7 @@ export function JsonView({ value, label, decrypted, fill, folds = unfolded }: Js
             ...(canFold && { 'aria-expanded': kind === 'open' }),
           }),
       onClick: () => {
-        // A click that ends a text selection must not fold.
+        // A click that ends a text selection must not fold an object or array.
         if (getSelection()?.isCollapsed === false) return;
         setActive(index);
         toggle(row, kind === 'folded');

@@ -8,7 +8,10 @@ export interface CausesSource extends HiddenWith {
   readonly api: Pick<ApiClient, 'stream' | 'renewed'>;
 }
 
-/** Returns whether causes of a namespace may now be requested and shown with messages and stack traces, or only without. */
+/**
+ * Returns whether causes of a namespace may now be requested and shown with messages and stack traces, or only
+ * without them.
+ */
 export const openingToCauses = (source: Pick<CausesSource, 'reveals'>, namespace: string): Opening =>
   openingOf(source, accessToCauses, namespace);
 

@@ -19,8 +19,9 @@ interface WhyRequestsProps {
 }
 
 /**
- * Requests the causes of the failed runs in view, in one request, once their rows have stayed in view.
- * Requests the causes again after the store has dropped its causes. A list at rest requests nothing.
+ * Requests the causes of the failed runs in view, in one request, once their rows have stayed in view. Requests
+ * the causes again after the store has dropped its causes. While the rows stay the same, the list requests
+ * nothing.
  */
 export function WhyRequests(props: WhyRequestsProps) {
   const access = useRevealed((state) => accessToCauses(state, props.namespace).status);

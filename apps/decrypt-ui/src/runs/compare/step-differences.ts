@@ -29,9 +29,9 @@ export interface StepDifferences {
   readonly values: readonly PlacedDifference[];
   /** The number of differing values that follow from each substitution. */
   readonly consequences: readonly number[];
-  /** Whether payloads have not been decoded yet. */
+  /** Whether some payloads have not been decoded yet. */
   readonly waiting: boolean;
-  /** Whether payloads are locked, unreadable or not read from external storage, so that the step may differ. */
+  /** Whether some payloads are locked, unreadable or not read from external storage, so that the step may differ. */
   readonly unknown: boolean;
 }
 

@@ -26,12 +26,13 @@ const names: Readonly<Record<string, string>> = {
   historyBytes: 'Size of the history',
 };
 
-/** When the value of a run's field was known. */
+/** When, in the course of a run, a field's value became known. */
 export type FieldTime = 'start' | 'changing' | 'end';
 
 /**
- * Returns when a field's value was known. `changing`: the current value of a search attribute, which the workflow may have
- * set just before it failed. `end`: a fact about how the run went, which may be an effect of the cause.
+ * Returns when, in the course of a run, a field's value became known. `changing`: the current value of a search
+ * attribute, which the workflow may have set just before it failed. `end`: a fact about how the run went, which
+ * may be an effect of the cause.
  */
 export function fieldTime(field: string): FieldTime {
   if (['duration', 'historyEvents', 'historyBytes'].includes(field)) return 'end';

@@ -34,7 +34,7 @@ const sections: readonly (readonly [time: FieldTime, title: string])[] = [
 
 const isOutcome = ({ field }: Difference) => fieldTime(field) === 'end';
 
-/** The fields that differ, clearest first. Fields that may be effects of the cause come last. */
+/** The fields that differ, with the clearest differences first. Fields that may be effects of the cause come last. */
 export function DifferencesTable(props: DifferencesTableProps) {
   const { result, runs } = props;
   const groups = [

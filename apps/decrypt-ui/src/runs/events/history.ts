@@ -54,7 +54,7 @@ export interface History {
   readonly events: readonly RecordedEvent[];
   /** The groups, in the order of their first events. */
   readonly groups: readonly Group[];
-  /** The id of the last durable event; 0 before the first. */
+  /** The id of the last durable event, or 0 before the first durable event. */
   readonly lastDurable: number;
   /** The times of all events in milliseconds, ascending. */
   readonly times: readonly number[];

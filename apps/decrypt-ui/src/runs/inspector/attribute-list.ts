@@ -6,8 +6,8 @@ import { formatDuration } from '../../ui/format/duration.ts';
 import { formatMomentExact, type TimeFormat } from '../../ui/format/time.ts';
 
 /**
- * Returns a message's fields as pairs of path and text, with invisible characters escaped. Omits payloads and failures,
- * which have separate views, and fields with their proto3 default.
+ * Returns a message's fields as pairs of path and text, with invisible characters escaped. Omits payloads and
+ * failures, which have separate views, and fields with proto3 default values.
  */
 export function attributeList(value: unknown, path = ''): [string, string][] {
   if (payloadPlaceholder.safeParse(value).success || isUnset(value)) return [];

@@ -14,7 +14,7 @@ import { pieces } from './waterfall.tsx';
 
 const HEIGHT = 50;
 const PAD = 14;
-/** The minimum width of a part with a label, in CSS pixels; the label takes about 90. */
+/** The minimum width of a part with a label, in CSS pixels; the label takes about 90 pixels. */
 const LABEL_ROOM = 120;
 
 interface OverviewProps {

@@ -21,7 +21,7 @@ export type KnownColumn = keyof typeof known;
 /** A known column, or `@` and the name of a search attribute. */
 export type ColumnId = KnownColumn | `@${string}`;
 
-/** The columns until the reader chooses others. */
+/** The columns that the list shows until the reader chooses other columns. */
 export const usualColumns: readonly ColumnId[] = [
   'status',
   'id',
