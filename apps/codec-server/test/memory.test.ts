@@ -137,7 +137,8 @@ const markings = (program: string, ...flags: string[]): number =>
   run(program, '--trace-gc', ...flags).split('Mark-Compact').length - 1;
 
 describe('short-lived buffers', () => {
-  // This test fails if an update of Node drops the V8 flag. Otherwise, the loss of speed would go unnoticed.
+  // This test fails if an update of Node drops the V8 flag. Without this test, the loss of speed would go
+  // unnoticed.
   it('do not make V8 mark its whole heap', () => {
     expect(markings(work)).toBeGreaterThan(3);
     // V8's scheduler also marks the heap when it is idle, which happens once or twice in some runs on a busy

@@ -122,8 +122,8 @@ function Verdict({ result }: { result: AuditVerification }) {
 }
 
 /**
- * The process's last line. A person who stores this line elsewhere can later prove that the file was not
- * truncated.
+ * The last line that the server's process has written. A person who stores this line elsewhere can later prove
+ * that the file was not truncated.
  */
 function Head({ head }: { head: NonNullable<AuditVerification['head']> }) {
   const text = `${head.seq}:${head.hash}`;

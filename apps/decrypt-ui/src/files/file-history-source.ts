@@ -15,7 +15,7 @@ interface FileHistoryOptions {
   readonly run: number;
 }
 
-/** Returns the history of a run in a file. The server describes its events in batches. */
+/** Returns the history of a run in a file. The server describes the run's events in batches. */
 export const fileHistory = ({
   api,
   namespace,

@@ -26,7 +26,10 @@ import { useHistoryFiles } from './use-history-files.ts';
 
 const route = getRouteApi('/ns/$namespace/file');
 
-/** The page for a history file. Shows its run, the choice between its runs, or why the file cannot be read. */
+/**
+ * The page for a history file. Shows the file's run, the choice between several runs, or why the file cannot be
+ * read.
+ */
 export function FilePage() {
   const { namespace } = route.useParams();
   const { status, name, file, run, failure } = useStore(useHistoryFiles().store);

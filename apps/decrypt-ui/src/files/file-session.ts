@@ -32,7 +32,10 @@ export interface FileSessionSource {
 
 const described = z.object({ events: z.array(historyEvent) });
 
-/** Creates the session for a history file's run. The server describes and decrypts its events, but does not keep them. */
+/**
+ * Creates the session for a history file's run. The server describes and decrypts the run's events, but does
+ * not keep the events.
+ */
 export function createFileSession(
   { namespace, file, fileId, run }: FileSessionSource,
   { api, plaintext, reveals, openPort }: FileSessionOptions,

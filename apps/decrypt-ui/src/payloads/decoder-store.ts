@@ -25,7 +25,7 @@ export interface DecoderState {
 const SETTLE = 40;
 /**
  * Milliseconds between publications of answers, about a screen frame. Each publication copies the answers in
- * view and makes every payload on the page check whether its state has changed. This is a timer, because
+ * view and makes every payload on the page check whether its state has changed. The store uses a timer, because
  * `requestAnimationFrame` stops in a hidden tab.
  */
 const FRAME = 16;

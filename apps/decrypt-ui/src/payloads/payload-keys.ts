@@ -178,7 +178,7 @@ export function addPlaintextFailures(tallies: Map<string, StubTally>, count: num
     add(tallies, { label: PLAINTEXT_FAILURE, reason: 'not_encrypted', encrypted: false, count, bytes: 0 });
 }
 
-/** Adds `count` payloads like `stub` to the tallies. A negative count subtracts them. */
+/** Adds `count` payloads like `stub` to the tallies. A negative count subtracts the payloads. */
 export function addStub(tallies: Map<string, StubTally>, stub: PayloadStub, count: number): void {
   addPayload(tallies, stub, noFindings, count);
 }
@@ -212,8 +212,8 @@ const tallyId = ({ label, key, reason, encrypted }: Omit<StubTally, 'count' | 'b
   `${label} ${key} ${reason} ${encrypted}`;
 
 /**
- * Counts payloads by key version: most used version first, unreadable payloads last. The tallies count stubs;
- * findings correct them.
+ * Counts payloads by key version: most used version first, unreadable payloads last. The tallies count stubs,
+ * and findings correct the counts.
  */
 export function keyUsage(
   tallies: readonly StubTally[],

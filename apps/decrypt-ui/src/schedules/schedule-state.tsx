@@ -3,7 +3,10 @@ import styles from './schedules.module.css';
 
 interface ScheduleStateProps {
   readonly paused: boolean;
-  /** The text in which a person explained why they paused or resumed the schedule. Temporal stores it in plaintext. */
+  /**
+   * The text in which a person explained why they paused or resumed the schedule. Temporal stores the text in
+   * plaintext.
+   */
   readonly note: string | undefined;
 }
 

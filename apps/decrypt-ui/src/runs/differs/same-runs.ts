@@ -2,8 +2,8 @@ import { ABSENT, type Difference, type FieldMap } from '@temporal-kms/histories/
 import { fieldTime } from './difference-words.ts';
 
 /**
- * A difference, and other differences whose values occur in exactly the same runs. The page shows them as one
- * difference with several names.
+ * A difference, and other differences whose values occur in exactly the same runs. The page shows these
+ * differences as one difference with several names.
  */
 export interface DifferenceGroup {
   readonly difference: Difference;

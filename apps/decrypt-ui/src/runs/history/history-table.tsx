@@ -192,7 +192,10 @@ interface NewEvents {
   readonly toggleFollowing: () => void;
 }
 
-/** Counts events that arrive below the visible rows. The table scrolls to them only if the reader follows new events. */
+/**
+ * Counts events that arrive below the visible rows. The table scrolls to new events only if the reader follows
+ * them.
+ */
 function useNewEvents({ last, virtual, scroller }: NewEventsInput): NewEvents {
   const { follow, description } = useRun();
   const total = follow.history.events.length;

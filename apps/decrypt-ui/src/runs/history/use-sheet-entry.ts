@@ -40,7 +40,7 @@ export function useSheetEntry(search: WorkflowSearch, change: Change): (selectio
     } else if (ev === undefined && search.ev !== undefined && place === added.current) {
       added.current = undefined;
       // The previous entry has the parameters from before the sheet opened. The reader may have changed some
-      // parameters since then.
+      // parameters while the sheet was open.
       const stop = history.subscribe(() => {
         stop();
         change({ ...none, ...search, ...part });

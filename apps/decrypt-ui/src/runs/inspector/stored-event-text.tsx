@@ -12,7 +12,10 @@ import { useRun } from '../run/run-context.tsx';
 import { EventText } from './event-text.tsx';
 import styles from './panes.module.css';
 
-/** An event as Temporal stores it, with ciphertext in base64. The server exports the event and records this in the audit. */
+/**
+ * An event as Temporal stores it, with ciphertext in base64. The server exports the event, and records the
+ * export in the audit.
+ */
 export function StoredEventText({ event }: { event: RecordedEvent }) {
   const { address } = useRun();
   const { can } = useMe();

@@ -75,7 +75,10 @@ export interface RunScope {
   readonly payloads: Payloads;
 }
 
-/** Returns the run around the component. On a page that shows two runs, `RunScopeProvider` can provide it to other parts. */
+/**
+ * Returns the run around the component. On a page that shows two runs, `RunScopeProvider` can provide a run to
+ * other parts of the page.
+ */
 export function useRunScope(): RunScope {
   const run = useRun();
   const payloads = usePayloads();

@@ -25,8 +25,8 @@ type Drag =
   | { readonly pan: number; readonly left: number; readonly right: number };
 
 /**
- * Selects the part of the run that the waterfall shows. Handles move its ends, dragging selects or moves a part, and a
- * double click selects the whole run.
+ * Selects the part of the run that the waterfall shows. Handles move the part's ends, dragging selects or moves
+ * a part, and a double click selects the whole run.
  */
 export function Brush({ scale, pad, zoom, onZoom }: BrushProps) {
   const surface = useRef<HTMLDivElement>(null);

@@ -45,8 +45,8 @@ export interface Readings {
 }
 
 /**
- * Keeps payloads in view while the component is mounted, so that the decoder requests those that are open. Returns
- * functions that read them.
+ * Keeps payloads in view while the component is mounted, so that the decoder requests those that are open.
+ * Returns functions that read the payloads.
  */
 export function useReadings(refs: readonly PayloadRef[]): Readings {
   const { decoder, place } = usePayloads();
