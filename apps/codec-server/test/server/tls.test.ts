@@ -125,7 +125,7 @@ describe('certificate files', () => {
     );
   });
 
-  it('are reloaded once both have changed, while an invalid pair changes nothing', async () => {
+  it('are reloaded once both files have changed, but not while the pair is invalid', async () => {
     const files = { certFile: join(directory, 'live.crt'), keyFile: join(directory, 'live.key') };
     await copyFile(first.certFile, files.certFile);
     await copyFile(first.keyFile, files.keyFile);

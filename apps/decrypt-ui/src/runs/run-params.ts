@@ -41,9 +41,9 @@ export type WorkflowSearch = z.infer<typeof workflowSearch>;
 export const historyGrid = ({ namespace, runId }: Pick<RunAddress, 'namespace' | 'runId'>): string =>
   `run ${namespace} ${runId}`;
 
-/** The search parameters of a comparison: the other run. */
+/** The search parameters of a comparison of two runs, which specify the second run. */
 export const compareSearch = z.object({
-  /** The other run's workflow id. Default: the first run's. */
+  /** The second run's workflow id. Default: the first run's workflow id. */
   with: maybe(z.string()),
   run: maybe(z.string()),
 });

@@ -104,8 +104,8 @@ function rangeOf(range: unknown): Range {
 const MAX_VALUES = 100;
 
 /**
- * Returns the ranges of an hour, minute or second, or the range of 0 if there are none. In contrast, days,
- * months and years without ranges match every value.
+ * Returns the ranges of an hour, minute or second, or a range that contains only 0 if there are none. In
+ * contrast, days, months and years without ranges match every value.
  */
 const orZero = (ranges: readonly Range[]): readonly Range[] => (ranges.length === 0 ? [rangeOf({})] : ranges);
 

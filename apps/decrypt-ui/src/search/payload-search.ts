@@ -1,7 +1,7 @@
 import type { ReasonCounts } from '@temporal-kms/codec-api';
 import { sumUnreadable } from './read-on.ts';
 
-/** What a search of payloads has covered, and its cost. */
+/** What a search of payloads has covered, and what the search has cost. */
 export interface SearchCounts {
   readonly events: number;
   readonly payloads: number;

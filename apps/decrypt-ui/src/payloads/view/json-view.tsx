@@ -31,7 +31,7 @@ export function JsonView({ value, label, decrypted, fill, folds = unfolded }: Js
   const current = own.from === folds ? own.folds : folds;
   const rows = useMemo(() => jsonRows(value, current), [value, current]);
   const [position, setActive] = useState<number>();
-  // After "Fold all" there may be fewer lines, or a different line at the position.
+  // After "Fold all", there may be fewer lines, or a different line at the active position.
   const at = Math.min(position ?? -1, rows.length - 1);
   const active = at < 0 ? undefined : rows[at]?.kind === 'close' ? nextRow(rows, at, -1) : at;
   const { wrap } = usePreferences();

@@ -74,7 +74,7 @@ function whyMissed({ reason, message, failed }: Extract<CauseFrame, { type: 'end
   return message ?? ENDED_EARLY;
 }
 
-/** Maximum number of runs in one request, whose query may have at most 5,000 characters. */
+/** Maximum number of runs in one request. The request's query may have at most 5,000 characters. */
 const MAX_RUNS = 100;
 
 export const whyStoreOf = perPerson(createWhyStore);

@@ -45,7 +45,10 @@ export interface RowOptions {
   readonly tasks: boolean;
   /** The selected group, which is always shown, because a link may lead to a workflow task. */
   readonly selected?: number | undefined;
-  /** If present, only these groups (by index) are shown; in the view of all events, only these events (by id). */
+  /**
+   * If present, only these groups (by index) are shown. In the view of all events, only these events (by id)
+   * are shown.
+   */
   readonly only?:
     | { readonly groups: ReadonlySet<number>; readonly events: { has(eventId: number): boolean } }
     | undefined;

@@ -13,8 +13,8 @@ import type { RecordedEvent } from '../events/history.ts';
 import styles from './panes.module.css';
 
 /**
- * Shows what protects each payload, which is known before decryption. Until a payload has been decrypted, the
- * key that its header names is only a claim.
+ * Shows what protects each payload. These facts are known before decryption. Until a payload has been
+ * decrypted, the key that its header names is only a claim.
  */
 export function CryptoPane({ events }: { events: readonly RecordedEvent[] }) {
   const stubs = events.flatMap((event) => event.payloads);

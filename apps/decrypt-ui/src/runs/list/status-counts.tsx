@@ -25,8 +25,8 @@ interface StatusCountsProps {
   /** The earlier counts with which `count` is compared. */
   readonly before: WorkflowCount | undefined;
   /**
-   * Whether the buttons are visible. They are hidden until the counts are known, because counts add buttons and
-   * widen the buttons. Hidden buttons take up space.
+   * Whether the buttons are visible. The buttons are hidden until the counts are known, because counts add
+   * buttons and widen the buttons. Hidden buttons take up space.
    */
   readonly shown: boolean;
   readonly chosen: readonly WorkflowStatus[];

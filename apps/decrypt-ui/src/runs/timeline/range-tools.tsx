@@ -18,7 +18,10 @@ interface RangeToolsProps {
   readonly onZoom: (zoom: Zoom) => void;
 }
 
-/** Buttons for the part of the run that the waterfall shows: one sets it by time, one shows the whole run again. */
+/**
+ * Buttons for the part of the run that the waterfall shows: one sets the part by time, and one shows the whole
+ * run again.
+ */
 export function RangeTools({ from, to, zoom, onZoom }: RangeToolsProps) {
   const [open, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);

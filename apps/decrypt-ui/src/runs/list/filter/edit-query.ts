@@ -6,7 +6,10 @@ function isStatus(condition: Condition): boolean {
   return condition.operator === '=' || condition.operator === 'IN';
 }
 
-/** Returns the statuses to which a query limits the list; empty if it does not limit them. */
+/**
+ * Returns the statuses to which a query limits the list, or an empty array if the query does not limit the
+ * statuses.
+ */
 export function statusesOf(query: ListQuery): WorkflowStatus[] {
   if (query.kind === 'raw') return [];
   const values = query.conditions.flatMap((condition) =>
