@@ -73,14 +73,17 @@ describe('a search for a secret that is in every payload', () => {
     expect(Number(oldest[0]!.split(':')[0])).toBe(1);
   });
 
-  it.each(['newest_first', 'oldest_first'] as const)('continues after the given event with the order %s', async (order) => {
-    const all = hitsOf(await search(run, { text: SECRET, order }));
-    const after = all[3]!.eventId;
-    const rest = hitsOf(await search(run, { text: SECRET, order, after }));
-    const isAfter = ({ eventId }: SearchHit) =>
-      order === 'newest_first' ? eventId < after : eventId > after;
-    expect(rest).toEqual(all.filter(isAfter));
-  });
+  it.each(['newest_first', 'oldest_first'] as const)(
+    'continues after the given event with the order %s',
+    async (order) => {
+      const all = hitsOf(await search(run, { text: SECRET, order }));
+      const after = all[3]!.eventId;
+      const rest = hitsOf(await search(run, { text: SECRET, order, after }));
+      const isAfter = ({ eventId }: SearchHit) =>
+        order === 'newest_first' ? eventId < after : eventId > after;
+      expect(rest).toEqual(all.filter(isAfter));
+    },
+  );
 
   it('finds nothing for text that no payload contains, or for text in a different case if the search is case-sensitive', async () => {
     expect(hitsOf(await search(run, { text: 'no such text' }))).toEqual([]);
