@@ -4,7 +4,8 @@ import react from '@vitejs/plugin-react';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
-// The page tests run React's production build, as users do. It takes half the CPU time of the development build.
+// The page tests run React's production build, as users do. The production build takes half the CPU time of the
+// development build.
 process.env['NODE_ENV'] = 'production';
 
 // The root configuration has no `include`, because Vitest would add each project's `include` to it. The page tests use

@@ -98,7 +98,7 @@ const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-00000000000
 
 /**
  * Opens a page with an empty cache. Returns the size of the page's scripts in KiB after gzip, including the worker's
- * scripts. Returns separately the size of the card that explains a run, because no other part of the page waits for
+ * scripts. The size of the card that explains a run is a separate number, because no other part of the page waits for
  * this card.
  */
 async function loaded(
@@ -344,7 +344,7 @@ describe('an open page', () => {
     },
   );
 
-  test('says when the browser is offline, and is live again afterwards', async () => {
+  test('shows that it is disconnected while the browser is offline, and is live again afterwards', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(`${url}${RUN}`);

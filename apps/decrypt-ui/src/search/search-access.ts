@@ -8,9 +8,14 @@ import {
 } from '../payloads/reveal/reveals.ts';
 
 interface SearchAccess {
-  /** What a search requires from the person. `locked`: they have locked the payloads, so a search reveals its matches. */
+  /**
+   * What a search requires from the person. `locked`: the person has locked the payloads; starting a search reveals
+   * only its matches.
+   */
   readonly status: 'refused' | 'locked' | 'justification' | 'open';
-  /** When the page hides the matches, in milliseconds since 1970; undefined if it never hides them. */
+  /**
+   * The time at which the page hides the matches, in milliseconds since 1970; undefined if the page never hides them.
+   */
   readonly until: number | undefined;
   /**
    * Calls `search` with the justification that the person has given. First asks for a justification if the search

@@ -79,7 +79,11 @@ export function SearchProgress(props: SearchProgressProps) {
   );
 }
 
-/** A note below the results: the server has decrypted payloads. @param audited what the audit entries are for */
+/**
+ * A note below the results, which states that the server has decrypted payloads.
+ *
+ * @param audited what the audit entries are for
+ */
 export function SearchNote({ audited }: { audited: string }) {
   return (
     <p className={styles['note']}>

@@ -24,7 +24,7 @@ export function searchRuns(
           switch (frame.type) {
             case 'run':
               current = { workflow: frame.workflow, hits: [], partial: frame.partial };
-              // A continued search may return a run again. The new result then replaces the earlier one.
+              // A continued search may return a run again. The run's new result then replaces its earlier result.
               found.set(frame.workflow.runId, current);
               return now;
             case 'hit':

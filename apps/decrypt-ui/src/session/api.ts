@@ -17,11 +17,14 @@ export const meQuery = (api: ApiClient) =>
     refetchInterval: 5 * 60_000,
   });
 
-/** Requests the permissions again; simultaneous calls share one request. Call it when the server refuses a request. */
+/**
+ * Requests the permissions again; simultaneous calls share one request. Call this function when the server refuses a
+ * request.
+ */
 export const refreshAccess = (queries: QueryClient): void =>
   void queries.refetchQueries({ queryKey: ['me'], type: 'active' }, { cancelRefetch: false });
 
-/** Requests the health again. Call it when a request shows that the health has changed. */
+/** Requests the health again. Call this function when a request shows that the health has changed. */
 export const refreshHealth = (queries: QueryClient): void =>
   void queries.refetchQueries({ queryKey: ['health'], type: 'active' }, { cancelRefetch: false });
 

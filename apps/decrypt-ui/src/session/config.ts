@@ -18,7 +18,7 @@ const runtimeConfig = z.object({
     z.union([z.literal(''), path, url], 'must be empty, a path, or an address with http or https'),
     '',
   ),
-  /** The address of Temporal's Web UI, to which each run links. If empty or absent, runs have no link. */
+  /** The address of Temporal's Web UI, to which each run links; if empty or absent, runs have no link. */
   temporalUiUrl: z.optional(z.union([z.literal(''), url], 'must be empty, or an address with http or https')),
 });
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;

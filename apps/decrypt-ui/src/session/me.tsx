@@ -2,16 +2,18 @@ import type { Me, Permission, Reveal } from '@temporal-kms/codec-api';
 import { createContext, type ReactNode, useContext, useMemo } from 'react';
 
 /**
- * The person who uses this page, and what they may do. The page uses this only to decide what it offers; the server
- * authorizes each request.
+ * The person who uses this page, and what they may do. The page uses these permissions only to decide what to offer;
+ * the server authorizes each request.
  */
 export interface MyAccess {
-  /** The person's e-mail address or OpenID Connect subject. Absent if the server needs no sign-in. */
+  /** The person's e-mail address or OpenID Connect subject; absent if the server needs no sign-in. */
   readonly name?: string;
   /** The namespaces in which the person has a permission. */
   readonly namespaces: Me['namespaces'];
   readonly can: (namespace: string, permission: Permission) => boolean;
-  /** Whether the person may see workflows in at least one namespace. False for an auditor who may see only the audit. */
+  /**
+   * Whether the person may see workflows in at least one namespace; false for an auditor who may see only the audit.
+   */
   readonly readsWorkflows: boolean;
   /** Returns how the namespace reveals payloads: automatically, or only with a justification. */
   readonly reveal: (namespace: string) => Reveal;
@@ -19,7 +21,7 @@ export interface MyAccess {
   readonly revealMinutes: (namespace: string) => number;
 }
 
-/** How many minutes a justification reveals payloads at most, if the server does not specify this time. */
+/** Maximum number of minutes for which a justification reveals payloads, if the server does not specify this time. */
 const REVEAL_MINUTES = 15;
 
 /** Access to a server that needs no sign-in. */

@@ -10,7 +10,7 @@ import type { Session, SessionState } from './sign-in/session.ts';
 export interface Services {
   readonly api: ApiClient;
   readonly config: RuntimeConfig;
-  /** Metadata from the server. It contains no plaintext and no token. */
+  /** Metadata from the server, without plaintext or tokens. */
   readonly queries: QueryClient;
   readonly session: Session;
 }

@@ -103,7 +103,7 @@ function NamespaceNav({ namespace }: { namespace: string }) {
   // namespaces.
   const audited = namespaces.filter(({ permissions }) => permissions.includes('audit'));
   const names = [...new Set([...(data?.namespaces ?? []), ...audited].map(({ name }) => name))];
-  // Adds the current namespace if the server does not list it, unless the person may not read it.
+  // Adds the current namespace if the person may read it but the server does not list it.
   const all = names.includes(namespace) || !can(namespace, 'metadata') ? names : [namespace, ...names];
   return (
     <>

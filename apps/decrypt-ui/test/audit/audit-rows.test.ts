@@ -51,7 +51,7 @@ describe('rows of the audit', () => {
 });
 
 describe('an entry’s run', () => {
-  test('has an event if all payloads belong to it', () => {
+  test('has an event if all payloads belong to the same event', () => {
     const run = { namespace: 'payments', workflowId: 'order-1', runId: 'run-1' };
     expect(runOf(line())).toEqual(run);
     expect(runOf(line({ refs: ['5:0', '5:1'] }))).toEqual({ ...run, eventId: 5 });

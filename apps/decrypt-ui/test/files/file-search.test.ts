@@ -74,7 +74,7 @@ describe('a search in a file’s payloads', () => {
     });
   });
 
-  test('ends when the server reaches a limit, and continues before the last event that was searched', async () => {
+  test('stops when the server reaches a limit, and can be resumed with the event before the last one searched', async () => {
     const limited = await search(10, () => [end([10, 7], 'limit')]);
     expect(limited.frames).toMatchObject([{ type: 'end', reason: 'limit', after: 7 }]);
     const { asked, frames } = await search(10, (ids) => [end(ids)], { after: 7 });

@@ -105,7 +105,7 @@ describe('a history file', () => {
     expect(card.getByRole('link', { name: 'Ask the worker' }).query()).toBeNull();
   });
 
-  test('can be closed, and its page then explains how to open another', async () => {
+  test('can be closed, and its page then shows that no file is open', async () => {
     const app = await renderApp('/ns/NS/file');
     await expect.element(heading('No history file is open')).toBeVisible();
     drop(await exported('encoded'));

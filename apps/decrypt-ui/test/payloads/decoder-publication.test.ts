@@ -119,7 +119,7 @@ test('requests the payloads of a reveal at once', async () => {
   await vi.advanceTimersByTimeAsync(1);
   change(locked);
   change(revealedBy('b'));
-  // A row that comes into view with the reveal does not delay the others.
+  // A payload that comes into view at the time of the reveal does not delay the other payloads.
   decoder.view(payloadRefOf(3, 0));
   await vi.advanceTimersByTimeAsync(1);
   expect(requests).toEqual([

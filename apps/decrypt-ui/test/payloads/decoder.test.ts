@@ -61,7 +61,7 @@ describe('payloads in view', () => {
     expect(requests).toEqual([['1:0'], ['2:0', '3:0']]);
   });
 
-  test('are never requested if they leave the view within that moment', async () => {
+  test('are never requested if they leave the view before the request is sent', async () => {
     const { decoder, requests } = setUp();
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));

@@ -192,7 +192,7 @@ describe('reason codes', () => {
     expect(explain('external_reference', context)).toMatch(/does not read.*storage file.*its own driver/);
   });
 
-  test('come with the gcloud command that restores the key, if there is one', () => {
+  test('come with the gcloud command that restores the key, if a command can restore it', () => {
     expect(remedy('key_disabled', context.key)).toBe(
       'gcloud kms keys versions enable 3 --key=kyc --keyring=r --location=l --project=p',
     );

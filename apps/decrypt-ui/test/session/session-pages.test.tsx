@@ -74,7 +74,7 @@ describe('a person', () => {
     expect(body()).not.toContain('identity-prod');
   });
 
-  test('sees, at the address of a namespace that they may not read, the missing permission and a link to another namespace', async () => {
+  test('sees the missing permission and a link to another namespace at the address of a namespace that they may not read', async () => {
     const me = person([inNamespace('payments-prod', ['metadata', 'decode'])]);
     const app = await renderApp('/ns/identity-prod/workflows', { session: sessionOf(me).make });
     await expect.element(heading('You may not read workflows in identity-prod')).toBeVisible();

@@ -28,7 +28,7 @@ const items = () => [...document.querySelectorAll<HTMLElement>('[data-item]')];
 const body = () => document.body.textContent ?? '';
 const widest = () => document.documentElement.scrollWidth;
 
-/** Returns a copy of a JSON value with the part at a path changed. */
+/** Returns a copy of a JSON value in which `part` has changed the value at a path. */
 function withPart(value: unknown, path: readonly string[], part: (before: unknown) => unknown): unknown {
   const copy: unknown = structuredClone(value);
   let place: unknown = copy;
@@ -54,7 +54,7 @@ const many = (url: URL, answer: unknown) =>
       )
     : undefined;
 
-/** Gives a run, and the first run of a list, another name. */
+/** Changes the type and the task queue in a run's description, and also the id of the first run of a list. */
 const renamed = (name: string) => (url: URL, answer: unknown) => {
   if (isDescription(url)) {
     const named = withPart(answer, ['workflow', 'type'], () => name);

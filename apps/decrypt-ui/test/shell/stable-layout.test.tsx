@@ -32,8 +32,8 @@ function moved(before: ReadonlyMap<Element, number>): string[] {
 }
 
 /**
- * Renders the list. Requests for counts wait for `answer`, fail if `answer` rejects, and count a status that most lists
- * lack.
+ * Renders the list. Responses with counts arrive after `answer`, fail if `answer` rejects, and include a status that
+ * most lists lack.
  */
 async function listWithLateCounts(answer: Promise<unknown>) {
   await renderApp('/ns/NS/workflows', {

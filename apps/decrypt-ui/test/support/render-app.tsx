@@ -25,9 +25,9 @@ interface Steering {
 
 interface RenderOptions {
   readonly namespace?: string;
-  /** Makes the session. Default: the session for a server that needs no token. */
+  /** Makes the session; by default, the session for a server that needs no token. */
   readonly session?: (actions: SessionActions) => Session;
-  /** The codec server in the configuration. Default: the fixture server. */
+  /** The codec server in the configuration; by default, the fixture server. */
   readonly apiUrl?: string;
 }
 
@@ -114,7 +114,7 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
 /** The row of the history table with a key: `g39` for a group, `e44` for an event. */
 export const row = (key: string) => document.querySelector<HTMLElement>(`[data-key="${key}"]`);
 
-/** Waits until `find` returns something, and throws if it does not within the timeout. */
+/** Waits until `find` returns a result, and throws if the timeout passes first. */
 export async function until<T>(
   find: () => T | null | undefined | false,
   what: string,

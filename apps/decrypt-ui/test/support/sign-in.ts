@@ -64,7 +64,7 @@ export function fakeProvider(lifetime = HOUR / 6): FakeProvider {
 
 /** Windows that return the answer set by a test, and that count how often the session uses them. */
 export interface FakeWindows extends SignInWindows {
-  /** The answer from frames and windows; undefined if they do not answer. */
+  /** What the fake frames and windows answer; undefined if they never answer. */
   answer: string | undefined;
   blocked: boolean;
   frames: number;

@@ -12,7 +12,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** A server of built files. It answers only requests below its base path. */
+/** A server of built files, which answers only requests below its base path. */
 export interface Site {
   readonly origin: string;
   close(): void;

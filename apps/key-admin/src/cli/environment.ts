@@ -93,8 +93,7 @@ export function parseKeyName(key: string): KeyName {
 }
 
 /**
- * Returns the variables that name the key. Through these variables, the key is validated like an
- * application's key.
+ * Returns the variables that name the key, so that the key is validated like an application's key.
  */
 function variablesOf(key: string): Values {
   const { project, location, ring, id } = parseKeyName(key);

@@ -113,8 +113,8 @@ async function explainAll(
 }
 
 /**
- * Calls `use` with a function that decrypts payloads and records the decryption in an audit, like the command
- * `decrypt`.
+ * Calls `use` with a function that decrypts payloads and records the decryption in an audit, as the command `decrypt`
+ * does.
  */
 async function decrypting(
   options: ExplainOptions,

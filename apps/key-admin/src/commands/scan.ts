@@ -37,7 +37,7 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
     if (options.out !== undefined) await writeReport(options.out, report);
     const lost = lostVersions(report);
     const lines = lost.flatMap(lostLines);
-    // Prints these lines on standard error too, because readers of a JSON report easily overlook them.
+    // Prints gaps and lost versions on standard error too, because readers of a JSON report easily overlook them.
     if (options.json === true) for (const line of [...gapLines(report), ...lines]) output.progress(line);
     output.result(report, () => [...reportLines(report), ...lines]);
     if (!report.complete || lost.length > 0) exit('failed');

@@ -205,7 +205,7 @@ async function carryOut(
   }
   for (const file of files) {
     progress(`Writing ${file.path}`);
-    // oxlint-disable-next-line no-await-in-loop -- there are three
+    // oxlint-disable-next-line no-await-in-loop -- there are only three files
     await writeConfigFile(file, folder);
   }
 }

@@ -15,7 +15,7 @@ const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 export interface Auditing {
   readonly codec: KmsCodec;
   readonly audit: OpenAudit;
-  /** External storage. If undefined, references to external storage are returned unchanged. */
+  /** External storage; if undefined, references to external storage are returned unchanged. */
   readonly storage?: ObjectStorage | undefined;
 }
 

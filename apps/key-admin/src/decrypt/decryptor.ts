@@ -28,7 +28,7 @@ export type Decrypted =
 
 /** A payload, and the workflow for which it was encrypted, if known. */
 export type PayloadToDecrypt = Pick<StoredPayload, 'payload' | 'encryptable'> & {
-  /** If absent or empty, messages bound to any workflow are accepted. */
+  /** The workflow's id; if absent or empty, messages bound to any workflow are accepted. */
   readonly workflowId?: string | undefined;
 };
 
@@ -42,7 +42,7 @@ interface DecryptorOptions {
   readonly namespace: string;
   readonly audit: FileAudit;
   readonly budget: CallOptions['budget'];
-  /** External storage. If undefined, references to external storage are returned unchanged. */
+  /** External storage; if undefined, references to external storage are returned unchanged. */
   readonly storage: ObjectStorage | undefined;
 }
 
@@ -95,7 +95,7 @@ export class Decryptor {
   }
 
   /**
-   * Whether to read the object to which a payload refers. False if there is no storage, or if the reference's driver is
+   * Whether to read the object to which a payload refers; false if there is no storage, or if the reference's driver is
    * not configured.
    */
   #follows(payload: Payload): boolean {

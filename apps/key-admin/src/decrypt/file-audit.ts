@@ -68,8 +68,9 @@ export function checkJustification(text: string | undefined): string {
 }
 
 /**
- * Returns the caller under the person's name in the operating system. Google's audit logs contain the identity that
- * Cloud KMS has verified. @param account e-mail address of the service account, if the credentials contain it
+ * Returns the caller, who is identified in the audit by the names of the operating system's user and of the host.
+ * Google's audit logs contain the identity that Cloud KMS has verified. @param account e-mail address of the service
+ * account, if the credentials contain it
  */
 export function callerOf(account: string | undefined): AuditedCaller {
   const name = `${userName()}@${hostname()}`;
@@ -94,7 +95,7 @@ export interface FileAuditIntent {
   readonly justification: string;
   readonly workflowId?: string | undefined;
   readonly runId?: string | undefined;
-  /** Absent for payloads of a run that was read from Temporal. */
+  /** Where the payloads come from; absent if their run was read from Temporal. */
   readonly source?: 'file';
   /** The payloads, if an operation decrypts only some of a history's payloads. */
   readonly refs?: readonly PayloadRef[];

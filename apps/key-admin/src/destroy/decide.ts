@@ -51,8 +51,8 @@ export interface Basis {
 }
 
 /**
- * A basis, and a function that returns the question about a version of its key. The facts are those that Cloud KMS and
- * Temporal report now.
+ * A basis, and a function that returns the question about one version of the key. The question contains the facts that
+ * Cloud KMS and Temporal report now.
  */
 interface Asked extends Basis {
   readonly questionOf: (version: number) => DestroyQuestion;
@@ -219,8 +219,8 @@ function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
 }
 
 /**
- * Refuses a name of the key under which programs do not use the key. The headers of messages contain a hash of the
- * key's name, so a scan would not find messages that were written under another name.
+ * Rejects a key name that differs from the name with which programs use the key. The headers of messages contain a hash
+ * of the key's name, so a scan would not find messages that were written under another name.
  * @throws CliError
  */
 function checkName(key: string, known = key): void {

@@ -11,7 +11,7 @@ interface Waiting {
   readonly place: ScanPlace;
   readonly histories: ScannedHistories;
   /**
-   * When Temporal will have removed the last of these histories. Null if Temporal never removes them, or if the time is
+   * When Temporal will have removed the last of these histories; null if Temporal never removes them, or if the time is
    * unknown.
    */
   readonly until: string | null;
@@ -22,7 +22,7 @@ export interface DrainedVersion {
   readonly version: number;
   /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */
   readonly isFree: boolean;
-  /** When nothing will need the version any more. Null if this time depends on open runs, schedules or archives. */
+  /** When nothing will need the version any more; null if this time depends on open runs, schedules or archives. */
   readonly freeOn: string | null;
   readonly waitsFor: readonly Waiting[];
   readonly reasons: Verdict['reasons'];

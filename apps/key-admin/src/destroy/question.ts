@@ -25,7 +25,7 @@ export interface DestroyQuestion extends VersionQuestion {
   readonly statement: Statement | undefined;
   /** Namespaces that must have been scanned. */
   readonly namespaces: readonly string[];
-  /** Whether the configuration uses the key also for namespaces that it does not name. */
+  /** Whether the configuration also uses the key for namespaces that the configuration does not name. */
   readonly hasOtherNamespaces: boolean;
   /** When the version stopped being primary, if a person states it, for example from the audit log. */
   readonly notPrimarySince?: Date;

@@ -36,7 +36,7 @@ export interface ReencryptedSchedule {
 
 interface StoredField {
   readonly path: string;
-  /** Why the object could not be read. Absent if the object was read and needs the version. */
+  /** Why the object could not be read; absent if the object was read and needs the version. */
   readonly reason?: ReasonCode;
 }
 
@@ -53,7 +53,7 @@ export interface Reencryption {
    * message names none.
    */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
-  /** Reads the headers of objects in external storage. If absent, no object is read. */
+  /** Reads the headers of objects in external storage. Without this reader, no object is read. */
   readonly storage?: Pick<ObjectStorage, 'locate' | 'readStart'> | undefined;
   /** Time between two reads of an updated schedule, in milliseconds. Default 500. */
   readonly pollMs?: number;

@@ -28,9 +28,9 @@ const only = <const T extends string>(value: T) => z.literal(value, { error: `mu
 const cluster = z.strictObject({
   address: text,
   id: text.optional(),
-  /** The namespaces of the server for which the key is used. By default, all the server's namespaces. */
+  /** The namespaces of the server for which the key is used; by default, all the server's namespaces. */
   namespaces: z.array(text).min(1, 'must not be empty').optional(),
-  /** File with the server's TEMPORAL_* variables. By default, the command's own variables apply. */
+  /** File with the server's TEMPORAL_* variables; by default, the command's own variables apply. */
   environment: text.optional(),
 });
 

@@ -19,7 +19,7 @@ interface Evidence {
   readonly server: string;
   readonly namespace: string;
   /**
-   * The version that the messages name. Absent if they name no version; they were then written when the version
+   * The version that the messages name; absent if the messages name no version, but were written when the version
    * existed.
    */
   readonly version?: number;
@@ -37,14 +37,14 @@ export interface Verdict {
   readonly key: string;
   readonly version: number;
   readonly mayDestroy: boolean;
-  /** The reasons why the version may not be destroyed. Empty if the version may be destroyed. */
+  /** The reasons why the version may not be destroyed; empty if the version may be destroyed. */
   readonly reasons: readonly Reason[];
   readonly evidence: readonly Evidence[];
   /** The earliest time at which another version is known to have been primary. */
   readonly notPrimarySince: string | null;
-  /** Only a scan that starts after this time can lead to a yes. Null if the time is not known. */
+  /** The time after which a scan must start to lead to a yes; null if the time is not known. */
   readonly scanAfter: string | null;
-  /** The scanned namespaces and the times of the scans. Null if no scan was necessary. */
+  /** The scanned namespaces and the times of the scans; null if no scan was necessary. */
   readonly scanned:
     | readonly {
         readonly started: string;
@@ -56,7 +56,7 @@ export interface Verdict {
   readonly servers: readonly TemporalServer[];
   /** A person's statement about data that no scan sees. */
   readonly statement: Statement | null;
-  /** The lines of a statement to fill in. Null if there is a statement. */
+  /** The lines of a statement to fill in; null if there is a statement. */
   readonly template: readonly string[] | null;
 }
 
@@ -220,7 +220,8 @@ function mayNeed(needed: NeededKey, question: DestroyQuestion): boolean {
 }
 
 /**
- * Whether one of the histories can have been written after a time: at least one history was not closed before that time.
+ * Whether one of the histories can have been written after a time. This is so unless every history was closed before
+ * that time.
  */
 const isWrittenAfter = (places: ScannedByPlace, time: number): boolean => {
   const all = Object.values(places);

@@ -20,8 +20,7 @@ export interface CodecServerTarget {
   readonly token: string | undefined;
   readonly justification: string | undefined;
   /**
-   * A payload that the server can decrypt, and its plaintext. If undefined, the check sends an unencrypted
-   * payload.
+   * A payload that the server can decrypt, and its plaintext; if undefined, the check sends an unencrypted payload.
    */
   readonly sample: { readonly encrypted: Payload; readonly plaintext: string } | undefined;
 }

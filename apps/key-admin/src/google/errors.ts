@@ -8,7 +8,7 @@ export interface CallPurpose {
   readonly resource: string;
   /** A predefined role with the permission that the call needs. */
   readonly role: string;
-  /** The member who makes the call. Default: the person who runs the command. */
+  /** The member who makes the call; by default, the person who runs the command. */
   readonly member?: string;
 }
 

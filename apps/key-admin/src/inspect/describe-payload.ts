@@ -29,16 +29,16 @@ export const payloadStates = [
 ] as const;
 type PayloadState = (typeof payloadStates)[number];
 
-/** A description of a payload from its metadata and its header. Only decryption can verify what they state. */
+/** A description of a payload from its metadata and its header. Only decryption can verify what these state. */
 export interface PayloadDescription {
   readonly state: PayloadState;
   readonly format: Format;
   readonly encoding: string;
   /** The visible layers, from the outermost to the innermost. */
   readonly layers: readonly string[];
-  /** The key that the payload names. Absent if the payload names no crypto key. */
+  /** The key that the payload names; absent if the payload names no crypto key. */
   readonly key?: {
-    /** The key's resource name. Absent if the header contains only an id, and no known key has this id. */
+    /** The key's resource name; absent if the header contains only an id, and no known key has this id. */
     readonly name?: string;
     /** In `envelope-v2`: the first 8 bytes of the name's SHA-256, in hexadecimal digits. */
     readonly id?: string;
@@ -50,9 +50,9 @@ export interface PayloadDescription {
    * In `envelope-v2`: the SHA-256 of the wrapped branch key, by which `deny` in the keys file names the key.
    */
   readonly wrappedKeyHash?: string;
-  /** The namespace to which the payload is bound. Absent if the payload is not bound to a namespace. */
+  /** The namespace to which the payload is bound; absent if the payload is not bound to a namespace. */
   readonly namespace?: { readonly tag: string; readonly name?: string };
-  /** The workflow to which the payload is bound. Absent if the payload is not bound to a workflow. */
+  /** The workflow to which the payload is bound; absent if the payload is not bound to a workflow. */
   readonly workflow?: { readonly tag: string; readonly id?: string };
   /** How the content is compressed, if that is visible. */
   readonly compressed?: string;

@@ -39,7 +39,7 @@ export class ReferredObjects {
     this.#storage = storage;
   }
 
-  /** Returns a collector of the references in a namespace. It requests no object from external storage. */
+  /** Returns a collector of the references in a namespace. The collector requests no object from external storage. */
   in(namespace: string): References {
     return {
       resolve: async ({ payloads, traits }, place, history): Promise<Resolved> => {

@@ -17,7 +17,8 @@ const RUN = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 const SCHEDULE = 'temporal.api.workflowservice.v1.DescribeScheduleResponse';
 
 /**
- * Number of runs or schedules between two lines of progress. At the default rate, they take a few seconds.
+ * Number of runs or schedules between two lines of progress. At the default rate, reading this many takes a few
+ * seconds.
  */
 const PROGRESS_EVERY = 100;
 

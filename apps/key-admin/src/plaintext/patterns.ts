@@ -8,7 +8,8 @@ interface Pattern {
   /** A regular expression with the flag `g`. */
   readonly expression: RegExp;
   /**
-   * Returns whether a match is a real value of this kind, for example by its check digits. If absent, every match counts.
+   * Returns whether a match is a real value of this kind, for example by its check digits. Without this function, every
+   * match counts.
    */
   readonly isValid?: (match: string) => boolean;
 }

@@ -20,9 +20,9 @@ export interface ScanWorkerDeps {
   /** The namespace in which the workflows run. */
   readonly home: string;
   readonly taskQueue: string;
-  /** The folder that keeps the summaries of closed runs. If undefined, every scan reads all closed runs. */
+  /** The folder that keeps the summaries of closed runs; if undefined, every scan reads all closed runs. */
   readonly stateFolder: string | undefined;
-  /** External storage whose objects the worker reads. If undefined, the report counts each reference as a gap. */
+  /** External storage whose objects the worker reads; if undefined, the report counts each reference as a gap. */
   readonly storage?: ObjectStorage | undefined;
 }
 

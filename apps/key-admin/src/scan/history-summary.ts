@@ -114,7 +114,7 @@ export class SummaryBuilder {
   }
 
   #count(trait: Trait, count = 1): void {
-    // Escapes these two characters, which names may contain, because Node's line reader ends lines at them.
+    // Escapes U+2028 and U+2029, which names may contain, because Node's line reader ends lines at these characters.
     const text = JSON.stringify(trait).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
     this.#traits.set(text, (this.#traits.get(text) ?? 0) + count);
   }
@@ -137,8 +137,8 @@ function referenceTrait(payload: Payload): Trait {
 }
 
 /**
- * Whether the payload is an envelope for Temporal's own Nexus endpoint. Its payloads are inside a serialized request,
- * which a scan does not parse.
+ * Whether the payload is an envelope for Temporal's own Nexus endpoint. The envelope's payloads are inside a serialized
+ * request, which a scan does not parse.
  */
 const isSystemEnvelope = ({ metadata }: Payload): boolean =>
   metadata?.['__temporal_system_payload'] !== undefined;

@@ -28,7 +28,7 @@ export interface ScanRequest {
   readonly stateFolder: string;
   readonly settleMs: number;
   /**
-   * Returns the reader of the objects to which a namespace's histories refer. If absent, each reference
+   * Returns the reader of the objects to which a namespace's histories refer. Without this function, each reference
    * counts as a gap.
    */
   readonly referencesOf?: ((namespace: string, kept: KeptObjects) => References) | undefined;

@@ -27,7 +27,9 @@ export interface NamespaceScan {
   /** The crypto keys that the configuration lists for the namespace. */
   readonly keys: readonly string[];
   readonly openState: (namespaceId: string) => Promise<ScanState>;
-  /** Returns the reader of the objects to which histories refer. If absent, each reference counts as a gap. */
+  /**
+   * Returns the reader of the objects to which histories refer. Without this function, each reference counts as a gap.
+   */
   readonly referencesOf?: ((state: ScanState) => References) | undefined;
   readonly exports: readonly ExportSource[];
   /** Returns an interface to other processes that read the runs in place of this process. */

@@ -60,7 +60,7 @@ export interface ScanPart {
   readonly keys: readonly CountedKey[];
   readonly findings: readonly CountedFinding[];
   readonly gaps: readonly CountedGap[];
-  /** Absent if the scan does not read external storage. */
+  /** The stored objects; absent if the scan does not read external storage. */
   readonly storage?: CountedObjects;
 }
 

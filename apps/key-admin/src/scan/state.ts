@@ -22,7 +22,7 @@ const FORM = 'temporal-kms scan 3 ';
 
 /** The part of a run that the state keeps. */
 interface KeptSummary extends HistorySummary {
-  /** When the run was read, in days since 1970. The run was closed at that time. */
+  /** When the run was read, in days since 1970. The run was already closed when it was read. */
   readonly day: number;
 }
 

@@ -6,9 +6,9 @@ export interface KeySpec {
   readonly location: string;
   readonly ring: string;
   readonly id: string;
-  /** If undefined, a new key gets the level SOFTWARE, and an existing key may have any level. */
+  /** The required level; if undefined, a new key gets the level SOFTWARE, and an existing key may have any level. */
   readonly protectionLevel: 'SOFTWARE' | 'HSM' | undefined;
-  /** Days between rotations. If undefined, a key without a rotation gets 90 days. */
+  /** Days between rotations; if undefined, a key without a rotation gets 90 days. */
   readonly rotationDays: number | undefined;
   readonly grants: readonly Grant[];
   readonly auditLogs: boolean;

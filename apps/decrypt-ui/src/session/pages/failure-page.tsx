@@ -33,7 +33,7 @@ export function FailurePage({ error, onRetry }: FailurePageProps) {
   );
 }
 
-/** The page for status 401: the request had no token, or the server refuses the token. */
+/** The page for status 401: the request had no token, or the server refused the token. */
 function NotAccepted({ message, onRetry }: { message: string; onRetry: () => void }) {
   const { session } = useServices();
   const { status } = useSessionState();
@@ -188,7 +188,7 @@ function describe(obstacle: Obstacle, server: string): Description {
       return {
         icon: server === location.origin ? <CloudOff size={18} /> : <Unplug size={18} />,
         title: 'The codec server does not answer',
-        text: 'It may be stopped or restarting, or a network between you and it is interrupted. Workflows and workers are not affected.',
+        text: 'The server may be stopped or restarting, or the network connection to the server is interrupted. Workflows and workers are not affected.',
       };
   }
 }

@@ -3,9 +3,9 @@ export interface RunAddress {
   readonly namespace: string;
   readonly workflowId: string;
   readonly runId: string;
-  /** Present if the run comes from a history file instead of the server. Each opened file has its own id. */
+  /** The history file, if the run comes from a file instead of the server. Each opened file has its own id. */
   readonly file?: { readonly id: number; readonly name: string };
-  /** Present if this is the address of a schedule, whose id is then in `workflowId`. */
+  /** Set if this is the address of a schedule, whose id is then in `workflowId`. */
   readonly schedule?: true;
 }
 

@@ -10,8 +10,8 @@ export interface ApiClientOptions {
   /** Sends requests, with the token if the server needs one. */
   readonly fetch?: typeof fetch;
   /**
-   * Waits for a newer token, after a stream ended because its token expired. The caller then opens another stream.
-   * Absent if there is no token to renew.
+   * Waits for a newer token, after a stream ended because its token expired. The caller then opens another stream. A
+   * client without tokens has no such function.
    *
    * @param opened when the stream was opened, as `performance.now()` returned it
    */

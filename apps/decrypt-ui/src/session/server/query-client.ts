@@ -11,7 +11,7 @@ export const untilLoaded = ({
   readonly state: { readonly data: unknown; readonly error: Error | null };
 }): number | false => (data === undefined && error !== null && !isFinal(error) ? AGAIN : false);
 
-/** Creates the query cache. It contains only metadata, never plaintext, and is not persisted. */
+/** Creates the query cache. The cache contains only metadata, never plaintext, and is not persisted. */
 export const createQueryClient = () =>
   new QueryClient({
     defaultOptions: {

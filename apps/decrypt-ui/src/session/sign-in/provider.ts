@@ -17,10 +17,10 @@ const needPerson = new Set([
 ]);
 
 /**
- * Creates a client for the authorization code flow with PKCE at one identity provider. The library checks state,
- * nonce, issuer and audience. It does not check the ID token's signature, because the page receives the token
- * directly from the provider (OpenID Connect Core 1.0, section 3.1.3.7). The codec server checks the signature of
- * each token that it receives.
+ * Creates a client for the authorization code flow with PKCE at one identity provider. The library checks state, nonce,
+ * issuer and audience. The library does not check the ID token's signature, because the page receives the token
+ * directly from the provider (OpenID Connect Core 1.0, section 3.1.3.7). The codec server checks the signature of each
+ * token that it receives.
  *
  * @param returnUri the address to which the provider sends the browser back
  */

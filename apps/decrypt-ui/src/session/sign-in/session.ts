@@ -2,16 +2,16 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { Attempt, SignInWindows } from './windows.ts';
 
 /**
- * The tokens that a provider returned. Only the code in this folder has access to tokens, and it keeps them only in
+ * The tokens that a provider returned. Only the code in this folder has access to tokens, and keeps them only in
  * memory.
  */
 export interface Tokens {
   /** The token that the codec server accepts. */
   readonly bearer: string;
-  /** When the token expires, in milliseconds since 1970. Absent if the provider did not specify this time. */
+  /** When the token expires, in milliseconds since 1970; absent if the provider did not specify this time. */
   readonly expiresAt?: number;
   readonly refresh?: string;
-  /** Identifies the person, from the ID token. Absent after a renewal that returned no ID token. */
+  /** The person's subject (`sub`), from the ID token; absent after a renewal that returned no ID token. */
   readonly subject?: string;
 }
 
@@ -39,7 +39,7 @@ export interface SignInProvider {
   begin(prompt?: 'none'): Promise<{ readonly attempt: Attempt; readonly url: string }>;
   complete(answer: URLSearchParams, attempt: Attempt): Promise<Tokens>;
   renew(refresh: string): Promise<Tokens>;
-  /** Returns the URL that ends the person's session with the provider, if the provider has one. */
+  /** Returns the URL that ends the person's session with the provider; undefined if the provider has no such URL. */
   signOutUrl(returnTo: string): Promise<string | undefined>;
 }
 
@@ -72,12 +72,12 @@ export interface Session {
   readonly store: StoreApi<SessionState>;
   /** Returns a number that changes when another person signs in, so that the page can discard what it has loaded. */
   readonly person: () => number;
-  /** The identity provider's issuer, for use in texts. Absent if the page offers no sign-in. */
+  /** The identity provider's issuer, for use in texts; absent if the page offers no sign-in. */
   readonly issuer?: string;
   /** Sends a request with the token. After a 401, renews the token and repeats the request, once. */
   readonly fetch: typeof fetch;
   /**
-   * Waits for a newer token, after a stream ended because its token expired. Absent if the page has no token.
+   * Waits for a newer token, after a stream ended because its token expired; absent if the page has no token.
    *
    * @param opened when the stream was opened, as `performance.now()` returned it
    * @throws as `fetch`
@@ -85,7 +85,9 @@ export interface Session {
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
   /** Navigates to the provider, which returns the person to the current address. */
   readonly signIn: () => Promise<void>;
-  /** Signs in again without leaving the page. Call it from a click handler, because it may open a window. */
+  /**
+   * Signs in again without leaving the page. Call this method in a click handler, because the method may open a window.
+   */
   readonly signInAgain: () => Promise<void>;
   readonly signOut: () => Promise<void>;
 }

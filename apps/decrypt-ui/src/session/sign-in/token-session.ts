@@ -10,8 +10,8 @@ import {
 } from './session.ts';
 
 /**
- * How long before expiry the page renews the token: this share of the token's lifetime, but at most this many
- * milliseconds.
+ * How long before expiry the page renews the token: the share `RENEW_PART` of the token's lifetime, but at most
+ * `RENEW_AHEAD` milliseconds.
  */
 const RENEW_PART = 0.1;
 const RENEW_AHEAD = 60_000;

@@ -31,14 +31,14 @@ const storedAttempt = z.object({
   returnTo: z.string().check(z.regex(/^\/(?!\/)/)),
 });
 
-/** The provider's answer to an attempt by this tab. */
+/** The provider's answer to a sign-in attempt by this tab. */
 export interface SignInReturn {
   readonly kind: 'answer';
   readonly answer: URLSearchParams;
   readonly attempt: Attempt;
 }
 
-/** The provider's answer to an attempt by another page of this origin, which opened this window or frame. */
+/** The provider's answer to a sign-in attempt by another page of this origin, which opened this window or frame. */
 export interface RelayedReturn {
   readonly kind: 'relay';
   readonly search: string;
@@ -78,8 +78,8 @@ const message = z.union([
 type Message = z.infer<typeof message>;
 
 /**
- * Opens the channel between the pages of this origin and base path. Its messages contain answers (bound to one page's
- * verifier) and sign-outs, but no token.
+ * Opens the channel between the pages of this origin and base path. The channel's messages contain answers (bound to
+ * one page's verifier) and sign-outs, but no token.
  */
 function openChannel(onMessage: (message: Message) => void): BroadcastChannel {
   const channel = new BroadcastChannel(CHANNEL);
@@ -121,7 +121,7 @@ export interface SignInWindows {
   /** Navigates to an authorization request. The provider navigates back, and `takeReturn` reads the answer. */
   leave(url: string, attempt: Attempt, how?: 'assign' | 'replace'): void;
   replace(url: string): void;
-  /** Opens a window; call it in a click handler. Returns undefined if the browser blocks the window. */
+  /** Opens a window; call this function in a click handler. Returns undefined if the browser blocks the window. */
   open(): SignInPopup | undefined;
   /** Sends an authorization request in a hidden frame. Resolves with the answer, or undefined if none arrives. */
   frame(url: string, state: string): Promise<URLSearchParams | undefined>;
@@ -138,7 +138,7 @@ interface SignInPopup {
 /** Time limit, in milliseconds, for a provider's answer in a hidden frame, where the person cannot interact. */
 const FRAME = 8000;
 
-/** Returns the browser's real windows. Call it once per page. */
+/** Returns the browser's real windows. Call this function once per page. */
 export function browserWindows(): SignInWindows {
   const expected = new Map<string, (answer: URLSearchParams) => void>();
   const signedOut = new Set<() => void>();

@@ -16,7 +16,7 @@ interface Command {
   readonly help?: string;
   /** Returns whether the keys of the command apply to a key event, for example only on a focused row. */
   readonly when?: (event: KeyboardEvent) => boolean;
-  /** Whether the palette omits the command: it opens the palette itself, or works only while a list has the focus. */
+  /** Whether the palette omits the command, because the command opens the palette or works only in a focused list. */
   readonly keysOnly?: boolean;
 }
 

@@ -6,7 +6,7 @@ export interface ButtonLook {
   /** `quiet` is for a button on its own, `ghost` for one in a bar, `primary` for the main action of a page. */
   readonly look?: 'quiet' | 'ghost' | 'primary' | 'crypto';
   readonly size?: 'normal' | 'small';
-  /** Whether the button is square and shows only an icon. Such a button needs an `aria-label`. */
+  /** Whether the button is square and shows only an icon. A square button needs an `aria-label`. */
   readonly icon?: boolean;
 }
 

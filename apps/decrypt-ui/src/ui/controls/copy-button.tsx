@@ -16,7 +16,7 @@ interface CopyButtonProps extends ButtonLook {
   readonly className?: string | undefined;
 }
 
-/** Copies a text, and shows whether that succeeded. */
+/** A button that copies a text, and shows whether copying succeeded. */
 export function CopyButton({
   what,
   text,

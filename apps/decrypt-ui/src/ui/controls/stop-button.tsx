@@ -1,7 +1,7 @@
 import { Square } from 'lucide-react';
 import { Button, type ButtonProps } from './button.tsx';
 
-/** Stops what is running. */
+/** A button that stops a running task. */
 export function StopButton(props: ButtonProps) {
   return (
     <Button {...props}>

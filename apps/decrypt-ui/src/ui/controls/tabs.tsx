@@ -13,9 +13,9 @@ import styles from './tabs.module.css';
 interface TabItem<T extends string> {
   readonly value: T;
   readonly text: string;
-  /** The tab reserves space for a count of zero, but does not show it. Pass undefined if the count stays zero. */
+  /** The tab does not show a count of zero, but reserves space for it. Pass undefined if the count stays zero. */
   readonly count?: number | undefined;
-  /** Whether the tab's count is a count of pending work. */
+  /** Whether the tab counts pending work. */
   readonly pending?: boolean;
 }
 
@@ -35,8 +35,8 @@ interface TabsProps<T extends string> {
 const Context = createContext<{ readonly value: string; readonly id: string } | undefined>(undefined);
 
 /**
- * A tab bar. Its children are a `TabPanel` for each value. The arrow keys, Home and End choose a tab, as in ARIA's tabs
- * pattern. Base UI's tabs do the same with 15 KiB more JavaScript.
+ * A tab bar, whose children are a `TabPanel` for each value. The arrow keys, Home and End choose a tab, as in ARIA's
+ * tabs pattern. Base UI's tabs do the same with 15 KiB more JavaScript.
  */
 export function Tabs<T extends string>(props: TabsProps<T>) {
   const { label, value, items, onChange, tools, className, barClassName, children } = props;
@@ -110,7 +110,7 @@ const panelId = (id: string, value: string) => `${id}-panel-${value}`;
 interface TabPanelProps {
   readonly value: string;
   readonly className?: string | undefined;
-  /** Whether the panel itself can get the focus: it scrolls, and may contain nothing that can get the focus. */
+  /** Whether the panel itself can get the focus. Set this if the panel scrolls and may have no focusable content. */
   readonly takesFocus?: boolean;
   readonly children: ReactNode;
 }

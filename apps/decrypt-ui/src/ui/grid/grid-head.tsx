@@ -19,7 +19,7 @@ interface ColumnSize {
   readonly side: 'left' | 'right';
   /**
    * Whether the column shares the rest of the row with other flexible columns. Resizing another column does not change
-   * it.
+   * the width of a flexible column.
    */
   readonly flexible?: boolean;
 }
@@ -34,7 +34,7 @@ export interface GridColumn {
   /** Screen readers read the label instead of the title. Required if the title is not text. */
   readonly label?: string;
   readonly ref?: RefCallback<Element>;
-  /** Absent for a column whose width the reader cannot change. */
+  /** Absent if the reader cannot change the column's width. */
   readonly size?: ColumnSize;
 }
 

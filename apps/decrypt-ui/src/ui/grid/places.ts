@@ -14,7 +14,7 @@ const present = new Map<string, () => Place>();
 
 export const placeIn = (name: string): Place | undefined => left.get(name);
 
-/** Returns whether a grid was scrolled when it left the screen. If so, its scroll position is restored. */
+/** Returns whether a grid was scrolled when it left the screen. The scroll position of such a grid is restored. */
 export const isScrolled = (name: string): boolean => (left.get(name)?.top ?? 0) > 0;
 
 /** Tracks the place in a grid on the screen. Call the returned function when the grid leaves the screen. */

@@ -241,7 +241,7 @@ export interface GridRow {
   readonly className?: string | undefined;
   readonly selected: boolean;
   readonly level?: number;
-  /** Absent for a row that has nothing to expand. */
+  /** Whether the row is expanded; absent if the row has nothing to expand. */
   readonly expanded?: boolean | undefined;
   readonly dimmed?: boolean;
   readonly onClick: (event: MouseEvent) => void;
@@ -256,17 +256,17 @@ interface VirtualGridProps<R> {
   readonly total: number;
   readonly busy: boolean;
   readonly columns: readonly GridColumn[];
-  /** Called with new column widths. If absent, the reader cannot resize columns. */
+  /** Called with new column widths. Without this function, the reader cannot resize columns. */
   readonly onResize?: (change: WidthChange) => void;
   /** Which row is highlighted: the row with the focus, or the selected row. */
   readonly highlight: 'focused' | 'selected';
   readonly rowOf: (row: R) => GridRow;
   readonly renderCells: (row: R) => ReactNode;
-  /** Draws a layer behind the visible rows, which take `height` CSS pixels. Not called on a phone. */
+  /** Draws a layer behind the visible rows, whose total height is `height` CSS pixels. Not called on a phone. */
   readonly renderBehind?: (height: number) => ReactNode;
   readonly bodyRef?: RefCallback<Element>;
   readonly className?: string | undefined;
-  /** Content below the rows: a placeholder while they load, or why there are none. */
+  /** Content below the rows: a placeholder while rows load, or the reason why there are no rows. */
   readonly children?: ReactNode;
 }
 

@@ -10,8 +10,8 @@ export interface DialogProps {
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
   /**
-   * The element that gets the focus when the dialog opens. Default: the first control in the dialog's content, or else
-   * the close button.
+   * The element that gets the focus when the dialog opens; by default, the first control in the dialog's content, or
+   * else the close button.
    */
   readonly initialFocus?: RefObject<HTMLElement | null>;
   /** Whether the dialog is as large as the window permits. */

@@ -3,7 +3,7 @@ import type { DialogProps } from './dialog-popup.tsx';
 
 const popup = lazyModule(() => import('./dialog-popup.tsx'));
 
-/** A modal dialog with a title and a close button. Its code is loaded when the first dialog opens. */
+/** A modal dialog with a title and a close button. The dialog's code is loaded when the first dialog opens. */
 export function Dialog(props: DialogProps) {
   const module = useModule(popup, props.open, () => props.onOpenChange(false));
   if (module) return <module.DialogPopup {...props} />;

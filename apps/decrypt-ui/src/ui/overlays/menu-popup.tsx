@@ -4,11 +4,11 @@ import { Check } from 'lucide-react';
 import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import styles from './menu.module.css';
 
-/** How a menu was opened. A key moves the focus to the `first` or `last` item. */
+/** How a menu was opened: by the `pointer`, or by a key that moves the focus to the `first` or `last` item. */
 export type OpenedBy = 'pointer' | 'first' | 'last';
 
 interface MenuPopupProps {
-  /** Undefined while the menu is closed. */
+  /** How the menu was opened; undefined while the menu is closed. */
   readonly opened: OpenedBy | undefined;
   readonly button: RefObject<HTMLButtonElement | null>;
   /** The id of the button. */

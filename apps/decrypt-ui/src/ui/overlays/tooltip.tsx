@@ -12,8 +12,8 @@ const tippedElement = (target: EventTarget | null) =>
   target instanceof Element ? target.closest<HTMLElement>(SELECTOR) : null;
 
 /**
- * Shows the tooltips of all elements with `data-tip` (the text) and, for commands with a key, `data-tip-key`. One
- * layer serves the whole page, so tooltips cost nothing per row. Each such element needs its own accessible name,
+ * Shows the tooltips of all elements with `data-tip` (the text) and, for commands with a key, `data-tip-key`. One layer
+ * serves the whole page, so tooltips cost nothing per row. Each element with a tooltip needs its own accessible name,
  * because screen readers do not read the tooltip. Never put plaintext into a tooltip.
  */
 export function TooltipLayer() {
@@ -31,7 +31,7 @@ export function TooltipLayer() {
       else timer = setTimeout(() => setAnchor(element.isConnected ? element : undefined), delay);
     };
     const over = (event: PointerEvent) => {
-      // Touch has no hover.
+      // Touch screens have no hover.
       if (event.pointerType === 'touch') return;
       if (event.target instanceof Element && event.target.closest('[data-tooltip]')) return;
       show(tippedElement(event.target), DELAY);

@@ -9,12 +9,15 @@ interface FooterProps {
   /**
    * The page's most used commands. In front of each text, the bar shows the keys of the commands that can run now. The
    * bar is right-aligned, so list commands that are not always available first: the other commands then keep their
-   * place.
+   * positions.
    */
   readonly hints: readonly { readonly commands: readonly CommandId[]; readonly text: string }[];
 }
 
-/** The bar at the bottom of a page. It shows the page's state on the left, and the page's most used keys on the right. */
+/**
+ * The bar at the bottom of a page. The bar shows the page's state on the left, and the page's most used keys on the
+ * right.
+ */
 export function Footer({ children, hints }: FooterProps) {
   const available = useAvailableCommands();
   const shown = hints.filter(({ commands }) =>

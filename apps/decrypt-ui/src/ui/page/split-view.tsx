@@ -63,8 +63,8 @@ interface PanelProps {
 }
 
 /**
- * The inspector, next to the page or as a sheet. Its contents stay mounted when the inspector becomes a sheet or the
- * reverse: a payload dialog stays open when the reader rotates a tablet.
+ * The inspector, next to the page or as a sheet. The inspector's contents stay mounted when the inspector becomes a
+ * sheet or stops being a sheet, so a payload dialog stays open when the reader rotates a tablet.
  */
 function Panel({ sheet, high, most, children }: PanelProps) {
   const { inspector } = usePreferences();

@@ -1,6 +1,9 @@
 import { Fragment } from 'react';
 
-/** A long name that may wrap before a capital letter, and after a dot or slash. Copying it yields the unchanged name. */
+/**
+ * A long name that may wrap before a capital letter, and after a dot or slash. Copying the name yields the unchanged
+ * text.
+ */
 export function Breakable({ children }: { children: string }) {
   const parts = children.split(/(?<=[./])|(?=[A-Z][a-z])/);
   return parts.map((part, index) => (

@@ -24,7 +24,7 @@ describe('a text comparison', () => {
     expect(changedLines(parts)).toBe(2);
   });
 
-  test('finds only equal lines at both ends once its time limit has passed', () => {
+  test('finds only the equal lines at both ends once its time limit has passed', () => {
     const left = ['head', ...Array.from({ length: 4000 }, (_, index) => `left ${index}`), 'tail'];
     const right = ['head', ...Array.from({ length: 3000 }, (_, index) => `right ${index}`), 'tail'];
     expect(lineDiff(left, right, 0)).toEqual({

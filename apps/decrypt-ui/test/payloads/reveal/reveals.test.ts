@@ -223,7 +223,7 @@ it('ends all reveals when the sign-in ends', () => {
   expect(reveals.lastJustification('cards')).toBe('');
 });
 
-it('permits a search under the reveal of a search, the run or the namespace, but not of a payload', () => {
+it('permits a search while a search, the run or the namespace is revealed, but not while only a payload is revealed', () => {
   const { reveals, reveal } = setUp();
   const search = (at = run) =>
     accessToSearch(reveals.store.getState(), { namespace: at.namespace, run: at }).status;

@@ -22,7 +22,7 @@ const customer = { name: 'Maren Vogel', email: 'maren.vogel@mail.example', city:
 const order = { customer, items: [{ sku: 'SKU-1', count: 2 }] };
 
 describe('a JSON tree', () => {
-  test('keeps folded what the reader folded, showing the first members', () => {
+  test('keeps objects folded that the reader folded, and shows their first members', () => {
     const rows = jsonRows(order, { chosen: new Map([[customer, false]]), lines: SHORT });
     expect(text(rows)).toEqual([
       '{',

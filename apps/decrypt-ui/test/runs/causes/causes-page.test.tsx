@@ -120,7 +120,7 @@ describe('the page with failures by cause', () => {
     expect(textOf('StripeCardError')).toContain('new since');
   });
 
-  test('says that the reader stopped it, and continues on request', async () => {
+  test('says that it stopped before all runs were read, and continues on request', async () => {
     const namespace = newNamespace();
     const app = await renderApp('/ns/NS/workflows', { namespace });
     await app.steer('delay', { delay: 40 });
@@ -254,7 +254,7 @@ const rows = () => [...document.querySelectorAll<HTMLElement>('[role="treegrid"]
 describe('the list’s column Why', () => {
   const list = '/ns/NS/workflows?cols=status,id,why&q=ExecutionStatus+%3D+"Failed"';
 
-  test('shows why the visible runs failed, with one request, and requests nothing at rest', async () => {
+  test('shows why the visible runs failed, with one request, and requests nothing while idle', async () => {
     const app = await renderApp(list);
     await until(() => rows().some((row) => row.textContent?.includes(MESSAGE)), 'a message');
     const [first, ...others] = requests(app);
@@ -326,7 +326,7 @@ describe('the card Why', () => {
     await until(() => textOf('StripeCardError').includes('charge-alike-2'), 'the open group');
   });
 
-  test('does not call runs with the same type and step the same cause where messages are locked', async () => {
+  test('does not say that runs with the same type and step have the same cause while messages are locked', async () => {
     const me = onDemand(newNamespace());
     await renderApp(FAILED_RUN, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
     await userEvent.click(page.getByRole('button', { name: 'Same cause' }));

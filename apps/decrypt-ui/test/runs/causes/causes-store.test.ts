@@ -191,7 +191,7 @@ describe('reading causes', () => {
     expect(requests.map(({ after }) => after)).toEqual([undefined, '.2']);
   });
 
-  test('continues after the last run if it failed', async () => {
+  test('can be resumed after an error, and then continues after the last run that was read', async () => {
     const { causes, progress, requests, ended } = setUp(
       'automatic',
       [start, run('a'), end('error')],

@@ -78,7 +78,7 @@ describe('a payload comparison', () => {
     expect(app.history.location.href).not.toContain('HAM-2');
   });
 
-  test('stays open when a reveal from it also covers the first payload', async () => {
+  test('stays open when a reveal that is started in the comparison also covers the first payload', async () => {
     await openRevealed();
     await compare('input');
     await userEvent.click(button('Reveal Payload'));

@@ -57,7 +57,7 @@ describe('a run comparison', () => {
     expect(steps()[1]).toContain('AskForReview');
   });
 
-  test('states above the steps whether input and result differ, and opens them', async () => {
+  test('states above the steps whether the inputs and the results differ, and opens their comparison on request', async () => {
     await renderApp(compare);
     await until(
       () => list().query() && page.getByRole('button', { name: 'Input differs' }).query(),
@@ -99,7 +99,7 @@ describe('a run comparison', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('reads payloads in external storage only on request, and does not call payloads equal because their references are', async () => {
+  test('reads payloads in external storage only on request, and does not call payloads equal only because their references are equal', async () => {
     const [first, second] = ['01997c2e-0000-7000-8000-0000000000e5', '01997c2e-0000-7000-8000-0000000000e6'];
     const app = await renderApp(`/ns/NS/workflows/stored-1/${first}/compare?with=stored-2&run=${second}`);
     await until(
@@ -179,7 +179,10 @@ const state = () =>
     .query()
     ?.parentElement?.querySelector('[role="status"]')?.textContent ?? '';
 
-/** Delays the second run's history until `instead` resolves. If it resolves to a text, the text replaces the history. */
+/**
+ * Delays the second run's history until `instead` resolves. If `instead` resolves to a text, the text replaces the
+ * history.
+ */
 const withHistory =
   (instead: () => Promise<string | void>) =>
   ({ fetch: send }: SessionActions) =>

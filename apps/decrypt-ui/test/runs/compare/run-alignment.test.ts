@@ -87,7 +87,7 @@ const payloadOf = (value: object) => ({
   data: btoa(JSON.stringify(value)),
 });
 
-test('compares only the attempt in a local activity’s record, but every member of its result', () => {
+test('compares only the attempt in a local activity’s record, but every member of the activity’s result', () => {
   const before = { activity_type: 'price', attempt: 1, seq: 1, complete_time: { seconds: 5, nanos: 7 } };
   const after = { activity_type: 'price', attempt: 2, seq: 3, complete_time: { seconds: 9, nanos: 7 } };
   const pairs = payloadPairs({ left: local(before), right: local(after) }, 'ours', 'theirs');

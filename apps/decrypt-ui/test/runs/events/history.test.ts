@@ -21,7 +21,7 @@ const ids = (history: History) =>
 
 const by = (field: string, id: number, more: object = {}) => ({ [field]: String(id), ...more });
 
-test('summarises a signal by its sender, but the start of a task not by its worker', () => {
+test('summarises a signal by its sender, but gives the start of a task no summary', () => {
   const run = new FixtureRun({ workflowId: 'w' });
   const identity = 'worker-1';
   run.add('ActivityTaskStarted', 0, { identity });

@@ -87,7 +87,7 @@ describe('row positions', () => {
     expect(rows.at(rows.length)).toBeUndefined();
   });
 
-  test('lead to the same row object until its group changes', () => {
+  test('lead to the same row object until the row’s group changes', () => {
     const rows = rowsOf(history, options);
     expect(rowsOf(history, { ...options, expanded: new Set([39]) }).at(0)).toBe(rows.at(0));
   });

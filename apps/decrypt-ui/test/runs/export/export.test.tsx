@@ -57,7 +57,7 @@ const asked = (app: Awaited<ReturnType<typeof renderApp>>) =>
     .map(({ body }) => exportRequest.parse(JSON.parse(body)));
 
 describe('a run’s export', () => {
-  test('focuses the chosen form first, so that Enter starts the export', async () => {
+  test('focuses the chosen format first, so that Enter starts the export', async () => {
     const app = await openDialog();
     await expect.element(dialog().getByRole('radio', { name: /^Readable/ })).toHaveFocus();
     await userEvent.keyboard('{ArrowDown}{Enter}');
@@ -98,7 +98,7 @@ describe('a run’s export', () => {
     expect(asked(app)).toEqual([]);
   });
 
-  test('opens its dialog with a key, and continues when the dialog closes', async () => {
+  test('opens its dialog with a keyboard shortcut, and continues after the dialog is closed', async () => {
     const app = await renderApp(order);
     await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
     await app.steer('delay', { delay: 20 });

@@ -63,8 +63,8 @@ describe('the workflow list', () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
-    // Completes the list's first request. Otherwise the request below would share it, and its answer may lack the new
-    // runs.
+    // Completes the list's first request, because otherwise the next request would share its answer, which may lack the
+    // new runs.
     await app.queries.refetchQueries({ queryKey: ['newest'] });
     await app.steer('start', { count: 2 });
     await app.queries.refetchQueries({ queryKey: ['newest'] });
@@ -379,7 +379,7 @@ describe('the workflow list', () => {
     grid().scrollTop = 0;
     await new Promise((resolve) => setTimeout(resolve, 1000));
     expect(requests(/workflows:progress$/).length).toBeLessThanOrEqual(4);
-    // The page requests neither descriptions nor task queues of single runs.
+    // The page requests neither descriptions nor task queues of individual runs.
     expect(requests(/\/workflows\//)).toEqual([]);
   });
 
@@ -390,7 +390,7 @@ describe('the workflow list', () => {
       () => app.asked.some(({ url }) => url.endsWith('workflows:progress')),
       'what the rows wait for',
     );
-    // The shell requests these for every page.
+    // The shell sends these queries for every page.
     const ofShell = new Set(['health', 'me', 'namespaces']);
     const perMinute = app.queries
       .getQueryCache()

@@ -110,7 +110,7 @@ function withoutHeartbeats(response: Response): Response {
 }
 
 const everyReason = '/ns/NS/workflows/every-reason/01997c2e-0000-7000-8000-0000000000ea';
-/** The id of the event with a reason code. The run has one such event per code, after its first event. */
+/** The id of the event with a reason code. The run has one event for each reason code, after its first event. */
 const eventWith = (code: ReasonCode) => reasonCode.options.indexOf(code) + 2;
 const rowWith = (code: ReasonCode) => `g${eventWith(code)}`;
 

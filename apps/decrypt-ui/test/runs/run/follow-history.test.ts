@@ -146,7 +146,7 @@ test('waits until the first events are drawn before it opens another stream, for
   unseen.stop();
 });
 
-test('does not continue after an event that is not durable', async () => {
+test('reconnects after the last durable event, not after a later event that is not durable', async () => {
   const all = events(3);
   const { opened } = setUp([{ type: 'events', events: [all[0]!, { ...all[1]!, durable: false }] }], []);
   await vi.advanceTimersByTimeAsync(100);

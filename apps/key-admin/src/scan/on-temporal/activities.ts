@@ -21,7 +21,9 @@ export interface ActivityDeps {
   readonly sourceOf: (namespace: string, rps: number) => RangeSource;
   /** Returns the summaries of closed runs that this worker keeps. */
   readonly stateOf: (namespaceId: string, retentionSeconds: number) => Promise<ScanState | undefined>;
-  /** Returns the reader of the objects to which histories refer. If absent, each reference counts as a gap. */
+  /**
+   * Returns the reader of the objects to which histories refer. Without this function, each reference counts as a gap.
+   */
   readonly referencesOf?: ((shard: ShardInput, signal: AbortSignal) => References) | undefined;
   readonly now: () => Date;
 }

@@ -24,9 +24,9 @@ export interface RangeScan {
   readonly source: RangeSource;
   readonly range: TimeRange;
   readonly keyIds: readonly string[];
-  /** The summaries of closed runs that earlier scans kept. If undefined, every closed run is read. */
+  /** The summaries of closed runs that earlier scans kept; if undefined, every closed run is read. */
   readonly state: ScanState | undefined;
-  /** Reads the objects to which histories refer. If undefined, each reference counts as a gap. */
+  /** Reads the objects to which histories refer. Without this reader, each reference counts as a gap. */
   readonly references?: References | undefined;
   /** The last checkpoint of the previous attempt, if there was one. */
   readonly from: Checkpoint | undefined;
