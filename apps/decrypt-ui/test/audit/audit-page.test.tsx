@@ -69,7 +69,7 @@ describe('the audit page', () => {
     await until(() => rows() > 10, 'all rows');
   });
 
-  test('shows a new address’s conditions in the filter, and keeps them when the reader adds one', async () => {
+  test('shows the conditions of a new address in the filter, and keeps these conditions when the reader adds another', async () => {
     const app = await openAudit();
     await field('Workflow id').fill('nowhere');
     app.history.push(`/ns/${app.namespace}/audit?wf=order-88213`);
@@ -157,7 +157,7 @@ describe('the audit page', () => {
     expect(row(key(8))?.querySelector('a')).toBeNull();
   });
 
-  test('stops after pages without an entry, and continues when the reader asks', async () => {
+  test('stops the search after several pages without an entry, and continues when the reader asks', async () => {
     const app = await openAudit();
     await app.steer('audit', { mode: 'sparse' });
     await page.getByRole('button', { name: 'Update' }).click();

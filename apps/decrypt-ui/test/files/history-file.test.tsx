@@ -33,7 +33,7 @@ const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1,
 const listed = () => until(() => document.querySelector('[role="row"][data-key]'), 'the list');
 
 describe('a history file', () => {
-  test('shows its run with decrypted payloads, on the screens of a run', async () => {
+  test('shows its run with decrypted payloads, on the same screens as a run on the server', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await listed();
     const before = app.asked.length;
@@ -79,7 +79,7 @@ describe('a history file', () => {
     expect((await indexedDB.databases()).length).toBe(0);
   });
 
-  test('can be chosen with the button and with the command’s key', async () => {
+  test('can be chosen with the button and with the command’s keyboard shortcut', async () => {
     await renderApp('/ns/NS/workflows');
     await listed();
     let opened = 0;

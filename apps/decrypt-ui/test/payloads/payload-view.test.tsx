@@ -126,7 +126,7 @@ describe('JSON in the inspector', () => {
     expect(text(block('2:6'))).toContain('kind');
   });
 
-  test('shows bytes in lines that fit', async () => {
+  test('shows bytes in lines that fit the inspector’s width', async () => {
     await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec?ev=2');
     await until(() => block('2:2'), 'the payload');
     await scrollTo('2:2', '0008');

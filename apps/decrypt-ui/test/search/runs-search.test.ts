@@ -108,7 +108,7 @@ describe('a search in several runs’ payloads', () => {
     search.clear();
   });
 
-  it('stops with its results, and continues after the last run without repeating it', async () => {
+  it('keeps its results when it is stopped, and then continues after the last complete run, repeating no result', async () => {
     const { search, asked, state, found, becomes } = setUp(
       [run('a'), hit(9), progress('.a', 1), run('b'), hit(2), 'wait'],
       [run('b'), hit(2), run('c'), hit(7), end('.c', 2, 'complete')],

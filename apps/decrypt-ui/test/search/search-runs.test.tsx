@@ -68,7 +68,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('lists a run’s first matches, and the others on request', async () => {
+  test('lists a run’s first matches, and the other matches on request', async () => {
     await open();
     await userEvent.keyboard('e{Enter}');
     await until(() => /(?<! of )345 runs, [\d,]+ payloads searched/.test(text()), 'the whole list');

@@ -74,7 +74,7 @@ const LONG = `order-${'0123456789'.repeat(99)}`;
 const MIXED = 'طلب-عاجل-1001 👩🏽‍🚀 订单';
 
 describe('a run with two thousand pending activities', () => {
-  test('shows failing items first, and the others on request', async () => {
+  test('shows failing activities first, and the other activities on request', async () => {
     await renderChanged(`${order}?tab=pending`, many);
     await until(() => document.querySelectorAll('article').length > 0, 'the pending work');
     expect(document.querySelectorAll('article').length).toBeLessThanOrEqual(50);
@@ -89,7 +89,7 @@ describe('a run with two thousand pending activities', () => {
   });
 });
 
-describe('ids and names of a thousand characters, and of other scripts', () => {
+describe('ids and names of a thousand characters or in other scripts', () => {
   test.each([
     [1440, LONG],
     [390, LONG],

@@ -1,7 +1,7 @@
 /** The command's exit codes, most of them from sysexits.h. docs/cli.md describes each exit code. */
 export const exitCodes = {
   ok: 0,
-  /** The command ran, and a check failed, a key has a problem, or a key cannot be changed as requested. */
+  /** The command ran, but a check failed, a key has a problem, or a key cannot be changed as requested. */
   failed: 1,
   usage: 64,
   /** The input is damaged, or has a format that the command cannot read. */

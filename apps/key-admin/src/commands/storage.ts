@@ -169,7 +169,7 @@ function linesOf({ report, compared, unlisted }: Found, { out, price }: StorageO
     ...(out === undefined ? [] : [`${out}: ${unused.objects - unlisted} unused objects`]),
     ...(unlisted > 0 ? [`NOT LISTED: ${unlisted} unused objects whose names need --json-lines`] : []),
     ...goneLines('GONE', gone),
-    ...goneLines('NOT SEEN, because the storage file does not permit it', notPermitted),
+    ...goneLines('NOT SEEN, because the storage file does not permit reading it', notPermitted),
   ];
 }
 

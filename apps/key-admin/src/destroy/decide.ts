@@ -122,7 +122,8 @@ export async function prepare(
     throw new CliError('notFound', `${key} has no version ${wanted}`, [`temporal-kms keys --key ${key}`]);
   const given = options.report?.map(readReport);
   const statement = options.statement === undefined ? undefined : readStatement(options.statement);
-  // If this machine's clock is behind, an old report looks new. If the clock is ahead, the waiting time ends early.
+  // If this machine's clock is behind, an old report looks new. If the clock is ahead, the waiting time after a
+  // rotation seems to end early.
   const google = settings.emulatorHost === undefined ? GOOGLE_TIME : undefined;
   await requireClock(google, deps.now, output.progress);
   const { notPrimarySince, maxAge } = options;

@@ -33,7 +33,7 @@ export async function checkClock(url: string | undefined, now: () => Date): Prom
       redirect: 'manual',
     });
     const time = Date.parse(headers.get('date') ?? '');
-    if (Number.isNaN(time)) return warning(`${url} answered without a time`);
+    if (Number.isNaN(time)) return warning(`The response from ${url} contains no time`);
     const skew = (before + now().getTime()) / 2 - (time + 500);
     const text = `this clock is ${duration(Math.abs(skew))} ${skew > 0 ? 'ahead of' : 'behind'} ${new URL(url).host}`;
     if (Math.abs(skew) > MAX_SKEW_MS) return failed(text, 'timedatectl set-ntp true');

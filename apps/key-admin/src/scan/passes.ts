@@ -21,9 +21,9 @@ export interface TimeRange {
  * A stage of a scan by several processes. A run has one start time, so stages whose ranges do not overlap
  * count no run twice.
  *
- * `settled`: a range whose runs have all appeared in Temporal's lists. `newest`: the range from the end of that range
- * until now. The stages correspond to the passes of `scanNamespace`: a first pass over all runs and, once new runs have
- * had time to appear, a pass over the runs that started meanwhile.
+ * `settled`: a range whose runs have all appeared in Temporal's lists. `newest`: the range from the end of the
+ * `settled` range until now. The stages correspond to the passes of `scanNamespace`: a first pass over all runs and,
+ * once new runs have had time to appear, a pass over the runs that started meanwhile.
  */
 export interface Stage {
   readonly kind: 'first' | 'settled' | 'newest';

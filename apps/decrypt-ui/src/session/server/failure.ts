@@ -26,7 +26,7 @@ export class NoAnswer extends ApiFailure {
 export const unexpectedAnswer = (cause?: unknown) =>
   new ApiFailure(
     'unexpected',
-    'The codec server’s answer does not match this page’s API. Deploy the same version of both.',
+    'The codec server’s answer does not match this page’s API. Deploy the same version of the page and the server.',
     { cause },
   );
 

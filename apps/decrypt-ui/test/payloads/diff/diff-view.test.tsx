@@ -11,7 +11,7 @@ const long = (end: string) => `${'word '.repeat(10_000)}${end}${' more'.repeat(4
 const button = (name: string | RegExp) => page.getByRole('button', { name });
 
 describe('a comparison with very long lines', () => {
-  test('truncates them around the first difference, and shows them in full on request', async () => {
+  test('truncates the lines around the first difference, and shows whole lines on request', async () => {
     const [left, right] = [long('before'), long('behind')];
     const values = [text('same', left), text('same', right)] as const;
     await render(<DiffView left={values[0]} right={values[1]} label="Differences" />);

@@ -50,7 +50,7 @@ test('rejects a text that the server would refuse, and states what is missing', 
   await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
 });
 
-test('offers the last justification again, and closes on Escape without an answer', async () => {
+test('offers the last justification again, and closes on Escape without sending a justification', async () => {
   await openDialog('PAY-4417');
   await expect.element(field()).toHaveValue('PAY-4417');
   await userEvent.keyboard('{Escape}');

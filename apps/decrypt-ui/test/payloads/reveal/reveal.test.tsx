@@ -254,7 +254,7 @@ describe('where the namespace reveals automatically', () => {
   });
 });
 
-test('a person without permission reads once that it is missing, and sees no button to reveal', async () => {
+test('a person without the permission sees one notice that it is missing, and no button to reveal payloads', async () => {
   const app = await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
   await expect.element(page.getByText('You can see metadata, not payloads.')).toBeVisible();
   expect(button(/^Reveal/).query()).toBeNull();

@@ -145,7 +145,7 @@ describe('plaintext in the cache', () => {
 });
 
 describe('the person', () => {
-  it('locks a namespace’s payloads at once, and shows automatically revealed payloads again', () => {
+  it('can lock a namespace’s payloads at once, and show automatically revealed payloads again', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'run', run });
     reveals.lock('cards');
@@ -163,7 +163,7 @@ describe('the person', () => {
     expect(status('2:0', automatic)).toBe('open');
   });
 
-  it('ends a namespace’s reveals, and forgets the justification, by leaving the namespace', () => {
+  it('ends a namespace’s reveals by leaving the namespace, after which the last justification is forgotten', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'namespace', namespace: 'cards' });
     expect(reveals.lastJustification('cards')).toBe('PAY-1');

@@ -22,7 +22,7 @@ const requests = (app: { asked: { url: string; body: string }[] }) =>
     .map(({ url, body }) => [url.split(':').at(-1), JSON.parse(body)]);
 
 describe('the page with failures by cause', () => {
-  test('groups the failed runs of a query, with message, step, time, builds and runs of each group', async () => {
+  test('groups the failed runs of a query, and shows each group’s message, step, time, builds and runs', async () => {
     const app = await renderApp('/ns/NS/causes');
     await complete();
     expect(whole()).toMatch(/\d+ causes in \d+ runs/);

@@ -115,7 +115,7 @@ describe('the page that compares two sets of runs', () => {
     await until(() => !rowOf('input.country'), 'no result');
   });
 
-  test('explains an outage and a stop, and continues after the last run', async () => {
+  test('explains an outage and a stop by the reader, and continues after the last run that was read', async () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     await app.steer('outage');
     await compare();

@@ -125,7 +125,7 @@ describe('find', () => {
     expect(events('do_not_honor')).toEqual([]);
   });
 
-  test('finds no words in a blank term', () => {
+  test('finds nothing for a blank term', () => {
     expect(searchWords('  ')).toEqual([]);
   });
 });

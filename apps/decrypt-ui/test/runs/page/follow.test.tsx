@@ -87,7 +87,7 @@ describe('the failures of attempts', () => {
   });
 });
 
-test('stay without their messages if they were locked while Temporal still had them', async () => {
+test('the failures of attempts stay without their messages if the messages were locked while Temporal had them', async () => {
   const me = onDemand(newNamespace());
   const namespace = me.namespaces[0]!.name;
   const app = await renderApp(`${retrying}?ev=2&pane=failure`, { namespace, session: sessionOf(me).make });
