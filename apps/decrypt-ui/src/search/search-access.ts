@@ -18,8 +18,7 @@ interface SearchAccess {
    */
   readonly until: number | undefined;
   /**
-   * Calls `search` with the justification that the person has given. First asks for a justification if the search
-   * requires one.
+   * Asks for a justification if the search requires one, and then calls `search` with the justification.
    */
   readonly permitted: (search: (justification: string | undefined) => void) => void;
 }

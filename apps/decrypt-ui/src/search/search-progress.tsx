@@ -26,7 +26,9 @@ interface SearchProgressProps {
   readonly children?: ReactNode;
 }
 
-/** Shows what a search of decrypted payloads has covered, its cost, why it stopped, and what the reader can do next. */
+/**
+ * Shows how much a search of decrypted payloads has covered, what the search cost, why it stopped, and what to do next.
+ */
 export function SearchProgress(props: SearchProgressProps) {
   const { search, what, share, canContinue, onStop, onContinue, onJustify, children } = props;
   const { status, failure } = search;

@@ -14,7 +14,7 @@ export function announce(message: string): void {
   clearing = setTimeout(() => store.setState({ message: '' }), 4000);
 }
 
-/** The element that `announce` writes to. The page has exactly one. */
+/** The element that `announce` writes to. The page has exactly one such element. */
 export function LiveRegion() {
   const message = useStore(store, (state) => state.message);
   return (

@@ -2,8 +2,8 @@ import { startTransition, useEffect, useState } from 'react';
 import type { StoreApi } from 'zustand/vanilla';
 
 /**
- * Returns the state of a store whose changes are too large to render in one task, such as a long history. React
- * renders each change in steps and handles input between them; `useStore` would render it in one task.
+ * Returns the state of a store whose changes are too large to render in one task, such as a long history. React renders
+ * each change in steps and handles input between them; `useStore` would render the whole change in one task.
  */
 export function useStoreInSteps<T>(store: Pick<StoreApi<T>, 'getState' | 'subscribe'>): T {
   const [shown, setShown] = useState(() => ({ store, state: store.getState() }));

@@ -44,8 +44,8 @@ export const addDestroyCommand: AddCommand = (program, deps, exit) => {
       const isScheduled = state === 'DESTROY_SCHEDULED';
       if (!isScheduled) {
         await confirm(version, options.yes === true, deps);
-        // The person may have taken long to answer. Meanwhile, the version may have become primary, or the report may
-        // have become too old.
+        // The person may have taken a long time to answer. Meanwhile, the version may have become primary, or the
+        // report may have become too old.
         verdict = await decideAgain();
         if (!verdict.mayDestroy) {
           for (const line of verdictLines(verdict)) output.progress(line);

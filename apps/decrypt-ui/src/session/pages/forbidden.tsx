@@ -18,7 +18,8 @@ interface ForbiddenProps {
 }
 
 /**
- * The page for status 403: the person may not read what is at this address. Links to the namespaces that they may read.
+ * The page for status 403: the person may not read what is at this address. Links to the namespaces that the person may
+ * read.
  */
 export function Forbidden({
   namespace,

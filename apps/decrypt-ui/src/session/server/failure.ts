@@ -16,7 +16,9 @@ export class ApiFailure extends Error {
   }
 }
 
-/** A request that timed out. The reader has already waited long, so the page does not repeat the request at once. */
+/**
+ * A request that timed out. The reader has already waited a long time, so the page does not repeat the request at once.
+ */
 export class NoAnswer extends ApiFailure {
   constructor(what: string, millis: number) {
     super('unreachable', `${what} did not answer within ${millis / 1000} seconds.`);

@@ -12,7 +12,7 @@ interface Command {
    */
   readonly keys: readonly string[];
   readonly section: Section;
-  /** The line in the shortcuts dialog; commands with the same `help` share it. Default: `title`. */
+  /** The line in the shortcuts dialog; commands with the same `help` share a line. Default: `title`. */
   readonly help?: string;
   /** Returns whether the keys of the command apply to a key event, for example only on a focused row. */
   readonly when?: (event: KeyboardEvent) => boolean;

@@ -3,7 +3,7 @@ import type { ComponentPropsWithRef } from 'react';
 import styles from './button.module.css';
 
 export interface ButtonLook {
-  /** `quiet` is for a button on its own, `ghost` for one in a bar, `primary` for the main action of a page. */
+  /** `quiet` is for a separate button, `ghost` for a button in a bar, and `primary` for the main action of a page. */
   readonly look?: 'quiet' | 'ghost' | 'primary' | 'crypto';
   readonly size?: 'normal' | 'small';
   /** Whether the button is square and shows only an icon. A square button needs an `aria-label`. */

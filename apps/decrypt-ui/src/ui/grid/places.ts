@@ -7,9 +7,11 @@ export interface Place {
 const MAX_PLACES = 50;
 const KEY = 'decrypt-ui.places';
 
-/** The last place in each grid that has left the screen, by grid name. The places survive a reload of the page. */
+/**
+ * The reader's last place in each grid that has left the screen, by grid name. The places survive a reload of the page.
+ */
 const left = takeStored();
-/** Functions that return the current place in each grid on the screen, by grid name. */
+/** Functions that return the reader's current place in each grid on the screen, by grid name. */
 const present = new Map<string, () => Place>();
 
 export const placeIn = (name: string): Place | undefined => left.get(name);
@@ -17,7 +19,7 @@ export const placeIn = (name: string): Place | undefined => left.get(name);
 /** Returns whether a grid was scrolled when it left the screen. The scroll position of such a grid is restored. */
 export const isScrolled = (name: string): boolean => (left.get(name)?.top ?? 0) > 0;
 
-/** Tracks the place in a grid on the screen. Call the returned function when the grid leaves the screen. */
+/** Tracks the reader's place in a grid on the screen. Call the returned function when the grid leaves the screen. */
 export function keepPlace(name: string, place: () => Place): () => void {
   present.set(name, place);
   return () => {

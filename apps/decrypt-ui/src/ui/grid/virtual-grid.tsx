@@ -157,7 +157,7 @@ export function useVirtualGrid<R>({
     rangeExtractor: (range) => {
       if (printing) return Array.from({ length: Math.min(rows.length, MAX_PRINTED) }, (_, index) => index);
       const shown = defaultRangeExtractor(inBlocks(range));
-      // The active row may have the focus, so it must stay in the document when scrolled out of view.
+      // The active row may have the focus, so it must stay in the document even when it is out of view.
       return activeIndex < 0 ? shown : [...new Set([...shown, activeIndex])].toSorted((a, b) => a - b);
     },
     onChange({ scrollRect, scrollOffset }) {

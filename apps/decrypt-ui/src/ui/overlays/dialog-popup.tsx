@@ -29,7 +29,7 @@ export function DialogPopup({ title, open, onOpenChange, initialFocus, large, ch
         <Base.Popup
           ref={popup}
           className={clsx(styles['dialog'], large && styles['large'])}
-          // When opened by touch, Base UI focuses the dialog itself, so that no on-screen keyboard covers it.
+          // If a dialog is opened by touch, Base UI focuses the dialog itself, so that no on-screen keyboard covers it.
           initialFocus={(by) =>
             initialFocus?.current ?? (by === 'touch' ? undefined : firstControl(popup.current)) ?? true
           }

@@ -48,7 +48,7 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
       open={opened !== undefined}
       onOpenChange={(open, details) => {
         const { target } = details.event;
-        // After a press on the button, its click handler closes the menu.
+        // After a press on the button, the button's click handler closes the menu.
         if (open || (target instanceof Node && button.current?.contains(target))) details.cancel();
         else onClose();
       }}

@@ -10,7 +10,8 @@ import type { ActionProps, ChoiceProps, OpenedBy, ToggleProps } from './menu-pop
 const popup = lazyModule(() => import('./menu-popup.tsx'));
 
 /**
- * The module with the components of a menu's contents. A menu provides this module to its children once it has loaded.
+ * The module with the components of a menu's contents. A menu provides this module to its children once the module has
+ * loaded.
  */
 type Parts = typeof import('./menu-popup.tsx');
 

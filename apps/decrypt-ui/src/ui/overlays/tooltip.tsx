@@ -12,9 +12,9 @@ const tippedElement = (target: EventTarget | null) =>
   target instanceof Element ? target.closest<HTMLElement>(SELECTOR) : null;
 
 /**
- * Shows the tooltips of all elements with `data-tip` (the text) and, for commands with a key, `data-tip-key`. One layer
- * serves the whole page, so tooltips cost nothing per row. Each element with a tooltip needs its own accessible name,
- * because screen readers do not read the tooltip. Never put plaintext into a tooltip.
+ * Shows the tooltips of all elements with `data-tip` (the text) and, for commands with a keyboard shortcut,
+ * `data-tip-key`. One layer serves the whole page, so tooltips cost nothing per row. Each element with a tooltip needs
+ * its own accessible name, because screen readers do not read the tooltip. Never put plaintext into a tooltip.
  */
 export function TooltipLayer() {
   const [anchor, setAnchor] = useState<HTMLElement>();

@@ -7,16 +7,16 @@ import styles from './footer.module.css';
 interface FooterProps {
   readonly children: ReactNode;
   /**
-   * The page's most used commands. In front of each text, the bar shows the keys of the commands that can run now. The
-   * bar is right-aligned, so list commands that are not always available first: the other commands then keep their
-   * positions.
+   * The page's most used commands. In front of each text, the bar shows the keyboard shortcuts of the commands that can
+   * run now. The bar is right-aligned, so list commands that are not always available first: the other commands then
+   * keep their positions.
    */
   readonly hints: readonly { readonly commands: readonly CommandId[]; readonly text: string }[];
 }
 
 /**
- * The bar at the bottom of a page. The bar shows the page's state on the left, and the page's most used keys on the
- * right.
+ * The bar at the bottom of a page. The bar shows the page's state on the left, and the page's most used keyboard
+ * shortcuts on the right.
  */
 export function Footer({ children, hints }: FooterProps) {
   const available = useAvailableCommands();

@@ -28,7 +28,7 @@ interface SplitViewProps {
 }
 
 const Covered = createContext(0);
-/** Returns how many CSS pixels at the bottom of the page the sheet covers; zero if it covers the whole page. */
+/** Returns how many CSS pixels at the bottom of the page the sheet covers; zero if the sheet covers the whole page. */
 export const useCovered = (): number => useContext(Covered);
 
 /**

@@ -15,12 +15,12 @@ const preferences = z.object({
   clock: z.catch(z.enum(['24', '12']), '24'),
   /** Whether lists show when something happened or how long ago it was. */
   times: z.catch(z.enum(['absolute', 'relative']), 'absolute'),
-  /** Whether keys that type a character run commands. People who dictate need to switch this off (WCAG 2.1.4). */
+  /** Whether keys that type a character run commands. People who dictate need to switch such keys off (WCAG 2.1.4). */
   characterKeys: z.catch(z.boolean(), true),
   /** Whether long lines of payloads wrap. */
   wrap: z.catch(z.boolean(), true),
   density: z.catch(z.enum(['compact', 'default', 'comfortable']), 'default'),
-  /** Column widths in CSS pixels, by table and column. `useColumnWidths` reads and writes them. */
+  /** Column widths in CSS pixels, by table and column. `useColumnWidths` reads and writes these widths. */
   widths: z.catch(z.record(z.string(), z.number().check(z.minimum(20), z.maximum(4000))), {}),
   /** The inspector's width in CSS pixels. */
   inspector: z.catch(z.number().check(z.minimum(MIN_INSPECTOR), z.maximum(2000)), 408),
@@ -33,7 +33,7 @@ interface PreferencesState {
   readonly shownTheme: 'dark' | 'light';
 }
 
-/** The `localStorage` key. `public/early.js` also reads this key, before the first paint. */
+/** The `localStorage` key. `public/early.js` also reads this `localStorage` key, before the first paint. */
 const KEY = 'decrypt-ui.preferences';
 
 const store = createStore<PreferencesState>()(() => ({

@@ -10,6 +10,6 @@ const PHONE_ROW_HEIGHT = 62;
 export const rowHeight = (phone: boolean, density: Preferences['density']): number =>
   phone ? PHONE_ROW_HEIGHT : rowHeights[density];
 
-/** Returns how many rows fit into the window. A grid is smaller, so it shows fewer rows. */
+/** Returns how many rows fit into the window. A grid is smaller than the window, so it shows fewer rows. */
 export const rowsInWindow = (): number =>
   Math.ceil(innerHeight / rowHeight(isNarrowerThan(PHONE_BELOW), getPreferences().density));

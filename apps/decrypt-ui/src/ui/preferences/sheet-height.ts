@@ -5,7 +5,7 @@ import { createStore } from 'zustand/vanilla';
 export const MIN_SHEET = 0.25;
 /** The initial share. */
 export const DEFAULT_SHEET = 0.46;
-/** A sheet with a larger share than this covers the whole page. */
+/** If its share would be larger than this, the sheet covers the whole page. */
 export const FULL_SHEET = 0.85;
 
 /** CSS pixels that the sheet leaves free for the tab bar and one row, unless it covers the whole page. */

@@ -107,7 +107,8 @@ describe('where the namespace reveals payloads on demand', () => {
 
   test('R reveals only the event’s payloads', async () => {
     const app = await renderRun({ search: '?ev=39' });
-    // The command is ready some time after the event is in the document. A dialog that is loading or open takes the key.
+    // The command is ready some time after the event is in the document. A dialog that is loading or open handles the
+    // key press.
     await until(() => {
       press('r');
       return dialog().query();

@@ -42,7 +42,7 @@ describe('the page that compares two sets of runs', () => {
       new RegExp(`CZ${count} of ${count}0 of 200100 percentage pointsless than 1 in a million`),
     );
     await expect.element(table('From the start and the first workflow task')).toBeVisible();
-    // Search attributes are separate: a workflow can set them when it fails.
+    // Search attributes have a separate table, because a workflow can set them when it fails.
     await expect.element(table('Search attributes: may have changed during the run')).toBeVisible();
     expect(rowOf('OrderState')!.closest('section')!.textContent).toContain('may have changed');
     // The value has no tooltip, because a tooltip could stay after the reveal ends.
