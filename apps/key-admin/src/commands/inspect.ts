@@ -90,7 +90,7 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
 };
 
 /**
- * Returns the names to look for, from the options and, if keys are configured, also from the configuration.
+ * Returns the names to look for: those in the options and, if keys are configured, those in the configuration.
  */
 function knownNames(deps: CliDeps, options: InspectOptions): KnownNames {
   const { key: keys = [], workflowId } = options;

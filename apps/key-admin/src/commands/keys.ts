@@ -54,7 +54,7 @@ interface VersionReport {
   readonly primary: boolean;
   readonly created: string | null;
   readonly ageSeconds: number | null;
-  /** Until this time, the version can be restored. Afterwards, Cloud KMS destroys the version. */
+  /** The time until which the version can be restored. Afterwards, Cloud KMS destroys the version. */
   readonly restoreBy: string | null;
 }
 

@@ -15,7 +15,7 @@ export function readReport(file: string): ScanReport {
     const fix = [`temporal-kms scan --out ${file}`];
     if (codeOf(error) === 'ENOENT')
       throw new CliError('notFound', `The report ${file} does not exist`, fix, error);
-    // The message does not contain Node's JSON errors, which quote the text.
+    // The message does not contain Node's JSON errors, which quote the report.
     const reason =
       error instanceof SyntaxError || !(error instanceof Error) ? 'it is not JSON' : error.message;
     throw new CliError('data', `The report ${file} cannot be read: ${reason}`, fix, error);

@@ -49,8 +49,8 @@ export interface Reencryption {
   /** A codec of the namespace, which encrypts under the primary version. */
   readonly codec: KmsCodec;
   /**
-   * Returns whether a message with this key version can stay unchanged. The version is undefined if the
-   * message names none.
+   * Returns whether a message with this key version can stay unchanged. The version is undefined if the message names
+   * no version.
    */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
   /** Reads the headers of objects in external storage. Without this reader, no object is read. */
@@ -219,7 +219,8 @@ async function reencryptAction(action: NewWorkflow, request: Reencryption): Prom
   const again = async (payload: Payload): Promise<Payload> => {
     if (isCurrent(payload, request)) return payload;
     const { payload: decrypted } = await codec.decrypt(payload, context);
-    // A proxy encrypted this reference. The codec does not encrypt references, so the update would store it in plaintext.
+    // A proxy encrypted this reference. The codec does not encrypt references, so the update would store the reference
+    // in plaintext.
     if (isStorageReference(decrypted))
       throw new KmsCodecError('external_reference', 'The message contains a reference to external storage');
     const [encrypted = payload] = await codec.encode([decrypted], context);

@@ -10,7 +10,9 @@ export interface InspectedPayload extends PayloadDescription {
   /** The payload's ref `EVENT:N`, as in the history API. */
   readonly ref: string;
   readonly path: string;
-  /** False in fields that SDKs never encrypt: headers, and fields that Temporal's Core writes. */
+  /**
+   * Whether an SDK could have encrypted the payload; false in headers and in fields that Temporal's Core SDK writes.
+   */
   readonly encryptable: boolean;
 }
 

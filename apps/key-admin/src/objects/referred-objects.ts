@@ -28,7 +28,7 @@ export class ReferredObjects {
   readonly #storage: Locator;
   /** The objects, by their ids. */
   readonly objects = new Map<string, ReferredObject>();
-  /** The ids of the objects' names, which do not depend on the bucket. */
+  /** The ids of the objects' names; the id of a name does not depend on the bucket. */
   readonly names = new Set<string>();
   /** The ids of the runs that were open. */
   readonly openRuns = new Set<string>();

@@ -95,8 +95,8 @@ const patternsFile = z.strictObject({
 });
 
 /**
- * Returns the patterns that are built in, changed by a file: `patterns` adds patterns, `without` removes
- * patterns, and `allow` lists expressions for whole values that are allowed in plaintext.
+ * Returns the built-in patterns, as changed by a file: `patterns` adds patterns, `without` removes patterns, and
+ * `allow` lists expressions for whole values that are allowed in plaintext.
  * @throws CliError for a file with mistakes
  */
 export function loadPatterns(file: string | undefined): Patterns {

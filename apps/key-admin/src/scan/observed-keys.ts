@@ -54,7 +54,7 @@ export async function observeKeys(
 
 /**
  * Returns the time of the first observation since which a later version has always been primary. Earlier observations
- * do not count, because the version may have become primary again after them.
+ * do not count, because the version may have become primary again after these observations.
  */
 function notPrimarySince(version: number, observations: readonly Observation[]): number | undefined {
   const last = observations.findLastIndex(({ primary }) => primary === null || primary <= version);

@@ -49,7 +49,7 @@ export interface CountedGap extends Omit<ScanGap, 'count' | 'example'> {
   readonly example?: TalliedHistory | undefined;
 }
 
-/** The number of objects in external storage to which histories refer, and of requests for them. */
+/** The number of objects in external storage to which histories refer, and the number of requests for these objects. */
 interface CountedObjects {
   readonly objects: number;
   readonly requests: number;
@@ -89,7 +89,7 @@ export const TOO_MANY_KEYS = 'Messages name too many keys and versions: the repo
 const MAX_KEY_BYTES = 950_000;
 /** Maximum size of a key's counts and examples as JSON, without workflow ids, in bytes. */
 const COUNTS_BYTES = 750;
-/** Maximum number of different gaps in a part. Further gaps are added to the count of the last gap. */
+/** Maximum number of different gaps in a part. Gaps beyond this number are added to the count of the last gap. */
 const MAX_GAPS = 200;
 /** Maximum number of objects that a gap names. */
 const MAX_OBJECTS = 5;

@@ -15,7 +15,10 @@ import type { HistorySummary } from './history-summary.ts';
 
 /** Maximum number of lines that wait in memory to be written. */
 const MAX_BUFFERED = 500;
-/** Maximum number of runs in memory, where each run takes a few hundred bytes. Every scan reads further runs again. */
+/**
+ * Maximum number of runs in memory, where each run takes a few hundred bytes. Every scan reads the runs beyond this
+ * number again.
+ */
 const MAX_RUNS = 10_000_000;
 /** Part of the input of every line's checksum, so that lines of a file in another format are invalid. */
 const FORM = 'temporal-kms scan 3 ';

@@ -17,8 +17,8 @@ import { readPayloadStart, sizeError } from '../storage/payload-start.ts';
 /** Number of a history's objects that are requested at the same time. */
 const CONCURRENCY = 8;
 /**
- * Maximum number of objects in memory, where each object takes about 200 bytes. Further objects are requested each time
- * a history refers to them.
+ * Maximum number of objects in memory, where each object takes about 200 bytes. Objects beyond this number are
+ * requested each time a history refers to them.
  */
 const MAX_OBJECTS = 1_000_000;
 
