@@ -51,7 +51,7 @@ describe('a protobuf message without its descriptor', () => {
     expect(protobufValue(repeated(MAX_PARSED + 2))).toBeUndefined();
   });
 
-  test('shows numbers that JSON does not have, and text with every line break', () => {
+  test('shows numbers that JSON cannot represent, and text with every line break', () => {
     const message = concat(
       [0x0a, 6],
       bytes('a\r\nb\fc'),

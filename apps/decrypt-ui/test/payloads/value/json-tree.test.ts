@@ -41,7 +41,7 @@ describe('a JSON tree', () => {
     expect(parentRow(rows, 0)).toBe(-1);
   });
 
-  test('skips lines that close an object when keys move through it', () => {
+  test('skips lines that close an object when the reader moves through the tree by keys', () => {
     const rows = jsonRows({ customer, last: { customer } });
     const stops: string[] = [];
     for (let at = nextRow(rows, -1, 1); stops.length < rows.length; at = nextRow(rows, at, 1))

@@ -15,7 +15,7 @@ const linesOf = (value: unknown) =>
   );
 
 describe('readable JSON', () => {
-  test('lays out a string of several lines as its lines', () => {
+  test('lays out a string with line breaks as several lines', () => {
     expect(linesOf({ note: 'one\n  two\u202e', id: 1 })).toEqual([
       '{',
       '  note: """',
@@ -28,7 +28,7 @@ describe('readable JSON', () => {
     expect(linesOf('one\ntwo')).toEqual(['"""', '  one', '  two', '"""']);
   });
 
-  test('lays out JSON inside a string, and JSON inside that, with every digit', () => {
+  test('lays out JSON inside a string, and JSON inside this JSON, with every digit', () => {
     const inner = `{"id":90071992547409931,"list":${JSON.stringify('[{"sku":"SKU-1"}]')}}`;
     expect(linesOf({ event: inner })).toEqual([
       '{',

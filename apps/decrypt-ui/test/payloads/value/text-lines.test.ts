@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MAX_LINE, textLines } from '../../../src/payloads/value/text-lines.ts';
 
 describe('text lines', () => {
-  test('are the text’s lines', () => {
+  test('end at each line break', () => {
     expect(textLines('a\n\nb')).toEqual(['a', '', 'b']);
   });
 

@@ -62,7 +62,7 @@ describe('the page with failures by cause', () => {
     );
   });
 
-  test('says that an older Temporal server cannot list such workflows', async () => {
+  test('says that an older Temporal server cannot list workflows whose workflow task keeps failing', async () => {
     const end = { reason: 'complete', after: '.', runs: 0, failed: 0, kmsCalls: 0, unreadable: {} };
     const lines = [
       { type: 'start', total: 0, share: 1, failingTasks: false },

@@ -43,7 +43,7 @@ describe('a run comparison', () => {
     await until(() => /1290 .*51290, 3 times/.test(folded()), 'the count');
   });
 
-  test('starts at the first difference, goes to the next by key and by button, and can show only differences', async () => {
+  test('starts at the first difference, goes to the next difference by key and by button, and can show only differences', async () => {
     await renderApp(compare);
     await until(() => current().includes('Started'), 'the first difference');
     await userEvent.click(page.getByRole('button', { name: 'Next difference' }));

@@ -73,7 +73,7 @@ const fieldsOf = (build: string, hour: number): FieldMap => ({
   ...(build === 'b-6' && { 'memo.old': true }),
 });
 
-test('joins differences between the same runs, under the shortest name', () => {
+test('joins differences between the same runs into one difference, with the shortest name', () => {
   const all = [fieldsOf('b-7', 1), fieldsOf('b-7', 2), fieldsOf('b-6', 1), fieldsOf('b-6', 2)];
   const found = [
     difference('attribute.BuildIds[0]', 'pinned:b-7'),
@@ -97,7 +97,7 @@ describe('the usual comparisons', () => {
   const query =
     'WorkflowType = "order" AND ExecutionStatus = "Failed" AND StartTime >= "-7d" AND Tier = "gold"';
 
-  test('keep every condition except those on the attribute in which they differ', () => {
+  test('keep every condition except those on the attribute in which the compared sets differ', () => {
     const type = 'WorkflowType = "order"';
     const rest = 'StartTime >= "-7d" AND Tier = "gold"';
     expect(failedAndCompleted(query)).toEqual([

@@ -35,7 +35,7 @@ test('summarises a signal by its sender, but gives the start of a task no summar
 });
 
 describe('grouping', () => {
-  test('adds every event that refers to an activity’s scheduling to the activity, in any order', () => {
+  test('groups every event that refers to an activity’s scheduling with the activity, in any order', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     const first = run.add('ActivityTaskScheduled', 0, { activityId: '1' });
     const second = run.add('ActivityTaskScheduled', 1, { activityId: '2' });
@@ -125,7 +125,7 @@ describe('grouping', () => {
     expect(groupName(groups[0]!)).toMatchObject({ ref: '1:0', member: 'activity_type' });
   });
 
-  test('shows an unknown event type as a separate group, under the server’s name', () => {
+  test('shows an event of an unknown type as a separate group, under the server’s name for the type', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('Unknown(61)', 0, { scheduledEventId: '1' });
     const [group] = historyOf(run.events).groups;
@@ -225,7 +225,7 @@ describe('events that are not durable', () => {
 });
 
 describe('pending work', () => {
-  test('joins its group by activity id or first event, and gives the group its outcome', () => {
+  test('joins the group with the same activity id or first event, and determines the group’s outcome', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'b' });

@@ -90,7 +90,7 @@ describe('picking runs in the list', () => {
     expect(picked()[0]).toContain('refund-7');
   });
 
-  test('is in the palette and in the dialog of shortcuts', async () => {
+  test('is in the palette and in the shortcuts dialog', async () => {
     await openList();
     await go(0);
     press('k', document.body, { ctrlKey: true });

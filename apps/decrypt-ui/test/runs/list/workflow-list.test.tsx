@@ -295,7 +295,7 @@ describe('the workflow list', () => {
     }
   });
 
-  test('shows children below their parent, or states that there are none', async () => {
+  test('shows children below their parent, or states that there are no children', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     const parent = rows().findIndex(({ textContent }) => textContent?.includes('order-88213'));

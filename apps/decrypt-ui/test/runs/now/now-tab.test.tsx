@@ -49,7 +49,7 @@ describe('the Now tab', () => {
     expect(links[0]!.getAttribute('rel')).toBe('noopener noreferrer');
   });
 
-  test('runs a query, and shows its result like every payload', async () => {
+  test('runs a query, and shows its result like any other payload', async () => {
     const app = await askedWorker();
     await userEvent.click(button('Run status'));
     await expect.element(page.getByText('"Mira Kowalska"')).toBeVisible();
@@ -75,7 +75,7 @@ describe('the Now tab', () => {
     await until(() => !body().includes('"A-1"'), 'the answer to the former arguments dropped');
   });
 
-  test('shows why a query failed, and that no worker answered', async () => {
+  test('shows why a query failed, or that no worker answered', async () => {
     await askedWorker();
     const name = page.getByRole('textbox', { name: 'Another query' });
     await userEvent.fill(name, 'fails');
@@ -205,7 +205,7 @@ describe('the link to the Now tab on the card of a run that waits', () => {
     expect(queriesOf(app).map(({ justification }) => justification)).toEqual(Array(2).fill('PAY-4417'));
   });
 
-  test('is not offered by a run whose activity fails', async () => {
+  test('is not offered for a run whose activity fails', async () => {
     await renderApp(NOW);
     await expect.element(page.getByText(/AdyenUnavailable/).first()).toBeVisible();
     expect(link.query()).toBeNull();

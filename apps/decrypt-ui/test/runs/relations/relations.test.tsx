@@ -112,7 +112,7 @@ describe('links between runs', () => {
     await until(() => row('g2')?.getAttribute('aria-selected') === 'true', 'the event of the child');
   });
 
-  test('lead to the parent by key', async () => {
+  test('lead to the parent with a keyboard shortcut', async () => {
     const app = await renderApp(fraud);
     await expect.element(page.getByRole('link', { name: 'Parent family-payment' })).toBeVisible();
     press('u');
@@ -126,7 +126,7 @@ describe('links between runs', () => {
     await until(() => app.history.location.pathname.includes('family-payment'), 'the child');
   });
 
-  test('lead from the inspector to the child, by a click and by key', async () => {
+  test('lead from the inspector to the child, with a click and with a keyboard shortcut', async () => {
     const app = await renderApp(`${order}?ev=2`);
     await expect.element(page.getByRole('link', { name: 'Child family-payment' })).toBeVisible();
     press('o');
