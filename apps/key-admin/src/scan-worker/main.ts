@@ -33,7 +33,9 @@ interface Options {
 const print = printer((text) => void process.stderr.write(text));
 const command = new Command('scan-worker')
   .version(version)
-  .description('Worker of temporal-kms scan --on-temporal. Any number of workers can share the work of a scan.')
+  .description(
+    'Worker of temporal-kms scan --on-temporal. Any number of workers can share the work of a scan.',
+  )
   .option('--env-file <file>', 'read the TEMPORAL_* variables from a file, as node --env-file does')
   .option(
     '--task-queue <name>',
