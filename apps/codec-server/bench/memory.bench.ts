@@ -38,7 +38,10 @@ if (values.help) {
 const CONCURRENCY = 16;
 const PAYLOADS_PER_REQUEST = 100;
 const MiB = 2 ** 20;
-/** The plaintext's size. The stored object is larger, because it also contains the message's header. */
+/**
+ * Size of the plaintext in bytes. The stored object is larger than its plaintext, because the object also
+ * contains the message's header.
+ */
 const PLAINTEXT_BYTES = 50 * MiB - 1_024;
 
 const limit = Number(values.limit);

@@ -36,7 +36,7 @@ if (values.help) {
   process.exit(0);
 }
 
-/** Milliseconds between two requests of the other caller. */
+/** Milliseconds between two requests of the caller whose response times are measured. */
 const PAUSE_MS = 50;
 const MOST_MS = 100;
 /**

@@ -28,7 +28,7 @@ if (values.help) {
 
 const MiB = 2 ** 20;
 const PAYLOAD_BYTES = 300 * 1_024;
-/** Number of objects that the plain client reads at a time. The codec server reads the same number. */
+/** Number of objects that the plain client reads at a time: as many as the codec server reads. */
 const IN_FLIGHT = 8;
 /** Each decrypted payload contains this text once, so counting the text counts the payloads. */
 const DECODED = Buffer.from('json/plain').toString('base64');

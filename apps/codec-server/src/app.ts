@@ -116,7 +116,7 @@ const BODY_COST = 6;
 
 /**
  * Largest body below `/api`, in bytes, except for the routes that take a file. A body with 200 refs is
- * smaller.
+ * smaller than this limit.
  */
 const API_BODY = 256 * 1024;
 

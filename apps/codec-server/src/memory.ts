@@ -39,8 +39,8 @@ export class MemoryBudget {
   readonly #waiting = new Set<Waiting>();
 
   /**
-   * @param share maximum bytes of one lease. Default: half of `bytes`. If that is less than the 96 MiB
-   * that the largest body needs: 96 MiB, but at most three quarters of `bytes`
+   * @param share maximum bytes of one lease. Default: half of `bytes`; if that is less than 96 MiB, which the
+   * largest body needs, then 96 MiB, but at most three quarters of `bytes`
    */
   constructor(bytes: number, share = shareOf(bytes)) {
     this.bytes = bytes;
@@ -76,7 +76,7 @@ export class MemoryBudget {
     return this.bytes - this.share;
   }
 
-  /** @param mayBorrow if false, the lease takes only common bytes until `goFirst` is called */
+  /** @param mayBorrow if false, the lease does not borrow until `goFirst` is called */
   lease(mayBorrow = true): MemoryLease {
     return new MemoryLease(this, mayBorrow);
   }

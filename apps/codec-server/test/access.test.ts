@@ -40,7 +40,7 @@ it('returns 404 for a namespace that is not configured, whatever the permissions
   }
 });
 
-it('tests every route of the OpenAPI document in this file', async () => {
+it('covers every route of the OpenAPI document with these tests', async () => {
   const response = await appWith(kms).request('/api/openapi.json', { headers });
   const { paths }: any = await response.json();
   const served = Object.entries<object>(paths)

@@ -92,7 +92,7 @@ export async function startMeasured(
   };
 }
 
-/** Returns the writing end of a new pipe. The reader ends when the last writer ends. */
+/** Returns the writing end of a new pipe. The process that reads the pipe ends when the last writer ends. */
 function pipeTo(out: number, path: string): number {
   spawnSync('mkfifo', [path]);
   spawn('cat', [path], { stdio: ['ignore', out, 'ignore'] });

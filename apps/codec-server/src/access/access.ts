@@ -1,6 +1,9 @@
 import type { Permission, Reveal } from '@temporal-kms/codec-api';
 
-/** An authenticated caller, with the name that the log and the audit show. Does not contain the token. */
+/**
+ * An authenticated caller, with the name that the log and the audit show. The object does not contain the
+ * token.
+ */
 export interface Caller {
   /** The name that people see: an e-mail address, or else the subject. */
   readonly name: string;
@@ -19,7 +22,7 @@ export interface Credentials {
   header(name: string): string | undefined;
 }
 
-/** How a web page signs people in (OAuth 2.1 authorization code with PKCE). Public; contains no secret. */
+/** How a web page signs people in (OAuth 2.1 authorization code with PKCE). These values are public. */
 export interface SignIn {
   readonly issuer: string;
   readonly clientId: string;

@@ -108,7 +108,7 @@ export interface RefreshedValueOptions {
   readonly freshMs: number;
   /** How many milliseconds a value is used while attempts to load a newer value fail. */
   readonly usableMs: number;
-  /** Milliseconds between two attempts. */
+  /** Minimum time between the starts of two attempts, in milliseconds. */
   readonly retryMs: number;
 }
 

@@ -242,7 +242,7 @@ function claimTexts(claims: JWTPayload): TextsOf {
 
 function valuesOf(claim: string, value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
-  // A space-separated list: RFC 8693 section 4.2, and `scp`, Entra's name for it.
+  // `scope` is a space-separated list (RFC 8693 section 4.2). Entra calls this claim `scp`.
   if (typeof value === 'string' && (claim === 'scope' || claim === 'scp')) return value.split(' ');
   return [value];
 }

@@ -75,8 +75,8 @@ export interface Issuer {
   /** Seconds after `iat` from which a token is too old, whatever its `exp`. */
   readonly maxAgeSeconds: number;
   /**
-   * If this field is set, rules must name people by this claim, because the issuer issues such tokens for
-   * other servers too.
+   * The claim by which rules must name people, because other servers receive the issuer's tokens too;
+   * undefined if rules may use any claim.
    */
   readonly onlyByName?: string;
   readonly temporal?: TemporalPermissions;

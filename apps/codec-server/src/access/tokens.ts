@@ -258,9 +258,9 @@ const kindClaims = ['typ', 'token_use'];
 const accessKinds: readonly unknown[] = ['bearer', 'access'];
 const idKinds: readonly unknown[] = ['id'];
 
-/** OpenID Connect Core 1.0, sections 2 and 3.3.2.11. */
+/** Claims that only ID tokens have: OpenID Connect Core 1.0, sections 2 and 3.3.2.11. */
 const idOnly = ['nonce', 'at_hash', 'c_hash'];
-/** RFC 9068 section 2.2.3, and Entra's name for the claim. */
+/** The claim that only access tokens have: `scope` (RFC 9068 section 2.2.3), which Entra calls `scp`. */
 const accessOnly = ['scope', 'scp'];
 
 const IS_ID_TOKEN = 'it is an ID token, but this server accepts only access tokens of its issuer';
@@ -280,7 +280,7 @@ function wrongKind(
     if (tokens === 'access') return 'its type is not at+jwt (an access token)';
     return type === 'at+jwt' ? IS_ACCESS_TOKEN : 'its type is not that of a sign-in token';
   }
-  // RFC 7519 section 5.2.
+  // RFC 7519 section 5.2: `cty` marks a token that contains another token.
   if ('cty' in header) return 'it contains another token';
   // RFC 8417 section 2.2, and OpenID Connect Back-Channel Logout 1.0: such a token reports an event and
   // grants nothing.

@@ -27,8 +27,9 @@ export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
 }
 
 /**
- * Returns the run only if it is in the entry's namespace, so that readers of one namespace do not learn ids
- * from another. Returns no run for a history file, because the file's run may not exist.
+ * Returns the run only if it is in the entry's namespace, so that people who may read only one namespace do
+ * not learn ids from another namespace. Returns no run for a history file, because the file's run may not
+ * exist.
  */
 function runOf({ requestNamespace, workflowId, runId, source }: Intent): {
   workflowId?: string;

@@ -39,8 +39,8 @@ export async function* causeFrames({
 }
 
 /**
- * Whether a run belongs to a sample: run ids end in random digits. The same runs are in the sample each time,
- * and a smaller sample is a part of a larger one.
+ * Whether a run belongs to a sample, which depends on the random digits at the end of the run's id. The same
+ * runs are in the sample each time, and a smaller sample is a part of a larger one.
  */
 export const isSampled = (runId: string, share: number): boolean =>
   Number.parseInt(runId.slice(-8), 16) < share * 2 ** 32;

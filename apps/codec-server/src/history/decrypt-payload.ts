@@ -97,7 +97,7 @@ export async function decryptPayload(
     let target = retrieval.target(payload);
     if (target === undefined) {
       const result = await decryptStored(codec, stored, options);
-      // A proxy encrypts the references that workers write.
+      // The decrypted payload may be a reference, because a proxy encrypts the references that workers write.
       target = result.ok ? retrieval.target(result.payload) : undefined;
       if (target === undefined) return result;
     }
@@ -110,7 +110,7 @@ export async function decryptPayload(
       const other = otherNamespace(codec.inspect(named, context), context);
       return { ok: false, reason: error.code, ...keyOf(error), ...other, message: error.message };
     }
-    // After the stream has ended, errors are expected.
+    // Errors after the end of the stream are expected, so they are not logged.
     const isAbandoned = options.signal.aborted || error instanceof ClientDisconnected;
     if (!isAbandoned) log.error({ error: nameOf(error) }, 'decrypting a payload failed unexpectedly');
     return {
@@ -183,7 +183,7 @@ async function decryptContent(
 
 /**
  * SDKs never encrypt headers, so plaintext in a header causes neither an error nor a warning. Compressed
- * payloads from temporal-proxy are not plain: `decrypt` must report them.
+ * payloads from temporal-proxy do not count as plain, because `decrypt` must report them as unreadable.
  */
 const isPlain = ({ format, compressed }: ReturnType<HistoryCodec['inspect']>): boolean =>
   format === 'plain' && compressed === undefined;

@@ -35,8 +35,8 @@ export async function readPage(
 
 /**
  * Yields the events `first` to `last`, page by page.
- * @throws HttpError `temporal_unavailable` if an event is missing, so that no caller takes a gap for the
- * end
+ * @throws HttpError `temporal_unavailable` if an event is missing, so that no caller mistakes a gap for the
+ * end of the history
  */
 export async function* ascending(
   reader: Reader,

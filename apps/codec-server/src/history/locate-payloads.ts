@@ -51,8 +51,8 @@ export interface PayloadSource {
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /**
- * Finds the payloads for refs. Event ids that exist in the run are the only part of a ref that Temporal
- * receives. The caller must call `release` for each result.
+ * Finds the payloads for refs. Of a ref, Temporal receives only the event id, and only if the run has that
+ * event. The caller must call `release` for each result.
  * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that is not in the run
  */
 export async function locatePayloads(
@@ -173,7 +173,7 @@ class LocatedPayloads {
   }
 }
 
-/** @param keep called before the copy is made, with a function that frees its memory */
+/** @param keep called before the copy is made, with a function that frees the copy's memory */
 type ReadAgain = (
   signal: AbortSignal,
   keep: (release: Release) => void,

@@ -107,7 +107,10 @@ export interface RunsStream extends ListedRuns {
 
 /** The part of the list that a request has covered so far. */
 interface Covered {
-  /** The position after the last covered run: all its lines were yielded, or it could not be read. */
+  /**
+   * The position after the last covered run. A run is covered if all its lines were yielded or if the run
+   * could not be read.
+   */
   readonly after: string;
   /** Number of runs that were read. */
   readonly runs: number;

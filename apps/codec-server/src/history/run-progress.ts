@@ -113,11 +113,11 @@ type Time = Parameters<typeof timestamp>[0] | null | undefined;
 const activityOf = (activity: temporal.api.workflow.v1.IPendingActivityInfo) => ({
   name: activity.activityType?.name ?? '',
   attempt: activity.attempt ?? 1,
-  /** Zero if there is no limit. */
+  /** The number of attempts that the retry policy allows, or zero if there is no limit. */
   maximumAttempts: activity.maximumAttempts ?? 0,
   scheduled: activity.scheduledTime,
   isScheduled: activity.state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,
-  /** Whether the activity runs again after its worker was shut down. */
+  /** Whether the activity is running again after a shutdown of its worker interrupted it. */
   isInterrupted:
     activity.state === PendingActivityState.PENDING_ACTIVITY_STATE_STARTED &&
     activity.lastFailure?.applicationFailureInfo?.type === WORKER_SHUTDOWN,

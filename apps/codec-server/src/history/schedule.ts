@@ -24,8 +24,8 @@ export function scheduleList({ schedules, nextPageToken }: Page): ScheduleList {
 }
 
 /**
- * Clients encrypt for the workflow that the schedule starts. The schedule's own memo is not bound to a
- * workflow.
+ * Clients encrypt a schedule's payloads for the workflow that the schedule starts, except for the schedule's
+ * own memo, which is not bound to a workflow.
  */
 const contextOf = (description: Description, namespace: string) =>
   workflowContext({ namespace, workflowId: description.schedule?.action?.startWorkflow?.workflowId ?? '' });

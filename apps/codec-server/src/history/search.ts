@@ -24,7 +24,7 @@ export interface SearchOptions extends DecryptEventsOptions {
   readonly length: number;
   /** The oldest event to search. Default: 1. */
   readonly oldest?: number;
-  /** Shared by the searches of one request. Default: a separate budget. */
+  /** The budget that the searches of one request share. Default: a separate budget for this search. */
   readonly budget?: KmsCallBudget;
   /** Maximum number of hits. */
   readonly maxHits?: number;

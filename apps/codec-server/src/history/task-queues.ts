@@ -25,7 +25,10 @@ const STALE_MS = 100_000;
 const KEEP_MS = 10_000;
 /** Maximum number of task queues with a cached result. */
 const MAX_KEPT = 1_024;
-/** Milliseconds; longer than the time limit of each single call to Temporal. */
+/**
+ * Time limit for reading a queue's pollers, in milliseconds; longer than the time limit of each call to
+ * Temporal.
+ */
 const CALL_MS = 30_000;
 
 const { TaskQueueType, DescribeTaskQueueMode, PendingActivityState, PendingWorkflowTaskState } =

@@ -72,7 +72,7 @@ export interface TextThreads {
 }
 
 export interface TextThreadsOptions {
-  /** Default: the number of processors minus one, at least one and at most four. */
+  /** Number of threads. Default: the number of processors minus one, but at least one and at most four. */
   readonly threads?: number;
   /** Time limit for one payload in milliseconds. Default: 2,000. */
   readonly limitMs?: number;

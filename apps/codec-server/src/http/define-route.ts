@@ -25,7 +25,9 @@ export interface RouteDescription {
   /** A schema that routes/openapi.ts lists. */
   readonly body?: Schema;
   readonly response: ResponseDescription;
-  /** `text` for the codec protocol, because its clients print errors. If absent, JSON. */
+  /**
+   * The form of errors: JSON by default, or `text` for the codec protocol, because its clients print errors.
+   */
   readonly errors?: 'text';
 }
 

@@ -83,9 +83,9 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
 
 /**
  * Whether a request comes from a page on the server's own origin, such as the dashboard. Requires an accepted
- * `Host`. Accepts both schemes, because the server does not know which scheme a proxy uses. That is safe:
- * without CORS headers, a browser lets only pages of exactly the same origin, including the scheme, read the
- * response.
+ * `Host`. Accepts both schemes, because the server does not know which scheme a proxy uses. Accepting both
+ * schemes is safe: without CORS headers, a browser lets only pages of exactly the same origin, including the
+ * scheme, read the response.
  */
 const isOwn = (origin: string, host = ''): boolean =>
   /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase();

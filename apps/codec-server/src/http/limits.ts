@@ -143,8 +143,8 @@ export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): AdmitS
  * stream's next data does not count as stalled.
  *
  * @param stalledMs milliseconds after which a client that reads nothing is disconnected
- * @returns a function to call for each request before the response. It does nothing if a test calls the
- * app without a port
+ * @returns a function to call for each request before the response. The function does nothing if a test calls
+ * the app without a port
  */
 export function cutStalledReaders(stalledMs: number): (c: { readonly env?: Env['Bindings'] }) => void {
   return ({ env }) => {

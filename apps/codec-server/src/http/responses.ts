@@ -186,7 +186,7 @@ export const errorResponse =
   };
 
 /**
- * Payloads that cannot be decrypted do not count as refused requests, because a legitimate reader may find
+ * Payloads that cannot be decrypted do not count as refused requests, because a legitimate caller may find
  * one in each event.
  */
 const isRefusal = ({ status, cause }: HttpError): boolean =>

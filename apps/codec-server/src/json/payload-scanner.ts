@@ -14,7 +14,8 @@ import { decodeBase64 } from './bytes.ts';
  * Parses a body of `/encode` or `/decode` in the form that Temporal's clients usually send: payloads with
  * only metadata and data, without escapes. `JSON.parse` would first create a string for each payload's data.
  * For 256 KiB, that takes longer than decryption.
- * @param take called with the memory for a payload or an entry, in bytes, before it is allocated; may throw
+ * @param take called with the memory for a payload or an entry, in bytes, before the memory is allocated; may
+ * throw
  * @returns undefined for any other body, valid or invalid, which `parseAnyPayloads` then parses
  * @throws HttpError 413 for too many payloads, or too many entries in a payload
  */

@@ -33,7 +33,7 @@ export function watchBranchKeyStore(now: () => Date = () => new Date()): BranchK
       },
       branchKeyStoreFailed: (event) => {
         used = true;
-        // Contains no namespaces, because the health route's callers may not know the names of all
+        // Contains no namespaces, because callers of the health route must not learn the names of all
         // namespaces.
         const failure = { operation: event.operation, code: event.code, since: now().toISOString() };
         if (failures.size < MAX_FAILURES) failures.set(idOf(event), failure);

@@ -51,7 +51,7 @@ export function standardOutput(stream: Writable = process.stdout): StandardOutpu
     if (lines !== '') stream.write(lines);
     lines = '';
   };
-  // The last lines must be written before the exit, because they contain the reason for it.
+  // The last lines must be written before the exit, because they contain the reason for the exit.
   process.once('exit', flush);
 
   return {

@@ -49,7 +49,7 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
-/** Buckets in seconds. The default of `CODEC_REQUEST_SECONDS` is 30. */
+/** Buckets in seconds. One boundary is 30 s, the default of `CODEC_REQUEST_SECONDS`. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** Buckets in seconds. Cloud KMS responds in tens of milliseconds, and the codec waits up to 5 s. */

@@ -47,8 +47,8 @@ export async function withAudit(
 }
 
 /**
- * Returns the namespace to which an error belongs. The error does not identify its payload, so this is the
- * namespace that all payloads under the error's key name, or undefined if they name different namespaces.
+ * Returns the namespace to which an error belongs. The error identifies its key, but not its payload. If all
+ * payloads under that key name the same namespace, returns that namespace; otherwise, returns undefined.
  */
 function namespaceOfError(
   infos: readonly PayloadInfo[],

@@ -151,7 +151,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
         const references = new Map<number, Located>();
         for (let n = start; n < end; n += 1) {
           const [payload = {}, answer = payload] = [payloads[n], decrypted[n - start]];
-          // A proxy encrypts the references that workers write.
+          // The decrypted payload may be a reference, because a proxy encrypts the references that workers
+          // write.
           const target = preserves ? undefined : (targets[n] ?? targetOf(answer));
           if (target !== undefined) references.set(n, target);
           else if (isDownload) throw notReferences();

@@ -99,9 +99,9 @@ function decodeFile(options: HistoryFileOptions): Route {
     method: 'post',
     path: `${FILES}:decode`,
     operationId: 'decodeHistoryFile',
-    summary: 'Decrypts payloads in events of a history file, each with its content or a reason code',
+    summary: 'Decrypts payloads in events of a history file, and returns the content or a reason code for each payload',
     description:
-      'Decrypts payloads as `/decode` does, in the namespace that the path names. The response has the form of `decodePayloads`. ' +
+      'Decrypts payloads as `/decode` does, in the namespace that the path names. The response has the same form as for `decodePayloads`. ' +
       'The audit records the workflow id from the file, which the server cannot verify, with `"source": "file"`.',
     requires: 'decode',
     body: fileDecodeRequest,
@@ -129,7 +129,7 @@ function searchFile(options: HistoryFileOptions): Route {
     operationId: 'searchHistoryFile',
     summary: 'Searches for text in the decrypted payloads of events of a history file',
     description:
-      'Decrypts all payloads of the events. The response has the form of `searchHistory`, last event ' +
+      'Decrypts all payloads of the events. The response has the same form as for `searchHistory`, with the last event ' +
       'first. If the reason is `limit`, continue with the events before `after`. The audit records the workflow id ' +
       'from the file, which the server cannot verify, with `"source": "file"`.',
     requires: 'search',

@@ -32,7 +32,7 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       operationId: 'describeKeys',
       summary: "Describes a namespace's keys, their versions and states, and their use in this process",
       description:
-        'Looks up each key at most once every 30 seconds. A Cloud KMS error is a reason code next to the key.',
+        'Looks up each key at most once every 30 seconds. If a look-up fails, the key has a reason code instead of a description.',
       requires: 'metadata',
       response: { description: 'The keys', type: 'application/json', schema: namespaceKeys },
       handler: async (c, { grant }) => replyJson(c, await describeKeys(grant)()),
@@ -43,7 +43,7 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       operationId: 'testKeys',
       summary: "Encrypts and decrypts random bytes with a namespace's keys, and returns the durations",
       description:
-        'Calls Cloud KMS for each key, without a cache. For a decrypt-only key, it sends bytes that Cloud KMS refuses, which ' +
+        'Calls Cloud KMS for each key, without a cache. For a decrypt-only key, the server sends bytes that Cloud KMS refuses, which ' +
         'shows whether the server may decrypt with the key. A caller may test six times per minute, and the calls count ' +
         "towards the caller's limit of Cloud KMS requests.",
       requires: 'decode',

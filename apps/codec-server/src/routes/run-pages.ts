@@ -30,7 +30,7 @@ interface RequestedRuns {
 /**
  * Streams lines about the runs that match a query. Reads the first page before the response begins, so that
  * Temporal can reject the query.
- * @param lines returns the lines. Its second argument is the lifetime of the work on single runs, which
+ * @param lines returns the lines. Its second argument is the lifetime of the work on individual runs, which
  * `stop` also ends
  */
 export async function streamOverRuns<P extends Reading, Frame>(

@@ -69,8 +69,8 @@ export const admitDecryption =
   };
 
 /**
- * Returns the codec for a request. The Cloud KMS requests and the bytes of external storage that it reads
- * count towards the caller's rate limits.
+ * Returns the codec for a request. The codec's Cloud KMS requests, and the bytes that it reads from external
+ * storage, count towards the caller's rate limits.
  */
 export function codecOf<P extends Decrypting>(
   c: Context<Env>,
@@ -208,7 +208,7 @@ interface AuditedStream<T> {
   readonly record: NamespaceAccess;
   readonly maxMs: number;
   readonly lines: (lifetime: StreamLifetime) => AsyncIterable<T>;
-  /** Called for each line. An outcome that it returns replaces `complete`. */
+  /** Called for each line. An outcome that the function returns replaces `complete`. */
   readonly count: (record: NamespaceAccess, line: T) => Outcome | void;
 }
 
@@ -284,7 +284,10 @@ export function interruption(
   return reason === undefined || reason === 'disconnected' ? 'cut_off' : reason;
 }
 
-/** Yields the lines, and then ends the lease if no closing connection does that. */
+/**
+ * Yields the lines. Then ends the lease, but only in a test that calls the app without a port: otherwise, the
+ * closing connection ends the lease.
+ */
 export async function* withLease<T>(
   c: Context<Env>,
   lease: MemoryLease,

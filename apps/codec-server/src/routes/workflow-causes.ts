@@ -24,7 +24,7 @@ const SAMPLED_PAGE_SIZE = 200;
 const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}'`).join(', ')})`;
 
 /**
- * Temporal sets the attribute while a workflow task keeps failing:
+ * Temporal sets `TemporalReportedProblems` while a workflow task keeps failing:
  * https://docs.temporal.io/search-attribute#default-search-attribute
  */
 const FAILED_OR_FAILING = `(${FAILED} OR (ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL))`;
@@ -98,7 +98,7 @@ async function streamCauses<P extends Reading>(
     withQueryErrors(() => temporal.count({ namespace, query: among(failed) }, c.req.raw.signal));
   let failed = FAILED_OR_FAILING;
   const counted = await countOf(failed).catch(async (error: unknown) => {
-    // Older Temporal servers lack the attribute.
+    // Older Temporal servers lack the attribute `TemporalReportedProblems`.
     if (!(error instanceof HttpError && error.code === 'invalid_query')) throw error;
     failed = FAILED;
     return await countOf(failed);

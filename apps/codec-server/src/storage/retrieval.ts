@@ -29,7 +29,7 @@ export interface ServedStorage {
 export interface ByteAllowance {
   /** Takes bytes. Returns 0 on success, otherwise the milliseconds until the bytes can be taken. */
   take(bytes: number): number;
-  /** Corrects a successful `take(taken)` to what was used. */
+  /** Corrects a successful `take(taken)` to the number of bytes that were used. */
   settle(taken: number, used: number): void;
 }
 
@@ -46,7 +46,7 @@ export interface PrepareOptions {
 export interface ReadOptions extends PrepareOptions {
   /**
    * Takes memory for an object, and waits for the memory if the request can wait. Returns a function that
-   * releases this many bytes.
+   * releases the given number of bytes.
    */
   readonly hold: (bytes: number) => Release | Promise<Release>;
 }

@@ -102,7 +102,7 @@ it('keeps no token in the heap after the request ends', async () => {
     sent.set(name, changed);
     return changed;
   };
-  // This token is from the issuer, but signed with a key that the issuer has not published.
+  // This token names the issuer, but is signed with a key that the issuer has not published.
   const [header = '', ...rest] = (await provider.programToken()).split('.');
   const { kid: _, ...known } = JSON.parse(Buffer.from(header, 'base64url').toString());
   const unknown = Buffer.from(JSON.stringify({ ...known, kid: 'unknown' })).toString('base64url');

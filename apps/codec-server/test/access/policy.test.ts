@@ -394,7 +394,7 @@ const grantedBy = (issuers: string) => {
 };
 
 describe('Grants', () => {
-  it('contains a permission for requests without a namespace if a rule grants the permission in any namespace', () => {
+  it('contains a permission for requests without a namespace if a rule grants the permission in at least one namespace', () => {
     const grants = grantedBy('')('company');
     expect(grants.has('decode', undefined)).toBe(true);
     expect(grants.has('encode', undefined)).toBe(false);

@@ -8,7 +8,8 @@ import { company, policyFile } from './support/policy-file.ts';
 import { AUDIENCE, startProvider } from './support/provider.ts';
 import { ask } from './support/server.ts';
 
-// Temporal's own CLI, and the history API, with a real provider's tokens and a real Temporal server.
+// These tests use Temporal's own CLI and the history API, with a real provider's tokens and a real Temporal
+// server.
 const SECRET = 'canary-5161ed';
 const WORKFLOW = 'read-when-signed-in';
 

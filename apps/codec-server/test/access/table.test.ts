@@ -235,7 +235,7 @@ const forged =
     return holder.sends(change([read(header!), read(claims!), signature!], holder));
   };
 
-/** Returns a valid token in the wrong place. */
+/** Returns credentials that contain a valid token in headers where the server must not accept it. */
 const put =
   (where: (token: string) => Headers): Defect =>
   async (holder) =>
@@ -452,7 +452,7 @@ const malformed: Record<string, Defect> = {
 
 describe.each(Object.entries(malformed))("the proxy's header with %s", (_, defect) => {
   it.each(namespaces)(
-    'gets on every route in %s the same refusal as a token that is not a JWT',
+    'gets, on every route in %s, the same refusal as a token that is not a JWT',
     async (namespace) => expectRefusals(tokenRefusals['not a JWT']!, namespace, await defect(behindTheProxy)),
   );
 });

@@ -54,7 +54,7 @@ async function check(
 const refused = { status: 401, challenge: expect.stringMatching(/^Bearer error="invalid_token"/) };
 
 describe.each(names)('a token from an issuer for which the policy accepts %s', (name) => {
-  it('is accepted without changes to its header and claims', async () => {
+  it('is accepted if its header and claims are unchanged', async () => {
     await expect(check(name)).resolves.toBeUndefined();
   });
 

@@ -269,7 +269,7 @@ describe('an audit file on a full disk', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('logs the failure once, and counts each lost line and answers it with 503', async () => {
+  it('logs the failure once, counts each lost line, and rejects each operation with 503', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -290,7 +290,7 @@ describe('an audit file on a full disk', () => {
 });
 
 it(
-  'contains every confirmed line after its process gets SIGKILL at any moment, and stays usable',
+  'keeps every confirmed line in a usable file, at whatever moment SIGKILL ends the process',
   { timeout: 60_000 },
   async () => {
     const confirmed: string[] = [];

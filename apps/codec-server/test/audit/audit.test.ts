@@ -76,7 +76,7 @@ it('queues only one line at a time for an intent with 10,000 digests', async () 
   expect(most).toBe(1);
 });
 
-it('lists the keys that decrypted a payload, however many other keys are named in refused messages', async () => {
+it('lists the keys that decrypted a payload, however many other keys the refused messages name', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
   for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });

@@ -16,8 +16,8 @@ const kms = forFile(await startKms());
 const many = await sealedApart(kms, 100);
 
 /**
- * A history whose events have one payload from `many` each, in pages of ten events that are available
- * immediately.
+ * A history in pages of ten events, which are available immediately. Each event has one of the payloads in
+ * `many`.
  */
 const reader = {
   read: async (_: unknown, from: number): Promise<any> => ({

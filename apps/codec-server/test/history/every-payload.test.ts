@@ -14,7 +14,7 @@ import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
 // The history has events of every type with every member of every oneof, and an encrypted payload in every
-// place that can contain a payload. `support/full-event.ts` derives these places only from Temporal's protos.
+// field that can contain a payload. `support/full-event.ts` derives these fields only from Temporal's protos.
 const events: ProtoEvent[] = [];
 const places = new Map<string, Place>();
 
@@ -40,13 +40,13 @@ const answerTo = async (what: string, body: object): Promise<Response> => {
 };
 const refs = () => [...places.keys()];
 
-it('covers 60 event types and more than 2,000 places of payloads', () => {
+it('covers 60 event types and more than 2,000 fields that contain payloads', () => {
   expect(eventTypes).toHaveLength(60);
   expect(new Set(events.map(({ eventType }) => eventType)).size).toBe(60);
   expect(places.size).toBeGreaterThan(2_000);
 });
 
-it('streams a history with exactly one stub for each place of a payload', async () => {
+it('streams a history with exactly one stub for each field that contains a payload', async () => {
   const response = await app.request(`${RUN}/history`, { headers });
   const rows: HistoryEvent[] = (await Array.fromAsync(lines(response, historyFrame))).flatMap((frame) =>
     frame.type === 'events' ? frame.events : [],
@@ -56,7 +56,7 @@ it('streams a history with exactly one stub for each place of a payload', async 
   expect(JSON.stringify(rows)).toContain('indexed');
 });
 
-it('decodes the payload in each place', async () => {
+it('decodes the payload in each field', async () => {
   const results: DecodeResult[] = [];
   const all = refs();
   for (let start = 0; start < all.length; start += 200) {
@@ -72,7 +72,7 @@ it('decodes the payload in each place', async () => {
 });
 
 describe('search', () => {
-  it('finds the payload in each place once, if the caller continues after each limit', async () => {
+  it('finds the payload in each field once, if the caller continues after each limit', async () => {
     const found: string[] = [];
     let after: number | undefined;
     let requests = 0;
@@ -107,7 +107,7 @@ describe('export', () => {
     return Object.values(value).flatMap(data);
   };
 
-  it('contains the payload of each place in decoded form', async () => {
+  it('contains the payload of each field in decoded form', async () => {
     const decoded: any = await (await answerTo('history:export', { form: 'decoded' })).json();
     const needles = data(decoded).filter((text) => text.startsWith('"needle'));
     expect(needles.toSorted()).toEqual(
@@ -117,7 +117,7 @@ describe('export', () => {
     );
   });
 
-  it('contains the payload of each place at its path in readable form', async () => {
+  it('contains the payload of each field at the field’s path in readable form', async () => {
     const readable: any = await (await answerTo('history:export', { form: 'readable' })).json();
     expect(readable.summary).toMatchObject({ events: events.length, payloads: places.size, unreadable: {} });
     for (const [ref, { path }] of places) {
@@ -127,7 +127,7 @@ describe('export', () => {
     }
   });
 
-  it('contains the payload of each place in encoded form, as Temporal stores it', async () => {
+  it('contains the payload of each field in encoded form, as Temporal stores it', async () => {
     const encoded: any = await (await answerTo('history:export', { form: 'encoded' })).json();
     const text = JSON.stringify(encoded);
     expect(text).not.toContain('needle');

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { historyEvent } from '../../src/history/event.ts';
 import { eventTypes, filled, fullEvent, VARIANTS } from '../support/full-event.ts';
 
-// The module exports a protobufjs Root, but its generated types lack it.
+// `@temporalio/proto` exports a protobufjs Root, but the package's types do not declare the Root's methods.
 const root: any = proto;
 const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
 

@@ -153,7 +153,7 @@ const outcomes = {
 };
 
 describe('payloads:decode', () => {
-  it('reads the objects of references in every place, and returns a separate result for each reference', async () => {
+  it('reads the object of a reference in any kind of field, and returns a separate result for each reference', async () => {
     const results = await decoded();
     const values = Object.fromEntries(
       Object.entries(results).map(([name, result]) => [name, valueOf(result)]),

@@ -210,7 +210,7 @@ describe('a caller without a valid token', () => {
     expect(logged.length).toBeLessThanOrEqual(40);
   });
 
-  it('is identified by its address behind trusted proxies; for IPv6, by its network', async () => {
+  it('is identified by the address that the trusted proxy reports, or by the network of an IPv6 address', async () => {
     const { send } = await server({ rates: { refused: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });

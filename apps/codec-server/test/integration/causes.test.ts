@@ -45,7 +45,7 @@ const [terminated, completed] = await Promise.all(
 await terminated!.terminate('a bad deployment');
 await completed!.signal(finish, 'bye');
 await completed!.result();
-// Temporal's visibility store is updated after a run has ended.
+// Temporal updates its visibility store some time after a run has ended.
 await vi.waitFor(
   async () =>
     expect((await frames('causes', { query }))[0]).toEqual({

@@ -105,7 +105,10 @@ describe('an error of the codec server', () => {
     ({ workflowId } = await stack.start('everywhere', [SECRET]));
   });
 
-  /** Runs a query with a codec server with these dependencies, and resolves to the CLI's error output. */
+  /**
+   * Starts a codec server with these dependencies, runs the CLI command against it, and resolves to the CLI's
+   * error output.
+   */
   async function failureOf(
     deps: Partial<AppDeps>,
     args: string[],

@@ -91,7 +91,7 @@ describe('the history API, for a workflow with a secret in every payload,', () =
       'WorkflowExecutionUpdateCompleted outcome.success.payloads[0]',
       'WorkflowPropertiesModified upsertedMemo.fields.changed',
     ]);
-    // Core itself writes the payloads that lack the secret, so these payloads never reach a codec.
+    // The SDK's Core writes the payloads that lack the secret, so these payloads never reach a codec.
     expect(
       byPath
         .filter(([, value]) => !value.includes(SECRET))
@@ -103,7 +103,7 @@ describe('the history API, for a workflow with a secret in every payload,', () =
     ]);
   });
 
-  it('reports no warning `not_encrypted` for fields that Core writes in plaintext', async () => {
+  it('reports no warning `not_encrypted` for fields that the SDK’s Core writes in plaintext', async () => {
     const stubs = events.flatMap(({ payloads }) => payloads);
     expect(stubs.filter(({ reason }) => reason !== undefined)).toEqual([]);
     const plain = stubs.filter(({ format }) => format === 'plain').map(({ ref }) => ref);
