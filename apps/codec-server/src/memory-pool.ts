@@ -3,8 +3,9 @@ export type Release = () => void;
 
 /**
  * Memory for one purpose, separate from the memory that requests share. A pool is for data that must not use
- * up the shared memory, because requests hold the data for long, or while they wait for shared memory. Grants
- * memory in the order of the calls. A call for more than the whole pool is granted when the pool is empty.
+ * up the shared memory, because requests hold the data for a long time, or while they wait for shared memory.
+ * Grants memory in the order of the calls. A call for more than the whole pool is granted when the pool is
+ * empty.
  */
 export class MemoryPool {
   readonly bytes: number;

@@ -55,7 +55,7 @@ export function pinToLoadCore(): void {
   spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)]);
 }
 
-/** Starts a server and waits until it responds. The server ends with this process. */
+/** Starts a server and waits until it responds. The server ends when this process ends. */
 export async function startMeasured(
   [file, ...args]: readonly [string, ...string[]],
   { cwd, env, port, output, piped = false, anyCore = false }: MeasuredOptions,

@@ -2,7 +2,7 @@
 export const MOST_RATIO = 3;
 
 /**
- * The first requests after the start take some tenths of a second longer, because they open connections and
+ * The first requests after the start take a few tenths of a second longer, because they open connections and
  * V8 optimizes the code.
  */
 const START_SECONDS = 1;

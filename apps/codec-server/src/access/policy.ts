@@ -50,7 +50,7 @@ const algorithms = [
 /** The kind of an issuer's tokens that the server accepts. */
 type TokenKind = 'access' | 'access-untyped' | 'id' | 'assertion';
 
-/** The permissions that are granted by `namespace:role` claims, Temporal's own format. */
+/** The permissions granted by claims in Temporal's own format, `namespace:role`. */
 export interface TemporalPermissions {
   readonly claim: string;
   /** Whether a role in Temporal's system namespace applies in every namespace, as in Temporal itself. */

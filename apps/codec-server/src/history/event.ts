@@ -18,8 +18,8 @@ const TYPE = 'temporal.api.history.v1.HistoryEvent';
 const ATTRIBUTES = /EventAttributes$/;
 
 /**
- * Returns the event in the history API's form: complete, but with stubs in place of payloads. Passes a
- * checkpoint between payloads, because an event may have tens of thousands of payloads.
+ * Returns the event in the history API's form: complete, but with stubs in place of payloads. Calls
+ * `checkpoint` between payloads, because an event may have tens of thousands of payloads.
  */
 export async function historyEvent(
   event: ProtoEvent,

@@ -172,7 +172,7 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
   );
 
   it.each([undefined, '/dev/null'])(
-    'answers 501 with a query for Cloud Logging if the audit goes to %s',
+    'returns 501 with a query for Cloud Logging if the audit goes to %s',
     async (auditFile) => {
       const response = await get({ auditFile }, '?workflowId=order-1');
       expect(response.status).toBe(501);

@@ -326,7 +326,7 @@ describe('a stream of large pages', () => {
     expect(memory.held).toBe(memory.pageShare);
   });
 
-  it('passes a checkpoint for each payload of an event', async () => {
+  it('calls `checkpoint` for each payload of an event', async () => {
     const memory = new MemoryBudget(256 * MiB);
     const options = optionsOf(memory);
     for (const stream of [

@@ -80,7 +80,7 @@ describe('an encoded export', () => {
   });
 
   it.each(['everywhere', 'fails'])(
-    'is replayed by a worker with the codec for the workflow %s',
+    'of the workflow %s can be replayed by a worker with the codec',
     async (which) => {
       const of = which === 'fails' ? failed : run;
       const plugins = [new KmsCodecPlugin(stack.kms.codec.forNamespace(NAMESPACE))];
@@ -96,7 +96,7 @@ describe('an encoded export', () => {
 
 describe('a decoded export', () => {
   it.each(['everywhere', 'fails'])(
-    'is replayed by a worker without a codec for the workflow %s',
+    'of the workflow %s can be replayed by a worker without a codec',
     async (which) => {
       const of = which === 'fails' ? failed : run;
       const workflowBundle = await workflowCode();

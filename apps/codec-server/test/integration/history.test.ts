@@ -275,7 +275,7 @@ describe('the workflow list', () => {
   });
 
   it.each(['workflows', 'workflows:count'])(
-    "return Temporal's message for an invalid query to %s",
+    "returns Temporal's message for an invalid query to %s",
     async (what) => {
       const query = encodeURIComponent('NoSuchAttribute = 1');
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}?query=${query}`);
@@ -287,7 +287,7 @@ describe('the workflow list', () => {
   );
 
   it.each(['workflows?query=', 'workflows:count?query=', 'workflows:types?prefix='])(
-    'refuse a null character, on which Temporal fails, in %s',
+    'refuses a null character in %s, because Temporal fails on null characters',
     async (what) => {
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}a%00b`);
       expect([response.status, await response.json()]).toMatchObject([
