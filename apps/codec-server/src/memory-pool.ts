@@ -1,4 +1,4 @@
-/** Frees the bytes. Further calls do nothing. */
+/** Frees the bytes. Only the first call has an effect. */
 export type Release = () => void;
 
 /**

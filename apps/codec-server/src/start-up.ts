@@ -77,8 +77,8 @@ export async function storageOrExit(
 }
 
 /**
- * Starts the worker threads for large payloads. The threads' code is in a file next to the server's bundle,
- * which may be missing.
+ * Starts the worker threads for large payloads. The threads' code is in a separate file next to the server's
+ * bundle, and that file may be missing.
  */
 export const textThreadsOrExit = (): Promise<TextThreads> =>
   orExit(

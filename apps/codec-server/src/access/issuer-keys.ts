@@ -115,8 +115,8 @@ export interface RefreshedValueOptions {
 /**
  * A value that is loaded again when stale, and is used for a bounded time if loading fails (stale-if-error in
  * RFC 5861). However many callers there are, at most one attempt is in flight, and at most one attempt starts
- * every `retryMs`. Replaces lru-cache's `fetchMethod` with `allowStaleOnFetchRejection`, which limits neither
- * the age of a stale value nor the attempts.
+ * every `retryMs`. Used instead of lru-cache, whose option `allowStaleOnFetchRejection` limits neither the
+ * age of a stale value nor the attempts.
  */
 export class RefreshedValue<T> {
   readonly #load: () => Promise<T>;

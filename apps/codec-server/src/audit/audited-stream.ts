@@ -1,10 +1,10 @@
 import type { AuditRecord, Outcome } from '@temporal-kms/audit';
 
 /**
- * Yields a stream's lines, and writes the `outcome` entry at the end: `complete` if the reader took the last
- * line, `cut_off` if the reader stopped earlier, `failed` if the stream threw.
+ * Yields a stream's lines, and writes the `outcome` entry at the end: `complete` if the consumer took the
+ * last line, `cut_off` if the consumer stopped earlier, `failed` if the stream threw.
  * @param count called for each line; an outcome that the function returns replaces `complete`
- * @param interrupted returns why the reader disconnected, or undefined; a stream that the reader left early
+ * @param interrupted returns why the client disconnected, or undefined; a stream that the client left early
  * is not recorded as complete
  */
 export async function* auditedStream<T, Record extends Pick<AuditRecord, 'end'>>(

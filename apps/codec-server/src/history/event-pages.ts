@@ -70,7 +70,7 @@ async function readUpTo(
   );
 }
 
-/** Yields events that the caller already holds as one page, last event first. */
+/** Yields one page with events that the caller already holds, last event first. */
 export async function* heldEvents(events: readonly ProtoEvent[]): EventPages {
   yield { events: events.toSorted((a, b) => eventIdOf(b) - eventIdOf(a)), release: () => undefined };
 }

@@ -276,7 +276,7 @@ const TASK_ENDS: ReadonlySet<number> = new Set([
 const reserve = async (budget: PageBudget | undefined, bytes: number): Promise<void> =>
   budget?.reserve(bytes);
 
-/** Decodes an event, once its memory is reserved. */
+/** Reserves the memory for an event, and then decodes the event. */
 async function single(event: EncodedEvent, budget: PageBudget | undefined): Promise<ProtoEvent | undefined> {
   await reserve(budget, event.bytes);
   return decode(concatenated(reduced([event]))).at(-1);

@@ -48,7 +48,10 @@ type StreamInterruption = Extract<EndReason, 'signed_out' | 'limit' | 'shutdown'
 export interface StreamLifetime {
   /** Aborted when the stream must end. */
   readonly signal: AbortSignal;
-  /** Returns why the stream must end, or undefined while it may continue. Keeps the first reason. */
+  /**
+   * Returns why the stream must end, or undefined while it may continue. Once a call has returned a reason,
+   * all later calls return the same reason.
+   */
   readonly interruption: () => StreamInterruption | undefined;
   /** The memory that all requests in flight share. */
   readonly memory: MemoryBudget;

@@ -40,7 +40,8 @@ const types: Readonly<Record<Kind, temporal.api.enums.v1.TaskQueueType>> = {
 
 /**
  * Returns the task queues that an open run depends on: the run's own task queue, and the task queues of
- * pending activities that no worker has taken. Sorted by the number of waiting tasks, most first.
+ * pending activities that no worker has taken. The result is sorted by the number of waiting tasks, in
+ * descending order.
  * @param all whether to return also the task queues of activities that a worker has taken
  */
 export function taskQueuesOf(description: Description, all = false): UsedQueue[] {

@@ -35,8 +35,8 @@ const MiB = 1024 * 1024;
 const HEAP_MIB = Math.min(128, getHeapStatistics().heap_size_limit / MiB / 2);
 
 /**
- * Size of the young generation in MiB, which idle threads keep. V8 allocates large payloads outside the young
- * generation.
+ * Size of a thread's young generation in MiB. Idle threads keep this memory. V8 allocates large payloads
+ * outside the young generation.
  */
 const YOUNG_MIB = 8;
 

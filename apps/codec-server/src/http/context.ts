@@ -21,7 +21,7 @@ export interface Env {
     readonly resetter?: (socket: Socket, outgoing: ServerResponse) => () => void;
   };
   Variables: {
-    /** Headers for every response to the request's origin. */
+    /** The headers of every response, which depend on the request's origin. */
     headers: Headers;
     caller: Caller;
     /** The caller's current use and remaining allowances. */

@@ -177,7 +177,8 @@ export const errorResponse =
     const extra: Record<string, string> = {};
     if (answered.retryAfter !== undefined) extra['Retry-After'] = String(answered.retryAfter);
     if (answered.challenge !== undefined) extra['WWW-Authenticate'] = answered.challenge;
-    // A terminal may display the message, and names in it may come from callers.
+    // Escapes invisible characters, because a terminal may display the message, and names in the message may
+    // come from callers.
     const message = escapeInText(answered.message);
     if (isApi(c.req.path)) {
       return replyJson(c, { error: { code: answered.code, message } }, answered.status, extra);

@@ -141,7 +141,7 @@ class Scanner {
 
   /**
    * Skips a string up to the next quotation mark. If that quotation mark is escaped, the content ends with a
-   * backslash, and the caller rejects it, because neither keys nor base64 contain backslashes.
+   * backslash, and the caller rejects the content, because neither keys nor base64 contain backslashes.
    * @returns the index of the string's content
    */
   #string(): number | undefined {

@@ -3,7 +3,9 @@ import { isSpanContextValid, type SpanContext, trace } from '@opentelemetry/api'
 
 const current = new AsyncLocalStorage<SpanContext>();
 
-/** https://www.w3.org/TR/trace-context/#traceparent-header: later versions may append fields. */
+/**
+ * Later versions of `traceparent` may append fields: https://www.w3.org/TR/trace-context/#traceparent-header
+ */
 const traceparent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** Returns the caller's span from a `traceparent` header, or undefined if the header is invalid. */

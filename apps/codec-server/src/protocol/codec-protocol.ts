@@ -44,7 +44,8 @@ export interface ProtocolOptions {
  * Implements Temporal's codec protocol (codec-server/README.md in temporalio/samples-go, and
  * NewPayloadHTTPHandler in temporalio/sdk-go). `decode` also reads the objects of references to external
  * storage, unless the query has `preserveStorageRefs=true`; `download` takes only such references. `encode`
- * stores nothing, because workers' remote codecs call it. Errors are text, because the CLI prints the body.
+ * stores nothing in external storage, because workers' remote codecs call `encode`. Errors are text, because
+ * the CLI prints the body.
  */
 export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   const { codec, authority, limits, spans, turns } = options;

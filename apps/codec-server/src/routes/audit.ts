@@ -61,7 +61,7 @@ const FILE =
 export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions): readonly Route[] {
   /**
    * Writes an audit intent, calls `read` with the audit file, and writes an outcome.
-   * @throws HttpError 501 without a file
+   * @throws HttpError 501 if there is no audit file
    */
   async function reading<T>(
     c: Context<Env>,

@@ -36,7 +36,7 @@ type Pollers = (
   named?: boolean,
 ) => ReturnType<PollersOf>;
 
-/** Encrypts payloads for a workflow, as its clients do. */
+/** Encrypts payloads for a workflow, as the workflow's clients do. */
 type Encode = (
   payloads: Payload[],
   workflowId: string,

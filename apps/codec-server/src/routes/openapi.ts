@@ -134,7 +134,7 @@ function schemaOf(schema: unknown): Json {
 const meanings: Readonly<Record<number, string>> = {
   400: 'The request is invalid: the message states what is wrong',
   401: 'The token is missing or not valid: sign in',
-  403: 'The caller lacks a permission or a justification: the message names it',
+  403: 'The caller lacks a permission or a justification, which the message names',
   404: 'Not found, or deleted after its retention period',
   413: 'The body is too large',
   415: 'The body is not application/json',

@@ -18,7 +18,7 @@ import { inspectFor, withQueryErrors } from './workflows.ts';
 /** Number of runs in one page of the list, if the server reads every run. */
 const PAGE_SIZE = 100;
 
-/** How many milliseconds one request reads runs. Clients then continue with `after`. */
+/** How many milliseconds one request reads runs. A client continues with `after` in another request. */
 const STREAM_MS = 60_000;
 
 interface RequestedRuns {

@@ -164,7 +164,7 @@ export const lifetimeWithoutReset = (
     memory: c.get('memory'),
   });
 
-/** How many milliseconds a stream has to send its last line after it has ended. */
+/** How many milliseconds a stream has to send its last line after its lifetime has ended. */
 const LAST_LINE_MS = 2_000;
 
 /**
@@ -228,7 +228,7 @@ export const auditedLines =
   };
 
 const DECODE_MS = 2 * 60_000;
-/** How many milliseconds a search lasts. Clients then continue with `after`. */
+/** Maximum duration of a search, in milliseconds. A client continues with `after` in another request. */
 const SEARCH_MS = 60_000;
 
 export const decodeResponse = {

@@ -66,7 +66,7 @@ async function answerTo(token: string): Promise<string> {
   try {
     return (await verifier(company, keys, Date.now)(token)).claims.sub;
   } catch (error) {
-    // Any other status would be a server error.
+    // The verifier must refuse a token with status 401, because any other error would be a server error.
     if (!(error instanceof HttpError)) throw error;
     expect(error.status).toBe(401);
     return error.message;

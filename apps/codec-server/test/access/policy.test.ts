@@ -95,7 +95,7 @@ it("knows the issuer, key set and algorithm of Google's proxy and Temporal Cloud
   });
 });
 
-it('accepts an issuer whose host name only begins like the host name of Temporal Cloud’s issuer', () => {
+it('accepts an issuer whose host name begins with, but does not equal, the domain of Temporal Cloud', () => {
   expect(mistakesIn(changed('login.example.com', 'tmprl.cloud.example.com'))).toEqual([]);
 });
 

@@ -148,7 +148,7 @@ describe('the audit file lock', () => {
 });
 
 describe('the audit file lock on a machine with other users', () => {
-  it('does not let another user keep the server from starting by binding a socket with the file’s name', async () => {
+  it('can be acquired even if another user has bound a socket with the file’s name', async () => {
     await writeFile(path, '', { mode: 0o600 });
     const { dev, ino } = await stat(path);
     const server = createServer();

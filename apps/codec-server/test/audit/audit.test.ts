@@ -138,12 +138,12 @@ const broken = (): never => {
 };
 
 describe('auditedStream', () => {
-  it('records `complete` when the reader takes the last line', async () => {
+  it('records `complete` when the consumer takes the last line', async () => {
     const read = await run((record) => drain(auditedStream(record, lines(3), () => undefined)));
     expect(read).toEqual([2, 'complete']);
   });
 
-  it('records `cut_off` when the reader stops between two lines or during a line', async () => {
+  it('records `cut_off` when the consumer stops between two lines or during a line', async () => {
     const between = await run(async (record) => {
       const stream = auditedStream(record, lines(3), () => undefined);
       await stream.next();
@@ -223,7 +223,7 @@ describe('an audit line', () => {
     const justification = `a${char}${forged}${char}b`;
     const line = entryLine({ ...entry, justification, workflowId: justification });
     expect(line.endsWith('\n')).toBe(true);
-    // Python's splitlines recognizes the most line separators.
+    // No other common function recognizes as many line separators as Python's splitlines.
     expect(line.slice(0, -1)).toMatch(/^[\u0020-\u007e]*$/);
     expect(parseEntryLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
   });

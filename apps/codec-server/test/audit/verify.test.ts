@@ -75,7 +75,7 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('reports a change of any byte (in the last line, only if the head is given)', async () => {
+  it('reports a change of any byte, but in the last line only if the head is given', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     const lastLine = original.length - lines.at(-1)!.length;
     for (let at = 0; at < original.length; at += 211) {
@@ -87,7 +87,7 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('reports a truncation within a line (between two lines, only if the head is given)', async () => {
+  it('reports a truncation within a line and, if the head is given, a truncation between two lines', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     for (let end = 1; end < original.length; end += 307) {
       const bytes = original.subarray(0, end);

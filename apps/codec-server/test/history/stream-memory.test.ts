@@ -140,7 +140,8 @@ describe('a stream of located payloads', () => {
     });
     for (const codes of await Promise.all(streams))
       expect(codes).toEqual([...SIZES.map(() => 'ok'), 'complete']);
-    // The pool has 160 MiB / 8. A payload may exceed the pool only while it is alone in the pool.
+    // The pool has 20 MiB, an eighth of 160 MiB. A payload may exceed the pool only while it is alone in the
+    // pool.
     expect(most).toBeLessThanOrEqual(20 * MiB);
     expect(memory.inUse).toBe(0);
   }, 60_000);

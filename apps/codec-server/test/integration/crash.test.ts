@@ -201,7 +201,7 @@ describe.each(process.env['SLOW'] ? limits : limits.slice(0, 1))(
     });
 
     it(
-      'survives streams that stay open, and then clients that do not read',
+      'survives streams that stay open and clients that do not read',
       { timeout: 120_000 },
       async () => {
         const run = server.url + runPath(bombs.runs['an encrypted argument of 1.5 MiB']!);

@@ -198,7 +198,7 @@ describe('a history file', () => {
     ]);
   });
 
-  it('cannot bring text from its author into the audit', async () => {
+  it('cannot insert text from its author into the audit', async () => {
     const forged = [
       { key: 'x'.repeat(2_000_000), 'key-version': '7' },
       { key: 'projects/a/locations/b/keyRings/c/cryptoKeys/d', 'key-version': '1.5' },
@@ -296,7 +296,7 @@ const bodyOfSize = (bytes: number) => ({
 
 describe('a request with a file’s events', () => {
   const event = '{"eventId":"1","eventType":"EVENT_TYPE_TIMER_FIRED"}';
-  /** Members of an event. Each member has more values than the server reads. */
+  /** Fields of an event. Each field has more values than the server reads. */
   const dense = [
     ...['0', 'null', '{}', '""'].map(
       (item) => `"workflowExecutionStartedEventAttributes":{"input":{"payloads":[${many(() => item)}]}}`,
