@@ -231,7 +231,7 @@ function payloadAt(payloads: readonly StoredPayload[], eventId: number, n: numbe
   const stored = payloads[n];
   if (stored !== undefined) return stored;
   throw badRequest(
-    `Event ${eventId} has no payload with the ref ${eventId}:${n}, but ${payloads.length} payloads; use a ref that the ` +
+    `Event ${eventId} has ${payloads.length} payloads, but none with the ref ${eventId}:${n}; use a ref that the ` +
       'API returned.',
   );
 }

@@ -44,8 +44,8 @@ const response = {
 const reads =
   'Reads, several runs at a time, the last event of each run that failed, timed out or was terminated, and the ' +
   'failed workflow task of each open run whose workflow task keeps failing, as Temporal reports. Failures with the ' +
-  'same cause have the same `fingerprint.id`. Of more than 2,000 runs, the server reads a sample by run id, spread ' +
-  'over the whole query: `share` in the first line. If the reason is `limit`, continue with `after`.';
+  'same cause have the same `fingerprint.id`. If more than 2,000 runs match, the server reads a sample of the ' +
+  'runs, chosen by run id; `share` in the first line is the fraction of the runs that it reads. If the reason is `limit`, continue with `after`.';
 
 /** The routes that return why the runs that match a visibility query failed. */
 export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[] {

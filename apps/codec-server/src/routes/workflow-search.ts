@@ -40,7 +40,7 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
     operationId: 'searchWorkflows',
     summary: 'Searches for text in the decrypted payloads of all runs that match a visibility query',
     description:
-      'Searches the runs in the order of the list, several at a time, and the newest 4,096 events of each. Streams each ' +
+      'Searches the newest 4,096 events of each run, in the order of the list, several runs at a time. Streams each ' +
       'run with hits, followed by at most 50 hits as in `searchHistory`. If the reason is `limit`, continue with ' +
       '`after`. The audit has separate entries for each searched run.',
     requires: 'search',

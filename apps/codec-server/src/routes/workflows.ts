@@ -139,8 +139,8 @@ export function workflowRoutes({
       operationId: 'describeProgress',
       summary: 'Describes what open runs wait for',
       description:
-        'Describes up to 100 runs in one request: their workflow task, the activity or Nexus operation with the most ' +
-        'attempts, the activity that has waited longest, and, after a wait of 30 s, the workers that poll the task queue. ' +
+        'Describes up to 100 runs in one request: the workflow task of each run, the activity or Nexus operation with the most ' +
+        'attempts, the activity that has waited longest, and, if the run has waited for 30 s, the workers that poll the task queue. ' +
         'The server asks Temporal about each task queue only once. Runs that Temporal does not have are left out.',
       requires: 'metadata',
       body: progressRequest,
@@ -184,7 +184,7 @@ export function workflowRoutes({
       operationId: 'describeTaskQueues',
       summary: 'Describes the workers that poll the task queues on which an open run depends',
       description:
-        "At most 8 task queues: the run's own, and those of its pending activities that no worker has taken. The server asks " +
+        "Describes at most 8 task queues: the run's own, and those of its pending activities that no worker has taken. The server asks " +
         'Temporal about a task queue at most once every 10 seconds, and leaves out a task queue if Temporal does not answer. The caller cannot name other task queues: Temporal creates ' +
         'a task queue when a client asks about it.',
       requires: 'metadata',
