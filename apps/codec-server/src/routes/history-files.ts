@@ -99,7 +99,8 @@ function decodeFile(options: HistoryFileOptions): Route {
     method: 'post',
     path: `${FILES}:decode`,
     operationId: 'decodeHistoryFile',
-    summary: 'Decrypts payloads in events of a history file, and returns the content or a reason code for each payload',
+    summary:
+      'Decrypts payloads in events of a history file, and returns the content or a reason code for each payload',
     description:
       'Decrypts payloads as `/decode` does, in the namespace that the path names. The response has the same form as for `decodePayloads`. ' +
       'The audit records the workflow id from the file, which the server cannot verify, with `"source": "file"`.',

@@ -94,7 +94,8 @@ function decodePayloads(options: RunRoutesOptions): Route {
     method: 'post',
     path: `${RUN}/payloads:decode`,
     operationId: 'decodePayloads',
-    summary: 'Decrypts payloads of a run by their refs, and returns the content or a reason code for each payload',
+    summary:
+      'Decrypts payloads of a run by their refs, and returns the content or a reason code for each payload',
     description:
       'A message that names another namespace fails with `namespace_not_permitted` unless the caller has the ' +
       'permission `decode` in that namespace too. In searches and exports, the permission is `search` or `export` instead.',

@@ -200,38 +200,34 @@ describe.each(process.env['SLOW'] ? limits : limits.slice(0, 1))(
       });
     });
 
-    it(
-      'survives streams that stay open and clients that do not read',
-      { timeout: 120_000 },
-      async () => {
-        const run = server.url + runPath(bombs.runs['an encrypted argument of 1.5 MiB']!);
-        await survives(async () => {
-          const gone = new AbortController();
-          const follow = async (): Promise<number> => {
-            const init = { signal: gone.signal, headers: { 'accept-encoding': 'gzip' } };
-            return (await fetch(`${run}/history?live=true`, init)).status;
-          };
-          // The number of streams is below the 192 requests that one caller may have in flight.
-          const followed = await Promise.all(Array.from({ length: 180 }, follow));
-          for (const status of followed) expect([200, 503]).toContain(status);
-          expect(followed).toContain(200);
-          gone.abort();
-          await expect.poll(() => server.metric('codec_open_streams')).toBe(0);
-          const unread = Array.from({ length: 180 }, () => {
-            const sent = request(`${run}/payloads:decode`, {
-              method: 'POST',
-              headers: { 'content-type': 'application/json' },
-              agent: false,
-            });
-            sent.on('response', (response) => response.pause().on('error', () => undefined));
-            sent.on('error', () => undefined).end(JSON.stringify({ refs: ['1:0'] }));
-            return sent;
+    it('survives streams that stay open and clients that do not read', { timeout: 120_000 }, async () => {
+      const run = server.url + runPath(bombs.runs['an encrypted argument of 1.5 MiB']!);
+      await survives(async () => {
+        const gone = new AbortController();
+        const follow = async (): Promise<number> => {
+          const init = { signal: gone.signal, headers: { 'accept-encoding': 'gzip' } };
+          return (await fetch(`${run}/history?live=true`, init)).status;
+        };
+        // The number of streams is below the 192 requests that one caller may have in flight.
+        const followed = await Promise.all(Array.from({ length: 180 }, follow));
+        for (const status of followed) expect([200, 503]).toContain(status);
+        expect(followed).toContain(200);
+        gone.abort();
+        await expect.poll(() => server.metric('codec_open_streams')).toBe(0);
+        const unread = Array.from({ length: 180 }, () => {
+          const sent = request(`${run}/payloads:decode`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            agent: false,
           });
-          await sleep(4_000);
-          for (const sent of unread) sent.destroy();
+          sent.on('response', (response) => response.pause().on('error', () => undefined));
+          sent.on('error', () => undefined).end(JSON.stringify({ refs: ['1:0'] }));
+          return sent;
         });
-      },
-    );
+        await sleep(4_000);
+        for (const sent of unread) sent.destroy();
+      });
+    });
 
     it('accepts the largest documented body', { timeout: 60_000 }, async () => {
       const maxBody = mebibytes === 512 ? 16 * MiB : 4 * MiB;
