@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '..');
 // may read this file while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   const files = process.argv.filter((argument) => /\.spec(\.ts)?(:\d+)*$/.test(argument));
-  // Two long proofs may run at the same time, so their folders have different names.
+  // Two long tests may run at the same time, so their data folders have different names.
   const data = join(root, '.dev', ['e2e', ...files.map((file) => basename(file))].join('-'));
   const dashboard = `${data}-dashboard`;
   for (const folder of [data, dashboard]) rmSync(folder, { recursive: true, force: true });

@@ -17,7 +17,7 @@ export interface Watched {
   readonly page: Page;
   /** Returns the number of requests so far whose URL matches the regular expression. */
   readonly requests: (url?: RegExp) => number;
-  /** Returns the scripts so far, including the scripts of workers. */
+  /** Returns the number and compressed size of the scripts loaded so far, including the scripts of workers. */
   readonly scripts: () => Promise<{ readonly files: number; readonly gzipKiB: number }>;
   /** Returns the page's work while `run` runs. */
   readonly during: (run: () => Promise<unknown>) => Promise<Work>;
@@ -142,8 +142,8 @@ declare global {
 }
 
 /**
- * Collects in `pathTimes` how many milliseconds the page's worker takes for each critical path, from the
- * page's question to the answer. Call this function before the page opens.
+ * Collects in `pathTimes` how many milliseconds the page's worker takes for each critical path, from the page's request
+ * to the worker's response. Call this function before the page opens.
  */
 export async function timePaths(page: Page): Promise<void> {
   await page.addInitScript(() => {

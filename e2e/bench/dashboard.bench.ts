@@ -60,13 +60,13 @@ const SCROLL_MS = 10_000;
 /** Number of events that arrive while the longest history is open, and the milliseconds between them. */
 const TAIL = 100;
 const TAIL_EVERY_MS = 100;
-/** Number of places in a history, and of reveals, to measure. */
+/** Number of scroll positions in a history, and number of reveals, to measure. */
 const PLACES = 11;
 /** Number of critical paths to measure, each after one more event has arrived. */
 const PATHS = 5;
 /**
- * Limits in milliseconds for the time until the card Why is complete, counted from the start and from the
- * first decoded rows.
+ * Limits in milliseconds for the time until the card "Why" is complete, counted from the start and from the first
+ * decoded rows.
  */
 const CARD_MS = 1_000;
 const CARD_AFTER_ROWS_MS = 300;
@@ -107,7 +107,9 @@ async function watched<T>(run: (watch: Watched) => Promise<T>): Promise<T> {
 
 interface Opening {
   readonly first: number;
-  /** Milliseconds until the card Why shows the decrypted message, or NaN if the page has no such card. */
+  /**
+   * Milliseconds until the card "Why" shows the decrypted message, or NaN if the page has no such card.
+   */
   readonly card: number;
   readonly requests: number;
   readonly files: number;
@@ -115,7 +117,7 @@ interface Opening {
   readonly longTasks: readonly number[];
 }
 
-/** Opens a page with an empty cache, and waits until the page shows a text and its loading has ended. */
+/** Opens a page with an empty cache, and waits until the page shows a text and has finished loading. */
 function opening(url: string, text = MARK, hasCard = false): Promise<Opening> {
   return watched(async ({ page, during, requests, scripts }) => {
     let first = 0;

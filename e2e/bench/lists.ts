@@ -4,12 +4,12 @@ import { untilText, type Watched } from './browser.ts';
 /** How long the benchmark waits for the page, in milliseconds: twice the limit for all groups. */
 const PATIENCE = 120_000;
 /**
- * For how many seconds a list is watched. The time is a little less than two of the list's intervals, so that
+ * For how many seconds a list is watched. The time is a little less than two refresh intervals of the list, so that
  * each request is repeated at most once.
  */
 const REST_S = 118;
 
-/** How long the page Failures by cause takes, in milliseconds. */
+/** How long the page "Failures by cause" takes, in milliseconds. */
 export interface Groups {
   readonly first: number;
   readonly all: number;
@@ -27,7 +27,7 @@ export async function groups(page: Page, url: string): Promise<Groups> {
   return { first, all, calls: await page.getByText(/^[\d,]+ Cloud KMS calls?$/).innerText() };
 }
 
-/** Returns how many milliseconds a comparison of two sets of runs takes, and the same comparison repeated. */
+/** Returns how many milliseconds a comparison of two sets of runs takes the first time, and when it is repeated. */
 export async function comparisons(page: Page, url: string): Promise<readonly [cold: number, warm: number]> {
   await page.goto(url);
   const compare = async (name: string): Promise<number> => {
@@ -41,7 +41,7 @@ export async function comparisons(page: Page, url: string): Promise<readonly [co
 }
 
 /**
- * Returns the number of requests per minute that a list of workflows sends while no one uses the page. Waits first
+ * Returns the number of requests per minute that a list of workflows sends while no one uses the page. First waits
  * until the list shows `text`.
  */
 export async function requestsAtRest(

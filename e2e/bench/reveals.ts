@@ -30,7 +30,10 @@ async function open(page: Page, url: string): Promise<void> {
   await addIsDecoded(page);
 }
 
-/** Returns, for `places` places in the history, the milliseconds until the rows in view are decoded. */
+/**
+ * Scrolls to `places` positions in the history, and returns for each the milliseconds until the rows in view are
+ * decoded.
+ */
 export async function rowsInView(page: Page, url: string, places: number): Promise<number[]> {
   await open(page, url);
   return page.evaluate(async (most) => {
@@ -40,7 +43,7 @@ export async function rowsInView(page: Page, url: string, places: number): Promi
     for (let place = 1; place <= most; place += 1) {
       grid.scrollTop = (place / (most + 1)) * (grid.scrollHeight - grid.clientHeight);
       const start = performance.now();
-      // Wait, because the rows of the previous place are still in the document.
+      // Wait, because the rows of the previous position are still in the document.
       await new Promise((resolve) => setTimeout(resolve, 20));
       while (!globalThis.isDecoded() && performance.now() - start < 10_000)
         await new Promise((resolve) => requestAnimationFrame(resolve));

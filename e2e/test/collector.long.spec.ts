@@ -62,7 +62,7 @@ test('an OpenTelemetry Collector receives workersâ€™ metrics and a codec serverâ
   const server = start('codec-server', {
     CODEC_PORT: codecPort,
     CODEC_ALLOWED_HOSTS: undefined,
-    // Unsets the audit file, because only one process may write to the file: the stack's codec server.
+    // Unset the audit file, because only one process may write to it, and the stack's codec server already does.
     AUDIT_FILE: undefined,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector?.http,
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=e2e',

@@ -67,7 +67,7 @@ test.describe('in forced colours', () => {
   }
 });
 
-test('nothing moves for a reader who prefers reduced motion', async ({ page }) => {
+test('nothing moves for a person who prefers reduced motion', async ({ page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   for (const path of [`${LIST}/settlement-5001`, `${LIST}/settlement-5001?tab=pending`, LIST]) {
     await page.goto(path);
@@ -108,7 +108,7 @@ for (const [width, height] of [
       await page.goto(path);
       const grid = page.getByRole('treegrid').or(page.getByRole('grid')).first();
       await expect(grid.locator('[data-index]').first()).toBeVisible();
-      // If the window is low, the rows are visible only after scrolling.
+      // If the window is short, the rows are visible only after scrolling.
       await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
       const rows = await grid.locator('[data-index]').evaluateAll(
         (all, bottom) =>

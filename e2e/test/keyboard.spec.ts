@@ -3,13 +3,13 @@ import { moveTo } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-test('with only the keyboard, a reader finds a workflow, reads a payload, follows the workflow to its child, and comes back', async ({
+test('with only the keyboard, a person finds a workflow, reads a payload, follows the workflow to its child, and comes back', async ({
   page,
 }) => {
   await page.goto('/');
   await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
 
-  // The first Tab stop is a link that skips the controls. The key `/` moves the focus to the filter.
+  // The first Tab stop is a link that skips the controls. The shortcut `/` moves the focus to the filter.
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
   await page.keyboard.press('/');
@@ -26,7 +26,7 @@ test('with only the keyboard, a reader finds a workflow, reads a payload, follow
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
 
-  // Keys move the focus to the first row, the next rows, and the last row.
+  // Shortcuts move the focus to the first row, the next rows, and the last row.
   const focused = page.locator('[role="row"]:focus');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
   await page.keyboard.press('j');
@@ -50,7 +50,7 @@ test('with only the keyboard, a reader finds a workflow, reads a payload, follow
   await expect(focused).toHaveAttribute('aria-expanded', 'false');
   await expect(focused).toHaveAttribute('data-key', String(group));
 
-  // The reader reads and copies the first event's payloads in the inspector.
+  // The person reads and copies the first event's payloads in the inspector.
   await page.keyboard.press('Home');
   await page.keyboard.press(' ');
   const inspector = page.getByRole('complementary', { name: 'Inspector' });
@@ -71,7 +71,7 @@ test('with only the keyboard, a reader finds a workflow, reads a payload, follow
   await page.keyboard.press('Escape');
   await expect(inspector).toBeHidden();
 
-  // The reader jumps to the failure, then to the child, and then, with a key, back to the parent.
+  // The person jumps to the failure, then to the child, and then, with a shortcut, back to the parent.
   await page.keyboard.press('e');
   await expect(focused).toContainText('redeemVoucher');
   await page.keyboard.press('Control+k');

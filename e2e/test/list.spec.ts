@@ -37,7 +37,7 @@ test('settings change the page immediately, and persist after a reload', async (
   await expect(started).toHaveText(/\d [ap]m$/);
   await expect(page.locator('header').first()).toContainText('UTC+5:45');
   expect((await grid(page).locator('[data-index]').first().boundingBox())?.height).toBe(36);
-  // The key `?` for help does nothing, because the settings have switched off character keys.
+  // The shortcut `?` for help does nothing, because the settings have switched off single-character shortcuts.
   await page.keyboard.press('?');
   await page.keyboard.press('Control+k');
   await expect(page.getByRole('dialog', { name: 'Search or jump to' })).toBeVisible();
@@ -65,8 +65,7 @@ test('Back restores the scroll position, the row and the focus in the list and i
   const row = scroller
     .getByRole('row')
     .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
-  // The keys move to the last row and then back up, so that the list has scrolled unless the row is the first
-  // row.
+  // Move the focus to the last row and then back up, so that the list is scrolled unless `row` is the first row.
   const scrolled = () => scroller.evaluate(({ scrollTop }) => scrollTop);
   await page.keyboard.press('End');
   await expect.poll(scrolled).toBeGreaterThan(0);

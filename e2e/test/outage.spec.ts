@@ -17,7 +17,7 @@ test('a payload that is not cached shows kms_unavailable during an outage of Clo
   await interruptKms(30);
 
   await page.goto(`/ns/default/workflows/e2e-outage/${runId}`);
-  // Payloads that the worker wrote also contain the text, and may be readable during the outage.
+  // Payloads that the worker wrote also contain the secret, and may be readable during the outage.
   const input = page.getByText(`"${secret}"`).first();
   await expect(page.getByText('KMS unreachable').first()).toBeVisible({ timeout: 60_000 });
   expect(Date.now() - outage).toBeLessThan(60_000);

@@ -42,7 +42,7 @@ test.beforeAll(async () => {
     CODEC_PORT: codecPort,
     CODEC_METRICS_PORT: codecMetrics,
     CODEC_ALLOWED_HOSTS: undefined,
-    // Unsets the audit file, because only one process may write to the file: the stack's codec server.
+    // Unset the audit file, because only one process may write to it, and the stack's codec server already does.
     AUDIT_FILE: undefined,
   });
   start('worker', { ...queue, WORKER_HEALTH_PORT: health, WORKER_METRICS_PORT: workerMetrics });

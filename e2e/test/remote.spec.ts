@@ -54,7 +54,7 @@ const connections = () =>
 test('`pnpm dev` does not connect to the machine’s Temporal server or Google project', async () => {
   test.setTimeout(300_000);
   const dev = await startDev(environment);
-  // The samples keep running after the ready line.
+  // The samples keep running after `startDev` returns.
   await sleep(5_000);
   await dev.stop();
   expect(connections()).toEqual({ exported: 0, profile: 0, ownProfile: 0, kms: 0 });

@@ -16,14 +16,14 @@ async function openRun(page: Page): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
 
-test('a reader chooses the visible period by dragging, with keys or by entering times, and resets it', async ({
+test('a person chooses the visible period by dragging, with the keyboard or by entering times, and resets it', async ({
   page,
 }) => {
   await openRun(page);
   const reset = page.getByRole('button', { name: 'Show the whole run' });
   await expect(reset).toBeHidden();
 
-  // The reader drags in the overview, to choose a period.
+  // The person drags in the overview to choose a period.
   const brush = page.getByRole('slider').first();
   const box = await brush.locator('xpath=..').boundingBox();
   if (!box) throw new Error('The overview has no size.');
@@ -36,14 +36,14 @@ test('a reader chooses the visible period by dragging, with keys or by entering 
   await reset.click();
   await expect(page).not.toHaveURL(/from=/);
 
-  // The reader moves one end of the period with keys.
+  // The person moves one end of the period with the keyboard.
   await brush.focus();
   await page.keyboard.press('ArrowRight');
   await expect(page).toHaveURL(/from=\d+/);
   await page.keyboard.press('0');
   await expect(page).not.toHaveURL(/from=/);
 
-  // The reader enters a start time and an end time.
+  // The person enters a start time and an end time.
   await page.getByRole('button', { name: 'Visible time' }).click();
   const dialog = page.getByRole('dialog', { name: /^Visible time/ });
   const from = dialog.getByLabel('From');

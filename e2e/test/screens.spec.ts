@@ -68,7 +68,8 @@ test('nothing that is already visible moves while the list and a run load', asyn
       await route.continue();
     },
   );
-  // If a link names an event, the inspector opens when the event has loaded, and narrows the table, which is a shift.
+  // If a link names an event, the inspector opens when the event has loaded, and narrows the table, which counts as a
+  // layout shift.
   for (const [path, limit] of [
     [LIST, 0.01],
     [order, 0.01],

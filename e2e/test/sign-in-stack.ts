@@ -19,7 +19,7 @@ export interface SignInStack {
  */
 export const test = base.extend<object, { stack: SignInStack }>({
   stack: [
-    // Playwright finds out what a fixture needs from this pattern.
+    // From this empty pattern, Playwright infers that the fixture needs no other fixtures.
     // oxlint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const folder = await mkdtemp(join(tmpdir(), 'sign-in-test-'));

@@ -28,7 +28,7 @@ export async function startSample(
   });
 }
 
-/** Makes the KMS emulator answer no call for a number of seconds, as if the network were down. */
+/** Stops the KMS emulator from answering calls for a number of seconds, as if the network were down. */
 export async function interruptKms(seconds: number): Promise<void> {
   const response = await fetch(`http://${local('KMS_CONTROL')}/faults`, {
     method: 'POST',

@@ -16,8 +16,8 @@ const DAY_MS = 86_400_000;
 const texts = (count: number): string[] => Array.from({ length: count }, (_, n) => `text ${n}`);
 
 /**
- * Faults whose alerts fire immediately. Later alerts about unusual use compare the usage with that during these
- * faults.
+ * Faults whose alerts fire immediately. The alerts about unusual use, which fire later, compare the use then with the
+ * use during these faults.
  */
 const immediate: readonly Fault[] = [
   {
@@ -102,8 +102,8 @@ const immediate: readonly Fault[] = [
 ];
 
 /**
- * Faults of keys. To cause such a fault, the benchmark restarts the codec server, which checks keys only at its
- * start and every five minutes.
+ * Faults of keys. So that these faults show without delay, the benchmark restarts the codec server, which checks keys
+ * only at its start and every five minutes.
  */
 const ofKeys: readonly Fault[] = [
   {

@@ -8,7 +8,7 @@ export interface Effort {
 }
 
 /**
- * Pixels per wheel turn, and per swipe on a phone. The number is so small that scrolling skips no part of a low
+ * Pixels per wheel turn, and per swipe on a phone. The number is small, so that scrolling skips no part of a short
  * panel.
  */
 const TURN = 300;

@@ -9,7 +9,7 @@ export interface Facts {
   readonly runs: Readonly<Record<'order' | 'long', string>>;
 }
 
-/** The steps from the list of workflows to the answer, or `undefined` if the page offers no way to the answer. */
+/** The steps from the list of workflows to the answer, or `undefined` if the page does not contain the answer. */
 export type Steps = ((reader: Reader, facts: Facts) => Promise<void>) | undefined;
 
 export interface Task {
