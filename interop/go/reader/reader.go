@@ -18,8 +18,8 @@ type Reader struct {
 	Namespace string
 	// Limits contains the reader's limits. For a limit of 0, the default applies.
 	Limits Limits
-	// AuthorizeNamespace decides whether the reader may read messages of another namespace [E-13]. If
-	// AuthorizeNamespace is nil, the reader may.
+	// AuthorizeNamespace decides whether the reader may read messages of another namespace [E-13]. If AuthorizeNamespace
+	// is nil, the reader may read these messages.
 	AuthorizeNamespace func(namespace string) bool
 	// Report is called for stored plaintext, unless Report is nil [F-6].
 	Report func(Code)
@@ -67,7 +67,7 @@ func (r *Reader) Decode(ctx context.Context, at Context, stored ...*Payload) ([]
 	return decoded, nil
 }
 
-// resolve finds the rule of the call, and the namespaces that it accepts [F-3] [F-4] [E-10].
+// resolve finds the call's rule, and the namespaces whose messages the call accepts [F-3] [F-4] [E-10].
 func (c *call) resolve(namespace string) error {
 	c.namespace = cmp.Or(namespace, c.Reader.Namespace, "default")
 	own := cmp.Or(c.Reader.Namespace, c.namespace)

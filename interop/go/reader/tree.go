@@ -30,7 +30,7 @@ func (t tree) at(name string, value any) tree {
 	return tree{name, value, t.err}
 }
 
-// mapping returns the fields of a mapping with any names.
+// mapping returns the fields of a mapping, whatever the fields' names.
 func (t tree) mapping() map[string]tree {
 	values, ok := t.value.(map[string]any)
 	if !ok {

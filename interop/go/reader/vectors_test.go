@@ -17,7 +17,7 @@ import (
 
 const vectors = "../../../packages/vectors"
 
-// hexBytes are bytes that are hexadecimal digits in JSON.
+// hexBytes are bytes that JSON represents as hexadecimal digits.
 type hexBytes []byte
 
 func (h *hexBytes) UnmarshalText(text []byte) (err error) {

@@ -18,7 +18,7 @@ class FakeKms:
         self.unwraps = 0
         self.failing: str | None = None
         self.refusing: str | None = None
-        """If set, the code with which unwraps fail, in place of ``failing``."""
+        """If set, unwraps fail with this code instead of the code in ``failing``."""
         self.is_held = is_held
         """While true, calls get no response."""
         self.waiting = 0

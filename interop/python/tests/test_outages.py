@@ -112,7 +112,7 @@ class Caller:
             await asyncio.sleep(0.5)
 
     async def is_answered_within(self, seconds: float) -> bool:
-        """Returns whether Cloud KMS responds, within this time, to a call that begins now or later."""
+        """Returns whether Cloud KMS responds within ``seconds`` to a call that begins now or later."""
         began = time.monotonic()
         while self._answered < began and time.monotonic() < began + seconds:
             await asyncio.sleep(0.1)

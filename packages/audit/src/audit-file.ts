@@ -11,7 +11,7 @@ import type { AppendLines } from './line-queue.ts';
 import { openedLine } from './lines.ts';
 import { openToAppend, readEnd } from './file-end.ts';
 
-/** If no write has checked the file for this long, the next write checks it first. */
+/** If no write has checked the file for this long, the next write first checks the file. */
 const UNSEEN_MS = 1_000;
 /** Maximum number of files that one write tries, if the path names a different file after each try. */
 const MAX_FILES = 3;
@@ -137,8 +137,8 @@ class ChainedFile implements AuditFile {
     file.size += written;
     file.head = chained.head;
     this.#own = { head: chained.head, info: file.info, size: file.size };
-    // Waits for one turn of the event loop, so that lines of other requests arrive and share the next write.
-    // Without the wait, the additional writes took 7 % more CPU time.
+    // Wait for one turn of the event loop, so that lines of other requests arrive and share the next write. Without
+    // this wait, there were more writes, which took 7 % more CPU time.
     if (file.isLocal) await nextTurn();
     return await this.#isCurrent(file);
   }

@@ -10,7 +10,7 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-/** A line's place in the chain. */
+/** A line's position in the chain. */
 export interface Link {
   /** Random id of the process that wrote the line. */
   readonly instance: string;

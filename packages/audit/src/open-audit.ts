@@ -120,7 +120,7 @@ export async function chainedOutput(
   return { append, head: () => head };
 }
 
-/** Maximum number of kinds of denials that are counted separately in a minute, per caller and in total. */
+/** Maximum numbers of kinds of denials that are counted separately in a minute: per caller, and in total. */
 const MAX_OF_CALLER = 16;
 const MAX_KINDS = 1_024;
 

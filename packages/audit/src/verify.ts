@@ -180,7 +180,7 @@ export async function verifyFile(file: string, options: VerifyFileOptions): Prom
   return check.finish(rest);
 }
 
-/** Returns where a sequence of lines that are too short for a link ends, and the sequence's number of lines. */
+/** Returns where a sequence of lines that are too short for a link ends, and how many lines it has. */
 function shortLines(text: Buffer, begin: number): { readonly end: number; readonly count: number } {
   let end = begin;
   let count = 0;
@@ -324,7 +324,7 @@ class FileCheck {
     this.#checkPosition(at ?? this.bytes);
     const left = this.#torn;
     if (torn === undefined) this.#noTorn();
-    // An interrupted write cannot leave more than two lines' maximum length, whatever number the line records.
+    // An interrupted write cannot leave more than twice a line's maximum length, whatever this line records.
     else if (left === undefined || left.size > 2 * MAX_LINE || left.hash.digest('hex') !== torn.sha256) {
       this.#problem('bytes that a crash or full disk left before this line were changed');
     }

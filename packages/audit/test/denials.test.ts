@@ -68,7 +68,7 @@ it('counts denials separately by caller, operation, namespace and cause', async 
   expect(entries).toHaveLength(6);
 });
 
-it('writes at most 44 lines per minute for a caller, whatever namespaces they name', async () => {
+it('writes at most 44 lines per minute for a caller, whatever namespaces the caller names', async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 5_000; n += 1) {
     await deny('ana', `namespace-${n}`);

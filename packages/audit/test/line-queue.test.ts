@@ -115,7 +115,7 @@ it('counts the wait for a slow write towards the time limit of a queued line', a
 });
 
 describe('while a write hangs', () => {
-  it('rejects its lines and queued lines in time, rejects further lines immediately, and recovers when the write completes', async () => {
+  it('rejects the lines of that write and queued lines in time, rejects further lines immediately, and recovers when the write completes', async () => {
     const pass = stoppedClock();
     const { writes, append } = held();
     const queue = new LineQueue(append, { waitMs: 2_000 });

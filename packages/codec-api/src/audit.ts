@@ -5,7 +5,9 @@ import { keyUse } from './payload.ts';
 import { reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
-/** A line's place in the hash chain of its file. docs/audit.md describes how to verify the chain. */
+/**
+ * A line's position in the hash chain of its file. docs/audit.md describes how to verify the chain.
+ */
 export const auditChain = z.object({
   /** A random id of the process that wrote the line. */
   instance: z.string(),
@@ -93,7 +95,9 @@ export const auditEntry = z.object({
       refused: reasonCounts,
     }),
   ),
-  /** The line's place in the hash chain. Early versions wrote lines without a hash chain. */
+  /**
+   * The line's position in the hash chain. Early versions wrote lines without a hash chain.
+   */
   chain: z.optional(auditChain),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;

@@ -24,9 +24,8 @@ export const exportRequest = z.strictObject({
 export type ExportRequest = z.infer<typeof exportRequest>;
 
 /**
- * The replacement for a payload in a readable export that could not be decrypted. Other payloads can't look
- * like this, because a payload whose JSON has one of `exportMarks` as a top-level key is written as
- * `{"$value": …}`.
+ * In a readable export, the replacement for a payload that could not be decrypted. Other payloads can't look like this,
+ * because a payload whose JSON has one of `exportMarks` as a top-level key is written as `{"$value": …}`.
  */
 export const unreadable = z.strictObject({
   $unreadable: z.object({

@@ -35,7 +35,7 @@ export const historyEvent = z.object({
   /** Who caused the event, if Temporal recorded it. */
   principal: z.optional(attributes),
   payloads: z.array(payloadStub),
-  /** False for a transient or speculative workflow task event, whose id may be reused by a later event. */
+  /** False for a transient or speculative workflow task event, whose id a later event may reuse. */
   durable: z.boolean(),
 });
 export type HistoryEvent = z.infer<typeof historyEvent>;

@@ -113,8 +113,7 @@ export const namespaceKeys = z.object({
     /** Age of the branch key or data key that encrypts; absent if there is no such key yet. */
     encryptionKeyAgeSeconds: z.optional(count),
     /**
-     * Time since the oldest of Cloud KMS's latest confirmations of the keys in memory, or absent if no key is in
-     * memory.
+     * How long ago Cloud KMS confirmed the least recently confirmed key in memory; absent if no key is in memory.
      */
     oldestKeyAgeSeconds: z.optional(count),
   }),

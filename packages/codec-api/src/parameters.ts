@@ -7,7 +7,10 @@ export const workflowId = z
 
 export const runId = z.uuid('is not a run id (a UUID)');
 
-/** Refuses null characters, because Temporal's SQL stores answer such a query as if they were unavailable. */
+/**
+ * Refuses null characters, because Temporal's SQL stores respond to a query that contains them as if the stores were
+ * unavailable.
+ */
 // oxlint-disable-next-line no-control-regex -- the rule would forbid the character that this pattern refuses
 const noNull = z.regex(/^[^\u0000]*$/, 'contains a null character');
 

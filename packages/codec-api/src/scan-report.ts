@@ -146,7 +146,7 @@ export const scanCoverage = z.object({
   /** Number of histories, including those that an earlier scan read. */
   histories: count,
   /**
-   * Number of histories that this scan read. The other histories were closed, and an earlier scan read them.
+   * Number of histories that this scan read. The other histories were already closed when an earlier scan read them.
    */
   read: count,
   payloads: count,

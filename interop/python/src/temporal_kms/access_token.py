@@ -10,7 +10,7 @@ from google.auth.transport.requests import Request
 from .errors import KmsCodecError
 
 # The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity. The code
-# "invalid_request" refuses no identity.
+# "invalid_request" does not refuse an identity.
 _REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
 
 

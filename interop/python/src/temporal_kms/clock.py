@@ -19,7 +19,7 @@ def running_time() -> float:
 
 
 def elapsed_clock(wall: Clock = time.time, running: Clock = running_time) -> Clock:
-    """Returns a clock that advances, at each reading, as far as the clock that advanced more: ``wall`` or ``running``.
+    """Returns a clock that, at each reading, advances as far as ``wall`` or ``running``, whichever has advanced more.
 
     The returned clock therefore counts the time in which the machine or virtual machine was suspended, and continues if
     the wall clock is set back. With one clock alone, this process could use keys for too long.

@@ -193,8 +193,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
     def _scope(self, *, decoding: bool) -> Scope:
         """Returns a call's scope.
 
-        If the codec has a namespace, a context alone does not let it read another namespace: unless the rules name the
-        context's namespace, the rule of the codec's namespace applies.
+        If the codec has a namespace, and the rules do not name the context's namespace, the rule of the codec's
+        namespace applies to decoding. A context alone therefore does not let the codec read another namespace.
         """
         context, workflow_id, own = self._context, None, self._namespace
         namespace = "default" if own is None else own
@@ -245,7 +245,7 @@ def _joined(accepted: Accepted) -> Accepted:
 
 
 def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
-    """Refuses to write fields that this version does not know but that a parser has kept."""
+    """Refuses to encrypt a payload in which a parser has kept fields that this version does not know."""
     try:
         check_plaintext(plaintext, scope.plaintext.take)
     except KmsCodecError as error:

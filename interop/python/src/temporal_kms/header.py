@@ -9,7 +9,7 @@ from .errors import KmsCodecError
 
 VERSION = 0x02
 NAMES = 1024
-"""Number of results of each hash function that are cached. Every message needs several hashes."""
+"""Maximum number of cached results for each hash function. Every message needs several hashes."""
 WORKFLOW_TAG = 0b01
 COMPRESSED = 0b10
 MAX_WRAPPED_KEY = 1024

@@ -20,7 +20,7 @@ _ENCODING = bytes([ENTRY_KEY, 8]) + b"encoding" + bytes([ENTRY_VALUE])
 MAX_VARINT = 10
 
 USUAL_FIELDS = 16
-"""Number of fields up to which the memory for fields does not count. A usual payload has about three fields."""
+"""Up to this number of fields, no memory is reserved for the fields. A usual payload has about three fields."""
 FIELD_MEMORY = 256
 """Bytes of memory that a field takes in addition to its content; in a message, a field can take as little as two bytes.
 """
@@ -29,7 +29,7 @@ FIELD_MEMORY = 256
 def parse_payload(plaintext: bytes, reserve: Callable[[int], None]) -> Payload:
     """Returns the payload.
 
-    :param reserve: called with the number of bytes of memory that many fields take; may raise
+    :param reserve: called with the memory for the fields, in bytes, if there are more than ``USUAL_FIELDS``; may raise
     :raises KmsCodecError: ``malformed`` if the bytes do not conform to the profile
     """
     check_plaintext(plaintext, reserve)

@@ -18,7 +18,8 @@ async def wait_for_answers(calls: "set[asyncio.Task[None]]") -> "set[asyncio.Tas
     """Waits for calls, but for at most ``SLOW`` seconds in which this process runs. Returns the calls that have not
     ended.
 
-    Waits in ticks. Each tick counts only once, however long this process was suspended during the tick.
+    Divides these seconds into ticks of equal length. Each tick counts with this length, however long this process was
+    suspended during the tick.
     """
     pending = calls
     for _ in range(_TICKS):

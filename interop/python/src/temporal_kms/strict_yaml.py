@@ -109,7 +109,8 @@ def _check_text(text: str) -> None:
 
 
 def _check_tokens(text: str) -> None:
-    """Refuses explicit keys, and comments directly after a token, because YAML 1.2 requires a space before them."""
+    """Refuses explicit keys. Also refuses comments directly after a token, because YAML 1.2 requires a space before a
+    comment."""
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         start, end = token.start_mark.index, token.end_mark.index
         if isinstance(token, yaml.KeyToken) and start < end:
