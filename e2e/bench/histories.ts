@@ -98,7 +98,8 @@ export async function makeActivities(
     taskQueue: name,
     workflowId,
     args: [value()],
-    // A task that times out would add events, and encrypting a batch takes seconds on a busy machine.
+    // The timeout is long, because encrypting a batch takes seconds on a busy machine, and a task that times out would
+    // add events.
     workflowTaskTimeout: '2 minutes',
   });
   let encrypted = 1;

@@ -28,7 +28,7 @@ async function order(page: Page, search = ''): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
 
-/** Returns a function that opens the list, and then a part of the page that covers the list. */
+/** Returns a function that opens the list, and then a dialog or another part of the page that covers the list. */
 const overList =
   (open: Open): Open =>
   async (page) => {

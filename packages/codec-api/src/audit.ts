@@ -67,7 +67,10 @@ export const auditEntry = z.object({
   object: z.optional(
     z.object({ type: z.string(), driver: z.optional(z.string()), bucket: z.string(), object: z.string() }),
   ),
-  /** Number of an entry: `digests` entries count from 2, because the `intent` is part 1; `object` entries from 1. */
+  /**
+   * Number of an entry in its operation. `digests` entries are numbered from 2, because the `intent` is part 1;
+   * `object` entries are numbered from 1.
+   */
   part: z.optional(z.int().check(z.positive())),
   /** Why the caller wanted the plaintext, in the caller's words. */
   justification: z.optional(z.string()),

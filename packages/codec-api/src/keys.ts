@@ -104,8 +104,8 @@ export const namespaceKeys = z.object({
   /** How long this process could continue with the keys in its memory if Cloud KMS stopped responding now. */
   inMemory: z.object({
     /**
-     * The number of seconds, or absent if there is no limit, because the process only decrypts and has used no key in
-     * the last hour.
+     * The number of seconds. This field is absent if there is no limit: the process only decrypts, and has used no key
+     * in the last hour.
      */
     autonomySeconds: z.optional(count),
     /** Why the last attempt to replace or confirm a key failed; absent while Cloud KMS responds. */

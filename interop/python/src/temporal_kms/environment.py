@@ -53,8 +53,8 @@ def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
 
 
 def _guide_rules(env: Mapping[str, str]) -> KeyRules:
-    """Returns rules with one key. The rules read ``envelope-v2``, and also ``direct``, or ``envelope`` if
-    ``KMS_FORMAT`` is ``envelope``, or both if ``KMS_UNSAFE`` accepts the risk."""
+    """Returns rules with one key. The rules read ``envelope-v2`` and one older format: ``envelope`` if ``KMS_FORMAT``
+    is ``envelope``, otherwise ``direct``. If ``KMS_UNSAFE`` accepts the risk, the rules read both older formats."""
     if missing := [name for name in _NEEDED if not env.get(name)]:
         raise ValueError(f"{' and '.join(missing)} must be set, or KMS_KEYS_FILE instead of all GCP_* variables")
     project, ring, key = (env[name] for name in _NEEDED)

@@ -64,8 +64,8 @@ class UnwrappedKey:
 def new_branch_key(created: int) -> bytes:
     """Returns the plaintext that Cloud KMS wraps for a new branch key: a version, the date and 32 random bytes.
 
-    :param created: the date in milliseconds since 1970, which Cloud KMS authenticates in this way. Earlier times count
-        as 1970
+    :param created: the date in milliseconds since 1970, which Cloud KMS authenticates together with the key. Earlier
+        times count as 1970
     """
     return _BRANCH_KEY_VERSION + max(0, created).to_bytes(_DATE, "big") + os.urandom(KEY)
 
