@@ -78,7 +78,7 @@ async function behindProxy(prefix: string): Promise<Site> {
   };
 }
 
-/** Records violations of the content security policy, failed requests, and requests outside the base. */
+/** Records violations of the content security policy, failed requests, and requests outside the base path. */
 function watch(page: Page, base: string): string[] {
   const problems: string[] = [];
   // Chromium reports a policy violation as an error on the console.

@@ -71,7 +71,7 @@ test('decrypts for permitted people, and renews the token without interruption w
   await signIn('Adam Admin', '/ns/default/workflows/courier-3001');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
   await expect(page.locator('[data-key="g1"] [data-masked]')).toHaveCount(0);
-  // The page gets several tokens, and the server ends the stream at the expiry of each.
+  // The page gets several tokens, and the server ends the stream whenever a token expires.
   const before = tokens.size;
   await expect.poll(() => tokens.size, { timeout: 60_000 }).toBeGreaterThan(before + 4);
   await expect(page.getByText('Your sign-in has expired.')).toBeHidden();

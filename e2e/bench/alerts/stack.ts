@@ -44,7 +44,7 @@ export interface Stack {
   /** Runs `temporal-kms scan`, which writes the report. */
   scan(): Promise<void>;
   moveWorkerClock(hours: number): Promise<void>;
-  /** Starts a worker for the task queue `broken`, and then activates a bug in its codec. */
+  /** Starts a worker for the task queue `broken`, and then activates a bug in the worker's codec. */
   startBrokenWorker(): Promise<void>;
   close(): Promise<void>;
 }

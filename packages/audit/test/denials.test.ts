@@ -79,7 +79,7 @@ it('writes at most 44 lines per minute for a caller, whatever namespaces the cal
   expect(entries.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(10_000);
 });
 
-it('limits its memory and lines for any number of callers, and counts all callers beyond the limit together', async () => {
+it('limits memory and lines for any number of callers, and counts all callers beyond the limit together', async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 3_000; n += 1) await deny(`${n}`.padStart(10_000, 'x'), `${n}`.repeat(1_000));
   await vi.advanceTimersByTimeAsync(MINUTE);
