@@ -9,8 +9,8 @@ const root = join(import.meta.dirname, '..');
 
 // The stack under test has its own ports and data, so that it does not disturb a running `pnpm dev`.
 // Playwright reads this file again in its worker processes, which inherit the variables. The data remains
-// after the run, so that people can investigate a failure. The condition excludes tools such as knip, which
-// may read this file while tests run.
+// after the run, so that people can investigate a failure. This condition excludes tools such as knip, which may read
+// this file while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   const files = process.argv.filter((argument) => /\.spec(\.ts)?(:\d+)*$/.test(argument));
   // Two long tests may run at the same time, so their data folders have different names.

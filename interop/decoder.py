@@ -2,8 +2,8 @@
 
 This decoder was written only from docs/wire-formats.md and uses none of this project's code, so it shows that the
 specification is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` runs the decoder
-on messages from the TypeScript library and on the vectors. The decoder needs ``cryptography`` and ``zstandard``. It
-does not implement layers, keys-file settings other than ``accepts``, or Cloud KMS.
+on messages from the TypeScript library and on the vectors. The decoder needs ``cryptography`` and ``zstandard``. The
+decoder does not implement layers, keys-file settings other than ``accepts``, or Cloud KMS.
 
 ``python decoder.py FILE``: each line of the file is a JSON object with a message (``data``), the crypto keys of each
 accepted namespace (``keys``), the ``workflowId`` of the reader, and the Cloud KMS responses (``kms``). For each

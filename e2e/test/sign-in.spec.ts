@@ -78,7 +78,7 @@ test('decrypts for permitted people, and renews the token without interruption w
   await expect(page.getByText(/^Live/)).toBeVisible();
 });
 
-test('hides payloads when the sign-in expires, and continues on the same page after a sign-in in a window', async () => {
+test('hides payloads when the sign-in expires, and continues on the same page after a sign-in in a separate window', async () => {
   await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
   const body = page.locator('body');
   await expect(body).toContainText(PLAINTEXT);

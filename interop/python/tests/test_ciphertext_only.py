@@ -25,7 +25,7 @@ REFERENCE = Payload(
 
 
 class MemoryDriver(StorageDriver):
-    """The driver of an application, which keeps payloads in a list."""
+    """An application's driver, which keeps payloads in a list."""
 
     def __init__(self) -> None:
         self.stored: list[Payload] = []

@@ -120,8 +120,8 @@ class VersionedKms(FakeKms):
 
 
 async def reader_of_two_versions(kms: VersionedKms, clock: Clock) -> tuple[KmsCodec, Payload, list[Payload], Payload]:
-    """Returns a codec, messages under versions 1 and 2, and a copy of the first message whose header names version
-    2."""
+    """Returns a codec, messages under versions 1 and 2, and a copy of the first message with a header that names
+    version 2."""
     (message,) = await codec_for(kms, clock=clock).encode([plain()])
     kms.version = 2
     other = await codec_for(kms, clock=clock).encode([plain()])

@@ -1,5 +1,5 @@
-"""Recognizes payloads that temporalio/temporal-proxy has marked as compressed. This reader does not decompress
-such payloads.
+"""Recognizes payloads that temporalio/temporal-proxy has marked as compressed. This package does not decompress these
+payloads.
 
 The proxy's rfc/compression.md (commit 41161af) specifies the encoding and a metadata entry. An earlier draft (commit
 2aae5b5) specifies the other metadata entry.

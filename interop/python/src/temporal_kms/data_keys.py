@@ -150,8 +150,8 @@ class EncryptionKeys:
         return slot
 
     def _settled(self, slot: _Slot, now: float) -> EncryptionKey | None:
-        """Returns the current data key if no refresh is due and ``_ready`` would return the key. This is a shortcut for
-        most messages."""
+        """Returns the current data key if no refresh is due and ``_ready`` would return the key. This shortcut is
+        enough for most messages."""
         key = slot.current
         if key is None or now >= slot.retire_at or now - key.branch.born >= REFRESH_AT * SOFT_AGE:
             return None
@@ -212,8 +212,8 @@ class EncryptionKeys:
             slot.start_refresh(self._try_refresh(slot))
 
     async def _answered(self, slot: _Slot) -> bool:
-        """Waits for the Cloud KMS calls in flight, but for at most one second. If they have not ended by then, Cloud
-        KMS counts as unavailable.
+        """Waits for the Cloud KMS calls in flight, but for at most one second. If the calls have not ended by then,
+        Cloud KMS counts as unavailable.
 
         Returns False if the current key does not depend on a call.
         """

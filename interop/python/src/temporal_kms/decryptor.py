@@ -200,8 +200,8 @@ def _parse(plaintext: bytes, scope: Scope) -> Payload:
 
 
 def _without_prefix(plaintext: bytes) -> bytes:
-    """Removes the empty ``data`` field that a writer prepends to a plaintext of 32 bytes. The writer does so because 32
-    bytes could be used as a data key."""
+    """Removes the empty ``data`` field that a writer prepends to a plaintext of 32 bytes. The writer prepends the field
+    because 32 bytes could be used as a data key."""
     return plaintext[2:] if len(plaintext) == KEY + 2 and plaintext[:2] == b"\x12\x00" else plaintext
 
 

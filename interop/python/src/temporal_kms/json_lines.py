@@ -41,7 +41,7 @@ async def answer(request: dict[str, Any], codecs: Mapping[str, PayloadCodec]) ->
     """Returns the response to one request."""
     codec, context = codecs[request["codec"]], request.get("context")
     if context is not None and isinstance(codec, WithSerializationContext):
-        # A codec server's context has no workflow id. The SDK has no class for such a context.
+        # A codec server's context has no workflow id. The SDK has no class for a context without a workflow id.
         bound = WorkflowSerializationContext(context["namespace"], context.get("workflowId"))
         codec = codec.with_context(bound)
     payloads = [payload_from_json(payload) for payload in request["payloads"]]

@@ -90,7 +90,7 @@ class CloudKms:
         """Creates a service.
 
         :param open_client: returns a Google client with its own channel, for the running event loop
-        :param credentials: the client's credentials. Without them, a refused access token looks like an outage
+        :param credentials: the client's credentials. Without credentials, a refused access token looks like an outage
         """
         self._connections = PerLoop(lambda: Connection(open_client, attempt_timeout))
         # A service account with a key file needs no token request, because it signs its tokens itself.
@@ -151,8 +151,8 @@ class CloudKms:
         return response.plaintext
 
     async def _get_token(self, key: str) -> None:
-        """Gets an access token for the next call. This is necessary because the error of the call itself would not
-        report that Google refused to issue the token."""
+        """Gets an access token before the next call, because the error of the call itself would not report that Google
+        refused to issue the token."""
         credentials, timeout = self._credentials, self._timeout
         if credentials is None or credentials.valid:
             return
@@ -222,7 +222,7 @@ def _refused_version(error: Exception) -> int | None:
     """Returns the number of the key version that Cloud KMS refused because of the version's state, if the error
     contains it.
 
-    This is necessary because the version in a message is only a claim of the message's author.
+    The version in the message does not suffice, because it is only a claim of the message's author.
     """
     for detail in error.details if isinstance(error, GoogleAPICallError) else ():
         for violation in detail.violations if isinstance(detail, PreconditionFailure) else ():
