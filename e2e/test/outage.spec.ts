@@ -3,7 +3,7 @@ import { interruptKms, latestRun, local, startSample } from './stack.ts';
 
 const workerUp = async () => (await fetch(`http://${local('WORKER')}/healthz`)).ok;
 
-test('a payload that is not cached shows kms_unavailable during an outage of Cloud KMS, and its text after the outage', async ({
+test('a payload whose key is not cached shows kms_unavailable during an outage of Cloud KMS, and its text after the outage', async ({
   page,
 }) => {
   test.setTimeout(180_000);

@@ -158,7 +158,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
       PlaintextFound: 'docs/runbook.md#plaintextfound',
     });
 
-  // To decode a message whose branch key it has not unwrapped yet, the codec server must wait for Cloud KMS.
+  // The codec server has not unwrapped this message's branch key yet, so decoding waits for Cloud KMS.
   const foreign = await post('/encode', [plain('from another process')], `http://${local('CODEC')}`);
   await interruptKms(OUTAGE_SECONDS);
   const waiting = post('/decode', foreign.payloads);
