@@ -59,7 +59,7 @@ async function stalled(): Promise<void> {
   }
 }
 
-it('does not count stalls of the process against a write that takes several turns', async () => {
+it('does not count stalls of the process towards the time limit of a write that takes several turns', async () => {
   await new LineQueue(stalled, { waitMs: 2_000 }).write('a\n');
 });
 

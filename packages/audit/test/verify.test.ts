@@ -267,7 +267,7 @@ describe('verifyFile', () => {
     expect([problems.length, problemCount]).toEqual([100, 101]);
   });
 
-  it('accepts at most 10,000 lines in a file that record a lost line', async () => {
+  it('accepts at most 10,000 lines that record a lost line in one file', async () => {
     const opened = Array.from({ length: 10_001 }, () => openedLine(ONE, { lost: NOTHING }));
     const { file } = await write(NOTHING, [ONE, opened]);
     const { lost, problems } = await verifyFile(file, { mixed: true, expected: [] });
