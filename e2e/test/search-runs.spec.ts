@@ -6,7 +6,7 @@ test.use({ viewport: { width: 1440, height: 900 } });
 /** A name that occurs in the payloads of order-1001, but in no id. */
 const NAME = 'Lindqvist';
 
-test('a search over all runs of the list finds who mentions a name, and opens the run at the match', async ({
+test('a search over all runs of the list finds the run that mentions a name, and opens the run at the match', async ({
   page,
 }) => {
   const requested: string[] = [];
