@@ -1,24 +1,34 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { tryLock } from './lock.ts';
+import { devDir } from './project.ts';
 
 /**
  * The range is above the ports that browsers refuse (up to 10,080). The range is below the ports of outgoing
  * connections (on Linux, from 32,768), because a client could take such a port before our server listens.
- * Ports are random, so that processes that choose a port at the same time rarely choose the same port.
- * get-port would give each of these processes the first free port.
+ * Ports are random, because get-port would give every process that asks at the same time the first free port.
  */
 const FIRST = 11_000;
 const LAST = 32_000;
 
-/** Returns `count` different ports of 127.0.0.1 that are free now. */
+/** Contains a lock for each port that `freePorts` has returned to a running process of this checkout. */
+const locks = join(devDir, 'ports');
+
+/**
+ * Returns `count` different ports of 127.0.0.1 that are free now. While this process runs, no other process
+ * gets these ports, because the server for a port may start to listen only seconds later.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
+  await mkdir(locks, { recursive: true });
+  const ports: number[] = [];
+  while (ports.length < count) {
     const port = randomInt(FIRST, LAST);
-    if (!(await isPortTaken(port))) ports.add(port);
+    if ((await tryLock(join(locks, String(port)))) && !(await isPortTaken(port))) ports.push(port);
   }
-  return [...ports];
+  return ports;
 }
 
 /** Returns whether a process listens on this port of 127.0.0.1. */
