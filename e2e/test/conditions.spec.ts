@@ -92,7 +92,7 @@ for (const [width, height] of [
   [640, 360],
   [844, 390],
 ] as const) {
-  test(`a window of ${width}×${height} px has space for rows, and for every dialog`, async ({ page }) => {
+  test(`a window of ${width}×${height} px has room for rows and for every dialog`, async ({ page }) => {
     await page.setViewportSize({ width, height });
     const fits = async (what: string) =>
       expect(await page.evaluate(() => document.documentElement.scrollWidth), what).toBeLessThanOrEqual(

@@ -60,7 +60,7 @@ describe('devEnvironment', () => {
 
 describe('devPorts', () => {
   it.each(['0', '65536', 'http', '80.5', '-1'])('reports the variable if its port is %s', (port) => {
-    expect(() => devPorts({ DEV_CODEC_PORT: port })).toThrow('DEV_CODEC_PORT must be a port');
+    expect(() => devPorts({ DEV_CODEC_PORT: port })).toThrow('DEV_CODEC_PORT must be a port number');
   });
 
   it('rejects the same port for two servers', () => {

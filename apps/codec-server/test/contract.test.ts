@@ -11,7 +11,7 @@ describe('the API contract', () => {
     expect(reasonClass).toBe(codecReasonClass);
   });
 
-  it('gives a reason code the class `information` only if the payload is returned', () => {
+  it('assigns the class `information` only to reason codes whose payloads are returned as stored', () => {
     const information = reasonCodes.filter((code) => reasonClass(code) === 'information');
     expect(information.toSorted()).toEqual(['external_reference', 'not_encrypted', 'system_envelope']);
   });

@@ -12,7 +12,7 @@ describe('a fleet', () => {
   // No process reads its own payloads, and every key is due for replacement and revalidation during the
   // outage.
   it(
-    'completes workflows and repeats nothing during an outage of Cloud KMS that outlasts all keys',
+    'completes workflows without re-executing anything during a Cloud KMS outage in which every key is due for replacement',
     () => expectKept(outage, { processes: 2, seconds: 12 }),
     300_000,
   );

@@ -100,7 +100,7 @@ function openEnds(files: readonly VerifiedFile[]): string[] {
     .filter(({ head, isClosed }) => head !== undefined && !isClosed && !continued.has(formatHead(head)))
     .map(
       ({ file }) =>
-        `${file} has no closing line: its process is running or was killed, or lines at the end are missing. ` +
+        `${file} has no closing line: its process is still running or was killed, or lines are missing at the end. ` +
         'To find out, give a head that was stored elsewhere as --expect-head',
     );
 }

@@ -166,7 +166,7 @@ describe('verifyAudit', () => {
     expect(await verify([first.file, second.file])).toMatchObject({
       ok: true,
       notes: [
-        `${second.file} has no closing line: its process is running or was killed, or lines at the end are missing. ` +
+        `${second.file} has no closing line: its process is still running or was killed, or lines are missing at the end. ` +
           'To find out, give a head that was stored elsewhere as --expect-head',
       ],
     });

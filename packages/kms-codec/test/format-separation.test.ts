@@ -77,7 +77,7 @@ describe('a direct message', () => {
       }
       expect(keyService.unwraps - before).toBe(1);
       expect(codec.plan([message], context).kmsCalls).toBe(0);
-      // The codec still decrypts the guide's direct message.
+      // The codec still decrypts the message that the guide's code wrote in the format direct.
       expect(valueOf((await codec.decode([direct], context))[0])).toBe('PAID');
     });
   });

@@ -46,7 +46,7 @@ describe('a ciphertext', () => {
     expect(found?.readUInt32BE(31)).toBe(7);
   });
 
-  it('does not decrypt if any bit is flipped', () => {
+  it('cannot be decrypted if any bit is flipped', () => {
     fc.assert(
       fc.property(data(300), data(50), fc.nat(), fc.nat(7), (plaintext, aad, position, bit) => {
         const ciphertext = encryptBytes(material, locator, plaintext, aad);
@@ -58,7 +58,7 @@ describe('a ciphertext', () => {
     );
   });
 
-  it('does not decrypt if it is truncated, extended or arbitrary', () => {
+  it('cannot be decrypted if it is truncated, extended or made of arbitrary bytes', () => {
     fc.assert(
       fc.property(data(300), fc.nat(), data(10), data(500), (plaintext, at, more, garbage) => {
         const aad = new Uint8Array();
@@ -71,7 +71,7 @@ describe('a ciphertext', () => {
     );
   });
 
-  it('does not decrypt with another key or other additional data', () => {
+  it('cannot be decrypted with another key or other additional data', () => {
     fc.assert(
       fc.property(data(100), data(50), data(50), (plaintext, aad, other) => {
         fc.pre(!Buffer.from(aad).equals(other));

@@ -107,7 +107,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     expect((await storage.readStart(locate(), 16, { signal })).objectSize).toBe(bytes.length);
   });
 
-  it('is read in part without an error if it is empty, although the server refuses the range', async () => {
+  it('yields no bytes and no error for a partial read if it is empty, although the server rejects the range', async () => {
     for (const body of ['', 'InvalidRange']) {
       server.answer = (response) => response.writeHead(416).end(body);
       expect(await storage.readStart(locate(), 16, { signal })).toEqual({

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Increase this number with every change that makes earlier data unreadable, such as a change of a wire
+ * Increase this number with every change that makes earlier data unreadable, such as a change to a wire
  * format.
  */
 const DATA_VERSION = '2';

@@ -38,7 +38,7 @@ export function devPorts(env: NodeJS.ProcessEnv) {
 export type DevPorts = ReturnType<typeof devPorts>;
 
 function mistake({ variable, port, listener }: DevPort, before: readonly DevPort[]): string[] {
-  if (port < 1 || port > 65_535) return [`${variable} must be a port: a whole number from 1 to 65535.`];
+  if (port < 1 || port > 65_535) return [`${variable} must be a port number from 1 to 65535.`];
   const other = before.find((earlier) => earlier.port === port);
   return other
     ? [`${variable} and ${other.variable} are both ${port}. Set one of them to another port for ${listener}.`]

@@ -50,8 +50,8 @@ let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
 
 /**
- * Waits for the worker, then stops. Turbo signals all tasks at the same time, but the worker needs both
- * servers for its graceful shutdown.
+ * Stops this server when the worker has stopped listening, or after `WAIT_FOR_WORKER_MS`. Turbo signals all tasks at
+ * the same time, but the worker needs both servers for its graceful shutdown.
  */
 async function stop(): Promise<void> {
   if (stopping) return;

@@ -33,7 +33,7 @@ export function parsePromises(markdown: string): DocumentedPromise[] {
 }
 
 export interface JudgeOptions {
-  /** Whether all suites ran. If so, a file without an outcome no longer exists. */
+  /** Whether all suites ran. If so, a test file without an outcome has been deleted or renamed. */
   readonly all: boolean;
   /** Whether a skipped test breaks its promise. */
   readonly strict: boolean;

@@ -258,9 +258,9 @@ const kindClaims = ['typ', 'token_use'];
 const accessKinds: readonly unknown[] = ['bearer', 'access'];
 const idKinds: readonly unknown[] = ['id'];
 
-/** Claims that only ID tokens have: OpenID Connect Core 1.0, sections 2 and 3.3.2.11. */
+/** Claims found only in ID tokens: OpenID Connect Core 1.0, sections 2 and 3.3.2.11. */
 const idOnly = ['nonce', 'at_hash', 'c_hash'];
-/** The claim that only access tokens have: `scope` (RFC 9068 section 2.2.3), which Entra calls `scp`. */
+/** The claim found only in access tokens: `scope` (RFC 9068 section 2.2.3), which Entra calls `scp`. */
 const accessOnly = ['scope', 'scp'];
 
 const IS_ID_TOKEN = 'it is an ID token, but this server accepts only access tokens of its issuer';

@@ -76,8 +76,8 @@ interface ReadyResult {
 }
 
 /**
- * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early if the lifetime ends or a payload
- * cannot be read again.
+ * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early if the stream's lifetime expires
+ * or a payload cannot be read again.
  * @throws HttpError `audit_unavailable`
  */
 async function* decodeResults(

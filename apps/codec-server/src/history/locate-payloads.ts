@@ -236,7 +236,7 @@ function payloadAt(payloads: readonly StoredPayload[], eventId: number, n: numbe
   );
 }
 
-/** Memory in bytes that a copied metadata entry takes, in addition to its name and value. */
+/** Memory overhead of a copied metadata entry, in bytes, not counting its name and value. */
 const ENTRY_COST = 256;
 
 const copyCost = ({ data, metadata }: Payload): number =>

@@ -48,7 +48,7 @@ export interface HttpMeter {
   rateLimited(limit: RateLimit): void;
 }
 
-/** A request and its response. For a stream, the duration ends with the response head. */
+/** A request and its response. For a stream, the duration ends when the response headers are sent. */
 interface AnsweredRequest {
   readonly method: string;
   /** The route's pattern, never a path. */

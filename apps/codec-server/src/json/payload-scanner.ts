@@ -107,7 +107,7 @@ class Scanner {
     return bytes;
   }
 
-  /** Skips white space, and then the token if it is next. */
+  /** Skips white space, then the given token if it comes next. */
   take(token: string): boolean {
     this.#space();
     for (let n = 0; n < token.length; n += 1) {

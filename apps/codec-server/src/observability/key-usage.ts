@@ -66,7 +66,7 @@ export class NamespaceUsage {
     this.#dataKeys[outcome] += 1;
   }
 
-  /** Returns the counts for a version or, if undefined, for payloads that name no version. */
+  /** Returns the counts for a version or, if the version is undefined, for payloads that name no version. */
   ofVersion(key: string, version: number | undefined): Readonly<VersionUsage> | undefined {
     return this.#versions.get(key)?.get(version ?? 0);
   }

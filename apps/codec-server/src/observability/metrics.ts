@@ -10,7 +10,7 @@ import { keyStateMetrics, type KeyStates } from './key-states.ts';
 import { scanMetrics } from './scan-metrics.ts';
 import type { ScanReports } from './scan-reports.ts';
 
-/** A completed request. For a stream, the duration ends with the response head. */
+/** A completed request. For a stream, the duration ends when the response headers are sent. */
 interface AnsweredRequest {
   readonly method: string;
   /** The route's pattern, never a path. */
@@ -84,7 +84,7 @@ export function createMetrics(memory?: MemoryUse): Metrics {
     .addCallback((result) => result.observe(1, { version }));
 
   const requests = meter.createHistogram('codec_http_request_duration_seconds', {
-    description: 'Time until the response head, by route pattern',
+    description: 'Time until the response headers are sent, by route pattern',
     advice: { explicitBucketBoundaries: REQUEST_BUCKETS },
   });
   let open = 0;

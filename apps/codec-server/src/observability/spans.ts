@@ -19,11 +19,11 @@ import type { KmsCall, Observer } from '@temporal-kms/kms-codec';
  * a path, a query, or anything else from a payload or a caller.
  */
 
-/** The span of a request, from its first byte to the response head or, for a stream, to the stream's end. */
+/** The span of a request, from its first byte to the response headers or, for a stream, to the stream's end. */
 export interface RequestSpan {
   /** Returns a function to call when the stream has ended; further calls do nothing. */
   streamOpened(): () => void;
-  /** Call this function when the response head is known. Ends the span, unless a stream is open. */
+  /** Call this function when the response headers are known. Ends the span, unless a stream is open. */
   answered(response: AnsweredRequest): void;
 }
 

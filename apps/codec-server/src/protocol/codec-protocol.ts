@@ -239,7 +239,7 @@ type Operation = 'encode' | 'decode';
 
 /**
  * Amounts of work for `FairTurns`: the work of a small request, the work of each payload in addition to
- * its bytes, and the largest amount of work that needs no turn.
+ * its bytes, and the largest amount of work that does not have to wait for a turn.
  */
 const REQUEST_WORK = 16 * 1024;
 const PAYLOAD_WORK = 4 * 1024;

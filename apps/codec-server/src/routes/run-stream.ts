@@ -232,7 +232,7 @@ const DECODE_MS = 2 * 60_000;
 const SEARCH_MS = 60_000;
 
 export const decodeResponse = {
-  description: 'Results in the order in which they become ready, then an `end`',
+  description: 'The results, in the order in which they become ready, followed by an `end`',
   type: 'application/x-ndjson',
   schema: decodeFrame,
 } as const;

@@ -54,7 +54,7 @@ export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[
       method: 'post',
       path: '/api/namespaces/{namespace}/workflows:causes',
       operationId: 'listCauses',
-      summary: 'Lists why the runs that match a visibility query failed, without plaintext',
+      summary: 'Lists the causes of failure of the runs that match a visibility query, without plaintext',
       description: `${reads} Messages and stack traces stay encrypted: runs are grouped by type and step.`,
       requires: 'metadata',
       body: causesRequest,
@@ -66,7 +66,8 @@ export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[
       method: 'post',
       path: '/api/namespaces/{namespace}/workflows:decode-causes',
       operationId: 'decodeCauses',
-      summary: 'Lists why the runs that match a visibility query failed, with decrypted messages',
+      summary:
+        'Lists the causes of failure of the runs that match a visibility query, with decrypted messages',
       description:
         `${reads} Decrypts the messages and stack traces of the failures, nothing else. The audit has separate ` +
         'entries for each run of which a payload is decrypted.',

@@ -43,8 +43,8 @@ const MAX_PIPELINED = 4;
 
 /**
  * Tracks connections and their requests. Node's `server.close()` is not sufficient: it waits for connections
- * without any request (browsers open some in advance), and keeps a connection alive if its response head was
- * already sent.
+ * without any request (browsers open some in advance), and keeps a connection alive if its response headers
+ * were already sent.
  */
 export function trackConnections(server: Server, secure: boolean): Connections {
   const connections = new Set<Connection>();

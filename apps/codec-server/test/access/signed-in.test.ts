@@ -79,7 +79,7 @@ const api = async (path: string, body?: object) =>
     ...(body && { body: JSON.stringify(body) }),
   });
 
-it('returns the history to a caller with the permission metadata, and payloads only with a justification', async () => {
+it('returns the history to a caller with the permission `metadata`, and payloads only with a justification', async () => {
   const history = await api('history');
   const first = historyFrame.parse(JSON.parse(history.body.split('\n')[0]!));
   expect(first).toMatchObject({ type: 'events', events: expect.arrayContaining([expect.any(Object)]) });

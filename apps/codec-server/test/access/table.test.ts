@@ -557,7 +557,7 @@ async function namespacesFor(who: string): Promise<unknown> {
   return JSON.parse(body);
 }
 
-it('lists only the namespaces where the caller has the permission metadata', async () => {
+it('lists only the namespaces where the caller has the permission `metadata`', async () => {
   expect(await namespacesFor('lead')).toEqual({
     namespaces: [{ name: 'cards' }, { name: 'payments' }],
     default: 'payments',

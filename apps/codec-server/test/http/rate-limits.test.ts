@@ -210,7 +210,7 @@ describe('a caller without a valid token', () => {
     expect(logged.length).toBeLessThanOrEqual(40);
   });
 
-  it('is identified by the address that the trusted proxy reports, or by the network of an IPv6 address', async () => {
+  it('is identified by the address that the trusted proxy reports; for IPv6, by the address’s network prefix', async () => {
     const { send } = await server({ rates: { refused: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });

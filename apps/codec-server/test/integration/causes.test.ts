@@ -58,7 +58,7 @@ await vi.waitFor(
 );
 
 describe('a request for the causes of failed runs', () => {
-  it('returns types but no plaintext to a caller with only the permission metadata, and causes no audit entry', async () => {
+  it('returns types but no plaintext to a caller with only the permission `metadata`, and causes no audit entry', async () => {
     await using other = stack.kms.another();
     const { audit, entries } = recordedAudit();
     const before = stack.kms.emulator.calls.count('Decrypt');

@@ -176,7 +176,7 @@ describe('the codec server', () => {
     }
   });
 
-  it('returns no plaintext in a response that requires only the permission metadata', () => {
+  it('returns no plaintext in a response that requires only the permission `metadata`', () => {
     const read = exchanges.filter(({ request }) => request.startsWith('GET '));
     for (const { request, body } of read)
       expect([request, leaksIn(body, [PLAINTEXT])]).toEqual([request, []]);

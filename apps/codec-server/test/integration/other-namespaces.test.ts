@@ -256,14 +256,14 @@ describe('a caller without permissions in the namespace of copied messages', () 
   });
 
   it.each(['metadata', 'encode', 'audit'] as const)(
-    'cannot decrypt the messages with only the permission %s in the other namespace',
+    'cannot decrypt the messages with only the permission `%s` in the other namespace',
     async (permission) => {
       const results = await replica(ana({ ...own, orders: [permission] })).decode(['1:0']);
       expect(results).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
     },
   );
 
-  it('cannot search or export the messages with only the permission decode, or decode them with only the permission export', async () => {
+  it('cannot search or export the messages with only the permission `decode`, or decode them with only the permission `export`', async () => {
     const decodes = replica(ana({ ...own, orders: ['decode'] }));
     expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
     expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
@@ -348,7 +348,7 @@ describe('a namespace that decrypts on demand', () => {
     expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: true }]);
   });
 
-  it('requires the permission decode in addition to a justification', async () => {
+  it('requires the permission `decode` in addition to a justification', async () => {
     const { decode } = replica(ana(own, ['orders']));
     expect(await decode(['1:0'], { justification: 'ticket 4711' })).toMatchObject([{ ok: false }]);
   });

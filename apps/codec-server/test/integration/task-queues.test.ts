@@ -105,7 +105,7 @@ describe('a run’s task queues', () => {
     await handle.terminate();
   });
 
-  it('are refused to a caller without the permission metadata before any call to Temporal', async () => {
+  it('are refused to a caller without the permission `metadata` before any call to Temporal', async () => {
     const temporal: any = new Proxy(
       {},
       { get: (_, call) => expect.fail(`called Temporal: ${String(call)}`) },

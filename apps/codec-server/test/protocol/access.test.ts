@@ -250,7 +250,7 @@ describe('a namespace that reveals payloads on demand', () => {
 });
 
 describe('encoding', () => {
-  test('requires the permission encode', async () => {
+  test('requires the permission `encode`', async () => {
     const { ask } = server(ana({ payments: ['decode'] }));
     expect((await ask('encode', 'payments', bodyOf([plain(1)]))).status).toBe(403);
   });

@@ -203,7 +203,7 @@ describe('/download', () => {
     ]);
   });
 
-  it('requires the permission decode, and takes only POST', async () => {
+  it('requires the permission `decode`, and takes only POST', async () => {
     const access = ana({ payments: ['metadata', 'encode', 'search', 'export'] });
     const before = store.reads.length;
     const denied = await ask('/download', [await stored('a')], 'payments', appWith(kms, { storage, access }));

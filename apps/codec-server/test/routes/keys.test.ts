@@ -148,7 +148,7 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
   });
 });
 
-describe('an attacker with the permission decode', () => {
+describe('an attacker with the permission `decode`', () => {
   it('cannot choose the key, the namespace or the bytes of a test', async () => {
     await using server = start();
     kms.emulator.calls.reset();

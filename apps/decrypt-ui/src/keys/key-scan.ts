@@ -86,8 +86,8 @@ export function storedElsewhere({ keys }: Scanned, listed: NamespaceKeys['keys']
 /**
  * Returns whether a scan proves that no history needs a version. The scan must have seen everything, started
  * after all programs had stopped encrypting under the version, and found no message that may need the
- * version. The server must not have decrypted under the version since the scan. This proof is not enough to
- * destroy the version: `temporal-kms may-destroy` checks all namespaces.
+ * version. Since the scan started, the server must not have encrypted or decrypted any payload under the
+ * version. This proof is not enough to destroy the version: `temporal-kms may-destroy` checks all namespaces.
  */
 export function isUnneeded(scanned: Scanned, key: string, { version, primary, seen }: KeyVersion): boolean {
   const started = Date.parse(scanned.started);

@@ -149,7 +149,7 @@ function TestButton({ namespace, test }: { namespace: string; test: KeyTestState
             'keys.test',
             'Encrypt and decrypt random bytes with each key, in Cloud KMS. The audit records the test',
           )
-        : { 'data-tip': `Ask for the permission decode in ${escapeInvisible(namespace)} to test the keys` })}
+        : { 'data-tip': `Ask for the decode permission in ${escapeInvisible(namespace)} to test the keys` })}
       onClick={() => allowed && test.run()}
     >
       <FlaskConical size={14} />

@@ -266,7 +266,7 @@ describe('people who cannot read the audit', () => {
   });
 });
 
-test('an auditor who may not see workflows starts on the audit page, which requests nothing else', async () => {
+test('an auditor without access to workflows starts on the audit page, and the app requests only their permissions and the audit', async () => {
   const namespace = newNamespace();
   const { make } = sessionOf(person([inNamespace(namespace, ['audit'])]));
   const app = await renderApp('/', { namespace, session: make });

@@ -55,7 +55,7 @@ describe('the keys page', () => {
     await expect.element(rowOf('Last hour', '9 key_disabled').first()).toBeVisible();
   });
 
-  test('shows an outage of Cloud KMS at the top, at each key and in the test', async () => {
+  test('shows an outage of Cloud KMS at the top, next to each key and in the test’s result', async () => {
     const app = await renderApp('/ns/NS/keys');
     await expect.element(table('Key versions')).toBeVisible();
     await app.steer('outage');
@@ -83,7 +83,7 @@ describe('the keys page', () => {
     await expect.element(table('Key versions')).toBeVisible();
     const button = page.getByRole('button', { name: 'Test the keys' });
     await expect.element(button).toHaveAttribute('aria-disabled', 'true');
-    await expect.element(button).toHaveAttribute('data-tip', expect.stringContaining('permission decode'));
+    await expect.element(button).toHaveAttribute('data-tip', expect.stringContaining('decode permission'));
     press('t');
     expect(app.asked.some(({ url }) => url.endsWith('/keys:test'))).toBe(false);
   });

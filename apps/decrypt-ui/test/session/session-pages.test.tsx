@@ -86,7 +86,7 @@ describe('a person', () => {
     await until(() => app.history.location.pathname === '/ns/payments-prod/workflows', 'the list');
   });
 
-  test('who may see only metadata sees a masked history, for which the page requests no payload', async () => {
+  test('sees a masked history if they may see only metadata, and the page requests no payload', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata'])]));
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`, { namespace, session: make });

@@ -146,7 +146,7 @@ describe('the token', () => {
     expect(status()).toBe('signed_in');
   });
 
-  it('can be renewed without a window once the provider is reachable again', async () => {
+  it('can be renewed without opening a sign-in window once the provider is reachable again', async () => {
     const { provider, session, windows, status } = setUp();
     provider.refuse = 'unreachable';
     await vi.advanceTimersByTimeAsync(11 * MINUTE);

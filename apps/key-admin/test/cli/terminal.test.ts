@@ -137,7 +137,7 @@ describe('the output of commands', () => {
     }
   });
 
-  it('contains decrypted content unchanged in a pipe, and with escaped control characters on a terminal', async () => {
+  it('contains decrypted content unchanged in a pipe, but with its control characters escaped on a terminal', async () => {
     const body = JSON.stringify({ note: 'a\u009b1A\u202eb', list: [1] });
     const payload = {
       metadata: { encoding: Buffer.from('json/plain').toString('base64') },

@@ -192,7 +192,7 @@ describe('temporal-kms keys', () => {
     expect(emulator.calls.count('GetCryptoKey')).toBe(4);
   });
 
-  it('exits with 78 and lists every mistake of the configuration', async () => {
+  it('exits with 78 and lists every mistake in the configuration', async () => {
     const { code, err } = await temporalKms(['keys'], { env: { KMS_EMULATOR_HOST: 'kms.example.com:1' } });
     expect(code).toBe(78);
     expect(err).toContain('GCP_PROJECT is missing');

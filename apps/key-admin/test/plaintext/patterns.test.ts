@@ -50,7 +50,7 @@ describe('the built-in patterns', () => {
     expect(found(text)).toEqual([]);
   });
 
-  it('take linear time even for hostile texts', () => {
+  it('take linear time even on hostile input', () => {
     for (const text of ['a@', 'a.', '1 ', '+1-', 'AA00 ', `${'a'.repeat(64)}@`]) {
       const start = performance.now();
       matchesIn(text.repeat(40_000), builtIn);

@@ -58,11 +58,11 @@ describe('a Temporal server', () => {
     },
   );
 
-  it('counts as not listing its namespaces if it refuses the second page', async () => {
+  it('is treated as unable to list its namespaces if it rejects the request for the second page', async () => {
     expect(await describeWith({ listNamespaces })).toMatchObject({ isListed: false, namespaces: [] });
   });
 
-  it('counts as not listing its namespaces if a proxy hides some, and is described with all namespaces that the caller requests', async () => {
+  it('is treated as unable to list its namespaces if a proxy hides some, and is described with all namespaces that the caller requests', async () => {
     const server = await describeWith({ listNamespaces: listOnly('orders') }, 'payments', 'orders');
     expect([server.isListed, namesOf(server)]).toEqual([false, ['orders', 'payments']]);
     expect(await describeWith({ listNamespaces: listOnly() })).toMatchObject({

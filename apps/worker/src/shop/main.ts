@@ -1,7 +1,7 @@
 /**
  * The task `dev:shop` of `pnpm dev`. Fills a namespace with the orders of a shop that released a bad build,
- * and runs a workflow with payloads in external storage. Called as `shop/main.ts PATH BUCKET`, with the
- * storage's directory and the storage's name in references.
+ * and runs a workflow with payloads in external storage. Called as `shop/main.ts PATH BUCKET`. PATH is
+ * the storage's directory, and BUCKET is the name that references use for the storage.
  */
 import { loadConfigOrExit, loadTemporalConfig, workerEnvironment } from '@temporal-kms/config';
 import { createKmsCodec } from '@temporal-kms/kms-codec';

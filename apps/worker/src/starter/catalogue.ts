@@ -128,7 +128,7 @@ export const catalogue = {
     description: 'waits for an update that approves the request; has current details and queries',
     workflow: approval,
     input: { requester: 'Hanna Berg', cents: 250_000 },
-    options: ({ requester }) => ({ staticSummary: `${requester} asks for an approval` }),
+    options: ({ requester }) => ({ staticSummary: `${requester} asks for approval` }),
   }),
   'loyalty-report': defineSample({
     description: 'a bug in workflow code: its workflow task fails until the code is corrected',

@@ -32,7 +32,7 @@ export interface Fact {
   readonly nextAt?: number | undefined;
   readonly queue?: string | undefined;
   readonly remedy?: string | undefined;
-  /** Payloads that contain names or messages for this finding, in addition to `cause.refs`. */
+  /** Further payloads, besides `cause.refs`, that contain this fact's names or messages. */
   readonly refs?: readonly PayloadRef[] | undefined;
 }
 

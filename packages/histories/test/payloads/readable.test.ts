@@ -36,7 +36,7 @@ describe('readableText', () => {
     });
   });
 
-  it('returns text that is mostly control characters as bytes, because the JSON would be six times as long', () => {
+  it('returns bytes instead of text if the text is mostly control characters, because the JSON would be six times as long', () => {
     const controls = Buffer.alloc(100, 1);
     expect(JSON.parse(readableJson(body(controls, 'binary/plain')))).toEqual({
       $bytes: controls.toString('base64'),

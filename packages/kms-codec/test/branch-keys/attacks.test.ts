@@ -67,7 +67,7 @@ describe('a process that reads the store', () => {
     expect(fleet.events).toContain('adopt unverified');
   });
 
-  it('does not encrypt with a stored key of another namespace that uses the same crypto key', async () => {
+  it('does not encrypt with a stored branch key that belongs to another namespace, which uses the same crypto key', async () => {
     const { fleet } = await fleetWithEntry();
     await fleet.codecs[0]!.encode([json('x')], inNamespace('bill'));
     const other = entryOf(fleet, billId);
@@ -75,7 +75,7 @@ describe('a process that reads the store', () => {
     await expectNotAdopted(fleet, other);
   });
 
-  it('does not encrypt with a stored key of another crypto key', async () => {
+  it('does not encrypt with a stored branch key that belongs to another crypto key', async () => {
     const { fleet } = await fleetWithEntry();
     const others = fleetOf(1);
     await others.encrypt();

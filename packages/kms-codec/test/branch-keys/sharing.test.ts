@@ -30,7 +30,7 @@ describe('a starting fleet', () => {
     expect(origins.slice(3).toSorted()).toEqual(['created', 'store', 'store']);
   });
 
-  it('makes one Cloud KMS call per process that starts later', async () => {
+  it('makes only one Cloud KMS call for each process that starts after the first', async () => {
     const fleet = fleetOf(1);
     await fleet.encrypt();
     for (let n = 0; n < 10; n += 1) fleet.start();

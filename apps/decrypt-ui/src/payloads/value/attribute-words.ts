@@ -50,10 +50,10 @@ const acronyms: Readonly<Record<string, string>> = {
 /** Names for attributes whose own words are not clear enough. */
 const names: Readonly<Record<string, string>> = {
   startToCloseTimeout: 'Time limit of an attempt',
-  scheduleToCloseTimeout: 'Time limit of all attempts',
+  scheduleToCloseTimeout: 'Total time limit for all attempts',
   scheduleToStartTimeout: 'Time limit in the queue',
   heartbeatTimeout: 'Time limit between heartbeats',
-  workflowExecutionTimeout: 'Time limit of all runs',
+  workflowExecutionTimeout: 'Total time limit for all runs',
   workflowRunTimeout: 'Time limit of the run',
   workflowTaskTimeout: 'Time limit of a workflow task',
   startToFireTimeout: 'Fires after',

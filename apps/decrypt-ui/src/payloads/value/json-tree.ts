@@ -76,13 +76,13 @@ function rangesOf(value: Members, names: readonly string[] | undefined, count: n
 
 /** Which objects, arrays and ranges are open. */
 export interface JsonFolds {
-  /** The reader's choices for single objects, arrays and ranges. True means open. */
+  /** The user's choices for individual objects, arrays and ranges. True means open. */
   readonly chosen: ReadonlyMap<unknown, boolean>;
   /** Objects, arrays and ranges without a choice are open until the layout has this many lines. */
   readonly lines: number;
 }
 
-/** After this many lines, a value's remaining objects and arrays are folded until the reader opens them. */
+/** After this many lines, a value's remaining objects and arrays are folded until the user opens them. */
 export const SHORT = 2000;
 /** Maximum number of lines that "Unfold all" opens: a longer layout would block the page. */
 export const LONG = 20_000;

@@ -15,7 +15,7 @@ interface NotesProps {
   readonly onResume: (justification?: string) => void;
 }
 
-/** Notes about runs that the groups do not contain, with the reasons. */
+/** Notes about the runs that are in none of the groups, with the reasons. */
 export function Notes({ own, onResume }: NotesProps) {
   const { status, failure, total, share, failingTasks, failed, unreadable } = own;
   const reasons = reasonEntries(unreadable);

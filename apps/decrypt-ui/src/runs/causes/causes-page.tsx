@@ -200,7 +200,7 @@ function Access({ namespace }: { namespace: string }) {
   const lock = useLock(namespace, access === 'open');
   if (access === 'refused') {
     return (
-      <span className="t2" data-tip={`Ask for the permission decode in ${name}`}>
+      <span className="t2" data-tip={`Ask for the decode permission in ${name}`}>
         You may not decrypt messages
       </span>
     );

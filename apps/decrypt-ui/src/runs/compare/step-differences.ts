@@ -57,7 +57,7 @@ interface Compared {
 
 /**
  * Minimum difference, in milliseconds and as a factor, for durations to count as different: smaller differences are
- * chance.
+ * treated as noise.
  */
 const NOTABLE_MILLIS = 1000;
 const NOTABLE_FACTOR = 2;
@@ -92,7 +92,7 @@ function* wordsOf(
   if (outcomes[0] !== outcomes[1]) yield 'outcome';
   if (ours.attempt !== theirs.attempt) yield 'attempts';
   if (outcomes[0] === outcomes[1] && plainFailure(ours) !== plainFailure(theirs)) yield 'failure';
-  if (states.single > 0) yield `${plural(states.single, 'payload')} in one run`;
+  if (states.single > 0) yield `${plural(states.single, 'payload')} in only one run`;
   const [before, after] = [durationOf(ours), durationOf(theirs)];
   if (before === undefined || after === undefined) return;
   const more = after - before;

@@ -78,7 +78,7 @@ interface ComparisonsOptions extends HiddenWith {
 export type Comparisons = ReturnType<typeof createComparisons>;
 
 /**
- * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext, so they exist
+ * Reads two sets of runs and compares their fields. Fields of inputs and memos are plaintext, so they are kept
  * only in memory. These fields are dropped when the reveal for which they were decrypted ends, or when the
  * page drops all plaintext.
  */

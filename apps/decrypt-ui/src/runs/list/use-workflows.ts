@@ -46,13 +46,13 @@ export function useWorkflows(namespace: string, query: string) {
   return {
     rows,
     fresh,
-    /** Whether every row of the newest page is new, so that there may be more new runs. */
+    /** Whether every row of the newest page is new, in which case there may be more new runs. */
     freshAtLeast: fresh > 0 && fresh === newest.data?.workflows.length,
     showNew,
     list,
     /** The failure of the last request for rows or for new runs. */
     error: failure ?? newest.error,
-    /** Loads the next page. Does nothing after a failed request, until the reader retries. */
+    /** Loads the next page. Does nothing after a failed request, until the user retries. */
     loadMore: () => {
       if (list.hasNextPage && !list.isFetchingNextPage && !list.isFetchNextPageError)
         void list.fetchNextPage();

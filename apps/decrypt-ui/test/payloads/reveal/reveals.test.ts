@@ -136,7 +136,7 @@ describe('plaintext in the cache', () => {
     expect(plaintext.bytes).toBe(0);
   });
 
-  it('is never used for another reveal, not even after the pages were rendered again', () => {
+  it('is never used for another reveal, even after the pages are rendered again', () => {
     const [first, second] = [setUp(), setUp()];
     for (const { reveal } of [first, second]) reveal({ kind: 'run', run });
     const id = ({ reveals }: typeof first) => reveals.store.getState().grants[0]!.id;

@@ -76,7 +76,7 @@ describe('a difference', () => {
     expect(causes('12', '13')).toBeUndefined();
   });
 
-  test('follows from the input even if the texts contain replacement patterns, which are taken literally', () => {
+  test('follows from the input even if the input contains `$&` or `$1`, which are not treated as replacement patterns', () => {
     const odd = substitutionsOf(between('{"a":"abc"}', '{"a":"$&$1"}'));
     expect(causesOf({ path: '', left: 'x abc', right: 'x $&$1' }, odd)).toEqual([0]);
   });

@@ -73,7 +73,7 @@ const fieldsOf = (build: string, hour: number): FieldMap => ({
   ...(build === 'b-6' && { 'memo.old': true }),
 });
 
-test('joins differences between the same runs into one difference, with the shortest name', () => {
+test('merges differences whose values occur in the same runs, and keeps the shortest name', () => {
   const all = [fieldsOf('b-7', 1), fieldsOf('b-7', 2), fieldsOf('b-6', 1), fieldsOf('b-6', 2)];
   const found = [
     difference('attribute.BuildIds[0]', 'pinned:b-7'),

@@ -189,7 +189,7 @@ describe('a run’s export', () => {
     await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
   });
 
-  test('does not start if its reveal ends while the person chooses the file, but asks for another justification', async () => {
+  test('does not start if its reveal ends while the user is choosing the file, and asks for a new justification instead', async () => {
     const file = { write: vi.fn(), close: vi.fn(), abort: vi.fn(() => Promise.resolve()) };
     const chosen = Promise.withResolvers<unknown>();
     vi.stubGlobal('showSaveFilePicker', () => chosen.promise);

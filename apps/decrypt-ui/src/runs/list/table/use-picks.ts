@@ -20,7 +20,7 @@ export interface Picks {
 const none: readonly WorkflowSummary[] = [];
 
 /**
- * Returns the runs that the reader has picked for a comparison. The runs stay picked when the filter changes,
+ * Returns the runs that the user has picked for comparison. The runs stay picked when the filter changes,
  * but not when the namespace changes.
  */
 export function usePicks(namespace: string): Picks {
