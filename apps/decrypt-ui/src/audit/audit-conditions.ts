@@ -27,7 +27,7 @@ export const noText: PersonText = { who: '', justification: '' };
 export interface AuditView {
   readonly search: AuditSearch;
   readonly text: PersonText;
-  /** The time at which the span ends: when the reader chose the span or updated the list. */
+  /** The time at which the span ends: when the user chose the span or updated the list. */
   readonly now: number;
 }
 

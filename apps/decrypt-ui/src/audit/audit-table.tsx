@@ -43,7 +43,7 @@ interface AuditTableProps {
 
 const keyOf = ({ id }: AuditRow) => id;
 
-/** After this many consecutive empty pages, the page asks the reader whether to continue. */
+/** After this many consecutive empty pages, the page asks the user whether to continue. */
 const EMPTY_PAGES = 16;
 
 const columns = [
@@ -56,7 +56,7 @@ const columns = [
   { id: 'payloads', title: 'Payloads', align: 'right' },
 ] as const;
 
-/** The operations, newest first. Loads older lines before the reader reaches the last row. */
+/** The operations, newest first. Loads older lines before the user reaches the last row. */
 export function AuditTable(props: AuditTableProps) {
   const { name, rows, selected, onSelect, loading, searching, pages, more, onMore, filtered, onClear } =
     props;

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useRef } from 'react';
 import styles from './file-drop.module.css';
 import { useHistoryFiles } from './use-history-files.ts';
 
-/** What the reader is doing with a file. */
+/** What the user is doing with a file. */
 export type FileAction = 'drag' | 'choose' | File | undefined;
 
 interface FileDropProps {
@@ -15,7 +15,7 @@ interface FileDropProps {
   readonly onDone: () => void;
 }
 
-/** Opens a history file that the reader dropped, or asks the reader to choose a file. */
+/** Opens a history file that the user dropped, or asks the user to choose a file. */
 export function FileDrop({ namespace, action, onDone }: FileDropProps) {
   const files = useHistoryFiles();
   const navigate = useNavigate();
@@ -50,7 +50,7 @@ export function FileDrop({ namespace, action, onDone }: FileDropProps) {
         onChange={({ target }) => {
           const file = target.files?.[0];
           if (file) open(file);
-          // Clears the file chooser, so that the reader can choose the same file again.
+          // Clears the file chooser, so that the user can choose the same file again.
           target.value = '';
         }}
       />

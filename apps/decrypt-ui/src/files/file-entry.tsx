@@ -5,7 +5,7 @@ import type { FileAction } from './file-drop.tsx';
 
 const FileDrop = lazy(async () => ({ default: (await import('./file-drop.tsx')).FileDrop }));
 
-/** Loads the code that opens history files when the reader drags a file over the page or wants to choose one. */
+/** Loads the code that opens history files when the user drags a file over the page or wants to choose one. */
 export function FileEntry() {
   const { namespace } = useParams({ strict: false });
   const [loaded, setLoaded] = useState(false);

@@ -8,7 +8,7 @@ import styles from './file.module.css';
 import type { FileRun, OpenedFile } from './history-file.ts';
 import { useHistoryFiles } from './use-history-files.ts';
 
-/** Number of rows rendered at first; the reader can request more. */
+/** Number of rows rendered at first; the user can request more. */
 const FIRST_ROWS = 200;
 
 /** The choice between a file's runs: Temporal Cloud exports many runs into one file. */

@@ -10,7 +10,7 @@ export interface HistoryFilesState {
   readonly file?: OpenedFile | undefined;
   /** Why the file cannot be opened. */
   readonly failure?: Error | undefined;
-  /** The run on the screen; undefined until the reader chooses one of the file's runs. */
+  /** The run on the screen; undefined until the user chooses one of the file's runs. */
   readonly run?: number | undefined;
 }
 

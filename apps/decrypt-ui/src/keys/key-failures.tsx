@@ -17,7 +17,7 @@ import { Moment } from '../ui/text/moment.tsx';
 import { keyPlace } from './key-health.ts';
 import styles from './keys.module.css';
 
-/** Number of failures shown until the reader requests all. */
+/** Number of failures shown until the user requests all. */
 const MOST = 8;
 
 /** The most recent payloads that could not be decrypted or encrypted, each with a link to its event. */

@@ -20,7 +20,7 @@ import { attention, keyPlace, type KeyVersion, mainVersions, unusable, versionSt
 import { isUnneeded, type Scanned, type Stored, storedUnder } from './key-scan.ts';
 import styles from './keys.module.css';
 
-/** Number of versions of a key shown until the reader requests all. */
+/** Number of versions of a key shown until the user requests all. */
 const MOST = 12;
 
 /** Each key's versions with their states and dates, and their use by this process. */

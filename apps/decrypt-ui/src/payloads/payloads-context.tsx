@@ -66,7 +66,7 @@ export type PayloadView =
   | { readonly status: 'failed'; readonly message: string };
 
 /**
- * Returns a function that reads a payload for a reader's action, such as copying. The returned function
+ * Returns a function that reads a payload for a user's action, such as copying. The returned function
  * returns undefined if the payload must be hidden by now. The payload may still be on screen because a timer
  * is late.
  */

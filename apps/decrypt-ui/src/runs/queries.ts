@@ -26,9 +26,9 @@ export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =
       api.workflows(namespace, { query, pageSize: PAGE_SIZE, pageToken: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.nextPageToken,
-    // Rows must not move while the reader reads them. `newestQuery` counts new runs, which the list loads on request.
+    // Rows must not move while the user reads them. `newestQuery` counts new runs, which the list loads on request.
     staleTime: Infinity,
-    // When the reader goes back from a run, the list is as the reader left it.
+    // When the user goes back from a run, the list is as the user left it.
     gcTime: 30 * 60_000,
     refetchInterval: untilLoaded,
     refetchOnWindowFocus: false,

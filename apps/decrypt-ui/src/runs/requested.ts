@@ -15,7 +15,7 @@ declare module '@tanstack/react-router' {
  */
 export const requested = { requested: performance.timeOrigin };
 
-/** Calls `start` once after the reader has followed a link with the history state `requested` to this page. */
+/** Calls `start` once after the user has followed a link with the history state `requested` to this page. */
 export function useRequested(start: () => void): void {
   const { history } = useRouter();
   const isRequested = useLocation({ select: ({ state }) => state.requested === requested.requested });

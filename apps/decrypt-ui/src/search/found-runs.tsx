@@ -31,7 +31,7 @@ export interface RunsOfList {
   readonly renderOutcome: (workflow: WorkflowSummary) => ReactNode;
   /** Renders a hit in a run: the text, and its context if the page shows the payload. */
   readonly renderHit: (run: RunAddress, hit: SearchHit) => ReactNode;
-  /** Called with what the search found in a run when the reader opens the run. */
+  /** Called with what the search found in a run when the user opens the run. */
   readonly onOpen: (run: RunAddress, found: FoundInRun) => void;
 }
 

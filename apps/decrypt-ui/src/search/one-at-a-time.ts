@@ -1,6 +1,6 @@
 import type { ApiFailure } from '../session/server/failure.ts';
 
-/** `limit`: the server reached a limit on time, hits or cost. The reader can continue. */
+/** `limit`: the server reached a limit on time, hits or cost. The user can continue. */
 export type ReadStatus = 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
 
 /** The position up to which a stream has been read, and whether reading continues. */
@@ -24,6 +24,6 @@ export function oneAtATime() {
   };
 }
 
-/** Returns the state after the reader has stopped reading. */
+/** Returns the state after the user has stopped reading. */
 export const stopped = <Now extends Progress<unknown> | undefined>(now: Now): Now =>
   now?.status === 'running' ? { ...now, status: 'stopped' } : now;

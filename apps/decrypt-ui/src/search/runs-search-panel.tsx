@@ -41,9 +41,9 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   const isOfList = search === undefined || (search.namespace === namespace && search.query === query);
   const expired = useSessionState().status === 'expired';
 
-  // Runs before the next keystroke: the reader may already have typed into the field of `RunsSearchLoading`.
+  // Runs before the next keystroke: the user may already have typed into the field of `RunsSearchLoading`.
   useLayoutEffect(() => {
-    // When the reader goes back from a run, the results are still there, and the list has the focus.
+    // When the user goes back from a run, the results are still there, and the list has the focus.
     const { search: before, text: typed } = runsSearch.store.getState();
     if (before !== undefined) return;
     field.current?.focus();

@@ -20,7 +20,7 @@ export interface FoundInRun {
   readonly hits: readonly SearchHit[];
   /** Whether the run may have more hits. */
   readonly partial: boolean;
-  /** The position in `hits` of the hit that the reader opened. */
+  /** The position in `hits` of the hit that the user opened. */
   readonly current: number;
 }
 
@@ -41,7 +41,7 @@ export interface RunsSearchProgress extends SearchCounts, SearchedRuns, Progress
   readonly partial: number;
   /** Number of runs that could not be read. */
   readonly failed: number;
-  /** Why the reader searches for the text. Stored only in memory. */
+  /** Why the user searches for the text. Stored only in memory. */
   readonly justification?: string | undefined;
 }
 
@@ -68,12 +68,12 @@ const initial: RunsSearchState = {
 
 /**
  * Creates the search for text in the decrypted payloads of all runs in a list. The text leaves memory only in
- * a request's body. The search is kept while the reader views a run, so that a reader who goes back finds it.
+ * a request's body. The search is kept while the user views a run, so that a user who goes back finds it.
  */
 export function createRunsSearch(reveals: Pick<Reveals, 'store' | 'onForget'>) {
   const store = createStore<RunsSearchState>()(() => initial);
   const reading = oneAtATime();
-  /** Whether the reader pressed Enter while the panel was still loading. */
+  /** Whether the user pressed Enter while the panel was still loading. */
   let entered = false;
 
   /** Drops the results and the text, which may come from a payload. */

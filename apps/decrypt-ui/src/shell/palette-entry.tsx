@@ -64,7 +64,7 @@ function Field({ text, onText, onClose }: FieldProps) {
       <div className={styles['field']}>
         <Search size={16} aria-hidden="true" />
         <input
-          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the reader opened the dialog to type
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the user opened the dialog to type
           autoFocus
           aria-label={FIELD}
           placeholder={FIELD}

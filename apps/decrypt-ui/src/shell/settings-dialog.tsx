@@ -34,7 +34,7 @@ const keys: readonly Option<'on' | 'off'>[] = [
   { value: 'off', text: 'Off' },
 ];
 
-/** The reader's choices about how the page looks and which keys it handles. */
+/** The user's choices about how the page looks and which keys it handles. */
 export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
   const { theme, density, clock, times: shown, characterKeys } = usePreferences();
   return (
@@ -100,7 +100,7 @@ interface ChoiceProps<T extends string> {
   readonly name: string;
   readonly value: T;
   readonly options: readonly Option<T>[];
-  /** Returns the preferences to change when the reader chooses a value. */
+  /** Returns the preferences to change when the user chooses a value. */
   readonly onChange: (value: T) => Partial<Preferences>;
 }
 

@@ -41,7 +41,7 @@ export function Shell() {
     return () => document.removeEventListener('focusin', showFocused);
   }, []);
   const runsSearch = useRunsSearch();
-  // When the reader leaves a namespace, drops its plaintext and the text of a search.
+  // When the user leaves a namespace, drops its plaintext and the text of a search.
   useEffect(() => {
     if (namespace === undefined) return undefined;
     return () => {

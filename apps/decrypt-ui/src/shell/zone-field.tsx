@@ -6,7 +6,7 @@ import menu from '../ui/overlays/menu.module.css';
 import { setPreferences, usePreferences } from '../ui/preferences/preferences.ts';
 import styles from './zone-field.module.css';
 
-/** Maximum number of matches in the list. The reader can type more text to narrow the list down. */
+/** Maximum number of matches in the list. The user can type more text to narrow the list down. */
 const MOST = 60;
 
 const zones: readonly string[] = ['utc', 'local', ...Intl.supportedValuesOf('timeZone')];

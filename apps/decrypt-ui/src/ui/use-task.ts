@@ -12,7 +12,7 @@ export interface Task<T> {
 }
 
 /**
- * Returns a task that the reader starts. The task stops on unmount.
+ * Returns a task that the user starts. The task stops on unmount.
  *
  * @param work rejects when its signal is aborted
  * @param onEnd called with the result or the error, unless the task was stopped

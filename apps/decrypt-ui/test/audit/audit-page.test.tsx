@@ -38,7 +38,7 @@ describe('the audit page', () => {
     await expect.element(page.getByText(/^\d+ operations so far$/)).toBeVisible();
   });
 
-  test('loads each page of older lines once, before the reader reaches the last row', async () => {
+  test('loads each page of older lines once, before the user reaches the last row', async () => {
     const { searches } = await openAudit();
     await until(() => {
       press('End');
@@ -69,7 +69,7 @@ describe('the audit page', () => {
     await until(() => rows() > 10, 'all rows');
   });
 
-  test('shows the conditions of a new address in the filter, and keeps these conditions when the reader adds another', async () => {
+  test('shows the conditions of a new address in the filter, and keeps these conditions when the user adds another', async () => {
     const app = await openAudit();
     await field('Workflow id').fill('nowhere');
     app.history.push(`/ns/${app.namespace}/audit?wf=order-88213`);
@@ -102,7 +102,7 @@ describe('the audit page', () => {
     expect(Date.now() - Date.parse(last?.from ?? '')).toBeLessThan(3_700_000);
   });
 
-  test('filters between two times in the reader’s time zone', async () => {
+  test('filters between two times in the user’s time zone', async () => {
     const app = await openAudit();
     await page.getByRole('button', { name: /^Time:/ }).click();
     await page.getByRole('menuitemradio', { name: 'Between…' }).click();
@@ -157,7 +157,7 @@ describe('the audit page', () => {
     expect(row(key(8))?.querySelector('a')).toBeNull();
   });
 
-  test('stops the search after several pages without an entry, and continues when the reader asks', async () => {
+  test('stops the search after several pages without an entry, and continues when the user asks', async () => {
     const app = await openAudit();
     await app.steer('audit', { mode: 'sparse' });
     await page.getByRole('button', { name: 'Update' }).click();

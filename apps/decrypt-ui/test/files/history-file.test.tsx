@@ -132,7 +132,7 @@ describe('a history file', () => {
     await expect.element(heading('order-88213')).toBeVisible();
   });
 
-  test('lets the reader choose between several runs', async () => {
+  test('lets the user choose between several runs', async () => {
     const [first, second] = await Promise.all([
       exported('encoded'),
       exported('encoded', 'charge-88213', '01997c2e-0000-7000-8000-0000000000fa'),

@@ -66,7 +66,7 @@ describe('the keys page', () => {
     await expect.element(rowOf(/^Test at/, 'permission_denied')).toBeVisible();
   });
 
-  test('tests the keys when the reader presses T, and shows how long Cloud KMS took', async () => {
+  test('tests the keys when the user presses T, and shows how long Cloud KMS took', async () => {
     const app = await renderApp('/ns/NS/keys');
     await expect.element(table('Key versions')).toBeVisible();
     press('t');
@@ -187,7 +187,7 @@ describe('namespace pages', () => {
     await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list again');
   });
 
-  test('stay open when the reader changes the namespace', async () => {
+  test('stay open when the user changes the namespace', async () => {
     const app = await renderApp('/ns/payments-prod/keys');
     await page.getByRole('button', { name: /^Namespace:/ }).click();
     await page.getByRole('menuitemradio', { name: 'identity-prod' }).click();

@@ -155,7 +155,7 @@ describe('reason codes', () => {
     expect([...decoder.store.getState().findings.keys()]).toEqual(['2:0']);
   });
 
-  test('cause no further request if they are permanent, unless the reader asks for one', async () => {
+  test('cause no further request if they are permanent, unless the user asks for one', async () => {
     const { decoder, requests } = setUp((ref) => encrypted('', { reason: 'key_destroyed' }).answer(ref));
     decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(60_000);

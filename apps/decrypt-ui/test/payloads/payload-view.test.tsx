@@ -81,7 +81,7 @@ describe('JSON in the inspector', () => {
     expect(await saved[0]!.blob.text()).toMatch(/^\{"id":12345678901234567890,"rate":1\.0,/);
   });
 
-  test('is a tree with one tab stop, which the reader can fold by pointer and by keys', async () => {
+  test('is a tree with one tab stop, which the user can fold by pointer and by keys', async () => {
     await openFiles();
     const tree = await until(() => block('1:0')?.querySelector<HTMLElement>('[role="tree"]'), 'the tree');
     const item = (start: string) =>
@@ -134,7 +134,7 @@ describe('JSON in the inspector', () => {
     expect(scroller.scrollWidth).toBeLessThanOrEqual(scroller.clientWidth);
   });
 
-  test('wraps long lines until the reader turns wrapping off', async () => {
+  test('wraps long lines until the user turns wrapping off', async () => {
     await openFiles();
     expect(scrolls()).toBe(false);
     await userEvent.click(button('More about input 0').first());

@@ -33,7 +33,7 @@ describe('a payload in external storage', () => {
     expect(new Set(refs())).toEqual(new Set(['6:0']));
   });
 
-  test('can be read with the keyboard, shows its object’s key, and is forgotten when the reader locks the payloads', async () => {
+  test('can be read with the keyboard, shows its object’s key, and is forgotten when the user locks the payloads', async () => {
     const { refs, plaintext } = await open(1);
     (await until(() => read().query(), 'the button')).focus();
     await userEvent.keyboard('{Enter}');

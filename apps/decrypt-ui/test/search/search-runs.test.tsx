@@ -25,7 +25,7 @@ async function open(path = '/ns/NS/workflows', options: Parameters<typeof render
 }
 
 describe('a search in all listed runs’ payloads', () => {
-  test('loses no key that the reader types right after the shortcut, even while the panel loads', async () => {
+  test('loses no key that the user types right after the shortcut, even while the panel loads', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 0, 'the rows');
     press('f', document.body, { ctrlKey: true, shiftKey: true });

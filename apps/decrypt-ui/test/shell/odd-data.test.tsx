@@ -119,7 +119,7 @@ describe('ids and names of a thousand characters or in other scripts', () => {
 });
 
 describe('a server that fails halfway', () => {
-  test('gets a request for the rest of a list only when the reader asks for the rest', async () => {
+  test('gets a request for the rest of a list only when the user asks for the rest', async () => {
     let asked = 0;
     let broken = true;
     await renderApp('/ns/NS/workflows', {
@@ -167,7 +167,7 @@ describe('a server that fails halfway', () => {
 });
 
 describe('a browser that does not let the page copy', () => {
-  test('is reported when copying fails, even if the reader used a keyboard shortcut to copy an id', async () => {
+  test('is reported when copying fails, even if the user used a keyboard shortcut to copy an id', async () => {
     const failed: PromiseRejectionEvent[] = [];
     const onRejection = (event: PromiseRejectionEvent) => failed.push(event);
     addEventListener('unhandledrejection', onRejection);

@@ -87,7 +87,7 @@ interface LinesProps {
   readonly row: Exclude<DiffRow, { kind: 'folded' }>;
   readonly left: readonly string[];
   readonly right: readonly string[];
-  /** Number of times the reader has requested more of the lines. */
+  /** Number of times the user has requested more of the lines. */
   readonly more: number;
   readonly onMore: () => void;
 }

@@ -4,7 +4,7 @@
  */
 export const CUT = 900;
 /**
- * Number of characters added each time the reader requests more. The browser lays out each line as a whole, so a line
+ * Number of characters added each time the user requests more. The browser lays out each line as a whole, so a line
  * of 2 MiB would block the page.
  */
 export const MORE = 20_000;
@@ -21,7 +21,7 @@ export interface Cut {
  * Returns the part of two compared lines to show. At first, the part begins shortly before the first
  * difference, because two long lines may begin with the same text.
  *
- * @param more number of times the reader has requested more
+ * @param more number of times the user has requested more
  */
 export function cutOf(left: string, right: string, more: number): Cut {
   const longest = Math.max(left.length, right.length);

@@ -125,7 +125,7 @@ export function wordDiff(left: string, right: string): { left: Piece[]; right: P
     : { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };
 }
 
-/** Returns whether two lines are so similar that marked words help the reader. */
+/** Returns whether two lines are so similar that marked words help the user. */
 function isSimilar(pieces: readonly Piece[]): boolean {
   const letters = ({ text }: Piece) => text.replaceAll(/\W/g, '').length;
   const same = pieces.reduce((sum, piece) => sum + (piece.changed ? 0 : letters(piece)), 0);

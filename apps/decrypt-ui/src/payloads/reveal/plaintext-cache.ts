@@ -19,7 +19,7 @@ export type PlaintextCache = ReturnType<typeof createPlaintextCache>;
 
 /**
  * Creates a bounded cache of decoded payloads, so that scrolling back does not decode them again. Plaintext
- * is only in this page's memory, and `forget` drops it when the reader leaves the namespace.
+ * is only in this page's memory, and `forget` drops it when the user leaves the namespace.
  */
 export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
   const entries = createSizedLru<DecodedState>(maxBytes, ({ result }) => sizeOf(result));

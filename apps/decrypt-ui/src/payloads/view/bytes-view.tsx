@@ -20,7 +20,7 @@ interface BytesViewProps extends Omit<JsonViewProps, 'value'> {
   readonly value: Bytes;
 }
 
-/** A binary payload, shown as a protobuf message's fields, as a picture if the reader requests it, or as bytes. */
+/** A binary payload, shown as a protobuf message's fields, as a picture if the user requests it, or as bytes. */
 export function BytesView({ value, folds, ...rest }: BytesViewProps) {
   const { bytes, protobuf, messageType } = value;
   const fields = useMemo(() => (protobuf ? protobufValue(bytes) : undefined), [bytes, protobuf]);
@@ -30,7 +30,7 @@ export function BytesView({ value, folds, ...rest }: BytesViewProps) {
     'bytes',
     ...(media?.kind === 'picture' ? (['picture'] as const) : []),
   ];
-  // Draws a picture only if the reader requests it.
+  // Draws a picture only if the user requests it.
   const [chosen, setChosen] = useState<Form>();
   const form = chosen && forms.includes(chosen) ? chosen : (forms[0] ?? 'bytes');
   return (

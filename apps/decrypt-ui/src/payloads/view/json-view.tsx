@@ -21,7 +21,7 @@ export interface JsonViewProps {
   readonly decrypted: boolean;
   /** Whether to fill the parent's height. */
   readonly fill?: boolean | undefined;
-  /** The initial folds. A new object resets the folds that the reader chose. */
+  /** The initial folds. A new object resets the folds that the user chose. */
   readonly folds?: JsonFolds | undefined;
 }
 

@@ -42,7 +42,7 @@ const forms = [
   { value: 'json', text: 'JSON' },
 ] as const;
 
-/** JSON. Formats multi-line strings and JSON inside strings, unless the reader chooses the original JSON. */
+/** JSON. Formats multi-line strings and JSON inside strings, unless the user chooses the original JSON. */
 function JsonBody({ json, ...rest }: JsonBodyProps) {
   const readable = readableJson(json);
   const [form, setForm] = useState<'text' | 'json'>('text');

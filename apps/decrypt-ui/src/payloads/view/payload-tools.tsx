@@ -21,7 +21,7 @@ interface PayloadToolsProps {
 }
 
 /**
- * The reader's actions for a decoded payload. Each action reads the payload again, because the payload may
+ * The user's actions for a decoded payload. Each action reads the payload again, because the payload may
  * have been hidden in the meantime.
  */
 export function PayloadTools({ stub, title, onOpen, large = false }: PayloadToolsProps) {

@@ -46,8 +46,8 @@ interface CausesState {
 export type Causes = ReturnType<typeof createCauses>;
 
 /**
- * Reads why the runs of a query failed. Keeps the result while the reader is on another page, so that a
- * reader who goes back finds it.
+ * Reads why the runs of a query failed. Keeps the result while the user is on another page, so that a
+ * user who goes back finds it.
  */
 function createCauses(source: CausesSource) {
   const store = createStore<CausesState>()(() => ({ progress: undefined, open: undefined, isLeft: false }));
@@ -102,7 +102,7 @@ function createCauses(source: CausesSource) {
     store,
     setOpen: (open: string | undefined) => store.setState({ open }),
     /**
-     * Call when a page opens. Returns a function to call when the reader leaves the page, which stops reading until the
+     * Call when a page opens. Returns a function to call when the user leaves the page, which stops reading until the
      * next call of `show`.
      */
     enter() {

@@ -8,7 +8,7 @@ import styles from './causes.module.css';
 import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 import { whyStoreOf } from './why-store.ts';
 
-/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the reader scrolls. */
+/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the user scrolls. */
 const SETTLE = 300;
 
 const useWhyStore = () => whyStoreOf(useRevealSource());

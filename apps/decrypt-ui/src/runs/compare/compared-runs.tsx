@@ -27,7 +27,7 @@ interface Scopes {
 
 /**
  * If there are at most this many steps, the page compares all of them when it opens. Otherwise, it compares
- * the steps up to the difference that the reader jumps to.
+ * the steps up to the difference that the user jumps to.
  */
 const COMPARED_AT_ONCE = 500;
 
@@ -196,7 +196,7 @@ function useSubstitutions(values: Parameters<typeof substitutionsOf>[0]): readon
   return useMemo(() => substitutionsOf(values), [text]);
 }
 
-/** Returns the current step, which is the first differing step until the reader jumps, and a function that jumps. */
+/** Returns the current step, which is the first differing step until the user jumps, and a function that jumps. */
 function useJump(
   rows: readonly AlignedStep[],
   isDifferent: (step: AlignedStep) => boolean,

@@ -17,7 +17,7 @@ export interface PayloadPosition {
   readonly place: string;
 }
 
-/** A payload that the reader can choose for the comparison. */
+/** A payload that the user can choose for the comparison. */
 export interface PayloadChoice {
   readonly ref: PayloadRef;
   readonly stub: PayloadStub;

@@ -8,7 +8,7 @@ import { isEnd } from '../events/run-ends.ts';
 import { subjectOf } from './payload-choices.ts';
 
 /**
- * Maximum number of compared steps: more steps would not help a reader, and computing their names takes time.
+ * Maximum number of compared steps: more steps would not help the user, and computing their names takes time.
  */
 export const MAX_STEPS = 4000;
 

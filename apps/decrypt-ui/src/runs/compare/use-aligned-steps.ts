@@ -33,7 +33,7 @@ export function useAlignedSteps(left: RunScope, right: RunScope): AlignedSteps {
 
   const incomplete = [...incompleteness(left, 'first'), ...incompleteness(right, 'second')];
   const texts = (text: string) => [text, ...incomplete].join('; ');
-  if (loading) return { steps: noSteps, state: texts('The histories are being loaded …') };
+  if (loading) return { steps: noSteps, state: texts('Loading the histories …') };
   if (result.status === 'failed')
     return {
       steps: noSteps,

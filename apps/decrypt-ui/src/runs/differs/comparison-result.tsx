@@ -19,7 +19,7 @@ import type { Queries } from './presets.ts';
 
 interface ComparisonResultProps {
   readonly namespace: string;
-  /** The queries of the sets as the reader wrote them. */
+  /** The queries of the sets as the user wrote them. */
   readonly texts: Queries;
   /** The same queries without relative times. */
   readonly queries: Queries;
@@ -35,7 +35,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   const isCurrent = last?.namespace === namespace && last.queries.every((query, n) => query === queries[n]);
   const comparison = isCurrent ? last : undefined;
   const until = useRevealed((state) => comparison && grantOf(state, comparison)?.until);
-  // Stops the comparison when the queries change, and when the reader leaves the page.
+  // Stops the comparison when the queries change, and when the user leaves the page.
   useEffect(() => (isCurrent ? () => comparisons.stop() : undefined), [isCurrent, comparisons]);
   const lock = useLock(namespace, comparison?.decoded === true);
 

@@ -20,7 +20,7 @@ import { type DifferenceGroup, joinSameRuns } from './same-runs.ts';
 interface DifferencesTableProps {
   readonly namespace: string;
   readonly result: WhatDiffers;
-  /** The queries of the sets as the reader wrote them. */
+  /** The queries of the sets as the user wrote them. */
   readonly texts: Queries;
   /** The runs of both sets. */
   readonly runs: readonly FieldMap[];

@@ -8,7 +8,7 @@ import styles from './find-bar.module.css';
 import type { MatchJump } from './use-matches.ts';
 import { usePayloadSearch } from './use-payload-search.ts';
 
-// Loaded once the reader has entered a text to find.
+// Loaded once the user has entered a text to find.
 const FindStatus = lazy(async () => ({ default: (await import('./find-status.tsx')).FindStatus }));
 
 interface FindBarProps {
@@ -23,7 +23,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
   const payloadSearch = usePayloadSearch();
   const { term, scope, caseSensitive, only, search, settled } = useFind();
   const field = useRef<HTMLInputElement>(null);
-  // A reader who comes from a search of several runs is already at a match, so the field does not take the focus.
+  // A user who comes from a search of several runs is already at a match, so the field does not take the focus.
   useFieldFocus(field, search?.inRuns !== true);
 
   function keyDown(event: KeyboardEvent) {
@@ -120,7 +120,7 @@ const foundText = (count: number, scope: 'names' | 'payloads') =>
 /** Focuses the field when the bar opens, if `atOnce` is true, and whenever the command is used again. */
 function useFieldFocus(field: RefObject<HTMLInputElement | null>, atOnce: boolean) {
   const first = useRef(atOnce);
-  // Runs before the next keystroke, because the reader may type immediately.
+  // Runs before the next keystroke, because the user may type immediately.
   useLayoutEffect(() => {
     const focus = () => {
       field.current?.focus();

@@ -10,7 +10,7 @@ import type { PayloadSearch } from '../run/find-in-run.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import { usePayloadSearch } from './use-payload-search.ts';
 
-/** Shows what the search has covered and found, what the search costs, and what the reader can do next. */
+/** Shows what the search has covered and found, what the search costs, and what the user can do next. */
 export function FindStatus({ count }: { count: number | undefined }) {
   const { scope, term, search, hits } = useFind();
   if (term.trim() === '' && scope === 'names') return null;

@@ -48,7 +48,7 @@ export function useMatches(view: HistoryView) {
     : names.indexOf((view.view === 'all' ? selected : groupOfEvent(history, selected)?.id) ?? -1);
   return {
     count,
-    /** Position of the current match, from 1; undefined if the reader is not at a match. */
+    /** Position of the current match, from 1; undefined if the user is not at a match. */
     position: place === undefined || place < 0 ? undefined : place + 1,
     next: () => step(1),
     previous: () => step(-1),

@@ -1,7 +1,7 @@
 import type { CSSProperties } from 'react';
 import { useColumnWidths } from '../../ui/preferences/column-widths.ts';
 
-/** The columns that the reader can resize, with their limits in CSS pixels. The summary takes the remaining width. */
+/** The columns that the user can resize, with their limits in CSS pixels. The summary takes the remaining width. */
 const sizes = {
   event: { width: 286, min: 120, max: 800, side: 'right' },
   start: { width: 76, min: 48, max: 240, side: 'left' },

@@ -193,7 +193,7 @@ interface NewEvents {
 }
 
 /**
- * Counts events that arrive below the visible rows. The table scrolls to new events only if the reader follows
+ * Counts events that arrive below the visible rows. The table scrolls to new events only if the user follows
  * them.
  */
 function useNewEvents({ last, virtual, scroller }: NewEventsInput): NewEvents {
@@ -211,7 +211,7 @@ function useNewEvents({ last, virtual, scroller }: NewEventsInput): NewEvents {
     if (following && last >= 0) virtual.scrollToIndex(last, { align: 'end' });
   }, [following, last, virtual]);
 
-  // When the reader scrolls, the table stops following new events.
+  // When the user scrolls, the table stops following new events.
   useEffect(() => {
     const element = scroller.current;
     if (!following || !element) return undefined;

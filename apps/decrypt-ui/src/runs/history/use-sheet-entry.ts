@@ -23,7 +23,7 @@ const none: WorkflowSearch = {
 /**
  * Returns a function that writes a selection to the address. On narrow screens, where the inspector is a
  * sheet, opening the sheet adds an entry to the browser's history, so that Back closes the sheet. If the
- * reader closes the sheet in another way, the entry is removed, so that Back leaves the run.
+ * user closes the sheet in another way, the entry is removed, so that Back leaves the run.
  */
 export function useSheetEntry(search: WorkflowSearch, change: Change): (selection: Selection) => void {
   const sheet = useNarrowerThan(SHEET_BELOW);
@@ -39,7 +39,7 @@ export function useSheetEntry(search: WorkflowSearch, change: Change): (selectio
       change(part, false);
     } else if (ev === undefined && search.ev !== undefined && place === added.current) {
       added.current = undefined;
-      // The previous entry has the parameters from before the sheet opened. The reader may have changed some
+      // The previous entry has the parameters from before the sheet opened. The user may have changed some
       // parameters while the sheet was open.
       const stop = history.subscribe(() => {
         stop();

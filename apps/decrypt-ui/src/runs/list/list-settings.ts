@@ -9,11 +9,11 @@ const savedView = z.object({
   q: z.string().check(z.maxLength(5_000)),
   cols: z.optional(z.string().check(z.maxLength(1_000))),
 });
-/** A view that the reader saved: a name and the search parameters of the list's address. */
+/** A view that the user saved: a name and the search parameters of the list's address. */
 export type SavedView = z.infer<typeof savedView>;
 
 const settings = z.object({
-  /** The reader's default columns, as `printColumns` formats them. */
+  /** The user's default columns, as `printColumns` formats them. */
   cols: z.catch(z.optional(z.string().check(z.maxLength(1_000))), undefined),
   /** Saved views by namespace. */
   views: z.catch(z.record(z.string(), z.array(savedView)), {}),
@@ -32,7 +32,7 @@ function change(next: Settings): void {
   writeStored(KEY, next);
 }
 
-/** Returns the reader's default columns. */
+/** Returns the user's default columns. */
 export function useUsualColumns(): readonly ColumnId[] {
   const cols = useStore(store, (state) => state.cols);
   return (cols === undefined ? undefined : columnsOf(cols)) ?? usualColumns;

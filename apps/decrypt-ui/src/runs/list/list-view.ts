@@ -5,7 +5,7 @@ import { type ColumnId, columnsOf, printColumns } from './table/columns.ts';
 /** What the list shows: runs and columns. */
 export interface ListView {
   readonly query: ListQuery;
-  /** If absent, the list has the reader's default columns. */
+  /** If absent, the list has the user's default columns. */
   readonly columns?: readonly ColumnId[];
 }
 

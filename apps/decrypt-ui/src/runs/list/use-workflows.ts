@@ -11,7 +11,7 @@ import { type ListQuery, printQuery, resolveTimes } from './filter/visibility-qu
 
 /**
  * Returns the rows in the order in which they were loaded. Updates rows in place (status, size). Only counts
- * new runs, so that no row moves until the reader requests the new runs with `showNew`.
+ * new runs, so that no row moves until the user requests the new runs with `showNew`.
  */
 export function useWorkflows(namespace: string, query: string) {
   const api = useRunsApi();
@@ -102,7 +102,7 @@ function useChanged(data: unknown, changed: () => unknown): void {
   });
 }
 
-/** Milliseconds for which a list stays in the cache, so that a reader who goes back finds the same list. */
+/** Milliseconds for which a list stays in the cache, so that a user who goes back finds the same list. */
 const SAME_LIST = 30 * 60_000;
 
 /** When the relative times of a query were last resolved, by namespace and query. */

@@ -48,13 +48,13 @@ const systemViews: readonly SystemView[] = [
 interface ViewsBarProps {
   readonly namespace: string;
   readonly search: ListSearch;
-  /** Two queries whose runs the reader may want to compare: the failed and the completed runs of a type. */
+  /** Two queries whose runs the user may want to compare: the failed and the completed runs of a type. */
   readonly sets: readonly string[] | undefined;
   readonly loaded: number;
   readonly searchButton: Ref<HTMLButtonElement>;
   /** Shows the search of payloads; undefined while the list has no valid query. */
   readonly onSearch: (() => void) | undefined;
-  /** Whether the reader is picking runs to compare. */
+  /** Whether the user is picking runs to compare. */
   readonly picking: boolean;
   readonly onPick: (picking: boolean) => void;
   readonly onColumns: () => void;

@@ -223,7 +223,7 @@ export function WorkflowListPage() {
             attributes={known.attributes}
             onChange={(next) => {
               setUsualColumns(next);
-              // The address contains columns only if they differ from the reader's default columns.
+              // The address contains columns only if they differ from the user's default columns.
               if (view.columns && !sameColumns(view.columns, next))
                 void navigate({ search: searchOf({ query }) });
             }}

@@ -31,7 +31,7 @@ export type WorkerQueryState =
 export interface WorkerQueryOptions {
   readonly run: RunAddress;
   readonly query: (body: QueryRequest, signal: AbortSignal) => AsyncIterable<QueryFrame>;
-  /** The payloads of the run, with which the reader can compare the payloads of an answer. */
+  /** The payloads of the run, with which the user can compare the payloads of an answer. */
   readonly ofRun: Payloads;
   readonly decode: (
     refs: readonly PayloadRef[],
@@ -44,7 +44,7 @@ export interface WorkerQueryOptions {
 
 type Opening = Extract<PayloadAccess, { status: 'open' }>;
 
-/** Creates a query of a run, which the reader can repeat. */
+/** Creates a query of a run, which the user can repeat. */
 export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintext }: WorkerQueryOptions) {
   const store = createStore<WorkerQueryState>()(() => ({ status: 'idle' }));
   let request = new AbortController();

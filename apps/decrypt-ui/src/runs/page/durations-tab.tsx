@@ -65,7 +65,7 @@ function Runs() {
             </Button>
           </>
         ) : data === undefined ? (
-          <p role="status">The completed runs are being loaded …</p>
+          <p role="status">Loading the completed runs …</p>
         ) : (
           <p>Too few completed runs of this type to compare with.</p>
         )}

@@ -8,7 +8,7 @@ import { useRun, useRunSessions } from '../run/run-context.tsx';
 
 const BLOCKED = 'The browser blocks notifications from this page.';
 
-/** Menu items that choose how the reader follows an open run. */
+/** Menu items that choose how the user follows an open run. */
 export function FollowToggles() {
   const { address, paused, setPaused } = useRun();
   const notices = endNoticesOf(useRunSessions(), useServices().session);

@@ -25,7 +25,7 @@ interface PendingTabProps {
   readonly onSelect: (eventId: number) => void;
 }
 
-/** Number of items rendered at first, because a run may have thousands. The reader can request more. */
+/** Number of items rendered at first, because a run may have thousands. The user can request more. */
 const FIRST_ITEMS = 50;
 
 /** The Pending tab: activities, Nexus operations and children in progress, with attempts, failures and heartbeats. */

@@ -24,7 +24,7 @@ interface FamilyEventsProps {
   readonly now: number;
 }
 
-/** Number of event groups rendered at first; the reader can request more. */
+/** Number of event groups rendered at first; the user can request more. */
 const FIRST_GROUPS = 50;
 
 /** The event groups of a run in the family, as rows below it on the same time scale. Loads the run's history. */

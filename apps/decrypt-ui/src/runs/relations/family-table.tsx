@@ -20,7 +20,7 @@ interface FamilyTableProps {
   readonly onToggle: (runId: string) => void;
 }
 
-/** Number of rows rendered at first; the reader can request more. */
+/** Number of rows rendered at first; the user can request more. */
 const FIRST_ROWS = 200;
 
 /** A family's runs as a tree, with a waterfall on one time scale. */

@@ -35,7 +35,7 @@ export function endNoticesOf(sessions: Sessions, signIn: SignIn): EndNotices {
 export const noticeKey = ({ namespace, runId }: RunAddress): string => JSON.stringify([namespace, runId]);
 
 /**
- * Reports the end of runs, even after the reader has left their pages. Stops when the person signs out or another person
+ * Reports the end of runs, even after the user has left their pages. Stops when the person signs out or another person
  * signs in, because that person may not be allowed to read these runs.
  */
 function createEndNotices({ get, use }: Sessions, signIn: SignIn) {

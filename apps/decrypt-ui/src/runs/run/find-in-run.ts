@@ -35,7 +35,7 @@ export interface FindState {
   readonly settled: boolean;
   /** Matching places in payloads, in the order found: newest event first. */
   readonly hits: readonly SearchHit[];
-  /** The index in `hits` of the hit that the reader jumped to. */
+  /** The index in `hits` of the hit that the user jumped to. */
   readonly current: number | undefined;
   readonly search: PayloadSearch | undefined;
 }
@@ -73,7 +73,7 @@ const nothingCovered = { ...nothingSearched, status: 'running', after: undefined
 export function createFind({ findNames, searchPayloads, renewed }: FindOptions) {
   const store = createStore<FindState>()(() => initial);
   const reading = oneAtATime();
-  /** Why the reader searches for the current text. */
+  /** Why the user searches for the current text. */
   let justification: string | undefined;
   /** Called when no name matches the current text. */
   let onNoName: (() => void) | undefined;

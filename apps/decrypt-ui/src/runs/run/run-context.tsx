@@ -25,11 +25,11 @@ export const runSessionsAt = (place: RunSessionsPlace): RunSessions =>
 
 export const useRunSessions = (): RunSessions => runSessionsAt(useRunSessionsPlace());
 
-/** The changes since the reader paused updates. */
+/** The changes since the user paused updates. */
 interface Held {
-  /** When the reader paused, in milliseconds since 1970. */
+  /** When the user paused, in milliseconds since 1970. */
   readonly since: number;
-  /** Number of events that have arrived since the reader paused. */
+  /** Number of events that have arrived since the user paused. */
   readonly events: number;
   /** Whether the run has ended. */
   readonly ended: boolean;
@@ -47,7 +47,7 @@ interface Run {
   readonly attemptsSeen: AttemptsSeen;
   /** The failures of attempts that the server has reported while this page was open. */
   readonly failuresSeen: FailuresSeen;
-  /** Whether the reader has paused the updates of the page. */
+  /** Whether the user has paused the updates of the page. */
   readonly paused: boolean;
   readonly setPaused: (paused: boolean) => void;
   /** The changes that the page does not show yet; undefined while updates are not paused. */
@@ -188,7 +188,7 @@ function Loaded({
   const paused = pausedAt !== undefined;
   const setPaused = useCallback((next: boolean) => setPausedAt(next ? Date.now() : undefined), [setPausedAt]);
   const present = useStoreInSteps(session.history);
-  // If the reader pauses before the first rows have loaded, the pause begins when they have loaded.
+  // If the user pauses before the first rows have loaded, the pause begins when they have loaded.
   const follow = useKept(present, (last) => paused && isLoaded(last, description.workflow.historyLength));
   const findings = useFindings();
   const { history, phase } = follow;

@@ -9,7 +9,7 @@ import { comparisonOf } from '../run-params.ts';
 import { useRun } from '../run/run-context.tsx';
 
 /**
- * A button that compares the run with the latest completed run of its type. The page requests that run when the reader
+ * A button that compares the run with the latest completed run of its type. The page requests that run when the user
  * presses the button.
  */
 export function CompareWithLastGood() {

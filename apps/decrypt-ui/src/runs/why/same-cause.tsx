@@ -35,7 +35,7 @@ type State = { readonly status: 'asked' } | { readonly status: 'failed'; readonl
 
 /**
  * Shows how many other runs of the same type failed with the same cause within a day of this run's end. The page asks only
- * when the reader presses the button, because the server reads the end of each failed run.
+ * when the user presses the button, because the server reads the end of each failed run.
  */
 export function SameCause() {
   const source = useRevealSource();
@@ -113,7 +113,7 @@ export function SameCause() {
   );
 }
 
-/** Focuses the link, which replaces the button that the reader has pressed. */
+/** Focuses the link, which replaces the button that the user has pressed. */
 const takeFocus = (link: HTMLAnchorElement | null) => {
   if (document.activeElement === document.body) link?.focus();
 };

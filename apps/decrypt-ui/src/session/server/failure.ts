@@ -5,7 +5,7 @@ import type { ApiErrorCode } from '@temporal-kms/codec-api';
  */
 export type FailureCode = ApiErrorCode | 'unreachable' | 'unexpected';
 
-/** A failed request. `message` is for the reader; `code` decides what the page does. */
+/** A failed request. `message` is for the user; `code` decides what the page does. */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure';
   readonly code: FailureCode;
@@ -17,7 +17,7 @@ export class ApiFailure extends Error {
 }
 
 /**
- * A request that timed out. The reader has already waited a long time, so the page does not repeat the request at once.
+ * A request that timed out. The user has already waited a long time, so the page does not repeat the request at once.
  */
 export class NoAnswer extends ApiFailure {
   constructor(what: string, millis: number) {

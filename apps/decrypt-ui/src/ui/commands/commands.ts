@@ -243,7 +243,7 @@ function isCharacterKey(key: string): boolean {
   return typed.length === 1 && typed !== ' ';
 }
 
-/** Returns the keys of a command, except those that the reader has switched off. */
+/** Returns the keys of a command, except those that the user has switched off. */
 const keysOf = (id: CommandId): readonly string[] =>
   getPreferences().characterKeys
     ? commandOf(id).keys

@@ -31,7 +31,7 @@ export function useAvailableCommands(): readonly CommandId[] {
 /** Defines the actions of commands while the component is mounted. */
 export function useCommands(actions: Actions): void {
   const latest = useRef(actions);
-  // Defines the actions before the page is painted, because a reader may press a key as soon as rows appear.
+  // Defines the actions before the page is painted, because the user may press a key as soon as rows appear.
   useLayoutEffect(() => {
     latest.current = actions;
   });
@@ -44,7 +44,7 @@ export function useCommands(actions: Actions): void {
   }, [available]);
 }
 
-/** Elements into which the reader types text. */
+/** Elements into which the user types text. */
 const TEXT_FIELDS = 'input, textarea, select, [contenteditable="true"]';
 /** Elements that handle the arrow, Home, End and Page keys themselves while they have the focus. */
 const WIDGETS = '[role="tablist"], [role="slider"], [role="separator"], [data-inspector]';

@@ -7,7 +7,7 @@ interface CopyButtonProps extends ButtonLook {
   /** The name of what is copied, for example `workflow id`. */
   readonly what: string;
   /**
-   * Called when the reader presses the button. Returns the text to copy, or undefined if the page has hidden the text.
+   * Called when the user presses the button. Returns the text to copy, or undefined if the page has hidden the text.
    */
   readonly text: () => string | undefined;
   /** The button's text. Default: an icon. */

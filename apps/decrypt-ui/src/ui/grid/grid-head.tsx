@@ -11,7 +11,7 @@ import styles from './virtual-grid.module.css';
 
 /** A column's width and its limits, in CSS pixels. */
 interface ColumnSize {
-  /** The current width, or the default width of a flexible column that the reader has not resized. */
+  /** The current width, or the default width of a flexible column that the user has not resized. */
   readonly width: number;
   readonly min: number;
   readonly max: number;
@@ -34,7 +34,7 @@ export interface GridColumn {
   /** Screen readers read the label instead of the title. Required if the title is not text. */
   readonly label?: string;
   readonly ref?: RefCallback<Element>;
-  /** Absent if the reader cannot change the column's width. */
+  /** Absent if the user cannot change the column's width. */
   readonly size?: ColumnSize;
 }
 

@@ -1,4 +1,4 @@
-/** Where the reader was in a grid: the active row, and the scroll position in CSS pixels. */
+/** Where the user was in a grid: the active row, and the scroll position in CSS pixels. */
 export interface Place {
   readonly active: string | undefined;
   readonly top: number;
@@ -8,10 +8,10 @@ const MAX_PLACES = 50;
 const KEY = 'decrypt-ui.places';
 
 /**
- * The reader's last place in each grid that has left the screen, by grid name. The places survive a reload of the page.
+ * The user's last place in each grid that has left the screen, by grid name. The places survive a reload of the page.
  */
 const left = takeStored();
-/** Functions that return the reader's current place in each grid on the screen, by grid name. */
+/** Functions that return the user's current place in each grid on the screen, by grid name. */
 const present = new Map<string, () => Place>();
 
 export const placeIn = (name: string): Place | undefined => left.get(name);
@@ -19,7 +19,7 @@ export const placeIn = (name: string): Place | undefined => left.get(name);
 /** Returns whether a grid was scrolled when it left the screen. The scroll position of such a grid is restored. */
 export const isScrolled = (name: string): boolean => (left.get(name)?.top ?? 0) > 0;
 
-/** Tracks the reader's place in a grid on the screen. Call the returned function when the grid leaves the screen. */
+/** Tracks the user's place in a grid on the screen. Call the returned function when the grid leaves the screen. */
 export function keepPlace(name: string, place: () => Place): () => void {
   present.set(name, place);
   return () => {

@@ -74,7 +74,7 @@ interface GridFocusOptions {
 }
 
 /**
- * Returns the state of a grid's focus. `active` is the active row's key, or undefined until the reader chooses a row.
+ * Returns the state of a grid's focus. `active` is the active row's key, or undefined until the user chooses a row.
  * Only the active row, or else the first row, is in the tab order. `go` activates a row and scrolls to it.
  */
 export function useGridFocus({ name, refocus = false }: GridFocusOptions = {}) {
@@ -162,7 +162,7 @@ export function useVirtualGrid<R>({
     },
     onChange({ scrollRect, scrollOffset }) {
       setViewport(scrollRect?.height ?? 0);
-      // If the reader scrolls before all rows have loaded, the grid does not restore the old position.
+      // If the user scrolls before all rows have loaded, the grid does not restore the old position.
       if ((scrollOffset ?? 0) > 0) isRestored.current = true;
       if (isRestored.current) focus.onScroll(scrollOffset ?? 0);
     },
@@ -229,7 +229,7 @@ export function useVirtualGrid<R>({
     activeIndex,
     move,
     setActive: (key: string) => {
-      // The reader has started to use the loaded rows, so the grid must not scroll by itself.
+      // The user has started to use the loaded rows, so the grid must not scroll by itself.
       isRestored.current = true;
       focus.setActive(key);
     },
@@ -256,7 +256,7 @@ interface VirtualGridProps<R> {
   readonly total: number;
   readonly busy: boolean;
   readonly columns: readonly GridColumn[];
-  /** Called with new column widths. Without this function, the reader cannot resize columns. */
+  /** Called with new column widths. Without this function, the user cannot resize columns. */
   readonly onResize?: (change: WidthChange) => void;
   /** Which row is highlighted: the row with the focus, or the selected row. */
   readonly highlight: 'focused' | 'selected';

@@ -64,7 +64,7 @@ interface PanelProps {
 
 /**
  * The inspector, next to the page or as a sheet. The inspector's contents stay mounted when the inspector becomes a
- * sheet or stops being a sheet, so a payload dialog stays open when the reader rotates a tablet.
+ * sheet or stops being a sheet, so a payload dialog stays open when the user rotates a tablet.
  */
 function Panel({ sheet, high, most, children }: PanelProps) {
   const { inspector } = usePreferences();

@@ -5,9 +5,9 @@ interface StatePageProps {
   readonly icon: ReactNode;
   readonly title: ReactNode;
   readonly children?: ReactNode;
-  /** Facts that the reader can pass on to support. */
+  /** Facts that the user can pass on to support. */
   readonly facts?: readonly (readonly [name: string, value: ReactNode])[];
-  /** What the reader can do now, main action first. */
+  /** What the user can do now, main action first. */
   readonly actions?: ReactNode;
   /** A remark below the actions. */
   readonly note?: ReactNode;

@@ -1,6 +1,6 @@
 import { getPreferences, setPreferences, usePreferences } from './preferences.ts';
 
-/** Returns the column widths that the reader chose for a table, in CSS pixels. Columns with the default width are absent. */
+/** Returns the column widths that the user chose for a table, in CSS pixels. Columns with the default width are absent. */
 export function useColumnWidths(table: 'list' | 'history') {
   const { widths } = usePreferences();
   return {

@@ -42,7 +42,7 @@ const store = createStore<PreferencesState>()(() => ({
 }));
 
 /**
- * Returns the reader's choices about how the page looks. The browser stores these choices; they contain no workflow
+ * Returns the user's choices about how the page looks. The browser stores these choices; they contain no workflow
  * data.
  */
 export const getPreferences = (): Preferences => store.getState().chosen;
@@ -82,7 +82,7 @@ export const usePreferences = () => useStore(store, ({ chosen }) => chosen);
 /** Returns the theme in use, for drawing on a canvas, where CSS does not apply. */
 export const useTheme = () => useStore(store, ({ shownTheme }) => shownTheme);
 
-/** Returns how to format moments. Returns the same object until the reader changes a preference. */
+/** Returns how to format moments. Returns the same object until the user changes a preference. */
 export function useTimeFormat(): TimeFormat {
   const zone = useStore(store, ({ chosen }) => chosen.zone);
   const clock = useStore(store, ({ chosen }) => chosen.clock);

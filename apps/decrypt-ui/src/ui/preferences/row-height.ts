@@ -1,7 +1,7 @@
 import { getPreferences, type Preferences } from './preferences.ts';
 import { isNarrowerThan, PHONE_BELOW } from './window-size.ts';
 
-/** Heights of a grid row in CSS pixels, by the density that the reader chose. */
+/** Heights of a grid row in CSS pixels, by the density that the user chose. */
 export const rowHeights = { compact: 24, default: 28, comfortable: 36 } as const;
 /** Height on a phone, where a row's text takes two lines. */
 const PHONE_ROW_HEIGHT = 62;

@@ -6,7 +6,7 @@ import { useNow } from '../use-now.ts';
 /** Milliseconds between updates of a relative time, whose smallest unit is a minute. */
 const EVERY = 10_000;
 
-/** Shows when something happened: the date and time, or how long ago it was, as the reader prefers. */
+/** Shows when something happened: the date and time, or how long ago it was, as the user prefers. */
 export function Moment({ at }: { readonly at: number }) {
   const format = useTimeFormat();
   const relative = usePreferences().times === 'relative';

@@ -5,7 +5,7 @@ const bg = 'var(--glyph-bg, var(--bg))';
 const line = { fill: 'none', stroke: 'currentColor', strokeWidth: 1.5, strokeLinecap: 'round' } as const;
 const inner = { fill: 'none', stroke: bg, strokeLinecap: 'round', strokeLinejoin: 'round' } as const;
 
-/** Glyphs on a 14 px grid. Outcomes differ in shape and colour, so that no reader depends on colour. */
+/** Glyphs on a 14 px grid. Outcomes differ in shape and colour, so that no user depends on colour. */
 const shapes = {
   running: (
     <>

@@ -33,7 +33,7 @@ describe('the compared part of two long lines', () => {
     expect(cutText(right, cut).endsWith('after')).toBe(true);
   });
 
-  test('grows each time that the reader asks for more, until it consists of the whole lines', () => {
+  test('grows each time that the user asks for more, until it consists of the whole lines', () => {
     const line = long(CUT + MORE + 1);
     expect(cutText(line, cutOf(line, '', 1))).toBe(`${long(CUT + MORE)}…`);
     expect(cutText(line, cutOf(line, '', 2))).toBe(line);

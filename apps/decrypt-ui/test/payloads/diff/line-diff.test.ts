@@ -37,7 +37,7 @@ describe('a text comparison', () => {
     });
   });
 
-  test('folds equal lines that are far from a change until the reader opens them', () => {
+  test('folds equal lines that are far from a change until the user opens them', () => {
     const left = numbers(40);
     const right = left.with(20, 'other');
     const { parts } = lineDiff(left, right);

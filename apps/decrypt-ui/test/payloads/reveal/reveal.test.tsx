@@ -149,7 +149,7 @@ describe('where the namespace reveals payloads on demand', () => {
     expect(app.plaintext.bytes).toBe(0);
   });
 
-  test('payloads are hidden when the reader leaves the namespace', async () => {
+  test('payloads are hidden when the user leaves the namespace', async () => {
     const namespace = newNamespace();
     const other = newNamespace();
     const app = await renderRun({ me: onDemand(namespace, [inNamespace(other, ['metadata'])]) });

@@ -22,7 +22,7 @@ const customer = { name: 'Maren Vogel', email: 'maren.vogel@mail.example', city:
 const order = { customer, items: [{ sku: 'SKU-1', count: 2 }] };
 
 describe('a JSON tree', () => {
-  test('keeps objects folded that the reader folded, and shows their first members', () => {
+  test('keeps objects folded that the user folded, and shows their first members', () => {
     const rows = jsonRows(order, { chosen: new Map([[customer, false]]), lines: SHORT });
     expect(text(rows)).toEqual([
       '{',
@@ -41,7 +41,7 @@ describe('a JSON tree', () => {
     expect(parentRow(rows, 0)).toBe(-1);
   });
 
-  test('skips lines that close an object when the reader moves through the tree by keys', () => {
+  test('skips lines that close an object when the user moves through the tree by keys', () => {
     const rows = jsonRows({ customer, last: { customer } });
     const stops: string[] = [];
     for (let at = nextRow(rows, -1, 1); stops.length < rows.length; at = nextRow(rows, at, 1))
@@ -100,7 +100,7 @@ describe('a JSON tree', () => {
     expect(line).toMatch(/^"x{9999}… 990,000 more characters$/);
   });
 
-  test('folds the later objects of a long value until the reader opens them', () => {
+  test('folds the later objects of a long value until the user opens them', () => {
     const list = Array.from({ length: 12_000 }, (_, index) => ({ index, ...customer }));
     const rows = jsonRows(list);
     expect(rows.at(2)?.kind).toBe('open');

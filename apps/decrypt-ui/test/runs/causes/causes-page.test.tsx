@@ -135,7 +135,7 @@ describe('the page with failures by cause', () => {
     expect(whole()).not.toContain('Stopped');
   });
 
-  test('stops reading when the reader leaves the page, and continues on Back', async () => {
+  test('stops reading when the user leaves the page, and continues on Back', async () => {
     const namespace = newNamespace();
     const app = await renderApp('/ns/NS/workflows', { namespace });
     await app.steer('delay', { delay: 40 });
@@ -192,7 +192,7 @@ describe('the page with failures by cause', () => {
 });
 
 describe('the page with failures by cause, where payloads are locked', () => {
-  test('groups by type and step, and shows messages after a justification until the reader locks them', async () => {
+  test('groups by type and step, and shows messages after a justification until the user locks them', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp('/ns/NS/causes', {
       namespace: me.namespaces[0]!.name,

@@ -133,7 +133,7 @@ describe('a run comparison', () => {
   test('shows that the histories are loading, and compares nothing until they have loaded', async () => {
     const gate = Promise.withResolvers<void>();
     await renderApp(compare, { session: withHistory(() => gate.promise) });
-    await until(() => state().includes('The histories are being loaded'), 'the state');
+    await until(() => state().includes('Loading the histories'), 'the state');
     expect(steps()).toEqual([]);
     gate.resolve();
     await until(() => state() === '4 steps in both runs, 1 in one of them', 'the result');

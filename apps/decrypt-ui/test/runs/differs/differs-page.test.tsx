@@ -115,7 +115,7 @@ describe('the page that compares two sets of runs', () => {
     await until(() => !rowOf('input.country'), 'no result');
   });
 
-  test('explains an outage and a stop by the reader, and continues after the last run that was read', async () => {
+  test('explains an outage and a stop by the user, and continues after the last run that was read', async () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     await app.steer('outage');
     await compare();
@@ -157,7 +157,7 @@ describe('the page that compares two sets of runs', () => {
 
   test.each([
     ['the query changes', differs(FAILED, 'WorkflowType = "RefundSaga"')],
-    ['the reader leaves the page', '/ns/NS/workflows'],
+    ['the user leaves the page', '/ns/NS/workflows'],
   ])('stops reading when %s, and shows what was read on Back', async (_, elsewhere) => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     await app.steer('delay', { delay: 40 });
@@ -205,7 +205,7 @@ const offered = async () => {
 describe('the link “What differs” on the card of a failed run', () => {
   const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
 
-  test('starts the comparison at once, and the reader can stop it', async () => {
+  test('starts the comparison at once, and the user can stop it', async () => {
     const app = await renderApp(failed);
     await app.steer('delay', { delay: 40 });
     await follow();

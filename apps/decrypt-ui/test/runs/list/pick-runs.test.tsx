@@ -133,7 +133,7 @@ describe('picking runs in the list', () => {
       await userEvent.click(button);
       await until(() => bar()?.textContent?.includes('Pick two runs to compare'), 'the bar');
       for (const count of [1, 2]) {
-        // Clicks the workflow id. The id is a link except while the reader is picking runs.
+        // Clicks the workflow id. The id is a link except while the user is picking runs.
         await userEvent.click(
           page
             .getByRole('row')

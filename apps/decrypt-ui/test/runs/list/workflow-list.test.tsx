@@ -49,7 +49,7 @@ describe('the workflow list', () => {
     expect(document.body.textContent).not.toContain('v3 disabled');
   });
 
-  test('loads more runs while the reader scrolls, and keeps few rows in the document', async () => {
+  test('loads more runs while the user scrolls, and keeps few rows in the document', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     await until(() => {
@@ -59,7 +59,7 @@ describe('the workflow list', () => {
     expect(rows().length).toBeLessThan(70);
   });
 
-  test('counts new runs, but moves no row until the reader asks', async () => {
+  test('counts new runs, but moves no row until the user asks', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
@@ -361,7 +361,7 @@ describe('the workflow list', () => {
     await expect.element(page.getByRole('button', { name: 'Running 4 +2' })).toBeVisible();
   });
 
-  test('sends one request for all running rows in view, once the reader stops scrolling', async () => {
+  test('sends one request for all running rows in view, once the user stops scrolling', async () => {
     const app = await renderApp('/ns/NS/workflows?q=stuck');
     await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
     const requests = (path: RegExp) => app.asked.filter(({ url }) => path.test(new URL(url).pathname));

@@ -22,7 +22,7 @@ async function askedWorker(options: Parameters<typeof renderApp>[1] = {}) {
 }
 
 describe('the Now tab', () => {
-  test('asks no worker before the reader clicks, and then shows details, call stack and queries', async () => {
+  test('asks no worker before the user clicks, and then shows details, call stack and queries', async () => {
     const app = await renderApp(NOW);
     await expect.element(button('Ask the worker')).toBeVisible();
     expect(queriesOf(app)).toEqual([]);

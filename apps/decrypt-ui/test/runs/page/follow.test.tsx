@@ -10,7 +10,7 @@ const pane = () => document.querySelector('[data-inspector]')?.textContent.repla
 const footer = () => document.querySelector('footer')?.textContent ?? '';
 
 describe('pausing updates', () => {
-  test('keeps the rows and the status until the reader continues', async () => {
+  test('keeps the rows and the status until the user continues', async () => {
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');
     const before = await until(() => row('g59'), 'the last row');
@@ -122,7 +122,7 @@ describe('the notification when a run ends', () => {
     shown.mockClear();
   });
 
-  test('contains only the workflow and its status, and appears even after the reader has left the page', async () => {
+  test('contains only the workflow and its status, and appears even after the user has left the page', async () => {
     vi.stubGlobal('Notification', Notice);
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');
@@ -136,7 +136,7 @@ describe('the notification when a run ends', () => {
     expect(shown.mock.calls).toEqual([['order-88213', { body: 'Completed', tag: RUN }]]);
   });
 
-  test('does not appear if the reader turns it off or the browser blocks it', async () => {
+  test('does not appear if the user turns it off or the browser blocks it', async () => {
     vi.stubGlobal('Notification', Notice);
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');

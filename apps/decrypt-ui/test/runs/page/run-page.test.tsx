@@ -414,7 +414,7 @@ describe('find', () => {
     expect(matchButtons()[0]!.getAttribute('aria-current')).toBe('true');
   });
 
-  test('searches payloads on Enter if no name contains the text, even if the reader presses Enter early', async () => {
+  test('searches payloads on Enter if no name contains the text, even if the user presses Enter early', async () => {
     const app = await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const requests = () => app.asked.filter(({ url }) => url.endsWith('history:search'));
@@ -545,7 +545,7 @@ test('the page writes no plaintext into the address, the title or the browser’
   expect(await caches.keys()).toEqual([]);
 });
 
-test('the page drops a namespace’s plaintext when the reader leaves the namespace', async () => {
+test('the page drops a namespace’s plaintext when the user leaves the namespace', async () => {
   const app = await renderApp(`${order}?ev=39`);
   await until(() => text('g11').includes('HAM-2'), 'the plaintext');
   expect(app.plaintext.bytes).toBeGreaterThan(0);

@@ -96,7 +96,7 @@ describe('Back', () => {
     await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
   });
 
-  test('leaves the run after the sheet’s button has closed the sheet, and keeps the view that the reader chose', async () => {
+  test('leaves the run after the sheet’s button has closed the sheet, and keeps the view that the user chose', async () => {
     const app = await onPhone();
     await select('g5');
     await until(() => app.history.location.search.includes('ev=5'), 'the address');

@@ -36,7 +36,7 @@ describe('the visible part of a run', () => {
     await expect.element(page.getByRole('button', { name: 'Show the whole run' })).not.toBeInTheDocument();
   });
 
-  test('is entered in the reader’s time zone, and its end must be after its start', async () => {
+  test('is entered in the user’s time zone, and its end must be after its start', async () => {
     await renderApp(charge);
     await until(() => row('g11'), 'the rows');
     await open();
@@ -82,7 +82,7 @@ test('keeps a run’s scroll position when the page is reloaded, unless a link l
   expect(linked.scrollTop).toBeLessThan(1_000);
 }, 90_000);
 
-test('keeps a run’s scroll position and active row when the reader returns to the run', async () => {
+test('keeps a run’s scroll position and active row when the user returns to the run', async () => {
   const app = await renderApp(longRun);
   const scroller = await loaded();
   scroller.scrollTop = 5_000;

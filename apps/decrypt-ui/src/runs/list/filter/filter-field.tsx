@@ -143,7 +143,7 @@ function ConditionField({ namespace, field, query, errorId, onApply, ...rest }: 
       }
       case 'Enter':
         event.preventDefault();
-        // An empty field adds nothing unless the reader has chosen a suggestion.
+        // An empty field adds nothing unless the user has chosen a suggestion.
         if (open && (text.trim() !== '' || attribute !== undefined || highlighted > 0))
           take(suggestions[current]);
         break;

@@ -5,7 +5,7 @@ import { typesQuery } from '../../queries.ts';
 import type { KnownValues } from './suggestions.ts';
 
 /**
- * Adds the namespace's workflow types to the known values. Requests the types from Temporal while the reader
+ * Adds the namespace's workflow types to the known values. Requests the types from Temporal while the user
  * writes a filter. If there are more types than the server lists, requests the types that begin with the
  * text.
  */

@@ -21,7 +21,7 @@ export type KnownColumn = keyof typeof known;
 /** A known column, or `@` and the name of a search attribute. */
 export type ColumnId = KnownColumn | `@${string}`;
 
-/** The columns that the list shows until the reader chooses other columns. */
+/** The columns that the list shows until the user chooses other columns. */
 export const usualColumns: readonly ColumnId[] = [
   'status',
   'id',
@@ -89,7 +89,7 @@ const roomy: Readonly<Partial<Record<ColumnId, number>>> = {
 export const columnsFor = (columns: readonly ColumnId[], narrow: boolean): readonly ColumnId[] =>
   narrow ? columns.filter((id) => roomy[id] === undefined) : columns;
 
-/** Returns the width that the reader chose for a column, in CSS pixels. */
+/** Returns the width that the user chose for a column, in CSS pixels. */
 type WidthOf = (id: ColumnId) => number | undefined;
 
 /** The minimum width of a column, in CSS pixels. */

@@ -74,7 +74,7 @@ export function useListRows(
 
 const MOST_LISTS = 20;
 
-/** The rows that were expanded when the reader left the list, by namespace and query. */
+/** The rows that were expanded when the user left the list, by namespace and query. */
 const left = new Map<string, ReadonlyMap<string, WorkflowSummary>>();
 
 export const expandedIn = (list: string): ReadonlyMap<string, WorkflowSummary> => left.get(list) ?? new Map();

@@ -9,7 +9,7 @@ import { type Problem, progressProblem, reportedProblem } from './problems.ts';
 
 /** Milliseconds between updates of the current time, each of which renders the table. */
 const TICK = 10_000;
-/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the reader scrolls. */
+/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the user scrolls. */
 const SETTLE = 300;
 
 /**

@@ -31,7 +31,7 @@ interface WorkflowCellsProps {
   readonly phone: boolean;
   /** The run's position among the picked runs, from 1; 0 if it is not picked. */
   readonly pick: number;
-  /** Whether the reader is picking runs: the row then has a checkbox, but no link that opens the run. */
+  /** Whether the user is picking runs: the row then has a checkbox, but no link that opens the run. */
   readonly picking: boolean;
   readonly onPick: (run: WorkflowSummary) => void;
   /** Number of matches that the search of payloads found in the run. */
@@ -156,7 +156,7 @@ const MatchMark = ({ matches }: { matches: number }) =>
 
 /**
  * A checkbox that picks a run for a comparison. The checkbox appears in the row with the pointer or the
- * focus, and in every row while the reader is picking runs.
+ * focus, and in every row while the user is picking runs.
  */
 function PickBox({ run, pick, picking, onPick }: RunProps) {
   return (

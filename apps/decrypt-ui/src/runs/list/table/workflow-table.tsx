@@ -37,7 +37,7 @@ interface EmptyReason {
 
 interface WorkflowTableProps {
   readonly namespace: string;
-  /** Identifies the list, so that its active and expanded rows are kept while the reader is on another page. */
+  /** Identifies the list, so that its active and expanded rows are kept while the user is on another page. */
   readonly list: string;
   readonly rows: readonly WorkflowSummary[];
   readonly columns: readonly ColumnId[];
@@ -65,7 +65,7 @@ const WhyRequests = lazy(async () => ({
 /** Below this width, in CSS pixels, the list omits some columns. */
 const NARROW_BELOW = 1280;
 
-/** The workflows of a namespace. Loads more rows before the reader reaches the last row. */
+/** The workflows of a namespace. Loads more rows before the user reaches the last row. */
 export function WorkflowTable(props: WorkflowTableProps) {
   const {
     namespace,
@@ -110,7 +110,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     rows: source,
     keyOf,
     focus,
-    // Further rows load when the reader scrolls or when the grid is not filled.
+    // Further rows load when the user scrolls or when the grid is not filled.
     ...(!more && { loading }),
     onMove: () => undefined,
     onOpen: open,
