@@ -34,7 +34,7 @@ export async function comparisons(page: Page, url: string): Promise<readonly [co
     const start = performance.now();
     await page.getByRole('button', { name, exact: true }).click();
     await page.getByRole('button', { name: 'Compare again' }).waitFor({ timeout: PATIENCE });
-    await page.getByText('Comparing …').waitFor({ state: 'hidden' });
+    await page.getByText('Comparing…').waitFor({ state: 'hidden' });
     return performance.now() - start;
   };
   return [await compare('Compare'), await compare('Compare again')];

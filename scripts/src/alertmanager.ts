@@ -30,7 +30,7 @@ export interface ReceivedAlert extends WebhookAlert {
 export interface Alertmanager {
   /** `host:port`, for Prometheus. */
   readonly address: string;
-  /** Returns the firing alerts that the webhook has received, in order. */
+  /** Returns the firing alerts that the webhook has received, oldest first. */
   received(): readonly ReceivedAlert[];
   /** Stops the server and the webhook, and deletes the data. */
   close(): Promise<void>;

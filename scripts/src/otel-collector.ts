@@ -25,7 +25,7 @@ export interface Collector {
   readonly grpc: string;
   /** URL of the collector's receiver for OTLP over HTTP, without a signal's path. */
   readonly http: string;
-  /** Returns the requests that the collector has forwarded, in order. */
+  /** Returns the requests that the collector has forwarded, oldest first. */
   passed(): readonly Passed[];
   /** Stops the collector. */
   close(): Promise<void>;

@@ -37,10 +37,10 @@ interface Batch {
 }
 
 /**
- * Writes lines in order. Lines that arrive during a write share the next write. Each line is written or
- * rejected within the time limit. While a write hangs, or the queue is full, further lines are rejected
- * immediately. If a write completes after its time limit, its lines are in the file although they were
- * rejected.
+ * Writes lines in the order in which they arrive. Lines that arrive during a write share the next write. Each
+ * line is written or rejected within the time limit. While a write hangs, or the queue is full, further lines
+ * are rejected immediately. If a write completes after its time limit, its lines are in the file although
+ * they were rejected.
  *
  * A general task queue does not fit, because each line has its own acknowledgement and deadline, but one
  * write takes many lines.

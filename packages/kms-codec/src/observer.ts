@@ -126,8 +126,8 @@ const listed: Readonly<Record<keyof Observer, true>> = {
 const events = Object.keys(listed).filter((name): name is keyof Observer => name in listed);
 
 /**
- * Returns one observer that calls several observers in order, and has only the methods that at least one of
- * them has.
+ * Returns one observer that calls several observers in the given order, and has only the methods that at least one
+ * of them has.
  *
  * @example
  * const codec = loadKmsCodec({ observer: combineObservers(metrics.observer, { refused: (event) => log.warn(event) })

@@ -1,6 +1,6 @@
 interface Slots {
   running: number;
-  /** The callers that wait for a slot, in order. */
+  /** The callers that wait for a slot, first come, first served. */
   readonly waiting: Set<() => void>;
 }
 

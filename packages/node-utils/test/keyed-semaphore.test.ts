@@ -21,7 +21,7 @@ function startCalls(semaphore: KeyedSemaphore) {
 }
 
 describe('KeyedSemaphore', () => {
-  it('runs as many calls of a key as the limit allows, and further calls in order', async () => {
+  it('runs as many calls of a key as the limit allows, and runs further calls in the order in which they were made', async () => {
     const { started, call, end } = startCalls(new KeyedSemaphore(2));
     const calls = ['1', '2', '3', '4'].map((name) => call(name));
     expect(started).toEqual(['1', '2']);

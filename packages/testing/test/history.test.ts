@@ -15,7 +15,7 @@ const event = {
   },
 };
 
-it('payloadsIn finds payloads at any depth, and returns them in order', () => {
+it('payloadsIn finds payloads at any depth, and returns them in the order of the message', () => {
   const found = payloadsIn(event);
   expect(found.map(textOf)).toEqual(['first', 'second', 'third']);
   expect(new Set(found.map(encodingOf))).toEqual(new Set(['json/plain']));

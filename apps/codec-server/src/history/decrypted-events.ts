@@ -65,8 +65,8 @@ export interface RevealRecord extends RevealHooks {
 }
 
 /**
- * Yields events in order, and decrypts many payloads ahead. Ends early if the budget of Cloud KMS calls is
- * used up.
+ * Yields events in the order of the history, and decrypts many payloads ahead. Ends early if the budget of
+ * Cloud KMS calls is used up.
  * @throws the lifetime's reason as soon as the lifetime ends, even while a Cloud KMS call is in flight
  */
 export async function* decryptEvents(
@@ -157,7 +157,7 @@ interface QueuedEvent {
   readonly budget: LeasedPlaintext;
 }
 
-/** The events that are being decrypted, in order. */
+/** The events that are being decrypted, in the order of the history. */
 class EventQueue {
   readonly #record: RevealRecord;
   readonly #signal: AbortSignal;

@@ -57,7 +57,7 @@ export function SchedulesPage() {
         {schedules === undefined ? (
           error ? null : (
             <p className={styles['section']} role="status">
-              Loading the schedules …
+              Loading the schedules…
             </p>
           )
         ) : schedules.length === 0 ? (

@@ -79,7 +79,7 @@ function setUp(...turns: Turn[]) {
 }
 
 describe('a search in several runs’ payloads', () => {
-  it('collects the runs in order, each with its hits, and counts what was searched', async () => {
+  it('collects the runs in the order of the response, each with its hits, and counts what was searched', async () => {
     const { search, asked, state, found, becomes } = setUp([
       run('a', 2),
       hit(9),

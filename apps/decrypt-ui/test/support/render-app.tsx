@@ -94,7 +94,7 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
     session,
     namespace,
     asked,
-    /** The refs that the page has requested, in order. */
+    /** The refs that the page has requested, first request first. */
     refs: () =>
       asked
         .filter((request) => request.url.endsWith('payloads:decode'))

@@ -8,7 +8,7 @@ import type { SignInWindows } from '../../src/session/sign-in/windows.ts';
 
 /** An identity provider in this process. Tests change its answers. */
 export interface FakeProvider extends SignInProvider {
-  /** The refresh tokens that renewals used, in order. */
+  /** The refresh tokens that renewals used, oldest first. */
   readonly renewals: string[];
   readonly prompts: (string | undefined)[];
   /** Refuses renewals. */

@@ -17,7 +17,7 @@ export class KeyModel {
   /** Google's clock. */
   readonly #clock: { readonly now: number };
   readonly versions: { readonly version: number; readonly created: number }[];
-  /** The versions that became primary and the times when they did, in order. */
+  /** The versions that became primary and the times when they did, oldest first. */
   readonly primaries: { readonly version: number; readonly time: number }[];
   readonly #processes: Process[] = [];
   /** Whether programs also write messages whose header names no version. */

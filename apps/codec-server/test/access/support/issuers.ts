@@ -6,7 +6,7 @@ import type { FetchJson } from '../../../src/access/issuer-keys.ts';
 /** The keys of a policy's issuers, and the documents that the issuers would publish. */
 export interface Issuers {
   readonly fetchJson: FetchJson;
-  /** The URLs that the server has fetched, in order. */
+  /** The URLs that the server has fetched, oldest first. */
   readonly asked: string[];
   /**
    * Resolves to a token that is valid except for `changes`. A claim or header that is undefined is left out.

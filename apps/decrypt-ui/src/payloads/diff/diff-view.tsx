@@ -27,7 +27,7 @@ export function DiffView({ left, right, label, fill }: DiffViewProps) {
   if (result.status === 'waiting')
     return (
       <p className={styles['note']} role="status">
-        Comparing …
+        Comparing…
       </p>
     );
   if (result.status === 'failed')

@@ -142,7 +142,7 @@ function moveFocus(by: 1 | -1): void {
   ]?.focus();
 }
 
-const READING = 'Reading runs …';
+const READING = 'Reading runs…';
 
 function statusText({ status, runs, total, share }: CausesProgress, count: number): string {
   // Before the first run has been read, "0 causes" would be wrong.

@@ -28,7 +28,7 @@ export function ChooseRun({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Compare with another run" open onOpenChange={(open) => !open && onClose()}>
       {failure ? <p role="alert">The runs could not be listed: {failure.message}</p> : null}
-      {waiting ? <p className="t2">Loading the runs …</p> : null}
+      {waiting ? <p className="t2">Loading the runs…</p> : null}
       {!waiting && !failure && runs.length + others.length === 0 ? (
         <p className="t2">Temporal has no other run with this workflow id or type.</p>
       ) : null}

@@ -46,7 +46,7 @@ export function CompareDialog({ stub, title, onClose }: ComparisonProps) {
             <RunProvider
               key={runId}
               address={other}
-              loading={<p className="t2">Loading the run …</p>}
+              loading={<p className="t2">Loading the run…</p>}
               renderFailed={(error) => <p role="alert">{error.message}</p>}
             >
               {second}
@@ -117,7 +117,7 @@ function Second({ position, isSameRun, onValue }: SecondProps) {
   if (!choice)
     return (
       <p className="t2">
-        {phase === 'loading' ? 'Loading the history …' : 'The run has no payload to compare with.'}
+        {phase === 'loading' ? 'Loading the history…' : 'The run has no payload to compare with.'}
       </p>
     );
   return (

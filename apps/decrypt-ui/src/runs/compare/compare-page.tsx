@@ -54,7 +54,7 @@ function Side({ address, children }: SideProps) {
       address={address}
       loading={
         <p className={styles['loading']} role="status">
-          Loading the runs …
+          Loading the runs…
         </p>
       }
       renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}

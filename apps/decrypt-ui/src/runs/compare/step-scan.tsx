@@ -29,8 +29,8 @@ interface StepScan {
 const noVerdicts: ReadonlyMap<string, Verdict> = new Map();
 
 /**
- * Finds and remembers which steps differ, in order. Compares all steps again when a reveal begins or ends, or the
- * substitutions change.
+ * Compares the steps from first to last, and remembers which differ. Compares all steps again when a reveal begins or
+ * ends, or the substitutions change.
  */
 export function useStepScan(steps: readonly AlignedStep[], substitutions: readonly Substitution[]): StepScan {
   const grants = useRevealed((state) => state);

@@ -33,13 +33,13 @@ export function useAlignedSteps(left: RunScope, right: RunScope): AlignedSteps {
 
   const incomplete = [...incompleteness(left, 'first'), ...incompleteness(right, 'second')];
   const texts = (text: string) => [text, ...incomplete].join('; ');
-  if (loading) return { steps: noSteps, state: texts('Loading the histories …') };
+  if (loading) return { steps: noSteps, state: texts('Loading the histories…') };
   if (result.status === 'failed')
     return {
       steps: noSteps,
       state: texts('The runs could not be compared: the browser stopped the comparison. Reload the page'),
     };
-  if (!current) return { steps: noSteps, state: texts('Comparing …') };
+  if (!current) return { steps: noSteps, state: texts('Comparing…') };
   const single = current.steps.filter(isSingle).length;
   const cut =
     first.length === MAX_STEPS || second.length === MAX_STEPS

@@ -123,7 +123,7 @@ function Progress({ comparison }: { comparison: Comparison }) {
       {unreadable > 0 ? (
         <span className={styles['left']}>{plural(unreadable, 'payload')} could not be read</span>
       ) : null}
-      {isReading(comparison) || result || failure ? null : <span>Comparing …</span>}
+      {isReading(comparison) || result || failure ? null : <span>Comparing…</span>}
     </span>
   );
 }

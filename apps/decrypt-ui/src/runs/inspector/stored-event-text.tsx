@@ -66,7 +66,7 @@ function Stored({ event, onRetry }: { event: RecordedEvent; onRetry: () => void 
   }, [api, address, eventId]);
 
   if (value) return <EventText event={event} value={value} note="as Temporal stores it" />;
-  if (!failure) return <p className={styles['none']}>Event {eventId} is being requested …</p>;
+  if (!failure) return <p className={styles['none']}>Requesting event {eventId}…</p>;
   if (failureCode(failure) === 'forbidden') return <NotPermitted />;
   return (
     <Notice

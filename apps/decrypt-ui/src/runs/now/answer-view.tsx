@@ -22,7 +22,7 @@ export function AnswerView({ state, again = 'Run' }: AnswerViewProps) {
     case 'asking':
       return (
         <p className={styles['note']} role="status">
-          Waiting for a worker …
+          Waiting for a worker…
         </p>
       );
     case 'hidden':

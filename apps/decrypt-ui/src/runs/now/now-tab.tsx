@@ -93,7 +93,7 @@ function Worker() {
         </div>
         {asking ? (
           <p className={styles['note']} role="status">
-            Waiting for a worker …
+            Waiting for a worker…
           </p>
         ) : null}
       </section>

@@ -27,7 +27,7 @@ export function Workers() {
         <p role="alert">{error.message}</p>
       ) : data === undefined ? (
         <p className="t2" role="status">
-          Loading the workers …
+          Loading the workers…
         </p>
       ) : data.taskQueues.length === 0 ? (
         <p className="t2">This server may not read task queues from Temporal.</p>

@@ -31,7 +31,7 @@ export function DurationsTab(props: DurationsTabProps) {
       <Runs />
       {times === undefined ? (
         <p className={styles['section']} role="status">
-          The activities are being measured …
+          Measuring the activities…
         </p>
       ) : times.activities.length === 0 ? (
         <EmptyState icon={<Timer size={16} />} title="No activity has ended">
@@ -65,7 +65,7 @@ function Runs() {
             </Button>
           </>
         ) : data === undefined ? (
-          <p role="status">Loading the completed runs …</p>
+          <p role="status">Loading the completed runs…</p>
         ) : (
           <p>Too few completed runs of this type to compare with.</p>
         )}

@@ -20,7 +20,7 @@ export function CompareWithLastGood() {
   const [text, setText] = useState<string>();
 
   async function compare() {
-    setText('Searching …');
+    setText('Searching…');
     try {
       const query = `WorkflowType = ${quoted(description.workflow.type)} AND ExecutionStatus = 'Completed'`;
       const { workflows } = await api.workflows(namespace, { query, pageSize: 2 });

@@ -92,7 +92,7 @@ export function SameCause() {
       >
         <Layers size={14} />
         <span aria-live="polite">
-          {state?.status === 'asked' ? 'Counting …' : state ? `Not counted: ${state.text}` : 'Same cause'}
+          {state?.status === 'asked' ? 'Counting…' : state ? `Not counted: ${state.text}` : 'Same cause'}
         </span>
       </Button>
     );

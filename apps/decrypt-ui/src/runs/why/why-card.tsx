@@ -55,7 +55,7 @@ export function WhyCard(props: WhyProps) {
             <Also explanation={explanation} first={first} />
           </>
         ) : (
-          <p className="t3">{loaded ? 'No step failed, and nothing is pending.' : 'Reading the history …'}</p>
+          <p className="t3">{loaded ? 'No step failed, and nothing is pending.' : 'Reading the history…'}</p>
         )}
         {phone ? null : actions}
       </div>

@@ -13,7 +13,7 @@ import { hostOf } from './sign-in-page.tsx';
 export function NoPermissionPage({ me, onRetry }: { me: Me; onRetry: () => void }) {
   const { session } = useServices();
   const name = escapeInvisible(me.name);
-  const request = `Please give ${me.name} (signed in with ${hostOf(session.issuer)}) the permission metadata in a namespace of the codec server.`;
+  const request = `Please give ${me.name} (signed in with ${hostOf(session.issuer)}) the metadata permission in a namespace of the codec server.`;
 
   useEffect(() => {
     document.title = 'No permission · temporal-kms';

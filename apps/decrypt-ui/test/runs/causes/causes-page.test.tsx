@@ -102,7 +102,7 @@ describe('the page with failures by cause', () => {
     // An earlier test may have announced something.
     announce('');
     history.push(`/ns/${namespace}/causes`);
-    await until(() => whole().includes('Reading runs …'), 'the page');
+    await until(() => whole().includes('Reading runs…'), 'the page');
     expect(whole()).not.toContain('0 causes');
     let ids: (string | undefined)[] = [];
     await until(() => {
@@ -234,7 +234,7 @@ test('the page with failures by cause shows no message that it read before the s
   void app.queries.refetchQueries({ queryKey: ['health'] });
   await until(() => whole().includes('Your sign-in has expired'), 'the expiry');
   app.history.back();
-  await until(() => whole().includes('Reading runs …'), 'the page');
+  await until(() => whole().includes('Reading runs…'), 'the page');
   expect(groups()).toEqual([]);
 });
 
