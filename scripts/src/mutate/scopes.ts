@@ -108,7 +108,10 @@ export const scopes = {
     sources: ['packages/audit/src'],
     tests: [
       ...testsOf('packages/audit', ['verify', 'verify-short-lines', 'line-queue', 'denials']),
-      ...testsOf('apps/codec-server', ['audit/audit', 'audit/verify']),
+      ...testsOf(
+        'apps/codec-server',
+        ['audit', 'read-audit', 'verify', 'audit-file', 'audit-lock'].map((name) => `audit/${name}`),
+      ),
     ],
   },
 } as const satisfies Readonly<Record<string, Scope>>;
