@@ -52,6 +52,6 @@ export const failingScreens: Readonly<Record<string, (page: Page) => Promise<unk
   'payloads that cannot be requested': async (page) => {
     await refuse(page, isDecode, 503, 'busy', 'Too many requests are in flight.');
     await page.goto(ORDER);
-    await shown(page, /payloads in view were not decoded/);
+    await shown(page, /payloads were not decoded/);
   },
 };

@@ -113,7 +113,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
         message,
       });
       await reveal(page);
-      await shown(page, /payloads in view were not decoded/);
+      await shown(page, /payloads were not decoded/);
     },
   },
   'the justification of a search': {

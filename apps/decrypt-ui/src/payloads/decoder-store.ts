@@ -11,7 +11,14 @@ export type PayloadState =
   | { readonly status: 'refused' | 'locked' | 'stored' | 'waiting' }
   | { readonly status: 'answered'; readonly result: DecodeResult }
   /** The request failed as a whole, so the server gave no reason code for this payload. */
-  | { readonly status: 'failed'; readonly message: string; readonly final: boolean };
+  | {
+      readonly status: 'failed';
+      readonly message: string;
+      /** Whether the page does not repeat the request. */
+      readonly final: boolean;
+      /** Whether the server refused the request, because the person lacks the permission. */
+      readonly forbidden: boolean;
+    };
 
 export interface DecoderState {
   /** The payloads in view whose request was answered or failed. */

@@ -208,7 +208,8 @@ export function createDecoder({
     if (!entry) return;
     const final = isFinal(error) || isStored(ref);
     const message = error instanceof ApiFailure ? error.message : 'The codec server’s answer ended early.';
-    answers.add(ref, { status: 'failed', message, final });
+    const forbidden = error instanceof ApiFailure && error.code === 'forbidden';
+    answers.add(ref, { status: 'failed', message, final, forbidden });
     if (!final) retryLater(ref, entry);
   }
 

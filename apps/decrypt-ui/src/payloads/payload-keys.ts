@@ -148,7 +148,7 @@ export interface KeyShare {
 
 export interface KeyUsage {
   readonly shares: readonly KeyShare[];
-  /** Number of key versions that protect the readable payloads. */
+  /** Number of key versions that protect the payloads. */
   readonly keys: number;
   readonly encrypted: number;
   readonly unreadable: number;
@@ -237,13 +237,13 @@ export function keyUsage(
     if (count <= 0) continue;
     if (reason === 'not_encrypted') plaintext += count;
     if (isCipher || isUnreadable(reason)) encrypted += count;
+    if (isCipher) keys.add(`${key} ${label}`);
     if (isUnreadable(reason)) {
       unreadable += count;
       const tone = tones[reasonText(reason).tone] ?? 'bad';
       bad.set(label, { label, tone, count: (bad.get(label)?.count ?? 0) + count });
     } else if (isCipher) {
       good.set(label, (good.get(label) ?? 0) + count);
-      keys.add(`${key} ${label}`);
     }
   }
   const shares = [...good]

@@ -38,11 +38,14 @@ export function useSomeLocked(refs: readonly PayloadRef[]): boolean {
 
 /**
  * Returns when the page hides the last of the payloads again, in milliseconds since 1970; undefined if none is open
- * for a limited time.
+ * for a limited time, or if the request for each of them failed.
  */
 export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
-  const { place } = usePayloads();
-  return useRevealed((state) => {
+  const { place, decoder } = usePayloads();
+  const failed = useStore(decoder.store, ({ payloads }) =>
+    refs.every((ref) => payloads.get(ref)?.status === 'failed'),
+  );
+  const until = useRevealed((state) => {
     const ends = refs.flatMap((ref) => {
       const access = accessTo(state, place(ref));
       return access.status === 'open' && access.grant ? access.grant.until : [];
@@ -50,6 +53,7 @@ export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
     const last = Math.max(...ends);
     return Number.isFinite(last) ? last : undefined;
   });
+  return failed ? undefined : until;
 }
 
 /** What a component can show of a payload. */

@@ -203,10 +203,15 @@ describe('a request that fails as a whole', () => {
       status: 'failed',
       message: 'The codec server didn’t answer.',
       final: false,
+      forbidden: false,
     });
     failure = new ApiFailure('forbidden', 'You may not read payloads here.');
     await vi.advanceTimersByTimeAsync(1200);
-    expect(decoder.state(payloadRefOf(1, 0))).toMatchObject({ status: 'failed', final: true });
+    expect(decoder.state(payloadRefOf(1, 0))).toMatchObject({
+      status: 'failed',
+      final: true,
+      forbidden: true,
+    });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(requests).toBe(2);
   });

@@ -243,7 +243,7 @@ describe('key versions', () => {
       ['v6', 1],
       ['v3', 1],
     ]);
-    expect(usage).toMatchObject({ encrypted: 5, unreadable: 1, keys: 2 });
+    expect(usage).toMatchObject({ encrypted: 5, unreadable: 1, keys: 3 });
     const lost = new Map([[payloadRefOf(1, 0), { reason: 'key_destroyed' as const }]]);
     expect(keyUsage([...tallies.values()], lost, byRef)).toMatchObject({ encrypted: 5, unreadable: 2 });
   });

@@ -10,6 +10,7 @@ export { plaintextFailures } from './plaintext-failures.ts';
 export { libraryFrames } from './library-frames.ts';
 export {
   isFrame,
+  kindName,
   ownFrames,
   type StackFrame,
   type StackLine,

@@ -12,6 +12,18 @@ export interface StackFrame {
   readonly own: boolean;
 }
 
+/** Matches the line above the frames: `TypeError: Cannot read …`, `java.lang.IllegalStateException`. */
+const ERROR_CLASS = /^(?:[\w$]+\.)*(\w*(?:Error|Exception|Failure))(?::|$)/m;
+/** Number of characters at the start of a stack trace in which to search for the error's class. */
+const MAX_HEADER = 4_000;
+
+/**
+ * Returns a failure's kind. An error in workflow code that the SDK does not convert has no kind (`Failure`), but its
+ * stack trace names the class.
+ */
+export const kindName = (kind: string, stackTrace: string): string =>
+  (kind === 'Failure' ? ERROR_CLASS.exec(stackTrace.slice(0, MAX_HEADER))?.[1] : undefined) ?? kind;
+
 /** A line of a stack trace: a frame, or text such as the message above the frames. */
 export type StackLine = { readonly text: string } | StackFrame;
 

@@ -1,7 +1,7 @@
 import { type PayloadRef, type ReasonCode, reasonCode } from '@temporal-kms/codec-api';
 import { at, linesAt } from '../events/proto-json.ts';
 import { decodedAttributes, failureChain, type FailureLevel, rootCause } from '../failures/failure.ts';
-import { ownFrames, type StackFrame } from '../failures/stack-trace.ts';
+import { kindName, ownFrames, type StackFrame } from '../failures/stack-trace.ts';
 import { type Place, placesOf } from './place.ts';
 import type { WhyRun } from './run.ts';
 
@@ -61,7 +61,7 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
   const root = rootCause(chain);
   if (root === undefined) return undefined;
   const depth = chain.indexOf(root);
-  const type = root.type ?? errorClass(root, run) ?? root.kind;
+  const type = root.type ?? kindName(root.kind, stackTraceOf(root, run));
   return {
     kind: root.kind,
     type,
@@ -75,20 +75,6 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
     refs: chain.flatMap(({ encoded }) => encoded ?? []),
   };
 }
-
-/** Matches the line above the frames: `TypeError: Cannot read …`, `java.lang.IllegalStateException`. */
-const ERROR_CLASS = /^(?:[\w$]+\.)*(\w*(?:Error|Exception|Failure))(?::|$)/m;
-
-/**
- * An error in workflow code that the SDK does not convert has no type, but its stack trace names the class.
- */
-function errorClass(root: FailureLevel, run: Pick<WhyRun, 'read'>): string | undefined {
-  if (root.kind !== 'Failure') return undefined;
-  return ERROR_CLASS.exec(stackTraceOf(root, run).slice(0, MAX_HEADER))?.[1];
-}
-
-/** Number of characters at the start of a stack trace in which to search for the error's class. */
-const MAX_HEADER = 4_000;
 
 const wrapperText = ({ kind, type }: FailureLevel): string =>
   type === undefined ? kind : `${kind}: ${type}`;

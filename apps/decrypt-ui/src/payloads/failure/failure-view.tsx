@@ -1,5 +1,10 @@
 import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
-import { failureChain, type FailureLevel, plaintextFailures } from '@temporal-kms/histories/failures';
+import {
+  failureChain,
+  type FailureLevel,
+  kindName,
+  plaintextFailures,
+} from '@temporal-kms/histories/failures';
 import { KeyBadges } from '../key-badges.tsx';
 import { PayloadLine } from '../payload-cell.tsx';
 import { keyBadges } from '../payload-keys.ts';
@@ -82,7 +87,11 @@ function Level({ level, stub, root, showCode }: LevelProps) {
         <p className={styles['message']}>{message || 'No message'}</p>
       )}
       <p className={styles['type']}>
-        {[level.kind, ...level.details, ...(level.nonRetryable ? ['not retryable'] : [])].join(' · ')}
+        {[
+          kindName(level.kind, stackTrace),
+          ...level.details,
+          ...(level.nonRetryable ? ['not retryable'] : []),
+        ].join(' · ')}
       </p>
       {stub ? <StoredControl stub={stub} view={view} /> : null}
       {view.status === 'unreadable' && stub ? (

@@ -12,7 +12,7 @@ export function Countdown({ until }: { until: number }) {
   const left = until - useNow(true);
   return (
     <span className={styles['countdown']} role="timer" aria-label={`Hidden in ${clockText(left)}`}>
-      {clockText(left)}
+      hides in {clockText(left)}
     </span>
   );
 }

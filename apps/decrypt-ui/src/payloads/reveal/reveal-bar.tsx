@@ -16,12 +16,18 @@ import styles from './reveal.module.css';
 import { useRevealed, useReveals } from './reveals-context.tsx';
 import { type Grant, needsJustification, type RevealTarget } from './reveals.ts';
 
+interface RevealBarProps {
+  readonly run: RunAddress;
+  /** Whether the server has refused to decode payloads in view, although the page permits it. */
+  readonly isRefused?: boolean;
+}
+
 /**
  * The line above a run whose payloads are not shown automatically. Says why payloads are hidden and how to
  * reveal them, or which payloads are revealed and for how long. Also defines the actions of the reveal
  * commands.
  */
-export function RevealBar({ run }: { run: RunAddress }) {
+export function RevealBar({ run, isRefused = false }: RevealBarProps) {
   const reveals = useReveals();
   const { can } = useMe();
   const { namespace } = run;
@@ -52,14 +58,21 @@ export function RevealBar({ run }: { run: RunAddress }) {
   }
   if (!onDemand && status === 'open' && own.length === 0) return null;
   return (
-    <Controls own={own} onDemand={onDemand} locked={status === 'locked'} onReveal={reveal} onLock={lock} />
+    <Controls
+      own={own}
+      isRefused={isRefused}
+      onDemand={onDemand}
+      locked={status === 'locked'}
+      onReveal={reveal}
+      onLock={lock}
+    />
   );
 }
 
 const concerns = (target: RevealTarget, run: RunAddress) =>
   'namespace' in target ? target.namespace === run.namespace : runScope(target.run) === runScope(run);
 
-interface ControlsProps {
+interface ControlsProps extends Required<Pick<RevealBarProps, 'isRefused'>> {
   /** The reveals that belong to the run. */
   readonly own: readonly Grant[];
   readonly onDemand: boolean;
@@ -69,7 +82,7 @@ interface ControlsProps {
   readonly onLock: () => void;
 }
 
-function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
+function Controls({ own, isRefused, onDemand, locked, onReveal, onLock }: ControlsProps) {
   if (own.length === 0) {
     const action = (
       <Button look="crypto" className={styles['action']} {...tip('reveal.run')} onClick={onReveal}>
@@ -90,12 +103,12 @@ function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
   const until = Math.max(...own.map((grant) => grant.until));
   return (
     <Line
-      open
-      icon={<LockOpen size={14} />}
-      title={`Revealed: ${namesOf(own)}`}
+      open={!isRefused}
+      icon={isRefused ? <Lock size={14} /> : <LockOpen size={14} />}
+      title={isRefused ? 'The codec server refused the reveal.' : `Revealed: ${namesOf(own)}`}
       action={
         <>
-          {Number.isFinite(until) ? <Countdown until={until} /> : null}
+          {Number.isFinite(until) && !isRefused ? <Countdown until={until} /> : null}
           {onDemand || locked ? (
             <Button look="ghost" className={styles['action']} {...tip('reveal.run')} onClick={onReveal}>
               <Eye size={14} />

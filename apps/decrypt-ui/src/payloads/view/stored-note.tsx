@@ -46,7 +46,9 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
         <p className="t2">
           The application stored this payload in {kinds[type]} {escapeInvisible(bucket)} (driver{' '}
           {escapeInvisible(driver)}).{' '}
-          {bytes === undefined ? 'The reference states no size.' : `Size according to the reference: ${size}`}
+          {bytes === undefined
+            ? 'The reference states no size.'
+            : `Size according to the reference: ${size.trim()}.`}
         </p>
         <p className={styles['code']}>
           <Breakable>{escapeInvisible(object)}</Breakable>{' '}

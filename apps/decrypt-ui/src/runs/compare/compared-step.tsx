@@ -16,10 +16,10 @@ import type { AlignedStep } from './run-alignment.ts';
 import { type StepOfRuns, useStepDifferences } from './step-differences.ts';
 import { isSingle } from './use-aligned-steps.ts';
 
-/** Returns `Input`, `Result`, `Failure`, or `Result and failure` if the runs ended differently. */
+/** Returns `Input`, `Result`, `Failure`, `End` for an end without a value, or `Result and failure` if the runs ended differently. */
 export function nameOfEnd({ left, right }: AlignedStep): string {
   const names = [left, right].flatMap((group) =>
-    group ? [isStart(group) ? 'input' : resultName(group.events[0])] : [],
+    group ? (isStart(group) ? 'input' : (resultName(group.events[0]) ?? 'end')) : [],
   );
   const text = [...new Set(names)].join(' and ');
   return text.charAt(0).toUpperCase() + text.slice(1);

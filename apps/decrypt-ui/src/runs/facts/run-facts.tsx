@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { millisOf } from '@temporal-kms/histories/events';
 import { type KeyShare, type KeyUsage, UNRECORDED_VERSION } from '../../payloads/payload-keys.ts';
 import { formatBytes, formatCount, plural } from '../../ui/format/number.ts';
-import { formatClock, formatDay, formatMoment, formatMomentExact } from '../../ui/format/time.ts';
+import { formatClock, formatDay, formatMomentExact } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { Moment } from '../../ui/text/moment.tsx';
 import { useRun } from '../run/run-context.tsx';
@@ -69,7 +69,9 @@ function Times() {
   const sameDay = formatDay(started, format) === formatDay(closed, format);
   return (
     <Fact name="ran" tip={`${formatMomentExact(started, format)} – ${formatMomentExact(closed, format)}`}>
-      {formatMoment(started, format)} – {sameDay ? formatClock(closed, format) : formatMoment(closed, format)}
+      <span className="t3">{formatDay(started, format)}</span> {formatClock(started, format)} –{' '}
+      {sameDay ? null : <span className="t3">{formatDay(closed, format)} </span>}
+      {formatClock(closed, format)}
     </Fact>
   );
 }

@@ -20,6 +20,7 @@ interface RunValuesPanelProps {
 export function RunValuesPanel({ shown, onSelect }: RunValuesPanelProps) {
   const { first, last } = useEnds();
   const end = last?.events[0];
+  const name = end && resultName(end);
   return (
     <div className={styles['panel']}>
       {first ? (
@@ -27,8 +28,8 @@ export function RunValuesPanel({ shown, onSelect }: RunValuesPanelProps) {
           <Payloads event={first} prefix={/^input\b/} none="The run has no input." />
         </Column>
       ) : null}
-      {end ? (
-        <Column title={titleOf(end)} event={end} isShown={shown === 'result'} onSelect={onSelect}>
+      {end && name ? (
+        <Column title={capitalised(name)} event={end} isShown={shown === 'result'} onSelect={onSelect}>
           <Result event={end} />
         </Column>
       ) : null}
@@ -36,10 +37,7 @@ export function RunValuesPanel({ shown, onSelect }: RunValuesPanelProps) {
   );
 }
 
-function titleOf(event: RecordedEvent): string {
-  const name = resultName(event);
-  return name.charAt(0).toUpperCase() + name.slice(1);
-}
+const capitalised = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 
 interface ColumnProps {
   readonly title: string;

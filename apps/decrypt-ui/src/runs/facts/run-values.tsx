@@ -1,20 +1,20 @@
-import type { PayloadStub } from '@temporal-kms/codec-api';
+import type { PayloadStub, WorkflowStatus } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { ChevronRight } from 'lucide-react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
-import { Mask } from '../../payloads/mask.tsx';
+import { MaskedField } from '../../payloads/mask.tsx';
 import { PayloadCell } from '../../payloads/payload-cell.tsx';
 import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
-import { failureAttributes, groupSummary, inputRef, resultRef } from '../events/describe-group.ts';
+import { groupSummary, inputRef, resultRef } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 import { isEnd, resultName } from '../events/run-ends.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-values.module.css';
 
-/** A typical size of an input in bytes, for its placeholder. */
-const INPUT_BYTES = 400;
+/** The width of a placeholder for a value whose size is not known yet, in CSS pixels. */
+const UNKNOWN_WIDTH = 56;
 
 /** Returns the run's first event and the group of its closing event, if loaded. */
 export function useEnds(): { first: RecordedEvent | undefined; last: Group | undefined } {
@@ -34,12 +34,13 @@ interface RunValuesProps {
 
 /** A run's input and result on one line. A click shows the whole input and result below the header. */
 export function RunValues({ expanded, onToggle }: RunValuesProps) {
-  const { stub, open, usage } = useRun();
+  const { stub, open, usage, description } = useRun();
   const findings = useFindings();
   const { first, last } = useEnds();
   const input = first && inputRef(first);
   const inputStub = input ? stub(input) : undefined;
   const end = last?.events[0];
+  const endName = end && resultName(end);
   const result = end && resultRef(end);
   const resultStub = result ? stub(result) : undefined;
   // Shows badges only for readable payloads: an unreadable payload shows the reason in place of its value.
@@ -60,20 +61,12 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           <KeyBadges badges={keysOf(inputStub)} />
         </button>
       ) : (
-        // Placeholder for the input until the first event has loaded.
-        <span className={styles['waiting']}>
-          <span className={styles['name']}>input</span>
-          <Mask bytes={INPUT_BYTES} />
-        </span>
+        <Waiting name="input" />
       )}
-      {end && last ? (
-        <button
-          type="button"
-          {...button('result')}
-          data-failure={failureAttributes(end) === undefined ? undefined : ''}
-        >
+      {endName && last ? (
+        <button type="button" {...button('result')}>
           <Twisty expanded={expanded} />
-          <span className={styles['name']}>{resultName(end)}</span>
+          <span className={styles['name']}>{endName}</span>
           {result ? (
             <PayloadCell payload={result} stub={resultStub} />
           ) : (
@@ -81,14 +74,23 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           )}
           <KeyBadges badges={keysOf(resultStub)} />
         </button>
-      ) : open ? null : (
-        <span className={styles['waiting']}>
-          <span className={styles['name']}>result</span>–
-        </span>
+      ) : open || end || !withResult.has(description.workflow.status) ? null : (
+        <Waiting name="result" />
       )}
     </div>
   );
 }
+
+/** Statuses of runs that end with a result or a failure. */
+const withResult: ReadonlySet<WorkflowStatus> = new Set(['Completed', 'Failed', 'ContinuedAsNew']);
+
+/** A placeholder for a value until its event has loaded. */
+const Waiting = ({ name }: { readonly name: RunValue }) => (
+  <span className={styles['waiting']}>
+    <span className={styles['name']}>{name}</span>
+    <MaskedField width={UNKNOWN_WIDTH} label="Not loaded yet" />
+  </span>
+);
 
 const Twisty = ({ expanded }: { expanded: boolean }) => (
   <ChevronRight

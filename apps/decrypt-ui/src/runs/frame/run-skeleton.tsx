@@ -1,4 +1,5 @@
 import type { RunAddress } from '../../session/server/addresses.ts';
+import { Footer } from '../../ui/page/footer.tsx';
 import { HistorySkeleton } from '../history/history-skeleton.tsx';
 import headerStyles from './run-header.module.css';
 import { RunTitle } from './run-title.tsx';
@@ -19,11 +20,13 @@ export function RunSkeleton({ address }: { address: RunAddress }) {
         <i />
         <i />
       </div>
+      <div className={styles['skeletonWhy']} aria-hidden="true" />
       <div className={styles['skeletonTabs']} aria-hidden="true">
         <i />
         <i />
       </div>
       <HistorySkeleton />
+      <Footer hints={[]}>{null}</Footer>
     </div>
   );
 }

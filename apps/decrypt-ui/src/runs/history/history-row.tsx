@@ -280,6 +280,9 @@ function PhoneCells({ row, cells, waterfall, places }: PartProps) {
         )}
         <div className={styles['text']}>
           <div className={styles['line']}>
+            {row.level === 1 && row.group.category === 'task' ? (
+              <span className={styles['part']}>{categoryText.task}</span>
+            ) : null}
             {cells.name}
             <span className="spacer" />
             <span className="t2">{cells.duration}</span>

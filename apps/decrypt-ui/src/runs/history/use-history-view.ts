@@ -65,13 +65,16 @@ export function useHistoryView(
     [history, view, expanded, tasks, selectedId, only, matches, matched, search.type],
   );
   const times = useMemo(() => timesOf(history), [history]);
-  const counts = useMemo(
-    () => ({
-      failed: groups.filter((group) => isFailure(group.outcome)).length,
+  const counts = useMemo(() => {
+    const failures = groups.flatMap(({ outcome }) => (outcome && isFailure(outcome) ? outcome : []));
+    const [failedAs = 'failed', ...others] = new Set(failures);
+    return {
+      failed: failures.length,
+      /** The outcome of the failed groups; `failed` if their outcomes differ. */
+      failedAs: others.length === 0 ? failedAs : 'failed',
       pending: open ? groups.filter((group) => group.open && group.category !== 'task').length : 0,
-    }),
-    [groups, open],
-  );
+    };
+  }, [groups, open]);
 
   const toggle = useCallback(
     (id: number) => {

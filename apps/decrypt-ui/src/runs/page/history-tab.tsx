@@ -36,7 +36,7 @@ const SHORT = 40;
  */
 export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const { open: finding } = useFind();
-  const { open, follow, description } = useRun();
+  const { open, follow, description, retryHistory } = useRun();
   const now = useRunNow();
   const phone = useNarrowerThan(PHONE_BELOW);
   const [width, setWidth] = useState(0);
@@ -89,15 +89,23 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
         ) : null}
       </div>
       <HistoryTable view={view} waterfall={waterfall} onWaterfallWidth={setWidth} now={present} />
-      <div className={styles['banners']}>
+      <div className={styles['banners']} data-empty={loaded === 0 ? '' : undefined}>
         {follow.failure ? (
           <Notice
             severity={follow.phase === 'failed' ? 'error' : 'warning'}
             icon={<Unplug size={14} />}
             title={
               follow.phase === 'failed'
-                ? 'The rest of the history could not be loaded'
+                ? `The ${loaded === 0 ? '' : 'rest of the '}history could not be loaded`
                 : 'Reconnecting to the history'
+            }
+            action={
+              follow.phase === 'failed' ? null : (
+                <Button size="small" onClick={retryHistory}>
+                  <RefreshCw size={12} />
+                  Retry now
+                </Button>
+              )
             }
           >
             {follow.failure.message}{' '}
@@ -190,15 +198,22 @@ function RefusalNotice() {
     <Notice
       severity={first.final ? 'error' : 'warning'}
       icon={<Lock size={14} />}
-      title={`${plural(failed.length, 'payload')} in view ${failed.length === 1 ? 'was' : 'were'} not decoded`}
+      title={`${plural(failed.length, 'payload')} ${failed.length === 1 ? 'was' : 'were'} not decoded`}
       action={
-        <Button size="small" onClick={() => decoder.retry(failed.map(({ ref }) => ref))}>
-          <RefreshCw size={12} />
-          Retry now
-        </Button>
+        first.forbidden ? null : (
+          <Button size="small" onClick={() => decoder.retry(failed.map(({ ref }) => ref))}>
+            <RefreshCw size={12} />
+            Retry now
+          </Button>
+        )
       }
     >
-      {first.message} {first.final ? '' : 'The page repeats the request automatically.'}
+      {first.message}{' '}
+      {first.forbidden
+        ? 'Ask the operator of the codec server.'
+        : first.final
+          ? ''
+          : 'The page repeats the request automatically.'}
     </Notice>
   );
 }

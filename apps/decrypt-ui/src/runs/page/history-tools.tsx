@@ -1,5 +1,6 @@
 import { Search, Settings2 } from 'lucide-react';
 import { lazy, Suspense } from 'react';
+import type { Outcome } from '@temporal-kms/histories/events';
 import { type CommandId, firstKey, tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
@@ -76,8 +77,20 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
         </Suspense>
       )}
       {/* The counters are after the free space, so that a counter that appears or disappears moves nothing under the pointer. */}
-      <Counter command="pending.next" outcome="pending" count={counts.pending} onJump={toPending} />
-      <Counter command="failed.next" outcome="failed" count={counts.failed} onJump={toFailed} />
+      <Counter
+        command="pending.next"
+        word="pending"
+        outcome="pending"
+        count={counts.pending}
+        onJump={toPending}
+      />
+      <Counter
+        command="failed.next"
+        word="failed"
+        outcome={counts.failedAs}
+        count={counts.failed}
+        onJump={toFailed}
+      />
       {finding ? null : (
         <button
           type="button"
@@ -118,7 +131,8 @@ const rowOptions = [
 
 interface CounterProps {
   readonly command: CommandId;
-  readonly outcome: 'failed' | 'pending';
+  readonly word: 'failed' | 'pending';
+  readonly outcome: Outcome;
   readonly count: number;
   readonly onJump: (backwards: boolean) => void;
 }
@@ -127,13 +141,13 @@ interface CounterProps {
  * Shows the number of groups with an outcome, unless there are none. A click selects the next group with this
  * outcome, and a Shift-click selects the previous group.
  */
-function Counter({ command, outcome, count, onJump }: CounterProps) {
+function Counter({ command, word, outcome, count, onJump }: CounterProps) {
   if (count === 0) return null;
   return (
     <Button
       look="ghost"
       {...tip(command)}
-      aria-label={`${count} ${outcome}, go to the next`}
+      aria-label={`${count} ${word}, go to the next`}
       onClick={(event) => onJump(event.shiftKey)}
     >
       <OutcomeGlyph outcome={outcome} />

@@ -1,6 +1,7 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
+import { useStore } from 'zustand';
 import { pendingWork } from '@temporal-kms/histories/events';
 import { RevealBar } from '../../payloads/reveal/reveal-bar.tsx';
 import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
@@ -18,7 +19,7 @@ import { useHistoryView } from '../history/use-history-view.ts';
 import { Inspector } from '../inspector/inspector.tsx';
 import { useRelationCount } from '../relations/use-relations.ts';
 import type { PageTab, WorkflowSearch } from '../run-params.ts';
-import { RunProvider, useFind, useRun } from '../run/run-context.tsx';
+import { RunProvider, useFind, useRun, useRunSessions } from '../run/run-context.tsx';
 import { card, Why } from '../why/why.tsx';
 import { HistoryTab } from './history-tab.tsx';
 import { HistoryTools } from './history-tools.tsx';
@@ -54,10 +55,14 @@ export function RunPage() {
     document.title = escapeInvisible(`${workflowId} · ${namespace} · temporal-kms`);
   }, [workflowId, namespace]);
   useModule(card, true);
+  const { decoder } = useRunSessions().get(address).payloads;
+  const isRefused = useStore(decoder.store, ({ payloads }) =>
+    [...payloads.values()].some((state) => state.status === 'failed' && state.forbidden),
+  );
 
   return (
     <>
-      <RevealBar run={address} />
+      <RevealBar run={address} isRefused={isRefused} />
       <RunProvider
         key={JSON.stringify(address)}
         address={address}

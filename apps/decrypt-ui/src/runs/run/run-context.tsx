@@ -43,6 +43,8 @@ interface Run {
   readonly description: WorkflowDescription;
   readonly open: boolean;
   readonly follow: FollowState;
+  /** Reads on immediately, without waiting for the next retry. */
+  readonly retryHistory: () => void;
   /** The starts of pending attempts that the server reported while this page was open. */
   readonly attemptsSeen: AttemptsSeen;
   /** The failures of attempts that the server has reported while this page was open. */
@@ -211,6 +213,7 @@ function Loaded({
       description,
       open: isOpen(description.workflow.status) && phase !== 'complete',
       follow,
+      retryHistory: session.retryHistory,
       attemptsSeen,
       failuresSeen,
       paused,

@@ -166,6 +166,11 @@ export function createRunSession(
     find,
     /** Where the run's time went, as far as its history has loaded. */
     times: follower.times,
+    /** Requests the history's next events without waiting for the next retry. */
+    retryHistory: () => {
+      follower.stop();
+      follower.start();
+    },
     /** Requests the description again. */
     refresh,
     /** Call when events of the run have been rendered. */

@@ -14,6 +14,8 @@ import { pieces } from './waterfall.tsx';
 
 const HEIGHT = 50;
 const PAD = 14;
+/** The height below the lines, for the labels. */
+const LABEL_HEIGHT = 24;
 /** The minimum width of a part with a label, in CSS pixels; the label takes about 90 pixels. */
 const LABEL_ROOM = 120;
 
@@ -87,11 +89,11 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
     context.scale(ratio, ratio);
     const color = barColors(element);
     // Lines are 2 px apart if there is space. Otherwise, the lines are spread evenly over the height.
-    const room = Math.min(HEIGHT - 20, 2 * Math.max(drawn.length - 1, 0));
+    const room = Math.min(HEIGHT - LABEL_HEIGHT, 2 * Math.max(drawn.length - 1, 0));
     const thick = Math.max(Math.min(2, room / Math.max(drawn.length, 1)), 1);
     for (const { group, place, failed } of drawn) {
       const work = pending.get(group.id);
-      const y = 5 + place * room;
+      const y = 4 + place * room;
       context.fillStyle = color(groupOutcome(group, open, work) ?? 'neutral');
       for (const piece of pieces(
         { from: group.events[0].at, to: group.open && open ? now : group.lastAt },

@@ -8,6 +8,10 @@ import styles from './why-card.module.css';
 import type { Readings } from './use-readings.ts';
 import { breadcrumb, factsOf, leadsWithCause } from './why-text.ts';
 
+const SEPARATOR = ' · ';
+
+const hasText = (message: Message): boolean => message.status !== 'readable' || message.text.trim() !== '';
+
 interface HeadlineProps extends Pick<Readings, 'lockOf'> {
   readonly finding: Finding;
   readonly now: number;
@@ -21,16 +25,22 @@ export function Headline({ finding, now, lockOf }: HeadlineProps) {
   const around = breadcrumb(finding);
   return (
     <>
-      {leadsWithCause(finding) ? null : <span className="strong">{title}</span>}{' '}
+      {leadsWithCause(finding) ? null : <span className="strong">{title}</span>}
       {cause ? (
         <>
-          <MessageText message={cause.message} lockOf={lockOf} />{' '}
+          {leadsWithCause(finding) ? null : SEPARATOR}
+          {hasText(cause.message) ? (
+            <>
+              <MessageText message={cause.message} lockOf={lockOf} />
+              {SEPARATOR}
+            </>
+          ) : null}
           <span className={styles['type']}>
             {cause.timeout === undefined ? cause.type : `${cause.type} (${cause.timeout})`}
-          </span>{' '}
+          </span>
         </>
       ) : null}
-      <span className="t2">{facts.join(' · ')}</span>{' '}
+      {facts.length > 0 ? <span className="t2">{[''].concat(facts).join(SEPARATOR)}</span> : null}{' '}
       {around ? (
         <span className={styles['around']} data-tip={around}>
           {around}

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatDurationShort } from '../../ui/format/duration.ts';
 import { Table } from '../../ui/page/table.tsx';
-import { groupOfEvent } from '../events/history.ts';
+import { type Group, groupOfEvent } from '../events/history.ts';
 import { LabelText } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
 import { useRunTimes } from '../run/use-run-times.ts';
@@ -22,6 +22,8 @@ const heads: Readonly<Record<PathKind, string>> = {
 const MAX_STEPS = 10;
 
 const timeOf = (step: PathStep): number => kinds.reduce((sum, kind) => sum + step[kind], 0);
+
+const isMessage = ({ category }: Group): boolean => category === 'signal' || category === 'update';
 
 interface PathTableProps {
   readonly onSelect: (eventId: number) => void;
@@ -82,7 +84,7 @@ function Times({ name, step }: { readonly name: ReactNode; readonly step: PathSt
 function StepName({ step, onSelect }: PathTableProps & { readonly step: PathStep }) {
   const { history } = useRun().follow;
   const group = groupOfEvent(history, step.group);
-  if (group === undefined) return 'Waiting for a message';
+  if (group === undefined) return history.groups.some(isMessage) ? 'Waiting for a message' : 'Other waiting';
   return (
     <Button look="ghost" size="small" onClick={() => onSelect(group.id)}>
       {group.category === 'task' ? 'Workflow task' : <LabelText label={groupName(group)} />}{' '}

@@ -22,7 +22,7 @@ const PathTable = lazy(async () => ({ default: (await import('./path-table.tsx')
 export function WhyCard(props: WhyProps) {
   const { onSelect, path } = props;
   const [open, setOpen] = useState(false);
-  const { description } = useRun();
+  const { description, follow } = useRun();
   const explained = useExplanation(open);
   const { explanation, loaded, now, lockOf } = explained;
   const [first] = explanation.findings;
@@ -55,7 +55,13 @@ export function WhyCard(props: WhyProps) {
             <Also explanation={explanation} first={first} />
           </>
         ) : (
-          <p className="t3">{loaded ? 'No step failed, and nothing is pending.' : 'Reading the history…'}</p>
+          <p className="t3">
+            {loaded
+              ? 'No step failed, and nothing is pending.'
+              : follow.failure
+                ? 'The history cannot be read now.'
+                : 'Reading the history…'}
+          </p>
         )}
         {phone ? null : actions}
       </div>

@@ -22,7 +22,8 @@ export const leadsWithCause = ({ cause, rule }: Finding): boolean =>
  * current and next attempt, the queue, and since when.
  */
 export function factsOf(finding: Finding, { now, format }: Moment): string[] {
-  const { rule, title, cause, place, detail, attempt, maximumAttempts, nextAt, queue, since } = finding;
+  const { rule, severity, title, cause, place, detail, attempt, maximumAttempts, nextAt, queue, since } =
+    finding;
   const [frame] = cause?.frames ?? [];
   const facts = [
     leadsWithCause(finding) && rule !== 'run-failed' ? title : undefined,
@@ -33,10 +34,16 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
     nextAt === undefined ? undefined : nextText(nextAt, now, rule.startsWith('timer')),
     queue && `queue ${queue}`,
     detail,
-    since === undefined ? undefined : `since ${formatMoment(since, format, now)}`,
+    since === undefined ? undefined : momentText(severity, formatMoment(since, format, now)),
   ];
-  return facts.filter((fact): fact is string => Boolean(fact)).map((fact) => fact.replace(/\.$/, ''));
+  return facts
+    .filter((fact): fact is string => Boolean(fact))
+    .map((fact) => fact.replace(/\.$/, '').replace(/^By /, 'by '));
 }
+
+/** Says when a run ended or since when a state lasts. The words stay on one line. */
+const momentText = (severity: Finding['severity'], moment: string): string =>
+  `${severity === 'failed' ? 'at' : 'since'} ${moment}`.replaceAll(' ', '\u00a0');
 
 const attemptText = (attempt: number, most: number | undefined): string =>
   `attempt ${formatCount(attempt)}${most ? ` of ${formatCount(most)}` : ''}`;
@@ -51,7 +58,8 @@ function nextText(at: number, now: number, isTimer: boolean): string {
   // Rounds up, so that a wait that has not ended shows at least a second.
   const wait = formatTicking(Math.abs(at - now) + (at > now ? 999 : 0));
   if (at > now) return isTimer ? `fires in ${wait}` : `next try in ${wait}`;
-  return isTimer ? `due for ${wait}` : 'next try due';
+  if (!isTimer) return 'next try due';
+  return now - at < 1000 ? 'due now' : `due for ${wait}`;
 }
 
 /** Rules about work that is waiting and has not failed. */
@@ -66,7 +74,8 @@ const waiting: ReadonlySet<string> = new Set([
 /** Returns the outcome that determines a finding's colour and glyph. */
 export function outcomeOfFinding({ severity, rule }: Finding, status: WorkflowStatus): Outcome {
   if (severity === 'failed') return outcomeOf(status);
-  if (severity === 'stuck') return waiting.has(rule) ? 'paused' : 'failed';
+  if (severity === 'stuck')
+    return waiting.has(rule) ? 'paused' : rule.endsWith('-retries') ? 'pending' : 'failed';
   // A run that continues or completes has handled the failures of its steps.
   return rule === 'failed-steps' && isFailure(outcomeOf(status)) ? 'failed' : 'neutral';
 }

@@ -4,6 +4,7 @@ import { groupName, pendingWork } from '@temporal-kms/histories/events';
 import { eventSummary, groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
 import { createHistoryIndexer } from '../../../src/runs/events/history-indexer.ts';
 import { isPayloadTally, keyUsage } from '../../../src/payloads/payload-keys.ts';
+import { resultName } from '../../../src/runs/events/run-ends.ts';
 import { type History, nextPlaintext } from '../../../src/runs/events/history.ts';
 import { alertRuns } from '../../fixtures/alerts.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
@@ -309,4 +310,17 @@ describe('a long history', () => {
   test('needs no more work per event than a short history', () => {
     expect(workPerEvent(51_000)).toBeCloseTo(workPerEvent(5_100), 1);
   });
+});
+
+test.each([
+  ['WorkflowExecutionCompleted', {}, 'result'],
+  ['WorkflowExecutionFailed', {}, 'failure'],
+  ['WorkflowExecutionContinuedAsNew', {}, 'next input'],
+  ['WorkflowExecutionTerminated', { details: { payloads: [plain('over budget')] } }, 'details'],
+  ['WorkflowExecutionTerminated', {}, undefined],
+  ['WorkflowExecutionTimedOut', {}, undefined],
+])('names the value of %s with %j: %s', (eventName, attributes, name) => {
+  const run = new FixtureRun({ workflowId: 'w' });
+  run.add(eventName, 0, attributes);
+  expect(resultName(historyOf(run.events).events[0]!)).toBe(name);
 });

@@ -23,7 +23,7 @@ describe('the card Why', () => {
   test('shows the root message of a failed run first, then where it happened', async () => {
     await renderApp(failed);
     await untilLine(
-      /402 from acquirer, code 05 StripeCardError in activity charge · at capture \(capture\.ts:88:11\) · attempt 1 .* ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError/,
+      /402 from acquirer, code 05 · StripeCardError · in activity charge · at capture \(capture\.ts:88:11\) · attempt 1 .* ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError/,
     );
   });
 
@@ -39,18 +39,18 @@ describe('the card Why', () => {
     await untilLine(/activity type does not match .*The code does not match the history · .*attempt 14/);
     await untilLine(/Cancellation requested/);
     await fold();
-    expect(line()).toContain('By ana@acme.example. Reason: ordered twice');
+    expect(line()).toContain('by ana@acme.example. Reason: ordered twice');
     expect(line()).toContain('Deploy code that replays this history');
   });
 
   test('shows an activity’s last failure, its attempt, and when Temporal tries again', async () => {
     await renderApp(retrying);
-    await untilLine(/503 AdyenUnavailable .*attempt 3 of 8 · next try in \d+ m.* · queue payments/);
+    await untilLine(/503 · AdyenUnavailable · .*attempt 3 of 8 · next try in \d+ m.* · queue payments/);
   });
 
   test('shows who paused the run, and why', async () => {
     await renderApp('/ns/NS/workflows/alerts-paused/01997c2e-a000-7000-8000-000000000002');
-    await untilLine(/Paused .*By ana@acme\.example\. Reason: waiting for the bank/);
+    await untilLine(/Paused · by ana@acme\.example\. Reason: waiting for the bank/);
   });
 
   test('says that no worker polls the task queue on which the run waits', async () => {
@@ -61,7 +61,7 @@ describe('the card Why', () => {
   test('lists all activities that fail repeatedly, and leads to their events', async () => {
     await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
     await untilLine(
-      /the bank is closed BankClosed .*activity transferFunds .*attempt 88 · next try in (59|60) m/,
+      /the bank is closed · BankClosed .*activity transferFunds .*attempt 88 · next try in (59|60) m/,
     );
     await fold();
     await untilLine(/activity notify .*attempt 6/);
@@ -120,7 +120,7 @@ describe('the card of a run with locked payloads', () => {
   test('shows only types and names, and reveals messages on request', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp(failed, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
-    await untilLine(/StripeCardError in activity charge/);
+    await untilLine(/StripeCardError · in activity charge/);
     await fold();
     expect(line()).toContain('Messages are locked');
     expect(app.refs()).toEqual([]);
@@ -136,7 +136,7 @@ describe('the card of a run with locked payloads', () => {
   test('says that a person without the permission cannot read the messages', async () => {
     const { namespace, make } = personWith(['metadata']);
     const app = await renderApp(failed, { namespace, session: make });
-    await untilLine(/StripeCardError in activity charge/);
+    await untilLine(/StripeCardError · in activity charge/);
     await fold();
     expect(line()).toContain('you lack the permission');
     expect(app.refs()).toEqual([]);

@@ -34,7 +34,7 @@ describe('factsOf', () => {
       'at capture (capture.ts:88:11)',
       'attempt 1',
       'non-retryable failure',
-      expect.stringMatching(/^since .*12:57:04/),
+      expect.stringMatching(/^at\s.*12:57:04/),
     ]);
     expect(breadcrumb(finding)).toBe('ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError');
   });
@@ -66,7 +66,7 @@ describe('factsOf', () => {
 
   it('states since when no worker has taken a step', () => {
     const facts = factsOf(firstOf(stuckRuns(now)[2]!), { now, format });
-    expect(facts.at(-1)).toMatch(/^since .*12:56:00/);
+    expect(facts.at(-1)).toMatch(/^since\s.*12:56:00/);
   });
 });
 
@@ -75,6 +75,7 @@ describe('outcomeOfFinding', () => {
     ['failed', 'run-failed', 'TimedOut', 'timed-out'],
     ['failed', 'run-terminated', 'Terminated', 'terminated'],
     ['stuck', 'task-fails', 'Running', 'failed'],
+    ['stuck', 'activity-retries', 'Running', 'pending'],
     ['stuck', 'run-paused', 'Paused', 'paused'],
     ['stuck', 'task-not-taken', 'Running', 'paused'],
     ['waits', 'timer-open', 'Running', 'neutral'],
@@ -135,9 +136,9 @@ describe('readingOf', () => {
   it('treats a payload that has not been decrypted as locked', () => {
     for (const status of ['locked', 'refused', 'waiting'] as const)
       expect(readingOf({ status }, undefined)).toEqual({ status: 'locked' });
-    expect(readingOf({ status: 'failed', message: 'no answer', final: false }, undefined)).toEqual({
-      status: 'locked',
-    });
+    expect(
+      readingOf({ status: 'failed', message: 'no answer', final: false, forbidden: false }, undefined),
+    ).toEqual({ status: 'locked' });
   });
 
   it('returns the reason why a payload cannot be decrypted', () => {

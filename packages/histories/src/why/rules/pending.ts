@@ -88,6 +88,13 @@ export const activitiesNotTaken = (run: WhyRun): Fact[] =>
     })
     .map((fact) => ({ ...fact, detail: pollersText(run, 'activity', fact.queue) }));
 
+/** The titles for steps that were open when the run ended. */
+const inThePast: Readonly<Record<string, string>> = {
+  activity: 'Activity was in progress',
+  child: 'Child workflow was in progress',
+  nexus: 'Nexus operation was in progress',
+};
+
 /**
  * Returns a function that reports the open steps of one category that no other rule reports. For a closed
  * run, it reports the steps that were open when the run ended.
@@ -112,15 +119,17 @@ export const openSteps =
         const step = pending.get(group.id);
         const { place, refs } = stepOf(group, run);
         const since = group.events[0].at;
+        const title = isOpen(run) ? undefined : inThePast[category];
         return step === undefined
           ? {
+              title,
               place,
               refs,
               eventId: group.id,
               since,
               queue: textAt(group.events[0].attributes, 'taskQueue', 'name'),
             }
-          : { ...factOf(step), refs };
+          : { ...factOf(step), title, refs };
       });
   };
 
