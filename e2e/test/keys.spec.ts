@@ -22,7 +22,7 @@ test('the keys page shows key versions and their states, tests the keys, and lin
   const versions = page.getByRole('table', { name: 'Key versions' });
   await expect(versions.getByRole('row', { name: /v1 Enabled encrypts/ })).toBeVisible();
   await expect(versions.getByRole('row', { name: /v2 Destroyed decrypts.*lost for good/ })).toBeVisible();
-  await expect(page.getByText(/All other counts come from the server process/)).toBeVisible();
+  await expect(page.getByText(/All counts come from the server process/)).toBeVisible();
   await expect(page.getByText('No scan of stored histories')).toBeVisible();
 
   await page.keyboard.press('t');

@@ -73,7 +73,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
       // The page reads the provider's settings only when it loads, so load it again.
       await page.reload();
       await signInButton(page).click();
-      await shown(page, 'The identity provider cannot be reached from this page.');
+      await shown(page, /^This page cannot reach the identity provider\./);
     },
   },
   'a sign-in that the codec server refuses': {

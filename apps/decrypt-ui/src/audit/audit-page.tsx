@@ -110,7 +110,7 @@ function Audit({ namespace }: { namespace: string }) {
         <h1 className={styles['title']}>Audit</h1>
         <span className={styles['count']}>
           {plural(rows.length, 'operation')}
-          {hasNextPage ? ' so far' : ''}
+          {hasNextPage ? ' loaded' : ''}
         </span>
         <span className="spacer" />
         <Button
@@ -183,7 +183,7 @@ function Audit({ namespace }: { namespace: string }) {
           { commands: ['help'], text: 'all keys' },
         ]}
       >
-        <span>From the file of the server process that answered. The audit records that you read it</span>
+        <span>From the file of the server process that answered. The audit also records your reading.</span>
       </Footer>
     </>
   );

@@ -1,5 +1,6 @@
 import type { AuditEntry, AuditOperation, AuditResult } from '@temporal-kms/codec-api';
 import { millisOf, type Outcome } from '@temporal-kms/histories/events';
+import { worstTone } from '../keys/key-health.ts';
 import { formatCount, plural } from '../ui/format/number.ts';
 
 /** An operation: the loaded audit lines that have the same id. */
@@ -55,7 +56,7 @@ const resultOutcomes: Readonly<Record<AuditResult, Outcome>> = {
 };
 
 export interface ResultText {
-  readonly outcome: Outcome;
+  readonly outcome: Outcome | 'denied';
   readonly text: string;
   /** The details that the short text omits. */
   readonly detail: string;
@@ -70,7 +71,7 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
         : 'The policy does not allow the request.';
     const more = entry.count === undefined ? '' : ` ${plural(entry.count, 'further denial')} like it.`;
     const text = entry.count === undefined ? 'Denied' : `Denied ×${formatCount(entry.count)}`;
-    return { outcome: 'pending', text, detail: `${why}${more}` };
+    return { outcome: 'denied', text, detail: `${why}${more}` };
   }
   if (!outcome && entry.operation === 'audit') {
     return {
@@ -89,9 +90,10 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
     };
   }
   const unreadable = unreadableOf(outcome);
+  const partial = outcome.result === 'complete' && unreadable > 0;
   return {
-    outcome: resultOutcomes[outcome.result],
-    text: resultTexts[outcome.result],
+    outcome: partial ? worstTone(outcome.refused) : resultOutcomes[outcome.result],
+    text: `${resultTexts[outcome.result]}${partial ? `, ${formatCount(unreadable)} unreadable` : ''}`,
     detail: [
       plural(outcome.payloads, 'payload'),
       ...(unreadable > 0 ? [`${formatCount(unreadable)} could not be read`] : []),

@@ -120,8 +120,8 @@ export function AuditTable(props: AuditTableProps) {
   );
 }
 
-const WIDE = '132px minmax(140px, 1.4fr) 112px minmax(130px, 1.2fr) minmax(110px, 1.4fr) 148px 80px';
-const NARROW = '132px minmax(110px, 1fr) 112px minmax(120px, 1fr) minmax(0, 1fr) 136px 76px';
+const WIDE = '132px minmax(140px, 1.4fr) 112px minmax(130px, 1.2fr) minmax(110px, 1.4fr) 184px 80px';
+const NARROW = '132px minmax(110px, 1fr) 112px minmax(120px, 1fr) minmax(0, 1fr) 176px 76px';
 
 interface RestProps extends Pick<AuditTableProps, 'rows' | 'filtered' | 'onClear' | 'onMore' | 'searching'> {
   readonly paused: boolean;

@@ -130,9 +130,9 @@ function Head({ head }: { head: NonNullable<AuditVerification['head']> }) {
   return (
     <>
       {' '}
-      Keep its last line elsewhere to prove later that none was cut off:{' '}
+      Keep the number and hash of the last line elsewhere, to prove later that no line was cut off:{' '}
       <span className="mono" data-tip={text}>
-        {formatCount(head.seq)}:{head.hash.slice(0, 12)}…
+        {head.seq}:{head.hash.slice(0, 12)}…
       </span>
       <CopyButton what="last line" text={() => text} />
     </>

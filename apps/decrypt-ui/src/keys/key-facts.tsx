@@ -6,7 +6,7 @@ import { formatDurationShort } from '../ui/format/duration.ts';
 import { formatCount } from '../ui/format/number.ts';
 import { formatMoment } from '../ui/format/time.ts';
 import { useTimeFormat } from '../ui/preferences/preferences.ts';
-import { type KeyTone, lastHour, reasonsOf } from './key-health.ts';
+import { type KeyTone, lastHour, reasonsOf, worstTone } from './key-health.ts';
 import styles from './keys.module.css';
 
 /** The main figures of the server process, each with the time that it covers. */
@@ -29,13 +29,19 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
       </Stat>
       <Stat
         name="Unreadable, last hour"
-        note={first ? `${formatCount(first[1])} ${reasonText(first[0]).title.toLowerCase()}` : 'no failure'}
-        tone={failed > 0 ? 'pending' : undefined}
+        note={
+          first === undefined
+            ? 'no failure'
+            : first[1] === failed
+              ? reasonText(first[0]).title
+              : `${reasonText(first[0]).title}: ${formatCount(first[1])}`
+        }
+        tone={failed > 0 ? worstTone(reasons) : undefined}
       >
         {formatCount(failed)}
       </Stat>
       <Stat
-        name="Without Cloud KMS"
+        name="Runs without Cloud KMS for"
         note={<InMemory state={inMemory} />}
         tone={inMemory.failure && reasonText(inMemory.failure).tone}
       >
@@ -45,21 +51,24 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
             ? '–'
             : formatDurationShort(inMemory.autonomySeconds * 1000)}
       </Stat>
-      <Stat name="Data keys in memory" note={since}>
+      <Stat name="Data key cache hits" note={since}>
         {lookups === 0 ? '–' : percent(hit + stale + joined, lookups)}
       </Stat>
       <Stat
         name="Cloud KMS calls"
-        note={failedCalls === 0 ? since : `${formatCount(failedCalls)} failed ${since}`}
-        tone={failedCalls > 0 ? 'pending' : undefined}
+        note={
+          failedCalls === 0 ? (
+            since
+          ) : (
+            <>
+              <span data-outcome="pending">{formatCount(failedCalls)} failed</span> {since}
+            </>
+          )
+        }
       >
         {formatCount(outcomes.kmsCalls.total)}
       </Stat>
-      <Stat
-        name="Plaintext found"
-        note={outcomes.notEncrypted === 0 ? since : `not encrypted, ${since}`}
-        tone={outcomes.notEncrypted > 0 ? 'pending' : undefined}
-      >
+      <Stat name="Plaintext found" note={since} tone={outcomes.notEncrypted > 0 ? 'pending' : undefined}>
         {formatCount(outcomes.notEncrypted)}
       </Stat>
     </dl>
@@ -74,13 +83,14 @@ function percent(part: number, whole: number): string {
 }
 
 function InMemory({ state }: { state: NamespaceKeys['inMemory'] }) {
-  const { failure, oldestKeyAgeSeconds, encryptionKeyAgeSeconds } = state;
+  const { failure, autonomySeconds, oldestKeyAgeSeconds, encryptionKeyAgeSeconds } = state;
   if (failure !== undefined) return `Cloud KMS fails: ${reasonText(failure).title.toLowerCase()}`;
   if (encryptionKeyAgeSeconds !== undefined)
     return `encrypts with a key ${formatDurationShort(encryptionKeyAgeSeconds * 1000)} old`;
+  if (autonomySeconds === 0) return 'no encryption key in memory';
   return oldestKeyAgeSeconds === undefined
     ? 'no key in memory yet'
-    : `last confirmed ${formatDurationShort(oldestKeyAgeSeconds * 1000)} ago`;
+    : `keys confirmed ${formatDurationShort(oldestKeyAgeSeconds * 1000)} ago`;
 }
 
 interface StatProps {

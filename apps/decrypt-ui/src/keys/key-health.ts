@@ -134,16 +134,22 @@ export function health(keys: NamespaceKeys): StateText {
   const primary = encrypting?.versions.find((version) => version.primary);
   if (encrypting && (primary === undefined || unusable(primary) !== undefined))
     return { text: 'No primary version is enabled', tone: 'failed' };
-  const { done, failed } = lastHour(keys);
+  const { done, failed, reasons } = lastHour(keys);
   if (failed > 0)
-    return { text: `${plural(failed, 'payload')} unreadable in the last hour`, tone: 'pending' };
+    return { text: `${plural(failed, 'payload')} unreadable in the last hour`, tone: worstTone(reasons) };
   return done > 0
     ? { text: 'Decrypting normally', tone: 'ok' }
     : { text: 'No payloads in the last hour', tone: 'neutral' };
 }
 
-/** The tones of reasons in the chart: permanent, fixable by an administrator, temporary, for information. */
+/** The tones of reasons, worst first: permanent, fixable by an administrator, temporary, for information. */
 export const chartTones = ['failed', 'pending', 'timed-out', 'neutral'] as const;
+
+/** Returns the tone of the worst reason. */
+export function worstTone(counts: ReasonCounts): KeyTone {
+  const tones = reasonsOf(counts).map(([code]) => reasonText(code).tone);
+  return chartTones.find((tone) => tones.includes(tone)) ?? 'neutral';
+}
 
 export interface MinuteBar {
   /** Milliseconds since 1970. */

@@ -93,7 +93,7 @@ function Keys({ namespace }: { namespace: string }) {
           { commands: ['help'], text: 'all keys' },
         ]}
       >
-        {data ? <Scope since={data.since} /> : <span>Loading keys</span>}
+        {data ? <Scope keys={data} /> : <span>Loading keys</span>}
       </Footer>
     </>
   );
@@ -116,12 +116,12 @@ function Content({ keys, test }: { keys: NamespaceKeys; test: KeyTestState }) {
 }
 
 /** Shows which process and time the page's counts cover. */
-function Scope({ since }: { since: string }) {
+function Scope({ keys: { scan, since } }: { keys: NamespaceKeys }) {
   const format = useTimeFormat();
   return (
     <span>
-      All other counts come from the server process that answered, since{' '}
-      {formatMoment(Date.parse(since), format)}
+      {scan.status === 'scanned' ? 'All other' : 'All'} counts come from the server process that answered,
+      since {formatMoment(Date.parse(since), format)}
     </span>
   );
 }

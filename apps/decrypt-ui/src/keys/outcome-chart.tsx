@@ -1,6 +1,7 @@
 import type { NamespaceKeys } from '@temporal-kms/codec-api';
 import { ChartColumn, Rows3 } from 'lucide-react';
 import { useState } from 'react';
+import { reasonText } from '../payloads/reasons.ts';
 import { Button } from '../ui/controls/button.tsx';
 import { formatCount } from '../ui/format/number.ts';
 import { formatHour } from '../ui/format/time.ts';
@@ -96,7 +97,7 @@ function Bars({ bars }: { bars: readonly MinuteBar[] }) {
 
 const linesOf = ({ done, reasons }: MinuteBar) => [
   `${formatCount(done)} readable`,
-  ...reasonsOf(reasons).map(([code, count]) => `${formatCount(count)} ${code}`),
+  ...reasonsOf(reasons).map(([code, count]) => `${reasonText(code).title}: ${formatCount(count)}`),
 ];
 
 function Minutes({ bars }: { bars: readonly MinuteBar[] }) {

@@ -47,7 +47,7 @@ function ShortLines(props: LinesProps) {
     if (current !== undefined) lines.current?.children[current]?.scrollIntoView({ block: 'nearest' });
   }, [current]);
   return (
-    <div className={styles['scroll']} {...scrollerProps(props)}>
+    <div className={clsx(styles['scroll'], 'fades')} {...scrollerProps(props)}>
       <div ref={lines} className={wrap ? styles['wrap'] : styles['lines']} role="presentation">
         {Array.from({ length: count }, (_, index) => (
           <div key={index} {...lineProps?.(index)}>

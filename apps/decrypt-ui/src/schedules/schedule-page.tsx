@@ -1,8 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible, type PayloadStub, type ScheduleDescription } from '@temporal-kms/codec-api';
 import { at, enumAt, listAt, millisAt, numberAt, textAt } from '@temporal-kms/histories/events';
-import { CalendarX, CircleAlert } from 'lucide-react';
+import { clsx } from 'clsx';
+import { CalendarX, ChevronLeft, CircleAlert } from 'lucide-react';
 import { type ReactNode, useEffect, useLayoutEffect, useMemo } from 'react';
 import type { Payloads } from '../payloads/decoder.ts';
 import { PayloadsProvider } from '../payloads/payloads-context.tsx';
@@ -18,10 +19,10 @@ import { Forbidden } from '../session/pages/forbidden.tsx';
 import type { RunAddress } from '../session/server/addresses.ts';
 import { failureCode } from '../session/server/failure.ts';
 import { useServices } from '../session/services.tsx';
-import { Button } from '../ui/controls/button.tsx';
+import { Button, buttonClass } from '../ui/controls/button.tsx';
 import { CopyButton } from '../ui/controls/copy-button.tsx';
 import { formatCount, plural } from '../ui/format/number.ts';
-import { formatMoment } from '../ui/format/time.ts';
+import { formatMoment, zoneLabel } from '../ui/format/time.ts';
 import { Notice } from '../ui/page/notice.tsx';
 import { StatePage } from '../ui/page/state-page.tsx';
 import { Waiting } from '../ui/page/waiting.tsx';
@@ -137,6 +138,15 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
   return (
     <div className={styles['body']}>
       <div className={styles['head']}>
+        <Link
+          to="/ns/$namespace/schedules"
+          params={{ namespace }}
+          className={clsx(buttonClass({ look: 'ghost', icon: true }), styles['back'])}
+          aria-label="All schedules"
+          data-tip="All schedules"
+        >
+          <ChevronLeft size={16} />
+        </Link>
         <h1 className={styles['title']}>{escapeInvisible(workflowId)}</h1>
         <CopyButton what="schedule id" text={() => workflowId} />
         <ScheduleState paused={paused} note={textAt(schedule, 'state', 'notes')} />
@@ -163,7 +173,7 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
           <JsonView value={at(schedule, 'spec') ?? {}} label="Specification" decrypted={false} />
         </details>
       </Section>
-      <Section title="Next runs">
+      <Section title={`Next runs (${zoneLabel(format.zone, next[0])})`}>
         {paused || actionsLeft === 0 || next.length === 0 ? (
           <p className="t2">
             {paused
@@ -173,7 +183,7 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
                 : 'None.'}
           </p>
         ) : (
-          <ol>
+          <ol className={styles['times']}>
             {next.map((millis) => (
               <li key={millis}>
                 <Moment at={millis} />
@@ -211,7 +221,7 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
         {runs.length === 0 ? (
           <p className="t2">None yet.</p>
         ) : (
-          <ol>
+          <ol className={styles['times']}>
             {runs.map((taken) => {
               const started = millisAt(taken, 'actualTime');
               const run = startedRun(at(taken, 'startWorkflowResult'));

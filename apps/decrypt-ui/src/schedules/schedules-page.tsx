@@ -9,7 +9,7 @@ import { Forbidden } from '../session/pages/forbidden.tsx';
 import { failureCode } from '../session/server/failure.ts';
 import { useServices } from '../session/services.tsx';
 import { Button } from '../ui/controls/button.tsx';
-import { formatMoment } from '../ui/format/time.ts';
+import { formatMoment, zoneLabel } from '../ui/format/time.ts';
 import { EmptyState, Notice } from '../ui/page/notice.tsx';
 import { Table } from '../ui/page/table.tsx';
 import { useTimeFormat } from '../ui/preferences/preferences.ts';
@@ -25,6 +25,7 @@ const route = getRouteApi('/ns/$namespace/schedules');
 export function SchedulesPage() {
   const { namespace } = route.useParams();
   const { api } = useServices();
+  const { zone } = useTimeFormat();
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(
     schedulesQuery(api, namespace),
   );
@@ -68,7 +69,7 @@ export function SchedulesPage() {
           <Table
             headingId="schedules"
             className={styles['table']}
-            columns={['Schedule', 'Workflow', 'When', 'State', 'Last run', 'Next run']}
+            columns={['Schedule', 'Workflow', 'When', 'State', 'Last run', `Next run (${zoneLabel(zone)})`]}
           >
             {schedules.map((schedule) => (
               <Row key={schedule.scheduleId} namespace={namespace} schedule={schedule} />
@@ -112,7 +113,7 @@ function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
       <td>
         <ScheduleState paused={paused} note={textAt(info, 'notes')} />
       </td>
-      <td>
+      <td data-head="Last run">
         {lastAt === undefined ? (
           <span className="t3">None</span>
         ) : run ? (
@@ -123,7 +124,9 @@ function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
           <Moment at={lastAt} />
         )}
       </td>
-      <td>{next === undefined || paused ? <span className="t3">None</span> : <Moment at={next} />}</td>
+      <td data-head={`Next run (${zoneLabel(format.zone)})`}>
+        {next === undefined || paused ? <span className="t3">None</span> : <Moment at={next} />}
+      </td>
     </tr>
   );
 }

@@ -1,5 +1,5 @@
 import { at, durationAt, listAt, millisAt, numberAt, textAt } from '@temporal-kms/histories/events';
-import { formatDuration } from '../ui/format/duration.ts';
+import { formatTick } from '../ui/format/duration.ts';
 
 /** Formats a moment, given in milliseconds since 1970. */
 type FormatMoment = (millis: number) => string;
@@ -8,8 +8,8 @@ type FormatMoment = (millis: number) => string;
 export function specWords(spec: unknown, format: FormatMoment): string[] {
   const every = listAt(spec, 'interval').map((interval) => {
     const phase = durationAt(interval, 'phase') ?? 0;
-    const period = `Every ${formatDuration(durationAt(interval, 'interval') ?? 0)}`;
-    return phase > 0 ? `${period}, offset ${formatDuration(phase)}` : period;
+    const period = `Every ${formatTick(durationAt(interval, 'interval') ?? 0)}`;
+    return phase > 0 ? `${period}, offset ${formatTick(phase)}` : period;
   });
   const calendars = listAt(spec, 'structuredCalendar').map((calendar) => capital(calendarWords(calendar)));
   const crons = listAt(spec, 'cronString').map((cron) => `Cron ${String(cron)}`);
@@ -25,7 +25,7 @@ export function specWords(spec: unknown, format: FormatMoment): string[] {
     ...(rules.length === 0 ? ['Only when triggered manually'] : rules),
     ...except,
     ...(calendars.length > 0 || zone ? [`Time zone ${zone ?? 'UTC'}`] : []),
-    ...(jitter > 0 ? [`Plus a random delay of up to ${formatDuration(jitter)}`] : []),
+    ...(jitter > 0 ? [`Plus a random delay of up to ${formatTick(jitter)}`] : []),
     ...(from === undefined ? [] : [`From ${format(from)}`]),
     ...(to === undefined ? [] : [`Until ${format(to)}`]),
   ];

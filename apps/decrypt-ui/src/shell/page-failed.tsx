@@ -1,23 +1,22 @@
 import type { ErrorComponentProps } from '@tanstack/react-router';
 import { CircleAlert, Unplug } from 'lucide-react';
 import { Button } from '../ui/controls/button.tsx';
+import { isNotLoaded } from '../ui/errors.ts';
 import { StatePage } from '../ui/page/state-page.tsx';
-
-/** The messages with which browsers reject `import()`. */
-const notLoaded = /dynamically imported module|importing a module script|unable to preload/i;
 
 /**
  * Replaces a page that threw, or whose code could not be loaded. Does not show the error's message, which may quote a
  * payload.
  */
 export function PageFailed({ error, reset }: ErrorComponentProps) {
-  const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
-  const missing = notLoaded.test(message);
+  const missing = isNotLoaded(error);
   return (
     <StatePage
       icon={missing ? <Unplug size={18} /> : <CircleAlert size={18} />}
       title={missing ? 'A part of this page could not be loaded' : 'This page failed'}
-      {...(!missing && { facts: [['Error', <code key="error">{name}</code>] as const] })}
+      {...(!missing && {
+        facts: [['Error', <code key="error">{error instanceof Error ? error.name : 'Error'}</code>] as const],
+      })}
       actions={
         <>
           <Button look="primary" onClick={() => location.reload()}>

@@ -40,8 +40,8 @@ describe('rows of the audit', () => {
 
   test.each([
     [[line()], 'No outcome', /in progress/],
-    [[line({ operation: 'audit' })], 'In progress', /never contains its own outcome/],
-    [[ended, line()], 'Complete', /^3 payloads, 1 could not be read$/],
+    [[line({ operation: 'audit' })], 'In progress', /cannot contain the outcome/],
+    [[ended, line()], 'Complete, 1 unreadable', /^3 payloads, 1 could not be read$/],
     [[line({ event: 'denied', denied: 'forbidden' })], 'Denied', /policy/],
     [[line({ event: 'denied', denied: 'justification_required', count: 3 })], 'Denied ×3', /3 further/],
   ] as const)('say how the operation ended', (lines, text, detail) => {

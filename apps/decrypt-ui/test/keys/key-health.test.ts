@@ -53,7 +53,13 @@ describe('namespace health', () => {
   });
 
   test('counts the last hour’s unreadable payloads', () => {
-    expect(health(keys).text).toMatch(/^\d+ payloads unreadable in the last hour$/);
+    // The fixture has a permanent failure among the failures that an administrator can fix.
+    const text = expect.stringMatching(/^\d+ payloads unreadable in the last hour$/);
+    expect(health(keys)).toEqual({ text, tone: 'failed' });
+    const fixable = [
+      { time: new Date(NOW).toISOString(), done: 3, refused: { key_disabled: 1, kms_quota: 2 } },
+    ];
+    expect(health({ ...keys, minutes: fixable }).tone).toBe('pending');
     expect(health({ ...keys, minutes: [] })).toEqual({
       text: 'No payloads in the last hour',
       tone: 'neutral',

@@ -52,7 +52,7 @@ describe('the keys page', () => {
     await page.getByRole('button', { name: 'Show all 12' }).click();
     await until(() => count() === 13, 'all failures');
     await page.getByRole('button', { name: 'As table' }).click();
-    await expect.element(rowOf('Last hour', '9 key_disabled').first()).toBeVisible();
+    await expect.element(rowOf('Last hour', 'Key disabled: 9').first()).toBeVisible();
   });
 
   test('shows an outage of Cloud KMS at the top, next to each key and in the test’s result', async () => {

@@ -8,7 +8,7 @@ test.each([
   [
     'intervals',
     { interval: [{ interval: '3600s', phase: '600s' }, { interval: '90s' }], jitter: '30s' },
-    ['Every 1 h, offset 10 m', 'Every 1 m 30 s', 'Plus a random delay of up to 30.0 s'],
+    ['Every 1 h, offset 10 m', 'Every 1 m 30 s', 'Plus a random delay of up to 30 s'],
   ],
   [
     'times of a day',

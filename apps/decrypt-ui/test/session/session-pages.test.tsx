@@ -46,12 +46,12 @@ describe('the sign-in page', () => {
     const { make } = sessionOf(undefined, {
       status: 'signed_out',
       because: 'failed',
-      message: 'The identity provider cannot be reached from this page.',
+      message: 'This page cannot reach the identity provider.',
     });
     await renderApp('/ns/NS/workflows', { session: make });
     await expect
       .element(page.getByRole('alert'))
-      .toHaveTextContent('The last sign-in failedThe identity provider cannot be reached from this page.');
+      .toHaveTextContent('The last sign-in failedThis page cannot reach the identity provider.');
   });
 });
 

@@ -51,7 +51,7 @@ export function RevealBar({ run, isRefused = false }: RevealBarProps) {
   if (status === 'refused') {
     return (
       <Line icon={<Lock size={14} />} title="You can see metadata, not payloads.">
-        Ask the operator of the codec server for the permission <code>decode</code> in{' '}
+        Ask the operator of the codec server for the permission <code>decode</code> in the namespace{' '}
         {escapeInvisible(namespace)}.
       </Line>
     );

@@ -74,7 +74,7 @@ function Opened({ exporting, onClose }: { exporting: Export; onClose: () => void
 function Refused({ namespace }: { namespace: string }) {
   return (
     <Notice severity="warning" icon={<Lock size={14} />} title="You may not export histories here.">
-      Ask the operator of the codec server for the permission <code>export</code> in{' '}
+      Ask the operator of the codec server for the permission <code>export</code> in the namespace{' '}
       {escapeInvisible(namespace)}.
     </Notice>
   );

@@ -2,7 +2,8 @@ import { escapeInvisible, payloadPlaceholder } from '@temporal-kms/codec-api';
 import { durationAt, millisOf } from '@temporal-kms/histories/events';
 import { enumWords } from '../../payloads/value/attribute-words.ts';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
-import { formatDuration } from '../../ui/format/duration.ts';
+import { formatTick } from '../../ui/format/duration.ts';
+import { formatCount } from '../../ui/format/number.ts';
 import { formatMomentExact, type TimeFormat } from '../../ui/format/time.ts';
 
 /**
@@ -38,14 +39,18 @@ function isUnset(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** Formats an attribute for people: a timestamp as a moment, a time limit with its unit, an enum value in words. */
+/**
+ * Formats an attribute for people: a timestamp as a moment, a time limit with its unit, a count with separators, an enum
+ * value in words.
+ */
 export function formatAttribute(name: string, value: string, format: TimeFormat): string {
   const millis = /^\d{4}-\d\d-\d\dT/.test(value) ? millisOf(value) : undefined;
   if (millis !== undefined) return formatMomentExact(millis, format);
   const duration = /(timeout|interval|backoff|ttl|delay)$/i.test(name)
     ? durationAt({ value }, 'value')
     : undefined;
-  if (duration !== undefined) return formatDuration(duration);
+  if (duration !== undefined) return formatTick(duration);
+  if (/(bytes|length|count)$/i.test(name) && /^\d+$/.test(value)) return formatCount(Number(value));
   return value
     .split(', ')
     .map((part) => enumWords(part) ?? part)

@@ -100,7 +100,7 @@ export function WorkflowListPage() {
   if (error && failureCode(error) === 'forbidden') {
     return <Forbidden namespace={namespace} onRetry={retry} />;
   }
-  if (error && failureCode(error) === 'not_found') return <NoNamespace namespace={namespace} error={error} />;
+  if (error && failureCode(error) === 'not_found') return <NoNamespace namespace={namespace} />;
 
   return (
     <>
@@ -251,7 +251,7 @@ export function WorkflowListPage() {
 }
 
 /** The page for a namespace that the server or Temporal does not have. */
-function NoNamespace({ namespace, error }: { namespace: string; error: Error }) {
+function NoNamespace({ namespace }: { namespace: string }) {
   return (
     <EmptyState
       page
@@ -267,7 +267,7 @@ function NoNamespace({ namespace, error }: { namespace: string; error: Error }) 
         </Link>
       }
     >
-      {error.message} Check the name in the address, or choose another namespace above.
+      Check the name in the address, or choose another namespace above.
     </EmptyState>
   );
 }

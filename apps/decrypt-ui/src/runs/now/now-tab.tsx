@@ -1,9 +1,11 @@
+import { useQuery } from '@tanstack/react-query';
 import { escapeInvisible, type Permission } from '@temporal-kms/codec-api';
 import { Lock, Radio } from 'lucide-react';
 import { lazy, Suspense } from 'react';
 import { StackTrace } from '../../payloads/failure/stack-trace-view.tsx';
 import { useRunAccess } from '../../payloads/reveal/reveal-choices.ts';
 import { useMe } from '../../session/me.tsx';
+import { useServices } from '../../session/services.tsx';
 import { Button } from '../../ui/controls/button.tsx';
 import { Notice } from '../../ui/page/notice.tsx';
 import { queryPermissions } from '../query-permissions.ts';
@@ -11,6 +13,7 @@ import { useRequested } from '../requested.ts';
 import { useRun } from '../run/run-context.tsx';
 import { AnswerView, NoAnswer } from './answer-view.tsx';
 import { metadataOf, textOf } from './answers.ts';
+import { workersQuery } from './api.ts';
 import styles from './now.module.css';
 import { OtherQuery, QueryRow } from './query-row.tsx';
 import { useWhenRevealed, useWorkerQuery } from './use-worker-query.ts';
@@ -50,7 +53,7 @@ function Refused({ missing }: { missing: readonly Permission[] }) {
           <code>{permission}</code>
         </span>
       ))}{' '}
-      in {escapeInvisible(address.namespace)}.
+      in the namespace {escapeInvisible(address.namespace)}.
     </Notice>
   );
 }
@@ -60,7 +63,10 @@ const ASK_AGAIN = 'Ask the worker again';
 const METADATA = '__temporal_workflow_metadata';
 
 function Worker() {
-  const { address } = useRun();
+  const { api } = useServices();
+  const { address, open } = useRun();
+  const { data } = useQuery({ ...workersQuery(api, address), enabled: open });
+  const absent = data?.taskQueues.some(({ kind, polling }) => kind === 'workflow' && !polling) === true;
   const metadata = useWorkerQuery();
   const stack = useWorkerQuery();
   const whenRevealed = useWhenRevealed();
@@ -82,7 +88,11 @@ function Worker() {
     <>
       <section className={styles['section']}>
         <div className={styles['ask']}>
-          <Button look={locked ? 'crypto' : asked ? 'quiet' : 'primary'} disabled={asking} onClick={ask}>
+          <Button
+            look={locked ? 'crypto' : asked || absent ? 'quiet' : 'primary'}
+            disabled={asking}
+            onClick={ask}
+          >
             <Radio size={14} />
             {asked ? ASK_AGAIN : 'Ask the worker'}
           </Button>

@@ -49,7 +49,7 @@ function Queue({ queue: { name, kind, pollers, polling, waiting, workers = [] } 
         <span className="mono">{escapeInvisible(name)}</span> <span className="t3">for {kinds[kind]}</span>
       </h4>
       <p className="t2">
-        {polling ? plural(pollers, 'worker') : 'No worker is polling'}
+        {polling ? plural(pollers, 'worker') : <span className={styles['absent']}>No worker is polling</span>}
         {waiting > 0 ? ` · ${formatCount(waiting)} waiting` : ''}
       </p>
       {workers.length > 0 ? (

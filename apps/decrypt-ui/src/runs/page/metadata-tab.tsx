@@ -9,6 +9,7 @@ import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { Breakable } from '../../ui/text/breakable.tsx';
 import { attributeList, formatAttribute } from '../inspector/attribute-list.ts';
 import { useRun } from '../run/run-context.tsx';
+import { searchAttributeText } from '../search-attribute.ts';
 import styles from './tabs.module.css';
 
 /** Fields that the page shows elsewhere. */
@@ -46,7 +47,12 @@ export function MetadataTab() {
           </Item>
         ) : null}
         {[...info, ...config].map(([name, value]) => (
-          <Item key={name} name={attributeName(name)} path={name}>
+          <Item
+            key={name}
+            name={attributeName(name)}
+            path={name}
+            {...(/(workflow|run)id$/i.test(name) && { copy: value })}
+          >
             {formatAttribute(name, value, format)}
           </Item>
         ))}
@@ -55,7 +61,7 @@ export function MetadataTab() {
         <List title="Search attributes" note="never encrypted, because Temporal indexes them">
           {searchAttributes.map(([name, value]) => (
             <Item key={name} name={escapeInvisible(name)}>
-              {escapeInvisible(typeof value === 'string' ? value : JSON.stringify(value))}
+              {escapeInvisible(searchAttributeText(value))}
             </Item>
           ))}
         </List>

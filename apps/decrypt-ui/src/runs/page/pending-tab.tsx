@@ -6,7 +6,7 @@ import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
 import { sentence } from '../../payloads/value/attribute-words.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
 import { Button } from '../../ui/controls/button.tsx';
-import { formatDuration, formatTicking } from '../../ui/format/duration.ts';
+import { formatTick, formatTicking } from '../../ui/format/duration.ts';
 import { formatCount } from '../../ui/format/number.ts';
 import { formatMoment } from '../../ui/format/time.ts';
 import { EmptyState } from '../../ui/page/notice.tsx';
@@ -98,7 +98,7 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
     ['Last ended', work.lastEndedAt && `${formatTicking(now - work.lastEndedAt)} ago`],
     ['Last heartbeat', work.lastHeartbeatAt && `${formatTicking(now - work.lastHeartbeatAt)} ago`],
     ['Next attempt', work.nextAttemptAt && nextAttempt(work.nextAttemptAt - now)],
-    ['Waits between attempts', work.retryInterval && formatDuration(work.retryInterval)],
+    ['Waits between attempts', work.retryInterval && formatTick(work.retryInterval)],
     ['Gives up', work.expiresAt && formatMoment(work.expiresAt, format)],
     ['Paused by', work.pausedBy],
     ['Reason', work.pauseReason],
@@ -120,7 +120,6 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
             {escapeInvisible(work.child.workflowId)}
           </RunAnchor>
         ) : null}
-        <span className="spacer" />
         {eventId === undefined ? null : (
           <Button look="ghost" size="small" onClick={() => onSelect(eventId)}>
             <CornerDownLeft size={12} />
@@ -145,10 +144,12 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
             ? [<PayloadBlock key={ref} stub={own} title={index === 0 ? 'Heartbeat' : `Heartbeat ${index}`} />]
             : [];
         })}
-        {work.lastFailure === undefined ? null : (
-          <FailurePanel failure={work.lastFailure} stubs={description.payloads} title="Last failure" />
-        )}
-        <SeenFailures failures={earlierFailures(failuresOfWork(failuresSeen, work), work)} />
+        <div>
+          {work.lastFailure === undefined ? null : (
+            <FailurePanel failure={work.lastFailure} stubs={description.payloads} title="Last failure" />
+          )}
+          <SeenFailures failures={earlierFailures(failuresOfWork(failuresSeen, work), work)} />
+        </div>
       </div>
     </article>
   );

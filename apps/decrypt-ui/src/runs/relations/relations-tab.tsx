@@ -104,7 +104,9 @@ function Messages() {
               {link.runId === undefined ? (
                 <span className="t3">latest run</span>
               ) : (
-                <span className="mono t3">{escapeInvisible(link.runId)}</span>
+                <span className="t3">
+                  run <span className="mono">{escapeInvisible(link.runId)}</span>
+                </span>
               )}
             </dd>
           </div>

@@ -61,10 +61,7 @@ function NotAccepted({ message, onRetry }: { message: string; onRetry: () => voi
     <StatePage
       icon={<UserX size={18} />}
       title="The codec server does not accept your sign-in"
-      facts={[
-        ['Answer', message],
-        ['Signed in with', hostOf(session.issuer)],
-      ]}
+      facts={[['Answer', message]]}
       actions={
         <>
           <Button look="primary" onClick={onRetry}>

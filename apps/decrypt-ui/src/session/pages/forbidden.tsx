@@ -39,7 +39,7 @@ export function Forbidden({
       facts={[
         ...(me.name === undefined ? [] : [['Signed in as', escapeInvisible(me.name)] as const]),
         ['Namespace', name],
-        ['Needed', <code key="needed">{permission}</code>],
+        ['Needed permission', <code key="needed">{permission}</code>],
       ]}
       actions={
         <>

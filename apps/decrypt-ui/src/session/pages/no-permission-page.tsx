@@ -26,7 +26,7 @@ export function NoPermissionPage({ me, onRetry }: { me: Me; onRetry: () => void 
         title="You may not read workflows in any namespace"
         facts={[
           ['Signed in as', name],
-          ['Needed', <code key="needed">metadata</code>],
+          ['Needed permission', <code key="needed">metadata</code>],
           ...me.namespaces.map((each) => [escapeInvisible(each.name), each.permissions.join(', ')] as const),
         ]}
         actions={

@@ -42,7 +42,7 @@ export function SignInPage({ state }: { state: SignedOut }) {
         }
         note={
           ended
-            ? `You may still be signed in with ${host}. Then this page signs you in again without a password.`
+            ? `You may still be signed in with ${host}. If so, this page signs you in again without a password.`
             : 'The token stays in the memory of this page. After a reload, you may have to sign in again.'
         }
       >

@@ -1,5 +1,6 @@
 import { CircleCheck, TriangleAlert } from 'lucide-react';
 import { Button } from '../../ui/controls/button.tsx';
+import { isNotLoaded } from '../../ui/errors.ts';
 import { StatePage } from '../../ui/page/state-page.tsx';
 import { failureCode } from '../server/failure.ts';
 import { Unreachable } from './failure-page.tsx';
@@ -14,6 +15,7 @@ interface StartFailureProps {
 
 /** Shown instead of the application when its configuration is missing or the codec server cannot be reached. */
 export function StartFailure({ error, apiUrl, onRetry }: StartFailureProps) {
+  const missing = isNotLoaded(error);
   return (
     <Frame>
       {apiUrl !== undefined && failureCode(error) === 'unreachable' ? (
@@ -23,12 +25,16 @@ export function StartFailure({ error, apiUrl, onRetry }: StartFailureProps) {
           icon={<TriangleAlert size={18} />}
           title="The dashboard could not start"
           actions={
-            <Button look="primary" onClick={onRetry}>
-              Try again
+            <Button look="primary" onClick={missing ? () => location.reload() : onRetry}>
+              {missing ? 'Reload the page' : 'Try again'}
             </Button>
           }
         >
-          <p>{error.message}</p>
+          <p>
+            {missing
+              ? 'The server does not answer, or the dashboard was updated since you opened it.'
+              : error.message}
+          </p>
         </StatePage>
       )}
     </Frame>

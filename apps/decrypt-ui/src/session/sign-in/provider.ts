@@ -169,7 +169,8 @@ function failureOf(error: unknown): SignInFailure {
   // `fetch` throws a TypeError if there is no connection, if the response lacks CORS headers, or if a content security
   // policy forbids the request.
   if (error instanceof TypeError || error instanceof NoAnswer) {
-    const text = 'The identity provider cannot be reached from this page.';
+    const text =
+      'This page cannot reach the identity provider. Check your connection. If it works, the operator of the page can check the provider’s CORS settings and the page’s content security policy.';
     return new SignInFailure('unreachable', text, { cause: error });
   }
   return new SignInFailure(

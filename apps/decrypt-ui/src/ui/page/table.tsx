@@ -1,3 +1,4 @@
+import { clsx } from 'clsx';
 import type { ComponentProps, ReactNode } from 'react';
 import styles from './table.module.css';
 
@@ -10,10 +11,10 @@ interface TableProps extends ComponentProps<'table'> {
   readonly children: ReactNode;
 }
 
-/** A table that scrolls sideways if its columns do not fit. */
+/** A table that scrolls sideways, with a fading edge, if its columns do not fit. */
 export function Table({ headingId, columns, children, ...table }: TableProps) {
   return (
-    <div className={styles['scroll']} role="group" aria-labelledby={headingId} tabIndex={0}>
+    <div className={clsx(styles['scroll'], 'fades')} role="group" aria-labelledby={headingId} tabIndex={0}>
       <table aria-labelledby={headingId} {...table}>
         <thead>
           <tr>

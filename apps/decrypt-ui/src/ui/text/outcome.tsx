@@ -62,6 +62,12 @@ const shapes = {
       <circle cx="7" cy="7" r="1.6" fill="currentColor" />
     </>
   ),
+  denied: (
+    <>
+      <circle cx="7" cy="7" r="5.25" {...line} />
+      <path d="M3.5 10.5l7-7" {...line} />
+    </>
+  ),
   neutral: <circle cx="7" cy="7" r="5.25" {...line} strokeOpacity=".6" />,
 } as const satisfies Readonly<Record<string, ReactNode>>;
 

@@ -47,8 +47,8 @@ describe('a visibility query', () => {
     ],
     ['TemporalReportedProblems IS NOT NULL', ['Reported problems exists']],
     ['`Odd name` STARTS_WITH "a"', ['Odd name begins with a']],
-    ['(WorkflowId STARTS_WITH "re" OR WorkflowType STARTS_WITH "re")', ['ID or type begins with re']],
-    ['refund', ['ID or type begins with refund']],
+    ['(WorkflowId STARTS_WITH "re" OR WorkflowType STARTS_WITH "re")', ['Id or type begins with re']],
+    ['refund', ['Id or type begins with refund']],
     [
       '(StartTime >= "-1d" OR ExecutionStatus = "Running")',
       ['Started within the last 1 d or Status is Running'],

@@ -114,7 +114,7 @@ describe('the workflow list', () => {
     press('/');
     await userEvent.keyboard('nothing-like-it{Enter}');
     await until(
-      () => document.body.textContent?.includes('No workflows match ID or type begins with nothing-like-it'),
+      () => document.body.textContent?.includes('No workflows match Id or type begins with nothing-like-it'),
       'the reason',
     );
     await page.getByRole('button', { name: 'Clear filter' }).last().click();
@@ -270,7 +270,7 @@ describe('the workflow list', () => {
   test('shows the columns of the address, and changes them and their order', async () => {
     const app = await renderApp('/ns/NS/workflows?cols=id,status,@TenantId');
     await until(() => rows().length > 10, 'the rows');
-    expect(heads()).toEqual(['Workflow ID', 'Status', 'TenantId']);
+    expect(heads()).toEqual(['Workflow id', 'Status', 'TenantId']);
     expect(rows()[0]!.textContent).toContain('acme');
     await page.getByRole('button', { name: 'Columns' }).click();
     await page.getByRole('button', { name: 'Move Status up' }).click();

@@ -5,7 +5,7 @@ import { type Comparison, type Condition, isTimeAttribute } from './visibility-q
 /** The list's names for Temporal's own attributes. Other attributes keep their names. */
 export const attributeNames: Readonly<Record<string, string>> = {
   ExecutionStatus: 'Status',
-  WorkflowId: 'Workflow ID',
+  WorkflowId: 'Workflow id',
   WorkflowType: 'Type',
   TaskQueue: 'Task queue',
   StartTime: 'Started',
@@ -13,10 +13,10 @@ export const attributeNames: Readonly<Record<string, string>> = {
   ExecutionDuration: 'Duration',
   HistoryLength: 'Events',
   HistorySizeBytes: 'Size',
-  RunId: 'Run ID',
+  RunId: 'Run id',
   ParentWorkflowId: 'Parent',
   RootWorkflowId: 'Root',
-  BuildIds: 'Build IDs',
+  BuildIds: 'Build ids',
   TemporalReportedProblems: 'Reported problems',
 };
 
@@ -32,7 +32,7 @@ export function conditionWords(condition: Condition): ConditionWords {
   if (condition.kind === 'comparison') return comparisonWords(condition);
   const [first] = condition.of;
   const prefix = prefixOf(condition.of);
-  if (prefix !== undefined) return { name: 'ID or type', operator: 'begins with', value: prefix };
+  if (prefix !== undefined) return { name: 'Id or type', operator: 'begins with', value: prefix };
   const all = condition.of.map(comparisonWords);
   const [words] = all;
   if (first && words && condition.of.every((other) => sameSubject(first, other))) {

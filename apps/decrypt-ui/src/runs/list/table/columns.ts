@@ -1,7 +1,7 @@
 /** Attributes of a run that the list can show, by column id. */
 const known = {
   status: { title: 'Status', width: 140 },
-  id: { title: 'Workflow ID', width: 0 },
+  id: { title: 'Workflow id', width: 0 },
   type: { title: 'Type', width: 204 },
   why: { title: 'Why', width: 320 },
   queue: { title: 'Task queue', width: 136 },
@@ -11,7 +11,7 @@ const known = {
   events: { title: 'Events', width: 84, align: 'right' },
   size: { title: 'Size', width: 84, align: 'right' },
   keys: { title: 'Memo keys', width: 220 },
-  run: { title: 'Run ID', width: 300 },
+  run: { title: 'Run id', width: 300 },
   parent: { title: 'Parent', width: 200 },
 } as const satisfies Readonly<
   Record<string, { readonly title: string; readonly width: number; readonly align?: 'right' }>

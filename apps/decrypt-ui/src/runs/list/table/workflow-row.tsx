@@ -16,6 +16,7 @@ import { Moment } from '../../../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../../../ui/text/outcome.tsx';
 import { useNow } from '../../../ui/use-now.ts';
 import { isOpen, outcomeOf, outcomeText } from '../../outcome.ts';
+import { searchAttributeText } from '../../search-attribute.ts';
 import { type ColumnId, columnLook, isKnown, type KnownColumn } from './columns.ts';
 import type { ListRow } from './list-rows.ts';
 import type { Problem } from './problems.ts';
@@ -222,10 +223,7 @@ function Time({ time }: { time: string | undefined }) {
 function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
   const value = run.searchAttributes[name];
   if (value === undefined || value === null) return <span className="t3">–</span>;
-  const parts = (Array.isArray(value) ? value : [value]).map((part: unknown) =>
-    typeof part === 'string' ? part : JSON.stringify(part),
-  );
-  return <span className="ellipsis t2">{escapeInvisible(parts.join(', '))}</span>;
+  return <span className="ellipsis t2">{escapeInvisible(searchAttributeText(value))}</span>;
 }
 
 function PhoneCells(props: RunProps) {
