@@ -87,10 +87,11 @@ export function Shell() {
 
 /**
  * Scrolls a short page to the focused element. Focusing a row does not scroll the page: the grid scrolls to the row
- * instead.
+ * instead. A heading gets the focus only when a page opens or a dialog closes, which must not scroll the page.
  */
 function showFocused({ target }: FocusEvent): void {
   const main = document.querySelector('#main');
   if (!main || main.scrollHeight <= main.clientHeight || target === main) return;
+  if (target instanceof HTMLHeadingElement) return;
   if (target instanceof Element && main.contains(target)) target.scrollIntoView({ block: 'nearest' });
 }

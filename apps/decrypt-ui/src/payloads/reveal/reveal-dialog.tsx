@@ -1,5 +1,5 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { Eye, EyeOff } from 'lucide-react';
+import { Eye, EyeOff, Search } from 'lucide-react';
 import { useState } from 'react';
 import { useMe } from '../../session/me.tsx';
 import { firstKey } from '../../ui/commands/commands.ts';
@@ -47,7 +47,7 @@ export function RevealDialog({ asked }: { asked: Asked }) {
       }
       action={
         <>
-          <Eye size={14} />
+          {search ? <Search size={14} /> : <Eye size={14} />}
           {search ? 'Search' : 'Reveal'}
         </>
       }

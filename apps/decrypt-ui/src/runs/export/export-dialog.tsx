@@ -65,7 +65,7 @@ function Opened({ exporting, onClose }: { exporting: Export; onClose: () => void
       ) : state.status === 'complete' ? (
         <Complete state={state} onMore={exporting.reset} onClose={onClose} />
       ) : (
-        <Form exporting={exporting} state={state} />
+        <Form exporting={exporting} state={state} onClose={onClose} />
       )}
     </Dialog>
   );
@@ -80,7 +80,13 @@ function Refused({ namespace }: { namespace: string }) {
   );
 }
 
-function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
+interface FormProps {
+  readonly exporting: Export;
+  readonly state: ExportState;
+  readonly onClose: () => void;
+}
+
+function Form({ exporting, state, onClose }: FormProps) {
   const { address, description, follow } = useRun();
   const { reveal } = useMe();
   const name = useId();
@@ -151,8 +157,11 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
       <div className={styles['actions']}>
         <span className={styles['size']}>
           {plural(Math.max(historyLength, follow.history.events.length), 'event')},{' '}
-          {formatBytes(historySizeBytes)} stored. The audit records the export.
+          {formatBytes(historySizeBytes)} stored.{justified ? '' : ' The audit records the export.'}
         </span>
+        <Button look="ghost" onClick={onClose}>
+          Cancel
+        </Button>
         <Button look={form === 'encoded' ? 'primary' : 'crypto'} type="submit">
           <Download size={14} />
           {state.status === 'idle' ? 'Export' : 'Export again'}

@@ -115,7 +115,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
 }
 
 const foundText = (count: number, scope: 'names' | 'payloads') =>
-  count === 0 && scope === 'names' ? 'No name' : `${count} found`;
+  count === 0 && scope === 'names' ? 'None found' : `${count} found`;
 
 /** Focuses the field when the bar opens, if `atOnce` is true, and whenever the command is used again. */
 function useFieldFocus(field: RefObject<HTMLInputElement | null>, atOnce: boolean) {

@@ -28,10 +28,12 @@ interface HistoryTableProps {
   readonly waterfall: Waterfall;
   readonly onWaterfallWidth: (width: number) => void;
   readonly now: number;
+  /** The height of the free space after the last row, in CSS pixels, for what covers the end of the table. */
+  readonly belowRows: number;
 }
 
 /** The events of a run as a treegrid. The bars of the waterfall are cells, so rows and bars stay aligned. */
-export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: HistoryTableProps) {
+export function HistoryTable({ view, waterfall, onWaterfallWidth, now, belowRows }: HistoryTableProps) {
   const { open, follow, attemptsSeen, description } = useRun();
   const { rows, focus, selectedKey } = view;
   const [axisRef, axis] = useSize();
@@ -46,7 +48,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
     // An open inspector follows the active row.
     onMove: (row) => selectedKey !== undefined && view.selectRow(row),
     onOpen: view.selectRow,
-    covered,
+    covered: covered + belowRows,
   });
   const { phone } = grid;
   const news = useNewEvents({ last: rows.length - 1, virtual: grid.virtual, scroller: grid.scroller });

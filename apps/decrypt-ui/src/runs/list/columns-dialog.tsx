@@ -52,7 +52,6 @@ export function ColumnsDialog({ onClose, columns, attributes, onChange }: Column
                     aria-label={`Move ${name} up`}
                     data-tip="Move up: to the left"
                     disabled={place === 0}
-                    className={styles['move']}
                     onClick={() => onChange(moved(columns, id, -1))}
                   >
                     <ArrowUp size={14} />
@@ -64,7 +63,6 @@ export function ColumnsDialog({ onClose, columns, attributes, onChange }: Column
                     aria-label={`Move ${name} down`}
                     data-tip="Move down: to the right"
                     disabled={place === columns.length - 1}
-                    className={styles['move']}
                     onClick={() => onChange(moved(columns, id, 1))}
                   >
                     <ArrowDown size={14} />

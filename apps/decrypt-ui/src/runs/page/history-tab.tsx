@@ -8,6 +8,7 @@ import { useServices } from '../../session/services.tsx';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { Notice } from '../../ui/page/notice.tsx';
+import { useCovered } from '../../ui/page/split-view.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { FindBar } from '../find/find-bar.tsx';
 import type { MatchJump } from '../find/use-matches.ts';
@@ -15,6 +16,7 @@ import { HistoryTable } from '../history/history-table.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
 import type { WorkflowSearch } from '../run-params.ts';
 import { isLoaded } from '../run/follow-history.ts';
+import { useSize } from '../../ui/use-size.ts';
 import { useFind, useRun, useRunNow } from '../run/run-context.tsx';
 import { hasOverview } from '../timeline/overview-lines.ts';
 import { Overview, OverviewSpace } from '../timeline/overview.tsx';
@@ -29,6 +31,8 @@ interface HistoryTabProps {
 
 /** A history with at most this many events is probably too short for an overview. */
 const SHORT = 40;
+/** The free space below and above the banners, in CSS pixels. */
+const BANNERS_GAP = 64;
 
 /**
  * The History tab: the overview, the table, and banners about events that are not loaded or payloads that are not
@@ -40,6 +44,8 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const now = useRunNow();
   const phone = useNarrowerThan(PHONE_BELOW);
   const [width, setWidth] = useState(0);
+  const covered = useCovered();
+  const [banners, { height: bannersHeight }] = useSize();
   const last = view.times.events.at(-1) ?? 0;
   // Temporal's clock and the browser's may differ, but no event may appear in the future.
   const present = Math.max(now, last);
@@ -88,8 +94,19 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
           />
         ) : null}
       </div>
-      <HistoryTable view={view} waterfall={waterfall} onWaterfallWidth={setWidth} now={present} />
-      <div className={styles['banners']} data-empty={loaded === 0 ? '' : undefined}>
+      <HistoryTable
+        view={view}
+        waterfall={waterfall}
+        onWaterfallWidth={setWidth}
+        now={present}
+        belowRows={bannersHeight && bannersHeight + BANNERS_GAP}
+      />
+      <div
+        ref={banners}
+        className={styles['banners']}
+        data-empty={loaded === 0 ? '' : undefined}
+        style={{ marginBottom: covered }}
+      >
         {follow.failure ? (
           <Notice
             severity={follow.phase === 'failed' ? 'error' : 'warning'}

@@ -41,6 +41,8 @@ export function Menu({
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
   const parts = useModule(popup, opened !== undefined);
+  /** Whether the button shows only the label itself. */
+  const named = trigger === label;
   const preload = () => void popup.load().catch(() => undefined);
 
   function toggle(event: MouseEvent<HTMLButtonElement>) {
@@ -67,13 +69,13 @@ export function Menu({
         aria-haspopup="menu"
         aria-expanded={opened !== undefined}
         data-popup-open={opened && ''}
-        data-tip={label}
+        data-tip={named ? undefined : label}
         onPointerEnter={preload}
         onFocus={preload}
         onClick={toggle}
         onKeyDown={openByKey}
       >
-        {icon ? null : <span className="sr-only">{label}: </span>}
+        {icon || named ? null : <span className="sr-only">{label}: </span>}
         {trigger}
         {icon ? null : <ChevronDown size={12} aria-hidden="true" />}
       </button>

@@ -1,9 +1,10 @@
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
+import { useShortWindow } from './window-size.ts';
 
 /** The minimum share of the page that the sheet covers. */
 export const MIN_SHEET = 0.25;
-/** The initial share. */
+/** The initial share, unless the window is short. */
 export const DEFAULT_SHEET = 0.46;
 /** If its share would be larger than this, the sheet covers the whole page. */
 export const FULL_SHEET = 0.85;
@@ -15,10 +16,15 @@ const FREE = 184;
 export const sheetHeight = (share: number, page: number): number =>
   share === 1 ? page : Math.max(Math.min(share * page, page - FREE), 0);
 
-/** The share of the page's height that the inspector's sheet covers on narrow screens; 1 for the whole page. */
-const store = createStore<{ readonly share: number }>()(() => ({ share: DEFAULT_SHEET }));
+/** The share of the page's height that the user has chosen for the inspector's sheet. */
+const store = createStore<{ readonly share?: number }>()(() => ({}));
 
-export const useSheetShare = () => useStore(store, ({ share }) => share);
+/** The share of the page's height that the inspector's sheet covers on narrow screens; 1 for the whole page. */
+export function useSheetShare(): number {
+  const chosen = useStore(store, ({ share }) => share);
+  const short = useShortWindow();
+  return chosen ?? (short ? 1 : DEFAULT_SHEET);
+}
 
 export function setSheetShare(share: number): void {
   store.setState({ share: share > FULL_SHEET ? 1 : Math.max(share, MIN_SHEET) });

@@ -9,6 +9,9 @@ const narrowerThan = (pixels: number) => `(max-width: ${pixels - 0.02}px)`;
 export const useNarrowerThan = (pixels: number): boolean => useMedia(narrowerThan(pixels));
 export const isNarrowerThan = (pixels: number): boolean => matchMedia(narrowerThan(pixels)).matches;
 
+/** Whether the window has too little height for rows and an open sheet. The style sheets use the same limit. */
+export const useShortWindow = (): boolean => useMedia('(max-height: 559.98px)');
+
 /** Returns whether the browser is rendering the page for print. */
 export const usePrinting = (): boolean => useMedia('print');
 

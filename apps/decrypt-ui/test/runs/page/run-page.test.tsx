@@ -377,7 +377,7 @@ describe('find', () => {
     press('/');
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
     await userEvent.keyboard('late6');
-    await until(() => status().includes('No name'), 'no match yet');
+    await until(() => status().includes('None found'), 'no match yet');
     await app.steer('append', { workflowId: 'order-88213', count: 3 });
     await until(() => status().includes('2 found'), 'the later events');
   });
@@ -429,7 +429,7 @@ describe('find', () => {
     await userEvent.keyboard('vogel{Enter}');
     await until(() => matchButtons().length > 0, 'the places in payloads');
     expect(requests().map(({ body }) => JSON.parse(body).text)).toEqual(['vogel']);
-    expect(status()).not.toContain('No name');
+    expect(status()).not.toContain('None found');
   });
 
   test('never puts the search text into the address, the title or the browser’s storage', async () => {

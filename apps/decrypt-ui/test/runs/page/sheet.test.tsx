@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { DEFAULT_SHEET, setSheetShare } from '../../../src/ui/preferences/sheet-height.ts';
 import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
 afterEach(() => page.viewport(1440, 900));
@@ -18,7 +19,17 @@ function isSelectedInView(): boolean {
   return own.top >= main.top && own.bottom <= over.top + 1 && over.bottom <= main.bottom + 1;
 }
 
+test('the sheet covers the page of a short window, until the user reduces it', async () => {
+  await page.viewport(640, 360);
+  await renderApp(`${failed}?ev=11&pane=failure`);
+  const failure = await until(() => document.querySelector('aside [role="tabpanel"] section'), 'the failure');
+  await expect.poll(() => failure.getBoundingClientRect().top).toBeLessThan(220);
+  await page.getByRole('button', { name: 'Reduce the inspector' }).click();
+  await until(isSelectedInView, 'the row');
+});
+
 describe('the selected row is in view above the sheet', () => {
+  beforeEach(() => setSheetShare(DEFAULT_SHEET));
   // A phone, a phone in landscape, windows of 1280, 1440 and 1920 pixels at a zoom of 200 %, and a tablet.
   const windows = [
     [390, 844],
