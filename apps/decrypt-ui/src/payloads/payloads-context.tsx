@@ -38,12 +38,12 @@ export function useSomeLocked(refs: readonly PayloadRef[]): boolean {
 
 /**
  * Returns when the page hides the last of the payloads again, in milliseconds since 1970; undefined if none is open
- * for a limited time, or if the request for each of them failed.
+ * for a limited time, or if a request for one of them failed.
  */
 export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
   const { place, decoder } = usePayloads();
   const failed = useStore(decoder.store, ({ payloads }) =>
-    refs.every((ref) => payloads.get(ref)?.status === 'failed'),
+    refs.some((ref) => payloads.get(ref)?.status === 'failed'),
   );
   const until = useRevealed((state) => {
     const ends = refs.flatMap((ref) => {

@@ -63,10 +63,21 @@ describe('where the namespace reveals payloads on demand', () => {
     await revealRun();
     expect(app.decodes().every(({ justification }) => justification === 'PAY-4417')).toBe(true);
     await expect.element(page.getByText('Revealed: this run')).toBeVisible();
-    expect(timer()?.textContent).toMatch(/^(5:00|4:5\d)$/);
+    expect(timer()?.textContent).toMatch(/^hides in (5:00|4:5\d)$/);
     await expect.element(page.getByText('Payloads locked')).not.toBeInTheDocument();
     expect(app.asked.some(({ url }) => url.includes('PAY-4417'))).toBe(false);
     expect(kept(app)).not.toContain('PAY-4417');
+  });
+
+  test('a reveal that the codec server refuses is not shown as revealed', async () => {
+    const app = await renderRun({ search: '?ev=1' });
+    await app.steer('refuse');
+    press('R', document.body, { shiftKey: true });
+    await expect.element(dialog()).toBeVisible();
+    await userEvent.fill(field(), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByText('The codec server refused the reveal.')).toBeVisible();
+    await until(() => timer() === null, 'no countdown');
   });
 
   test('Lock removes all plaintext', async () => {
@@ -101,7 +112,7 @@ describe('where the namespace reveals payloads on demand', () => {
     await button('Reveal').last().click();
     await until(() => app.refs().length > 0, 'the request');
     await expect.element(page.getByText('Revealed: Input of event 1')).toBeVisible();
-    expect(timer()?.textContent).toMatch(/^(15:00|14:5\d)$/);
+    expect(timer()?.textContent).toMatch(/^hides in (15:00|14:5\d)$/);
     expect([...new Set(app.refs())]).toHaveLength(1);
   });
 
