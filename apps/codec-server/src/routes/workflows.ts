@@ -222,13 +222,28 @@ export function inspectFor(c: Context<Env>, access: Pick<Access, 'allows'>, insp
   };
 }
 
+/**
+ * Returns what is wrong with a query, from Temporal's message. Omits the position of a syntax error, because
+ * Temporal counts it in the SQL statement that it builds from the query.
+ */
+function queryProblem(message: string): string {
+  const problem = message
+    .replace('rejected the request: ', 'rejected the query: ')
+    .replace('invalid query: ', '')
+    .replace('malformed SQL query: ', '')
+    .replace(/ at position \d+/, '');
+  return problem.includes('syntax error')
+    ? `${problem}. Check the operators, quotes and parentheses.`
+    : problem;
+}
+
 /** Returns Temporal's message for an invalid visibility query to the caller, who wrote the query. */
 export async function withQueryErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
     if (error instanceof HttpError && error.code === 'bad_request') {
-      throw new HttpError(400, 'invalid_query', error.message, { cause: error.cause });
+      throw new HttpError(400, 'invalid_query', queryProblem(error.message), { cause: error.cause });
     }
     throw error;
   }

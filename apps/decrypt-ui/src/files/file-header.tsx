@@ -9,6 +9,7 @@ import { useRun } from '../runs/run/run-context.tsx';
 import { Button } from '../ui/controls/button.tsx';
 import { CopyButton } from '../ui/controls/copy-button.tsx';
 import { formatCount } from '../ui/format/number.ts';
+import { shortRunId } from '../ui/format/run-id.ts';
 import styles from './file.module.css';
 import { useHistoryFiles } from './use-history-files.ts';
 
@@ -27,7 +28,7 @@ export function FileHeader() {
       <StatusChip workflow={description.workflow} />
       {runId === '' ? null : (
         <>
-          <span className={headerStyles['run']}>{runId.slice(0, 8)}</span>
+          <span className={headerStyles['run']}>{shortRunId(runId)}</span>
           <CopyButton what="run id" text={() => runId} className={headerStyles['copyRun']} />
         </>
       )}

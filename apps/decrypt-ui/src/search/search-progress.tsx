@@ -1,6 +1,8 @@
+import { reasonEntries } from '@temporal-kms/codec-api';
 import { ShieldCheck } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { GiveJustification } from '../payloads/reveal/justification.tsx';
+import { reasonText } from '../payloads/reasons.ts';
 import type { ApiFailure } from '../session/server/failure.ts';
 import { Button } from '../ui/controls/button.tsx';
 import { StopButton } from '../ui/controls/stop-button.tsx';
@@ -103,7 +105,8 @@ function failureText({ code, message }: ApiFailure): string {
 
 function Covered({ search, covered }: SearchProgressProps) {
   const { status, payloads, bytes, kmsCalls, unreadable } = search;
-  const skipped = Object.values(unreadable).reduce((total, count) => total + count, 0);
+  const reasons = reasonEntries(unreadable);
+  const skipped = reasons.reduce((total, [, count]) => total + count, 0);
   const isWhole = status === 'running' || status === 'complete';
   return (
     <>
@@ -120,7 +123,10 @@ function Covered({ search, covered }: SearchProgressProps) {
         </>
       ) : null}
       {skipped > 0 ? (
-        <span className={styles['skipped']}>{plural(skipped, 'payload')} could not be searched</span>
+        <span className={styles['skipped']}>
+          {plural(skipped, 'payload')} could not be searched:{' '}
+          {reasons.map(([code, count]) => `${reasonText(code).title} (${count})`).join(', ')}
+        </span>
       ) : null}
     </>
   );

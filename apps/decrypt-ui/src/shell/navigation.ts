@@ -21,7 +21,9 @@ export function usePages(namespace: string) {
   const navigate = useNavigate();
   const part = useLocation({ select: ({ pathname }) => pathname.split('/')[3] });
   const offered = pages.filter(({ permission }) => can(namespace, permission));
-  const current = pages.find(({ to }) => to.endsWith(`/${part}`))?.to;
+  // These pages have no link in the navigation: the list of workflows leads to them.
+  const shown = part === 'causes' || part === 'differs' ? 'workflows' : part;
+  const current = pages.find(({ to }) => to.endsWith(`/${shown}`))?.to;
   const open = (to: PageAddress, other = namespace) => {
     const allowed = pages.filter(({ permission }) => can(other, permission));
     const page = allowed.find((each) => each.to === to) ?? allowed[0];

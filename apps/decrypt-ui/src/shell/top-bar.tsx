@@ -97,7 +97,8 @@ function NamespaceNav({ namespace }: { namespace: string }) {
   const { api } = useServices();
   const { can, namespaces, readsWorkflows } = useMe();
   const { data } = useQuery({ ...namespacesQuery(api), enabled: readsWorkflows });
-  const { offered, current = '/ns/$namespace/workflows', open } = usePages(namespace);
+  const { offered, current, open } = usePages(namespace);
+  const chosen = current ?? '/ns/$namespace/workflows';
   const phone = useNarrowerThan(PHONE_BELOW);
   // The server lists only the namespaces whose workflows the person may see. Auditors may see the audit of other
   // namespaces.
@@ -119,7 +120,7 @@ function NamespaceNav({ namespace }: { namespace: string }) {
           <>
             <MenuChoice
               title="Page"
-              value={current}
+              value={chosen}
               options={offered.map(({ to, text }) => ({ value: to, text }))}
               onChange={(to) => open(to)}
             />
@@ -130,12 +131,19 @@ function NamespaceNav({ namespace }: { namespace: string }) {
           title="Namespace"
           value={namespace}
           options={all.map((name) => ({ value: name, text: escapeInvisible(name) }))}
-          onChange={(next) => open(current, next)}
+          onChange={(next) => open(chosen, next)}
         />
       </Menu>
       <nav className={styles['nav']} aria-label="Main">
         {offered.map(({ to, text, command }) => (
-          <Link key={to} to={to} params={{ namespace }} activeOptions={{ exact: false }} {...tip(command)}>
+          <Link
+            key={to}
+            to={to}
+            params={{ namespace }}
+            activeOptions={{ exact: false }}
+            aria-current={to === current || undefined}
+            {...tip(command)}
+          >
             {text}
           </Link>
         ))}

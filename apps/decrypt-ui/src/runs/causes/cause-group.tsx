@@ -1,7 +1,8 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { whyOneGroup } from '@temporal-kms/histories/why';
+import { clsx } from 'clsx';
 import { ChevronRight } from 'lucide-react';
-import { useEffect, useId, useRef } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { formatMoment } from '../../ui/format/time.ts';
@@ -14,8 +15,10 @@ import { MessageLine } from './cause-message.tsx';
 import styles from './causes.module.css';
 import { formatSince, type RunGroup } from './group-runs.ts';
 
-/** Maximum number of runs listed per group. */
-const MAX_SAMPLES = 8;
+/** Number of runs that an open group lists at first. */
+const FIRST_RUNS = 8;
+/** Number of runs that a click adds, so that the browser renders a group of thousands of runs in parts. */
+const MORE_RUNS = 100;
 
 interface GroupProps {
   readonly group: RunGroup;
@@ -84,7 +87,9 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
             <span className="t3">no build</span>
           ) : (
             <>
-              <span className="ellipsis">{escapeInvisible(builds[0]?.name ?? '')}</span>
+              <span className={clsx('ellipsis', styles['build'])}>
+                <bdi>{escapeInvisible(builds[0]?.name ?? '')}</bdi>
+              </span>
               {builds.length > 1 ? <span className="t3">+{builds.length - 1}</span> : null}
             </>
           )}
@@ -139,13 +144,14 @@ function Details({
   group: { parts, runs, builds },
   namespace,
 }: Pick<GroupProps, 'group' | 'namespace'> & { readonly id: string }) {
-  const rest = runs.length - MAX_SAMPLES;
+  const [listed, setListed] = useState(FIRST_RUNS);
+  const more = Math.min(runs.length - listed, MORE_RUNS);
   return (
     <div id={id} className={styles['details']}>
       <section aria-label="Runs">
         <h2 className={styles['subtitle']}>Latest runs</h2>
         <ul>
-          {runs.slice(0, MAX_SAMPLES).map((run) => (
+          {runs.slice(0, listed).map((run) => (
             <li key={run.runId} className={styles['run']}>
               <OutcomeGlyph outcome={outcomeOf(run.status)} />
               <span className="sr-only">{outcomeText[outcomeOf(run.status)]}</span>
@@ -161,7 +167,11 @@ function Details({
             </li>
           ))}
         </ul>
-        {rest > 0 ? <p className="t3">and {plural(rest, 'more run')}</p> : null}
+        {more > 0 ? (
+          <Button look="ghost" size="small" onClick={() => setListed(listed + more)}>
+            Show {plural(more, 'more run')}
+          </Button>
+        ) : null}
       </section>
       <section aria-label="Why these runs are one group">
         <h2 className={styles['subtitle']}>Why one group</h2>
@@ -170,9 +180,9 @@ function Details({
             <li key={reason}>{escapeInvisible(reason)}</li>
           ))}
         </ul>
-        {builds.length > 1 ? (
-          <>
-            <h2 className={styles['subtitle']}>Builds</h2>
+        {builds.length > 0 ? (
+          <div className={clsx(builds.length === 1 && styles['only'])}>
+            <h2 className={styles['subtitle']}>{builds.length === 1 ? 'Build' : 'Builds'}</h2>
             <ul className={styles['reasons']}>
               {builds.map(({ name, runs: count }) => (
                 <li key={name}>
@@ -180,7 +190,7 @@ function Details({
                 </li>
               ))}
             </ul>
-          </>
+          </div>
         ) : null}
       </section>
     </div>

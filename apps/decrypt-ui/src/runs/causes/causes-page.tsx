@@ -1,5 +1,6 @@
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
 import { CircleCheck, Eye, RefreshCw, ShieldCheck } from 'lucide-react';
 import { useEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
@@ -68,11 +69,20 @@ export function CausesPage() {
       </div>
       <p className={styles['query']}>
         <Link to="/ns/$namespace/workflows" params={{ namespace }} search={q === '' ? {} : { q }}>
-          {shown === '' ? 'All workflows' : escapeInvisible(shown)}
+          {shown === '' ? 'All workflows' : <span className="mono">{escapeInvisible(shown)}</span>}
         </Link>
       </p>
       <div className={styles['body']}>
         {own ? <Notes own={own} onResume={(given) => causes.resume(given)} /> : null}
+        {groups.length > 0 ? (
+          <div className={clsx(styles['line'], styles['columns'])} aria-hidden="true">
+            <span>Runs</span>
+            <span>Cause</span>
+            <span>Failure times</span>
+            <span>Last failure</span>
+            <span>Build</span>
+          </div>
+        ) : null}
         <ol className={styles['groups']} aria-label="Causes" aria-busy={status === 'running'}>
           {groups.map((group) => (
             <CauseItem

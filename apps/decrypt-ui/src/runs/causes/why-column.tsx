@@ -50,16 +50,28 @@ function WhyRequest({ namespace, inView }: WhyRequestsProps) {
 interface WhyCellProps {
   readonly namespace: string;
   readonly run: WorkflowSummary;
+  /** Why a running workflow makes no progress. */
+  readonly problem: string | undefined;
 }
 
-/** Why a run failed, on one line: the type, the message if it may be shown, and where. */
-export function WhyCell({ namespace, run: { runId, status } }: WhyCellProps) {
+/**
+ * Why a run failed, on one line: the type, the message if it may be shown, and where. For a running workflow, why
+ * it makes no progress.
+ */
+export function WhyCell({ namespace, run: { runId, status }, problem }: WhyCellProps) {
   const { store } = useWhyStore();
   const isOurs = useStore(store, ({ of }) => of.namespace === namespace);
   const isRead = useStore(store, ({ causes }) => causes.has(runId)) && isOurs;
   const cause = useStore(store, ({ causes }) => causes.get(runId));
   const unread = useStore(store, (state) => state.unread.get(runId));
-  if (!failedStatuses.includes(status)) return <span className="t3">–</span>;
+  if (problem !== undefined) {
+    return (
+      <span className={styles['why']} data-tip={problem}>
+        {problem}
+      </span>
+    );
+  }
+  if (!failedStatuses.includes(status)) return null;
   if (!isRead)
     return isOurs && unread !== undefined ? (
       <span className="t3" data-tip={`${unread} The page tries again when the rows in view change.`}>

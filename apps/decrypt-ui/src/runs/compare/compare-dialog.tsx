@@ -5,6 +5,7 @@ import { millisOf } from '@temporal-kms/histories/events';
 import { DiffView } from '../../payloads/diff/diff-view.tsx';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
 import type { ComparisonProps } from '../../payloads/view/comparison.tsx';
+import { shortRunId } from '../../ui/format/run-id.ts';
 import { formatMoment } from '../../ui/format/time.ts';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
@@ -87,7 +88,7 @@ function RunChoice({ runId, onChoose }: RunChoiceProps) {
       <option value={address.runId}>This run</option>
       {others.map((run) => (
         <option key={run.runId} value={run.runId}>
-          {run.runId.slice(0, 8)}, {outcomeText[outcomeOf(run.status)]},{' '}
+          {shortRunId(run.runId)}, {outcomeText[outcomeOf(run.status)]},{' '}
           {formatMoment(millisOf(run.startTime) ?? 0, format)}
         </option>
       ))}

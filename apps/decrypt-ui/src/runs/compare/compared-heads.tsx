@@ -2,6 +2,7 @@ import { escapeInvisible } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events';
 import { formatDurationShort } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
+import { shortRunId } from '../../ui/format/run-id.ts';
 import { formatMoment } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { OutcomeChip } from '../../ui/text/outcome.tsx';
@@ -64,7 +65,7 @@ function Head({ scope, name, base }: HeadProps) {
       <RunAnchor run={address} className={styles['id']}>
         {escapeInvisible(address.workflowId)}
       </RunAnchor>
-      <span className="mono t3">{address.runId.slice(0, 8)}</span>
+      <span className="mono t3">{shortRunId(address.runId)}</span>
       <OutcomeChip outcome={outcome}>{outcomeText[outcome]}</OutcomeChip>
       <span className={styles['facts']}>
         {facts

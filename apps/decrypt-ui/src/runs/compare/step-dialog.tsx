@@ -1,8 +1,10 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { useState } from 'react';
 import { groupName } from '@temporal-kms/histories/events';
 import { DiffView } from '../../payloads/diff/diff-view.tsx';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
+import { shortRunId } from '../../ui/format/run-id.ts';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import { categoryText } from '../events/describe-group.ts';
 import { type RunScope, RunScopeProvider } from '../run/run-context.tsx';
@@ -24,6 +26,12 @@ export function StepDialog({ step, left, right, onClose }: StepDialogProps) {
   const title = group ? `${categoryText[group.category]} ${groupName(group).text}` : '';
   return (
     <Dialog title={title} large open onOpenChange={(open) => !open && onClose()}>
+      {pairs.length > 0 ? (
+        <div className={styles['sides']}>
+          <RunName sign="−" scope={left} />
+          <RunName sign="+" scope={right} />
+        </div>
+      ) : null}
       <div className={styles['pairs']}>
         {pairs.length === 0 ? <p className="t2">This step has no payloads.</p> : null}
         {pairs.map((pair) => (
@@ -33,6 +41,16 @@ export function StepDialog({ step, left, right, onClose }: StepDialogProps) {
     </Dialog>
   );
 }
+
+/** Names the run of one side, with the sign of the side's lines. */
+const RunName = ({ sign, scope: { run } }: { sign: string; scope: RunScope }) => (
+  <p className="ellipsis">
+    <span className="mono" aria-hidden="true">
+      {sign}
+    </span>{' '}
+    {escapeInvisible(run.address.workflowId)} <span className="mono t3">{shortRunId(run.address.runId)}</span>
+  </p>
+);
 
 function Pair({ pair: { title, left, right } }: { pair: PayloadPair }) {
   const [first, setFirst] = useState<PayloadValue>();

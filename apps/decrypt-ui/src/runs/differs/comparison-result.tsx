@@ -1,4 +1,4 @@
-import { escapeInvisible, MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
+import { escapeInvisible } from '@temporal-kms/codec-api';
 import { CircleAlert, Lock, ShieldCheck } from 'lucide-react';
 import { useEffect } from 'react';
 import { LockButton, useLock } from '../../payloads/reveal/lock-button.tsx';
@@ -96,8 +96,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
       ) : (
         <p className={styles['note']}>
           <ShieldCheck size={12} aria-hidden="true" />
-          The server decrypts the input and memo of up to {MAX_FIELD_RUNS} runs of each set, with an audit
-          entry for each run.
+          The server decrypts the input and memo of each compared run, with an audit entry for the run.
         </p>
       )}
       {comparison ? <Outcome comparison={comparison} texts={texts} comparisons={comparisons} /> : null}

@@ -4,6 +4,7 @@ import { ABSENT, type Difference, type FieldMap, type WhatDiffers } from '@tempo
 import { Fragment } from 'react';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { Table } from '../../ui/page/table.tsx';
+import { Breakable } from '../../ui/text/breakable.tsx';
 import {
   chanceText,
   effectText,
@@ -116,16 +117,16 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
           </span>
         ) : null}
       </td>
-      <td className={styles['value']}>
+      <td className={styles['value']} data-head="Value">
         {value === undefined ? <span className="t3">median</span> : <Value value={value} />}
       </td>
       {(
         [
-          [first, a, medians?.[0]],
-          [second, b, medians?.[1]],
+          ['A', first, a, medians?.[0]],
+          ['B', second, b, medians?.[1]],
         ] as const
-      ).map(([count, of, median], index) => (
-        <td key={index}>
+      ).map(([set, count, of, median]) => (
+        <td key={set} data-head={set}>
           {median === undefined ? (
             <Share count={count} of={of} />
           ) : (
@@ -133,8 +134,12 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
           )}
         </td>
       ))}
-      <td className={styles['number']}>{effectText(difference)}</td>
-      <td className="t2">{chanceText(p)}</td>
+      <td className={styles['number']} data-head="Difference">
+        {effectText(difference)}
+      </td>
+      <td className="t2" data-head="By chance">
+        {chanceText(p)}
+      </td>
       <td className={styles['runs']}>
         {query === undefined ? null : (
           <Link to="/ns/$namespace/workflows" params={{ namespace }} search={{ q: query }}>
@@ -148,7 +153,13 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
 
 function FieldName({ field }: { field: string }) {
   const { text, isPath } = fieldWords(field);
-  return isPath ? <span className="mono">{text}</span> : text;
+  return isPath ? (
+    <span className="mono">
+      <Breakable>{text}</Breakable>
+    </span>
+  ) : (
+    text
+  );
 }
 
 const Value = ({ value }: { value: string }) =>

@@ -1,4 +1,5 @@
 import type { RunAddress } from '../../session/server/addresses.ts';
+import { shortRunId } from '../../ui/format/run-id.ts';
 import { Footer } from '../../ui/page/footer.tsx';
 import { HistorySkeleton } from '../history/history-skeleton.tsx';
 import headerStyles from './run-header.module.css';
@@ -12,7 +13,7 @@ export function RunSkeleton({ address }: { address: RunAddress }) {
     <div className={styles['loading']} aria-busy="true">
       <div className={headerStyles['header']}>
         <RunTitle address={address} />
-        <span className={headerStyles['run']}>{runId.slice(0, 8)}</span>
+        <span className={headerStyles['run']}>{shortRunId(runId)}</span>
       </div>
       <div className={styles['skeletonFacts']} aria-hidden="true">
         <i />

@@ -4,6 +4,7 @@ import { GitCompareArrows, X } from 'lucide-react';
 import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
+import { shortRunId } from '../../ui/format/run-id.ts';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
 import { outcomeOf, outcomeText } from '../outcome.ts';
 import { comparisonOf } from '../run-params.ts';
@@ -40,7 +41,7 @@ export function PicksBar({ namespace, picks }: { namespace: string; picks: Picks
               <OutcomeGlyph outcome={outcome} />
               <span className="sr-only">{outcomeText[outcome]}</span>
               <span className="ellipsis">{escapeInvisible(run.workflowId)}</span>
-              <span className={styles['id']}>{run.runId.slice(0, 8)}</span>
+              <span className={styles['id']}>{shortRunId(run.runId)}</span>
               <Button
                 look="ghost"
                 size="small"

@@ -236,15 +236,17 @@ export function WorkflowListPage() {
           { commands: ['row.next', 'row.previous'], text: 'move' },
           { commands: ['row.open'], text: 'open' },
           { commands: ['group.expand'], text: 'children' },
+          { commands: ['copy.id'], text: 'copy id' },
           { commands: ['find'], text: 'filter' },
           { commands: ['search.runs'], text: 'search payloads' },
-          { commands: ['copy.id'], text: 'copy id' },
           { commands: ['help'], text: 'all keys' },
         ]}
       >
-        <span>
-          {formatCount(rows.length)} of {formatCount(Math.max(total ?? 0, rows.length))} loaded
-        </span>
+        {list.isSuccess || rows.length > 0 ? (
+          <span>
+            {formatCount(rows.length)} of {formatCount(Math.max(total ?? 0, rows.length))} loaded
+          </span>
+        ) : null}
       </Footer>
     </>
   );
@@ -285,7 +287,7 @@ function describeQuery(query: ListQuery): string {
   return query.conditions
     .map((condition) => {
       const { name, operator, value } = conditionWords(condition);
-      return [name, operator, value].filter(Boolean).join(' ');
+      return [name.replaceAll(' ', '\u00a0'), operator, value].filter(Boolean).join(' ');
     })
     .join(', ');
 }

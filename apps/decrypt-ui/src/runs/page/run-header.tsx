@@ -11,6 +11,7 @@ import { buttonClass } from '../../ui/controls/button.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
+import { shortRunId } from '../../ui/format/run-id.ts';
 import { formatMoment } from '../../ui/format/time.ts';
 import { Menu, MenuChoice } from '../../ui/overlays/menu.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
@@ -132,7 +133,7 @@ function Lineage() {
           <RelationIcon link={link} />
           <span className="t3">{link.relation}</span>{' '}
           <span className={link.relation === 'Parent' ? 'ellipsis' : 'mono'}>
-            {link.relation === 'Parent' ? linkText(link, address.namespace) : link.runId?.slice(0, 8)}
+            {link.relation === 'Parent' ? linkText(link, address.namespace) : shortRunId(link.runId ?? '')}
           </span>
         </RunAnchor>
       ))}
@@ -164,7 +165,7 @@ function RunMenu() {
       className={styles['runs']}
       trigger={
         <>
-          <span className={styles['run']}>{runId.slice(0, 8)}</span>
+          <span className={styles['run']}>{shortRunId(runId)}</span>
           <span className={clsx('t3', styles['which'])}>{whichRun(position, runs.length)}</span>
         </>
       }
@@ -204,6 +205,7 @@ function RunItem({ run, relation }: RunItemProps) {
 }
 
 function whichRun(position: number, count: number): string {
-  if (position < 0 || count === 1) return 'run';
+  if (count === 1) return 'only run';
+  if (position < 0) return 'run';
   return position === 0 ? `latest of ${count} runs` : `run ${count - position} of ${count}`;
 }

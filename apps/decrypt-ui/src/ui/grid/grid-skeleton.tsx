@@ -4,25 +4,25 @@ import styles from './virtual-grid.module.css';
 interface GridSkeletonProps {
   /** The placeholder's width in each column, in percent of the column; 0 leaves the cell empty. */
   readonly widths: readonly number[];
-  /** The columns' classes, for example a class that hides a column on narrow screens. */
-  readonly classes?: readonly (string | undefined)[];
+  /** Whether each column is aligned to the right. */
+  readonly right?: readonly boolean[];
   /** The height of a row in CSS pixels. */
   readonly height: number;
   readonly phone: boolean;
 }
 
-const ROWS = 20;
-
 /** Placeholders for a grid's rows while they load, with the same columns and height. */
-export function GridSkeleton({ widths, classes = [], height, phone }: GridSkeletonProps) {
+export function GridSkeleton({ widths, right = [], height, phone }: GridSkeletonProps) {
   const cells = phone ? [70] : widths;
+  // Enough rows for any grid in the window.
+  const rows = Math.ceil(innerHeight / height);
   return (
     <div aria-hidden="true" data-skeleton="">
-      {Array.from({ length: ROWS }, (_, row) => (
+      {Array.from({ length: rows }, (_, row) => (
         <div key={row} className={clsx(!phone && styles['columns'], styles['waiting'])} style={{ height }}>
           {cells.map((width, column) => (
             // oxlint-disable-next-line react/no-array-index-key -- columns never move
-            <span key={column} className={phone ? styles['line'] : classes[column]}>
+            <span key={column} className={phone ? styles['line'] : clsx(right[column] && styles['right'])}>
               {width === 0 ? null : <i style={{ width: `${width - ((row * 7 + column * 3) % 4) * 8}%` }} />}
             </span>
           ))}

@@ -203,15 +203,19 @@ export function useVirtualGrid<R>({
   const page = Math.max(Math.floor((viewport - head) / height) - 1, 1);
   const activeRow = rows.at(Math.max(activeIndex, 0));
 
-  useCommands({
-    'row.next': () => move(activeIndex + 1),
-    'row.previous': () => move(activeIndex - 1),
-    'row.first': () => move(0),
-    'row.last': () => move(rows.length - 1),
-    'page.next': () => move(activeIndex + page),
-    'page.previous': () => move(activeIndex - page),
-    'row.open': () => activeRow !== undefined && onOpen(activeRow),
-  });
+  useCommands(
+    activeRow === undefined
+      ? {}
+      : {
+          'row.next': () => move(activeIndex + 1),
+          'row.previous': () => move(activeIndex - 1),
+          'row.first': () => move(0),
+          'row.last': () => move(rows.length - 1),
+          'page.next': () => move(activeIndex + page),
+          'page.previous': () => move(activeIndex - page),
+          'row.open': () => onOpen(activeRow),
+        },
+  );
 
   return {
     rows,

@@ -11,6 +11,7 @@ const textOf = (type: string) =>
   groups()
     .find((group) => group.textContent?.includes(type))
     ?.textContent?.replaceAll(/\s+/g, ' ') ?? '';
+const renewals = () => page.getByRole('link', { name: /^renewal-c-/ });
 const whole = () => document.body.textContent ?? '';
 const complete = () =>
   until(() => document.querySelector('[aria-label="Read again"]') && groups().length > 0, 'all runs');
@@ -44,10 +45,12 @@ describe('the page with failures by cause', () => {
     );
     await until(() => textOf('MandateRejected').includes('the same type: MandateRejected'), 'the reasons');
     expect(textOf('MandateRejected')).toMatch(/Mandate MD-1\d+ of renewal/);
-    expect(textOf('MandateRejected')).toContain('and 35 more runs');
+    expect(renewals().elements()).toHaveLength(8);
+    await userEvent.click(page.getByRole('button', { name: 'Show 35 more runs' }));
+    await until(() => renewals().elements().length === 43, 'all runs');
     expect(app.history.location.search).toBe('');
     expect(document.title).not.toContain('Mandate');
-    await userEvent.click(page.getByRole('link', { name: /^renewal-c-/ }).first());
+    await userEvent.click(renewals().first());
     await until(() => app.history.location.pathname.includes('/workflows/renewal-c-'), 'the run');
     app.history.back();
     await until(() => groups().length > 0, 'the groups again');

@@ -150,6 +150,9 @@ describe('the list view', () => {
     expect(printQuery(withStart(query, undefined))).toBe('a = 1');
     expect(printQuery(withStart(parseQuery('a = 1'), 'today'))).toBe('a = 1 AND StartTime >= "today"');
     expect(startOf(parseQuery('StartTime < "-7d"'))).toBeUndefined();
+    const after = parseQuery('StartTime > "-24h"');
+    expect(startOf(after)).toBe('-24h');
+    expect(printQuery(withStart(after, '-1h'))).toBe('StartTime >= "-1h"');
     const raw = parseQuery('a = 1 ORDER BY b');
     expect(withStart(raw, '-1h')).toBe(raw);
   });

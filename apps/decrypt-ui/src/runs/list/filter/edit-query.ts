@@ -47,7 +47,9 @@ export const withoutCondition = (query: ListQuery, index: number): ListQuery =>
   query.kind === 'raw' ? query : { kind: 'conditions', conditions: query.conditions.toSpliced(index, 1) };
 
 const isStart = (condition: Condition): condition is Comparison =>
-  condition.kind === 'comparison' && condition.attribute === 'StartTime' && condition.operator === '>=';
+  condition.kind === 'comparison' &&
+  condition.attribute === 'StartTime' &&
+  (condition.operator === '>=' || condition.operator === '>');
 
 /** Returns the earliest start time that a query permits, if exactly one condition limits the start time. */
 export function startOf(query: ListQuery): string | undefined {

@@ -95,18 +95,27 @@ type WidthOf = (id: ColumnId) => number | undefined;
 /** The minimum width of a column, in CSS pixels. */
 const LEAST = 48;
 
+/** The width in CSS pixels of the column "Type" next to the column "Why", whose texts are longer. */
+const TYPE_BESIDE_WHY = 160;
+
+const usualWidth = (columns: readonly ColumnId[], id: ColumnId): number =>
+  id === 'type' && columns.includes('why') ? TYPE_BESIDE_WHY : columnLook(id).width;
+
 /**
  * Returns a column's minimum width while the list fits into the window, and its default width. The default
  * width is `Infinity` for a column that takes the remaining width.
  */
-function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [least: number, usual: number] {
+function tracksOf(
+  columns: readonly ColumnId[],
+  id: ColumnId,
+  narrow: boolean,
+  widthOf: WidthOf,
+): readonly [least: number, usual: number] {
   const chosen = widthOf(id);
   if (chosen !== undefined) return [chosen, chosen];
   if (id === 'id') return [narrow ? 140 : 160, Infinity];
   if (id === 'type' && narrow) return [80, Infinity];
-  const { width } = columnLook(id);
-  // The column "Why" grows only if its share of the remaining width exceeds `width`, so that it takes no
-  // space from the other columns.
+  const width = usualWidth(columns, id);
   if (id === 'why') return [width, Infinity];
   if (id === 'keys') return [narrow ? 130 : 160, narrow ? 130 : width];
   return [width, width];
@@ -116,21 +125,21 @@ function tracksOf(id: ColumnId, narrow: boolean, widthOf: WidthOf): readonly [le
 export const templateOf = (columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): string =>
   columns
     .map((id) => {
-      const [least, usual] = tracksOf(id, narrow, widthOf);
-      const share = narrow && id === 'id' ? '1.7fr' : '1fr';
+      const [least, usual] = tracksOf(columns, id, narrow, widthOf);
+      const share = narrow && id === 'id' ? '1.7fr' : id === 'why' ? '1.5fr' : '1fr';
       return `minmax(${least}px, ${usual === Infinity ? share : `${usual}px`})`;
     })
     .join(' ');
 
 /** Returns the width in CSS pixels below which the columns do not fit, so that the list scrolls sideways. */
 export const leastWidth = (columns: readonly ColumnId[], narrow: boolean, widthOf: WidthOf): number =>
-  columns.reduce((sum, id) => sum + tracksOf(id, narrow, widthOf)[0], 0);
+  columns.reduce((sum, id) => sum + tracksOf(columns, id, narrow, widthOf)[0], 0);
 
 /** Returns a column's width and limits; undefined for the workflow id, which takes the remaining width. */
 export function sizeOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean, widthOf: WidthOf) {
   if (id === 'id') return undefined;
   return {
-    width: widthOf(id) ?? columnLook(id).width,
+    width: widthOf(id) ?? usualWidth(columns, id),
     min: LEAST,
     max: 800,
     side: columns.indexOf(id) < columns.indexOf('id') ? 'right' : 'left',

@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
+import { escapeInvisible, failedStatuses, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { ChevronRight, GitCompareArrows, ScanSearch, TriangleAlert } from 'lucide-react';
 import { Fragment, lazy, memo, type ReactNode, Suspense } from 'react';
@@ -106,11 +106,7 @@ const cells: Readonly<Record<KnownColumn, (props: RunProps) => ReactNode>> = {
   status: ({ run, problem }) => <Status run={run} problem={problem} />,
   id: (props) => <Id {...props} />,
   type: ({ run }) => <span className="ellipsis">{escapeInvisible(run.type)}</span>,
-  why: ({ run, namespace }) => (
-    <Suspense>
-      <WhyCell run={run} namespace={namespace} />
-    </Suspense>
-  ),
+  why: (props) => <Why {...props} />,
   queue: ({ run }) => <span className="ellipsis t2">{escapeInvisible(run.taskQueue)}</span>,
   started: ({ run }) => <Time time={run.startTime} />,
   closed: ({ run }) => <Time time={run.closeTime} />,
@@ -123,6 +119,12 @@ const cells: Readonly<Record<KnownColumn, (props: RunProps) => ReactNode>> = {
     <span className="ellipsis mono t2">{escapeInvisible(run.parent?.workflowId ?? '–')}</span>
   ),
 };
+
+const Why = ({ run, namespace, problem }: RunProps) => (
+  <Suspense>
+    <WhyCell run={run} namespace={namespace} problem={problem?.detail} />
+  </Suspense>
+);
 
 function Status({ run, problem }: { run: WorkflowSummary; problem: Problem | undefined }) {
   const outcome = outcomeOf(run.status);
@@ -245,6 +247,8 @@ function PhoneCells(props: RunProps) {
       <div className={styles['line']}>
         {problem ? (
           <ProblemMark problem={problem} status={outcomeText[outcome]} />
+        ) : columns.includes('why') && failedStatuses.includes(run.status) ? (
+          <Why {...props} />
         ) : (
           <Fragment>
             <span className="ellipsis t2">{escapeInvisible(run.type)}</span>

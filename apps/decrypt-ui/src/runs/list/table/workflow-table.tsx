@@ -130,13 +130,9 @@ export function WorkflowTable(props: WorkflowTableProps) {
 
   const active = grid.activeRow;
   useCommands({
-    'copy.id': () => {
-      const id = active?.run?.workflowId;
-      if (id === undefined) return;
-      void copyText('workflow id', id);
-    },
+    'copy.id': active?.run && (() => active.run && void copyText('workflow id', active.run.workflowId)),
     'row.pick': active?.run && (() => active.run && picks.toggle(active.run)),
-    'group.expand': () => active?.run && setOpen(active, true),
+    'group.expand': active?.run && (() => setOpen(active, true)),
     'group.collapse': () => {
       if (active?.expanded) setOpen(active, false);
       else if (active?.parentKey !== undefined) focus.go(active.parentKey);
@@ -149,7 +145,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
   };
   return (
     <div className={styles['layout']} style={layout} inert={hasPanel && narrowWindow}>
-      {columns.includes('why') && !phone ? (
+      {columns.includes('why') ? (
         <Suspense>
           <WhyRequests namespace={namespace} inView={inView} />
         </Suspense>
@@ -198,7 +194,12 @@ export function WorkflowTable(props: WorkflowTableProps) {
         )}
       >
         {loading ? (
-          <GridSkeleton widths={columns.map(placeholderOf)} height={grid.height} phone={phone} />
+          <GridSkeleton
+            widths={columns.map(placeholderOf)}
+            right={columns.map((id) => columnLook(id).align === 'right')}
+            height={grid.height}
+            phone={phone}
+          />
         ) : null}
         {empty && rows.length === 0 ? (
           // A grid may contain only rows, so this element is a row.
