@@ -55,6 +55,20 @@ test('an event’s sheet has space for its first payload', async () => {
     .toBeGreaterThan(120);
 });
 
+test('a short page scrolls to a control that gets the focus, but not to the heading', async () => {
+  await page.viewport(640, 360);
+  await renderApp(ORDER);
+  await expect.element(page.getByRole('tab', { name: 'Metadata' })).toBeVisible();
+  const main = document.querySelector('#main')!;
+  main.scrollTo(0, 150);
+  const { scrollTop } = main;
+  expect(scrollTop).toBeGreaterThan(40);
+  document.querySelector('h1')!.focus({ preventScroll: true });
+  expect(main.scrollTop).toBe(scrollTop);
+  document.querySelector<HTMLElement>('a[aria-label="All workflows"]')!.focus({ preventScroll: true });
+  expect(main.scrollTop).toBeLessThan(scrollTop);
+});
+
 test('the tab bar scrolls to the chosen tab', async () => {
   await renderApp(`${ORDER}?tab=metadata`);
   const tab = page.getByRole('tab', { name: 'Metadata' });
