@@ -168,7 +168,12 @@ function Details({
           ))}
         </ul>
         {more > 0 ? (
-          <Button look="ghost" size="small" onClick={() => setListed(listed + more)}>
+          <Button
+            look="ghost"
+            size="small"
+            className={styles['more']}
+            onClick={() => setListed(listed + more)}
+          >
             Show {plural(more, 'more run')}
           </Button>
         ) : null}
