@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { page } from 'vitest/browser';
+import { page, userEvent } from 'vitest/browser';
 import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
@@ -60,4 +60,20 @@ describe('a page that was opened while Temporal is unavailable', () => {
     app.restore();
     await until(() => document.querySelector('[role="treegrid"] [data-key]'), 'the rows');
   });
+});
+
+test('a history that cannot be read is read when the user retries', async () => {
+  let away = true;
+  await renderApp(`/ns/NS/workflows/order-88213/${RUN}`, {
+    session: ({ fetch }) =>
+      withoutSignIn('open', async (input, init) => {
+        const url = input instanceof Request ? input.url : String(input);
+        return away && url.includes('/history') ? unavailable() : fetch(input, init);
+      }),
+  });
+  await expect.element(page.getByText('Reconnecting to the history')).toBeVisible();
+  away = false;
+  await userEvent.click(page.getByRole('button', { name: 'Retry now' }));
+  await until(() => row('g39'), 'the rows');
+  await expect.element(page.getByText('Reconnecting to the history')).not.toBeInTheDocument();
 });
