@@ -15,8 +15,7 @@ export interface Temporal extends TemporalServer {
  * object is empty until Temporal has started.
  */
 export function useTemporal(options?: StartTemporalOptions): Temporal {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the hook fills the object before the
-  // first test
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the hook fills it before the first test
   const temporal = {} as Temporal;
   beforeAll(async () => {
     const server = await startTemporal(options);
