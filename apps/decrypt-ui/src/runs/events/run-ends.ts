@@ -1,3 +1,4 @@
+import type { WorkflowStatus } from '@temporal-kms/codec-api';
 import { closedAs } from '@temporal-kms/histories/events';
 import type { Group, RecordedEvent } from './history.ts';
 
@@ -6,16 +7,16 @@ export const isStart = ({ events: [event] }: Group): boolean =>
 
 export const isEnd = ({ events: [event] }: Group): boolean => closedAs(event.eventName) !== undefined;
 
+/** The page's names for the values with which runs end, by status. */
+export const resultNames: Readonly<Partial<Record<WorkflowStatus, string>>> = {
+  Completed: 'result',
+  Failed: 'failure',
+  ContinuedAsNew: 'next input',
+};
+
 /** Returns the page's name for the value with which a run ended; undefined if the run ended without one. */
 export function resultName({ eventName, payloads }: RecordedEvent): string | undefined {
-  switch (closedAs(eventName)) {
-    case 'Completed':
-      return 'result';
-    case 'Failed':
-      return 'failure';
-    case 'ContinuedAsNew':
-      return 'next input';
-    default:
-      return payloads.length > 0 ? 'details' : undefined;
-  }
+  const status = closedAs(eventName);
+  const name = status && resultNames[status];
+  return name ?? (payloads.length > 0 ? 'details' : undefined);
 }

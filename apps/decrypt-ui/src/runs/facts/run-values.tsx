@@ -1,4 +1,4 @@
-import type { PayloadStub, WorkflowStatus } from '@temporal-kms/codec-api';
+import type { PayloadStub } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { ChevronRight } from 'lucide-react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
@@ -8,7 +8,7 @@ import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { groupSummary, inputRef, resultRef } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
-import { isEnd, resultName } from '../events/run-ends.ts';
+import { isEnd, resultName, resultNames } from '../events/run-ends.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-values.module.css';
@@ -74,15 +74,12 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           )}
           <KeyBadges badges={keysOf(resultStub)} />
         </button>
-      ) : open || end || !withResult.has(description.workflow.status) ? null : (
+      ) : open || end || resultNames[description.workflow.status] === undefined ? null : (
         <Waiting name="result" />
       )}
     </div>
   );
 }
-
-/** Statuses of runs that end with a result or a failure. */
-const withResult: ReadonlySet<WorkflowStatus> = new Set(['Completed', 'Failed', 'ContinuedAsNew']);
 
 /** A placeholder for a value until its event has loaded. */
 const Waiting = ({ name }: { readonly name: RunValue }) => (

@@ -116,14 +116,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
                 ? `The ${loaded === 0 ? '' : 'rest of the '}history could not be loaded`
                 : 'Reconnecting to the history'
             }
-            action={
-              follow.phase === 'failed' ? null : (
-                <Button size="small" onClick={retryHistory}>
-                  <RefreshCw size={12} />
-                  Retry now
-                </Button>
-              )
-            }
+            action={follow.phase === 'failed' ? null : <RetryNow onClick={retryHistory} />}
           >
             {follow.failure.message}{' '}
             {follow.phase === 'failed'
@@ -155,6 +148,13 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   );
 }
 
+const RetryNow = ({ onClick }: { readonly onClick: () => void }) => (
+  <Button size="small" onClick={onClick}>
+    <RefreshCw size={12} />
+    Retry now
+  </Button>
+);
+
 /** A banner about all payloads with a retryable reason. */
 function KmsNotice() {
   const { queries } = useServices();
@@ -185,12 +185,7 @@ function KmsNotice() {
             ? 'Cloud KMS quota exceeded'
             : 'Cloud KMS unavailable'
       }
-      action={
-        <Button size="small" onClick={() => decoder.retry(waiting.map(([ref]) => ref))}>
-          <RefreshCw size={12} />
-          Retry now
-        </Button>
-      }
+      action={<RetryNow onClick={() => decoder.retry(waiting.map(([ref]) => ref))} />}
     >
       {plural(waiting.length, 'payload')} could not be read.{' '}
       {waiting.some(([ref]) => decoder.repeats(ref)) ? 'The requests are repeated automatically. ' : ''}
@@ -217,12 +212,7 @@ function RefusalNotice() {
       icon={<Lock size={14} />}
       title={`${plural(failed.length, 'payload')} ${failed.length === 1 ? 'was' : 'were'} not decoded`}
       action={
-        first.forbidden ? null : (
-          <Button size="small" onClick={() => decoder.retry(failed.map(({ ref }) => ref))}>
-            <RefreshCw size={12} />
-            Retry now
-          </Button>
-        )
+        first.forbidden ? null : <RetryNow onClick={() => decoder.retry(failed.map(({ ref }) => ref))} />
       }
     >
       {first.message}{' '}

@@ -133,7 +133,9 @@ function Lineage() {
           <RelationIcon link={link} />
           <span className="t3">{link.relation}</span>{' '}
           <span className={link.relation === 'Parent' ? 'ellipsis' : 'mono'}>
-            {link.relation === 'Parent' ? linkText(link, address.namespace) : shortRunId(link.runId ?? '')}
+            {link.relation === 'Parent'
+              ? linkText(link, address.namespace)
+              : link.runId && shortRunId(link.runId)}
           </span>
         </RunAnchor>
       ))}

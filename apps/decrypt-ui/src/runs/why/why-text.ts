@@ -71,11 +71,13 @@ const waiting: ReadonlySet<string> = new Set([
   'timer-overdue',
 ]);
 
+/** Rules about steps that have failed and that Temporal will try again. */
+const retrying: ReadonlySet<string> = new Set(['activity-retries', 'nexus-retries']);
+
 /** Returns the outcome that determines a finding's colour and glyph. */
 export function outcomeOfFinding({ severity, rule }: Finding, status: WorkflowStatus): Outcome {
   if (severity === 'failed') return outcomeOf(status);
-  if (severity === 'stuck')
-    return waiting.has(rule) ? 'paused' : rule.endsWith('-retries') ? 'pending' : 'failed';
+  if (severity === 'stuck') return waiting.has(rule) ? 'paused' : retrying.has(rule) ? 'pending' : 'failed';
   // A run that continues or completes has handled the failures of its steps.
   return rule === 'failed-steps' && isFailure(outcomeOf(status)) ? 'failed' : 'neutral';
 }
