@@ -93,7 +93,7 @@ describe('codec metrics', () => {
     );
     await eventually('codec_calls_waiting', {}, 3);
     stop.abort(new Error('enough'));
-    for (const one of decoded) await expect(one).rejects.toThrow('enough');
+    await Promise.all(decoded.map((each) => expect(each).rejects.toThrow('enough')));
     await eventually('codec_calls_waiting', {}, 0);
     keyService.latencyMs = 0;
     await reader.codec.close();

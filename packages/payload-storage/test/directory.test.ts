@@ -221,11 +221,11 @@ describe('a payload in a directory', () => {
       await rename(join(folder, 'objects'), join(folder, 'moved'));
       await replace();
       for (const operation of [
-        storage.read(object, { signal }),
-        storage.readStart(object, 9, { signal }),
-        listed('orders'),
+        () => storage.read(object, { signal }),
+        () => storage.readStart(object, 9, { signal }),
+        () => listed('orders'),
       ])
-        await expect(operation).rejects.toMatchObject({ code: 'storage_unavailable' });
+        await expect(operation()).rejects.toMatchObject({ code: 'storage_unavailable' });
     },
   );
 

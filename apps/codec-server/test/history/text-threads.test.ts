@@ -137,8 +137,7 @@ describe('an aborted search', () => {
     const waiting = threads.find(query('1'), manyOnes(10), false, client.signal);
     const reason = new Error('The client disconnected.');
     setTimeout(() => client.abort(reason), 50);
-    await expect(running).rejects.toBe(reason);
-    await expect(waiting).rejects.toBe(reason);
+    await Promise.all([running, waiting].map((search) => expect(search).rejects.toBe(reason)));
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
     await expect(threads.find(query('1'), manyOnes(10), false, client.signal)).rejects.toBe(reason);
   });
