@@ -1,6 +1,8 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { configDefaults, type ViteUserConfig } from 'vitest/config';
+import type { Reporter } from 'vitest/node';
 import { startRun } from './once-per-run.ts';
 import { devDir } from './project.ts';
 
@@ -16,11 +18,20 @@ if (process.argv.includes('run')) startRun();
 /** Leaves out the long proofs. `pnpm test:long` sets SLOW and names their files. */
 const left = process.env['SLOW'] ? [] : ['**/*.long.test.ts'];
 
+/** Writes the errors that fail a run outside its tests, such as unhandled rejections. The JSON report lacks them. */
+const unhandled: Reporter = {
+  async onTestRunEnd(_, errors) {
+    await mkdir('.results', { recursive: true });
+    const texts = errors.map(({ stack, message }) => stack ?? message);
+    await writeFile('.results/unhandled.json', JSON.stringify(texts));
+  },
+};
+
 /** The base of every package's `vitest.config.ts`. `scripts/src/test.ts` adds up the JSON reports. */
 export const shared: NonNullable<ViteUserConfig['test']> = {
   include: ['test/**/*.test.{ts,tsx}'],
   exclude: [...configDefaults.exclude, ...left],
-  reporters: ['default', 'json'],
+  reporters: ['default', 'json', unhandled],
   outputFile: { json: '.results/vitest.json' },
   // Most tests wait, for example for Temporal, for a process, or for the end of an outage. On two cores,
   // Vitest would run only one file at a time by default.

@@ -42,6 +42,32 @@ it('readOutcome counts the tests in vitest’s report, and counts a file that do
   ]);
 });
 
+it('readOutcome counts an error that no test caught as a failure', async () => {
+  const folder = await emptyPackage();
+  await writeFile(
+    join(folder, 'vitest.config.ts'),
+    `import { shared } from '../../src/vitest.ts';
+     export default { test: { ...shared, include: ['some.test.ts'] } };`,
+  );
+  await writeFile(
+    join(folder, 'some.test.ts'),
+    `import { test } from 'vitest';
+     test('passes', () => { void Promise.reject(new Error('on purpose')); });`,
+  );
+  const { exitCode } = await execa('vitest', ['run'], {
+    preferLocal: true,
+    localDir: project,
+    cwd: folder,
+    reject: false,
+  });
+  expect(exitCode).toBe(1);
+  expect(await readOutcome(folder)).toMatchObject({
+    passed: 1,
+    failed: 1,
+    failures: [expect.stringMatching(/^an error outside the tests\n    Error: on purpose/)],
+  });
+});
+
 it('readOutcome counts the tests in Playwright’s report, and counts a file that does not load as a failure', async () => {
   const folder = await emptyPackage();
   await writeFile(

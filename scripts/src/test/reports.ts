@@ -53,8 +53,8 @@ export const resultsFolder = '.results';
  * @param folder the report's folder, relative to the package
  */
 export async function readOutcome(directory: string, folder = resultsFolder): Promise<Outcome | undefined> {
-  const { vitest, playwright } = await readReports(join(directory, folder));
-  if (vitest) return vitestOutcome(vitest);
+  const { vitest, playwright, unhandled } = await readReports(join(directory, folder));
+  if (vitest) return vitestOutcome(vitest, unhandled);
   return playwright && playwrightOutcome(playwright);
 }
 
@@ -79,11 +79,17 @@ export async function readFiles(
 interface Reports {
   readonly vitest?: VitestReport | undefined;
   readonly playwright?: PlaywrightReport | undefined;
+  /** The errors outside Vitest's tests. */
+  readonly unhandled?: readonly string[] | undefined;
 }
 
 async function readReports(folder: string): Promise<Reports> {
   const read = (name: string) => readJson(join(folder, name));
-  return { vitest: await read('vitest.json'), playwright: await read('playwright.json') };
+  return {
+    vitest: await read('vitest.json'),
+    playwright: await read('playwright.json'),
+    unhandled: await read('unhandled.json'),
+  };
 }
 
 interface VitestReport {
@@ -109,7 +115,7 @@ interface VitestReport {
 }
 
 /** A file that cannot be loaded has no failed test, so the file itself counts as a failure. */
-function vitestOutcome(report: VitestReport): Outcome {
+function vitestOutcome(report: VitestReport, unhandled: readonly string[] = []): Outcome {
   const withErrors = (wanted: string) =>
     report.testResults.flatMap(({ name, assertionResults }) =>
       assertionResults
@@ -119,7 +125,8 @@ function vitestOutcome(report: VitestReport): Outcome {
   const unloaded = report.testResults
     .filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some(hasFailed))
     .map(({ name, message }) => withError(`${name}: does not load`, [message]));
-  const failures = [...withErrors('failed'), ...unloaded];
+  const outside = unhandled.map((error) => withError('an error outside the tests', [error]));
+  const failures = [...withErrors('failed'), ...unloaded, ...outside];
   return {
     passed: report.numPassedTests,
     failed: failures.length,
