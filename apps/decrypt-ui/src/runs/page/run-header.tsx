@@ -207,7 +207,6 @@ function RunItem({ run, relation }: RunItemProps) {
 }
 
 function whichRun(position: number, count: number): string {
-  if (count === 1) return 'only run';
-  if (position < 0) return 'run';
+  if (position < 0 || count === 1) return 'run';
   return position === 0 ? `latest of ${count} runs` : `run ${count - position} of ${count}`;
 }
