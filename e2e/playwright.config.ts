@@ -63,6 +63,8 @@ export default defineConfig({
     launchOptions: { executablePath: await findChromium(), args: [...chromiumArguments] },
     // Recording a trace of every test would use a large part of a core.
     trace: 'on-first-retry',
+    // Below the test's limit, so that the error states which action is not possible.
+    actionTimeout: 60_000,
     screenshot: 'only-on-failure',
   },
   webServer: {

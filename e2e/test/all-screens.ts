@@ -97,7 +97,7 @@ async function differs(page: Page): Promise<void> {
   await expect(async () => {
     await button(page, /^Compare/).click();
     await expect(page.getByRole('cell', { name: 'Build of that worker' })).toBeVisible({ timeout: 3_000 });
-  }).toPass();
+  }).toPass({ timeout: 60_000 });
 }
 
 const listScreens = {

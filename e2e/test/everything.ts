@@ -45,7 +45,7 @@ async function readRun(page: Page): Promise<void> {
   await expect(async () => {
     await page.keyboard.press('Escape');
     await expect(field).toBeHidden({ timeout: 2_000 });
-  }).toPass();
+  }).toPass({ timeout: 60_000 });
   await page.locator('[data-key="g1"]').click();
   const inspector = page.getByRole('complementary', { name: 'Inspector' });
   for (const pane of ['Attributes', 'Crypto', 'Raw']) {

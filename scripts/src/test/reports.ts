@@ -230,9 +230,12 @@ function playwrightFiles({ config, suites }: PlaywrightReport): [string, FileOut
 const ERROR_LINES = 12;
 const LINE_LENGTH = 300;
 
-/** Appends the first lines of the first error, indented. The whole error is in the suite's own output. */
+/**
+ * Appends the first lines of the errors, indented. The suite's own output contains the whole errors. For a test that
+ * exceeded its time limit, Playwright's second error states what the test waited for.
+ */
 function withError(test: string, messages: readonly string[]): string {
-  const lines = stripVTControlCharacters(messages[0] ?? '')
+  const lines = stripVTControlCharacters(messages.join('\n'))
     .split('\n')
     .filter((line) => line.trim() !== '');
   return [test, ...lines.slice(0, ERROR_LINES).map((line) => `    ${line.slice(0, LINE_LENGTH)}`)].join('\n');
