@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { CauseFrame, WorkflowSummary } from '@temporal-kms/codec-api';
+import { failureConverter } from '@temporal-kms/kms-codec/failure-converter';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { encodeErrorToFailure } from '@temporalio/common/lib/internal-non-workflow/codec-helpers.js';
 import proto from '@temporalio/proto';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +14,7 @@ import { anyNamespace } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { lifetimeWith } from '../support/memory.ts';
-import { damaged, type Payload, sealedApart, startKms } from '../support/stack.ts';
+import { damaged, keys, type Payload, sealedApart, startKms } from '../support/stack.ts';
 
 const log = pino({ level: 'silent' });
 const kms = forFile(await startKms());
@@ -37,18 +40,16 @@ const [first] = summaries;
  * Returns a run's last event. The event's message and stack trace are encrypted under a branch key that
  * no other run uses.
  */
-function failedWith(encodedAttributes: Payload): any {
+const failedWith = (encodedAttributes: Payload): any =>
+  failed({ message: 'Encoded failure', encodedAttributes, applicationFailureInfo: { type: 'Declined' } });
+
+/** Returns the last event of a run that failed with this failure. */
+function failed(failure: any): any {
   const ids: any = { eventId: 3, taskId: 3 };
   return proto.temporal.api.history.v1.HistoryEvent.create({
     ...ids,
     eventType: proto.temporal.api.enums.v1.EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
-    workflowExecutionFailedEventAttributes: {
-      failure: {
-        message: 'Encoded failure',
-        encodedAttributes,
-        applicationFailureInfo: { type: 'Declined' },
-      },
-    },
+    workflowExecutionFailedEventAttributes: { failure },
   });
 }
 
@@ -136,6 +137,31 @@ describe('causeFrames', () => {
     expect(found(all)[0]).toMatchObject({
       message: { status: 'unreadable', reason: 'integrity_failed' },
       fingerprint: { parts: { type: 'Declined' } },
+    });
+  });
+
+  it('names the codec’s error, not the gRPC status that caused it, locked and decrypted', async () => {
+    await using other = kms.another();
+    const version = `${keys.payments}/cryptoKeyVersions/1`;
+    const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
+    await kms.emulator.setVersionState(version, 'DISABLED');
+    const error: unknown = await other.codec.decode([sealed[0]!], context).catch((thrown: unknown) => thrown);
+    await kms.emulator.setVersionState(version, 'ENABLED');
+    const converters = { failureConverter, payloadConverter: defaultPayloadConverter };
+    const failure = await encodeErrorToFailure({ ...converters, payloadCodecs: [kms.codec] }, error, context);
+    expect(failure.cause).toBeTruthy();
+    const lastEvent = async () => failed(failure);
+    const type = 'KmsCodecError:key_disabled';
+    expect(found(await frames({ lastEvent }))[0]).toMatchObject({
+      message: { status: 'locked', ref: '3:1' },
+      fingerprint: { parts: { type } },
+    });
+    expect(found(await frames({ lastEvent, codec: kms.codec }))[0]).toMatchObject({
+      message: {
+        status: 'readable',
+        text: `${keys.payments} version 1 cannot be used: its state is DISABLED`,
+      },
+      fingerprint: { parts: { type } },
     });
   });
 

@@ -1,4 +1,4 @@
-import type { PayloadRef } from '@temporal-kms/codec-api';
+import { type PayloadRef, type ReasonCode, reasonCode } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { at, enumAt, linesAt, refAt, refsIn, textAt } from '../events/proto-json.ts';
 
@@ -134,9 +134,26 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
   };
 }
 
-/** Returns the root cause: the deepest level that is not a wrapper. */
+/** Matches the type under which Temporal stores the codec's errors, such as `KmsCodecError:key_disabled`. */
+const CODEC_TYPE = /^KmsCodecError:([a-z_]+)$/;
+
+/**
+ * Returns the reason code, if the codec itself failed. A type with an unknown code belongs to the
+ * application.
+ */
+export function codecReason({ type }: Pick<FailureLevel, 'type'>): ReasonCode | undefined {
+  const parsed = reasonCode.safeParse(CODEC_TYPE.exec(type ?? '')?.[1]);
+  return parsed.success ? parsed.data : undefined;
+}
+
+/**
+ * Returns the root cause: the deepest codec error, or else the deepest level that is not a wrapper. The cause
+ * of a codec error, such as a gRPC status, says less than the codec error's reason code.
+ */
 export const rootCause = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
-  chain.findLast((level) => !level.wrapper) ?? chain.at(-1);
+  chain.findLast((level) => codecReason(level) !== undefined) ??
+  chain.findLast((level) => !level.wrapper) ??
+  chain.at(-1);
 
 /** Returns the level to show in a single line: the first level that is not a wrapper. */
 export const headline = (chain: readonly FailureLevel[]): FailureLevel | undefined =>

@@ -1,6 +1,12 @@
-import { type PayloadRef, type ReasonCode, reasonCode } from '@temporal-kms/codec-api';
+import type { PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import { at, linesAt } from '../events/proto-json.ts';
-import { decodedAttributes, failureChain, type FailureLevel, rootCause } from '../failures/failure.ts';
+import {
+  codecReason,
+  decodedAttributes,
+  failureChain,
+  type FailureLevel,
+  rootCause,
+} from '../failures/failure.ts';
 import { kindName, ownFrames, type StackFrame } from '../failures/stack-trace.ts';
 import { type Place, placesOf } from './place.ts';
 import type { WhyRun } from './run.ts';
@@ -39,12 +45,12 @@ export interface Cause {
   readonly wrappers: readonly string[];
   /** The reason code, if the codec itself failed. */
   readonly codec?: ReasonCode | undefined;
-  /** The payloads with the chain's messages and stack traces. Decrypt these to complete the cause. */
+  /**
+   * The payloads with the messages and stack traces of the root cause and of the failures around it. Decrypt
+   * these to complete the cause.
+   */
   readonly refs: readonly PayloadRef[];
 }
-
-/** Matches the type under which Temporal stores the codec's errors, such as `KmsCodecError:key_disabled`. */
-const CODEC_TYPE = /^KmsCodecError:([a-z_]+)$/;
 
 /** Maximum number of the application's frames in a cause. */
 const MAX_FRAMES = 8;
@@ -61,6 +67,7 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
   const root = rootCause(chain);
   if (root === undefined) return undefined;
   const depth = chain.indexOf(root);
+  const used = chain.slice(0, depth + 1);
   const type = root.type ?? kindName(root.kind, stackTraceOf(root, run));
   return {
     kind: root.kind,
@@ -68,22 +75,16 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
     timeout: root.kind === 'TimeoutFailure' ? root.details[0] : undefined,
     nonRetryable: root.nonRetryable,
     message: messageOf(root, run),
-    frames: framesOf(chain.slice(0, depth + 1), run),
+    frames: framesOf(used, run),
     places: placesOf(chain, run.groups),
     wrappers: chain.slice(0, depth).map(wrapperText),
-    codec: codecReason(type),
-    refs: chain.flatMap(({ encoded }) => encoded ?? []),
+    codec: codecReason(root),
+    refs: used.flatMap(({ encoded }) => encoded ?? []),
   };
 }
 
 const wrapperText = ({ kind, type }: FailureLevel): string =>
   type === undefined ? kind : `${kind}: ${type}`;
-
-/** Returns the reason code of a codec error. A type with an unknown code belongs to the application. */
-function codecReason(type: string): ReasonCode | undefined {
-  const parsed = reasonCode.safeParse(CODEC_TYPE.exec(type)?.[1]);
-  return parsed.success ? parsed.data : undefined;
-}
 
 function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'read'>): Message {
   if (encoded === undefined) return { status: 'readable', text: message, encrypted: false };

@@ -6,6 +6,7 @@ import type { WhyRun } from '../../src/why/run.ts';
 import {
   activityFailure,
   application,
+  kmsError,
   reading,
   type Recorded,
   runOf,
@@ -65,15 +66,12 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
       ...started,
       scheduled,
       ['ActivityTaskFailed', { scheduledEventId: '5' }],
-      [
-        'WorkflowExecutionFailed',
-        { failure: activityFailure(application('KmsCodecError:key_destroyed', 'gone')) },
-      ],
+      ['WorkflowExecutionFailed', { failure: activityFailure(kmsError('key_destroyed', 7)) }],
     ]),
     {
       title: reasons.key_destroyed.title,
       remedy: reasons.key_destroyed.remedy,
-      cause: { codec: 'key_destroyed' },
+      cause: { codec: 'key_destroyed', message: { status: 'locked', ref: '7:1' }, refs: ['7:1'] },
       place: { name: 'charge' },
       eventId: 6,
     },
@@ -114,10 +112,7 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
     { detail: 'By ada. Reason: no stock.', eventId: 5 },
   ],
   'codec-stuck': [
-    runOf(
-      [...started, scheduled],
-      pending({ attempt: 7, lastFailure: application('KmsCodecError:key_disabled', 'off') }),
-    ),
+    runOf([...started, scheduled], pending({ attempt: 7, lastFailure: kmsError('key_disabled', 0) })),
     { title: reasons.key_disabled.title, attempt: 7, place: { name: 'charge', eventId: 5 } },
   ],
   nondeterminism: [

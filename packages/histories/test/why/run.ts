@@ -39,6 +39,22 @@ export const application = (
   ...extra,
 });
 
+/**
+ * Returns an encrypted error of Cloud KMS as the codec and the SDK's failure converter write it: with the gRPC
+ * status as its cause.
+ */
+export const kmsError = (code: string, event: number): Attributes => ({
+  message: 'Encoded failure',
+  source: 'TypeScriptSDK',
+  encodedAttributes: { $payload: `${event}:1` },
+  applicationFailureInfo: { type: `KmsCodecError:${code}` },
+  cause: {
+    message: 'Encoded failure',
+    source: 'TypeScriptSDK',
+    encodedAttributes: { $payload: `${event}:0` },
+  },
+});
+
 export const activityFailure = (cause: Attributes, scheduled = 5): Attributes => ({
   message: 'Activity task failed',
   activityFailureInfo: {

@@ -4,6 +4,7 @@ import {
   type FailureLevel,
   kindName,
   plaintextFailures,
+  rootCause,
 } from '@temporal-kms/histories/failures';
 import { KeyBadges } from '../key-badges.tsx';
 import { PayloadLine } from '../payload-cell.tsx';
@@ -31,6 +32,7 @@ export interface FailureViewProps {
 /** A failure, from the outermost level to the root cause. Shows each level's message, type, stack trace and details. */
 export function FailureView({ failure, stubs, title = 'Failure', note, showCode = false }: FailureViewProps) {
   const chain = failureChain(failure);
+  const root = rootCause(chain);
   const findings = useFindings();
   const find = (ref: PayloadRef) => stubs.find((stub) => stub.ref === ref);
   const encoded = chain.flatMap((level) => (level.encoded ? (find(level.encoded) ?? []) : []));
@@ -52,7 +54,7 @@ export function FailureView({ failure, stubs, title = 'Failure', note, showCode 
               key={index}
               level={level}
               stub={level.encoded ? find(level.encoded) : undefined}
-              root={index === chain.length - 1}
+              root={level === root}
               showCode={showCode}
             />
           ))}
