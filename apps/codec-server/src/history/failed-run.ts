@@ -16,7 +16,7 @@ import {
   causeOfEnd,
   fingerprint,
   type Reading,
-  shortener,
+  shortText,
 } from '@temporal-kms/histories/why';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import type { DecryptResult } from './decrypt-payload.ts';
@@ -105,12 +105,11 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
 async function read(
   results: AsyncIterable<{ readonly ref: PayloadRef; readonly result: DecryptResult }>,
 ): Promise<ReadonlyMap<PayloadRef, Reading>> {
-  const shorten = shortener();
   const readings = new Map<PayloadRef, Reading>();
   for await (const { ref, result } of results)
     readings.set(
       ref,
-      result.ok ? readingOf(result.payload, shorten) : { status: 'unreadable', reason: result.reason },
+      result.ok ? readingOf(result.payload) : { status: 'unreadable', reason: result.reason },
     );
   return readings;
 }
@@ -119,7 +118,7 @@ async function read(
  * Returns the message and stack trace of a decrypted failure, shortened. The SDKs' failure converters write
  * both texts as JSON.
  */
-function readingOf(payload: Payload, shorten: (text: string) => string): Reading {
+function readingOf(payload: Payload): Reading {
   const { data, encoding } = bodyOf(payload);
   if (data.length > MAX_FAILURE_BYTES) return { status: 'unreadable', reason: 'too_large' };
   let value: unknown;
@@ -132,7 +131,7 @@ function readingOf(payload: Payload, shorten: (text: string) => string): Reading
   if (!isRecord(value)) return { status: 'readable', value: undefined };
   const short = (name: string) => {
     const text = value[name];
-    return typeof text === 'string' ? shorten(text) : undefined;
+    return typeof text === 'string' ? shortText(name, text) : undefined;
   };
   return { status: 'readable', value: { message: short('message'), stack_trace: short('stack_trace') } };
 }

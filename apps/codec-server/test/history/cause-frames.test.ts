@@ -14,7 +14,7 @@ import { anyNamespace } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { lifetimeWith } from '../support/memory.ts';
-import { damaged, keys, type Payload, sealedApart, startKms } from '../support/stack.ts';
+import { damaged, keys, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
 
 const log = pino({ level: 'silent' });
 const kms = forFile(await startKms());
@@ -210,6 +210,31 @@ describe('readFailedRun', () => {
     expect(read).toMatchObject({ status: 'read' });
     expect(held[0]).toBeGreaterThan(0);
     expect(memory.held).toBe(0);
+  });
+
+  it('returns the innermost message of a long chain, whatever the size of the stack traces', async () => {
+    const { codec } = kms;
+    const context = { type: 'activity', namespace: 'payments', workflowId: 'w' } as const;
+    const texts = Array.from({ length: 12 }, (_, n) => ({
+      message: `level ${n}`,
+      stack_trace: '\tat org.hibernate.Session.flush(Session.java:88)\n'.repeat(250),
+    }));
+    const encoded = await codec.encode(texts.map(plain), context);
+    const event = failedWith(encoded[0]!);
+    const { failure } = event.workflowExecutionFailedEventAttributes;
+    failure.cause = encoded
+      .slice(1)
+      .reduceRight<object | null>((cause, encodedAttributes) => ({ encodedAttributes, cause }), null);
+    const record: any = { ...anyNamespace, done: () => undefined, end: async () => undefined };
+    const reader: any = { lastEvent: async () => event };
+    const read = await readFailedRun(first!, {
+      namespace: 'payments',
+      reader,
+      inspect: (payload, home) => codec.inspect(payload, home),
+      lifetime: lifetimeWith(),
+      decrypting: { codec, log, budget: new KmsCallBudget(codec), begin: async () => record },
+    });
+    expect(read).toMatchObject({ value: { cause: { message: { text: 'level 11' } } } });
   });
 });
 

@@ -125,8 +125,13 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
     ...(type === undefined ? {} : { type }),
     info,
     details: (known?.details?.(info) ?? []).filter((detail) => detail !== undefined),
-    message: linesAt(failure, 'message'),
-    stackTrace: linesAt(failure, 'stackTrace'),
+    // Getters, because escaping long texts is slow, and a cause uses the texts of few levels.
+    get message() {
+      return linesAt(failure, 'message');
+    },
+    get stackTrace() {
+      return linesAt(failure, 'stackTrace');
+    },
     nonRetryable: at(info, 'nonRetryable') === true,
     payloads: refsIn(info),
     wrapper: known?.wrapper ?? false,

@@ -106,29 +106,33 @@ function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): re
 }
 
 /**
- * Maximum number of frames to parse, which limits the work for malicious failures on servers. The innermost
- * frame is among the first lines or the last lines.
+ * Maximum number of stack traces to parse, which limits the work for malicious failures on servers. The
+ * innermost frame is among the first lines or the last lines.
  */
 const MAX_TRACES = 8;
 const MAX_TRACE = 16_384;
 
-/**
- * Maximum number of characters of a failure's texts that are used. Temporal truncates most failures at 4 KiB.
- */
-const MAX_TEXTS = 65_536;
+/** Maximum number of characters of a message. Temporal truncates most failures at 4 KiB. */
+const MAX_MESSAGE = 4_096;
+/** Maximum number of characters of a name. Fingerprints compare fewer. */
+const MAX_NAME = 256;
 
 /**
- * Returns a function that shortens the texts of a failure before invisible characters are escaped, because
- * escaping long texts is slow. The function removes the middle of a long text. Once the texts have
- * `MAX_TEXTS` characters in total, the function removes the rest.
+ * Shortens a text of a failure before invisible characters are escaped, because escaping long texts is slow.
+ * Each text has a separate limit, so that a failure's stack traces never displace its type or its message.
+ * @param member the name of the text in Temporal's API or in decrypted `encodedAttributes`
  */
-export function shortener(): (text: string) => string {
-  let left = MAX_TEXTS;
-  return (text) => {
-    const short = withoutMiddle(text).slice(0, left);
-    left -= short.length;
-    return short;
-  };
+export function shortText(member: string, text: string): string {
+  switch (member) {
+    case 'stackTrace':
+    case 'stack_trace':
+      return withoutMiddle(text);
+    case 'message':
+    case 'reason':
+      return text.slice(0, MAX_MESSAGE);
+    default:
+      return text.slice(0, MAX_NAME);
+  }
 }
 
 const withoutMiddle = (text: string): string =>

@@ -1,7 +1,7 @@
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { textAt } from '../events/proto-json.ts';
 import type { RunEvent } from '../events/groups.ts';
-import { type Cause, causeOf, failureOf, shortener } from './cause.ts';
+import { type Cause, causeOf, failureOf, shortText } from './cause.ts';
 import type { ReadPayload } from './run.ts';
 import { isReset } from './sources.ts';
 
@@ -45,15 +45,11 @@ export function causeOfEnd(
  * Returns attributes with shortened texts. The texts must be short because servers read the causes of many
  * runs, and everyone who may start a workflow controls the texts of its failures.
  */
-function shortened(attributes: unknown): unknown {
-  const shorten = shortener();
-  const copy = (value: unknown): unknown => {
-    if (typeof value === 'string') return shorten(value);
-    if (Array.isArray(value)) return value.map(copy);
-    if (!isRecord(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, copy(inner)]));
-  };
-  return copy(attributes);
+function shortened(value: unknown, member = ''): unknown {
+  if (typeof value === 'string') return shortText(member, value);
+  if (Array.isArray(value)) return value.map((item) => shortened(item, member));
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, shortened(inner, name)]));
 }
 
 const withoutFailure = (type: string, text: string): Cause => ({

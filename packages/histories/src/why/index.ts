@@ -1,4 +1,4 @@
-export { type Cause, causeOf, type Message, shortener } from './cause.ts';
+export { type Cause, causeOf, type Message, shortText } from './cause.ts';
 export { causeOfEnd } from './end-cause.ts';
 export { type CauseGroup, groupCauses } from './group-causes.ts';
 export { type Explanation, explain } from './explain.ts';

@@ -178,7 +178,7 @@ describe('causeOfEnd', () => {
     ).toBeUndefined();
   });
 
-  it('reads only the beginning and the end of long texts, and only the first texts of a long chain', () => {
+  it('reads only the beginning and the end of long texts', () => {
     const trace = `    at capture (/srv/app/capture.ts:88:11)\n${long('')}`;
     const failure = application(long('CardDeclined'), long('declined'), { stackTrace: trace });
     const one = causeOfEnd({ eventName: 'WorkflowExecutionFailed', attributes: { failure } }, allLocked)!;
@@ -197,6 +197,25 @@ describe('causeOfEnd', () => {
       allLocked,
     );
     expect(JSON.stringify(many).length).toBeLessThan(1_000_000);
+  });
+
+  it('returns the same root cause of a long chain as the whole history', () => {
+    // A Java stack trace of a service has about this size.
+    const calls = '\tat org.springframework.cglib.proxy.MethodProxy.invoke(MethodProxy.java:218)\n'.repeat(
+      75,
+    );
+    const level = (type: string, cause?: Attributes) =>
+      application(type, `${type} failed`, {
+        stackTrace: `${type}\n\tat shop.${type}.run(${type}.java:88)\n${calls}`,
+        ...(cause && { cause }),
+      });
+    const failure = Array.from({ length: 11 }).reduce<Attributes>(
+      (cause, _, n) => level(`Level${n}`, cause),
+      level('Root'),
+    );
+    const cause = causeOfEnd({ eventName: 'WorkflowExecutionFailed', attributes: { failure } }, allLocked);
+    expect(cause).toMatchObject({ type: 'Root', message: { text: 'Root failed' } });
+    expect(cause).toEqual(causeOf(failure, { groups: [], read: allLocked }));
   });
 
   it('returns a type for a run that timed out, was terminated, or failed without a recorded failure', () => {
