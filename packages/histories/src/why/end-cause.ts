@@ -3,12 +3,12 @@ import { textAt } from '../events/proto-json.ts';
 import type { RunEvent } from '../events/groups.ts';
 import { type Cause, causeOf, failureOf, shortText } from './cause.ts';
 import type { ReadPayload } from './run.ts';
-import { isReset } from './sources.ts';
+import { isTaskError } from './sources.ts';
 
 /**
  * Returns why a run ended badly. The run's last event is enough, because it contains the whole chain of
  * failures through activities and child workflows. For the event that ended a workflow task, returns why the
- * task failed. Returns undefined for a task that completed, and for a run that completed, continued as new
+ * task failed. Returns undefined for a task that had no error, and for a run that completed, continued as new
  * without a failure, or was canceled.
  *
  * @example
@@ -32,10 +32,12 @@ export function causeOfEnd(
       // Temporal stores the reason in plaintext.
       return withoutFailure('WorkflowTerminated', textAt(attributes, 'reason') ?? '');
     case 'WorkflowTaskFailed':
-      if (isReset(attributes)) return undefined;
+      if (!isTaskError({ eventName, attributes: all })) return undefined;
       return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowTaskFailed', '');
     case 'WorkflowTaskTimedOut':
-      return withoutFailure('WorkflowTaskTimedOut', '');
+      return isTaskError({ eventName, attributes: all })
+        ? withoutFailure('WorkflowTaskTimedOut', '')
+        : undefined;
     default:
       return undefined;
   }

@@ -45,17 +45,24 @@ export interface FailingTask {
   readonly since: number | undefined;
 }
 
-const isEnd = ({ eventName }: RunEvent): boolean =>
-  eventName === 'WorkflowTaskCompleted' ||
-  eventName === 'WorkflowTaskFailed' ||
-  eventName === 'WorkflowTaskTimedOut';
-
 /**
  * A reset writes a failed workflow task at the point where the new run begins. This task does not count as an
  * error.
  */
-export const isReset = (attributes: unknown): boolean =>
+const isReset = ({ attributes }: Pick<RunEvent, 'attributes'>): boolean =>
   enumAt('WORKFLOW_TASK_FAILED_CAUSE_', attributes, 'cause') === 'RESET_WORKFLOW';
+
+/**
+ * Returns whether an event records an error of a workflow task. A task that no worker took in time is no
+ * error: if a worker stops, for example because of a deployment, the task times out in that worker's sticky
+ * task queue, and Temporal then schedules the task on the normal task queue.
+ */
+export function isTaskError(event: Pick<RunEvent, 'eventName' | 'attributes'>): boolean {
+  const { eventName, attributes } = event;
+  if (eventName === 'WorkflowTaskTimedOut')
+    return enumAt('TIMEOUT_TYPE_', attributes, 'timeoutType') !== 'SCHEDULE_TO_START';
+  return eventName === 'WorkflowTaskFailed' && !isReset(event);
+}
 
 /** Returns the failing workflow task of an open run, unless a later task has completed. */
 export function failingTask(run: WhyRun): FailingTask | undefined {
@@ -65,9 +72,10 @@ export function failingTask(run: WhyRun): FailingTask | undefined {
   const row: RunEvent[] = [];
   for (let index = run.events.length - 1; index >= 0; index -= 1) {
     const event = run.events[index];
-    if (event === undefined || !isEnd(event)) continue;
-    if (event.eventName === 'WorkflowTaskCompleted' || isReset(event.attributes)) break;
-    row.push(event);
+    if (event === undefined) continue;
+    if (event.eventName === 'WorkflowTaskCompleted') break;
+    if (event.eventName === 'WorkflowTaskFailed' && isReset(event)) break;
+    if (isTaskError(event)) row.push(event);
   }
   const [event] = row;
   if (event === undefined && retries <= 1) return undefined;

@@ -172,6 +172,9 @@ describe('causeOfEnd', () => {
     const [finding] = explain(runOf([...started, [failing.eventName, failing.attributes]])).findings;
     expect(finding!.fingerprint).toBe(fingerprint(causeOfEnd(failing, allLocked)!, 'order').id);
     expect(endedAs('WorkflowTaskTimedOut')).toMatchObject({ type: 'WorkflowTaskTimedOut' });
+    expect(
+      endedAs('WorkflowTaskTimedOut', { timeoutType: 'TIMEOUT_TYPE_SCHEDULE_TO_START' }),
+    ).toBeUndefined();
     expect(endedAs('WorkflowTaskCompleted')).toBeUndefined();
     expect(
       endedAs('WorkflowTaskFailed', { cause: 'WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW' }),

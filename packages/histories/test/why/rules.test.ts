@@ -133,7 +133,7 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
       ...started,
       ['WorkflowTaskScheduled'],
       ['WorkflowTaskStarted', { scheduledEventId: '5' }],
-      ['WorkflowTaskTimedOut', { scheduledEventId: '5' }],
+      ['WorkflowTaskTimedOut', { scheduledEventId: '5', timeoutType: 'TIMEOUT_TYPE_START_TO_CLOSE' }],
     ]),
     { eventId: 7, cause: undefined },
   ],
@@ -404,6 +404,24 @@ describe('explain', () => {
       ['WorkflowTaskCompleted', { scheduledEventId: '8', startedEventId: '9' }],
     ]);
     expect(explain(recovered).state).toBe('waits');
+  });
+
+  it('does not report a task as timing out if the worker with the sticky task queue stopped', () => {
+    const after: Recorded[] = [
+      ...started,
+      ['WorkflowTaskScheduled', { taskQueue: { name: 'sticky', kind: 'TASK_QUEUE_KIND_STICKY' } }],
+      ['WorkflowTaskTimedOut', { scheduledEventId: '5', timeoutType: 'TIMEOUT_TYPE_SCHEDULE_TO_START' }],
+      ['WorkflowTaskScheduled', { taskQueue: { name: 'orders' } }],
+    ];
+    const queues = [{ name: 'orders', kind: 'workflow', polling: false }] as const;
+    expect(explain(runOf(after, { queues })).findings).toMatchObject([
+      { rule: 'task-not-taken', eventId: 7, detail: 'No worker polls the task queue.' },
+    ]);
+    const taken = runOf([...after, ['WorkflowTaskStarted', { scheduledEventId: '7' }]], { queues });
+    expect(explain(taken)).toMatchObject({
+      state: 'waits',
+      findings: [{ title: 'Workflow task in progress' }],
+    });
   });
 
   it('distinguishes workers that poll for workflow tasks from workers that poll for activities', () => {
