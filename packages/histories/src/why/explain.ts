@@ -3,7 +3,7 @@ import { textAt } from '../events/proto-json.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Fact, Finding, Rule, Severity } from './finding.ts';
 import { type RuleId, rules } from './rules.ts';
-import type { WhyRun } from './run.ts';
+import { isOpen, type WhyRun } from './run.ts';
 
 /** Why a run failed, what it waits for, and what went wrong on the way. */
 export interface Explanation {
@@ -22,18 +22,22 @@ export interface Explanation {
   readonly locked: number;
 }
 
-const findingOf = (
-  { id, severity, title, remedy }: Rule & { readonly id: RuleId },
-  fact: Fact,
-  workflowType: string | undefined,
-) => ({
-  ...fact,
-  rule: id,
-  severity,
-  title: fact.title ?? title,
-  remedy: fact.remedy ?? remedy,
-  fingerprint: fact.cause && fingerprint(fact.cause, workflowType).id,
-});
+function findingOf({ id, severity, title, past, remedy }: IdRule, fact: Fact, run: WhyRun) {
+  const isPast = past !== undefined && !isOpen(run);
+  return {
+    ...fact,
+    rule: id,
+    severity,
+    title: fact.title ?? (isPast ? past : title),
+    remedy: fact.remedy ?? (isPast ? undefined : remedy),
+    fingerprint: fact.cause && fingerprint(fact.cause, workflowTypeOf(run)).id,
+  };
+}
+
+const workflowTypeOf = ({ events: [start] }: Pick<WhyRun, 'events'>): string | undefined =>
+  textAt(start?.attributes, 'workflowType', 'name');
+
+type IdRule = Rule & { readonly id: RuleId };
 
 /** Maximum number of findings of one rule. A run may have 2,000 pending activities. */
 const MAX_PER_RULE = 20;
@@ -47,12 +51,11 @@ const MAX_PER_RULE = 20;
  * // 'failed', { rule: 'run-failed', cause: { type: 'CardDeclined', places: [{ kind: 'activity', name: 'charge', … }] } }
  */
 export function explain(run: WhyRun): Explanation {
-  const workflowType = textAt(run.events[0]?.attributes, 'workflowType', 'name');
   const more: Partial<Record<RuleId, number>> = {};
-  const findings = rules.flatMap((rule: Rule & { readonly id: RuleId }) => {
+  const findings = rules.flatMap((rule: IdRule) => {
     const facts = rule.find(run);
     if (facts.length > MAX_PER_RULE) more[rule.id] = facts.length - MAX_PER_RULE;
-    return facts.slice(0, MAX_PER_RULE).map((fact) => findingOf(rule, fact, workflowType));
+    return facts.slice(0, MAX_PER_RULE).map((fact) => findingOf(rule, fact, run));
   });
   const refs = new Set(findings.flatMap(({ refs: own = [], cause }) => [...(cause?.refs ?? []), ...own]));
   const [first] = findings;

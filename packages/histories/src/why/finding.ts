@@ -46,6 +46,11 @@ export interface Rule {
   readonly severity: Severity;
   /** The title, which is a noun phrase or a short sentence. */
   readonly title: string;
+  /**
+   * The title for a closed run, if it differs. Such a rule's remedy is for open runs only, because Temporal no
+   * longer runs a closed run.
+   */
+  readonly past?: string;
   /** What to do about the finding, if that does not depend on the run. */
   readonly remedy?: string;
   /** Returns the facts that the rule finds, most urgent first. */

@@ -16,6 +16,19 @@ export const endOfRun = ({ events }: Pick<WhyRun, 'events'>): RunEvent | undefin
   return last && closedAs(last.eventName) !== undefined ? last : undefined;
 };
 
+/** When the run ended, in milliseconds since 1970; for an open run, the current time. */
+export const endTime = (run: WhyRun): number => endOfRun(run)?.at ?? run.now;
+
+/**
+ * Returns whether open steps explain the run's state. This is true for an open run, and for a run that timed
+ * out or was terminated while it waited for the steps.
+ */
+export function waitsAt(run: WhyRun): boolean {
+  if (isOpen(run)) return true;
+  const end = endOfRun(run)?.eventName;
+  return end === 'WorkflowExecutionTimedOut' || end === 'WorkflowExecutionTerminated';
+}
+
 /**
  * Returns the failure with which the run ended. On old servers, a run that Temporal retries ends with
  * `ContinuedAsNew`.
@@ -40,8 +53,8 @@ export interface FailingTask {
    */
   readonly reason: string;
   readonly cause: Cause | undefined;
-  /** The number of Temporal's next attempt, from 2. */
-  readonly attempt: number;
+  /** The number of Temporal's next attempt, from 2. Unknown for a closed run. */
+  readonly attempt: number | undefined;
   readonly since: number | undefined;
 }
 
@@ -64,9 +77,20 @@ export function isTaskError(event: Pick<RunEvent, 'eventName' | 'attributes'>): 
   return eventName === 'WorkflowTaskFailed' && !isReset(event);
 }
 
-/** Returns the failing workflow task of an open run, unless a later task has completed. */
+/**
+ * Returns whether Temporal ended a workflow task that a worker held, because Temporal closed the run or had too
+ * many messages for it.
+ */
+export const isForceClosed = ({ eventName, attributes }: RunEvent): boolean =>
+  eventName === 'WorkflowTaskFailed' &&
+  enumAt('WORKFLOW_TASK_FAILED_CAUSE_', attributes, 'cause') === 'FORCE_CLOSE_COMMAND';
+
+/**
+ * Returns the failing workflow task of a run that is open, timed out or was terminated, unless a later task
+ * has completed.
+ */
 export function failingTask(run: WhyRun): FailingTask | undefined {
-  if (!isOpen(run)) return undefined;
+  if (!waitsAt(run)) return undefined;
   const pending = at(run.details, 'pendingWorkflowTask');
   const retries = numberAt(pending, 'attempt') ?? 1;
   const row: RunEvent[] = [];
@@ -75,7 +99,7 @@ export function failingTask(run: WhyRun): FailingTask | undefined {
     if (event === undefined) continue;
     if (event.eventName === 'WorkflowTaskCompleted') break;
     if (event.eventName === 'WorkflowTaskFailed' && isReset(event)) break;
-    if (isTaskError(event)) row.push(event);
+    if (isTaskError(event) && (isOpen(run) || !isForceClosed(event))) row.push(event);
   }
   const [event] = row;
   if (event === undefined && retries <= 1) return undefined;
@@ -86,7 +110,7 @@ export function failingTask(run: WhyRun): FailingTask | undefined {
       ? 'TIMED_OUT'
       : (enumAt('WORKFLOW_TASK_FAILED_CAUSE_', event?.attributes, 'cause') ?? 'UNKNOWN'),
     cause: event && causeOf(failureOf(event.attributes), run),
-    attempt: Math.max(retries, row.length + 1),
+    attempt: isOpen(run) ? Math.max(retries, row.length + 1) : undefined,
     since: row.at(-1)?.at ?? millisAt(pending, 'originalScheduledTime'),
   };
 }

@@ -13,27 +13,15 @@ import {
   scheduled,
   START,
   started,
+  taskFails,
+  timer,
 } from './run.ts';
 
-const taskFails = (cause: string, failure: object = application('Error', 'x is undefined')): Recorded[] => [
-  ...started,
-  ['WorkflowTaskScheduled', {}, 10],
-  ['WorkflowTaskStarted', { scheduledEventId: '5' }, 11],
-  [
-    'WorkflowTaskFailed',
-    { scheduledEventId: '5', cause: `WORKFLOW_TASK_FAILED_CAUSE_${cause}`, failure },
-    12,
-  ],
-];
 const pending = (activity: object) => ({
   details: { pendingActivities: [{ activityId: '1', activityType: { name: 'charge' }, ...activity }] },
 });
 const time = (after: number) => new Date(START + after * 1000).toISOString();
 const nexus: Recorded = ['NexusOperationScheduled', { service: 'bank', operation: 'pay', endpoint: 'b' }];
-const timer = (duration: string): Recorded => [
-  'TimerStarted',
-  { timerId: '1', startToFireTimeout: duration },
-];
 const signal: Recorded = ['WorkflowExecutionSignaled', { signalName: 'approve' }];
 const secondTask: Recorded[] = [
   ['WorkflowTaskScheduled', {}],
@@ -455,13 +443,6 @@ describe('explain', () => {
     const large = explain(runOf([...start, ...signals, end])).findings.at(-1);
     expect(large).toMatchObject({ rule: 'failed-steps', title: '1 failure in 41 steps' });
     expect(large).not.toHaveProperty('cause');
-  });
-
-  it('lists the timers that were open when a run timed out, without reporting them as overdue', () => {
-    const run = runOf([...started, timer('90000s'), ['WorkflowExecutionTimedOut', {}, 60]], {
-      now: START + 1e12,
-    });
-    expect(rulesOf(run)).toEqual(['run-timed-out', 'timer-open']);
   });
 
   it('keeps the first 20 findings of a rule, and counts the rest', () => {

@@ -77,6 +77,26 @@ export const scheduled: Recorded = [
   },
 ];
 
+/** A run whose workflow task, event 7, fails. */
+export const taskFails = (
+  cause: string,
+  failure: object = application('Error', 'x is undefined'),
+): Recorded[] => [
+  ...started,
+  ['WorkflowTaskScheduled', {}, 10],
+  ['WorkflowTaskStarted', { scheduledEventId: '5' }, 11],
+  [
+    'WorkflowTaskFailed',
+    { scheduledEventId: '5', cause: `WORKFLOW_TASK_FAILED_CAUSE_${cause}`, failure },
+    12,
+  ],
+];
+
+export const timer = (duration: string): Recorded => [
+  'TimerStarted',
+  { timerId: '1', startToFireTimeout: duration },
+];
+
 /**
  * Returns a run with these events. The last event determines the status; `now` is a minute after that event.
  */

@@ -4,8 +4,8 @@ import type { EventGroup } from '../../events/groups.ts';
 import { WORKER_SHUTDOWN } from '../../failures/failure.ts';
 import type { Fact } from '../finding.ts';
 import type { Place } from '../place.ts';
-import { isOpen, type WhyRun } from '../run.ts';
-import { endOfRun, pendingSteps, type PendingStep } from '../sources.ts';
+import type { WhyRun } from '../run.ts';
+import { endTime, pendingSteps, type PendingStep, waitsAt } from '../sources.ts';
 import { stepOf, summaryOf } from '../step.ts';
 import { byWhom } from '../words.ts';
 import { LONG_WAIT, pollersText } from './task.ts';
@@ -88,13 +88,6 @@ export const activitiesNotTaken = (run: WhyRun): Fact[] =>
     })
     .map((fact) => ({ ...fact, detail: pollersText(run, 'activity', fact.queue) }));
 
-/** The titles for steps that were open when the run ended. */
-const inThePast: Readonly<Record<string, string>> = {
-  activity: 'Activity was in progress',
-  child: 'Child workflow was in progress',
-  nexus: 'Nexus operation was in progress',
-};
-
 /**
  * Returns a function that reports the open steps of one category that no other rule reports. For a closed
  * run, it reports the steps that were open when the run ended.
@@ -119,29 +112,17 @@ export const openSteps =
         const step = pending.get(group.id);
         const { place, refs } = stepOf(group, run);
         const since = group.events[0].at;
-        const title = isOpen(run) ? undefined : inThePast[category];
         return step === undefined
           ? {
-              title,
               place,
               refs,
               eventId: group.id,
               since,
               queue: textAt(group.events[0].attributes, 'taskQueue', 'name'),
             }
-          : { ...factOf(step), title, refs };
+          : { ...factOf(step), refs };
       });
   };
-
-/**
- * Returns whether open steps explain the run's state. This is true for an open run, and for a run that timed
- * out or was terminated while it waited for the steps.
- */
-const waitsAt = (run: WhyRun): boolean => {
-  if (isOpen(run)) return true;
-  const end = endOfRun(run)?.eventName;
-  return end === 'WorkflowExecutionTimedOut' || end === 'WorkflowExecutionTerminated';
-};
 
 const openGroups = ({ groups }: WhyRun, wanted: EventGroup['category']): EventGroup[] =>
   groups.filter(({ open, category }) => open && category === wanted);
@@ -151,7 +132,7 @@ export const timers =
   (isOverdue: boolean) =>
   (run: WhyRun): Fact[] => {
     if (!waitsAt(run)) return [];
-    const until = endOfRun(run)?.at ?? run.now;
+    const until = endTime(run);
     return openGroups(run, 'timer')
       .map((group): Fact => {
         const [head] = group.events;

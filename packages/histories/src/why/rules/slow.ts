@@ -2,7 +2,7 @@ import { groupByHead } from '../../events/groups.ts';
 import type { PathKind, PathStep } from '../critical-path.ts';
 import type { Fact } from '../finding.ts';
 import type { WhyRun } from '../run.ts';
-import { endOfRun } from '../sources.ts';
+import { endTime } from '../sources.ts';
 import { stepOf } from '../step.ts';
 import { isSlow } from '../usual.ts';
 import { counted, seconds } from '../words.ts';
@@ -25,7 +25,7 @@ export function slow(run: WhyRun): Fact[] {
   const { usual } = run;
   const [start] = run.events;
   if (usual === undefined || start === undefined) return [];
-  const took = (endOfRun(run)?.at ?? run.now) - start.at;
+  const took = endTime(run) - start.at;
   if (!isSlow(took, usual)) return [];
   const title = `Slower than usual: ${seconds(took)}, median ${seconds(usual.median)} of the last ${counted(usual.count, 'run')}`;
   const [longest] = usual.path?.steps.toSorted((a, b) => timeOf(b) - timeOf(a)) ?? [];

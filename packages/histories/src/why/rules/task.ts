@@ -1,7 +1,7 @@
 import { at, enumAt, millisAt, textAt } from '../../events/proto-json.ts';
 import type { Fact } from '../finding.ts';
 import { isOpen, type WhyQueue, type WhyRun } from '../run.ts';
-import { endOfRun, type FailingTask, failingTask } from '../sources.ts';
+import { endOfRun, endTime, type FailingTask, failingTask, isForceClosed, waitsAt } from '../sources.ts';
 import { byWhom, inWords } from '../words.ts';
 
 /** The reason why a workflow task fails. There is a separate rule for each reason. */
@@ -53,20 +53,20 @@ const queueOf = ({ events }: Pick<WhyRun, 'events'>): string | undefined =>
  */
 export const LONG_WAIT = 30_000;
 
-/** Returns the open workflow task, unless it is failing. */
+/** Returns the workflow task that is open, or was open when the run ended, unless it fails. */
 function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact } | undefined {
-  if (!isOpen(run) || failingTask(run) !== undefined) return undefined;
+  if (!waitsAt(run) || failingTask(run) !== undefined) return undefined;
   const last = run.groups.findLast(({ category }) => category === 'task');
+  const isLastOpen = last !== undefined && (last.open || last.events.some(isForceClosed));
   const pending = at(run.details, 'pendingWorkflowTask');
-  const isPending = run.details === undefined ? last?.open === true : pending !== undefined;
-  if (!isPending) return undefined;
-  const isTaken =
-    run.details === undefined
-      ? (last?.events.length ?? 0) > 1
-      : enumAt('PENDING_WORKFLOW_TASK_STATE_', pending, 'state') === 'STARTED';
+  const isDescribed = isOpen(run) && run.details !== undefined;
+  if (isDescribed ? pending === undefined : !isLastOpen) return undefined;
+  const isTaken = isDescribed
+    ? enumAt('PENDING_WORKFLOW_TASK_STATE_', pending, 'state') === 'STARTED'
+    : (last?.events.length ?? 0) > 1;
   const since =
     millisAt(pending, 'originalScheduledTime') ?? millisAt(pending, 'scheduledTime') ?? last?.events[0].at;
-  return { isTaken, fact: { eventId: last?.open ? last.id : undefined, since, queue: queueOf(run) } };
+  return { isTaken, fact: { eventId: isLastOpen ? last.id : undefined, since, queue: queueOf(run) } };
 }
 
 /**
@@ -77,22 +77,25 @@ export function taskNotTaken(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || task.isTaken) return [];
   const { since, queue } = task.fact;
-  const unpolled = run.queues?.find(({ kind, polling }) => kind === 'workflow' && !polling);
-  if (unpolled === undefined && (since === undefined || run.now - since < LONG_WAIT)) return [];
+  // The pollers of today do not explain a closed run.
+  const queues = isOpen(run) ? run.queues : undefined;
+  const unpolled = queues?.find(({ kind, polling }) => kind === 'workflow' && !polling);
+  if (unpolled === undefined && (since === undefined || endTime(run) - since < LONG_WAIT)) return [];
   const name = unpolled?.name ?? queue;
-  return [{ ...task.fact, queue: name, detail: pollersText(run, 'workflow', name) }];
+  return [{ ...task.fact, queue: name, detail: pollersText({ queues }, 'workflow', name) }];
 }
 
 /** Reports a workflow task that a worker has taken, or will probably take soon. */
 export function taskOpen(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || taskNotTaken(run).length > 0) return [];
-  return [{ ...task.fact, title: task.isTaken ? 'Workflow task in progress' : undefined }];
+  const inProgress = isOpen(run) ? 'Workflow task in progress' : 'Workflow task was in progress';
+  return [{ ...task.fact, title: task.isTaken ? inProgress : undefined }];
 }
 
 /** Returns what is known about a task queue's workers. */
 export function pollersText(
-  { queues }: WhyRun,
+  { queues }: Pick<WhyRun, 'queues'>,
   kind: WhyQueue['kind'],
   name: string | undefined,
 ): string | undefined {

@@ -1,0 +1,56 @@
+import { reasons } from '@temporal-kms/codec-api';
+import { describe, expect, it } from 'vitest';
+import { explain } from '../../src/why/explain.ts';
+import type { WhyRun } from '../../src/why/run.ts';
+import { kmsError, type Recorded, runOf, START, started, taskFails, timer } from './run.ts';
+
+const [start] = started;
+const scheduledAgain: Recorded = ['WorkflowTaskScheduled', { attempt: 2 }];
+const rulesOf = (run: WhyRun) => explain(run).findings.map(({ rule }) => rule);
+
+describe('explain, for a run that timed out or was terminated', () => {
+  it.each<[what: string, events: Recorded[], found: object[]]>([
+    [
+      'whose workflow task failed',
+      [...taskFails('WORKFLOW_WORKER_UNHANDLED_FAILURE'), scheduledAgain],
+      [
+        {
+          title: 'Workflow task failed',
+          eventId: 7,
+          cause: { message: { text: 'x is undefined' } },
+          attempt: undefined,
+          remedy: undefined,
+        },
+      ],
+    ],
+    [
+      'whose workflow task failed because a key was disabled',
+      [...taskFails('WORKFLOW_WORKER_UNHANDLED_FAILURE', kmsError('key_disabled', 7)), scheduledAgain],
+      [{ title: reasons.key_disabled.title, eventId: 7 }],
+    ],
+    [
+      'whose workflow task no worker took',
+      [start!, ['WorkflowTaskScheduled']],
+      [{ title: 'No worker took the workflow task', eventId: 2, queue: 'orders', detail: undefined }],
+    ],
+    [
+      'whose workflow task a worker held',
+      taskFails('FORCE_CLOSE_COMMAND'),
+      [{ title: 'Workflow task was in progress', eventId: 5 }],
+    ],
+  ])('explains a run %s', (_, events, found) => {
+    const queues = [{ name: 'orders', kind: 'workflow', polling: false }] as const;
+    for (const end of ['WorkflowExecutionTimedOut', 'WorkflowExecutionTerminated']) {
+      const { findings } = explain(runOf([...events, [end, {}, 3600]], { queues }));
+      expect(findings.filter(({ rule }) => !rule.startsWith('run-'))).toMatchObject(found);
+      expect(findings).toHaveLength(found.length + 1);
+    }
+  });
+
+  it('lists the timers that were open when a run timed out, without reporting them as overdue', () => {
+    const run = runOf([...started, timer('90000s'), ['WorkflowExecutionTimedOut', {}, 60]], {
+      now: START + 1e12,
+    });
+    expect(rulesOf(run)).toEqual(['run-timed-out', 'timer-open']);
+  });
+});
