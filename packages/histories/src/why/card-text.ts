@@ -62,7 +62,7 @@ function findingLines(finding: Finding, { now }: CardOptions): string[] {
       ? undefined
       : `attempt ${attempt}${maximumAttempts ? ` of ${maximumAttempts}` : ''}`,
     place?.retryState,
-    nextAt === undefined ? undefined : whenText(nextAt, now, finding.rule.startsWith('timer')),
+    nextAt === undefined ? undefined : whenText(nextAt, now, verbOfNext(finding)),
     queue && `queue ${queue}`,
     since === undefined ? undefined : `since ${timeText(since)}${ageText(since, now)}`,
   ].filter(Boolean);
@@ -117,8 +117,13 @@ const timeText = (time: number): string => new Date(time).toISOString().replace(
 const ageText = (since: number, now: number): string =>
   now - since < 1000 ? '' : ` (${seconds(now - since)})`;
 
-function whenText(at: number, now: number, isTimer: boolean): string {
-  const what = isTimer ? 'fires' : 'next attempt';
-  if (at > now) return `${what} in ${seconds(at - now)}`;
-  return isTimer ? `due for ${seconds(now - at)}` : `${what} due`;
+/** Returns the verb for what happens at `nextAt`, or undefined if Temporal makes the next attempt. */
+export function verbOfNext({ rule }: Pick<Finding, 'rule'>): string | undefined {
+  if (rule === 'start-delayed') return 'starts';
+  return rule.startsWith('timer') ? 'fires' : undefined;
+}
+
+function whenText(at: number, now: number, verb: string | undefined): string {
+  if (at > now) return `${verb ?? 'next attempt'} in ${seconds(at - now)}`;
+  return verb === undefined ? 'next attempt due' : `due for ${seconds(now - at)}`;
 }

@@ -24,4 +24,4 @@ export {
   whyOneGroup,
 } from './fingerprint.ts';
 export { messageShape } from './message-shape.ts';
-export { cardLines, placeText } from './card-text.ts';
+export { cardLines, placeText, verbOfNext } from './card-text.ts';

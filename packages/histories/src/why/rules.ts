@@ -11,6 +11,7 @@ import {
 } from './rules/pending.ts';
 import { failuresInPlaintext } from './rules/plaintext.ts';
 import { slow } from './rules/slow.ts';
+import { startDelayed } from './rules/start.ts';
 import { failedSteps } from './rules/steps.ts';
 import {
   cancelRequested,
@@ -127,6 +128,13 @@ export const rules = [
   },
   // What the run waits for
   { id: 'cancel-requested', severity: 'waits', title: 'Cancellation requested', find: cancelRequested },
+  {
+    id: 'start-delayed',
+    severity: 'waits',
+    title: 'Start delayed',
+    past: 'Start was delayed',
+    find: startDelayed,
+  },
   {
     id: 'task-open',
     severity: 'waits',

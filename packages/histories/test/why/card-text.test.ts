@@ -36,6 +36,30 @@ describe('cardLines', () => {
     );
   });
 
+  it.each([
+    ['a start delay', {}, 'The start request contains a delay.'],
+    [
+      'a cron schedule',
+      { cronSchedule: '0 * * * *', initiator: 'CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE' },
+      'The cron schedule is 0 * * * *.',
+    ],
+    [
+      'a retry policy',
+      { attempt: 3, initiator: 'CONTINUE_AS_NEW_INITIATOR_RETRY' },
+      'Attempt 2 of the run failed.',
+    ],
+  ])('states when a run starts that waits because of %s', (_, attributes, detail) => {
+    const start: Recorded = [
+      'WorkflowExecutionStarted',
+      { firstWorkflowTaskBackoff: '3600s', ...attributes },
+    ];
+    expect(card(runOf([start]))).toEqual([
+      'Start delayed',
+      `  ${detail}`,
+      '  event #1, starts in 59 min, since 2030-01-31T12:00:00Z (1 min)',
+    ]);
+  });
+
   it('prints at most five findings of a rule, and counts the rest', () => {
     const timers = Array.from({ length: 30 }, (): Recorded => [
       'TimerStarted',

@@ -148,6 +148,10 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
     }),
     { queue: 'orders', since: START + 4000, detail: 'No worker polls the task queue.' },
   ],
+  'start-delayed': [
+    runOf([['WorkflowExecutionStarted', { firstWorkflowTaskBackoff: '3600s' }]]),
+    { eventId: 1, since: START, nextAt: START + 3_600_000 },
+  ],
   'task-open': [
     { ...runOf([...started, ['WorkflowTaskScheduled']]), now: START + 5000 },
     { title: 'Workflow task waits for a worker', eventId: 5, queue: 'orders', since: START + 4000 },

@@ -1,7 +1,7 @@
 import type { WorkflowStatus } from '@temporal-kms/codec-api';
 import { isFailure, type Outcome } from '@temporal-kms/histories/events';
 import type { StackFrame } from '@temporal-kms/histories/failures';
-import { type Finding, placeText } from '@temporal-kms/histories/why';
+import { type Finding, placeText, verbOfNext } from '@temporal-kms/histories/why';
 import { formatTicking } from '../../ui/format/duration.ts';
 import { formatCount } from '../../ui/format/number.ts';
 import { formatMoment, type TimeFormat } from '../../ui/format/time.ts';
@@ -31,7 +31,7 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
     frame && `at ${frameText(frame)}`,
     attempt === undefined ? undefined : attemptText(attempt, maximumAttempts),
     place?.retryState,
-    nextAt === undefined ? undefined : nextText(nextAt, now, rule.startsWith('timer')),
+    nextAt === undefined ? undefined : nextText(nextAt, now, verbOfNext(finding)),
     queue && `queue ${queue}`,
     detail,
     since === undefined ? undefined : momentText(severity, formatMoment(since, format, now)),
@@ -54,11 +54,11 @@ export function frameText({ call, place }: StackFrame): string {
   return call === '' ? file : `${call} (${file})`;
 }
 
-function nextText(at: number, now: number, isTimer: boolean): string {
+function nextText(at: number, now: number, verb: string | undefined): string {
   // Rounds up, so that a wait that has not ended shows at least a second.
   const wait = formatTicking(Math.abs(at - now) + (at > now ? 999 : 0));
-  if (at > now) return isTimer ? `fires in ${wait}` : `next try in ${wait}`;
-  if (!isTimer) return 'next try due';
+  if (at > now) return `${verb ?? 'next try'} in ${wait}`;
+  if (verb === undefined) return 'next try due';
   return now - at < 1000 ? 'due now' : `due for ${wait}`;
 }
 
