@@ -1,12 +1,10 @@
 import { reasons } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { explain } from '../../src/why/explain.ts';
-import type { WhyRun } from '../../src/why/run.ts';
 import { kmsError, type Recorded, runOf, START, started, taskFails, timer } from './run.ts';
 
 const [start] = started;
 const scheduledAgain: Recorded = ['WorkflowTaskScheduled', { attempt: 2 }];
-const rulesOf = (run: WhyRun) => explain(run).findings.map(({ rule }) => rule);
 
 describe('explain, for a run that timed out or was terminated', () => {
   it.each<[what: string, events: Recorded[], found: object[]]>([
@@ -51,6 +49,9 @@ describe('explain, for a run that timed out or was terminated', () => {
     const run = runOf([...started, timer('90000s'), ['WorkflowExecutionTimedOut', {}, 60]], {
       now: START + 1e12,
     });
-    expect(rulesOf(run)).toEqual(['run-timed-out', 'timer-open']);
+    expect(explain(run).findings).toMatchObject([
+      { rule: 'run-timed-out' },
+      { rule: 'timer-open', title: 'Timer was open', detail: 'It would have fired 1 d after the run ended.' },
+    ]);
   });
 });

@@ -4,10 +4,10 @@ import type { EventGroup } from '../../events/groups.ts';
 import { WORKER_SHUTDOWN } from '../../failures/failure.ts';
 import type { Fact } from '../finding.ts';
 import type { Place } from '../place.ts';
-import type { WhyRun } from '../run.ts';
+import { isOpen, type WhyRun } from '../run.ts';
 import { endTime, pendingSteps, type PendingStep, waitsAt } from '../sources.ts';
 import { stepOf, summaryOf } from '../step.ts';
-import { byWhom } from '../words.ts';
+import { byWhom, seconds } from '../words.ts';
 import { LONG_WAIT, pollersText } from './task.ts';
 
 const placeOf = ({ work, group, cause }: PendingStep): Place => ({
@@ -134,14 +134,28 @@ export const timers =
     if (!waitsAt(run)) return [];
     const until = endTime(run);
     return openGroups(run, 'timer')
-      .map((group): Fact => {
+      .map((group) => ({ group, fires: firesAt(group) }))
+      .filter(({ fires }) => fires < until - LONG_WAIT === isOverdue)
+      .toSorted((a, b) => a.fires - b.fires)
+      .map(({ group, fires }): Fact => {
         const [head] = group.events;
         const { place, refs } = stepOf(group, run);
         const summary = summaryOf(head, run);
-        const nextAt = head.at + (durationAt(head.attributes, 'startToFireTimeout') ?? 0);
-        const named = place && { ...place, name: summary.text ?? place.name };
-        return { place: named, refs: [...refs, ...summary.refs], eventId: group.id, since: head.at, nextAt };
-      })
-      .filter(({ nextAt = 0 }) => nextAt < until - LONG_WAIT === isOverdue)
-      .toSorted((a, b) => (a.nextAt ?? 0) - (b.nextAt ?? 0));
+        return {
+          place: place && { ...place, name: summary.text ?? place.name },
+          refs: [...refs, ...summary.refs],
+          eventId: group.id,
+          since: head.at,
+          ...(isOpen(run) ? { nextAt: fires } : { detail: firedText(fires - until) }),
+        };
+      });
   };
+
+const firesAt = ({ events: [head] }: EventGroup): number =>
+  head.at + (durationAt(head.attributes, 'startToFireTimeout') ?? 0);
+
+/** States when a timer of a closed run would have fired. @param after milliseconds from the run's end */
+const firedText = (after: number): string =>
+  after < 0
+    ? `It was due ${seconds(-after)} before the run ended.`
+    : `It would have fired ${seconds(after)} after the run ended.`;
