@@ -56,7 +56,9 @@ describe('stackLines', () => {
           '\t/go/pkg/mod/go.temporal.io/sdk@v1.30.0/internal/activity.go:44',
           '\tat shop.Capture.run(Capture.java:88)',
           '\tat java.base/java.lang.Thread.run(Thread.java:840)',
+          '\tat shop.Capture.call(Unknown Source)',
           '   at Shop.Capture.Run(String id) in /srv/Capture.cs:line 88',
+          '   at Shop.Capture.Pay(String id)',
           "/srv/app/pay.rb:88:in 'capture'",
           '#0 /srv/app/pay.php(88): capture()',
         ].join('\n'),
@@ -70,14 +72,23 @@ describe('stackLines', () => {
       ],
       ['shop.Capture.run', 'Capture.java:88', true],
       ['java.base/java.lang.Thread.run', 'Thread.java:840', false],
+      ['shop.Capture.call', 'Unknown Source', true],
       ['Shop.Capture.Run(String id)', '/srv/Capture.cs:88', true],
+      ['Shop.Capture.Pay', 'String id', true],
       ['capture', '/srv/app/pay.rb:88', true],
       ['capture()', '/srv/app/pay.php:88', true],
     ]);
   });
 
   test('keeps lines in an unknown form as text', () => {
-    expect(stackLines('oops\n\nsomething (else)')).toEqual([{ text: 'oops' }, { text: 'something (else)' }]);
+    const lines = [
+      'oops',
+      'something (else)',
+      '    at customer Mira Novak (id 17)',
+      '    at 10.1.2.3:5432',
+      '    at 12:30:45',
+    ];
+    expect(stackLines(lines.join('\n\n'))).toEqual(lines.map((text) => ({ text })));
   });
 });
 
