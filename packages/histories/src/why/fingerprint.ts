@@ -7,7 +7,7 @@ import { messageShape } from './message-shape.ts';
  * The version of the algorithm. Increase this version with every change that may give the same failure
  * another id. Groups with different versions are never merged.
  */
-export const FINGERPRINT_VERSION = 3;
+export const FINGERPRINT_VERSION = 4;
 
 /** The parts that failures in the same group have in common. */
 export interface FingerprintParts {
@@ -52,7 +52,7 @@ const MAX_SHAPE = 2_000;
  * only, so groups are larger.
  *
  * @example
- * fingerprint(cause, 'order').id; // '3-9e3779b97f4a7c15'
+ * fingerprint(cause, 'order').id; // '4-9e3779b97f4a7c15'
  */
 export function fingerprint(
   cause: Pick<Cause, 'type' | 'timeout' | 'places' | 'frames' | 'message'>,
