@@ -31,6 +31,10 @@ export async function openToAppend(path: string): Promise<OpenedFile> {
   }
 }
 
+/** Returns whether two results of `lstat` are about the same file, whatever the file's name. */
+export const isSameFile = (a: Pick<Stats, 'dev' | 'ino'>, b: Pick<Stats, 'dev' | 'ino'>): boolean =>
+  a.ino === b.ino && a.dev === b.dev;
+
 /**
  * @throws UntrustedFileError if other users could write to a file, or if the file has hard links under other
  *   names
@@ -77,7 +81,8 @@ export async function readEnd(handle: FileHandle, size: number): Promise<FileEnd
   await readFully(handle, window, from);
   const isOpen = window.length > 0 && window.at(-1) !== LINE_FEED;
   const text = isOpen ? Buffer.concat([window, Buffer.of(LINE_FEED)]) : window;
-  for (let end = text.length - 1; end >= 0;) {
+  // If the file begins with a line feed, `end` becomes 0. `lastIndexOf` would interpret -1 as the last byte.
+  for (let end = text.length - 1; end > 0;) {
     const begin = text.lastIndexOf(LINE_FEED, end - 1) + 1;
     // The first line in the window may begin before the window.
     if (begin === 0 && from > 0) break;

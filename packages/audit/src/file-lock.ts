@@ -2,9 +2,9 @@ import { constants, type Stats } from 'node:fs';
 import { lstat, open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
+import { codeOf, messageOf, propertyOf } from '@temporal-kms/node-utils/error-details';
 import { UntrustedFileError } from '@temporal-kms/node-utils/trusted-files';
-import { checkLock } from './file-end.ts';
+import { checkLock, isSameFile } from './file-end.ts';
 
 /** A lock that this process holds. */
 export interface FileLock {
@@ -40,7 +40,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   const database = new DatabaseSync(lockPath);
   const isHeld = async (): Promise<boolean> => {
     const there = await lstat(lockPath).catch(() => undefined);
-    return there !== undefined && there.ino === info.ino && there.dev === info.dev;
+    return there !== undefined && isSameFile(there, info);
   };
   try {
     take(database, path);
@@ -98,8 +98,4 @@ function take(database: DatabaseSync, path: string): void {
 }
 
 /** Returns the primary result code of an SQLite error, without the higher bits of extended codes. */
-function resultCodeOf(error: unknown): number {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
-    ? error.errcode & 0xff
-    : 0;
-}
+const resultCodeOf = (error: unknown): number => Number(propertyOf(error, 'errcode')) & 0xff;
