@@ -133,7 +133,7 @@ export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'max
   /** Returns the error for an operation whose line was not written. */
   readonly unavailable: (cause: unknown) => Error;
   /** The program's name in Cloud Logging. The default is the name of the codec server. */
-  readonly producer?: string;
+  readonly producer?: string | undefined;
 }
 
 /**

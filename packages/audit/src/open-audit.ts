@@ -65,12 +65,7 @@ export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
     file === undefined
       ? await chainedOutput(output, { instance, digestKey })
       : await openAuditFile(file, { instance, log, fsync, digestKey });
-  const sink = auditSink(opened.append, {
-    log,
-    failed,
-    unavailable,
-    ...(producer !== undefined && { producer }),
-  });
+  const sink = auditSink(opened.append, { log, failed, unavailable, producer });
   const audit = countDenials(createAudit(sink));
 
   let logged = 0;
