@@ -114,6 +114,30 @@ it('counts the wait for a slow write towards the time limit of a queued line', a
   await after;
 });
 
+it('ends the time limit of a line when the line is written', async () => {
+  const pass = stoppedClock();
+  const { writes, append } = held();
+  const queue = new LineQueue(append, { waitMs: 2_000 });
+  for (const n of [0, 1]) {
+    const line = queue.write('a\n');
+    writes[n]!.end.resolve();
+    await line;
+    await pass(2_040);
+  }
+});
+
+it('reports the lines of a write once, if the write fails after its time limit', async () => {
+  const pass = stoppedClock();
+  const { writes, append } = held();
+  const failed = vi.fn((reason: unknown) => reason);
+  const lines = states(new LineQueue(append, { waitMs: 2_000, failed }).write('a\n'));
+  await pass(2_040);
+  writes[0]!.end.reject(new Error('EIO'));
+  await pass(0);
+  expect(lines).toEqual(['a line was not written within 2000 ms']);
+  expect(failed.mock.calls).toEqual([[expect.any(Error), 1]]);
+});
+
 describe('while a write hangs', () => {
   it('rejects the lines of that write and queued lines in time, rejects further lines immediately, and recovers when the write completes', async () => {
     const pass = stoppedClock();
@@ -142,8 +166,8 @@ describe('while a write hangs', () => {
   it('rejects lines beyond the maximum number of queued characters', async () => {
     const { writes, append } = held();
     const queue = new LineQueue(append, { maxWaiting: 10 });
-    const lines = [queue.write('first\n'), queue.write('12345678\n')];
-    await expect(queue.write('9\n')).rejects.toThrow('too many lines');
+    const lines = [queue.write('first\n'), queue.write('123456789\n')];
+    await expect(queue.write('\n')).rejects.toThrow('too many lines');
     for (const at of [0, 1]) {
       writes[at]!.end.resolve();
       await lines[at];

@@ -193,6 +193,11 @@ describe('verifyFile', () => {
       [[1, 'lines are missing before this line: it is not the first line of a process']],
     ],
     [
+      'begins with an opening line that records a lost line without its hash',
+      () => write(NOTHING, [ONE, [openedLine(ONE, {}).replace('"opened",', '"opened","lost":"7",')]]),
+      [[1, 'lines are missing before this line: it is not the first line of a process']],
+    ],
+    [
       'begins with a first line that follows another line',
       () => write({ ...NOTHING, hash: hashOf('x') }, lines(ONE, {}, 0)),
       [[1, 'the first line of the chain follows another line']],
@@ -341,7 +346,7 @@ describe('an opening line', () => {
 });
 
 describe('standard output', () => {
-  const others = '{"message":"listening"}\n';
+  const others = `{"message":"listening"}\n${'x'.repeat(2 ** 21)}\n`;
 
   it('may contain other programs’ lines, and a separate chain for each process', async () => {
     const { file } = await write(NOTHING, others, lines(ONE, { at: 7 }, 1), others);

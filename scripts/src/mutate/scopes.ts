@@ -107,10 +107,20 @@ export const scopes = {
   audit: {
     sources: ['packages/audit/src'],
     tests: [
-      ...testsOf('packages/audit', ['verify', 'verify-short-lines', 'line-queue', 'denials']),
+      ...testsOf('packages/audit', [
+        'chain',
+        'file-end',
+        'verify',
+        'verify-short-lines',
+        'line-queue',
+        'denials',
+        'open-audit',
+      ]),
       ...testsOf(
         'apps/codec-server',
-        ['audit', 'read-audit', 'verify', 'audit-file', 'audit-lock'].map((name) => `audit/${name}`),
+        ['audit', 'read-audit', 'verify', 'audit-file', 'audit-lock', 'answered'].map(
+          (name) => `audit/${name}`,
+        ),
       ),
     ],
   },

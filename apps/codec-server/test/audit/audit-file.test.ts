@@ -1,10 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, renameSync } from 'node:fs';
 import {
   appendFile,
   chmod,
+  type FileHandle,
   link,
   mkdir,
+  open,
   readdir,
   readFile,
   rename,
@@ -21,11 +24,18 @@ import { Writable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { createAudit, formatHead, verifyAudit } from '@temporal-kms/audit';
+import {
+  type AuditFile,
+  createAudit,
+  formatHead,
+  newInstance,
+  openAuditFile,
+  verifyAudit,
+} from '@temporal-kms/audit';
 import { listenOnLoopback } from '@temporal-kms/testing/network';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { standardOutput } from '../../src/observability/log.ts';
-import { auditFileAt } from '../support/audit-file.ts';
+import { auditFileAt, openFilesIn } from '../support/audit-file.ts';
 import { folderForFile } from '../support/for-file.ts';
 import { keptLog } from '../support/stack.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
@@ -38,6 +48,16 @@ beforeEach(async () => {
   directory = join(root, `${(count += 1)}`);
   await mkdir(directory, { mode: 0o700 });
   path = join(directory, 'audit.jsonl');
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  expect(await openFilesIn(directory)).toEqual([]);
+});
+
+/** The prototype of Node's file handles, whose methods a test can replace. */
+const fileHandle = await open(root, 'r').then(async (handle): Promise<FileHandle> => {
+  await handle.close();
+  return Object.getPrototypeOf(handle);
 });
 
 const text = (file: string) => readFile(file, 'utf8');
@@ -110,57 +130,109 @@ describe('an audit file', () => {
   });
 
   it('continues its chain in a new file after a rotation', async () => {
-    let now = 0;
-    const file = await auditFileAt(path, { now: () => now });
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    vi.advanceTimersByTime(5_000);
+    const file = await auditFileAt(path);
     await file.append([line('old')]);
     await rename(path, `${path}.1`);
-    now += 1_000;
-    await file.append([line('new')]);
-    expect([await values(`${path}.1`), await values(path)]).toEqual([['old'], ['new']]);
+    vi.advanceTimersByTime(999);
+    // The last check is less than a second old, so the file is checked only after the write.
+    await file.append([line('twice')]);
     await rename(path, `${path}.2`);
+    vi.advanceTimersByTime(1_000);
+    await file.append([line('new')]);
+    await rename(path, `${path}.3`);
     file.reopen();
     await file.append([line('newer')]);
-    expect(await values(path)).toEqual(['newer']);
     await file.close();
-    expect(await problemsOf(path, `${path}.1`, `${path}.2`)).toEqual([]);
-    expect(await problemsOf(path, `${path}.1`)).toEqual([expect.stringContaining('a file are missing')]);
-    const after = [(await verify(`${path}.2`)).files[0]!.head!];
+    const rotated = [1, 2, 3].map((n) => `${path}.${n}`);
+    expect(await Promise.all([...rotated, path].map(values))).toEqual([
+      ['old', 'twice'],
+      ['twice'],
+      ['new'],
+      ['newer'],
+    ]);
+    expect(await problemsOf(path, ...rotated)).toEqual([]);
+    expect(await problemsOf(path, ...rotated.slice(0, 2))).toEqual([
+      expect.stringContaining('a file are missing'),
+    ]);
+    const after = [(await verify(`${path}.3`)).files[0]!.head!];
     expect((await verifyAudit({ files: [path], mixed: false, expected: [], after })).ok).toBe(true);
   });
 
-  it.each([true, false])('contains every appended line (with fsync: %s)', async (fsync) => {
-    const file = await auditFileAt(path, { fsync });
-    for (let n = 0; n < 20; n += 1) await file.append([line(`${n}`), line(`${n}b`)]);
-    await file.close();
+  it.each([
+    [true, { writes: 22, folders: 1 }],
+    [false, { writes: 0, folders: 0 }],
+  ])('contains every appended line (with fsync: %s)', async (fsync, synced) => {
+    const writes = vi.spyOn(fileHandle, 'datasync');
+    const folders = vi.spyOn(fileHandle, 'sync');
+    for (const process of ['a', 'b']) {
+      const file = await auditFileAt(path, { fsync });
+      for (let n = 0; n < 10; n += 1) await file.append([line(`${process}${n}`), line(`${process}${n}b`)]);
+      await file.close();
+    }
     expect(await values(path)).toHaveLength(40);
     expect(await problemsOf(path)).toEqual([]);
+    expect({ writes: writes.mock.calls.length, folders: folders.mock.calls.length }).toEqual(synced);
   });
 });
 
 describe('an audit file that changes between two writes', () => {
-  const cases: [what: string, act: () => Promise<unknown>, isWhole: boolean][] = [
-    ['it is renamed', () => rename(path, `${path}.1`), true],
-    ['it is removed', () => unlink(path), false],
-    ['it is replaced by an empty file', () => replace(''), false],
-    ['it is replaced by a copy', async () => replace(await text(path)), false],
-    ['it is truncated', () => truncate(path, 10), false],
-    ['another process writes to it', () => appendFile(path, line('foreign')), false],
+  const cases: [
+    what: string,
+    act: (file: AuditFile) => Promise<unknown>,
+    expected: { readonly isWhole?: true; readonly isLogged?: true },
+  ][] = [
+    ['it is renamed', () => rename(path, `${path}.1`), { isWhole: true }],
+    ['it is removed', () => unlink(path), {}],
+    ['it is replaced by an empty file', () => replace(''), {}],
+    ['it is replaced by a copy', async () => replace(await text(path)), {}],
+    [
+      'it is replaced by a copy, and checked before the next write',
+      async (file) => {
+        await replace(await text(path));
+        file.reopen();
+      },
+      { isWhole: true },
+    ],
+    [
+      'it is replaced by a longer audit file',
+      async () => {
+        const other = await auditFileAt(`${path}.new`);
+        await other.append([line('x'.repeat(1_000))]);
+        await other.close();
+        await rename(`${path}.new`, path);
+      },
+      {},
+    ],
+    ['it is truncated within a line', () => truncate(path, 10), { isLogged: true }],
+    [
+      'it is truncated after a line, and checked before the next write',
+      async (file) => {
+        await truncate(path, (await text(path)).indexOf('\n') + 1);
+        file.reopen();
+      },
+      { isLogged: true },
+    ],
+    ['another process writes to it', () => appendFile(path, line('foreign')), { isLogged: true }],
     [
       'its folder is removed and created again',
       async () => {
         await rm(directory, { recursive: true });
         await mkdir(directory, { mode: 0o700 });
       },
-      false,
+      {},
     ],
   ];
 
   it.each(cases)(
     'loses no new line when %s, and the verifier reports the missing lines',
-    async (_, act, isWhole) => {
-      const file = await auditFileAt(path, { now: () => 0 });
+    async (_, act, { isWhole, isLogged }) => {
+      const { log, lines } = keptLog();
+      const file = await auditFileAt(path, { now: () => 0, log });
       await file.append([line('before')]);
-      await act();
+      await act(file);
       await file.append([line('after')]);
       expect(await values(path)).toContain('after');
       await file.append([line('last')]);
@@ -169,6 +241,9 @@ describe('an audit file that changes between two writes', () => {
       const found = await problemsOf(...files);
       if (isWhole) expect(found).toEqual([]);
       else expect(found).not.toEqual([]);
+      const size = expect.any(Number);
+      const entry = expect.objectContaining({ severity: 'ERROR', file: path, expected: size, found: size });
+      expect(lines.map((one) => JSON.parse(one))).toEqual(isLogged ? [entry] : []);
     },
   );
 
@@ -209,18 +284,43 @@ describe('an audit file that changes between two writes', () => {
     await file.close();
   });
 
-  it('rejects lines while other users may write to the open file', async () => {
-    let now = 0;
-    const file = await auditFileAt(path, { now: () => now });
+  it.each([
+    ['other users may write to it', () => chmod(path, 0o666), () => chmod(path, 0o600)],
+    ['it has a second hard link', () => link(path, `${path}.other`), () => unlink(`${path}.other`)],
+  ])('rejects lines while it is open and %s', async (_, expose, undo) => {
+    const { log, lines } = keptLog();
+    const file = await auditFileAt(path, { log });
     await file.append([line('a')]);
-    await chmod(path, 0o666);
-    now += 2_000;
-    await expect(file.append([line('b')])).rejects.toThrow('can be written by its group or by others');
-    await chmod(path, 0o600);
+    await expose();
+    file.reopen();
+    await expect(file.append([line('b')])).rejects.toMatchObject({ code: 'untrusted' });
+    await undo();
     await file.append([line('c')]);
     expect(await values(path)).toEqual(['a', 'c']);
     expect(await problemsOf(path)).toEqual([]);
+    expect(lines).toEqual([]);
     await file.close();
+  });
+
+  it('rejects lines after the third attempt if the file is renamed before each write', async () => {
+    let renames = 0;
+    let isRenamed = false;
+    const file = await openAuditFile(path, {
+      log: keptLog().log,
+      instance: newInstance(),
+      // Each write reads this option after the file is opened.
+      get fsync() {
+        if (isRenamed && existsSync(path)) renameSync(path, `${path}.${(renames += 1)}`);
+        return false;
+      },
+    });
+    isRenamed = true;
+    await expect(file.append([line('a')])).rejects.toThrow('replaced faster');
+    expect(renames).toBe(3);
+    isRenamed = false;
+    await file.append([line('b')]);
+    await file.close();
+    expect(await values(path)).toEqual(['b']);
   });
 });
 
@@ -266,6 +366,21 @@ describe('an audit file on a full disk', () => {
     const there = await values(path);
     expect(written.filter((value) => !there.includes(value))).toEqual([]);
     expect(there.at(-1)).toBe('afterwards');
+    expect(await problemsOf(path)).toEqual([]);
+  });
+
+  it.each([
+    ['fails', undefined],
+    ['is incomplete', 10],
+  ])('rejects the lines of a write that %s, and continues with the next write', async (_, length) => {
+    const file = await auditFileAt(path);
+    vi.spyOn(fileHandle, 'write').mockImplementationOnce(function (this: FileHandle, bytes) {
+      return length === undefined ? Promise.reject(new Error('EIO')) : this.write(bytes.slice(0, length));
+    });
+    await expect(file.append([line('rejected')])).rejects.toThrow();
+    await file.append([line('next')]);
+    await file.close();
+    expect(await values(path)).toEqual(['next']);
     expect(await problemsOf(path)).toEqual([]);
   });
 

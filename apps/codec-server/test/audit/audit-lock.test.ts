@@ -1,14 +1,15 @@
 import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, link, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { unlinkSync } from 'node:fs';
+import { chmod, link, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { verifyAudit } from '@temporal-kms/audit';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { auditFileAt } from '../support/audit-file.ts';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { auditFileAt, openFilesIn } from '../support/audit-file.ts';
 import { folderForFile } from '../support/for-file.ts';
 
 let directory: string;
@@ -24,6 +25,7 @@ beforeEach(async () => {
   path = join(directory, 'audit.jsonl');
   lock = join(directory, '.audit.jsonl.lock');
 });
+afterEach(async () => expect(await openFilesIn(directory)).toEqual([]));
 
 const TAKEN = /Another process writes to/;
 
@@ -76,7 +78,10 @@ describe('the audit file lock', () => {
     expect(first.said).toBe('held');
     expect((await stat(lock)).mode & 0o777).toBe(0o600);
     expect((await startHolder()).said).toMatch(TAKEN);
-    await expect(auditFileAt(path)).rejects.toThrow(TAKEN);
+    await expect(auditFileAt(path)).rejects.toMatchObject({
+      message: expect.stringMatching(TAKEN),
+      cause: { errcode: 5 },
+    });
     first.child.stdin.end();
     await once(first.child, 'close');
     expect(await readdir(directory)).toEqual(['audit.jsonl']);
@@ -105,12 +110,15 @@ describe('the audit file lock', () => {
   it('stays with its process while the audit file is rotated', async () => {
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });
+    const { ino, ctimeNs } = await stat(lock, { bigint: true });
     for (let round = 0; round < 3; round += 1) {
       execFileSync('mv', [path, `${path}.${round}`]);
       now += 2_000;
       await expect(auditFileAt(path)).rejects.toThrow(TAKEN);
       await file.append(['{"value":"line"}\n']);
     }
+    // The process has not taken the lock again.
+    expect(await stat(lock, { bigint: true })).toMatchObject({ ino, ctimeNs });
     await file.close();
     expect(await readdir(directory)).toHaveLength(4);
   });
@@ -136,14 +144,51 @@ describe('the audit file lock', () => {
   );
 
   it('is reported as lost if an administrator removes the lock file and another process takes the lock', async () => {
-    const file = await auditFileAt(path, { now: () => 0 });
+    const file = await auditFileAt(path);
     await rm(lock);
     const other = await auditFileAt(path);
+    file.reopen();
     await expect(file.append(['{"value":"a"}\n'])).rejects.toThrow(TAKEN);
     await other.close();
     await file.append(['{"value":"b"}\n']);
     await expect(auditFileAt(path)).rejects.toThrow(TAKEN);
     await file.close();
+    // The file contains all lines of both processes.
+    expect(await verifyAudit({ files: [path], mixed: false, expected: [], after: [] })).toMatchObject({
+      ok: true,
+    });
+  });
+
+  it('is taken again when the file is opened again, if an administrator has removed the lock file', async () => {
+    const file = await auditFileAt(path);
+    await rm(lock);
+    await rename(path, `${path}.1`);
+    file.reopen();
+    await file.append(['{"value":"a"}\n']);
+    await expect(auditFileAt(path)).rejects.toThrow(TAKEN);
+    await file.close();
+  });
+
+  it('is not acquired if the lock file is removed while the process takes the lock', async () => {
+    const { DatabaseSync } = await import('node:sqlite');
+    vi.doMock('node:sqlite', () => ({
+      DatabaseSync: class extends DatabaseSync {
+        constructor(file: string) {
+          super(file);
+          unlinkSync(file);
+        }
+      },
+    }));
+    onTestFinished(() => vi.doUnmock('node:sqlite'));
+    await expect(auditFileAt(path)).rejects.toThrow('was removed while this process took it');
+  });
+
+  it('cannot be acquired if the lock file cannot be created', async () => {
+    const name = 'a'.repeat(250);
+    await expect(auditFileAt(join(directory, name))).rejects.toMatchObject({
+      message: expect.stringContaining(`.${name}.lock cannot be created`),
+      cause: { code: 'ENAMETOOLONG' },
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   cloudLoggingQuery,
+  closedLine,
   type AuditRecord,
   createAudit,
   entryLine,
@@ -40,9 +41,10 @@ it('writes an intent and an outcome under one id, with caller, address, operatio
   record.done(key);
   record.done(key);
   record.done({ ...key, version: 4 });
+  record.done({ ...key, name: 'other' });
   record.done();
   record.refused('key_disabled');
-  record.refused('key_disabled');
+  record.refused('key_disabled', { key: { ...key, version: 5 } });
   await record.end('complete');
   await record.end('failed');
   expect(entries).toHaveLength(2);
@@ -51,15 +53,30 @@ it('writes an intent and an outcome under one id, with caller, address, operatio
     event: 'outcome',
     outcome: {
       result: 'complete',
-      payloads: 4,
+      payloads: 5,
       keys: [
         { ...key, payloads: 2 },
         { ...key, version: 4, payloads: 1 },
+        { ...key, name: 'other', payloads: 1 },
+        { ...key, version: 5, payloads: 0 },
       ],
       refused: { key_disabled: 2 },
     },
   });
   expect(entries[1]!.id).toBe(entries[0]!.id);
+});
+
+it('writes a numbered entry for each object, without the refs that the intent names', async () => {
+  const { audit, entries } = kept();
+  const record = await audit.begin(intent);
+  const object = { type: 's3', bucket: 'b', object: 'o' };
+  await record.object(object);
+  await record.object({ ...object, driver: 'd' });
+  const { refs: _, ...same } = entries[0]!;
+  expect(entries.slice(1)).toEqual([
+    { ...same, event: 'object', object, part: 1 },
+    { ...same, event: 'object', object: { ...object, driver: 'd' }, part: 2 },
+  ]);
 });
 
 it('queues only one line at a time for an intent with 10,000 digests', async () => {
@@ -80,9 +97,13 @@ it('lists the keys that decrypted a payload, however many other keys the refused
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
   for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
-  record.done({ name: 'real', version: 3 }, 500);
+  for (const version of [3, 4]) record.done({ name: 'real', version }, 500);
   await record.end('complete');
-  expect(entries[1]!.outcome!.keys).toContainEqual({ name: 'real', version: 3, payloads: 500 });
+  expect(entries[1]!.outcome!.keys).toEqual([
+    { name: 'real', version: 3, payloads: 500 },
+    { name: 'real', version: 4, payloads: 500 },
+    ...Array.from({ length: 30 }, (_, n) => ({ version: n + 3, payloads: 0 })),
+  ]);
 });
 
 it('limits the length of a line, whatever the caller sends and however many keys there are', async () => {
@@ -92,13 +113,18 @@ it('limits the length of a line, whatever the caller sends and however many keys
     ...intent,
     caller: { name: long, issuer: long, subject: long },
     workflowId: long,
-    justification: long,
+    justification: 'j'.repeat(1_000),
     refs: Array.from({ length: 10_000 }, (_, n) => `${n}:0`),
   });
   for (let version = 1; version < 1_000; version += 1) record.done({ name: 'key', version });
   await record.end('complete');
   for (const entry of entries) expect(entryLine(entry).length).toBeLessThan(64 * 1024);
+  expect(entries[0]).toMatchObject({
+    workflowId: `${long.slice(0, 1_000)}…`,
+    justification: 'j'.repeat(1_000),
+  });
   expect(entries[1]!.outcome!.payloads).toBe(999);
+  expect(entries[1]!.outcome!.keys).toHaveLength(32);
 });
 
 it('resolves `settled()` once every started operation has written its outcome or failed to write it', async () => {
@@ -107,9 +133,13 @@ it('resolves `settled()` once every started operation has written its outcome or
     write: ({ event }) =>
       event === 'outcome' ? (outcome = Promise.withResolvers<void>()).promise : Promise.resolve(),
   });
+  await audit.settled();
   const record = await audit.begin(intent);
+  const first = (await audit.begin(intent)).end('complete');
   let settled = false;
   const waiting = audit.settled().then(() => (settled = true));
+  outcome!.resolve();
+  await first;
   const ended = record.end('cut_off');
   await new Promise(setImmediate);
   expect(settled).toBe(false);
@@ -181,22 +211,45 @@ describe('an audit line', () => {
     namespace: 'payments',
   };
 
-  it('has the form that Cloud Logging reads, with an `insertId` that removes duplicates', () => {
-    const { time: _, ...audit } = entry;
-    expect(JSON.parse(entryLine(entry))).toEqual({
+  const failed: AuditEntry['outcome'] = { result: 'failed', payloads: 0, keys: [], refused: {} };
+  it.each<[Partial<AuditEntry>, string, string, string, object]>([
+    [{ event: 'intent' }, 'NOTICE', 'intent', 'intent', { first: true }],
+    [{ event: 'digests', part: 2 }, 'NOTICE', 'digests', 'digests.2', {}],
+    [{ event: 'outcome', outcome: failed }, 'NOTICE', 'failed', 'outcome', { last: true }],
+    [{ event: 'denied' }, 'WARNING', 'denied', 'denied', { first: true, last: true }],
+  ])(
+    'has the form that Cloud Logging reads, with an `insertId` that removes duplicates: %o',
+    (more, severity, what, insertId, place) => {
+      const { time: _, ...audit } = { ...entry, ...more };
+      expect(JSON.parse(entryLine({ ...entry, ...more }))).toEqual({
+        severity,
+        time: NOW,
+        message: `audit: decode ${what}`,
+        'logging.googleapis.com/insertId': `${entry.id}.${insertId}`,
+        'logging.googleapis.com/labels': { log: 'audit' },
+        'logging.googleapis.com/operation': { id: entry.id, producer: 'temporal-kms/codec-server', ...place },
+        audit,
+      });
+    },
+  );
+
+  it('has the same form if it closes the audit', () => {
+    const { time, ...line } = JSON.parse(closedLine('process'));
+    expect(line).toEqual({
       severity: 'NOTICE',
-      time: NOW,
-      message: 'audit: decode intent',
-      'logging.googleapis.com/insertId': `${entry.id}.intent`,
+      message: 'audit: closed',
+      'logging.googleapis.com/insertId': `process.closed.${time}`,
       'logging.googleapis.com/labels': { log: 'audit' },
-      'logging.googleapis.com/operation': {
-        id: entry.id,
-        producer: 'temporal-kms/codec-server',
-        first: true,
-      },
-      audit,
+      auditFile: { event: 'closed' },
     });
-    expect(JSON.parse(entryLine({ ...entry, event: 'denied' })).severity).toBe('WARNING');
+  });
+
+  it('is parsed with the link that ends the line, and without a link inside the entry', () => {
+    const link = { instance: '1'.repeat(16), seq: 7, prev: '0'.repeat(64) };
+    const line = entryLine({ ...entry, chain: link });
+    expect(parseEntryLine(line.slice(0, -1))).toEqual(entry);
+    const linked = `${entryLine(entry).slice(0, -2)},"chain":${JSON.stringify(link)}}`;
+    expect(parseEntryLine(linked)).toEqual({ ...entry, chain: link });
   });
 
   const forged = `{"severity":"NOTICE","audit":{"who":{"name":"eve"}}}`;
@@ -234,6 +287,7 @@ describe('an audit line', () => {
   });
 
   it('can be found in Cloud Logging by its namespace, which the query quotes', () => {
+    expect(cloudLoggingQuery('a', undefined)).toBe('labels.log="audit" AND jsonPayload.audit.namespace="a"');
     expect(cloudLoggingQuery('a" OR "b', 'w')).toBe(
       'labels.log="audit" AND jsonPayload.audit.namespace="a\\" OR \\"b" AND jsonPayload.audit.workflowId="w"',
     );

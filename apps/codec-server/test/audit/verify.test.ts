@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -11,7 +11,7 @@ import {
   newInstance,
   verifyAudit,
 } from '@temporal-kms/audit';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../src/audit/commands.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { folderForFile } from '../support/for-file.ts';
@@ -20,7 +20,21 @@ import { auditSink } from '../../src/audit/open-audit.ts';
 
 const directory = await folderForFile();
 const path = join(directory, 'audit.jsonl');
-for (let process = 0; process < 3; process += 1) {
+let original: Buffer;
+let lines: Buffer[];
+// Mutation testing runs only the tests that reach a change, and so needs this in each test.
+beforeEach(async () => {
+  rmSync(path, { force: true });
+  for (let process = 0; process < 3; process += 1) await writeProcess();
+  original = readFileSync(path);
+  lines = original
+    .toString('latin1')
+    .split(/(?<=\n)/)
+    .map((line) => Buffer.from(line, 'latin1'));
+});
+
+/** Writes the lines of one process to the audit file. */
+async function writeProcess(): Promise<void> {
   const instance = newInstance();
   const file = await auditFileAt(path, { instance });
   const sink = auditSink(file.append, { log: keptLog().log });
@@ -38,11 +52,6 @@ for (let process = 0; process < 3; process += 1) {
   await sink.writeLine(closedLine(instance));
   await file.close();
 }
-const original = readFileSync(path);
-const lines = original
-  .toString('latin1')
-  .split(/(?<=\n)/)
-  .map((line) => Buffer.from(line, 'latin1'));
 
 const NONE = { mixed: false, expected: [], after: [] } as const;
 let copies = 0;
