@@ -45,6 +45,24 @@ describe('explain, for a run that timed out or was terminated', () => {
     }
   });
 
+  it.each([
+    ['the run', {}, 'The run’s time limit was 1 d.'],
+    [
+      'the execution',
+      { workflowExecutionTimeout: '3600s', workflowExecutionExpirationTime: '2030-01-31T12:00:04Z' },
+      'All runs together exceeded their time limit of 1 h.',
+    ],
+    [
+      'the run, with a later limit of the execution',
+      { workflowExecutionTimeout: '604800s', workflowExecutionExpirationTime: '2030-02-07T12:00:00Z' },
+      'The run’s time limit was 1 d.',
+    ],
+  ])('states that a run exceeded the time limit of %s', (_, limits, detail) => {
+    const limited: Recorded = ['WorkflowExecutionStarted', { workflowRunTimeout: '86400s', ...limits }];
+    const [timedOut] = explain(runOf([limited, ['WorkflowExecutionTimedOut', {}, 4]])).findings;
+    expect(timedOut).toMatchObject({ rule: 'run-timed-out', detail });
+  });
+
   it('lists the timers that were open when a run timed out, without reporting them as overdue', () => {
     const run = runOf([...started, timer('90000s'), ['WorkflowExecutionTimedOut', {}, 60]], {
       now: START + 1e12,

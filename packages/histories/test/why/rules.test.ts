@@ -371,6 +371,29 @@ describe('explain', () => {
     expect(found).not.toHaveProperty('place');
   });
 
+  it.each([
+    [
+      'activityFailureInfo',
+      { scheduledEventId: '5', activityType: { name: 'charge' } },
+      'An attempt took longer than its time limit.',
+    ],
+    [
+      'childWorkflowExecutionFailureInfo',
+      { initiatedEventId: '5', workflowType: { name: 'ship' } },
+      'The child workflow exceeded its time limit.',
+    ],
+    [
+      'nexusOperationExecutionFailureInfo',
+      { scheduledEventId: '5', service: 'bank', operation: 'pay' },
+      'The Nexus operation exceeded its time limit.',
+    ],
+  ])('states which time limit a step with %s exceeded', (member, info, detail) => {
+    const cause = { message: 'timeout', timeoutFailureInfo: { timeoutType: 'TIMEOUT_TYPE_START_TO_CLOSE' } };
+    const failure = { message: 'step failed', [member]: info, cause };
+    const [found] = explain(runOf([...started, ['WorkflowExecutionFailed', { failure }]])).findings;
+    expect(found).toMatchObject({ rule: 'run-failed', detail });
+  });
+
   it('reports an activity as in progress if it runs again after its worker was shut down', () => {
     const [found] = explain(interrupted('PENDING_ACTIVITY_STATE_STARTED')).findings;
     expect(found).toMatchObject({ rule: 'activity-open', attempt: 2, cause: undefined });

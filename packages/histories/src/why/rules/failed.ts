@@ -1,8 +1,9 @@
 import { reasons } from '@temporal-kms/codec-api';
 import type { RunEvent } from '../../events/groups.ts';
-import { durationAt, enumAt, textAt } from '../../events/proto-json.ts';
+import { durationAt, enumAt, millisAt, textAt } from '../../events/proto-json.ts';
 import { type Cause, causeOf, failureOf } from '../cause.ts';
 import type { Fact } from '../finding.ts';
+import type { Place } from '../place.ts';
 import { isOpen, type WhyRun } from '../run.ts';
 import { endOfRun, failingTask, pendingSteps, runFailure } from '../sources.ts';
 import { type Step, stepOf } from '../step.ts';
@@ -52,6 +53,14 @@ const timeouts: Readonly<Record<string, string>> = {
   heartbeat: 'No heartbeat arrived in time: the worker has ended, or the activity’s code blocks.',
 };
 
+/** Returns a sentence about the timeout of the innermost step. */
+function timeoutText({ timeout }: Cause, step: Place | undefined): string | undefined {
+  if (timeout === undefined) return undefined;
+  if (step?.kind === 'child') return 'The child workflow exceeded its time limit.';
+  if (step?.kind === 'nexus') return 'The Nexus operation exceeded its time limit.';
+  return timeouts[timeout];
+}
+
 /** Reports the failure with which the run ended. */
 export function failed(run: WhyRun): Fact[] {
   const ended = runFailure(run);
@@ -72,7 +81,7 @@ export function failed(run: WhyRun): Fact[] {
       attempt: place?.attempt,
       since: event.at,
       refs: local?.refs,
-      detail: restart(event) ?? timeouts[cause.timeout ?? ''],
+      detail: restart(event) ?? timeoutText(cause, cause.places.at(-1)),
     },
   ];
 }
@@ -101,11 +110,7 @@ export function timedOut(run: WhyRun): Fact[] {
   const event = endOfRun(run);
   if (event?.eventName !== 'WorkflowExecutionTimedOut') return [];
   const [start] = run.events;
-  const limit = durationAt(start?.attributes, 'workflowRunTimeout');
-  const details = [
-    limit === undefined ? undefined : `The run’s time limit was ${seconds(limit)}.`,
-    restart(event),
-  ];
+  const details = [start && limitText(start), restart(event)];
   return [
     {
       eventId: event.eventId,
@@ -113,6 +118,21 @@ export function timedOut(run: WhyRun): Fact[] {
       detail: details.filter((sentence) => sentence !== undefined).join(' ') || undefined,
     },
   ];
+}
+
+/**
+ * Returns a sentence about the time limit that a run exceeded: the limit of the run, or the limit of the whole
+ * execution, which includes earlier runs, if that limit ends earlier.
+ */
+function limitText({ at: begin, attributes }: RunEvent): string | undefined {
+  const limit = durationAt(attributes, 'workflowRunTimeout');
+  const delay = durationAt(attributes, 'firstWorkflowTaskBackoff') ?? 0;
+  const end = limit === undefined ? Infinity : begin + delay + limit;
+  if ((millisAt(attributes, 'workflowExecutionExpirationTime') ?? Infinity) <= end) {
+    const all = durationAt(attributes, 'workflowExecutionTimeout');
+    return `All runs together exceeded their time limit${all === undefined ? '' : ` of ${seconds(all)}`}.`;
+  }
+  return limit === undefined ? undefined : `The run’s time limit was ${seconds(limit)}.`;
 }
 
 /** Reports who terminated the run, and why. */
