@@ -11,10 +11,13 @@ import {
   type Recorded,
   runOf,
   scheduled,
+  signal,
   START,
   started,
+  taskAt,
   taskFails,
   timer,
+  updateAccepted,
 } from './run.ts';
 
 const pending = (activity: object) => ({
@@ -22,12 +25,6 @@ const pending = (activity: object) => ({
 });
 const time = (after: number) => new Date(START + after * 1000).toISOString();
 const nexus: Recorded = ['NexusOperationScheduled', { service: 'bank', operation: 'pay', endpoint: 'b' }];
-const signal: Recorded = ['WorkflowExecutionSignaled', { signalName: 'approve' }];
-const secondTask: Recorded[] = [
-  ['WorkflowTaskScheduled', {}],
-  ['WorkflowTaskStarted', { scheduledEventId: '6' }],
-  ['WorkflowTaskCompleted', { scheduledEventId: '6', startedEventId: '7' }],
-];
 
 /**
  * Returns a completed run with an activity that took this many seconds. The whole run took four seconds more.
@@ -250,20 +247,14 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
     runOf([...started, ['SignalExternalWorkflowExecutionInitiated', { signalName: 'go' }]]),
     { place: { name: 'go' } },
   ],
-  'update-open': [
-    runOf([
-      ...started,
-      ['WorkflowExecutionUpdateAccepted', { acceptedRequest: { input: { name: 'approve' } } }],
-    ]),
-    { place: { name: 'approve' }, eventId: 5 },
-  ],
+  'update-open': [runOf([...started, updateAccepted]), { place: { name: 'approve' }, eventId: 5 }],
   'timer-open': [runOf([...started, timer('900s')]), { nextAt: START + 904_000 }],
   'signal-not-delivered': [
     runOf([...started, signal, ['WorkflowTaskScheduled']]),
     { place: { kind: 'signal', name: 'approve' }, eventId: 5, since: START + 4000 },
   ],
   'signal-without-effect': [
-    runOf([...started, signal, ...secondTask]),
+    runOf([...started, signal, ...taskAt(6)]),
     { place: { name: 'approve' }, eventId: 5 },
   ],
   'nothing-pending': [runOf(started), { eventId: 4, since: START + 3000 }],

@@ -97,6 +97,20 @@ export const timer = (duration: string): Recorded => [
   { timerId: '1', startToFireTimeout: duration },
 ];
 
+export const signal: Recorded = ['WorkflowExecutionSignaled', { signalName: 'approve' }];
+
+export const updateAccepted: Recorded = [
+  'WorkflowExecutionUpdateAccepted',
+  { acceptedRequest: { input: { name: 'approve' } } },
+];
+
+/** Returns a completed workflow task. @param id of its first event */
+export const taskAt = (id: number): Recorded[] => [
+  ['WorkflowTaskScheduled', {}],
+  ['WorkflowTaskStarted', { scheduledEventId: String(id) }],
+  ['WorkflowTaskCompleted', { scheduledEventId: String(id), startedEventId: String(id + 1) }],
+];
+
 /**
  * Returns a run with these events. The last event determines the status; `now` is a minute after that event.
  */

@@ -33,9 +33,7 @@ export function signalsWithoutEffect(run: WhyRun): Fact[] {
   const task = lastTask(run);
   if (!isOpen(run) || task === undefined) return [];
   const { seen, completed } = task;
-  const next = run.events[completed.eventId];
-  // Events for a workflow task's commands directly follow the task and name it.
-  if (next && numberAt(next.attributes, 'workflowTaskCompletedEventId') === completed.eventId) return [];
+  if (hasEffect(run, completed.eventId)) return [];
   const before = run.events.findLast(
     ({ eventName, eventId }) => eventName === 'WorkflowTaskCompleted' && eventId < completed.eventId,
   );
@@ -43,6 +41,23 @@ export function signalsWithoutEffect(run: WhyRun): Fact[] {
   return run.groups
     .filter(({ category, id }) => category === 'signal' && id > seenBefore && id <= seen)
     .map((group) => ({ place: stepOf(group, run).place, eventId: group.id, since: group.events[0].at }));
+}
+
+/**
+ * Returns whether a workflow task had an effect that a signal may have caused: a command, or the result of an
+ * update that the workflow code had accepted earlier. Events for commands and updates directly follow the
+ * task. Only events for commands name the task.
+ */
+function hasEffect({ events }: Pick<WhyRun, 'events'>, task: number): boolean {
+  for (let id = task + 1; ; id += 1) {
+    const event = events[id - 1];
+    if (event === undefined) return false;
+    const { eventName, attributes } = event;
+    if (!eventName.startsWith('WorkflowExecutionUpdate'))
+      return numberAt(attributes, 'workflowTaskCompletedEventId') === task;
+    const accepted = numberAt(attributes, 'acceptedEventId');
+    if (accepted !== undefined && accepted < task) return true;
+  }
 }
 
 /** Reports updates without a result, which are either not delivered yet or accepted and still in progress. */
