@@ -70,7 +70,7 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
       ['WorkflowExecutionFailed', { failure: activityFailure(application('CardDeclined', 'declined')) }],
     ]),
     {
-      fingerprint: expect.stringMatching(/^3-[\da-f]{16}$/),
+      fingerprint: expect.stringMatching(/^\d+-[\da-f]{16}$/),
       eventId: 7,
       attempt: 5,
       cause: { type: 'CardDeclined', message: { text: 'declined' }, wrappers: ['ActivityFailure'] },
