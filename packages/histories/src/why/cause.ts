@@ -69,18 +69,31 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
   const depth = chain.indexOf(root);
   const used = chain.slice(0, depth + 1);
   const type = root.type ?? kindName(root.kind, stackTraceOf(root, run));
+  const message = once(() => messageOf(root, run));
+  const frames = once(() => framesOf(used, run));
   return {
     kind: root.kind,
     type,
     timeout: root.kind === 'TimeoutFailure' ? root.details[0] : undefined,
     nonRetryable: root.nonRetryable,
-    message: messageOf(root, run),
-    frames: framesOf(used, run),
+    // Getters, because a run may have 2,000 pending activities, and an explanation contains few of them.
+    get message() {
+      return message();
+    },
+    get frames() {
+      return frames();
+    },
     places: placesOf(chain, run.groups),
     wrappers: chain.slice(0, depth).map(wrapperText),
     codec: codecReason(root),
     refs: used.flatMap(({ encoded }) => encoded ?? []),
   };
+}
+
+/** Returns a function that computes a value when it is called for the first time. */
+function once<T>(compute: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => (known ??= { value: compute() }).value;
 }
 
 const wrapperText = ({ kind, type }: FailureLevel): string =>

@@ -469,6 +469,25 @@ describe('explain', () => {
     expect([findings.length, more]).toEqual([20, { 'timer-open': 1980 }]);
   });
 
+  it('reads only the messages and stack traces of the findings that it returns', () => {
+    const pendingActivities = Array.from({ length: 2000 }, (_, n) => ({
+      activityId: String(n),
+      attempt: 2,
+      lastFailure: application('Declined', '', {}, `${n}:0`),
+    }));
+    const read = new Set<string>();
+    const { more } = explain(
+      runOf(started, {
+        details: { pendingActivities },
+        read: (ref) => {
+          read.add(ref);
+          return { status: 'locked' };
+        },
+      }),
+    );
+    expect([more, read.size]).toEqual([{ 'activity-retries': 1980 }, 20]);
+  });
+
   it('names a local activity once the payload with its name is readable', () => {
     const run = runOf([
       ...started,
