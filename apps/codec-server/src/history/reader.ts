@@ -59,10 +59,12 @@ export interface HistoryReaderOptions {
 const MAX_BATCHES = 256;
 
 /**
- * Batches per page when a history is read backwards. The pages are small, because the required events are
- * among the last events.
+ * Batches of the first page when a history is read backwards. The page is small, because the required event
+ * is mostly among the last events. Further pages are larger.
  */
 const LAST_BATCHES = 8;
+/** How much the size of a page grows, or shrinks if Temporal fails to send the page. */
+const PAGE_FACTOR = 4;
 
 /**
  * Reads histories by event id. Temporal returns a history only page by page, so the reader caches pages, and
@@ -123,12 +125,14 @@ export class HistoryReader {
 
   /**
    * Returns the event that ended a run's latest workflow task, or undefined if no workflow task has ended.
-   * Reads the history backwards, so that a long history takes few calls.
+   * Reads the history backwards in growing pages, so that 10,000 signals after a failing task take about 40
+   * calls. Temporal's limit for a history's events limits the calls.
    * @throws HttpError as `read`
    */
   async lastTaskEnd(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
     const { namespace, workflowId, runId } = run;
     let batches = LAST_BATCHES;
+    let largest = MAX_BATCHES;
     let nextPageToken: Uint8Array | undefined = new Uint8Array();
     while (nextPageToken !== undefined) {
       try {
@@ -139,9 +143,11 @@ export class HistoryReader {
         const last = encodedEvents(response).find(({ eventType }) => TASK_ENDS.has(eventType));
         if (last !== undefined) return await single(last, budget);
         nextPageToken = response.nextPageToken?.length ? response.nextPageToken : undefined;
+        batches = Math.min(batches * PAGE_FACTOR, largest);
       } catch (error) {
         if (!(error instanceof HttpError) || error.code !== 'too_large' || batches === 1) throw error;
-        batches = 1;
+        largest = Math.max(1, Math.floor(batches / PAGE_FACTOR));
+        batches = largest;
       }
     }
     return undefined;
@@ -258,7 +264,7 @@ export class HistoryReader {
       } catch (error) {
         if (!(error instanceof HttpError) || error.code !== 'too_large' || batches === 1) throw error;
       }
-      batches /= 4;
+      batches /= PAGE_FACTOR;
       this.#batches.set(key, batches);
     }
   }

@@ -134,7 +134,14 @@ describe('lastTaskEnd', () => {
   it('reads a history backwards to the end of its latest workflow task', async () => {
     const { sizes, of } = backwards(1_000, 989);
     expect(Number((await of.lastTaskEnd(run, never))?.eventId)).toBe(989);
-    expect(sizes).toEqual([8, 8]);
+    expect(sizes).toEqual([8, 32]);
+  });
+
+  it('reads larger pages if the latest workflow task ended long ago', async () => {
+    const { sizes, of } = backwards(10_010, 10);
+    expect(Number((await of.lastTaskEnd(run, never))?.eventId)).toBe(10);
+    expect(sizes.slice(0, 5)).toEqual([8, 32, 128, 256, 256]);
+    expect(sizes).toHaveLength(42);
   });
 
   it('returns undefined if no workflow task has ended', async () => {
@@ -144,7 +151,7 @@ describe('lastTaskEnd', () => {
   it('reads smaller pages after Temporal has failed to send a page', async () => {
     const { sizes, of } = backwards(10, 9, 1);
     expect(Number((await of.lastTaskEnd(run, never))?.eventId)).toBe(9);
-    expect(sizes).toEqual([8, 1, 1]);
+    expect(sizes).toEqual([8, 2, 1, 1]);
   });
 });
 
