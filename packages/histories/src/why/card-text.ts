@@ -1,4 +1,4 @@
-import { reasons } from '@temporal-kms/codec-api';
+import { escapeInvisible, reasons } from '@temporal-kms/codec-api';
 import type { Cause } from './cause.ts';
 import type { Explanation } from './explain.ts';
 import type { Finding } from './finding.ts';
@@ -15,8 +15,9 @@ export interface CardOptions {
 
 /** Maximum number of findings of one rule that are printed in full. The remaining findings are counted. */
 const MAX_PRINTED = 5;
-/** Maximum number of lines of one message. */
+/** Maximum number of lines and of characters of one message. */
 const MAX_LINES = 8;
+const MAX_CHARACTERS = 2_000;
 
 /**
  * Returns the card as lines of text, for the command line and for tickets: the root cause's message, where it
@@ -90,9 +91,11 @@ function causeText({ type, timeout, message }: Cause): string {
 }
 
 /** Returns the first lines of a message. All lines after the first are indented. */
-function shortened(text: string): string {
-  const lines = text.trimEnd().split('\n');
-  return [...lines.slice(0, MAX_LINES), ...(lines.length > MAX_LINES ? ['…'] : [])].join('\n    ');
+function shortened(message: string): string {
+  const text = message.trim();
+  const lines = text.slice(0, MAX_CHARACTERS).split('\n').slice(0, MAX_LINES);
+  const isCut = lines.join('\n').length < text.length;
+  return [...lines, ...(isCut ? ['…'] : [])].join('\n    ');
 }
 
 const kindText: Readonly<Record<Place['kind'], string>> = {
@@ -109,7 +112,7 @@ const kindText: Readonly<Record<Place['kind'], string>> = {
 
 /** Returns a step in words, such as `activity charge` or `child workflow Shipment (shipment-88213)`. */
 export const placeText = ({ kind, name, run }: Place): string =>
-  `${kindText[kind]} ${name}${run === undefined ? '' : ` (${run.workflowId})`}`;
+  `${kindText[kind]} ${name}${run === undefined ? '' : ` (${escapeInvisible(run.workflowId)})`}`;
 
 /** Returns a time in UTC, to the second: `2030-01-31T12:00:00Z`. */
 const timeText = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');

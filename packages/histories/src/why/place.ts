@@ -3,7 +3,7 @@ import { type EventGroup, groupByHead, type RunEvent } from '../events/groups.ts
 import { numberAt, textAt } from '../events/proto-json.ts';
 import { type FailureLevel, retryState } from '../failures/failure.ts';
 
-/** The ids of another workflow's run. */
+/** The ids of another workflow's run. Escape the ids before showing them. */
 export interface OtherRun {
   readonly workflowId: string;
   readonly runId?: string | undefined;

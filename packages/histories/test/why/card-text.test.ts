@@ -15,6 +15,8 @@ const failed: Recorded[] = [
 ];
 const trace = { message: 'Card 4242 declined', stack_trace: 'E\n    at capture (/srv/app/capture.ts:88:11)' };
 
+const printed = (message: string) => card({ ...runOf(failed), read: reading({ '8:0': { message } }) });
+
 const unreadable = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
 
 describe('cardLines', () => {
@@ -72,11 +74,19 @@ describe('cardLines', () => {
     expect(lines[1]).toBe('  event #5, fires in 1 d, since 2030-01-31T12:00:04Z (1 min)');
   });
 
-  it('indents the lines of a message, and cuts the message after eight lines', () => {
-    const message = Array.from({ length: 20 }, (_, n) => `line ${n}`).join('\n');
-    const lines = card({ ...runOf(failed), read: reading({ '8:0': { message } }) });
+  it('indents the lines of a message, and cuts the message after eight lines or 2,000 characters', () => {
+    const lines = printed(`\n\n${Array.from({ length: 20 }, (_, n) => `line ${n}`).join('\n')}`);
     expect(lines.slice(0, 3)).toEqual(['Failed: CardDeclined: line 0', '    line 1', '    line 2']);
     expect(lines.slice(7, 9)).toEqual(['    line 7', '    …']);
+    const long = printed('x'.repeat(100_000));
+    expect([long[0], long[1]]).toEqual([`Failed: CardDeclined: ${'x'.repeat(2_000)}`, '    …']);
+  });
+
+  it('escapes invisible characters in the id of a child workflow', () => {
+    const child = { workflowId: 'ship-\u202e7', runId: 'r', workflowTypeName: 'ship', initiatedId: '5' };
+    const initiated: Recorded = ['StartChildWorkflowExecutionInitiated', { workflowType: { name: 'ship' } }];
+    const run = runOf([...started, initiated], { details: { pendingChildren: [child] } });
+    expect(card(run)[0]).toBe('Child workflow in progress: child workflow ship (ship-\\u202e7)');
   });
 
   it('states that nothing failed and nothing is pending', () => {

@@ -463,6 +463,28 @@ describe('explain', () => {
     expect(large).not.toHaveProperty('cause');
   });
 
+  it('states why Temporal did not start a child workflow', () => {
+    const run = runOf([
+      ...started,
+      ['StartChildWorkflowExecutionInitiated', { workflowId: 'ship-7', workflowType: { name: 'ship' } }],
+      [
+        'StartChildWorkflowExecutionFailed',
+        {
+          initiatedEventId: '5',
+          cause: 'START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS',
+        },
+      ],
+      ['WorkflowExecutionCompleted', {}],
+    ]);
+    expect(explain(run).findings).toMatchObject([
+      {
+        rule: 'failed-steps',
+        detail: '#6 (workflow already exists)',
+        place: { kind: 'child', name: 'ship' },
+      },
+    ]);
+  });
+
   it('keeps the first 20 findings of a rule, and counts the rest', () => {
     const many = runOf([...started, ...Array.from({ length: 2000 }, () => timer('90000s'))]);
     const { findings, more } = explain(many);

@@ -1,11 +1,13 @@
 import type { Category } from '../../events/event-kinds.ts';
+import type { EventGroup, RunEvent } from '../../events/groups.ts';
 import { isFailure } from '../../events/outcome.ts';
+import { textAt } from '../../events/proto-json.ts';
 import type { Fact } from '../finding.ts';
 import type { WhyRun } from '../run.ts';
 import { causeOf, failureOf } from '../cause.ts';
 import { stepOf } from '../step.ts';
 import { failed } from './failed.ts';
-import { counted } from '../words.ts';
+import { counted, inWords } from '../words.ts';
 
 /**
  * The categories that count as steps: what the workflow code scheduled, and the messages that it received.
@@ -38,13 +40,13 @@ export function failedSteps(run: WhyRun): Fact[] {
   const bad = all.filter(({ outcome }) => isFailure(outcome));
   const [first] = bad;
   if (first === undefined) return [];
-  const ids = bad.map(({ id, events }) => events.at(-1)?.eventId ?? id);
   const rest = bad.length - MAX_NAMED;
-  const named = ids
+  const named = bad
     .slice(0, MAX_NAMED)
-    .map((id) => `#${id}`)
+    .map(endOf)
+    .map(({ eventId, attributes }) => `#${eventId}${refusal(attributes)}`)
     .join(', ');
-  const end = first.events.at(-1) ?? first.events[0];
+  const end = endOf(first);
   const { place, refs } = stepOf(first, run);
   // The failure that ended the run has a separate finding.
   const isKnown = failed(run)[0]?.place?.eventId === end.eventId;
@@ -58,4 +60,15 @@ export function failedSteps(run: WhyRun): Fact[] {
       ...(isKnown ? {} : { place, refs, cause: causeOf(failureOf(end.attributes), run) }),
     },
   ];
+}
+
+const endOf = ({ events }: EventGroup): RunEvent => events.at(-1) ?? events[0];
+
+/**
+ * Returns why Temporal did not start a child workflow or deliver a message, in parentheses, such as
+ * ` (workflow already exists)`. Returns an empty text for other failures.
+ */
+function refusal(attributes: unknown): string {
+  const [, cause = 'UNSPECIFIED'] = textAt(attributes, 'cause')?.split('_FAILED_CAUSE_') ?? [];
+  return cause === 'UNSPECIFIED' ? '' : ` (${inWords(cause)})`;
 }
