@@ -3,10 +3,27 @@ import { endReason } from './errors.ts';
 import { justification } from './payload.ts';
 import { listPosition, visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
-import { execution } from './workflow.ts';
+import { execution, timestamp } from './workflow.ts';
 
 /** Maximum number of runs in one response. A response with this number of runs ends with `limit`. */
 export const MAX_FIELD_RUNS = 200;
+
+/** Maximum number of times in a `RunSample`. Each time costs a call to Temporal, which limits their rate. */
+export const MAX_SAMPLE_TIMES = 20;
+
+const millis = z.int().check(z.nonnegative(), z.maximum(8_640_000_000_000_000));
+
+/** Selects runs by the times at which they closed, in milliseconds since 1970. */
+const runSample = z.strictObject({
+  /** Runs that closed earlier are left out. */
+  from: millis,
+  /**
+   * Times, newest first. For each time, the response contains the newest runs that had closed by then, and the
+   * same number of runs for each time. No run is repeated.
+   */
+  until: z.array(millis).check(z.minLength(1), z.maxLength(MAX_SAMPLE_TIMES)),
+});
+export type RunSample = z.infer<typeof runSample>;
 
 const query = {
   query: visibilityQuery,
@@ -14,6 +31,8 @@ const query = {
   runs: z._default(z.int().check(z.minimum(1), z.maximum(MAX_FIELD_RUNS)), MAX_FIELD_RUNS),
   /** The `after` of the last line of an earlier response to the same query, to continue that response. */
   after: z.optional(listPosition),
+  /** Which of the matching runs to read. Default: the first runs of the list. */
+  sample: z.optional(runSample),
 };
 
 /** `POST …/workflows:fields`: returns the fields of runs that need no decryption. */
@@ -31,6 +50,7 @@ export type DecodeFieldsRequest = z.infer<typeof decodeFieldsRequest>;
 export const runFieldsFrame = z.discriminatedUnion('type', [
   z.extend(execution, {
     type: z.literal('run'),
+    startTime: z.optional(timestamp),
     /**
      * The fields by name, such as `queue`, `hour` (of the start, in UTC), `input.amount`, `input2` for a
      * second argument, `memo.customer`, and `attribute.CustomerTier`. Times are in milliseconds. For text of more

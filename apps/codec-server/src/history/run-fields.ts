@@ -196,7 +196,9 @@ export function runFieldsFrames({
       begun += 1;
       return begun > most ? { status: 'limit' } : await read(run);
     },
-    lines: (found, { workflowId, runId }, after) => [{ type: 'run', workflowId, runId, ...found, after }],
+    lines: (found, { workflowId, runId, startTime }, after) => [
+      { type: 'run', workflowId, runId, startTime, ...found, after },
+    ],
     end: (end) => ({ type: 'end', ...end, kmsCalls: kmsCalls() }),
   });
 }

@@ -36,7 +36,8 @@ export const runFieldsRoutes = (options: RunRoutesOptions): readonly Route[] => 
     summary: 'Reads those fields of runs that need no decryption, to compare sets of runs',
     description:
       'Streams up to 200 runs that match a visibility query, in the order of the list: task queue, worker and build of the first ' +
-      'workflow task, hour, key version, sizes, duration and search attributes. If the reason is `limit`, continue with `after`.',
+      'workflow task, hour, key version, sizes, duration and search attributes. With `sample`, reads runs from several ' +
+      'times instead of the newest runs. If the reason is `limit`, continue with `after`.',
     requires: 'metadata',
     body: runFieldsRequest,
     response,
@@ -66,12 +67,12 @@ async function streamFields<P extends Reading>(
   c: Context<Env>,
   options: RunRoutesOptions,
   grant: Grant<P>,
-  { query, after, runs }: RunFieldsRequest,
+  { query, after, runs, sample }: RunFieldsRequest,
   decoding?: DecodingFields,
 ): Promise<Response> {
   const { namespace } = grant;
   const reader = options.reader(grant);
-  return await streamOverRuns(c, options, grant, { query, after }, (stream, perRun) => {
+  return await streamOverRuns(c, options, grant, { query, after, sample }, (stream, perRun) => {
     const read = async (listed: WorkflowSummary): Promise<Visited<RunFields>> => {
       const run = { namespace, workflowId: listed.workflowId, runId: listed.runId };
       let page: Awaited<ReturnType<typeof readPage>>;

@@ -1,4 +1,4 @@
-import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import type { RunSample, WorkflowSummary } from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import { badRequest } from '../errors.ts';
 import { workflowSummary } from '../history/description.ts';
@@ -13,6 +13,7 @@ import { hasUnknownStatus } from '../temporal/service.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 import type { Reading } from './granted.ts';
 import { lifetimeOf, lifetimeWithoutReset, type RunRoutesOptions } from './run-stream.ts';
+import { nextSampleToken, samplePage } from './sampled-runs.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 
 /** Number of runs in one page of the list, if the server reads every run. */
@@ -25,6 +26,8 @@ interface RequestedRuns {
   readonly query: string;
   readonly after?: string | undefined;
   readonly pageSize?: number | undefined;
+  /** Which of the runs to read. Default: all runs. */
+  readonly sample?: RunSample | undefined;
 }
 
 /**
@@ -37,10 +40,10 @@ export async function streamOverRuns<P extends Reading, Frame>(
   c: Context<Env>,
   options: RunRoutesOptions,
   grant: Grant<P>,
-  { query, after, pageSize }: RequestedRuns,
+  { after, ...listed }: RequestedRuns,
   lines: (stream: RunsStream, perRun: StreamLifetime) => AsyncIterable<Frame>,
 ): Promise<Response> {
-  const pages = runPages(c, options, grant, query, pageSize);
+  const pages = runPages(c, options, grant, listed);
   const first = await pages(pageTokenOf(after), c.req.raw.signal);
   return ndjson(c, (disconnected) => {
     const stop = new AbortController();
@@ -63,8 +66,7 @@ export function runPages<P extends Reading>(
   c: Context<Env>,
   { temporal: temporalFor, inspect, authority }: RunRoutesOptions,
   grant: Grant<P>,
-  query: string,
-  pageSize = PAGE_SIZE,
+  { query, pageSize = PAGE_SIZE, sample }: Omit<RequestedRuns, 'after'>,
 ): (token: string, signal: AbortSignal) => Promise<RunPage> {
   const { namespace } = grant;
   const temporal = temporalFor(grant);
@@ -74,18 +76,14 @@ export function runPages<P extends Reading>(
   const memory = responseMemory(lease);
   const checkpoint = createCheckpoint();
   return async (token, signal) => {
-    const nextPageToken = Buffer.from(token, 'base64url');
-    const page = await withQueryErrors(() =>
-      temporal.list(
-        { namespace, query, pageSize, ...(token === '' ? {} : { nextPageToken }) },
-        signal,
-        memory,
-      ),
-    ).catch((error: unknown) => {
-      if (token === '' || !hasUnknownStatus(error)) throw error;
-      throw badRequest('after is invalid; send a value from an earlier response.', error);
-    });
-    const next = Buffer.from(page.nextPageToken).toString('base64url');
+    const nextPageToken = token === '' ? {} : { nextPageToken: Buffer.from(token, 'base64url') };
+    const asked = sample ? samplePage(query, sample, token) : { query, pageSize, ...nextPageToken };
+    const page = await withQueryErrors(() => temporal.list({ namespace, ...asked }, signal, memory)).catch(
+      (error: unknown) => {
+        if (token === '' || !hasUnknownStatus(error)) throw error;
+        throw badRequest('after is invalid; send a value from an earlier response.', error);
+      },
+    );
     const runs: WorkflowSummary[] = [];
     let characters = 0;
     for (const info of page.executions) {
@@ -95,6 +93,9 @@ export function runPages<P extends Reading>(
     }
     // If a test calls the app without a port, no closing connection releases the lease.
     lease.shrinkTo(c.env?.outgoing === undefined ? 0 : characters * RUN_COST);
-    return { runs, token, next: next === '' ? undefined : next };
+    const next = sample
+      ? nextSampleToken(sample, token, runs)
+      : Buffer.from(page.nextPageToken).toString('base64url') || undefined;
+    return { runs, token, next };
   };
 }

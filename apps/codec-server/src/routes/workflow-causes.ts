@@ -13,6 +13,7 @@ import { type FailedRunOptions, readFailedRun } from '../history/failed-run.ts';
 import type { Grant } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
+import { among } from './among.ts';
 import type { Reading } from './granted.ts';
 import { streamOverRuns } from './run-pages.ts';
 import { admitDecryption, decryptingOf, type RunRoutesOptions } from './run-stream.ts';
@@ -28,12 +29,6 @@ const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}
  * https://docs.temporal.io/search-attribute#default-search-attribute
  */
 const FAILED_OR_FAILING = `(${FAILED} OR (ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL))`;
-
-/**
- * Matches an `ORDER BY` clause at the end of a query, outside quotes. The server removes the clause
- * before it combines the query with further conditions. The order does not matter here.
- */
-const ORDER = /(?:^|\s)ORDER\s+BY\s[^'"]*$/i;
 
 const response = {
   description: 'The runs in the order of the list, then an `end`',
@@ -92,11 +87,9 @@ async function streamCauses<P extends Reading>(
 ): Promise<Response> {
   const { authority, inspect } = options;
   const { namespace } = grant;
-  const condition = query.replace(ORDER, '').trim();
-  const among = (failed: string) => (condition === '' ? failed : `(${condition}) AND ${failed}`);
   const temporal = options.temporal(grant);
   const countOf = (failed: string) =>
-    withQueryErrors(() => temporal.count({ namespace, query: among(failed) }, c.req.raw.signal));
+    withQueryErrors(() => temporal.count({ namespace, query: among(query, failed) }, c.req.raw.signal));
   let failed = FAILED_OR_FAILING;
   const counted = await countOf(failed).catch(async (error: unknown) => {
     // Older Temporal servers lack the attribute `TemporalReportedProblems`.
@@ -109,7 +102,7 @@ async function streamCauses<P extends Reading>(
   const pageSize = share < 1 ? SAMPLED_PAGE_SIZE : undefined;
   const reader = options.reader(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
-  const listed = { query: among(failed), after, pageSize };
+  const listed = { query: among(query, failed), after, pageSize };
   return await streamOverRuns(c, options, grant, listed, (stream, perRun) => {
     const reading = { namespace, reader, inspect: inspectForCaller, lifetime: perRun, decrypting };
     return causeFrames({

@@ -136,6 +136,21 @@ describe('the fields of runs that match a query', () => {
     expect(new Set([...runsOf(some), ...runsOf(rest)].map(({ runId }) => runId)).size).toBe(EACH * 2);
   });
 
+  it('are read only for runs that closed by the times of a sample', async () => {
+    const closed = runsOf(await read({ query: all }))
+      .map(({ startTime, fields }) => Date.parse(startTime!) + Number(fields['duration']))
+      .toSorted((a, b) => a - b);
+    // Temporal's times are more precise than milliseconds, so the limits are between two runs.
+    const between = (index: number) => (closed[index - 1]! + closed[index]!) / 2;
+    const gaps = closed.flatMap((at, index) => (index > 0 && at - closed[index - 1]! > 3 ? [index] : []));
+    const [from, until] = [gaps[0]!, gaps.at(-1)!];
+    const sample = { from: Math.round(between(from)), until: [Math.round(between(until))] };
+    expect(endOf(await read({ query: all, sample }))).toMatchObject({
+      reason: 'complete',
+      runs: until - from,
+    });
+  });
+
   it('are not decrypted if the audit intent cannot be written', async () => {
     const audit = createAudit({
       write: async () => {
@@ -180,6 +195,7 @@ describe('the fields of runs that match a query', () => {
   it.each([
     ['too many runs', { runs: 201 }, 'bad_request'],
     ['an unknown field', { limit: 5 }, 'bad_request'],
+    ['a sample without times', { sample: { from: 0, until: [] } }, 'bad_request'],
     ['an invalid query', { query: 'Nonsense = ' }, 'invalid_query'],
     ['a position that the server did not return', { after: 'Zm9v.' }, 'bad_request'],
   ])('are refused with 400 for %s', async (_, body, code) => {

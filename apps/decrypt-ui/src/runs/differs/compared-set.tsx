@@ -50,4 +50,4 @@ export function ComparedSet({ name, namespace, text, query, onApply }: ComparedS
 }
 
 const countText = (total: number) =>
-  total > MAX_FIELD_RUNS ? `the newest ${MAX_FIELD_RUNS} of ${plural(total, 'run')}` : plural(total, 'run');
+  total > MAX_FIELD_RUNS ? `${MAX_FIELD_RUNS} of ${plural(total, 'run')}` : plural(total, 'run');

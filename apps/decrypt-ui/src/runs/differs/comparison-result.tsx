@@ -1,4 +1,5 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
+import type { WhatDiffers } from '@temporal-kms/histories/why';
 import { CircleAlert, Lock, ShieldCheck } from 'lucide-react';
 import { useEffect } from 'react';
 import { LockButton, useLock } from '../../payloads/reveal/lock-button.tsx';
@@ -9,13 +10,16 @@ import { grantOf } from '../../payloads/reveal/when-hidden.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { StopButton } from '../../ui/controls/stop-button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
+import { formatMoment, type TimeFormat } from '../../ui/format/time.ts';
 import { EmptyState, Notice } from '../../ui/page/notice.tsx';
+import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { useStore } from 'zustand';
 import { useRequested } from '../requested.ts';
-import { type Comparison, type Comparisons, fieldsOf, isReading } from './comparison.ts';
+import { type Comparison, type Comparisons, isReading } from './comparison.ts';
 import { DifferencesTable } from './differences-table.tsx';
 import styles from './differs.module.css';
 import type { Queries } from './presets.ts';
+import { fieldsOf, type ReadSet, timesOf } from './read-set.ts';
 
 interface ComparisonResultProps {
   readonly namespace: string;
@@ -159,9 +163,8 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
           </Button>
         </p>
       ) : null}
-      {result && nothing && !failure ? (
-        <Nothing comparison={comparison} comparisons={result.comparisons} />
-      ) : null}
+      {result ? <Times sets={sets} /> : null}
+      {result && nothing && !failure ? <Nothing decoded={decoded} result={result} /> : null}
       {result && !nothing ? (
         <DifferencesTable
           namespace={comparison.namespace}
@@ -175,19 +178,44 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
   );
 }
 
-function Nothing({ comparison, comparisons }: { comparison: Comparison; comparisons: number }) {
-  const [a, b] = comparison.sets;
+/** Shows from when the runs of each set are. */
+function Times({ sets: [a, b] }: Pick<Comparison, 'sets'>) {
+  const format = useTimeFormat();
+  const matched = a.again ? (['A', 'B'] as const) : b.again ? (['B', 'A'] as const) : undefined;
+  return (
+    <p className={styles['note']}>
+      Started: A {spanText(a, format)} · B {spanText(b, format)}.
+      {matched
+        ? ` ${matched[0]} has more runs: the page chose runs from the times of ${matched[1]}’s runs, so how the sets are distributed over time is not compared.`
+        : null}
+    </p>
+  );
+}
+
+function spanText(set: ReadSet, format: TimeFormat): string {
+  const starts = timesOf(set).map(({ start }) => start);
+  if (starts.length === 0) return 'unknown';
+  const [first, last] = [Math.min(...starts), Math.max(...starts)].map((at) => formatMoment(at, format));
+  return first === last ? `${first}` : `${first} to ${last}`;
+}
+
+interface NothingProps {
+  readonly decoded: boolean;
+  readonly result: WhatDiffers;
+}
+
+function Nothing({ decoded, result: { comparisons, sizes } }: NothingProps) {
   return comparisons === 0 ? (
     <EmptyState icon={<CircleAlert size={16} />} title="Too few runs to tell chance from cause">
-      The sets have {formatCount(a.runs.size)} and {plural(b.runs.size, 'run')}. Choose larger sets.
+      The sets have {formatCount(sizes[0])} and {plural(sizes[1], 'run')}. Choose larger sets.
     </EmptyState>
   ) : (
     <EmptyState
       icon={<ShieldCheck size={16} />}
       title={`No significant difference (${plural(comparisons, 'comparison')})`}
     >
-      No field of the {comparison.decoded ? 'input, memo or metadata' : 'metadata'} explains the difference,
-      or the value that explains it occurs in too few runs.
+      No field of the {decoded ? 'input, memo or metadata' : 'metadata'} explains the difference, or the value
+      that explains it occurs in too few runs.
     </EmptyState>
   );
 }

@@ -1,4 +1,4 @@
-import { MAX_FIELD_RUNS, reasonEntries, type RunFieldsFrame } from '@temporal-kms/codec-api';
+import { MAX_FIELD_RUNS, type RunFieldsFrame } from '@temporal-kms/codec-api';
 import type { FieldMap, WhatDiffers } from '@temporal-kms/histories/why';
 import { createStore } from 'zustand/vanilla';
 import { accessToNamespace } from '../../payloads/reveal/reveals.ts';
@@ -10,10 +10,19 @@ import {
   openingOf,
   whenHidden,
 } from '../../payloads/reveal/when-hidden.ts';
-import { oneAtATime, type Progress, stopped } from '../../search/one-at-a-time.ts';
+import { oneAtATime, stopped } from '../../search/one-at-a-time.ts';
 import { hasRead, readOn } from '../../search/read-on.ts';
 import { type ApiFailure, failureOf } from '../../session/server/failure.ts';
 import type { FieldsApi } from './api.ts';
+import {
+  added,
+  comparedRuns,
+  isFull,
+  nothingRead,
+  type ReadSet,
+  type ReadSets,
+  timesToMatch,
+} from './read-set.ts';
 
 /** Two sets of runs. */
 export interface ComparedSets {
@@ -24,22 +33,8 @@ export interface ComparedSets {
   readonly decoded: boolean;
 }
 
-/**
- * What has been read of a set. `complete` means that all runs of the set have been read, or as many as a
- * comparison uses.
- */
-export interface ReadSet extends Progress<string> {
-  /** The fields of the runs by run id, because the server may repeat runs when it continues a list that has changed. */
-  readonly runs: ReadonlyMap<string, FieldMap>;
-  /** Number of runs that could not be read. */
-  readonly failed: number;
-  /** Number of payloads that could not be decrypted or parsed. */
-  readonly unreadable: number;
-  readonly kmsCalls: number;
-}
-
 export interface Comparison extends ComparedSets, Opening {
-  readonly sets: readonly [first: ReadSet, second: ReadSet];
+  readonly sets: ReadSets;
   /** The result; undefined until both sets have been read. */
   readonly result?: WhatDiffers | undefined;
   /** Why the sets could be read but not compared. */
@@ -52,19 +47,6 @@ interface ComparisonState {
 
 /** Returns whether runs of a set are being read. */
 export const isReading = ({ sets }: Comparison): boolean => sets.some(({ status }) => status === 'running');
-
-const isFull = ({ runs }: ReadSet): boolean => runs.size >= MAX_FIELD_RUNS;
-
-export const fieldsOf = ({ runs }: ReadSet): readonly FieldMap[] => [...runs.values()];
-
-const nothingRead: ReadSet = {
-  status: 'running',
-  after: undefined,
-  runs: new Map(),
-  failed: 0,
-  unreadable: 0,
-  kmsCalls: 0,
-};
 
 interface ComparisonsOptions extends HiddenWith {
   readonly api: FieldsApi;
@@ -93,43 +75,56 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
     const publish = () =>
       store.setState({ comparison: { ...known, sets: [...sets], result: undefined, failure: undefined } });
     publish();
-    const indices = ([0, 1] as const).filter((index) => sets[index].status !== 'complete');
-    await Promise.all(
-      indices.map(async (index) => {
-        let latest = sets[index];
-        const open = (after: string | undefined) => {
-          if (!mayShow(revealed.getState(), accessToNamespace, known)) forget();
-          signal.throwIfAborted();
-          const query = known.queries[index];
-          const runs = Math.max(MAX_FIELD_RUNS - latest.runs.size, 1);
-          const body = { query, runs, ...(after !== undefined && { after }) };
-          if (!known.decoded) return api.fields(known.namespace, body, signal);
-          const justification = grantOf(revealed.getState(), known)?.justification;
-          return api.decodeFields(
-            known.namespace,
-            { ...body, ...(justification && { justification }) },
-            signal,
-          );
-        };
-        await readOn<string, RunFieldsFrame, ReadSet>(
-          {
-            known: latest,
-            open,
-            add: (now, frame) => {
-              latest = added(now, frame);
-              return latest;
-            },
-            goesOn: (end) => hasRead(end) && !isFull(latest),
-            renewed: api.renewed,
-            publish: (now) => {
-              sets[index] = now.status === 'limit' && isFull(now) ? { ...now, status: 'complete' } : now;
-              publish();
-            },
-          },
+    const readSet = async (index: 0 | 1) => {
+      let latest = sets[index];
+      const open = (after: string | undefined) => {
+        if (!mayShow(revealed.getState(), accessToNamespace, known)) forget();
+        signal.throwIfAborted();
+        const query = known.queries[index];
+        const runs = Math.max(MAX_FIELD_RUNS - latest.runs.size, 1);
+        const sample = latest.again?.sample;
+        const body = { query, runs, ...(after !== undefined && { after }), ...(sample && { sample }) };
+        if (!known.decoded) return api.fields(known.namespace, body, signal);
+        const justification = grantOf(revealed.getState(), known)?.justification;
+        return api.decodeFields(
+          known.namespace,
+          { ...body, ...(justification && { justification }) },
           signal,
         );
-      }),
-    );
+      };
+      await readOn<string, RunFieldsFrame, ReadSet>(
+        {
+          known: latest,
+          open,
+          add: (now, frame) => {
+            latest = added(now, frame);
+            return latest;
+          },
+          goesOn: (end) => hasRead(end) && !isFull(latest),
+          renewed: api.renewed,
+          publish: (now) => {
+            sets[index] =
+              now.status === 'limit' && isFull(now) ? { ...now, status: 'complete', isCut: true } : now;
+            publish();
+          },
+        },
+        signal,
+      );
+    };
+    await Promise.all(([0, 1] as const).filter((index) => sets[index].status !== 'complete').map(readSet));
+    const match = timesToMatch(sets);
+    if (match && !signal.aborted) {
+      const { set, sample } = match;
+      const newest = sets[set];
+      sets[set] = { ...nothingRead, kmsCalls: newest.kmsCalls, isCut: true, again: { sample, newest } };
+      await readSet(set);
+    }
+    for (const index of [0, 1] as const) {
+      const { status, runs, again } = sets[index];
+      // The query excludes the times of the other set's runs, so the user wants to compare different times.
+      if (status === 'complete' && runs.size === 0 && again) sets[index] = again.newest;
+    }
+    if (!signal.aborted) publish();
     await compare(signal);
   }
 
@@ -137,10 +132,10 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
   async function compare(signal: AbortSignal) {
     const { comparison } = store.getState();
     if (signal.aborted || !comparison) return;
-    const [first, second] = comparison.sets;
+    const [first, second] = comparedRuns(comparison.sets);
     let outcome: Pick<Comparison, 'result' | 'failure'>;
     try {
-      outcome = { result: await differencesOf(fieldsOf(first), fieldsOf(second), signal) };
+      outcome = { result: await differencesOf(first, second, signal) };
     } catch (error) {
       outcome = { failure: failureOf(error) };
     }
@@ -176,13 +171,4 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
       void compare(signal);
     },
   };
-}
-
-function added(set: ReadSet, frame: RunFieldsFrame): ReadSet {
-  const { after } = frame;
-  if (frame.type === 'end')
-    return { ...set, failed: set.failed + frame.failed, kmsCalls: set.kmsCalls + frame.kmsCalls };
-  if (isFull(set) || set.runs.has(frame.runId)) return { ...set, after };
-  const unreadable = reasonEntries(frame.unreadable).reduce((sum, [, count]) => sum + count, set.unreadable);
-  return { ...set, after, runs: new Map(set.runs).set(frame.runId, frame.fields), unreadable };
 }

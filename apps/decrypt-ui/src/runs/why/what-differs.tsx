@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { quoted } from '@temporal-kms/codec-api';
+import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import { Diff } from 'lucide-react';
 import { buttonClass } from '../../ui/controls/button.tsx';
 import { requested } from '../requested.ts';
@@ -7,17 +8,19 @@ import { differsOf } from '../run-params.ts';
 import { useRun } from '../run/run-context.tsx';
 
 const DAY = 86_400_000;
+const at = (millis: number) => quoted(new Date(millis).toISOString());
 
-/** A link that compares failed and completed runs of this run's type that started at most a day before this run. */
+/** A link that compares failed and completed runs of this run's type that started within a day of this run's start. */
 export function WhatDiffers() {
   const { address, description } = useRun();
   if (address.file) return null;
   const { type, status, startTime } = description.workflow;
-  // Without a limit, the newest runs of each set may be from different weeks.
-  const from = startTime === undefined ? undefined : new Date(Date.parse(startTime) - DAY).toISOString();
-  const since = from === undefined ? '' : ` AND StartTime >= ${quoted(from)}`;
+  const start = millisOf(startTime);
+  // Without limits, the newest runs of each set may be from different weeks, or from long after this run.
+  const around =
+    start === undefined ? '' : ` AND StartTime >= ${at(start - DAY)} AND StartTime <= ${at(start + DAY)}`;
   const of = (which: string) =>
-    `WorkflowType = ${quoted(type)} AND ExecutionStatus = ${quoted(which)}${since}`;
+    `WorkflowType = ${quoted(type)} AND ExecutionStatus = ${quoted(which)}${around}`;
   return (
     <Link
       {...differsOf(address.namespace, of(status), of('Completed'))}

@@ -17,11 +17,12 @@ const sets = { namespace, queries: ['a', 'b'], decoded: true } as const;
 
 type Reason = Extract<RunFieldsFrame, { type: 'end' }>['reason'];
 
-const runFrame = (n: number, unreadable: ReasonCounts = {}): RunFieldsFrame => ({
+const runFrame = (n: number, unreadable: ReasonCounts = {}, start?: number): RunFieldsFrame => ({
   type: 'run',
   workflowId: 'w',
   runId: `r${n}`,
-  fields: { 'input.n': n },
+  startTime: start === undefined ? undefined : new Date(start).toISOString(),
+  fields: { 'input.n': n, ...(start !== undefined && { duration: 1000 }) },
   unreadable,
   after: `.r${n}`,
 });
@@ -34,8 +35,10 @@ const endFrame = (reason: Reason): RunFieldsFrame => ({
   after: '.r2',
 });
 
+type Answer = readonly RunFieldsFrame[] | ((body: DecodeFieldsRequest) => readonly RunFieldsFrame[]);
+
 /** A comparison whose server answers each request with the next lines, and every later request with the last lines. */
-function setUp(...answers: readonly (readonly RunFieldsFrame[])[]) {
+function setUp(...answers: readonly Answer[]) {
   const plaintext = createPlaintextCache();
   const access = { can: () => true, reveal: () => 'on-demand' as const };
   const reveals = createReveals({ access, plaintext });
@@ -43,7 +46,8 @@ function setUp(...answers: readonly (readonly RunFieldsFrame[])[]) {
   async function* decodeFields(_: string, body: DecodeFieldsRequest): AsyncGenerator<RunFieldsFrame> {
     const earlier = asked.filter(({ query }) => query === body.query).length;
     asked.push(body);
-    yield* answers[Math.min(earlier, answers.length - 1)] ?? [];
+    const answer = answers[Math.min(earlier, answers.length - 1)] ?? [];
+    yield* typeof answer === 'function' ? answer(body) : answer;
   }
   const comparisons = createComparisons({
     api: { decodeFields, fields: decodeFields },
@@ -99,5 +103,52 @@ describe('a comparison with payloads', () => {
     expect([...(a?.runs.keys() ?? [])]).toEqual(['r1', 'r2', 'r3']);
     expect(a?.unreadable).toBe(3);
     expect(comparison()?.result?.sizes).toEqual([3, 3]);
+  });
+});
+
+describe('a comparison with more runs than are read', () => {
+  const [NOW, HOUR] = [Date.UTC(2027, 0, 10), 3_600_000];
+  /** Runs that started with this distance, the last one now. */
+  const runs = (count: number, distance: number, end: Reason) => [
+    ...Array.from({ length: count }, (_, n) => runFrame(n, {}, NOW - n * distance)),
+    endFrame(end),
+  ];
+  const failed = runs(24, HOUR, 'complete');
+  const newest = runs(200, 1000, 'limit');
+  const open = { ...sets, decoded: false };
+
+  it('reads the set again at the times of the other set, once', async () => {
+    const { asked, comparisons, comparison } = setUp(({ query, sample }) =>
+      query === 'a' ? failed : sample ? runs(40, HOUR / 2, 'complete') : newest,
+    );
+    comparisons.start(open);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(asked).toHaveLength(3);
+    const { sample, ...body } = asked[2]!;
+    expect(body).toEqual({ query: 'b', runs: 200 });
+    expect(sample!.until).toHaveLength(20);
+    expect([sample!.until[0], sample!.from]).toEqual([NOW + 1000, expect.closeTo(NOW - 24 * HOUR, -7)]);
+    expect(comparison()?.result?.sizes).toEqual([24, 40]);
+    comparisons.resume();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('compares the newest runs if the query excludes the times of the other set', async () => {
+    const { comparisons, comparison } = setUp(({ query, sample }) =>
+      query === 'a' ? failed : sample ? [endFrame('complete')] : newest,
+    );
+    comparisons.start(open);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(comparison()?.result?.sizes).toEqual([24, 200]);
+  });
+
+  it('compares only runs from the time that both sets cover if one set was not read to its end', async () => {
+    const { comparisons, comparison } = setUp(({ query }) =>
+      query === 'a' ? failed : [...newest.slice(0, 100), endFrame('error')],
+    );
+    comparisons.start(open);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(comparison()?.result?.sizes).toEqual([1, 100]);
   });
 });

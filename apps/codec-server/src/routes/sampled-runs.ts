@@ -1,0 +1,47 @@
+import { MAX_FIELD_RUNS, type RunSample, type WorkflowSummary } from '@temporal-kms/codec-api';
+import { badRequest } from '../errors.ts';
+import { among } from './among.ts';
+
+/** A page of a sample: the index of its time, and the time by which its runs had closed. */
+interface SamplePage {
+  readonly index: number;
+  readonly until: number;
+}
+
+/** Returns the page that a token names. An empty token names the first page. */
+function pageOf({ until }: RunSample, token: string): SamplePage {
+  const [index, by = until[0]] = token === '' ? [0] : token.split('-').map(Number);
+  if (index === undefined || by === undefined || until[index] === undefined || !(by <= until[index]))
+    throw badRequest('after is invalid; send a value from an earlier response.');
+  return { index, until: by };
+}
+
+/**
+ * Returns the query for a page of a sample. Relies on the order of Temporal's lists: the run that closed last
+ * comes first.
+ */
+export function samplePage(query: string, sample: RunSample, token: string) {
+  const { until } = pageOf(sample, token);
+  const [from, to] = [sample.from, until].map((at) => new Date(at).toISOString());
+  return {
+    query: among(query, `CloseTime >= '${from}' AND CloseTime <= '${to}'`),
+    pageSize: Math.ceil(MAX_FIELD_RUNS / sample.until.length),
+  };
+}
+
+/**
+ * Returns the token of the next page; undefined after the last page. The next page begins below the runs of this
+ * page, so that times close to each other do not select the same runs.
+ */
+export function nextSampleToken(
+  sample: RunSample,
+  token: string,
+  runs: readonly WorkflowSummary[],
+): string | undefined {
+  const index = pageOf(sample, token).index + 1;
+  const until = sample.until[index];
+  // If a page has no runs, an earlier time selects none either.
+  if (until === undefined || runs.length === 0) return undefined;
+  const oldest = Math.min(...runs.map(({ closeTime }) => Date.parse(closeTime ?? '')));
+  return `${index}-${Math.min(until, oldest - 1)}`;
+}

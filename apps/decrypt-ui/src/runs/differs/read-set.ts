@@ -1,0 +1,87 @@
+import { MAX_FIELD_RUNS, reasonEntries, type RunFieldsFrame, type RunSample } from '@temporal-kms/codec-api';
+import { millisOf } from '@temporal-kms/histories/events/proto-json';
+import { type FieldMap, matchTimes, type RunTimes } from '@temporal-kms/histories/why';
+import type { Progress } from '../../search/one-at-a-time.ts';
+
+type ReadRun = Pick<Extract<RunFieldsFrame, { type: 'run' }>, 'fields' | 'startTime'>;
+
+/**
+ * What has been read of a set. `complete` means that all runs of the set have been read, or as many as a
+ * comparison uses.
+ */
+export interface ReadSet extends Progress<string> {
+  /** The runs by run id, because the server may repeat runs when it continues a list that has changed. */
+  readonly runs: ReadonlyMap<string, ReadRun>;
+  /** Whether the set has more runs than a comparison uses. */
+  readonly isCut: boolean;
+  /** If the set was read again, at the times of the other set's runs: which runs were read, and the runs before that. */
+  readonly again?: { readonly sample: RunSample; readonly newest: ReadSet } | undefined;
+  /** Number of runs that could not be read. */
+  readonly failed: number;
+  /** Number of payloads that could not be decrypted or parsed. */
+  readonly unreadable: number;
+  readonly kmsCalls: number;
+}
+
+export type ReadSets = readonly [first: ReadSet, second: ReadSet];
+
+export const nothingRead: ReadSet = {
+  status: 'running',
+  after: undefined,
+  runs: new Map(),
+  isCut: false,
+  failed: 0,
+  unreadable: 0,
+  kmsCalls: 0,
+};
+
+export const isFull = ({ runs }: ReadSet): boolean => runs.size >= MAX_FIELD_RUNS;
+
+export const fieldsOf = ({ runs }: ReadSet): readonly FieldMap[] =>
+  [...runs.values()].map(({ fields }) => fields);
+
+/** Returns when the runs started, and how long they took. */
+export const timesOf = ({ runs }: ReadSet): readonly RunTimes[] =>
+  [...runs.values()].flatMap(({ startTime, fields: { duration } }) => {
+    const start = millisOf(startTime);
+    return start === undefined
+      ? []
+      : [{ start, duration: typeof duration === 'number' ? duration : undefined }];
+  });
+
+/** Returns when a run closed. Open runs come first in Temporal's lists. */
+const closed = ({ startTime, fields: { duration } }: ReadRun): number =>
+  typeof duration === 'number' ? (millisOf(startTime) ?? 0) + duration : Number.POSITIVE_INFINITY;
+
+/** Returns which set to read again because its runs are newer than the runs of the other set. */
+export function timesToMatch(sets: ReadSets): ReturnType<typeof matchTimes> {
+  if (sets.some(({ status, again }) => status !== 'complete' || again)) return undefined;
+  const [first, second] = sets.map((set) => ({ times: timesOf(set), isCut: set.isCut }));
+  return first && second && matchTimes([first, second]);
+}
+
+/**
+ * Returns the fields of the compared runs. If a set was not read to its end, returns only runs that closed since the
+ * oldest run of that set, because lists begin with the run that closed last.
+ */
+export function comparedRuns(sets: ReadSets): [first: readonly FieldMap[], second: readonly FieldMap[]] {
+  const oldest = sets.map(({ status, runs }) =>
+    status === 'complete' ? Number.NEGATIVE_INFINITY : Math.min(...[...runs.values()].map(closed)),
+  );
+  const since = Math.max(...oldest);
+  const [first, second] = sets.map(({ runs }) =>
+    [...runs.values()].filter((run) => closed(run) >= since).map(({ fields }) => fields),
+  );
+  return [first ?? [], second ?? []];
+}
+
+/** Adds a line of the response. */
+export function added(set: ReadSet, frame: RunFieldsFrame): ReadSet {
+  const { after } = frame;
+  if (frame.type === 'end')
+    return { ...set, failed: set.failed + frame.failed, kmsCalls: set.kmsCalls + frame.kmsCalls };
+  const { fields, startTime } = frame;
+  if (isFull(set) || set.runs.has(frame.runId)) return { ...set, after };
+  const unreadable = reasonEntries(frame.unreadable).reduce((sum, [, count]) => sum + count, set.unreadable);
+  return { ...set, after, runs: new Map(set.runs).set(frame.runId, { fields, startTime }), unreadable };
+}

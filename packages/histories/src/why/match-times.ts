@@ -1,0 +1,66 @@
+import { MAX_SAMPLE_TIMES, type RunSample } from '@temporal-kms/codec-api';
+
+/** When a run started, in milliseconds since 1970, and how long it took. Open runs have no duration. */
+export interface RunTimes {
+  readonly start: number;
+  readonly duration?: number | undefined;
+}
+
+/** The runs that were read of a set. */
+interface ReadRuns {
+  readonly times: readonly RunTimes[];
+  /** Whether the set has more runs, so that only its newest runs were read. */
+  readonly isCut: boolean;
+}
+
+/** The share of the other set's time by which the newest runs may begin later. */
+const TOLERANCE = 0.2;
+/** If the other set's runs started at almost the same time, runs from this many milliseconds before are read too. */
+const MIN_REACH = 600_000;
+
+/**
+ * Returns which set to read again, and which of its runs, so that the runs of both sets are from the same times.
+ * Otherwise, whatever changes with time differs: the newest 200 of 100,000 completed runs may be from the last
+ * minutes, and the newest 200 failed runs from a whole day, with a deployment in between. Returns undefined if the
+ * times need not be matched: if both sets were read completely, their times are what the user wants to compare.
+ *
+ * The sample has as many runs from each part of the time as the other set, as in a case-control study with matching by
+ * time (https://en.wikipedia.org/wiki/Nested_case%E2%80%93control_study). So it does not show that failures were
+ * more frequent at some times.
+ */
+export function matchTimes(
+  sets: readonly [first: ReadRuns, second: ReadRuns],
+): { readonly set: 0 | 1; readonly sample: RunSample } | undefined {
+  const [a, b] = [timeline(sets[0]), timeline(sets[1])];
+  if (a.times.length === 0 || b.times.length === 0) return undefined;
+  // The earliest tenth of the runs is ignored, because a set may contain a few runs that started long before the others.
+  const begins = (times: readonly number[]) => quantile(times, 0.1);
+  const set = begins(a.times) > begins(b.times) ? 0 : 1;
+  const [own, other] = set === 0 ? [a, b] : [b, a];
+  const range = quantile(other.times, 0.9) - begins(other.times);
+  if (!sets[set].isCut || begins(own.times) - begins(other.times) <= range * TOLERANCE) return undefined;
+  const count = Math.min(MAX_SAMPLE_TIMES, other.times.length);
+  const until = Array.from({ length: count }, (_, n) => quantile(other.times, 1 - n / count) + own.duration);
+  const first = quantile(other.times, 0);
+  const reach = Math.max((quantile(other.times, 1) - first) / count, MIN_REACH);
+  const from = Math.max(0, Math.floor(first + own.duration - reach));
+  return { set, sample: { from, until: until.map((at) => Math.ceil(at)) } };
+}
+
+/**
+ * Returns the median duration of the closed runs, and a time for each run, earliest first. Temporal lists runs by
+ * their end, so a run's time is its end, minus the median duration to make sets with short and long runs comparable.
+ */
+function timeline({ times }: ReadRuns): { readonly duration: number; readonly times: readonly number[] } {
+  const durations = times.flatMap(({ duration = [] }) => duration).toSorted((a, b) => a - b);
+  const median = quantile(durations, 0.5);
+  const ends = times.map(({ start, duration = median }) => start + duration - median);
+  return { duration: median, times: ends.toSorted((a, b) => a - b) };
+}
+
+/**
+ * Returns the value below which this share of the values lies; 0 if there are no values.
+ * @param sorted smallest value first
+ */
+const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.round(share * (sorted.length - 1))] ?? 0;
