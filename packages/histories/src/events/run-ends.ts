@@ -14,3 +14,7 @@ const statuses: Readonly<Record<string, WorkflowStatus>> = {
  * close a run.
  */
 export const closedAs = (eventName: string): WorkflowStatus | undefined => statuses[eventName];
+
+/** Returns whether an event closes a run that still waited for its open steps. */
+export const endsWait = (eventName: string | undefined): boolean =>
+  eventName === 'WorkflowExecutionTimedOut' || eventName === 'WorkflowExecutionTerminated';

@@ -2,7 +2,7 @@ import { eventKind } from '../events/event-kinds.ts';
 import { isStart } from '../events/grouping.ts';
 import type { EventGroup, RunEvent } from '../events/groups.ts';
 import { numberAt } from '../events/proto-json.ts';
-import { closedAs } from '../events/run-ends.ts';
+import { closedAs, endsWait } from '../events/run-ends.ts';
 
 /**
  * How the run spent a part of the path. `queue` means waiting for a worker. `retry` means earlier attempts
@@ -59,13 +59,20 @@ export function criticalPath({ events, groups, now }: PathInput): CriticalPath {
   const last = events.at(-1);
   if (start === undefined || last === undefined) return summary([]);
   const isClosed = closedAs(last.eventName) !== undefined;
-  walk.back(isClosed ? last : currentEvent(last, groups), isClosed ? last.at : Math.max(now, last.at));
+  const isWaiting = !isClosed || endsWait(last.eventName);
+  const latest = (isClosed && events.at(-2)) || last;
+  walk.back(isWaiting ? currentEvent(latest, groups) : last, isClosed ? last.at : Math.max(now, last.at));
   return summary(walk.parts.toReversed());
 }
 
-/** Returns what an open run waits for: the last event of the open group that began last. */
+/**
+ * Returns what a run waits for: the last event of the open group that began last. Timers come after other groups,
+ * because a timer that began after a step is often the step's time limit.
+ */
 function currentEvent(last: RunEvent, groups: readonly EventGroup[]): RunEvent {
-  const open = groups.findLast((group) => group.open);
+  const open =
+    groups.findLast((group) => group.open && group.category !== 'timer') ??
+    groups.findLast((group) => group.open);
   return open === undefined ? last : (open.events.at(-1) ?? open.events[0]);
 }
 

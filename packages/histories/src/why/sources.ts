@@ -1,6 +1,6 @@
 import type { EventGroup, RunEvent } from '../events/groups.ts';
 import { at, enumAt, millisAt, numberAt, textAt } from '../events/proto-json.ts';
-import { closedAs } from '../events/run-ends.ts';
+import { closedAs, endsWait } from '../events/run-ends.ts';
 import { type PendingWork, pendingWork } from '../events/pending.ts';
 import { type Cause, causeOf, failureOf } from './cause.ts';
 import { isOpen, type WhyRun } from './run.ts';
@@ -23,11 +23,7 @@ export const endTime = (run: WhyRun): number => endOfRun(run)?.at ?? run.now;
  * Returns whether open steps explain the run's state. This is true for an open run, and for a run that timed
  * out or was terminated while it waited for the steps.
  */
-export function waitsAt(run: WhyRun): boolean {
-  if (isOpen(run)) return true;
-  const end = endOfRun(run)?.eventName;
-  return end === 'WorkflowExecutionTimedOut' || end === 'WorkflowExecutionTerminated';
-}
+export const waitsAt = (run: WhyRun): boolean => isOpen(run) || endsWait(endOfRun(run)?.eventName);
 
 /**
  * Returns the failure with which the run ended. On old servers, a run that Temporal retries ends with

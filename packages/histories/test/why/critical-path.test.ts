@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { groupEvents, type RunEvent } from '../../src/events/groups.ts';
 import { criticalPath } from '../../src/why/critical-path.ts';
 import { type Draw, drawFrom } from './random.ts';
-import { runOf, type Recorded, scheduled, START, started } from './run.ts';
+import { runOf, type Recorded, scheduled, START, started, taskFails } from './run.ts';
 
 const seconds = (parts: ReturnType<typeof criticalPath>['parts']) =>
   parts.map(({ kind, group, from, to }) => [kind, group, (from - START) / 1000, (to - START) / 1000]);
@@ -100,6 +100,21 @@ describe('criticalPath', () => {
       ['WorkflowExecutionCompleted', { workflowTaskCompletedEventId: '11' }, 62],
     ]);
     expect(path.total).toEqual({ work: 2000, queue: 3000, retry: 50_000, idle: 7000 });
+  });
+
+  it.each(['WorkflowExecutionTimedOut', 'WorkflowExecutionTerminated', 'WorkflowExecutionSignaled'])(
+    'contains the step for which the run waited until %s, even if a timer began later',
+    (end) => {
+      const timer: Recorded = ['TimerStarted', { timerId: '1', workflowTaskCompletedEventId: '4' }, 3];
+      const path = pathOf([...started, begun, timer, [end, {}, 3600]], { now: START + 3_600_000 });
+      expect(path.total).toEqual({ work: 3_598_000, queue: 2000, retry: 0, idle: 0 });
+      expect(path.steps.map(({ group }) => group)).toEqual([2, 5]);
+    },
+  );
+
+  it('contains the failing workflow task of a terminated run as retries', () => {
+    const path = pathOf([...taskFails('UNHANDLED'), ['WorkflowExecutionTerminated', {}, 100]]);
+    expect(path.total).toEqual({ work: 1000, queue: 2000, retry: 90_000, idle: 7000 });
   });
 
   it('ends at the present time for an open run, and at the last event for a terminated run', () => {
