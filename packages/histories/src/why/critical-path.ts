@@ -1,20 +1,20 @@
 import { eventKind } from '../events/event-kinds.ts';
 import { isStart } from '../events/grouping.ts';
 import type { EventGroup, RunEvent } from '../events/groups.ts';
-import { numberAt } from '../events/proto-json.ts';
+import { durationAt, numberAt } from '../events/proto-json.ts';
 import { closedAs, endsWait } from '../events/run-ends.ts';
 
 /**
  * How the run spent a part of the path. `queue` means waiting for a worker. `retry` means earlier attempts
- * and the pauses between attempts, which a history does not separate. `idle` means waiting for a timer or a
- * message.
+ * and the pauses between attempts, which a history does not separate. `idle` means waiting for a timer, a message
+ * or a delayed start.
  */
 export type PathKind = 'work' | 'queue' | 'retry' | 'idle';
 
 /** A stretch of the critical path. The parts of a path follow each other without gaps. */
 export interface PathPart {
   readonly kind: PathKind;
-  /** The event id of the first event of the step or workflow task; 0 if the run waited for a message. */
+  /** The event id of the first event of the step or workflow task; 0 if the run waited for a message or its delayed start. */
   readonly group: number;
   /** Milliseconds since 1970. */
   readonly from: number;
@@ -84,12 +84,16 @@ class Walk {
   readonly #groups: readonly EventGroup[];
   /** The index in `groups` of each event's group, by `eventId - 1`. */
   readonly #owners: Int32Array;
+  /** When Temporal may schedule the first workflow task: a cron schedule, a retry or a start delay sets a delay. */
+  readonly #firstTaskAt: number;
   /** The start of the part that was added last. */
   #at = 0;
 
   constructor(events: readonly RunEvent[], groups: readonly EventGroup[]) {
     this.#events = events;
     this.#groups = groups;
+    const [start] = events;
+    this.#firstTaskAt = (start?.at ?? 0) + (durationAt(start?.attributes, 'firstWorkflowTaskBackoff') ?? 0);
     this.#owners = new Int32Array(events.length).fill(-1);
     for (const [index, group] of groups.entries())
       for (const { eventId } of group.events) this.#owners[eventId - 1] = index;
@@ -167,7 +171,8 @@ class Walk {
       // records.
       if (this.#groupOf(id)?.category === 'task') return event;
       if (!isTrigger(event)) continue;
-      this.#add('queue', group.id, event.at);
+      // The caller adds the delayed start, which is before the queueing, as idle time.
+      this.#add('queue', group.id, Math.max(event.at, this.#firstTaskAt));
       return event;
     }
     return undefined;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { groupEvents, type RunEvent } from '../../src/events/groups.ts';
 import { criticalPath } from '../../src/why/critical-path.ts';
 import { type Draw, drawFrom } from './random.ts';
-import { runOf, type Recorded, scheduled, START, started, taskFails } from './run.ts';
+import { runOf, type Recorded, scheduled, signal, START, started, taskFails } from './run.ts';
 
 const seconds = (parts: ReturnType<typeof criticalPath>['parts']) =>
   parts.map(({ kind, group, from, to }) => [kind, group, (from - START) / 1000, (to - START) / 1000]);
@@ -87,6 +87,20 @@ describe('criticalPath', () => {
       ['idle', 0, 65, 100],
       ['idle', 0, 102, 200],
     ]);
+  });
+
+  it.each([
+    ['', []],
+    [' with a signal during the delay', [signal]],
+  ])('counts a delay of the first workflow task as idle%s', (_, during) => {
+    const id = 2 + during.length;
+    const path = pathOf([
+      ['WorkflowExecutionStarted', { firstWorkflowTaskBackoff: '3600s' }],
+      ...during,
+      ...task(3605, id).map((event, index): Recorded => (index === 0 ? [event[0], {}, 3600] : event)),
+      ['WorkflowExecutionCompleted', { workflowTaskCompletedEventId: String(id + 2) }, 3607],
+    ]);
+    expect(path.total).toEqual({ work: 1000, queue: 6000, retry: 0, idle: 3_600_000 });
   });
 
   it('counts failed workflow tasks and the pauses after them as retries', () => {

@@ -354,11 +354,15 @@ describe('explain', () => {
     expect(rulesOf({ ...run, now: START + 40_000 })).toEqual(['timer-open']);
   });
 
-  it('names no step if a slow run waited for messages', () => {
+  it.each([
+    ['messages', {}],
+    ['its delayed start or for messages', { firstWorkflowTaskBackoff: '60s' }],
+  ])('names no step if a slow run waited for %s', (what, attributes) => {
     const steps = [{ group: 0, work: 0, queue: 0, retry: 0, idle: 60_000 }];
     const usual = { count: 9, median: 1, p95: 2, path: { steps } };
-    const [found] = explain(runOf(chargedFor(60), { usual })).findings;
-    expect(found).toMatchObject({ rule: 'slow', detail: 'The run waited 1 min for messages.' });
+    const recorded: Recorded[] = [['WorkflowExecutionStarted', attributes], ...chargedFor(60).slice(1)];
+    const [found] = explain(runOf(recorded, { usual })).findings;
+    expect(found).toMatchObject({ rule: 'slow', detail: `The run waited 1 min for ${what}.` });
     expect(found).not.toHaveProperty('place');
   });
 

@@ -1,4 +1,5 @@
 import { groupByHead } from '../../events/groups.ts';
+import { durationAt } from '../../events/proto-json.ts';
 import type { PathKind, PathStep } from '../critical-path.ts';
 import type { Fact } from '../finding.ts';
 import type { WhyRun } from '../run.ts';
@@ -31,6 +32,7 @@ export function slow(run: WhyRun): Fact[] {
   const [longest] = usual.path?.steps.toSorted((a, b) => timeOf(b) - timeOf(a)) ?? [];
   if (longest === undefined) return [{ title }];
   const group = groupByHead(run.groups, longest.group);
+  const isDelayed = durationAt(start.attributes, 'firstWorkflowTaskBackoff') !== undefined;
   const parts = kinds
     .filter((kind) => longest[kind] > 0)
     .toSorted((a, b) => longest[b] - longest[a])
@@ -41,7 +43,7 @@ export function slow(run: WhyRun): Fact[] {
       ...(group && { ...stepOf(group, run), eventId: group.id }),
       detail:
         group === undefined
-          ? `The run waited ${seconds(timeOf(longest))} for messages.`
+          ? `The run waited ${seconds(timeOf(longest))} for ${isDelayed ? 'its delayed start or for ' : ''}messages.`
           : `The longest step on the critical path: ${parts.join(', ')}.`,
     },
   ];
