@@ -23,7 +23,7 @@ export interface Difference {
   readonly larger?: 'first' | 'second';
   /**
    * How well the field separates the sets, from 0 to 1: the difference between the shares, or between the
-   * ranks.
+   * ranks. Pairs of runs of which one has no number count as ties.
    */
   readonly effect: number;
   /** The probability of such a difference by chance, corrected for the number of fields and values. */
@@ -69,7 +69,7 @@ export function whatDiffers(first: readonly FieldMap[], second: readonly FieldMa
   const tested = worthwhile(
     [...valuesByField(first, second)].flatMap(([field, values]) => [
       ...valueTests(field, values, sizes),
-      ...numberTests(field, values),
+      ...numberTests(field, values, sizes),
     ]),
   );
   const corrected = holm(tested.map(({ p }) => p));
@@ -161,7 +161,7 @@ function leastFisher(count: number, n: number, m: number): number {
   return Math.min(...[high, low].map((a) => fisherExact(a, n - a, count - a, m - count + a)));
 }
 
-function numberTests(field: string, values: Values): Comparison[] {
+function numberTests(field: string, values: Values, [n, m]: readonly [number, number]): Comparison[] {
   const [a, b] = [numbers(values[0]), numbers(values[1])];
   if (Math.min(a.length, b.length) < MIN_NUMBERS) return [];
   const { p, larger } = rankTest(a, b);
@@ -172,7 +172,7 @@ function numberTests(field: string, values: Values): Comparison[] {
       second: b.length,
       medians: [median(a), median(b)],
       larger: larger > 0.5 ? 'first' : 'second',
-      effect: Math.abs(2 * larger - 1),
+      effect: Math.abs(2 * larger - 1) * (a.length / n) * (b.length / m),
       p,
       least: 0,
     },

@@ -178,6 +178,14 @@ describe('whatDiffers', () => {
     });
   });
 
+  it('reports that runs lack a number rather than that the few numbers are larger', () => {
+    const failed: FieldMap[] = Array.from({ length: 50 }, (_, n) => (n < 9 ? { amount: 1000 + n } : {}));
+    const completed: FieldMap[] = Array.from({ length: 50 }, (_, n) => ({ amount: n }));
+    expect(whatDiffers(failed, completed).differences).toMatchObject([
+      { field: 'amount', value: '(absent)', first: 41, second: 0, effect: 0.82 },
+    ]);
+  });
+
   it('names the set with the larger numbers, even if the medians are equal', () => {
     const [difference] = whatDiffers(sizes(-50), sizes(50)).differences;
     expect(difference).toMatchObject({ field: 'size', medians: [5, 5], larger: 'second' });

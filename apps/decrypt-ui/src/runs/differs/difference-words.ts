@@ -1,7 +1,7 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { ABSENT, type Difference, type FieldMap } from '@temporal-kms/histories/why';
+import { ABSENT, type Difference, type FieldMap, type WhatDiffers } from '@temporal-kms/histories/why';
 import { formatDuration } from '../../ui/format/duration.ts';
-import { formatBytes, formatCount } from '../../ui/format/number.ts';
+import { formatBytes, formatCount, plural } from '../../ui/format/number.ts';
 import { withCondition } from '../list/filter/edit-query.ts';
 import { comparison, type Comparison, parseQuery, printQuery } from '../list/filter/visibility-query.ts';
 
@@ -48,17 +48,25 @@ export function fieldWords(field: string): { readonly text: string; readonly isP
 }
 
 /** Formats a field's number with its unit. */
-export function numberText(field: string, value: number): string {
+function numberText(field: string, value: number): string {
   if (field === 'duration') return formatDuration(value);
   return field === 'inputBytes' || field === 'historyBytes' ? formatBytes(value) : formatCount(value);
 }
 
+/** Formats the median of a set, with the number of runs that have a number unless all runs have one. */
+export const medianText = (field: string, median: number, count: number, of: number): string =>
+  `${numberText(field, median)}${count < of ? ` (${formatCount(count)} of ${plural(of, 'run')})` : ''}`;
+
 const percent = (share: number) => Math.round(share * 100);
 
 /** Says how clearly the field separates the sets. */
-export function effectText({ effect, larger }: Difference): string {
+export function effectText(
+  { effect, larger, first, second }: Difference,
+  sizes: WhatDiffers['sizes'],
+): string {
   if (!larger) return `${percent(effect)} percentage points`;
-  return `${larger === 'first' ? 'A' : 'B'} is higher in ${percent((1 + effect) / 2)} % of pairs (ties count half)`;
+  const half = first < sizes[0] || second < sizes[1] ? 'ties and absent numbers' : 'ties';
+  return `${larger === 'first' ? 'A' : 'B'} is higher in ${percent((1 + effect) / 2)} % of pairs (${half} count half)`;
 }
 
 const MILLION = 1_000_000;

@@ -11,7 +11,7 @@ import {
   fieldTime,
   type FieldTime,
   fieldWords,
-  numberText,
+  medianText,
   queryFor,
 } from './difference-words.ts';
 import styles from './differs.module.css';
@@ -130,12 +130,12 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
           {median === undefined ? (
             <Share count={count} of={of} />
           ) : (
-            <span className={styles['number']}>{numberText(field, median)}</span>
+            <span className={styles['number']}>{medianText(field, median, count, of)}</span>
           )}
         </td>
       ))}
       <td className={styles['number']} data-head="Difference">
-        {effectText(difference)}
+        {effectText(difference, result.sizes)}
       </td>
       <td className="t2" data-head="By chance">
         {chanceText(p)}

@@ -1,6 +1,12 @@
 import type { Difference, FieldMap } from '@temporal-kms/histories/why';
 import { describe, expect, test } from 'vitest';
-import { chanceText, effectText, fieldWords, queryFor } from '../../../src/runs/differs/difference-words.ts';
+import {
+  chanceText,
+  effectText,
+  fieldWords,
+  medianText,
+  queryFor,
+} from '../../../src/runs/differs/difference-words.ts';
 import { joinSameRuns } from '../../../src/runs/differs/same-runs.ts';
 import { failedAndCompleted, lastDays, latestBuilds, setAndRest } from '../../../src/runs/differs/presets.ts';
 
@@ -23,10 +29,15 @@ describe('the words for a difference', () => {
   });
 
   test('name the direction of a difference between numbers', () => {
-    expect(effectText(difference('type', 'a'))).toBe('29 percentage points');
-    expect(effectText({ ...difference('duration'), medians: [10, 10], larger: 'second' })).toBe(
-      'B is higher in 64 % of pairs (ties count half)',
-    );
+    expect(effectText(difference('type', 'a'), [61, 4])).toBe('29 percentage points');
+    const numbers = { ...difference('duration'), medians: [10, 10], larger: 'second' } as const;
+    expect(effectText(numbers, [61, 4])).toBe('B is higher in 64 % of pairs (ties count half)');
+    expect(effectText(numbers, [61, 5])).toContain('(ties and absent numbers count half)');
+  });
+
+  test('say how many runs have a number unless all runs have one', () => {
+    expect(medianText('input.amount', 1004, 9, 50)).toBe('1,004 (9 of 50 runs)');
+    expect(medianText('duration', 1000, 50, 50)).not.toContain('runs');
   });
 
   test('replace the server’s field names, but leave every path unchanged', () => {
