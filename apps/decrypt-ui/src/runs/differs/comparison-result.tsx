@@ -178,13 +178,15 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
   );
 }
 
-/** Shows from when the runs of each set are. */
+/** Shows when the runs of each set started. */
 function Times({ sets: [a, b] }: Pick<Comparison, 'sets'>) {
   const format = useTimeFormat();
+  const [ofA, ofB] = [spanText(a, format), spanText(b, format)];
+  if (ofA === undefined || ofB === undefined) return null;
   const matched = a.again ? (['A', 'B'] as const) : b.again ? (['B', 'A'] as const) : undefined;
   return (
     <p className={styles['note']}>
-      Started: A {spanText(a, format)} · B {spanText(b, format)}.
+      Started: A {ofA} · B {ofB}.
       {matched
         ? ` ${matched[0]} has more runs: the page chose runs from the times of ${matched[1]}’s runs, so how the sets are distributed over time is not compared.`
         : null}
@@ -192,11 +194,11 @@ function Times({ sets: [a, b] }: Pick<Comparison, 'sets'>) {
   );
 }
 
-function spanText(set: ReadSet, format: TimeFormat): string {
+function spanText(set: ReadSet, format: TimeFormat): string | undefined {
   const starts = timesOf(set).map(({ start }) => start);
-  if (starts.length === 0) return 'unknown';
+  if (starts.length === 0) return undefined;
   const [first, last] = [Math.min(...starts), Math.max(...starts)].map((at) => formatMoment(at, format));
-  return first === last ? `${first}` : `${first} to ${last}`;
+  return first === last ? first : `${first} to ${last}`;
 }
 
 interface NothingProps {

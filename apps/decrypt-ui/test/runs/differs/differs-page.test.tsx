@@ -53,6 +53,13 @@ describe('the page that compares two sets of runs', () => {
     expect(main()).toMatch(/Started: A \d.* \d+:\d+:\d+ to \d.* · B \d.* to \d/);
   });
 
+  test('reads runs of a large set again, from the times of the other set, and says so', async () => {
+    const app = await renderApp(differs(FAILED, ''));
+    await compare();
+    await until(() => main().includes('the page chose runs from the times of A’s runs'), 'the result');
+    expect(requests(app)).toMatchObject([{ query: FAILED }, { query: '' }, { query: '', sample: {} }]);
+  });
+
   test('links to the runs with a value if a query can express the value, and still shows the result on Back', async () => {
     const app = await renderApp(differs(FAILED, COMPLETED));
     await compare();
