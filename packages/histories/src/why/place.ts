@@ -1,12 +1,18 @@
 import type { Category } from '../events/event-kinds.ts';
 import { type EventGroup, groupByHead, type RunEvent } from '../events/groups.ts';
-import { numberAt, textAt } from '../events/proto-json.ts';
+import { at, numberAt, textAt } from '../events/proto-json.ts';
 import { type FailureLevel, retryState } from '../failures/failure.ts';
 
-/** The ids of another workflow's run. Escape the ids before showing them. */
+/** The ids of another workflow's run, exactly as Temporal stores them. Escape the ids before showing them. */
 export interface OtherRun {
   readonly workflowId: string;
   readonly runId?: string | undefined;
+}
+
+/** Returns the run in an event's attributes or a failure's info; undefined if the value contains no workflow id. */
+export function otherRun(workflowId: unknown, runId: unknown): OtherRun | undefined {
+  if (typeof workflowId !== 'string' || workflowId === '') return undefined;
+  return { workflowId, runId: typeof runId === 'string' && runId !== '' ? runId : undefined };
 }
 
 /** A step that failed, or that the run waits for. */
@@ -63,19 +69,14 @@ function placeOf(kind: string, info: unknown, groups: readonly EventGroup[]): Pl
         worker: textAt(info, 'identity'),
       };
     }
-    case 'ChildWorkflowFailure': {
-      const workflowId = textAt(info, 'workflowExecution', 'workflowId');
+    case 'ChildWorkflowFailure':
       return {
         kind: 'child',
         name: textAt(info, 'workflowType', 'name') ?? 'Child workflow',
         ...endOf(groupByHead(groups, numberAt(info, 'initiatedEventId'))),
         retryState: retryState(info),
-        run:
-          workflowId === undefined
-            ? undefined
-            : { workflowId, runId: textAt(info, 'workflowExecution', 'runId') },
+        run: otherRun(at(info, 'workflowExecution', 'workflowId'), at(info, 'workflowExecution', 'runId')),
       };
-    }
     case 'NexusOperationFailure':
       return {
         kind: 'nexus',

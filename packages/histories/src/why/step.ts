@@ -2,7 +2,7 @@ import type { PayloadRef } from '@temporal-kms/codec-api';
 import type { EventGroup, RunEvent } from '../events/groups.ts';
 import { groupName, summaryRef } from '../events/group-name.ts';
 import { at, textAt } from '../events/proto-json.ts';
-import type { Place } from './place.ts';
+import { otherRun, type OtherRun, type Place } from './place.ts';
 import type { ReadPayload, WhyRun } from './run.ts';
 
 const placeKinds = new Set([
@@ -38,28 +38,21 @@ export interface Step {
 export function stepOf(group: EventGroup, { read }: Pick<WhyRun, 'read'>): Step {
   const label = groupName(group);
   const name = textOf(label.ref, read, label.member) ?? label.text;
-  const workflowId = childId(group);
   if (!isPlaceKind(group.category)) return { place: undefined, refs: [] };
   return {
-    place: {
-      kind: group.category,
-      name,
-      eventId: group.id,
-      run: workflowId === undefined ? undefined : { workflowId, runId: childRun(group) },
-    },
+    place: { kind: group.category, name, eventId: group.id, run: childOf(group) },
     refs: label.ref === undefined ? [] : [label.ref],
   };
 }
 
-const childId = ({ category, events }: EventGroup): string | undefined =>
-  category === 'child' ? textAt(events[0].attributes, 'workflowId') : undefined;
-
-const childRun = ({ events }: EventGroup): string | undefined =>
-  textAt(
-    events.find(({ eventName }) => eventName === 'ChildWorkflowExecutionStarted')?.attributes,
-    'workflowExecution',
-    'runId',
+const childOf = ({ category, events }: EventGroup): OtherRun | undefined => {
+  if (category !== 'child') return undefined;
+  const started = events.find(({ eventName }) => eventName === 'ChildWorkflowExecutionStarted');
+  return otherRun(
+    at(events[0].attributes, 'workflowId'),
+    at(started?.attributes, 'workflowExecution', 'runId'),
   );
+};
 
 /** Returns the author's summary of a step, if it is readable, and the payload that contains the summary. */
 export const summaryOf = (

@@ -82,11 +82,21 @@ describe('cardLines', () => {
     expect([long[0], long[1]]).toEqual([`Failed: CardDeclined: ${'x'.repeat(2_000)}`, '    …']);
   });
 
-  it('escapes invisible characters in the id of a child workflow', () => {
-    const child = { workflowId: 'ship-\u202e7', runId: 'r', workflowTypeName: 'ship', initiatedId: '5' };
-    const initiated: Recorded = ['StartChildWorkflowExecutionInitiated', { workflowType: { name: 'ship' } }];
-    const run = runOf([...started, initiated], { details: { pendingChildren: [child] } });
-    expect(card(run)[0]).toBe('Child workflow in progress: child workflow ship (ship-\\u202e7)');
+  const workflowId = 'ship-\u202e7';
+  const workflowType = { name: 'ship' };
+  const initiated: Recorded = ['StartChildWorkflowExecutionInitiated', { workflowId, workflowType }];
+  const pendingChildren = [{ workflowId, runId: 'r', workflowTypeName: 'ship', initiatedId: '5' }];
+  const childWorkflowExecutionFailureInfo = { workflowExecution: { workflowId }, workflowType };
+  it.each([
+    ['is pending', runOf([...started, initiated], { details: { pendingChildren } })],
+    ['is open in the history', runOf([...started, initiated])],
+    [
+      'failed',
+      runOf([...started, ['WorkflowExecutionFailed', { failure: { childWorkflowExecutionFailureInfo } }]]),
+    ],
+  ])('keeps the id of a child workflow that %s, and prints invisible characters in it escaped', (_, run) => {
+    expect(explain(run).findings[0]?.place?.run?.workflowId).toBe(workflowId);
+    expect(card(run).join('\n')).toContain('child workflow ship (ship-\\u202e7)');
   });
 
   it('states that nothing failed and nothing is pending', () => {
