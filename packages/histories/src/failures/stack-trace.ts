@@ -40,14 +40,17 @@ const forms: readonly Form[] = [
     frame: ([, call = '', file = '', line = '']) => [call, `${file}:${line}`],
   },
   // JavaScript: at capture (/srv/capture.ts:88:11); Java: at shop.Capture.run(Capture.java:88). Without the place,
-  // a line of a message would count as a frame: at customer Mira Novak (id 17)
+  // a line of a message would count as a frame: at customer Mira Novak (id:17)
   {
     pattern:
-      /^\s*at (.+?) ?\(([^()]*:(?:\d+|0x[\da-f]+)|[^()]*\.(?:java|kt|scala|groovy)|native|<anonymous>|Native Method|Unknown Source|index \d+)\)$/,
+      /^\s*at (.+?) ?\(((?!eval at )(?:[^()]|\([^()]*\))*[./\\>\]](?:[^()]|\([^()]*\))*:(?:\d+|0x[\da-f]+)|[^()]*\.(?:java|kt|scala|groovy)|native|<anonymous>|Native Method|Unknown Source|index \d+)\)$/,
     frame: ([, call = '', place = '']) => [call, place],
   },
   // .NET without debug symbols: at Shop.Capture.Run(String id)
-  { pattern: /^\s*at ([^\s(]+\.[^\s(]+)\(([^()]*)\)$/, frame: ([, call = '', place = '']) => [call, place] },
+  {
+    pattern: /^\s*at ([^\s(]+\.[^\s(]+)\(((?!\d)[^()]*)\)$/,
+    frame: ([, call = '', place = '']) => [call, place],
+  },
   { pattern: /^\s*at (?:async )?(\S*[^\s\d.:]\S*:\d+:\d+)$/, frame: ([, place = '']) => ['', place] },
   // Python: File "/srv/capture.py", line 88, in capture
   {

@@ -7,7 +7,7 @@ import { messageShape } from './message-shape.ts';
  * The version of the algorithm. Increase this version with every change that may give the same failure
  * another id. Groups with different versions are never merged.
  */
-export const FINGERPRINT_VERSION = 4;
+export const FINGERPRINT_VERSION = 5;
 
 /** The parts that failures in the same group have in common. */
 export interface FingerprintParts {
@@ -52,7 +52,7 @@ const MAX_SHAPE = 2_000;
  * only, so groups are larger.
  *
  * @example
- * fingerprint(cause, 'order').id; // '4-9e3779b97f4a7c15'
+ * fingerprint(cause, 'order').id; // '5-9e3779b97f4a7c15'
  */
 export function fingerprint(
   cause: Pick<Cause, 'type' | 'timeout' | 'places' | 'frames' | 'message'>,
@@ -84,8 +84,8 @@ function framesOf(frames: readonly StackFrame[]): string[] {
 }
 
 /**
- * Removes the parts that change with builds and arguments, such as addresses, line numbers and closure
- * numbers.
+ * Removes the parts that change with builds and arguments, such as addresses, line numbers, and the numbers
+ * of closures and of generated classes.
  */
 const functionOf = (call: string): string =>
   call
@@ -93,7 +93,10 @@ const functionOf = (call: string): string =>
     .replace(/^async |^[\w.]*\/\//, '')
     .replace(/\(.*\)$/, '')
     .replaceAll(/\.func\d+(?:\.\d+)*/g, '.func')
-    .replaceAll(/\$\d+|\$\$Lambda.*$/g, '');
+    // .NET: `Capture.<RunAsync>d__5.MoveNext` and `Capture.<>c__DisplayClass3_0.<Run>b__0`.
+    .replaceAll(/(?<=[a-z]__(?:DisplayClass)?)\d+(?:_\d+)*/g, '')
+    // Java: `Capture$$Lambda/0x7f.run`, and `Ledger$$EnhancerBySpringCGLIB$$1a2b3c.post` of a proxy.
+    .replaceAll(/\$\d+|\$\$Lambda.*$|\$\$[\w$]+(?=\.)/g, '');
 
 /**
  * Returns the file's name without its folder, line number and bundler hash: `capture.3f9a1c2d.js` becomes

@@ -41,7 +41,7 @@ const NEW = 1 / 4;
  * time, latest first. A run that occurs twice counts once, with its later fingerprint.
  *
  * @example
- * groupCauses(runs)[0]; // { id: '4-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
+ * groupCauses(runs)[0]; // { id: '5-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }
  */
 export function groupCauses<Run extends FailedRun>(all: readonly Run[]): readonly CauseGroup<Run>[] {
   const runs = [...new Map(all.map((run) => [run.runId, run])).values()].toSorted((a, b) => b.at - a.at);

@@ -15,8 +15,8 @@ const shifted = (text: string, by: number): string =>
 const kept = (text: string): string => shifted(text, SHIFT);
 const shown = (text: string): string => shifted(text, -SHIFT);
 
-/** Matches a name such as Mira, Mira Novak or O’Brien. */
-const NAME = String.raw`\p{Lu}(?:['’]\p{Lu})?[\p{Ll}'’-]{1,40}(?: \p{Lu}[\p{L}'’-]{0,40}){0,5}`;
+/** Matches a name such as Mira, Mira Novak, Jean-Luc or O’Brien. */
+const NAME = String.raw`\p{Lu}(?:['’]\p{Lu})?[\p{Ll}'’-]{1,40}(?:(?: |(?<=-))\p{Lu}[\p{L}'’-]{0,40}){0,5}`;
 
 /** Opening quotation marks, each with the marks that close it. */
 const QUOTES = ['""', '``', '“”', '„“”', '«»', '»«', '‹›', '›‹', '「」'];
@@ -38,6 +38,16 @@ const REASON_PHRASE =
 /** The end of a number that is not part of a word, an id or a decimal number. */
 const END = String.raw`(?![\w-]|[.,]\d)`;
 
+/** The statuses that the registry of HTTP contains or that common proxies send. Excludes other numbers, such as 250 bytes. */
+const HTTP_STATUS = '(?:10[0-3]|20[0-8]|226|30[0-8]|4[0-2]\\d|43[01]|451|499|50\\d|51[01]|52\\d|530|59[89])';
+
+/**
+ * Returns a pattern for a code after its name. Quotation marks belong to the match only in pairs, because a single
+ * mark would pair with the wrong mark in the steps that follow.
+ */
+const coded = (names: string, code: string): string =>
+  String.raw`(?:(["'])(?:${names})\1|\b(?:${names}))[\s:=([]{1,4}(?:(["'])(?:${code})\2|(?:${code})${END})`;
+
 /**
  * The steps in their order. First, the steps keep what tells causes apart although it looks like a value: codes
  * from a small set, and names from source code. Then, `<kind>` replaces what differs from run to run. The kinds
@@ -55,8 +65,14 @@ const steps: readonly Step[] = [
   // 503 is an outage, and 404 is an error in the data. gRPC has the statuses 0 to 16.
   {
     pattern: new RegExp(
-      String.raw`["']?\b(?:(?:(?:http|response)[ _]?)?status(?:[ _]?code)?["'\s:=([]{1,4}(?:[1-5]\d\d|1[0-6]|\d)|` +
-        String.raw`(?:https?(?:/\d(?:\.\d)?)?|response)(?:[ _]?(?:code|error))?["'\s:=([]{1,4}[1-5]\d\d)${END}`,
+      coded('(?:(?:http|response)[ _]?)?status(?:[ _]?code)?', String.raw`${HTTP_STATUS}|1[0-6]|\d`),
+      'gi',
+    ),
+    by: kept,
+  },
+  {
+    pattern: new RegExp(
+      coded(String.raw`(?:https?(?:/\d(?:\.\d)?)?|response)(?:[ _]?(?:code|error))?`, HTTP_STATUS),
       'gi',
     ),
     by: kept,
@@ -64,16 +80,22 @@ const steps: readonly Step[] = [
   { pattern: new RegExp(String.raw`\b[1-5]\d\d ${REASON_PHRASE}`, 'g'), by: kept },
   // Databases, operating systems and Oracle number their errors: 23505 is a duplicate, 40001 a conflict.
   {
-    pattern:
-      /["']?\b(?:sql[ _]?state|errno|os error|(?:error|vendor|return|exit|exited with)[ _]?(?:code|status))["'\s:=([]{1,4}-?(?:[\dA-Z]{5}|\d{1,5})(?![\w-])|\b(?:ORA|PLS|TNS)-\d{5}\b/gi,
+    pattern: new RegExp(
+      coded(
+        String.raw`sql[ _]?state|errno|os error|(?:error|vendor|return|exit|exited with)[ _]?(?:code|status)`,
+        String.raw`-?(?:[\dA-Z]{5}|\d{1,5})`,
+      ),
+      'gi',
+    ),
     by: kept,
   },
+  { pattern: /\b(?:ORA|PLS|TNS)-\d{5}\b/gi, by: kept },
   // Constants, such as 'STRIPE_KEY' or "CARD_DECLINED".
   { pattern: /(["'`])[A-Z]{1,20}(?:_[A-Z]{1,20}){1,8}\1/g, by: kept },
   // Names of variables, properties and database objects, and codes in JSON.
   {
     pattern:
-      /(?<=\b(?:reading|setting|column|field|property|variable|constraint|relation|table|attribute|parameter|argument):? |"(?:code|error|type|reason|status)" ?: ?)(["'`])[a-z_$][a-z_$.]{0,63}\1/gi,
+      /(?<=\b(?:reading|setting|module(?: named)?|column|field|property|variable|constraint|relation|table|attribute|parameter|argument):? |"(?:code|error|type|reason|status)" ?: ?)(["'`])[a-z_$][a-z_$.]{0,63}\1/gi,
     by: kept,
   },
 

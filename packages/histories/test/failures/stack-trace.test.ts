@@ -15,6 +15,7 @@ describe('stackLines', () => {
           '    at capture (/srv/app/capture.ts:88:11)',
           '    at async Pay.run (file:///srv/app/pay.ts:1:2)',
           '    at /srv/app/main.ts:9:1',
+          String.raw`    at Object.<anonymous> (C:\Program Files (x86)\app\pay.js:10:5)`,
           '    at async Activity.execute (/srv/node_modules/@temporalio/worker/lib/activity.js:102:9)',
           '    at process.processTicks (node:internal/process/task_queues:105:5)',
         ].join('\n'),
@@ -23,6 +24,7 @@ describe('stackLines', () => {
       ['capture', '/srv/app/capture.ts:88:11', true],
       ['async Pay.run', 'file:///srv/app/pay.ts:1:2', true],
       ['', '/srv/app/main.ts:9:1', true],
+      ['Object.<anonymous>', String.raw`C:\Program Files (x86)\app\pay.js:10:5`, true],
       ['async Activity.execute', '/srv/node_modules/@temporalio/worker/lib/activity.js:102:9', false],
       ['process.processTicks', 'node:internal/process/task_queues:105:5', false],
     ]);
@@ -85,6 +87,8 @@ describe('stackLines', () => {
       'oops',
       'something (else)',
       '    at customer Mira Novak (id 17)',
+      '    at warehouse Berlin (id:17)',
+      '    at order.items(17)',
       '    at 10.1.2.3:5432',
       '    at 12:30:45',
     ];
@@ -96,6 +100,7 @@ describe('ownFrames', () => {
   test.each([
     ['line feeds', '\n'.repeat(200_000)],
     ['carriage returns', '\r'.repeat(200_000)],
+    ['parentheses in parentheses', `    at ${'(a.)'.repeat(240)}\n`.repeat(400)],
     ['parentheses', `${'('.repeat(1_999)}\n`.repeat(2_000)],
   ])('takes linear time for %s', (_, text) => {
     expect(ownFrames(text)).toEqual([]);

@@ -51,6 +51,11 @@ describe('messageShape', () => {
     ["field 'customer-17' of 'Mira'", 'field <quoted> of <quoted>'],
     ['mail to mira@exämple.de bounced, 客户17不存在', 'mail to <email> bounced, 客户<number>不存在'],
     ['token q83vEjRWeJq83vEjRWeJ+A/b= expired', 'token <number> expired'],
+    ['{"status":"503","name":"mira"}', '{"status":"503",<quoted>:<quoted>}'],
+    ['{"sqlstate":"23505","detail":"Key 17"}', '{"sqlstate":"23505",<quoted>:<quoted>}'],
+    ['Upstream answered "status 503 for mira" to "li"', 'Upstream answered <quoted> to <quoted>'],
+    ['response 250 bytes, HTTP 612', 'response <number> byte, HTTP <number>'],
+    ['no courier for Jean-Luc Picard', 'no courier for <name>'],
   ])('turns "%s" into "%s"', (message, shape) => {
     expect(messageShape(message)).toBe(shape);
   });
@@ -69,6 +74,8 @@ describe('messageShape', () => {
     'Payment failed: "CARD_DECLINED"',
     "Missing environment variable 'STRIPE_KEY'",
     "Cannot read properties of undefined (reading 'iban')",
+    "Cannot find module 'express'",
+    "No module named 'numpy'",
     'null value in column "iban" of relation "customers" violates not-null constraint',
   ])('keeps the code or the name from source code in "%s"', (message) => {
     expect(messageShape(message)).toBe(message);
@@ -158,7 +165,7 @@ describe('fingerprint', () => {
 
   it('returns the same ids in every release with the same FINGERPRINT_VERSION', () => {
     const { id, version } = fingerprint(declined, 'order');
-    expect([version, id]).toEqual([4, '4-d639143b4a633abe']);
+    expect([version, id]).toEqual([5, '5-d639143b4a633abe']);
   });
 
   it('names the workflow as the place only if its own code failed', () => {
@@ -166,6 +173,17 @@ describe('fingerprint', () => {
     expect(fingerprint(own, 'order').parts.place).toBe('workflow order');
     expect(fingerprint(own, 'order').id).not.toBe(fingerprint(own, 'refund').id);
     expect(fingerprint(declined, 'order').id).toBe(fingerprint(declined, 'refund').id);
+  });
+
+  it.each([
+    ['Shop.Capture.<RunAsync>d__5.MoveNext()', 'Shop.Capture.<RunAsync>d__7.MoveNext()'],
+    ['Shop.Capture.<>c__DisplayClass3_0.<Run>b__0', 'Shop.Capture.<>c__DisplayClass12_1.<Run>b__2'],
+    ['shop.Ledger$$EnhancerBySpringCGLIB$$1a2b3c.post', 'shop.Ledger$$EnhancerBySpringCGLIB$$9f8e7d.post'],
+  ])('ignores the numbers in generated code, such as %s', (...calls) => {
+    const ids = calls.map(
+      (call) => fingerprint({ ...declined, frames: [{ call, place: 'a.b:1', own: true }] }, 'order').id,
+    );
+    expect(ids[0]).toBe(ids[1]);
   });
 
   it('limits the length of names and messages', () => {

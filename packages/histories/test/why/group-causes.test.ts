@@ -96,7 +96,7 @@ describe('groupCauses', () => {
 
   it('keeps fingerprints of different versions apart', () => {
     const older = run('1', 'A', 1);
-    const id = older.fingerprint.id.replace('4-', '1-');
+    const id = older.fingerprint.id.replace('5-', '1-');
     const groups = groupCauses([
       run('2', 'A', 2),
       { ...older, fingerprint: { ...older.fingerprint, id, version: 1 } },
