@@ -15,7 +15,7 @@ export {
 } from './critical-path.ts';
 export { type Durations, durationsOf, isSlow, type Usual } from './usual.ts';
 export { ABSENT, type Difference, type FieldMap, type WhatDiffers, whatDiffers } from './differs.ts';
-export { matchTimes, type RunTimes } from './match-times.ts';
+export { matchTimes, type RunTimes, withoutTime } from './match-times.ts';
 export { flatFields } from './flat-fields.ts';
 export {
   type Fingerprint,

@@ -1,4 +1,5 @@
 import { MAX_SAMPLE_TIMES, type RunSample } from '@temporal-kms/codec-api';
+import type { FieldMap } from './differs.ts';
 
 /** When a run started, in milliseconds since 1970, and how long it took. Open runs have no duration. */
 export interface RunTimes {
@@ -17,6 +18,8 @@ interface ReadRuns {
 const TOLERANCE = 0.2;
 /** If the other set's runs started at almost the same time, runs from this many milliseconds before are read too. */
 const MIN_REACH = 600_000;
+/** Multiples of this number, modulo 1, are spread evenly but never repeat: the fraction of the golden ratio. */
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
  * Returns which set to read again, and which of its runs, so that the runs of both sets are from the same times.
@@ -25,8 +28,8 @@ const MIN_REACH = 600_000;
  * times need not be matched: if both sets were read completely, their times are what the user wants to compare.
  *
  * The sample has as many runs from each part of the time as the other set, as in a case-control study with matching by
- * time (https://en.wikipedia.org/wiki/Nested_case%E2%80%93control_study). So it does not show that failures were
- * more frequent at some times.
+ * time (https://en.wikipedia.org/wiki/Nested_case%E2%80%93control_study). So it cannot show that failures were
+ * more frequent at some times: compare the fields without `hour`.
  */
 export function matchTimes(
   sets: readonly [first: ReadRuns, second: ReadRuns],
@@ -40,11 +43,21 @@ export function matchTimes(
   const range = quantile(other.times, 0.9) - begins(other.times);
   if (!sets[set].isCut || begins(own.times) - begins(other.times) <= range * TOLERANCE) return undefined;
   const count = Math.min(MAX_SAMPLE_TIMES, other.times.length);
-  const until = Array.from({ length: count }, (_, n) => quantile(other.times, 1 - n / count) + own.duration);
+  // Irregular steps, because regular failures would otherwise select the same hour of each day.
+  const until = Array.from(
+    { length: count },
+    (_, n) => quantile(other.times, 1 - (n + ((n * GOLDEN) % 1)) / count) + own.duration,
+  );
   const first = quantile(other.times, 0);
   const reach = Math.max((quantile(other.times, 1) - first) / count, MIN_REACH);
   const from = Math.max(0, Math.floor(first + own.duration - reach));
   return { set, sample: { from, until: until.map((at) => Math.ceil(at)) } };
+}
+
+/** Returns the fields that can be compared if the times of one set were chosen to match the other set. */
+export function withoutTime(fields: FieldMap): FieldMap {
+  const { hour: _, ...others } = fields;
+  return others;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { RunSample } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { type FieldMap, whatDiffers } from '../../src/why/differs.ts';
 import { flatFields } from '../../src/why/flat-fields.ts';
-import { matchTimes } from '../../src/why/match-times.ts';
+import { matchTimes, withoutTime } from '../../src/why/match-times.ts';
 import { type Draw, drawFrom } from './random.ts';
 
 const RUNS = 200;
@@ -66,12 +66,28 @@ interface Closed {
 }
 const closeOf = ({ start, duration }: Closed) => start + duration;
 
-/** Returns the runs that closed in the last day, evenly spread, in the order of Temporal's list. */
-function history(d: Draw, perDay: number, minutes: number): Closed[] {
+/** Runs of one set per day, over so many days. */
+const loads = [
+  { days: 1, failed: 300, completed: 100_000 },
+  { days: 1, failed: 60, completed: 20_000 },
+  { days: 1, failed: 3000, completed: 2000 },
+  { days: 20, failed: 10, completed: 3000 },
+];
+
+interface History {
+  readonly days: number;
+  readonly perDay: number;
+  readonly minutes: number;
+  readonly isRegular: boolean;
+}
+
+/** Returns the runs that closed in the last days, in the order of Temporal's list. */
+function history(d: Draw, { days, perDay, minutes, isRegular }: History): Closed[] {
   const closed: Closed[] = [];
-  for (let close = NOW; close > NOW - DAY; close += (DAY / perDay) * Math.log(1 - d.random())) {
+  for (let close = NOW; close > NOW - days * DAY;) {
     const duration = minutes * 60_000 * Math.exp(d.normal(0, 1));
     closed.push({ start: close - duration, duration });
+    close -= (DAY / perDay) * (isRegular ? 1 : -Math.log(1 - d.random()));
   }
   return closed;
 }
@@ -94,7 +110,10 @@ function compared(sets: readonly [readonly Closed[], readonly Closed[]]) {
   const newest = (all: readonly Closed[]) => ({ times: all.slice(0, RUNS), isCut: all.length > RUNS });
   const read = [newest(sets[0]), newest(sets[1])] as const;
   const match = matchTimes(read);
-  return read.map(({ times }, set) => (match?.set === set ? sampled(sets[set], match.sample) : times));
+  return {
+    isMatched: match !== undefined,
+    runs: read.map(({ times }, set) => (match?.set === set ? sampled(sets[set], match.sample) : times)),
+  };
 }
 
 function sampled(all: readonly Closed[], { from, until }: RunSample): Closed[] {
@@ -146,13 +165,21 @@ describe('whatDiffers', () => {
       let reported = 0;
       for (let seed = 0; seed < SEEDS; seed += 1) {
         const d = drawFrom(20_000 + seed);
+        const { days, ...perDay } = d.one(loads);
         // The deployment is harmless: it only changes the build, the workers and the key version.
-        const deployed = NOW - d.whole(1, 36) * 600_000;
+        const deployed = NOW - d.whole(1, 36) * 600_000 * days;
         const minutes = d.one([1, 60]);
-        const failed = history(d, d.one([60, 300, 3000]), minutes);
-        const completed = history(d, d.one([2000, 20_000, 100_000]), minutes);
-        const sets = seed % 2 === 0 ? ([failed, completed] as const) : ([completed, failed] as const);
-        const [first, second] = compared(sets).map((all) => all.map((each) => runAt(d, each, deployed)));
+        const failed = history(d, { days, perDay: perDay.failed, minutes, isRegular: d.one([true, false]) });
+        const completed = history(d, { days, perDay: perDay.completed, minutes, isRegular: false });
+        const { isMatched, runs: both } = compared(
+          seed % 2 === 0 ? [failed, completed] : [completed, failed],
+        );
+        const [first, second] = both.map((all) =>
+          all.map((each) => {
+            const fields = runAt(d, each, deployed);
+            return isMatched ? withoutTime(fields) : fields;
+          }),
+        );
         if (whatDiffers(first!, second!).differences.length > 0) reported += 1;
       }
       expect(reported / SEEDS).toBeLessThanOrEqual(0.05);

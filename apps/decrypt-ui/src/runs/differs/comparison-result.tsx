@@ -188,7 +188,7 @@ function Times({ sets: [a, b] }: Pick<Comparison, 'sets'>) {
     <p className={styles['note']}>
       Started: A {ofA} · B {ofB}.
       {matched
-        ? ` ${matched[0]} has more runs: the page chose runs from the times of ${matched[1]}’s runs, so how the sets are distributed over time is not compared.`
+        ? ` ${matched[0]} has more runs: the page chose runs from the times of ${matched[1]}’s runs, so the hour of the start is not compared.`
         : null}
     </p>
   );

@@ -1,6 +1,6 @@
 import { MAX_FIELD_RUNS, reasonEntries, type RunFieldsFrame, type RunSample } from '@temporal-kms/codec-api';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
-import { type FieldMap, matchTimes, type RunTimes } from '@temporal-kms/histories/why';
+import { type FieldMap, matchTimes, type RunTimes, withoutTime } from '@temporal-kms/histories/why';
 import type { Progress } from '../../search/one-at-a-time.ts';
 
 type ReadRun = Pick<Extract<RunFieldsFrame, { type: 'run' }>, 'fields' | 'startTime'>;
@@ -69,8 +69,11 @@ export function comparedRuns(sets: ReadSets): [first: readonly FieldMap[], secon
     status === 'complete' ? Number.NEGATIVE_INFINITY : Math.min(...[...runs.values()].map(closed)),
   );
   const since = Math.max(...oldest);
+  const isMatched = sets.some(({ again }) => again);
   const [first, second] = sets.map(({ runs }) =>
-    [...runs.values()].filter((run) => closed(run) >= since).map(({ fields }) => fields),
+    [...runs.values()]
+      .filter((run) => closed(run) >= since)
+      .map(({ fields }) => (isMatched ? withoutTime(fields) : fields)),
   );
   return [first ?? [], second ?? []];
 }

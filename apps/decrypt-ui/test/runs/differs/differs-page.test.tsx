@@ -58,6 +58,7 @@ describe('the page that compares two sets of runs', () => {
     await compare();
     await until(() => main().includes('the page chose runs from the times of A’s runs'), 'the result');
     expect(requests(app)).toMatchObject([{ query: FAILED }, { query: '' }, { query: '', sample: {} }]);
+    expect(rowOf('Hour of the start (UTC)')).toBeUndefined();
   });
 
   test('links to the runs with a value if a query can express the value, and still shows the result on Back', async () => {
