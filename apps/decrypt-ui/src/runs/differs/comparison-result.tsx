@@ -19,7 +19,7 @@ import { type Comparison, type Comparisons, isReading } from './comparison.ts';
 import { DifferencesTable } from './differences-table.tsx';
 import styles from './differs.module.css';
 import type { Queries } from './presets.ts';
-import { fieldsOf, type ReadSet, timesOf } from './read-set.ts';
+import { comparedRuns, fieldsOf, spanOf } from './read-set.ts';
 
 interface ComparisonResultProps {
   readonly namespace: string;
@@ -170,7 +170,7 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
           namespace={comparison.namespace}
           result={result}
           texts={texts}
-          runs={sets.flatMap(fieldsOf)}
+          runs={fieldsOf(comparedRuns(sets).flat())}
         />
       ) : null}
       {result && !decoded ? <p className={styles['note']}>Inputs and memos were not compared.</p> : null}
@@ -178,11 +178,12 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
   );
 }
 
-/** Shows when the runs of each set started. */
-function Times({ sets: [a, b] }: Pick<Comparison, 'sets'>) {
+/** Shows when the compared runs of each set started. */
+function Times({ sets }: Pick<Comparison, 'sets'>) {
   const format = useTimeFormat();
-  const [ofA, ofB] = [spanText(a, format), spanText(b, format)];
+  const [ofA, ofB] = comparedRuns(sets).map((runs) => spanText(spanOf(runs), format));
   if (ofA === undefined || ofB === undefined) return null;
+  const [a, b] = sets;
   const matched = a.again ? (['A', 'B'] as const) : b.again ? (['B', 'A'] as const) : undefined;
   return (
     <p className={styles['note']}>
@@ -194,10 +195,9 @@ function Times({ sets: [a, b] }: Pick<Comparison, 'sets'>) {
   );
 }
 
-function spanText(set: ReadSet, format: TimeFormat): string | undefined {
-  const starts = timesOf(set).map(({ start }) => start);
-  if (starts.length === 0) return undefined;
-  const [first, last] = [Math.min(...starts), Math.max(...starts)].map((at) => formatMoment(at, format));
+function spanText(span: ReturnType<typeof spanOf>, format: TimeFormat): string | undefined {
+  if (span === undefined) return undefined;
+  const [first, last] = span.map((at) => formatMoment(at, format));
   return first === last ? first : `${first} to ${last}`;
 }
 

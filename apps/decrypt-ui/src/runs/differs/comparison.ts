@@ -17,11 +17,13 @@ import type { FieldsApi } from './api.ts';
 import {
   added,
   comparedRuns,
+  fieldsOf,
   isFull,
   nothingRead,
   type ReadSet,
   type ReadSets,
   timesToMatch,
+  withRunsToCompare,
 } from './read-set.ts';
 
 /** Two sets of runs. */
@@ -119,11 +121,8 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
       sets[set] = { ...nothingRead, kmsCalls: newest.kmsCalls, isCut: true, again: { sample, newest } };
       await readSet(set);
     }
-    for (const index of [0, 1] as const) {
-      const { status, runs, again } = sets[index];
-      // The query excludes the times of the other set's runs, so the user wants to compare different times.
-      if (status === 'complete' && runs.size === 0 && again) sets[index] = again.newest;
-    }
+    const [a, b] = sets;
+    sets.splice(0, 2, withRunsToCompare(a, b), withRunsToCompare(b, a));
     if (!signal.aborted) publish();
     await compare(signal);
   }
@@ -135,7 +134,7 @@ export function createComparisons({ api, differencesOf, ...source }: Comparisons
     const [first, second] = comparedRuns(comparison.sets);
     let outcome: Pick<Comparison, 'result' | 'failure'>;
     try {
-      outcome = { result: await differencesOf(first, second, signal) };
+      outcome = { result: await differencesOf(fieldsOf(first), fieldsOf(second), signal) };
     } catch (error) {
       outcome = { failure: failureOf(error) };
     }

@@ -37,17 +37,22 @@ export const nothingRead: ReadSet = {
 
 export const isFull = ({ runs }: ReadSet): boolean => runs.size >= MAX_FIELD_RUNS;
 
-export const fieldsOf = ({ runs }: ReadSet): readonly FieldMap[] =>
-  [...runs.values()].map(({ fields }) => fields);
+export const fieldsOf = (runs: readonly ReadRun[]): readonly FieldMap[] => runs.map(({ fields }) => fields);
 
 /** Returns when the runs started, and how long they took. */
-export const timesOf = ({ runs }: ReadSet): readonly RunTimes[] =>
-  [...runs.values()].flatMap(({ startTime, fields: { duration } }) => {
+export const timesOf = (runs: readonly ReadRun[]): readonly RunTimes[] =>
+  runs.flatMap(({ startTime, fields: { duration } }) => {
     const start = millisOf(startTime);
     return start === undefined
       ? []
       : [{ start, duration: typeof duration === 'number' ? duration : undefined }];
   });
+
+/** Returns when the first and the last of the runs started; undefined if no run's start is known. */
+export function spanOf(runs: readonly ReadRun[]): readonly [first: number, last: number] | undefined {
+  const starts = timesOf(runs).map(({ start }) => start);
+  return starts.length === 0 ? undefined : [Math.min(...starts), Math.max(...starts)];
+}
 
 /** Returns when a run closed. Open runs come first in Temporal's lists. */
 const closed = ({ startTime, fields: { duration } }: ReadRun): number =>
@@ -56,15 +61,27 @@ const closed = ({ startTime, fields: { duration } }: ReadRun): number =>
 /** Returns which set to read again because its runs are newer than the runs of the other set. */
 export function timesToMatch(sets: ReadSets): ReturnType<typeof matchTimes> {
   if (sets.some(({ status, again }) => status !== 'complete' || again)) return undefined;
-  const [first, second] = sets.map((set) => ({ times: timesOf(set), isCut: set.isCut }));
+  const [first, second] = sets.map(({ runs, isCut }) => ({ times: timesOf([...runs.values()]), isCut }));
   return first && second && matchTimes([first, second]);
 }
 
 /**
- * Returns the fields of the compared runs. If a set was not read to its end, returns only runs that closed since the
- * oldest run of that set, because lists begin with the run that closed last.
+ * Returns a set with its newest runs instead of the runs at the times of the other set, if the set has few runs at these
+ * times. The user then wants to compare different times, such as the last day with the day before, or two builds.
  */
-export function comparedRuns(sets: ReadSets): [first: readonly FieldMap[], second: readonly FieldMap[]] {
+export function withRunsToCompare(set: ReadSet, other: ReadSet): ReadSet {
+  const { status, runs, again, kmsCalls } = set;
+  if (status !== 'complete' || again === undefined) return set;
+  const [own, others] = [set, other].map((each) => spanOf([...each.runs.values()]));
+  const overlaps = own && others && own[0] <= others[1] && others[0] <= own[1];
+  return overlaps && runs.size >= other.runs.size / 2 ? set : { ...again.newest, kmsCalls };
+}
+
+/**
+ * Returns the compared runs. If a set was not read to its end, returns only runs that closed since the oldest run of
+ * that set, because lists begin with the run that closed last.
+ */
+export function comparedRuns(sets: ReadSets): [first: readonly ReadRun[], second: readonly ReadRun[]] {
   const oldest = sets.map(({ status, runs }) =>
     status === 'complete' ? Number.NEGATIVE_INFINITY : Math.min(...[...runs.values()].map(closed)),
   );
@@ -73,7 +90,7 @@ export function comparedRuns(sets: ReadSets): [first: readonly FieldMap[], secon
   const [first, second] = sets.map(({ runs }) =>
     [...runs.values()]
       .filter((run) => closed(run) >= since)
-      .map(({ fields }) => (isMatched ? withoutTime(fields) : fields)),
+      .map((run) => (isMatched ? { ...run, fields: withoutTime(run.fields) } : run)),
   );
   return [first ?? [], second ?? []];
 }

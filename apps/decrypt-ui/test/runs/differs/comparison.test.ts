@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createPlaintextCache } from '../../../src/payloads/reveal/plaintext-cache.ts';
 import { createReveals } from '../../../src/payloads/reveal/reveals.ts';
 import { createComparisons } from '../../../src/runs/differs/comparison.ts';
+import { comparedRuns, spanOf } from '../../../src/runs/differs/read-set.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -134,13 +135,22 @@ describe('a comparison with more runs than are read', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('compares the newest runs if the query excludes the times of the other set', async () => {
+  // Runs of both sets that are near the limit between their times closed at the same time.
+  it.each<[what: string, sampled: readonly RunFieldsFrame[]]>([
+    ['none of its runs', [endFrame('complete')]],
+    ['few of its runs', runs(3, HOUR, 'complete')],
+    [
+      'only runs that started later',
+      [...Array.from({ length: 40 }, (_, n) => runFrame(n, {}, NOW + 40 - n)), endFrame('complete')],
+    ],
+  ])('compares the newest runs if %s are from the times of the other set', async (_, sampled) => {
     const { comparisons, comparison } = setUp(({ query, sample }) =>
-      query === 'a' ? failed : sample ? [endFrame('complete')] : newest,
+      query === 'a' ? failed : sample ? sampled : newest,
     );
     comparisons.start(open);
     await vi.advanceTimersByTimeAsync(1000);
     expect(comparison()?.result?.sizes).toEqual([24, 200]);
+    expect(comparison()?.sets[1]).toMatchObject({ kmsCalls: 2 });
   });
 
   it('compares only runs from the time that both sets cover if one set was not read to its end', async () => {
@@ -150,5 +160,10 @@ describe('a comparison with more runs than are read', () => {
     comparisons.start(open);
     await vi.advanceTimersByTimeAsync(1000);
     expect(comparison()?.result?.sizes).toEqual([1, 100]);
+    const [a, b] = comparedRuns(comparison()!.sets);
+    expect([spanOf(a), spanOf(b)]).toEqual([
+      [NOW, NOW],
+      [NOW - 99_000, NOW],
+    ]);
   });
 });
