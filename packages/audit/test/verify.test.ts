@@ -234,8 +234,8 @@ describe('verifyFile', () => {
       [[2, 'another process continues the chain without an opening line']],
     ],
     [
-      'ends within a line',
-      () => write(NOTHING, lines(ONE, {}, 0), '{"severity"'),
+      'ends within a line that has the maximum length',
+      () => write(NOTHING, lines(ONE, {}, 0), '{'.repeat(2 ** 20)),
       [[3, 'the file ends within a line: it was truncated, or a crash interrupted a write']],
     ],
     [
