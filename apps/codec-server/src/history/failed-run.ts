@@ -8,12 +8,19 @@ import {
   type RunCause,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
-import { eventIdOf, eventPayloads, type Payload, workflowContext } from '@temporal-kms/histories/payloads';
+import {
+  eventIdOf,
+  eventPayloads,
+  type Payload,
+  type ProtoEvent,
+  workflowContext,
+} from '@temporal-kms/histories/payloads';
 import { bodyOf } from '@temporal-kms/histories/readable';
 import {
   allLocked,
   type Cause,
   causeOfEnd,
+  decisiveEvent,
   fingerprint,
   type Reading,
   shortText,
@@ -24,7 +31,7 @@ import { type Decrypting, decryptInRun } from './decrypt-some.ts';
 import { historyEvent } from './event.ts';
 import type { Visited } from './over-runs.ts';
 import type { Inspect } from './payload-stub.ts';
-import type { HistoryReader, PageBudget } from './reader.ts';
+import type { HistoryReader, PageBudget, Run } from './reader.ts';
 import type { StreamLifetime } from './stream-limits.ts';
 
 /** Maximum size of a decrypted failure. Temporal itself truncates most failures at 4 KiB. */
@@ -38,7 +45,7 @@ const MAX_BUILD = 200;
 
 export interface FailedRunOptions {
   readonly namespace: string;
-  readonly reader: Pick<HistoryReader, 'lastEvent' | 'lastTaskEnd'>;
+  readonly reader: Pick<HistoryReader, 'lastEvent' | 'lastTasks' | 'lastTaskEnd'>;
   readonly inspect: Inspect;
   readonly lifetime: StreamLifetime;
   /** Without this field, messages and stack traces are not decrypted. */
@@ -58,7 +65,7 @@ export interface FailureOfRun {
 }
 
 /**
- * Reads why a run failed or, if the run is open, why its workflow task failed. Decrypts only the event
+ * Reads why a run failed or, if its workflow task kept it from continuing, why the task failed. Decrypts only the event
  * with the failure, and in that event only the messages and stack traces. Writes the audit's outcome
  * before it returns plaintext.
  * @throws HttpError as `HistoryReader.read`; `audit_unavailable`
@@ -71,13 +78,16 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
   const plaintext = memory.lease();
   try {
     const budget: PageBudget = { reserve: (bytes) => lease.wait(Math.min(bytes, memory.pageShare), signal) };
-    const event =
-      listed.status === 'Running'
-        ? await reader.lastTaskEnd(run, signal, budget)
-        : await reader.lastEvent(run, signal, budget);
-    if (event === undefined) return { status: 'none' };
     const home = workflowContext(run);
-    const json = await historyEvent(event, home, inspect, lifetime);
+    const events = await lastEvents(listed, run, reader, signal, budget);
+    const read: (HistoryEvent & { readonly event: ProtoEvent; readonly at: number })[] = [];
+    for (const event of events) {
+      const json = await historyEvent(event, home, inspect, lifetime);
+      read.push({ ...json, event, at: Date.parse(json.eventTime) });
+    }
+    const json = decisiveEvent(read);
+    if (json === undefined) return { status: 'none' };
+    const { event } = json;
     const unreadable: ReasonCounts = {};
     let cause = causeOfEnd(json, allLocked);
     if (cause === undefined) return { status: 'none' };
@@ -87,7 +97,12 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
         const ref = payloadRefOf(eventIdOf(event), n);
         return refs.includes(ref) ? [{ ref, payload }] : [];
       });
-      const readings = await decryptInRun(run, stored, { decrypting, read, lifetime, lease: plaintext });
+      const readings = await decryptInRun(run, stored, {
+        decrypting,
+        read: readTexts,
+        lifetime,
+        lease: plaintext,
+      });
       if (readings === undefined) return { status: 'limit' };
       for (const reading of readings.values())
         if (reading.status === 'unreadable') countReason(unreadable, reading.reason);
@@ -101,8 +116,27 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
   }
 }
 
+/**
+ * Returns the events that show why a run failed, or why it is stuck. A run that timed out or was terminated may have
+ * waited for its workflow task, so this takes the same single call to read the events before its end, too.
+ */
+async function lastEvents(
+  { status }: Pick<WorkflowSummary, 'status'>,
+  run: Run,
+  reader: FailedRunOptions['reader'],
+  signal: AbortSignal,
+  budget: PageBudget,
+): Promise<readonly ProtoEvent[]> {
+  if (status === 'TimedOut' || status === 'Terminated') return await reader.lastTasks(run, signal, budget);
+  const event =
+    status === 'Running'
+      ? await reader.lastTaskEnd(run, signal, budget)
+      : await reader.lastEvent(run, signal, budget);
+  return event === undefined ? [] : [event];
+}
+
 /** Reads decrypted payloads, by ref. */
-async function read(
+async function readTexts(
   results: AsyncIterable<{ readonly ref: PayloadRef; readonly result: DecryptResult }>,
 ): Promise<ReadonlyMap<PayloadRef, Reading>> {
   const readings = new Map<PayloadRef, Reading>();

@@ -26,7 +26,7 @@ export interface GrantedServices {
 /** Each of these permissions includes reading runs' metadata. */
 export type Reading = Exclude<Permission, 'encode' | 'query' | 'audit'>;
 export type GrantedTemporal = Pick<TemporalService, 'list' | 'count' | 'describe' | 'schedules' | 'schedule'>;
-type GrantedReader = Pick<HistoryReader, 'read' | 'lastEvent' | 'lastTaskEnd'>;
+type GrantedReader = Pick<HistoryReader, 'read' | 'lastEvent' | 'lastTasks' | 'lastTaskEnd'>;
 
 type PollersOf = ReturnType<typeof taskQueuePollers>;
 /** Reports the workers that poll a task queue in the namespace. */
@@ -72,6 +72,7 @@ export const grantedServices = ({
   reader: forGrant(reading, (namespace) => ({
     read: within(namespace, (...args) => reader.read(...args)),
     lastEvent: within(namespace, (...args) => reader.lastEvent(...args)),
+    lastTasks: within(namespace, (...args) => reader.lastTasks(...args)),
     lastTaskEnd: within(namespace, (...args) => reader.lastTaskEnd(...args)),
   })),
   pollers: forGrant(

@@ -126,7 +126,8 @@ function backwards(length: number, end: number, largest = length) {
     }));
     return pageOf(events, from > size ? Buffer.from(String(from - size)) : undefined);
   };
-  return { sizes, of: reader({ ...noTemporal, historyReverse }) };
+  const history = async () => pageOf([{ eventId: length, eventType: SIGNALED, taskId: 1 }], undefined);
+  return { sizes, of: reader({ ...noTemporal, history, historyReverse }) };
 }
 const [WORKFLOW_TASK_FAILED, SIGNALED] = [9, 26];
 
@@ -152,6 +153,20 @@ describe('lastTaskEnd', () => {
     const { sizes, of } = backwards(10, 9, 1);
     expect(Number((await of.lastTaskEnd(run, never))?.eventId)).toBe(9);
     expect(sizes).toEqual([8, 2, 1, 1]);
+  });
+});
+
+describe('lastTasks', () => {
+  it('reads the events of workflow tasks among the last events, and the last event, with one call', async () => {
+    const { sizes, of } = backwards(1_000, 995);
+    expect((await of.lastTasks(run, never)).map(({ eventId }) => Number(eventId))).toEqual([995, 1_000]);
+    expect(sizes).toEqual([8]);
+  });
+
+  it('reads only the last event if Temporal fails to send the page', async () => {
+    const { sizes, of } = backwards(1_000, 995, 1);
+    expect((await of.lastTasks(run, never)).map(({ eventId }) => Number(eventId))).toEqual([1_000]);
+    expect(sizes).toEqual([8]);
   });
 });
 

@@ -132,7 +132,12 @@ function servicesOfTest() {
       schedule: called('schedule'),
       query: called('query'),
     },
-    reader: { read: called('read'), lastEvent: called('lastEvent'), lastTaskEnd: called('lastTaskEnd') },
+    reader: {
+      read: called('read'),
+      lastEvent: called('lastEvent'),
+      lastTasks: called('lastTasks'),
+      lastTaskEnd: called('lastTaskEnd'),
+    },
     pollers: called('pollers'),
     codec: {
       decrypt: called('decrypt'),

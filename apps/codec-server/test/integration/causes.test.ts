@@ -128,7 +128,8 @@ describe('a request for the causes of failed runs', () => {
   });
 
   it('includes running workflows whose workflow task keeps failing', async () => {
-    const { workflowId } = await stack.start('stuck', [], { workflowId: `failing-${randomUUID()}` });
+    const handle = await stack.start('stuck', [], { workflowId: `failing-${randomUUID()}` });
+    const { workflowId } = handle;
     const body = { query: `WorkflowId = "${workflowId}"` };
     await vi.waitFor(async () => expect((await frames('causes', body))[0]).toMatchObject({ total: 1 }), {
       timeout: 20_000,
@@ -138,13 +139,25 @@ describe('a request for the causes of failed runs', () => {
       { workflowId, status: 'Running', failingSince: expect.any(String), message: { status: 'locked' } },
     ]);
     const { audit, entries } = recordedAudit();
-    expect(runs(await frames('decode-causes', body, stack.replica({ audit })))).toMatchObject([
+    const open = runs(await frames('decode-causes', body, stack.replica({ audit })));
+    expect(open).toMatchObject([
       {
         fingerprint: { parts: { place: 'workflow stuck', frames: [expect.stringMatching(/workflows\.ts/)] } },
         message: { text: 'This workflow task fails by design.', encrypted: true },
       },
     ]);
     expect(entries.map(({ event }) => event)).toEqual(['intent', 'outcome']);
+    // A run that ends while its task fails has the same cause.
+    await handle.terminate('no fix in time');
+    await vi.waitFor(
+      async () => {
+        const [{ fingerprint, message } = {}] = open;
+        expect(runs(await frames('decode-causes', body))).toMatchObject([
+          { workflowId, status: 'Terminated', fingerprint, message },
+        ]);
+      },
+      { timeout: 20_000, interval: 500 },
+    );
   });
 
   it('leaves out running workflows if Temporal lacks the search attribute for such workflows', async () => {

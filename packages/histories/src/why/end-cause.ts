@@ -1,14 +1,31 @@
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { textAt } from '../events/proto-json.ts';
 import type { RunEvent } from '../events/groups.ts';
+import { endsWait } from '../events/run-ends.ts';
 import { type Cause, causeOf, failureOf, shortText } from './cause.ts';
 import type { ReadPayload } from './run.ts';
-import { isTaskError } from './sources.ts';
+import { isTaskError, LONG_WAIT, taskErrors } from './sources.ts';
+
+/**
+ * Returns the event that shows why a run ended or is stuck: the last event, or the event of the workflow task for
+ * which a run that timed out or was terminated had waited.
+ * @param events the run's last events in order; at least the last event, and those of workflow tasks
+ */
+export function decisiveEvent<Event extends Pick<RunEvent, 'eventName' | 'attributes' | 'at'>>(
+  events: readonly Event[],
+): Event | undefined {
+  const end = events.at(-1);
+  if (end === undefined || !endsWait(end.eventName)) return end;
+  const [error] = taskErrors(events, false);
+  const task = events.findLast(({ eventName }) => eventName.startsWith('WorkflowTask'));
+  const isTaken = task?.eventName !== 'WorkflowTaskScheduled' || end.at - task.at < LONG_WAIT;
+  return error ?? (isTaken ? end : task);
+}
 
 /**
  * Returns why a run ended badly. The run's last event is enough, because it contains the whole chain of
- * failures through activities and child workflows. For the event that ended a workflow task, returns why the
- * task failed. Returns undefined for a task that had no error, and for a run that completed, continued as new
+ * failures through activities and child workflows. For an event of a workflow task, returns why the task failed
+ * or that no worker took it. Returns undefined for a task that had no error, and for a run that completed, continued as new
  * without a failure, or was canceled.
  *
  * @example
@@ -31,6 +48,8 @@ export function causeOfEnd(
     case 'WorkflowExecutionTerminated':
       // Temporal stores the reason in plaintext.
       return withoutFailure('WorkflowTerminated', textAt(attributes, 'reason') ?? '');
+    case 'WorkflowTaskScheduled':
+      return withoutFailure('WorkflowTaskNotTaken', '');
     case 'WorkflowTaskFailed':
       if (!isTaskError({ eventName, attributes: all })) return undefined;
       return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowTaskFailed', '');

@@ -1,5 +1,5 @@
 export { type Cause, causeOf, type Message, shortText } from './cause.ts';
-export { causeOfEnd } from './end-cause.ts';
+export { causeOfEnd, decisiveEvent } from './end-cause.ts';
 export { type CauseGroup, groupCauses } from './group-causes.ts';
 export { type Explanation, explain } from './explain.ts';
 export type { Finding, Severity } from './finding.ts';

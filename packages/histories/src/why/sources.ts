@@ -5,6 +5,12 @@ import { type PendingWork, pendingWork } from '../events/pending.ts';
 import { type Cause, causeOf, failureOf } from './cause.ts';
 import { isOpen, type WhyRun } from './run.ts';
 
+/**
+ * Time in milliseconds after which a wait counts as long. A worker that polls takes a task within a second,
+ * and a sticky task queue delays the task by at most 10 s.
+ */
+export const LONG_WAIT = 30_000;
+
 /*
  * A run's current failures are in three places: its last event, its failing workflow task, and the last
  * attempts of its pending work.
@@ -77,9 +83,28 @@ export function isTaskError(event: Pick<RunEvent, 'eventName' | 'attributes'>): 
  * Returns whether Temporal ended a workflow task that a worker held, because Temporal closed the run or had too
  * many messages for it.
  */
-export const isForceClosed = ({ eventName, attributes }: RunEvent): boolean =>
+export const isForceClosed = ({
+  eventName,
+  attributes,
+}: Pick<RunEvent, 'eventName' | 'attributes'>): boolean =>
   eventName === 'WorkflowTaskFailed' &&
   enumAt('WORKFLOW_TASK_FAILED_CAUSE_', attributes, 'cause') === 'FORCE_CLOSE_COMMAND';
+
+/** Returns the errors of a run's workflow task since a task completed, latest first. */
+export function taskErrors<Event extends Pick<RunEvent, 'eventName' | 'attributes'>>(
+  events: readonly Event[],
+  isRunOpen: boolean,
+): Event[] {
+  const errors: Event[] = [];
+  for (let index = events.length - 1; index >= 0; index -= 1) {
+    const event = events[index];
+    if (event === undefined) continue;
+    if (event.eventName === 'WorkflowTaskCompleted') break;
+    if (event.eventName === 'WorkflowTaskFailed' && isReset(event)) break;
+    if (isTaskError(event) && (isRunOpen || !isForceClosed(event))) errors.push(event);
+  }
+  return errors;
+}
 
 /**
  * Returns the failing workflow task of a run that is open, timed out or was terminated, unless a later task
@@ -89,14 +114,7 @@ export function failingTask(run: WhyRun): FailingTask | undefined {
   if (!waitsAt(run)) return undefined;
   const pending = at(run.details, 'pendingWorkflowTask');
   const retries = numberAt(pending, 'attempt') ?? 1;
-  const row: RunEvent[] = [];
-  for (let index = run.events.length - 1; index >= 0; index -= 1) {
-    const event = run.events[index];
-    if (event === undefined) continue;
-    if (event.eventName === 'WorkflowTaskCompleted') break;
-    if (event.eventName === 'WorkflowTaskFailed' && isReset(event)) break;
-    if (isTaskError(event) && (isOpen(run) || !isForceClosed(event))) row.push(event);
-  }
+  const row = taskErrors(run.events, isOpen(run));
   const [event] = row;
   if (event === undefined && retries <= 1) return undefined;
   const isTimeout = event?.eventName === 'WorkflowTaskTimedOut';

@@ -1,14 +1,14 @@
 import type { Attributes } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { causeOf } from '../../src/why/cause.ts';
-import { causeOfEnd } from '../../src/why/end-cause.ts';
+import { causeOfEnd, decisiveEvent } from '../../src/why/end-cause.ts';
 import { explain } from '../../src/why/explain.ts';
 import { fingerprint, whyOneGroup } from '../../src/why/fingerprint.ts';
 import { groupCauses } from '../../src/why/group-causes.ts';
 import { allLocked } from '../../src/why/run.ts';
 import { corpusCauses, corpusRun } from './corpus.ts';
 import { drawFrom } from './random.ts';
-import { activityFailure, application, reading, runOf, started } from './run.ts';
+import { activityFailure, application, reading, type Recorded, runOf, started, taskFails } from './run.ts';
 
 const HOUR = 3_600_000;
 const print = (type: string) =>
@@ -179,6 +179,24 @@ describe('causeOfEnd', () => {
     expect(
       endedAs('WorkflowTaskFailed', { cause: 'WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW' }),
     ).toBeUndefined();
+  });
+
+  const again: Recorded = ['WorkflowTaskScheduled', { attempt: 2 }];
+  it.each<[what: string, before: Recorded[], type: string]>([
+    ['whose workflow task failed', [...taskFails('OTHER', application('Bug', 'x')), again], 'Bug'],
+    ['whose workflow task no worker took', [started[0]!, again], 'WorkflowTaskNotTaken'],
+    ['whose workflow task a worker held', taskFails('FORCE_CLOSE_COMMAND'), ''],
+    ['that waited for a message', [...started], ''],
+  ])('finds the cause of a run %s until the run timed out or was terminated', (_, before, type) => {
+    for (const end of ['TimedOut', 'Terminated']) {
+      const ended = runOf([...before, [`WorkflowExecution${end}`, {}, 3600]]);
+      const cause = causeOfEnd(decisiveEvent(ended.events)!, allLocked)!;
+      expect(cause.type).toBe(type || `Workflow${end}`);
+      const known = explain(ended).findings.find(({ fingerprint: id }) => id)?.fingerprint;
+      if (type === 'Bug') expect(fingerprint(cause, 'order').id).toBe(known);
+    }
+    const soon = runOf([...started, again, ['WorkflowExecutionTerminated']]);
+    expect(decisiveEvent(soon.events)?.eventName).toBe('WorkflowExecutionTerminated');
   });
 
   it('reads only the beginning and the end of long texts', () => {

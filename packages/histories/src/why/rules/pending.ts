@@ -5,10 +5,10 @@ import { WORKER_SHUTDOWN } from '../../failures/failure.ts';
 import type { Fact } from '../finding.ts';
 import type { Place } from '../place.ts';
 import { isOpen, type WhyRun } from '../run.ts';
-import { endTime, pendingSteps, type PendingStep, waitsAt } from '../sources.ts';
+import { endTime, LONG_WAIT, pendingSteps, type PendingStep, waitsAt } from '../sources.ts';
 import { stepOf, summaryOf } from '../step.ts';
 import { byWhom, seconds } from '../words.ts';
-import { LONG_WAIT, pollersText } from './task.ts';
+import { pollersText } from './task.ts';
 
 const placeOf = ({ work, group, cause }: PendingStep): Place => ({
   kind: work.kind,

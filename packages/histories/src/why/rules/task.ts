@@ -1,7 +1,15 @@
 import { at, enumAt, millisAt, textAt } from '../../events/proto-json.ts';
 import type { Fact } from '../finding.ts';
 import { isOpen, type WhyQueue, type WhyRun } from '../run.ts';
-import { endOfRun, endTime, type FailingTask, failingTask, isForceClosed, waitsAt } from '../sources.ts';
+import {
+  endOfRun,
+  endTime,
+  type FailingTask,
+  failingTask,
+  isForceClosed,
+  LONG_WAIT,
+  waitsAt,
+} from '../sources.ts';
 import { byWhom, inWords } from '../words.ts';
 
 /** The reason why a workflow task fails. There is a separate rule for each reason. */
@@ -46,12 +54,6 @@ export const taskFailing =
 /** The task queue of the run's workflow tasks. */
 const queueOf = ({ events }: Pick<WhyRun, 'events'>): string | undefined =>
   textAt(events[0]?.attributes, 'taskQueue', 'name');
-
-/**
- * Time in milliseconds after which a wait counts as long. A worker that polls takes a task within a second,
- * and a sticky task queue delays the task by at most 10 s.
- */
-export const LONG_WAIT = 30_000;
 
 /** Returns the workflow task that is open, or was open when the run ended, unless it fails. */
 function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact } | undefined {
