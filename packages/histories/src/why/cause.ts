@@ -108,10 +108,12 @@ function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'r
 
 /**
  * Returns the frames of the innermost failure that has application frames. The root cause may have none,
- * because a library may have thrown the root cause.
+ * because a library may have thrown the root cause. The codec's errors have none: in a bundle, frames of the codec
+ * look like the application's.
  */
 function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
-  for (const level of chain.toReversed().slice(0, MAX_TRACES)) {
+  const levels = chain.filter((level) => codecReason(level) === undefined).toReversed();
+  for (const level of levels.slice(0, MAX_TRACES)) {
     const frames = ownFrames(withoutMiddle(stackTraceOf(level, run)));
     if (frames.length > 0) return frames.slice(0, MAX_FRAMES);
   }

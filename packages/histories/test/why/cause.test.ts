@@ -51,6 +51,14 @@ describe('causeOf', () => {
     expect(cause?.places[1]).not.toHaveProperty('eventId');
   });
 
+  it('returns the frames of the failure that wraps a codec error, because a bundle contains the codec, too', () => {
+    const stackTrace = 'KmsCodecError: no key\n    at KmsCodec.decode (/srv/worker.js:1:2)';
+    const codec = application('KmsCodecError:key_disabled', 'no key', { stackTrace });
+    expect(causeOf(codec, run)).toMatchObject({ codec: 'key_disabled', frames: [] });
+    const wrapped = application('OrderFailed', 'order 17', { cause: codec });
+    expect(causeOf(wrapped, run)).toMatchObject({ codec: 'key_disabled', frames: [{ call: 'capture' }] });
+  });
+
   it('returns the timeout itself if the timeout has no cause', () => {
     const failure = activityFailure({
       message: 'timeout',

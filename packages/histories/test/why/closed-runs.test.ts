@@ -57,6 +57,7 @@ describe('explain, for a run that timed out or was terminated', () => {
       { workflowExecutionTimeout: '604800s', workflowExecutionExpirationTime: '2030-02-07T12:00:00Z' },
       'The run’s time limit was 1 d.',
     ],
+    ['which the history lacks', { workflowRunTimeout: undefined }, undefined],
   ])('states that a run exceeded the time limit of %s', (_, limits, detail) => {
     const limited: Recorded = ['WorkflowExecutionStarted', { workflowRunTimeout: '86400s', ...limits }];
     const [timedOut] = explain(runOf([limited, ['WorkflowExecutionTimedOut', {}, 4]])).findings;

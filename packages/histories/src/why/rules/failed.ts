@@ -25,7 +25,8 @@ function codecFacts(run: WhyRun): Fact[] {
   if (ended?.cause.codec) {
     const { cause, event } = ended;
     const [place] = cause.places;
-    found.push({ cause, place, eventId: place?.eventId ?? event.eventId, since: event.at });
+    const eventId = place?.eventId ?? event.eventId;
+    found.push({ cause, place, eventId, attempt: place?.attempt, since: event.at });
   }
   if (task?.cause?.codec)
     found.push({ cause: task.cause, eventId: task.event?.eventId, attempt: task.attempt, since: task.since });
@@ -128,7 +129,8 @@ function limitText({ at: begin, attributes }: RunEvent): string | undefined {
   const limit = durationAt(attributes, 'workflowRunTimeout');
   const delay = durationAt(attributes, 'firstWorkflowTaskBackoff') ?? 0;
   const end = limit === undefined ? Infinity : begin + delay + limit;
-  if ((millisAt(attributes, 'workflowExecutionExpirationTime') ?? Infinity) <= end) {
+  const expiration = millisAt(attributes, 'workflowExecutionExpirationTime');
+  if (expiration !== undefined && expiration <= end) {
     const all = durationAt(attributes, 'workflowExecutionTimeout');
     return `All runs together exceeded their time limit${all === undefined ? '' : ` of ${seconds(all)}`}.`;
   }

@@ -6,7 +6,7 @@ import type { Fact } from '../finding.ts';
 import type { WhyRun } from '../run.ts';
 import { causeOf, failureOf } from '../cause.ts';
 import { stepOf } from '../step.ts';
-import { failed } from './failed.ts';
+import { codecErrors, failed } from './failed.ts';
 import { counted, inWords } from '../words.ts';
 
 /**
@@ -49,7 +49,9 @@ export function failedSteps(run: WhyRun): Fact[] {
   const end = endOf(first);
   const { place, refs } = stepOf(first, run);
   // The failure that ended the run has a separate finding.
-  const isKnown = failed(run)[0]?.place?.eventId === end.eventId;
+  const isKnown = [...failed(run), ...codecErrors('ended')(run)].some(
+    (fact) => fact.place?.eventId === end.eventId,
+  );
   if (isKnown && bad.length === 1 && all.length < MANY_STEPS) return [];
   return [
     {
