@@ -132,3 +132,22 @@ export const reading =
   (values: Readonly<Record<string, unknown>>) =>
   (ref: PayloadRef): Reading =>
     ref in values ? { status: 'readable', value: values[ref] } : { status: 'locked' };
+
+/** Returns the description of a run with a pending activity. */
+export const pending = (activity: object) => ({
+  details: { pendingActivities: [{ activityId: '1', activityType: { name: 'charge' }, ...activity }] },
+});
+
+/** Returns the time this many seconds after the start of a run. */
+export const time = (after: number) => new Date(START + after * 1000).toISOString();
+
+/**
+ * Returns a completed run with an activity that took this many seconds. The whole run took four seconds more.
+ */
+export const chargedFor = (seconds: number): Recorded[] => [
+  ...started,
+  ['ActivityTaskScheduled', scheduled[1] ?? {}, 4],
+  ['ActivityTaskStarted', { scheduledEventId: '5', attempt: 1 }, 4],
+  ['ActivityTaskCompleted', { scheduledEventId: '5' }, 4 + seconds],
+  ['WorkflowExecutionCompleted', {}, 4 + seconds],
+];

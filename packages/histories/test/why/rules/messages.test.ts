@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { explain } from '../../src/why/explain.ts';
-import { type Recorded, runOf, scheduled, signal, started, taskAt, updateAccepted } from './run.ts';
+import { explain } from '../../../src/why/explain.ts';
+import { type Recorded, runOf, scheduled, signal, started, taskAt, updateAccepted } from '../run.ts';
 
 describe('the rule signal-without-effect', () => {
   it.each<[what: string, expected: boolean, events: Recorded[]]>([
