@@ -123,7 +123,7 @@ const frameOf = (call: string, place: string): StackFrame => ({
 export const isFrame = (line: StackLine): line is StackFrame => 'place' in line;
 
 /** Python writes the innermost call last. All other languages write the innermost call first. */
-const innermostLast = /^[ \t]*File "/m;
+const innermostLast = /^[ \t]*File ".+", line \d/m;
 
 /** Returns the application's frames, innermost first. */
 export function ownFrames(stackTrace: string): StackFrame[] {

@@ -97,6 +97,14 @@ describe('stackLines', () => {
 });
 
 describe('ownFrames', () => {
+  test('returns the innermost frame first, even if a line of the message looks like a frame of Python', () => {
+    const trace = `Error: no import
+File "orders.csv" is missing
+    at inner (/srv/app/a.ts:1:1)
+    at outer (/srv/app/b.ts:2:2)`;
+    expect(ownFrames(trace).map(({ call }) => call)).toEqual(['inner', 'outer']);
+  });
+
   test.each([
     ['line feeds', '\n'.repeat(200_000)],
     ['carriage returns', '\r'.repeat(200_000)],
