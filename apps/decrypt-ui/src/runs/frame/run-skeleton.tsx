@@ -13,7 +13,7 @@ export function RunSkeleton({ address }: { address: RunAddress }) {
     <div className={styles['loading']} aria-busy="true">
       <div className={headerStyles['header']}>
         <RunTitle address={address} />
-        <span className={headerStyles['run']}>{shortRunId(runId)}</span>
+        {runId === '' ? null : <span className={headerStyles['run']}>{shortRunId(runId)}</span>}
       </div>
       <div className={styles['skeletonFacts']} aria-hidden="true">
         <i />
