@@ -4,6 +4,9 @@ import type { Span } from '../timeline/spans.ts';
 import { useWaterfall } from '../timeline/waterfall.tsx';
 import type { FamilyRun } from './family.ts';
 
+/** Minimum length of idle time that is collapsed, in milliseconds. A run without open children may be working. */
+const MIN_IDLE = 60_000;
+
 interface RunsWaterfallInput {
   readonly runs: readonly FamilyRun[];
   /** The runs whose duration does not count as idle time. Omit runs that only wait for their children. */
@@ -27,6 +30,7 @@ export function useRunsWaterfall({ runs, busy, width }: RunsWaterfallInput) {
           ? []
           : [{ from: startedAt, to: closedAt ?? Infinity }],
       ),
+      minIdle: MIN_IDLE,
     }),
     [runs, busy],
   );

@@ -46,15 +46,21 @@ export interface RunTimes {
   /** The times of all events, ascending. */
   readonly events: readonly number[];
   readonly busy: readonly BusyInterval[];
+  /** Minimum length of idle time that is collapsed, in milliseconds; ten seconds by default. */
+  readonly minIdle?: number;
 }
 
 /**
  * Returns the idle intervals between `from` and `to`, in which no event occurs and no activity is in
- * progress. An idle interval takes at least a tenth of the whole and at least ten seconds. Waiting for a
+ * progress. An idle interval takes at least a tenth of the whole and at least `minIdle`. Waiting for a
  * timer, a signal or a child is idle time.
  */
-export function idleGaps({ events, busy }: RunTimes, from: number, to: number): Interval[] {
-  const least = Math.max((to - from) * IDLE_SHARE, MIN_IDLE);
+export function idleGaps(
+  { events, busy, minIdle = MIN_IDLE }: RunTimes,
+  from: number,
+  to: number,
+): Interval[] {
+  const least = Math.max((to - from) * IDLE_SHARE, minIdle);
   const gaps: Interval[] = [];
   let last = from;
   // Does not copy the times, because a run has up to 51,200 events and this code runs each time events arrive.

@@ -25,6 +25,7 @@ describe('idle time', () => {
   test('is at least ten seconds long, even in a short run', () => {
     expect(idleGaps(timesOf(0, 10, 9000), 0, 9500)).toEqual([]);
     expect(idleGaps(timesOf(0, 10, 10_010), 0, 10_500)).toEqual([{ from: 10, to: 10_010 }]);
+    expect(idleGaps({ ...timesOf(0, 10, 10_010), minIdle: 60_000 }, 0, 10_500)).toEqual([]);
   });
 
   test('does not include an activity in progress', () => {
