@@ -110,12 +110,17 @@ function Controls({ own, isRefused, onDemand, locked, onReveal, onLock }: Contro
         <>
           {Number.isFinite(until) && !isRefused ? <Countdown until={until} /> : null}
           {onDemand || locked ? (
-            <Button look="ghost" className={styles['action']} {...tip('reveal.run')} onClick={onReveal}>
+            <Button
+              look={isRefused ? 'crypto' : 'ghost'}
+              className={styles['action']}
+              {...tip('reveal.run')}
+              onClick={onReveal}
+            >
               <Eye size={14} />
-              {onDemand ? 'Reveal more…' : 'Show payloads'}
+              {onDemand ? (isRefused ? 'Try another reveal…' : 'Reveal more…') : 'Show payloads'}
             </Button>
           ) : null}
-          <LockButton className={styles['action']} onClick={onLock} />
+          <LockButton {...(isRefused && { look: 'ghost' })} className={styles['action']} onClick={onLock} />
         </>
       }
     />

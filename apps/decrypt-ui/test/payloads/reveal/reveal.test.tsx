@@ -77,6 +77,7 @@ describe('where the namespace reveals payloads on demand', () => {
     await userEvent.fill(field(), 'PAY-4417');
     await userEvent.keyboard('{Enter}');
     await expect.element(page.getByText('The codec server refused the reveal.')).toBeVisible();
+    await expect.element(button('Try another reveal…')).toBeVisible();
     await until(() => timer() === null, 'no countdown');
   });
 
