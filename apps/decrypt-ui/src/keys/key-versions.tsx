@@ -1,6 +1,6 @@
 import { type ConfiguredKey, escapeInvisible, type NamespaceKeys } from '@temporal-kms/codec-api';
 import { CircleAlert, KeyRound, Lock, Terminal } from 'lucide-react';
-import { Fragment, useState } from 'react';
+import { type CSSProperties, Fragment, useState } from 'react';
 import { millisOf } from '@temporal-kms/histories/events';
 import { explain, remedy } from '../payloads/explain-reason.ts';
 import { reasonText } from '../payloads/reasons.ts';
@@ -262,9 +262,6 @@ const mayDestroy = ({ version, state }: KeyVersion) =>
 
 type Seen = KeyVersion['seen'];
 
-/** Width of the longest bar in CSS pixels. */
-const LONGEST = 120;
-
 interface BarProps {
   readonly count: number;
   /** The count that the longest bar shows. */
@@ -272,9 +269,10 @@ interface BarProps {
   readonly tone: string | undefined;
 }
 
-const Bar = ({ count, most, tone }: BarProps) => (
-  <i data-outcome={tone} style={{ width: Math.max((count / most) * LONGEST, 2) }} />
-);
+function Bar({ count, most, tone }: BarProps) {
+  const style: CSSProperties & Record<'--share', number> = { '--share': count / most };
+  return <i data-outcome={tone} style={style} />;
+}
 
 /** @param most the count that the longest bar shows; undefined hides the bar */
 function Used({ seen, most, tone }: { seen: Seen; most: number | undefined; tone: string | undefined }) {
