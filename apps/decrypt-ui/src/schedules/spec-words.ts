@@ -54,7 +54,7 @@ function calendarWords(calendar: unknown): string {
   const comment = textAt(calendar, 'comment');
   return [
     timeWords(orZero(ranges('hour')), orZero(ranges('minute')), orZero(ranges('second'))),
-    covers(weekdays, 0, 6) ? '' : `on ${listed(weekdays, (day) => days[day % 7] ?? String(day))}`,
+    covers(weekdays, 0, 6) ? '' : weekdayWords(weekdays),
     covers(monthDays, 1, 31) ? '' : `on day ${listed(monthDays, String)}`,
     covers(inMonths, 1, 12) ? '' : `in ${listed(inMonths, (month) => months[month - 1] ?? String(month))}`,
     years.length === 0 ? '' : `in ${listed(years, String)}`,
@@ -63,6 +63,10 @@ function calendarWords(calendar: unknown): string {
     .filter((part) => part !== '')
     .join(' ');
 }
+
+/** Returns the days in words: `on Monday and Friday`, or `Monday to Friday`. */
+const weekdayWords = (weekdays: readonly Range[]): string =>
+  `${weekdays.some(({ start, end }) => start !== end) ? '' : 'on '}${listed(weekdays, (day) => days[day % 7] ?? String(day), ' to ')}`;
 
 /** Returns the times of day in words: `at 09:00 and 17:30`, or `at minute 0–59 of hour 9–17` if there are many. */
 function timeWords(hour: readonly Range[], minute: readonly Range[], second: readonly Range[]): string {
@@ -120,10 +124,12 @@ const valuesOf = (ranges: readonly Range[]): number[] =>
 const covers = (ranges: readonly Range[], first: number, last: number): boolean =>
   ranges.length === 0 || ranges.some(({ start, end, step }) => start <= first && end >= last && step === 1);
 
-const listed = (ranges: readonly Range[], name: (value: number) => string): string =>
+const listed = (ranges: readonly Range[], name: (value: number) => string, to = '–'): string =>
   anded(
     ranges.map(({ start, end, step }) =>
-      start === end ? name(start) : `${name(start)}–${name(end)}${step === 1 ? '' : ` in steps of ${step}`}`,
+      start === end
+        ? name(start)
+        : `${name(start)}${to}${name(end)}${step === 1 ? '' : ` in steps of ${step}`}`,
     ),
   );
 

@@ -18,7 +18,7 @@ describe('the schedules of a namespace', () => {
     expect(daily!.slice(0, 4)).toEqual([
       'daily-report',
       'DailyReport',
-      'At 09:30 on Monday–Friday (30 9 * * MON-FRI) · Time zone Europe/Berlin',
+      'At 09:30 Monday to Friday (30 9 * * MON-FRI) · Time zone Europe/Berlin',
       'Active',
     ]);
     expect(hourly).toContain('Paused until the provider is back');

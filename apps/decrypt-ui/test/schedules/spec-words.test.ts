@@ -23,7 +23,7 @@ test.each([
       ],
       timezoneName: 'Europe/Berlin',
     },
-    ['At 09:00 and 17:00 on Monday–Friday', 'Time zone Europe/Berlin'],
+    ['At 09:00 and 17:00 Monday to Friday', 'Time zone Europe/Berlin'],
   ],
   [
     'many times, days and months',
