@@ -3,7 +3,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible, type PayloadStub, type ScheduleDescription } from '@temporal-kms/codec-api';
 import { at, enumAt, listAt, millisAt, numberAt, textAt } from '@temporal-kms/histories/events';
 import { clsx } from 'clsx';
-import { CalendarX, ChevronLeft, CircleAlert } from 'lucide-react';
+import { CalendarX, ChevronLeft, ChevronRight, CircleAlert } from 'lucide-react';
 import { type ReactNode, useEffect, useLayoutEffect, useMemo } from 'react';
 import type { Payloads } from '../payloads/decoder.ts';
 import { PayloadsProvider } from '../payloads/payloads-context.tsx';
@@ -169,7 +169,10 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
           )}
         </dl>
         <details>
-          <summary>Raw specification</summary>
+          <summary>
+            <ChevronRight size={14} aria-hidden="true" />
+            Raw specification
+          </summary>
           <JsonView value={at(schedule, 'spec') ?? {}} label="Specification" decrypted={false} />
         </details>
       </Section>
