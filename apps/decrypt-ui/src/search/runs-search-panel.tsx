@@ -34,12 +34,16 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   const runsSearch = useRunsSearch();
   const { text, caseSensitive, search, found } = useRunsSearchState();
   const requests = searchRuns(runsSearch, createSearchApi(api));
+  const panel = useRef<HTMLElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const runs = { namespace, query };
   const { status, until, permitted } = useSearchAccess({ namespace }, `the payloads of ${runsOf(total)}`);
   const allowed = status !== 'refused';
   const isOfList = search === undefined || (search.namespace === namespace && search.query === query);
   const expired = useSessionState().status === 'expired';
+
+  // On a small screen the whole page scrolls. Scrolls until the panel takes the whole page.
+  useLayoutEffect(() => panel.current?.scrollIntoView({ block: 'end' }), []);
 
   // Runs before the next keystroke: the user may already have typed into the field of `RunsSearchLoading`.
   useLayoutEffect(() => {
@@ -78,7 +82,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   }
 
   return (
-    <aside className={styles['panel']} aria-label="Search in payloads">
+    <aside ref={panel} className={styles['panel']} aria-label="Search in payloads">
       <div className={styles['head']}>
         <div className={styles['bar']}>
           <SearchField
