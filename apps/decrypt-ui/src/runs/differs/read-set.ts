@@ -65,6 +65,9 @@ export function timesToMatch(sets: ReadSets): ReturnType<typeof matchTimes> {
   return first && second && matchTimes([first, second]);
 }
 
+/** Number of runs with which a comparison can find the cause of most failures. */
+const ENOUGH = 20;
+
 /**
  * Returns a set with its newest runs instead of the runs at the times of the other set, if the set has few runs at these
  * times. The user then wants to compare different times, such as the last day with the day before, or two builds.
@@ -74,7 +77,7 @@ export function withRunsToCompare(set: ReadSet, other: ReadSet): ReadSet {
   if (status !== 'complete' || again === undefined) return set;
   const [own, others] = [set, other].map((each) => spanOf([...each.runs.values()]));
   const overlaps = own && others && own[0] <= others[1] && others[0] <= own[1];
-  return overlaps && runs.size >= other.runs.size / 2 ? set : { ...again.newest, kmsCalls };
+  return overlaps && runs.size >= Math.min(ENOUGH, other.runs.size / 2) ? set : { ...again.newest, kmsCalls };
 }
 
 /**

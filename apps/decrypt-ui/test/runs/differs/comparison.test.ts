@@ -114,13 +114,13 @@ describe('a comparison with more runs than are read', () => {
     ...Array.from({ length: count }, (_, n) => runFrame(n, {}, NOW - n * distance)),
     endFrame(end),
   ];
-  const failed = runs(24, HOUR, 'complete');
+  const failed = runs(60, HOUR, 'complete');
   const newest = runs(200, 1000, 'limit');
   const open = { ...sets, decoded: false };
 
   it('reads the set again at the times of the other set, once', async () => {
     const { asked, comparisons, comparison } = setUp(({ query, sample }) =>
-      query === 'a' ? failed : sample ? runs(40, HOUR / 2, 'complete') : newest,
+      query === 'a' ? failed : sample ? runs(25, HOUR, 'complete') : newest,
     );
     comparisons.start(open);
     await vi.advanceTimersByTimeAsync(1000);
@@ -128,8 +128,8 @@ describe('a comparison with more runs than are read', () => {
     const { sample, ...body } = asked[2]!;
     expect(body).toEqual({ query: 'b', runs: 200 });
     expect(sample!.until).toHaveLength(20);
-    expect([sample!.until[0], sample!.from]).toEqual([NOW + 1000, expect.closeTo(NOW - 24 * HOUR, -7)]);
-    expect(comparison()?.result?.sizes).toEqual([24, 40]);
+    expect([sample!.until[0], sample!.from]).toEqual([NOW + 1000, expect.closeTo(NOW - 62 * HOUR, -7)]);
+    expect(comparison()?.result?.sizes).toEqual([60, 25]);
     comparisons.resume();
     await vi.advanceTimersByTimeAsync(1000);
     expect(asked).toHaveLength(3);
@@ -149,7 +149,7 @@ describe('a comparison with more runs than are read', () => {
     );
     comparisons.start(open);
     await vi.advanceTimersByTimeAsync(1000);
-    expect(comparison()?.result?.sizes).toEqual([24, 200]);
+    expect(comparison()?.result?.sizes).toEqual([60, 200]);
     expect(comparison()?.sets[1]).toMatchObject({ kmsCalls: 2 });
   });
 
