@@ -10,7 +10,7 @@ import {
   ScrollText,
   Search,
 } from 'lucide-react';
-import { type CSSProperties, useEffect, useMemo } from 'react';
+import { useEffect, useMemo } from 'react';
 import { RunAnchor } from '../runs/run-link.tsx';
 import { useMe } from '../session/me.tsx';
 import { useCommands } from '../ui/commands/registry.ts';
@@ -19,7 +19,6 @@ import { formatCount } from '../ui/format/number.ts';
 import { GridSkeleton } from '../ui/grid/grid-skeleton.tsx';
 import { rowSource, useGridFocus, useVirtualGrid, VirtualGrid } from '../ui/grid/virtual-grid.tsx';
 import { EmptyState } from '../ui/page/notice.tsx';
-import { SHEET_BELOW, useNarrowerThan } from '../ui/preferences/window-size.ts';
 import { Moment } from '../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../ui/text/outcome.tsx';
 import { type AuditRow, operationTexts, resultOf, runOf } from './audit-rows.ts';
@@ -62,7 +61,6 @@ export function AuditTable(props: AuditTableProps) {
     props;
   const focus = useGridFocus({ name, refocus: true });
   const source = useMemo(() => rowSource(rows, keyOf), [rows]);
-  const narrow = useNarrowerThan(SHEET_BELOW);
   const grid = useVirtualGrid({
     rows: source,
     keyOf,
@@ -78,9 +76,8 @@ export function AuditTable(props: AuditTableProps) {
   });
   useCommands({ 'inspector.open': () => grid.activeRow && onSelect(grid.activeRow.id) });
 
-  const layout: CSSProperties & Record<'--cols', string> = { '--cols': narrow ? NARROW : WIDE };
   return (
-    <div className={styles['layout']} style={layout}>
+    <div className={styles['layout']}>
       <VirtualGrid
         grid={grid}
         role="grid"
@@ -119,9 +116,6 @@ export function AuditTable(props: AuditTableProps) {
     </div>
   );
 }
-
-const WIDE = '132px minmax(140px, 1.4fr) 112px minmax(130px, 1.2fr) minmax(110px, 1.4fr) 184px 80px';
-const NARROW = '132px minmax(110px, 1fr) 112px minmax(120px, 1fr) minmax(0, 1fr) 176px 76px';
 
 interface RestProps extends Pick<AuditTableProps, 'rows' | 'filtered' | 'onClear' | 'onMore' | 'searching'> {
   readonly paused: boolean;
@@ -266,9 +260,11 @@ function PhoneCells({ row }: { row: AuditRow }) {
       </div>
       <div className={styles['line']}>
         <Moment at={time} />
-        <span className="ellipsis">
-          <EntryRun row={row} focusable={false} />
-        </span>
+        {entry.workflowId === undefined ? null : (
+          <span className="ellipsis">
+            <EntryRun row={row} focusable={false} />
+          </span>
+        )}
         <span className="ellipsis t3">{entry.justification && escapeInvisible(entry.justification)}</span>
       </div>
     </div>

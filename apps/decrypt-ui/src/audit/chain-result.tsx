@@ -131,10 +131,12 @@ function Head({ head }: { head: NonNullable<AuditVerification['head']> }) {
     <>
       {' '}
       Keep the number and hash of the last line elsewhere, to prove later that no line was cut off:{' '}
-      <span className="mono" data-tip={text}>
-        {head.seq}:{head.hash.slice(0, 12)}…
+      <span className={styles['lastLine']}>
+        <span className="mono" data-tip={text}>
+          {head.seq}:{head.hash.slice(0, 12)}…
+        </span>
+        <CopyButton what="last line" text={() => text} />
       </span>
-      <CopyButton what="last line" text={() => text} />
     </>
   );
 }
