@@ -6,10 +6,10 @@ import type { HitContext } from './hit-context.ts';
 import styles from './search-hit.module.css';
 
 /** Shows where a search found its text: the payload, the JSON Pointer in it, and the number of matches. */
-export function HitPlace({ hit }: { hit: SearchHit }) {
+export function HitPlace({ hit, title = payloadLabel(hit.path) }: { hit: SearchHit; title?: string }) {
   return (
     <span className={styles['place']}>
-      {payloadLabel(hit.path)} <span className="mono">{escapeInText(hit.pointer)}</span>
+      {title} <span className="mono">{escapeInText(hit.pointer)}</span>
       {hit.in === 'key' ? ' (name)' : ''}
       {hit.matches > 1 ? ` ×${hit.matches}` : ''}
       {hit.stored ? ' in external storage' : ''}

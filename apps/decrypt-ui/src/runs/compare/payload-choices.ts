@@ -1,7 +1,7 @@
 import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
 import { groupName } from '@temporal-kms/histories/events';
 import { payloadTitle } from '../../payloads/value/payload-label.ts';
-import { categoryText } from '../events/describe-group.ts';
+import { groupTitle } from '../events/describe-group.ts';
 import { eventOfPayload, type Group, type History } from '../events/history.ts';
 
 /** A payload's position, used to find the corresponding payload in another event or run. */
@@ -82,7 +82,7 @@ export function payloadChoices(
           const choice: PayloadChoice = {
             ref: stub.ref,
             stub,
-            text: `${payloadTitle(stub, event.payloads)} of event ${event.eventId}, ${categoryText[group.category]} ${groupName(group).text}`,
+            text: `${payloadTitle(stub, event.payloads)} of event ${event.eventId}, ${groupTitle(group)}`,
             likeness: isSameGroup ? 'event' : isSamePlace ? 'place' : 'other',
           };
           const isResult = /^(result|outcome)\b/.test(stub.path);

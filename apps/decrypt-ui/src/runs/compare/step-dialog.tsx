@@ -1,12 +1,11 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { useState } from 'react';
-import { groupName } from '@temporal-kms/histories/events';
 import { DiffView } from '../../payloads/diff/diff-view.tsx';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
 import { shortRunId } from '../../ui/format/run-id.ts';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
-import { categoryText } from '../events/describe-group.ts';
+import { groupTitle } from '../events/describe-group.ts';
 import { type RunScope, RunScopeProvider } from '../run/run-context.tsx';
 import styles from './compare-dialog.module.css';
 import { ComparedPayload } from './compared-payload.tsx';
@@ -23,7 +22,7 @@ interface StepDialogProps {
 export function StepDialog({ step, left, right, onClose }: StepDialogProps) {
   const group = step.left ?? step.right;
   const pairs = payloadPairs(step, left, right);
-  const title = group ? `${categoryText[group.category]} ${groupName(group).text}` : '';
+  const title = group ? groupTitle(group) : '';
   return (
     <Dialog title={title} large open onOpenChange={(open) => !open && onClose()}>
       {pairs.length > 0 ? (

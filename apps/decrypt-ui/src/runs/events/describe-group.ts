@@ -5,6 +5,7 @@ import {
   type Category,
   detailRefs,
   durationAt,
+  groupName,
   listAt,
   type Outcome,
   outcomeOfEvent,
@@ -31,6 +32,14 @@ export const categoryText: Readonly<Record<Category, string>> = {
   marker: 'Marker',
   other: 'Other',
 };
+
+/** Returns a group's category and name: `Workflow started`, `Activity chargeCard`. */
+export function groupTitle(group: Group): string {
+  const { category } = group;
+  const { text: name } = groupName(group);
+  const isSentence = category === 'workflow' || category === 'task';
+  return `${categoryText[category]} ${isSentence ? name.toLowerCase() : name}`;
+}
 
 /** The content of the summary column. */
 export type Summary =

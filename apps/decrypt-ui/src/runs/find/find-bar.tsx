@@ -2,6 +2,7 @@ import { ArrowDown, ArrowUp, X } from 'lucide-react';
 import { type KeyboardEvent, lazy, type RefObject, Suspense, useLayoutEffect, useRef } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
+import { CheckBox } from '../../ui/controls/check-box.tsx';
 import { MatchCase, SearchField } from '../../ui/controls/search-field.tsx';
 import { useFind, useRun } from '../run/run-context.tsx';
 import styles from './find-bar.module.css';
@@ -100,7 +101,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
           <ArrowDown size={14} />
         </Button>
         <label className={styles['only']} {...tip('match.only')}>
-          <input type="checkbox" checked={only} onChange={(event) => find.setOnly(event.target.checked)} />
+          <CheckBox checked={only} onChange={(event) => find.setOnly(event.target.checked)} />
           Only matches
         </label>
         <Button look="ghost" icon aria-label="Close find" data-tip="Close" data-tip-key="Esc" onClick={leave}>

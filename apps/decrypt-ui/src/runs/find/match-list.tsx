@@ -1,13 +1,17 @@
 import type { SearchHit } from '@temporal-kms/codec-api';
 import { eventTitle, groupName } from '@temporal-kms/histories/events';
+import { X } from 'lucide-react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { payloadTitle } from '../../payloads/value/payload-label.ts';
 import { hitContext } from '../../search/hit-context.ts';
 import { HitPlace, HitSnippet } from '../../search/search-hit.tsx';
 import { SearchNote } from '../../search/search-progress.tsx';
+import { Button } from '../../ui/controls/button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { VirtualList } from '../../ui/grid/virtual-list.tsx';
+import { SheetSize } from '../../ui/page/sheet-size.tsx';
 import { groupOfEvent } from '../events/history.ts';
 import { LabelText } from '../history/summary-cell.tsx';
 import { useFind, useRun } from '../run/run-context.tsx';
@@ -17,8 +21,13 @@ import type { MatchJump } from './use-matches.ts';
 /** Height of an entry in CSS pixels; equals that of `.hit` in match-list.module.css. */
 const HEIGHT = 66;
 
+interface MatchListProps {
+  readonly matches: MatchJump;
+  readonly onClose: () => void;
+}
+
 /** Lists the places in payloads that contain the text, with context if the page shows the payload. */
-export function MatchList({ matches }: { matches: MatchJump }) {
+export function MatchList({ matches, onClose }: MatchListProps) {
   const { hits, current, matches: found } = useFind();
   return (
     <section className={styles['list']} aria-label="Matches">
@@ -27,6 +36,11 @@ export function MatchList({ matches }: { matches: MatchJump }) {
         <span className="t3">
           {formatCount(hits.length)} in {plural(found?.size ?? 0, 'event')}
         </span>
+        <span className="spacer" />
+        <SheetSize of="the matches" />
+        <Button look="ghost" size="small" icon aria-label="Close matches" data-tip="Close" onClick={onClose}>
+          <X size={14} />
+        </Button>
       </header>
       <VirtualList
         count={hits.length}
@@ -67,7 +81,7 @@ function Match({ hit, current, onOpen }: MatchProps) {
         <span className="spacer" />
         {own ? <KeyBadges badges={rowBadges([own], findings, usage)} /> : null}
       </span>
-      <HitPlace hit={hit} />
+      <HitPlace hit={hit} {...(own && event && { title: payloadTitle(own, event.payloads) })} />
       <HitSnippet hit={hit} context={context} />
     </button>
   );

@@ -5,7 +5,7 @@ import { isEncrypted, keyBadges, reasonOf } from '../../payloads/payload-keys.ts
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { reasonText } from '../../payloads/reasons.ts';
 import { payloadFormats } from '../../payloads/value/payload-formats.ts';
-import { payloadLabel } from '../../payloads/value/payload-label.ts';
+import { payloadTitle } from '../../payloads/value/payload-label.ts';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { formatBytes } from '../../ui/format/number.ts';
 import { Breakable } from '../../ui/text/breakable.tsx';
@@ -19,10 +19,10 @@ import styles from './panes.module.css';
 export function CryptoPane({ events }: { events: readonly RecordedEvent[] }) {
   const stubs = events.flatMap((event) => event.payloads);
   if (stubs.length === 0) return <p className={styles['none']}>This event has no payloads.</p>;
-  return stubs.map((stub) => <Crypto key={stub.ref} stub={stub} />);
+  return stubs.map((stub) => <Crypto key={stub.ref} stub={stub} title={payloadTitle(stub, stubs)} />);
 }
 
-function Crypto({ stub }: { stub: PayloadStub }) {
+function Crypto({ stub, title }: { stub: PayloadStub; title: string }) {
   const findings = useFindings();
   const reason = reasonOf(stub, findings);
   const key = findings.get(stub.ref)?.key ?? stub.key;
@@ -30,24 +30,24 @@ function Crypto({ stub }: { stub: PayloadStub }) {
   return (
     <section className={styles['section']}>
       <header className={styles['head']}>
-        <h3>{payloadLabel(stub.path)}</h3>
+        <h3>{title}</h3>
         <KeyBadges badges={keyBadges([stub], findings)} />
         <span className={styles['note']}>event {partsOfRef(stub.ref).eventId}</span>
       </header>
       <dl className={styles['list']}>
-        <Item name="format">{format.name}</Item>
+        <Item name="Format">{format.name}</Item>
         {stub.encoding ? (
-          <Item name="encoding">
+          <Item name="Encoding">
             <span className="mono">{escapeInvisible(stub.encoding)}</span>
           </Item>
         ) : null}
         {isEncrypted(stub, findings) ? (
-          <Item name="bound">
+          <Item name="Bound">
             {stub.boundToWorkflow ? 'to its namespace and to this workflow id' : format.bound}
           </Item>
         ) : null}
         {key?.name ? (
-          <Item name="key">
+          <Item name="Key">
             <span className="mono">
               <Breakable>{escapeInvisible(key.name)}</Breakable>
             </span>
@@ -56,23 +56,23 @@ function Crypto({ stub }: { stub: PayloadStub }) {
         ) : null}
         {key?.version === undefined ? (
           isEncrypted(stub, findings) && stub.format !== 'static' ? (
-            <Item name="key version">not recorded by this format</Item>
+            <Item name="Key version">not recorded by this format</Item>
           ) : null
         ) : (
-          <Item name="key version">{key.version}</Item>
+          <Item name="Key version">{key.version}</Item>
         )}
-        <Item name={stub.stored ? 'size of the reference' : 'size as stored'}>{exactly(stub.bytes)}</Item>
+        <Item name={stub.stored ? 'Size of the reference' : 'Size as stored'}>{exactly(stub.bytes)}</Item>
         {stub.stored ? <Stored stored={stub.stored} /> : null}
-        <Item name="path">
+        <Item name="Path">
           <span className="mono">
             <Breakable>{escapeInvisible(stub.path)}</Breakable>
           </span>
         </Item>
-        <Item name="reference">
+        <Item name="Reference">
           <span className="mono">{stub.ref}</span>
         </Item>
         {reason ? (
-          <Item name="state">
+          <Item name="State">
             <span className={styles['reason']} data-outcome={reasonText(reason).tone}>
               {reasonText(reason).title}
             </span>{' '}
@@ -88,16 +88,16 @@ function Crypto({ stub }: { stub: PayloadStub }) {
 function Stored({ stored: { driver, bucket, object, bytes } }: { stored: StoredContent }) {
   return (
     <>
-      <Item name="stored in">
+      <Item name="Stored in">
         {escapeInvisible(bucket)} (driver {escapeInvisible(driver)})
       </Item>
-      <Item name="object">
+      <Item name="Object">
         <span className="mono">
           <Breakable>{escapeInvisible(object)}</Breakable>
         </span>
         <CopyButton what="object name" text={() => object} />
       </Item>
-      <Item name="size of the object">{bytes === undefined ? 'not stated' : exactly(bytes)}</Item>
+      <Item name="Size of the object">{bytes === undefined ? 'not stated' : exactly(bytes)}</Item>
     </>
   );
 }

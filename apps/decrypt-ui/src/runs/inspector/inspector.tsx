@@ -1,4 +1,4 @@
-import { Link, Maximize2, Minimize2, X } from 'lucide-react';
+import { Link, X } from 'lucide-react';
 import { lazy, type ReactNode, Suspense } from 'react';
 import {
   enumAt,
@@ -14,11 +14,10 @@ import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
 import { formatDuration, formatTicking } from '../../ui/format/duration.ts';
 import { formatMomentExact } from '../../ui/format/time.ts';
+import { SheetSize } from '../../ui/page/sheet-size.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
-import { DEFAULT_SHEET, setSheetShare, useSheetShare } from '../../ui/preferences/sheet-height.ts';
-import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { OutcomeChip } from '../../ui/text/outcome.tsx';
-import { attemptOf, categoryText, failureAttributes, groupOutcome } from '../events/describe-group.ts';
+import { attemptOf, failureAttributes, groupOutcome, groupTitle } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { RevealEvents } from '../history/reveal-events.tsx';
@@ -50,8 +49,6 @@ interface InspectorProps {
 /** Shows the details of the selected group, or of one of its events. */
 export function Inspector({ group, view, pane, onPane }: InspectorProps) {
   const { address, failuresSeen } = useRun();
-  const sheet = useNarrowerThan(SHEET_BELOW);
-  const full = useSheetShare() === 1;
   const event = selectedEvent(group, view);
   const events: readonly RecordedEvent[] = event ? [event] : group.events;
   const pending = event ? undefined : view.pending.get(group.id);
@@ -80,17 +77,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           {address.file ? null : (
             <CopyButton what="link" text={() => location.href} glyph={<Link size={14} />} />
           )}
-          {sheet ? (
-            <Button
-              look="ghost"
-              size="small"
-              icon
-              aria-label={full ? 'Reduce the inspector' : 'Enlarge the inspector'}
-              onClick={() => setSheetShare(full ? DEFAULT_SHEET : 1)}
-            >
-              {full ? <Minimize2 size={14} /> : <Maximize2 size={14} />}
-            </Button>
-          ) : null}
+          <SheetSize of="the inspector" />
           <Button
             look="ghost"
             size="small"
@@ -154,9 +141,8 @@ function selectedEvent(group: Group, view: HistoryView): RecordedEvent | undefin
 
 /** The group's name. Names of workflow events and workflow task events get a prefix: `Workflow failed`. */
 function Title({ group }: { group: Group }) {
-  const name = groupName(group);
-  if (group.category !== 'workflow' && group.category !== 'task') return <LabelText label={name} />;
-  return `${categoryText[group.category]} ${name.text.toLowerCase()}`;
+  if (group.category === 'workflow' || group.category === 'task') return groupTitle(group);
+  return <LabelText label={groupName(group)} />;
 }
 
 /** The outcome of the group or of the selected event. */

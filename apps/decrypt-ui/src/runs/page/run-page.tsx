@@ -100,7 +100,7 @@ interface RunContentProps {
 
 /** The page of a run on the server or in a history file. For a file, omits tabs that only the server can fill. */
 export function RunContent({ header, search, change }: RunContentProps) {
-  const { address, open, follow, description } = useRun();
+  const { address, open, follow, find, description } = useRun();
   const view = useHistoryView(search, change);
   const matches = useMatches(view);
   const { search: searched } = useFind();
@@ -158,7 +158,13 @@ export function RunContent({ header, search, change }: RunContentProps) {
             <div className={styles['side']}>
               {listed ? (
                 <Suspense>
-                  <MatchList matches={matches} />
+                  <MatchList
+                    matches={matches}
+                    onClose={() => {
+                      find.clear();
+                      view.refocus();
+                    }}
+                  />
                 </Suspense>
               ) : null}
               {inspected ? (

@@ -64,7 +64,7 @@ describe('a run comparison', () => {
       'the input',
     );
     await userEvent.click(page.getByRole('button', { name: 'Result follows from the input' }));
-    await expect.element(page.getByRole('dialog', { name: 'Workflow Completed' })).toBeVisible();
+    await expect.element(page.getByRole('dialog', { name: 'Workflow completed' })).toBeVisible();
     await until(() => document.querySelector('[data-diff="changed"]'), 'the difference');
   });
 

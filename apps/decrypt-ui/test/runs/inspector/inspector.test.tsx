@@ -76,11 +76,11 @@ describe('the inspector', () => {
 test('shows what a payload is bound to', async () => {
   await renderApp(`${order}?ev=1&pane=crypto`);
   await until(
-    () => inspector().includes('boundto its namespace and to this workflow id'),
+    () => inspector().includes('Boundto its namespace and to this workflow id'),
     'the input',
     10_000,
   );
-  expect(inspector()).toMatch(/boundto its namespace(?! and)/);
+  expect(inspector()).toMatch(/Boundto its namespace(?! and)/);
 });
 
 test('the sheet on a phone can be resized with keys and by dragging its handle', async () => {

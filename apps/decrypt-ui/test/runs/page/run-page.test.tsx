@@ -347,7 +347,7 @@ describe('a running workflow', () => {
 });
 
 const status = () => document.querySelector('[role="search"]')?.textContent ?? '';
-const matchButtons = () => [...document.querySelectorAll('[aria-label="Matches"] button')];
+const matchButtons = () => [...document.querySelectorAll('[aria-label="Matches"] button[aria-current]')];
 
 describe('find', () => {
   test('dims rows that don’t match, and jumps between matches', async () => {
