@@ -121,7 +121,7 @@ describe('a person', () => {
     const app = await renderApp('/ns/NS/workflows', { namespace, session: make });
     await button('Account AK').click();
     await expect.element(page.getByText('ana.king@example.com')).toBeVisible();
-    await expect.element(page.getByText('metadata, decode with justification')).toBeVisible();
+    await expect.element(page.getByText('metadata, with justification: decode')).toBeVisible();
     await expect.element(page.getByRole('menuitem', { name: /^orders/ })).toBeVisible();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await expect.element(heading('You are signed out')).toBeVisible();

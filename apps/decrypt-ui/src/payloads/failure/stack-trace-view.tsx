@@ -4,6 +4,7 @@ import { useMemo, useState } from 'react';
 import { isFrame, type StackLine, stackLines, stackRows } from '@temporal-kms/histories/failures';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { plural } from '../../ui/format/number.ts';
+import { Breakable } from '../../ui/text/breakable.tsx';
 import { CodeView } from '../code-view.tsx';
 import styles from './stack-trace-view.module.css';
 
@@ -81,7 +82,9 @@ function TraceLine({ line }: { line: StackLine }) {
   return (
     <div className={clsx(styles['frame'], !own && styles['foreign'])} data-own={own}>
       <span className={styles['call']}>{call || '(anonymous)'}</span>{' '}
-      <span className={styles['place']}>{place}</span>
+      <span className={styles['place']}>
+        <Breakable>{place}</Breakable>
+      </span>
       {code === undefined ? null : <div className={styles['code']}>{code}</div>}
     </div>
   );

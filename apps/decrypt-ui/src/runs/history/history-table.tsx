@@ -97,6 +97,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now, belowRows
     <div
       className={styles['frame']}
       style={variables}
+      data-view={view.view}
       data-digits={digitsOf(description.workflow.historyLength, follow.history)}
     >
       <VirtualGrid

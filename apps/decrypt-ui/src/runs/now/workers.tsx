@@ -43,6 +43,7 @@ const kinds = { workflow: 'workflow tasks', activity: 'activities' } as const;
 function Queue({ queue: { name, kind, pollers, polling, waiting, workers = [] } }: { queue: RunTaskQueue }) {
   const id = useId();
   const more = pollers - workers.length;
+  const limited = workers.some(({ ratePerSecond }) => ratePerSecond !== undefined);
   return (
     <div className={styles['queue']}>
       <h4 id={id}>
@@ -56,7 +57,7 @@ function Queue({ queue: { name, kind, pollers, polling, waiting, workers = [] } 
         <Table
           headingId={id}
           className={styles['workers']}
-          columns={['Worker', 'Last poll', 'Limit', 'Build']}
+          columns={['Worker', 'Last poll', ...(limited ? ['Limit'] : []), 'Build']}
         >
           {workers.map(({ identity, lastPoll, ratePerSecond, buildId, deployment }) => {
             const polled = millisOf(lastPoll);
@@ -64,7 +65,9 @@ function Queue({ queue: { name, kind, pollers, polling, waiting, workers = [] } 
               <tr key={identity}>
                 <td className="mono">{escapeInvisible(identity)}</td>
                 <td>{polled === undefined ? '' : <Moment at={polled} />}</td>
-                <td>{ratePerSecond === undefined ? '' : `${formatCount(ratePerSecond)} per second`}</td>
+                {limited ? (
+                  <td>{ratePerSecond === undefined ? '' : `${formatCount(ratePerSecond)} per second`}</td>
+                ) : null}
                 <td className="mono">
                   {[deployment, buildId].flatMap((text) => (text ? escapeInvisible(text) : [])).join(' ')}
                 </td>

@@ -43,7 +43,7 @@ export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
               Run
             </th>
             <th scope="col" className={styles['type']}>
-              Type
+              {opened.size > 0 ? 'Type or summary' : 'Type'}
             </th>
             <th scope="col" className={styles['started']}>
               Started

@@ -194,7 +194,7 @@ export interface Tick {
   readonly afterGap: boolean;
 }
 
-const SPACING = 76;
+const SPACING = 64;
 
 /**
  * Returns ticks at round offsets, at least `SPACING` pixels apart. Ticks keep a distance from the edges of

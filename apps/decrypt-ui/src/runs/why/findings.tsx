@@ -27,6 +27,7 @@ export function Findings({ explanation, ...rest }: FindingsProps) {
           <FindingItem
             key={`${finding.rule} ${finding.eventId ?? `at ${index}`}`}
             finding={finding}
+            isOnly={findings.length === 1}
             {...rest}
           />
         ))}
@@ -43,9 +44,11 @@ export function Findings({ explanation, ...rest }: FindingsProps) {
 
 interface FindingItemProps extends Omit<FindingsProps, 'explanation'> {
   readonly finding: Finding;
+  /** Whether there is no other finding. The card's line then already has a link to the event. */
+  readonly isOnly: boolean;
 }
 
-function FindingItem({ finding, now, lockOf, onSelect }: FindingItemProps) {
+function FindingItem({ finding, isOnly, now, lockOf, onSelect }: FindingItemProps) {
   const format = useTimeFormat();
   const { description } = useRun();
   const { cause, eventId, remedy, title } = finding;
@@ -76,7 +79,7 @@ function FindingItem({ finding, now, lockOf, onSelect }: FindingItemProps) {
         ) : null}
         {remedy ? <p className={styles['remedy']}>{remedy}</p> : null}
       </div>
-      <ToEvent eventId={eventId} onSelect={onSelect} />
+      {isOnly ? null : <ToEvent eventId={eventId} onSelect={onSelect} />}
     </li>
   );
 }

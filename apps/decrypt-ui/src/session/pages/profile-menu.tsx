@@ -1,4 +1,4 @@
-import { escapeInvisible, type Me } from '@temporal-kms/codec-api';
+import { escapeInvisible, type Me, type Permission } from '@temporal-kms/codec-api';
 import { LogOut } from 'lucide-react';
 import { Menu, MenuAction, MenuLine, MenuText } from '../../ui/overlays/menu.tsx';
 import { useMe } from '../me.tsx';
@@ -62,14 +62,18 @@ export function ProfileMenu() {
 
 type Granted = Me['namespaces'][number];
 
+const decrypting: ReadonlySet<Permission> = new Set(['decode', 'search', 'export', 'query']);
+
 /**
- * Returns a list of permissions as a text, for example `metadata, decode, export`. With `reveal: on-demand`, writes
- * `decode with justification`.
+ * Returns a list of permissions as a text, for example `metadata, decode, export`. With `reveal: on-demand`, lists
+ * the permissions to decrypt separately: `metadata, with justification: decode, export`.
  */
-const permissionsOf = ({ permissions, reveal }: Granted) =>
-  permissions
-    .map((each) => (each === 'decode' && reveal === 'on-demand' ? 'decode with justification' : each))
-    .join(', ');
+function permissionsOf({ permissions, reveal }: Granted): string {
+  const justified = reveal === 'on-demand' ? permissions.filter((each) => decrypting.has(each)) : [];
+  const others = permissions.filter((each) => !justified.includes(each));
+  const text = justified.length > 0 ? [`with justification: ${justified.join(', ')}`] : [];
+  return [...others, ...text].join(', ');
+}
 
 /** Returns two initials for a name or an address: AK for `ana.king@example.com`. */
 function initialsOf(name: string): string {

@@ -102,6 +102,11 @@ export function WorkflowTable(props: WorkflowTableProps) {
       else next.delete(key);
       return next;
     });
+    if (!isExpanded) return;
+    // Shows the first row below an expanded row at the end of the table.
+    requestAnimationFrame(() =>
+      document.querySelector(`[data-key="${CSS.escape(key)}"] + *`)?.scrollIntoView({ block: 'nearest' }),
+    );
   }, []);
   const toggle = useCallback((row: ListRow) => setOpen(row, !row.expanded), [setOpen]);
 
