@@ -1,5 +1,5 @@
 import { ArrowDown, ArrowUp, X } from 'lucide-react';
-import { type KeyboardEvent, lazy, type RefObject, Suspense, useLayoutEffect, useRef } from 'react';
+import { type KeyboardEvent, lazy, type RefObject, Suspense, useId, useLayoutEffect, useRef } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { CheckBox } from '../../ui/controls/check-box.tsx';
@@ -24,6 +24,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
   const payloadSearch = usePayloadSearch();
   const { term, scope, caseSensitive, only, search, settled } = useFind();
   const field = useRef<HTMLInputElement>(null);
+  const onlyId = useId();
   // A user who comes from a search of several runs is already at a match, so the field does not take the focus.
   useFieldFocus(field, search?.inRuns !== true);
 
@@ -100,8 +101,8 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
         >
           <ArrowDown size={14} />
         </Button>
-        <label className={styles['only']} {...tip('match.only')}>
-          <CheckBox checked={only} onChange={(event) => find.setOnly(event.target.checked)} />
+        <label htmlFor={onlyId} className={styles['only']} {...tip('match.only')}>
+          <CheckBox id={onlyId} checked={only} onChange={(event) => find.setOnly(event.target.checked)} />
           Only matches
         </label>
         <Button look="ghost" icon aria-label="Close find" data-tip="Close" data-tip-key="Esc" onClick={leave}>
