@@ -40,7 +40,7 @@ export const isFull = ({ runs }: ReadSet): boolean => runs.size >= MAX_FIELD_RUN
 export const fieldsOf = (runs: readonly ReadRun[]): readonly FieldMap[] => runs.map(({ fields }) => fields);
 
 /** Returns when the runs started, and how long they took. */
-export const timesOf = (runs: readonly ReadRun[]): readonly RunTimes[] =>
+const timesOf = (runs: readonly ReadRun[]): readonly RunTimes[] =>
   runs.flatMap(({ startTime, fields: { duration } }) => {
     const start = millisOf(startTime);
     return start === undefined
