@@ -48,8 +48,10 @@ describe('a message’s key', () => {
   it('contains no crypto key if the message does not name a crypto key', async () => {
     const message = await inLayer('envelope', new FakeKeyService(), secret);
     const { 'kms-key': _, ...metadata } = message.metadata!;
-    expect(messageKey({ ...message, metadata })).toEqual({ format: 'envelope' });
-    expect(messageKey(withMetadata(message, { 'kms-key': 'secret text' }))).toEqual({ format: 'envelope' });
+    expect(messageKey({ ...message, metadata })).toStrictEqual({ format: 'envelope' });
+    expect(messageKey(withMetadata(message, { 'kms-key': 'secret text' }))).toStrictEqual({
+      format: 'envelope',
+    });
   });
 
   it('is the id of the static key in the static format', () => {
@@ -65,9 +67,19 @@ describe('a message’s key', () => {
   });
 });
 
+it('cryptoKeyId returns 16 hexadecimal digits', () => {
+  expect(cryptoKeyId(SHARED)).toMatch(/^[0-9a-f]{16}$/);
+});
+
 describe('messageKey for a payload without a readable key', () => {
-  it('reports plaintext, an empty payload or a reference to external storage', () => {
-    expect(messageKey(secret)).toEqual({ format: 'plain' });
+  it.each(['', 'binary/null', 'binary/plain', 'binary/protobuf', 'json/plain', 'json/protobuf'])(
+    'reports plaintext with the encoding "%s", which Temporal’s converters write',
+    (encoding) => {
+      expect(messageKey(withMetadata(secret, { encoding }))).toEqual({ format: 'plain' });
+    },
+  );
+
+  it('reports an empty payload or a reference to external storage', () => {
     expect(messageKey({})).toEqual({ format: 'plain', empty: true });
     expect(messageKey(withMetadata({}, { encoding: 'binary/null' }))).toEqual({
       format: 'plain',
