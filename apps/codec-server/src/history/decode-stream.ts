@@ -5,7 +5,7 @@ import { type HttpError, isAuditUnavailable, nameOf } from '../errors.ts';
 import { hasLargeData, withDeferredData } from '../json/bytes.ts';
 import type { MemoryLease } from '../memory.ts';
 import { SENT_OBJECT_COST } from '../storage/retrieval.ts';
-import { unlessAborted } from './reader.ts';
+import { unlessAborted } from './single-flight.ts';
 import {
   type DecryptOptions,
   decryptPayload,

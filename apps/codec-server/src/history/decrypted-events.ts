@@ -17,7 +17,8 @@ import {
   type RevealHooks,
 } from './decrypt-payload.ts';
 import { type EventPages, prefetch } from './event-pages.ts';
-import { type Run, unlessAborted } from './reader.ts';
+import type { Run } from './reader.ts';
+import { unlessAborted } from './single-flight.ts';
 import {
   IN_FLIGHT_OVERHEAD_BYTES,
   type KmsCallBudget,
