@@ -43,7 +43,9 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   const expired = useSessionState().status === 'expired';
 
   // On a small screen the whole page scrolls. Scrolls until the panel takes the whole page.
-  useLayoutEffect(() => panel.current?.scrollIntoView({ block: 'end' }), []);
+  useLayoutEffect(() => {
+    panel.current?.scrollIntoView({ block: 'end' });
+  }, []);
 
   // Runs before the next keystroke: the user may already have typed into the field of `RunsSearchLoading`.
   useLayoutEffect(() => {
