@@ -10,7 +10,7 @@ import { Findings } from './findings.tsx';
 import { Headline } from './headline.tsx';
 import { useExplanation } from './use-explanation.ts';
 import styles from './why-card.module.css';
-import { outcomeOfFinding } from './why-text.ts';
+import { failedTasksText, outcomeOfFinding } from './why-text.ts';
 import type { WhyProps } from './why-props.ts';
 
 const PathTable = lazy(async () => ({ default: (await import('./path-table.tsx')).PathTable }));
@@ -57,13 +57,13 @@ export function WhyCard(props: WhyProps) {
         ) : (
           <p className="t3">
             {loaded
-              ? 'No step failed, and nothing is pending.'
+              ? `No step failed, and nothing is pending.${failedTasksText(follow.history)}`
               : follow.failure
                 ? 'The history cannot be read now.'
                 : 'Reading the history…'}
           </p>
         )}
-        {phone ? null : actions}
+        {phone && first ? null : actions}
       </div>
       {open && first ? (
         <div className={styles['fold']}>

@@ -3,8 +3,9 @@ import { isFailure, type Outcome } from '@temporal-kms/histories/events';
 import type { StackFrame } from '@temporal-kms/histories/failures';
 import { type Finding, placeText, verbOfNext } from '@temporal-kms/histories/why';
 import { formatTicking } from '../../ui/format/duration.ts';
-import { formatCount } from '../../ui/format/number.ts';
+import { formatCount, plural } from '../../ui/format/number.ts';
 import { formatMoment, type TimeFormat } from '../../ui/format/time.ts';
+import type { Group } from '../events/history.ts';
 import { outcomeOf } from '../outcome.ts';
 
 interface Moment {
@@ -38,7 +39,7 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
   ];
   return facts
     .filter((fact): fact is string => Boolean(fact))
-    .map((fact) => fact.replace(/\.$/, '').replace(/^By /, 'by '));
+    .map((fact) => fact.replace(/\.$/, '').replace(/^(By|No|Workers) /, (word) => word.toLowerCase()));
 }
 
 /** Says when a run ended or since when a state lasts. The words stay on one line. */
@@ -80,6 +81,22 @@ export function outcomeOfFinding({ severity, rule }: Finding, status: WorkflowSt
   if (severity === 'stuck') return waiting.has(rule) ? 'paused' : retrying.has(rule) ? 'pending' : 'failed';
   // A run that continues or completes has handled the failures of its steps.
   return rule === 'failed-steps' && isFailure(outcomeOf(status)) ? 'failed' : 'neutral';
+}
+
+/**
+ * Returns a sentence about the workflow tasks that failed, which are rows of the history but not steps:
+ * ` 1 workflow task timed out, #17.`. Returns an empty text if no workflow task failed.
+ */
+export function failedTasksText({
+  groups,
+}: {
+  groups: readonly Pick<Group, 'id' | 'category' | 'outcome'>[];
+}): string {
+  const failed = groups.filter(({ category, outcome }) => category === 'task' && isFailure(outcome));
+  const [first] = failed;
+  if (first === undefined) return '';
+  const verb = failed.every(({ outcome }) => outcome === 'timed-out') ? 'timed out' : 'failed';
+  return ` ${plural(failed.length, 'workflow task')} ${verb}, ${failed.length > 1 ? 'first ' : ''}#${first.id}.`;
 }
 
 /** Returns the types of the failures, from the outermost to the root cause: `ActivityFailure › CardDeclined`. */

@@ -1,9 +1,16 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
+import type { Category, Outcome } from '@temporal-kms/histories/events';
 import { allLocked, explain, type ReadPayload } from '@temporal-kms/histories/why';
 import { describe, expect, it } from 'vitest';
 import { ticketText } from '../../../src/runs/why/ticket.ts';
 import { readingOf } from '../../../src/runs/why/use-readings.ts';
-import { breadcrumb, factsOf, frameText, outcomeOfFinding } from '../../../src/runs/why/why-text.ts';
+import {
+  breadcrumb,
+  factsOf,
+  failedTasksText,
+  frameText,
+  outcomeOfFinding,
+} from '../../../src/runs/why/why-text.ts';
 import { alertRuns } from '../../fixtures/alerts.ts';
 import { historyOf } from '../../fixtures/history.ts';
 import { orderRun } from '../../fixtures/order-run.ts';
@@ -125,6 +132,18 @@ describe('ticketText', () => {
   it('escapes invisible characters in ids', () => {
     const address = { ...source.address, workflowId: 'a\u202eb' };
     expect(ticketText({ ...source, address, read: allLocked })).toContain(String.raw`a\u202eb`);
+  });
+});
+
+const group = (id: number, outcome: Outcome, category: Category = 'task') => ({ id, outcome, category });
+
+describe('failedTasksText', () => {
+  it.each([
+    ['', [group(2, 'ok'), group(5, 'failed', 'activity')]],
+    [' 1 workflow task timed out, #2.', [group(2, 'timed-out'), group(7, 'ok')]],
+    [' 2 workflow tasks failed, first #2.', [group(2, 'timed-out'), group(7, 'failed')]],
+  ])('returns “%s”', (text, groups) => {
+    expect(failedTasksText({ groups })).toBe(text);
   });
 });
 
