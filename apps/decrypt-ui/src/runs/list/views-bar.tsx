@@ -15,7 +15,7 @@ import {
   Star,
   X,
 } from 'lucide-react';
-import { type Ref, useState } from 'react';
+import { type ReactNode, type Ref, useState } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { runCommand } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
@@ -23,6 +23,7 @@ import { formatCount } from '../../ui/format/number.ts';
 import { DensityChoice } from '../../ui/grid/density.tsx';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
+import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { useRunsApi } from '../api.ts';
 import { countQuery } from '../queries.ts';
 import { differsOf } from '../run-params.ts';
@@ -68,6 +69,9 @@ export function ViewsBar(props: ViewsBarProps) {
   const saved = useSavedViews(namespace);
   const [naming, setNaming] = useState(false);
   const q = search.q ?? '';
+  const narrow = useNarrowerThan(PHONE_BELOW);
+  const menuButton = (label: string, glyph: ReactNode) =>
+    narrow ? { label, trigger: glyph, icon: true } : { label, trigger: label, glyph };
   const isKnown = [...systemViews, ...saved].some((view) => view.q === q);
   return (
     <div className={styles['bar']} data-unprinted="">
@@ -167,16 +171,7 @@ export function ViewsBar(props: ViewsBarProps) {
         <FileUp size={14} />
       </Button>
       <div className={styles['tools']}>
-        <Menu
-          label="Export"
-          align="end"
-          trigger={
-            <>
-              <Download size={14} />
-              Export
-            </>
-          }
-        >
+        <Menu {...menuButton('Export', <Download size={14} />)} align="end">
           <MenuAction
             disabled={loaded === 0}
             note={`${formatCount(loaded)} rows`}
@@ -192,20 +187,16 @@ export function ViewsBar(props: ViewsBarProps) {
             Loaded rows as CSV
           </MenuAction>
         </Menu>
-        <Button look="ghost" onClick={onColumns}>
-          <Columns3 size={14} />
-          Columns
-        </Button>
-        <Menu
-          label="Density"
-          align="end"
-          trigger={
-            <>
-              <Rows3 size={14} />
-              Density
-            </>
-          }
+        <Button
+          look="ghost"
+          icon={narrow}
+          {...(narrow && { 'aria-label': 'Columns', 'data-tip': 'Columns' })}
+          onClick={onColumns}
         >
+          <Columns3 size={14} />
+          {narrow ? null : 'Columns'}
+        </Button>
+        <Menu {...menuButton('Density', <Rows3 size={14} />)} align="end">
           <DensityChoice />
         </Menu>
       </div>
@@ -219,7 +210,7 @@ interface ViewLinkProps {
   readonly q: string;
   readonly cols?: string | undefined;
   readonly current: boolean;
-  readonly children: React.ReactNode;
+  readonly children: ReactNode;
 }
 
 function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {

@@ -82,9 +82,17 @@ export function WorkflowListPage() {
   const searchButton = useRef<HTMLButtonElement>(null);
   const leaveSearch = () => searchButton.current?.focus();
   const inCauses = text === '' ? {} : { q: text };
+  const exportAs = (form: 'json' | 'csv') =>
+    void listExport().then(
+      ({ exportRows }) => exportRows(namespace, resolved, rows, form),
+      () => announce('The page could not load the export. Try again.'),
+    );
   useCommands({
     find: () => field.current?.focus(),
     'search.runs': invalid ? undefined : runsSearch.show,
+    'list.columns': () => setChoosing(true),
+    'list.json': rows.length > 0 ? () => exportAs('json') : undefined,
+    'list.csv': rows.length > 0 ? () => exportAs('csv') : undefined,
     'go.causes': () =>
       void navigate({ to: '/ns/$namespace/causes', params: { namespace }, search: inCauses }),
   });
@@ -155,12 +163,7 @@ export function WorkflowListPage() {
         picking={picks.picking}
         onPick={(picking) => (picking ? picks.setPicking(true) : picks.clear())}
         onColumns={() => setChoosing(true)}
-        onExport={(form) => {
-          listExport().then(
-            ({ exportRows }) => exportRows(namespace, resolved, rows, form),
-            () => announce('The page could not load the export. Try again.'),
-          );
-        }}
+        onExport={exportAs}
       />
       <Filter
         namespace={namespace}

@@ -20,6 +20,8 @@ const [PartsContext, useParts] = requiredContext<Parts>('Menu');
 interface MenuProps {
   readonly label: string;
   readonly trigger: ReactNode;
+  /** An icon before the trigger. */
+  readonly glyph?: ReactNode;
   readonly icon?: boolean;
   readonly size?: ButtonLook['size'];
   readonly align?: 'start' | 'end';
@@ -31,6 +33,7 @@ interface MenuProps {
 export function Menu({
   label,
   trigger,
+  glyph,
   icon = false,
   size = 'normal',
   align = 'start',
@@ -76,6 +79,7 @@ export function Menu({
         onKeyDown={openByKey}
       >
         {icon || named ? null : <span className="sr-only">{label}: </span>}
+        {glyph}
         {trigger}
         {icon ? null : <ChevronDown size={12} aria-hidden="true" />}
       </button>
