@@ -76,9 +76,12 @@ const marks = ({ scale, from, gaps }: Waterfall) => ticks(scale, from, gaps);
 export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: number | undefined }) {
   const { scale } = waterfall;
   const nowX = now !== undefined && now >= scale.from && now <= scale.to ? scale.x(now) : undefined;
-  const labels = marks(waterfall).filter(({ x }) => nowX === undefined || Math.abs(nowX - x) > 44);
-  const hasRoom = (gap: { left: number; width: number }) =>
-    nowX === undefined || Math.abs(nowX - gap.left - gap.width / 2) > 40;
+  /** Whether a label at a position would overlap the label of the now line. */
+  const isNearNow = (x: number) => nowX !== undefined && Math.abs(nowX - x) <= 40;
+  const centred = scale.gaps.map((gap) => ({ ...gap, x: gap.left + gap.width / 2 }));
+  // The label of a gap that ends now is on the left of the now line's label, so it needs more space.
+  const reserved = centred.some(({ x }) => isNearNow(x)) ? 96 : 44;
+  const labels = marks(waterfall).filter(({ x }) => nowX === undefined || Math.abs(nowX - x) > reserved);
   return (
     <>
       {labels.map(({ at, x, offset, afterGap }) => (
@@ -87,11 +90,13 @@ export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: numb
           {formatTick(offset)}
         </span>
       ))}
-      {scale.gaps.filter(hasRoom).map((gap) => (
+      {centred.map((gap) => (
         <span
           key={gap.from}
           className={styles['gapLabel']}
-          style={{ left: PAD_LEFT + gap.left + gap.width / 2 }}
+          {...(nowX !== undefined && isNearNow(gap.x)
+            ? { 'data-ends': '', style: { left: PAD_LEFT + nowX - 16 } }
+            : { style: { left: PAD_LEFT + gap.x } })}
         >
           {formatDuration(Math.min(gap.to, now ?? gap.to) - gap.from)}
         </span>
