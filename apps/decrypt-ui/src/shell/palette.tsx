@@ -88,7 +88,7 @@ export function Palette({ title, label, text, onText, from, onReady, onClose }: 
               <Search size={16} aria-hidden="true" />
               <Autocomplete.Input ref={takeFocus} aria-label={label} placeholder={label} spellCheck={false} />
             </div>
-            <Autocomplete.List className={styles['list'] ?? ''}>
+            <Autocomplete.List className={clsx(styles['list'], 'fades-below')}>
               {(group: Group) => (
                 <Autocomplete.Group key={group.value} items={group.items}>
                   <Autocomplete.GroupLabel className={menu['title'] ?? ''}>
