@@ -36,9 +36,10 @@ export function RunFacts({ expanded, onToggle, onPlaintext }: RunFactsProps) {
       <Fact name="size">{formatBytes(workflow.historySizeBytes)}</Fact>
       <span className={styles['line']} />
       <RunValues expanded={expanded} onToggle={onToggle} />
-      <span className={styles['gap']} />
-      <Plaintext count={usage.plaintext} onNext={onPlaintext} />
-      <KeyRibbon usage={usage} />
+      <span className={styles['encryption']}>
+        <Plaintext count={usage.plaintext} onNext={onPlaintext} />
+        <KeyRibbon usage={usage} />
+      </span>
     </div>
   );
 }
