@@ -52,7 +52,7 @@ export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryComma
     'group.expand': expand,
     'group.collapse': collapse,
     'inspector.open': () => row && view.selectRow(row),
-    'inspector.focus': inspect,
+    'inspector.focus': view.rows.length > 0 ? inspect : undefined,
     'inspector.close': close,
     'reveal.event':
       canReveal && group

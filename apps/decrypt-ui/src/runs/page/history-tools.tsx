@@ -2,7 +2,7 @@ import { Search, Settings2 } from 'lucide-react';
 import { lazy, Suspense } from 'react';
 import type { Outcome } from '@temporal-kms/histories/events';
 import { type CommandId, firstKey, tip } from '../../ui/commands/commands.ts';
-import { useCommands } from '../../ui/commands/registry.ts';
+import { type Actions, useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { Segmented } from '../../ui/controls/segmented.tsx';
 import { DensityChoice } from '../../ui/grid/density.tsx';
@@ -52,20 +52,23 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
     focusFind();
   }
 
-  useCommands({
-    find: () => showFind(),
-    'find.payloads': () => showFind('payloads'),
+  const rowCommands: Actions = {
     'failed.next': () => toFailed(false),
     'failed.previous': () => toFailed(true),
     'pending.next': () => toPending(false),
     'pending.previous': () => toPending(true),
+    'view.idle': () => view.change({ idle: view.idle ? false : undefined }),
+    'groups.collapse': view.collapseAll,
+    'groups.expand': view.expandAll,
+  };
+  useCommands({
+    ...(view.rows.length > 0 ? rowCommands : {}),
+    find: () => showFind(),
+    'find.payloads': () => showFind('payloads'),
     'match.next': matches.count ? matches.next : undefined,
     'match.previous': matches.count ? matches.previous : undefined,
     'match.only': finding ? () => find.setOnly(!only) : undefined,
     'view.groups': () => view.change({ view: view.view === 'all' ? undefined : 'all' }),
-    'view.idle': () => view.change({ idle: view.idle ? false : undefined }),
-    'groups.collapse': view.collapseAll,
-    'groups.expand': view.expandAll,
   });
 
   return (
