@@ -132,8 +132,10 @@ function Health({ keys }: { keys: NamespaceKeys }) {
 }
 
 function Updated({ at }: { at: number }) {
-  const now = useNow(true);
-  return <span className={styles['updated']}>updated {formatTicking(now - at)} ago</span>;
+  const age = useNow(true) - at;
+  return (
+    <span className={styles['updated']}>updated {age < 1000 ? 'just now' : `${formatTicking(age)} ago`}</span>
+  );
 }
 
 function TestButton({ namespace, test }: { namespace: string; test: KeyTestState }) {

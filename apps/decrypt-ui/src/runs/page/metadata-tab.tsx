@@ -51,7 +51,7 @@ export function MetadataTab() {
             key={name}
             name={attributeName(name)}
             path={name}
-            {...(/(workflow|run)id$/i.test(name) && { copy: value })}
+            {...(/(workflow|run|build)id$/i.test(name) && { copy: value })}
           >
             {formatAttribute(name, value, format)}
           </Item>
