@@ -267,6 +267,8 @@ describe('a search in all listed runs’ payloads', () => {
       await userEvent.keyboard('vogel{Enter}');
       await until(() => hits().length > 0, 'the matches');
       expect(document.querySelector('[role="treegrid"]')!.closest('[inert]')).not.toBeNull();
+      const main = document.querySelector('main')!.getBoundingClientRect();
+      expect(panel()!.getBoundingClientRect()).toMatchObject({ top: main.top, bottom: main.bottom });
       const close = page.getByRole('button', { name: 'Close the search' });
       expect(close.element().getBoundingClientRect().height).toBeGreaterThanOrEqual(44);
       await userEvent.click(close);
