@@ -1,5 +1,5 @@
 import { clsx } from 'clsx';
-import { type CSSProperties, type ReactNode, useState } from 'react';
+import { type CSSProperties, type ReactNode, type RefCallback, useState } from 'react';
 import { groupName, type PendingWork, pendingWork } from '@temporal-kms/histories/events';
 import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
@@ -26,6 +26,13 @@ interface FamilyEventsProps {
 
 /** Number of event groups rendered at first; the user can request more. */
 const FIRST_GROUPS = 50;
+
+/** Number of event groups that scroll into view when they appear. */
+const GROUPS_IN_VIEW = 3;
+
+function showRow(row: Element | null) {
+  row?.scrollIntoView({ block: 'nearest' });
+}
 
 /** The event groups of a run in the family, as rows below it on the same time scale. Loads the run's history. */
 export function FamilyEvents({ run, ...props }: FamilyEventsProps) {
@@ -69,8 +76,14 @@ function GroupRows(props: Omit<FamilyEventsProps, 'run'>) {
   }
   return (
     <>
-      {groups.slice(0, most).map((group) => (
-        <GroupRow key={group.id} group={group} pending={pending.get(group.id)} {...props} />
+      {groups.slice(0, most).map((group, index) => (
+        <GroupRow
+          key={group.id}
+          ref={index < GROUPS_IN_VIEW ? showRow : undefined}
+          group={group}
+          pending={pending.get(group.id)}
+          {...props}
+        />
       ))}
       {groups.length > most ? (
         <MessageRow>
@@ -86,9 +99,10 @@ function GroupRows(props: Omit<FamilyEventsProps, 'run'>) {
 interface GroupRowProps extends Omit<FamilyEventsProps, 'run'> {
   readonly group: Group;
   readonly pending: PendingWork | undefined;
+  readonly ref: RefCallback<Element> | undefined;
 }
 
-function GroupRow({ group, pending, level, waterfall, now }: GroupRowProps) {
+function GroupRow({ ref, group, pending, level, waterfall, now }: GroupRowProps) {
   const { address, open } = useRun();
   const [head] = group.events;
   const outcome = groupOutcome(group, open, pending);
@@ -97,7 +111,7 @@ function GroupRow({ group, pending, level, waterfall, now }: GroupRowProps) {
   const live = group.open && open && outcome !== undefined;
   const style: CSSProperties & Record<'--level', number> = { '--level': level };
   return (
-    <tr data-event={group.id}>
+    <tr ref={ref} data-event={group.id}>
       <th scope="row" className={styles['run']}>
         <div className={clsx(styles['name'], styles['event'])} style={style}>
           <CategoryIcon category={group.category} />

@@ -298,6 +298,26 @@ describe('the workflow list', () => {
     }
   });
 
+  test('scrolls to the row below an expanded row at the end of the table', async () => {
+    await page.viewport(1440, 600);
+    try {
+      await renderApp('/ns/NS/workflows');
+      await until(() => rows().length > 10, 'the rows');
+      const end = grid().getBoundingClientRect().bottom;
+      const isInView = (row: Element) => row.getBoundingClientRect().bottom <= end + 1;
+      const last = rows().findLast(isInView)!;
+      last.focus();
+      await until(() => last.tabIndex === 0, 'the focus');
+      press('ArrowRight');
+      await until(() => {
+        const below = last.nextElementSibling;
+        return below?.getAttribute('aria-level') === '2' && isInView(below);
+      }, 'the row below');
+    } finally {
+      await page.viewport(1440, 900);
+    }
+  });
+
   test('shows children below their parent, or states that there are no children', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');

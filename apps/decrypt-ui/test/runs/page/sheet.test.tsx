@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { DEFAULT_SHEET, setSheetShare } from '../../../src/ui/preferences/sheet-height.ts';
-import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
+import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
 afterEach(() => page.viewport(1440, 900));
 
@@ -26,6 +26,21 @@ test('the sheet covers the page of a short window, until the user reduces it', a
   await expect.poll(() => failure.getBoundingClientRect().top).toBeLessThan(220);
   await page.getByRole('button', { name: 'Reduce the inspector' }).click();
   await until(isSelectedInView, 'the row');
+});
+
+test('the list of matches covers a short window, until the user reduces or closes it', async () => {
+  await page.viewport(640, 360);
+  await renderApp(order);
+  await until(() => row('g5'), 'the rows');
+  press('f', document.body, { ctrlKey: true, shiftKey: true });
+  await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+  await userEvent.keyboard('maren{Enter}');
+  await expect.element(page.getByRole('button', { name: 'Close matches' })).toBeVisible();
+  setSheetShare(1);
+  await page.getByRole('button', { name: 'Reduce the matches' }).click();
+  await expect.element(page.getByRole('button', { name: 'Enlarge the matches' })).toBeVisible();
+  await page.getByRole('button', { name: 'Close matches' }).click();
+  await until(() => !document.querySelector('[aria-label="Matches"], [role="search"]'), 'the rows alone');
 });
 
 describe('the selected row is in view above the sheet', () => {

@@ -41,6 +41,7 @@ describe('a run’s relations', () => {
     await until(() => rowsOf('family-title').length === 4, 'the family');
     await userEvent.click(page.getByRole('button', { name: 'Events of family-payment' }));
     await until(() => rowsOf('family-title').length > 6, 'its events');
+    await expect.element(page.getByRole('columnheader', { name: 'Type or summary' })).toBeVisible();
     const rows = rowsOf('family-title');
     expect(rows[1]).toContain('family-payment');
     expect(rows.slice(2, -2).join()).toContain('FraudReview');
