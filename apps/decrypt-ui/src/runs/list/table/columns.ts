@@ -126,7 +126,7 @@ export const templateOf = (columns: readonly ColumnId[], narrow: boolean, widthO
   columns
     .map((id) => {
       const [least, usual] = tracksOf(columns, id, narrow, widthOf);
-      const share = narrow && id === 'id' ? '2.2fr' : id === 'why' ? '1.5fr' : '1fr';
+      const share = narrow && id === 'id' ? '1.7fr' : id === 'why' ? '1.5fr' : '1fr';
       return `minmax(${least}px, ${usual === Infinity ? share : `${usual}px`})`;
     })
     .join(' ');
