@@ -47,15 +47,37 @@ export function fieldWords(field: string): { readonly text: string; readonly isP
     : { text: known, isPath: false };
 }
 
+const isBytes = (field: string): boolean => field === 'inputBytes' || field === 'historyBytes';
+
 /** Formats a field's number with its unit. */
 function numberText(field: string, value: number): string {
   if (field === 'duration') return formatDuration(value);
-  return field === 'inputBytes' || field === 'historyBytes' ? formatBytes(value) : formatCount(value);
+  return isBytes(field) ? formatBytes(value) : formatCount(value);
 }
 
-/** Formats the median of a set, with the number of runs that have a number unless all runs have one. */
-export const medianText = (field: string, median: number, count: number, of: number): string =>
-  `${numberText(field, median)}${count < of ? ` (${formatCount(count)} of ${plural(of, 'run')})` : ''}`;
+const precise = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 20 });
+
+/** Formats a field's number with all its digits. */
+function preciseText(field: string, value: number): string {
+  const unit = field === 'duration' ? ' ms' : isBytes(field) ? ' B' : '';
+  return `${precise.format(value)}${unit}`;
+}
+
+/**
+ * Formats the medians of both sets, with the number of runs that have a number unless all runs have one. Medians that
+ * would look equal get all their digits. Returns undefined if the numbers were not compared by rank.
+ */
+export function medianTexts(
+  { field, medians, first, second }: Difference,
+  sizes: WhatDiffers['sizes'],
+): readonly [a: string, b: string] | undefined {
+  if (!medians) return undefined;
+  const [a, b] = medians;
+  const format = a !== b && numberText(field, a) === numberText(field, b) ? preciseText : numberText;
+  const text = (median: number, count: number, of: number) =>
+    `${format(field, median)}${count < of ? ` (${formatCount(count)} of ${plural(of, 'run')})` : ''}`;
+  return [text(a, first, sizes[0]), text(b, second, sizes[1])];
+}
 
 const percent = (share: number) => Math.round(share * 100);
 

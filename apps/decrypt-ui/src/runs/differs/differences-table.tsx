@@ -11,7 +11,7 @@ import {
   fieldTime,
   type FieldTime,
   fieldWords,
-  medianText,
+  medianTexts,
   queryFor,
 } from './difference-words.ts';
 import styles from './differs.module.css';
@@ -95,8 +95,9 @@ interface RowProps extends DifferencesTableProps {
 
 function Row({ namespace, group, result, texts, runs }: RowProps) {
   const { difference, same } = group;
-  const { field, value, first, second, medians, p } = difference;
+  const { field, value, first, second, p } = difference;
   const [a, b] = result.sizes;
+  const medians = medianTexts(difference, result.sizes);
   const isMoreInA = first / a >= second / b;
   const query = [difference, ...same]
     .map((each) => queryFor(each, isMoreInA ? texts[0] : texts[1], runs))
@@ -130,7 +131,7 @@ function Row({ namespace, group, result, texts, runs }: RowProps) {
           {median === undefined ? (
             <Share count={count} of={of} />
           ) : (
-            <span className={styles['number']}>{medianText(field, median, count, of)}</span>
+            <span className={styles['number']}>{median}</span>
           )}
         </td>
       ))}

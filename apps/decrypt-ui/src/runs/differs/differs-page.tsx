@@ -99,7 +99,7 @@ function Presets({ namespace, query, onChoose }: PresetsProps) {
       const { workflows } = await api.workflows(namespace, latest);
       const queries = latestBuilds(query, workflows);
       if (queries) onChoose(queries);
-      else setNote('The latest 100 runs have fewer than two builds.');
+      else setNote('The latest 100 runs do not have two builds to compare.');
     } catch (error) {
       setNote(`The builds could not be found: ${messageOf(error)}`);
     }

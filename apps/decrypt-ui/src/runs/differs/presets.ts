@@ -39,14 +39,22 @@ export function lastDays(text: string): Queries | undefined {
   return [printQuery(withStart(common, '-24h')), printQuery(before)];
 }
 
-/** Returns the queries for the runs of the two latest builds. @param runs the latest runs of the query, newest first */
+/**
+ * Returns the queries for the runs of the latest build and for those of the latest other build. Each run has several
+ * labels of one build, such as `pinned:orders:1.4.2` and `unversioned:1.4.2`, so the builds come from different runs.
+ *
+ * @param runs the latest runs of the query, newest first
+ */
 export function latestBuilds(
   text: string,
   runs: readonly { readonly searchAttributes: Readonly<Record<string, unknown>> }[],
 ): Queries | undefined {
   const common = commonOf(text, 'BuildIds');
-  const builds = new Set(runs.flatMap(({ searchAttributes }) => buildIdsOf(searchAttributes)));
-  const [a, b] = builds;
+  const builds = runs
+    .map(({ searchAttributes }) => buildIdsOf(searchAttributes))
+    .filter((ids) => ids.length > 0);
+  const a = builds[0]?.at(-1);
+  const b = builds.find((ids) => !ids.some((id) => id === a))?.at(-1);
   if (!common || a === undefined || b === undefined) return undefined;
   const of = (build: string) => printQuery(withCondition(common, comparison('BuildIds', '=', [build])));
   return [of(a), of(b)];

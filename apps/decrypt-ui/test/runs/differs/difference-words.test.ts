@@ -4,7 +4,7 @@ import {
   chanceText,
   effectText,
   fieldWords,
-  medianText,
+  medianTexts,
   queryFor,
 } from '../../../src/runs/differs/difference-words.ts';
 import { joinSameRuns } from '../../../src/runs/differs/same-runs.ts';
@@ -36,8 +36,18 @@ describe('the words for a difference', () => {
   });
 
   test('say how many runs have a number unless all runs have one', () => {
-    expect(medianText('input.amount', 1004, 9, 50)).toBe('1,004 (9 of 50 runs)');
-    expect(medianText('duration', 1000, 50, 50)).not.toContain('runs');
+    const numbers = { ...difference('input.amount'), first: 9, medians: [1004, 7] } as const;
+    expect(medianTexts(numbers, [50, 4])).toEqual(['1,004 (9 of 50 runs)', '7']);
+    expect(medianTexts(difference('type', 'a'), [61, 4])).toBeUndefined();
+  });
+
+  test.each([
+    ['historyBytes', [3587, 3612.5], ['3,587 B', '3,612.5 B']],
+    ['historyBytes', [3587, 3587], ['3.6 KB', '3.6 KB']],
+    ['duration', [61_100, 61_400], ['61,100 ms', '61,400 ms']],
+    ['input.rate', [0.0001, 0.0002], ['0.0001', '0.0002']],
+  ] as const)('show different medians of %s with different digits: %o', (field, medians, texts) => {
+    expect(medianTexts({ ...difference(field), medians }, [61, 4])).toEqual(texts);
   });
 
   test('replace the server’s field names, but leave every path unchanged', () => {
@@ -120,15 +130,22 @@ describe('the usual comparisons', () => {
       `${failed} AND StartTime >= "-24h"`,
       `${failed} AND StartTime >= "-48h" AND StartTime < "-24h"`,
     ]);
-    expect(latestBuilds(query, [runOf('pinned:shop:b-7', 'pinned:shop:b-6')])?.[0]).toBe(
-      `${query} AND BuildIds = "pinned:shop:b-7"`,
+    expect(latestBuilds(query, [runOf('unversioned:b-7'), runOf('unversioned:b-6')])?.[0]).toBe(
+      `${query} AND BuildIds = "unversioned:b-7"`,
     );
   });
 
   test('find the two latest builds', () => {
-    const runs = [runOf('unversioned', 'unversioned:b-7'), runOf(), runOf('unversioned', 'unversioned:b-6')];
+    const runs = [
+      runOf('unversioned'),
+      runOf(),
+      // The first run of the latest build began with an older build.
+      runOf('pinned:shop:b-7', 'unversioned:b-5', 'unversioned:b-7'),
+      runOf('pinned:shop:b-7', 'unversioned:b-7'),
+      runOf('unversioned', 'unversioned:b-6'),
+    ];
     expect(latestBuilds('', runs)).toEqual(['BuildIds = "unversioned:b-7"', 'BuildIds = "unversioned:b-6"']);
-    expect(latestBuilds('', runs.slice(0, 2))).toBeUndefined();
+    expect(latestBuilds('', runs.slice(0, 4))).toBeUndefined();
   });
 
   test('compare a set with the rest of its type only if one condition separates them', () => {
