@@ -1,7 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { MAX_FIELD_RUNS } from '@temporal-kms/codec-api';
 import { useMemo, useRef } from 'react';
-import { ApiFailure } from '../../session/server/failure.ts';
 import { messageOf } from '../../ui/errors.ts';
 import { plural } from '../../ui/format/number.ts';
 import { useRunsApi } from '../api.ts';
@@ -10,6 +9,7 @@ import type { KnownValues } from '../list/filter/suggestions.ts';
 import { parseQuery, printQuery } from '../list/filter/visibility-query.ts';
 import { countQuery } from '../queries.ts';
 import styles from './differs.module.css';
+import { rejectionOf } from './obstacle.ts';
 
 const nothingKnown: KnownValues = { attributes: [], values: new Map() };
 
@@ -28,7 +28,7 @@ export function ComparedSet({ name, namespace, text, query, onApply }: ComparedS
   const field = useRef<HTMLInputElement>(null);
   const parsed = useMemo(() => parseQuery(text), [text]);
   const { data, error, isPlaceholderData } = useQuery(countQuery(api, namespace, query));
-  const invalid = error instanceof ApiFailure && error.code === 'invalid_query' ? error.message : undefined;
+  const invalid = rejectionOf(error);
   return (
     <section className={styles['set']} aria-label={`Set ${name}`}>
       <h2 className={styles['name']}>{name}</h2>

@@ -15,11 +15,12 @@ import { EmptyState, Notice } from '../../ui/page/notice.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { useStore } from 'zustand';
 import { useRequested } from '../requested.ts';
-import { type Comparison, type Comparisons, isReading } from './comparison.ts';
+import { type Comparison, type Comparisons, isPartial, isReading } from './comparison.ts';
 import { DifferencesTable } from './differences-table.tsx';
 import styles from './differs.module.css';
+import { useObstacle } from './obstacle.ts';
 import type { Queries } from './presets.ts';
-import { comparedRuns, fieldsOf, spanOf } from './read-set.ts';
+import { comparedRuns, fieldsOf, runsInBoth, spanOf } from './read-set.ts';
 
 interface ComparisonResultProps {
   readonly namespace: string;
@@ -35,7 +36,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   const { comparison: last } = useStore(comparisons.store);
   const reveals = useReveals();
   const access = useRevealed((state) => accessToNamespace(state, namespace).status);
-  const isSame = queries[0] === queries[1];
+  const obstacle = useObstacle(namespace, queries);
   const isCurrent = last?.namespace === namespace && last.queries.every((query, n) => query === queries[n]);
   const comparison = isCurrent ? last : undefined;
   const until = useRevealed((state) => comparison && grantOf(state, comparison)?.until);
@@ -46,7 +47,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   useRequested(() => {
     const now = accessToNamespace(reveals.store.getState(), namespace);
     // The link must not reveal anything or reuse a justification. Both actions need a click on this page.
-    if (!comparison && !isSame && now.status === 'open' && !now.grant) compare();
+    if (!comparison && !obstacle && now.status === 'open' && !now.grant) compare();
   });
 
   /**
@@ -70,14 +71,18 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
         {comparison && isReading(comparison) ? (
           <StopButton onClick={() => comparisons.stop()} />
         ) : (
-          <Button look={access === 'refused' ? 'primary' : 'crypto'} disabled={isSame} onClick={compare}>
+          <Button
+            look={access === 'refused' ? 'primary' : 'crypto'}
+            disabled={obstacle !== undefined}
+            onClick={compare}
+          >
             {comparison ? 'Compare again' : 'Compare'}
           </Button>
         )}
         {access === 'locked' && !comparison ? (
           <Button
             look="ghost"
-            disabled={isSame}
+            disabled={obstacle !== undefined}
             onClick={() => comparisons.start({ namespace, queries, decoded: false })}
           >
             Compare without payloads
@@ -90,7 +95,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
           </span>
         ) : null}
       </div>
-      {isSame ? <p className={styles['note']}>A and B have the same query. Change one query.</p> : null}
+      {obstacle ? <p className={styles['note']}>{obstacle}</p> : null}
       {access === 'refused' ? (
         <p className={styles['note']}>
           <Lock size={12} aria-hidden="true" />
@@ -112,9 +117,9 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
 function Progress({ comparison }: { comparison: Comparison }) {
   const { sets, decoded, result, failure } = comparison;
   const [a, b] = sets;
+  const inBoth = runsInBoth(sets);
   const failed = a.failed + b.failed;
   const unreadable = a.unreadable + b.unreadable;
-  const inBoth = [...a.runs.keys()].filter((runId) => b.runs.has(runId)).length;
   return (
     <span className={styles['progress']} role="status">
       <span>
@@ -126,7 +131,7 @@ function Progress({ comparison }: { comparison: Comparison }) {
       {unreadable > 0 ? (
         <span className={styles['left']}>{plural(unreadable, 'payload')} could not be read</span>
       ) : null}
-      {isReading(comparison) || result || failure ? null : <span>Comparing…</span>}
+      {isReading(comparison) || isPartial(comparison) || result || failure ? null : <span>Comparing…</span>}
     </span>
   );
 }
@@ -139,7 +144,7 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
   const { sets, result, decoded } = comparison;
   const unread = sets.find(({ status }) => status === 'failed')?.failure;
   const failure = unread ?? comparison.failure;
-  const isPartial = sets.some(({ status }) => status === 'stopped' || status === 'limit');
+  const hasStopped = isPartial(comparison);
   const nothing = result?.differences.length === 0;
   return (
     <>
@@ -155,7 +160,7 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
           </Notice>
         </div>
       ) : null}
-      {isPartial ? (
+      {hasStopped ? (
         <p className={styles['note']}>
           Stopped before all runs were read.
           <Button size="small" onClick={() => comparisons.resume()}>
@@ -164,7 +169,9 @@ function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
         </p>
       ) : null}
       {result ? <Times sets={sets} /> : null}
-      {result && nothing && !failure ? <Nothing decoded={decoded} result={result} /> : null}
+      {result && nothing && !failure && !(hasStopped && result.comparisons === 0) ? (
+        <Nothing isSame={!hasStopped && hasSameRuns(sets)} decoded={decoded} result={result} />
+      ) : null}
       {result && !nothing ? (
         <DifferencesTable
           namespace={comparison.namespace}
@@ -201,12 +208,23 @@ function spanText(span: ReturnType<typeof spanOf>, format: TimeFormat): string |
   return first === last ? first : `${first} to ${last}`;
 }
 
+const hasSameRuns = (sets: Comparison['sets']): boolean =>
+  sets.every(({ runs }) => runs.size > 0 && runs.size === runsInBoth(sets));
+
 interface NothingProps {
+  /** Whether the sets contain the same runs. */
+  readonly isSame: boolean;
   readonly decoded: boolean;
   readonly result: WhatDiffers;
 }
 
-function Nothing({ decoded, result: { comparisons, sizes } }: NothingProps) {
+function Nothing({ isSame, decoded, result: { comparisons, sizes } }: NothingProps) {
+  if (isSame)
+    return (
+      <EmptyState icon={<CircleAlert size={16} />} title="The compared runs of A and B are the same">
+        Change one query.
+      </EmptyState>
+    );
   return comparisons === 0 ? (
     <EmptyState icon={<CircleAlert size={16} />} title="Too few runs to tell chance from cause">
       The sets have {formatCount(sizes[0])} and {plural(sizes[1], 'run')}. Choose larger sets.

@@ -37,6 +37,10 @@ export const nothingRead: ReadSet = {
 
 export const isFull = ({ runs }: ReadSet): boolean => runs.size >= MAX_FIELD_RUNS;
 
+/** Returns the number of runs that are in both sets. */
+export const runsInBoth = ([first, second]: ReadSets): number =>
+  [...first.runs.keys()].filter((runId) => second.runs.has(runId)).length;
+
 export const fieldsOf = (runs: readonly ReadRun[]): readonly FieldMap[] => runs.map(({ fields }) => fields);
 
 /** Returns when the runs started, and how long they took. */

@@ -78,10 +78,25 @@ describe('the page that compares two sets of runs', () => {
   });
 
   test('reports nothing if the sets differ only by chance', async () => {
-    await renderApp(differs('WorkflowType = "RefundSaga"', `WorkflowType = "RefundSaga" AND ${COMPLETED}`));
+    await renderApp(
+      differs('WorkflowType = "ChargePayment"', `WorkflowType = "ChargePayment" AND ${COMPLETED}`),
+    );
     await compare();
     await until(() => /No significant difference \(\d+ comparisons?\)/.test(main()), 'the result');
     expect(main()).toMatch(/[1-9]\d* runs in both sets/);
+  });
+
+  test('says that both queries find the same runs', async () => {
+    await renderApp(differs('WorkflowType = "RefundSaga"', `WorkflowType = "RefundSaga" AND ${COMPLETED}`));
+    await compare();
+    await until(() => main().includes('The compared runs of A and B are the same'), 'the result');
+  });
+
+  test('compares nothing while Temporal rejects a query', async () => {
+    const app = await renderApp(differs(FAILED, 'ExecutionStatus = "Faild"'));
+    await until(() => main().includes('Temporal rejects a query. Change this query.'), 'the rejection');
+    await expect.element(page.getByRole('button', { name: 'Compare', exact: true })).toBeDisabled();
+    expect(requests(app)).toEqual([]);
   });
 
   test('compares only metadata for a person who may not decrypt, and says so', async () => {
@@ -137,6 +152,7 @@ describe('the page that compares two sets of runs', () => {
     await until(() => /A: [1-9]\d* runs? read · B: [1-9]/.test(main()), 'the first runs');
     await userEvent.click(page.getByRole('button', { name: 'Stop' }));
     await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
+    expect(main()).not.toContain('Comparing');
     await app.steer('delay', { delay: 0 });
     await userEvent.click(page.getByRole('button', { name: 'Continue' }));
     await isReady();
@@ -177,6 +193,8 @@ describe('the page that compares two sets of runs', () => {
     await until(() => signals.every((signal) => signal?.aborted), 'the end of the requests');
     app.history.back();
     await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(main()).not.toMatch(/Comparing|Too few runs/);
   });
 
   test('can be reached from a list of one type and from the card of a failed run', async () => {
