@@ -62,11 +62,8 @@ export function rowsOf(history: History, options: RowOptions): Rows {
   return options.view === 'all' ? eventRows(history, options) : groupRows(history, options);
 }
 
-/**
- * Returns whether a workflow task failed or is not durable yet. Failed and non-durable workflow tasks explain
- * what the run is doing.
- */
-const isWorthSeeing = (group: Group) => isFailure(group.outcome) || !group.events.at(-1)?.durable;
+/** Returns whether a workflow task failed or is open. Failed and open workflow tasks explain what the run is doing. */
+const isWorthSeeing = (group: Group) => isFailure(group.outcome) || group.open;
 
 function groupRows(history: History, { expanded, tasks, selected, only }: RowOptions): Rows {
   const { groups } = history;

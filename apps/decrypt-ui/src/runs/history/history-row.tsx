@@ -130,14 +130,16 @@ function groupCells(
       </>
     ),
     outcome:
-      single && !live && !['local', 'update', 'workflow'].includes(group.category) ? undefined : outcome,
+      single && !group.open && !['local', 'update', 'workflow'].includes(group.category)
+        ? undefined
+        : outcome,
     summary: <SummaryCell summary={groupSummary(group, pending)} now={now} />,
     start: head.at,
     duration: live ? (
       <span className={styles['live']} data-outcome={outcome}>
         {formatTicking(to - from)}
       </span>
-    ) : single ? null : (
+    ) : single && !group.open ? null : (
       formatDuration(to - from)
     ),
     spans,

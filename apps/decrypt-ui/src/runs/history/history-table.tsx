@@ -121,7 +121,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now, belowRows
             attemptsSeen={attemptsSeen.get(row.group.activityId ?? '')}
             waterfall={waterfall}
             // Rows of closed groups do not depend on the time, so the clock must not render them again.
-            now={row.group.open && open ? now : 0}
+            now={row.group.open ? now : 0}
             places={view.placesIn(row)}
             onToggle={view.toggle}
           />

@@ -168,11 +168,12 @@ interface FactsProps {
 }
 
 function Facts({ group, event, view }: FactsProps) {
-  const { open } = useRun();
+  const { follow, open } = useRun();
   const format = useTimeFormat();
   const pending = view.pending.get(group.id);
   const live = open && group.open;
-  const now = useRunNow(live);
+  const present = useRunNow(live);
+  const now = open ? present : (follow.history.times.at(-1) ?? present);
   const [head] = group.events;
   const { from, to } = extent(groupSpans(group, { now, runOpen: open, pending }));
   const last = group.events.at(-1) ?? head;

@@ -48,7 +48,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const [banners, { height: bannersHeight }] = useSize();
   const last = view.times.events.at(-1) ?? 0;
   // Temporal's clock and the browser's may differ, but no event may appear in the future.
-  const present = Math.max(now, last);
+  const present = open ? Math.max(now, last) : last;
   const waterfall = useWaterfall({
     times: view.times,
     now: open ? present : undefined,

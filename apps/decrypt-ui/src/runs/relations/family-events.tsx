@@ -103,10 +103,11 @@ interface GroupRowProps extends Omit<FamilyEventsProps, 'run'> {
 }
 
 function GroupRow({ ref, group, pending, level, waterfall, now }: GroupRowProps) {
-  const { address, open } = useRun();
+  const { address, follow, open } = useRun();
   const [head] = group.events;
   const outcome = groupOutcome(group, open, pending);
-  const spans = groupSpans(group, { now, runOpen: open, pending });
+  const end = open ? now : (follow.history.times.at(-1) ?? now);
+  const spans = groupSpans(group, { now: end, runOpen: open, pending });
   const { from, to } = extent(spans);
   const live = group.open && open && outcome !== undefined;
   const style: CSSProperties & Record<'--level', number> = { '--level': level };

@@ -3,7 +3,7 @@ import { attemptOf, groupOutcome } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 
 /**
- * A shape in the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: earlier attempts, for which
+ * A shape in the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: attempts, for which
  * Temporal stores neither times nor failures. `timer` and `timer-open`: an outline. `point`: a moment. `hollow`: the
  * moment of an event that is not durable. `tick`: the start of an attempt.
  */
@@ -18,6 +18,7 @@ export interface Span {
 }
 
 export interface SpanContext {
+  /** The present, or the end of a closed run. */
   readonly now: number;
   readonly runOpen: boolean;
   readonly pending?: PendingWork | undefined;
@@ -31,18 +32,18 @@ export function groupSpans(group: Group, context: SpanContext): Span[] {
   const last = group.events.at(-1) ?? first;
   const outcome = groupOutcome(group, context.runOpen, context.pending) ?? 'neutral';
   const open = group.open && context.runOpen;
-  const end = open ? context.now : group.lastAt;
+  const end = group.open ? Math.max(context.now, group.lastAt) : group.lastAt;
+  if (group.events.length === 1 && !group.open) return [moment(first, outcome)];
   if (group.category === 'timer') {
-    if (group.events.length === 1 && !open) return [moment(first, outcome)];
     return [{ kind: open ? 'timer-open' : 'timer', from: first.at, to: Math.max(end, first.at), outcome }];
   }
-  if (group.events.length === 1 && !open) return [moment(first, outcome)];
   if (group.category === 'task' && open && !last.durable) return [moment(last, 'neutral')];
 
   const attempt = attemptOf(group, context.pending);
   const start = group.startedAt ?? context.pending?.lastStartedAt;
   if (open) return openSpans({ first: first.at, start, end, outcome, attempt }, context);
-  if (start === undefined) return [{ kind: 'bar', from: first.at, to: end, outcome }];
+  if (start === undefined)
+    return [{ kind: group.open ? 'unrecorded' : 'bar', from: first.at, to: end, outcome }];
   const run: Span = { kind: 'bar', from: start, to: Math.max(end, start), outcome };
   const before: Span = { kind: attempt > 1 ? 'unrecorded' : 'leg', from: first.at, to: start, outcome };
   return start > first.at ? [before, run] : [run];

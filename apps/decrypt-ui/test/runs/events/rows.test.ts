@@ -39,13 +39,13 @@ describe('rows', () => {
     expect(all.every((row) => row.level === 1)).toBe(true);
   });
 
-  test('include workflow tasks only if they failed, are not durable, are selected or are requested', () => {
+  test('include workflow tasks only if they failed, are open, are selected or are requested', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     const good = run.add('WorkflowTaskScheduled', 0);
     run.add('WorkflowTaskCompleted', 1, { scheduledEventId: String(good) });
     const bad = run.add('WorkflowTaskScheduled', 2);
     run.add('WorkflowTaskFailed', 3, { scheduledEventId: String(bad) });
-    run.add('WorkflowTaskScheduled', 4, {}, { durable: false });
+    run.add('WorkflowTaskScheduled', 4);
     const builder = createHistoryBuilder();
     builder.append(run.events);
     const history = builder.snapshot();

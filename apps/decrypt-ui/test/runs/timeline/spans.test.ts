@@ -62,6 +62,16 @@ describe('the waterfall', () => {
     ]);
   });
 
+  test('shows work that was open when the run closed until the run’s end, without an outcome', () => {
+    const activity = groupOf((run) => run.add('ActivityTaskScheduled', 0, { activityId: 'a' })).group;
+    expect(shapes(groupSpans(activity, closed))).toEqual([['unrecorded', 0, 100_000, 'neutral']]);
+    const child = groupOf((run) => {
+      run.add('StartChildWorkflowExecutionInitiated', 0, { workflowId: 'child' });
+      run.add('ChildWorkflowExecutionStarted', 300, { initiatedEventId: '1' });
+    }).group;
+    expect(shapes(groupSpans(child, closed)).at(-1)).toEqual(['bar', 300, 100_000, 'neutral']);
+  });
+
   test('never draws a bar with a negative width, even if the timestamps contradict the order of the events', () => {
     const { group } = groupOf((run) => {
       run.add('ActivityTaskScheduled', 500, { activityId: 'a' });
@@ -74,7 +84,7 @@ describe('the waterfall', () => {
   test('shows timers as outlines, signals as points, and events that are not durable as hollow points', () => {
     const timer = groupOf((run) => run.add('TimerStarted', 0, { startToFireTimeout: '600s' })).group;
     expect(shapes(groupSpans(timer, open))).toEqual([['timer-open', 0, 100_000, 'pending']]);
-    expect(shapes(groupSpans(timer, closed))).toEqual([['point', 0, 0, 'neutral']]);
+    expect(shapes(groupSpans(timer, closed))).toEqual([['timer', 0, 100_000, 'neutral']]);
     const signal = groupOf((run) => run.add('WorkflowExecutionSignaled', 7, {})).group;
     expect(shapes(groupSpans(signal, open))).toEqual([['point', 7, 7, 'neutral']]);
     const task = groupOf((run) => run.add('WorkflowTaskScheduled', 9, {}, { durable: false })).group;
