@@ -64,16 +64,21 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
           </span>
         )}
         <PayloadLine view={view} stub={own} />
-        {wait ? <span className="t2">{wait}</span> : null}
+        {wait ? <span className={clsx('t2', styles['wait'])}>{wait}</span> : null}
       </span>
     );
   }
-  const { message } = levelText(level, view);
-  const text = message || level.details[0] || level.kind;
-  return (
+  const text = levelText(level, view).message || level.details[0] || level.kind;
+  const message = (
     <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
       {text.split('\n', 1)[0]}
-      {wait ? `, ${wait}` : ''}
+    </span>
+  );
+  if (!wait) return message;
+  return (
+    <span className={styles['waiting']}>
+      {message}
+      <span className={clsx('t2', styles['wait'])}>{wait}</span>
     </span>
   );
 }
