@@ -34,13 +34,17 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
     place?.retryState,
     nextAt === undefined ? undefined : nextText(nextAt, now, verbOfNext(finding)),
     queue && `queue ${queue}`,
-    detail,
+    ...(detail?.split(/(?<=\.) (?=Reason: )/) ?? []),
     since === undefined ? undefined : momentText(severity, formatMoment(since, format, now)),
   ];
-  return facts
-    .filter((fact): fact is string => Boolean(fact))
-    .map((fact) => fact.replace(/\.$/, '').replace(/^(By|No|Workers) /, (word) => word.toLowerCase()));
+  return facts.filter((fact): fact is string => Boolean(fact)).map(asPart);
 }
+
+/** Returns a sentence as a part of a line, without its full stop and without a capital, unless it begins with a name. */
+const asPart = (fact: string): string =>
+  fact
+    .replace(/\.$/, '')
+    .replace(/^(?!Cloud|Nexus|Temporal)[A-Z](?=[a-z]* )/, (first) => first.toLowerCase());
 
 /** Says when a run ended or since when a state lasts. The words stay on one line. */
 const momentText = (severity: Finding['severity'], moment: string): string =>

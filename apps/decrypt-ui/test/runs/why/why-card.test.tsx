@@ -39,7 +39,7 @@ describe('the card Why', () => {
     await untilLine(/activity type does not match .*The code does not match the history · .*attempt 14/);
     await untilLine(/Cancellation requested/);
     await fold();
-    expect(line()).toContain('by ana@acme.example. Reason: ordered twice');
+    expect(line()).toContain('by ana@acme.example · reason: ordered twice');
     expect(line()).toContain('Deploy code that replays this history');
   });
 
@@ -50,7 +50,7 @@ describe('the card Why', () => {
 
   test('shows who paused the run, and why', async () => {
     await renderApp('/ns/NS/workflows/alerts-paused/01997c2e-a000-7000-8000-000000000002');
-    await untilLine(/Paused · by ana@acme\.example\. Reason: waiting for the bank/);
+    await untilLine(/Paused · by ana@acme\.example · reason: waiting for the bank/);
   });
 
   test('says that no worker polls the task queue on which the run waits', async () => {
