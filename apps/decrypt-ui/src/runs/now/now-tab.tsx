@@ -97,8 +97,9 @@ function Worker() {
             {asked ? ASK_AGAIN : 'Ask the worker'}
           </Button>
           <p className="t2">
-            A worker replays the run, and returns the run’s current details, call stack and queries. The audit
-            records each query.
+            {absent
+              ? 'No worker polls the task queue, so none can answer. The audit records each query.'
+              : 'A worker replays the run, and returns the run’s current details, call stack and queries. The audit records each query.'}
           </p>
         </div>
         {asking ? (

@@ -51,7 +51,7 @@ function Queue({ queue: { name, kind, pollers, polling, waiting, workers = [] } 
       </h4>
       <p className="t2">
         {polling ? plural(pollers, 'worker') : <span className={styles['absent']}>No worker is polling</span>}
-        {waiting > 0 ? ` · ${formatCount(waiting)} waiting` : ''}
+        {waiting > 0 ? ` · ${plural(waiting, 'task')} waiting` : ''}
       </p>
       {workers.length > 0 ? (
         <Table
