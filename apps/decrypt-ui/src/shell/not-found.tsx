@@ -16,7 +16,7 @@ export function NotFound() {
         </Link>
       }
     >
-      The address of a run is /ns/NAMESPACE/workflows/WORKFLOW-ID/RUN-ID.
+      The address of a run is <span className="mono">/ns/NAMESPACE/workflows/WORKFLOW-ID/RUN-ID</span>.
     </EmptyState>
   );
 }

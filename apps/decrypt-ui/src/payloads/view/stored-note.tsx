@@ -44,8 +44,9 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
           <span className={styles['kind']}>{reading ? progressText(received, bytes) : 'not read yet'}</span>
         </p>
         <p className="t2">
-          The application stored this payload in {kinds[type]} {escapeInvisible(bucket)} (driver{' '}
-          {escapeInvisible(driver)}).{' '}
+          The application stored this payload in {kinds[type]}{' '}
+          <code className={styles['name']}>{escapeInvisible(bucket)}</code> (driver{' '}
+          <code className={styles['name']}>{escapeInvisible(driver)}</code>).{' '}
           {bytes === undefined
             ? 'The reference states no size.'
             : `Size according to the reference: ${size.trim()}.`}
@@ -54,12 +55,16 @@ export function StoredNote({ stub, stored, reading }: StoredNoteProps) {
           <Breakable>{escapeInvisible(object)}</Breakable>{' '}
           <CopyButton what="object name" text={() => object} />
         </p>
+        {/* One button for both actions, so that it keeps the focus when its text changes. */}
+        <Button
+          size="small"
+          className={styles['read']}
+          onClick={reading ? () => decoder.stopReading(stub.ref) : read}
+        >
+          {reading ? <X size={12} /> : <Download size={12} />}
+          {reading ? 'Stop reading' : `Read ${size}from storage`}
+        </Button>
       </div>
-      {/* One button for both actions, so that it keeps the focus when its text changes. */}
-      <Button size="small" onClick={reading ? () => decoder.stopReading(stub.ref) : read}>
-        {reading ? <X size={12} /> : <Download size={12} />}
-        {reading ? 'Stop reading' : `Read ${size}from storage`}
-      </Button>
     </div>
   );
 }

@@ -35,10 +35,12 @@ export function FirstDifference({ values }: { values: readonly PlacedDifference[
   const { title, path, left, right } = first;
   return (
     <>
-      <span className={styles['path']}>
-        {title} {path === '' ? null : <span className="mono">{escapeInText(path)}</span>}
-      </span>{' '}
-      <ChangedValue {...(left !== undefined && { left })} {...(right !== undefined && { right })} />
+      <span className="ellipsis">
+        <span className={styles['path']}>
+          {title} {path === '' ? null : <span className="mono">{escapeInText(path)}</span>}
+        </span>{' '}
+        <ChangedValue {...(left !== undefined && { left })} {...(right !== undefined && { right })} />
+      </span>
       {values.length > 1 ? (
         <span className={styles['others']}>, {formatCount(values.length - 1)} more</span>
       ) : null}
