@@ -44,20 +44,25 @@ export function Actions({ explained, first, onSelect, path, onPath }: ActionsPro
       {explanation.state === 'waits' && open ? <AskWorker /> : null}
       {isBad ? <CompareWithLastGood /> : null}
       {explanation.state === 'failed' ? <WhatDiffers /> : null}
-      <Button
-        look="ghost"
-        size="small"
-        icon
-        aria-label="Critical path"
-        aria-pressed={path}
-        {...tip('view.path')}
-        onClick={onPath}
-      >
-        <Timer size={14} />
-      </Button>
+      <PathToggle path={path} onPath={onPath} />
     </span>
   );
 }
+
+/** Shows or hides the table with the critical path. */
+export const PathToggle = ({ path, onPath }: Pick<WhyProps, 'path' | 'onPath'>) => (
+  <Button
+    look="ghost"
+    size="small"
+    icon
+    aria-label="Critical path"
+    aria-pressed={path}
+    {...tip('view.path')}
+    onClick={onPath}
+  >
+    <Timer size={14} />
+  </Button>
+);
 
 function CopyTicket({ explained: { run, read } }: Pick<ActionsProps, 'explained'>) {
   const { address, description } = useRun();

@@ -40,9 +40,10 @@ export function Headline({ finding, now, lockOf }: HeadlineProps) {
           </span>
         </>
       ) : null}
-      {facts.length > 0 ? <span className="t2">{[''].concat(facts).join(SEPARATOR)}</span> : null}{' '}
+      {facts.length > 0 ? <span className="t2">{[''].concat(facts).join(SEPARATOR)}</span> : null}
       {around ? (
         <span className={styles['around']} data-tip={around}>
+          {SEPARATOR}
           {around}
         </span>
       ) : null}

@@ -2,10 +2,11 @@ import type { Explanation, Finding } from '@temporal-kms/histories/why';
 import { ChevronRight } from 'lucide-react';
 import { lazy, Suspense, useState } from 'react';
 import { Button } from '../../ui/controls/button.tsx';
+import { plural } from '../../ui/format/number.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
 import { useRun } from '../run/run-context.tsx';
-import { Actions } from './actions.tsx';
+import { Actions, PathToggle } from './actions.tsx';
 import { Findings } from './findings.tsx';
 import { Headline } from './headline.tsx';
 import { useExplanation } from './use-explanation.ts';
@@ -63,7 +64,7 @@ export function WhyCard(props: WhyProps) {
                 : 'Reading the history…'}
           </p>
         )}
-        {phone && first ? null : actions}
+        {phone && first ? path && !open ? <PathToggle {...props} /> : null : actions}
       </div>
       {open && first ? (
         <div className={styles['fold']}>
@@ -80,17 +81,25 @@ export function WhyCard(props: WhyProps) {
   );
 }
 
-/** Summarises the other findings: `1 failure in 781 steps, #2722`. */
+/** From this window width, in CSS pixels, the title of another finding fits next to the first finding. */
+const TITLE_FROM = 1440;
+
+/** Summarises the other findings: `1 failure in 781 steps, #2722`, or `+1 finding` if a title does not fit. */
 function Also({ explanation, first }: { explanation: Explanation; first: Finding }) {
   const others = explanation.findings.filter((finding) => finding !== first);
   const note = others.find(({ rule }) => rule === 'failed-steps');
   const titles = new Set(others.filter((other) => other !== note).map(({ title }) => title));
   const texts = [note && [note.title, note.detail].filter(Boolean).join(', '), ...titles].filter(Boolean);
   const [one, ...rest] = texts;
+  const narrow = useNarrowerThan(TITLE_FROM);
   if (one === undefined) return null;
   return (
     <span className={styles['also']} data-tip={texts.join('\n')}>
-      {rest.length === 0 ? one : `${one} +${rest.length}`}
+      {narrow && !note
+        ? `+${plural(texts.length, 'finding')}`
+        : rest.length === 0
+          ? one
+          : `${one} +${rest.length}`}
     </span>
   );
 }
