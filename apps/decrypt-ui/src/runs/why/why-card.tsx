@@ -81,25 +81,20 @@ export function WhyCard(props: WhyProps) {
   );
 }
 
-/** From this window width, in CSS pixels, the title of another finding fits next to the first finding. */
-const TITLE_FROM = 1440;
-
-/** Summarises the other findings: `1 failure in 781 steps, #2722`, or `+1 finding` if a title does not fit. */
+/** Summarises the other findings: `1 failure in 781 steps, #2722`, or `+1 finding` if that does not fit. */
 function Also({ explanation, first }: { explanation: Explanation; first: Finding }) {
   const others = explanation.findings.filter((finding) => finding !== first);
   const note = others.find(({ rule }) => rule === 'failed-steps');
   const titles = new Set(others.filter((other) => other !== note).map(({ title }) => title));
   const texts = [note && [note.title, note.detail].filter(Boolean).join(', '), ...titles].filter(Boolean);
   const [one, ...rest] = texts;
-  const narrow = useNarrowerThan(TITLE_FROM);
   if (one === undefined) return null;
   return (
     <span className={styles['also']} data-tip={texts.join('\n')}>
-      {narrow && !note
-        ? `+${plural(texts.length, 'finding')}`
-        : rest.length === 0
-          ? one
-          : `${one} +${rest.length}`}
+      <span className={styles['number']} aria-hidden="true">
+        +{plural(texts.length, 'finding')}
+      </span>
+      <span className={styles['others']}>{rest.length === 0 ? one : `${one} +${rest.length}`}</span>
     </span>
   );
 }

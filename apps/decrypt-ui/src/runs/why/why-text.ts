@@ -44,7 +44,7 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
 const asPart = (fact: string): string =>
   fact
     .replace(/\.$/, '')
-    .replace(/^(?!Cloud|Nexus|Temporal)[A-Z](?=[a-z]* )/, (first) => first.toLowerCase());
+    .replace(/^(?!Cloud|Nexus|Temporal)[A-Z](?=[a-z]*[ :])/, (first) => first.toLowerCase());
 
 /** Says when a run ended or since when a state lasts. The words stay on one line. */
 const momentText = (severity: Finding['severity'], moment: string): string =>

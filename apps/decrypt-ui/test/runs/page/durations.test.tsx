@@ -37,7 +37,7 @@ describe('how long runs of a type take', () => {
     const app = await renderApp(slow);
     await until(() => card()?.includes('waiting for a worker'), 'the step');
     expect(card()).toContain(
-      `Slower than usual: 1 min, median ${median} of the last 43 runs · activity charge · The longest step on the critical path: 40 s waiting for a worker, 19.8 s working`,
+      `Slower than usual: 1 min, median ${median} of the last 43 runs · activity charge · the longest step on the critical path: 40 s waiting for a worker, 19.8 s working`,
     );
     await userEvent.click(
       page.getByRole('region', { name: 'Why' }).getByRole('button', { name: 'Last good run' }),

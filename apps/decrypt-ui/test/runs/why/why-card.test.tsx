@@ -36,7 +36,7 @@ describe('the card Why', () => {
 
   test('shows a failing workflow task’s message and attempt, and what else is wrong', async () => {
     await renderApp(stuck);
-    await untilLine(/activity type does not match .*The code does not match the history · .*attempt 14/);
+    await untilLine(/activity type does not match .*the code does not match the history · .*attempt 14/);
     await untilLine(/Cancellation requested/);
     await fold();
     expect(line()).toContain('by ana@acme.example · reason: ordered twice');

@@ -56,7 +56,7 @@ describe('factsOf', () => {
     const facts = factsOf(firstOf(orderRun(now)), { now, format });
     expect(facts).toEqual(
       expect.arrayContaining([
-        'Activity fails and is retried',
+        'activity fails and is retried',
         'in activity CaptureViaAdyen',
         'attempt 3 of 8',
         'next try in 7 m 42 s',
@@ -67,7 +67,7 @@ describe('factsOf', () => {
 
   it('names the attempt of a workflow task that fails', () => {
     const facts = factsOf(firstOf(alertRuns(now)[0]!), { now, format });
-    expect(facts).toContain('The code does not match the history');
+    expect(facts).toContain('the code does not match the history');
     expect(facts).toContain('attempt 14');
   });
 
