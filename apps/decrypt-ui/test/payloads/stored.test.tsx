@@ -26,7 +26,7 @@ describe('a payload in external storage', () => {
     await userEvent.click(page.getByRole('button', { name: 'Decoded' }));
     await userEvent.click(page.getByRole('tab', { name: 'Crypto' }));
     await until(
-      () => text(document.querySelector('[data-inspector]')).includes('size of the object'),
+      () => text(document.querySelector('[data-inspector]')).includes('Size of the object'),
       'the size',
     );
     await new Promise((resolve) => setTimeout(resolve, 300));
