@@ -47,7 +47,7 @@ describe('the palette', () => {
     await open();
     await until(() => options().length > 0, 'the commands');
     expect(options().join()).toContain('Find or filter');
-    expect(options().join()).toContain('Choose the columns,Export the loaded rows as JSON');
+    expect(options().join()).toContain('Choose columns,Export as JSON,Export as CSV');
     expect(options().join()).not.toContain('Next failed');
     expect(options().join()).not.toContain('Next row');
   });

@@ -23,7 +23,6 @@ import { formatCount } from '../../ui/format/number.ts';
 import { DensityChoice } from '../../ui/grid/density.tsx';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
-import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { useRunsApi } from '../api.ts';
 import { countQuery } from '../queries.ts';
 import { differsOf } from '../run-params.ts';
@@ -58,20 +57,15 @@ interface ViewsBarProps {
   /** Whether the user is picking runs to compare. */
   readonly picking: boolean;
   readonly onPick: (picking: boolean) => void;
-  readonly onColumns: () => void;
-  readonly onExport: (form: 'json' | 'csv') => void;
 }
 
 /** The list's views and display options. */
 export function ViewsBar(props: ViewsBarProps) {
   const { namespace, search, sets, loaded, searchButton } = props;
-  const { onSearch, picking, onPick, onColumns, onExport } = props;
+  const { onSearch, picking, onPick } = props;
   const saved = useSavedViews(namespace);
   const [naming, setNaming] = useState(false);
   const q = search.q ?? '';
-  const narrow = useNarrowerThan(PHONE_BELOW);
-  const menuButton = (label: string, glyph: ReactNode) =>
-    narrow ? { label, trigger: glyph, icon: true } : { label, trigger: label, glyph };
   const isKnown = [...systemViews, ...saved].some((view) => view.q === q);
   return (
     <div className={styles['bar']} data-unprinted="">
@@ -171,32 +165,50 @@ export function ViewsBar(props: ViewsBarProps) {
         <FileUp size={14} />
       </Button>
       <div className={styles['tools']}>
-        <Menu {...menuButton('Export', <Download size={14} />)} align="end">
+        <Menu
+          label="Export rows"
+          align="end"
+          trigger={
+            <>
+              <Download size={14} />
+              <span className={styles['toolText']}>Export</span>
+            </>
+          }
+        >
           <MenuAction
             disabled={loaded === 0}
             note={`${formatCount(loaded)} rows`}
-            onClick={() => onExport('json')}
+            onClick={() => runCommand('list.json')}
           >
             Loaded rows as JSON
           </MenuAction>
           <MenuAction
             disabled={loaded === 0}
             note={`${formatCount(loaded)} rows`}
-            onClick={() => onExport('csv')}
+            onClick={() => runCommand('list.csv')}
           >
             Loaded rows as CSV
           </MenuAction>
         </Menu>
         <Button
           look="ghost"
-          icon={narrow}
-          {...(narrow && { 'aria-label': 'Columns', 'data-tip': 'Columns' })}
-          onClick={onColumns}
+          aria-label="Columns"
+          {...tip('list.columns')}
+          onClick={() => runCommand('list.columns')}
         >
           <Columns3 size={14} />
-          {narrow ? null : 'Columns'}
+          <span className={styles['toolText']}>Columns</span>
         </Button>
-        <Menu {...menuButton('Density', <Rows3 size={14} />)} align="end">
+        <Menu
+          label="Row height"
+          align="end"
+          trigger={
+            <>
+              <Rows3 size={14} />
+              <span className={styles['toolText']}>Density</span>
+            </>
+          }
+        >
           <DensityChoice />
         </Menu>
       </div>

@@ -82,7 +82,7 @@ export function WorkflowListPage() {
   const searchButton = useRef<HTMLButtonElement>(null);
   const leaveSearch = () => searchButton.current?.focus();
   const inCauses = text === '' ? {} : { q: text };
-  const exportAs = (form: 'json' | 'csv') =>
+  const exportAs = (form: 'json' | 'csv') => () =>
     void listExport().then(
       ({ exportRows }) => exportRows(namespace, resolved, rows, form),
       () => announce('The page could not load the export. Try again.'),
@@ -91,8 +91,8 @@ export function WorkflowListPage() {
     find: () => field.current?.focus(),
     'search.runs': invalid ? undefined : runsSearch.show,
     'list.columns': () => setChoosing(true),
-    'list.json': rows.length > 0 ? () => exportAs('json') : undefined,
-    'list.csv': rows.length > 0 ? () => exportAs('csv') : undefined,
+    'list.json': exportAs('json'),
+    'list.csv': exportAs('csv'),
     'go.causes': () =>
       void navigate({ to: '/ns/$namespace/causes', params: { namespace }, search: inCauses }),
   });
@@ -162,8 +162,6 @@ export function WorkflowListPage() {
         onSearch={invalid ? undefined : runsSearch.show}
         picking={picks.picking}
         onPick={(picking) => (picking ? picks.setPicking(true) : picks.clear())}
-        onColumns={() => setChoosing(true)}
-        onExport={exportAs}
       />
       <Filter
         namespace={namespace}

@@ -20,8 +20,6 @@ const [PartsContext, useParts] = requiredContext<Parts>('Menu');
 interface MenuProps {
   readonly label: string;
   readonly trigger: ReactNode;
-  /** An icon before the trigger. */
-  readonly glyph?: ReactNode;
   readonly icon?: boolean;
   readonly size?: ButtonLook['size'];
   readonly align?: 'start' | 'end';
@@ -33,7 +31,6 @@ interface MenuProps {
 export function Menu({
   label,
   trigger,
-  glyph,
   icon = false,
   size = 'normal',
   align = 'start',
@@ -79,7 +76,6 @@ export function Menu({
         onKeyDown={openByKey}
       >
         {icon || named ? null : <span className="sr-only">{label}: </span>}
-        {glyph}
         {trigger}
         {icon ? null : <ChevronDown size={12} aria-hidden="true" />}
       </button>
