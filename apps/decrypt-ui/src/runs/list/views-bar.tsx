@@ -190,12 +190,7 @@ export function ViewsBar(props: ViewsBarProps) {
             Loaded rows as CSV
           </MenuAction>
         </Menu>
-        <Button
-          look="ghost"
-          aria-label="Columns"
-          {...tip('list.columns')}
-          onClick={() => runCommand('list.columns')}
-        >
+        <Button look="ghost" aria-label="Columns" onClick={() => runCommand('list.columns')}>
           <Columns3 size={14} />
           <span className={styles['toolText']}>Columns</span>
         </Button>
