@@ -66,6 +66,7 @@ export function ViewsBar(props: ViewsBarProps) {
   const saved = useSavedViews(namespace);
   const [naming, setNaming] = useState(false);
   const q = search.q ?? '';
+  const loadedRows = { disabled: loaded === 0, note: `${formatCount(loaded)} rows` };
   const isKnown = [...systemViews, ...saved].some((view) => view.q === q);
   return (
     <div className={styles['bar']} data-unprinted="">
@@ -175,18 +176,10 @@ export function ViewsBar(props: ViewsBarProps) {
             </>
           }
         >
-          <MenuAction
-            disabled={loaded === 0}
-            note={`${formatCount(loaded)} rows`}
-            onClick={() => runCommand('list.json')}
-          >
+          <MenuAction {...loadedRows} onClick={() => runCommand('list.json')}>
             Loaded rows as JSON
           </MenuAction>
-          <MenuAction
-            disabled={loaded === 0}
-            note={`${formatCount(loaded)} rows`}
-            onClick={() => runCommand('list.csv')}
-          >
+          <MenuAction {...loadedRows} onClick={() => runCommand('list.csv')}>
             Loaded rows as CSV
           </MenuAction>
         </Menu>
