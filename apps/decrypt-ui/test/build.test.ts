@@ -209,14 +209,14 @@ describe('the JavaScript that Chromium loads', () => {
     expect(size.page).toBeLessThanOrEqual(190);
   });
 
-  test('is at most 242 KiB for a run and 13 KiB for its card, after gzip', async () => {
+  test('is at most 244 KiB for a run and 14 KiB for its card, after gzip', async () => {
     const size = await loaded(`${RUN}?ev=5`, async (page) => {
       await page.getByText('3 items to DE, EUR 128.90').first().waitFor();
       await page.getByRole('complementary').getByText('88213').first().waitFor();
     });
-    expect(size.page).toBeLessThanOrEqual(242);
+    expect(size.page).toBeLessThanOrEqual(244);
     expect(size.card).toBeGreaterThan(0);
-    expect(size.card).toBeLessThanOrEqual(13);
+    expect(size.card).toBeLessThanOrEqual(14);
   });
 });
 

@@ -4,7 +4,6 @@ import { RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useRunsSearch, useRunsSearchState } from '../../search/use-runs-search.ts';
 import { RunsSearchLoading } from '../../search/runs-search-loading.tsx';
-import { Forbidden } from '../../session/pages/forbidden.tsx';
 import { ApiFailure, failureCode } from '../../session/server/failure.ts';
 import { useSessionState } from '../../session/services.tsx';
 import { tip } from '../../ui/commands/commands.ts';
@@ -31,7 +30,10 @@ import { useCounts, useResolvedTimes, useWorkflows } from './use-workflows.ts';
 import { ViewsBar } from './views-bar.tsx';
 import styles from './workflow-list-page.module.css';
 
-/** Loaded when first opened. */
+/** Loaded when first shown. */
+const Forbidden = lazy(async () => ({
+  default: (await import('../../session/pages/forbidden.tsx')).Forbidden,
+}));
 const ListPayloadSearch = lazy(async () => ({
   default: (await import('./list-payload-search.tsx')).ListPayloadSearch,
 }));
@@ -106,7 +108,11 @@ export function WorkflowListPage() {
   }
 
   if (error && failureCode(error) === 'forbidden') {
-    return <Forbidden namespace={namespace} onRetry={retry} />;
+    return (
+      <Suspense fallback={null}>
+        <Forbidden namespace={namespace} onRetry={retry} />
+      </Suspense>
+    );
   }
   if (error && failureCode(error) === 'not_found') return <NoNamespace namespace={namespace} />;
 
