@@ -1,7 +1,7 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Lock, LogIn, ShieldCheck, X } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef } from 'react';
-import { LockButton, useLock } from '../payloads/reveal/lock-button.tsx';
+import { LockButton } from '../payloads/reveal/lock-button.tsx';
 import { useServices, useSessionState } from '../session/services.tsx';
 import { createSearchApi } from './api.ts';
 import { tip } from '../ui/commands/commands.ts';
@@ -56,7 +56,6 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
     field.current?.setSelectionRange(typed.length, typed.length);
   }, [runsSearch]);
 
-  const lock = useLock(namespace, search !== undefined);
   useCommands({ 'search.runs': () => field.current?.select() });
 
   function leave() {
@@ -121,7 +120,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
         )}
         {search && until !== undefined ? (
           <p className={styles['hiding']}>
-            <LockButton size="small" text="The matches are hidden in" until={until} onClick={lock} />
+            <LockButton namespace={namespace} size="small" text="The matches are hidden in" until={until} />
           </p>
         ) : null}
       </div>

@@ -2,7 +2,9 @@ import { Outlet, useParams } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { FileEntry } from '../files/file-entry.tsx';
 import { useAsked } from '../payloads/reveal/reveal-request.ts';
-import { useReveals } from '../payloads/reveal/reveals-context.tsx';
+import { useRevealed, useReveals } from '../payloads/reveal/reveals-context.tsx';
+import { isAnyOpen } from '../payloads/reveal/reveals.ts';
+import { useLock } from '../payloads/reveal/use-lock.ts';
 import { useRunsSearch } from '../search/use-runs-search.ts';
 import { useCommands, useHotkeys } from '../ui/commands/registry.ts';
 import { LiveRegion } from '../ui/live-region.tsx';
@@ -34,6 +36,8 @@ export function Shell() {
   const reveals = useReveals();
   const asked = useAsked();
   const { namespace } = useParams({ strict: false });
+  const lock = useLock(namespace ?? '');
+  const isOpen = useRevealed((state) => namespace !== undefined && isAnyOpen(state, namespace));
 
   useEffect(() => watchSystemTheme(), []);
   useEffect(() => {
@@ -50,7 +54,11 @@ export function Shell() {
     };
   }, [namespace, reveals, runsSearch]);
   useHotkeys();
-  useCommands({ help: () => setHelpOpen(true), settings: () => setSettingsOpen(true) });
+  useCommands({
+    help: () => setHelpOpen(true),
+    settings: () => setSettingsOpen(true),
+    'payloads.lock': isOpen ? lock : undefined,
+  });
 
   return (
     <div className={styles['shell']}>

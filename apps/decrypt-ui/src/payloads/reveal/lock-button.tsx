@@ -1,26 +1,11 @@
 import { Lock } from 'lucide-react';
 import { tip } from '../../ui/commands/commands.ts';
-import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, type ButtonProps } from '../../ui/controls/button.tsx';
 import { Countdown } from './countdown.tsx';
-import { keepFocus } from './reveal-request.ts';
-import { useReveals } from './reveals-context.tsx';
+import { useLock } from './use-lock.ts';
 
-/**
- * Returns a function that hides a namespace's payloads. While payloads are shown, the Lock command also calls
- * this function.
- */
-export function useLock(namespace: string, isShown: boolean): () => void {
-  const reveals = useReveals();
-  const lock = () => {
-    keepFocus();
-    reveals.lock(namespace);
-  };
-  useCommands({ 'payloads.lock': isShown ? lock : undefined });
-  return lock;
-}
-
-interface LockButtonProps extends ButtonProps {
+interface LockButtonProps extends Omit<ButtonProps, 'onClick'> {
+  readonly namespace: string;
   /**
    * When the page hides the payloads automatically, in milliseconds since 1970. Infinity or undefined means
    * never.
@@ -30,8 +15,9 @@ interface LockButtonProps extends ButtonProps {
   readonly text?: string;
 }
 
-/** A button that hides payloads, preceded by the time until the page hides the payloads automatically. */
-export function LockButton({ until, text, ...button }: LockButtonProps) {
+/** A button that hides a namespace's payloads, preceded by the time until the page hides them automatically. */
+export function LockButton({ namespace, until, text, ...button }: LockButtonProps) {
+  const lock = useLock(namespace);
   return (
     <>
       {until !== undefined && Number.isFinite(until) ? (
@@ -39,7 +25,7 @@ export function LockButton({ until, text, ...button }: LockButtonProps) {
           {text} <Countdown until={until} />
         </>
       ) : null}
-      <Button {...tip('payloads.lock')} {...button}>
+      <Button {...tip('payloads.lock')} {...button} onClick={lock}>
         <Lock size={button.size === 'small' ? 12 : 14} />
         Lock
       </Button>

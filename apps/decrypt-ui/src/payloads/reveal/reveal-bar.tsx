@@ -8,7 +8,7 @@ import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { announce } from '../../ui/live-region.tsx';
 import { Countdown } from './countdown.tsx';
-import { LockButton, useLock } from './lock-button.tsx';
+import { LockButton } from './lock-button.tsx';
 import { runScope } from './plaintext-cache.ts';
 import { useCanReveal, useRunAccess, widerChoices } from './reveal-choices.ts';
 import { askToReveal } from './reveal-request.ts';
@@ -18,6 +18,8 @@ import { type Grant, needsJustification, type RevealTarget } from './reveals.ts'
 
 interface RevealBarProps {
   readonly run: RunAddress;
+  /** The other run on the page. */
+  readonly other?: RunAddress;
   /** Whether the server has refused to decode payloads in view, although the page permits it. */
   readonly isRefused?: boolean;
 }
@@ -27,7 +29,7 @@ interface RevealBarProps {
  * reveal them, or which payloads are revealed and for how long. Also defines the actions of the reveal
  * commands.
  */
-export function RevealBar({ run, isRefused = false }: RevealBarProps) {
+export function RevealBar({ run, other = run, isRefused = false }: RevealBarProps) {
   const reveals = useReveals();
   const { can } = useMe();
   const { namespace } = run;
@@ -35,11 +37,10 @@ export function RevealBar({ run, isRefused = false }: RevealBarProps) {
   const onDemand = useRevealed((state) => needsJustification(state, namespace));
   const status = useRunAccess(run);
   const canReveal = useCanReveal(run);
-  const own = grants.filter(({ target }) => concerns(target, run));
+  const own = grants.filter(({ target }) => concerns(target, run) || concerns(target, other));
   const isOpen = status === 'open' || own.length > 0;
   useAnnouncements(own, status !== 'refused' && isOpen);
 
-  const lock = useLock(namespace, isOpen);
   const reveal = () => {
     const [whole, all] = widerChoices(run);
     askToReveal(reveals, { choices: onDemand ? [whole, all] : [all] });
@@ -59,12 +60,12 @@ export function RevealBar({ run, isRefused = false }: RevealBarProps) {
   if (!onDemand && status === 'open' && own.length === 0) return null;
   return (
     <Controls
+      namespace={namespace}
       own={own}
       isRefused={isRefused}
       onDemand={onDemand}
       locked={status === 'locked'}
       onReveal={reveal}
-      onLock={lock}
     />
   );
 }
@@ -73,16 +74,16 @@ const concerns = (target: RevealTarget, run: RunAddress) =>
   'namespace' in target ? target.namespace === run.namespace : runScope(target.run) === runScope(run);
 
 interface ControlsProps extends Required<Pick<RevealBarProps, 'isRefused'>> {
+  readonly namespace: string;
   /** The reveals that belong to the run. */
   readonly own: readonly Grant[];
   readonly onDemand: boolean;
   /** Whether the whole run is locked. */
   readonly locked: boolean;
   readonly onReveal: () => void;
-  readonly onLock: () => void;
 }
 
-function Controls({ own, isRefused, onDemand, locked, onReveal, onLock }: ControlsProps) {
+function Controls({ namespace, own, isRefused, onDemand, locked, onReveal }: ControlsProps) {
   if (own.length === 0) {
     const action = (
       <Button look="crypto" className={styles['action']} {...tip('reveal.run')} onClick={onReveal}>
@@ -95,9 +96,7 @@ function Controls({ own, isRefused, onDemand, locked, onReveal, onLock }: Contro
         The audit records it, with the payloads that you open.
       </Line>
     ) : (
-      <Line icon={<Lock size={14} />} title="You have locked the payloads." action={action}>
-        The page holds no plaintext.
-      </Line>
+      <Locked action={action} />
     );
   }
   const until = Math.max(...own.map((grant) => grant.until));
@@ -105,7 +104,7 @@ function Controls({ own, isRefused, onDemand, locked, onReveal, onLock }: Contro
     <Line
       open={!isRefused}
       icon={isRefused ? <Lock size={14} /> : <LockOpen size={14} />}
-      title={isRefused ? 'The codec server refused the reveal.' : `Revealed: ${namesOf(own)}`}
+      title={isRefused ? 'The codec server refused the reveal.' : revealed(own.map(({ name }) => name))}
       action={
         <>
           {Number.isFinite(until) && !isRefused ? <Countdown until={until} /> : null}
@@ -120,19 +119,30 @@ function Controls({ own, isRefused, onDemand, locked, onReveal, onLock }: Contro
               {onDemand ? (isRefused ? 'Try another reveal…' : 'Reveal more…') : 'Show payloads'}
             </Button>
           ) : null}
-          <LockButton {...(isRefused && { look: 'ghost' })} className={styles['action']} onClick={onLock} />
+          <LockButton
+            namespace={namespace}
+            {...(isRefused && { look: 'ghost' })}
+            className={styles['action']}
+          />
         </>
       }
     />
   );
 }
 
-/** Returns the names of the last two reveals, and how many more there are. */
-function namesOf(grants: readonly Grant[]): string {
-  const names = [...new Set(grants.map(({ name }) => name))].toReversed();
+/** Returns a title with the names of the last two reveals, and how many more there are. */
+export function revealed(all: readonly string[]): string {
+  const names = [...new Set(all)].toReversed();
   const more = names.length - 2;
-  return `${names.slice(0, 2).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `Revealed: ${names.slice(0, 2).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
+
+/** Says that the person has locked payloads that the namespace would show. */
+export const Locked = ({ action }: { action: ReactNode }) => (
+  <Line icon={<Lock size={14} />} title="You have locked the payloads." action={action}>
+    The page holds no plaintext.
+  </Line>
+);
 
 interface LineProps {
   readonly icon: ReactNode;
@@ -142,7 +152,7 @@ interface LineProps {
   readonly children?: ReactNode;
 }
 
-function Line({ icon, title, open = false, action, children }: LineProps) {
+export function Line({ icon, title, open = false, action, children }: LineProps) {
   return (
     <section className={styles['line']} aria-label="Access to payloads" data-open={open ? '' : undefined}>
       <span className={styles['icon']} aria-hidden="true">
@@ -160,7 +170,7 @@ function Line({ icon, title, open = false, action, children }: LineProps) {
 const WARNING = 60_000;
 
 /** Announces to screen readers that payloads are hidden again, and warns them a minute earlier. */
-function useAnnouncements(grants: readonly Grant[], isOpen: boolean) {
+export function useAnnouncements(grants: readonly Grant[], isOpen: boolean) {
   const was = useRef(isOpen);
   useEffect(() => {
     if (was.current && !isOpen) announce('Payloads are hidden.');

@@ -105,6 +105,12 @@ export const NO_PAYLOAD = payloadRefOf(0, 0);
 export const accessToCauses = (state: RevealsState, namespace: string): PayloadAccess =>
   accessOf(state, { namespace, causes: true }, undefined);
 
+/** Returns whether any plaintext of the namespace may be requested and shown now. */
+export const isAnyOpen = (state: RevealsState, namespace: string): boolean =>
+  state.grants.some(({ target }) => namespaceOf(target) === namespace) ||
+  accessToNamespace(state, namespace).status === 'open' ||
+  accessToSearch(state, { namespace }).status === 'open';
+
 /** A payload, or the failures of runs. If `ref` and `causes` are absent, a search. */
 interface Place extends SearchPlace {
   readonly ref?: PayloadRef;

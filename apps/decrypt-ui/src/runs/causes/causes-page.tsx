@@ -6,7 +6,7 @@ import { useEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
 import { askToReveal } from '../../payloads/reveal/reveal-request.ts';
 import { useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
-import { LockButton, useLock } from '../../payloads/reveal/lock-button.tsx';
+import { LockButton } from '../../payloads/reveal/lock-button.tsx';
 import { accessToCauses } from '../../payloads/reveal/reveals.ts';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
 import { useCommands } from '../../ui/commands/registry.ts';
@@ -207,7 +207,6 @@ function Access({ namespace }: { namespace: string }) {
         },
       ],
     });
-  const lock = useLock(namespace, access === 'open');
   if (access === 'refused') {
     return (
       <span className="t2" data-tip={`Ask for the decode permission in ${name}`}>
@@ -223,5 +222,5 @@ function Access({ namespace }: { namespace: string }) {
       </Button>
     );
   }
-  return <LockButton look="ghost" until={until} onClick={lock} />;
+  return <LockButton namespace={namespace} look="ghost" until={until} />;
 }

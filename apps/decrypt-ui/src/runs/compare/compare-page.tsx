@@ -28,14 +28,13 @@ export function ComparePage() {
         Open a run and choose Compare.
       </EmptyState>
     );
+  const otherAddress = { namespace, workflowId: otherId, runId: run };
   return (
     <div className={styles['page']}>
-      <RevealBar run={address} />
+      <RevealBar run={address} other={otherAddress} />
       <Side address={address}>
         {(left) => (
-          <Side address={{ namespace, workflowId: otherId, runId: run }}>
-            {(right) => <ComparedRuns left={left} right={right} />}
-          </Side>
+          <Side address={otherAddress}>{(right) => <ComparedRuns left={left} right={right} />}</Side>
         )}
       </Side>
     </div>

@@ -1,7 +1,7 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Lock, ShieldCheck } from 'lucide-react';
 import { useEffect } from 'react';
-import { LockButton, useLock } from '../../payloads/reveal/lock-button.tsx';
+import { LockButton } from '../../payloads/reveal/lock-button.tsx';
 import { askToReveal } from '../../payloads/reveal/reveal-request.ts';
 import { useRevealed, useReveals } from '../../payloads/reveal/reveals-context.tsx';
 import { accessToNamespace } from '../../payloads/reveal/reveals.ts';
@@ -38,7 +38,6 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
   const until = useRevealed((state) => comparison && grantOf(state, comparison)?.until);
   // Stops the comparison when the queries change, and when the user leaves the page.
   useEffect(() => (isCurrent ? () => comparisons.stop() : undefined), [isCurrent, comparisons]);
-  const lock = useLock(namespace, comparison?.decoded === true);
 
   useRequested(() => {
     const now = accessToNamespace(reveals.store.getState(), namespace);
@@ -87,7 +86,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
         {comparison ? <Progress comparison={comparison} /> : null}
         {comparison?.decoded ? (
           <span className={styles['lock']}>
-            <LockButton look="ghost" size="small" text="Hidden in" until={until} onClick={lock} />
+            <LockButton look="ghost" size="small" text="Hidden in" until={until} namespace={namespace} />
           </span>
         ) : null}
       </div>

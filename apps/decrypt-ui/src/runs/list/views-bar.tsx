@@ -15,21 +15,24 @@ import {
   Star,
   X,
 } from 'lucide-react';
-import { type ReactNode, type Ref, useState } from 'react';
+import { lazy, type ReactNode, type Ref, Suspense, useState } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { runCommand } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { formatCount } from '../../ui/format/number.ts';
 import { DensityChoice } from '../../ui/grid/density.tsx';
-import { Dialog } from '../../ui/overlays/dialog.tsx';
+import { DialogLoading } from '../../ui/overlays/dialog.tsx';
 import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
 import { useRunsApi } from '../api.ts';
 import { countQuery } from '../queries.ts';
 import { differsOf } from '../run-params.ts';
 import type { ListSearch } from './list-params.ts';
-import { deleteView, saveView, useSavedViews } from './list-settings.ts';
+import { deleteView, useSavedViews } from './list-settings.ts';
 import { useResolvedTimes } from './use-workflows.ts';
 import styles from './views-bar.module.css';
+
+/** Loaded when first opened. */
+const NameDialog = lazy(async () => ({ default: (await import('./name-dialog.tsx')).NameDialog }));
 
 interface SystemView {
   readonly name: string;
@@ -200,7 +203,11 @@ export function ViewsBar(props: ViewsBarProps) {
           <DensityChoice />
         </Menu>
       </div>
-      <NameDialog open={naming} onOpenChange={setNaming} namespace={namespace} search={search} />
+      {naming ? (
+        <Suspense fallback={<DialogLoading />}>
+          <NameDialog onClose={() => setNaming(false)} namespace={namespace} search={search} />
+        </Suspense>
+      ) : null}
     </div>
   );
 }
@@ -246,53 +253,5 @@ function ViewCount({ namespace, q }: { namespace: string; q: string }) {
     <span className={styles['count']}>
       {data === undefined || data.total === 0 ? null : formatCount(data.total)}
     </span>
-  );
-}
-
-interface NameDialogProps {
-  readonly namespace: string;
-  readonly search: ListSearch;
-  readonly open: boolean;
-  readonly onOpenChange: (open: boolean) => void;
-}
-
-function NameDialog({ namespace, search, open, onOpenChange }: NameDialogProps) {
-  const [name, setName] = useState('');
-  return (
-    <Dialog title="Save this view" open={open} onOpenChange={onOpenChange}>
-      <form
-        className={styles['naming']}
-        onSubmit={(event) => {
-          event.preventDefault();
-          const { q = '', cols } = search;
-          saveView(namespace, { name: name.trim(), q, ...(cols !== undefined && { cols }) });
-          setName('');
-          onOpenChange(false);
-        }}
-      >
-        <label className={styles['label']}>
-          Name
-          <input
-            className={styles['name']}
-            value={name}
-            maxLength={60}
-            autoComplete="off"
-            onChange={(event) => setName(event.target.value)}
-          />
-        </label>
-        <p className="t2 small">
-          This browser keeps the view, for namespace {escapeInvisible(namespace)}. To share it, copy the
-          address of the page.
-        </p>
-        <div className={styles['actions']}>
-          <Button look="ghost" onClick={() => onOpenChange(false)}>
-            Cancel
-          </Button>
-          <Button look="primary" type="submit" disabled={name.trim() === ''}>
-            Save view
-          </Button>
-        </div>
-      </form>
-    </Dialog>
   );
 }

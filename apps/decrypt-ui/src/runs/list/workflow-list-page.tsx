@@ -2,6 +2,8 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowStatus, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { useRevealed } from '../../payloads/reveal/reveals-context.tsx';
+import { namespaceOf } from '../../payloads/reveal/reveals.ts';
 import { useRunsSearch, useRunsSearchState } from '../../search/use-runs-search.ts';
 import { RunsSearchLoading } from '../../search/runs-search-loading.tsx';
 import { ApiFailure, failureCode } from '../../session/server/failure.ts';
@@ -11,6 +13,7 @@ import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { formatCount } from '../../ui/format/number.ts';
 import { announce } from '../../ui/live-region.tsx';
+import { lazyModule, useModule } from '../../ui/lazy-module.ts';
 import { DialogLoading } from '../../ui/overlays/dialog.tsx';
 import { Footer } from '../../ui/page/footer.tsx';
 import { EmptyState, Notice } from '../../ui/page/notice.tsx';
@@ -40,6 +43,7 @@ const ListPayloadSearch = lazy(async () => ({
 const ColumnsDialog = lazy(async () => ({ default: (await import('./columns-dialog.tsx')).ColumnsDialog }));
 
 /** Loaded when first used. */
+const revealBar = lazyModule(() => import('../../payloads/reveal/list-reveal-bar.tsx'));
 const listExport = () => import('./list-export.ts');
 
 const noMatches: ReadonlyMap<string, number> = new Map();
@@ -81,6 +85,13 @@ export function WorkflowListPage() {
     () => (isFound ? new Map(found.map(({ workflow, hits }) => [workflow.runId, hits.length])) : noMatches),
     [isFound, found],
   );
+  const reveals = useModule(
+    revealBar,
+    useRevealed(
+      (state) =>
+        state.locked.has(namespace) || state.grants.some(({ target }) => namespaceOf(target) === namespace),
+    ),
+  );
   const searchButton = useRef<HTMLButtonElement>(null);
   const leaveSearch = () => searchButton.current?.focus();
   const inCauses = text === '' ? {} : { q: text };
@@ -118,6 +129,7 @@ export function WorkflowListPage() {
 
   return (
     <>
+      {reveals ? <reveals.ListRevealBar namespace={namespace} /> : null}
       <div className={styles['head']}>
         <h1 className={styles['title']}>Workflows</h1>
         {total === undefined || invalid ? null : (

@@ -35,6 +35,7 @@ const commands = {
   'go.schedules': { title: 'Go to schedules', keys: ['Shift+s'], section: 'Everywhere' },
   'go.keys': { title: 'Go to keys', keys: ['Shift+k'], section: 'Everywhere' },
   'go.audit': { title: 'Go to the audit', keys: ['Shift+a'], section: 'Everywhere' },
+  'payloads.lock': { title: 'Lock payloads', keys: ['l'], section: 'Everywhere' },
   help: { title: 'Keyboard shortcuts', keys: ['?'], section: 'Everywhere' },
   settings: { title: 'Settings', keys: [], section: 'Everywhere' },
 
@@ -183,7 +184,6 @@ const commands = {
     section: 'History',
     help: 'Reveal payloads of the event, of the run',
   },
-  'payloads.lock': { title: 'Lock payloads', keys: ['l'], section: 'History' },
   'view.groups': { title: 'Groups or all events', keys: ['g'], section: 'History' },
   'view.idle': { title: 'Collapse idle time', keys: ['z'], section: 'History' },
   'view.path': { title: 'Critical path', keys: ['w'], section: 'History' },

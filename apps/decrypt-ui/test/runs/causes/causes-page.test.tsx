@@ -290,6 +290,37 @@ describe('the list’s column Why', () => {
     expect(whole()).not.toContain(MESSAGE);
   });
 
+  test('shows messages revealed on another page, says so, and hides them on Lock', async () => {
+    const me = onDemand(newNamespace());
+    const namespace = me.namespaces[0]!.name;
+    const app = await renderApp('/ns/NS/causes', { namespace, session: sessionOf(me).make });
+    await userEvent.click(page.getByRole('button', { name: 'Reveal messages' }));
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await complete();
+    app.history.push(list.replace('NS', namespace));
+    await until(() => rows().some((row) => row.textContent?.includes(MESSAGE)), 'a message');
+    await expect.element(page.getByText(`Revealed: failures of ${namespace}`)).toBeVisible();
+    expect(document.querySelector('[role="timer"]')!.textContent).toMatch(/^hides in [45]:/);
+    await expect.element(page.getByRole('button', { name: 'Lock' })).toBeVisible();
+    press('l');
+    await until(() => !document.documentElement.outerHTML.includes(MESSAGE), 'no message');
+    expect(announced()).toBe('Payloads are hidden.');
+    await expect.element(page.getByText(/^Revealed: /)).not.toBeInTheDocument();
+    await until(() => rows().some((row) => row.textContent?.includes('MandateRejected')), 'a type');
+    expect(whole()).not.toContain(MESSAGE);
+  });
+
+  test('locks a namespace that reveals automatically, and shows its messages again', async () => {
+    await renderApp(list);
+    await until(() => rows().some((row) => row.textContent?.includes(MESSAGE)), 'a message');
+    press('l');
+    await until(() => !document.documentElement.outerHTML.includes(MESSAGE), 'no message');
+    await userEvent.click(page.getByRole('button', { name: 'Show payloads' }));
+    await until(() => rows().some((row) => row.textContent?.includes(MESSAGE)), 'the message again');
+    await expect.element(page.getByText('You have locked the payloads.')).not.toBeInTheDocument();
+  });
+
   test('says which runs could not be read', async () => {
     const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
     await renderApp(list, { session: causesAnswered(() => Response.json({ error }, { status: 503 })) });
