@@ -1,34 +1,21 @@
 import { useEffect, useState } from 'react';
 
 type Listener = (now: number) => void;
-type Clock = (listener: Listener) => () => void;
 
-/** The clocks by milliseconds between updates. Components share them, so that all components show the same time. */
-const clocks = new Map<number, Clock>();
+/** The clocks by milliseconds between ticks. Components share them, so that all components show the same time. */
+const clocks = new Map<number, Set<Listener>>();
 
-/** Creates a function that calls a listener now and on every tick, until the returned function is called. */
-function createClock(every: number): Clock {
+/** Starts a clock, which calls its listeners on each tick. */
+function startClock(every: number): Set<Listener> {
   const listeners = new Set<Listener>();
-  let timer: ReturnType<typeof setInterval> | undefined;
   const tick = () => {
-    if (document.visibilityState !== 'visible') return;
     const now = Date.now();
-    for (const listener of listeners) listener(now);
+    if (document.visibilityState === 'visible') for (const listener of listeners) listener(now);
   };
-  return (listener) => {
-    if (listeners.size === 0) {
-      timer = setInterval(tick, every);
-      document.addEventListener('visibilitychange', tick);
-    }
-    listeners.add(listener);
-    listener(Date.now());
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size > 0) return;
-      clearInterval(timer);
-      document.removeEventListener('visibilitychange', tick);
-    };
-  };
+  setInterval(tick, every);
+  document.addEventListener('visibilitychange', tick);
+  clocks.set(every, listeners);
+  return listeners;
 }
 
 /**
@@ -39,9 +26,11 @@ export function useNow(running: boolean, every = 1000): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
     if (!running) return undefined;
-    const clock = clocks.get(every) ?? createClock(every);
-    clocks.set(every, clock);
-    return clock(setNow);
+    const listeners = clocks.get(every) ?? startClock(every);
+    const listen = (time: number) => setNow(time);
+    listeners.add(listen);
+    listen(Date.now());
+    return () => void listeners.delete(listen);
   }, [running, every]);
   return now;
 }
