@@ -149,9 +149,9 @@ describe('temporal-kms explain', () => {
     const locked = await explain(['--workflow-id', run.workflowId]);
     expect(locked.code).toBe(0);
     expect(locked.out).toContain(
-      `${run.workflowId} / ${run.runId} (order): Running\n  Workflow task fails: CardDeclined (message locked)`,
+      `${run.workflowId} / ${run.runId} (order): Running\n  Workflow task fails: CardDeclined (message not decrypted)`,
     );
-    expect(locked.out).toContain('1 payload of this card is locked.');
+    expect(locked.out).toContain('1 payload of this card is not decrypted.');
     expect(leaksIn(locked.out, [SECRET])).toEqual([]);
     expect(await entries()).toEqual([]);
 

@@ -9,7 +9,7 @@ import { counted, seconds } from './words.ts';
 export interface CardOptions {
   /** The current time in milliseconds since 1970, to which ages are relative. */
   readonly now: number;
-  /** A sentence that tells people how to decrypt the locked payloads. */
+  /** A sentence that tells people how to decrypt the payloads that are not decrypted. */
   readonly howToReveal: string;
 }
 
@@ -46,7 +46,7 @@ export function cardLines(explanation: Explanation, options: CardOptions): strin
   }
   if (locked > 0)
     lines.push(
-      `${counted(locked, 'payload')} of this card ${locked === 1 ? 'is' : 'are'} locked. ${options.howToReveal}`,
+      `${counted(locked, 'payload')} of this card ${locked === 1 ? 'is' : 'are'} not decrypted. ${options.howToReveal}`,
     );
   return lines;
 }
@@ -65,7 +65,7 @@ function findingLines(finding: Finding, { now }: CardOptions): string[] {
     place?.retryState,
     nextAt === undefined ? undefined : whenText(nextAt, now, verbOfNext(finding)),
     queue && `queue ${queue}`,
-    since === undefined ? undefined : `since ${timeText(since)}${ageText(since, now)}`,
+    since === undefined ? undefined : momentText(finding.severity, since, now),
   ].filter(Boolean);
   const inner = cause?.places.slice(place === undefined ? 0 : 1).map(placeText) ?? [];
   return [
@@ -79,10 +79,10 @@ function findingLines(finding: Finding, { now }: CardOptions): string[] {
   ].filter((line): line is string => Boolean(line));
 }
 
-/** Returns the type and message of a cause, or a note that the message is locked or unreadable. */
+/** Returns the type and message of a cause, or a note that the message is not decrypted or is unreadable. */
 function causeText({ type, timeout, message }: Cause): string {
   const name = timeout === undefined ? type : `${type} (${timeout})`;
-  if (message.status === 'locked') return `${name} (message locked)`;
+  if (message.status === 'locked') return `${name} (message not decrypted)`;
   if (message.status === 'unreadable') {
     const { title, remedy } = reasons[message.reason];
     return `${name} (message not readable: ${message.reason}, ${title}. ${remedy})`;
@@ -117,8 +117,11 @@ export const placeText = ({ kind, name, run }: Place): string =>
 /** Returns a time in UTC, to the second: `2030-01-31T12:00:00Z`. */
 const timeText = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 
-const ageText = (since: number, now: number): string =>
-  now - since < 1000 ? '' : ` (${seconds(now - since)})`;
+/** Says when a run ended, or since when a state lasts and for how long. */
+function momentText(severity: Finding['severity'], since: number, now: number): string {
+  if (severity === 'failed') return `at ${timeText(since)}`;
+  return `since ${timeText(since)}${now - since < 1000 ? '' : ` (${seconds(now - since)})`}`;
+}
 
 /** Returns the verb for what happens at `nextAt`, or undefined if Temporal makes the next attempt. */
 export function verbOfNext({ rule }: Pick<Finding, 'rule'>): string | undefined {

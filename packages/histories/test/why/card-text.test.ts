@@ -23,7 +23,7 @@ describe('cardLines', () => {
   it("lists the root cause's message, then the place, the frame and the wrappers", () => {
     expect(card({ ...runOf(failed), read: reading({ '7:0': trace, '8:0': trace }) })).toEqual([
       'Failed: CardDeclined: Card 4242 declined',
-      '  in activity charge, event #7, attempt 5, maximum attempts reached, since 2030-01-31T12:00:07Z (1 min)',
+      '  in activity charge, event #7, attempt 5, maximum attempts reached, at 2030-01-31T12:00:07Z',
       '  at capture (/srv/app/capture.ts:88:11)',
       '  ActivityFailure › CardDeclined',
     ]);
@@ -31,8 +31,8 @@ describe('cardLines', () => {
 
   it('lists types and names while payloads are locked, and explains how to reveal the payloads', () => {
     const lines = card(runOf(failed));
-    expect(lines[0]).toBe('Failed: CardDeclined (message locked)');
-    expect(lines.at(-1)).toBe('1 payload of this card is locked. Reveal it.');
+    expect(lines[0]).toBe('Failed: CardDeclined (message not decrypted)');
+    expect(lines.at(-1)).toBe('1 payload of this card is not decrypted. Reveal it.');
     expect(card({ ...runOf(failed), read: unreadable })[0]).toContain(
       'key_destroyed, Key destroyed. The payload cannot be recovered.',
     );

@@ -64,14 +64,14 @@ export const PathToggle = ({ path, onPath }: Pick<WhyProps, 'path' | 'onPath'>) 
   </Button>
 );
 
-function CopyTicket({ explained: { run, read } }: Pick<ActionsProps, 'explained'>) {
+function CopyTicket({ explained: { run, read, lockOf } }: Pick<ActionsProps, 'explained'>) {
   const { address, description } = useRun();
   const link = `${location.origin}${location.pathname}`;
   return (
     <CopyButton
       what="for a ticket"
       glyph={<Ticket size={14} />}
-      text={() => ticketText({ address, workflow: description.workflow, run, read, link })}
+      text={() => ticketText({ address, workflow: description.workflow, run, read, lockOf, link })}
     />
   );
 }

@@ -1,8 +1,9 @@
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { cardLines, explain, type ReadPayload, type WhyRun } from '@temporal-kms/histories/why';
 import type { RunAddress } from '../../session/server/addresses.ts';
+import type { Readings } from './use-readings.ts';
 
-interface TicketSource {
+interface TicketSource extends Pick<Readings, 'lockOf'> {
   readonly address: RunAddress;
   readonly workflow: Pick<WorkflowSummary, 'type' | 'status'>;
   readonly run: Omit<WhyRun, 'read'>;
@@ -13,12 +14,16 @@ interface TicketSource {
 }
 
 /** Returns the card as text for a ticket, including the run. */
-export function ticketText({ address, workflow, run, read, link }: TicketSource): string {
+export function ticketText({ address, workflow, run, read, lockOf, link }: TicketSource): string {
   const { namespace, workflowId, runId } = address;
   const head = `${workflow.type} ${workflowId}, ${workflow.status}, run ${runId}, namespace ${namespace}`;
-  const lines = cardLines(explain({ ...run, read }), {
+  const explanation = explain({ ...run, read });
+  const locks = new Set(explanation.refs.map(lockOf));
+  const lines = cardLines(explanation, {
     now: run.now,
-    howToReveal: 'Reveal the run in the dashboard to read the messages.',
+    howToReveal: locks.has('refused')
+      ? 'To read the messages, you need the permission decode in this namespace.'
+      : `${locks.has('locked') ? 'Reveal' : 'Open'} the run in the dashboard to read the messages.`,
   });
   return [escapeInvisible(head), link, '', ...lines].join('\n');
 }

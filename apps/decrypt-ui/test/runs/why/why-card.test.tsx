@@ -150,7 +150,7 @@ describe('the card of a run with locked payloads', () => {
     await untilLine(/StripeCardError/);
     await userEvent.click(cardButton('Copy for a ticket'));
     await until(() => copied.mock.calls.length > 0, 'the copy');
-    expect(copied.mock.calls[0]![0]).toContain('StripeCardError (message locked)');
+    expect(copied.mock.calls[0]![0]).toContain('StripeCardError (message not decrypted)');
     copied.mockRestore();
   });
 });

@@ -112,6 +112,7 @@ describe('ticketText', () => {
     address: { namespace: 'payments', workflowId: 'charge-88213', runId: run.runId },
     workflow: run.summary,
     run: whyRun(run),
+    lockOf: () => undefined,
     link: 'https://dashboard.example/ns/payments/workflows/charge-88213/run',
   };
 
@@ -122,11 +123,16 @@ describe('ticketText', () => {
     expect(first).toBe('Failed: StripeCardError: 402 from acquirer, code 05');
   });
 
-  it('contains only types and names if the messages are locked', () => {
-    const text = ticketText({ ...source, read: allLocked });
-    expect(text).toContain('StripeCardError (message locked)');
+  it.each([
+    ['locked', 'Reveal the run in the dashboard to read the messages.'],
+    ['refused', 'To read the messages, you need the permission decode in this namespace.'],
+    ['waiting', 'Open the run in the dashboard to read the messages.'],
+  ] as const)('contains only types and names if the messages are %s', (lock, how) => {
+    const text = ticketText({ ...source, read: allLocked, lockOf: () => lock });
+    expect(text).toContain('StripeCardError (message not decrypted)');
     expect(text).not.toContain('402');
-    expect(text).toMatch(/\d payloads of this card are locked/);
+    expect(text).toMatch(/\d payloads of this card are not decrypted\. /);
+    expect(text.endsWith(how)).toBe(true);
   });
 
   it('escapes invisible characters in ids', () => {
