@@ -1,5 +1,5 @@
 import type { Audit, ChainHead, Digests } from '@temporal-kms/audit';
-import { MAX_FILE_BODY } from '@temporal-kms/codec-api';
+import { MAX_API_BODY, MAX_FILE_BODY } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
@@ -114,12 +114,6 @@ export interface AppDeps {
  */
 const BODY_COST = 6;
 
-/**
- * Largest body below `/api`, in bytes, except for the routes that take a file. A body with 200 refs is
- * smaller than this limit.
- */
-const API_BODY = 256 * 1024;
-
 /** Returns the whole HTTP application. Does not listen on a port, and does not read the environment. */
 export function createApp(deps: AppDeps): Hono<Env> {
   const { codec, access, keyUse, temporal, log, stopping, pathPrefix, emulator, kms } = deps;
@@ -217,7 +211,9 @@ export function createApp(deps: AppDeps): Hono<Env> {
   app.use(requestLog(log, stopping, deps.meter, deps.spans));
   serveProbes(app, probes);
   const maxBody = (path: string): number =>
-    isApi(path) ? Math.min(takesFileEvents(path) ? MAX_FILE_BODY : API_BODY, limits.maxBody) : limits.maxBody;
+    isApi(path)
+      ? Math.min(takesFileEvents(path) ? MAX_FILE_BODY : MAX_API_BODY, limits.maxBody)
+      : limits.maxBody;
   const guarded = guard({ hosts: new Set(deps.hosts), headers, maxBody });
   const inTime = limitRequests(limits, stopping);
   const cutIfStalled = cutStalledReaders(limits.stalledMs);

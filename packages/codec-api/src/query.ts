@@ -5,6 +5,12 @@ import { attributes } from './workflow.ts';
 /** Number of seconds for which the server waits for a worker to answer a query. */
 export const QUERY_SECONDS = 10;
 
+/**
+ * Maximum size of a request's body in bytes, except for the routes that take a file. A body with 200 refs is smaller
+ * than this limit.
+ */
+export const MAX_API_BODY = 256 * 1024;
+
 /** Maximum number of arguments of a query. */
 export const MAX_ARGUMENTS = 20;
 

@@ -1,4 +1,4 @@
-import { escapeInText, escapeInvisible } from '@temporal-kms/codec-api';
+import { escapeInText, escapeInvisible, MAX_API_BODY } from '@temporal-kms/codec-api';
 import { Play } from 'lucide-react';
 import { useId, useState } from 'react';
 import { useMe } from '../../session/me.tsx';
@@ -40,6 +40,17 @@ interface QueryFormProps {
   readonly nameId?: string;
 }
 
+/** Maximum size of the arguments in bytes. The rest of the request's body is smaller than the difference. */
+const MAX_SIZE = MAX_API_BODY - 16 * 1024;
+
+/** Returns why arguments cannot be sent, or undefined if they can. */
+function problemOf(texts: readonly string[] | undefined): string | undefined {
+  if (texts === undefined) return 'This is not a JSON array. Write text in double quotation marks.';
+  return new Blob([JSON.stringify(texts)]).size > MAX_SIZE
+    ? `The arguments are larger than ${MAX_SIZE / 1024} KiB.`
+    : undefined;
+}
+
 const focus = (element: HTMLElement | null) => element?.focus();
 
 function QueryForm({ name, nameId }: QueryFormProps) {
@@ -50,13 +61,14 @@ function QueryForm({ name, nameId }: QueryFormProps) {
   const mayEncode = useMe().can(address.namespace, 'encode');
   const [editing, setEditing] = useState(false);
   const [text, setText] = useState('');
-  const [wrong, setWrong] = useState(false);
+  const [problem, setProblem] = useState<string>();
   const id = useId();
 
   function run() {
     const texts = argumentTexts(text);
-    setWrong(texts === undefined);
-    if (texts !== undefined) whenRevealed(() => ask(type, texts));
+    const found = problemOf(texts);
+    setProblem(found);
+    if (texts !== undefined && found === undefined) whenRevealed(() => ask(type, texts));
   }
 
   return (
@@ -106,18 +118,16 @@ function QueryForm({ name, nameId }: QueryFormProps) {
               autoComplete="off"
               spellCheck={false}
               value={text}
-              aria-invalid={wrong || undefined}
+              aria-invalid={problem !== undefined || undefined}
               aria-describedby={`${id}-note`}
               onChange={(event) => {
                 setText(event.target.value);
-                setWrong(false);
+                setProblem(undefined);
                 clear();
               }}
             />
-            <p id={`${id}-note`} className="t3" role={wrong ? 'alert' : undefined}>
-              {wrong
-                ? 'This is not a JSON array. Write text in double quotation marks.'
-                : 'The codec server encrypts the arguments.'}
+            <p id={`${id}-note`} className="t3" role={problem === undefined ? undefined : 'alert'}>
+              {problem ?? 'The codec server encrypts the arguments.'}
             </p>
           </div>
         ) : (

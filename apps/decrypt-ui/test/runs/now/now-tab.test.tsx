@@ -58,7 +58,7 @@ describe('the Now tab', () => {
     expect(app.asked.some(({ url }) => url.includes('status'))).toBe(false);
   });
 
-  test('sends arguments in the body with every digit, and rejects text that is not a JSON array', async () => {
+  test('sends arguments in the body with every digit, and rejects text that is no JSON array or too large', async () => {
     const app = await askedWorker();
     await userEvent.click(button('Arguments of item'));
     const field = page.getByRole('textbox', { name: 'Arguments, as a JSON array' });
@@ -66,6 +66,9 @@ describe('the Now tab', () => {
     await userEvent.fill(field, '{"a": 1}');
     await userEvent.click(button('Run item'));
     await expect.element(page.getByText(/not a JSON array/)).toBeVisible();
+    await userEvent.fill(field, `["${'x'.repeat(250_000)}"]`);
+    await userEvent.click(button('Run item'));
+    await expect.element(page.getByText('The arguments are larger than 240 KiB.')).toBeVisible();
     expect(queriesOf(app)).toHaveLength(2);
     await userEvent.fill(field, '[12345678901234567890, {"sku": "A-1"}]');
     await userEvent.click(button('Run item'));
