@@ -231,7 +231,9 @@ function queryProblem(message: string): string {
     .replace('rejected the request: ', 'rejected the query: ')
     .replace('invalid query: ', '')
     .replace('malformed SQL query: ', '')
-    .replace(/ at position \d+/, '');
+    .replace(/ at position \d+/, '')
+    // From the GROUP BY that `countWorkflows` appends.
+    .replace(" near 'group'", '');
   return problem.includes('syntax error')
     ? `${problem}. Check the operators, quotes and parentheses.`
     : problem;

@@ -286,16 +286,21 @@ describe('the workflow list', () => {
     },
   );
 
-  it('says what to check after a syntax error in a query, without a position that the query does not have', async () => {
-    const query = encodeURIComponent('ExecutionStatus = = 1');
-    const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows?query=${query}`);
-    expect(await response.json()).toEqual({
-      error: {
-        code: 'invalid_query',
-        message: 'Temporal rejected the query: syntax error. Check the operators, quotes and parentheses.',
-      },
-    });
-  });
+  it.each([
+    ['workflows', 'ExecutionStatus = = 1'],
+    ['workflows:count', 'ExecutionStatus = "Failed" AND ('],
+  ])(
+    'says in %s what to check after a syntax error, without a position or word that the query does not have: %s',
+    async (route, query) => {
+      const path = `/api/namespaces/${NAMESPACE}/${route}?query=${encodeURIComponent(query)}`;
+      expect(await (await get(stack.app, path)).json()).toEqual({
+        error: {
+          code: 'invalid_query',
+          message: 'Temporal rejected the query: syntax error. Check the operators, quotes and parentheses.',
+        },
+      });
+    },
+  );
 
   it.each(['workflows?query=', 'workflows:count?query=', 'workflows:types?prefix='])(
     'refuses a null character in %s, because Temporal fails on null characters',
