@@ -115,6 +115,7 @@ test.describe('on a phone', () => {
   }) => {
     for (const path of [
       LIST,
+      `${LIST}?q=ExecutionStatus+%3D+"Failed"`,
       order,
       `${order}?ev=1`,
       `${order}?tab=relations`,
@@ -126,7 +127,11 @@ test.describe('on a phone', () => {
       // On some pages, the run's input and result cover the history's rows.
       await expect(page.locator('main :is([data-index], table, [role="group"])').first()).toBeVisible();
       if (path.includes('io=true')) {
-        await expect(page.getByRole('button', { name: /^Stack trace/ }).first()).toBeVisible();
+        await page
+          .getByRole('button', { name: /^Stack trace/ })
+          .first()
+          .click();
+        await expect(page.getByRole('button', { name: /of libraries$/ }).first()).toBeVisible();
       }
       const small = await page.evaluate(() => {
         const selector = 'a, button, input, [role="tab"], [role="row"][tabindex], [role="separator"]';

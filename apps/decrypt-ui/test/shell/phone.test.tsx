@@ -5,27 +5,12 @@ import { renderApp, RUN, until } from '../support/render-app.tsx';
 beforeEach(() => page.viewport(390, 844));
 afterEach(() => page.viewport(1440, 900));
 
-test('a stack trace has buttons large enough for a finger', async () => {
-  await renderApp('/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa?io=true');
-  const trace = page.getByRole('button', { name: /^Stack trace/ }).first();
-  await expect.element(trace).toBeVisible();
-  await trace.click();
-  const buttons = await until(() => {
-    const found = [...document.querySelectorAll<HTMLElement>('button[aria-expanded]')].filter(
-      ({ textContent }) => /^Stack trace|of libraries$/.test(textContent),
-    );
-    return found.length > 1 && found;
-  }, 'the libraries’ frames');
-  for (const button of buttons) expect(button.getBoundingClientRect().height, button.textContent).toBe(44);
-});
-
 test('a condition in the filter does not touch the border of the field', async () => {
   await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');
   const label = page.getByRole('button', { name: /^Edit filter/ });
   await expect.element(label).toBeVisible();
   const chip = label.element().parentElement!;
   const [inner, outer] = [chip, chip.parentElement!].map((each) => each.getBoundingClientRect());
-  expect(inner!.height).toBe(44);
   expect(inner!.top - outer!.top).toBeGreaterThanOrEqual(2);
   expect(outer!.bottom - inner!.bottom).toBeGreaterThanOrEqual(2);
 });
