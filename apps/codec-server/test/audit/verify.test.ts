@@ -22,7 +22,7 @@ const directory = await folderForFile();
 const path = join(directory, 'audit.jsonl');
 let original: Buffer;
 let lines: Buffer[];
-// Mutation testing runs only the tests that reach a change, and so needs this in each test.
+// Mutation testing runs only the tests that reach a mutant, so each test writes the file.
 beforeEach(async () => {
   rmSync(path, { force: true });
   for (let process = 0; process < 3; process += 1) await writeProcess();

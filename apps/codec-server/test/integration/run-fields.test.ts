@@ -144,6 +144,7 @@ describe('the fields of runs that match a query', () => {
     const between = (index: number) => (closed[index - 1]! + closed[index]!) / 2;
     const gaps = closed.flatMap((at, index) => (index > 0 && at - closed[index - 1]! > 3 ? [index] : []));
     const [from, until] = [gaps[0]!, gaps.at(-1)!];
+    expect(until).toBeGreaterThan(from);
     const sample = { from: Math.round(between(from)), until: [Math.round(between(until))] };
     expect(endOf(await read({ query: all, sample }))).toMatchObject({
       reason: 'complete',

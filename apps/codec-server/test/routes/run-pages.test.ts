@@ -38,7 +38,7 @@ it('never borrows memory for the list of runs, because the request also waits fo
   await expect(pages('', never)).rejects.toMatchObject({ code: 'busy' });
 });
 
-it('reads as many runs that closed by each of several times, and no run twice', async () => {
+it('reads the same number of runs for each time of a sample, and no run twice', async () => {
   const SECOND = 1000;
   // A run closes every second, and the newest runs come first.
   const closed = Array.from({ length: 60 }, (_, n) => (60 - n) * SECOND);

@@ -46,19 +46,19 @@ describe('explain, for a run that timed out or was terminated', () => {
   });
 
   it.each([
-    ['the run', {}, 'The run’s time limit was 1 d.'],
+    ['of the run', {}, 'The run’s time limit was 1 d.'],
     [
-      'the execution',
+      'of the execution',
       { workflowExecutionTimeout: '3600s', workflowExecutionExpirationTime: '2030-01-31T12:00:04Z' },
       'All runs together exceeded their time limit of 1 h.',
     ],
     [
-      'the run, with a later limit of the execution',
+      'of the run, if the execution’s limit is later',
       { workflowExecutionTimeout: '604800s', workflowExecutionExpirationTime: '2030-02-07T12:00:00Z' },
       'The run’s time limit was 1 d.',
     ],
-    ['which the history lacks', { workflowRunTimeout: undefined }, undefined],
-  ])('states that a run exceeded the time limit of %s', (_, limits, detail) => {
+    ['only if the history contains it', { workflowRunTimeout: undefined }, undefined],
+  ])('states which time limit a run exceeded: the limit %s', (_, limits, detail) => {
     const limited: Recorded = ['WorkflowExecutionStarted', { workflowRunTimeout: '86400s', ...limits }];
     const [timedOut] = explain(runOf([limited, ['WorkflowExecutionTimedOut', {}, 4]])).findings;
     expect(timedOut).toMatchObject({ rule: 'run-timed-out', detail });

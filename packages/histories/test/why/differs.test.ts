@@ -66,7 +66,7 @@ interface Closed {
 }
 const closeOf = ({ start, duration }: Closed) => start + duration;
 
-/** Runs of one set per day, over so many days. */
+/** The number of days, and each set's runs per day. */
 const loads = [
   { days: 1, failed: 300, completed: 100_000 },
   { days: 1, failed: 60, completed: 20_000 },

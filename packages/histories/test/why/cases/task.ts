@@ -1,7 +1,10 @@
 import { application, runOf, START, started, taskFails, time } from '../run.ts';
 import type { Cases } from './cases.ts';
 
-/** Runs to which the rules about the workflow task, and about runs without open steps apply, and the expected findings. */
+/**
+ * Runs to which the rules about the workflow task and about runs without open steps apply, and the expected
+ * findings.
+ */
 export const taskCases = {
   nondeterminism: [
     runOf(taskFails('NON_DETERMINISTIC_ERROR'), { details: { pendingWorkflowTask: { attempt: 88 } } }),
