@@ -13,13 +13,13 @@ export const MAX_SAMPLE_TIMES = 20;
 
 const millis = z.int().check(z.nonnegative(), z.maximum(8_640_000_000_000_000));
 
-/** Selects runs by the times at which they closed, in milliseconds since 1970. */
+/** Selects closed runs by the times at which they closed, in milliseconds since 1970. */
 const runSample = z.strictObject({
   /** Runs that closed earlier are left out. */
   from: millis,
   /**
-   * Times, newest first. For each time, the response contains the newest runs that had closed by then, and the
-   * same number of runs for each time. No run is repeated.
+   * Times, newest first. For each time, the server reads the newest runs that had closed by then: at most
+   * `MAX_FIELD_RUNS` divided by the number of times. No run is repeated.
    */
   until: z.array(millis).check(z.minLength(1), z.maxLength(MAX_SAMPLE_TIMES)),
 });

@@ -65,9 +65,9 @@ export interface FailureOfRun {
 }
 
 /**
- * Reads why a run failed or, if its workflow task kept it from continuing, why the task failed. Decrypts only the event
- * with the failure, and in that event only the messages and stack traces. Writes the audit's outcome
- * before it returns plaintext.
+ * Reads why a run failed or, if the run could not continue because its workflow task failed, why the task
+ * failed. Decrypts only the event with the failure, and in that event only the messages and stack traces.
+ * Writes the audit's outcome before it returns plaintext.
  * @throws HttpError as `HistoryReader.read`; `audit_unavailable`
  */
 export async function readFailedRun(listed: WorkflowSummary, options: FailedRunOptions): Promise<FailedRun> {
@@ -117,8 +117,8 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
 }
 
 /**
- * Returns the events that show why a run failed, or why it is stuck. A run that timed out or was terminated may have
- * waited for its workflow task, so this takes the same single call to read the events before its end, too.
+ * Returns the events that show why a run failed, or why it is stuck. A run that timed out or was terminated
+ * may have waited for its workflow task, so for such a run the events before its end are read, too.
  */
 async function lastEvents(
   { status }: Pick<WorkflowSummary, 'status'>,

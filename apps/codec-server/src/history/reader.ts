@@ -61,10 +61,10 @@ const MAX_BATCHES = 256;
 
 /**
  * Batches of the first page when a history is read backwards. The page is small, because the required event
- * is mostly among the last events. Further pages are larger.
+ * is usually among the last events. Later pages are larger.
  */
 const LAST_BATCHES = 8;
-/** How much the size of a page grows, or shrinks if Temporal fails to send the page. */
+/** The factor by which pages grow, or shrink if a page is too large for Temporal to send. */
 const PAGE_FACTOR = 4;
 
 /**
@@ -125,8 +125,9 @@ export class HistoryReader {
   }
 
   /**
-   * Returns the events of workflow tasks among a run's last events, and then the last event, in the order of the
-   * history. Takes one call, like `lastEvent`, so it leaves out a task that many events follow.
+   * Returns a closed run's last event, and before it those of the last events that belong to workflow tasks, in the
+   * order of the history. Takes one call, or two if the last events are too large, so it misses a task that many
+   * events follow.
    * @throws HttpError as `read`
    */
   async lastTasks(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<readonly ProtoEvent[]> {
@@ -152,7 +153,7 @@ export class HistoryReader {
   /**
    * Returns the event that ended a run's latest workflow task, or undefined if no workflow task has ended.
    * Reads the history backwards in growing pages, so that 10,000 signals after a failing task take about 40
-   * calls. Temporal's limit for a history's events limits the calls.
+   * calls. Temporal limits the number of events in a history, and therefore the number of calls.
    * @throws HttpError as `read`
    */
   async lastTaskEnd(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {

@@ -1,10 +1,10 @@
 /**
- * Matches an `ORDER BY` clause at the end of a query, outside quotes. A query with this clause cannot be combined
- * with a condition.
+ * Matches an `ORDER BY` clause at the end of a query, outside quotes. The clause must be removed before the
+ * query is combined with a condition.
  */
 const ORDER = /(?:^|\s)ORDER\s+BY\s[^'"]*$/i;
 
-/** Returns the query for the runs of a visibility query that also meet a condition, in the usual order. */
+/** Returns a query for the runs that match a visibility query and a condition, in the default order. */
 export function among(query: string, condition: string): string {
   const own = query.replace(ORDER, '').trim();
   return own === '' ? condition : `(${own}) AND ${condition}`;

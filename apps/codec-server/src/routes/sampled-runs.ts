@@ -2,13 +2,13 @@ import { MAX_FIELD_RUNS, type RunSample, type WorkflowSummary } from '@temporal-
 import { badRequest } from '../errors.ts';
 import { among } from './among.ts';
 
-/** A page of a sample: the index of its time, and the time by which its runs had closed. */
+/** A page of a sample: the index of its time, and the time by which its runs have closed. */
 interface SamplePage {
   readonly index: number;
   readonly until: number;
 }
 
-/** Returns the page that a token names. An empty token names the first page. */
+/** Parses a page token. An empty token means the first page. */
 function pageOf({ until }: RunSample, token: string): SamplePage {
   const [index, by = until[0]] = token === '' ? [0] : token.split('-').map(Number);
   if (index === undefined || by === undefined || until[index] === undefined || !(by <= until[index]))
@@ -18,7 +18,7 @@ function pageOf({ until }: RunSample, token: string): SamplePage {
 
 /**
  * Returns the query for a page of a sample. Relies on the order of Temporal's lists: the run that closed last
- * comes first.
+ * is first.
  */
 export function samplePage(query: string, sample: RunSample, token: string) {
   const { until } = pageOf(sample, token);
@@ -30,8 +30,8 @@ export function samplePage(query: string, sample: RunSample, token: string) {
 }
 
 /**
- * Returns the token of the next page; undefined after the last page. The next page begins below the runs of this
- * page, so that times close to each other do not select the same runs.
+ * Returns the token of the next page, or undefined after the last page. The next page contains only runs that
+ * closed before the runs of this page, so that times close to each other do not select the same runs.
  */
 export function nextSampleToken(
   sample: RunSample,

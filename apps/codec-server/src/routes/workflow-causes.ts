@@ -39,8 +39,8 @@ const response = {
 const reads =
   'Reads, several runs at a time, the last event of each run that failed, the last events of each run that timed out ' +
   'or was terminated, and the failed workflow task of each open run whose workflow task keeps failing, as Temporal ' +
-  'reports. A run that ended while its workflow task failed has the cause of the task. Failures with the ' +
-  'same cause have the same `fingerprint.id`. If more than 2,000 runs match, the server reads a sample of the ' +
+  'reports. A run that timed out or was terminated while its workflow task kept failing has the cause of the task. ' +
+  'Failures with the same cause have the same `fingerprint.id`. If more than 2,000 runs match, the server reads a sample of the ' +
   'runs, chosen by run id; `share` in the first line is the fraction of the runs that it reads. If the reason is `limit`, continue with `after`.';
 
 /** The routes that return why the runs that match a visibility query failed. */

@@ -232,7 +232,7 @@ function queryProblem(message: string): string {
     .replace('invalid query: ', '')
     .replace('malformed SQL query: ', '')
     .replace(/ at position \d+/, '')
-    // From the GROUP BY that `countWorkflows` appends.
+    // The `GROUP BY` that `countWorkflows` appends, not a part of the caller's query.
     .replace(" near 'group'", '');
   return problem.includes('syntax error')
     ? `${problem}. Check the operators, quotes and parentheses.`

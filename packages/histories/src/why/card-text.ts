@@ -117,13 +117,13 @@ export const placeText = ({ kind, name, run }: Place): string =>
 /** Returns a time in UTC, to the second: `2030-01-31T12:00:00Z`. */
 const timeText = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** Says when a run ended, or since when a state lasts and for how long. */
+/** States when a run ended, or when a state began and how long it has lasted. */
 function momentText(severity: Finding['severity'], since: number, now: number): string {
   if (severity === 'failed') return `at ${timeText(since)}`;
   return `since ${timeText(since)}${now - since < 1000 ? '' : ` (${seconds(now - since)})`}`;
 }
 
-/** Returns the verb for what happens at `nextAt`, or undefined if Temporal makes the next attempt. */
+/** Returns the verb for what happens at `nextAt`, or undefined if that is the next attempt. */
 export function verbOfNext({ rule }: Pick<Finding, 'rule'>): string | undefined {
   if (rule === 'start-delayed') return 'starts';
   return rule.startsWith('timer') ? 'fires' : undefined;

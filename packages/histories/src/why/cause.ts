@@ -134,7 +134,7 @@ const MAX_NAME = 256;
 
 /**
  * Shortens a text of a failure before invisible characters are escaped, because escaping long texts is slow.
- * Each text has a separate limit, so that a failure's stack traces never displace its type or its message.
+ * Each text has a separate limit, so that long stack traces never displace a failure's type or message.
  * @param member the name of the text in Temporal's API or in decrypted `encodedAttributes`
  */
 export function shortText(member: string, text: string): string {

@@ -6,15 +6,18 @@ import { closedAs, endsWait } from '../events/run-ends.ts';
 
 /**
  * How the run spent a part of the path. `queue` means waiting for a worker. `retry` means earlier attempts
- * and the pauses between attempts, which a history does not separate. `idle` means waiting for a timer, a message
- * or a delayed start.
+ * and the pauses between attempts, which a history does not separate. `idle` means waiting for a timer, for a
+ * message or for a delayed start.
  */
 export type PathKind = 'work' | 'queue' | 'retry' | 'idle';
 
 /** A stretch of the critical path. The parts of a path follow each other without gaps. */
 export interface PathPart {
   readonly kind: PathKind;
-  /** The event id of the first event of the step or workflow task; 0 if the run waited for a message or its delayed start. */
+  /**
+   * The event id of the first event of the step or workflow task; 0 if the run waited for a message or for its
+   * delayed start.
+   */
   readonly group: number;
   /** Milliseconds since 1970. */
   readonly from: number;
@@ -84,7 +87,7 @@ class Walk {
   readonly #groups: readonly EventGroup[];
   /** The index in `groups` of each event's group, by `eventId - 1`. */
   readonly #owners: Int32Array;
-  /** When Temporal may schedule the first workflow task: a cron schedule, a retry or a start delay sets a delay. */
+  /** When Temporal schedules the first workflow task, which a cron schedule, a retry or a start delay can postpone. */
   readonly #firstTaskAt: number;
   /** The start of the part that was added last. */
   #at = 0;
@@ -171,7 +174,7 @@ class Walk {
       // records.
       if (this.#groupOf(id)?.category === 'task') return event;
       if (!isTrigger(event)) continue;
-      // The caller adds the delayed start, which is before the queueing, as idle time.
+      // The caller adds the time before, which is the delay of the start, as idle time.
       this.#add('queue', group.id, Math.max(event.at, this.#firstTaskAt));
       return event;
     }

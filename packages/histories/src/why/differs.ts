@@ -23,7 +23,7 @@ export interface Difference {
   readonly larger?: 'first' | 'second';
   /**
    * How well the field separates the sets, from 0 to 1: the difference between the shares, or between the
-   * ranks. Pairs of runs of which one has no number count as ties.
+   * ranks. Pairs in which a run has no number count as ties.
    */
   readonly effect: number;
   /** The probability of such a difference by chance, corrected for the number of fields and values. */

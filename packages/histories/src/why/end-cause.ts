@@ -7,8 +7,8 @@ import type { ReadPayload } from './run.ts';
 import { isTaskError, LONG_WAIT, taskErrors } from './sources.ts';
 
 /**
- * Returns the event that shows why a run ended or is stuck: the last event, or the event of the workflow task for
- * which a run that timed out or was terminated had waited.
+ * Returns the event that shows why a run ended or is stuck: the last event or, if a run timed out or was
+ * terminated while it waited for a workflow task, an event of that task.
  * @param events the run's last events in order; at least the last event, and those of workflow tasks
  */
 export function decisiveEvent<Event extends Pick<RunEvent, 'eventName' | 'attributes' | 'at'>>(
@@ -24,9 +24,9 @@ export function decisiveEvent<Event extends Pick<RunEvent, 'eventName' | 'attrib
 
 /**
  * Returns why a run ended badly. The run's last event is enough, because it contains the whole chain of
- * failures through activities and child workflows. For an event of a workflow task, returns why the task failed
- * or that no worker took it. Returns undefined for a task that had no error, and for a run that completed, continued as new
- * without a failure, or was canceled.
+ * failures through activities and child workflows. For an event of a workflow task, returns why the task
+ * failed, or that no worker took it. Returns undefined for a task that had no error, and for a run that
+ * completed, continued as new without a failure, or was canceled.
  *
  * @example
  * causeOfEnd(lastEvent, allLocked)?.type; // 'CardDeclined', 'WorkflowTimedOut', 'WorkflowTerminated'

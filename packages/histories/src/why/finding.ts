@@ -47,8 +47,8 @@ export interface Rule {
   /** The title, which is a noun phrase or a short sentence. */
   readonly title: string;
   /**
-   * The title for a closed run, if it differs. Such a rule's remedy is for open runs only, because Temporal no
-   * longer runs a closed run.
+   * The title for a closed run, if it differs. A rule with this title has a remedy for open runs only, because
+   * a closed run cannot continue.
    */
   readonly past?: string;
   /** What to do about the finding, if that does not depend on the run. */

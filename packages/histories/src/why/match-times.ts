@@ -7,28 +7,28 @@ export interface RunTimes {
   readonly duration?: number | undefined;
 }
 
-/** The runs that were read of a set. */
+/** The runs of a set that were read. */
 interface ReadRuns {
   readonly times: readonly RunTimes[];
   /** Whether the set has more runs, so that only its newest runs were read. */
   readonly isCut: boolean;
 }
 
-/** The share of the other set's time by which the newest runs may begin later. */
+/** How much later one set's runs may begin than the other set's, as a share of the other set's time span. */
 const TOLERANCE = 0.2;
-/** If the other set's runs started at almost the same time, runs from this many milliseconds before are read too. */
+/** The minimum time in milliseconds by which a sample reaches back beyond the other set's earliest run. */
 const MIN_REACH = 600_000;
 /** Multiples of this number, modulo 1, are spread evenly but never repeat: the fraction of the golden ratio. */
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
  * Returns which set to read again, and which of its runs, so that the runs of both sets are from the same times.
- * Otherwise, whatever changes with time differs: the newest 200 of 100,000 completed runs may be from the last
+ * Otherwise, whatever changes over time would differ: the newest 200 of 100,000 completed runs may be from the last
  * minutes, and the newest 200 failed runs from a whole day, with a deployment in between. Returns undefined if the
  * times need not be matched: if both sets were read completely, their times are what the user wants to compare.
  *
- * The sample has as many runs from each part of the time as the other set, as in a case-control study with matching by
- * time (https://en.wikipedia.org/wiki/Nested_case%E2%80%93control_study). So it cannot show that failures were
+ * The sample is distributed over time like the other set, as in a case-control study with matching by time
+ * (https://en.wikipedia.org/wiki/Nested_case%E2%80%93control_study). So it cannot show that failures were
  * more frequent at some times: compare the fields without `hour`.
  */
 export function matchTimes(

@@ -42,8 +42,8 @@ const END = String.raw`(?![\w-]|[.,]\d)`;
 const HTTP_STATUS = '(?:10[0-3]|20[0-8]|226|30[0-8]|4[0-2]\\d|43[01]|451|499|50\\d|51[01]|52\\d|530|59[89])';
 
 /**
- * Returns a pattern for a code after its name. Quotation marks belong to the match only in pairs, because a single
- * mark would pair with the wrong mark in the steps that follow.
+ * Returns a pattern for a code after its name. Quotation marks belong to the match only in pairs, because the
+ * steps that follow would pair a single mark with the wrong mark.
  */
 const coded = (names: string, code: string): string =>
   String.raw`(?:(["'])(?:${names})\1|\b(?:${names}))[\s:=([]{1,4}(?:(["'])(?:${code})\2|(?:${code})${END})`;

@@ -46,7 +46,7 @@ const asPart = (fact: string): string =>
     .replace(/\.$/, '')
     .replace(/^(?!Cloud|Nexus|Temporal)[A-Z](?=[a-z]*[ :])/, (first) => first.toLowerCase());
 
-/** Says when a run ended or since when a state lasts. The words stay on one line. */
+/** States when a run ended or when a state began. The words stay on one line. */
 const momentText = (severity: Finding['severity'], moment: string): string =>
   `${severity === 'failed' ? 'at' : 'since'} ${moment}`.replaceAll(' ', '\u00a0');
 

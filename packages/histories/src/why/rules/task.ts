@@ -79,7 +79,7 @@ export function taskNotTaken(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || task.isTaken) return [];
   const { since, queue } = task.fact;
-  // The pollers of today do not explain a closed run.
+  // The current pollers do not explain why a closed run waited.
   const queues = isOpen(run) ? run.queues : undefined;
   const unpolled = queues?.find(({ kind, polling }) => kind === 'workflow' && !polling);
   if (unpolled === undefined && (since === undefined || endTime(run) - since < LONG_WAIT)) return [];
