@@ -25,7 +25,7 @@ export function samplePage(query: string, sample: RunSample, token: string) {
   const [from, to] = [sample.from, until].map((at) => new Date(at).toISOString());
   return {
     query: among(query, `CloseTime >= '${from}' AND CloseTime <= '${to}'`),
-    pageSize: Math.ceil(MAX_FIELD_RUNS / sample.until.length),
+    pageSize: Math.floor(MAX_FIELD_RUNS / sample.until.length),
   };
 }
 

@@ -121,11 +121,11 @@ function sampled(all: readonly Closed[], { from, until }: RunSample): Closed[] {
   let next = 0;
   for (const at of until) {
     while (next < all.length && closeOf(all[next]!) > at) next += 1;
-    const page = all.slice(next, next + Math.ceil(RUNS / until.length));
+    const page = all.slice(next, next + Math.floor(RUNS / until.length));
     found.push(...page.filter((each) => closeOf(each) >= from));
     next += page.length;
   }
-  return found.slice(0, RUNS);
+  return found;
 }
 
 const sizes = (other: number): FieldMap[] =>
