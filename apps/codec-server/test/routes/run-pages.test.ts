@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
+import { HttpError } from '../../src/errors.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { runPages } from '../../src/routes/run-pages.ts';
 import type { ResponseMemory } from '../../src/temporal/bounded-responses.ts';
@@ -75,4 +76,17 @@ it('reads the same number of runs for each time of a sample, and no run twice', 
   ]);
   for (const token of ['19-1', '1-99999', 'x'])
     await expect(pages(token, never)).rejects.toMatchObject({ code: 'bad_request' });
+});
+
+it('calls `after` invalid after an unknown error only if Temporal got the token', async () => {
+  const cause = Object.assign(new Error('unknown'), { code: 2, details: '', metadata: {} });
+  const list = () => Promise.reject(new HttpError(503, 'temporal_unavailable', 'unavailable', { cause }));
+  const options: any = { temporal: () => ({ list }), inspect: () => ({}), authority: {} };
+  const c: any = { get: () => new MemoryBudget(64 * MiB) };
+  const sample = { from: 1, until: [3, 2] };
+  const read = (token: string, parts: object) =>
+    runPages(c, options, grant, { query: '', ...parts })(token, never).catch(({ code }) => code);
+  expect(await read('dG9rZW4', {})).toBe('bad_request');
+  expect(await read('', {})).toBe('temporal_unavailable');
+  expect(await read('1-2', { sample })).toBe('temporal_unavailable');
 });
