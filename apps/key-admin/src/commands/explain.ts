@@ -176,6 +176,6 @@ function linesOf({ run, explanation }: ExplainedRun, index: number): string[] {
   return [
     ...(index > 0 ? [''] : []),
     `${name}: ${status}`,
-    ...cardLines(explanation, { now, howToReveal }).map((line) => `  ${line}`),
+    ...cardLines(explanation, { status, now, howToReveal }).map((line) => `  ${line}`),
   ];
 }

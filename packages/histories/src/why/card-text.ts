@@ -3,12 +3,11 @@ import type { Cause } from './cause.ts';
 import type { Explanation } from './explain.ts';
 import type { Finding } from './finding.ts';
 import type { Place } from './place.ts';
+import { isOpen, type WhyRun } from './run.ts';
 import { counted, seconds } from './words.ts';
 
 /** Options of `cardLines`. */
-export interface CardOptions {
-  /** The current time in milliseconds since 1970, to which ages are relative. */
-  readonly now: number;
+export interface CardOptions extends Pick<WhyRun, 'status' | 'now'> {
   /** A sentence that tells people how to decrypt the payloads that are not decrypted. */
   readonly howToReveal: string;
 }
@@ -24,7 +23,7 @@ const MAX_CHARACTERS = 2_000;
  * occurred, the application's first frame, and the wrapping failures.
  *
  * @example
- * cardLines(explanation, { now: Date.now(), howToReveal: 'Reveal the run.' });
+ * cardLines(explanation, { status: 'Failed', now: Date.now(), howToReveal: 'Reveal the run.' });
  * // ['Failed: CardDeclined: Card 4242 was declined', '  in activity charge #17, attempt 5, maximum attempts reached', …]
  */
 export function cardLines(explanation: Explanation, options: CardOptions): string[] {
@@ -51,7 +50,7 @@ export function cardLines(explanation: Explanation, options: CardOptions): strin
   return lines;
 }
 
-function findingLines(finding: Finding, { now }: CardOptions): string[] {
+function findingLines(finding: Finding, { status, now }: CardOptions): string[] {
   const { title, detail, cause, place, since, attempt, maximumAttempts, nextAt, queue, remedy, eventId } =
     finding;
   const subject = cause === undefined ? place && placeText(place) : causeText(cause);
@@ -65,7 +64,9 @@ function findingLines(finding: Finding, { now }: CardOptions): string[] {
     place?.retryState,
     nextAt === undefined ? undefined : whenText(nextAt, now, verbOfNext(finding)),
     queue && `queue ${queue}`,
-    since === undefined ? undefined : momentText(finding.severity, since, now),
+    since === undefined
+      ? undefined
+      : momentText(finding.severity, since, isOpen({ status }) ? now : undefined),
   ].filter(Boolean);
   const inner = cause?.places.slice(place === undefined ? 0 : 1).map(placeText) ?? [];
   return [
@@ -117,10 +118,10 @@ export const placeText = ({ kind, name, run }: Place): string =>
 /** Returns a time in UTC, to the second: `2030-01-31T12:00:00Z`. */
 const timeText = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** States when a run ended, or when a state began and how long it has lasted. */
-function momentText(severity: Finding['severity'], since: number, now: number): string {
+/** States when a run ended, or when a state began and, for an open run, how long it has lasted. */
+function momentText(severity: Finding['severity'], since: number, now: number | undefined): string {
   if (severity === 'failed') return `at ${timeText(since)}`;
-  return `since ${timeText(since)}${now - since < 1000 ? '' : ` (${seconds(now - since)})`}`;
+  return `since ${timeText(since)}${now === undefined || now - since < 1000 ? '' : ` (${seconds(now - since)})`}`;
 }
 
 /** Returns the verb for what happens at `nextAt`, or undefined if that is the next attempt. */

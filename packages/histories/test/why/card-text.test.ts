@@ -2,9 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { cardLines } from '../../src/why/card-text.ts';
 import { explain } from '../../src/why/explain.ts';
 import type { WhyRun } from '../../src/why/run.ts';
-import { activityFailure, application, reading, type Recorded, runOf, scheduled, started } from './run.ts';
+import {
+  activityFailure,
+  application,
+  reading,
+  type Recorded,
+  runOf,
+  scheduled,
+  started,
+  taskFails,
+} from './run.ts';
 
-const card = (run: WhyRun) => cardLines(explain(run), { now: run.now, howToReveal: 'Reveal it.' });
+const card = (run: WhyRun) => cardLines(explain(run), { ...run, howToReveal: 'Reveal it.' });
 
 const failed: Recorded[] = [
   ...started,
@@ -59,6 +68,14 @@ describe('cardLines', () => {
       'Start delayed',
       `  ${detail}`,
       '  event #1, starts in 59 min, since 2030-01-31T12:00:00Z (1 min)',
+    ]);
+  });
+
+  it('states when a closed run’s last wait began, without its age', () => {
+    const run = runOf([...taskFails('FORCE_CLOSE_COMMAND'), ['WorkflowExecutionTimedOut', {}, 3600]]);
+    expect(card(run).slice(-2)).toEqual([
+      'Workflow task was in progress',
+      '  event #5, queue orders, since 2030-01-31T12:00:10Z',
     ]);
   });
 

@@ -20,6 +20,7 @@ export function ticketText({ address, workflow, run, read, lockOf, link }: Ticke
   const explanation = explain({ ...run, read });
   const locks = new Set(explanation.refs.map(lockOf));
   const lines = cardLines(explanation, {
+    status: run.status,
     now: run.now,
     howToReveal: locks.has('refused')
       ? 'To read the messages, you need the permission decode in this namespace.'
