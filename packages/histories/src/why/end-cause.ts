@@ -8,7 +8,8 @@ import { isTaskError, LONG_WAIT, taskErrors } from './sources.ts';
 
 /**
  * Returns the event that shows why a run ended or is stuck: the last event or, if a run timed out or was
- * terminated while it waited for a workflow task, an event of that task.
+ * terminated while it waited for a workflow task, an event of that task. If the run was terminated with a
+ * reason, the reason explains more than a task that no worker took.
  * @param events the run's last events in order; at least the last event, and those of workflow tasks
  */
 export function decisiveEvent<Event extends Pick<RunEvent, 'eventName' | 'attributes' | 'at'>>(
@@ -19,7 +20,8 @@ export function decisiveEvent<Event extends Pick<RunEvent, 'eventName' | 'attrib
   const [error] = taskErrors(events, false);
   const task = events.findLast(({ eventName }) => eventName.startsWith('WorkflowTask'));
   const isTaken = task?.eventName !== 'WorkflowTaskScheduled' || end.at - task.at < LONG_WAIT;
-  return error ?? (isTaken ? end : task);
+  const hasReason = textAt(end.attributes, 'reason') !== undefined;
+  return error ?? (isTaken || hasReason ? end : task);
 }
 
 /**

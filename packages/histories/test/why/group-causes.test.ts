@@ -195,8 +195,14 @@ describe('causeOfEnd', () => {
       const known = explain(ended).findings.find(({ fingerprint: id }) => id)?.fingerprint;
       if (type === 'Bug') expect(fingerprint(cause, 'order').id).toBe(known);
     }
-    const soon = runOf([...started, again, ['WorkflowExecutionTerminated']]);
-    expect(decisiveEvent(soon.events)?.eventName).toBe('WorkflowExecutionTerminated');
+  });
+
+  it.each<[what: string, end: Recorded]>([
+    ['soon after its workflow task was scheduled', ['WorkflowExecutionTerminated']],
+    ['with a reason', ['WorkflowExecutionTerminated', { reason: 'duplicate' }, 3600]],
+  ])('does not blame the workflow task of a run that was terminated %s', (_, end) => {
+    const { events } = runOf([...started, again, end]);
+    expect(decisiveEvent(events)?.eventName).toBe('WorkflowExecutionTerminated');
   });
 
   it('reads only the beginning and the end of long texts', () => {
