@@ -2,6 +2,7 @@ import { constants, lstatSync, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { othersMayWrite } from '@temporal-kms/node-utils/trusted-files';
 import type { LogMethods } from '@temporal-kms/node-utils/log-entry';
 import { chain, type ChainHead, NOTHING } from './chain.ts';
@@ -152,7 +153,7 @@ class ChainedFile implements AuditFile {
   async #isCurrent(file: Open): Promise<boolean> {
     const there = file.isLocal
       ? lstatSync(this.#path, { throwIfNoEntry: false })
-      : await lstat(this.#path).catch(() => undefined);
+      : await lstat(this.#path).catch(absent);
     this.#checked = this.#now();
     const isNamed = there !== undefined && isSameFile(there, file.info) && there.nlink === 1;
     // If other users can now write to the file, the next write opens the file again and fails with an
@@ -229,6 +230,11 @@ const LINE_FEED = Buffer.of(0x0a);
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1,
 ]);
+
+/** Returns undefined if the error means that the file does not exist. @throws any other error */
+function absent(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
+}
 
 /** Syncs the folder to the disk, so that a new file's name survives a crash. */
 async function syncFolder(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, renameSync } from 'node:fs';
-import {
+import fs, {
   appendFile,
   chmod,
   type FileHandle,
@@ -18,6 +18,7 @@ import {
   unlink,
   writeFile,
 } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -300,6 +301,24 @@ describe('an audit file that changes between two writes', () => {
     expect(await problemsOf(path)).toEqual([]);
     expect(lines).toEqual([]);
     await file.close();
+  });
+
+  it('writes lines again on a network file system only if the file was renamed', async () => {
+    const nfs: any = { type: 0x6969 };
+    vi.spyOn(fs, 'statfs').mockResolvedValue(nfs);
+    const check = vi.spyOn(fs, 'lstat');
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
+    });
+    const file = await auditFileAt(path, { now: () => 0 });
+    check.mockRejectedValueOnce(Object.assign(new Error('stale file handle'), { code: 'ESTALE' }));
+    await expect(file.append([line('a')])).rejects.toMatchObject({ code: 'ESTALE' });
+    await rename(path, `${path}.1`);
+    await file.append([line('b')]);
+    await file.close();
+    expect([await values(`${path}.1`), await values(path)]).toEqual([['a', 'b'], ['b']]);
   });
 
   it('rejects lines after the third attempt if the file is renamed before each write', async () => {
