@@ -43,7 +43,7 @@ const forms: readonly Form[] = [
   // a line of a message would count as a frame: at customer Mira Novak (id:17)
   {
     pattern:
-      /^\s*at (.+?) ?\(((?!eval at )(?:[^()]|\([^()]*\))*[./\\>\]](?:[^()]|\([^()]*\))*:(?:\d+|0x[\da-f]+)|[^()]*\.(?:java|kt|scala|groovy)|native|<anonymous>|Native Method|Unknown Source|index \d+)\)$/,
+      /^\s*at (.+?) ?\(((?!eval at )(?=(?:[^()./\\>\]]|\([^()]*\))*[./\\>\]])(?:[^()]|\([^()]*\))*(?=\)$)(?<=:(?:\d+|0x[\da-f]+))|[^()]*\.(?:java|kt|scala|groovy)|native|<anonymous>|Native Method|Unknown Source|index \d+)\)$/,
     frame: ([, call = '', place = '']) => [call, place],
   },
   // .NET without debug symbols: at Shop.Capture.Run(String id)
