@@ -95,7 +95,13 @@ const steps: readonly Step[] = [
   // Names of variables, properties and database objects, and codes in JSON.
   {
     pattern:
-      /(?<=\b(?:reading|setting|module(?: named)?|column|field|property|variable|constraint|relation|table|attribute|parameter|argument):? |"(?:code|error|type|reason|status)" ?: ?)(["'`])[a-z_$][a-z_$.]{0,63}\1/gi,
+      /(?<=\b(?:reading|setting|module(?: named)?|column|field|property|variable|constraint|relation|table|has no attribute|(?:keyword|positional) argument):? |"(?:code|error|status)" ?: ?)(["'`])[a-z_$][a-z_$.]{0,63}\1/gi,
+    by: kept,
+  },
+  // The word may be a person's name, unless its form is that of an identifier: USD, user_id, shop.Order or orderId.
+  {
+    pattern:
+      /(?<=\b(?:[Aa]ttribute|[Pp]arameter|[Aa]rgument):? |"(?:[Rr]eason|[Tt]ype)" ?: ?)(["'`])(?=[A-Z]{1,64}\1|[a-z]{1,63}[A-Z]|[A-Za-z$]{0,63}[_.]{1,9}[A-Za-z])[A-Za-z_$][A-Za-z_$.]{0,63}\1/g,
     by: kept,
   },
 

@@ -49,6 +49,8 @@ describe('messageShape', () => {
     ['order status 4711, shelf status 45 of 90', 'order status <number>, shelf status <number> of <number>'],
     ['{"id":17,"status":503,"code":"declined"}', '{<quoted>:<number>,"status":503,<quoted>:"declined"}'],
     ["field 'customer-17' of 'Mira'", 'field <quoted> of <quoted>'],
+    ['{"type":"DECLINED","reason":"mira"}', '{<quoted>:"DECLINED",<quoted>:<quoted>}'],
+    ["parameter 'mira', attribute 'Li.'", 'parameter <quoted>, attribute <quoted>'],
     ['mail to mira@exämple.de bounced, 客户17不存在', 'mail to <email> bounced, 客户<number>不存在'],
     ['token q83vEjRWeJq83vEjRWeJ+A/b= expired', 'token <number> expired'],
     ['{"status":"503","name":"mira"}', '{"status":"503",<quoted>:<quoted>}'],
@@ -76,6 +78,9 @@ describe('messageShape', () => {
     "Cannot read properties of undefined (reading 'iban')",
     "Cannot find module 'express'",
     "No module named 'numpy'",
+    "invalid argument 'user_id': no parameter 'shop.Order' or 'DB_KEY'",
+    "attribute 'orderId' is missing",
+    "This has no attribute 'price'",
     'null value in column "iban" of relation "customers" violates not-null constraint',
   ])('keeps the code or the name from source code in "%s"', (message) => {
     expect(messageShape(message)).toBe(message);
