@@ -141,12 +141,12 @@ export function cloudLoggingQuery(namespace: string, workflowId: string | undefi
  */
 export const visibleJson = (value: unknown): string => escapeInvisible(JSON.stringify(value));
 
-// Stryker disable BlockStatement: without the statement in `catch`, the function also returns undefined.
 /** Parses a line of JSON. Returns undefined if the line does not match the schema. */
 function parseLine<T>(schema: z.ZodType<T>, line: string): T | undefined {
   try {
     return schema.parse(JSON.parse(line));
   } catch {
-    return undefined;
+    // Not every line is JSON or matches the schema.
   }
+  return undefined;
 }
