@@ -13,6 +13,6 @@ export function useObstacle(namespace: string, queries: Queries): string | undef
   const api = useRunsApi();
   const counts = useQueries({ queries: queries.map((query) => countQuery(api, namespace, query)) });
   if (counts.some(({ error }) => rejectionOf(error) !== undefined))
-    return 'Temporal rejects a query. Change this query.';
+    return 'Temporal rejects a query. Correct the query.';
   return queries[0] === queries[1] ? 'A and B have the same query. Change one query.' : undefined;
 }

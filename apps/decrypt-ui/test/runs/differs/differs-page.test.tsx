@@ -94,7 +94,7 @@ describe('the page that compares two sets of runs', () => {
 
   test('compares nothing while Temporal rejects a query', async () => {
     const app = await renderApp(differs(FAILED, 'ExecutionStatus = "Faild"'));
-    await until(() => main().includes('Temporal rejects a query. Change this query.'), 'the rejection');
+    await until(() => main().includes('Temporal rejects a query. Correct the query.'), 'the rejection');
     await expect.element(page.getByRole('button', { name: 'Compare', exact: true })).toBeDisabled();
     expect(requests(app)).toEqual([]);
   });
