@@ -42,7 +42,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   const isOfList = search === undefined || (search.namespace === namespace && search.query === query);
   const expired = useSessionState().status === 'expired';
 
-  // On a small screen the whole page scrolls. Scrolls until the panel takes the whole page.
+  // On a small screen the whole page scrolls. Scrolls until the panel fills the page.
   useLayoutEffect(() => {
     panel.current?.scrollIntoView({ block: 'end' });
   }, []);

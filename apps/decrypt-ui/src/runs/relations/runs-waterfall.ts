@@ -4,7 +4,7 @@ import type { Span } from '../timeline/spans.ts';
 import { useWaterfall } from '../timeline/waterfall.tsx';
 import type { FamilyRun } from './family.ts';
 
-/** Minimum length of idle time that is collapsed, in milliseconds. A run without open children may be working. */
+/** Minimum length of idle time that is collapsed, in milliseconds. In a shorter gap, the run itself may be working. */
 const MIN_IDLE = 60_000;
 
 interface RunsWaterfallInput {

@@ -3,8 +3,8 @@ import { attemptOf, groupOutcome } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 
 /**
- * A shape in the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: attempts, for which
- * Temporal stores neither times nor failures. `timer` and `timer-open`: an outline. `point`: a moment. `hollow`: the
+ * A shape in the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: attempts whose times
+ * and failures Temporal does not store. `timer` and `timer-open`: an outline. `point`: a moment. `hollow`: the
  * moment of an event that is not durable. `tick`: the start of an attempt.
  */
 type SpanKind = 'leg' | 'bar' | 'open' | 'unrecorded' | 'timer' | 'timer-open' | 'point' | 'hollow' | 'tick';

@@ -3,7 +3,7 @@ import { Button } from '../controls/button.tsx';
 import { DEFAULT_SHEET, setSheetShare, useSheetShare } from '../preferences/sheet-height.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../preferences/window-size.ts';
 
-/** A button that lets the sheet cover the whole page, or reduces it. Renders nothing in wide windows, without a sheet. */
+/** A button that enlarges the sheet to the whole page, or reduces it. Renders nothing where there is no sheet. */
 export function SheetSize({ of }: { of: string }) {
   const sheet = useNarrowerThan(SHEET_BELOW);
   const full = useSheetShare() === 1;
