@@ -43,11 +43,15 @@ describe('the words for a difference', () => {
 
   test.each([
     ['historyBytes', [3587, 3612.5], ['3,587 B', '3,612.5 B']],
-    ['historyBytes', [3587, 3587], ['3.6 KB', '3.6 KB']],
     ['duration', [61_100, 61_400], ['61,100 ms', '61,400 ms']],
     ['input.rate', [0.0001, 0.0002], ['0.0001', '0.0002']],
   ] as const)('show different medians of %s with different digits: %o', (field, medians, texts) => {
     expect(medianTexts({ ...difference(field), medians }, [61, 4])).toEqual(texts);
+  });
+
+  test('round equal medians', () => {
+    const numbers = { ...difference('historyBytes'), medians: [3587, 3587] } as const;
+    expect(medianTexts(numbers, [61, 4])).toEqual(['3.6 KB', '3.6 KB']);
   });
 
   test('replace the server’s field names, but leave every path unchanged', () => {

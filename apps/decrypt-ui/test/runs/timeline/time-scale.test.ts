@@ -25,7 +25,13 @@ describe('idle time', () => {
   test('is at least ten seconds long, even in a short run', () => {
     expect(idleGaps(timesOf(0, 10, 9000), 0, 9500)).toEqual([]);
     expect(idleGaps(timesOf(0, 10, 10_010), 0, 10_500)).toEqual([{ from: 10, to: 10_010 }]);
+  });
+
+  test('is at least as long as the caller’s minimum', () => {
     expect(idleGaps({ ...timesOf(0, 10, 10_010), minIdle: 60_000 }, 0, 10_500)).toEqual([]);
+    expect(idleGaps({ ...timesOf(0, 10, 60_010), minIdle: 60_000 }, 0, 60_500)).toEqual([
+      { from: 10, to: 60_010 },
+    ]);
   });
 
   test('does not include an activity in progress', () => {
