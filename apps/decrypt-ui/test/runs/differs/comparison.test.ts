@@ -135,7 +135,7 @@ describe('a comparison with more runs than are read', () => {
     expect(asked).toHaveLength(3);
   });
 
-  // Runs of both sets that are near the limit between their times closed at the same time.
+  // The server selects runs by when they closed, so all sampled runs may have started after the runs of the other set.
   it.each<[what: string, sampled: readonly RunFieldsFrame[]]>([
     ['none of its runs', [endFrame('complete')]],
     ['few of its runs', runs(3, HOUR, 'complete')],

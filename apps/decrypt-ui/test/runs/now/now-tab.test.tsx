@@ -58,7 +58,7 @@ describe('the Now tab', () => {
     expect(app.asked.some(({ url }) => url.includes('status'))).toBe(false);
   });
 
-  test('sends arguments in the body with every digit, and rejects text that is no JSON array or too large', async () => {
+  test('sends arguments in the body with every digit, and rejects text that is not a JSON array or is too large', async () => {
     const app = await askedWorker();
     await userEvent.click(button('Arguments of item'));
     const field = page.getByRole('textbox', { name: 'Arguments, as a JSON array' });
