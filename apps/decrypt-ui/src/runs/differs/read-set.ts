@@ -16,6 +16,8 @@ export interface ReadSet extends Progress<string> {
   readonly isCut: boolean;
   /** If the set was read again, at the times of the other set's runs: which runs were read, and the runs before that. */
   readonly again?: { readonly sample: RunSample; readonly newest: ReadSet } | undefined;
+  /** Whether the set was read again, but had few runs at these times. */
+  readonly isMatchRejected?: boolean;
   /** Number of runs that could not be read. */
   readonly failed: number;
   /** Number of payloads that could not be decrypted or parsed. */
@@ -64,7 +66,8 @@ const closed = ({ startTime, fields: { duration } }: ReadRun): number =>
 
 /** Returns which set to read again because its runs are newer than the runs of the other set. */
 export function timesToMatch(sets: ReadSets): ReturnType<typeof matchTimes> {
-  if (sets.some(({ status, again }) => status !== 'complete' || again)) return undefined;
+  if (sets.some(({ status, again, isMatchRejected }) => status !== 'complete' || again || isMatchRejected))
+    return undefined;
   const [first, second] = sets.map(({ runs, isCut }) => ({ times: timesOf([...runs.values()]), isCut }));
   return first && second && matchTimes([first, second]);
 }
@@ -81,7 +84,9 @@ export function withRunsToCompare(set: ReadSet, other: ReadSet): ReadSet {
   if (status !== 'complete' || again === undefined) return set;
   const [own, others] = [set, other].map((each) => spanOf([...each.runs.values()]));
   const overlaps = own && others && own[0] <= others[1] && others[0] <= own[1];
-  return overlaps && runs.size >= Math.min(ENOUGH, other.runs.size / 2) ? set : { ...again.newest, kmsCalls };
+  return overlaps && runs.size >= Math.min(ENOUGH, other.runs.size / 2)
+    ? set
+    : { ...again.newest, kmsCalls, isMatchRejected: true };
 }
 
 /**

@@ -144,13 +144,16 @@ describe('a comparison with more runs than are read', () => {
       [...Array.from({ length: 40 }, (_, n) => runFrame(n, {}, NOW + 40 - n)), endFrame('complete')],
     ],
   ])('compares the newest runs if %s are from the times of the other set', async (_, sampled) => {
-    const { comparisons, comparison } = setUp(({ query, sample }) =>
+    const { asked, comparisons, comparison } = setUp(({ query, sample }) =>
       query === 'a' ? failed : sample ? sampled : newest,
     );
     comparisons.start(open);
     await vi.advanceTimersByTimeAsync(1000);
     expect(comparison()?.result?.sizes).toEqual([60, 200]);
     expect(comparison()?.sets[1]).toMatchObject({ kmsCalls: 2 });
+    comparisons.resume();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(asked).toHaveLength(3);
   });
 
   it('compares only runs from the time that both sets cover if one set was not read to its end', async () => {
