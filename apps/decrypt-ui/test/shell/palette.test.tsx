@@ -47,9 +47,18 @@ describe('the palette', () => {
     await open();
     await until(() => options().length > 0, 'the commands');
     expect(options().join()).toContain('Find or filter');
-    expect(options().join()).toContain('Choose columns,Export as JSON,Export as CSV');
+    expect(options().join()).toContain('Choose columns,Export loaded rows as JSON,Export loaded rows as CSV');
     expect(options().join()).not.toContain('Next failed');
     expect(options().join()).not.toContain('Next row');
+  });
+
+  test('offers no export of a list without rows', async () => {
+    await renderApp('/ns/empty/workflows', { namespace: 'empty' });
+    await expect.element(page.getByText('No workflows in this namespace yet')).toBeVisible();
+    await open();
+    await until(() => options().length > 0, 'the commands');
+    expect(options().join()).toContain('Choose columns');
+    expect(options().join()).not.toContain('Export loaded rows');
   });
 
   test('distinguishes two runs of one workflow id by start time', async () => {

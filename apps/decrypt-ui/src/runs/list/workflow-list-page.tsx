@@ -95,11 +95,14 @@ export function WorkflowListPage() {
   const searchButton = useRef<HTMLButtonElement>(null);
   const leaveSearch = () => searchButton.current?.focus();
   const inCauses = text === '' ? {} : { q: text };
-  const exportAs = (form: 'json' | 'csv') => () =>
-    void listExport().then(
-      ({ exportRows }) => exportRows(namespace, resolved, rows, form),
-      () => announce('The page could not load the export. Try again.'),
-    );
+  const exportAs = (form: 'json' | 'csv') =>
+    rows.length > 0
+      ? () =>
+          void listExport().then(
+            ({ exportRows }) => exportRows(namespace, resolved, rows, form),
+            () => announce('The page could not load the export. Try again.'),
+          )
+      : undefined;
   useCommands({
     find: () => field.current?.focus(),
     'search.runs': invalid ? undefined : runsSearch.show,

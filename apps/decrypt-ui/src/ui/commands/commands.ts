@@ -71,8 +71,8 @@ const commands = {
   'runs.unpick': { title: 'Drop the picked runs', keys: ['Escape'], section: 'Lists' },
   'copy.id': { title: 'Copy id', keys: ['c'], section: 'Lists' },
   'list.columns': { title: 'Choose columns', keys: [], section: 'Lists' },
-  'list.json': { title: 'Export as JSON', keys: [], section: 'Lists' },
-  'list.csv': { title: 'Export as CSV', keys: [], section: 'Lists' },
+  'list.json': { title: 'Export loaded rows as JSON', keys: [], section: 'Lists' },
+  'list.csv': { title: 'Export loaded rows as CSV', keys: [], section: 'Lists' },
   'search.runs': { title: 'Search in the payloads of these runs', keys: ['Mod+Shift+f'], section: 'Lists' },
 
   'group.expand': {
