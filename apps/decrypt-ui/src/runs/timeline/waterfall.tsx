@@ -80,7 +80,9 @@ export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: numb
   const isNearNow = (x: number) => nowX !== undefined && Math.abs(nowX - x) <= 40;
   const centred = scale.gaps.map((gap) => ({ ...gap, x: gap.left + gap.width / 2 }));
   // The label of a gap that ends now is on the left of the now line's label, so it needs more space.
-  const reserved = centred.some(({ x }) => isNearNow(x)) ? 96 : 44;
+  const ends = centred.findLast(({ x }) => isNearNow(x));
+  const gapLabels = centred.filter((gap) => gap === ends || !isNearNow(gap.x));
+  const reserved = ends ? 96 : 44;
   const labels = marks(waterfall).filter(({ x }) => nowX === undefined || Math.abs(nowX - x) > reserved);
   return (
     <>
@@ -90,11 +92,11 @@ export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: numb
           {formatTick(offset)}
         </span>
       ))}
-      {centred.map((gap) => (
+      {gapLabels.map((gap) => (
         <span
           key={gap.from}
           className={styles['gapLabel']}
-          {...(nowX !== undefined && isNearNow(gap.x)
+          {...(nowX !== undefined && gap === ends
             ? { 'data-ends': '', style: { left: PAD_LEFT + nowX - 16 } }
             : { style: { left: PAD_LEFT + gap.x } })}
         >
