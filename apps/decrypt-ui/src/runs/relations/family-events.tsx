@@ -30,8 +30,16 @@ const FIRST_GROUPS = 50;
 /** Number of event groups that scroll into view when they appear. */
 const GROUPS_IN_VIEW = 3;
 
+/** Scrolls a new row into view, unless the user has scrolled away from the row above it. */
 function showRow(row: Element | null) {
-  row?.scrollIntoView({ block: 'nearest' });
+  const above = row?.previousElementSibling;
+  if (above && isInView(above)) row.scrollIntoView({ block: 'nearest' });
+}
+
+/** Returns whether the top of an element is in view. */
+function isInView(element: Element): boolean {
+  const { left, top } = element.getBoundingClientRect();
+  return element.contains(document.elementFromPoint(left + 1, top + 1));
 }
 
 /** The event groups of a run in the family, as rows below it on the same time scale. Loads the run's history. */
@@ -136,7 +144,11 @@ function GroupRow({ ref, group, pending, level, waterfall, now }: GroupRowProps)
         <Moment at={head.at} />
       </td>
       <td className={styles['time']}>
-        {live ? formatTicking(to - from) : group.events.length > 1 ? formatDurationShort(to - from) : null}
+        {live
+          ? formatTicking(to - from)
+          : group.events.length > 1 || group.open
+            ? formatDurationShort(to - from)
+            : null}
       </td>
       <td className={styles['axis']} aria-hidden="true">
         <div className={styles['track']}>

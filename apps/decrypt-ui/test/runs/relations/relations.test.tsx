@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { press, renderApp, row, until } from '../../support/render-app.tsx';
 
 const runId = (digit: string) => `01997c2e-f000-7000-8000-00000000000${digit}`;
@@ -45,11 +46,35 @@ describe('a run’s relations', () => {
     const rows = rowsOf('family-title');
     expect(rows[1]).toContain('family-payment');
     expect(rows.slice(2, -2).join()).toContain('FraudReview');
+    // A timer that was open when the run closed.
+    expect(rows.find((text) => text.includes('offer-ends'))).toMatch(/18 s$/);
     expect(rows.at(-1)).toContain('family-shipment');
     expect(app.history.location.pathname).toContain('family-fraud');
     await until(() => rowsOf('family-title').join().includes('paid: true'), 'its decrypted result');
     await userEvent.click(page.getByRole('button', { name: 'Events of family-payment' }));
     await until(() => rowsOf('family-title').length === 4, 'only the runs');
+  });
+
+  test('do not scroll to events that arrive after the user has scrolled away', async () => {
+    onTestFinished(() => page.viewport(1440, 900));
+    await page.viewport(1440, 360);
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    await renderApp(`${order}?tab=relations`, {
+      session: ({ fetch }) =>
+        withoutSignIn('open', async (input, init) => {
+          const url = input instanceof Request ? input.url : String(input);
+          if (url.includes(`${runId('2')}/history`)) await promise;
+          return fetch(input, init);
+        }),
+    });
+    await until(() => rowsOf('chain-title').length === 2, 'all rows');
+    await userEvent.click(page.getByRole('button', { name: 'Events of family-payment' }));
+    await until(() => rowsOf('family-title').join().includes('Loading the events'), 'the request');
+    document.querySelector('#chain-title')!.scrollIntoView();
+    const { scrollTop } = page.getByRole('tabpanel').element();
+    resolve(undefined);
+    await until(() => rowsOf('family-title').length > 6, 'the events');
+    expect(page.getByRole('tabpanel').element().scrollTop).toBe(scrollTop);
   });
 
   test('link to the family’s other runs', async () => {
