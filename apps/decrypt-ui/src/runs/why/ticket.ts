@@ -19,12 +19,14 @@ export function ticketText({ address, workflow, run, read, lockOf, link }: Ticke
   const head = `${workflow.type} ${workflowId}, ${workflow.status}, run ${runId}, namespace ${namespace}`;
   const explanation = explain({ ...run, read });
   const locks = new Set(explanation.refs.map(lockOf));
+  locks.delete(undefined);
   const lines = cardLines(explanation, {
     status: run.status,
     now: run.now,
-    howToReveal: locks.has('refused')
-      ? 'To read the messages, you need the permission decode in this namespace.'
-      : `${locks.has('locked') ? 'Reveal' : 'Open'} the run in the dashboard to read the messages.`,
+    howToReveal:
+      locks.has('refused') && locks.size === 1
+        ? 'To read the messages, you need the permission decode in this namespace.'
+        : `${locks.has('locked') ? 'Reveal' : 'Open'} the run in the dashboard to read the messages.`,
   });
   return [escapeInvisible(head), link, '', ...lines].join('\n');
 }

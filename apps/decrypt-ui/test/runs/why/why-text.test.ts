@@ -124,11 +124,15 @@ describe('ticketText', () => {
   });
 
   it.each([
-    ['locked', 'Reveal the run in the dashboard to read the messages.'],
-    ['refused', 'To read the messages, you need the permission decode in this namespace.'],
-    ['waiting', 'Open the run in the dashboard to read the messages.'],
-  ] as const)('contains only types and names if the messages are %s', (lock, how) => {
-    const text = ticketText({ ...source, read: allLocked, lockOf: () => lock });
+    [['locked'], 'Reveal the run in the dashboard to read the messages.'],
+    [['refused'], 'To read the messages, you need the permission decode in this namespace.'],
+    [['refused', 'locked'], 'Reveal the run in the dashboard to read the messages.'],
+    [['waiting'], 'Open the run in the dashboard to read the messages.'],
+  ] as const)('contains only types and names if the messages are %s', (locks, how) => {
+    const { refs } = explain({ ...source.run, read: allLocked });
+    expect(refs.length).toBeGreaterThan(1);
+    const lockOf = (ref: PayloadRef) => locks[refs.indexOf(ref) % locks.length];
+    const text = ticketText({ ...source, read: allLocked, lockOf });
     expect(text).toContain('StripeCardError (message not decrypted)');
     expect(text).not.toContain('402');
     expect(text).toMatch(/\d payloads of this card are not decrypted\. /);
