@@ -19,6 +19,12 @@ function isSelectedInView(): boolean {
   return own.top >= main.top && own.bottom <= over.top + 1 && over.bottom <= main.bottom + 1;
 }
 
+/** Whether an element takes almost all of the space between the top bar and the window's end. */
+function coversPage(element: Element): boolean {
+  const { left, top, right, bottom } = element.getBoundingClientRect();
+  return left === 0 && right === innerWidth && top < 100 && Math.abs(bottom - innerHeight) <= 1;
+}
+
 test('the sheet covers the page of a short window, until the user reduces it', async () => {
   await page.viewport(640, 360);
   await renderApp(`${failed}?ev=11&pane=failure`);
@@ -35,8 +41,10 @@ test('the list of matches covers a short window, until the user reduces or close
   press('f', document.body, { ctrlKey: true, shiftKey: true });
   await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
   await userEvent.keyboard('maren{Enter}');
-  await expect.element(page.getByRole('button', { name: 'Close matches' })).toBeVisible();
+  const list = page.getByRole('region', { name: 'Matches' });
+  await expect.element(list).toBeVisible();
   setSheetShare(1);
+  await until(() => coversPage(list.element()), 'the list alone');
   await page.getByRole('button', { name: 'Reduce the matches' }).click();
   await expect.element(page.getByRole('button', { name: 'Enlarge the matches' })).toBeVisible();
   await page.getByRole('button', { name: 'Close matches' }).click();
