@@ -1,8 +1,11 @@
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
 import { credentials } from '@grpc/grpc-js';
 import { issueCertificate, makeCertificate } from '@temporal-kms/scripts/certificates';
+import { once as event } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
 import { asBuffer, connect, once, refusal } from './support/client.ts';
@@ -57,6 +60,20 @@ describe('TLS', () => {
     await expect(get(`${emulator.url}/v1/${KEY}`, {})).rejects.toThrow(/certificate/);
     await expect(fetch(`http://${emulator.address}/v1/${KEY}`)).rejects.toThrow('fetch failed');
   });
+
+  it(
+    'closes connections that are idle or have not completed their handshake',
+    { timeout: 10_000 },
+    async () => {
+      const { emulator, ca } = await startWithTls();
+      const silent = connectTcp(emulator.port, '127.0.0.1');
+      const idle = connectTls({ port: emulator.port, host: '127.0.0.1', ca });
+      await Promise.all([event(silent, 'connect'), event(idle, 'secureConnect')]);
+      const closed = Promise.all([silent, idle].map((socket) => event(socket.resume(), 'close')));
+      await emulator.close();
+      await closed;
+    },
+  );
 
   it('makes any Host acceptable, because a client may use Cloud KMS’s host name, but not requests from web pages', async () => {
     const { emulator, ca } = await startWithTls();

@@ -57,10 +57,7 @@ export async function listen(
     response.once('close', () => responses.delete(response));
   });
 
-  const sockets = new Set<Socket>();
   const accept = (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
     // A client that resets its connection is not an error of the emulator.
     socket.on('error', () => socket.destroy());
     awaitFirstBytes(socket, (start) => {
@@ -72,6 +69,12 @@ export async function listen(
     tls === undefined
       ? createServer(accept)
       : createTlsServer({ ...tls, ALPNProtocols: ['h2', 'http/1.1'] }, accept);
+  // With TLS, these are the connections below it, so that a connection before its handshake is closed, too.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   const bound = await bind(server, host, port);
 
   const close = async () => {

@@ -39,14 +39,16 @@ async function startProxy(target: number): Promise<{ url: string; hosts: Set<str
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
       client.pipe(upstream).pipe(client);
     });
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+    for (const socket of [client, upstream]) {
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => (socket === client ? upstream : client).destroy());
+    }
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
-  afterwards(async () => {
-    proxy.closeAllConnections();
-    await new Promise((resolve) => proxy.close(resolve));
-  });
+  afterwards(() => new Promise((resolve) => proxy.close(resolve)));
+  // `closeAllConnections` would leave tunnels open.
+  proxy.on('connection', (socket) => afterwards(async () => socket.destroy()));
   const address = proxy.address();
   return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, hosts };
 }
