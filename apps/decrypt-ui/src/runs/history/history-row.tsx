@@ -1,3 +1,4 @@
+import { clsx } from 'clsx';
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { memo, type ReactNode } from 'react';
 import {
@@ -282,8 +283,10 @@ function PhoneCells({ row, cells, waterfall, places }: PartProps) {
         )}
         <div className={styles['text']}>
           <div className={styles['line']}>
-            {row.level === 1 && row.group.category === 'task' ? (
-              <span className={styles['part']}>{categoryText.task}</span>
+            {row.level === 1 ? (
+              <span className={clsx(styles['part'], row.group.category !== 'task' && styles['kind'])}>
+                {categoryText[row.group.category]}
+              </span>
             ) : null}
             {cells.name}
             <span className="spacer" />

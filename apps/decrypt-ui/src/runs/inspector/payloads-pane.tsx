@@ -4,6 +4,7 @@ import { lazy, Suspense } from 'react';
 import { numberAt, outcomeOfEvent, type PendingWork } from '@temporal-kms/histories/events';
 import { failureChain, headline } from '@temporal-kms/histories/failures';
 import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
+import { useRunAccess } from '../../payloads/reveal/reveal-choices.ts';
 import { payloadTitle } from '../../payloads/value/payload-label.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
 import { plural } from '../../ui/format/number.ts';
@@ -45,6 +46,8 @@ interface PayloadsPaneProps extends PaneProps {
 
 /** The events' whole payloads, and the last failure on one line. Another tab shows that failure's causes. */
 export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) {
+  const { address } = useRun();
+  const access = useRunAccess(address);
   const payloads = shownPayloads(events);
   const failed = events.findLast((event) => failuresOf(event).length > 0);
   const failure = failed ? failuresOf(failed)[0] : pending?.lastFailure;
@@ -67,6 +70,11 @@ export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) 
           <span className={styles['note']}>{isFinal ? attemptsNote(events) : 'last attempt'}</span>
           <ChevronRight size={14} aria-hidden="true" />
         </button>
+      ) : null}
+      {access === 'refused' && payloads.length > 0 ? (
+        <p className={styles['refused']}>
+          Payloads are encrypted, and you lack the permission to decrypt them.
+        </p>
       ) : null}
       {payloads.map((stub) => (
         <PayloadBlock key={stub.ref} stub={stub} title={payloadTitle(stub, payloads)} />

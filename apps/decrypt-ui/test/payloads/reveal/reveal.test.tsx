@@ -276,3 +276,17 @@ test('a person without the permission sees one notice that it is missing, and no
   expect(dialog().query()).toBeNull();
   expect(app.decodes()).toEqual([]);
 });
+
+test('on a phone, the sheet says why its payloads are hidden, and a row shows its category before a masked name', async () => {
+  await page.viewport(390, 844);
+  try {
+    await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
+    const reason = 'Payloads are encrypted, and you lack the permission to decrypt them.';
+    await expect.element(page.getByText(reason)).toBeVisible();
+    const rows = [...document.querySelectorAll<HTMLElement>('[data-key]')].map(({ innerText }) => innerText);
+    expect(rows.find((shown) => shown.includes('patch'))).toMatch(/^Marker\n/);
+    expect(rows[0]).toMatch(/^Started\n/);
+  } finally {
+    await page.viewport(1440, 900);
+  }
+});
