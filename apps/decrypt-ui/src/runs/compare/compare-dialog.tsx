@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { partsOfRef } from '@temporal-kms/codec-api';
+import { ChevronDown } from 'lucide-react';
 import { type ReactNode, useId, useMemo, useState } from 'react';
 import { millisOf } from '@temporal-kms/histories/events';
 import { DiffView } from '../../payloads/diff/diff-view.tsx';
@@ -156,14 +157,12 @@ function Select({ label, value, onChange, children }: SelectProps) {
       <label htmlFor={id} className="t3">
         {label}
       </label>
-      <select
-        id={id}
-        className={styles['select']}
-        value={value}
-        onChange={(event) => onChange(event.target.value)}
-      >
-        {children}
-      </select>
+      <span className={styles['select']}>
+        <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
+          {children}
+        </select>
+        <ChevronDown size={14} aria-hidden="true" />
+      </span>
     </div>
   );
 }
