@@ -2,6 +2,7 @@ import { clsx } from 'clsx';
 import { ChevronsUpDown, Ellipsis } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { formatCount, plural } from '../../ui/format/number.ts';
+import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { CodeView } from '../code-view.tsx';
 import type { PayloadValue } from '../value/payload-value.ts';
 import styles from './diff-view.module.css';
@@ -17,13 +18,14 @@ interface DiffViewProps {
   readonly fill?: boolean;
 }
 
-/** Two payloads side by side, with their differing lines and words marked. Equal lines are folded. */
+/** Two payloads side by side or in one column, with their differing lines and words marked. Equal lines are folded. */
 export function DiffView({ left, right, label, fill }: DiffViewProps) {
   const result = useDiff(left, right);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const [more, setMore] = useState<ReadonlyMap<string, number>>(new Map());
   const parts = result.status === 'ready' ? result.diff.parts : undefined;
-  const rows = useMemo(() => (parts ? diffRows(parts, open) : []), [parts, open]);
+  const oneColumn = useNarrowerThan(PHONE_BELOW);
+  const rows = useMemo(() => (parts ? diffRows(parts, open, oneColumn) : []), [parts, open, oneColumn]);
   if (result.status === 'waiting')
     return (
       <p className={styles['note']} role="status">
@@ -107,8 +109,12 @@ function Lines({ row, left, right, more, onMore }: LinesProps) {
   const hidden = length - (cut.to - cut.from);
   return (
     <div className={clsx(styles['row'], changed && styles['changed'])} data-diff={row.kind}>
-      <Side sign="−" changed={changed} position={row.left} text={before} pieces={words?.left} />
-      <Side sign="+" changed={changed} position={row.right} text={after} pieces={words?.right} />
+      {row.only === 'right' ? null : (
+        <Side sign="−" changed={changed} position={row.left} text={before} pieces={words?.left} />
+      )}
+      {row.only === 'left' ? null : (
+        <Side sign="+" changed={changed} position={row.right} text={after} pieces={words?.right} />
+      )}
       {hidden > 0 ? (
         <button type="button" className={styles['more']} onClick={onMore}>
           <Ellipsis size={12} aria-hidden="true" />
@@ -130,10 +136,9 @@ interface SideProps {
 }
 
 function Side({ sign, changed, position, text, pieces }: SideProps) {
-  const side = sign === '−' ? styles['before'] : styles['after'];
-  if (text === undefined) return <div className={clsx(styles['side'], styles['empty'], side)} />;
+  if (text === undefined) return <div className={clsx(styles['side'], styles['empty'])} />;
   return (
-    <div className={clsx(styles['side'], side)}>
+    <div className={styles['side']}>
       <span className={styles['position']} aria-hidden="true">
         {position === undefined ? '' : position + 1}
       </span>

@@ -54,7 +54,13 @@ function commonEnds(left: readonly string[], right: readonly string[]): DiffPart
 
 /** A row of a comparison, with positions in the lines of both sides. */
 export type DiffRow =
-  | { readonly kind: 'same' | 'changed'; readonly left?: number; readonly right?: number }
+  | {
+      readonly kind: 'same' | 'changed';
+      readonly left?: number;
+      readonly right?: number;
+      /** The only side that the row shows; absent in two columns. */
+      readonly only?: 'left' | 'right';
+    }
   /** Folded equal lines. `at` identifies the fold. */
   | { readonly kind: 'folded'; readonly at: number; readonly count: number };
 
@@ -62,10 +68,16 @@ export type DiffRow =
 const CONTEXT = 3;
 
 /**
- * Lays out a comparison side by side. Equal lines far from a change are folded, unless `open` contains their position.
+ * Lays out a comparison side by side, or in one column with each block's left lines before its right lines. Equal lines
+ * far from a change are folded, unless `open` contains their position.
  */
-export function diffRows(parts: readonly DiffPart[], open: ReadonlySet<number>): DiffRow[] {
+export function diffRows(
+  parts: readonly DiffPart[],
+  open: ReadonlySet<number>,
+  oneColumn = false,
+): DiffRow[] {
   const rows: DiffRow[] = [];
+  const sides = oneColumn ? (['left', 'right'] as const) : [undefined];
   let [left, right] = [0, 0];
   for (const [index, part] of parts.entries()) {
     if (part.kind === 'same') {
@@ -77,15 +89,25 @@ export function diffRows(parts: readonly DiffPart[], open: ReadonlySet<number>):
         if (folds && line === head) {
           rows.push({ kind: 'folded', at: left, count: hidden });
           line += hidden - 1;
-        } else rows.push({ kind: 'same', left: left + line, right: right + line });
+        } else
+          rows.push({
+            kind: 'same',
+            left: left + line,
+            right: right + line,
+            ...(oneColumn && { only: 'left' }),
+          });
       }
     } else {
-      for (let line = 0; line < Math.max(part.left, part.right); line += 1) {
-        rows.push({
-          kind: 'changed',
-          ...(line < part.left && { left: left + line }),
-          ...(line < part.right && { right: right + line }),
-        });
+      for (const only of sides) {
+        const count = only ? part[only] : Math.max(part.left, part.right);
+        for (let line = 0; line < count; line += 1) {
+          rows.push({
+            kind: 'changed',
+            ...(line < part.left && { left: left + line }),
+            ...(line < part.right && { right: right + line }),
+            ...(only && { only }),
+          });
+        }
       }
     }
     left += part.left;

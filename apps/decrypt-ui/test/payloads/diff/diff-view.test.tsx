@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { render } from 'vitest-browser-react';
 import { page, userEvent } from 'vitest/browser';
 import { DiffView } from '../../../src/payloads/diff/diff-view.tsx';
@@ -9,6 +9,29 @@ const text = (...lines: string[]) => ({ kind: 'text', text: lines.join('\n') }) 
 const rows = () => [...document.querySelectorAll('[data-diff]')];
 const long = (end: string) => `${'word '.repeat(10_000)}${end}${' more'.repeat(4_000)}`;
 const button = (name: string | RegExp) => page.getByRole('button', { name });
+
+test('a comparison on a phone shows the left lines of a block before its right lines', async () => {
+  await page.viewport(390, 844);
+  onTestFinished(() => page.viewport(1440, 900));
+  const values = [text('same', 'a 1', 'b 1', 'end'), text('same', 'a 2', 'b 2', 'c', 'end')] as const;
+  await render(<DiffView left={values[0]} right={values[1]} label="Differences" />);
+  await until(() => rows().length > 0, 'the lines');
+  expect(rows().map((row) => row.textContent)).toEqual([
+    '1 same',
+    '2−a 1',
+    '3−b 1',
+    '2+a 2',
+    '3+b 2',
+    '4+c',
+    '4 end',
+  ]);
+  expect([...document.querySelectorAll('mark')].map((mark) => mark.textContent)).toEqual([
+    '1',
+    '1',
+    '2',
+    '2',
+  ]);
+});
 
 describe('a comparison with very long lines', () => {
   test('truncates the lines around the first difference, and shows whole lines on request', async () => {
