@@ -95,11 +95,19 @@ type WidthOf = (id: ColumnId) => number | undefined;
 /** The minimum width of a column, in CSS pixels. */
 const LEAST = 48;
 
-/** The width in CSS pixels of the column "Type" next to the column "Why", whose texts are longer. */
-const TYPE_BESIDE_WHY = 160;
+/** Returns whether the column takes a share of the remaining width. */
+const isFlexible = (
+  columns: readonly ColumnId[],
+  id: ColumnId,
+  narrow: boolean,
+): id is 'id' | 'type' | 'why' =>
+  id === 'id' || id === 'why' || (id === 'type' && (narrow || columns.includes('why')));
 
-const usualWidth = (columns: readonly ColumnId[], id: ColumnId): number =>
-  id === 'type' && columns.includes('why') ? TYPE_BESIDE_WHY : columnLook(id).width;
+/** Returns a flexible column's share of the remaining width. The texts of "Why" are the longest. */
+function shareOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean): number {
+  if (columns.includes('why')) return id === 'why' ? 1.5 : id === 'type' ? 0.4 : 1;
+  return narrow && id === 'id' ? 1.7 : 1;
+}
 
 /**
  * Returns a column's minimum width while the list fits into the window, and its default width. The default
@@ -113,10 +121,11 @@ function tracksOf(
 ): readonly [least: number, usual: number] {
   const chosen = widthOf(id);
   if (chosen !== undefined) return [chosen, chosen];
-  if (id === 'id') return [narrow ? 140 : 160, Infinity];
-  if (id === 'type' && narrow) return [80, Infinity];
-  const width = usualWidth(columns, id);
-  if (id === 'why') return [width, Infinity];
+  const { width } = columnLook(id);
+  if (isFlexible(columns, id, narrow)) {
+    const least = { id: narrow ? 140 : 160, type: narrow ? 80 : 104, why: width };
+    return [least[id], Infinity];
+  }
   if (id === 'keys') return [narrow ? 130 : 160, narrow ? 130 : width];
   return [width, width];
 }
@@ -126,8 +135,7 @@ export const templateOf = (columns: readonly ColumnId[], narrow: boolean, widthO
   columns
     .map((id) => {
       const [least, usual] = tracksOf(columns, id, narrow, widthOf);
-      const share = narrow && id === 'id' ? '1.7fr' : id === 'why' ? '1.5fr' : '1fr';
-      return `minmax(${least}px, ${usual === Infinity ? share : `${usual}px`})`;
+      return `minmax(${least}px, ${usual === Infinity ? `${shareOf(columns, id, narrow)}fr` : `${usual}px`})`;
     })
     .join(' ');
 
@@ -139,11 +147,11 @@ export const leastWidth = (columns: readonly ColumnId[], narrow: boolean, widthO
 export function sizeOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean, widthOf: WidthOf) {
   if (id === 'id') return undefined;
   return {
-    width: widthOf(id) ?? usualWidth(columns, id),
+    width: widthOf(id) ?? columnLook(id).width,
     min: LEAST,
     max: 800,
     side: columns.indexOf(id) < columns.indexOf('id') ? 'right' : 'left',
-    flexible: id === 'why' || (narrow && id === 'type'),
+    flexible: isFlexible(columns, id, narrow),
   } as const;
 }
 
