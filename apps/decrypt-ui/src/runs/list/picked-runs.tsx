@@ -1,6 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { GitCompareArrows, X } from 'lucide-react';
+import { useLayoutEffect } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { shortRunId } from '../../ui/format/run-id.ts';
@@ -18,6 +19,10 @@ interface PickedRunsProps {
 
 /** The picked runs, and the link to their comparison. */
 export function PickedRuns({ picks, comparison }: PickedRunsProps) {
+  // The bar takes space from the list, so it may hide the row that the user has just picked.
+  useLayoutEffect(() => {
+    document.activeElement?.closest('[role="row"]')?.scrollIntoView({ block: 'nearest' });
+  }, []);
   return (
     <section className={styles['bar']} aria-label="Runs to compare" data-unprinted="">
       <span className={styles['icon']} aria-hidden="true">

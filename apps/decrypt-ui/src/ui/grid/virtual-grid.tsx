@@ -190,6 +190,8 @@ export function useVirtualGrid<R>({
       if (target.focus === 'unless-elsewhere' && document.activeElement !== document.body) return;
       const element = scroller.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(target.key)}"]`);
       element?.focus({ preventScroll: true });
+      // In a small window, the page scrolls too.
+      element?.scrollIntoView({ block: 'nearest' });
     });
   }, [target, rows, virtual]);
 

@@ -150,6 +150,29 @@ describe('picking runs in the list', () => {
     }
   });
 
+  test.each([
+    [640, 400],
+    [1440, 900],
+  ])('does not cover the row with the focus in a window of %i × %i', async (width, height) => {
+    await page.viewport(width, height);
+    onTestFinished(() => page.viewport(1440, 900));
+    await openList('/ns/NS/workflows', 10);
+    const isInView = () => {
+      const { top, bottom } = document.activeElement!.getBoundingClientRect();
+      return top >= 0 && bottom <= (bar()?.getBoundingClientRect().top ?? height);
+    };
+    const visible = rows().filter((row) => row.getBoundingClientRect().bottom <= height);
+    await go(visible.length - 1);
+    press('x');
+    await until(bar, 'the bar');
+    await until(isInView, 'the picked row above the bar');
+    for (const count of [1, 2, 3]) {
+      const before = document.activeElement;
+      press('j');
+      await until(() => document.activeElement !== before && isInView(), `row ${count} above the bar`);
+    }
+  });
+
   test('fits a phone', async () => {
     await openList();
     await page.viewport(390, 844);
