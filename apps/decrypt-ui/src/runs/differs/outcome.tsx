@@ -64,6 +64,10 @@ export function Outcome({ comparison, texts, comparisons }: OutcomeProps) {
   );
 }
 
+function showInView(element: Element | null) {
+  element?.scrollIntoView({ block: 'nearest' });
+}
+
 /** Shows when the compared runs of each set started. */
 function Times({ sets }: { sets: ReadSets }) {
   const format = useTimeFormat();
@@ -72,7 +76,7 @@ function Times({ sets }: { sets: ReadSets }) {
   const [a, b] = sets;
   const matched = a.again ? (['A', 'B'] as const) : b.again ? (['B', 'A'] as const) : undefined;
   return (
-    <p className={styles['note']}>
+    <p ref={showInView} className={styles['times']}>
       Started: A {ofA} · B {ofB}.
       {matched
         ? ` ${matched[0]} has more runs: the page chose runs from the times of ${matched[1]}’s runs, so the hour of the start is not compared.`

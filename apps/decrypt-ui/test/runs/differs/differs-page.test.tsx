@@ -53,6 +53,15 @@ describe('the page that compares two sets of runs', () => {
     expect(main()).toMatch(/Started: A \d.* \d+:\d+:\d+ to \d.* · B \d.* to \d/);
   });
 
+  test('scrolls to the first differences in a small window', async () => {
+    await page.viewport(640, 400);
+    onTestFinished(() => page.viewport(1440, 900));
+    await renderApp(differs(FAILED, COMPLETED));
+    await compare();
+    await isReady();
+    await until(() => rowOf('Workflow type')!.closest('tbody')!.getBoundingClientRect().top < 340, 'a row');
+  });
+
   test('reads runs of a large set again, from the times of the other set, and says so', async () => {
     const app = await renderApp(differs(FAILED, ''));
     await compare();
