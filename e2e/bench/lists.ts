@@ -5,7 +5,7 @@ import { untilText, type Watched } from './browser.ts';
 const PATIENCE = 120_000;
 /**
  * For how many seconds a list is watched. The time is a little less than two refresh intervals of the list, so that
- * each request is repeated at most once.
+ * each request is sent at most twice.
  */
 const REST_S = 118;
 

@@ -25,7 +25,7 @@ const copyWorkspace = (): Promise<string> =>
     }
   });
 
-/** Moves Node's clock by a year, because two builds of a test run start on the same day. */
+/** Moves Node's clock by a year. Otherwise, a test that compares two builds would not notice a date in their output. */
 const laterClock = `globalThis.Date = class extends Date {
   constructor(...parts) { if (parts.length > 0) super(...parts); else super(Date.now()); }
   static now() { return super.now() + 366 * 86_400_000; }

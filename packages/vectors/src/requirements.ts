@@ -17,8 +17,8 @@ export interface Requirement {
 }
 
 /**
- * Returns the requirements in a specification. A requirement is a list item that begins with an id, such as
- * `- [F-1]`.
+ * Returns the requirements in a specification. A requirement is a top-level list item that begins with an
+ * id, such as `- [F-1]`.
  */
 export const requirementsIn = (page: string): Requirement[] =>
   [...page.matchAll(/^- \[([A-Z]-\d+)\] (.+)$/gm)].map(([, id = '', text = '']) => ({ id, text }));

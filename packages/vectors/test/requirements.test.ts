@@ -66,6 +66,6 @@ describe('a test’s citation', () => {
   });
 });
 
-it('requirementsIn reads list items that begin with an id', () => {
+it('requirementsIn reads only top-level list items that begin with an id', () => {
   expect(requirementsIn('- [A-1] One.\n- Two.\n  - [A-2] Three.\n')).toEqual([{ id: 'A-1', text: 'One.' }]);
 });

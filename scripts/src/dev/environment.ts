@@ -110,7 +110,7 @@ export type Source = 'sources' | 'artefacts' | 'images';
 export function runsFrom(env: NodeJS.ProcessEnv): Source {
   const value = env['DEV_FROM'] || 'sources';
   if (value === 'sources' || value === 'artefacts' || value === 'images') return value;
-  throw new Error('DEV_FROM must be artefacts or images.');
+  throw new Error('DEV_FROM must be sources, artefacts or images.');
 }
 
 export const isRemote = (env: NodeJS.ProcessEnv): boolean => env['DEV_REMOTE'] === '1';

@@ -31,10 +31,12 @@ const codecTests = testsOf('packages/kms-codec', [
   'acceptance',
   'call-options',
   'failure-placeholder',
+  'ciphertext-only',
   'branch-keys/derivation',
   'branch-keys/attacks',
   'branch-keys/vectors',
   'encrypting',
+  'shortcuts',
   'vectors',
 ]);
 

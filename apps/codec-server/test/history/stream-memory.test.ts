@@ -140,8 +140,7 @@ describe('a stream of located payloads', () => {
     });
     for (const codes of await Promise.all(streams))
       expect(codes).toEqual([...SIZES.map(() => 'ok'), 'complete']);
-    // The pool has 20 MiB, an eighth of 160 MiB. A payload may exceed the pool only while it is alone in the
-    // pool.
+    // The pool has 20 MiB, an eighth of 160 MiB. Only larger payloads may exceed it.
     expect(most).toBeLessThanOrEqual(20 * MiB);
     expect(memory.inUse).toBe(0);
   }, 60_000);

@@ -62,7 +62,7 @@ describe('the waterfall', () => {
     ]);
   });
 
-  test('shows work that was open when the run closed until the run’s end, without an outcome', () => {
+  test('draws unfinished work of a closed run up to the run’s end, without an outcome', () => {
     const activity = groupOf((run) => run.add('ActivityTaskScheduled', 0, { activityId: 'a' })).group;
     expect(shapes(groupSpans(activity, closed))).toEqual([['unrecorded', 0, 100_000, 'neutral']]);
     const child = groupOf((run) => {
