@@ -61,11 +61,11 @@ function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact
   const last = run.groups.findLast(({ category }) => category === 'task');
   const isLastOpen = last !== undefined && (last.open || last.events.some(isForceClosed));
   const pending = at(run.details, 'pendingWorkflowTask');
-  const isDescribed = isOpen(run) && run.details !== undefined;
-  if (isDescribed ? pending === undefined : !isLastOpen) return undefined;
-  const isTaken = isDescribed
-    ? enumAt('PENDING_WORKFLOW_TASK_STATE_', pending, 'state') === 'STARTED'
-    : (last?.events.length ?? 0) > 1;
+  if (pending === undefined && !isLastOpen) return undefined;
+  const isTaken =
+    pending === undefined
+      ? (last?.events.length ?? 0) > 1
+      : enumAt('PENDING_WORKFLOW_TASK_STATE_', pending, 'state') === 'STARTED';
   const since =
     millisAt(pending, 'originalScheduledTime') ?? millisAt(pending, 'scheduledTime') ?? last?.events[0].at;
   return { isTaken, fact: { eventId: isLastOpen ? last.id : undefined, since, queue: queueOf(run) } };
@@ -78,6 +78,9 @@ function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact
 export function taskNotTaken(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || task.isTaken) return [];
+  // A task that only the history contains is newer than the description, or has just ended.
+  if (isOpen(run) && run.details !== undefined && at(run.details, 'pendingWorkflowTask') === undefined)
+    return [];
   const { since, queue } = task.fact;
   // The current pollers do not explain why a closed run waited.
   const queues = isOpen(run) ? run.queues : undefined;

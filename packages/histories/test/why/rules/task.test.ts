@@ -31,4 +31,10 @@ describe('the rules about the workflow task', () => {
       findings: [{ title: 'Workflow task in progress' }],
     });
   });
+
+  it('reports a task that the description does not contain as open, but not as missing a worker', () => {
+    const queues = [{ name: 'orders', kind: 'workflow', polling: false }] as const;
+    const run = runOf([...started, ['WorkflowTaskScheduled']], { queues, details: {} });
+    expect(explain(run).findings).toMatchObject([{ rule: 'task-open', eventId: 5 }]);
+  });
 });
