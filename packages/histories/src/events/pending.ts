@@ -26,7 +26,8 @@ export interface PendingWork {
   readonly lastFailure: unknown;
   readonly heartbeat: readonly PayloadRef[];
   readonly paused: boolean;
-  /** Who paused the activity, and why. */
+  /** When the activity was paused, in milliseconds since 1970, by whom, and why. */
+  readonly pausedAt?: number | undefined;
   readonly pausedBy?: string | undefined;
   readonly pauseReason?: string | undefined;
   readonly cancelRequested?: boolean;
@@ -70,6 +71,7 @@ function activity(value: unknown): PendingWork {
     nextAttemptAt: millisAt(value, 'nextAttemptScheduleTime'),
     worker: textAt(value, 'lastWorkerIdentity'),
     lastFailure: at(value, 'lastFailure') ?? undefined,
+    pausedAt: millisAt(pause, 'pauseTime'),
     pausedBy: textAt(pause, 'manual', 'identity') ?? textAt(pause, 'rule', 'identity'),
     pauseReason: textAt(pause, 'manual', 'reason') ?? textAt(pause, 'rule', 'reason'),
     cancelRequested: enumAt('PENDING_ACTIVITY_STATE_', value, 'state') === 'CANCEL_REQUESTED',

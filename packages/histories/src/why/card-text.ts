@@ -64,9 +64,7 @@ function findingLines(finding: Finding, { status, now }: CardOptions): string[] 
     place?.retryState,
     nextAt === undefined ? undefined : whenText(nextAt, now, verbOfNext(finding)),
     queue && `queue ${queue}`,
-    since === undefined
-      ? undefined
-      : momentText(finding.severity, since, isOpen({ status }) ? now : undefined),
+    since === undefined ? undefined : momentText(finding, since, isOpen({ status }) ? now : undefined),
   ].filter(Boolean);
   const inner = cause?.places.slice(place === undefined ? 0 : 1).map(placeText) ?? [];
   return [
@@ -118,10 +116,21 @@ export const placeText = ({ kind, name, run }: Place): string =>
 /** Returns a time in UTC, to the second: `2030-01-31T12:00:00Z`. */
 const timeText = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** States when a run ended, or when a state began and, for an open run, how long it has lasted. */
-function momentText(severity: Finding['severity'], since: number, now: number | undefined): string {
-  if (severity === 'failed') return `at ${timeText(since)}`;
-  return `since ${timeText(since)}${now === undefined || now - since < 1000 ? '' : ` (${seconds(now - since)})`}`;
+/** States the time of a finding and, for an open run, how long ago that was. */
+function momentText(finding: Finding, since: number, now: number | undefined): string {
+  const word = wordOfSince(finding);
+  const text = `${word} ${timeText(since)}`;
+  if (finding.severity === 'failed' || now === undefined || now - since < 1000) return text;
+  return `${text} (${seconds(now - since)}${word === 'since' ? '' : ' ago'})`;
+}
+
+/** Returns what happened at the time of a finding: `at`, `ended`, `since` or `first scheduled`. */
+export function wordOfSince({ rule, severity }: Pick<Finding, 'rule' | 'severity'>): string {
+  // The finding also names who requested the cancellation, which was earlier.
+  if (rule === 'run-canceled') return 'ended';
+  if (severity === 'failed') return 'at';
+  // When the first attempt failed is unknown.
+  return rule.endsWith('-retries') || rule === 'nexus-blocked' ? 'first scheduled' : 'since';
 }
 
 /** Returns the verb for what happens at `nextAt`, or undefined if that is the next attempt. */

@@ -23,7 +23,10 @@ export interface Fact {
   readonly place?: Place | undefined;
   /** The id of the event to open. */
   readonly eventId?: number | undefined;
-  /** When the fact began, in milliseconds since 1970. */
+  /**
+   * When the fact began, in milliseconds since 1970. For a step that Temporal retries, when the step was first
+   * scheduled.
+   */
   readonly since?: number | undefined;
   /** The number of the latest attempt, from 1. */
   readonly attempt?: number | undefined;

@@ -25,4 +25,4 @@ export {
   whyOneGroup,
 } from './fingerprint.ts';
 export { messageShape } from './message-shape.ts';
-export { cardLines, placeText, verbOfNext } from './card-text.ts';
+export { cardLines, placeText, verbOfNext, wordOfSince } from './card-text.ts';

@@ -5,6 +5,7 @@ import type { WhyRun } from '../../src/why/run.ts';
 import {
   activityFailure,
   application,
+  pending,
   reading,
   type Recorded,
   runOf,
@@ -68,6 +69,21 @@ describe('cardLines', () => {
       'Start delayed',
       `  ${detail}`,
       '  event #1, starts in 59 min, since 2030-01-31T12:00:00Z (1 min)',
+    ]);
+  });
+
+  it('states when a step that is retried was first scheduled, and how long ago', () => {
+    const lastFailure = application('Timeout', 'no route');
+    const run = runOf([...started, scheduled], pending({ attempt: 3, lastFailure }));
+    expect(card(run)[1]).toMatch(/, first scheduled 2030-01-31T12:00:04Z \(1 min ago\)$/);
+  });
+
+  it('states when a canceled run ended, because the request was earlier', () => {
+    const requested: Recorded = ['WorkflowExecutionCancelRequested', { identity: 'ada' }];
+    expect(card(runOf([...started, requested, ['WorkflowExecutionCanceled', {}, 9]]))).toEqual([
+      'Canceled on request',
+      '  By ada.',
+      '  event #5, ended 2030-01-31T12:00:09Z',
     ]);
   });
 

@@ -1,7 +1,7 @@
 import type { WorkflowStatus } from '@temporal-kms/codec-api';
 import { isFailure, type Outcome } from '@temporal-kms/histories/events';
 import type { StackFrame } from '@temporal-kms/histories/failures';
-import { type Finding, placeText, verbOfNext } from '@temporal-kms/histories/why';
+import { type Finding, placeText, verbOfNext, wordOfSince } from '@temporal-kms/histories/why';
 import { formatTicking } from '../../ui/format/duration.ts';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { formatMoment, type TimeFormat } from '../../ui/format/time.ts';
@@ -23,8 +23,7 @@ export const leadsWithCause = ({ cause, rule }: Finding): boolean =>
  * current and next attempt, the queue, and since when.
  */
 export function factsOf(finding: Finding, { now, format }: Moment): string[] {
-  const { rule, severity, title, cause, place, detail, attempt, maximumAttempts, nextAt, queue, since } =
-    finding;
+  const { rule, title, cause, place, detail, attempt, maximumAttempts, nextAt, queue, since } = finding;
   const [frame] = cause?.frames ?? [];
   const facts = [
     leadsWithCause(finding) && rule !== 'run-failed' ? title : undefined,
@@ -32,10 +31,12 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
     frame && `at ${frameText(frame)}`,
     attempt === undefined ? undefined : attemptText(attempt, maximumAttempts),
     place?.retryState,
-    nextAt === undefined ? undefined : nextText(nextAt, now, verbOfNext(finding)),
+    nextAt === undefined ? undefined : nextText(nextAt, Math.max(now, since ?? now), verbOfNext(finding)),
     queue && `queue ${queue}`,
     ...(detail?.split(/(?<=\.) (?=Reason: )/) ?? []),
-    since === undefined ? undefined : momentText(severity, formatMoment(since, format, now)),
+    since === undefined
+      ? undefined
+      : `${wordOfSince(finding)} ${formatMoment(since, format, now)}`.replaceAll(' ', '\u00a0'),
   ];
   return facts.filter((fact): fact is string => Boolean(fact)).map(asPart);
 }
@@ -45,10 +46,6 @@ const asPart = (fact: string): string =>
   fact
     .replace(/\.$/, '')
     .replace(/^(?!Cloud|Nexus|Temporal)[A-Z](?=[a-z]*[ :])/, (first) => first.toLowerCase());
-
-/** States when a run ended or when a state began. The words stay on one line. */
-const momentText = (severity: Finding['severity'], moment: string): string =>
-  `${severity === 'failed' ? 'at' : 'since'} ${moment}`.replaceAll(' ', '\u00a0');
 
 const attemptText = (attempt: number, most: number | undefined): string =>
   `attempt ${formatCount(attempt)}${most ? ` of ${formatCount(most)}` : ''}`;

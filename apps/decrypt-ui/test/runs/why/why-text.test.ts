@@ -61,8 +61,20 @@ describe('factsOf', () => {
         'attempt 3 of 8',
         'next try in 7 m 42 s',
         'queue payments',
+        expect.stringMatching(/^first\sscheduled\s/),
       ]),
     );
+  });
+
+  it('never announces a timer for later than its duration, even if the page’s clock is behind', () => {
+    const timer = {
+      rule: 'timer-open',
+      severity: 'waits',
+      title: 'Waiting',
+      since: now,
+      nextAt: now + 5000,
+    } as const;
+    expect(factsOf(timer, { now: now - 400, format })).toContain('fires in 5 s');
   });
 
   it('names the attempt of a workflow task that fails', () => {

@@ -48,6 +48,7 @@ export const activitiesPaused = (run: WhyRun): Fact[] =>
     .filter(({ work }) => work.kind === 'activity' && work.paused)
     .map((step) => ({
       ...factOf(step),
+      since: step.work.pausedAt,
       nextAt: undefined,
       detail: byWhom(step.work.pausedBy, step.work.pauseReason),
     }));
@@ -120,7 +121,7 @@ export const openSteps =
               since,
               queue: textAt(group.events[0].attributes, 'taskQueue', 'name'),
             }
-          : { ...factOf(step), refs };
+          : { ...factOf(step), since: step.work.lastStartedAt ?? since, refs };
       });
   };
 

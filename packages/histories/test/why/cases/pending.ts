@@ -25,9 +25,13 @@ export const pendingCases = {
   'activity-paused': [
     runOf(
       [...started, scheduled],
-      pending({ attempt: 2, paused: true, pauseInfo: { manual: { identity: 'ada', reason: 'audit' } } }),
+      pending({
+        attempt: 2,
+        paused: true,
+        pauseInfo: { pauseTime: time(9), manual: { identity: 'ada', reason: 'audit' } },
+      }),
     ),
-    { detail: 'By ada. Reason: audit.', place: { name: 'charge' } },
+    { detail: 'By ada. Reason: audit.', since: START + 9000, place: { name: 'charge' } },
   ],
   'activity-retries': [
     runOf(
@@ -85,9 +89,15 @@ export const pendingCases = {
   'activity-open': [
     runOf(
       [...started, scheduled],
-      pending({ state: 'PENDING_ACTIVITY_STATE_STARTED', attempt: 1, lastWorkerIdentity: 'worker-7' }),
+      pending({
+        state: 'PENDING_ACTIVITY_STATE_STARTED',
+        attempt: 2,
+        lastStartedTime: time(40),
+        lastFailure: application('WorkerShutdown', 'Worker is shutting down'),
+        lastWorkerIdentity: 'worker-7',
+      }),
     ),
-    { place: { name: 'charge', worker: 'worker-7' }, since: START + 4000 },
+    { place: { name: 'charge', worker: 'worker-7' }, attempt: 2, since: START + 40_000 },
   ],
   'child-open': [
     runOf([
