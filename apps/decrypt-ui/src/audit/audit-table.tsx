@@ -195,10 +195,10 @@ export function EntryRun({ row: { entry }, focusable = true }: { row: AuditRow; 
   const run = runOf(entry);
   if (!run || !can(run.namespace, 'metadata')) {
     return (
-      <span className="mono">
-        {text}
+      <>
+        <span className="mono">{text}</span>
         {entry.source === 'file' ? <span className="t3"> in a file</span> : null}
-      </span>
+      </>
     );
   }
   return (
@@ -228,7 +228,7 @@ function Cells({ row }: { row: AuditRow }) {
       <div role="gridcell">
         <Action operation={entry.operation} />
       </div>
-      <div role="gridcell" className="ellipsis">
+      <div role="gridcell" className={styles['run']}>
         <EntryRun row={row} focusable={false} />
       </div>
       <div role="gridcell" className="ellipsis t2">
@@ -261,7 +261,7 @@ function PhoneCells({ row }: { row: AuditRow }) {
       <div className={styles['line']}>
         <Moment at={time} />
         {entry.workflowId === undefined ? null : (
-          <span className="ellipsis">
+          <span className={styles['run']}>
             <EntryRun row={row} focusable={false} />
           </span>
         )}
