@@ -183,7 +183,10 @@ function Audit({ namespace }: { namespace: string }) {
           { commands: ['help'], text: 'all keys' },
         ]}
       >
-        <span>From the file of the server process that answered. The audit also records your reading.</span>
+        <span>
+          The audit also records your reading. The entries are from the file of the server process that
+          answered.
+        </span>
       </Footer>
     </>
   );
