@@ -1,6 +1,7 @@
 import { type Explanation, type Finding, type Place, placeText } from '@temporal-kms/histories/why';
 import { Button } from '../../ui/controls/button.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { Breakable } from '../../ui/text/breakable.tsx';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
 import { RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
@@ -71,7 +72,10 @@ function FindingItem({ finding, isOnly, now, lockOf, onSelect }: FindingItemProp
           <ul className={styles['frames']} aria-label="The application’s frames">
             {cause.frames.map(({ call, place, code }) => (
               <li key={`${call} ${place}`}>
-                {call || '(anonymous)'} <span className="t3">{place}</span>
+                {call || '(anonymous)'}{' '}
+                <span className="t3">
+                  <Breakable>{place}</Breakable>
+                </span>
                 {code === undefined ? null : <div>{code}</div>}
               </li>
             ))}
