@@ -77,7 +77,8 @@ function Runs() {
   return (
     <section className={styles['section']} aria-labelledby="durations-runs">
       <h2 id="durations-runs">
-        The last {plural(count, 'completed run')} of {type}
+        The last {plural(count, workflow.status === 'Completed' ? 'other completed run' : 'completed run')} of{' '}
+        {type}
       </h2>
       <p>
         This run {workflow.closeTime === undefined ? 'has taken' : 'took'} longer than{' '}

@@ -51,7 +51,7 @@ describe('the Durations tab', () => {
   test('compares the run with others of its type, as a chart and as text', async () => {
     await renderApp(`${slow}?tab=durations`);
     await until(() => panel().includes('longer than 43 of them'), 'the place of the run');
-    for (const text of ['The last 43 completed runs of ChargePayment', '1.9 s', median, p95, '1 m'])
+    for (const text of ['The last 43 other completed runs of ChargePayment', '1.9 s', median, p95, '1 m'])
       expect(panel()).toContain(text);
     expect(document.querySelectorAll('[role="tabpanel"] svg path[class*="own"]')).toHaveLength(1);
   });
