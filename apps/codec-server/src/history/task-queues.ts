@@ -2,7 +2,8 @@ import { MAX_TASK_QUEUES, MAX_WORKERS, type RunTaskQueue } from '@temporal-kms/c
 import { timestamp } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
-import { isNotOffered, type TemporalService } from '../temporal/service.ts';
+import { isNotOffered } from '../temporal/grpc-errors.ts';
+import type { TemporalService } from '../temporal/service.ts';
 
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
 type DescribeResponse = temporal.api.workflowservice.v1.DescribeTaskQueueResponse;

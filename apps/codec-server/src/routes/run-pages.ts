@@ -9,7 +9,7 @@ import type { Env } from '../http/context.ts';
 import { leaseOf } from '../http/request-memory.ts';
 import { ndjson } from '../http/responses.ts';
 import { responseMemory } from '../temporal/bounded-responses.ts';
-import { hasUnknownStatus } from '../temporal/service.ts';
+import { hasUnknownStatus } from '../temporal/grpc-errors.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 import type { Reading } from './granted.ts';
 import { lifetimeOf, lifetimeWithoutReset, type RunRoutesOptions } from './run-stream.ts';

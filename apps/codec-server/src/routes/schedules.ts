@@ -10,7 +10,7 @@ import { requireJustification } from '../http/authorise.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { leaseOf, replyJsonWithin } from '../http/request-memory.ts';
 import { responseMemory } from '../temporal/bounded-responses.ts';
-import { hasUnknownStatus } from '../temporal/service.ts';
+import { hasUnknownStatus } from '../temporal/grpc-errors.ts';
 import {
   admitDecryption,
   beginAudit,

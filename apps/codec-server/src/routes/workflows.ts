@@ -31,7 +31,7 @@ import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJsonWithin } from '../http/request-memory.ts';
 import { replyJson } from '../http/responses.ts';
 import { responseMemory } from '../temporal/bounded-responses.ts';
-import { hasUnknownStatus } from '../temporal/service.ts';
+import { hasUnknownStatus } from '../temporal/grpc-errors.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 import type { GrantedServices } from './granted.ts';
 import { RUN } from './run-stream.ts';
