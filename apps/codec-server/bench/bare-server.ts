@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { openAccess } from '../src/access/access.ts';
 import { createApp } from '../src/app.ts';
 import { startTextThreads } from '../src/history/text-threads.ts';
-import { countBuffersAsHeap } from '../src/memory.ts';
+import { countBuffersAsHeap } from '../src/memory-collection.ts';
 import { createKeyUsage } from '../src/observability/key-usage.ts';
 import { watchKms } from '../src/observability/kms-health.ts';
 import { listen } from '../src/server/listen.ts';

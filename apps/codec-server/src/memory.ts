@@ -1,7 +1,5 @@
-import { totalmem } from 'node:os';
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { ClientDisconnected, HttpError } from './errors.ts';
+import { youngCollector } from './memory-collection.ts';
 import { MemoryPool } from './memory-pool.ts';
 
 const MiB = 1024 * 1024;
@@ -277,83 +275,3 @@ export class MemoryLease {
 }
 
 const shareOf = (bytes: number): number => Math.max(bytes / 2, Math.min((bytes * 3) / 4, 96 * MiB));
-
-/**
- * A heap limit below this size is small: buffers alone would reach the limit, and V8 would collect garbage
- * constantly.
- */
-const ROOMY = 512 * MiB;
-
-/**
- * Makes V8 count buffers towards its heap limits, so that short-lived buffers are collected with the young
- * generation. Otherwise V8 marks the whole heap after every 64 MiB of new buffers, several times per second
- * under load, which takes a third of the time at 100 payloads per request (docs/limits.md). Does nothing if
- * the heap is small.
- */
-export function countBuffersAsHeap(): void {
-  if (getHeapStatistics().heap_size_limit < ROOMY) return;
-  setFlagsFromString('--external-memory-accounted-in-global-limit');
-}
-
-/** How many released bytes trigger a collection of the young generation, if the heap is small. */
-const COLLECT_BYTES = 16 * MiB;
-
-/**
- * Returns a function that collects V8's young generation after every `COLLECT_BYTES` released bytes. V8
- * itself does not collect until dead buffers take 64 MiB, which is a quarter of the smallest memory limit. A
- * collection takes about a millisecond. Does nothing if the heap is large.
- */
-function youngCollector(): (released: number) => void {
-  if (getHeapStatistics().heap_size_limit >= ROOMY) return () => undefined;
-  // Without a Node option, this is the only way to call the collector.
-  setFlagsFromString('--expose-gc');
-  const collect: NodeJS.GCFunction = runInNewContext('gc');
-  setFlagsFromString('--no-expose-gc');
-  let bytes = 0;
-  return (released) => {
-    bytes += released;
-    if (bytes < COLLECT_BYTES) return;
-    bytes = 0;
-    collect({ type: 'minor' });
-  };
-}
-
-/**
- * Returns the size of the raw history cache in bytes: 64 MiB, or a sixteenth of the heap limit if that is
- * less.
- */
-export const historyBytes = (): number => Math.min(64 * MiB, getHeapStatistics().heap_size_limit / 16);
-
-/**
- * Memory of the process itself in bytes: Node, Google's and Temporal's clients, raw history, and worker
- * threads.
- */
-const OWN_BYTES = 192 * MiB;
-const LEAST_BUDGET = 32 * MiB;
-const LARGEST_BUDGET = 512 * MiB;
-
-/**
- * Returns the memory that requests in flight share, in bytes: half of the container's (cgroup) or machine's
- * memory after subtracting `OWN_BYTES`, at most three quarters of V8's heap limit, and always between 32 and
- * 512 MiB.
- */
-export function inflightBytes(): number {
-  const left = Math.min((memoryLimit() - OWN_BYTES) / 2, getHeapStatistics().heap_size_limit * 0.75);
-  return Math.floor(Math.min(Math.max(left, LEAST_BUDGET), LARGEST_BUDGET));
-}
-
-/** Memory in bytes of a connection before its caller is known: the socket and an incomplete head. */
-const CONNECTION_BYTES = 80 * 1024;
-const MOST_CONNECTIONS = 4_096;
-
-/**
- * Returns the connection limit of one port, so that connections with incomplete heads take at most an eighth
- * of the memory and a quarter of V8's heap limit.
- */
-export function maxConnections(): number {
-  const bytes = Math.min(memoryLimit() / 8, getHeapStatistics().heap_size_limit / 4);
-  return Math.floor(Math.min(bytes / CONNECTION_BYTES, MOST_CONNECTIONS));
-}
-
-/** Memory of the container (cgroup) or the machine in bytes. */
-const memoryLimit = (): number => Math.min(process.constrainedMemory() || Infinity, totalmem());

@@ -120,13 +120,14 @@ describe('a memory budget', () => {
   });
 });
 
-const source = pathToFileURL(join(import.meta.dirname, '..', 'src', 'memory.ts')).href;
+const urlOf = (file: string): string => pathToFileURL(join(import.meta.dirname, '..', 'src', file)).href;
+const limits = urlOf('memory-limits.ts');
 
 /** Returns the output of a program in a separate process with its own heap. */
 const run = (program: string, ...flags: string[]): string =>
   execFileSync(process.execPath, [...flags, '--input-type=module', '--eval', program], { encoding: 'utf8' });
 
-const ours = `import { countBuffersAsHeap } from '${source}'; countBuffersAsHeap();`;
+const ours = `import { countBuffersAsHeap } from '${urlOf('memory-collection.ts')}'; countBuffersAsHeap();`;
 const work =
   'let kept = []; for (let n = 0; n < 20_000; n += 1) kept.push(new ArrayBuffer(32_768)) > 500 && (kept = [])';
 /**
@@ -157,7 +158,7 @@ it.each([
   ['a normal heap', '2048', 64],
 ])('limits the raw history cache with %s', (_, megabytes, most) => {
   const kept = run(
-    `import { historyBytes } from '${source}'; console.log(historyBytes() / 2 ** 20)`,
+    `import { historyBytes } from '${limits}'; console.log(historyBytes() / 2 ** 20)`,
     `--max-old-space-size=${megabytes}`,
   );
   expect(Number(kept)).toBeGreaterThan(8);
@@ -169,7 +170,7 @@ it.each([
   ['a normal heap', ['--max-old-space-size=2048'], 96, 512],
 ])('limits the memory of requests in flight with %s', (_, flags, least, most) => {
   const budget = run(
-    `import { inflightBytes } from '${source}'; console.log(inflightBytes() / 2 ** 20)`,
+    `import { inflightBytes } from '${limits}'; console.log(inflightBytes() / 2 ** 20)`,
     ...flags,
   );
   expect(Number(budget)).toBeGreaterThanOrEqual(least);

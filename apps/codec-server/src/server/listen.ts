@@ -12,7 +12,7 @@ import { getRequestListener } from '@hono/node-server';
 import { codeOf } from '../errors.ts';
 import type { Env } from '../http/context.ts';
 import { createResponseHeaders, MAX_HEADER_COUNT } from '../http/guards.ts';
-import { maxConnections } from '../memory.ts';
+import { maxConnections } from '../memory-limits.ts';
 import { trackConnections } from './connections.ts';
 import { serverTls, type TlsPair } from './tls.ts';
 
