@@ -1,13 +1,7 @@
 import type { Digests } from '@temporal-kms/audit';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { utf8Text } from '@temporal-kms/histories/bytes';
-import {
-  type InnerKmsCalls,
-  type KmsCodec,
-  KmsCodecError,
-  type PayloadInfo,
-  type PlaintextBudget,
-} from '@temporal-kms/kms-codec';
+import { type InnerKmsCalls, type KmsCodec, KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { type Authority, forGrant, type Grant, requireJustification } from '../http/authorise.ts';
 import { readBody } from '../http/bodies.ts';
@@ -23,8 +17,10 @@ import { badRequest, HttpError } from '../errors.ts';
 import { parseInSteps, writePayloads } from '../json/payload-json.ts';
 import { freeObjects, type Located, retrievalIn, type ServedStorage } from '../storage/retrieval.ts';
 import type { FairTurns } from '../turns/fair-turns.ts';
-import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../turns/slices.ts';
+import { atOnce, inTurns, WHOLE_BYTES } from '../turns/slices.ts';
+import { AnswerBudget } from './answer-budget.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
+import { digestsOf } from './payload-digests.ts';
 import { retrievedPayloads, type RetrievedPayloadsOptions } from './retrieved-payloads.ts';
 
 export interface ProtocolOptions {
@@ -292,73 +288,10 @@ interface Read {
   readonly budget: AnswerBudget;
 }
 
-/**
- * Returns digests of the ciphertexts, by the namespace that the message names. A message that names no
- * namespace counts for the request's namespace.
- */
-export function* digestsOf(
-  digests: Digests,
-  payloads: readonly Payload[],
-  infos: readonly { readonly format: PayloadInfo['format']; readonly namespace?: string | undefined }[],
-  namespace: string,
-): Steps<ReadonlyMap<string, readonly string[]>> {
-  const byNamespace = new Map<string, string[]>();
-  for (const [n, { data }] of payloads.entries()) {
-    const info = infos[n];
-    if (!data || info === undefined || info.format === 'plain') continue;
-    const named = info.namespace ?? namespace;
-    const digest = digests.begin();
-    for (let at = 0; at < data.length; at += SLICE_BYTES) {
-      const slice = data.subarray(at, at + SLICE_BYTES);
-      digest.add(slice);
-      yield slice.length + DIGEST_COST;
-    }
-    const known = byNamespace.get(named);
-    if (known === undefined) byNamespace.set(named, [digest.end()]);
-    else known.push(digest.end());
-  }
-  return byNamespace;
-}
-
-/** Fixed work for a digest, in bytes, in addition to the ciphertext's own bytes. */
-const DIGEST_COST = 4 * 1024;
-
 function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): ReadonlySet<string> {
   const others = new Set<string>();
   for (const { namespace: named } of infos) if (named !== undefined && named !== namespace) others.add(named);
   return others;
-}
-
-/** Memory per byte that is decrypted or encrypted: the byte itself, and its base64 in the response. */
-const COST = 7 / 3;
-/** Bytes that encryption adds to a payload: header, wrapped key, nonce and tag. */
-const ADDED = 512;
-
-/**
- * Charges the plaintext of one request and its response to the memory budget. Charges the payloads' sizes
- * before any payload is decrypted; afterwards, charges only the bytes that decompression adds.
- */
-class AnswerBudget implements PlaintextBudget {
-  readonly #lease: Pick<MemoryLease, 'take'>;
-  #prepaid: number;
-
-  /** @throws HttpError 413 or 503 if the memory budget has no room */
-  constructor(lease: Pick<MemoryLease, 'take'>, payloads: readonly Payload[]) {
-    this.#lease = lease;
-    this.#prepaid = payloads.reduce(
-      (sum, { data }) => sum + Math.ceil(((data?.length ?? 0) + ADDED) * COST),
-      0,
-    );
-    lease.take(this.#prepaid);
-  }
-
-  /** @throws HttpError 413, 503 */
-  reserve(bytes: number): void {
-    const cost = Math.ceil(bytes * COST);
-    const paid = Math.min(cost, this.#prepaid);
-    this.#prepaid -= paid;
-    if (cost > paid) this.#lease.take(cost - paid);
-  }
 }
 
 /**

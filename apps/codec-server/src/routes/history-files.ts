@@ -27,7 +27,7 @@ import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
 import { leaseOf, replyJsonWithin } from '../http/request-memory.ts';
-import { digestsOf } from '../protocol/codec-protocol.ts';
+import { digestsOf } from '../protocol/payload-digests.ts';
 import {
   admitDecryption,
   beginAudit,

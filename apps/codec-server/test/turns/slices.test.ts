@@ -8,7 +8,7 @@ import type { Env } from '../../src/http/context.ts';
 import { ndjson, reply } from '../../src/http/responses.ts';
 import { withDeferredData } from '../../src/json/bytes.ts';
 import { buildPayloads, parseInSteps, parsePayloads, writePayloads } from '../../src/json/payload-json.ts';
-import { digestsOf } from '../../src/protocol/codec-protocol.ts';
+import { digestsOf } from '../../src/protocol/payload-digests.ts';
 import { inTurns, ownTurn, SLICE_BYTES, Slices, type Steps } from '../../src/turns/slices.ts';
 import { served } from '../support/served.ts';
 import { plain } from '../support/stack.ts';
