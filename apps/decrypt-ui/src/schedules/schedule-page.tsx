@@ -220,7 +220,7 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
           ) : null}
         </Section>
       ) : null}
-      <Section title="Last runs">
+      <Section title={`Last runs (${zoneLabel(format.zone, millisAt(runs[0], 'actualTime'))})`}>
         {runs.length === 0 ? (
           <p className="t2">None yet.</p>
         ) : (

@@ -36,6 +36,7 @@ export function SchedulesPage() {
   if (error && failureCode(error) === 'forbidden') {
     return <Forbidden namespace={namespace} what="schedules" onRetry={retry} />;
   }
+  const label = zoneLabel(zone);
   const schedules = data?.pages.flatMap((page) => page.schedules);
   return (
     <>
@@ -69,7 +70,7 @@ export function SchedulesPage() {
           <Table
             headingId="schedules"
             className={styles['table']}
-            columns={['Schedule', 'Workflow', 'When', 'State', 'Last run', `Next run (${zoneLabel(zone)})`]}
+            columns={['Schedule', 'Workflow', 'When', 'State', `Last run (${label})`, `Next run (${label})`]}
           >
             {schedules.map((schedule) => (
               <Row key={schedule.scheduleId} namespace={namespace} schedule={schedule} />
@@ -113,7 +114,7 @@ function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
       <td>
         <ScheduleState paused={paused} note={textAt(info, 'notes')} />
       </td>
-      <td data-head="Last run">
+      <td data-head={`Last run (${zoneLabel(format.zone)})`}>
         {lastAt === undefined ? (
           <span className="t3">None</span>
         ) : run ? (
