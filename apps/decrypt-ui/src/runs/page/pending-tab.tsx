@@ -89,10 +89,12 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
   const stub = (ref: PayloadRef) => description.payloads.find((candidate) => candidate.ref === ref);
   const facts = [
     ['Attempt', work.attempt > 0 ? attempts(work) : undefined],
-    // For a retry, Temporal reports when the next attempt will be scheduled.
+    // While an activity waits for a retry, Temporal reports the time of the next attempt here.
     [
       'Scheduled',
-      work.scheduledAt && work.scheduledAt <= now ? formatMoment(work.scheduledAt, format) : undefined,
+      work.scheduledAt && work.scheduledAt < (work.nextAttemptAt ?? Infinity)
+        ? formatMoment(work.scheduledAt, format)
+        : undefined,
     ],
     ['Last started', work.lastStartedAt && `${formatTicking(now - work.lastStartedAt)} ago`],
     ['Last ended', work.lastEndedAt && `${formatTicking(now - work.lastEndedAt)} ago`],
@@ -158,7 +160,7 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
 const attempts = ({ attempt, maximumAttempts }: PendingWork) =>
   maximumAttempts === undefined ? `${attempt}, no maximum` : `${attempt} of ${maximumAttempts}`;
 
-const nextAttempt = (millis: number) => (millis > 0 ? `in ${formatTicking(millis + 999)}` : 'now');
+const nextAttempt = (millis: number) => (millis > 0 ? `in ${formatTicking(millis + 999)}` : 'due');
 
 function stateOf(work: PendingWork): { outcome: Outcome; text: string } {
   if (work.paused) return { outcome: 'paused', text: 'Paused' };
