@@ -30,7 +30,7 @@ export function RevealControl({ refs, title }: RevealControlProps) {
       </Button>
     );
   }
-  return until === undefined ? null : <Countdown until={until} />;
+  return until === undefined ? null : <Countdown until={until} short />;
 }
 
 /** Returns a function that offers to reveal the payloads, their event or their run. */
