@@ -6,8 +6,9 @@ import { meQuery } from '../../../src/session/api.ts';
 import { inNamespace, newNamespace, onDemand, person, sessionOf } from '../../support/people.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
-afterEach(() => {
+afterEach(async () => {
   vi.restoreAllMocks();
+  await page.viewport(1440, 900);
 });
 
 /** A text that appears in the summary of the run's first event. */
@@ -102,6 +103,23 @@ describe('where the namespace reveals payloads on demand', () => {
     await button('Reveal').click();
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext again');
     expect(app.decodes().length).toBeGreaterThan(before);
+  });
+
+  test.each([
+    [390, 844],
+    [640, 360],
+  ])('Lock stays in view and does not cover an open event, at %i × %i pixels', async (width, height) => {
+    await page.viewport(width, height);
+    await renderRun({ search: '?ev=1' });
+    await revealRun();
+    const main = document.querySelector('#main')!;
+    await until(() => main.scrollTop > 0, 'the page scrolled to the inspector');
+    const lock = button('Lock').element();
+    const { left, top, width: wide, height: high } = lock.getBoundingClientRect();
+    expect(lock.contains(document.elementFromPoint(left + wide / 2, top + high / 2))).toBe(true);
+    const close = page.getByRole('complementary').getByRole('button', { name: 'Close' });
+    await close.click();
+    await expect.element(close).not.toBeInTheDocument();
   });
 
   test('a single payload can be revealed', async () => {
