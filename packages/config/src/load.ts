@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import type { z } from 'zod';
 import { describeEnvironment, type Environment, type Values, withDefaults } from './environment.ts';
 import { unknownVariables } from './unknown-variables.ts';
@@ -135,12 +136,10 @@ function shown(value: string, secret: true | undefined): string {
 /** Freezes plain objects and arrays, and leaves instances of classes as they are. */
 function deepFreeze<T>(value: T): T {
   const plain =
-    Array.isArray(value) || (isObject(value) && Object.getPrototypeOf(value) === Object.prototype);
+    Array.isArray(value) || (isRecord(value) && Object.getPrototypeOf(value) === Object.prototype);
   if (plain && !Object.isFrozen(value)) {
     Object.freeze(value);
     for (const inner of Object.values(value)) deepFreeze(inner);
   }
   return value;
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

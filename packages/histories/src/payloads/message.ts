@@ -1,3 +1,4 @@
+import { isObject } from '@temporal-kms/node-utils/is-object';
 import proto, { type google, type temporal } from '@temporalio/proto';
 import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
 import { JsonScanner } from '../json/json-scanner.ts';
@@ -165,7 +166,6 @@ function valueWriter(field: Field | MapField): WriteValue {
 }
 
 const isEnum = (resolved: Type | Enum): resolved is Enum => 'valuesById' in resolved;
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 const asIs: WriteValue = (value) => value;
 const asString: WriteValue = (value) => String(value);

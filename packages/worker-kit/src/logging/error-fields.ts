@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { ApplicationFailure } from '@temporalio/common';
 import { reasonCodes } from '@temporal-kms/kms-codec';
+import { isObject } from '@temporal-kms/node-utils/is-object';
 import { knownError } from './known-errors.ts';
 import { printable } from './printable.ts';
 
@@ -134,5 +135,3 @@ function isError(value: unknown): value is object {
     return false;
   }
 }
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -5,9 +5,6 @@ import { decoding } from '../protos.ts';
 
 export type JsonObject = Record<string, unknown>;
 
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Returns a field by its name in camelCase (proto3 JSON) or snake_case (the proto). */
 export function fieldOf(type: Type, name: string): Field | undefined {
   const camel = camelCase(name);

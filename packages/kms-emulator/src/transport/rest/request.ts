@@ -1,6 +1,7 @@
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { Enum, Type, type Field } from 'protobufjs';
 import { invalidArgument } from '../../model/errors.ts';
-import { camelCase, fieldOf, isObject, readMessage, type JsonObject } from './json.ts';
+import { camelCase, fieldOf, readMessage, type JsonObject } from './json.ts';
 import type { RestRoute } from './rules.ts';
 
 /** The parameters of all Google APIs (cloud.google.com/apis/docs/system-parameters), except `alt`. */
@@ -69,7 +70,7 @@ function parseBody(body: string): JsonObject {
   }
   // For an empty message, Google's client for Node.js sends an empty string.
   if (json === '' || json === null) return {};
-  if (!isObject(json)) throw invalidArgument('Invalid JSON payload received. The body is not an object.');
+  if (!isRecord(json)) throw invalidArgument('Invalid JSON payload received. The body is not an object.');
   return json;
 }
 
@@ -108,7 +109,7 @@ function setAt(type: Type, message: JsonObject, path: string, value: unknown): v
     return;
   }
   const inner = message[name] === undefined ? {} : message[name];
-  if (!isObject(inner)) throw invalidArgument(`Invalid value at '${name}'. Expected an object.`);
+  if (!isRecord(inner)) throw invalidArgument(`Invalid value at '${name}'. Expected an object.`);
   message[name] = inner;
   setAt(field.resolvedType, inner, rest.join('.'), value);
 }
