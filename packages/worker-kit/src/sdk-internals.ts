@@ -38,6 +38,7 @@ export interface FailureDetails {
 export function watchFailure(worker: SupervisedWorker, limitMs: number): FailureDetails {
   let cause: unknown;
   let isStuck = false;
+  const terminators = threadTerminators(worker);
   replaceMethod(worker, 'logger.error', (log) => (message: unknown, fields: unknown) => {
     if (message === 'Worker failed') cause = propertyOf(fields, 'error');
     return log(message, fields);
@@ -55,13 +56,27 @@ export function watchFailure(worker: SupervisedWorker, limitMs: number): Failure
       return isStuck;
     },
     endThreads: async () => {
-      const clients = propertyOf(Reflect.get(worker, 'workflowCreator'), 'workerThreadClients');
-      const threads = Array.isArray(clients)
-        ? clients.map((client) => propertyOf(client, 'workerThread'))
-        : [];
-      await Promise.all(threads.map((thread) => callMethod(thread, 'terminate')));
+      await Promise.all(terminators.map((terminate) => terminate()));
     },
   };
+}
+
+/**
+ * Returns a function for each thread that runs a worker's workflow code, which ends the thread. A worker has
+ * no such threads if it has no workflows, or if it runs them in its own thread (`debugMode`).
+ */
+function threadTerminators(worker: SupervisedWorker): (() => unknown)[] {
+  if (!('workflowCreator' in worker)) unknownInternals('workflowCreator');
+  const creator = worker.workflowCreator;
+  if (creator === undefined || propertyOf(worker.options, 'debugMode') === true) return [];
+  const clients = propertyOf(creator, 'workerThreadClients');
+  if (!Array.isArray(clients)) unknownInternals('workflowCreator.workerThreadClients');
+  return clients.map((client) => {
+    const thread = propertyOf(client, 'workerThread');
+    const terminate = propertyOf(thread, 'terminate');
+    if (typeof terminate !== 'function') unknownInternals('workerThread.terminate');
+    return () => Reflect.apply(terminate, thread, []);
+  });
 }
 
 /**
@@ -221,9 +236,4 @@ function unknownInternals(member: string): never {
     `Temporal's worker has no ${member}, which @temporal-kms/worker-kit needs: its internals differ from those of ` +
       `@temporalio/worker ${testedSdkVersions.join(' and ')}. Install that version, and remove other packages that patch workers.`,
   );
-}
-
-function callMethod(object: unknown, name: string): unknown {
-  const method = propertyOf(object, name);
-  return typeof method === 'function' ? Reflect.apply(method, object, []) : undefined;
 }

@@ -11,14 +11,15 @@ import { superviseProcess, supervisorTimes } from '../../src/run-worker/supervis
 import { KmsWorkerPlugin, workerExitCodes } from '../../src/index.ts';
 import type { SafeLogEntry } from '../../src/logging.ts';
 import { cryptoKey } from '../support/codec.ts';
-import { installRuntime } from './support/worker.ts';
+import { bundle, installRuntime } from './support/worker.ts';
 
 const key = cryptoKey('workflows');
 let stack: Awaited<ReturnType<typeof startStack>>;
+let workflowBundle: Awaited<ReturnType<typeof bundle>>;
 
 beforeAll(async () => {
   installRuntime();
-  stack = await startStack({ emulator: { keys: [key] } });
+  [stack, workflowBundle] = await Promise.all([startStack({ emulator: { keys: [key] } }), bundle()]);
 });
 afterAll(() => stack?.close());
 
@@ -28,6 +29,7 @@ interface Stumble {
   readonly connection?: NativeConnectionOptions;
   readonly worker?: Partial<WorkerOptions>;
   readonly namespaceMs?: number;
+  readonly hasWorkflows?: true;
   /** Path of a member of the worker that another version of Temporal's SDK does not have. */
   readonly missing?: string;
 }
@@ -62,6 +64,7 @@ function start({ namespace = 'default', encrypt = key, namespaceMs = 0, ...given
           taskQueue: 'misconfigured',
           activities: { noop: () => Promise.resolve() },
           plugins: [new KmsWorkerPlugin(codec)],
+          ...(given.hasWorkflows && { workflowBundle }),
           ...given.worker,
         }),
       write: (entry) => void log.push(entry),
@@ -95,6 +98,16 @@ describe('a worker', () => {
       'cannot send heartbeats',
       { missing: 'nativeWorker.recordActivityHeartbeat' },
       /recordActivityHeartbeat/,
+    ],
+    [
+      'cannot list its workflow threads',
+      { missing: 'workflowCreator.workerThreadClients', hasWorkflows: true },
+      /no workflowCreator\.workerThreadClients/,
+    ],
+    [
+      'cannot end a workflow thread',
+      { missing: 'workflowCreator.workerThreadClients.0.workerThread', hasWorkflows: true },
+      /no workerThread\.terminate/,
     ],
     ['names a file without workflows', { worker: { workflowsPath: '/nonexistent/workflows.ts' } }, /ENOENT/],
     [
