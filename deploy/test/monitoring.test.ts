@@ -14,6 +14,7 @@ const read = (file: string): Promise<string> => readFile(join(folder, file), 'ut
 interface Alert {
   readonly alert: string;
   readonly expr: string;
+  readonly for?: string;
   readonly labels: { readonly severity: string };
   readonly annotations: { readonly summary: string; readonly runbook: string };
 }
@@ -61,7 +62,7 @@ it('promtool’s test cases cover each alert', async () => {
 
 it('scaleRules shortens waits and time offsets in rules, but changes no threshold', async () => {
   const text = await readFile(rulesFile, 'utf8');
-  const { groups }: { groups: { rules: (Alert & { for?: string })[] }[] } = JSON.parse(scaleRules(text, 60));
+  const { groups }: { groups: { rules: Alert[] }[] } = JSON.parse(scaleRules(text, 60));
   const rules = groups.flatMap((group) => group.rules);
   const byName = new Map(rules.map((rule) => [rule.alert, rule]));
   expect(byName.get('KeyRotationOverdue')).toMatchObject({ for: '60000ms' });
@@ -84,4 +85,14 @@ it('the runbook documents each Cloud Monitoring alert policy', async () => {
     expect(runbook.toLowerCase(), file).toContain(`### ${section}\n`);
     expect(conditions, file).toHaveLength(1);
   }
+});
+
+it('the alert on Cloud KMS errors has the same threshold and wait in Prometheus and in Cloud Monitoring', async () => {
+  const { expr, for: wait } = (await alerts()).find(({ alert }) => alert === 'CloudKmsErrorRate')!;
+  const [{ conditionThreshold }] = JSON.parse(await read('google/kms-errors.policy.json')).conditions;
+  const [, threshold] = /> ([\d.]+)\s*$/.exec(expr) ?? [];
+  expect({ threshold: Number(threshold), wait }).toEqual({
+    threshold: conditionThreshold.thresholdValue,
+    wait: `${Number.parseInt(conditionThreshold.duration, 10) / 60}m`,
+  });
 });
