@@ -1,6 +1,6 @@
 import { startWorkflow, WorkflowRunOperationHandler } from '@temporalio/nexus';
 import { serviceHandler } from 'nexus-rpc';
-import { policy } from '../workflows/policy.ts';
+import { policy } from './policy.ts';
 import { insurance, type Parcel } from './insurance.ts';
 
 /** Handles the operations of `insurance`. A worker in the insurer's namespace registers this handler. */

@@ -9,7 +9,7 @@ export { insuredParcel } from './insured-parcel.ts';
 export { loyaltyReport } from './loyalty-report.ts';
 export { order } from './order.ts';
 export { payment } from './payment.ts';
-export { policy } from './policy.ts';
+export { policy } from '../nexus/policy.ts';
 export { priceList } from './price-list.ts';
 export { repair } from './repair.ts';
 export { settlement } from './settlement.ts';

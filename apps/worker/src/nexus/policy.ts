@@ -1,5 +1,5 @@
 import { sleep } from '@temporalio/workflow';
-import type { Parcel } from '../nexus/insurance.ts';
+import type { Parcel } from './insurance.ts';
 
 /** Runs in the insurer's namespace, for a Nexus operation that a workflow of the shop started. */
 export async function policy({ customer, cents }: Parcel): Promise<string> {
