@@ -52,7 +52,7 @@ const kmsCodec = [
       metrics: [...keys, 'formats', 'codec.ts'],
       config: [...keys, 'formats', 'metrics', 'codec.ts', 'codec-options.ts'],
     },
-    'codec codec-options payload-cipher plan plugin decode-only-codec attempts index testing'
+    'codec codec-options payload-cipher plan plugin attempts index testing'
       .split(' ')
       .map((file) => `${file}.ts`),
   ),
@@ -162,9 +162,20 @@ const keyAdmin = oneWay(
   ['main.ts', 'program.ts', 'run-cli.ts'],
 );
 
+const worker = oneWay(
+  'apps/worker',
+  {
+    nexus: [],
+    workflows: ['nexus', 'activities.ts'],
+    starter: ['workflows', 'version.ts'],
+    shop: ['starter', 'activities.ts', 'log.ts'],
+  },
+  'activities code console health log main start version worker'.split(' ').map((file) => `${file}.ts`),
+);
+
 const subjects = ['session', 'payloads', 'search', 'runs', 'schedules', 'files', 'keys', 'audit', 'shell'];
 const runParts =
-  'indexer run timeline history facts find frame inspector now relations why export compare page list differs'.split(
+  'filter causes indexer run timeline history facts find frame inspector now relations why export compare page list differs'.split(
     ' ',
   );
 
@@ -186,7 +197,7 @@ function after(subject: string): string {
 
 /** Returns a pattern for this folder of `runs` and all later folders. */
 function runPartsFrom(part: string): string {
-  return `^\\.\\./(${runParts.slice(runParts.indexOf(part)).join('|')})/`;
+  return `^(\\.\\./)+(${runParts.slice(runParts.indexOf(part)).join('|')})/`;
 }
 
 const decryptUi = [
@@ -200,18 +211,20 @@ const decryptUi = [
   dashboard('payloads/value/**', after('payloads'), '^\\.\\./((reveal|view|failure|diff)/|[^/]+$)'),
   dashboard('payloads/reveal/**', after('payloads'), '^\\.\\./((view|failure|diff)/|[^/]+$)'),
   dashboard('runs/*', after('runs'), '^\\./[^/]+/'),
-  dashboard('runs/events/**', after('runs'), runPartsFrom('indexer'), '^react$|^zustand|^@tanstack/'),
+  dashboard('runs/events/**', after('runs'), runPartsFrom('filter'), '^react$|^zustand|^@tanstack/'),
+  dashboard('runs/filter/**', after('runs'), runPartsFrom('filter')),
+  dashboard('runs/causes/**', after('runs'), runPartsFrom('causes')),
   dashboard('runs/{indexer,run}/**', after('runs'), runPartsFrom('timeline')),
   dashboard('runs/timeline/**', after('runs'), runPartsFrom('history')),
   dashboard('runs/history/**', after('runs'), runPartsFrom('facts')),
   dashboard('runs/{facts,find,frame,inspector,now,relations,why}/**', after('runs'), runPartsFrom('facts')),
   dashboard('runs/{export,compare}/**', after('runs'), runPartsFrom('export')),
-  dashboard('runs/{page,list}/**', after('runs'), runPartsFrom('page')),
+  dashboard('runs/{page,list,differs}/**', after('runs'), runPartsFrom('page')),
 ];
 
 /** The overrides. If several overrides match a file, the last override applies. */
 export const importRules = [
   restrict('**/test/**', { regex: '/bench/|\\.bench\\.ts$', message: 'Tests must not import benchmarks.' }),
   restrict('{apps,packages}/*/src/**', testing),
-  ...[kmsCodec, workerKit, kmsEmulator, histories, codecApi, codecServer, keyAdmin, decryptUi].flat(),
+  ...[kmsCodec, workerKit, kmsEmulator, histories, codecApi, codecServer, keyAdmin, worker, decryptUi].flat(),
 ];

@@ -2,8 +2,8 @@ import { escapeInvisible } from '@temporal-kms/codec-api';
 import { ABSENT, type Difference, type FieldMap, type WhatDiffers } from '@temporal-kms/histories/why';
 import { formatDuration } from '../../ui/format/duration.ts';
 import { formatBytes, formatCount, plural } from '../../ui/format/number.ts';
-import { withCondition } from '../list/filter/edit-query.ts';
-import { comparison, type Comparison, parseQuery, printQuery } from '../list/filter/visibility-query.ts';
+import { withCondition } from '../filter/edit-query.ts';
+import { comparison, type Comparison, parseQuery, printQuery } from '../filter/visibility-query.ts';
 
 /** The fields with fixed names. The names of all other fields begin with `input`, `memo.` or `attribute.`. */
 const names: Readonly<Record<string, string>> = {

@@ -9,7 +9,7 @@ import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
 import { messageOf } from '../../ui/errors.ts';
 import { Footer } from '../../ui/page/footer.tsx';
 import { useRunsApi } from '../api.ts';
-import { useResolvedTimes } from '../list/use-workflows.ts';
+import { useResolvedTimes } from '../filter/use-resolved-times.ts';
 import { createFieldsApi } from './api.ts';
 import { createComparisons } from './comparison.ts';
 import { ComparisonResult } from './comparison-result.tsx';

@@ -1,5 +1,5 @@
 import { buildIdsOf } from '@temporal-kms/codec-api';
-import { withCondition, withStart, withStatuses } from '../list/filter/edit-query.ts';
+import { withCondition, withStart, withStatuses } from '../filter/edit-query.ts';
 import {
   comparison,
   type Comparison,
@@ -7,7 +7,7 @@ import {
   type ListQuery,
   parseQuery,
   printQuery,
-} from '../list/filter/visibility-query.ts';
+} from '../filter/visibility-query.ts';
 
 /** The queries of two sets. */
 export type Queries = readonly [a: string, b: string];

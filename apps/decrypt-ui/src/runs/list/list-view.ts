@@ -1,4 +1,4 @@
-import { type ListQuery, parseQuery, printQuery } from './filter/visibility-query.ts';
+import { type ListQuery, parseQuery, printQuery } from '../filter/visibility-query.ts';
 import type { ListSearch } from './list-params.ts';
 import { type ColumnId, columnsOf, printColumns } from './table/columns.ts';
 

@@ -24,11 +24,11 @@ import { DensityChoice } from '../../ui/grid/density.tsx';
 import { DialogLoading } from '../../ui/overlays/dialog.tsx';
 import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
 import { useRunsApi } from '../api.ts';
+import { useResolvedTimes } from '../filter/use-resolved-times.ts';
 import { countQuery } from '../queries.ts';
 import { differsOf } from '../run-params.ts';
 import type { ListSearch } from './list-params.ts';
 import { deleteView, useSavedViews } from './list-settings.ts';
-import { useResolvedTimes } from './use-workflows.ts';
 import styles from './views-bar.module.css';
 
 /** Loaded when first opened. */

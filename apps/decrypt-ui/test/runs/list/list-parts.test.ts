@@ -1,7 +1,7 @@
 import type { RunProgress, WorkflowSummary } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
-import { suggestionsFor, valueProblem, valueSuggestions } from '../../../src/runs/list/filter/suggestions.ts';
-import { printQuery } from '../../../src/runs/list/filter/visibility-query.ts';
+import { suggestionsFor, valueProblem, valueSuggestions } from '../../../src/runs/filter/suggestions.ts';
+import { printQuery } from '../../../src/runs/filter/visibility-query.ts';
 import { csvOfRows } from '../../../src/runs/list/list-export.ts';
 import { progressProblem, reportedProblem } from '../../../src/runs/list/table/problems.ts';
 

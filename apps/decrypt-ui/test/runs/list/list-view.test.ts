@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { conditionWords } from '../../../src/runs/list/filter/condition-words.ts';
+import { conditionWords } from '../../../src/runs/filter/condition-words.ts';
 import {
   startOf,
   statusesOf,
@@ -7,13 +7,13 @@ import {
   withoutCondition,
   withStart,
   withStatuses,
-} from '../../../src/runs/list/filter/edit-query.ts';
+} from '../../../src/runs/filter/edit-query.ts';
 import {
   comparison,
   parseQuery,
   printQuery,
   resolveTimes,
-} from '../../../src/runs/list/filter/visibility-query.ts';
+} from '../../../src/runs/filter/visibility-query.ts';
 import { listSearch } from '../../../src/runs/list/list-params.ts';
 import { searchOf, viewOf } from '../../../src/runs/list/list-view.ts';
 import {

@@ -1,8 +1,8 @@
 import { Code, X } from 'lucide-react';
 import { type RefObject, useState } from 'react';
-import { firstKey } from '../../../ui/commands/commands.ts';
-import { Button } from '../../../ui/controls/button.tsx';
-import { Kbd } from '../../../ui/text/kbd.tsx';
+import { firstKey } from '../../ui/commands/commands.ts';
+import { Button } from '../../ui/controls/button.tsx';
+import { Kbd } from '../../ui/text/kbd.tsx';
 import styles from './filter-field.module.css';
 import { type ListQuery, parseQuery } from './visibility-query.ts';
 

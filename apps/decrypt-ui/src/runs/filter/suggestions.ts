@@ -1,5 +1,5 @@
 import { workflowStatus } from '@temporal-kms/codec-api';
-import { outcomeOf, outcomeText } from '../../outcome.ts';
+import { outcomeOf, outcomeText } from '../outcome.ts';
 import { attributeNames } from './condition-words.ts';
 import {
   comparison,

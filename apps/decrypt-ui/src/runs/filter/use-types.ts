@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { useRunsApi } from '../../api.ts';
-import { typesQuery } from '../../queries.ts';
+import { useRunsApi } from '../api.ts';
+import { typesQuery } from '../queries.ts';
 import type { KnownValues } from './suggestions.ts';
 
 /**

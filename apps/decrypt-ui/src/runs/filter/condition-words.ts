@@ -1,5 +1,5 @@
 import { escapeInvisible, workflowStatus } from '@temporal-kms/codec-api';
-import { outcomeOf, outcomeText } from '../../outcome.ts';
+import { outcomeOf, outcomeText } from '../outcome.ts';
 import { type Comparison, type Condition, isTimeAttribute } from './visibility-query.ts';
 
 /** The list's names for Temporal's own attributes. Other attributes keep their names. */
