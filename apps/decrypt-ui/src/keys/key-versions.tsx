@@ -110,7 +110,7 @@ function KeyRows({ configured, namespace, scanned, most, columns }: KeyRowsProps
         <tr>
           <td className="t3">none</td>
           <td className="t3" colSpan={3}>
-            formats that record no version; they may need any version
+            <p className={styles['unversioned']}>formats that record no version; they may need any version</p>
           </td>
           {unversionedStored ? (
             <td>

@@ -55,19 +55,20 @@ function Keys({ namespace }: { namespace: string }) {
       <div className={styles['head']}>
         <h1 className={styles['title']}>Keys</h1>
         {data ? <Health keys={data} /> : null}
-        <span className="spacer" />
-        {data ? <Updated at={dataUpdatedAt} /> : null}
-        <Button
-          look="ghost"
-          icon
-          aria-label="Update"
-          data-tip="Update. The page also updates every 15 seconds"
-          disabled={isFetching && !data}
-          onClick={retry}
-        >
-          <RefreshCw size={14} />
-        </Button>
-        <TestButton namespace={namespace} test={test} />
+        <div className={styles['actions']}>
+          {data ? <Updated at={dataUpdatedAt} /> : null}
+          <Button
+            look="ghost"
+            icon
+            aria-label="Update"
+            data-tip="Update. The page also updates every 15 seconds"
+            disabled={isFetching && !data}
+            onClick={retry}
+          >
+            <RefreshCw size={14} />
+          </Button>
+          <TestButton namespace={namespace} test={test} />
+        </div>
       </div>
       <div className={styles['body']}>
         {error && data ? (
