@@ -185,9 +185,9 @@ function Details({
             <li key={reason}>{escapeInvisible(reason)}</li>
           ))}
         </ul>
-        {builds.length > 0 ? (
-          <div className={clsx(builds.length === 1 && styles['only'])}>
-            <h2 className={styles['subtitle']}>{builds.length === 1 ? 'Build' : 'Builds'}</h2>
+        {builds.length > 1 ? (
+          <>
+            <h2 className={styles['subtitle']}>Builds</h2>
             <ul className={styles['reasons']}>
               {builds.map(({ name, runs: count }) => (
                 <li key={name}>
@@ -195,7 +195,7 @@ function Details({
                 </li>
               ))}
             </ul>
-          </div>
+          </>
         ) : null}
       </section>
     </div>
