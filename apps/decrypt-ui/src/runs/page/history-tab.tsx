@@ -69,7 +69,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
     <>
       {finding ? <FindBar matches={matches} onLeave={view.refocus} /> : null}
       {phone ? null : loaded === 0 ? (
-        expected < SHORT ? null : (
+        expected < SHORT || follow.failure ? null : (
           <OverviewSpace />
         )
       ) : isLong ? (

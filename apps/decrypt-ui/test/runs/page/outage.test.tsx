@@ -62,7 +62,7 @@ describe('a page that was opened while Temporal is unavailable', () => {
   });
 });
 
-test('a history that cannot be read is read when the user retries', async () => {
+test('a history that cannot be read shows no empty overview, and is read when the user retries', async () => {
   let away = true;
   await renderApp(`/ns/NS/workflows/order-88213/${RUN}`, {
     session: ({ fetch }) =>
@@ -72,6 +72,7 @@ test('a history that cannot be read is read when the user retries', async () => 
       }),
   });
   await expect.element(page.getByText('Reconnecting to the history')).toBeVisible();
+  expect(document.querySelector('[class*="overview"]')).toBeNull();
   away = false;
   await userEvent.click(page.getByRole('button', { name: 'Retry now' }));
   await until(() => row('g39'), 'the rows');
