@@ -1,5 +1,6 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { expect, test } from 'vitest';
+import { page } from 'vitest/browser';
 import { INVISIBLE, invisibleId } from '../fixtures/runs.ts';
 import { renderApp, until } from '../support/render-app.tsx';
 
@@ -35,4 +36,14 @@ test.each([
   await until(() => text().includes(expected), expected);
   await until(() => hidden().length === 0, 'no invisible character', 3_000).catch(() => undefined);
   expect(hidden()).toEqual([]);
+});
+
+test('shows each build id with a button that copies the id', async () => {
+  await renderApp(`${run}?tab=metadata`);
+  await expect.element(page.getByRole('button', { name: 'Copy buildids' }).nth(1)).toBeVisible();
+  const ids = [...document.querySelectorAll('dd:has([aria-label="Copy buildids"]) .mono')];
+  expect(ids.map(({ textContent }) => textContent)).toEqual([
+    escapeInvisible(`build 1${INVISIBLE}`),
+    'build 2',
+  ]);
 });

@@ -15,6 +15,9 @@ import styles from './tabs.module.css';
 /** Fields that the page shows elsewhere. */
 const shownElsewhere = /^(execution|memo|searchAttributes|autoResetPoints|type\.|status$|taskQueue$)/;
 
+/** Names of ids, and of lists of ids such as `BuildIds`. */
+const isId = /(workflow|run|build)ids?$/i;
+
 /** The Metadata tab: unencrypted facts about a run, and the texts that its author wrote about it. */
 export function MetadataTab() {
   const { description, address } = useRun();
@@ -33,8 +36,8 @@ export function MetadataTab() {
         <PayloadBlock key={stub.ref} stub={stub} />
       ))}
       <List title="Run">
-        <Item name="Workflow id" copy={address.workflowId} />
-        <Item name="Run id" copy={address.runId} />
+        <Item name="Workflow id" copy={[address.workflowId]} />
+        <Item name="Run id" copy={[address.runId]} />
         {workflow.parent ? (
           <Item name="Parent">
             <Link
@@ -47,12 +50,7 @@ export function MetadataTab() {
           </Item>
         ) : null}
         {[...info, ...config].map(([name, value]) => (
-          <Item
-            key={name}
-            name={attributeName(name)}
-            path={name}
-            {...(/(workflow|run|build)id$/i.test(name) && { copy: value })}
-          >
+          <Item key={name} name={attributeName(name)} path={name} {...(isId.test(name) && { copy: [value] })}>
             {formatAttribute(name, value, format)}
           </Item>
         ))}
@@ -60,7 +58,11 @@ export function MetadataTab() {
       {searchAttributes.length > 0 ? (
         <List title="Search attributes" note="never encrypted, because Temporal indexes them">
           {searchAttributes.map(([name, value]) => (
-            <Item key={name} name={escapeInvisible(name)}>
+            <Item
+              key={name}
+              name={escapeInvisible(name)}
+              {...(isId.test(name) && { copy: [value].flat().map(searchAttributeText) })}
+            >
               {escapeInvisible(searchAttributeText(value))}
             </Item>
           ))}
@@ -86,7 +88,8 @@ interface ItemProps {
   readonly name: string;
   /** The attribute's path, shown as a tooltip. */
   readonly path?: string;
-  readonly copy?: string;
+  /** Ids, each shown with a button that copies it. */
+  readonly copy?: readonly string[];
   readonly children?: ReactNode;
 }
 
@@ -97,14 +100,14 @@ function Item({ name, path, copy, children }: ItemProps) {
         <Breakable>{name}</Breakable>
       </dt>
       <dd>
-        {copy === undefined ? (
-          children
-        ) : (
-          <span className={styles['copied']}>
-            <span className="mono">{escapeInvisible(copy)}</span>
-            <CopyButton what={name.toLowerCase()} text={() => copy} />
-          </span>
-        )}
+        {copy === undefined
+          ? children
+          : copy.map((id) => (
+              <span key={id} className={styles['copied']}>
+                <span className="mono">{escapeInvisible(id)}</span>
+                <CopyButton what={name.toLowerCase()} text={() => id} />
+              </span>
+            ))}
       </dd>
     </div>
   );
