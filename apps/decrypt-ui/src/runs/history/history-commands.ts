@@ -1,7 +1,7 @@
 import { useCanReveal } from '../../payloads/reveal/reveal-choices.ts';
 import { type Actions, useCommands } from '../../ui/commands/registry.ts';
 import { copyText } from '../../ui/controls/copy-text.ts';
-import type { Grid } from '../../ui/grid/virtual-grid.tsx';
+import type { Grid } from '../../ui/grid/use-virtual-grid.ts';
 import { groupKey, type Row } from '../events/rows.ts';
 import { type Pane, panes } from '../run-params.ts';
 import { useRun } from '../run/run-context.tsx';

@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useState } from 'react';
 import { isFailure, outcomeOfEvent, type PendingWork, pendingWork } from '@temporal-kms/histories/events';
-import { useGridFocus } from '../../ui/grid/virtual-grid.tsx';
+import { useGridFocus } from '../../ui/grid/use-virtual-grid.ts';
 import { groupOutcome, pendingByGroup } from '../events/describe-group.ts';
 import {
   type Group,
