@@ -7,12 +7,11 @@ import { ScanResults, toReport } from './scan-results.ts';
 import { CONCURRENCY, MAX_CATCH_UP_MS, MAX_SKEW_MS } from './passes.ts';
 import { countRun } from './count-run.ts';
 import { readRun } from './read-run.ts';
-import type { BeforeRuns, RemoteRuns, RunsFound, ScheduledRun } from './remote-runs.ts';
+import type { BeforeRuns, RemoteRuns, RunsFound } from './remote-runs.ts';
 import type { References } from './stored-objects.ts';
-import { readSchedule } from './schedules.ts';
+import { ScheduleScan } from './scan-schedules.ts';
 import { type ListedRun, type NamespaceDescription, type ScanSource } from '../temporal/scan-source.ts';
 import type { ScanState } from './state.ts';
-import { milliseconds } from '../temporal/times.ts';
 
 /**
  * Milliseconds between lines of progress, and between writes of the state. A killed process loses at most the work of
@@ -60,15 +59,7 @@ class Scan {
   #found: ScanResults;
   /** The ids of the runs that were listed. */
   readonly #seen = new Set<string>();
-  /** The ids of the schedules that were listed. */
-  readonly #schedules = new Set<string>();
-  /**
-   * Schedules that keep an earlier run's result, each with the run whose history contains the result, if that run is
-   * known.
-   */
-  readonly #keptResults = new Map<string, ScheduledRun | undefined>();
-  /** The ids of the schedules that were listed before the runs. */
-  #firstSchedules: ReadonlySet<string> = new Set();
+  readonly #schedules: ScheduleScan;
   readonly #notWalked = new Map<string, number>();
   #started: Date;
   #remote: RunsFound | undefined;
@@ -78,6 +69,7 @@ class Scan {
   constructor(scan: NamespaceScan) {
     this.#scan = scan;
     this.#found = new ScanResults(scan.keys.map(cryptoKeyId));
+    this.#schedules = new ScheduleScan(scan.source);
     this.#started = scan.now();
   }
 
@@ -151,7 +143,8 @@ class Scan {
     await this.#guard([], () => this.#lookForOthers());
     for (const [message, count] of this.#notWalked)
       this.#found.addGap({ kind: 'not_walked', message, count });
-    await this.#guard(['schedules'], () => this.#checkKeptResults());
+    const listedBefore = this.#remote && this.#remote.listedUntil - this.#scan.settleMs - MAX_SKEW_MS;
+    await this.#guard(['schedules'], () => this.#schedules.checkKeptResults(this.#found, listedBefore));
     await state.end();
     await remote?.end();
   }
@@ -160,7 +153,7 @@ class Scan {
     // Looks for batch operations before and after it reads runs, because operations may end in between.
     await this.#guard([], () => this.#lookForOthers());
     await this.#guard(['schedules'], () => this.#scanSchedules());
-    this.#firstSchedules = new Set(this.#schedules);
+    this.#schedules.runsBegin();
   }
 
   /**
@@ -181,19 +174,16 @@ class Scan {
     return {
       started: this.#started.getTime(),
       part: this.#found.toPart(),
-      schedules: [...this.#schedules],
-      keptResults: [...this.#keptResults].map(([id, run]) => [id, run ?? null]),
+      ...this.#schedules.beforeRuns(),
       notWalked: [...this.#notWalked],
     };
   }
 
-  #restore({ started, part, schedules, keptResults, notWalked }: BeforeRuns): void {
-    this.#started = new Date(started);
-    this.#found.merge(part);
-    for (const id of schedules) this.#schedules.add(id);
-    this.#firstSchedules = new Set(this.#schedules);
-    for (const [id, run] of keptResults) this.#keptResults.set(id, run ?? undefined);
-    for (const [message, count] of notWalked) this.#notWalked.set(message, count);
+  #restore(before: BeforeRuns): void {
+    this.#started = new Date(before.started);
+    this.#found.merge(before.part);
+    this.#schedules.restore(before);
+    for (const [message, count] of before.notWalked) this.#notWalked.set(message, count);
   }
 
   async #lookForOthers(): Promise<void> {
@@ -201,60 +191,12 @@ class Scan {
       this.#notWalked.set(message, Math.max(count, this.#notWalked.get(message) ?? 0));
   }
 
-  /** Reads the schedules that no earlier call listed. */
   async #scanSchedules(): Promise<void> {
-    const { source, progress } = this.#scan;
     const coverage = this.#found.begin('schedules');
-    this.#begin(() => `schedules: ${coverage.histories}`);
-    const unseen: string[] = [];
-    // Reads the whole list first, because schedules may move between pages while other schedules are
-    // described.
-    for await (const ids of source.schedules()) unseen.push(...ids.filter((id) => !this.#schedules.has(id)));
-    for (const id of new Set(unseen)) {
-      this.#schedules.add(id);
-      const description = await source.describeSchedule(id);
-      if (description === undefined) continue;
-      const { summary, created, keptResult } = readSchedule(description);
-      await this.#found.count('schedules', { workflowId: id, startTime: created }, summary, true);
-      if (keptResult.is === 'in_run') this.#keptResults.set(id, keptResult.run);
-      if (keptResult.is === 'hidden') this.#keptResults.set(id, undefined);
-    }
-    progress(`schedules: ${coverage.histories}`);
-  }
-
-  /** Adds a gap for schedules that keep a result that no scanned history contains. */
-  async #checkKeptResults(): Promise<void> {
-    const hidden: string[] = [];
-    for (const [id, run] of this.#keptResults) {
-      if (run === undefined || !(await this.#wasCounted(run, this.#firstSchedules.has(id)))) hidden.push(id);
-    }
-    const [workflowId] = hidden;
-    if (workflowId === undefined) return;
-    this.#found.fail('schedules');
-    this.#found.addGap({
-      kind: 'not_walked',
-      place: 'schedules',
-      message:
-        "The schedule keeps an earlier run's result, which Temporal does not show. Trigger it once, or recreate it.",
-      count: hidden.length,
-      example: { workflowId },
-    });
-  }
-
-  /**
-   * Whether the payloads of a run were counted. Other processes do not report which runs they have read. But they read
-   * every run that still exists and had appeared in the lists, including the runs of schedules that this process
-   * described before.
-   */
-  async #wasCounted({ workflowId, runId }: ScheduledRun, isFirst: boolean): Promise<boolean> {
-    if (this.#found.hasCounted(runId)) return true;
-    const { source, settleMs } = this.#scan;
-    if (this.#remote === undefined) return false;
-    const run = { workflowId, runId, isOpen: true, startTime: undefined, closeTime: undefined };
-    const found = await source.describeRun(run);
-    const started = milliseconds(found?.workflowExecutionInfo?.startTime);
-    if (found === undefined || started === undefined) return false;
-    return isFirst || started < this.#remote.listedUntil - settleMs - MAX_SKEW_MS;
+    const step = () => `schedules: ${coverage.histories}`;
+    this.#begin(step);
+    await this.#schedules.read(this.#found);
+    this.#scan.progress(step());
   }
 
   async #scanRuns(state: ScanState): Promise<void> {
