@@ -82,15 +82,26 @@ const kmsEmulator = oneWay(
   ['emulator.ts', 'cli.ts', 'index.ts'],
 );
 
-const histories = oneWay('packages/histories', {
-  json: [],
-  files: ['json'],
-  payloads: ['json'],
-  proto: ['json', 'files', 'payloads'],
-  events: ['json'],
-  failures: ['json', 'events'],
-  why: ['json', 'events', 'failures'],
-});
+/** Returns an override for a folder of `why`. The override refuses specifiers of `why` that match `pattern`. */
+const whyFolder = (folder: string, pattern: string) =>
+  restrict(`packages/histories/src/why/${folder}/**`, testing, {
+    regex: `^\\.\\./(${pattern}|\\.\\./(files|payloads|proto)/)`,
+    message: 'Imports go one way: in why, facts imports nothing, and rules imports facts.',
+  });
+
+const histories = [
+  ...oneWay('packages/histories', {
+    json: [],
+    files: ['json'],
+    payloads: ['json'],
+    proto: ['json', 'files', 'payloads'],
+    events: ['json'],
+    failures: ['json', 'events'],
+    why: ['json', 'events', 'failures'],
+  }),
+  whyFolder('facts', '[^.]'),
+  whyFolder('rules', '[^/]+\\.ts$'),
+];
 
 const codecApi = restrict(
   'packages/codec-api/src/**',

@@ -1,10 +1,10 @@
 import { escapeInvisible, reasons } from '@temporal-kms/codec-api';
-import type { Cause } from './cause.ts';
+import type { Cause } from './facts/cause.ts';
 import type { Explanation } from './explain.ts';
-import type { Finding } from './finding.ts';
-import type { Place } from './place.ts';
-import { isOpen, type WhyRun } from './run.ts';
-import { counted, seconds } from './words.ts';
+import type { Finding } from './facts/finding.ts';
+import type { Place } from './facts/place.ts';
+import { isOpen, type WhyRun } from './facts/run.ts';
+import { counted, seconds } from './facts/words.ts';
 
 /** Options of `cardLines`. */
 export interface CardOptions extends Pick<WhyRun, 'status' | 'now'> {

@@ -2,9 +2,9 @@ import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { textAt } from '../events/proto-json.ts';
 import type { RunEvent } from '../events/groups.ts';
 import { endsWait } from '../events/run-ends.ts';
-import { type Cause, causeOf, failureOf, shortText } from './cause.ts';
-import type { ReadPayload } from './run.ts';
-import { isTaskError, LONG_WAIT, taskErrors } from './sources.ts';
+import { type Cause, causeOf, failureOf, shortText } from './facts/cause.ts';
+import type { ReadPayload } from './facts/run.ts';
+import { isTaskError, LONG_WAIT, taskErrors } from './facts/sources.ts';
 
 /**
  * Returns the event that shows why a run ended or is stuck: the last event or, if a run timed out or was

@@ -1,9 +1,9 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { textAt } from '../events/proto-json.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { Fact, Finding, Rule, Severity } from './finding.ts';
+import type { Fact, Finding, Rule, Severity } from './facts/finding.ts';
 import { type RuleId, rules } from './rules.ts';
-import { isOpen, type WhyRun } from './run.ts';
+import { isOpen, type WhyRun } from './facts/run.ts';
 
 /** Why a run failed, what it waits for, and what went wrong on the way. */
 export interface Explanation {

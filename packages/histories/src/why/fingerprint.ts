@@ -1,6 +1,6 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { StackFrame } from '../failures/stack-trace.ts';
-import type { Cause } from './cause.ts';
+import type { Cause } from './facts/cause.ts';
 import { messageShape } from './message-shape.ts';
 
 /**

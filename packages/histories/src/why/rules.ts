@@ -1,4 +1,4 @@
-import type { Rule } from './finding.ts';
+import type { Rule } from './facts/finding.ts';
 import { canceled, codecErrors, failed, terminated, timedOut } from './rules/failed.ts';
 import { signalsNotDelivered, signalsWithoutEffect, updatesOpen } from './rules/messages.ts';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cardLines } from '../../src/why/card-text.ts';
 import { explain } from '../../src/why/explain.ts';
-import type { WhyRun } from '../../src/why/run.ts';
+import type { WhyRun } from '../../src/why/facts/run.ts';
 import {
   activityFailure,
   application,

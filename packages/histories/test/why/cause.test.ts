@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { causeOf } from '../../src/why/cause.ts';
-import { allLocked } from '../../src/why/run.ts';
+import { causeOf } from '../../src/why/facts/cause.ts';
+import { allLocked } from '../../src/why/facts/run.ts';
 import { libraryFrames } from '../../src/failures/library-frames.ts';
 import { ownFrames } from '../../src/failures/stack-trace.ts';
 import { activityFailure, application, reading, runOf, scheduled, started } from './run.ts';

@@ -1,5 +1,5 @@
 import type { Attributes } from '@temporal-kms/codec-api';
-import type { ReadPayload } from '../../src/why/run.ts';
+import type { ReadPayload } from '../../src/why/facts/run.ts';
 import { reading } from './run.ts';
 import type { Draw } from './random.ts';
 

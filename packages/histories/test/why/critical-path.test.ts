@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { groupEvents, type RunEvent } from '../../src/events/groups.ts';
-import { criticalPath } from '../../src/why/critical-path.ts';
+import { criticalPath } from '../../src/why/facts/critical-path.ts';
 import { type Draw, drawFrom } from './random.ts';
 import { runOf, type Recorded, scheduled, signal, START, started, taskFails } from './run.ts';
 

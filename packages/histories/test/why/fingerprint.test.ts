@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { causeOf } from '../../src/why/cause.ts';
+import { causeOf } from '../../src/why/facts/cause.ts';
 import { type Fingerprint, fingerprint } from '../../src/why/fingerprint.ts';
 import { messageShape } from '../../src/why/message-shape.ts';
-import { allLocked } from '../../src/why/run.ts';
+import { allLocked } from '../../src/why/facts/run.ts';
 import { type CorpusCause, corpusCauses, corpusRun } from './corpus.ts';
 import { drawFrom } from './random.ts';
 

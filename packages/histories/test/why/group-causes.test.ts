@@ -1,11 +1,11 @@
 import type { Attributes } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
-import { causeOf } from '../../src/why/cause.ts';
+import { causeOf } from '../../src/why/facts/cause.ts';
 import { causeOfEnd, decisiveEvent } from '../../src/why/end-cause.ts';
 import { explain } from '../../src/why/explain.ts';
 import { fingerprint, whyOneGroup } from '../../src/why/fingerprint.ts';
 import { groupCauses } from '../../src/why/group-causes.ts';
-import { allLocked } from '../../src/why/run.ts';
+import { allLocked } from '../../src/why/facts/run.ts';
 import { corpusCauses, corpusRun } from './corpus.ts';
 import { drawFrom } from './random.ts';
 import { activityFailure, application, reading, type Recorded, runOf, started, taskFails } from './run.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { explain } from '../../src/why/explain.ts';
 import { type RuleId, rules } from '../../src/why/rules.ts';
-import type { WhyRun } from '../../src/why/run.ts';
+import type { WhyRun } from '../../src/why/facts/run.ts';
 import { failedCases } from './cases/failed.ts';
 import { otherCases } from './cases/other.ts';
 import { pendingCases } from './cases/pending.ts';

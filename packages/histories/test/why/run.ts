@@ -1,7 +1,7 @@
 import type { Attributes, PayloadRef } from '@temporal-kms/codec-api';
 import { closedAs } from '../../src/events/run-ends.ts';
 import { groupEvents, type RunEvent } from '../../src/events/groups.ts';
-import { allLocked, type Reading, type WhyRun } from '../../src/why/run.ts';
+import { allLocked, type Reading, type WhyRun } from '../../src/why/facts/run.ts';
 
 export const START = Date.parse('2030-01-31T12:00:00Z');
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { durationsOf } from '../../src/why/usual.ts';
+import { durationsOf } from '../../src/why/facts/usual.ts';
 
 describe('durationsOf', () => {
   // The expected values are from statistics.median and math.ceil(0.95 * n) of Python 3.12.

@@ -1,13 +1,13 @@
 import { reasons } from '@temporal-kms/codec-api';
 import type { RunEvent } from '../../events/groups.ts';
 import { durationAt, enumAt, millisAt, textAt } from '../../events/proto-json.ts';
-import { type Cause, causeOf, failureOf } from '../cause.ts';
-import type { Fact } from '../finding.ts';
-import type { Place } from '../place.ts';
-import { isOpen, type WhyRun } from '../run.ts';
-import { endOfRun, failingTask, pendingSteps, runFailure } from '../sources.ts';
-import { type Step, stepOf } from '../step.ts';
-import { byWhom, seconds } from '../words.ts';
+import { type Cause, causeOf, failureOf } from '../facts/cause.ts';
+import type { Fact } from '../facts/finding.ts';
+import type { Place } from '../facts/place.ts';
+import { isOpen, type WhyRun } from '../facts/run.ts';
+import { endOfRun, failingTask, pendingSteps, runFailure } from '../facts/sources.ts';
+import { type Step, stepOf } from '../facts/step.ts';
+import { byWhom, seconds } from '../facts/words.ts';
 
 /**
  * Returns a function that finds errors of the codec and of Cloud KMS. The table of reason codes explains

@@ -1,8 +1,8 @@
 import type { RunEvent } from '../../events/groups.ts';
 import { numberAt } from '../../events/proto-json.ts';
-import type { Fact } from '../finding.ts';
-import { isOpen, type WhyRun } from '../run.ts';
-import { stepOf } from '../step.ts';
+import type { Fact } from '../facts/finding.ts';
+import { isOpen, type WhyRun } from '../facts/run.ts';
+import { stepOf } from '../facts/step.ts';
 
 /**
  * Returns the latest completed workflow task. `seen` is the last event that the workflow code has seen, and

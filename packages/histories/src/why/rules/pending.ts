@@ -2,12 +2,12 @@ import { durationAt, textAt } from '../../events/proto-json.ts';
 import type { PendingWork } from '../../events/pending.ts';
 import type { EventGroup } from '../../events/groups.ts';
 import { WORKER_SHUTDOWN } from '../../failures/failure.ts';
-import type { Fact } from '../finding.ts';
-import type { Place } from '../place.ts';
-import { isOpen, type WhyRun } from '../run.ts';
-import { endTime, LONG_WAIT, pendingSteps, type PendingStep, waitsAt } from '../sources.ts';
-import { stepOf, summaryOf } from '../step.ts';
-import { byWhom, seconds } from '../words.ts';
+import type { Fact } from '../facts/finding.ts';
+import type { Place } from '../facts/place.ts';
+import { isOpen, type WhyRun } from '../facts/run.ts';
+import { endTime, LONG_WAIT, pendingSteps, type PendingStep, waitsAt } from '../facts/sources.ts';
+import { stepOf, summaryOf } from '../facts/step.ts';
+import { byWhom, seconds } from '../facts/words.ts';
 import { pollersText } from './task.ts';
 
 const placeOf = ({ work, group, cause }: PendingStep): Place => ({

@@ -1,7 +1,7 @@
 import { isFailure } from '../../events/outcome.ts';
 import { plaintextFailures } from '../../failures/plaintext-failures.ts';
-import type { Fact } from '../finding.ts';
-import type { WhyRun } from '../run.ts';
+import type { Fact } from '../facts/finding.ts';
+import type { WhyRun } from '../facts/run.ts';
 
 /** Maximum number of failed steps to search, latest first. */
 const MAX_SEARCHED = 200;

@@ -1,12 +1,12 @@
 import { groupByHead } from '../../events/groups.ts';
 import { durationAt } from '../../events/proto-json.ts';
-import type { PathKind, PathStep } from '../critical-path.ts';
-import type { Fact } from '../finding.ts';
-import type { WhyRun } from '../run.ts';
-import { endTime } from '../sources.ts';
-import { stepOf } from '../step.ts';
-import { isSlow } from '../usual.ts';
-import { counted, seconds } from '../words.ts';
+import type { PathKind, PathStep } from '../facts/critical-path.ts';
+import type { Fact } from '../facts/finding.ts';
+import type { WhyRun } from '../facts/run.ts';
+import { endTime } from '../facts/sources.ts';
+import { stepOf } from '../facts/step.ts';
+import { isSlow } from '../facts/usual.ts';
+import { counted, seconds } from '../facts/words.ts';
 
 const kinds = ['work', 'queue', 'retry', 'idle'] as const satisfies readonly PathKind[];
 const kindText: Readonly<Record<PathKind, string>> = {

@@ -1,7 +1,7 @@
 import { durationAt, enumAt, numberAt, textAt } from '../../events/proto-json.ts';
-import type { Fact } from '../finding.ts';
-import { isOpen, type WhyRun } from '../run.ts';
-import { waitsAt } from '../sources.ts';
+import type { Fact } from '../facts/finding.ts';
+import { isOpen, type WhyRun } from '../facts/run.ts';
+import { waitsAt } from '../facts/sources.ts';
 
 /**
  * Reports a run for which Temporal has not scheduled a workflow task yet, because of a cron schedule, a start

@@ -2,12 +2,12 @@ import type { Category } from '../../events/event-kinds.ts';
 import type { EventGroup, RunEvent } from '../../events/groups.ts';
 import { isFailure } from '../../events/outcome.ts';
 import { textAt } from '../../events/proto-json.ts';
-import type { Fact } from '../finding.ts';
-import type { WhyRun } from '../run.ts';
-import { causeOf, failureOf } from '../cause.ts';
-import { stepOf } from '../step.ts';
+import type { Fact } from '../facts/finding.ts';
+import type { WhyRun } from '../facts/run.ts';
+import { causeOf, failureOf } from '../facts/cause.ts';
+import { stepOf } from '../facts/step.ts';
 import { codecErrors, failed } from './failed.ts';
-import { counted, inWords } from '../words.ts';
+import { counted, inWords } from '../facts/words.ts';
 
 /**
  * The categories that count as steps: what the workflow code scheduled, and the messages that it received.

@@ -1,6 +1,6 @@
 import { at, enumAt, millisAt, textAt } from '../../events/proto-json.ts';
-import type { Fact } from '../finding.ts';
-import { isOpen, type WhyQueue, type WhyRun } from '../run.ts';
+import type { Fact } from '../facts/finding.ts';
+import { isOpen, type WhyQueue, type WhyRun } from '../facts/run.ts';
 import {
   endOfRun,
   endTime,
@@ -9,8 +9,8 @@ import {
   isForceClosed,
   LONG_WAIT,
   waitsAt,
-} from '../sources.ts';
-import { byWhom, inWords } from '../words.ts';
+} from '../facts/sources.ts';
+import { byWhom, inWords } from '../facts/words.ts';
 
 /** The reason why a workflow task fails. There is a separate rule for each reason. */
 export type TaskProblem = 'nondeterminism' | 'deadlock' | 'timeout' | 'unhandled' | 'other';

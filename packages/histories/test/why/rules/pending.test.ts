@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explain } from '../../../src/why/explain.ts';
-import type { WhyRun } from '../../../src/why/run.ts';
+import type { WhyRun } from '../../../src/why/facts/run.ts';
 import { application, pending, runOf, scheduled, START, started, time } from '../run.ts';
 
 /** Returns a run whose activity is in the given state after the activity's worker was shut down. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { explain } from '../../../src/why/explain.ts';
-import type { WhyRun } from '../../../src/why/run.ts';
+import type { WhyRun } from '../../../src/why/facts/run.ts';
 import { chargedFor, type Recorded, runOf, START, started, timer } from '../run.ts';
 
 const rulesOf = (run: WhyRun) => explain(run).findings.map(({ rule }) => rule);

@@ -1,13 +1,13 @@
 import type { PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
-import { at, linesAt } from '../events/proto-json.ts';
+import { at, linesAt } from '../../events/proto-json.ts';
 import {
   codecReason,
   decodedAttributes,
   failureChain,
   type FailureLevel,
   rootCause,
-} from '../failures/failure.ts';
-import { kindName, ownFrames, type StackFrame } from '../failures/stack-trace.ts';
+} from '../../failures/failure.ts';
+import { kindName, ownFrames, type StackFrame } from '../../failures/stack-trace.ts';
 import { type Place, placesOf } from './place.ts';
 import type { WhyRun } from './run.ts';
 

@@ -1,7 +1,7 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
-import type { EventGroup, RunEvent } from '../events/groups.ts';
-import { groupName, summaryRef } from '../events/group-name.ts';
-import { at, textAt } from '../events/proto-json.ts';
+import type { EventGroup, RunEvent } from '../../events/groups.ts';
+import { groupName, summaryRef } from '../../events/group-name.ts';
+import { at, textAt } from '../../events/proto-json.ts';
 import { otherRun, type OtherRun, type Place } from './place.ts';
 import type { ReadPayload, WhyRun } from './run.ts';
 

@@ -1,7 +1,7 @@
-import type { EventGroup, RunEvent } from '../events/groups.ts';
-import { at, enumAt, millisAt, numberAt, textAt } from '../events/proto-json.ts';
-import { closedAs, endsWait } from '../events/run-ends.ts';
-import { type PendingWork, pendingWork } from '../events/pending.ts';
+import type { EventGroup, RunEvent } from '../../events/groups.ts';
+import { at, enumAt, millisAt, numberAt, textAt } from '../../events/proto-json.ts';
+import { closedAs, endsWait } from '../../events/run-ends.ts';
+import { type PendingWork, pendingWork } from '../../events/pending.ts';
 import { type Cause, causeOf, failureOf } from './cause.ts';
 import { isOpen, type WhyRun } from './run.ts';
 

@@ -1,7 +1,7 @@
-import type { Category } from '../events/event-kinds.ts';
-import { type EventGroup, groupByHead, type RunEvent } from '../events/groups.ts';
-import { at, numberAt, textAt } from '../events/proto-json.ts';
-import { type FailureLevel, retryState } from '../failures/failure.ts';
+import type { Category } from '../../events/event-kinds.ts';
+import { type EventGroup, groupByHead, type RunEvent } from '../../events/groups.ts';
+import { at, numberAt, textAt } from '../../events/proto-json.ts';
+import { type FailureLevel, retryState } from '../../failures/failure.ts';
 
 /** The ids of another workflow's run, exactly as Temporal stores them. Escape the ids before showing them. */
 export interface OtherRun {

@@ -1,8 +1,8 @@
-import { eventKind } from '../events/event-kinds.ts';
-import { isStart } from '../events/grouping.ts';
-import type { EventGroup, RunEvent } from '../events/groups.ts';
-import { durationAt, numberAt } from '../events/proto-json.ts';
-import { closedAs, endsWait } from '../events/run-ends.ts';
+import { eventKind } from '../../events/event-kinds.ts';
+import { isStart } from '../../events/grouping.ts';
+import type { EventGroup, RunEvent } from '../../events/groups.ts';
+import { durationAt, numberAt } from '../../events/proto-json.ts';
+import { closedAs, endsWait } from '../../events/run-ends.ts';
 
 /**
  * How the run spent a part of the path. `queue` means waiting for a worker. `retry` means earlier attempts

@@ -5,7 +5,7 @@ import type {
   RunTaskQueue,
   WorkflowStatus,
 } from '@temporal-kms/codec-api';
-import type { EventGroup, RunEvent } from '../events/groups.ts';
+import type { EventGroup, RunEvent } from '../../events/groups.ts';
 import type { Usual } from './usual.ts';
 
 /**
