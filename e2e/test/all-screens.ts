@@ -128,7 +128,7 @@ const listScreens = {
     await page.keyboard.press('Shift+Tab');
     await expect(page.locator('[data-tooltip]')).toBeVisible();
   }),
-  'the suggestions of the filter': overList(async (page) => {
+  'the filter suggestions': overList(async (page) => {
     await page.keyboard.press('/');
     await page.keyboard.type('sta');
     await expect(page.getByRole('option').first()).toBeVisible();
@@ -179,11 +179,11 @@ const runScreens = {
     await page.goto(`${ORDER}?io=true`);
     await shown(page, 'Please wrap it as a present');
   },
-  'all events of a run': async (page) => {
+  'run: all events': async (page) => {
     await page.goto(`${ORDER}?view=all`);
     await expect(page.locator('[data-key="e1"]')).toContainText('Mira Lindqvist');
   },
-  'the visible time of a run': overOrder(async (page) => {
+  'run: visible time': overOrder(async (page) => {
     await command(page, 'Choose the visible time');
     await expect(page.getByRole('dialog', { name: /^Visible time/ })).toBeVisible();
   }),
@@ -198,7 +198,7 @@ const runScreens = {
     await page.keyboard.type('Harbour Street');
     await expect(button(page, /payloads/)).toBeVisible();
   }),
-  'the export of a run': overOrder(async (page) => {
+  'run: export': overOrder(async (page) => {
     await page.keyboard.press('x');
     await expect(page.getByRole('dialog', { name: 'Export history' })).toBeVisible();
   }),
@@ -227,7 +227,7 @@ const runScreens = {
   },
   ...Object.fromEntries(
     ['attributes', 'raw', 'crypto'].map((pane) => [
-      `the ${pane} pane of an event`,
+      `event: ${pane} pane`,
       async (page: Page) => {
         await page.goto(`${ORDER}?ev=1&pane=${pane}`);
         await expect(page.getByRole('complementary').getByRole('tabpanel')).not.toBeEmpty();
@@ -236,20 +236,20 @@ const runScreens = {
   ),
   ...Object.fromEntries(
     ['pending', 'relations', 'durations', 'memo', 'metadata'].map((tab) => [
-      `the ${tab} tab of a run`,
+      `run: ${tab} tab`,
       async (page: Page) => {
         await page.goto(`${ORDER}?tab=${tab}`);
         await expect(page.getByRole('tabpanel')).not.toBeEmpty();
       },
     ]),
   ),
-  'all causes and the critical path of a run': async (page) => {
+  'run: all causes and the critical path': async (page) => {
     await page.goto(`${CHECKOUT}?path=true`);
     await button(page, 'All findings').click();
     await expect(page.getByRole('list', { name: 'The application’s frames' }).first()).toBeVisible();
     await expect(page.getByRole('table').first()).toBeVisible();
   },
-  'answers of a worker': async (page) => {
+  'worker answers': async (page) => {
     await page.goto(`${LIST}/approval-6004-waiting?tab=now`);
     await button(page, 'Ask the worker').click();
     await expect(page.getByRole('region', { name: 'Current details' })).toContainText('Hanna Berg');
@@ -316,7 +316,7 @@ const otherScreens = {
     await page.keyboard.press('v');
     await shown(page, /The chain is intact/);
   },
-  'an entry of the audit': async (page) => {
+  'an audit entry': async (page) => {
     await page.goto(AUDIT);
     await page
       .getByRole('row', { name: /Read audit/ })

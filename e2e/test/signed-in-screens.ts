@@ -116,7 +116,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
       await shown(page, /payloads were not decoded/);
     },
   },
-  'the justification of a search': {
+  'the justification for a search': {
     person: 'Olivia Oncall',
     path: PAYMENT,
     open: async (page) => {
@@ -150,7 +150,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
       await shown(page, 'You may not export histories here.');
     },
   },
-  'the justification of an export': {
+  'the justification for an export': {
     person: 'Adam Admin',
     path: PAYMENT,
     open: async (page) => {
@@ -179,7 +179,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
     path: '/ns/default/audit',
     open: (page) => heading(page, 'You may not read the audit in default'),
   },
-  'the audit of an auditor': {
+  'the audit for an auditor': {
     person: 'Audrey Audit',
     path: '/ns/payments/audit',
     open: (page) => expect(page.getByRole('row', { name: /audrey/ }).first()).toBeVisible(),

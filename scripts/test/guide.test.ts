@@ -29,7 +29,7 @@ const chapters = [
 
 const read = (file: string): Promise<string> => readFile(join(projectRoot, file), 'utf8');
 
-const [, list = ''] = (await read('docs/gcp-kms.md')).split('\n## The chapters of the guide\n');
+const [, list = ''] = (await read('docs/gcp-kms.md')).split('\n## Guide chapters\n');
 const link = /\[[^\]]+\]\(([^)]+)\)/g;
 const rows = [...list.matchAll(/^- \*\*(.+)\*\*: (.+); `(.+)` \((.+)\)$/gm)].map(
   ([, chapter = '', places = '', command = '', ids = '']) => ({

@@ -18,7 +18,7 @@ const entriesOf = (text: string) =>
     .split('\n')
     .map((line) => entry.parse(JSON.parse(line)));
 
-describe('the output of code in the worker', () => {
+describe('worker code output', () => {
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'worker-console-'));

@@ -17,7 +17,7 @@ test('has a safe default for every setting except the key', () => {
   expect(parse({})).not.toHaveProperty('policyFile');
 });
 
-describe('the configuration of rate limits', () => {
+describe('rate limit configuration', () => {
   test('contains a default for each limit, unless the operator turns the limit off', () => {
     expect(parse({}).rates).toEqual({ kmsRequests: 6_000, storageBytes: 2 ** 30, refused: 600 });
     const off = { CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_STORAGE_BYTES: 'off', CODEC_RATE_REFUSED: '1' };
@@ -143,7 +143,7 @@ test('serves metrics only if CODEC_METRICS_PORT is set, and by default only on l
   ).toMatchObject({ allowedHosts: ['codec.svc:9464', 'other.svc'] });
 });
 
-describe('the configuration of paths and limits', () => {
+describe('path and limit configuration', () => {
   test('leaves the limits unset by default, so that the server uses its own defaults', () => {
     expect(parse({})).toMatchObject({ namespacePaths: false, limits: {} });
   });

@@ -45,7 +45,7 @@ describe('a message moved to another namespace', () => {
 
 const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay', workflowId }) as const;
 
-describe('the codec with messages of another workflow', () => {
+describe('the codec with another workflow’s messages', () => {
   const bound = { bindWorkflow: true };
 
   it('reports that a message is bound to a workflow, even if the context contains no workflow', async () => {

@@ -194,7 +194,7 @@ describe('a process whose permission was revoked', () => {
   });
 });
 
-describe('the cache of decryption keys', () => {
+describe('the decryption key cache', () => {
   // [C-15]
   it('keeps a rejection for some seconds, so that a history under a disabled key causes only one call', async () => {
     const keyService = new FakeKeyService();

@@ -24,7 +24,7 @@ const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'u
 const classes = Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)]));
 
 // [R-1]
-describe('the table of reason codes', () => {
+describe('the reason code table', () => {
   it('matches the list in docs/runbook.md', () => {
     const [, rest = ''] = textOf('../../../docs/runbook.md').split(
       '\n## When a payload cannot be decrypted\n',

@@ -182,8 +182,8 @@ describe('docs/metrics.md', () => {
       `${callsWaiting.name} `,
       `${storeFailing.name} operation`,
     ];
-    expect(listed('Metrics of the codec')).toEqual(codecMetrics.toSorted());
-    expect(listed('Metrics of a worker')).toEqual([`${workerReady.name} `, `${workerRestarts.name}_total `]);
+    expect(listed('Codec metrics')).toEqual(codecMetrics.toSorted());
+    expect(listed('Worker metrics')).toEqual([`${workerReady.name} `, `${workerRestarts.name}_total `]);
   });
 });
 

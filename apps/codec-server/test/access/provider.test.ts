@@ -134,7 +134,7 @@ describe('a server that accepts the tokens of a real provider', () => {
   });
 });
 
-describe("the cache of the provider's keys", () => {
+describe("the provider's key cache", () => {
   it('fetches the keys once for any number of tokens', async () => {
     await Promise.all(Array.from({ length: 20 }, async () => me(await provider.programToken())));
     expect(provider.keyRequests()).toBe(1);

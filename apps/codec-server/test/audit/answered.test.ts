@@ -38,7 +38,7 @@ async function intentsIn(folder: string): Promise<Set<string | undefined>> {
   return new Set(entries.filter((entry) => entry?.event === 'intent').map((entry) => entry?.justification));
 }
 
-describe('the audit of a completed decryption', () => {
+describe('a completed decryption’s audit', () => {
   const acts: [what: string, act: (path: string, n: number) => Promise<unknown>, keeps: boolean][] = [
     ['renamed', (path, n) => rename(path, `${path}.${n}`), true],
     ['removed', (path) => unlink(path), false],

@@ -205,7 +205,7 @@ const marker = (markerName: string, ...keys: string[]): any =>
     },
   });
 
-describe('the payload of a marker field', () => {
+describe('a marker field’s payload', () => {
   it.each([
     ['core_patch', 'patch-data', false],
     ['core_local_activity', 'data', false],

@@ -240,7 +240,7 @@ describe('payloads:decode', () => {
   });
 });
 
-describe('the stub of a reference', () => {
+describe('a reference’s stub', () => {
   it('states where the object is, how large it is, and whether the server can read it', async () => {
     const before = store.reads.length;
     const response = await appOf().request(`${RUN}/history`, { headers });

@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 const n = (workflowId: string) => Number(workflowId.split('-').at(-1));
 
-describe('the fields of runs that match a query', () => {
+describe('run fields for a query', () => {
   it('contain the decrypted input and memo and the values recorded by Temporal, in the same order as the list of workflows', async () => {
     const response = await get(stack.app, `${WORKFLOWS}?query=${encodeURIComponent(all)}`);
     const { workflows } = workflowList.parse(await response.json());

@@ -122,7 +122,7 @@ const WORKFLOWS = `/api/namespaces/${NAMESPACE}/workflows`;
 const askProgress = (runs: Run[], app = stack.app, path = WORKFLOWS): Promise<Response> =>
   get(app, `${path}:progress`, { method: 'POST', body: JSON.stringify({ runs }) });
 
-describe('the progress of runs', () => {
+describe('run progress', () => {
   it('shows what each run waits for, and leaves out a run that Temporal does not have', async () => {
     const handles = await Promise.all([
       stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' }),
@@ -164,7 +164,7 @@ async function types(prefix: string, namespace = NAMESPACE) {
   return workflowTypes.parse(await (await get(stack.app, path)).json());
 }
 
-describe('the workflow types of a namespace', () => {
+describe('a namespace’s workflow types', () => {
   it('are the types of its runs, optionally only those that begin with a prefix', async () => {
     const odd = String.raw`pay "later" \ 100%`;
     const handles = await Promise.all(

@@ -74,7 +74,7 @@ describe('watchKms', () => {
   });
 });
 
-describe('the health of keys in Cloud KMS', () => {
+describe('Cloud KMS key health', () => {
   afterEach(async () => {
     kms.emulator.clearFaults();
     for (const key of Object.values(keys)) await kms.emulator.setVersionState(version(key), 'ENABLED');

@@ -22,7 +22,7 @@ const jsonLines = (value: unknown) => jsonRows(value).map(rowTokens);
 const text = (lines: readonly Line[]) =>
   lines.map((line) => line.map((token) => token.text).join('')).join('\n');
 
-describe('the interpretation of a payload', () => {
+describe('payload interpretation', () => {
   test('keeps every digit of the numbers in JSON', () => {
     const value = payloadValue(payload('json/plain', '{"id":9007199254740993,"rate":1.10}'));
     expect(value.kind).toBe('json');
@@ -256,7 +256,7 @@ const labels = (run: readonly PayloadStub[], row: readonly PayloadStub[]) => {
   return rowBadges(row, new Map(), usage).map(({ label, tone }) => `${label} ${tone}`);
 };
 
-describe('the key of a row', () => {
+describe('a row’s key', () => {
   const payments = stub(encrypted(1, { version: 1 }), 0);
   const kyc = stub(encrypted(1, { key: 'kyc', version: 1 }), 1);
   const disabled = stub(encrypted(1, { version: 1, reason: 'key_disabled', early: true }), 2);

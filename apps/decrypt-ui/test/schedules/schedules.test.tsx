@@ -10,7 +10,7 @@ const cells = () =>
     [...row.querySelectorAll('td')].map(({ textContent }) => textContent.replace(/\s+/g, ' ').trim()),
   );
 
-describe('the schedules of a namespace', () => {
+describe('a namespace’s schedules', () => {
   test('are listed with their rule in words, their state, and links to their last runs', async () => {
     const app = await renderApp('/ns/NS/schedules');
     await until(() => cells().length === 3, 'the schedules');

@@ -90,7 +90,7 @@ const routes: Record<string, (text: string) => Promise<Ran>> = {
   'an environment file': (text) => temporalKms(['keys', '--env-file', `/missing/${text}`]),
 };
 
-describe('the output of commands', () => {
+describe('command output', () => {
   it.each(Object.entries(routes))('contains only visible characters: %s', async (_, run) => {
     const harmless = lines(await run('idYES: version 1 may be destroyed.'));
     await fc.assert(

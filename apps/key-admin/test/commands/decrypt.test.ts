@@ -244,7 +244,7 @@ describe('temporal-kms decrypt with a payload', () => {
   });
 });
 
-describe('the audit of temporal-kms decrypt', () => {
+describe('the temporal-kms decrypt audit', () => {
   it('records the person and the justification before and after each decryption, in one hash chain', async () => {
     const { cloud, decrypt, entries, auditFile } = await start();
     const run = await twoVersions(cloud);
@@ -420,7 +420,7 @@ describe('temporal-kms decrypt --out', () => {
   );
 });
 
-describe('the configuration of temporal-kms decrypt', () => {
+describe('the temporal-kms decrypt configuration', () => {
   it('is refused if it names no namespace, or has no keys for the namespace', async () => {
     const { cloud, auditFile } = await start();
     const env = { ...cloud.as(WORKER), AUDIT_FILE: auditFile };

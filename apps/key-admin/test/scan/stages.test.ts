@@ -188,7 +188,7 @@ const progressOf = (kind: Stage['kind']) => ({
   stageFound: mergeParts(emptyPart(), named(1_001)),
 });
 
-describe('the continue-as-new input of a scan', () => {
+describe('a scan’s continue-as-new input', () => {
   it('stays below the 2 MB that Temporal stores, even if key names are long', () => {
     const progress = progressOf('newest');
     mergeStage(progress);

@@ -95,7 +95,7 @@ labels:
 {{- end -}}
 {{- end -}}
 {{- if eq .name "worker" -}}
-{{- /* docs/limits.md (Memory of a worker). */ -}}
+{{- /* docs/limits.md (Worker memory). */ -}}
 {{- $_ := set $env "NODE_OPTIONS" (printf "--max-semi-space-size=16 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
 {{- end -}}
 {{- toJson $env -}}

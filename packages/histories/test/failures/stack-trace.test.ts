@@ -117,7 +117,7 @@ File "orders.csv" is missing
   });
 });
 
-describe('the view of a stack trace', () => {
+describe('the stack trace view', () => {
   const trace = stackLines(
     [
       'Error: x',

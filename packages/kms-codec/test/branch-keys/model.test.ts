@@ -25,7 +25,7 @@ const combined = [
 const worlds = [outages, refusals, noWraps, store, attacker, ...(process.env['SLOW'] ? combined : [])];
 const named = worlds.map((world) => [world.join(', '), world] as const);
 
-describe('the model of branch keys', { timeout: 240_000 }, () => {
+describe('the branch key model', { timeout: 240_000 }, () => {
   it.each(named)('keeps every promise in the world %s', async (_, world) => {
     expect(await checkModel(model, { macros: world, property: 'safety' })).toBeUndefined();
   });

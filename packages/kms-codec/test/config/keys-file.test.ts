@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const read = (text: string, files?: Readonly<Record<string, string>>) =>
   readKeysFileText(folder, text, files);
 
-describe('the reader of the keys file', () => {
+describe('the keys file reader', () => {
   it.each(keysFileVectors)('follows the vector: $name', ({ text, files, rules, refused }) => {
     const result = read(text, files);
     if (refused !== undefined) expect(result).toContain(refused);

@@ -49,7 +49,7 @@ async function decodeInput(
   return { attempts, outcome, beats };
 }
 
-describe('the decoding of an activity’s input under a key that is not unwrapped yet', () => {
+describe('decoding an activity’s input under a key that is not unwrapped yet', () => {
   it.each([
     ['60 s, so that another worker can get the task', {}, undefined, 60],
     ['half of the attempt’s time if that is less', { limitMs: 40_000 }, undefined, 20],
@@ -128,7 +128,7 @@ describe('the decoding of an activity’s input under a key that is not unwrappe
   });
 });
 
-describe('the decoding of an activity’s result', () => {
+describe('decoding an activity’s result', () => {
   it('waits only as long as a workflow task may wait, even in the worker that ran the activity', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 300, activity: minute });
     const begun = performance.now();

@@ -145,7 +145,7 @@ async function pendingAttempt(handle: WorkflowHandle): Promise<number> {
   return raw.pendingActivities?.[0]?.attempt ?? 0;
 }
 
-describe("the decoding of an activity's result in a workflow task", () => {
+describe("decoding an activity's result in a workflow task", () => {
   it('waits only as long as a workflow task may wait, and not as long as an activity may wait', async () => {
     const [workflowQueue, queue] = [randomUUID(), randomUUID()];
     const refused: number[] = [];

@@ -206,7 +206,7 @@ describe('reading causes', () => {
   });
 });
 
-describe('the causes of the rows in view', () => {
+describe('causes for the rows in view', () => {
   test('are requested again for runs that an incomplete answer did not contain', async () => {
     const { load, known, why, requests } = setUp('automatic', [run('a'), end('limit')], [end('complete')]);
     await load('a', 'b');

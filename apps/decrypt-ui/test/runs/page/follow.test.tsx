@@ -71,7 +71,7 @@ test('shows that the page is disconnected, even while updates are paused', async
   await until(() => /Paused at [\d:]+, disconnected/.test(footer()), 'the state of the connection');
 });
 
-describe('the failures of attempts', () => {
+describe('attempt failures', () => {
   test('stay on the page, although Temporal keeps only the last failure', async () => {
     const app = await renderApp(`${retrying}?ev=2&pane=failure`);
     await until(() => pane().includes('the bank is closed'), 'the last failure');

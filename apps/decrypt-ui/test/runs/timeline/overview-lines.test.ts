@@ -14,7 +14,7 @@ function groupsOf(count: number, failed: readonly number[] = []) {
   return historyOf(run.events).groups;
 }
 
-describe('the lines of the overview', () => {
+describe('the overview lines', () => {
   test('include every failure, drawn after all other lines', () => {
     const failed = [1, 4001, 7999];
     const lines = overviewLines(groupsOf(8000, failed), false);

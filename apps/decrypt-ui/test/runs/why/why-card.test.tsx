@@ -116,7 +116,7 @@ describe('the card Why', () => {
   });
 });
 
-describe('the card of a run with locked payloads', () => {
+describe('the card for a run with locked payloads', () => {
   test('shows only types and names, and reveals messages on request', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp(failed, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
