@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BranchKeyStoreError, MAX_VALUE_BYTES } from './store.ts';
 import { PROOF_BYTES } from './key-version-proof.ts';
 import { MAX_CREATED } from './wrapped-branch-key.ts';
-import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
+import { MAX_WRAPPED_KEY_BYTES, type WrappedKeyBytes } from '../crypto/wrapped-key.ts';
 
 /*
  * Parses and serializes a store's value for one crypto key and namespace. The value is JSON, and parsing is
@@ -13,7 +13,7 @@ import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
 /** A wrapped branch key in a store. */
 export interface StoredBranchKey {
   /** The branch key as wrapped by Cloud KMS. */
-  readonly wrapped: Uint8Array;
+  readonly wrapped: WrappedKeyBytes;
   readonly keyVersion: number;
   /**
    * When the branch key was created, in milliseconds since 1970. Cloud KMS has wrapped the key together with

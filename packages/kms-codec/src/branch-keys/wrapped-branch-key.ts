@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { KmsCodecError } from '../errors.ts';
-import { DATA_KEY_BYTES, generateKey } from '../crypto/data-key.ts';
+import { asKeyBytes, DATA_KEY_BYTES, generateKey, type KeyBytes } from '../crypto/data-key.ts';
+import type { Unencrypted } from '../crypto/plaintext.ts';
 
 /*
  * The plaintext that Cloud KMS wraps for `envelope-v2` is
@@ -20,7 +21,7 @@ export const MAX_CREATED = 2 ** (8 * DATE_BYTES) - 1;
  * Returns a new branch key's plaintext. The caller must wipe the plaintext after Cloud KMS has wrapped it.
  * @param created whole milliseconds since 1970
  */
-export function generateBranchKey(created: number): Uint8Array {
+export function generateBranchKey(created: number): KeyBytes {
   const plaintext = Buffer.alloc(PLAINTEXT_BYTES);
   plaintext[0] = VERSION;
   plaintext.writeUIntBE(created, 1, DATE_BYTES);
@@ -28,7 +29,7 @@ export function generateBranchKey(created: number): Uint8Array {
   plaintext.set(key, KEY_AT);
   // Stryker disable next-line CallExpression: no other code can read this memory.
   key.fill(0);
-  return plaintext;
+  return asKeyBytes(plaintext);
 }
 
 const dates = new WeakMap<KeyObject, number>();
@@ -43,7 +44,7 @@ export const createdOf = (branchKey: KeyObject): number | undefined => dates.get
  * Returns an unwrapped branch key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
  * @throws KmsCodecError `malformed` if the plaintext's length or first byte is wrong
  */
-export function importBranchKey(plaintext: Uint8Array): KeyObject {
+export function importBranchKey(plaintext: Unencrypted): KeyObject {
   const bytes = Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.length);
   try {
     if (bytes.length !== PLAINTEXT_BYTES || bytes[0] !== VERSION) {

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, type DecipherGCM, type KeyObject } from 'node:crypto';
 import { freeBuffer } from '@temporal-kms/node-utils/free-buffer';
 import { KmsCodecError } from '../errors.ts';
-import { asPlaintext, type Plaintext } from './plaintext.ts';
+import { asPlaintext, type brand, type Plaintext } from './plaintext.ts';
 import { NONCE_BYTES, nextNonce } from './random.ts';
 
 const CIPHER = 'aes-256-gcm';
@@ -11,6 +11,9 @@ export const GCM_TAG_BYTES = 16;
 export const OVERHEAD_BYTES = NONCE_BYTES + GCM_TAG_BYTES;
 // Stryker disable next-line ObjectLiteral: 16 bytes is Node's default, and every tag below has 16 bytes.
 const options = { authTagLength: GCM_TAG_BYTES };
+
+/** The bytes of a message. */
+export type Ciphertext = Uint8Array & { readonly [brand]?: 'ciphertext' };
 
 /** Like `subarray`, but faster on a Buffer, where `subarray` would create another Buffer. */
 const view = ({ buffer, byteOffset }: Uint8Array, start: number, length: number): Uint8Array =>
@@ -30,7 +33,7 @@ export function checkLength(data: Uint8Array, start = 0): void {
  * @param prefix additional authenticated data, copied to the start of the result; can be empty
  * @param plaintext the plaintext, in pieces
  */
-export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly Uint8Array[]): Uint8Array {
+export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly Uint8Array[]): Ciphertext {
   let length = prefix.length + OVERHEAD_BYTES;
   for (const piece of plaintext) length += piece.length;
   const message = Buffer.allocUnsafe(length);
@@ -61,7 +64,7 @@ export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly 
 export function decrypt(
   key: KeyObject,
   aad: Uint8Array | undefined,
-  data: Uint8Array,
+  data: Ciphertext,
   start = 0,
   overwrite = false,
 ): Plaintext {

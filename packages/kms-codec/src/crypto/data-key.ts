@@ -1,14 +1,21 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { KmsCodecError } from '../errors.ts';
+import type { brand, Unencrypted } from './plaintext.ts';
 import { fillRandom } from './random.ts';
 
 export const DATA_KEY_BYTES = 32;
 
+/** The bytes of a new key that Cloud KMS has not wrapped yet. */
+export type KeyBytes = Uint8Array & { readonly [brand]: 'key' };
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- A brand has no value.
+export const asKeyBytes = (bytes: Uint8Array): KeyBytes => bytes as KeyBytes;
+
 /** Returns the bytes of a new key. The caller must wipe these bytes after Cloud KMS has wrapped them. */
-export function generateKey(): Uint8Array {
+export function generateKey(): KeyBytes {
   const words = new Uint32Array(DATA_KEY_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   fillRandom(words);
-  return new Uint8Array(words.buffer);
+  return asKeyBytes(new Uint8Array(words.buffer));
 }
 
 /**
@@ -23,7 +30,7 @@ const ENCODING = Buffer.from('encoding');
  *   `direct` message. Cloud KMS decrypts such messages with the same crypto key, and their author knows the
  *   bytes
  */
-export function importKey(bytes: Uint8Array): KeyObject {
+export function importKey(bytes: Unencrypted): KeyObject {
   try {
     if (bytes.length !== DATA_KEY_BYTES) {
       throw new KmsCodecError(

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
+import type { brand } from './plaintext.ts';
 
 /**
  * Maximum length of a wrapped key, in bytes. Cloud KMS returns about 120 bytes for a branch key of 39 bytes.
  * The limit applies to all formats, because the cache of failures keeps wrapped keys.
  */
 export const MAX_WRAPPED_KEY_BYTES = 1024;
+
+/** The bytes of a key that Cloud KMS has wrapped. */
+export type WrappedKeyBytes = Uint8Array & { readonly [brand]?: 'wrapped key' };
 
 /**
  * A wrapped branch key or data key, and the values that Cloud KMS needs to unwrap it. The namespace's rule
@@ -18,7 +22,7 @@ export interface WrappedKey {
   readonly id: string;
   readonly cryptoKey: string;
   readonly aad: Uint8Array;
-  readonly wrapped: Uint8Array;
+  readonly wrapped: WrappedKeyBytes;
   readonly keyVersion?: number | undefined;
   /**
    * Returns whether this is a branch key, from which data keys are derived, and not a data key. Only branch
@@ -43,5 +47,5 @@ export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
 export const WRAPPED_KEY_HASH = /^[0-9a-f]{64}$/;
 
 /** Returns a wrapped key's SHA-256 in hexadecimal digits. The keys file's deny-list contains such hashes. */
-export const wrappedKeyHash = (wrapped: Uint8Array): string =>
+export const wrappedKeyHash = (wrapped: WrappedKeyBytes): string =>
   createHash('sha256').update(wrapped).digest('hex');

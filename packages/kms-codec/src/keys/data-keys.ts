@@ -1,11 +1,14 @@
 import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import { GuardedStore } from '../branch-keys/guarded-store.ts';
 import type { BranchKeyStore } from '../branch-keys/store.ts';
+import type { Ciphertext } from '../crypto/aead.ts';
+import type { Unencrypted } from '../crypto/plaintext.ts';
 import { BranchKeyReader } from './branch-key-reader.ts';
 import { type Clocks, elapsedClock } from './clock.ts';
 import { DecryptionKeys } from './decryption-keys.ts';
 import { EncryptionKeys } from './encryption-keys.ts';
 import type { KeyContext } from './key-context.ts';
+import type { KeyService } from './key-service.ts';
 import { type DataKeyScope, hasBranchKeys } from './scope-key.ts';
 import { SharedBranchKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -28,7 +31,7 @@ export class DataKeys {
 
   /** @param store if absent, this process does not share its branch keys */
   constructor(
-    given: Pick<KeyContext, 'keyService' | 'limits' | 'observer' | 'denies'>,
+    given: Pick<KeyContext, 'limits' | 'observer' | 'denies'> & { readonly keyService: KeyService },
     clocks: Clocks,
     store?: BranchKeyStore,
   ) {
@@ -88,9 +91,9 @@ export class DirectCalls {
   encrypt(
     namespace: string,
     key: string,
-    plaintext: Uint8Array,
+    plaintext: Unencrypted,
     waitBudget: WaitBudget,
-  ): Promise<Uint8Array> {
+  ): Promise<Ciphertext> {
     return this.#call(namespace, key, waitBudget, async () => {
       const { ciphertext } = await this.#context.keyService.wrap({ key, plaintext, aad: noAad });
       return ciphertext;
@@ -100,7 +103,7 @@ export class DirectCalls {
   decrypt(
     namespace: string,
     key: string,
-    ciphertext: Uint8Array,
+    ciphertext: Ciphertext,
     waitBudget: WaitBudget,
   ): Promise<Uint8Array> {
     return this.#call(namespace, key, waitBudget, () =>

@@ -1,11 +1,25 @@
 import type { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
+import type { Ciphertext } from '../crypto/aead.ts';
+import type { Unencrypted } from '../crypto/plaintext.ts';
+import type { WrappedKeyBytes } from '../crypto/wrapped-key.ts';
 import type { Observer } from '../observer.ts';
-import type { KeyService } from './key-service.ts';
+import type { KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
+
+/**
+ * A {@link KeyService} whose types separate encrypted from unencrypted bytes. `KeyService` itself has no such
+ * types, because users of this package implement it.
+ */
+interface KeyCalls extends Omit<KeyService, 'wrap' | 'unwrap'> {
+  readonly wrap: (request: WrapRequest & { readonly plaintext: Unencrypted }) => Promise<Wrapped>;
+  readonly unwrap: (
+    request: UnwrapRequest & { readonly ciphertext: Ciphertext | WrappedKeyBytes },
+  ) => Promise<Uint8Array>;
+}
 
 /** The services and settings that all keys of a process share. */
 export interface KeyContext {
-  readonly keyService: KeyService;
+  readonly keyService: KeyCalls;
   /** Limits the Cloud KMS calls of each namespace. */
   readonly semaphore: KeyedSemaphore;
   readonly limits: DataKeyLimits;
@@ -18,5 +32,5 @@ export interface KeyContext {
    */
   readonly wall: () => number;
   /** Whether the configuration denies a wrapped key. */
-  readonly denies: (wrapped: Uint8Array) => boolean;
+  readonly denies: (wrapped: WrappedKeyBytes) => boolean;
 }

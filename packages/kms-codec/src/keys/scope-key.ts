@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { deriveDataKey, generateSalt } from '../branch-keys/branch-key.ts';
-import { wrappedKey, type WrappedKey } from '../crypto/wrapped-key.ts';
+import { wrappedKey, type WrappedKey, type WrappedKeyBytes } from '../crypto/wrapped-key.ts';
 
 /** The scope of a data key: one namespace's messages in one format, under one crypto key. */
 export interface DataKeyScope {
@@ -25,7 +25,7 @@ export interface DataKeyScope {
  */
 export interface ScopeKey {
   readonly key: KeyObject;
-  readonly wrapped: Uint8Array;
+  readonly wrapped: WrappedKeyBytes;
   readonly keyVersion: number;
   /** When the key was created, in milliseconds since 1970. */
   readonly created: number;
