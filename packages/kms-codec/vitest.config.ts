@@ -1,6 +1,34 @@
 import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
 
-// Isolates each test file, because some files replace clocks or sources of randomness that the codec's
-// modules keep, and others measure memory.
-export default defineConfig({ test: { ...shared, isolate: true } });
+// Vitest adds a project's `include` to that of the root, so the root must not have one.
+const { include: _, ...common } = shared;
+
+/**
+ * These files don't share their process with other files. They replace clocks or sources of randomness that the codec's
+ * modules keep, measure memory, install Temporal's `Runtime` (which a process can do once), or test what a process does
+ * only once.
+ */
+const alone = [
+  'cloud-kms',
+  'cloud-kms-outages',
+  'fuzz',
+  'interop/temporal',
+  'metrics',
+  'pauses',
+  'random',
+  'stalls',
+  'temporal/*',
+  'testing',
+  'token-refusals',
+].map((file) => `test/${file}.test.ts`);
+
+export default defineConfig({
+  test: {
+    ...common,
+    projects: [
+      { extends: true, test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: alone } },
+      { extends: true, test: { name: 'alone', include: alone, isolate: true } },
+    ],
+  },
+});
