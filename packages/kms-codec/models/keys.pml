@@ -3,7 +3,7 @@
  * nothing interrupts. branch-keys.pml explains the rest of the model. `p` is the process, and `me` is its slot.
  */
 
-/* keys/encryption-slot.ts; `isUsable` is #usability in keys/decryption-keys.ts */
+/* keys/encryption-slot.ts; `isUsable` is usabilityOf in keys/usability.ts */
 #define isUsable(key)    (HAS(me.known, key) && (isConfirmed(key) || me.failing))
 #define isPastAge        (!CHECK(3, age[me.current] < HARD) || !CHECK(12, age[me.current] < me.expires))
 #define mustAsk          (!CHECK(2, me.unanswered || me.expires != NEVER || age[me.current] < SOFT))

@@ -8,6 +8,7 @@ import { KeyVersionAccess, type Probe } from './key-version-access.ts';
 import type { KeyContext } from './key-context.ts';
 import { RefusedKeys } from './refused-keys.ts';
 import { SingleFlight } from './single-flight.ts';
+import { isDue, isUsable, usabilityOf, usableUntil } from './usability.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import type { WrappedKey } from '../crypto/wrapped-key.ts';
 
@@ -94,7 +95,7 @@ export class DecryptionKeys {
   confirmed(wanted: WrappedKey): KeyObject | undefined {
     const cached = this.#find(wanted);
     const now = this.#context.now();
-    if (!cached || this.#isDue(cached, now)) return undefined;
+    if (!cached || isDue(cached, this.#context.limits, now)) return undefined;
     cached.used = now;
     return cached.key;
   }
@@ -102,7 +103,7 @@ export class DecryptionKeys {
   /** Returns whether the key can be used now without a response from Cloud KMS. */
   isReady({ id }: WrappedKey): boolean {
     const cached = this.#keys.peekOther(id) ?? this.#keys.peekOwn(id);
-    return cached !== undefined && isUsable(this.#usability(cached, this.#context.now()));
+    return cached !== undefined && isUsable(usabilityOf(cached, this.#context.limits, this.#context.now()));
   }
 
   /**
@@ -248,7 +249,7 @@ export class DecryptionKeys {
       oldest = Math.min(oldest, cached.confirmed);
       isFailing ||= cached.access.isFailing;
       if (cached.used + this.#context.limits.softAgeMs <= now) continue;
-      autonomyMs = Math.min(autonomyMs, this.#usableUntil(cached) - now);
+      autonomyMs = Math.min(autonomyMs, usableUntil(cached, this.#context.limits) - now);
     }
     return { autonomyMs: Math.max(0, autonomyMs), isFailing, oldestMs: hasKeys ? now - oldest : undefined };
   }
@@ -263,10 +264,10 @@ export class DecryptionKeys {
     this.refused.askAgain();
     const accesses = new Set<KeyVersionAccess>();
     for (const cached of this.#keys.all()) {
-      if (now >= this.#usableUntil(cached)) this.#keys.delete(cached);
+      if (now >= usableUntil(cached, this.#context.limits)) this.#keys.delete(cached);
       else {
         accesses.add(cached.access);
-        if (cached.used > cached.access.confirmed && this.#isDue(cached, now))
+        if (cached.used > cached.access.confirmed && isDue(cached, this.#context.limits, now))
           cached.access.revalidate(cached);
       }
     }
@@ -318,36 +319,11 @@ export class DecryptionKeys {
   /** Returns the key, or undefined if the key must not be used before Cloud KMS has responded. */
   #use(cached: CachedKey, now = this.#context.now()): 'hit' | 'stale' | undefined {
     cached.used = now;
-    if (!this.#isDue(cached, now)) return 'hit';
-    const usability = this.#usability(cached, now);
+    if (!isDue(cached, this.#context.limits, now)) return 'hit';
+    const usability = usabilityOf(cached, this.#context.limits, now);
     if (usability === 'unusable') this.#keys.delete(cached);
     else cached.access.revalidate(cached);
     return isUsable(usability) ? usability : undefined;
-  }
-
-  #usability(cached: CachedKey, now: number): Usability {
-    const { access } = cached;
-    if (access.isRefused || now >= this.#usableUntil(cached)) return 'unusable';
-    if (now < access.confirmed + this.#context.limits.revalidateMs) return 'hit';
-    return access.isFailing ? 'stale' : 'unconfirmed';
-  }
-
-  /**
-   * Returns whether to call Cloud KMS again. A response for one key counts for all keys of its version.
-   * However, because a message's author names the version, each key is also unwrapped individually at half of
-   * the hard age.
-   */
-  #isDue({ access, confirmed }: CachedKey, now: number): boolean {
-    return now >= access.revalidateAt || now >= confirmed + this.#context.limits.hardAgeMs / 2;
-  }
-
-  /**
-   * Returns the time until which a key may be used. A process's own key may decrypt for as long as it may
-   * encrypt, even if Cloud KMS has wrapped but never unwrapped the key.
-   */
-  #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
-    const last = isOwn ? confirmed : Math.min(access.confirmed, confirmed);
-    return last + this.#context.limits.hardAgeMs;
   }
 
   /**
@@ -379,18 +355,6 @@ export class DecryptionKeys {
     return access;
   }
 }
-
-/**
- * Whether a key may be used now.
- * - `hit`: the key may be used, because the last response of Cloud KMS is still valid.
- * - `stale`: the key may be used, because Cloud KMS does not respond.
- * - `unconfirmed`: the key may be used only after Cloud KMS has responded.
- * - `unusable`: the key must no longer be used.
- */
-type Usability = 'hit' | 'stale' | 'unconfirmed' | 'unusable';
-
-const isUsable = (usability: Usability): usability is 'hit' | 'stale' =>
-  usability === 'hit' || usability === 'stale';
 
 /**
  * Maximum number of this process's own keys per scope: the key that encrypts, its predecessor and its

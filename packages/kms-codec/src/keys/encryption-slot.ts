@@ -12,14 +12,14 @@ import {
   hasBranchKeys,
   hasRoom,
   newDataKey,
+  reasonToReplace,
+  type RotationReason,
   type ScopeKey,
+  usedShare,
 } from './scope-key.ts';
 import { isActive, REFRESH_AT, type SharedKeys } from './shared-branch-keys.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
-
-/** Why a scope key replaced the previous scope key. */
-export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';
 
 /** What is known about the current scope key. */
 export interface EncryptionState {
@@ -149,7 +149,7 @@ export class EncryptionSlot {
    * Undefined if a replacement is due.
    */
   get confirmedByWrap(): ScopeKey | undefined {
-    const isDue = this.#current && this.#usedShare(this.#current, this.#now()) >= this.refreshShare;
+    const isDue = this.#current && usedShare(this.#current, this.#limits, this.#now()) >= this.refreshShare;
     return this.isUnreadable && !isDue ? this.current : undefined;
   }
 
@@ -188,7 +188,7 @@ export class EncryptionSlot {
       // processes unwrapped the key, `obtain` might still return the key from the cache.
       return mustAsk || isActive(next, softAgeMs, now) ? 'activate' : undefined;
     }
-    const isOld = this.#usedShare(this.#current, now) >= this.refreshShare;
+    const isOld = usedShare(this.#current, this.#limits, now) >= this.refreshShare;
     const isRefused = this.isUnreadable
       ? now >= this.#wrapped + WRAP_AGAIN_AT * this.#limits.revalidateMs
       : refusal !== undefined;
@@ -250,7 +250,7 @@ export class EncryptionSlot {
 
   /** Makes a scope key the current key, with a new salt. @returns why this key replaced the previous key */
   adopt(next: ScopeKey): RotationReason {
-    const reason = this.#current ? this.#reasonToReplace(this.#current) : 'first';
+    const reason = this.#current ? reasonToReplace(this.#current, this.#limits, this.#now()) : 'first';
     this.#current = newDataKey(this.scope, next);
     this.#wrappedKey = asWrappedKey(this.scope, next);
     this.#isExhausted = false;
@@ -356,16 +356,6 @@ export class EncryptionSlot {
     for (const resolve of this.#waiting) resolve();
   }
 
-  /**
-   * Returns the used share of the soft limit that is closest to being reached. 1 means that the limit is
-   * reached.
-   */
-  #usedShare(key: EncryptionKey, now: number): number {
-    const age = (now - key.source.born) / this.#limits.softAgeMs;
-    if (hasBranchKeys(this.scope)) return age;
-    return Math.max(age, key.messages / this.#limits.softMessages, key.bytes / this.#limits.softBytes);
-  }
-
   #isPastAge(now: number): boolean {
     if (!this.#current) return false;
     return now >= this.#expiresAt || now - this.#current.source.born >= this.#limits.hardAgeMs;
@@ -381,12 +371,5 @@ export class EncryptionSlot {
     if (hasRoom(key, bytes, softMessages, softBytes)) return key;
     this.#current = newDataKey(this.scope, key.source);
     return this.#current;
-  }
-
-  #reasonToReplace(key: EncryptionKey): RotationReason {
-    if (hasBranchKeys(this.scope)) return 'age';
-    const share = this.#usedShare(key, this.#now());
-    if (key.messages / this.#limits.softMessages === share) return 'messages';
-    return key.bytes / this.#limits.softBytes === share ? 'bytes' : 'age';
   }
 }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { deriveDataKey, generateSalt } from '../branch-keys/branch-key.ts';
 import { wrappedKey, type WrappedKey, type WrappedKeyBytes } from '../crypto/wrapped-key.ts';
+import type { DataKeyLimits } from './limits.ts';
 
 /** The scope of a data key: one namespace's messages in one format, under one crypto key. */
 export interface DataKeyScope {
@@ -63,6 +64,29 @@ export const asWrappedKey = (
  */
 export const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, maxBytes: number): boolean =>
   key.messages === 0 || (key.messages < maxMessages && key.bytes + bytes <= maxBytes);
+
+type SoftLimits = Pick<DataKeyLimits, 'softAgeMs' | 'softMessages' | 'softBytes'>;
+
+/**
+ * Returns the used share of the soft limit that is closest to being reached. 1 means that the limit is
+ * reached.
+ */
+export function usedShare(key: EncryptionKey, limits: SoftLimits, now: number): number {
+  const age = (now - key.source.born) / limits.softAgeMs;
+  if (hasBranchKeys(key.scope)) return age;
+  return Math.max(age, key.messages / limits.softMessages, key.bytes / limits.softBytes);
+}
+
+/** Why a scope key replaced the previous scope key. */
+export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';
+
+/** Returns why a key is replaced now: the soft limit that is closest to being reached. */
+export function reasonToReplace(key: EncryptionKey, limits: SoftLimits, now: number): RotationReason {
+  if (hasBranchKeys(key.scope)) return 'age';
+  const share = usedShare(key, limits, now);
+  if (key.messages / limits.softMessages === share) return 'messages';
+  return key.bytes / limits.softBytes === share ? 'bytes' : 'age';
+}
 
 const notDerived = { salt: new Uint8Array(), commitment: new Uint8Array() };
 
