@@ -52,11 +52,11 @@ const kmsCodec = [
       metrics: [...keys, 'formats', 'codec.ts'],
       config: [...keys, 'formats', 'metrics', 'codec.ts', 'codec-options.ts'],
     },
-    'codec codec-options payload-cipher plan plugin attempts index testing'
+    'codec codec-options call-waits payload-cipher plan plugin attempts index testing'
       .split(' ')
       .map((file) => `${file}.ts`),
   ),
-  restrict('packages/kms-codec/src/{codec,payload-cipher,plan}.ts', testing, {
+  restrict('packages/kms-codec/src/{codec,call-waits,payload-cipher,plan}.ts', testing, {
     regex: '^\\./((config|metrics)/|(plugin|index|testing)\\.ts$)',
     message: 'The codec must not import the modules that read options, export metrics or create plugins.',
   }),

@@ -1,6 +1,7 @@
 import type { PayloadCodec } from '@temporalio/common';
-import type { InputAttempt, WorkerAttempts } from './attempts.ts';
+import type { WorkerAttempts } from './attempts.ts';
 import { CallBudget, type CallOptions } from './call-options.ts';
+import { CallWaits } from './call-waits.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
 import { boundWorkflowId } from './crypto/tags.ts';
@@ -26,7 +27,6 @@ import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
 import { type KeyState, keyStateOf } from './keys/key-state.ts';
 import { resolveLimits } from './keys/limits.ts';
-import { WaitBudget } from './keys/wait-budget.ts';
 import { mapInOrder, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
 import { PayloadCipher } from './payload-cipher.ts';
@@ -34,9 +34,6 @@ import { DecodePlan } from './plan.ts';
 
 const MiB = 2 ** 20;
 const MAINTAIN_EVERY_MS = 15_000;
-/** See {@link KmsCodecOptions.waitMs}. */
-const ACTIVITY_WAIT_MS = 60_000;
-const OTHER_WAIT_MS = 5_000;
 const noOptions: CallOptions = {};
 
 /**
@@ -50,6 +47,7 @@ export class KmsCodec implements PayloadCodec {
   readonly #options: KmsCodecOptions;
   readonly #observer: Observer;
   readonly #keys: DataKeys;
+  readonly #waits: CallWaits;
   readonly #cipher: PayloadCipher;
   readonly #maxDecompressed: number;
   readonly #maxCall: number;
@@ -81,6 +79,7 @@ export class KmsCodec implements PayloadCodec {
     const clocks = options.now ? clocksOf(options.now) : systemClocks;
     const keys = shared ?? new DataKeys(common, clocks, options.branchKeyStore);
     this.#keys = keys;
+    this.#waits = new CallWaits(options, keys.calls, attempts);
     if (!shared) this.#timer = setInterval(() => keys.maintain(), MAINTAIN_EVERY_MS).unref();
   }
 
@@ -188,7 +187,7 @@ export class KmsCodec implements PayloadCodec {
     checkPayloads(payloads);
     if (payloads.length === 0) return payloads;
     const scope = this.#scopes.toDecrypt(context);
-    const waitBudget = this.#decodeBudget(context, options, attempt);
+    const waitBudget = this.#waits.ofDecode(context, options, attempt);
     const call = this.#call(scope, context, options, waitBudget);
     const decrypted = this.#each(payloads, call, (payload) =>
       this.#cipher.decrypt(parsePayload(payload, scope), call),
@@ -308,32 +307,11 @@ export class KmsCodec implements PayloadCodec {
     await this.keyService.close();
   }
 
-  #waitMs(isActivity: boolean): number {
-    const { activity = ACTIVITY_WAIT_MS, other = OTHER_WAIT_MS } = this.#options.waitMs ?? {};
-    return isActivity && !this.#options.ignoreContext ? activity : other;
-  }
-
-  #decodeBudget(
-    context: CodecContext | undefined,
-    options: CallOptions | undefined,
-    attempt: InputAttempt | undefined,
-  ): WaitBudget {
-    if (attempt) {
-      const { isLast, remainingMs } = attempt;
-      const { activity = isLast ? remainingMs : ACTIVITY_WAIT_MS } = this.#options.waitMs ?? {};
-      return new WaitBudget(Math.min(activity, remainingMs), options, this.#keys.calls, attempt);
-    }
-    // If the worker reports its activity tasks, a payload without an attempt is an activity's result, which a
-    // workflow task decodes.
-    const isActivity = context?.type === 'activity' && !this.attempts?.isComplete;
-    return new WaitBudget(this.#waitMs(isActivity), options, this.#keys.calls);
-  }
-
   #call(
     scope: Scope,
     context: CodecContext | undefined,
     options: CallOptions = noOptions,
-    waitBudget = new WaitBudget(this.#waitMs(context?.type === 'activity'), options, this.#keys.calls),
+    waitBudget = this.#waits.of(context, options),
   ): Call {
     const { innerCodecs } = this.#options;
     return {
