@@ -5,7 +5,7 @@ import { parsePlaintext } from './aead-message.ts';
 import { candidateKeys, firstThatDecrypts } from './envelope.ts';
 import { checkFormat, isEncoding, type WritableWireFormat } from './format.ts';
 import type { ParsedMessage } from './parsed-message.ts';
-import { type Payload, serialize } from './payload.ts';
+import { emptyDataWriter, type Payload, serialize } from './payload.ts';
 import { notAPayload } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
@@ -61,7 +61,7 @@ export const direct: WritableWireFormat<DirectMessage> = {
    */
   async encrypt(payload, call, { cryptoKey }) {
     const { namespace } = call.scope.rule;
-    const plaintext = withoutDataKeyLength(serialize(payload));
+    const plaintext = serializeForKms(payload);
     try {
       const data = await call.keys.direct.encrypt(namespace, cryptoKey, plaintext, call.waitBudget);
       const metadata = { encoding: ENCODING, 'kms-key': Buffer.from(cryptoKey) };
@@ -81,19 +81,17 @@ const tooLarge = (bytes: number) =>
 
 /** An empty `data` field (protobuf field 2), serialized. */
 const EMPTY_DATA = Buffer.of(0x12, 0);
-/** The length to which `withoutDataKeyLength` extends a plaintext of 32 bytes. */
+/** The length of a payload of 32 bytes with an empty `data` field before it. */
 const LONGER_BYTES = DATA_KEY_BYTES + EMPTY_DATA.length;
 
 /**
- * Returns the plaintext, and extends it if it is as long as a data key. Without the extension, an attacker
- * could pass off the ciphertext as a wrapped data key of the format `envelope`. `toPayload` removes the empty
- * `data` field that this function prepends.
+ * Serializes a payload, and extends the plaintext if it is as long as a data key. Without the extension, an
+ * attacker could pass off the ciphertext as a wrapped data key of the format `envelope`. `toPayload` removes
+ * the empty `data` field that this function prepends.
  */
-function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
-  if (serialized.length !== DATA_KEY_BYTES) return serialized;
-  const longer = Buffer.concat([EMPTY_DATA, serialized]);
-  serialized.fill(0);
-  return longer;
+function serializeForKms(payload: Payload): Uint8Array {
+  const longer = serialize(payload, emptyDataWriter());
+  return longer.length === LONGER_BYTES ? longer : longer.subarray(EMPTY_DATA.length);
 }
 
 async function toPayload(plaintext: Plaintext, call: Call): Promise<Payload> {
