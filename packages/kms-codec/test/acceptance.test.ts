@@ -203,6 +203,30 @@ describe('a call of the codec', () => {
 });
 
 describe('the codec', () => {
+  it.each(['envelope', 'direct'] as const)(
+    'reports the only crypto key of a rule for a message that names no key, in the format %s',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const { metadata, data } = await encryptIn('pay', keyService, { format });
+      const { 'kms-key': _, ...unnamed } = metadata!;
+      const keyIn = (decrypt: string[]) => {
+        const { codec } = codecWith({ pay: { decrypt, reads: [format] } });
+        return codec.inspect({ metadata: unnamed, data: data! }, inNamespace('pay')).key;
+      };
+      expect(keyIn([cryptoKey('shared')])).toBe(cryptoKey('shared'));
+      expect(keyIn([cryptoKey('shared'), cryptoKey('other')])).toBeUndefined();
+    },
+  );
+
+  it.each(['envelope-v2', 'envelope', 'direct'] as const)(
+    'returns what inspect returns for each message that it encrypts, in the format %s',
+    async (format) => {
+      const { codec } = codecWith({ pay: { ...pay, reads: [format] } }, { format });
+      const { payloads, infos } = await codec.encodeWithInfo([json(1)], inNamespace('pay'));
+      expect(infos).toEqual(payloads.map((payload) => codec.inspect(payload, inNamespace('pay'))));
+    },
+  );
+
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
     'rejects a payload that would be too large to decrypt in the format %s',
     async (format) => {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../src/crypto/aead.ts';
 import { boundWorkflowId, namespaceTag, scheduledWorkflowId, workflowTag } from '../src/crypto/tags.ts';
-import { buildHeader, parseHeader } from '../src/formats/envelope-v2-header.ts';
+import { buildHeader, parseHeader, saltStart } from '../src/formats/envelope-v2-header.ts';
 import { serialize } from '../src/formats/payload.ts';
 import { headerTags, messageHeader } from '../src/index.ts';
-import { wrappedKeyHash } from '../src/crypto/wrapped-key.ts';
+import { MAX_WRAPPED_KEY_BYTES, wrappedKeyHash } from '../src/crypto/wrapped-key.ts';
 import { json } from './support/codec.ts';
 
 const fill = (length: number, value: number) => new Uint8Array(length).fill(value);
@@ -34,6 +34,24 @@ describe('the envelope-kms-v2 header', () => {
       const read = () => parseHeader(bytes.subarray(0, length));
       expect(read).toThrow(expect.objectContaining({ code: 'malformed' }));
     }
+  });
+
+  it('contains a wrapped key of 1 to 1024 bytes', () => {
+    for (const length of [1, MAX_WRAPPED_KEY_BYTES]) {
+      const wrappedKey = fill(length, 3);
+      expect(parseHeader(buildHeader({ ...header, wrappedKey })).header.wrappedKey).toEqual(wrappedKey);
+    }
+    for (const length of [0, MAX_WRAPPED_KEY_BYTES + 1]) {
+      expect(() => buildHeader({ ...header, wrappedKey: fill(length, 3) })).toThrow(
+        expect.objectContaining({ code: 'too_large' }),
+      );
+    }
+  });
+
+  it('is cached by the first three bytes of its salt, and not at all if the message is bound to a workflow', () => {
+    const salt = Uint8Array.from({ length: 16 }, (_, n) => n + 1);
+    expect(saltStart(buildHeader({ ...header, salt }))).toBe(0x010203);
+    expect(saltStart(buildHeader({ ...tagged, salt }))).toBeUndefined();
   });
 
   it('leaves room for a summary of 100 bytes within Temporal’s limit of 400 bytes, even with a workflow tag and a wrapped key of 125 bytes', () => {

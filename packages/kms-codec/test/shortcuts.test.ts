@@ -1,8 +1,12 @@
+import { createSecretKey } from 'node:crypto';
 import proto from '@temporalio/proto';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { deriveDataKey, derivation, generateSalt, withDataKey } from '../src/branch-keys/branch-key.ts';
+import { encrypt } from '../src/crypto/aead.ts';
 import { type KmsCodec, KmsCodecError } from '../src/index.ts';
-import { type Payload, withSerialized } from '../src/formats/payload.ts';
+import { tryDecrypt } from '../src/formats/aead-message.ts';
+import { type Payload, serialize, withSerialized } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, json } from './support/codec.ts';
 
 /* Compares calls that may take a shortcut with calls that have options, which never take a shortcut. */
@@ -101,6 +105,19 @@ it('a modified message is decoded or refused identically with and without shortc
     }),
     { numRuns: 2_000 },
   );
+});
+
+it('tryDecrypt decrypts a message whose data key is in memory, unless the message was modified', () => {
+  const branchKey = createSecretKey(Buffer.alloc(32, 1));
+  const [salt, info, aad] = [generateSalt(), Buffer.from('info'), Buffer.from('header')];
+  const { key, commitment } = deriveDataKey(branchKey, salt, info);
+  const encryption = { aad, isCompressed: false, derivation: derivation(salt, commitment, info) };
+  const data = encrypt(key, aad, [serialize(json('x'))]);
+  expect(tryDecrypt(branchKey, data, encryption)).toBeUndefined();
+  withDataKey(branchKey, encryption.derivation, () => undefined);
+  expect(tryDecrypt(branchKey, data, encryption)).toEqual(json('x'));
+  data[data.length - 1]! ^= 1;
+  expect(tryDecrypt(branchKey, data, encryption)).toBeUndefined();
 });
 
 it.each([

@@ -23,6 +23,7 @@ export function encryptWithDataKey(
   encryptPieces: (key: EncryptionKey, pieces: readonly Uint8Array[]) => Encrypted,
 ): MaybePromise<Encrypted> {
   const { dataKeyScope, rule } = scope;
+  // Stryker disable next-line ConditionalExpression: `PayloadCipher` has checked the rule.
   if (dataKeyScope === undefined) throw noEncryptionKey(rule.namespace);
   const bytes = payload.data?.length ?? 0;
   const key = keys.encryption.take(dataKeyScope, bytes);
@@ -122,9 +123,10 @@ function decryptReserved(
 ): MaybePromise<Payload> {
   const { aad, derivation } = encryption;
   const { overwrite } = call.options;
+  const start = aad?.length;
   const plaintext = derivation
-    ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, data, aad?.length, overwrite))
-    : decrypt(key, aad, data, aad?.length, overwrite);
+    ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, data, start, overwrite))
+    : decrypt(key, aad, data, start, overwrite);
   if (!encryption.isCompressed) return parsePlaintext(plaintext, call);
   const decompressed = decompressZstd(plaintext, call.maxDecompressedBytes, call.budget);
   return andThen(decompressed, (content) => parsePlaintext(asPlaintext(content), call));
@@ -141,13 +143,12 @@ export function tryDecrypt(
   { aad, derivation }: Required<Encryption>,
 ): Payload | undefined {
   const dataKey = knownDataKey(key, derivation);
-  if (!dataKey) return undefined;
   try {
-    return parseUnbudgeted(decrypt(dataKey, aad, data, aad.length));
-  } catch (error) {
-    if (error instanceof KmsCodecError) return undefined;
-    throw error;
+    if (dataKey) return parseUnbudgeted(decrypt(dataKey, aad, data, aad.length));
+  } catch {
+    // The caller then decrypts without this shortcut, which throws the same error.
   }
+  return undefined;
 }
 
 /**
@@ -167,6 +168,7 @@ export function parsePlaintext(plaintext: Plaintext, { budget }: Call): MaybePro
  */
 function parseUnbudgeted(plaintext: Plaintext): Payload | undefined {
   const usual = readUsual(plaintext);
+  // Stryker disable next-line ConditionalExpression: affects only the speed.
   if (usual) return usual;
   return memoryOfFields(countFields(plaintext)) === 0 ? deserialize(plaintext) : undefined;
 }

@@ -84,7 +84,8 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
   }
   const tagged = (flags & WORKFLOW_TAG) !== 0;
   const at = lengthAt(tagged);
-  if (data.length < at + 2) throw truncated(data.length);
+  // The wrapped key has at least one byte.
+  if (data.length < at + 2 + 1) throw truncated(data.length);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const wrappedLength = view.getUint16(at);
   if (wrappedLength < 1 || wrappedLength > MAX_WRAPPED_KEY_BYTES) {
@@ -117,10 +118,10 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
 /**
  * Returns the first bytes of the salt as a number. Each process chooses its salt at random, so the number
  * usually identifies the writer. However, anyone can write a message with the same number.
- * @returns undefined if the message is bound to a workflow or is too short
+ * @returns undefined if the message is bound to a workflow; any number if the message is too short
  */
 export function saltStart(data: Uint8Array): number | undefined {
-  if (data.length < FIXED_BYTES + SALT_BYTES || ((data[1] ?? 0) & WORKFLOW_TAG) !== 0) return undefined;
+  if (((data[1] ?? 0) & WORKFLOW_TAG) !== 0) return undefined;
   const at = FIXED_BYTES;
   return ((data[at] ?? 0) << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0);
 }
