@@ -13,7 +13,7 @@ import { auditSink } from '../../src/audit/open-audit.ts';
 
 /* `SLOW=1` sends more requests to each route; `SEED=n` sends different requests. */
 const slow = process.env['SLOW'] !== undefined;
-const examples = slow ? 200 : 15;
+const examples = slow ? 200 : 5;
 const seed = process.env['SEED'] ?? '20261124';
 vi.setConfig({ testTimeout: slow ? 3_600_000 : 240_000 });
 
