@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
+import { inLayer } from './support/layers.ts';
 
 /*
  * Tests how the codec reacts to the payloads that an attacker with write access to Temporal's store can put
@@ -45,9 +46,9 @@ describe('a message moved to another namespace', () => {
 
 const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay', workflowId }) as const;
 
-describe('the codec with another workflow’s messages', () => {
-  const bound = { bindWorkflow: true };
+const bound = { bindWorkflow: true };
 
+describe('the codec with another workflow’s messages', () => {
   it('reports that a message is bound to a workflow, even if the context contains no workflow', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService, bound, 'order-1');
@@ -83,6 +84,17 @@ describe('the codec with another workflow’s messages', () => {
     }
   });
 
+  it('binds each of its messages to the message’s own workflow', async () => {
+    const { codec } = codecWith(rules, bound);
+    for (const own of ['order-1', undefined, 'order-2']) {
+      const [message] = await codec.encode([json(1)], inNamespace('pay', own));
+      for (const reader of ['order-1', 'order-2']) {
+        const { reason } = codec.inspect(message!, inNamespace('pay', reader));
+        expect(reason).toBe(own === undefined || own === reader ? undefined : 'workflow_mismatch');
+      }
+    }
+  });
+
   it('does not bind a message to a workflow if the context’s workflow id is empty', async () => {
     const { codec } = codecWith(rules, bound);
     const [message] = await codec.encode([json('secret')], inNamespace('pay', ''));
@@ -115,7 +127,8 @@ describe('the codec with plaintext in place of a message', () => {
     );
     expect(await codec.decode([plain], inNamespace('pay'))).toEqual([plain]);
     expect(reports).toEqual(['pay']);
-    expect((await codec.decrypt(plain, inNamespace('pay'))).info.reason).toBe('not_encrypted');
+    for (const payload of [plain, { data: plain.data! }])
+      expect((await codec.decrypt(payload, inNamespace('pay'))).info.reason).toBe('not_encrypted');
   });
 
   it('returns the plaintext unchanged without a report if the rule allows plaintext', async () => {
@@ -218,12 +231,48 @@ describe('the codec', () => {
     },
   );
 
+  it.each(['envelope-v2', 'envelope'] as const)(
+    'encrypts each namespace’s messages under another data key, in the format %s',
+    async (format) => {
+      const names = ['pay', 'ship', 'own'] as const;
+      const reading = names.map((name) => [name, { ...rules[name], reads: [format] }] as const);
+      const { codec, keyService } = codecWith(Object.fromEntries(reading), { format });
+      for (const namespace of names) {
+        const [message] = await codec.encode([json(1)], inNamespace(namespace));
+        expect(codec.inspect(message!, inNamespace(namespace)).key).toBe(rules[namespace].encrypt);
+      }
+      expect(keyService.wraps).toBe(3);
+    },
+  );
+
+  it.each(['envelope', 'proxy'] as const)(
+    'accepts a wrapped data key of at most 1024 bytes in the format %s',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const message = await inLayer(format, keyService, json(1), 'pay');
+      const { codec } = codecWith({ pay: { ...pay, reads: [format] } }, { keyService });
+      const reasonFor = (length: number) => {
+        const wrapped = Buffer.alloc(length, 7);
+        const entry =
+          format === 'proxy'
+            ? { 'encryption-dek': Buffer.from(wrapped.toString('base64')) }
+            : { 'encrypted-dek': wrapped };
+        const metadata = { ...message.metadata, ...entry };
+        return codec.inspect({ ...message, metadata }, inNamespace('pay')).reason;
+      };
+      expect([1, 1_024].map(reasonFor)).toEqual([undefined, undefined]);
+      expect([0, 1_025, 1_026, 1_027].map(reasonFor)).toEqual(Array(4).fill('malformed'));
+    },
+  );
+
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
     'returns what inspect returns for each message that it encrypts, in the format %s',
     async (format) => {
-      const { codec } = codecWith({ pay: { ...pay, reads: [format] } }, { format });
-      const { payloads, infos } = await codec.encodeWithInfo([json(1)], inNamespace('pay'));
-      expect(infos).toEqual(payloads.map((payload) => codec.inspect(payload, inNamespace('pay'))));
+      const { codec } = codecWith({ pay: { ...pay, reads: [format] } }, { format, ...bound });
+      for (const context of [inNamespace('pay'), inNamespace('pay', 'order-1')]) {
+        const { payloads, infos } = await codec.encodeWithInfo([json(1)], context);
+        expect(infos).toEqual(payloads.map((payload) => codec.inspect(payload, context)));
+      }
     },
   );
 

@@ -120,6 +120,18 @@ describe("a caller's budget", () => {
     },
   );
 
+  it('can throw any error, which the caller receives unchanged', async () => {
+    const rule = { encrypt: cryptoKey('a'), reads: ['direct'] } as const;
+    const { codec } = codecWith({ orders: rule }, { format: 'direct' });
+    const names = Array.from({ length: 17 }, (_, n) => [`k${n}`, Buffer.of(1)]);
+    const messages = await codec.encode([{ metadata: Object.fromEntries(names) }], orders);
+    const spent = new Error('spent');
+    const budget = new Recorded(() => {
+      if (budget.reserved.length > 1) throw spent;
+    });
+    await expect(codec.decode(messages, orders, { budget })).rejects.toBe(spent);
+  });
+
   it('delays a payload until enough memory is available', async () => {
     const { codec } = codecWith(rules);
     const messages = await codec.encode([json(1), json(2)], orders);

@@ -23,6 +23,19 @@ describe('a payload in two layers', () => {
     });
   });
 
+  it.each(['envelope', 'direct', 'proxy'] as const)(
+    'is rejected with an error that names the crypto key of an inner layer in the format %s, which the rule does not read',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const message = await inLayer('envelope-v2', keyService, await inLayer(format, keyService, secret));
+      const codec = reader(keyService, { reads: ['envelope-v2'] });
+      await expect(codec.decrypt(message, orders)).rejects.toMatchObject({
+        code: 'layer_unreadable',
+        key: cryptoKey('shared'),
+      });
+    },
+  );
+
   it('never puts decrypted metadata into an error, except a crypto key’s name', async () => {
     const keyService = new FakeKeyService();
     for (const inner of [
@@ -128,5 +141,7 @@ describe.each([
     expect((await codec.decode([compressed], orders))[0]).toBe(compressed);
     await expect(codec.decrypt(compressed, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
     expect(codec.inspect(compressed, orders)).toMatchObject({ compressed: true, format: 'plain' });
+    const strict = reader(new FakeKeyService(), { plaintext: 'refuse' });
+    await expect(strict.decrypt(compressed, orders)).rejects.toMatchObject({ code: 'format_not_allowed' });
   });
 });

@@ -1,12 +1,14 @@
 import { createSecretKey } from 'node:crypto';
 import proto from '@temporalio/proto';
 import * as fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { deriveDataKey, derivation, generateSalt, withDataKey } from '../src/branch-keys/branch-key.ts';
 import { encrypt } from '../src/crypto/aead.ts';
-import { type KmsCodec, KmsCodecError } from '../src/index.ts';
+import { type KmsCodec, KmsCodecError, KeyRules } from '../src/index.ts';
 import { tryDecrypt } from '../src/formats/aead-message.ts';
+import { envelopeV2, knownMessage } from '../src/formats/envelope-v2.ts';
 import { type Payload, serialize, withSerialized } from '../src/formats/payload.ts';
+import { Scopes } from '../src/formats/scope.ts';
 import { codecWith, cryptoKey, json } from './support/codec.ts';
 
 /* Compares calls that may take a shortcut with calls that have options, which never take a shortcut. */
@@ -105,6 +107,48 @@ it('a modified message is decoded or refused identically with and without shortc
     }),
     { numRuns: 2_000 },
   );
+});
+
+const newScope = () => new Scopes({ rules: new KeyRules({}, rule) }, () => undefined).toDecrypt(orders);
+
+describe('a scope', () => {
+  it('keeps a parsed header for the writer’s other messages', async () => {
+    const [first = {}, second = {}] = await codec.encode([json(1), json(2)], orders);
+    const { metadata, data } = second;
+    const scope = newScope();
+    expect(knownMessage(metadata, data!, scope)).toBeUndefined();
+    const parsed = envelopeV2.parse(first, scope);
+    expect(envelopeV2.parse(second, scope)).toBe(parsed);
+    expect(knownMessage(metadata, data!, scope)).toBe(parsed);
+    for (const other of [
+      {},
+      { encoding: Buffer.from('binary/other') },
+      { ...metadata, more: Buffer.from('x') },
+    ])
+      expect(knownMessage(other, data!, scope)).toBeUndefined();
+  });
+
+  it('does not keep the header of a message that is bound to a workflow', async () => {
+    const { codec: binding } = codecWith({}, { default: rule, bindWorkflow: true });
+    const [message = {}] = await binding.encode([json(1)], { ...orders, type: 'workflow' });
+    const scope = newScope();
+    expect(envelopeV2.parse(message, scope)).toMatchObject({ boundToWorkflow: true });
+    expect(scope.kept.size).toBe(0);
+  });
+
+  it('keeps the headers of the 64 most recent writers', async () => {
+    const scope = newScope();
+    const messages: Payload[] = [];
+    const parsed: unknown[] = [];
+    for (let n = 0; n < 65; n += 1) {
+      const { codec: writer } = codecWith({}, { default: rule, keyService });
+      const [message = {}] = await writer.encode([json(n)], orders);
+      messages.push(message);
+      parsed.push(envelopeV2.parse(message, scope));
+    }
+    const known = messages.map(({ metadata, data }) => knownMessage(metadata, data!, scope));
+    expect(known).toEqual([undefined, ...parsed.slice(1)]);
+  });
 });
 
 it('tryDecrypt decrypts a message whose data key is in memory, unless the message was modified', () => {

@@ -163,8 +163,10 @@ export function knownMessage(
 function keep({ kept }: Scope, salt: number, message: EnvelopeV2Message): void {
   kept.set(salt, message);
   // A Map keeps insertion order, so its first key is the oldest.
-  const [oldest] = kept.keys();
-  if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MAX_KEPT) break;
+    kept.delete(oldest);
+  }
 }
 
 /** Returns the namespace and crypto key that a header names. */

@@ -37,10 +37,10 @@ export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<P
  */
 export function isContent(payload: Payload): boolean {
   if (isCompressed(payload)) return false;
-  // A shortcut for most payloads, whose encoding does not begin with `binary/`.
+  // Most payloads, and all references to external storage, have an encoding that does not begin with
+  // `binary/`.
   if (payload.metadata?.['encoding']?.[0] !== 0x62) return true;
-  const { name } = formatOf(payload);
-  return name === 'external' || (name === 'plain' && !isEncrypted(payload));
+  return formatOf(payload).name === 'plain' && !isEncrypted(payload);
 }
 
 /**
@@ -49,12 +49,10 @@ export function isContent(payload: Payload): boolean {
  */
 function decryptContent(payload: Payload, layers: number, call: Call): MaybePromise<Payload> {
   if (isCompressed(payload)) return unreadable(payload, call, compressedElsewhere);
-  const format = formatOf(payload);
-  const { name } = format;
-  if (name === 'plain' || name === 'external')
-    return unreadable(payload, call, () => notReadHere({ payload, format }, call));
-  const parsed = parsePayload(payload, call.scope, format);
-  if (!call.scope.rule.reads.has(name) || parsed.message.passes) {
+  const parsed = parsePayload(payload, call.scope);
+  const { format } = parsed;
+  const reads: ReadonlySet<string> = call.scope.rule.reads;
+  if (!reads.has(format.name) || parsed.message.passes) {
     return unreadable(payload, call, () => notReadHere(parsed, call));
   }
   if (layers === MAX_LAYERS) throw tooManyLayers();
@@ -100,10 +98,7 @@ function unreadable(payload: Payload, { onUnreadableLayer }: Call, error: () => 
   throw error();
 }
 
-function notReadHere(
-  { payload, format }: Pick<ParsedPayload, 'payload' | 'format'>,
-  { scope }: Call,
-): KmsCodecError {
+function notReadHere({ payload, format }: ParsedPayload, { scope }: Call): KmsCodecError {
   const key = namedCryptoKey(payload, format.name === 'proxy' ? 'encryption-key-id' : 'kms-key');
   const content = format.name === 'plain' ? 'encrypted and names no key' : `in the format ${format.name}`;
   return new KmsCodecError(

@@ -7,6 +7,7 @@ import {
   generateSalt,
   withDataKey,
 } from '../../src/branch-keys/branch-key.ts';
+import { OVERHEAD_BYTES } from '../../src/crypto/aead.ts';
 import { parseHeader } from '../../src/formats/envelope-v2-header.ts';
 import type { Payload } from '../../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
@@ -194,6 +195,18 @@ describe('decoding messages under one branch key with many salts', () => {
     }
     expect(keyService.unwraps).toBe(1);
     expect(codec.plan(messages, context).kmsCalls).toBe(0);
+  });
+
+  it('reports a truncated message as malformed, even after a genuine message with the same header', async () => {
+    const { codec } = codecWith(rule);
+    const [message] = await codec.encode([json('')], context);
+    await codec.decode([message!], context);
+    const shortest = parseHeader(message!.data!).length + OVERHEAD_BYTES;
+    for (let length = 0; length < shortest; length += 1) {
+      const truncated = { ...message, data: message!.data!.subarray(0, length) };
+      expect(codec.inspect(truncated, context).reason).toBe('malformed');
+      await expect(codec.decode([truncated], context)).rejects.toMatchObject({ code: 'malformed' });
+    }
   });
 
   it('fails for a changed header, even after a genuine message whose salt starts with the same bytes', async () => {
