@@ -152,6 +152,10 @@ describe('a codec that passes payloads through', () => {
     const { codec } = codecWith({ pay });
     expect((await codec.encode([reference], inNamespace('pay')))[0]).toBe(reference);
     expect((await codec.decode([reference], inNamespace('pay')))[0]).toBe(reference);
+    expect(codec.inspect(reference, inNamespace('pay')).reason).toBe('external_reference');
+    const other = { ...reference, metadata: { ...reference.metadata, encoding: Buffer.from('json/plain') } };
+    const [encrypted] = await codec.encode([other], inNamespace('pay'));
+    expect(codec.inspect(encrypted!, inNamespace('pay')).format).toBe('envelope-v2');
   });
 
   // [F-8]
@@ -261,7 +265,7 @@ describe('the codec', () => {
         return codec.inspect({ ...message, metadata }, inNamespace('pay')).reason;
       };
       expect([1, 1_024].map(reasonFor)).toEqual([undefined, undefined]);
-      expect([0, 1_025, 1_026, 1_027].map(reasonFor)).toEqual(Array(4).fill('malformed'));
+      expect([0, 1_025, 1_026, 1_027, 2 ** 24].map(reasonFor)).toEqual(Array(5).fill('malformed'));
     },
   );
 

@@ -98,7 +98,7 @@ it('still throws for payloads outside a failure, even if a list contains both ma
   keyService.failing = 'kms_unavailable';
   const { codec } = codecWith(rule, { keyService });
   const [[marked] = []] = payloadsOf(failures.plain);
-  for (const payloads of [[json('x')], [marked!, json('x')]]) {
+  for (const payloads of [[json('x')], [marked!, json('x')], [{ metadata: null, data: Buffer.of(1) }]]) {
     await expect(codec.encode(payloads, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
   }
 });
@@ -127,7 +127,7 @@ describe('the codec with a failure’s placeholder', () => {
     expect(reported).toEqual([]);
   });
 
-  it('refuses a placeholder with a changed byte or an added field', async () => {
+  it('refuses a placeholder with a changed byte, or with an added or removed field', async () => {
     const { codec } = codecWith(refusing);
     const payload = await placeholder();
     const changed = Buffer.from(payload.data!);
@@ -138,6 +138,9 @@ describe('the codec with a failure’s placeholder', () => {
       { ...payload, metadata: { ...payload.metadata, more: Buffer.from(SECRET) } },
       { ...payload, metadata: { encoding: Buffer.from('json/plane') } },
       { ...payload, externalPayloads: [{}] },
+      { ...payload, metadata: {} },
+      { data: payload.data! },
+      { metadata: payload.metadata! },
     ]) {
       await expect(codec.decode([other], context)).rejects.toMatchObject({ code: 'format_not_allowed' });
     }

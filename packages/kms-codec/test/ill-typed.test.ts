@@ -236,6 +236,7 @@ describe("protobuf's empty fields", () => {
     'encryption-dek',
     'encryption-key-id',
     'messageType',
+    'compression-algorithm',
     'other',
   ])('are read as if they had no bytes: %s', async (key) => {
     const { codec: reader } = codecWith({ default: { encrypt: cryptoKey('a') } });

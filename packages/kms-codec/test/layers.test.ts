@@ -55,6 +55,17 @@ describe('a payload in two layers', () => {
   });
 });
 
+it('decrypt returns content with the entry compression-algorithm if its encoding is not binary/compressed', async () => {
+  const keyService = new FakeKeyService();
+  const content = {
+    ...secret,
+    metadata: { ...secret.metadata, 'compression-algorithm': Buffer.from('zstd') },
+  };
+  const message = await inLayer('envelope-v2', keyService, content);
+  const { payload } = await reader(keyService).decrypt(message, orders);
+  expect(valueOf(payload)).toBe(valueOf(secret));
+});
+
 // [N-1]
 describe('authorizeNamespace', () => {
   const rules = { orders: { ...readsAll, accepts: ['cards'] }, cards: { encrypt: cryptoKey('shared') } };

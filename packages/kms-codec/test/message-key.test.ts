@@ -113,14 +113,18 @@ describe('messageKey for a payload without a readable key', () => {
   });
 });
 
-it('messageKey names the same format as the codec, for every format', async () => {
+it('messageKey names the same format as the codec, and the codec also names the crypto key, for every format', async () => {
   const keyService = new FakeKeyService();
   const { codec } = codecWith({
     orders: { encrypt: SHARED, reads: formats, unsafe: ['direct-with-envelope'] },
   });
   for (const format of formats) {
     const message = await inLayer(format, keyService, secret);
-    expect(messageKey(message).format).toBe(codec.inspect(message, inNamespace('orders')).format);
+    expect(messageKey(message).format).toBe(format);
+    expect(codec.inspect(message, inNamespace('orders'))).toMatchObject({
+      format,
+      ...(format !== 'static' && { key: SHARED }),
+    });
   }
   expect(messageKey(await asProxy(keyService, secret)).format).toBe('proxy');
   await codec.close();

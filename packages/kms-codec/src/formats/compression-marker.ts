@@ -17,9 +17,10 @@ const DRAFT_ALGORITHM = 'compression/algorithm';
  * describe the data.
  */
 export function isCompressed({ metadata }: Payload): boolean {
-  if (metadata?.[DRAFT_ALGORITHM] !== undefined) return true;
-  const encoding = metadata?.['encoding'];
-  return encoding !== undefined && metadata?.[ALGORITHM] !== undefined && isEncoding(encoding, ENCODING);
+  if (!metadata) return false;
+  if (metadata[DRAFT_ALGORITHM] !== undefined) return true;
+  const encoding = metadata['encoding'];
+  return encoding !== undefined && metadata[ALGORITHM] !== undefined && isEncoding(encoding, ENCODING);
 }
 
 export const compressedElsewhere = (): KmsCodecError =>

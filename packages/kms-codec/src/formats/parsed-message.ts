@@ -15,7 +15,10 @@ export interface ParsedMessage {
   readonly boundToWorkflow?: true;
   /** A warning about a payload that the codec returns unchanged. */
   readonly reason?: ReasonCode;
-  /** Set if decoding returns the payload unchanged, or refuses it because the rule refuses plaintext. */
+  /**
+   * Set if the rule does not list the key of an encrypted payload. Decoding returns the payload unchanged, or
+   * refuses it because the rule refuses plaintext.
+   */
   readonly passes?: true;
   /** The wrapped key, once for each crypto key to try, in the order of the attempts. */
   readonly wrappedKeys?: readonly WrappedKey[];

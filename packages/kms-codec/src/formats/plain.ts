@@ -18,8 +18,8 @@ export const passReference = (payload: Payload, scope: Scope): Payload =>
     'is a reference to external storage, which is not authenticated and counts as plaintext',
   );
 
-const reference: ParsedMessage = { reason: 'external_reference', passes: true };
-const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
+const reference: ParsedMessage = { reason: 'external_reference' };
+const refused: ParsedMessage = { reason: 'format_not_allowed' };
 
 /**
  * A reference to external storage. The reference is not authenticated, so an attacker who can write to
@@ -35,8 +35,8 @@ export const external: WireFormat = {
   decrypt: (_, payload, { scope }) => passReference(payload, scope),
 };
 
-const expected: ParsedMessage = { passes: true };
-const notEncrypted: ParsedMessage = { reason: 'not_encrypted', passes: true };
+const expected: ParsedMessage = {};
+const notEncrypted: ParsedMessage = { reason: 'not_encrypted' };
 
 /**
  * Returns whether a plaintext payload has nothing to hide. The codec neither reports nor refuses such a

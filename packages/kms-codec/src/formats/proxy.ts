@@ -59,8 +59,7 @@ const SCHEME = 'gcpkms://';
 
 function listedKey(payload: Payload, { rule }: Scope): string | undefined {
   const url = metadataText(payload, 'encryption-key-id');
-  const cryptoKey = url.startsWith(SCHEME) ? url.slice(SCHEME.length) : undefined;
-  return cryptoKey !== undefined && rule.keys.includes(cryptoKey) ? cryptoKey : undefined;
+  return rule.keys.find((key) => url === SCHEME + key);
 }
 
 /**
@@ -75,11 +74,10 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const MAX_BASE64_LENGTH = Math.ceil(MAX_WRAPPED_KEY_BYTES / 3) * 4;
 
 function wrappedIn(payload: Payload): Uint8Array {
-  const length = payload.metadata?.['encryption-dek']?.length ?? 0;
-  if (length > MAX_BASE64_LENGTH) {
+  const encoded = metadataText(payload, 'encryption-dek');
+  if (encoded.length > MAX_BASE64_LENGTH) {
     throw new KmsCodecError('malformed', `encryption-dek is longer than ${MAX_BASE64_LENGTH} characters`);
   }
-  const encoded = metadataText(payload, 'encryption-dek');
   if (encoded === '' || !BASE64.test(encoded)) {
     throw new KmsCodecError('malformed', 'encryption-dek is not base64');
   }
