@@ -62,6 +62,16 @@ test('digits have equal widths in number columns, and names keep their natural l
   expect(numeric(document.querySelector('time')!)).toBe('tabular-nums');
 });
 
+test('the top bar does not move when one of its menus opens', async () => {
+  await renderApp('/ns/NS/workflows');
+  await until(() => rows() > 10, 'the rows');
+  const button = page.getByRole('button', { name: /^Time zone/ });
+  const { left } = button.element().getBoundingClientRect();
+  await button.click();
+  await expect.element(page.getByRole('menu')).toBeVisible();
+  expect(button.element().getBoundingClientRect().left).toBe(left);
+});
+
 describe('the list', () => {
   test('does not move when its counts arrive after the rows', async () => {
     const { promise, resolve } = Promise.withResolvers<undefined>();

@@ -54,7 +54,7 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
       }}
     >
       {/* The menu is in its button's landmark, and has a fixed position so that the landmark does not clip it. */}
-      <Base.Portal container={containerOf(button.current)}>
+      <Base.Portal container={containerOf(button.current)} className={styles['portal']}>
         <Base.Positioner
           anchor={button}
           align={align}
