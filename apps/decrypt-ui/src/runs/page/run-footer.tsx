@@ -55,7 +55,7 @@ export function RunFooter() {
         <span className={styles['state']}>
           <i className={styles['dot']} data-outcome={open ? liveOutcome(follow.phase) : 'neutral'} />
           {open ? liveText(follow.phase) : address.file ? 'File' : 'Closed'}
-          {last ? `, last event ${open ? formatClock(last.at, format) : formatMoment(last.at, format)}` : ''}
+          {last ? `, last event ${formatMoment(last.at, format)}` : ''}
         </span>
       )}
       {encrypted > 0 && (access === 'refused' || expired) ? (

@@ -14,6 +14,7 @@ describe('pausing updates', () => {
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');
     const before = await until(() => row('g59'), 'the last row');
+    expect(footer()).toMatch(/^Live, last event \d+ \w+ [\d :]+/);
     press('s');
     await until(() => footer().includes('Paused'), 'the pause');
     await app.steer('append', { workflowId: 'order-88213', count: 2 });
