@@ -73,7 +73,8 @@ export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) 
       ) : null}
       {access === 'refused' && payloads.length > 0 ? (
         <p className={styles['refused']}>
-          Payloads are encrypted, and you lack the permission to decrypt them.
+          Payloads are encrypted. To read them, ask the operator of the codec server for the permission{' '}
+          <code>decode</code>.
         </p>
       ) : null}
       {payloads.map((stub) => (
