@@ -31,24 +31,28 @@ interface MaskProps {
   readonly bytes: number;
   /** Why the value is not shown. */
   readonly state?: 'waiting' | 'locked' | 'refused' | 'stored';
+  /** Whether to show the size. False if a text next to the mask already shows it. */
+  readonly sized?: boolean;
 }
 
 const words = {
-  waiting: 'Being decrypted, ',
-  locked: 'Locked, ',
-  refused: 'Encrypted, ',
-  stored: 'In external storage, ',
+  waiting: 'Being decrypted',
+  locked: 'Locked',
+  refused: 'Encrypted',
+  stored: 'In external storage',
 } as const;
 
 /** A placeholder for an encrypted value: dots and the stored size. */
-export function Mask({ bytes, state = 'refused' }: MaskProps) {
+export function Mask({ bytes, state = 'refused', sized = true }: MaskProps) {
   return (
     <span className={styles['masked']} data-masked={state}>
-      <MaskedField width={maskWidth(bytes)} />
-      <span className={styles['size']}>
-        <span className="sr-only">{words[state]}</span>
-        {formatBytes(bytes)}
-      </span>
+      <MaskedField width={maskWidth(bytes)} {...(!sized && { label: words[state] })} />
+      {sized ? (
+        <span className={styles['size']}>
+          <span className="sr-only">{words[state]}, </span>
+          {formatBytes(bytes)}
+        </span>
+      ) : null}
     </span>
   );
 }

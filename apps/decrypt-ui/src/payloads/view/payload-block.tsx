@@ -87,7 +87,7 @@ function Content({ view, stub, title }: ContentProps) {
         <>
           {view.status === 'stored' ? null : (
             <div className={styles['masked']}>
-              <Mask bytes={storedBytes(stub)} state={view.status} />
+              <Mask bytes={storedBytes(stub)} state={view.status} sized={false} />
             </div>
           )}
           <StoredControl stub={stub} view={view} />

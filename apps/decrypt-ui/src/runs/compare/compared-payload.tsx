@@ -34,7 +34,7 @@ export function ComparedPayload({ stub, title, onValue }: ComparedPayloadProps) 
         <KeyBadges badges={keyBadges([stub], findings)} />
         <span className="t3">{kindOf(view, stub)}</span>
         {view.status === 'locked' || view.status === 'refused' || view.status === 'waiting' ? (
-          <Mask bytes={storedBytes(stub)} state={view.status} />
+          <Mask bytes={storedBytes(stub)} state={view.status} sized={false} />
         ) : null}
         <RevealControl refs={[stub.ref]} title={title} />
       </div>

@@ -299,8 +299,9 @@ test('on a phone, the sheet says why its payloads are hidden, and a row shows it
   await page.viewport(390, 844);
   try {
     await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
-    const reason = 'Payloads are encrypted, and you lack the permission to decrypt them.';
+    const reason = /To read them, ask the operator of the codec server for the permission decode\./;
     await expect.element(page.getByText(reason)).toBeVisible();
+    expect(document.querySelector('[data-ref]')?.textContent.match(/\d K?B/g)).toHaveLength(1);
     const rows = [...document.querySelectorAll<HTMLElement>('[data-key]')].map(({ innerText }) => innerText);
     expect(rows.find((shown) => shown.includes('patch'))).toMatch(/^Marker\n/);
     expect(rows[0]).toMatch(/^Started\n/);
