@@ -42,6 +42,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
     if (wasOpen.current) item.current?.scrollIntoView({ block: 'nearest' });
   }, []);
   const [newest] = runs;
+  const isFailing = runs.some(isRunning);
   return (
     <li ref={item} className={styles['group']} data-open={open ? '' : undefined}>
       <div className={styles['line']}>
@@ -60,7 +61,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
         </Button>
         <span className={styles['count']}>
           {formatCount(runs.length)}
-          <span className="sr-only"> {runs.length === 1 ? 'run' : 'runs'}</span>
+          <span className={styles['unit']}> {runs.length === 1 ? 'run' : 'runs'}</span>
         </span>
         <div className={styles['what']}>
           <p className={styles['message']}>
@@ -76,8 +77,10 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
         ) : null}
         <Bars group={group} />
         <span className={styles['times']}>
-          <Moment at={last} />
-          {last - first < 1000 ? null : <span className="t3">since {formatMoment(first, format)}</span>}
+          {isFailing ? <span>still failing</span> : <Moment at={last} />}
+          {!isFailing && last - first < 1000 ? null : (
+            <span className="t3">since {formatMoment(first, format)}</span>
+          )}
         </span>
         <span
           className={styles['builds']}
@@ -107,12 +110,14 @@ const stepOf = ({ parts: { place } }: RunGroup): string => `in ${place || 'the w
 const placeOf = (group: RunGroup): string =>
   escapeInvisible([stepOf(group), ...runningOf(group), ...group.parts.frames.slice(0, 1)].join(' · '));
 
+const isRunning = ({ status }: RunGroup['runs'][number]): boolean => status === 'Running';
+
 /**
  * Says how many runs are still running: `3 still running, failing task`. Omits the number if all runs are still
  * running.
  */
 function runningOf({ runs }: RunGroup): readonly string[] {
-  const running = runs.filter(({ status }) => status === 'Running').length;
+  const running = runs.filter(isRunning).length;
   if (running === 0) return [];
   const text = 'still running, failing task';
   return [running === runs.length ? text : `${formatCount(running)} ${text}`];

@@ -4,7 +4,7 @@ import { type CauseGroup, groupCauses } from '@temporal-kms/histories/why';
 import { formatDay, formatHour, formatMoment, type TimeFormat } from '../../ui/format/time.ts';
 import type { CausesProgress } from './causes-store.ts';
 
-/** A run with the time at which it failed. */
+/** A run with the time at which it failed, or since which it has been failing. */
 type TimedCause = RunCause & { readonly at: number };
 export type RunGroup = CauseGroup<TimedCause>;
 

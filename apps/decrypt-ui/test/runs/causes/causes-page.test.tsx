@@ -57,12 +57,14 @@ describe('the page with failures by cause', () => {
     expect(requests(app)).toHaveLength(before);
   });
 
-  test('shows the causes of running workflows whose workflow task keeps failing', async () => {
+  test('shows the causes of running workflows whose workflow task keeps failing, and since when', async () => {
     await renderApp('/ns/NS/causes?q=TemporalReportedProblems+IS+NOT+NULL');
     await complete();
     expect(textOf('DeterminismViolationError')).toContain(
       'in workflow PayoutBatch · still running, failing task',
     );
+    expect(textOf('DeterminismViolationError')).toMatch(/still failing\s*since \d+ \w+ \d\d:\d\d:\d\d/);
+    expect(document.querySelector('[aria-label="Causes"] time')).toBeNull();
   });
 
   test('says that an older Temporal server cannot list workflows whose workflow task keeps failing', async () => {
