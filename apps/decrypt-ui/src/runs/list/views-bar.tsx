@@ -193,6 +193,7 @@ export function ViewsBar(props: ViewsBarProps) {
         <Menu
           label="Row height"
           align="end"
+          className={styles['density']}
           trigger={
             <>
               <Rows3 size={14} />
