@@ -71,8 +71,11 @@ export function RevealDialog({ asked }: { asked: Asked }) {
       />
       <p className={styles['rule']}>
         <EyeOff size={12} aria-hidden="true" />
-        Also hidden when you lock them{key === '' ? '' : ` (${key})`}, when this tab is in the background for{' '}
-        {HIDDEN / 1000} s, and when you leave {shown} or sign out.
+        <span>
+          Also hidden when you lock them
+          {key === '' ? null : <span className={styles['key']}> ({key})</span>}, when this tab is in the
+          background for {HIDDEN / 1000} s, and when you leave {shown} or sign out.
+        </span>
       </p>
     </JustificationDialog>
   );
