@@ -9,7 +9,9 @@ import { Forbidden } from '../session/pages/forbidden.tsx';
 import { failureCode } from '../session/server/failure.ts';
 import { useServices } from '../session/services.tsx';
 import { Button } from '../ui/controls/button.tsx';
+import { plural } from '../ui/format/number.ts';
 import { formatMoment, zoneLabel } from '../ui/format/time.ts';
+import { Footer } from '../ui/page/footer.tsx';
 import { EmptyState, Notice } from '../ui/page/notice.tsx';
 import { Table } from '../ui/page/table.tsx';
 import { useTimeFormat } from '../ui/preferences/preferences.ts';
@@ -83,6 +85,19 @@ export function SchedulesPage() {
           </Button>
         ) : null}
       </div>
+      <Footer
+        hints={[
+          { commands: ['go.workflows'], text: 'workflows' },
+          { commands: ['help'], text: 'all keys' },
+        ]}
+      >
+        {schedules ? (
+          <span>
+            {plural(schedules.length, 'schedule')}
+            {hasNextPage ? ' loaded' : ''}
+          </span>
+        ) : null}
+      </Footer>
     </>
   );
 }

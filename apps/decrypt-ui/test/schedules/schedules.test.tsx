@@ -14,6 +14,7 @@ describe('a namespace’s schedules', () => {
   test('are listed with their rule in words, their state, and links to their last runs', async () => {
     const app = await renderApp('/ns/NS/schedules');
     await until(() => cells().length === 3, 'the schedules');
+    expect(document.querySelector('footer')!.textContent).toMatch(/^3 schedules/);
     const [daily, hourly, manual] = cells();
     expect(daily!.slice(0, 4)).toEqual([
       'daily-report',
