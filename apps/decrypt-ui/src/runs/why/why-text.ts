@@ -19,8 +19,9 @@ export const leadsWithCause = ({ cause, rule }: Finding): boolean =>
   cause !== undefined && !rule.startsWith('codec-');
 
 /**
- * Returns the facts about a finding that follow its message, most important first: the step, the application's frame, the
- * current and next attempt, the queue, and since when.
+ * Returns the facts about a finding that follow its message, most important first: the step with its current and next
+ * attempt, the application's frame, the queue, and since when. The frame may be that of an inner step, such as a child's
+ * activity.
  */
 export function factsOf(finding: Finding, { now, format }: Moment): string[] {
   const { rule, title, cause, place, detail, attempt, maximumAttempts, nextAt, queue, since } = finding;
@@ -28,10 +29,10 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
   const facts = [
     leadsWithCause(finding) && rule !== 'run-failed' ? title : undefined,
     place && (cause ? `in ${placeText(place)}` : placeText(place)),
-    frame && `at ${frameText(frame)}`,
     attempt === undefined ? undefined : attemptText(attempt, maximumAttempts),
     place?.retryState,
     nextAt === undefined ? undefined : nextText(nextAt, Math.max(now, since ?? now), verbOfNext(finding)),
+    frame && `at ${frameText(frame)}`,
     queue && `queue ${queue}`,
     ...(detail?.split(/(?<=\.) (?=Reason: )/) ?? []),
     since === undefined

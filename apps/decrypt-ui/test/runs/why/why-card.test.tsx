@@ -23,7 +23,7 @@ describe('the card Why', () => {
   test('shows the root message of a failed run first, then where it happened', async () => {
     await renderApp(failed);
     await untilLine(
-      /402 from acquirer, code 05 · StripeCardError · in activity charge · at capture \(capture\.ts:88:11\) · attempt 1 .* ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError/,
+      /402 from acquirer, code 05 · StripeCardError · in activity charge · attempt 1 · non-retryable failure · at capture \(capture\.ts:88:11\) .* ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError/,
     );
   });
 

@@ -34,13 +34,13 @@ const readAll =
 const firstOf = (run: FixtureRun, read = readAll(run)) => explain({ ...whyRun(run), read }).findings[0]!;
 
 describe('factsOf', () => {
-  it('names a failed run’s step, the application’s stack frame, and why retries ended', () => {
+  it('names a failed run’s step, why its retries ended, and the application’s stack frame', () => {
     const finding = firstOf(failedRun(now));
     expect(factsOf(finding, { now, format })).toEqual([
       'in activity charge',
-      'at capture (capture.ts:88:11)',
       'attempt 1',
       'non-retryable failure',
+      'at capture (capture.ts:88:11)',
       expect.stringMatching(/^at\s.*12:57:04/),
     ]);
     expect(breadcrumb(finding)).toBe('ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError');
