@@ -148,7 +148,7 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
           <ChevronLeft size={16} />
         </Link>
         <h1 className={styles['title']}>{escapeInvisible(workflowId)}</h1>
-        <CopyButton what="schedule id" text={() => workflowId} />
+        <CopyButton what="schedule id" text={() => workflowId} className={styles['copy']} />
         <ScheduleState paused={paused} note={textAt(schedule, 'state', 'notes')} />
       </div>
       <Section title="When">
