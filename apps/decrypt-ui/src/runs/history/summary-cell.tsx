@@ -8,7 +8,7 @@ import { PayloadCell, PayloadLine } from '../../payloads/payload-cell.tsx';
 import { usePayload } from '../../payloads/payloads-context.tsx';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { formatTick, formatTicking } from '../../ui/format/duration.ts';
-import { formatDay, formatHour } from '../../ui/format/time.ts';
+import { formatMoment } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import type { Summary } from '../events/describe-group.ts';
 import { useRun } from '../run/run-context.tsx';
@@ -32,8 +32,7 @@ export function SummaryCell({ summary, now = 0 }: SummaryCellProps) {
       return <FailureLine {...summary} now={now} />;
     case 'timer': {
       const { duration, firesAt } = summary;
-      const fires =
-        firesAt === undefined ? '' : `, fires ${formatDay(firesAt, format)} ${formatHour(firesAt, format)}`;
+      const fires = firesAt === undefined ? '' : `, fires ${formatMoment(firesAt, format)}`;
       return <span className="t2 ellipsis">{`${formatTick(duration)}${fires}`}</span>;
     }
     default:
@@ -94,9 +93,24 @@ function PayloadLabel({ label, payload }: { label: Label; payload: PayloadRef })
   const view = usePayload(payload, own);
   if (view.status === 'unreadable' || view.status === 'failed') return label.text;
   if (view.status !== 'readable') return <Mask bytes={own?.bytes ?? 0} state={view.status} />;
-  if (view.value.kind === 'text') return escapeInvisible(view.value.text);
+  if (view.value.kind === 'text') return <Name text={escapeInvisible(view.value.text)} />;
   if (view.value.kind !== 'json') return label.text;
   const { value } = view.value;
   const found = label.member !== undefined && isRecord(value) ? value[label.member] : value;
-  return typeof found === 'string' ? escapeInvisible(found) : label.text;
+  return typeof found === 'string' ? <Name text={escapeInvisible(found)} /> : label.text;
+}
+
+/**
+ * A name whose last word is a separate element. Rows cut a long name before that word, because names often differ
+ * only in a number at the end.
+ */
+function Name({ text }: { text: string }) {
+  const end = text.lastIndexOf(' ');
+  if (end <= 0 || text.length - end > 12) return text;
+  return (
+    <>
+      <span>{text.slice(0, end)}</span>
+      <span>{text.slice(end)}</span>
+    </>
+  );
 }

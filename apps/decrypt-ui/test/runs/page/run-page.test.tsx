@@ -51,6 +51,17 @@ describe('the history table', () => {
     expect(text('g11')).toContain('HAM-2');
   });
 
+  test('shows the last word of a long name, and the second at which a timer fires', async () => {
+    await renderApp(order);
+    await until(() => text('g55').includes('within window 17'), 'the name of the timer');
+    expect(text('g55')).toMatch(/1 d, fires .+ \d\d:\d\d:\d\d/);
+    const [begin, end] = [...row('g55')!.querySelectorAll<HTMLElement>('[class*="_name_"] > span')];
+    expect(begin!.scrollWidth).toBeGreaterThan(begin!.clientWidth);
+    expect(end!.textContent).toBe(' 17');
+    const cell = end!.closest('[role="gridcell"]')!;
+    expect(end!.getBoundingClientRect().right).toBeLessThan(cell.getBoundingClientRect().right);
+  });
+
   test('requests no payload that is out of view', async () => {
     const app = await renderApp(`/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1`);
     await until(() => text('g2').includes('DE1'), 'the first payload');
