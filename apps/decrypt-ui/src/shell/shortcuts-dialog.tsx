@@ -35,7 +35,9 @@ function Keys({ keys }: Pick<HelpLine, 'keys'>) {
   if (keys.length > MAX_KEYS) {
     return (
       <>
-        <Kbd>{first}</Kbd>…<Kbd>{keys.at(-1) ?? ''}</Kbd>
+        <Kbd>{first}</Kbd>
+        <span className="t3">…</span>
+        <Kbd>{keys.at(-1) ?? ''}</Kbd>
       </>
     );
   }

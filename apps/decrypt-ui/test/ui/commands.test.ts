@@ -48,6 +48,7 @@ describe('the command table', () => {
 
   test('lists related commands on one line of the dialog', () => {
     expect(helpLines().get('Lists')).toContainEqual({ text: 'Next row', keys: ['J', '↓'] });
+    expect(helpLines().get('Lists')).toContainEqual({ text: 'Expand, collapse', keys: ['→', '←'] });
     expect(helpLines().get('Find')).toContainEqual({ text: 'Next, previous match', keys: ['N', 'Shift N'] });
     expect(helpLines().get('History')).toContainEqual({
       text: 'Inspector tabs',

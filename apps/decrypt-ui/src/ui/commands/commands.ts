@@ -64,6 +64,20 @@ const commands = {
     keysOnly: true,
   },
   'row.open': { title: 'Open', keys: ['Enter'], section: 'Lists', when: onRow, keysOnly: true },
+  'group.expand': {
+    title: 'Expand',
+    keys: ['ArrowRight'],
+    section: 'Lists',
+    help: 'Expand, collapse',
+    keysOnly: true,
+  },
+  'group.collapse': {
+    title: 'Collapse',
+    keys: ['ArrowLeft'],
+    section: 'Lists',
+    help: 'Expand, collapse',
+    keysOnly: true,
+  },
   find: { title: 'Find or filter', keys: ['/'], section: 'Lists' },
   'row.pick': { title: 'Pick the run for a comparison', keys: ['x'], section: 'Lists' },
   'runs.pick': { title: 'Pick runs to compare', keys: [], section: 'Lists' },
@@ -75,20 +89,6 @@ const commands = {
   'list.csv': { title: 'Export loaded rows as CSV', keys: [], section: 'Lists' },
   'search.runs': { title: 'Search in the payloads of these runs', keys: ['Mod+Shift+f'], section: 'Lists' },
 
-  'group.expand': {
-    title: 'Expand',
-    keys: ['ArrowRight'],
-    section: 'History',
-    help: 'Expand, collapse',
-    keysOnly: true,
-  },
-  'group.collapse': {
-    title: 'Collapse',
-    keys: ['ArrowLeft'],
-    section: 'History',
-    help: 'Expand, collapse',
-    keysOnly: true,
-  },
   'groups.collapse': {
     title: 'Collapse all groups',
     keys: ['['],
