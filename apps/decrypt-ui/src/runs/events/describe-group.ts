@@ -50,6 +50,8 @@ export type Summary =
       readonly level: FailureLevel;
       readonly outcome: Outcome;
       readonly retryAt?: number;
+      /** Whether the failure is that of the last attempt, and not of the whole group. */
+      readonly last?: boolean;
     }
   | { readonly kind: 'timer'; readonly duration: number; readonly firesAt?: number }
   | { readonly kind: 'none' };
@@ -69,7 +71,7 @@ export function groupSummary(group: Group, pending?: PendingWork): Summary {
   if (pending?.lastFailure !== undefined) {
     const level = headline(failureChain(pending.lastFailure));
     if (level) {
-      const failing = { kind: 'failure', level, outcome: 'pending' } as const;
+      const failing = { kind: 'failure', level, outcome: 'pending', last: true } as const;
       return pending.nextAttemptAt === undefined ? failing : { ...failing, retryAt: pending.nextAttemptAt };
     }
   }

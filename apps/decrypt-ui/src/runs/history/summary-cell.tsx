@@ -44,14 +44,16 @@ interface FailureLineProps {
   readonly level: FailureLevel;
   readonly outcome: Outcome;
   readonly retryAt?: number;
+  readonly last?: boolean;
   readonly now: number;
 }
 
-function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
+function FailureLine({ level, outcome, retryAt, last, now }: FailureLineProps) {
   const { stub } = useRun();
   const own = level.encoded ? stub(level.encoded) : undefined;
   const view = usePayload(level.encoded, own);
   const wait = retryAt !== undefined && retryAt > now && `retries in ${formatTicking(retryAt - now + 999)}`;
+  const lead = last && !wait ? 'last failure: ' : '';
   const colour = outcome === 'pending' ? 'neutral' : outcome;
   if (level.encoded !== undefined && view.status !== 'readable') {
     return (
@@ -59,6 +61,7 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
         {/* Temporal stores a failure's type in plaintext. While the message is loading, its mask replaces the type. */}
         {view.status === 'waiting' ? null : (
           <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
+            {lead}
             {level.details[0] ?? level.kind}
           </span>
         )}
@@ -70,6 +73,7 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
   const text = levelText(level, view).message || level.details[0] || level.kind;
   const message = (
     <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
+      {lead}
       {text.split('\n', 1)[0]}
     </span>
   );

@@ -62,6 +62,15 @@ describe('the history table', () => {
     expect(end!.getBoundingClientRect().right).toBeLessThan(cell.getBoundingClientRect().right);
   });
 
+  test('calls a pending activity’s failure the last one as soon as the next attempt is due', async () => {
+    await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
+    await until(() => /the bank is closedretries in/.test(text('g2')), 'the failure and the next attempt');
+    expect(text('g2')).not.toContain('last failure');
+    const now = Date.now();
+    vi.spyOn(Date, 'now').mockReturnValue(now + 2 * 3_600_000);
+    await until(() => text('g2').includes('last failure: the bank is closed'), 'the failure alone');
+  });
+
   test('requests no payload that is out of view', async () => {
     const app = await renderApp(`/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1`);
     await until(() => text('g2').includes('DE1'), 'the first payload');
