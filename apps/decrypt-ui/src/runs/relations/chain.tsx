@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo } from 'react';
 import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
+import { shortRunId } from '../../ui/format/run-id.ts';
 import { Table } from '../../ui/page/table.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { Moment } from '../../ui/text/moment.tsx';
@@ -89,7 +90,7 @@ export function Chain() {
           .map((link) => (
             <tr key={link.runId}>
               <RunCell relation={link.relation} phone={phone}>
-                <RunAnchor run={link}>{link.runId}</RunAnchor>
+                <RunAnchor run={link}>{link.runId && idText(link.runId, phone)}</RunAnchor>
               </RunCell>
               <td className="t3" colSpan={phone ? 3 : 4}>
                 not in Temporal’s list
@@ -100,6 +101,9 @@ export function Chain() {
     </section>
   );
 }
+
+/** Returns a run's id. A phone has space only for the end, which the page's header also shows. */
+const idText = (runId: string, phone: boolean) => (phone ? shortRunId(runId) : runId);
 
 interface ChainRowProps {
   readonly run: FamilyRun;
@@ -113,15 +117,16 @@ function ChainRow({ run, links, now, phone, waterfall }: ChainRowProps) {
   const { address } = useRun();
   const { outcome, startedAt, closedAt } = run;
   const here = run.runId === address.runId;
+  const id = idText(run.runId, phone);
   const words = links.filter(({ runId }) => runId === run.runId).map(({ relation }) => relation);
   return (
     <tr data-here={here ? '' : undefined}>
       <RunCell relation={here ? 'This run' : words.join(', ')} phone={phone}>
         {here ? (
-          run.runId
+          id
         ) : (
           <RunAnchor run={{ namespace: address.namespace, workflowId: run.workflowId, runId: run.runId }}>
-            {run.runId}
+            {id}
           </RunAnchor>
         )}
       </RunCell>
@@ -162,7 +167,7 @@ function RunCell({ relation, phone, children }: RunCellProps) {
   if (phone)
     return (
       <td>
-        <div className="mono ellipsis">{children}</div>
+        <div className="mono">{children}</div>
         {relation === '' ? null : <div className="small t2">{relation}</div>}
       </td>
     );

@@ -118,6 +118,7 @@ describe('a run’s relations', () => {
         expect(cell.scrollWidth, cell.textContent).toBeLessThanOrEqual(cell.clientWidth);
         expect(cell.getBoundingClientRect().right).toBeLessThanOrEqual(width);
       }
+      expect(rowsOf('chain-title')[0]).toContain(`…${runId('1').slice(-8)}This run`);
       // On a phone the status is a glyph, with a name for screen readers.
       expect(rowsOf('chain-title')[1]).toMatch(/Continued|Completed/);
     },
