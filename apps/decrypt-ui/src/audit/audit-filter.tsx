@@ -82,41 +82,43 @@ export function AuditFilter({ search, text, onChange }: AuditFilterProps) {
       <Button type="submit" look="ghost" icon aria-label="Search" data-tip="Search" data-tip-key="Enter">
         <Search size={14} />
       </Button>
-      <Choice
-        label="Action"
-        value={search.op ?? ANY}
-        options={[
-          [ANY, 'Any action'],
-          ...auditOperation.options.map((each) => [each, operationTexts[each]] as const),
-        ]}
-        onChange={(value) => choose({ op: auditOperation.options.find((each) => each === value) })}
-      />
-      <Choice
-        label="Outcome"
-        value={search.out ?? ANY}
-        options={[[ANY, 'Any outcome'], ...outcomes.map((each) => [each, resultTexts[each]] as const)]}
-        onChange={(value) => choose({ out: outcomes.find((each) => each === value) })}
-      />
-      <Choice
-        label="Time"
-        value={time}
-        options={[
-          [ANY, 'Any time'],
-          ...spans.map((each) => [each, spanTexts[each]] as const),
-          [BETWEEN, 'Between…'],
-        ]}
-        onChange={(value) => {
-          setBetween(value === BETWEEN);
-          if (value !== BETWEEN)
-            choose({ last: spans.find((each) => each === value), since: undefined, until: undefined });
-        }}
-      />
-      {isFiltered({ search, text }) ? (
-        <Button look="ghost" onClick={clear}>
-          <X size={14} />
-          Clear
-        </Button>
-      ) : null}
+      <div className={styles['choices']}>
+        <Choice
+          label="Action"
+          value={search.op ?? ANY}
+          options={[
+            [ANY, 'Any action'],
+            ...auditOperation.options.map((each) => [each, operationTexts[each]] as const),
+          ]}
+          onChange={(value) => choose({ op: auditOperation.options.find((each) => each === value) })}
+        />
+        <Choice
+          label="Outcome"
+          value={search.out ?? ANY}
+          options={[[ANY, 'Any outcome'], ...outcomes.map((each) => [each, resultTexts[each]] as const)]}
+          onChange={(value) => choose({ out: outcomes.find((each) => each === value) })}
+        />
+        <Choice
+          label="Time"
+          value={time}
+          options={[
+            [ANY, 'Any time'],
+            ...spans.map((each) => [each, spanTexts[each]] as const),
+            [BETWEEN, 'Between…'],
+          ]}
+          onChange={(value) => {
+            setBetween(value === BETWEEN);
+            if (value !== BETWEEN)
+              choose({ last: spans.find((each) => each === value), since: undefined, until: undefined });
+          }}
+        />
+        {isFiltered({ search, text }) ? (
+          <Button look="ghost" onClick={clear}>
+            <X size={14} />
+            Clear
+          </Button>
+        ) : null}
+      </div>
       {between ? <Between search={search} onChange={choose} /> : null}
     </form>
   );

@@ -15,7 +15,7 @@ import { RunAnchor } from '../runs/run-link.tsx';
 import { useMe } from '../session/me.tsx';
 import { useCommands } from '../ui/commands/registry.ts';
 import { Button } from '../ui/controls/button.tsx';
-import { formatCount } from '../ui/format/number.ts';
+import { formatCount, plural } from '../ui/format/number.ts';
 import { GridSkeleton } from '../ui/grid/grid-skeleton.tsx';
 import { rowSource, useGridFocus, useVirtualGrid } from '../ui/grid/use-virtual-grid.ts';
 import { VirtualGrid } from '../ui/grid/virtual-grid.tsx';
@@ -250,7 +250,7 @@ function Cells({ row }: { row: AuditRow }) {
 }
 
 function PhoneCells({ row }: { row: AuditRow }) {
-  const { entry, time } = row;
+  const { entry, outcome, time } = row;
   return (
     <div role="gridcell" className={styles['lines']}>
       <div className={styles['line']}>
@@ -266,7 +266,10 @@ function PhoneCells({ row }: { row: AuditRow }) {
             <EntryRun row={row} focusable={false} />
           </span>
         )}
-        <span className="ellipsis t3">{entry.justification && escapeInvisible(entry.justification)}</span>
+        <span className="ellipsis spacer t3">
+          {entry.justification && escapeInvisible(entry.justification)}
+        </span>
+        {outcome ? <span className="t3">{plural(outcome.payloads, 'payload')}</span> : null}
       </div>
     </div>
   );
