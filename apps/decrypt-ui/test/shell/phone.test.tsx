@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { page } from 'vitest/browser';
-import { renderApp, RUN, until } from '../support/render-app.tsx';
+import { page, userEvent } from 'vitest/browser';
+import { press, renderApp, row, RUN, until } from '../support/render-app.tsx';
 
 beforeEach(() => page.viewport(390, 844));
 afterEach(() => page.viewport(1440, 900));
@@ -52,6 +52,18 @@ test('a short page scrolls to a control that gets the focus, but not to the head
   expect(main.scrollTop).toBe(scrollTop);
   document.querySelector<HTMLElement>('a[aria-label="All workflows"]')!.focus({ preventScroll: true });
   expect(main.scrollTop).toBeLessThan(scrollTop);
+});
+
+test('a short page scrolls to the offer to search payloads, which appears while the user types', async () => {
+  await page.viewport(640, 360);
+  await renderApp(ORDER);
+  await until(() => row('g39'), 'the rows');
+  press('/');
+  await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+  await userEvent.keyboard('vogel');
+  const offer = page.getByRole('button', { name: 'Find in decrypted payloads' });
+  await expect.element(offer).toBeVisible();
+  expect(offer.element().getBoundingClientRect().bottom).toBeLessThanOrEqual(360);
 });
 
 test('the tab bar scrolls to the chosen tab', async () => {

@@ -1,5 +1,6 @@
 import type { SearchHit } from '@temporal-kms/codec-api';
 import { LockOpen } from 'lucide-react';
+import { useLayoutEffect } from 'react';
 import styles from '../../search/search-progress.module.css';
 import { SearchProgress } from '../../search/search-progress.tsx';
 import { tip } from '../../ui/commands/commands.ts';
@@ -13,6 +14,12 @@ import { usePayloadSearch } from './use-payload-search.ts';
 /** Shows what the search has covered and found, what the search costs, and what the user can do next. */
 export function FindStatus({ count }: { count: number | undefined }) {
   const { scope, term, search, hits } = useFind();
+  const stage = scope === 'payloads' ? scope : count && 'found';
+  // In a small window, the status may appear below the end of the window, or grow beyond it, while the user types.
+  useLayoutEffect(() => {
+    if (stage !== undefined)
+      document.activeElement?.closest('[role="search"]')?.scrollIntoView({ block: 'nearest' });
+  }, [stage]);
   if (term.trim() === '' && scope === 'names') return null;
   if (scope === 'names') return <NamesStatus count={count} />;
   if (!search) return <Offer />;
