@@ -96,7 +96,9 @@ async function differs(page: Page): Promise<void> {
   // The shop still takes orders when the first tests run, so the comparison may need several attempts.
   await expect(async () => {
     await button(page, /^Compare/).click();
-    await expect(page.getByRole('cell', { name: 'Build of that worker' })).toBeVisible({ timeout: 3_000 });
+    await expect(page.getByRole('cell', { name: 'Build of the first task’s worker' })).toBeVisible({
+      timeout: 3_000,
+    });
   }).toPass({ timeout: 60_000 });
 }
 

@@ -126,7 +126,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   differs: async (reader) => {
     await open(reader, 'web-order-9358');
     await reader.click(reader.page.getByRole('link', { name: 'What differs' }));
-    await reader.sees('Build of that worker', answers.build);
+    await reader.sees('Build of the first task’s worker', answers.build);
   },
   phone: rootCause,
 };
