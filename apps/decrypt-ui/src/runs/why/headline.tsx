@@ -40,7 +40,7 @@ export function Headline({ finding, now, lockOf }: HeadlineProps) {
           </span>
         </>
       ) : null}
-      {facts.length > 0 ? <span className="t2">{[''].concat(facts).join(SEPARATOR)}</span> : null}
+      {[''].concat(facts).join(SEPARATOR)}
       {around ? (
         <span className={styles['around']} data-tip={around}>
           {SEPARATOR}
