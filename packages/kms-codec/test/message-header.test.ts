@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { GCM_TAG_BYTES, NONCE_BYTES } from '../src/crypto/aead.ts';
 import { boundWorkflowId, namespaceTag, scheduledWorkflowId, workflowTag } from '../src/crypto/tags.ts';
 import { buildHeader, parseHeader, saltStart } from '../src/formats/envelope-v2-header.ts';
-import { serialize } from '../src/formats/payload.ts';
 import { headerTags, messageHeader } from '../src/index.ts';
 import { MAX_WRAPPED_KEY_BYTES, wrappedKeyHash } from '../src/crypto/wrapped-key.ts';
-import { json } from './support/codec.ts';
+import { json, serialize } from './support/codec.ts';
 
 const fill = (length: number, value: number) => new Uint8Array(length).fill(value);
 const header = {

@@ -3,15 +3,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asPlaintext } from '../src/crypto/plaintext.ts';
 import { deserialize, readUsual } from '../src/formats/payload-reader.ts';
-import {
-  fieldsOf,
-  memoryOfFields,
-  type Payload,
-  serialize,
-  withSerialized,
-  withUsual,
-} from '../src/formats/payload.ts';
-import { json } from './support/codec.ts';
+import { fieldsOf, memoryOfFields, type Payload, withSerialized, withUsual } from '../src/formats/payload.ts';
+import { json, serialize } from './support/codec.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const any = (value: unknown): any => value;

@@ -7,9 +7,9 @@ import { encrypt } from '../src/crypto/aead.ts';
 import { type KmsCodec, KmsCodecError, KeyRules } from '../src/index.ts';
 import { tryDecrypt } from '../src/formats/aead-message.ts';
 import { envelopeV2, knownMessage } from '../src/formats/envelope-v2.ts';
-import { type Payload, serialize, withSerialized } from '../src/formats/payload.ts';
+import { type Payload, withSerialized } from '../src/formats/payload.ts';
 import { Scopes } from '../src/formats/scope.ts';
-import { codecWith, cryptoKey, json } from './support/codec.ts';
+import { codecWith, cryptoKey, json, serialize } from './support/codec.ts';
 
 /* Compares calls that may take a shortcut with calls that have options, which never take a shortcut. */
 

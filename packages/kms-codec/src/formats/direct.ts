@@ -5,7 +5,7 @@ import { parsePlaintext } from './aead-message.ts';
 import { candidateKeys, firstThatDecrypts } from './envelope.ts';
 import { checkFormat, isEncoding, type WritableWireFormat } from './format.ts';
 import type { ParsedMessage } from './parsed-message.ts';
-import { emptyDataWriter, type Payload, serialize } from './payload.ts';
+import { type Payload, serializeAfterEmptyData } from './payload.ts';
 import { notAPayload } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
@@ -90,7 +90,7 @@ const LONGER_BYTES = DATA_KEY_BYTES + EMPTY_DATA.length;
  * the empty `data` field that this function prepends.
  */
 function serializeForKms(payload: Payload): Uint8Array {
-  const longer = serialize(payload, emptyDataWriter());
+  const longer = serializeAfterEmptyData(payload);
   return longer.length === LONGER_BYTES ? longer : longer.subarray(EMPTY_DATA.length);
 }
 

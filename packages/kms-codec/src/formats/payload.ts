@@ -118,15 +118,11 @@ function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) =
 }
 
 /**
- * Serializes a payload into a separate buffer. The caller may keep the buffer across an `await`, and must
- * wipe it.
- * @param start a writer whose bytes precede the payload's bytes
+ * Serializes a payload into a separate buffer, with an empty `data` field before the payload's bytes. The
+ * caller may keep the buffer across an `await`, and must wipe it.
  */
-export const serialize = (payload: Payload, start = newWriter()): Plaintext =>
-  asPlaintext(PayloadMessage.encode(payload, start).finish());
-
-/** Returns a writer that has written an empty `data` field. */
-export const emptyDataWriter = () => newWriter().uint32(DATA_TAG).uint32(0);
+export const serializeAfterEmptyData = (payload: Payload): Plaintext =>
+  asPlaintext(PayloadMessage.encode(payload, newWriter().uint32(DATA_TAG).uint32(0)).finish());
 
 /** Returns the maximum number of fields in a payload's serialized form. */
 export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>

@@ -1,3 +1,5 @@
+import proto from '@temporalio/proto';
+import { asPlaintext } from '../../src/crypto/plaintext.ts';
 import { KmsCodec, type KmsCodecOptions, KeyRules, type NamespaceRule } from '../../src/index.ts';
 import type { Payload } from '../../src/formats/payload.ts';
 import { FakeKeyService } from './fake-key-service.ts';
@@ -21,6 +23,10 @@ export function codecWith(
   });
   return { codec, keyService, clock };
 }
+
+/** Serializes a payload with protobuf's writer. */
+export const serialize = (payload: Payload) =>
+  asPlaintext(proto.temporal.api.common.v1.Payload.encode(payload).finish());
 
 export const json = (value: unknown): Payload => ({
   metadata: { encoding: Buffer.from('json/plain') },
