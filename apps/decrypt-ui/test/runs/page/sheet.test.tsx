@@ -34,21 +34,40 @@ test('the sheet covers the page of a short window, until the user reduces it', a
   await until(isSelectedInView, 'the row');
 });
 
-test('the list of matches covers a short window, until the user reduces or closes it', async () => {
-  await page.viewport(640, 360);
-  await renderApp(order);
-  await until(() => row('g5'), 'the rows');
-  press('f', document.body, { ctrlKey: true, shiftKey: true });
-  await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
-  await userEvent.keyboard('maren{Enter}');
+const isSearchClosed = () => !document.querySelector('[aria-label="Matches"], [role="search"]');
+
+describe('the list of matches covers a short window', () => {
   const list = page.getByRole('region', { name: 'Matches' });
-  await expect.element(list).toBeVisible();
-  setSheetShare(1);
-  await until(() => coversPage(list.element()), 'the list alone');
-  await page.getByRole('button', { name: 'Reduce the matches' }).click();
-  await expect.element(page.getByRole('button', { name: 'Enlarge the matches' })).toBeVisible();
-  await page.getByRole('button', { name: 'Close matches' }).click();
-  await until(() => !document.querySelector('[aria-label="Matches"], [role="search"]'), 'the rows alone');
+
+  beforeEach(async () => {
+    await page.viewport(640, 360);
+    setSheetShare(1);
+    await renderApp(order);
+    await until(() => row('g5'), 'the rows');
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('maren{Enter}');
+    await until(() => list.query() && coversPage(list.element()), 'the list alone');
+  });
+
+  test('until the user reduces or closes it', async () => {
+    await page.getByRole('button', { name: 'Reduce the matches' }).click();
+    await expect.element(page.getByRole('button', { name: 'Enlarge the matches' })).toBeVisible();
+    await page.getByRole('button', { name: 'Close matches' }).click();
+    await until(isSearchClosed, 'the rows alone');
+  });
+
+  test('so it shows the text and takes the focus from the field, and Escape closes it', async () => {
+    expect(list.element().textContent).toMatch(/^Matches\d+ in \d+ events? · maren/);
+    const first = () => list.query()?.querySelector('li button');
+    await until(() => first() && document.activeElement === first(), 'the focus on the first match');
+    await userEvent.keyboard('{Enter}');
+    await until(() => document.querySelector('[data-inspector]'), 'the event');
+    await userEvent.keyboard('{Escape}');
+    await until(() => first() && document.activeElement === first(), 'the focus on the same match');
+    await userEvent.keyboard('{Escape}');
+    await until(isSearchClosed, 'the rows alone');
+  });
 });
 
 describe('the selected row is in view above the sheet', () => {
