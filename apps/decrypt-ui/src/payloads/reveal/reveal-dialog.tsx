@@ -26,7 +26,7 @@ export function RevealDialog({ asked }: { asked: Asked }) {
   const times = timesUpTo(revealMinutes(namespace));
   const [minutes, setMinutes] = useState(times[0] ?? 1);
   const search = what !== undefined;
-  const shown = escapeInvisible(namespace);
+  const shown = `the namespace ${escapeInvisible(namespace)}`;
   const key = firstKey('payloads.lock');
 
   function submit(justification: string) {
