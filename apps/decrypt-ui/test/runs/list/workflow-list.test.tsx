@@ -290,7 +290,7 @@ describe('the workflow list', () => {
     try {
       expect(await widthsIn(1280, cols)).toMatchObject({ why: 320, type: 104 });
       const { why, id, type } = await widthsIn(1920, cols);
-      expect(why! / id!).toBeCloseTo(1.5, 1);
+      expect(why! / id!).toBeCloseTo(2, 1);
       expect(type! / id!).toBeCloseTo(0.4, 1);
     } finally {
       await page.viewport(1440, 900);

@@ -105,7 +105,7 @@ const isFlexible = (
 
 /** Returns a flexible column's share of the remaining width. The texts of "Why" are the longest. */
 function shareOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean): number {
-  if (columns.includes('why')) return id === 'why' ? 1.5 : id === 'type' ? 0.4 : 1;
+  if (columns.includes('why')) return id === 'why' ? 2 : id === 'type' ? 0.4 : 1;
   return narrow && id === 'id' ? 1.7 : 1;
 }
 
