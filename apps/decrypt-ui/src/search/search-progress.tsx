@@ -125,7 +125,9 @@ function Covered({ search, covered }: SearchProgressProps) {
       {skipped > 0 ? (
         <span className={styles['skipped']}>
           {plural(skipped, 'payload')} could not be searched:{' '}
-          {reasons.map(([code, count]) => `${reasonText(code).title} (${count})`).join(', ')}
+          {reasons
+            .map(([code, count]) => `${reasonText(code).title}${reasons.length > 1 ? ` (${count})` : ''}`)
+            .join(', ')}
         </span>
       ) : null}
     </>

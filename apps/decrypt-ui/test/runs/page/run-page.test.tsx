@@ -435,6 +435,7 @@ describe('find', () => {
     await until(() => row('g5')?.hasAttribute('data-dimmed'), 'the dimming');
     await until(() => /payloads searched/.test(status()), 'what was searched');
     expect(status()).toContain('1 Cloud KMS call');
+    expect(status()).toMatch(/1 payload could not be searched: Key disabled(?! \()/);
     expect(document.querySelector('[aria-label="Whole run"] i[class*="match"]')).not.toBeNull();
     await userEvent.click(matchButtons()[0]!);
     await until(() => document.querySelector('[data-inspector]'), 'the event of the match');
