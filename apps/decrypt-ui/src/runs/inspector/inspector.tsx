@@ -30,12 +30,13 @@ import { useRun, useRunNow } from '../run/run-context.tsx';
 import { extent, groupSpans } from '../timeline/spans.ts';
 import { EventLinks } from './event-links.tsx';
 import styles from './inspector.module.css';
-import { FailurePane, PayloadsPane, shownPayloads } from './payloads-pane.tsx';
+import { PayloadsPane, shownPayloads } from './payloads-pane.tsx';
 
 // These panes are loaded on demand, because few visits open them.
 const AttributesPane = lazy(async () => ({
   default: (await import('./attributes-pane.tsx')).AttributesPane,
 }));
+const FailurePane = lazy(async () => ({ default: (await import('./failure-pane.tsx')).FailurePane }));
 const RawPane = lazy(async () => ({ default: (await import('./raw-pane.tsx')).RawPane }));
 const CryptoPane = lazy(async () => ({ default: (await import('./crypto-pane.tsx')).CryptoPane }));
 
@@ -115,7 +116,9 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
           </Suspense>
         </TabPanel>
         <TabPanel value="failure" className={styles['panel']}>
-          <FailurePane events={events} pending={pending} seen={seen} />
+          <Suspense>
+            <FailurePane events={events} pending={pending} seen={seen} />
+          </Suspense>
         </TabPanel>
         <TabPanel value="raw" className={styles['panel']}>
           <Suspense>

@@ -1,9 +1,7 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
 import { ChevronRight } from 'lucide-react';
-import { lazy, Suspense } from 'react';
 import { numberAt, outcomeOfEvent, type PendingWork } from '@temporal-kms/histories/events';
 import { failureChain, headline } from '@temporal-kms/histories/failures';
-import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
 import { useRunAccess } from '../../payloads/reveal/reveal-choices.ts';
 import { payloadTitle } from '../../payloads/value/payload-label.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
@@ -11,13 +9,10 @@ import { plural } from '../../ui/format/number.ts';
 import { failureAttributes } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
-import { earlierFailures, type SeenFailure } from '../run/failures-seen.ts';
 import { useRun } from '../run/run-context.tsx';
 import styles from './panes.module.css';
 
-const SeenFailures = lazy(async () => ({ default: (await import('./seen-failures.tsx')).SeenFailures }));
-
-interface PaneProps {
+export interface PaneProps {
   readonly events: readonly RecordedEvent[];
   readonly pending?: PendingWork | undefined;
 }
@@ -35,7 +30,7 @@ export function shownPayloads(events: readonly RecordedEvent[]): PayloadStub[] {
 }
 
 /** Returns the failures in an event's attributes: the event's own, and those of earlier attempts or runs. */
-const failuresOf = (event: RecordedEvent): unknown[] =>
+export const failuresOf = (event: RecordedEvent): unknown[] =>
   [failureAttributes(event), event.attributes['lastFailure'], event.attributes['continuedFailure']].filter(
     (failure) => failure !== undefined && failure !== null,
   );
@@ -87,50 +82,4 @@ export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) 
 function attemptsNote(events: readonly RecordedEvent[]): string | undefined {
   const attempt = Math.max(...events.map((event) => numberAt(event.attributes, 'attempt') ?? 1));
   return attempt > 1 ? `after ${plural(attempt, 'attempt')}` : undefined;
-}
-
-interface FailurePaneProps extends PaneProps {
-  /** The failures of attempts that the page has seen. */
-  readonly seen: readonly SeenFailure[];
-}
-
-/** Every failure that Temporal keeps, and those of earlier attempts that the page has seen. */
-export function FailurePane({ events, pending, seen }: FailurePaneProps) {
-  const earlier = earlierFailures(seen, pending);
-  return (
-    <>
-      {events.toReversed().flatMap((event) =>
-        failuresOf(event).map((failure, index) => (
-          <FailurePanel
-            // oxlint-disable-next-line react/no-array-index-key -- the order of an event's failures never changes
-            key={`${event.eventId} ${index}`}
-            failure={failure}
-            stubs={event.payloads}
-            title={failure === failureAttributes(event) ? 'Failure' : 'Earlier failure'}
-            note={`event ${event.eventId}`}
-          />
-        )),
-      )}
-      <PendingFailure pending={pending} />
-      {earlier.length > 0 ? (
-        <Suspense>
-          <SeenFailures failures={earlier} />
-        </Suspense>
-      ) : null}
-    </>
-  );
-}
-
-/** The failure of pending work's last attempt. */
-function PendingFailure({ pending }: { readonly pending: PendingWork | undefined }) {
-  const { description } = useRun();
-  if (pending?.lastFailure === undefined) return null;
-  return (
-    <FailurePanel
-      failure={pending.lastFailure}
-      stubs={description.payloads}
-      title="Failure of the last attempt"
-      note={`attempt ${Math.max(pending.attempt - 1, 1)}`}
-    />
-  );
 }
