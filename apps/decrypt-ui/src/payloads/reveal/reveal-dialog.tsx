@@ -6,8 +6,8 @@ import { firstKey } from '../../ui/commands/commands.ts';
 import { plural } from '../../ui/format/number.ts';
 import { announce } from '../../ui/live-region.tsx';
 import { JustificationDialog } from './justification.tsx';
+import styles from './reveal-dialog.module.css';
 import { type Asked, closeDialog } from './reveal-request.ts';
-import styles from './reveal.module.css';
 import { useReveals } from './reveals-context.tsx';
 import { HIDDEN, namespaceOf } from './reveals.ts';
 

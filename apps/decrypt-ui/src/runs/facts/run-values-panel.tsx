@@ -7,7 +7,7 @@ import { Button } from '../../ui/controls/button.tsx';
 import { failureAttributes } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import { resultName } from '../events/run-ends.ts';
-import styles from './run-values.module.css';
+import styles from './run-values-panel.module.css';
 import { type RunValue, useEnds } from './run-values.tsx';
 
 interface RunValuesPanelProps {

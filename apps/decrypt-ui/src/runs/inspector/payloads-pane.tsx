@@ -10,7 +10,7 @@ import { failureAttributes } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
-import styles from './panes.module.css';
+import styles from './payloads-pane.module.css';
 
 export interface PaneProps {
   readonly events: readonly RecordedEvent[];
