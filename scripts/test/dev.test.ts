@@ -150,7 +150,7 @@ async function setting(): Promise<Record<string, string>> {
 }
 
 const runDev = (env: Record<string, string>) =>
-  execa(process.execPath, [script], { env, reject: false, timeout: 20_000 });
+  execa(process.execPath, [script], { env, reject: false, timeout: 50_000 });
 
 /** Starts a command and waits until the worker and the codec server of its stack are ready. */
 async function startServing(

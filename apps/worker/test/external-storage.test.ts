@@ -114,5 +114,5 @@ describe('external storage with the codec', () => {
     expect(await filesIn(path)).toHaveLength(before.length);
     await codec.close();
     await native.close();
-  }, 60_000);
+  }, 120_000);
 });

@@ -63,7 +63,7 @@ describe('the sample data', () => {
           expect(described.status.name).toBe(status);
           expect(described.historyLength).toBeGreaterThanOrEqual(events);
         },
-        { timeout: 30_000, interval: 200 },
+        { timeout: 80_000, interval: 200 },
       );
     },
   );
