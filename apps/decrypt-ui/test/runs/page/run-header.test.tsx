@@ -106,7 +106,7 @@ describe('the run header', () => {
       await expect.element(page.getByRole('button', { name: 'Compare' })).toBeVisible();
       await expect.element(page.getByRole('button', { name: 'Export' })).toBeVisible();
       await until(() => textOf('Related runs').includes('Parent'), 'the parent');
-      expect(page.getByRole('link', { name: 'Temporal' }).query() !== null).toBe(width >= 720);
+      await expect.element(page.getByRole('link', { name: 'Temporal' })).toBeVisible();
       const { scrollWidth, clientWidth } = heading.element();
       expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
       expect(document.documentElement.scrollWidth).toBe(width);
