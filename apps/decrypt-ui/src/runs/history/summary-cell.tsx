@@ -55,33 +55,30 @@ function FailureLine({ level, outcome, retryAt, last, now }: FailureLineProps) {
   const wait = retryAt !== undefined && retryAt > now && `retries in ${formatTicking(retryAt - now + 999)}`;
   const lead = last && !wait ? 'last failure: ' : '';
   const colour = outcome === 'pending' ? 'neutral' : outcome;
+  const type = level.details[0] || level.kind;
+  const message = (text: string | undefined) => (
+    <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
+      {lead}
+      {text}
+    </span>
+  );
+  const time = wait ? <span className={clsx('t2', styles['wait'])}>{wait}</span> : null;
   if (level.encoded !== undefined && view.status !== 'readable') {
     return (
       <span className={styles['failure']}>
         {/* Temporal stores a failure's type in plaintext. While the message is loading, its mask replaces the type. */}
-        {view.status === 'waiting' ? null : (
-          <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
-            {lead}
-            {level.details[0] ?? level.kind}
-          </span>
-        )}
+        {view.status === 'waiting' ? null : message(type)}
         <PayloadLine view={view} stub={own} />
-        {wait ? <span className={clsx('t2', styles['wait'])}>{wait}</span> : null}
+        {time}
       </span>
     );
   }
-  const text = levelText(level, view).message || level.details[0] || level.kind;
-  const message = (
-    <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
-      {lead}
-      {text.split('\n', 1)[0]}
-    </span>
-  );
-  if (!wait) return message;
+  const text = message((levelText(level, view).message || type).split('\n', 1)[0]);
+  if (!time) return text;
   return (
     <span className={styles['waiting']}>
-      {message}
-      <span className={clsx('t2', styles['wait'])}>{wait}</span>
+      {text}
+      {time}
     </span>
   );
 }
@@ -97,24 +94,25 @@ function PayloadLabel({ label, payload }: { label: Label; payload: PayloadRef })
   const view = usePayload(payload, own);
   if (view.status === 'unreadable' || view.status === 'failed') return label.text;
   if (view.status !== 'readable') return <Mask bytes={own?.bytes ?? 0} state={view.status} />;
-  if (view.value.kind === 'text') return <Name text={escapeInvisible(view.value.text)} />;
+  if (view.value.kind === 'text') return nameParts(view.value.text);
   if (view.value.kind !== 'json') return label.text;
   const { value } = view.value;
   const found = label.member !== undefined && isRecord(value) ? value[label.member] : value;
-  return typeof found === 'string' ? <Name text={escapeInvisible(found)} /> : label.text;
+  return typeof found === 'string' ? nameParts(found) : label.text;
 }
 
 /**
- * A name whose last word is a separate element. Rows cut a long name before that word, because names often differ
- * only in a number at the end.
+ * Returns a name with its last word as a separate element. Rows cut a long name before that word, because names often
+ * differ only in a number at the end.
  */
-function Name({ text }: { text: string }) {
-  const end = text.lastIndexOf(' ');
-  if (end <= 0 || text.length - end > 12) return text;
+function nameParts(text: string) {
+  const name = escapeInvisible(text);
+  const end = name.lastIndexOf(' ');
+  if (end <= 0 || name.length - end > 12) return name;
   return (
     <>
-      <span>{text.slice(0, end)}</span>
-      <span>{text.slice(end)}</span>
+      <span>{name.slice(0, end)}</span>
+      <span>{name.slice(end)}</span>
     </>
   );
 }
