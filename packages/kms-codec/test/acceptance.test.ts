@@ -103,6 +103,14 @@ describe('the codec with another workflow’s messages', () => {
 });
 
 describe('after the encryption key changes, the codec', () => {
+  it('reports the key version of an old message even if the old key is not listed', async () => {
+    const keyService = new FakeKeyService();
+    const message = await encryptIn('pay', keyService);
+    const { codec } = codecWith({ pay: { encrypt: cryptoKey('new') } }, { keyService });
+    const info = codec.inspect(message, inNamespace('pay'));
+    expect(info).toMatchObject({ reason: 'key_not_allowed', keyVersion: 1 });
+  });
+
   it('decrypts old messages while the old key is listed for decryption, and encrypts with the new key', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
@@ -127,6 +135,9 @@ describe('the codec with plaintext in place of a message', () => {
     );
     expect(await codec.decode([plain], inNamespace('pay'))).toEqual([plain]);
     expect(reports).toEqual(['pay']);
+    const bytes = plain.data!.length;
+    const info = { format: 'plain', encoding: 'json/plain', bytes, reason: 'not_encrypted' };
+    expect(codec.inspect(plain, inNamespace('pay'))).toStrictEqual(info);
     for (const payload of [plain, { data: plain.data! }])
       expect((await codec.decrypt(payload, inNamespace('pay'))).info.reason).toBe('not_encrypted');
   });

@@ -2,7 +2,7 @@ import proto from '@temporalio/proto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asPlaintext } from '../src/crypto/plaintext.ts';
-import { deserialize, readUsual } from '../src/formats/payload-reader.ts';
+import { countFields, deserialize, readUsual } from '../src/formats/payload-reader.ts';
 import { fieldsOf, memoryOfFields, type Payload, withSerialized, withUsual } from '../src/formats/payload.ts';
 import { json, serialize } from './support/codec.ts';
 
@@ -120,7 +120,34 @@ it.each([
   expect(readUsual(serialize(payload))).toBeUndefined();
 });
 
+it('readUsual leaves bytes before the encoding that differ from the usual form to the strict reader', () => {
+  const start = Buffer.from('\n\x16\n\x08encoding\x12\n');
+  const message = serialize(json(1));
+  expect(Buffer.from(message.subarray(0, start.length))).toEqual(start);
+  for (const at of start.keys()) {
+    const changed = Buffer.from(message);
+    changed[at]! ^= 0x40;
+    expect(readUsual(asPlaintext(changed))).toBeUndefined();
+  }
+  // The length of the entry continues in the next byte.
+  const long = Buffer.from(`\n\x90\n\x08encoding\x12\x84${'x'.repeat(0x84)}\x12\x011`, 'latin1');
+  expect(readUsual(asPlaintext(long))).toBeUndefined();
+});
+
+const malformed = expect.objectContaining({ code: 'malformed' });
+
 describe('the strict reader', () => {
+  it.each([
+    ['an external payload with another field', '1a021005'],
+    ['an external payload whose size is followed by a field of the payload', '1a050805120178'],
+  ])('refuses %s', (_, hex) => {
+    expect(() => deserialize(asPlaintext(Buffer.from(hex, 'hex')))).toThrow(malformed);
+  });
+
+  it('refuses an unknown field before it counts the memory for further fields', () => {
+    expect(() => countFields(asPlaintext(Buffer.from('2200', 'hex')))).toThrow(malformed);
+  });
+
   const name = fc.string({ unit: 'binary', maxLength: 140 });
   const payload = fc.record({
     metadata: fc.dictionary(name, bytes(140), { maxKeys: 20 }),

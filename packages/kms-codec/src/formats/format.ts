@@ -57,8 +57,6 @@ export function metadataText(payload: Payload, key: string): string {
   return value?.length ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString() : '';
 }
 
-/** Maximum length in bytes of a crypto key name, or of temporal-proxy's URL for a crypto key name. */
-const MAX_NAME_BYTES = 512;
 const PROXY_SCHEME = 'gcpkms://';
 
 /**
@@ -66,7 +64,6 @@ const PROXY_SCHEME = 'gcpkms://';
  * Returns undefined for any other text.
  */
 export function namedCryptoKey(payload: Payload, entry: string): string | undefined {
-  if ((payload.metadata?.[entry]?.length ?? 0) > MAX_NAME_BYTES) return undefined;
   const text = metadataText(payload, entry);
   const name = text.startsWith(PROXY_SCHEME) ? text.slice(PROXY_SCHEME.length) : text;
   return isCryptoKeyName(name) ? name : undefined;

@@ -117,7 +117,7 @@ export function infoOf({ payload, format, message, error }: Parsed): PayloadInfo
     encoding: metadataText(payload, 'encoding'),
     bytes: payload.data?.length ?? 0,
   };
-  const key = message.key ?? error?.key;
+  const { key } = message;
   const keyVersion = message.keyVersion ?? error?.keyVersion;
   const reason = message.reason ?? error?.code;
   if (isCompressed(payload)) info.compressed = true;

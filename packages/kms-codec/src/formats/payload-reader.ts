@@ -132,13 +132,7 @@ export function readUsual(bytes: Plaintext): Payload | undefined {
   // metadata { 1: "encoding", 2: value }
   const entry = bytes[1] ?? 0;
   const value = entry - ENCODING_KEY.length - 4;
-  if (
-    bytes[0] !== METADATA ||
-    value < 0 ||
-    entry > 0x7f ||
-    bytes[2] !== ENTRY_KEY ||
-    bytes[3] !== ENCODING_KEY.length
-  ) {
+  if (bytes[0] !== METADATA || entry > 0x7f || bytes[2] !== ENTRY_KEY || bytes[3] !== ENCODING_KEY.length) {
     return undefined;
   }
   const valueAt = 6 + ENCODING_KEY.length;
