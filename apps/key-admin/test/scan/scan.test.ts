@@ -202,14 +202,14 @@ describe('scan', () => {
       const name = (await readdir(state)).find((one) => one.endsWith('.journal'));
       return name === undefined ? 0 : (await readFile(join(state, name), 'utf8')).split(' run ').length - 1;
     };
-    await vi.waitUntil(async () => (await kept()) > 0, { timeout: 60_000, interval: 100 });
+    await vi.waitUntil(async () => (await kept()) > 0, { timeout: 120_000, interval: 100 });
     slow.kill('SIGKILL');
     const [, signal] = await ended;
     expect([signal, progress]).toEqual(['SIGKILL', expect.stringMatching(/: schedules: 0\n[^]*: runs: 0\n/)]);
     const before = await kept();
     const { closed } = (await scan()).report.namespaces[0]!.looked;
     expect([closed.histories, closed.read]).toEqual([60, 60 - before]);
-  });
+  }, 180_000);
 
   it('finds runs that a reset starts while the scan is in progress', async () => {
     const { namespace, encrypt, start, scan } = await startNamespace(temporal);
