@@ -50,8 +50,12 @@ export class NamespaceUsage {
     usage.last = now;
   }
 
-  /** Counts a payload that could not be encrypted or decrypted. */
+  /**
+   * Counts a payload that could not be encrypted or decrypted, but not a payload that Temporal no longer has, such as
+   * the failure of an earlier attempt. No key is the cause of that.
+   */
   refused(reason: ReasonCode, where: Omit<Failure, 'time' | 'reason'>, now: number): void {
+    if (reason === 'event_not_found') return;
     countReason(this.#refused, reason);
     countReason(this.#minute(now).refused, reason);
     const failure = { time: new Date(now).toISOString(), reason, ...where };

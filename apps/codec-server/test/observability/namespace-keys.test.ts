@@ -183,6 +183,13 @@ describe('NamespaceUsage', () => {
     expect(use.outcomes().refused).toEqual({ integrity_failed: 200 });
   });
 
+  it('does not count a payload that Temporal no longer has as a failure', () => {
+    const use = new NamespaceUsage();
+    use.refused('event_not_found', { workflowId: 'order-1' }, 1);
+    expect(use.failures()).toEqual([]);
+    expect(use.outcomes().refused).toEqual({});
+  });
+
   it('counts at most a thousand versions, however many versions the messages name', () => {
     const use = new NamespaceUsage();
     for (let version = 1; version <= 5_000; version++) use.done({ name: 'k', version }, 1, 1);
