@@ -37,7 +37,7 @@ export function groupName(group: NamedGroup): Label {
     case 'activity':
       return { text: textAt(attributes, 'activityType', 'name') ?? 'Activity' };
     case 'timer':
-      return labelled(`#${textAt(attributes, 'timerId') ?? head.eventId}`, summaryRef(head));
+      return labelled(textAt(attributes, 'timerId') ?? `#${head.eventId}`, summaryRef(head));
     case 'child':
       return { text: textAt(attributes, 'workflowType', 'name') ?? 'Child workflow' };
     case 'external':

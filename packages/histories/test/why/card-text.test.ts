@@ -102,7 +102,7 @@ describe('cardLines', () => {
       4,
     ]);
     const lines = card(runOf([...started, ...timers]));
-    expect(lines.filter((line) => line.startsWith('Waiting: timer #1'))).toHaveLength(5);
+    expect(lines.filter((line) => line.startsWith('Waiting: timer 1'))).toHaveLength(5);
     expect(lines.at(-1)).toBe('Waiting: 25 more');
     expect(lines[1]).toBe('  event #5, fires in 1 d, since 2030-01-31T12:00:04Z (1 min)');
   });

@@ -85,7 +85,7 @@ export const pendingCases = {
     }),
     { attempt: 3, cause: { kind: 'NexusHandlerError', type: 'UNAVAILABLE' } },
   ],
-  'timer-overdue': [runOf([...started, timer('10s')]), { nextAt: START + 14_000, place: { name: '#1' } }],
+  'timer-overdue': [runOf([...started, timer('10s')]), { nextAt: START + 14_000, place: { name: '1' } }],
   'activity-open': [
     runOf(
       [...started, scheduled],
