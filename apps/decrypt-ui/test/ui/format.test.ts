@@ -43,10 +43,11 @@ test('formats a duration with three digits or with the two largest units', () =>
 
 test('rounds durations more coarsely in lists, and to whole seconds while they are still growing', () => {
   expect([2110, 38_200, 169_000].map(formatDurationShort)).toEqual(['2.1 s', '38 s', '2 m 49 s']);
-  expect([900, 41_900, 79_999, 3 * DAY + 4 * HOUR].map(formatTicking)).toEqual([
+  expect([900, 41_900, 79_999, 2 * HOUR - 1, 3 * DAY + 4 * HOUR].map(formatTicking)).toEqual([
     '0 s',
     '41 s',
     '1 m 19 s',
+    '1 h 59 m',
     '3 d 4 h',
   ]);
 });

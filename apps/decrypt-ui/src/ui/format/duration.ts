@@ -44,11 +44,11 @@ export function formatDurationShort(millis: number): string {
   return long(value);
 }
 
-/** Formats a duration in whole seconds, for a duration that is still growing. */
+/** Formats a duration that is still growing, rounded down to whole seconds, or to whole minutes from one hour. */
 export function formatTicking(millis: number): string {
-  return millis < MINUTE
-    ? `${Math.max(Math.floor(millis / SECOND), 0)} s`
-    : long(Math.floor(millis / SECOND) * SECOND);
+  if (millis < MINUTE) return `${Math.max(Math.floor(millis / SECOND), 0)} s`;
+  const unit = millis < HOUR ? SECOND : MINUTE;
+  return long(Math.floor(millis / unit) * unit);
 }
 
 /** Formats the time since the start of the run: `0`, `40 ms`, `0.91 s`, `2.48 s`, `46.2 s`, `1 m 37 s`. */

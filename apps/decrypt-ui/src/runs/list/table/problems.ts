@@ -6,6 +6,7 @@ import {
   type RunTaskQueue,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
+import { formatTicking } from '../../../ui/format/duration.ts';
 
 /** Why a running workflow makes no progress. */
 export interface Problem {
@@ -79,17 +80,18 @@ function waiting(
 ): Problem | undefined {
   const start = millisOf(since);
   if (start === undefined || now - start < LONG_WAIT_MS) return undefined;
-  const time = roughly(now - start);
+  const text = roughly(now - start);
+  const time = formatTicking(now - start);
   const unpolled = taskQueues.find(({ polling }) => !polling);
   if (unpolled) {
     return {
-      text: `No worker ${time}`,
+      text: `No worker ${text}`,
       detail: `No worker polls the task queue ${escapeInvisible(unpolled.name)}, where ${what} has waited for ${time}.`,
     };
   }
   const [queue] = taskQueues;
   return {
-    text: `Not taken ${time}`,
+    text: `Not taken ${text}`,
     detail: queue
       ? `Workers poll the task queue ${escapeInvisible(queue.name)}, but none has taken ${what} for ${time}. They may be busy.`
       : `No worker has taken ${what} for ${time}.`,
