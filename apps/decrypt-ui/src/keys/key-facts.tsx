@@ -34,7 +34,7 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
             ? 'no failure'
             : first[1] === failed
               ? reasonText(first[0]).title
-              : `${reasonText(first[0]).title}: ${formatCount(first[1])}`
+              : `${reasonText(first[0]).title}: ${formatCount(first[1])}, ${formatCount(failed - first[1])} other`
         }
         tone={failed > 0 ? worstTone(reasons) : undefined}
       >

@@ -67,7 +67,7 @@ export type PayloadView =
   | { readonly status: 'readable'; readonly value: PayloadValue; readonly payload: JsonPayload }
   | { readonly status: 'unreadable'; readonly reason: ReasonCode; readonly message?: string }
   /** The whole request failed. */
-  | { readonly status: 'failed'; readonly message: string };
+  | { readonly status: 'failed'; readonly message: string; readonly forbidden: boolean };
 
 /**
  * Returns a function that reads a payload for a user's action, such as copying. The returned function
@@ -153,7 +153,7 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
         ? waiting
         : { status: 'unreadable', reason: state.result.reason, message: state.result.message };
     case 'failed':
-      return { status: 'failed', message: state.message };
+      return state;
     case 'stored':
       return closed.stored;
     default: {

@@ -81,7 +81,12 @@ function Content({ view, stub, title }: ContentProps) {
     case 'unreadable':
       return <ReasonNote reason={view.reason} stub={stub} detail={view.message} />;
     case 'failed':
-      return <p className="t2">Not decoded: {view.message}</p>;
+      return (
+        <p className="t2">
+          Not decoded: {view.message}
+          {view.forbidden ? ' Ask the operator of the codec server.' : ''}
+        </p>
+      );
     default:
       return (
         <>

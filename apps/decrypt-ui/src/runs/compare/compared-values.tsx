@@ -42,7 +42,7 @@ export function FirstDifference({ values }: { values: readonly PlacedDifference[
         <ChangedValue {...(left !== undefined && { left })} {...(right !== undefined && { right })} />
       </span>
       {values.length > 1 ? (
-        <span className={styles['others']}>, {formatCount(values.length - 1)} more</span>
+        <span className={styles['others']}>+{formatCount(values.length - 1)} more</span>
       ) : null}
     </>
   );
