@@ -54,7 +54,7 @@ const minute = 60_000;
 const cases = {
   'only-attempt': { startToCloseTimeout: minute, maximumAttempts: 1 },
   'short-heartbeat-timeout': { startToCloseTimeout: minute, heartbeatTimeout: 2_000, maximumAttempts: 1 },
-  'short-timeout': { startToCloseTimeout: 8_000, maximumAttempts: 1 },
+  'short-timeout': { startToCloseTimeout: 13_000, maximumAttempts: 1 },
   'short-timeout-with-retries': { startToCloseTimeout: 8_000, maximumAttempts: 10 },
   terminated: { startToCloseTimeout: minute, heartbeatTimeout: 2_000, maximumAttempts: 1 },
   resumed: { startToCloseTimeout: 8_000, heartbeatTimeout: 2_000, maximumAttempts: 10, retryAfter: 3_000 },
