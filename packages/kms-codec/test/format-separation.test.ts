@@ -3,14 +3,13 @@ import proto from '@temporalio/proto';
 import { describe, expect, it } from 'vitest';
 import { KeyRules, type NamespaceRule } from '../src/index.ts';
 import type { Payload } from '../src/formats/payload.ts';
-import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf, serialize } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 
 const { Payload: PayloadType } = proto.temporal.api.common.v1;
 const key = cryptoKey('pay');
 const unsafe = ['direct-with-envelope'] as const;
 const context = inNamespace('pay');
-const serialized = (payload: Payload) => Buffer.from(PayloadType.encode(payload).finish());
 const none = new Uint8Array();
 
 /** Payloads whose serialized form has 32 bytes, all of which an attacker knows. */
@@ -22,7 +21,7 @@ const payloadsOf32: readonly (readonly [string, Payload])[] = [
 
 /** Returns a direct message as the guide's Python code writes it, whatever the length of its plaintext. */
 async function guideDirect(keyService: FakeKeyService, payload: Payload): Promise<Payload> {
-  const { ciphertext } = await keyService.wrap({ key, plaintext: serialized(payload), aad: none });
+  const { ciphertext } = await keyService.wrap({ key, plaintext: serialize(payload), aad: none });
   return { metadata: { encoding: Buffer.from('binary/gcp-kms') }, data: ciphertext };
 }
 
@@ -32,7 +31,7 @@ function forged(format: 'envelope' | 'proxy', wrapped: Uint8Array, dataKey: Uint
   const cipher = createCipheriv('aes-256-gcm', dataKey, nonce);
   const data = Buffer.concat([
     nonce,
-    cipher.update(serialized(json('forged'))),
+    cipher.update(serialize(json('forged'))),
     cipher.final(),
     cipher.getAuthTag(),
   ]);
@@ -50,7 +49,7 @@ function forged(format: 'envelope' | 'proxy', wrapped: Uint8Array, dataKey: Uint
 // [D-3]
 describe('a direct message', () => {
   it.each(payloadsOf32)('never has a plaintext of 32 bytes, even for %s', async (_, payload) => {
-    expect(serialized(payload)).toHaveLength(32);
+    expect(serialize(payload)).toHaveLength(32);
     const { codec, keyService } = codecWith(
       { pay: { encrypt: key, reads: ['direct'] } },
       { format: 'direct' },
@@ -59,9 +58,9 @@ describe('a direct message', () => {
     const plaintext = await keyService.unwrap({ key, ciphertext: stored!.data!, aad: none });
     expect(plaintext).not.toHaveLength(32);
     // Every protobuf parser reads the same payload as this codec.
-    expect(serialized(PayloadType.decode(plaintext))).toEqual(serialized(payload));
+    expect(serialize(PayloadType.decode(plaintext))).toEqual(serialize(payload));
     const [decoded] = await codec.decode([stored!], context);
-    expect(serialized(decoded!)).toEqual(serialized(payload));
+    expect(serialize(decoded!)).toEqual(serialize(payload));
   });
 
   describe.each(['envelope', 'proxy'] as const)('in place of a data key in the format %s', (format) => {
@@ -70,7 +69,7 @@ describe('a direct message', () => {
       const { codec, keyService } = codecWith({ pay: rule });
       const [, payload] = payloadsOf32[0]!;
       const direct = await guideDirect(keyService, payload);
-      const message = forged(format, direct.data!, serialized(payload));
+      const message = forged(format, direct.data!, serialize(payload));
       const before = keyService.unwraps;
       for (let n = 0; n < 3; n += 1) {
         await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'malformed' });

@@ -75,7 +75,7 @@ export function SchedulesPage() {
             columns={['Schedule', 'Workflow', 'When', 'State', `Last run (${label})`, `Next run (${label})`]}
           >
             {schedules.map((schedule) => (
-              <Row key={schedule.scheduleId} namespace={namespace} schedule={schedule} />
+              <Row key={schedule.scheduleId} namespace={namespace} schedule={schedule} zone={label} />
             ))}
           </Table>
         )}
@@ -105,9 +105,11 @@ export function SchedulesPage() {
 interface RowProps {
   readonly namespace: string;
   readonly schedule: ScheduleList['schedules'][number];
+  /** The label of the time zone in which times are shown. */
+  readonly zone: string;
 }
 
-function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
+function Row({ namespace, zone, schedule: { scheduleId, info } }: RowProps) {
   const format = useTimeFormat();
   const { lastAt, next, run } = lastAndNext(info);
   const paused = at(info, 'paused') === true;
@@ -129,7 +131,7 @@ function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
       <td>
         <ScheduleState paused={paused} note={textAt(info, 'notes')} />
       </td>
-      <td data-head={`Last run (${zoneLabel(format.zone)})`}>
+      <td data-head={`Last run (${zone})`}>
         {lastAt === undefined ? (
           <span className="t3">None</span>
         ) : run ? (
@@ -140,7 +142,7 @@ function Row({ namespace, schedule: { scheduleId, info } }: RowProps) {
           <Moment at={lastAt} />
         )}
       </td>
-      <td data-head={`Next run (${zoneLabel(format.zone)})`}>
+      <td data-head={`Next run (${zone})`}>
         {next === undefined || paused ? <span className="t3">None</span> : <Moment at={next} />}
       </td>
     </tr>

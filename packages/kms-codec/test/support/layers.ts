@@ -1,11 +1,8 @@
 import { createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
-import proto from '@temporalio/proto';
 import type { NamespaceRule, EncryptedFormat } from '../../src/index.ts';
 import type { Payload } from '../../src/formats/payload.ts';
-import { codecWith, cryptoKey, inNamespace } from './codec.ts';
+import { codecWith, cryptoKey, inNamespace, serialize } from './codec.ts';
 import type { FakeKeyService } from './fake-key-service.ts';
-
-const { Payload: PayloadType } = proto.temporal.api.common.v1;
 
 const STATIC_ID = 'sample-key';
 const staticKey = createSecretKey(randomBytes(32));
@@ -21,7 +18,7 @@ export const readsAll = {
 function encryptUnder(key: Uint8Array | typeof staticKey, payload: Payload): Buffer {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
-  const plaintext = PayloadType.encode(payload).finish();
+  const plaintext = serialize(payload);
   return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
