@@ -2,6 +2,7 @@
  * Runs Stryker in the current folder, which is a copy of the project. The argument is a JSON object of type
  * `Run`.
  */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Stryker } from '@stryker-mutator/core';
 
@@ -32,10 +33,10 @@ await new Stryker({
   ignorers: ['messages'],
   // TypeScript would reject some mutants, but Node strips the types.
   disableTypeChecks: false,
-  concurrency: 1,
-  // Vitest's limit of a minute ends tests that wait for ever. This longer limit ends endless loops. Stryker
-  // ends most loops earlier, because it counts how often they reach mutated code.
-  timeoutMS: 180_000,
+  concurrency: availableParallelism(),
+  // Vitest's limit ends tests that wait for ever. This longer limit ends endless loops. Stryker ends most loops
+  // earlier, because it counts how often they reach mutated code.
+  timeoutMS: 60_000,
   dryRunTimeoutMinutes: 60,
   thresholds: { high: 100, low: leastScore, break: leastScore },
   reporters: ['clear-text', 'progress-append-only', 'html', 'json'],

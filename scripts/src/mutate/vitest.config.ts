@@ -22,6 +22,8 @@ export default defineConfig({
     root: projectRoot,
     include: [...tests],
     reporters: [],
+    // Each of the scopes' tests takes less than 10 s. A mutant that makes a test wait for ever costs this time.
+    testTimeout: 30_000,
     sequence: { sequencer: InOrder },
   },
 });
