@@ -1,5 +1,5 @@
 import { auditSearchRequest } from '@temporal-kms/codec-api';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { inNamespace, newNamespace, person, sessionOf } from '../support/people.ts';
 import { press, renderApp, row, until } from '../support/render-app.tsx';
@@ -40,7 +40,6 @@ describe('the audit page', () => {
 
   test('shows the number of payloads of each operation in a narrow window', async () => {
     await page.viewport(390, 844);
-    onTestFinished(() => page.viewport(1440, 900));
     await openAudit();
     expect(text(1)).toMatch(/PAY-4417.*2 payloads$/);
     expect(text(0)).not.toContain('payload');

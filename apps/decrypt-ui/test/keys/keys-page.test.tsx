@@ -196,13 +196,9 @@ describe('namespace pages', () => {
 
   test('are in the namespace’s menu on a phone', async () => {
     await page.viewport(390, 844);
-    try {
-      const app = await renderApp('/ns/NS/workflows');
-      await page.getByRole('button', { name: /^Namespace:/ }).click();
-      await page.getByRole('menuitemradio', { name: 'Keys' }).click();
-      await until(() => app.history.location.pathname.endsWith('/keys'), 'the keys');
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    const app = await renderApp('/ns/NS/workflows');
+    await page.getByRole('button', { name: /^Namespace:/ }).click();
+    await page.getByRole('menuitemradio', { name: 'Keys' }).click();
+    await until(() => app.history.location.pathname.endsWith('/keys'), 'the keys');
   });
 });

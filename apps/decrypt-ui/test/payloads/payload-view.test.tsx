@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { LARGE } from '../../src/payloads/value/interpret.ts';
 import { newNamespace, onDemand, sessionOf } from '../support/people.ts';
@@ -187,7 +187,6 @@ describe('the large payload view', () => {
     await userEvent.click(page.getByRole('dialog').getByRole('button', { name: 'Fold all', exact: true }));
     await until(() => lines() < 10, 'the fold');
     const folded = lines();
-    onTestFinished(() => page.viewport(1440, 900));
     for (const [width, edge] of [
       [390, 'Height of the inspector'],
       [1440, 'Width of the inspector'],

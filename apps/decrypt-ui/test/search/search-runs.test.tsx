@@ -259,24 +259,20 @@ describe('a search in all listed runs’ payloads', () => {
 
   test('covers the list on a phone, and forgets its results when it is closed', async () => {
     await page.viewport(390, 844);
-    try {
-      const app = await renderApp('/ns/NS/workflows');
-      await until(() => rows().length > 0, 'the rows');
-      await userEvent.click(page.getByRole('button', { name: 'Search payloads' }));
-      await until(() => document.activeElement?.closest('[aria-label="Search in payloads"]'), 'the field');
-      await userEvent.keyboard('vogel{Enter}');
-      await until(() => hits().length > 0, 'the matches');
-      expect(document.querySelector('[role="treegrid"]')!.closest('[inert]')).not.toBeNull();
-      const main = document.querySelector('main')!.getBoundingClientRect();
-      expect(panel()!.getBoundingClientRect()).toMatchObject({ top: main.top, bottom: main.bottom });
-      await userEvent.click(page.getByRole('button', { name: 'Close the search' }));
-      await until(() => panel() === null, 'the list');
-      press('f', document.body, { ctrlKey: true, shiftKey: true });
-      await until(() => panel(), 'the panel');
-      expect(hits()).toEqual([]);
-      expect(searches(app)).toHaveLength(1);
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 0, 'the rows');
+    await userEvent.click(page.getByRole('button', { name: 'Search payloads' }));
+    await until(() => document.activeElement?.closest('[aria-label="Search in payloads"]'), 'the field');
+    await userEvent.keyboard('vogel{Enter}');
+    await until(() => hits().length > 0, 'the matches');
+    expect(document.querySelector('[role="treegrid"]')!.closest('[inert]')).not.toBeNull();
+    const main = document.querySelector('main')!.getBoundingClientRect();
+    expect(panel()!.getBoundingClientRect()).toMatchObject({ top: main.top, bottom: main.bottom });
+    await userEvent.click(page.getByRole('button', { name: 'Close the search' }));
+    await until(() => panel() === null, 'the list');
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => panel(), 'the panel');
+    expect(hits()).toEqual([]);
+    expect(searches(app)).toHaveLength(1);
   });
 });

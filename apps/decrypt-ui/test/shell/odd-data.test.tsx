@@ -97,24 +97,20 @@ describe('ids and names of a thousand characters or in other scripts', () => {
     [390, MIXED],
   ])('fit a list and a run of %i px', async (width, name) => {
     await page.viewport(width, 844);
-    try {
-      const list = await renderChanged('/ns/NS/workflows', renamed(name));
-      await until(() => rows().length > 5, 'the rows');
-      expect(body()).toContain(name.slice(0, 8));
-      expect(widest()).toBeLessThanOrEqual(width);
-      const heights = new Set(rows().map((each) => each.getBoundingClientRect().height));
-      expect(heights.size).toBe(1);
-      await list.screen.unmount();
+    const list = await renderChanged('/ns/NS/workflows', renamed(name));
+    await until(() => rows().length > 5, 'the rows');
+    expect(body()).toContain(name.slice(0, 8));
+    expect(widest()).toBeLessThanOrEqual(width);
+    const heights = new Set(rows().map((each) => each.getBoundingClientRect().height));
+    expect(heights.size).toBe(1);
+    await list.screen.unmount();
 
-      const run = await renderChanged(order, renamed(name));
-      await until(() => row('g1'), 'the rows of the run');
-      expect(widest()).toBeLessThanOrEqual(width);
-      // The history's rows stay in view.
-      expect(row('g1')!.getBoundingClientRect().bottom).toBeLessThan(600);
-      await run.screen.unmount();
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    const run = await renderChanged(order, renamed(name));
+    await until(() => row('g1'), 'the rows of the run');
+    expect(widest()).toBeLessThanOrEqual(width);
+    // The history's rows stay in view.
+    expect(row('g1')!.getBoundingClientRect().bottom).toBeLessThan(600);
+    await run.screen.unmount();
   });
 });
 
@@ -195,14 +191,8 @@ describe('a window that becomes narrow', () => {
     await renderApp(`/ns/NS/workflows/refund-7/${first}/compare?run=${second}`);
     await until(() => items().length > 3, 'the steps');
     await page.viewport(390, 844);
-    try {
-      await until(() => items()[0]!.getBoundingClientRect().height > 60, 'the height of a phone');
-      const boxes = items().map((item) => item.getBoundingClientRect());
-      boxes
-        .slice(1)
-        .forEach((box, index) => expect(box.top).toBeGreaterThanOrEqual(boxes[index]!.bottom - 1));
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    await until(() => items()[0]!.getBoundingClientRect().height > 60, 'the height of a phone');
+    const boxes = items().map((item) => item.getBoundingClientRect());
+    boxes.slice(1).forEach((box, index) => expect(box.top).toBeGreaterThanOrEqual(boxes[index]!.bottom - 1));
   });
 });

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { press, renderApp, row, RUN, until } from '../support/render-app.tsx';
 
 beforeEach(() => page.viewport(390, 844));
-afterEach(() => page.viewport(1440, 900));
 
 test('a condition in the filter does not touch the border of the field', async () => {
   await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');

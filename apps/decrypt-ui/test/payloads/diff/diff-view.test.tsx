@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { render } from 'vitest-browser-react';
 import { page, userEvent } from 'vitest/browser';
 import { DiffView } from '../../../src/payloads/diff/diff-view.tsx';
@@ -12,7 +12,6 @@ const button = (name: string | RegExp) => page.getByRole('button', { name });
 
 test('a comparison on a phone shows the left lines of a block before its right lines', async () => {
   await page.viewport(390, 844);
-  onTestFinished(() => page.viewport(1440, 900));
   const values = [text('same', 'a 1', 'b 1', 'end'), text('same', 'a 2', 'b 2', 'c', 'end')] as const;
   await render(<DiffView left={values[0]} right={values[1]} label="Differences" />);
   await until(() => rows().length > 0, 'the lines');

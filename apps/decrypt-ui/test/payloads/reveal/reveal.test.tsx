@@ -6,9 +6,8 @@ import { meQuery } from '../../../src/session/api.ts';
 import { inNamespace, newNamespace, onDemand, person, sessionOf } from '../../support/people.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks();
-  await page.viewport(1440, 900);
 });
 
 /** A text that appears in the summary of the run's first event. */
@@ -297,15 +296,11 @@ test('a person without the permission sees one notice that it is missing, and no
 
 test('on a phone, the sheet says why its payloads are hidden, and a row shows its category before a masked name', async () => {
   await page.viewport(390, 844);
-  try {
-    await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
-    const reason = /To read them, ask the operator of the codec server for the permission decode\./;
-    await expect.element(page.getByText(reason)).toBeVisible();
-    expect(document.querySelector('[data-ref]')?.textContent.match(/\d K?B/g)).toHaveLength(1);
-    const rows = [...document.querySelectorAll<HTMLElement>('[data-key]')].map(({ innerText }) => innerText);
-    expect(rows.find((shown) => shown.includes('patch'))).toMatch(/^Marker\n/);
-    expect(rows[0]).toMatch(/^Started\n/);
-  } finally {
-    await page.viewport(1440, 900);
-  }
+  await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
+  const reason = /To read them, ask the operator of the codec server for the permission decode\./;
+  await expect.element(page.getByText(reason)).toBeVisible();
+  expect(document.querySelector('[data-ref]')?.textContent.match(/\d K?B/g)).toHaveLength(1);
+  const rows = [...document.querySelectorAll<HTMLElement>('[data-key]')].map(({ innerText }) => innerText);
+  expect(rows.find((shown) => shown.includes('patch'))).toMatch(/^Marker\n/);
+  expect(rows[0]).toMatch(/^Started\n/);
 });

@@ -55,7 +55,6 @@ describe('the page that compares two sets of runs', () => {
 
   test('scrolls to the first differences in a small window', async () => {
     await page.viewport(640, 400);
-    onTestFinished(() => page.viewport(1440, 900));
     await renderApp(differs(FAILED, COMPLETED));
     await compare();
     await isReady();

@@ -85,27 +85,23 @@ test('shows what a payload is bound to', async () => {
 
 test('the sheet on a phone can be resized with keys and by dragging its handle', async () => {
   await page.viewport(390, 844);
-  try {
-    await renderApp(`${order}?ev=39`);
-    const handle = page.getByRole('separator', { name: 'Height of the inspector' });
-    await expect.element(handle).toHaveAttribute('aria-valuenow', '46');
-    handle.element().dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true }));
-    await expect.element(handle).toHaveAttribute('aria-valuenow', '56');
-    handle.element().dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true }));
-    await expect.element(handle).toHaveAttribute('aria-valuenow', '100');
-    await expect.element(page.getByRole('button', { name: 'Reduce the inspector' })).toBeVisible();
-    const element = handle.element();
-    const pointer = (type: string, clientY: number) =>
-      element.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientY, bubbles: true }));
-    // The browser cannot capture the pointer of a synthetic event.
-    element.setPointerCapture = () => undefined;
-    element.hasPointerCapture = () => true;
-    pointer('pointerdown', 200);
-    pointer('pointermove', 600);
-    await until(() => Number(element.getAttribute('aria-valuenow')) < 60, 'a lower sheet', 10_000);
-  } finally {
-    await page.viewport(1440, 900);
-  }
+  await renderApp(`${order}?ev=39`);
+  const handle = page.getByRole('separator', { name: 'Height of the inspector' });
+  await expect.element(handle).toHaveAttribute('aria-valuenow', '46');
+  handle.element().dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true }));
+  await expect.element(handle).toHaveAttribute('aria-valuenow', '56');
+  handle.element().dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true }));
+  await expect.element(handle).toHaveAttribute('aria-valuenow', '100');
+  await expect.element(page.getByRole('button', { name: 'Reduce the inspector' })).toBeVisible();
+  const element = handle.element();
+  const pointer = (type: string, clientY: number) =>
+    element.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientY, bubbles: true }));
+  // The browser cannot capture the pointer of a synthetic event.
+  element.setPointerCapture = () => undefined;
+  element.hasPointerCapture = () => true;
+  pointer('pointerdown', 200);
+  pointer('pointermove', 600);
+  await until(() => Number(element.getAttribute('aria-valuenow')) < 60, 'a lower sheet', 10_000);
 });
 
 test('pending work shows its attempts, its retries and when Temporal stops retrying, and links to its event', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { press, renderApp, until } from '../../support/render-app.tsx';
 
@@ -122,7 +122,6 @@ describe('picking runs in the list', () => {
 
   test('picks rows by clicks after a click on the toolbar’s button, on a desktop and on a phone', async () => {
     const app = await openList();
-    onTestFinished(() => page.viewport(1440, 900));
     for (const [width, height] of [
       [1440, 900],
       [390, 844],
@@ -155,7 +154,6 @@ describe('picking runs in the list', () => {
     [1440, 900],
   ])('does not cover the row with the focus in a window of %i × %i', async (width, height) => {
     await page.viewport(width, height);
-    onTestFinished(() => page.viewport(1440, 900));
     await openList('/ns/NS/workflows', 10);
     const isInView = () => {
       const { top, bottom } = document.activeElement!.getBoundingClientRect();
@@ -176,7 +174,6 @@ describe('picking runs in the list', () => {
   test('fits a phone', async () => {
     await openList();
     await page.viewport(390, 844);
-    onTestFinished(() => page.viewport(1440, 900));
     for (const row of [0, 1]) await pick(row);
     await until(() => picked().length === 2, 'two runs');
     expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(390);

@@ -287,34 +287,26 @@ describe('the workflow list', () => {
 
   test('gives the column Why more of the remaining width than the workflow id', async () => {
     const cols = 'status,id,type,why,queue,started,duration,events,size';
-    try {
-      expect(await widthsIn(1280, cols)).toMatchObject({ why: 320, type: 104 });
-      const { why, id, type } = await widthsIn(1920, cols);
-      expect(why! / id!).toBeCloseTo(2, 1);
-      expect(type! / id!).toBeCloseTo(0.4, 1);
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    expect(await widthsIn(1280, cols)).toMatchObject({ why: 320, type: 104 });
+    const { why, id, type } = await widthsIn(1920, cols);
+    expect(why! / id!).toBeCloseTo(2, 1);
+    expect(type! / id!).toBeCloseTo(0.4, 1);
   });
 
   test('scrolls to the row below an expanded row at the end of the table', async () => {
     await page.viewport(1440, 600);
-    try {
-      await renderApp('/ns/NS/workflows');
-      await until(() => rows().length > 10, 'the rows');
-      const end = grid().getBoundingClientRect().bottom;
-      const isInView = (row: Element) => row.getBoundingClientRect().bottom <= end + 1;
-      const last = rows().findLast(isInView)!;
-      last.focus();
-      await until(() => last.tabIndex === 0, 'the focus');
-      press('ArrowRight');
-      await until(() => {
-        const below = last.nextElementSibling;
-        return below?.getAttribute('aria-level') === '2' && isInView(below);
-      }, 'the row below');
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    const end = grid().getBoundingClientRect().bottom;
+    const isInView = (row: Element) => row.getBoundingClientRect().bottom <= end + 1;
+    const last = rows().findLast(isInView)!;
+    last.focus();
+    await until(() => last.tabIndex === 0, 'the focus');
+    press('ArrowRight');
+    await until(() => {
+      const below = last.nextElementSibling;
+      return below?.getAttribute('aria-level') === '2' && isInView(below);
+    }, 'the row below');
   });
 
   test('shows children below their parent, or states that there are no children', async () => {
@@ -469,13 +461,9 @@ describe('the appearance', () => {
 
   test('puts a row’s text on two lines on a phone', async () => {
     await page.viewport(390, 844);
-    try {
-      await renderApp('/ns/NS/workflows');
-      await until(() => rows().length > 5, 'the rows');
-      expect(rows()[0]!.getBoundingClientRect().height).toBe(62);
-      expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(390);
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 5, 'the rows');
+    expect(rows()[0]!.getBoundingClientRect().height).toBe(62);
+    expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(390);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { personWith } from '../../support/people.ts';
 import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
@@ -27,15 +27,11 @@ describe('the run header', () => {
 
   test.each([1440, 1000, 390])('shows duration, end, input and failure at %i pixels', async (width) => {
     await page.viewport(width, 844);
-    try {
-      await renderApp(failed);
-      await expect.element(page.getByRole('status', { name: 'Failed' })).toHaveTextContent('Failed 4.2 s');
-      await expect.element(page.getByText(/\d\d:\d\d:\d\d – \d\d:\d\d:\d\d/)).toBeVisible();
-      await expect.element(page.getByRole('button', { name: /^input/ })).toBeVisible();
-      await expect.element(page.getByRole('button', { name: /^failure card declined/ })).toBeVisible();
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    await renderApp(failed);
+    await expect.element(page.getByRole('status', { name: 'Failed' })).toHaveTextContent('Failed 4.2 s');
+    await expect.element(page.getByText(/\d\d:\d\d:\d\d – \d\d:\d\d:\d\d/)).toBeVisible();
+    await expect.element(page.getByRole('button', { name: /^input/ })).toBeVisible();
+    await expect.element(page.getByRole('button', { name: /^failure card declined/ })).toBeVisible();
   });
 
   test('shows one lock for an input whose key is disabled', async () => {
@@ -51,54 +47,45 @@ describe('the run header', () => {
     'truncates a long failure only if no space is left at %i pixels',
     async (width) => {
       await page.viewport(width, 844);
-      try {
-        await renderApp(longFailure);
-        const failure = page.getByRole('button', { name: /^failure The acquirer declined/ });
-        await expect.element(failure).toBeVisible();
-        const message = [...failure.element().querySelectorAll<HTMLElement>('span')].find(
-          (span) => span.children.length === 0 && span.textContent?.startsWith('The acquirer'),
-        )!;
-        const facts = failure.element().closest('[class*="facts"]')!.getBoundingClientRect();
-        const next = document.querySelector('[class*="_use_"]')!.getBoundingClientRect();
-        const box = failure.element().getBoundingClientRect();
-        // The key ribbon is to the right of the failure, or on the line above.
-        const end = next.bottom <= box.top ? facts.right - 10 : next.left;
-        const isCut = message.scrollWidth > message.clientWidth;
-        expect(isCut ? end - box.right : 0).toBeLessThan(40);
-        expect(box.right).toBeLessThanOrEqual(end);
-        // The input's key does not overlap the next element.
-        const input = page.getByRole('button', { name: /^input/ }).element();
-        const badge = input.querySelector('[data-tone]')!.getBoundingClientRect();
-        expect(badge.right).toBeLessThanOrEqual(input.getBoundingClientRect().right);
-      } finally {
-        await page.viewport(1440, 900);
-      }
+      await renderApp(longFailure);
+      const failure = page.getByRole('button', { name: /^failure The acquirer declined/ });
+      await expect.element(failure).toBeVisible();
+      const message = [...failure.element().querySelectorAll<HTMLElement>('span')].find(
+        (span) => span.children.length === 0 && span.textContent?.startsWith('The acquirer'),
+      )!;
+      const facts = failure.element().closest('[class*="facts"]')!.getBoundingClientRect();
+      const next = document.querySelector('[class*="_use_"]')!.getBoundingClientRect();
+      const box = failure.element().getBoundingClientRect();
+      // The key ribbon is to the right of the failure, or on the line above.
+      const end = next.bottom <= box.top ? facts.right - 10 : next.left;
+      const isCut = message.scrollWidth > message.clientWidth;
+      expect(isCut ? end - box.right : 0).toBeLessThan(40);
+      expect(box.right).toBeLessThanOrEqual(end);
+      // The input's key does not overlap the next element.
+      const input = page.getByRole('button', { name: /^input/ }).element();
+      const badge = input.querySelector('[data-tone]')!.getBoundingClientRect();
+      expect(badge.right).toBeLessThanOrEqual(input.getBoundingClientRect().right);
     },
   );
 
   test('shows the line of code that threw the root cause when the failure is opened', async () => {
     await page.viewport(1280, 720);
-    try {
-      await renderApp(longFailure);
-      await userEvent.click(page.getByRole('button', { name: /^failure The acquirer declined/ }));
-      const code = page.getByText('/srv/payments/src/capture.ts:88:11');
-      await expect.element(code).toBeInViewport();
-      const panel = page.getByRole('region', { name: 'Failure', exact: true }).element().parentElement!;
-      const bounds = panel.getBoundingClientRect();
-      await until(() => {
-        const line = code.element().getBoundingClientRect();
-        return line.top >= bounds.top && line.bottom <= bounds.bottom + 1;
-      }, 'the line inside the panel');
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    await renderApp(longFailure);
+    await userEvent.click(page.getByRole('button', { name: /^failure The acquirer declined/ }));
+    const code = page.getByText('/srv/payments/src/capture.ts:88:11');
+    await expect.element(code).toBeInViewport();
+    const panel = page.getByRole('region', { name: 'Failure', exact: true }).element().parentElement!;
+    const bounds = panel.getBoundingClientRect();
+    await until(() => {
+      const line = code.element().getBoundingClientRect();
+      return line.top >= bounds.top && line.bottom <= bounds.bottom + 1;
+    }, 'the line inside the panel');
   });
 
   // Windows of 1280 to 1920 pixels at a zoom of 200 %, and a tablet.
   test.each([640, 720, 800, 960, 1024])(
     'shows the whole id at %i pixels, and names its buttons',
     async (width) => {
-      onTestFinished(() => page.viewport(1440, 900));
       await page.viewport(width, 844);
       await renderApp(child);
       const heading = page.getByRole('heading', { level: 1, name: 'shipment-88213' });
@@ -133,16 +120,12 @@ describe('the run header', () => {
 
   test('scrolls to the failure, which is below the input, when it is tapped on a phone', async () => {
     await page.viewport(390, 664);
-    try {
-      await renderApp(failed);
-      await userEvent.click(page.getByRole('button', { name: /^failure card declined/ }));
-      const failure = page.getByRole('region', { name: 'Failure', exact: true });
-      await expect.element(failure.getByRole('heading', { name: 'Failure', level: 3 })).toBeInViewport();
-      const panel = failure.element().parentElement!;
-      expect(panel.scrollTop).toBeGreaterThan(0);
-    } finally {
-      await page.viewport(1440, 900);
-    }
+    await renderApp(failed);
+    await userEvent.click(page.getByRole('button', { name: /^failure card declined/ }));
+    const failure = page.getByRole('region', { name: 'Failure', exact: true });
+    await expect.element(failure.getByRole('heading', { name: 'Failure', level: 3 })).toBeInViewport();
+    const panel = failure.element().parentElement!;
+    expect(panel.scrollTop).toBeGreaterThan(0);
   });
 });
 

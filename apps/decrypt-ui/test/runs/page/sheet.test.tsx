@@ -1,9 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { DEFAULT_SHEET, setSheetShare } from '../../../src/ui/preferences/sheet-height.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
-
-afterEach(() => page.viewport(1440, 900));
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { press, renderApp, row, until } from '../../support/render-app.tsx';
@@ -56,7 +56,6 @@ describe('a run’s relations', () => {
   });
 
   test('do not scroll to events that arrive after the user has scrolled away', async () => {
-    onTestFinished(() => page.viewport(1440, 900));
     await page.viewport(1440, 360);
     const { promise, resolve } = Promise.withResolvers<undefined>();
     await renderApp(`${order}?tab=relations`, {
@@ -108,7 +107,6 @@ describe('a run’s relations', () => {
     'fit a window of %i px, so that the runs of the workflow id scroll only vertically',
     async (width) => {
       await renderApp(`${order}?tab=relations`);
-      onTestFinished(() => page.viewport(1440, 900));
       await page.viewport(width, 844);
       await until(() => rowsOf('chain-title')[1]?.includes('Continued from'), 'both runs');
       const table = document.querySelector('table[aria-labelledby="chain-title"]')!;
