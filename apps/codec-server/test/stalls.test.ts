@@ -9,7 +9,7 @@ import { fetchJson } from '../src/access/issuer-keys.ts';
 import { createTemporalService, interceptors } from '../src/temporal/service.ts';
 import { forFile } from './support/for-file.ts';
 import { never } from './support/memory.ts';
-import { keptLog } from './support/stack.ts';
+import { keptLog } from './support/kept-log.ts';
 
 /*
  * A process whose event loop is blocked receives no responses, which must not count as an outage of other

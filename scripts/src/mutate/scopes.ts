@@ -120,7 +120,7 @@ export const scopes = {
       ]),
       ...testsOf(
         'apps/codec-server',
-        ['audit', 'read-audit', 'verify', 'audit-file', 'audit-lock', 'answered'].map(
+        ['audit', 'verify', 'audit-file', 'audit-lock', 'read-audit', 'answered'].map(
           (name) => `audit/${name}`,
         ),
       ),

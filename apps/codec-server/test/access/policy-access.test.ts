@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
 import { expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
-import { keptLog, keys } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { keys } from '../support/stack.ts';
 import { company, policyFile } from './support/policy-file.ts';
 
 const policy = (namespaces: string): string => `${company('http://127.0.0.1:1', 'codec')}

@@ -6,16 +6,8 @@ import type { AuditEntry } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { folderForFile, forFile } from '../support/for-file.ts';
 import { posted, serveApp } from '../support/served.ts';
-import {
-  appWith,
-  bodyOf,
-  keptLog,
-  type Payload,
-  plain,
-  post,
-  recordedAudit,
-  startKms,
-} from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { appWith, bodyOf, type Payload, plain, post, recordedAudit, startKms } from '../support/stack.ts';
 import { openAudit } from '../../src/audit/open-audit.ts';
 
 const kms = forFile(await startKms());

@@ -38,7 +38,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { standardOutput } from '../../src/observability/log.ts';
 import { auditFileAt, openFilesIn } from '../support/audit-file.ts';
 import { folderForFile } from '../support/for-file.ts';
-import { keptLog } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
 let directory: string;

@@ -6,7 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readAudit } from '../../src/audit/read-audit.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { folderForFile, forFile } from '../support/for-file.ts';
-import { appWith, headers, keptLog, startKms } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { appWith, headers, startKms } from '../support/stack.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
 const kms = forFile(await startKms());

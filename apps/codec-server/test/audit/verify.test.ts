@@ -15,7 +15,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../src/audit/commands.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { folderForFile } from '../support/for-file.ts';
-import { keptLog } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
 const directory = await folderForFile();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { historyFrames } from '../../src/history/history-stream.ts';
 import type { EventRange } from '../../src/history/reader.ts';
 import { HttpError } from '../../src/errors.ts';
-import { keptLog } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
 import { memory, never } from '../support/memory.ts';
 
 const event = (eventId: number): any => ({ eventId, eventType: 26, taskId: 1 });

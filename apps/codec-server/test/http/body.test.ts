@@ -8,7 +8,8 @@ import { listen } from '../../src/server/listen.ts';
 import { forFile } from '../support/for-file.ts';
 import { collectGarbage } from '../support/memory.ts';
 import { startPost } from '../support/served.ts';
-import { keptLog, serve, startKms } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { serve, startKms } from '../support/stack.ts';
 
 const kms = forFile(await startKms());
 const server = forFile(await serve(kms, {}));

@@ -3,7 +3,8 @@ import { openAccess } from '../../src/access/access.ts';
 import { invalidToken } from '../../src/access/tokens.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { forFile } from '../support/for-file.ts';
-import { appWith, headers, HOST, keptLog, PAGE, post, startKms } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { appWith, headers, HOST, PAGE, post, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
 const kms = forFile(await startKms());

@@ -7,7 +7,8 @@ import type { RunningServer } from '../../src/server/listen.ts';
 import { forFile } from '../support/for-file.ts';
 import { temporalWith } from '../support/planted-run.ts';
 import { posted } from '../support/served.ts';
-import { bodyOf, keptLog, recordedAudit, sealedApart, serve, startKms } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { bodyOf, recordedAudit, sealedApart, serve, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
 const { audit, entries } = recordedAudit();

@@ -13,7 +13,8 @@ import { accessOf } from '../access/support/policy-server.ts';
 import { ask, type Asked, emptyTemporal } from '../access/support/server.ts';
 import { forFile } from '../support/for-file.ts';
 import { serveApp, waitingCodec } from '../support/served.ts';
-import { bodyOf, keptLog, keys, type Payload, plain, startKms, text } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { bodyOf, keys, type Payload, plain, startKms, text } from '../support/stack.ts';
 
 // These tests attack the server with too many requests, in loops of limited length, over real connections,
 // with real tokens.

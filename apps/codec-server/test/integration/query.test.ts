@@ -3,7 +3,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createTemporalService, type TemporalService } from '../../src/temporal/service.ts';
 import { forFile } from '../support/for-file.ts';
-import { keptLog, recordedAudit } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { recordedAudit } from '../support/stack.ts';
 import { lines, postTo, type Run, runOf, startStack, valueOf } from '../support/temporal.ts';
 import { finish } from '../support/workflows.ts';
 

@@ -4,7 +4,8 @@ import { type RunFieldsFrame, runFieldsFrame, workflowList } from '@temporal-kms
 import { whatDiffers } from '@temporal-kms/histories/why';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { forFile } from '../support/for-file.ts';
-import { keptLog, keys, post, recordedAudit, text } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { keys, post, recordedAudit, text } from '../support/stack.ts';
 import { get, lines, NAMESPACE, plantRun, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
 const SECRET = 'canary-7be210';

@@ -3,7 +3,8 @@ import type { ScheduleHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { onDemandAccess } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
-import { keptLog, post, recordedAudit } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { post, recordedAudit } from '../support/stack.ts';
 import {
   eventually,
   get,

@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { RunningServer } from '../../src/server/listen.ts';
 import { auditFileAt } from '../support/audit-file.ts';
-import { keptLog } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';
 import { NAMESPACE, runOf, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { HttpError } from '../../src/errors.ts';
 import { createTemporalService, type TemporalService } from '../../src/temporal/service.ts';
 import { forFile } from '../support/for-file.ts';
-import { keptLog, post, recordedAudit } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { post, recordedAudit } from '../support/stack.ts';
 import { get, lines, NAMESPACE, runOf, startStack } from '../support/temporal.ts';
 import { finish } from '../support/workflows.ts';
 

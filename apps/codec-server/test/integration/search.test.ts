@@ -3,7 +3,8 @@ import { createAudit } from '@temporal-kms/audit';
 import { type SearchFrame, searchFrame, type SearchHit } from '@temporal-kms/codec-api';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { forFile } from '../support/for-file.ts';
-import { keptLog, recordedAudit } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { recordedAudit } from '../support/stack.ts';
 import { history, lines, postTo, type Run, runEverywhere, runOf, startStack } from '../support/temporal.ts';
 
 const stack = forFile(await startStack());

@@ -2,7 +2,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { watchKeyStates } from '../../src/observability/key-states.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { forFile } from '../support/for-file.ts';
-import { keptLog, keys, startKms } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { keys, startKms } from '../support/stack.ts';
 
 const missing = keys.payments.replace('payments', 'missing');
 const version = `${keys.payments}/cryptoKeyVersions/1`;

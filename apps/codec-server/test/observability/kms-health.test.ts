@@ -4,7 +4,8 @@ import type { AppDeps } from '../../src/app.ts';
 import { watchKms } from '../../src/observability/kms-health.ts';
 import { emptyTemporal } from '../access/support/server.ts';
 import { forFile } from '../support/for-file.ts';
-import { appWith, bodyOf, headers, keptLog, keys, plain, post, startKms } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { appWith, bodyOf, headers, keys, plain, post, startKms } from '../support/stack.ts';
 
 const version = (key: string): string => `${key}/cryptoKeyVersions/1`;
 

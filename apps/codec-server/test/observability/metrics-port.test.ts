@@ -4,7 +4,7 @@ import { listen } from '../../src/server/listen.ts';
 import { metricsApp } from '../../src/routes/monitoring.ts';
 import { ask } from '../support/ask-raw.ts';
 import { forFile } from '../support/for-file.ts';
-import { keptLog } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
 
 const METRICS = 'codec_open_streams 0\n';
 const SCRAPED = 'codec.monitoring.svc:9464';

@@ -9,7 +9,8 @@ import { scanReports } from '../../src/observability/scan-reports.ts';
 import { version } from '../../src/version.ts';
 import { forFile } from '../support/for-file.ts';
 import { collectGarbage } from '../support/memory.ts';
-import { appWith, bodyOf, headers, HOST, keptLog, keys, post, startKms, text } from '../support/stack.ts';
+import { keptLog } from '../support/kept-log.ts';
+import { appWith, bodyOf, headers, HOST, keys, post, startKms, text } from '../support/stack.ts';
 
 const memory = { bytes: 64, inUse: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
 

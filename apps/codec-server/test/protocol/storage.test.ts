@@ -21,10 +21,10 @@ import { SAMPLE_KEY, SampleCodec } from '../moving/support/codecs.ts';
 import { ana } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
 import { posted, serveApp } from '../support/served.ts';
+import { keptLog } from '../support/kept-log.ts';
 import {
   appWith,
   bodyOf,
-  keptLog,
   keys,
   type Payload,
   plain,

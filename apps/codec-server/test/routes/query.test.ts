@@ -9,9 +9,9 @@ import { MemoryBudget } from '../../src/memory.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { ana, anyNamespace, onDemandAccess } from '../support/callers.ts';
 import { lifetimeWith } from '../support/memory.ts';
+import { keptLog } from '../support/kept-log.ts';
 import {
   appWith,
-  keptLog,
   keys,
   type Kms,
   noTemporal,

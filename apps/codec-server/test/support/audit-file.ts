@@ -1,6 +1,6 @@
 import { readdir, readlink } from 'node:fs/promises';
 import { type AuditFile, type AuditFileOptions, newInstance, openAuditFile } from '@temporal-kms/audit';
-import { keptLog } from './stack.ts';
+import { keptLog } from './kept-log.ts';
 
 /** Opens an audit file as a separate process would. */
 export const auditFileAt = (path: string, options: Partial<AuditFileOptions> = {}): Promise<AuditFile> =>

@@ -10,8 +10,7 @@ import {
 } from '@temporal-kms/kms-codec';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import type { temporal } from '@temporalio/proto';
-import { type Logger, pino } from 'pino';
-import { createLog } from '../../src/observability/log.ts';
+import { pino } from 'pino';
 import { type AppDeps, createApp } from '../../src/app.ts';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
@@ -122,20 +121,6 @@ export const noTemporal: TemporalService = new Proxy<any>(
 
 /** Records log lines for the search for secrets after the run. */
 const searchedLog = pino({ level: 'trace', base: null }, { write: keepForSearch });
-
-/** Returns a log whose lines the test can read. */
-export function keptLog(): { log: Logger; lines: string[] } {
-  const lines: string[] = [];
-  return {
-    log: createLog('info', {
-      write: (line: string) => {
-        lines.push(line);
-        keepForSearch(line);
-      },
-    }),
-    lines,
-  };
-}
 
 /** Returns an audit whose entries the test can read. Writing an entry fails if `isWritable` returns false. */
 export function recordedAudit(isWritable: (entry: AuditEntry) => boolean = () => true): {
