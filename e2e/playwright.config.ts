@@ -28,7 +28,7 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   });
 }
 
-/** Tests that stop Cloud KMS or change the audit file, which would disturb other tests. */
+/** Tests that stop Cloud KMS, which would disturb other tests, or that other tests' audit entries would disturb. */
 const alone = ['audit', 'outage'].map((name) => `${name}.spec.ts`);
 /** Tests that share a stack with sign-in, so that only one Playwright worker starts this stack. */
 const signedIn = ['sign-in.spec.ts', 'signed-in-screens.spec.ts'];
@@ -40,7 +40,7 @@ export default defineConfig({
   testDir: 'test',
   testIgnore: long,
   outputDir: '.results/traces',
-  // Each test has its own browser context, and most tests only read.
+  // Two tests can run at a time, because each has its own browser context, and most tests only read.
   workers: process.env['E2E_FILES'] ? 1 : 2,
   ...(!process.env['E2E_FILES'] && {
     projects: [

@@ -169,8 +169,8 @@ export async function timePaths(page: Page): Promise<void> {
 }
 
 /**
- * Scrolls the page's tallest element to its end within `millis` milliseconds. Returns the element's height in
- * pixels.
+ * Scrolls the element with the longest scroll range to its end within `millis` milliseconds. Returns the height of the
+ * element's content in pixels.
  */
 export async function scrollToEnd(page: Page, millis: number): Promise<number> {
   return page.evaluate(async (duration) => {

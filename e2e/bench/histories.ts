@@ -68,8 +68,8 @@ async function polled<T extends { readonly taskToken: Uint8Array }>(
 
 /**
  * Creates a run with exactly `events` events: activities, and signals for the rest. A completed activity has
- * an encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and a thousand
- * canceled activities take only a second. The run stays open, unless `end` is `failed`. `makeActivities` completes
+ * an encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and making a thousand
+ * canceled activities takes only a second. The run stays open, unless `end` is `failed`. `makeActivities` completes
  * the run's tasks itself, because a real workflow worker would replay the history repeatedly.
  */
 export async function makeActivities(
@@ -103,10 +103,10 @@ export async function makeActivities(
     workflowTaskTimeout: '2 minutes',
   });
   let encrypted = 1;
-  // There are three events for each activity, and three for each workflow task of a batch. The other events
-  // are signals.
+  // There are three events for each activity, three for each workflow task of a batch, and a few at the start and
+  // end of the history. The other events are signals.
   const tasks = end === 'canceled' ? 2 : 1;
-  /** The run's last workflow task starts, completes, and fails the run. */
+  /** The last three events: the last workflow task starts and completes, and the run fails. */
   const last = end === 'failed' ? 3 : 0;
   let left = Math.floor((events - last - 5 - 3 * tasks) / (3 + (3 * tasks) / BATCH));
   let activity = 0;

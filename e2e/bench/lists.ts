@@ -52,8 +52,8 @@ export async function requestsAtRest(
   await page.goto(url);
   await untilText(page, text, performance.now());
   await page.waitForTimeout(10_000);
-  // Requests for the server's health, the person and the namespaces do not count, because the shell sends them
-  // and not the list.
+  // Requests for the server's health, the person and the namespaces do not count, because the shell sends
+  // them, not the list.
   const asked = () => requests(/\/api\/namespaces\/./);
   const before = asked();
   await page.waitForTimeout(REST_S * 1_000);

@@ -37,7 +37,7 @@ async function draw(page: Page, name: string): Promise<void> {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
       await page.mouse.move(0, 0);
-      // Waits until the server has decrypted the payloads that the new size or theme has brought into view.
+      // Give the server time to decrypt the payloads that the new size has brought into view.
       await page.waitForTimeout(500);
       await page.evaluate(hidePath, project);
       const { data } = await session.send('Page.captureScreenshot', {

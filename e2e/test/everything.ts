@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
 
-/** A name that occurs only in the payloads of order-1001 and its child workflow. */
+/** A name that occurs only in payloads, such as those of order-1001 and its child workflow. */
 export const SURNAME = 'Lindqvist';
 
 const LIST = '/ns/default/workflows?q=order-1001';

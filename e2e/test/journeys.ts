@@ -3,7 +3,7 @@ import { openFile, saveExport, SURNAME } from './everything.ts';
 
 /*
  * The tasks of a person on call. The person uses only controls that both desktops and phones have, and no
- * keys.
+ * keyboard shortcuts.
  */
 
 const LIST = '/ns/default/workflows';

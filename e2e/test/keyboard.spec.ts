@@ -26,7 +26,7 @@ test('with only the keyboard, a person finds a workflow, reads a payload, follow
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
 
-  // Shortcuts move the focus to the first row, the next rows, and the last row.
+  // `j` moves the focus to the first row, End to the last row, and Home back to the first row.
   const focused = page.locator('[role="row"]:focus');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
   await page.keyboard.press('j');
@@ -36,7 +36,7 @@ test('with only the keyboard, a person finds a workflow, reads a payload, follow
   await page.keyboard.press('Home');
   await expect(focused).toHaveAttribute('data-key', 'g1');
 
-  // Enter opens and closes a group.
+  // The arrow keys open and close a group, and `j` moves the focus to an event in the open group.
   await page.keyboard.press('j');
   await expect(focused).not.toHaveAttribute('data-key', 'g1');
   await expect(focused).toHaveAttribute('aria-expanded', 'false');
@@ -50,7 +50,7 @@ test('with only the keyboard, a person finds a workflow, reads a payload, follow
   await expect(focused).toHaveAttribute('aria-expanded', 'false');
   await expect(focused).toHaveAttribute('data-key', String(group));
 
-  // The person reads and copies the first event's payloads in the inspector.
+  // The person reads the first event's payloads in the inspector, and reaches the button that copies the input.
   await page.keyboard.press('Home');
   await page.keyboard.press(' ');
   const inspector = page.getByRole('complementary', { name: 'Inspector' });

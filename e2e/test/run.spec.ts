@@ -43,7 +43,7 @@ test('a person chooses the visible period by dragging, with the keyboard or by e
   await page.keyboard.press('0');
   await expect(page).not.toHaveURL(/from=/);
 
-  // The person enters a start time and an end time.
+  // The person enters a start time.
   await page.getByRole('button', { name: 'Visible time' }).click();
   const dialog = page.getByRole('dialog', { name: /^Visible time/ });
   const from = dialog.getByLabel('From');

@@ -22,8 +22,7 @@ test('a search over all runs of the list finds the run that mentions a name, and
   await expect(link).toBeVisible();
   await expect(panel.getByText(/runs?, [\d,]+ payloads searched/)).toBeVisible();
   await expect(found.locator('mark').first()).toHaveText(NAME);
-  // In this namespace, people need not reveal payloads, so the matches also show the first names of two people with
-  // the same surname.
+  // In this namespace, people need not reveal payloads, so the matches also show the text around the name.
   await expect(found).toContainText('Mira');
   expect(await violations(page)).toEqual([]);
 

@@ -7,7 +7,7 @@ import { type SignInStack, test } from './sign-in-stack.ts';
 
 /* Tests what people do with sign-in. */
 
-/** A name that occurs only in the payloads of order-1001. */
+/** A name that occurs only in payloads, such as those of order-1001 and payment-4711. */
 const PLAINTEXT = 'Mira Lindqvist';
 
 let stack: SignInStack;
@@ -29,7 +29,7 @@ test.afterEach(async () => {
   await context.close();
 });
 
-/** Remembers every token, refresh token and verifier in requests, so that the tests can search for them. */
+/** Remembers the verifier in a token request and the tokens in the response, so that the tests can search for them. */
 async function keepTokens(request: Request): Promise<void> {
   if (!request.url().startsWith(`${stack.issuer}/token`) || request.method() !== 'POST') return;
   const body: Record<string, unknown> = await (await request.response())?.json().catch(() => ({}));
@@ -190,7 +190,7 @@ test('records the key test in the audit, under the person’s name', async () =>
   expect(await axe()).toEqual([]);
 });
 
-test('shows an auditor who revealed what and why, and shows others which permission they lack', async () => {
+test('shows an auditor who revealed what and why, but not the payloads', async () => {
   await signIn('Audrey Audit', '/ns/payments/audit');
   const search = page.getByRole('search', { name: 'Filter the audit' });
   await search.getByRole('textbox', { name: 'Person' }).fill('olivia');

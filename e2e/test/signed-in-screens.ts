@@ -53,7 +53,7 @@ async function signOut(page: Page): Promise<void> {
 const isToken = (url: URL) => url.pathname === '/token';
 const isApi = (url: URL) => url.pathname.startsWith('/api/') && url.pathname !== '/api/sign-in';
 
-/** Makes the server and the provider refuse requests from now on. */
+/** From now on, refuses the requests that `which` selects, in place of the server or the provider. */
 const refuse = (page: Page, which: (url: URL) => boolean, status: number, error: unknown) =>
   page.route(which, (route) =>
     route.fulfill({ status, json: { error }, headers: { 'access-control-allow-origin': '*' } }),

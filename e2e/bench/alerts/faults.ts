@@ -159,7 +159,7 @@ const ofUse: readonly Fault[] = [
   },
 ];
 
-/** Outages of Cloud KMS. The last outage lasts longer than a key may be used. */
+/** The stages of one outage of Cloud KMS, which in the end has lasted longer than a key may be used. */
 const outages: readonly Fault[] = [
   {
     what: "Cloud KMS returns UNAVAILABLE when the worker's key is due (its clock is moved), and for branch keys that the codec server has not unwrapped",

@@ -21,7 +21,7 @@ const START_MS = 90_000;
 export const TASK_QUEUE = 'alerts';
 
 /**
- * The stack for the faults: the emulator and the programs, which are deployed as in production, but run from source.
+ * The stack for the faults: the emulator and the programs, which are configured as in production, but run from source.
  */
 export interface Stack {
   readonly emulator: Emulator;

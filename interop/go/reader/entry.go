@@ -132,8 +132,8 @@ func (s *Store) Choose(ctx context.Context, text []byte, now time.Time) (key *St
 	return nil, true
 }
 
-// othersMayUnwrap reports whether other processes may be able to unwrap a key that this process couldn't unwrap,
-// because the error is temporary or concerns only this process [B-6].
+// othersMayUnwrap reports whether other processes may be able to unwrap a key that this process couldn't unwrap:
+// whether the error is temporary or concerns only this process [B-6].
 func othersMayUnwrap(err error) bool {
 	var failed *Error
 	return errors.As(err, &failed) && slices.Contains([]Code{PermissionDenied, KMSQuota, KMSUnavailable, ChecksumMismatch}, failed.Code)

@@ -29,7 +29,7 @@ const (
 	WorkflowMismatch       Code = "workflow_mismatch"
 )
 
-// Error explains why a payload can't be read. An Error contains no plaintext and no keys.
+// Error explains why a payload can't be read. An Error contains no plaintext and no key bytes.
 type Error struct {
 	Code   Code
 	Detail string

@@ -40,8 +40,8 @@ func ReadKeysFile(path string) (*Rules, error) {
 	})
 }
 
-// readFile reads a regular file that only its owner can write [K-9]. Unlike the readers in TypeScript and Python,
-// readFile doesn't check the owner and the folders.
+// readFile reads a regular file that only its owner can write [K-9]. The readers in TypeScript and Python also check
+// who the owner is, and the reader in TypeScript checks the folders.
 func readFile(path string, limit int64) ([]byte, error) {
 	named, err := os.Lstat(path)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// tree is a value in a YAML or JSON file. After the first error, every method returns its zero value.
+// tree is a value in a YAML or JSON file. Its methods record only the first error, and continue; after an error, what
+// they return is meaningless.
 type tree struct {
 	path  string
 	value any

@@ -118,7 +118,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// check decodes the message.
+// check decodes the message, and compares the result and the Cloud KMS calls with the vector.
 func (v *message) check(t *testing.T) {
 	if format := FormatOf(v.Stored.payload(t)); format != v.Format {
 		t.Errorf("format %s, expected %s", format, v.Format)

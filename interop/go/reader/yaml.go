@@ -58,7 +58,7 @@ func linesOf(file []byte) ([]string, error) {
 	return lines[:last], nil
 }
 
-// allowed reports whether a text may contain a character, either directly or as an escape [K-1].
+// allowed reports whether a text may contain a character. U+FFFE and U+FFFF are allowed only as escapes [K-1].
 func allowed(r rune) bool {
 	control := r < ' ' || r >= 0x7f && r < 0xa0
 	return !control && r != 0x2028 && r != 0x2029 && r != 0xfeff && utf8.ValidRune(r)
@@ -241,7 +241,7 @@ func (p *yamlParser) flow(indent int, inside bool) any {
 	}
 }
 
-// flowNext moves to the next token of a flow collection, and reports whether it is the end.
+// flowNext moves to the next token of a flow collection, and reports whether that token ends the collection.
 func (p *yamlParser) flowNext(indent int, end byte, inside bool) bool {
 	first := p.next()
 	isEnd := p.byte() == end

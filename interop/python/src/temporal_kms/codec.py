@@ -93,7 +93,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypts payloads. References to external storage pass unchanged, unless the rule refuses plaintext.
 
-        :raises KmsCodecError: no key is configured, Cloud KMS refused a call, or a payload is too large
+        :raises KmsCodecError: a payload cannot be encrypted; ``code`` is the reason code
         """
         if not payloads:
             return []
@@ -122,8 +122,9 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         raise failure
 
     def may_be_stored(self, payload: Payload, namespace: str | None) -> bool:
-        """Returns whether external storage may receive a payload. External storage may receive every message, and, if
-        the namespace's rule passes plaintext, also plaintext."""
+        """Returns whether external storage may receive a payload. External storage may receive messages in the format
+        ``envelope-v2``, empty payloads and the failure placeholder, and, if the namespace's rule passes plaintext, also
+        plaintext."""
         if format_of(payload) == "envelope-v2":
             try:
                 parse_message(payload.data)

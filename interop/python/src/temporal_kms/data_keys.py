@@ -17,7 +17,7 @@ from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import DerivedKey, UnwrappedKey, import_branch_key, new_branch_key
 
 SOFT_AGE = 3600.0
-"""Age at which this process replaces a branch key, in seconds."""
+"""Age, in seconds, by which this process replaces a branch key if Cloud KMS responds."""
 MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
 """Limits of one data key."""
 REFRESH_AT = 0.75
@@ -100,9 +100,11 @@ class EncryptionKeys:
 
     A branch key encrypts while it is younger than the soft age and Cloud KMS has confirmed within the last
     ``REVALIDATE`` seconds that this process may use the key. An older or unconfirmed key encrypts only if a caller has
-    waited for Cloud KMS without a response, and only up to the hard age. After a refusal, the branch key encrypts until
-    its soft age or until its last confirmation becomes invalid, whichever is later. The numbers of messages and bytes
-    per data key are limited. The next data key of the same branch key needs only a new salt.
+    waited for Cloud KMS without a response, and only up to the hard age. If Cloud KMS refuses to wrap the next branch
+    key, the current branch key encrypts until its soft age or until its last confirmation becomes invalid, whichever is
+    later. If Cloud KMS refuses to unwrap the current branch key, that key encrypts until its last confirmation becomes
+    invalid. The numbers of messages and bytes per data key are limited. The next data key of the same branch key needs
+    only a new salt.
     """
 
     def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:
@@ -195,7 +197,7 @@ class EncryptionKeys:
         is unavailable."""
         if slot.current is None or now < slot.failing_until:
             return False
-        # After a refusal, the current key may still be needed to complete work in progress.
+        # After Cloud KMS has refused to wrap, the current key may encrypt past its soft age, until ``retire_at``.
         if slot.retire_at == float("inf") and now - slot.current.branch.born >= SOFT_AGE:
             return True
         is_confirmed = now < max(slot.wrapped + REVALIDATE, self._grace_until(slot))

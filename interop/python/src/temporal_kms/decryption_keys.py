@@ -86,7 +86,8 @@ class _RefusedKey:
 
 
 class DecryptionKeys:
-    """The cache of unwrapped keys for decryption, and of refusals. Evicts the least recently used entry first.
+    """The cache of unwrapped keys for decryption, and of refusals. Of other processes' keys, the cache evicts the least
+    recently used key first.
 
     A key is usable only if Cloud KMS has confirmed within the last ``REVALIDATE`` seconds that this process may use the
     key's version. The cache renews that confirmation in the background before it expires. If Cloud KMS refuses two keys
@@ -181,7 +182,7 @@ class DecryptionKeys:
             self._note_silence(cached.access)
 
     def maintain(self) -> None:
-        """Revalidates each key that was used since Cloud KMS's last response, if the key's revalidation is due."""
+        """Revalidates each key that was used since its version's last confirmation, if the revalidation is due."""
         for keys in (self._own, self._keys):
             for wanted, cached in list(keys.items()):
                 if cached.used > cached.access.confirmed:

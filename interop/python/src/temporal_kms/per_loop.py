@@ -11,7 +11,8 @@ class PerLoop(Generic[T]):
     """Creates one value for each event loop, and keeps the value while the loop is open.
 
     Tasks, timers and connections belong to one event loop, and threads cannot share them. Because each loop has a
-    separate value, programs can use a codec in several threads, in consecutive event loops, and after a fork.
+    separate value, programs can use a codec in several threads and in consecutive event loops, and a forked process
+    does not use its parent's keys.
     """
 
     def __init__(self, create: Callable[[], T]) -> None:

@@ -37,7 +37,7 @@ class NamespaceRule:
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        """All crypto keys with which the codec may call Cloud KMS. The encryption key comes first."""
+        """The rule's crypto keys, without duplicates. The encryption key comes first."""
         return tuple(dict.fromkeys([*([self.encrypt] if self.encrypt else []), *self.decrypt]))
 
 
