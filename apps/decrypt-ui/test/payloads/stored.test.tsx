@@ -21,7 +21,7 @@ describe('a payload in external storage', () => {
     expect(text(block('1:0'))).toContain('the S3 bucket acme-payloads (driver aws.s3driver)');
     expect(text(block('1:0'))).toContain('v0/ns/orders/wf/stored-1/3f9c');
     expect(page.getByRole('button', { name: 'Copy object name' }).elements()).toHaveLength(1);
-    // The rows, the Why card, a pane with decoded JSON and a reveal of the whole run request nothing.
+    // The rows, the Why card and a pane with decoded JSON request only 6:0, whose object the server may not read.
     await userEvent.click(page.getByRole('tab', { name: 'Raw' }));
     await userEvent.click(page.getByRole('button', { name: 'Decoded' }));
     await userEvent.click(page.getByRole('tab', { name: 'Crypto' }));

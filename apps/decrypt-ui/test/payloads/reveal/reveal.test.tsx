@@ -136,8 +136,8 @@ describe('where the namespace reveals payloads on demand', () => {
 
   test('R reveals only the event’s payloads', async () => {
     const app = await renderRun({ search: '?ev=39' });
-    // The command is ready some time after the event is in the document. A dialog that is loading or open handles the
-    // key press.
+    // Presses the key repeatedly, because the command is ready some time after the event is in the document. Once the
+    // dialog is loading or open, it handles the key press.
     await until(() => {
       press('r');
       return dialog().query();

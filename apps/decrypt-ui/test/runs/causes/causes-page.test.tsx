@@ -27,7 +27,7 @@ describe('the page with failures by cause', () => {
     const app = await renderApp('/ns/NS/causes');
     await complete();
     expect(whole()).toMatch(/\d+ causes in \d+ runs/);
-    // Strict mode renders the page twice.
+    // Strict mode renders the page twice, so there may be more than one request.
     const before = requests(app).length;
     expect(requests(app)[0]).toEqual(['decode-causes', { query: '' }]);
     expect(textOf('MandateRejected')).toMatch(

@@ -38,7 +38,7 @@ const endFrame = (reason: Reason): RunFieldsFrame => ({
 
 type Answer = readonly RunFieldsFrame[] | ((body: DecodeFieldsRequest) => readonly RunFieldsFrame[]);
 
-/** A comparison whose server answers each request with the next lines, and every later request with the last lines. */
+/** Returns a comparison. For each query, the server gives the answers in turn, and then repeats the last answer. */
 function setUp(...answers: readonly Answer[]) {
   const plaintext = createPlaintextCache();
   const access = { can: () => true, reveal: () => 'on-demand' as const };
@@ -109,7 +109,7 @@ describe('a comparison with payloads', () => {
 
 describe('a comparison with more runs than are read', () => {
   const [NOW, HOUR] = [Date.UTC(2027, 0, 10), 3_600_000];
-  /** Runs that started with this distance, the last one now. */
+  /** Runs whose starts are this far apart, the latest of them now. */
   const runs = (count: number, distance: number, end: Reason) => [
     ...Array.from({ length: count }, (_, n) => runFrame(n, {}, NOW - n * distance)),
     endFrame(end),
@@ -137,13 +137,13 @@ describe('a comparison with more runs than are read', () => {
 
   // The server selects runs by when they closed, so all sampled runs may have started after the runs of the other set.
   it.each<[what: string, sampled: readonly RunFieldsFrame[]]>([
-    ['none of its runs', [endFrame('complete')]],
-    ['few of its runs', runs(3, HOUR, 'complete')],
+    ['no run', [endFrame('complete')]],
+    ['few runs', runs(3, HOUR, 'complete')],
     [
-      'only runs that started later',
+      'only runs that started after the other set’s runs',
       [...Array.from({ length: 40 }, (_, n) => runFrame(n, {}, NOW + 40 - n)), endFrame('complete')],
     ],
-  ])('compares the newest runs if %s are from the times of the other set', async (_, sampled) => {
+  ])('compares the newest runs if the sample contains %s', async (_, sampled) => {
     const { asked, comparisons, comparison } = setUp(({ query, sample }) =>
       query === 'a' ? failed : sample ? sampled : newest,
     );

@@ -22,7 +22,7 @@ describe('the inspector', () => {
     expect(inspector()).toContain('Sticky to worker51c02@orders-worker-sticky');
   });
 
-  test('shows a failure on one line near the payloads, with a link to its causes', async () => {
+  test('shows a failure on one line near the payloads, and its causes on a click', async () => {
     await renderApp(`${order}?ev=39`);
     const line = page.getByRole('button', { name: /Declined: do_not_honor/ });
     await expect.element(line).toBeVisible();

@@ -46,7 +46,7 @@ describe('a run’s relations', () => {
     const rows = rowsOf('family-title');
     expect(rows[1]).toContain('family-payment');
     expect(rows.slice(2, -2).join()).toContain('FraudReview');
-    // A timer that was open when the run closed.
+    // This timer was open when the run closed.
     expect(rows.find((text) => text.includes('offer-ends'))).toMatch(/18 s$/);
     expect(rows.at(-1)).toContain('family-shipment');
     expect(app.history.location.pathname).toContain('family-fraud');

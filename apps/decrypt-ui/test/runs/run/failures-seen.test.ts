@@ -25,7 +25,7 @@ function described(attempt: number, message?: string, more: object = {}) {
   return run.description;
 }
 
-/** When the last attempt ended. */
+/** Returns the time when the last attempt ended. */
 const at = (second: number) => ({ lastAttemptCompleteTime: `2026-11-24T13:00:0${second}Z` });
 
 const none: FailuresSeen = new Map();

@@ -56,7 +56,7 @@ const longRun = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b
 const loaded = () =>
   until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows', 30_000);
 
-test('keeps a run’s scroll position when the page is reloaded, unless a link leads to an event', async () => {
+test('keeps a run’s scroll position after the page has forgotten the run’s history, unless a link leads to an event', async () => {
   const app = await renderApp(longRun);
   (await loaded()).scrollTop = 50_000;
   await until(() => row('g1790'), 'a later row');
