@@ -26,7 +26,7 @@ Examples:
 Without --justification, it decrypts nothing and needs no key: it prints types, names and times. With it, it decrypts the
 messages of the failures, prints them in plaintext, and needs what decrypt needs: roles/cloudkms.cryptoKeyDecrypter, an
 application's variables, and an audit. Without a file, it reads Temporal (TEMPORAL_ADDRESS and others). Exits with 1 if a
-payload of the card cannot be decrypted.`;
+payload that it shows cannot be decrypted.`;
 
 interface ExplainOptions extends CommonOptions {
   readonly namespace?: string;

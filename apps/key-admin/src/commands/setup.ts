@@ -57,7 +57,7 @@ export const addSetupCommand: AddCommand = (program, deps) => {
     .option('--key <id>', 'crypto key (default: GCP_KMS_KEY, else workflow-encryption)')
     .option('--rotation <days>', 'days between rotations (default: 90 for a key without rotation)', days)
     .addOption(
-      new Option('--protection-level <level>', 'where the key is (default: software)').choices([
+      new Option('--protection-level <level>', 'protection level of the key (default: software)').choices([
         'software',
         'hsm',
       ]),
@@ -81,7 +81,7 @@ export const addSetupCommand: AddCommand = (program, deps) => {
     .option('--no-audit-logs', 'leave the Data Access audit logs of Cloud KMS as they are')
     .option(
       '--namespace <name>',
-      "Temporal namespace with the key; may be repeated; the first is the application's (default: TEMPORAL_NAMESPACE, else default)",
+      "Temporal namespace that uses the key; may be repeated; the first is the application's (default: TEMPORAL_NAMESPACE, else default)",
       collect,
     )
     .option(

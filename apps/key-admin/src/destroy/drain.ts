@@ -22,7 +22,10 @@ export interface DrainedVersion {
   readonly version: number;
   /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */
   readonly isFree: boolean;
-  /** When nothing will need the version any more; null if this time depends on open runs, schedules or archives. */
+  /**
+   * When nothing will need the version any more; null if this time is unknown, for example because open runs need the
+   * version.
+   */
   readonly freeOn: string | null;
   readonly waitsFor: readonly Waiting[];
   readonly reasons: Verdict['reasons'];

@@ -40,7 +40,7 @@ export interface Verdict {
   /** The reasons why the version may not be destroyed; empty if the version may be destroyed. */
   readonly reasons: readonly Reason[];
   readonly evidence: readonly Evidence[];
-  /** The earliest time at which another version is known to have been primary. */
+  /** A time at which another version was primary, as stated by a person or observed by scans; null if unknown. */
   readonly notPrimarySince: string | null;
   /** The time after which a scan must start to lead to a yes; null if the time is not known. */
   readonly scanAfter: string | null;

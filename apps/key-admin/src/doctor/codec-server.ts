@@ -89,7 +89,10 @@ async function checkOrigin(
   return found;
 }
 
-/** The request that a browser sends before a page's `/decode` (CORS, fetch.spec.whatwg.org). */
+/**
+ * Sends the request that a browser sends before a page's `/decode` (CORS, fetch.spec.whatwg.org), and checks the
+ * response.
+ */
 async function checkPreflight(decode: URL, origin: string, withToken: boolean): Promise<Finding> {
   const wanted = ['content-type', 'x-namespace', ...(withToken ? ['authorization'] : [])];
   const response = await fetch(decode, {

@@ -37,7 +37,7 @@ const repeatable: ReadonlySet<number | undefined> = new Set([
   UNAVAILABLE,
 ]);
 
-/** Options of `p-retry`: three more attempts, within about 4 s. */
+/** Options of `p-retry`: three more attempts, after random waits of 0.5 to 1 s, 1 to 2 s and 2 to 4 s. */
 export const retries = { retries: 3, minTimeout: 500, factor: 2, randomize: true };
 
 /**

@@ -23,8 +23,8 @@ const DAY = 86_400_000;
 
 /**
  * Returns a function that opens the state of a namespace once. After an error, the next call tries again.
- * Once a day, the state drops runs that are older than the namespace's retention. The list of a scan's runs cannot
- * decide which runs to drop, because no worker sees the whole list.
+ * Once a day, the state drops runs that were read more than a day before the namespace's retention period. The list of
+ * a scan's runs cannot decide which runs to drop, because no worker sees the whole list.
  */
 export function statesIn(
   folder: string | undefined,

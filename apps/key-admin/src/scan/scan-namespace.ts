@@ -103,7 +103,7 @@ class Scan {
     const timer = setInterval(() => {
       if (this.#step !== undefined) this.#scan.progress(this.#step());
       // Ignores an error, because the next scan again reads each run whose summary could not be written. Only an error
-      // of the last write ends the command.
+      // of `compact` or `end` ends the command.
       void state.flush().catch(() => undefined);
     }, TICK_MS);
     try {

@@ -83,7 +83,7 @@ export class ScheduleScan {
   /**
    * Whether the payloads of a run were counted. Other processes do not report which runs they have read. But they read
    * every run that still exists and had appeared in the lists, including the runs of schedules that this process
-   * described before.
+   * described before they began.
    */
   async #wasCounted(
     found: ScanResults,

@@ -40,8 +40,8 @@ interface KeptObject extends ObjectContent {
  * scan reads those runs again. A line counts only if its checksum is right, so a truncated or garbled line is
  * ignored.
  *
- * The file contains run ids, key ids, versions, counts, the days on which runs were read, and the names of
- * the objects in external storage that runs refer to.
+ * The file contains run ids, names and ids of keys, formats, versions, counts, the days on which runs were read, and
+ * the names of the objects in external storage that runs refer to.
  */
 export class ScanState implements KeptObjects {
   readonly #path: string;
@@ -217,7 +217,7 @@ export class ScanState implements KeptObjects {
   }
 
   /**
-   * Removes the runs for which `isKept` returns false. Rewrites the file once more than half of its lines are obsolete.
+   * Removes the runs for which `isKept` returns false. Rewrites the file once at least half of its lines are obsolete.
    */
   async #keep(isKept: (runId: string, summary: KeptSummary) => boolean): Promise<void> {
     const remove = (): void => {

@@ -87,7 +87,7 @@ async function planned(path: string, content: string): Promise<ConfigFile> {
 
 /**
  * Returns an environment file for `node --env-file`, systemd and container engines. The file contains the
- * variables that are set, and then all other variables as comments.
+ * variables that are set, and then other variables as comments.
  */
 function contentOf(app: string, { variables }: Environment<unknown>, values: Values): string {
   const entries = Object.entries(variables);

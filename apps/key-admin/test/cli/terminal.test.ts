@@ -174,7 +174,7 @@ describe('command output', () => {
     expect([raw.code, raw.out]).toEqual([64, '']);
   });
 
-  it('is written to the terminal only by the program’s entry point', async () => {
+  it('is written to the terminal only by the programs’ entry points', async () => {
     const source = join(import.meta.dirname, '../../src');
     const writers: string[] = [];
     for await (const file of glob('**/*.ts', { cwd: source }))

@@ -20,7 +20,8 @@ import { useTemporal } from '../support/temporal.ts';
 const temporal = useTemporal();
 
 /**
- * Starts what a worker needs: Temporal, Cloud KMS, and an identity with the worker's role on `keys`.
+ * Starts Cloud KMS with `keys`, and grants the worker's role on {@link KEY}. The returned `doctor` runs the command
+ * with a worker's variables.
  */
 async function startWorkable(namespaces?: Record<string, object>, keys = [KEY]) {
   const cloud = await startCloud({ keys });

@@ -38,8 +38,8 @@ const histories = useHistories();
 let runs = 0;
 
 /**
- * Starts a run with a payload under key version 1, a payload under version 2 that is bound to the workflow,
- * and a plaintext signal.
+ * Starts a run with two payloads under key version 1, which are bound to the workflow, a compressed payload under
+ * version 2, and a plaintext signal.
  */
 async function twoVersions(): Promise<{ cloud: Cloud; run: Run }> {
   const cloud = await startCloud();

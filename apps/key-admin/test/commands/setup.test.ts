@@ -166,7 +166,7 @@ describe('temporal-kms setup', () => {
     });
   });
 
-  it('lets the codec server encrypt only if it serves /encode, and lets it see key states only on request', async () => {
+  it('lets the codec server encrypt with --encode, and does not let it see key states with --no-key-states', async () => {
     const { setup, emulator } = await emptyProject();
     await setup(['--codec-server', CODEC, '--encode', '--no-key-states', '--no-audit-logs', '--yes']);
     expect(emulator.policy(KEY).bindings).toEqual([
@@ -314,7 +314,7 @@ describe('temporal-kms setup', () => {
     const codecServer = parseConfig(codecServerEnvironment, parseEnv(await read('codec-server.env')));
     expect(codecServer.corsOrigins).toEqual(['https://ui.example.com']);
     expect((await stat(join(folder, 'worker.env'))).mode & 0o777).toBe(0o600);
-    // All other variables are in the file as comments, and can be uncommented.
+    // Other variables are in the file as comments, and can be uncommented.
     const commented = (await read('worker.env')).replaceAll(/^#(?=[A-Z_]+=)/gm, '');
     expect(parseEnv(commented)).toHaveProperty('WORKER_METRICS_PORT');
 

@@ -96,8 +96,8 @@ class Operator {
   }
 
   /**
-   * Returns when a later version became primary, according to the audit log. If no later version has become
-   * primary, returns a time before any later version existed.
+   * Returns when a later version became primary, as the operator looks it up in the audit log. Sometimes returns
+   * undefined, because the operator states no time, or, by mistake, a time before the next version existed.
    */
   #statedTime(version: number): number | undefined {
     const { key } = this.#world;

@@ -44,12 +44,12 @@ describe('the statement file', () => {
     ['without a Temporal server', { clusters: [] }],
     ['with a Temporal server twice', { clusters: [fresh.clusters[0], fresh.clusters[0]] }],
     ['with an empty list of namespaces', { clusters: [{ ...fresh.clusters[0], namespaces: [] }] }],
-    ['that does not state whether there are archives', { archives: undefined }],
+    ['if it does not state whether there are archives', { archives: undefined }],
     ['with another statement about archives', { archives: 'some' }],
     ['with an empty list of exports', { exports: [] }],
     ['with other uses of the key', { otherUses: 'some' }],
-    ['that does not accept the loss of copies', { copies: 'none' }],
-    ['that does not exclude a rollback', { primaryAgain: undefined }],
+    ['if it does not accept the loss of copies', { copies: 'none' }],
+    ['if it does not exclude a rollback', { primaryAgain: undefined }],
     ['with an unknown field', { version: 'x' }],
   ])('is refused %s', async (_, over) => {
     const path = await statementFile({ ...fresh, ...over });

@@ -32,7 +32,10 @@ const environment = (cloud: Cloud): Record<string, string> => ({
   CODEC_CORS_ORIGINS: PAGE,
 });
 
-/** Starts a codec server without sign-in, whose identity has the roles that `setup` grants. */
+/**
+ * Starts Cloud KMS for a codec server without sign-in. By default, the server's identity has the roles that `setup`
+ * grants.
+ */
 async function startServed(roles = ['roles/cloudkms.cryptoKeyDecrypter', 'roles/cloudkms.viewer']) {
   const cloud = await startCloud({ identities: { [CODEC]: 0 } });
   for (const role of roles) await cloud.grant(CODEC, role);
@@ -119,7 +122,7 @@ describe('temporal-kms doctor --app codec-server', () => {
     ]);
   });
 
-  it('fails if nothing answers at the URL, and skips the check if no URL is given', async () => {
+  it('fails if nothing answers at a given URL, and skips the check if nothing answers at the configured address', async () => {
     const { doctor } = await startServed();
     const [port = 0] = await freePorts(1);
     const named = await doctor(['--codec-url', `http://127.0.0.1:${port}`]);

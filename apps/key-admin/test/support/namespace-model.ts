@@ -35,7 +35,7 @@ interface Run {
 export class Crash extends Error {}
 
 export interface WorldSource extends ScanSource, RangeSource {
-  /** Called when the scan begins to list only new runs. From then on, lists are short. */
+  /** Called when the scan begins to list only new runs. From then on, each response takes only seconds. */
   readonly lookAtNewRuns: () => void;
 }
 

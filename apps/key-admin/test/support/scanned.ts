@@ -19,7 +19,7 @@ export const plain = (): Payload => ({
   data: Buffer.from(JSON.stringify(canary)),
 });
 
-/** Creates a namespace, and starts programs that write to it. */
+/** Creates a namespace and a key, and returns functions with which a test fills and scans the namespace. */
 export async function startNamespace({ connection, address }: Temporal, retentionDays = 1) {
   const namespace = `scan-${randomUUID()}`;
   const { workflowService } = connection;

@@ -14,8 +14,8 @@ export const PROGRESS_QUERY = 'progress';
 export const DEFAULT_TASK_QUEUE = 'temporal-kms-scan';
 
 /**
- * Returns the same workflow id for all scans of a namespace, so that only one scan runs at a time and the rate of calls
- * is kept.
+ * Returns the same workflow id for all scans of a namespace, so that only one scan runs at a time and calls stay within
+ * the rate limit.
  */
 export const workflowIdOf = (namespaceId: string): string => `temporal-kms-scan-${namespaceId}`;
 
