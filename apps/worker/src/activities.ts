@@ -38,7 +38,7 @@ export const activities = {
   },
 
   /**
-   * Always fails, and is not retried. The failure has three nested causes, the second of which has details.
+   * Always fails, and is not retried. The failure has two nested causes. The failure and its first cause have details.
    */
   async authorizeCard(customer: string, cents: number): Promise<never> {
     const answer = new Error(`Issuer: card of ${customer} is blocked`);

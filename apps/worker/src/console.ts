@@ -4,7 +4,7 @@ import type { WriteLog } from '@temporal-kms/worker-kit/logging';
 
 type Level = Parameters<WriteLog>[0]['level'];
 
-/** The methods of `console` that print, by the level of their entries. */
+/** The methods of `console` that print, each with the level of its entries. */
 const levels = {
   debug: 'DEBUG',
   trace: 'DEBUG',

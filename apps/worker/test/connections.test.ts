@@ -93,11 +93,11 @@ describe('the connection to Temporal', () => {
 
   it.each([
     [
-      'without the server’s certificate authority',
+      'if the server’s certificate authority is not configured',
       () => ({ TEMPORAL_ADDRESS: tls.address, TEMPORAL_TLS: 'true' }),
     ],
     [
-      'with a client certificate that the server does not accept',
+      'if the server does not accept the client certificate',
       () => ({
         TEMPORAL_ADDRESS: mutualTls.address,
         TEMPORAL_TLS_SERVER_CA_CERT_PATH: file('authority.crt'),

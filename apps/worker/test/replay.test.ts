@@ -25,7 +25,10 @@ function withoutCoreData(event: temporal.api.history.v1.IHistoryEvent) {
   return { ...event, markerRecordedEventAttributes: details };
 }
 
-/** The type that Temporal adds to every search attribute, in plaintext. */
+/**
+ * Whether a payload is not a search attribute. Temporal adds the metadata `type` to every search attribute, in
+ * plaintext.
+ */
 const isNoSearchAttribute = ({ metadata }: Payload) => metadata?.['type'] === undefined;
 
 describe('the recorded histories', () => {

@@ -20,7 +20,7 @@ export interface PriceListDeps {
   readonly storage: { readonly path: string; readonly bucket: string };
 }
 
-/** Runs a workflow whose large payloads are in external storage, unless the workflow already exists. */
+/** Runs a workflow whose large payloads are in external storage, unless the workflow has already ended. */
 export async function runPriceList({ connection, native, codec, storage }: PriceListDeps): Promise<void> {
   const plugins = [new KmsCodecPlugin(codec)];
   const driver = ciphertextOnly(new DirectoryDriver(storage), codec);

@@ -65,7 +65,7 @@ export interface Fleet {
   close(): Promise<void>;
 }
 
-/** Starts Temporal and a KMS emulator in this process. */
+/** Starts Temporal as a process, and a KMS emulator in this process. */
 export async function startServices(emulator: EmulatorOptions = {}) {
   const stack = await startStack({ emulator: { keys: [KEY], ...emulator } });
   return { ...stack, kmsAddress: stack.emulator.address, [Symbol.asyncDispose]: stack.close };

@@ -20,8 +20,8 @@ export interface FleetReport {
    */
   readonly lostActivities: number;
   /**
-   * Number of calls that failed although their workflow did not fail, because the client could not encode an
-   * input or decode a result.
+   * Number of calls that failed although their workflow did not fail, for example because the client could not encode
+   * an input or decode a result.
    */
   readonly clientErrors: number;
   /** Number of repeated executions of activities. */

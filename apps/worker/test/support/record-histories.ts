@@ -106,7 +106,10 @@ async function record(): Promise<void> {
   ]);
 }
 
-/** Returns the histories of closed runs by name: a workflow id without digits, plus a number if the name repeats. */
+/**
+ * Returns the histories of closed runs by name: a workflow id without a time or UUID at its end, plus a number if the
+ * name repeats.
+ */
 async function closedHistories(): Promise<Map<string, temporal.api.history.v1.IHistory>> {
   const { executions } = await stack.connection.workflowService.listWorkflowExecutions({ namespace });
   const histories = new Map<string, temporal.api.history.v1.IHistory>();

@@ -105,7 +105,7 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
   return { address, kmsAddress, dbFile, connection, clients, codec, close };
 }
 
-/** The keys of a worker that does not encrypt. */
+/** Stands in for the codec of a worker that does not encrypt. */
 const noCodec: WorkerCodec = {
   warm: () => Promise.resolve(),
   maintain: () => undefined,

@@ -26,8 +26,8 @@ type Run = (targets: Targets, fault: PlannedFault) => Promise<void>;
 
 const SLOW_MS = 2_000;
 /**
- * Minimum length of a refusal in milliseconds, unless the plan leaves less time. In this time, every process
- * must notice the refusal.
+ * Minimum length in milliseconds of each refusal of the fault `denied twice`, even if the plan gives the fault less
+ * time. In this time, every process must notice the refusal.
  */
 const NOTICED_MS = 8_000;
 const LONGEST_ABSENCE_MS = 8_000;
