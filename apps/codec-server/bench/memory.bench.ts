@@ -13,9 +13,9 @@ import { benchCodec, buildBundle, KEY, NAMESPACE, startBundle } from './support/
 import type { Measured } from './support/measured.ts';
 
 /*
- * Checks that the server stays within a memory limit: starts the server with heap settings for the limit, and
- * compares the peak resident memory that the kernel recorded with the limit. The benchmark also checks every
- * response.
+ * Checks that the server stays within a memory limit: starts the server with the heap settings for 256 MiB,
+ * and compares the peak resident memory that the kernel recorded with the limit. The benchmark also checks
+ * every response.
  */
 
 const { values } = parseArgs({
@@ -30,7 +30,7 @@ if (values.help) {
   console.log(
     'node bench/memory.bench.ts [--payloads 100000] [--reads 5] [--limit 256]\n' +
       'Encodes and decodes payloads of 1 KiB, and reads an object of 50 MiB from external storage in each of two ways.\n' +
-      'Fails if the server takes more memory than the limit, in MiB.',
+      'Fails if the server takes more than --limit MiB of memory.',
   );
   process.exit(0);
 }

@@ -145,8 +145,8 @@ async function inTurn(times: number, read: () => Promise<number>): Promise<numbe
 }
 
 /**
- * Decodes a payload every 50 ms. `stop` returns the sorted durations in milliseconds.
- * @throws Error if a request fails
+ * Decodes a payload every 50 ms. `stop` resolves to the sorted durations in milliseconds, and rejects if a
+ * request failed.
  */
 function watchOther(body: string, authorization: string): { stop(): Promise<number[]> } {
   const headers = { 'content-type': 'application/json', 'x-namespace': NAMESPACE, authorization };

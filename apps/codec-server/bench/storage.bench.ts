@@ -20,7 +20,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/storage.bench.ts [--references 1000] [--rounds 5]\n' +
-      'Exports a history whose payloads of 300 KiB are in external storage, a directory and S3. Compares the throughput with\n' +
+      'Exports a history whose payloads of 300 KiB are in external storage: in a directory, then in S3. Compares the throughput with\n' +
       "reading the same objects with the store's plain client, which neither checks nor decrypts them.",
   );
   process.exit(0);

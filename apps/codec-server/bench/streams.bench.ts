@@ -7,9 +7,9 @@ import { type Load, startReaders } from './support/readers.ts';
 import { startStack } from './support/stack.ts';
 
 /*
- * Checks that callers with large plaintexts do not delay another caller's small requests. Readers stream
- * payloads of 12 MB through each route that decrypts, while the other caller sends /healthz and small decodes
- * at a fixed rate.
+ * Checks that callers with large plaintexts do not delay another caller's small requests. Readers send
+ * requests with plaintexts of 5.5 to 12 MB to each route that encrypts or decrypts, while the other caller
+ * sends /healthz and small decodes at a fixed rate.
  */
 
 const { values } = parseArgs({
@@ -25,7 +25,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/streams.bench.ts [--seconds 10] [--readers 4] [--limit 100] [--load NAME] [--bundle main.mjs]\n' +
-      'Measures the latency of /healthz and of small decodes while readers stream plaintexts of 12 MB through each route.\n' +
+      'Measures the latency of /healthz and of small decodes while readers stream plaintexts of up to 12 MB through each route.\n' +
       'Fails if the 99th percentile exceeds the limit, in ms. --load limits the run to loads whose names contain NAME.',
   );
   process.exit(0);
@@ -75,8 +75,7 @@ function random(bytes: number): Buffer {
 }
 
 /**
- * Returns the readers' requests. Each response contains a plaintext of 12 MB, or the results of a search in
- * such a plaintext.
+ * Returns the readers' requests. Each request encrypts, decrypts or searches a plaintext of 5.5 to 12 MB.
  */
 async function makeLoads(): Promise<Readonly<Record<string, Load>>> {
   const api = `${server.url}/api/namespaces/${NAMESPACE}`;

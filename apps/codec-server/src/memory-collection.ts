@@ -14,8 +14,8 @@ const ROOMY = 512 * MiB;
 /**
  * Makes V8 count buffers towards its heap limits, so that short-lived buffers are collected with the young
  * generation. Otherwise V8 marks the whole heap after every 64 MiB of new buffers, several times per second
- * under load, which takes a third of the time at 100 payloads per request (docs/limits.md). Does nothing if
- * the heap is small.
+ * under load, which takes a third of the time at 100 payloads per request. Does nothing if the heap is
+ * small.
  */
 export function countBuffersAsHeap(): void {
   if (getHeapStatistics().heap_size_limit < ROOMY) return;

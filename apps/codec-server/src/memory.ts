@@ -18,7 +18,7 @@ interface Waiting {
  *
  * A lease may hold at most `share` bytes. The last `share` bytes are reserved for one lease at a time, the
  * borrower. The borrower can always take its whole share without waiting for another lease, so that one
- * request can always finish, and requests never wait for each other.
+ * request can always finish, and requests cannot deadlock.
  */
 export class MemoryBudget {
   readonly bytes: number;

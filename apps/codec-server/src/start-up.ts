@@ -58,8 +58,8 @@ async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
 }
 
 /**
- * Connects Temporal's client. The earlier check of the environment does not read the client's profile and
- * certificates.
+ * Creates the connection to Temporal, which connects on first use. The earlier check of the environment does
+ * not read the client's profile and certificates.
  */
 export const connectOrExit = (): Promise<ReturnType<typeof connectTemporal>> => orExit(connectTemporal);
 

@@ -16,7 +16,7 @@ type Probes = Readonly<Record<string, () => Promise<Response>>>;
 
 export const protocolHeaders = { 'content-type': 'application/json', 'x-namespace': NAMESPACE };
 
-/** Returns the body of a request that decodes payloads with the given data, encrypted by the codec. */
+/** Returns the body of a `/decode` request with one payload: the given data, encrypted by the codec. */
 export async function encryptedBody(codec: KmsCodec, data: Uint8Array): Promise<string> {
   const [encrypted] = await codec.encode([{ metadata: {}, data }], { namespace: NAMESPACE });
   if (encrypted === undefined) throw new Error('The codec returned no payload.');

@@ -72,7 +72,7 @@ export interface Issuer {
   /** The claim with the caller's name. If a token lacks this claim, `sub` is the name. */
   readonly name: string;
   readonly clockSkewSeconds: number;
-  /** Seconds after `iat` from which a token is too old, whatever its `exp`. */
+  /** A token is too old this many seconds after its `iat`, whatever its `exp`. */
   readonly maxAgeSeconds: number;
   /**
    * The claim by which rules must name people, because other servers receive the issuer's tokens too;

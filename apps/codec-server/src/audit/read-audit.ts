@@ -20,8 +20,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /**
  * Resolves to one page of matching entries, newest first.
  * @throws HttpError `bad_request` if `after` is not a position in this file; Node's error if the file cannot
- * be
- *   read
+ *   be read
  */
 export async function readAudit(
   path: string,

@@ -53,7 +53,7 @@ export type DecryptResult =
       readonly ok: true;
       readonly payload: Payload;
       readonly warning?: ReasonCode;
-      /** The payload's content, if the content was read from external storage. */
+      /** The format and size of the object, if the payload was read from external storage. */
       readonly retrieved?: RetrievedContent;
     })
   | (MessageOrigin & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });
@@ -76,7 +76,7 @@ export interface RevealHooks extends Pick<CallOptions, 'onInnerLayer'>, Pick<Rea
  * Decrypts one payload. Returns a reason code on failure, so that one failure does not affect other payloads.
  * Ignore the result if the signal has been aborted.
  * @param stored undefined if the history no longer has the payload
- * @throws only KmsCallBudgetExhausted; HttpError `audit_unavailable`
+ * @throws only KmsCallBudgetExhausted and HttpError `audit_unavailable`
  */
 export async function decryptPayload(
   codec: HistoryCodec,

@@ -66,7 +66,7 @@ export interface RevealRecord extends RevealHooks {
 }
 
 /**
- * Yields events in the order of the history, and decrypts many payloads ahead. Ends early if the budget of
+ * Yields events in the order of the pages, and decrypts many payloads ahead. Ends early if the budget of
  * Cloud KMS calls is used up.
  * @throws the lifetime's reason as soon as the lifetime ends, even while a Cloud KMS call is in flight
  */
@@ -158,7 +158,7 @@ interface QueuedEvent {
   readonly budget: LeasedPlaintext;
 }
 
-/** The events that are being decrypted, in the order of the history. */
+/** The events that are being decrypted, in the order of the pages. */
 class EventQueue {
   readonly #record: RevealRecord;
   readonly #signal: AbortSignal;

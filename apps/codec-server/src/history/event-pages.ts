@@ -5,7 +5,7 @@ import type { StreamLifetime } from './stream-limits.ts';
 
 type Reader = Pick<HistoryReader, 'read'>;
 
-/** Up to a few hundred durable events of a run, which hold memory until the page is released. */
+/** Durable events of a run, usually up to a few hundred, which hold memory until the page is released. */
 export interface EventPage {
   readonly events: readonly ProtoEvent[];
   readonly release: () => void;
@@ -81,9 +81,9 @@ const MAX_STEP = 256;
  * Yields the events from `first` down to 1. If no pages are cached, the reader first walks to the end once
  * and caches the pages.
  *
- * Only a reader that has read a page from its start knows where the page ends. Each step therefore goes
- * back by as many events as the previous page had, and from there reads forward to the last event that
- * has not been yielded. Never holds more than one page: streams that hold a page while they wait for
+ * Only a reader that has read a page from its start knows where the page ends. Each step therefore guesses
+ * from the size of the previous pages how far to go back, and from there reads forward to the last event
+ * that has not been yielded. Never holds more than one page: streams that hold a page while they wait for
  * memory for the next page would wait for each other.
  */
 export async function* descending(

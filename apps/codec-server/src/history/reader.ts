@@ -125,9 +125,8 @@ export class HistoryReader {
   }
 
   /**
-   * Returns a closed run's last event, and before it those of the last events that belong to workflow tasks, in the
-   * order of the history. Takes one call, or two if the last events are too large, so it misses a task that many
-   * events follow.
+   * Returns a closed run's last event, preceded by the events of workflow tasks among the last events, in the order
+   * of the history. Takes one call, or two if the last events are too large. Misses a task that many events follow.
    * @throws HttpError as `read`
    */
   async lastTasks(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<readonly ProtoEvent[]> {

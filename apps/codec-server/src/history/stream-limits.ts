@@ -127,7 +127,7 @@ const PLAINTEXT_COST = 8;
 
 /**
  * Memory per byte of an object in external storage, which is decrypted in place and sent in pieces: the
- * object, its copy for a worker thread, and twice as much garbage.
+ * object, its copy for a worker thread, and garbage of twice the object's size.
  */
 const OBJECT_COST = 4;
 

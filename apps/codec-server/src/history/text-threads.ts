@@ -18,8 +18,8 @@ import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 const SMALL_BYTES = 16 * 1024;
 
 /**
- * Time limit for one payload, in milliseconds. A normal payload of 2 MB takes about 50 ms; a crafted payload
- * must not occupy a thread for longer.
+ * Time limit for one payload, in milliseconds, so that a crafted payload cannot occupy a thread for long. A
+ * normal payload of 2 MB takes about 50 ms.
  */
 const LIMIT_MS = 2_000;
 

@@ -1,7 +1,7 @@
 import { endOfString } from '@temporal-kms/histories/end-of-string';
 import { badRequest, HttpError } from '../errors.ts';
 
-/** Maximum nesting of a body. The codec protocol needs 4 levels, and the history API 3. */
+/** Maximum nesting of a body. The codec protocol needs 5 levels, and the history API 3. */
 const MAX_DEPTH = 32;
 
 /** Limits the number of values in a body. */

@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 const LONG = 1_024;
 
 /**
- * Maximum number of strings and escapes to examine. A body with more strings and escapes has too many values,
- * or data that is not base64.
+ * Maximum number of strings and escapes to examine, which bounds the time. Long strings beyond this number
+ * are not cut out.
  */
 const MAX_EXAMINED = 100_000;
 

@@ -228,7 +228,7 @@ class JsonBytes implements BodyInPieces {
     let length = 0;
     for (const part of this.#parts) {
       for (let from = 0; from < part.length; from += PIECE_BYTES) {
-        // Text need not be divided: only metadata names are text, so a text is hardly longer than a piece.
+        // Text need not be divided, because a text is hardly longer than `TEXT_PART`.
         const next = typeof part === 'string' ? part : part.subarray(from, from + PIECE_BYTES);
         const added = writtenLength(next);
         if (length > 0 && length + added > SLICE_BYTES) {

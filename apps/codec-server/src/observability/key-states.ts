@@ -11,8 +11,8 @@ import { type DescribedKey, describedKeys } from './namespace-keys.ts';
 const PAUSE_MS = 1_000;
 
 /**
- * Milliseconds between two look-ups of a key, which takes two calls. Rotation, disabling and destruction
- * happen over days or weeks.
+ * Milliseconds between two look-ups of a key. Each look-up takes two calls. Rotation, disabling and
+ * destruction happen over days or weeks.
  */
 const INTERVAL_MS = 5 * 60_000;
 

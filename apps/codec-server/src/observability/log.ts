@@ -18,7 +18,7 @@ export interface StandardOutput {
   /** Writes lines that must not be lost. Resolves once the operating system has taken the lines. */
   readonly append: (text: string) => Promise<void>;
   /**
-   * Writes lines of the log, which never blocks the server: while no process reads the output, lines are
+   * Writes lines of the log, and never blocks the server: while no process reads the output, lines are
    * dropped and counted.
    */
   readonly log: { write(line: string): void };

@@ -41,7 +41,7 @@ export interface Metrics {
   readonly storage: { objectRead(bytes: number): void; objectFailed(reason: ReasonCode): void };
   /** @param head returns the audit's last line */
   followAudit(head: () => { readonly seq: number }): void;
-  /** @param latest returns Cloud KMS's latest result for each key */
+  /** @param latest contains Cloud KMS's latest result for each key */
   followKeyStates(latest: KeyStates['latest']): void;
   /** @param scans the report of the latest scan */
   followScans(scans: ScanReports): void;

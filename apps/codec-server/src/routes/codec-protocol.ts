@@ -114,8 +114,8 @@ interface AddressOptions {
 }
 
 /**
- * Parses a path: the prefix, optionally a namespace, and then `/encode` or `/decode`. Repeated slashes count
- * as a single slash, because the Web UI appends `/decode` to the configured endpoint unchanged.
+ * Parses a path: the prefix, optionally a namespace, and `/encode`, `/decode` or `/download`. Repeated slashes
+ * count as a single slash, because the Web UI appends `/decode` to the configured endpoint unchanged.
  *
  * @param path as Hono provides it: decoded except for `%2F` and `%25`
  * @throws HttpError 404 with the path of the endpoint; 400 for a segment that is not valid percent-encoded

@@ -172,8 +172,9 @@ const LAST_LINE_MS = 2_000;
  * client disconnects, or when the process shuts down. Disconnects a client that does not read the last line
  * in time.
  *
- * Always disconnects a client whose token has expired, unless a proxy shares the connection, because the
- * operating system may still hold several MiB of plaintext that the client has not read.
+ * Always disconnects a client whose token has expired, because the operating system may still hold several
+ * MiB of plaintext that the client has not read. The exception is a client behind a proxy, which may share
+ * the connection with other clients.
  */
 export function lifetimeOf(
   c: Context<Env>,

@@ -232,7 +232,7 @@ function queryProblem(message: string): string {
     .replace('invalid query: ', '')
     .replace('malformed SQL query: ', '')
     .replace(/ at position \d+/, '')
-    // The `GROUP BY` that `countWorkflows` appends, not a part of the caller's query.
+    // `countWorkflows` appends this `GROUP BY`, which is not a part of the caller's query.
     .replace(" near 'group'", '');
   return problem.includes('syntax error')
     ? `${problem}. Check the operators, quotes and parentheses.`

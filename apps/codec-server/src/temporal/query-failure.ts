@@ -16,8 +16,9 @@ const FAILED_PRECONDITION = 9;
 
 /**
  * Returns the failure with which a worker answered a query.
- * @param error the error that the call to Temporal threw @throws HttpError 504 `no_worker` if no worker
- * answered; 409 `bad_request` if Temporal does not query a run in this state; any other error unchanged
+ * @param error the error that the call to Temporal threw
+ * @throws HttpError 504 `no_worker` if no worker answered; 409 `bad_request` if Temporal does not query a run
+ *   in this state; any other error unchanged
  */
 export function queryFailure(error: unknown): QueryOutcome {
   const cause = error instanceof HttpError ? error.cause : undefined;
