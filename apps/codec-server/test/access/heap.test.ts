@@ -87,7 +87,7 @@ async function strings(): Promise<string> {
     readdirSync(directory).filter((name) => !before.has(name) && name.endsWith('.heapsnapshot'));
   await expect.poll(written, { timeout: 30_000 }).toHaveLength(1);
   const path = join(directory, written()[0]!);
-  // The file is complete once it parses as JSON.
+  // The file is complete once it ends with a brace.
   let snapshot = '';
   await expect
     .poll(() => (snapshot = readFileSync(path, 'utf8')).trimEnd().endsWith('}'), { timeout: 30_000 })

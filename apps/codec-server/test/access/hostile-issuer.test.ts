@@ -148,7 +148,7 @@ describe('a server that fetches an issuer’s keys', () => {
     ['is a list', json([])],
     ['is null', json(null)],
   ])(
-    'delays only the callers of an issuer whose key set %s',
+    'reports that the keys are unavailable if the key set %s',
     async (_, page) => {
       pages.set(KEYS, page);
       expect(await answerTo(tokenOf())).toMatch(/keys are unavailable/);

@@ -74,7 +74,7 @@ const me = (token: string, to = server): Promise<Answer> =>
 const clear = bodyOf([{ metadata: { encoding: text('json/plain') }, data: text('"canary-412"') }]);
 
 describe('a server that accepts the tokens of a real provider', () => {
-  it('lets a program only encode, and a person only decode, if the policy grants no more', async () => {
+  it('lets a program encode and a person decode, and refuses what the policy does not grant', async () => {
     const program = await provider.programToken();
     expect(decodeProtectedHeader(program).typ).toBe('at+jwt');
     const encrypted = await protocol(program, 'encode', clear);
@@ -89,7 +89,7 @@ describe('a server that accepts the tokens of a real provider', () => {
     expect((await protocol(program, 'decode', encrypted.body, 'orders')).status).toBe(403);
   });
 
-  it('identifies a person by e-mail address until the token expires', async () => {
+  it('names a person by e-mail address, and states when the token expires', async () => {
     const { accessToken } = await provider.personTokens('ana');
     const { body } = await me(accessToken);
     expect(JSON.parse(body)).toEqual({
@@ -135,7 +135,7 @@ describe('a server that accepts the tokens of a real provider', () => {
   });
 });
 
-describe("the provider's key cache", () => {
+describe("the cache of the provider's keys", () => {
   it('fetches the keys once for any number of tokens', async () => {
     await Promise.all(Array.from({ length: 20 }, async () => me(await provider.programToken())));
     expect(provider.keyRequests()).toBe(1);

@@ -76,7 +76,7 @@ it.each([
   ['at whole milliseconds, not after its exp', NOW + 0.12345, NOW * 1_000 + 123],
   ['when it is too old, whatever its exp', NOW + 86_400, NOW * 1_000 + 3_540_000],
   ['when it is too old, even if its exp is not a date', 1e15, NOW * 1_000 + 3_540_000],
-])('ends a sign-in %s', async (_, exp, expiresAt) => {
+])('ends the sign-in with a token %s', async (_, exp, expiresAt) => {
   expect((await verify(await token(exp))).expiresAt).toBe(expiresAt);
 });
 

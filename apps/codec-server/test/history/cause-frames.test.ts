@@ -37,8 +37,7 @@ const summaries = Array.from({ length: RUNS }, (): WorkflowSummary => ({
 const [first] = summaries;
 
 /**
- * Returns a run's last event. The event's message and stack trace are encrypted under a branch key that
- * no other run uses.
+ * Returns a run's last event, with this encrypted message and stack trace.
  */
 const failedWith = (encodedAttributes: Payload): any =>
   failed({ message: 'Encoded failure', encodedAttributes, applicationFailureInfo: { type: 'Declined' } });
@@ -140,7 +139,7 @@ describe('causeFrames', () => {
     });
   });
 
-  it('names the codec’s error, not the gRPC status that caused it, locked and decrypted', async () => {
+  it('names the codec’s error, not the gRPC status that caused it, whether or not the message is decrypted', async () => {
     await using other = kms.another();
     const version = `${keys.payments}/cryptoKeyVersions/1`;
     const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;

@@ -78,12 +78,12 @@ it('walks an event with 45,000 payloads only once for a request with 200 refs', 
 
 it.each([
   [
-    'an event with more values than the server decodes',
+    'in an event with more values than the server decodes',
     { coreUsedFlags: Array.from({ length: 60_000 }, () => 1) },
     {},
   ],
-  ['more than 64 external payloads', {}, { externalPayloads: Array.from({ length: 65 }, () => ({})) }],
-])('returns `too_large` for a payload of %s', async (_, sdkMetadata, summary) => {
+  ['with more than 64 external payloads', {}, { externalPayloads: Array.from({ length: 65 }, () => ({})) }],
+])('returns `too_large` for a payload %s', async (_, sdkMetadata, summary) => {
   const event = {
     eventId: 1,
     eventType: 7,

@@ -279,27 +279,33 @@ describe('a stream of large pages', () => {
     expect(memory.held).toBe(0);
   });
 
-  it.each(['encoded', 'decoded', 'readable'] as const)('complete in a %s export', async (form) => {
-    const memory = new MemoryBudget(64 * MiB, 32 * MiB);
-    const exports = await Promise.all(
-      Array.from({ length: 4 }, () => Array.fromAsync(exportChunks({ ...optionsOf(memory), form }))),
-    );
-    for (const chunks of exports) expect(chunks.at(-1)?.end).toBe('complete');
-    expect(memory.waits).toBeGreaterThan(0);
-    expect(memory.held).toBe(0);
-  });
+  it.each(['encoded', 'decoded', 'readable'] as const)(
+    'completes if it is an export in the form %s',
+    async (form) => {
+      const memory = new MemoryBudget(64 * MiB, 32 * MiB);
+      const exports = await Promise.all(
+        Array.from({ length: 4 }, () => Array.fromAsync(exportChunks({ ...optionsOf(memory), form }))),
+      );
+      for (const chunks of exports) expect(chunks.at(-1)?.end).toBe('complete');
+      expect(memory.waits).toBeGreaterThan(0);
+      expect(memory.held).toBe(0);
+    },
+  );
 
-  it.each(['newest_first', 'oldest_first'] as const)('complete in a search, %s', async (order) => {
-    const memory = new MemoryBudget(64 * MiB, 32 * MiB);
-    const request = { text: 'nothing', caseSensitive: false, order };
-    const searches = await Promise.all(
-      Array.from({ length: 4 }, () => Array.fromAsync(searchFrames({ ...optionsOf(memory), request }))),
-    );
-    for (const frames of searches)
-      expect(frames.at(-1)).toMatchObject({ reason: 'complete', payloads: LENGTH * PAYLOADS });
-    expect(memory.waits).toBeGreaterThan(0);
-    expect(memory.held).toBe(0);
-  });
+  it.each(['newest_first', 'oldest_first'] as const)(
+    'completes if it is a search in the order %s',
+    async (order) => {
+      const memory = new MemoryBudget(64 * MiB, 32 * MiB);
+      const request = { text: 'nothing', caseSensitive: false, order };
+      const searches = await Promise.all(
+        Array.from({ length: 4 }, () => Array.fromAsync(searchFrames({ ...optionsOf(memory), request }))),
+      );
+      for (const frames of searches)
+        expect(frames.at(-1)).toMatchObject({ reason: 'complete', payloads: LENGTH * PAYLOADS });
+      expect(memory.waits).toBeGreaterThan(0);
+      expect(memory.held).toBe(0);
+    },
+  );
 
   it('releases the page once the requested payloads are located', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);

@@ -52,7 +52,7 @@ const authorize = async (access: NamespaceAccess, namespace: string): Promise<vo
 const lines = (audited: readonly AuditEntry[]): string[] =>
   audited.map(({ event, namespace }) => `${event} ${namespace}`);
 
-/** Returns an audit that fails to write the entries that match `which`. */
+/** Returns a `write` function that fails for the entries that match `which`. */
 const failsFor =
   (which: (entry: AuditEntry) => boolean) =>
   (entry: AuditEntry): Promise<void> =>

@@ -139,7 +139,7 @@ describe('a caller whose requests are refused', () => {
   });
 
   it.each([
-    ['forbidden', 403, { path: '/encode' }],
+    ['an operation without the permission', 403, { path: '/encode' }],
     ['a path without a route', 404, { path: '/api/nowhere' }],
     ['a namespace that is not configured', 400, { headers: [['X-Namespace', 'other']] as const }],
   ])('is limited after requests for %s, without affecting other callers', async (_, status, asked) => {
@@ -239,7 +239,7 @@ describe('a caller without a valid token', () => {
 
 /**
  * The time limit of a request. A request waits for up to half of this time. The rates in these tests allow
- * the next Cloud KMS request after 3 s.
+ * the next Cloud KMS request at the earliest after 3 s.
  */
 const impatient = { requestMs: 5_000 } as const;
 

@@ -71,7 +71,7 @@ describe('an invalid request that must not reach Temporal', () => {
     expect(await refusal(await appWith(kms).request(path, init), 400, 'bad_request')).toBe(message);
   });
 
-  it('returns 404 as JSON for an unknown route of the API', async () => {
+  it('gets 404 as JSON if the API has no such route', async () => {
     await refusal(await appWith(kms).request('/api/nothing', { headers }), 404, 'not_found');
     await refusal(
       await appWith(kms).request(`${NS}/workflows/w`, { method: 'DELETE', headers }),
@@ -80,7 +80,7 @@ describe('an invalid request that must not reach Temporal', () => {
     );
   });
 
-  it('serves the same routes below a configured prefix', async () => {
+  it('gets 404 outside the configured prefix, below which all routes are served', async () => {
     const app = appWith(kms, { pathPrefix: '/kms' });
     expect((await app.request('/kms/api/namespaces', { headers })).status).toBe(200);
     expect((await app.request('/api/namespaces', { headers })).status).toBe(404);

@@ -212,7 +212,7 @@ describe('one large response', () => {
     ],
   ];
 
-  it.each(large)('is not cut off while the client reads slowly, %s', async (_, answer) => {
+  it.each(large)('sent %s is not cut off while the client reads slowly', async (_, answer) => {
     const watch = cutStalledReaders(1_000);
     const app = answering((c) => {
       watch(c);

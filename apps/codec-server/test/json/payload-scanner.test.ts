@@ -133,7 +133,7 @@ test('buildPayloads writes the same JSON as JSON.stringify', () => {
   );
 });
 
-/** Bodies with long strings, which the scanner cuts out. The strings may contain escapes and mistakes. */
+/** Long strings, which the parser cuts out of a body. The strings may contain escapes and mistakes. */
 const long = fc
   .tuple(
     fc.integer({ min: 1_000, max: 1_100 }),

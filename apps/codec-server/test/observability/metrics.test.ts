@@ -103,7 +103,7 @@ it('counts denied requests in a separate counter, so that `increase()` includes 
   ]);
 });
 
-it('counts payloads by format and reason code, and Cloud KMS calls and data-key lookups by outcome', async () => {
+it('counts payloads by format and reason code, Cloud KMS calls by result, and data-key rotations by reason', async () => {
   const { send, samples, counted } = measured();
   const encrypted = await (await send('/encode', 'payments', payloads(3))).text();
   await send('/decode', 'payments', encrypted);

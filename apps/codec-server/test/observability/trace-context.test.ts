@@ -62,7 +62,7 @@ describe('the codec-server log', () => {
   });
 });
 
-describe("with OpenTelemetry's SDK", () => {
+describe("the log with OpenTelemetry's SDK", () => {
   afterEach(() => context.disable());
 
   it('prefers the active span to the caller’s span', async () => {

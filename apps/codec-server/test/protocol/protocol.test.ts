@@ -179,10 +179,13 @@ describe('JSON', () => {
   };
 
   test.each([
-    ["the Web UI's", { ...reference, externalPayloads: [{ sizeBytes: '9007199254740993' }] }],
-    ["Go's struct tags", { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_991 }] }],
-    ['negative', { ...reference, externalPayloads: [{ sizeBytes: '-9223372036854775808' }] }],
-  ])('accepts %s spelling of external payloads, and returns proto3 JSON', async (_, payload) => {
+    ['as the Web UI writes them', { ...reference, externalPayloads: [{ sizeBytes: '9007199254740993' }] }],
+    [
+      "as Go's struct tags name them",
+      { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_991 }] },
+    ],
+    ['with a negative size', { ...reference, externalPayloads: [{ sizeBytes: '-9223372036854775808' }] }],
+  ])('accepts external payloads %s, and returns proto3 JSON', async (_, payload) => {
     for (const path of ['/encode', '/decode', '/decode?preserveStorageRefs=true']) {
       const response = await ask(path, JSON.stringify({ payloads: [payload] }));
       const size = JSON.stringify(payload).match(/-?\d{16,}/)![0];
@@ -265,7 +268,7 @@ describe('JSON', () => {
 });
 
 describe('a payload that cannot be decrypted', () => {
-  test('fails the request with a message that contains the reason code and the key', async () => {
+  test('fails the request with a message that begins with the reason code', async () => {
     const [payload] = await encrypted('a');
     const response = await ask('/decode', body([payload!, damaged(payload!)]));
     const answer = await response.text();

@@ -44,7 +44,7 @@ async function ask(socket: TLSSocket): Promise<string> {
   return String(answer);
 }
 
-it('accepts TLS 1.2 and newer, but no older version and no plaintext', async () => {
+it('uses TLS 1.3 by default, and refuses TLS 1.1 and plaintext', async () => {
   const server = await serve();
   const socket = await connected(server.port);
   expect(await ask(socket)).toMatch(/^HTTP\/1.1 200 /);
