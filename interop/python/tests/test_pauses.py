@@ -33,7 +33,7 @@ class Process:
         random.seed(seed)
         self.kms = FakeKms()
         self.time = 0.0
-        """Real seconds since the start, whatever the clocks of the process show."""
+        """Simulated seconds since the start, whatever the clocks of the process show."""
         self.wall = 1_790_000_000.0
         self.running = 1000.0
         self.codec: KmsCodec = codec_for(self.kms, clock=elapsed_clock(lambda: self.wall, lambda: self.running))
@@ -96,7 +96,7 @@ class Process:
 
     @property
     def has_noticed(self) -> bool:
-        """Returns whether Cloud KMS has refused to replace the encryption key."""
+        """Returns whether Cloud KMS has refused to wrap a new encryption key."""
         return any(slot.retire_at < float("inf") for slot in self.codec._keys.get().encryption_keys._slots.values())
 
     async def _note(self, name: str, attempt: Awaitable[object]) -> None:

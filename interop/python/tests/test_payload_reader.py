@@ -13,7 +13,7 @@ BYTES = (0x00, 0x01, 0x08, 0x0A, 0x0B, 0x0C, 0x12, 0x1A, 0x7F, 0x80, 0xFF)
 
 
 def _usual(chance: random.Random) -> bytes:
-    """Returns an encoding and data, with lengths near those at which a varint needs another byte."""
+    """Returns a plaintext whose encoding and data have lengths near those at which a varint needs another byte."""
     encoding = bytes(chance.choice([0, 1, 10, 114, 115, 116, 127, 128]))
     return Payload(
         metadata={"encoding": encoding}, data=bytes(chance.choice([0, 1, 2, 127, 128, 16_383, 16_384]))

@@ -49,7 +49,7 @@ interface Open {
   readonly isLocal: boolean;
   /** The size in bytes that this process expects the file to have. */
   size: number;
-  /** The file's last line. */
+  /** The line that the file's next line follows in the chain. */
   head: ChainHead;
   /**
    * This process's first line, which must be written before the next line. `lineFeed` is true if a line
@@ -148,7 +148,8 @@ class ChainedFile implements AuditFile {
   }
 
   /**
-   * Returns whether the file is at the path and no other process has written to it. If not, closes the file.
+   * Returns whether the file is still at the path, no other process has written to it, and other users cannot write
+   * to it. Otherwise, closes the file.
    */
   async #isCurrent(file: Open): Promise<boolean> {
     const there = file.isLocal
@@ -202,8 +203,8 @@ class ChainedFile implements AuditFile {
         file: basename(this.#path),
         at: isOpen ? size + 1 : size,
         torn,
-        // If the file contains lines, the chain continues from the last of them. If this process's own last
-        // line is in another file, the first line records it as lost.
+        // If the file contains lines, the chain continues from the last of them. If this process's own last line is
+        // then not in the file, the opening line records it as lost.
         lost:
           head !== undefined && own !== undefined && !isThere && this.#head.hash !== head.hash
             ? this.#head

@@ -275,8 +275,8 @@ function slicesOf<T>(all: readonly T[], size: number): T[][] {
 }
 
 /**
- * Returns the intent with its texts cut to the length that the `denied` entry allows, so that it can be kept
- * in memory.
+ * Returns the intent without refs, digests and justification, and with the other texts cut to the maximum length in
+ * an entry, so that it can be kept in memory.
  */
 export const shortened = ({
   operation,

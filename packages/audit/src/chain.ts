@@ -33,7 +33,7 @@ const linkText = (instance: string, seq: number, prev: string): string =>
 /** Bytes of the shortest line with a link, without its line feed. */
 export const MIN_LINKED_BYTES = `{${linkText('0'.repeat(16), 1, NOTHING.hash)}`.length;
 
-/** Maximum size of a link in bytes, with a sequence number of 16 digits. */
+/** Upper bound for the size of a link in bytes, even with a sequence number of 16 digits. */
 const LINK_BYTES = 160;
 
 /** The bytes of consecutive lines, and the head after the last of these lines. */

@@ -8,7 +8,10 @@ import { checkLock, isSameFile } from './file-end.ts';
 
 /** A lock that this process holds. */
 export interface FileLock {
-  /** Returns whether the lock file still exists. Once the lock file is removed, another process can take the lock. */
+  /**
+   * Returns whether the lock file is still in its place. Once the lock file is removed, another process can create a
+   * new one and take the lock.
+   */
   isHeld(): Promise<boolean>;
   /** Releases the lock and removes the lock file. */
   release(): Promise<void>;

@@ -102,7 +102,10 @@ export class LineQueue {
     this.#writing = undefined;
   }
 
-  /** If the waiting batch has timed out, the batch in progress has timed out too, because it is older. */
+  /**
+   * Rejects the batch in progress and the waiting batch. Whichever timed out, the batch in progress has timed out too,
+   * because it is older, and the waiting batch cannot be written while that write hangs.
+   */
   #timeOut(): void {
     this.#hangs = true;
     const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);

@@ -62,8 +62,8 @@ export interface Opened {
   readonly at?: number | undefined;
   readonly torn?: Torn | undefined;
   /**
-   * The last line that the process wrote earlier, if that line was lost, so that this line cannot follow the lost
-   * line.
+   * The last line that the process wrote before this line, if that line is lost. This line then follows the file's
+   * last line and not the lost line.
    */
   readonly lost?: ChainHead | undefined;
   /** Id of the digest key. */

@@ -144,9 +144,9 @@ interface CountedAudit extends Audit {
 /**
  * Returns an audit that a caller without permissions cannot fill. Immediately writes the first denial for a
  * combination of caller, operation, namespace and cause. Counts further such denials in the same minute, and
- * writes their number at the end of the minute. If a caller tries many namespaces, one entry counts the
- * denials for the namespaces beyond the limit. Another entry counts the denials of all callers beyond the
- * limit. If a count could not be written, it is added to the next minute's count.
+ * writes their number at the end of the minute. If a caller tries many namespaces, one entry per operation and
+ * cause counts the denials for the namespaces beyond the limit. Another entry per operation and cause counts the
+ * denials of all callers beyond the limit. If a count could not be written, it is added to the next minute's count.
  */
 export function countDenials(audit: Audit): CountedAudit {
   const kindsOf = new Map<string, number>();

@@ -60,7 +60,7 @@ function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): G
   const followers = new Map<string, string>();
   const firsts = new Map<string, string>();
   for (const { file, after: before, head, lost } of files) {
-    // Stryker disable next-line ConditionalExpression,LogicalOperator: a file has both lines or neither.
+    // Stryker disable next-line ConditionalExpression,LogicalOperator: `after` and `head` are either both set or both undefined.
     if (before === undefined || head === undefined) {
       yield `${file} contains no chained line`;
       continue;
@@ -154,7 +154,7 @@ const LINE_FEED = 0x0a;
 /** Maximum length of a line in bytes. No process writes a longer line. */
 const MAX_LINE = 1024 * 1024;
 
-/** Reads a file once, from its beginning, and keeps at most one line in memory. @throws Node's error */
+/** Reads a file once, from its beginning, and keeps at most a few MiB of it in memory. @throws Node's error */
 export async function verifyFile(file: string, options: VerifyFileOptions): Promise<VerifiedFile> {
   const check = new FileCheck(file, options);
   let rest: Buffer = Buffer.alloc(0);
@@ -322,7 +322,7 @@ class FileCheck {
   #checkMark({ at, torn, lost }: Extract<Mark, { event: 'opened' }>): void {
     if (lost !== undefined) {
       if (this.#lost.length < MAX_LOST) this.#lost.push({ line: this.#lines, head: lost });
-      else this.#problem(`records a lost line, like more than ${MAX_LOST} earlier lines`);
+      else this.#problem(`records a lost line, like ${MAX_LOST} or more earlier lines`);
     }
     if (this.#options.mixed) return;
     this.#checkPosition(at ?? this.bytes);

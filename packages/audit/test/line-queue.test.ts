@@ -64,8 +64,8 @@ it('does not count stalls of the process towards the time limit of a write that 
 });
 
 it('does not treat a blocked event loop as a write that hangs', async () => {
-  // The write completes in another thread. By the time its callback runs, the timer is due and has already
-  // run.
+  // The write completes in another thread while the event loop is blocked. After the block, the timer is due, and
+  // runs before the write's callback.
   const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 2_000 });
   const line = queue.write('a\n');
   block(2_500);

@@ -12,8 +12,8 @@ afterAll(() => rm(directory, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
 /**
- * Verifies an audit in which a second process recorded the bytes that the first process left, after `change`
- * has changed the file.
+ * Verifies an audit in which a second process recorded the bytes that the first process left. In the verified file,
+ * the result of `change` replaces these bytes.
  */
 async function verify(left: Buffer, change: (left: Buffer) => Buffer) {
   const [one, other] = [newInstance(), newInstance()];

@@ -278,7 +278,7 @@ describe('verifyFile', () => {
     const { lost, problems } = await verifyFile(file, { mixed: true, expected: [] });
     expect(lost).toHaveLength(10_000);
     expect(problems).toEqual([
-      { line: 10_001, problem: 'records a lost line, like more than 10000 earlier lines' },
+      { line: 10_001, problem: 'records a lost line, like 10000 or more earlier lines' },
     ]);
   });
 });

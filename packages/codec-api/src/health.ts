@@ -14,7 +14,10 @@ export const cryptoHealth = z.object({
      * called Cloud KMS for a payload yet.
      */
     status: z.enum(['ok', 'degraded', 'failing', 'unknown']),
-    /** The reason code of the last call, or absent if that call succeeded. */
+    /**
+     * Why Cloud KMS does not respond or, if it responds, the reason of the latest entry in `refused`. Absent if the
+     * status is `ok` or `unknown`.
+     */
     reason: z.optional(reasonCode),
     lastOk: z.optional(timestamp),
     /**

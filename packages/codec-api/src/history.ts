@@ -22,8 +22,8 @@ export const historyEvent = z.object({
    */
   eventName: z.string(),
   /**
-   * The event's attributes, with placeholders in place of payloads. If the event has more values than the server
-   * decodes, `attributes` is `{"$omitted": "too_large"}`, and a single `too_large` payload in
+   * The event's attributes, with placeholders in place of payloads. If the event has more values or text than the
+   * server decodes, `attributes` is `{"$omitted": "too_large"}`, and a single `too_large` payload in
    * `userMetadata.summary` replaces all of the event's payloads.
    */
   attributes,

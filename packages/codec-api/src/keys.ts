@@ -179,7 +179,10 @@ export const keyTest = z.object({
       version: z.optional(z.int().check(z.positive())),
       /** The encryption step, which is absent for a key that only decrypts. */
       encrypt: z.optional(keyTestStep),
-      /** The decryption step, which is absent if encryption failed, because there is then no ciphertext. */
+      /**
+       * The decryption step, which is absent if encryption failed, because there is then no ciphertext. If the server
+       * may not encrypt, this step is the test of the permission to decrypt.
+       */
       decrypt: z.optional(keyTestStep),
     }),
   ),

@@ -36,8 +36,8 @@ export const runProgress = z.extend(execution, {
   /** The activity that has waited longest for its first attempt. */
   untaken: z.optional(z.object({ name: z.string(), since: z.optional(timestamp) })),
   /**
-   * The task queues where a task has waited for `LONG_WAIT_MS`, except the task queues that Temporal does not
-   * describe.
+   * If a task has waited for `LONG_WAIT_MS`, all task queues in which the run's tasks wait, except the task queues that
+   * Temporal does not describe. Otherwise, the list is empty.
    */
   taskQueues: z.array(runTaskQueue),
 });

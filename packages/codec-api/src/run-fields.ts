@@ -8,7 +8,9 @@ import { execution, timestamp } from './workflow.ts';
 /** Maximum number of runs in one response. A response with this number of runs ends with `limit`. */
 export const MAX_FIELD_RUNS = 200;
 
-/** Maximum number of times in a `RunSample`. Each time costs a call to Temporal, which limits their rate. */
+/**
+ * Maximum number of times in a `RunSample`. Each time costs a call to Temporal, and Temporal limits the rate of calls.
+ */
 export const MAX_SAMPLE_TIMES = 20;
 
 const millis = z.int().check(z.nonnegative(), z.maximum(8_640_000_000_000_000));

@@ -34,7 +34,7 @@ export const workflowSummary = z.extend(execution, {
   parent: z.optional(execution),
   /** Search attributes are never encrypted, because Temporal indexes them. */
   searchAttributes: z.record(z.string(), z.unknown()),
-  /** The memo's payloads with their keys; the refs are the same as in the description. */
+  /** The memo's payloads; their refs are the same as in the description. */
   memo: z.array(payloadStub),
 });
 export type WorkflowSummary = z.infer<typeof workflowSummary>;

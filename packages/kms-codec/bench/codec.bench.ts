@@ -97,8 +97,8 @@ for (const size of [256, 1024, 16 * 1024, 256 * 1024]) {
       measure: async () => Math.max(await rate(1, way.one), await rate(many.length, way.many)),
     };
     const bare = { rates: [] as number[], measure: () => rate(1, way.bare) };
-    // The first round warms up the compiler and is not counted. The order of the candidates rotates, because
-    // each candidate leaves garbage for the next one to collect.
+    // The first round warms up the compiler and is not counted. Every other round reverses the order of the
+    // candidates, because each candidate leaves garbage for the next one to collect.
     const order = [ours, sampleWay, bare];
     for (let round = -1; round < rounds; round += 1) {
       for (const one of round % 2 === 0 ? order : order.toReversed()) {

@@ -42,7 +42,7 @@ interface InfoKind {
   readonly field: string;
   readonly kind: string;
   readonly wrapper?: boolean;
-  /** The kinds of failure whose `type` is a name from the application or the Nexus handler. */
+  /** Whether `type` in the info is a name from the application or the Nexus handler. */
   readonly typed?: boolean;
   readonly details?: (info: unknown) => readonly (string | undefined)[];
 }
@@ -50,7 +50,7 @@ interface InfoKind {
 const words = (prefix: string, info: unknown, name: string) =>
   enumAt(prefix, info, name)?.toLowerCase().replaceAll('_', ' ');
 
-/** Why there was no further attempt: `maximum attempts reached`, `non-retryable failure`. */
+/** Returns why there was no further attempt: `maximum attempts reached`, `non-retryable failure`. */
 export const retryState = (info: unknown): string | undefined =>
   words('RETRY_STATE_', info, 'retryState')?.replace(/^non /, 'non-');
 
@@ -125,7 +125,7 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
     ...(type === undefined ? {} : { type }),
     info,
     details: (known?.details?.(info) ?? []).filter((detail) => detail !== undefined),
-    // Getters, because escaping long texts is slow, and a cause uses the texts of few levels.
+    // These are getters, because escaping long texts is slow, and a cause uses the texts of few levels.
     get message() {
       return linesAt(failure, 'message');
     },

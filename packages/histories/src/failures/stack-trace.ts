@@ -39,8 +39,8 @@ const forms: readonly Form[] = [
     pattern: /^\s*at (.+) in (.+):line (\d+)$/,
     frame: ([, call = '', file = '', line = '']) => [call, `${file}:${line}`],
   },
-  // JavaScript: at capture (/srv/capture.ts:88:11); Java: at shop.Capture.run(Capture.java:88). Without the place,
-  // a line of a message would count as a frame: at customer Mira Novak (id:17)
+  // JavaScript: at capture (/srv/capture.ts:88:11); Java: at shop.Capture.run(Capture.java:88). If the brackets could
+  // contain any text, this line of a message would count as a frame: at customer Mira Novak (id:17)
   {
     pattern:
       /^\s*at (.+?) ?\(((?!eval at )(?=(?:[^()./\\>\]]|\([^()]*\))*[./\\>\]])(?:[^()]|\([^()]*\))*(?=\)$)(?<=:(?:\d+|0x[\da-f]+))|[^()]*\.(?:java|kt|scala|groovy)|native|<anonymous>|Native Method|Unknown Source|index \d+)\)$/,
@@ -98,8 +98,8 @@ export function stackLines(stackTrace: string): StackLine[] {
 }
 
 /**
- * Maximum length of a line to parse. The patterns take quadratic time on some lines, so longer lines are kept
- * as text.
+ * Returns whether a line is too long to parse. The patterns take quadratic time on some lines, so long lines are
+ * kept as text.
  */
 const isLong = (line: string) => line.length > 1_000;
 

@@ -74,7 +74,7 @@ const archives = [
 const isArchive = (bytes: Uint8Array): boolean =>
   archives.some((magic) => magic.every((byte, at) => bytes[at] === byte));
 
-/** Removes a byte order mark. */
+/** Returns the text of UTF-8 bytes, without a byte order mark. */
 function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

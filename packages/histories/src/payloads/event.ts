@@ -47,8 +47,8 @@ export const isDurable = (event: ProtoEvent): boolean => Number(event.taskId ?? 
 const ATTRIBUTES = /EventAttributes$/;
 
 /**
- * Returns a path relative to the event's attributes. Does not change a path outside the attributes
- * (`userMetadata.summary`).
+ * Returns the payload with its context, and with its path relative to the event's attributes. Does not change a path
+ * outside the attributes (`userMetadata.summary`).
  */
 export function storedPayload(
   location: PayloadLocation,

@@ -19,7 +19,7 @@ const marks: ReadonlySet<string> = new Set(exportMarks);
  * Returns a decoded payload as JSON text for people. A JSON body is returned unchanged, so that numbers
  * beyond the precision of a double keep their digits. Other text becomes `{"$text", "encoding"}`. Other
  * bytes, and text that consists mostly of control characters, become `{"$bytes", "encoding"}` in base64. An
- * object with one of these marks as a key becomes `{"$value": …}`.
+ * object with one of `exportMarks` as a key becomes `{"$value": …}`.
  */
 export const readableText = (body: PayloadBody): string => readableUnlessBytes(body) ?? readableBytes(body);
 

@@ -117,7 +117,7 @@ function isBase64(text: string | undefined): boolean {
   return /^[A-Za-z0-9+/_-]*={0,2}$/.test(text.slice(at));
 }
 
-/** Number of base64 characters to check; a multiple of four. */
+/** Number of base64 characters to check at a time: a multiple of four. */
 const PIECE = 16_384;
 
 /**

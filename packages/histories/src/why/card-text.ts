@@ -19,7 +19,7 @@ const MAX_LINES = 8;
 const MAX_CHARACTERS = 2_000;
 
 /**
- * Returns the card as lines of text, for the command line and for tickets: the root cause's message, where it
+ * Returns an explanation as lines of text, for the command line and for tickets: the root cause's message, where it
  * occurred, the application's first frame, and the wrapping failures.
  *
  * @example
@@ -124,12 +124,12 @@ function momentText(finding: Finding, since: number, now: number | undefined): s
   return `${text} (${seconds(now - since)}${word === 'since' ? '' : ' ago'})`;
 }
 
-/** Returns what happened at the time of a finding: `at`, `ended`, `since` or `first scheduled`. */
+/** Returns the word that precedes the time of a finding: `at`, `ended`, `since` or `first scheduled`. */
 export function wordOfSince({ rule, severity }: Pick<Finding, 'rule' | 'severity'>): string {
   // The finding also names who requested the cancellation, which was earlier.
   if (rule === 'run-canceled') return 'ended';
   if (severity === 'failed') return 'at';
-  // When the first attempt failed is unknown.
+  // It is not known when the first attempt failed.
   return rule.endsWith('-retries') || rule === 'nexus-blocked' ? 'first scheduled' : 'since';
 }
 

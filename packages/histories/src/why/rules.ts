@@ -50,7 +50,7 @@ export const rules = [
     severity: 'stuck',
     title: 'Workflow code blocks its worker',
     past: 'Workflow code blocked its worker',
-    remedy: 'Move waiting, input and output and long computations from the workflow into activities.',
+    remedy: 'Move blocking waits, I/O and long computations from the workflow into activities.',
     find: taskFailing('deadlock'),
   },
   {
@@ -195,7 +195,7 @@ export const rules = [
     id: 'failure-in-plaintext',
     severity: 'note',
     title: 'Temporal stores a failure in plaintext',
-    remedy: 'Find the program that reported the failure, and give its clients and workers the codec.',
+    remedy: 'Find the program that reported the failure, and configure the codec in its clients and workers.',
     find: failuresInPlaintext,
   },
 ] as const satisfies readonly Rule[];

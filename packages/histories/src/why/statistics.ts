@@ -45,8 +45,8 @@ export function fisherExact(a: number, b: number, c: number, d: number): number 
 const TERMS = 200;
 
 /**
- * Returns the two-sided p-value of a standard normal value: erfc(|z|/√2), computed as a series
- * (Abramowitz and Stegun 1964, 7.1.6) below 3, and as a continued fraction (7.1.14) from 3.
+ * Returns the two-sided p-value of a standard normal value: erfc(|z|/√2). If |z|/√2 is below 3, computes it as a series
+ * (Abramowitz and Stegun 1964, 7.1.6), and otherwise as a continued fraction (7.1.14).
  */
 export function normalTail(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;

@@ -56,7 +56,7 @@ const eventsOf = (bytes: Uint8Array, run = 0) => {
   );
 };
 
-/** Compares messages, whatever the representation of 64-bit integers. */
+/** Returns an event in protobuf as hexadecimal digits, whatever the representation of its 64-bit integers. */
 const canonical = (event: object) => {
   const { HistoryEvent } = proto.temporal.api.history.v1;
   return Buffer.from(HistoryEvent.encode(HistoryEvent.fromObject(event)).finish()).toString('hex');

@@ -13,7 +13,7 @@ function parses(text: string): boolean {
   }
 }
 
-/** Returns the expected tokens according to JSON.parse: each key, string, number and literal. */
+/** Returns the tokens that the scanner visits: each key, string, number and literal, with its pointer. */
 function tokens(text: string): string[] {
   const found: string[] = [];
   const scanner = new JsonScanner(text);
@@ -24,6 +24,7 @@ function tokens(text: string): string[] {
   return found;
 }
 
+/** Returns the tokens that the scanner should visit in the JSON of a value. */
 function expected(value: unknown, pointer = ''): string[] {
   if (typeof value !== 'object' || value === null) return [`value ${pointer} ${String(value)}`];
   const isArray = Array.isArray(value);

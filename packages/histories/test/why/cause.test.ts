@@ -51,7 +51,7 @@ describe('causeOf', () => {
     expect(cause?.places[1]).not.toHaveProperty('eventId');
   });
 
-  it('returns the frames of the failure that wraps a codec error, because a bundle contains the codec, too', () => {
+  it('returns the frames of the failure that wraps a codec error, because in a bundle, the codec’s frames look like the application’s', () => {
     const stackTrace = 'KmsCodecError: no key\n    at KmsCodec.decode (/srv/worker.js:1:2)';
     const codec = application('KmsCodecError:key_disabled', 'no key', { stackTrace });
     expect(causeOf(codec, run)).toMatchObject({ codec: 'key_disabled', frames: [] });

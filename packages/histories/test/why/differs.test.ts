@@ -41,7 +41,7 @@ function run(d: Draw): Record<string, string | number | boolean | null> {
 
 type Fields = ReturnType<typeof run>;
 
-/** A fault that either occurs in half of the failed runs or depends on a number. */
+/** A fault: either a value that half of the failed runs get, or a number that is larger in all failed runs. */
 const plants: readonly (readonly [field: string, plant: (run: Fields) => void, share: number])[] = [
   ['build', (r) => (r['build'] = 'b-7'), 0.5],
   ['input.country', (r) => (r['input.country'] = 'CZ'), 0.5],

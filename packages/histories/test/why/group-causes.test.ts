@@ -226,7 +226,7 @@ describe('causeOfEnd', () => {
     expect(JSON.stringify(many).length).toBeLessThan(1_000_000);
   });
 
-  it('returns the same root cause of a long chain as the whole history', () => {
+  it('returns the same root cause of a long chain as the explanation of the whole history', () => {
     // A Java stack trace of a service has about this size.
     const calls = '\tat org.springframework.cglib.proxy.MethodProxy.invoke(MethodProxy.java:218)\n'.repeat(
       75,

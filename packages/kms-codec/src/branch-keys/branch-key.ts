@@ -74,8 +74,8 @@ export const knownDataKey = (branchKey: KeyObject, { id }: Derivation): KeyObjec
 
 /**
  * Calls `use` with a branch key's data key, which comes from memory if it was used recently. Keeps the data
- * key in memory unless `use` throws. Otherwise an attacker, who can write any salt into a header, could fill
- * the memory with data keys that decrypt nothing.
+ * key in memory unless `use` throws, so that an attacker, who can write any salt into a header, cannot fill the
+ * memory with data keys that decrypt nothing.
  * @throws KmsCodecError `integrity_failed` if the message is committed to another data key
  */
 export function withDataKey<T>(branchKey: KeyObject, derived: Derivation, use: (key: KeyObject) => T): T {

@@ -5,9 +5,9 @@ import { codeOf, messageOf, propertyOf } from '@temporal-kms/node-utils/error-de
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './parse-yaml.ts';
 
 /*
- * Reads keys files and policy files. Only the applications in this repository use it. interop/python
- * implements the same reader, and packages/vectors tests both implementations. docs/wire-formats.md describes
- * the rules.
+ * Reads keys files and policy files. The package exports this module only for the other packages in this
+ * repository. interop/python implements the same reader, and packages/vectors tests both implementations.
+ * docs/wire-formats.md describes the rules.
  */
 
 export type { YamlMistake, YamlPath };

@@ -25,7 +25,7 @@ export interface WrappedKey {
   readonly wrapped: WrappedKeyBytes;
   readonly keyVersion?: number | undefined;
   /**
-   * Returns whether this is a branch key, from which data keys are derived, and not a data key. Only branch
+   * Whether this is a branch key, from which data keys are derived, and not a data key. Only branch
    * keys have an AAD.
    */
   readonly isBranchKey: boolean;

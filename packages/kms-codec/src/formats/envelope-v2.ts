@@ -243,7 +243,7 @@ export const encryptPlain = (key: EncryptionKey, piece: Uint8Array): Payload => 
   data: encrypt(key.key, prefixOf(key, false, undefined).header, [piece]),
 });
 
-/** The parts that all messages have in common if they are neither compressed nor bound to a workflow. */
+/** The parts that all messages under one key have in common if they are neither compressed nor bound to a workflow. */
 interface Prefix {
   readonly header: Uint8Array;
   readonly message: ParsedMessage;

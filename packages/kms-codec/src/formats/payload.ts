@@ -59,7 +59,10 @@ const ENCODING_KEY = Buffer.from('encoding');
 const ENTRY_OVERHEAD = ENCODING_KEY.length + 4;
 /** The largest value of a one-byte varint. */
 const MAX_ONE_BYTE = 0x7f;
-/** Maximum number of bytes for the tags and lengths of the metadata entry and of data below 2 MiB. */
+/**
+ * The buffer of `writeUsual`. It has room for the metadata entry with its tag and length, and for the data with its tag
+ * and length. The data's tag and length take at most four bytes, because the data is below 2 MiB.
+ */
 const usual = new Uint8Array(2 + MAX_ONE_BYTE + 4 + SEPARATE_DATA_BYTES);
 
 /**

@@ -5,7 +5,7 @@ import type { ParsedMessage } from './parsed-message.ts';
 
 /*
  * `binary/encrypted` with `encryption-key-id` and without a data key is the format of the encryption samples
- * for Temporal's SDKs. The key comes from the keys file. The codec only reads it.
+ * for Temporal's SDKs. The key comes from the keys file. The codec only reads this format.
  */
 
 /**

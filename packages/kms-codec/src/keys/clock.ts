@@ -23,8 +23,8 @@ const TOLERANCE_MS = 100;
 /**
  * How long only the wall clock is read after both clocks were read, in ms of the wall clock. Reading only the
  * wall clock saves time, because reading a clock whose code is not in the processor's caches takes two
- * microseconds in a worker. If the wall clock is set back in that period, the change is noticed only at the
- * end of the period.
+ * microseconds in a worker. If the wall clock is set back in that period by less than the time since its previous
+ * reading, the change is noticed only at the end of the period.
  */
 const WALL_ONLY_MS = 250;
 

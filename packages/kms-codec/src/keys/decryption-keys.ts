@@ -316,7 +316,7 @@ export class DecryptionKeys {
     return cached;
   }
 
-  /** Returns the key, or undefined if the key must not be used before Cloud KMS has responded. */
+  /** Returns how the key may be used now, or undefined if it must not be used before Cloud KMS has responded. */
   #use(cached: CachedKey, now = this.#context.now()): 'hit' | 'stale' | undefined {
     cached.used = now;
     if (!isDue(cached, this.#context.limits, now)) return 'hit';

@@ -1,7 +1,7 @@
 import type { CachedKey } from './cached-keys.ts';
 import type { DataKeyLimits } from './limits.ts';
 
-/* Until when the rules let this process use an unwrapped key. `DecryptionKeys` explains the rules. */
+/* These functions determine how long this process may use an unwrapped key. `DecryptionKeys` explains the rules. */
 
 type Limits = Pick<DataKeyLimits, 'revalidateMs' | 'hardAgeMs'>;
 

@@ -25,7 +25,8 @@ export class WaitBudget {
   readonly #calls: CallCount;
   readonly #attempt: AttemptWaits | undefined;
   /**
-   * The first wait creates this value, because most calls find their data key in the cache and never wait.
+   * The waits in progress. The first wait creates this set, because most calls find their data key in the cache and
+   * never wait.
    */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;

@@ -6,7 +6,7 @@ import { FAILURE_COUNTS_MS } from './key-version-access.ts';
 interface Calls {
   /** The start time of the latest call to which Cloud KMS responded. */
   answered: number;
-  /** Why a later call failed. */
+  /** Why the latest call failed, unless Cloud KMS has responded since. */
   failure: ReasonCode | undefined;
   failureCountsUntil: number;
 }

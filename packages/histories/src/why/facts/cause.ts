@@ -20,11 +20,11 @@ export type Message =
 
 /** The root cause of a failure, and the steps and failures that lead to it. */
 export interface Cause {
-  /** `ApplicationFailure`, `TimeoutFailure`, … */
+  /** The kind of failure, such as `ApplicationFailure` or `TimeoutFailure`. */
   readonly kind: string;
   /**
-   * The application's error type, such as `CardDeclined`, or the kind if there is no type, such as
-   * `TimeoutFailure`. Known without plaintext.
+   * The application's error type, such as `CardDeclined`. If there is no type, the class that the stack trace names,
+   * or else the kind, such as `TimeoutFailure`.
    */
   readonly type: string;
   /** The type of a timeout, such as `start to close` or `heartbeat`. */
@@ -76,7 +76,7 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
     type,
     timeout: root.kind === 'TimeoutFailure' ? root.details[0] : undefined,
     nonRetryable: root.nonRetryable,
-    // Getters, because a run may have 2,000 pending activities, and an explanation contains few of them.
+    // These are getters, because a run may have 2,000 pending activities, and an explanation contains few of them.
     get message() {
       return message();
     },
@@ -108,7 +108,7 @@ function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'r
 
 /**
  * Returns the frames of the innermost failure that has application frames. The root cause may have none,
- * because a library may have thrown the root cause. The codec's errors have none: in a bundle, frames of the codec
+ * because a library may have thrown the root cause. Skips the codec's errors, because in a bundle, the codec's frames
  * look like the application's.
  */
 function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
@@ -120,11 +120,12 @@ function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): re
   return [];
 }
 
-/**
- * Maximum number of stack traces to parse, which limits the work for malicious failures on servers. The
- * innermost frame is among the first lines or the last lines.
- */
+/** Maximum number of stack traces to parse, which limits the work for malicious failures on servers. */
 const MAX_TRACES = 8;
+/**
+ * Maximum number of characters of a stack trace. The middle of a longer trace is removed, because the innermost frame
+ * is among the first lines or the last lines.
+ */
 const MAX_TRACE = 16_384;
 
 /** Maximum number of characters of a message. Temporal truncates most failures at 4 KiB. */

@@ -174,7 +174,7 @@ class Walk {
       // records.
       if (this.#groupOf(id)?.category === 'task') return event;
       if (!isTrigger(event)) continue;
-      // The caller adds the time before, which is the delay of the start, as idle time.
+      // The caller adds the remaining time, which is the delay of the start, as idle time.
       this.#add('queue', group.id, Math.max(event.at, this.#firstTaskAt));
       return event;
     }

@@ -42,8 +42,8 @@ export interface Place {
 }
 
 /**
- * Returns the steps that a chain of failures names. `groups` contains only the steps up to the first child or
- * Nexus operation.
+ * Returns the steps that a chain of failures names. The steps after the first child workflow or Nexus operation are in
+ * another history, so `groups` does not contain them.
  */
 export function placesOf(chain: readonly FailureLevel[], groups: readonly EventGroup[]): Place[] {
   const places: Place[] = [];

@@ -90,7 +90,7 @@ export const isForceClosed = ({
   eventName === 'WorkflowTaskFailed' &&
   enumAt('WORKFLOW_TASK_FAILED_CAUSE_', attributes, 'cause') === 'FORCE_CLOSE_COMMAND';
 
-/** Returns the errors of a run's workflow task since a task completed, latest first. */
+/** Returns a run's workflow task errors since a workflow task last completed, latest first. */
 export function taskErrors<Event extends Pick<RunEvent, 'eventName' | 'attributes'>>(
   events: readonly Event[],
   isRunOpen: boolean,

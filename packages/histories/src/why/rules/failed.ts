@@ -94,8 +94,8 @@ const restart = ({ attributes }: RunEvent): string | undefined =>
     : undefined;
 
 /**
- * Returns the last local activity that failed with the same type. If workflow code rethrows a local
- * activity's failure, the failure itself names no step.
+ * Returns the last failed local activity, if its failure has the same type as the cause. If workflow code rethrows a
+ * local activity's failure, the failure itself names no step.
  */
 function failedLocal(run: WhyRun, { type }: Cause): Step | undefined {
   const group = run.groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');

@@ -75,7 +75,9 @@ export const nexusBlocked = (run: WhyRun): Fact[] =>
     .filter(({ work }) => work.blocked !== undefined)
     .map((step) => ({ ...factOf(step), detail: step.work.blocked }));
 
-/** Reports activities that no worker has taken. */
+/**
+ * Reports activities that no worker has taken, if no worker polls the task queue or the activity has waited long.
+ */
 export const activitiesNotTaken = (run: WhyRun): Fact[] =>
   pendingSteps(run)
     .filter(

@@ -3,7 +3,7 @@ import { plaintextFailures } from '../../failures/plaintext-failures.ts';
 import type { Fact } from '../facts/finding.ts';
 import type { WhyRun } from '../facts/run.ts';
 
-/** Maximum number of failed steps to search, latest first. */
+/** Maximum number of failed steps to search. If there are more, only the latest steps are searched. */
 const MAX_SEARCHED = 200;
 
 /** Reports failures that a program without the codec stored in plaintext. */

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { activityFailure, application, kmsError, pending, runOf, scheduled, started } from '../run.ts';
 import type { Cases } from './cases.ts';
 
-/** Runs to which the rules about how a run ended, and about codec errors apply, and the expected findings. */
+/** Runs to which the rules about ended runs and about codec errors apply, and the expected findings. */
 export const failedCases = {
   'codec-failed': [
     runOf([

@@ -12,7 +12,7 @@ import {
 } from '../run.ts';
 import type { Cases } from './cases.ts';
 
-/** Runs to which the rules about messages and the notes apply, and the expected findings. */
+/** Runs to which the rules about messages and the rules for notes apply, and the expected findings. */
 export const otherCases = {
   'update-open': [runOf([...started, updateAccepted]), { place: { name: 'approve' }, eventId: 5 }],
   'signal-not-delivered': [

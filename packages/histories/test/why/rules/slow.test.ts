@@ -10,7 +10,7 @@ describe('the rule slow', () => {
     ['took twice the median', 10, { count: 50, median: 7000, p95: 8000 }],
     ['is among the slowest 5 % of its type', 60, { count: 50, median: 7000, p95: 64_000 }],
     ['has too few completed runs to compare with', 60, { count: 2, median: 7000, p95: 8000 }],
-  ])('does not call a run slow that %s', (_, seconds, usual) => {
+  ])('does not report a run that %s', (_, seconds, usual) => {
     expect(rulesOf(runOf(chargedFor(seconds), { usual }))).toEqual([]);
   });
 

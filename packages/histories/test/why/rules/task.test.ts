@@ -32,7 +32,7 @@ describe('the rules about the workflow task', () => {
     });
   });
 
-  it('reports a task that the description does not contain as open, but not as missing a worker', () => {
+  it('reports a task as open, but not as lacking a worker, if the description does not contain the task', () => {
     const queues = [{ name: 'orders', kind: 'workflow', polling: false }] as const;
     const run = runOf([...started, ['WorkflowTaskScheduled']], { queues, details: {} });
     expect(explain(run).findings).toMatchObject([{ rule: 'task-open', eventId: 5 }]);
