@@ -126,7 +126,7 @@ describe('criticalPath', () => {
     },
   );
 
-  it('contains the failing workflow task of a terminated run as retries', () => {
+  it('counts the failing workflow task of a terminated run as retries', () => {
     const path = pathOf([...taskFails('UNHANDLED'), ['WorkflowExecutionTerminated', {}, 100]]);
     expect(path.total).toEqual({ work: 1000, queue: 2000, retry: 90_000, idle: 7000 });
   });

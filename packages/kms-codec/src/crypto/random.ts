@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { openSync, readSync } from 'node:fs';
 
 /*
- * OpenSSL keeps its random generator's state in the process and reseeds it from the kernel at most once an
+ * OpenSSL keeps its random generator's state in the process and reseeds it from the kernel only about once an
  * hour. If a snapshot of a machine or process is resumed twice, both copies generate the same bytes, and two
  * equal nonces under one data key break AES-GCM. Nonces and data keys therefore also use bytes from the
  * kernel's generator, which is reseeded when the hypervisor announces a clone (VM generation id, Linux 5.18).

@@ -115,7 +115,7 @@ export function mapKmsError(
   }
 }
 
-const verb = { wrap: 'encrypt with', unwrap: 'decrypt with', describe: 'look at' } as const;
+const verb = { wrap: 'encrypt with', unwrap: 'decrypt with', describe: 'view' } as const;
 
 const codeOfState: Readonly<Record<string, ReasonCode>> = {
   DISABLED: 'key_disabled',

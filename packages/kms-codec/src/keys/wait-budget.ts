@@ -8,7 +8,7 @@ export interface CallCount {
 
 /** The wait limits of an activity attempt whose payloads a call decodes. */
 export interface AttemptWaits {
-  /** Whether Temporal has ended the attempt. After the attempt has ended, the activity must not run. */
+  /** Whether the attempt has ended, has timed out or is about to time out. If so, the activity must not run. */
   readonly hasEnded: boolean;
   /**
    * Starts to wait for one response.
