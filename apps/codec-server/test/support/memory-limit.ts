@@ -36,7 +36,10 @@ export const unlimited: MemoryLimit = {
   remove: async () => undefined,
 };
 
-/** Returns the folder for child cgroups, and the names of the files that set their limits. */
+/**
+ * Returns the folder for child cgroups, and the names of the files that set their limits, for each version of
+ * cgroups.
+ */
 function hierarchies(): { parent: string; files: readonly string[] }[] {
   const own = existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '';
   const v1 = /^\d+:(?:\w+,)*memory(?:,\w+)*:(.*)$/m.exec(own)?.[1];

@@ -79,7 +79,7 @@ describe('a Temporal response', () => {
     expect(decodeWhole(Description.decode(memo(60_000)), memory().memory)).toBeUndefined();
   });
 
-  it('is rejected if it is not valid protobuf', () => {
+  it('loses its malformed fields if `decodeResponse` decodes it, but throws if other code reads a field', () => {
     expect(() =>
       decodeResponse(Description.decode(Buffer.from([0x12, 0x02, 0x08, 0x80])), memory().memory),
     ).not.toThrow();

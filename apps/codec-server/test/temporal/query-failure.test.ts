@@ -25,7 +25,7 @@ const thrown = (error: unknown): unknown => {
 };
 
 describe('queryFailure', () => {
-  it('returns the worker’s failure, or its message if the SDK sends nothing else', () => {
+  it('returns the worker’s failure, or only a message if the SDK sends no failure', () => {
     const failure = { message: 'Encoded failure', encodedAttributes: { data: Buffer.from('x') } };
     const encoded = statusOf(QueryFailedFailure.encode({ failure }).finish());
     expect(queryFailure(grpcError(3, 'm', encoded))).toMatchObject({

@@ -106,8 +106,9 @@ const unreadableOf = (outcome: NonNullable<AuditRow['outcome']>): number =>
   Object.values(outcome.refused).reduce((sum: number, count) => sum + (count ?? 0), 0);
 
 /**
- * Returns the run of an entry if the page can link to the run. The run must be in the request's namespace,
- * and the server must have verified it. If the entry has only one payload or event, also returns the event.
+ * Returns the run of an entry, in the request's namespace; undefined if the entry has no workflow id, or if
+ * the run was in a file, whose ids the server cannot verify. If all payloads of the entry belong to one
+ * event, also returns the event.
  */
 export function runOf({
   namespace,

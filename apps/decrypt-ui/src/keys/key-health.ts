@@ -85,7 +85,10 @@ export function keyPlace(name: string): { readonly short: string; readonly place
   return match ? { short: match[3] ?? name, place: `${match[1]}/${match[2]}` } : { short: name, place: '' };
 }
 
-/** Returns the versions shown until the user requests all: those that need attention or were used, then the newest. */
+/**
+ * Returns the versions that are shown until the user requests all: the primary version, those that need
+ * attention or were used, and the newest others, up to `most` in total.
+ */
 export function mainVersions(versions: readonly KeyVersion[], most: number): KeyVersion[] {
   if (versions.length <= most) return [...versions];
   const wanted = versions.filter(

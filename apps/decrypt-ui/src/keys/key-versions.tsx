@@ -165,7 +165,7 @@ function KeyHead({ configured }: { configured: ConfiguredKey }) {
   );
 }
 
-/** Returns a protection level in words: `software` for Cloud KMS's `SOFTWARE`; HSM is unchanged. */
+/** Returns a protection level in words: `Software` for Cloud KMS's `SOFTWARE`; HSM stays in capitals. */
 const protectionWords = (level: string) => {
   const words = level.toLowerCase().replaceAll('_', ' ');
   return words.replace('hsm', 'HSM').replace(/^s/, 'S').replace(/^e/, 'E');

@@ -76,9 +76,10 @@ function shortKey(format: PayloadFormat, key: KeyUse | undefined): string {
 const UNRECORDED = ' (this format does not record the key version)';
 
 /**
- * Returns one badge for all readable payloads, then one for each reason code and one for plaintext.
+ * Returns one badge for all readable payloads, then one for each key version with unreadable payloads, and
+ * one for plaintext.
  *
- * @param words whether labels contain the reason
+ * @param words whether labels contain the reason; each reason of a key version then has a separate badge
  * @param plaintext whether a failure that belongs to the payloads is not encrypted
  */
 export function keyBadges(
@@ -108,8 +109,8 @@ export function keyBadges(
       isPlaintext = true;
     }
   }
-  // During a Cloud KMS outage, a key version may have readable and unreadable payloads. The version then has
-  // only the badge with the reason.
+  // During a Cloud KMS outage, a key version may have readable and unreadable payloads. If both would have
+  // the same label, only the badge of the unreadable payloads is shown.
   const labels = [...good.keys()].filter((label) => !troubles.has(label)).toSorted(byVersion);
   const readable: KeyBadge[] =
     labels.length > 0
@@ -167,7 +168,7 @@ export interface StubTally {
   readonly bytes: number;
 }
 
-/** The label of failures that are not encrypted. Other payloads have the label of their key version. */
+/** The label of failures that are not encrypted. Payloads have the label of their key version. */
 const PLAINTEXT_FAILURE = 'failure';
 
 export const isPayloadTally = ({ label }: StubTally): boolean => label !== PLAINTEXT_FAILURE;

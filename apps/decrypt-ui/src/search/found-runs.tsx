@@ -50,7 +50,7 @@ export function FoundRuns({ found, ...rest }: FoundRunsProps) {
   const [current, setCurrent] = useState<number>();
   useCommands({ 'match.next': () => go(1), 'match.previous': () => go(-1) });
 
-  /** Moves the focus to the next hit. */
+  /** Moves the focus to the next or previous hit. */
   function go(by: 1 | -1) {
     const from = current ?? (by === 1 ? -1 : entries.length);
     const hits = entries

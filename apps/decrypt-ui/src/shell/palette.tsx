@@ -145,7 +145,10 @@ function useCommandItems(text: string): Item[] {
 /** Milliseconds after the last keystroke until the page queries the server. */
 const DEBOUNCE = 200;
 
-/** Returns the workflows, runs and events whose id begins with the text. */
+/**
+ * Returns the runs whose workflow id or type begins with the text, the run with this run id, and the current
+ * run's event with this id.
+ */
 function useJumps(text: string): Item[] {
   const api = useRunsApi();
   const navigate = useNavigate();

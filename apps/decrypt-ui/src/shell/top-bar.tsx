@@ -68,7 +68,10 @@ export function TopBar({ onHelp, onSettings }: TopBarProps) {
   );
 }
 
-/** A menu of three time zones: UTC, the browser's time zone, and the time zone chosen in the settings. */
+/**
+ * A menu of time zones: UTC, the browser's time zone and, if the user has chosen another zone in the
+ * settings, that zone.
+ */
 function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
   const { zone } = usePreferences();
   const offered = [

@@ -220,7 +220,7 @@ describe('key versions', () => {
     expect(keyBadges(stubs, none, true)[1]!.label).toBe('v3 disabled');
   });
 
-  test('come from the decoded result if they differ from the versions in the stub', () => {
+  test('are shown with the reason that decoding found, if the stub contains no reason', () => {
     const decoded = stub(encrypted(1, { version: 7 }));
     const found = new Map([[payloadRefOf(1, 0), { reason: 'key_destroyed' as const }]]);
     expect(keyBadges([decoded], found)[0]).toMatchObject({ label: 'v7', tone: 'dead' });

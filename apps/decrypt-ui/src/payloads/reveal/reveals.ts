@@ -94,7 +94,7 @@ export interface SearchPlace {
 export const accessToSearch = (state: RevealsState, place: SearchPlace): PayloadAccess =>
   accessOf(state, place, undefined);
 
-/** Returns whether any payload of the namespace may be requested and shown now. */
+/** Returns whether the payloads of all runs in the namespace may be requested and shown now. */
 export const accessToNamespace = (state: RevealsState, namespace: string): PayloadAccess =>
   accessOf(state, { namespace, ref: NO_PAYLOAD }, undefined);
 

@@ -71,8 +71,8 @@ interface RunChoiceProps {
 }
 
 /**
- * The choice of the second payload's run. This choice is not offered for a history file, which contains only
- * one run of a workflow id.
+ * The choice of the second payload's run. This choice is not offered for a history file, because it lists
+ * only runs on the server.
  */
 function RunChoice({ runId, onChoose }: RunChoiceProps) {
   const api = useRunsApi();

@@ -27,7 +27,8 @@ interface Scopes {
 
 /**
  * If there are at most this many steps, the page compares all of them when it opens. Otherwise, it compares
- * the steps up to the difference that the user jumps to.
+ * the steps up to the first difference, and further steps when the user jumps to the next difference or lists
+ * only differences.
  */
 const COMPARED_AT_ONCE = 500;
 
@@ -43,7 +44,7 @@ export function ComparedRuns({ left, right }: Scopes) {
   const input = useStepDifferences({ step: start ?? noStep, left, right, substitutions: nothing });
   const substitutions = useSubstitutions(input.values);
   const { add, chunk, verdicts } = useStepScan(steps, substitutions);
-  /** Payloads of the opened step may be read from external storage. */
+  /** Updates the opened step's verdict, because the user may read payloads of the step from external storage. */
   const remember = useCallback((key: string, verdict: Verdict) => add(new Map([[key, verdict]])), [add]);
   const isDifferent = (step: AlignedStep) => verdicts.get(stepKey(step))?.different === true;
   const rows = shown === 'all' ? steps : steps.filter(isDifferent);

@@ -30,8 +30,8 @@ interface StepProps extends StepOfRuns {
 }
 
 /**
- * The comparison of the runs' inputs or of their ends. Both are shown separately, because they are far apart in
- * a long history.
+ * The comparison of the runs' inputs or of their ends. The inputs and the ends are also shown above the list
+ * of steps, because they are far apart in a long history.
  */
 export function EndStep({ onOpen, ...compared }: StepProps) {
   const { step } = compared;

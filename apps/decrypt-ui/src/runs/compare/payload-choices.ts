@@ -9,7 +9,7 @@ export interface PayloadPosition {
   readonly ref: PayloadRef;
   /** The group's category and name: `activity ValidateOrder`. */
   readonly subject: string;
-  /** Number of earlier groups with the same subject. */
+  /** Number of groups with the same subject among the `REACH` groups before this group. */
   readonly ordinal: number;
   /** The group's position in the history. */
   readonly at: number;

@@ -14,9 +14,12 @@ export interface ReadSet extends Progress<string> {
   readonly runs: ReadonlyMap<string, ReadRun>;
   /** Whether the set has more runs than a comparison uses. */
   readonly isCut: boolean;
-  /** If the set was read again, at the times of the other set's runs: which runs were read, and the runs before that. */
+  /**
+   * Present if the set was read again, at the times of the other set's runs. `sample` selects these runs, and
+   * `newest` is the set as it was first read.
+   */
   readonly again?: { readonly sample: RunSample; readonly newest: ReadSet } | undefined;
-  /** Whether the set was read again, but had few runs at these times. */
+  /** Whether the set was read again, but had too few runs at the times of the other set's runs. */
   readonly isMatchRejected?: boolean;
   /** Number of runs that could not be read. */
   readonly failed: number;
@@ -90,8 +93,8 @@ export function withRunsToCompare(set: ReadSet, other: ReadSet): ReadSet {
 }
 
 /**
- * Returns the compared runs. If a set was not read to its end, returns only runs that closed since the oldest run of
- * that set, because lists begin with the run that closed last.
+ * Returns the compared runs. If a set was not read to its end, omits the runs of both sets that closed before
+ * every run of that set, because lists begin with the run that closed last.
  */
 export function comparedRuns(sets: ReadSets): [first: readonly ReadRun[], second: readonly ReadRun[]] {
   const oldest = sets.map(({ status, runs }) =>

@@ -7,7 +7,7 @@ type Detail = Omit<HistoryEvent, 'eventId' | 'eventType' | 'eventName' | 'durabl
 /** Maximum number of events whose details stay parsed: more than the visible rows and the inspector need. */
 const MAX_PARSED = 2000;
 
-/** A history's events whose details are parsed, least recently parsed first. */
+/** A ring buffer of a history's events whose details are parsed. `next` is the index of the next event to evict. */
 export interface ParsedEvents {
   readonly events: StoredEvent[];
   next: number;

@@ -13,8 +13,8 @@ export interface ActivityTimes extends Durations {
   /** The event id of the activity that took longest. */
   readonly slowest: number;
   /**
-   * Durations in milliseconds, ascending. If there are many durations, contains only every n-th, so that a
-   * chart has a few hundred marks.
+   * Durations in milliseconds, ascending. If there are more than 200 durations, contains only every n-th, so
+   * that a chart has at most 200 marks.
    */
   readonly marks: readonly number[];
 }

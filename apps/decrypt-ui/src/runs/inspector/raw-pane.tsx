@@ -24,7 +24,7 @@ const forms: readonly { readonly form: Form; readonly text: string; readonly tip
 export function RawPane({ events }: { events: readonly RecordedEvent[] }) {
   const { address } = useRun();
   const [form, setForm] = useState<Form>('references');
-  // This form is not offered for a history file, because the user already has the stored payloads.
+  // The form `stored` is not offered for a history file, because the user already has the stored payloads.
   const offered = address.file ? forms.filter((each) => each.form !== 'stored') : forms;
   const hasPayloads = events.some(({ payloads }) => payloads.length > 0);
   const View = views[form];

@@ -40,7 +40,7 @@ interface QueryFormProps {
   readonly nameId?: string;
 }
 
-/** Maximum size of the arguments in bytes. The rest of the request's body is smaller than the difference. */
+/** Maximum size of the arguments in bytes. The rest of the request's body takes less than 16 KiB. */
 const MAX_SIZE = MAX_API_BODY - 16 * 1024;
 
 /** Returns why arguments cannot be sent, or undefined if they can. */

@@ -19,7 +19,10 @@ interface DurationChartProps {
   readonly own?: number | undefined;
 }
 
-/** A stroke for each duration. The table next to the chart contains the same durations as text. */
+/**
+ * A stroke for each duration. Screen readers skip the chart, because its table row contains the median and
+ * the longest duration as text.
+ */
 export function DurationChart({ marks, scale, own }: DurationChartProps) {
   const places = [...new Set(marks.map(scale))];
   return (

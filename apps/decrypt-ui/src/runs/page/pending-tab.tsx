@@ -89,7 +89,8 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
   const stub = (ref: PayloadRef) => description.payloads.find((candidate) => candidate.ref === ref);
   const facts = [
     ['Attempt', work.attempt > 0 ? attempts(work) : undefined],
-    // While an activity waits for a retry, Temporal reports the time of the next attempt here.
+    // While an activity waits for a retry, Temporal reports the time of the next attempt as the scheduled
+    // time.
     [
       'Scheduled',
       work.scheduledAt && work.scheduledAt < (work.nextAttemptAt ?? Infinity)

@@ -38,7 +38,10 @@ export const earlierFailures = (
   pending: PendingWork | undefined,
 ): readonly SeenFailure[] => (pending?.lastFailure === undefined ? failures : failures.slice(0, -1));
 
-/** Maximum number of stored failures: an activity may retry for weeks, and a run may have 2,000 pending activities. */
+/**
+ * Maximum number of stored failures, per activity or Nexus operation and in total: an activity may retry for
+ * weeks, and a run may have 2,000 pending activities.
+ */
 const MOST_OF_WORK = 100;
 const MOST = 5000;
 

@@ -75,7 +75,10 @@ export function idleGaps(
   return gaps.filter((gap) => !busy.some((work) => work.from <= gap.from && work.to >= gap.to));
 }
 
-/** An open run's scale extends into the future by at most this share of the time that it shows. */
+/**
+ * An open run's scale extends into the future by at most this share of the time that it shows, or a second if
+ * that is more.
+ */
 const AHEAD_SHARE = 1 / 32;
 /** An open run's scale extends into the future by at most this many milliseconds, or half a pixel if that is more. */
 const MAX_AHEAD = 10_000;

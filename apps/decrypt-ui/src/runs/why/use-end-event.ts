@@ -19,7 +19,8 @@ export function useEndEvent(wanted: boolean): RunEvent | undefined {
     queryFn: ({ signal }) => endEvent(api, address, historyLength, signal),
     enabled: wanted && !address.file,
     staleTime: Infinity,
-    // If this request fails, the page waits for the whole history, which contains the event, or says why it cannot be read.
+    // If this request fails, the page waits for the whole history, which contains the event, or says why the
+    // history cannot be read.
     retry: false,
   });
   return data ?? undefined;

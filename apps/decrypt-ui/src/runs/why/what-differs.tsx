@@ -10,7 +10,10 @@ import { useRun } from '../run/run-context.tsx';
 const DAY = 86_400_000;
 const at = (millis: number) => quoted(new Date(millis).toISOString());
 
-/** A link that compares failed and completed runs of this run's type that started within a day of this run's start. */
+/**
+ * A link that compares runs of this run's type and status with completed runs of this type. All of them
+ * started within a day of this run's start.
+ */
 export function WhatDiffers() {
   const { address, description } = useRun();
   if (address.file) return null;

@@ -9,7 +9,7 @@ import { Frame } from './frame.tsx';
 import { ProfileMenu } from './profile-menu.tsx';
 import { hostOf } from './sign-in-page.tsx';
 
-/** The page for a signed-in person who may not read workflows in any namespace. */
+/** The page for a signed-in person who may read neither workflows nor the audit in any namespace. */
 export function NoPermissionPage({ me, onRetry }: { me: Me; onRetry: () => void }) {
   const { session } = useServices();
   const name = escapeInvisible(me.name);

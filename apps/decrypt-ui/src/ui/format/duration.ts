@@ -65,7 +65,7 @@ export function formatOffsetAfterGap(millis: number): string {
   return millis < 59_950 ? `+${(millis / SECOND).toFixed(1)} s` : `+${formatDuration(millis)}`;
 }
 
-/** Formats a round duration, such as a time limit or a time on the axis: `0.7 s`, `46 s`, `2 m`. */
+/** Formats a round duration, such as a time limit or a time on the axis: `700 ms`, `46 s`, `2 m`. */
 export function formatTick(millis: number): string {
   if (millis < SECOND) return `${Number(millis.toFixed(0))} ms`;
   if (millis < MINUTE) return `${Number((millis / SECOND).toFixed(2))} s`;

@@ -16,9 +16,9 @@ export interface Problem {
   readonly detail: string;
 }
 
-/** An activity or a Nexus operation that fails this often is unlikely to recover by itself. */
+/** From this attempt on, an activity or a Nexus operation is unlikely to recover by itself. */
 const MANY_ATTEMPTS = 5;
-/** The limit for workflow tasks, which are attempted again only if a worker failed or lost them. */
+/** The same limit for workflow tasks, which are attempted again only if a worker failed or lost them. */
 const MANY_TASK_ATTEMPTS = 3;
 
 /**
