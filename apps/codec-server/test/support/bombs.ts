@@ -30,7 +30,7 @@ export const zeros = (bytes: number): Payload => ({
   data: Buffer.alloc(bytes),
 });
 
-/** The largest payload that may be compressed. */
+/** Size in bytes of the largest payload that may be compressed. */
 export const MAX_ZEROS = 16 * MiB - 64;
 
 /**

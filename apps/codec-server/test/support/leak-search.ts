@@ -21,7 +21,10 @@ const token = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
  * a data key.
  */
 export const OVERLAP = 300;
-/** Every form of a data key has at least `LOOK_EVERY + GRAM - 1` characters. */
+/**
+ * The search compares `GRAM` characters at every `LOOK_EVERY`th position. It misses no data key, because
+ * every form of a data key has at least `LOOK_EVERY + GRAM - 1` characters.
+ */
 const GRAM = 8;
 const LOOK_EVERY = 25;
 

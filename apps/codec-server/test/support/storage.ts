@@ -18,7 +18,10 @@ export const referenceTo = (claimData: object, sizeBytes?: number, driverName?: 
   ...(sizeBytes !== undefined && { externalPayloads: [{ sizeBytes }] as unknown as never }),
 });
 
-/** Returns a directory that the namespace may read, and the data converter of a client that stores large payloads there. */
+/**
+ * Returns external storage in a directory that the namespace may read, and the data converter of a client
+ * that stores large payloads there.
+ */
 export function createStoredPayloads(namespace: string) {
   const path = mkdtempSync(join(tmpdir(), 'payloads-'));
   const driver = new DirectoryDriver({ path, bucket: 'acme-payloads' });

@@ -47,7 +47,7 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-/** Installs the SDK's runtime once per process, with a logger that hides the worker's log lines. */
+/** Installs the SDK's runtime once per process, with a logger that shows only errors. */
 export const quiet = once(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
 
 function once(act: () => void): () => void {
@@ -143,8 +143,8 @@ export const runOf = async (handle: WorkflowHandle): Promise<Run> => ({
 });
 
 /**
- * Runs the workflow `everywhere` until it completes. The workflow's history contains the secret in every
- * place where Temporal stores a payload.
+ * Runs the workflow `everywhere` until it completes. The secret is in the payloads of many kinds of events in
+ * the workflow's history.
  */
 export async function runEverywhere(
   { start }: Pick<Stack, 'start'>,

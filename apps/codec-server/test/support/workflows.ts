@@ -30,7 +30,7 @@ export const look = defineQuery<string, [string]>('look');
 export const refuse = defineQuery<string>('refuse');
 export const change = defineUpdate<string, [string]>('change');
 
-/** Puts its argument into every place of a history that a workflow can fill, and then waits for `finish`. */
+/** Puts its argument into the payloads of many kinds of events, and then waits for `finish`. */
 export async function everywhere(secret: string): Promise<string> {
   let finished: string | undefined;
   setHandler(finish, (value) => {

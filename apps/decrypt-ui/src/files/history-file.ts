@@ -20,7 +20,7 @@ export interface FileRun extends Pick<
   FileWorkflow,
   'encoding' | 'workflowId' | 'runId' | 'type' | 'startedAt' | 'length'
 > {
-  /** Size of the run's events in the file, in bytes of text. */
+  /** Approximate size of the run's events in the file, in bytes. */
   readonly bytes: number;
 }
 

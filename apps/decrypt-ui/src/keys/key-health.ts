@@ -25,7 +25,10 @@ export interface StateText {
   readonly tone: KeyTone;
 }
 
-/** Returns a key version's state in words. A state that this page does not know keeps its Cloud KMS name. */
+/**
+ * Returns a key version's state in words. For a state that this page does not know, returns Cloud KMS's name
+ * of the state in words.
+ */
 export function versionState({ state, destroyTime }: KeyVersion, format: TimeFormat): StateText {
   const destroyed = millisOf(destroyTime);
   switch (state) {
@@ -64,7 +67,10 @@ export function unusable({ state }: KeyVersion): ReasonCode | undefined {
   }
 }
 
-/** Returns what to do about a version that is not enabled, or an empty string. `restoreBy` is a formatted time. */
+/**
+ * Returns what follows from a version's state or what to do about it, or an empty string for an enabled
+ * version. `restoreBy` is a formatted time.
+ */
 export function attention(version: KeyVersion, restoreBy: string | undefined): string {
   const reason = unusable(version);
   if (reason === 'key_destroyed') return 'payloads under it are lost for good';

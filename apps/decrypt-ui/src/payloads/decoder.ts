@@ -81,9 +81,10 @@ const alwaysOpen: DecoderAccess = { of: () => ({ status: 'open' }), subscribe: (
  * repeats requests for payloads with a retryable reason while they are in view. Only payloads in view and the bounded
  * cache hold plaintext. When a payload closes, the decoder drops its plaintext and ignores answers in flight.
  *
- * A payload in external storage is decoded only after a call of `read`, in a separate request. The decoder keeps the
- * result until the payload closes or leaves the view. The decoder never repeats a read of external storage without
- * `retry`, because each read is audited, counts towards the caller's bytes, and may cost money.
+ * A payload in external storage is decoded only after a call of `read`, in a separate request. The result
+ * stays until the payload closes or, if the cache does not hold the result, leaves the view. The decoder
+ * never repeats a read of external storage without `retry`, because each read is audited, counts towards the
+ * caller's bytes, and may cost money.
  */
 export function createDecoder({
   decode,
@@ -221,8 +222,8 @@ export function createDecoder({
   }
 
   /**
-   * Drops the answers for payloads in view, and requests the payloads again. The session delays the requests
-   * until the person may read the payloads.
+   * Drops the answers for payloads in view, and requests the payloads again. If the sign-in has expired, the
+   * requests wait for the next sign-in.
    */
   function hide() {
     for (const batch of batches) batch.abort.abort();

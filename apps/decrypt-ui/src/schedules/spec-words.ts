@@ -68,7 +68,7 @@ function calendarWords(calendar: unknown): string {
 const weekdayWords = (weekdays: readonly Range[]): string =>
   `${weekdays.some(({ start, end }) => start !== end) ? '' : 'on '}${listed(weekdays, (day) => days[day % 7] ?? String(day), ' to ')}`;
 
-/** Returns the times of day in words: `at 09:00 and 17:30`, or `at minute 0–59 of hour 9–17` if there are many. */
+/** Returns the times of day in words: `at 09:00 and 17:30`, or `every minute of hour 9–17` if there are many. */
 function timeWords(hour: readonly Range[], minute: readonly Range[], second: readonly Range[]): string {
   const hours = valuesOf(hour);
   const minutes = valuesOf(minute);

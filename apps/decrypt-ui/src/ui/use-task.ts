@@ -1,7 +1,10 @@
 import { useEffect, useRef, useState } from 'react';
 import { errorOf } from './errors.ts';
 
-/** The state of a task. `result` and `error` belong to the last run that ended. */
+/**
+ * The state of a task. `result` is that of the last run that succeeded. `error` is that of the last run, if
+ * it has failed.
+ */
 export interface Task<T> {
   readonly running: boolean;
   readonly result: T | undefined;

@@ -165,7 +165,7 @@ describe('reason codes', () => {
     expect(requests).toHaveLength(2);
   });
 
-  test('of several payloads are published in one update, without another request', async () => {
+  test('of several payloads are published in one update', async () => {
     const { decoder } = setUp((ref) =>
       encrypted('', ref === '2:0' ? { reason: 'key_disabled', version: 3 } : {}).answer(ref),
     );

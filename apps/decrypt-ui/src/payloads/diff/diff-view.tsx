@@ -18,7 +18,10 @@ interface DiffViewProps {
   readonly fill?: boolean;
 }
 
-/** Two payloads side by side or in one column, with their differing lines and words marked. Equal lines are folded. */
+/**
+ * Two payloads side by side or in one column, with their differing lines and words marked. Equal lines far
+ * from a change are folded.
+ */
 export function DiffView({ left, right, label, fill }: DiffViewProps) {
   const result = useDiff(left, right);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());

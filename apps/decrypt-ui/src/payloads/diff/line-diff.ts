@@ -130,8 +130,8 @@ export interface Piece {
 const MAX_WORDS = 2000;
 
 /**
- * Returns the pieces of two lines, with differing words marked. If the lines have little in common, marks no
- * words.
+ * Returns the pieces of two lines, with differing words marked. If the lines are long or have little in
+ * common, marks no words.
  */
 export function wordDiff(left: string, right: string): { left: Piece[]; right: Piece[] } {
   if (left.length + right.length > MAX_WORDS)

@@ -32,7 +32,7 @@ const enumPrefixes = [
   'CALLBACK_STATE',
 ] as const;
 
-/** Returns the text for a Temporal enum value, or undefined for other values. Values of unknown enums keep their prefix. */
+/** Returns the text for a value of an enum in `enumPrefixes`, or undefined for any other value. */
 export function enumWords(value: string): string | undefined {
   if (!/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(value)) return undefined;
   const prefix = enumPrefixes.find((name) => value.startsWith(`${name}_`));

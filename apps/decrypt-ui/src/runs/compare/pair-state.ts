@@ -19,9 +19,9 @@ export interface PlacedDifference extends Difference {
 /** What is known about a step's payloads in two runs. */
 export interface PairStates {
   readonly differences: readonly PlacedDifference[];
-  /** Number of payloads that are locked or not permitted. */
+  /** Number of places where a payload is locked or not permitted. */
   readonly hidden: number;
-  /** Number of payloads in external storage that the person has not asked to read. */
+  /** Number of places where a payload is in external storage and the person has not asked to read it. */
   readonly stored: number;
   readonly unreadable: number;
   readonly waiting: number;

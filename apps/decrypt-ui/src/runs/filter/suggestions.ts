@@ -63,8 +63,8 @@ export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
       ? query.conditions.map((condition) => ({ kind: 'condition', condition }))
       : [...timesLike(term), ...attributesLike(term, known)].slice(0, MOST);
   }
-  // Statuses, attributes and times that match the word come before ids and types that begin with the word. A
-  // single character is too short to match a status, an attribute or a time.
+  // Statuses, attributes and times that begin with the word come before the search of ids and types by
+  // prefix, unless the word is a single character.
   const named = [...statusesNamed(term), ...attributesNamed(term), ...timesLike(term)].filter(
     () => term.length > 1,
   );
@@ -155,7 +155,7 @@ const add = (condition: Condition): Suggestion => ({ kind: 'condition', conditio
 
 const isSame = (left: Suggestion, right: Suggestion) => JSON.stringify(left) === JSON.stringify(right);
 
-/** Returns the statuses whose name, in the list or in Temporal, begins with a word. */
+/** Returns the statuses whose name, in the list or in Temporal, begins with the text. */
 const statusesNamed = (term: string): Suggestion[] =>
   statuses
     .filter((status) => begins(status, term) || begins(outcomeText[outcomeOf(status)], term))

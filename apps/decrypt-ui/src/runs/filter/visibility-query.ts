@@ -117,8 +117,8 @@ const unitMillis: Readonly<Record<string, number>> = {
 export const isRelativeTime = (text: string) => text === 'today' || relative.test(text);
 
 /**
- * Replaces relative times, as in `StartTime >= "-24h"`, with times that Temporal understands. A query with relative times
- * can be saved and shared, and always means the last 24 hours.
+ * Replaces relative times, as in `StartTime >= "-24h"`, with times that Temporal understands. A query with
+ * relative times can be saved and shared, because its times are relative to each use of the query.
  *
  * @param midnight the start of today in milliseconds since 1970
  */

@@ -17,7 +17,7 @@ import { errorOf } from '../../ui/errors.ts';
 export interface WorkerAnswer {
   readonly status: 'answered';
   readonly answer: QueryAnswer;
-  /** Decodes the payloads of the answer. The run's own decoder decodes the payloads of the run. */
+  /** Decodes the payloads of the answer, and payloads of the run with which the user compares them. */
   readonly payloads: Payloads;
   /** Returns a payload's result, or undefined once the answer must be hidden, even if the page still shows it. */
   readonly result: (ref: PayloadRef) => DecodeResult | undefined;

@@ -86,7 +86,8 @@ export interface Session {
   /** Navigates to the provider, which returns the person to the current address. */
   readonly signIn: () => Promise<void>;
   /**
-   * Signs in again without leaving the page. Call this method in a click handler, because the method may open a window.
+   * Signs in again, in a window or, if the browser blocks the window, by leaving the page. Call this method
+   * in a click handler, because browsers block other windows.
    */
   readonly signInAgain: () => Promise<void>;
   readonly signOut: () => Promise<void>;

@@ -45,8 +45,9 @@ export interface RelayedReturn {
 }
 
 /**
- * Removes the provider's answer from the address bar, and the attempt from `sessionStorage`. Returns both. Call this
- * function before anything else: an address with a code must not be logged, bookmarked or sent on.
+ * Removes the provider's answer from the address bar, and the attempt from `sessionStorage`. Returns both, or
+ * only the answer if another page began the attempt. Call this function before anything else: an address with
+ * a code must not be logged, bookmarked or sent on.
  */
 export function takeReturn(): SignInReturn | RelayedReturn | undefined {
   const attempt = takeAttempt();

@@ -7,7 +7,7 @@ import { childrenQuery } from '../../queries.ts';
 /** A row of the list: a run, a child below its parent, or a note below a parent. */
 export interface ListRow {
   readonly key: string;
-  /** The row's depth: 1 for the runs of the list, 2 for their children. */
+  /** The row's depth: 1 for the runs of the list, 2 for their children, and so on. */
   readonly level: number;
   /** The key of the row above that contains this row. */
   readonly parentKey?: string;
