@@ -51,7 +51,7 @@ export interface PayloadSource {
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /**
- * Finds the payloads for refs. Of a ref, Temporal receives only the event id, and only if the run has that
+ * Finds the payloads for refs. Temporal receives only the event id of a ref, and only if the run has that
  * event. The caller must call `release` for each result.
  * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that is not in the run
  */

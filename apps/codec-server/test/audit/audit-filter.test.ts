@@ -22,7 +22,7 @@ const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
 function accepts(filter: Partial<AuditFilter>, more: Partial<AuditEntry> = {}): boolean {
   const { mayMatch, matches } = entryFilter({ namespace: 'payments', ...filter });
   const matched = matches(entry(more));
-  // The search must not skip a matching entry's line before it parses the line.
+  // The search does not parse a line that `mayMatch` rejects.
   if (matched) expect(mayMatch(entryLine(entry(more)))).toBe(true);
   return matched;
 }

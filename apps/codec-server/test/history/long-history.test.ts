@@ -48,7 +48,7 @@ function newMemory() {
   const last: number[] = [];
   let steps = 0;
   return {
-    /** Measures memory if `events` is in a new interval in one of the two quarters. */
+    /** Measures memory at most once in each sixteenth of the history, and only in the two quarters. */
     look: (events: number): void => {
       const step = Math.min(Math.floor((events * 16) / LENGTH), 16);
       if (step === steps) return;
