@@ -102,7 +102,7 @@ export interface AppDeps {
   readonly limits?: Partial<Limits>;
   /** Without this field, there are no rate limits. */
   readonly rates?: Rates;
-  /** Number of trusted proxies that append to `X-Forwarded-For`. Default: 0. */
+  /** Number of addresses that trusted proxies append to `X-Forwarded-For`, including the client's. Default: 0. */
   readonly proxies?: number | undefined;
   /** Memory that requests in flight share, in bytes. Default: `inflightBytes()`. */
   readonly memory?: MemoryBudget;

@@ -84,7 +84,10 @@ export interface CodecServerConfig {
   };
   /** Where the server exports traces, if anywhere. */
   readonly tracing?: TracingConfig;
-  /** Number of trusted proxies that append to `X-Forwarded-For`. By default, the server trusts no proxy. */
+  /**
+   * Number of addresses that trusted proxies append to `X-Forwarded-For`, including the client's. By default, the server
+   * trusts no proxy.
+   */
   readonly proxies?: number;
   /** The audit file. Without this file, the audit goes to standard output. */
   readonly auditFile?: string;

@@ -28,7 +28,7 @@ export interface Env {
     account: Account;
     /** The route's pattern for the log and the metrics, if Hono's own pattern is too general. */
     route?: string;
-    /** Number of trusted proxies that append to `X-Forwarded-For`. Default: 0. */
+    /** Number of addresses that trusted proxies append to `X-Forwarded-For`, including the client's. Default: 0. */
     proxies?: number;
     /** Largest body on this path, in bytes. */
     maxBody: number;

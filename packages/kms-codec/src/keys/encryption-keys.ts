@@ -30,7 +30,7 @@ const REFRESH_BUDGET_MS = 60_000;
 const MAX_WAITS = 10;
 
 /**
- * The current encryption key of each scope. Only the first encryption waits for Cloud KMS. Later scope keys
+ * The current encryption key of each scope. Usually, only the first encryption waits for Cloud KMS. Later scope keys
  * are wrapped in the background. During an outage, the current scope key is used up to its hard limits. If
  * Cloud KMS rejects the crypto key, the current scope key is retired.
  *

@@ -7,7 +7,10 @@ export interface KeyService {
   wrap(request: WrapRequest): Promise<Wrapped>;
   /** Decrypts. Cloud KMS determines the version from the ciphertext. The caller must wipe the result. */
   unwrap(request: UnwrapRequest): Promise<Uint8Array>;
-  /** Returns the states of a crypto key's versions. Needs the permission `cloudkms.cryptoKeyVersions.list`. */
+  /**
+   * Returns a crypto key and the states of its versions. Needs the permissions `cloudkms.cryptoKeys.get` and
+   * `cloudkms.cryptoKeyVersions.list`.
+   */
   describe(key: string): Promise<KeyDescription>;
   close(): Promise<void>;
 }

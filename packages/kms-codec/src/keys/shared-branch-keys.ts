@@ -75,9 +75,10 @@ interface Found {
 }
 
 /**
- * Branch keys that processes share through a store. A process uses a stored key only if four conditions are
+ * Branch keys that processes share through a store. A process uses a stored key only if five conditions are
  * met: Cloud KMS has unwrapped the key for this crypto key and namespace; the stored date equals the date
- * that Cloud KMS unwrapped; the key is younger than the soft age; and the keys file does not deny the key.
+ * that Cloud KMS unwrapped; the proof of the key version is valid; the key is younger than the soft age; and
+ * the keys file does not deny the key.
  *
  * A process replaces only the value that it has read. If several processes write concurrently, one of them
  * succeeds, and the other processes use its key.
