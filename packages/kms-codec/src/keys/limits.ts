@@ -7,14 +7,14 @@ const GiB = 2 ** 30;
  */
 export interface DataKeyLimits {
   /**
-   * At 75 % of this age, Cloud KMS wraps a new key in the background, which then replaces the current key.
+   * At about 75 % of this age, Cloud KMS wraps a new key in the background, which then replaces the current key.
    */
   readonly softAgeMs: number;
   /** Above this age, `encode` fails with `data_key_exhausted`. */
   readonly hardAgeMs: number;
   /**
    * At this limit, the codec derives the next data key without Cloud KMS. In the format `envelope`, which
-   * does not derive data keys, Cloud KMS wraps a new data key at 75 % of this limit.
+   * does not derive data keys, Cloud KMS wraps a new data key at about 75 % of this limit.
    */
   readonly softMessages: number;
   readonly softBytes: number;
