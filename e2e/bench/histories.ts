@@ -15,7 +15,7 @@ const PAYLOAD_BYTES = 1_024;
 const BATCH = 1_500;
 const POLLERS = 24;
 const POLL_MS = 60_000;
-/** Numbers of Temporal's enums `CommandType` and `TaskQueueKind`. */
+/** Values of Temporal's enums `CommandType` and `TaskQueueKind`. */
 const SCHEDULE_ACTIVITY = 1;
 const CANCEL_ACTIVITY = 2;
 const COMPLETE_WORKFLOW = 4;

@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 import { untilText } from './browser.ts';
 import { MARK } from './histories.ts';
 
-/** Adds the function `isDecoded()` to the page, which returns whether every row in view shows plaintext. */
+/** Adds a function `isDecoded()` to the page. The function returns whether every row in view shows plaintext. */
 async function addIsDecoded(page: Page): Promise<void> {
   await page.evaluate((mark) => {
     globalThis.isDecoded = () => {

@@ -51,7 +51,7 @@ interface Completed {
   readonly activityTaskCompletedEventAttributes?: unknown;
 }
 
-/** The id of an event in the middle of the long sample. */
+/** The smallest id that the event in the middle of the long sample may have. */
 const MIDDLE = 2_000;
 
 const apiOf = (namespace: string): string => `${codecUrl}/api/namespaces/${namespace}/workflows`;

@@ -41,7 +41,7 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         return "temporal-kms.KmsCodecPlugin"
 
     def configure_client(self, config: ClientConfig) -> ClientConfig:
-        """Sets the codec for the client's namespace, the failure converter and the encoding of headers."""
+        """Sets the failure converter, the encoding of headers, and the codec for the client's namespace."""
         codec = self._codec.for_namespace(config["namespace"])
         config["data_converter"] = self._extend(config["data_converter"], codec)
         config["header_codec_behavior"] = self._headers
