@@ -3,7 +3,6 @@ import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
 import { expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import { keptLog } from '../support/kept-log.ts';
-import { keys } from '../support/stack.ts';
 import { company, policyFile } from './support/policy-file.ts';
 
 const policy = (namespaces: string): string => `${company('http://127.0.0.1:1', 'codec')}
@@ -23,7 +22,7 @@ it('warns about namespaces in the policy for which the server has no keys', () =
     accessLoader(file, { log, canDecrypt: (name) => rules.canDecrypt(name) })();
     return lines.map((line) => JSON.parse(line)).filter((line) => line.namespaces !== undefined);
   };
-  const rule = { encrypt: keys.payments };
+  const rule = { encrypt: 'projects/p/locations/global/keyRings/r/cryptoKeys/payments' };
   expect(warned({ payments: rule })).toMatchObject([
     { namespaces: ['order', 'paymnets'], message: expect.stringContaining('no keys') },
   ]);
