@@ -200,3 +200,10 @@ async function decodeUntil(
 
 /** All faults, in the order in which the benchmark causes them. */
 export const faults: readonly Fault[] = [...immediate, ...ofKeys, ...ofUse, ...outages];
+
+/** Returns the faults behind the given alerts, including the earlier stages of the outage. */
+export function faultsBehind(wanted: readonly string[]): readonly Fault[] {
+  const isWanted = ({ alerts }: Fault) => alerts.some((name) => wanted.includes(name));
+  const lastStage = outages.findLastIndex(isWanted);
+  return faults.filter((fault) => isWanted(fault) || outages.slice(0, lastStage + 1).includes(fault));
+}
