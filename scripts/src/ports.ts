@@ -18,8 +18,9 @@ const LAST = 32_000;
 const locks = join(devDir, 'ports');
 
 /**
- * Returns `count` different ports of 127.0.0.1 that are free now. While this process runs, no other process
- * gets these ports, because the server for a port may start to listen only seconds later.
+ * Returns `count` different ports of 127.0.0.1 that are free now. While this process runs, this function
+ * gives these ports to no other process of this checkout, because the server for a port may start to listen
+ * only seconds later.
  */
 export async function freePorts(count: number): Promise<number[]> {
   await mkdir(locks, { recursive: true });

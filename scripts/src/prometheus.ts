@@ -18,7 +18,10 @@ const TAGS = ['remove_all_sd'];
 /** Returns the scrape interval, which is shorter if the rules' durations are shortened. */
 const scrapeSeconds = (factor: number | undefined): number => (factor === undefined ? 2 : 1);
 
-/** The rules for production. Prometheus evaluates the rules as often as it scrapes the targets. */
+/**
+ * The rules for production. Prometheus evaluates the rules as often as it scrapes the targets, except the
+ * groups with their own `interval`.
+ */
 const RULES = join(projectRoot, 'deploy/helm/temporal-kms/alerts.yaml');
 
 /** A value from an instant query, and its labels. */

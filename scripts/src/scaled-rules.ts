@@ -11,7 +11,7 @@ const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d
 
 /**
  * Divides the durations in Prometheus rules by a factor (`for`, the ranges of expressions, and `offset`), so
- * that tests see alerts that would otherwise take minutes or a week to fire. Thresholds, and rules without
+ * that tests see alerts that would otherwise take minutes or a week to fire. Thresholds, and alerts without
  * `for`, do not change.
  *
  * @param yaml the file with the rules

@@ -16,7 +16,7 @@ sys.stdout.write(out)
 sys.stderr.write(err)
 sys.exit(code)`;
 
-/** The version that deploy/terraform requires. */
+/** The oldest minor version of Terraform 1 that deploy/terraform permits. */
 const MINOR = 6;
 
 export interface Terraform {

@@ -33,8 +33,8 @@ interface TestResult {
 }
 
 /**
- * Returns the predicate. `passedTests` contains the promises of `docs/security-model.md`. `warnedTests`
- * contains the tests that passed only at the second attempt.
+ * Returns the predicate. `passedTests` contains the promises of `docs/security-model.md` that were kept.
+ * `warnedTests` contains the tests that passed only at the second attempt.
  * @throws Error if an output doesn't end with the line "N passed, 0 failed", or contains a broken promise
  */
 export async function testResult(checked: readonly CheckedScript[], url?: string): Promise<TestResult> {

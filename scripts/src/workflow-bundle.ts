@@ -16,7 +16,7 @@ const webpackConfigHook: Hook = (config) => ({
 /**
  * Writes the workflow bundle into a folder. The bundle's source map names files relative to the project's
  * root, so that the bundle is the same wherever it is built.
- * @param bundle calls Temporal's `bundleWorkflowCode` with this hook
+ * @param bundle calls Temporal's `bundleWorkflowCode` with the hook that it receives
  */
 export async function writeWorkflowBundle(
   folder: string,

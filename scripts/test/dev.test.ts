@@ -28,7 +28,7 @@ const exported = {
 };
 
 describe('devEnvironment', () => {
-  it('sets the variables for the Temporal and Cloud KMS that it starts, and drops the user’s variables', () => {
+  it('sets the variables for the Temporal server and emulator of `pnpm dev`, and drops the user’s variables', () => {
     const env = devEnvironment(exported, devPorts({ DEV_TEMPORAL_PORT: '17233', DEV_KMS_PORT: '19061' }));
     const chosen = Object.entries(env).filter(([name]) => /^(TEMPORAL|GCP|KMS|GOOGLE)_/.test(name));
     expect(Object.fromEntries(chosen)).toEqual({

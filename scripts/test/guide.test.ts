@@ -83,7 +83,7 @@ describe.each(rows)('the chapter "$chapter"', ({ code, links, command, promises:
   });
 });
 
-it('docs/gcp-kms.md lists only commands that tests run', async () => {
+it('inTests finds only commands that the tests run', async () => {
   const text = await sources('packages/kms-emulator/test/gcloud.test.ts');
   expect(inTests('gcloud kms keys create').test(text)).toBe(true);
   expect(inTests('gcloud kms keys destroy').test(text)).toBe(false);

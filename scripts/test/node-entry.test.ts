@@ -6,8 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeEntry } from '../src/node-entry.ts';
 
 /**
- * Matches syntax that Node 12, the first version with ES modules, cannot read, and imports that would load
- * before the check.
+ * Matches syntax that is newer than ES5, except for `import()`, and imports that would load before the check.
  */
 const modern =
   /\b(?:const|let|class|async|await|using)\b|=>|`|\.\.\.|[?]{2}|[?]\.|\bimport\s+[^(]|\bimport\{/;

@@ -37,7 +37,7 @@ const long =
 const scripts = { gate: '.ci/run', long: 'scripts/src/test/long-proofs.ts' };
 const checked = (output: string) => ({ script: scripts.gate, output });
 
-it('contains the source, the versions, and each script with its result, in in-toto’s format', async () => {
+it('testResult contains the source, the versions, and each script with its result, in in-toto’s format', async () => {
   const url = 'https://ci.example/runs/1';
   const result = await testResult([checked(gate), { script: scripts.long, output: long }], url);
   expect(schema.parse(result)).toEqual(result);
@@ -64,6 +64,6 @@ it.each([
   ['output that was cut off', '✓ A1 A promise. Tests: a.test.ts (3)'],
   ['no output', ''],
   ['a broken promise', '✗ A1 A promise. Tests: a.test.ts (did not run)\n12 passed, 0 failed'],
-])('throws an error after %s', async (_, output) => {
+])('testResult throws an error after %s', async (_, output) => {
   await expect(testResult([checked(output)])).rejects.toThrow(/^\.ci\/run (ended|reported)/);
 });

@@ -92,7 +92,7 @@ describe('the tarball', () => {
       peerDependenciesMeta,
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
     expect(peerDependencies!['@temporal-kms/kms-codec']).toMatch(/^\^\d/);
-    // The package for the trace context, which is imported if the application has installed it.
+    // worker-kit imports this package only if the application has installed it.
     const optional = Object.keys(peerDependenciesMeta!);
     expect(optional).toEqual(['@opentelemetry/api']);
     const files = globSync('*.{cjs,mjs}', {

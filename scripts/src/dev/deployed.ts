@@ -46,7 +46,10 @@ function dashboardVariables(): Record<string, string> {
 
 async function startArtefacts(folder: string): Promise<Deployment> {
   const caddy = await findCaddy('the dashboard cannot be served');
-  if (caddy === undefined) throw new Error('DEV_FROM=artefacts needs Go: https://go.dev/dl/');
+  if (caddy === undefined)
+    throw new Error(
+      'DEV_FROM=artefacts needs Caddy: make PyPI reachable, or install Go (https://go.dev/dl/).',
+    );
   const place = async (app: string): Promise<string> => {
     const to = join(folder, app);
     await cp(join(projectRoot, 'apps', app, 'dist'), to, { recursive: true, verbatimSymlinks: true }).catch(

@@ -13,8 +13,8 @@ import { emulatorArguments, required, requiredPort } from './environment.ts';
 import { ON_DEMAND_NAMESPACE, SHOP_NAMESPACE } from './sign-in.ts';
 
 /**
- * Time limit for stopping. It must be well below ten seconds, because turbo kills a task ten seconds after
- * its signal.
+ * Maximum time to wait until the worker has stopped. This time must be well below ten seconds, because turbo
+ * kills a task ten seconds after its signal.
  */
 const WAIT_FOR_WORKER_MS = 5_000;
 

@@ -26,9 +26,9 @@ export const staticBase = ['base-files', 'netbase', 'tzdata'];
 
 /**
  * Makes substitutes for the base images, for machines that cannot reach an image registry. The substitutes
- * consist of Debian packages and of Caddy built with Go. They have the names and tags from the Dockerfile's
- * FROM lines. The substitutes contain the files that the Dockerfile uses, so they test the Dockerfile, but
- * not the real base images.
+ * consist of Debian packages, Node and Caddy. They have the names and tags from the Dockerfile's FROM lines.
+ * The substitutes contain the files that the Dockerfile uses, so they test the Dockerfile, but not the real
+ * base images.
  */
 export async function makeBases(engine: Engine): Promise<void> {
   const node = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');

@@ -73,7 +73,7 @@ export interface Engine {
   isHealthy(name: string): Promise<boolean>;
   /** Sends SIGTERM and waits. Returns the exit status, which is 137 if the container had to be killed. */
   stop(name: string): Promise<number>;
-  /** Removes all containers. */
+  /** Removes the containers that `start` started. */
   close(): Promise<void>;
 }
 

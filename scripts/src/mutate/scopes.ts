@@ -4,10 +4,7 @@ export interface Scope {
   readonly sources: readonly string[];
   /** Files in `sources` that another scope mutates. */
   readonly except?: readonly string[];
-  /**
-   * Test files, fastest first, because the first failure ends the run of a mutant. Tests that wait or start
-   * servers are too slow.
-   */
+  /** Test files, fastest first, because the first failure ends the run of a mutant. */
   readonly tests: readonly string[];
 }
 

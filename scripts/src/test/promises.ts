@@ -100,8 +100,8 @@ export async function checkPromises(
 }
 
 /**
- * Adds broken promises to the failures. Counts only promises whose test is missing or was skipped, because
- * failed tests are already counted.
+ * Adds broken promises to the failures, but only if no test failed. Failed tests break promises too, and they
+ * are already counted.
  */
 export function withBroken(total: Outcome, { lines, broken }: ReturnType<typeof judge>): Outcome {
   if (broken === 0 || total.failed > 0) return total;

@@ -38,8 +38,8 @@ export interface FileOutcome {
   /** Number of tests that were skipped because the machine lacks the programs that they need. */
   readonly skipped: number;
   /**
-   * Seconds from the start of the file's first test to the end of its last test. If the suite has several
-   * workers, this is the sum of the durations of the file's tests.
+   * Seconds from the start of the file's first test to the end of its last test. For Playwright, this is the
+   * sum of the durations of the file's tests.
    */
   readonly seconds: number;
 }
@@ -107,8 +107,8 @@ interface VitestReport {
     /** The reason why the file could not be loaded, if loading failed. */
     readonly message: string;
     /**
-     * The failures of the test. A test that passed at the second attempt has the failure of the first
-     * attempt.
+     * The file's tests. If a test passed at the second attempt, `failureMessages` contains the failure of the
+     * first attempt.
      */
     readonly assertionResults: readonly { status: string; fullName: string; failureMessages: string[] }[];
   }[];

@@ -16,8 +16,8 @@ import { suiteLine, timeLines } from './times.ts';
 const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
 
 /**
- * The suites that take minutes, so that short suites run last. Only one of the first three suites needs a
- * browser, and key-admin mostly waits.
+ * The suites that take minutes. They start first, in this order. The first three run at the same time: only
+ * one of them needs a browser, and key-admin mostly waits.
  */
 const longest = [
   'e2e',

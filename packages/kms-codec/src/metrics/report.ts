@@ -45,7 +45,7 @@ export interface CodecMetrics {
   /** Counts the codec's events. Pass this object to the codec as its `observer`. */
   readonly observer: Observer;
   /**
-   * Reports the state of a codec's keys in some namespaces, and creates those namespaces' counters with the
+   * Reports the state of a codec's keys in the given namespaces, and creates those namespaces' counters with the
    * value 0. Events of other namespaces are counted under the label `other`.
    * @param codec the codec whose observer is `observer`
    */

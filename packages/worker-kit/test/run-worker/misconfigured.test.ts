@@ -115,7 +115,7 @@ describe('a worker', () => {
       { worker: { workflowBundle: { code: 'exports = {}' } } },
       /failureConverterPath/,
     ],
-  ])('ends the process with 78 and one log line if it %s', async (_what, stumble, reason) => {
+  ])('ends the process with 78 and logs the reason if it %s', async (_what, stumble, reason) => {
     const { running, problems } = start(stumble);
     expect(await running.ended).toBe(workerExitCodes.misconfigured);
     expect(problems().at(-1)?.fields['reason']).toMatch(reason);
