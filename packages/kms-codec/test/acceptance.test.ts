@@ -212,7 +212,7 @@ describe('a call of the codec', () => {
     expect(codec.inspect(encrypted!, inNamespace('pay')).reason).toBeUndefined();
   });
 
-  it("uses the codec's namespace in a replay worker, regardless of the context", async () => {
+  it("uses the codec's namespace with ignoreContext, regardless of the context", async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay', ignoreContext: true, bindWorkflow: true });
     const [encrypted] = await codec.encode([json(1)], inNamespace('default', 'fake'));
     expect(valueOf((await codec.decode([encrypted!], inNamespace('other', 'x')))[0])).toBe(1);
@@ -247,7 +247,7 @@ describe('the codec', () => {
   );
 
   it.each(['envelope-v2', 'envelope'] as const)(
-    'encrypts each namespace’s messages under another data key, in the format %s',
+    'encrypts each namespace’s messages under a separate data key, in the format %s',
     async (format) => {
       const names = ['pay', 'ship', 'own'] as const;
       const reading = names.map((name) => [name, { ...rules[name], reads: [format] }] as const);

@@ -98,8 +98,7 @@ describe('callsInFlight', () => {
 });
 
 /**
- * Starts to decode 39 payloads with at most two concurrent calls. Returns a function that decodes one more
- * payload.
+ * Starts to decode 39 payloads with at most two concurrent calls. `decodeFirst` decodes one more payload.
  */
 const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
   const keyService = new HeldKeyService();
@@ -229,13 +228,16 @@ describe('DecodePlan.kmsCalls', () => {
     expect(codec.plan(encrypted, pay).kmsCalls).toBe(1);
   });
 
-  it.each(['envelope', 'direct'] as const)('counts data keys of the format %s', async (format) => {
-    const keyService = new FakeKeyService();
-    const { codec: writer } = codecWith(rule, { keyService, format });
-    const encrypted = await writer.encode([json(1), json(2)], pay);
-    const { codec } = codecWith(rule, { keyService });
-    expect(codec.plan(encrypted, pay).kmsCalls).toBe(format === 'direct' ? 2 : 1);
-  });
+  it.each(['envelope', 'direct'] as const)(
+    'counts the Cloud KMS calls for messages in the format %s',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const { codec: writer } = codecWith(rule, { keyService, format });
+      const encrypted = await writer.encode([json(1), json(2)], pay);
+      const { codec } = codecWith(rule, { keyService });
+      expect(codec.plan(encrypted, pay).kmsCalls).toBe(format === 'direct' ? 2 : 1);
+    },
+  );
 
   it.each(['envelope', 'direct'] as const)(
     'counts every key that decryption would try for a message in the format %s without kms-key',
@@ -250,7 +252,7 @@ describe('DecodePlan.kmsCalls', () => {
     },
   );
 
-  it('does not count messages that are damaged or whose data key is cached', async () => {
+  it('does not count a message whose data key is cached, and a damaged copy causes no call', async () => {
     const keyService = new FakeKeyService();
     const decrypt = ['a', 'b', 'c'].map(cryptoKey);
     const many = { pay: { ...rule.pay, decrypt } };

@@ -46,7 +46,7 @@ function multiply(x: bigint, y: bigint): bigint {
   return product;
 }
 
-/** Returns the inverse of an element, which is its power of 2^128 - 2. */
+/** Returns the inverse of an element, by raising the element to the power of 2^128 - 2. */
 function inverse(x: bigint): bigint {
   let [result, square] = [1n << 127n, x];
   for (let n = 1; n < 128; n += 1) {

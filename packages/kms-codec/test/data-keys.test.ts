@@ -17,7 +17,7 @@ describe('the codec', () => {
   );
 
   it.each([1, 100, 10_000])(
-    'makes one Cloud KMS call for each of 3 data keys in %i concurrent decodes',
+    'makes one Cloud KMS call for each of 3 data keys, with %i concurrent decodes under each',
     async (concurrent) => {
       const keyService = new FakeKeyService();
       const encrypted = await Promise.all(
@@ -58,7 +58,7 @@ describe('the codec', () => {
 
 describe('the codec with an encryption key', () => {
   // [C-1]
-  it('refreshes the key in the background after 75 % of its age, without delaying an encode', async () => {
+  it('refreshes the key in the background after 75 % of its soft age, without delaying an encode', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.encode([json(1)], context);
     clock.time += 0.76 * hour;

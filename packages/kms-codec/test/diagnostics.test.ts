@@ -58,7 +58,7 @@ describe('exposingSettings', () => {
     ).toEqual([]);
   });
 
-  it('accepts all these settings, for debugging, if the keys come from an emulator', () => {
+  it('accepts all these settings, for debugging, with KMS_ALLOW_DIAGNOSTICS=true if the keys come from an emulator', () => {
     const env = { NODE_OPTIONS: '--inspect', KMS_ALLOW_DIAGNOSTICS: 'true' };
     expect(settings(env)).toHaveLength(1);
     expect(settings({ ...env, KMS_EMULATOR_HOST: '127.0.0.1:1' })).toEqual([]);

@@ -6,7 +6,7 @@ import { rule, settle } from './support/reader.ts';
 
 describe('a process that only encrypts', () => {
   // [C-7]
-  it('confirms its key with Cloud KMS every 5 min, and stops within 5 min of a refusal', async () => {
+  it('confirms its key with Cloud KMS at least every 5 min, and stops within 5 min of a refusal', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     for (let n = 0; n < 40; n += 1) {
       await codec.encode([json(n)], context);
@@ -47,7 +47,7 @@ describe('a process that only encrypts', () => {
   });
 });
 
-/** Returns a key service for an identity that may wrap but not unwrap. */
+/** Returns the codec of an identity that may wrap but not unwrap. */
 function encrypter() {
   const keyService = new FakeKeyService();
   Object.assign(keyService, { failing: 'permission_denied', affected: 'unwrap' });
@@ -56,7 +56,7 @@ function encrypter() {
 
 describe('an identity that may only encrypt', () => {
   // [C-10]
-  it('encrypts under one branch key for 45 min, and makes Cloud KMS wrap a key every 5 min to confirm the branch key', async () => {
+  it('encrypts under one branch key for 45 min, and makes Cloud KMS wrap a key at least every 5 min to confirm the branch key', async () => {
     const { codec, clock, keyService } = encrypter();
     const keys = new Set<string>();
     for (let n = 0; n < 40; n += 1) {

@@ -94,7 +94,11 @@ describe('a set of rules that reads direct together with envelope or proxy', () 
     ['in two namespaces that share a key, with proxy', { a: proxy, b: direct }, undefined],
     ['in a namespace’s rule and the default rule', { a: envelope }, direct],
     ['in the default rule and a namespace’s rule', { a: direct }, proxy],
-    ['if only the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
+    [
+      'if only the rule that reads direct accepts the risk',
+      { a: { ...direct, unsafe }, b: envelope },
+      undefined,
+    ],
   ];
   it.each(refused)('is rejected %s', (_, namespaces, byDefault) => {
     expect(() => new KeyRules(namespaces, byDefault)).toThrow(/forged/);

@@ -78,7 +78,7 @@ describe('the codec', () => {
     },
   );
 
-  it.each(Object.entries(payloads))('throws a KmsCodecError if the payloads are %s', async (_, value) => {
+  it.each(Object.entries(payloads))('accepts only an array as the list of payloads: %s', async (_, value) => {
     if (Array.isArray(value)) return expect(await codec.encode(any(value))).toEqual([]);
     await expect(codec.encode(any(value))).rejects.toEqual(malformed);
     await expect(codec.decode(any(value))).rejects.toEqual(malformed);
@@ -249,7 +249,7 @@ describe("protobuf's empty fields", () => {
   });
 
   it.each(['binary/envelope-kms-v2', 'binary/envelope-kms', 'binary/gcp-kms', 'binary/encrypted'])(
-    'do not turn a payload into a message with the encoding %s',
+    'cause a KmsCodecError, and no other error, in a message with the encoding %s',
     async (encoding) => {
       const { codec: reader } = codecWith({
         default: {

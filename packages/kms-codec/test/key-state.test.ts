@@ -80,7 +80,7 @@ describe('keyState', () => {
     expect(await read(codec, own)).toBe('x');
   });
 
-  it('returns no reason code once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
+  it('returns an autonomy once Cloud KMS accepts the key again, and no reason code once the failed refresh was retried', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';
@@ -201,7 +201,7 @@ describe('the failure that keyState returns', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('includes failed calls in the direct format, which keeps no keys in memory', async () => {
+  it('includes failed calls in the format direct, which keeps no keys in memory', async () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';

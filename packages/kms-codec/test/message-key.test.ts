@@ -28,7 +28,7 @@ const withMetadata = (payload: Payload, entries: Record<string, string>): Payloa
 
 describe('a message’s key', () => {
   it.each([undefined, 'order-1'])(
-    'consists of the crypto key’s id and the key version in envelope-v2, if the message is bound to the workflow %s',
+    'consists of the crypto key’s id and the key version in envelope-v2, whether or not the message is bound to a workflow (%s)',
     async (workflowId) => {
       expect(messageKey(await underVersion(7, workflowId))).toEqual({
         format: 'envelope-v2',
@@ -113,7 +113,7 @@ describe('messageKey for a payload without a readable key', () => {
   });
 });
 
-it('messageKey names the same format as the codec, and the codec also names the crypto key, for every format', async () => {
+it('messageKey names the same format as the codec, for every format, and the codec also names the crypto key, except for static', async () => {
   const keyService = new FakeKeyService();
   const { codec } = codecWith({
     orders: { encrypt: SHARED, reads: formats, unsafe: ['direct-with-envelope'] },

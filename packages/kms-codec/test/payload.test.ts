@@ -120,7 +120,7 @@ it.each([
   expect(readUsual(serialize(payload))).toBeUndefined();
 });
 
-it('readUsual leaves bytes before the encoding that differ from the usual form to the strict reader', () => {
+it('readUsual leaves to the strict reader a payload whose bytes before the encoding differ from the usual form', () => {
   const start = Buffer.from('\n\x16\n\x08encoding\x12\n');
   const message = serialize(json(1));
   expect(Buffer.from(message.subarray(0, start.length))).toEqual(start);

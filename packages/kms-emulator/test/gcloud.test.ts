@@ -28,7 +28,7 @@ const hasGcloud = (process.env['PATH'] ?? '').split(delimiter).some((folder) => 
 });
 if (!hasGcloud)
   process.stderr.write(
-    'gcloud is not installed, and no package registry has it: the test sends recorded forms of its requests instead.\n',
+    'gcloud is not installed, and no package registry has it: the test itself sends the requests that gcloud sends.\n',
   );
 
 /** Starts an emulator behind a server that records requests and answers requests for other services. */
@@ -88,7 +88,7 @@ async function expectKey(url: string): Promise<void> {
   });
 }
 
-/** Replaces the time in the filter of `logging read`, and decodes the query. */
+/** Replaces the time in the filter of `logging read`, and decodes commas in the query. */
 const comparable = (all: readonly RestCall[]): unknown =>
   JSON.parse(
     JSON.stringify(all)

@@ -145,8 +145,8 @@ describe('the emulator’s IAM', () => {
   it('accepts every Cloud KMS permission in TestIamPermissions', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoOperator') });
-    // Queries the permissions that HashiCorp's go-kms-wrapping and Terraform query, and a permission that is
-    // not related to the use of a key.
+    // Queries the permissions that HashiCorp's go-kms-wrapping and Terraform query, and permissions that the
+    // worker's role lacks.
     const asked = [
       'cloudkms.cryptoKeyVersions.useToSign',
       'cloudkms.cryptoKeyVersions.useToVerify',

@@ -88,7 +88,7 @@ describe('list filters and orders', () => {
     },
   );
 
-  it('refuse an order without a field', async () => {
+  it('refuse an order with an unknown direction', async () => {
     const { client } = await threeVersions();
     const call = client.listCryptoKeyVersions({ parent: KEY, orderBy: 'name up' });
     expect(await refusalCode(call)).toBe(code.INVALID_ARGUMENT);

@@ -1,8 +1,8 @@
 import type { SafeLogEntry, WriteLog } from './log-entry.ts';
 
 /**
- * Minimum time between the last entry about an outage and the first entry about the next outage. This
- * interval prevents an intermittent fault from filling the log.
+ * Minimum time between the first entries about two outages. This interval prevents an intermittent fault from
+ * filling the log.
  */
 const INTERVAL_MS = 60_000;
 
@@ -39,8 +39,8 @@ export class OutageLog {
   }
 
   /**
-   * Reports a failure. Logs the failure, unless the current outage was already logged or the last entry is
-   * less than a minute old.
+   * Reports a failure. Logs the failure, unless the current outage was already logged or a failure was logged
+   * less than a minute ago.
    * @param fields the fields of the entry; must not contain data from a payload or a caller
    */
   down(fields: SafeLogEntry['fields']): void {

@@ -191,7 +191,7 @@ describe('a file in a Kubernetes ConfigMap or Secret volume', () => {
     expect(read(mounted())).toBe('content');
   });
 
-  it('is read with the owner and modes that fsGroup sets', () => {
+  it('is read with the modes that fsGroup sets', () => {
     mount(0o3777);
     chmodSync(join(volume(), '..2026_11_29_10_00_00.1'), 0o2755);
     chmodSync(join(volume(), '..data/policy.yaml'), 0o440);

@@ -80,7 +80,7 @@ export interface ListedObject extends Pick<ListedName, 'sizeBytes' | 'modified'>
   readonly object: StoredObject;
 }
 
-/** Loads the client for a kind of store only when a configuration names a bucket of that kind. */
+/** Loads the client for a kind of store only when an object of such a store is first read or listed. */
 const readers: Readonly<Record<StorageType, ConnectReader>> = {
   s3: async (store) => new (await import('./s3.ts')).S3Reader(store),
   gcs: async (store) => new (await import('./gcs.ts')).GcsReader(store),

@@ -170,16 +170,13 @@ describe('a reference that the configuration does not allow', () => {
     ['orders', 'AWS.S3Driver', 'external_reference'],
     ['orders', '__proto__', 'external_reference'],
     ['orders', 'directory', 'storage_not_allowed'],
-  ])(
-    'causes no request to S3 in the namespace %s with the driver %s',
-    async (namespace, driverName, code) => {
-      const claimData = { bucket: BUCKET, key: KEY, hashAlgorithm: 'sha256', hashValue: sha256 };
-      await expect(
-        read(withData(JSON.stringify({ driverName, claimData })), namespace),
-      ).rejects.toMatchObject({ code });
-      expect(connect).not.toHaveBeenCalled();
-    },
-  );
+  ])('causes no request in the namespace %s with the driver %s', async (namespace, driverName, code) => {
+    const claimData = { bucket: BUCKET, key: KEY, hashAlgorithm: 'sha256', hashValue: sha256 };
+    await expect(read(withData(JSON.stringify({ driverName, claimData })), namespace)).rejects.toMatchObject({
+      code,
+    });
+    expect(connect).not.toHaveBeenCalled();
+  });
 
   it('causes no request, although the same reader sends a request for an allowed reference', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');

@@ -56,7 +56,7 @@ describe.each(['s3', 'gcs'] as const)('a bucket of %s', (type) => {
     return `<ListBucketResult>${objects.join('')}${token}</ListBucketResult>`;
   }
 
-  it('is listed with its size and time, page by page, and only if it is below the prefix', async () => {
+  it('is listed page by page, with each object’s size and time, and without objects outside the prefix', async () => {
     const names = ['v0/ns/orders/a', 'v0/ns/orders/b', 'v0/ns/payroll/c'].map(
       (name) => `${name}/d/sha256/${sha256}`,
     );

@@ -263,7 +263,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     },
   );
 
-  it('is reported as unavailable without parsing a long error', async () => {
+  it('is reported as missing or unavailable, without parsing a long error', async () => {
     const error = '<Error><Code>NoSuchKey</Code></Error>';
     server.answer = (response) => response.writeHead(404).end('<!DOCTYPE>'.repeat(2_000) + error);
     // The reader of Cloud Storage needs only the status.

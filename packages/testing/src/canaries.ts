@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { listenOnLoopback } from './network.ts';
 
-/** Every secret text in the tests begins with this prefix. */
+/** The secrets that `newCanary` returns begin with this prefix. */
 export const CANARY_PREFIX = 'canary-';
 
 /**

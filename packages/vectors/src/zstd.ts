@@ -23,7 +23,7 @@ const blockHeader = (last: boolean, type: number, size: number): Buffer => {
 export const raw = (content: Uint8Array): Buffer =>
   Buffer.concat([blockHeader(true, 0, content.length), content]);
 
-/** Creates run-length blocks of 128 KiB each. Four bytes of a block represent 131,072 bytes. */
+/** Creates run-length blocks of zeros. The four bytes of a block represent at most 131,072 bytes. */
 export const zeros = (bytes: number): Buffer => {
   const count = Math.ceil(bytes / BLOCK_MAX);
   return Buffer.concat(

@@ -9,7 +9,7 @@ import { cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';
 import { branchOf, hour, MemoryStore, minute, settle } from '../support/fleet.ts';
 
-/** Interval of a codec's timer, in seconds. Each process has a different phase. */
+/** Interval of a codec's timer, in seconds. The processes' timers are spread over the interval. */
 const TIMER_S = 15;
 /** Interval at which a process encrypts in each namespace, in seconds. */
 const WRITE_S = 300;

@@ -162,7 +162,7 @@ describe('a salt', () => {
     ['messages', { softMessages: 8 }, 8],
     ['bytes', { softBytes: 8 * 5 }, 8],
     ['messages, if only the hard limit was lowered,', { hardMessages: 3 }, 3],
-    ['bytes, if each message has more', { softBytes: 4 }, 1],
+    ['bytes, except for one larger message,', { softBytes: 4 }, 1],
   ])('is never used beyond its limit on %s, even without Cloud KMS', async (_, limits, most) => {
     const { codec, keyService } = codecWith(rule, { limits });
     await codec.warm('pay');

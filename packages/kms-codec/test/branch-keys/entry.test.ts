@@ -46,7 +46,7 @@ describe('a store entry', () => {
         current: { ...value.current, wrapped: Buffer.alloc(1025).toString('base64') },
       }),
     ],
-    ['a wrapped key in hex', (value) => ({ ...value, current: { ...value.current, wrapped: 'a-_' } })],
+    ['a wrapped key in base64url', (value) => ({ ...value, current: { ...value.current, wrapped: 'a-_' } })],
     ['a short proof', (value) => ({ ...value, current: { ...value.current, proof: 'AAAA' } })],
     [
       'a long proof',

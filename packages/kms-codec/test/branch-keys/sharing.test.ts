@@ -70,7 +70,7 @@ describe('a fleet at the time of a rotation', () => {
     expect(branchOf(messages[0]!)).toBe(Buffer.from(entryIn(fleet.store).next!.wrapped).toString('hex'));
   });
 
-  it('rotates within a minute, with one Cloud KMS call per process and one for the new key', async () => {
+  it('rotates within a minute, with at most one unwrap per process, and a wrap in each process that is due at the same time', async () => {
     const fleet = fleetOf(50);
     await fleet.encrypt();
     const { wraps, unwraps } = fleet.keyService;

@@ -65,7 +65,7 @@ describe('the strict YAML reader', () => {
     expect(parse('a: 1\n...\n').check(z.strictObject({ a: z.number() }))).toEqual({ a: 1 });
   });
 
-  it('explains the mistakes that a schema finds in YAML’s terms', () => {
+  it('explains in YAML’s terms the mistakes that a schema finds', () => {
     const store = z.discriminatedUnion('type', [
       z.strictObject({ type: z.literal('s3'), prefixes: z.array(z.string()).min(1).optional() }),
       z.strictObject({ type: z.literal('gcs'), path: z.string().min(1) }),
@@ -157,7 +157,7 @@ describe('readStrictYaml', () => {
     });
   });
 
-  it('never reads a file partially while another process overwrites it', async () => {
+  it('never reads a file partially while another thread overwrites it', async () => {
     const file = join(folder, 'written.yaml');
     writeFileSync(file, large('p'));
     const write =

@@ -67,7 +67,7 @@ const layout = ['  ', ': ', '- ', ' #', '\r\n', '...', '\n...\n', '---\n', '?\n'
 const pieces = ['&a ', '*a', '<<: ', 'no', '12:30', '__proto__', '0x1'];
 const inserted = [...characters, ...layout, ...pieces, '\\u0061', '\\x41', '\\/', '\\e', '%20'];
 
-/** Makes one to four changes to a keys file's text. */
+/** Changes a keys file's text in one or more places. */
 export function changedText(text: string, random: Random): string {
   let changed = text;
   for (let times = random.oneIn(3) ? 4 : 1; times > 0; times -= 1) {

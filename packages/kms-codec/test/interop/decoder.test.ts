@@ -25,8 +25,8 @@ interface Sample {
 }
 
 /**
- * Returns messages under many branch keys and salts. Half of the messages are compressed, and half are bound
- * to a workflow.
+ * Returns messages under many branch keys and salts. Some messages are compressed, and some are bound to a
+ * workflow.
  */
 async function encryptSamples(count: number, keyService: FakeKeyService): Promise<Sample[]> {
   const samples: Sample[] = [];

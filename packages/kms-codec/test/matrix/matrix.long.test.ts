@@ -1,11 +1,7 @@
 /**
- * Tests the package in every environment in which a Temporal application may run. Each test installs the
- * packed tarball, then encrypts and decrypts one payload with `createTestCodec` and one with an emulator key.
- * The README's compatibility table lists the environments that these tests cover. The last test compares the
- * table with the tests. `package.test.ts` tests npm: it runs the README's programs in a project that npm
- * installed.
- *
- * Each tool runs on each Node version.
+ * Tests the packed tarball in every environment of the README's compatibility table. Most tests encrypt and
+ * decrypt one payload with `createTestCodec` and one with an emulator key. The last test compares the table
+ * with the tests. `package.test.ts` tests npm: it runs the README's programs in a project that npm installed.
  */
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -133,7 +129,7 @@ describe('the package', () => {
   });
 });
 
-/** The `tsconfig.json` for each setting, the files that it compiles, and the output file that Node runs. */
+/** The settings for each `moduleResolution`, and the files that TypeScript compiles with them. */
 const resolutions = [
   { moduleResolution: 'nodenext', module: 'nodenext', files: ['app.mts', 'app.cts'] },
   { moduleResolution: 'node16', module: 'node16', files: ['app.mts', 'app.cts'] },

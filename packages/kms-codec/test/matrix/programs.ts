@@ -1,4 +1,4 @@
-/** The programs that the tests run in each environment, as an application would contain them. */
+/** Programs as an application would contain them. The tests run the programs that suit each environment. */
 
 const body = `
 export async function roundTrips() {
@@ -55,8 +55,8 @@ const { proxyActivities } = require('@temporalio/workflow');
 const { charge } = proxyActivities({ startToCloseTimeout: '1 minute', retry: { maximumAttempts: 1 } });
 exports.order = async (card) => await charge(card);
 `,
-  // Runs webpack as Temporal's worker does. First prints what the bundle must contain, and then what it must
-  // not contain.
+  // Runs webpack as Temporal's worker does. Prints whether the bundle contains the failure converter's option,
+  // and whether it contains modules that it must not contain.
   'bundle.cjs': `
 const { KmsCodecPlugin } = require('@temporal-kms/kms-codec');
 const { createTestCodec } = require('@temporal-kms/kms-codec/testing');

@@ -1,4 +1,4 @@
-/** A program that wraps and unwraps a data key, encodes with this data key, and then waits. */
+/** A program that gets an encryption key from Cloud KMS, encrypts a payload with it, and then waits. */
 import { loadKmsCodec } from '../../src/index.ts';
 import { json } from './codec.ts';
 

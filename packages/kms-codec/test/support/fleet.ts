@@ -40,7 +40,7 @@ export class MemoryStore implements BranchKeyStore {
   }
 
   async close(): Promise<void> {
-    // The tests of a fleet close its codecs one after another.
+    // Does nothing, because the other codecs of the fleet still use the store.
   }
 
   put(id: string, value: Uint8Array): void {

@@ -12,8 +12,8 @@ export type FaultEffect =
   | { readonly kind: 'drop_checksums' };
 
 /**
- * Specifies which calls a fault affects, at most how many, and for how long. An absent field restricts
- * nothing.
+ * A fault's effect, and which calls the fault affects, at most how many, and for how long. An absent field
+ * restricts nothing.
  */
 export interface Fault {
   readonly effect: FaultEffect;

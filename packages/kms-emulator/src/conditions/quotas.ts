@@ -9,7 +9,7 @@ export type QuotaLimits = { readonly [Kind in QuotaKind]?: number };
 const MINUTE = 60_000;
 const metric = { read: 'Read', write: 'Write', software: 'Software', hsm: 'HSM' } as const;
 
-/** Counts calls per minute of the emulator's clock. */
+/** Counts the calls in each minute of the emulator's clock. */
 export class Quotas {
   #limits: QuotaLimits = {};
   #minute = 0;

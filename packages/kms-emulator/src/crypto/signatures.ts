@@ -20,7 +20,7 @@ interface SigningAlgorithm {
 }
 
 // Node signs only data, and not a digest that the caller has computed. Therefore, a library computes ECDSA
-// signatures, and this code adds the padding for RSA signatures itself.
+// signatures, and this code encodes the digest for RSA signatures itself.
 const ecdsa = (curve: typeof p256, namedCurve: string, hash: Hash): SigningAlgorithm => ({
   hash,
   generate: () => generateKeyPairSync('ec', { namedCurve }).privateKey,

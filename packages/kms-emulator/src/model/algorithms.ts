@@ -10,7 +10,7 @@ export type Purpose =
   | 'KEY_ENCAPSULATION'
   | 'AES_WRAPPING';
 
-/** The emulator's protection levels. Cloud KMS's other levels need a machine outside Cloud KMS. */
+/** The protection levels of Cloud KMS that the emulator supports. */
 export type ProtectionLevel = 'SOFTWARE' | 'HSM';
 
 /** The algorithms for each purpose, under their names in `CryptoKeyVersion.CryptoKeyVersionAlgorithm`. */

@@ -146,8 +146,8 @@ export function forceState(
 }
 
 /**
- * Returns whether Encrypt and Decrypt accept the version. Both operations see a change of the version's state
- * only after the propagation delay.
+ * Returns whether Encrypt and Decrypt accept the version. Both operations accept a version that is no longer
+ * enabled until the propagation delay has passed.
  */
 export function isUsable(version: KeyVersion, now: number): boolean {
   if (version.material === undefined) return false;

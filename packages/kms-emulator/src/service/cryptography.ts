@@ -108,8 +108,8 @@ export const generateRandomBytes: Handler<
 };
 
 /**
- * Returns the same error for a wrong key, a wrong ciphertext and wrong additional data, so that the caller
- * cannot distinguish these causes.
+ * Returns the error for a wrong key, a changed ciphertext or wrong additional data. The caller cannot
+ * distinguish these causes.
  */
 const wrongKey = () =>
   invalidArgument("Decryption failed: verify that 'name' refers to the correct CryptoKey.");

@@ -69,7 +69,7 @@ export async function listen(
     tls === undefined
       ? createServer(accept)
       : createTlsServer({ ...tls, ALPNProtocols: ['h2', 'http/1.1'] }, accept);
-  // With TLS, these are the connections below it, so that a connection before its handshake is closed, too.
+  // With TLS, these are the TCP connections, so that a connection without a complete handshake is closed, too.
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);

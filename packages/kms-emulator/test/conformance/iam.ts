@@ -19,7 +19,7 @@ export function iamTests(fixture: () => Fixture): void {
     expect(answer.permissions ?? []).toEqual([]);
   });
 
-  it('gives a new key an empty policy, and replaces a policy only if the request contains the policy’s etag', async () => {
+  it('gives a new key an empty policy, and refuses to replace a policy if the request contains another etag', async () => {
     const key = await fixture().createEmptyKey();
     const { getPolicy, setPolicy } = iam(fixture().client);
     const [policy] = await getPolicy(key.name);

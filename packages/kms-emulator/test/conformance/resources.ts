@@ -224,7 +224,7 @@ function updateTests(fixture: () => Fixture): void {
     expect(updated.versionTemplate?.algorithm).toBe('EC_SIGN_P256_SHA256');
   });
 
-  it('refuses updates without a field, updates of an unknown field, and updates to an algorithm of another purpose', async () => {
+  it('refuses updates without a mask, updates of the name or the purpose, and updates to an algorithm of another purpose', async () => {
     const { client } = fixture();
     const { name } = await fixture().createEmptyKey();
     await expectInvalid({

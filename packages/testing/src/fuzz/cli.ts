@@ -6,7 +6,7 @@ const help = `Usage: pnpm fuzz [--seconds N] [--update] [PART OF A TARGET'S NAME
 
 Fuzzes each target for 60 seconds. Inputs that reach new code are added to .dev/fuzz.
   --seconds N   seconds per target
-  --update      then replaces the targets' corpora by the fewest inputs that reach as much
+  --update      afterwards replaces each corpus by the fewest inputs in .dev/fuzz that reach the same code
   --list        only lists the targets`;
 
 const { values, positionals } = parseArgs({

@@ -3,7 +3,7 @@
  * wrapping key.
  *
  *   node process.ts DIRECTORY WRAPPING_KEY run          encrypts and rotates for some seconds, with a soft age of 3 s
- *   node process.ts DIRECTORY WRAPPING_KEY TIME STEP    starts at a time, or rotates then, and kills itself after a step
+ *   node process.ts DIRECTORY WRAPPING_KEY TIME STEP    starts at a time, and kills itself at a step; with ROTATE, at a step of a rotation
  *
  * The process prints a line of JSON for each message.
  */

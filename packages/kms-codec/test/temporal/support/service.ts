@@ -1,6 +1,6 @@
 import * as nexus from 'nexus-rpc';
 
-/** A Nexus service whose handler runs in a different namespace from its callers. */
+/** A Nexus service whose handler may run in a different namespace from its callers. */
 export const shipping = nexus.service('shipping', {
   /** A synchronous operation. */
   quote: nexus.operation<string, string>(),

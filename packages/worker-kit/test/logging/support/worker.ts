@@ -1,4 +1,4 @@
-/** A worker with only the plugin and a logger, which is the SDK's default logger unless `LOGGER=safe`. */
+/** A worker with the plugin, and with the SDK's default logger unless `LOGGER=safe`. */
 import { NativeConnection, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
 import type { PayloadCodec } from '@temporalio/common';
 import { OperationError, serviceHandler } from 'nexus-rpc';
