@@ -90,7 +90,8 @@ export function serveHistoryFile(port: FilePort<FileRequest>): void {
     let next = from;
     for (; next <= length && bytes < SLICE_BYTES && events.length < MAX_FILE_EVENTS; next += 1) {
       const text = event(next);
-      // A large event gets a separate request, unless it is the first.
+      // An event that would exceed the limit goes into the next request, unless it is the first of its
+      // request.
       if (events.length > 0 && bytes + text.length > SLICE_BYTES) break;
       bytes += text.length;
       events.push(text);

@@ -5,7 +5,7 @@ import type { FilePort, FileReply, OpenedFile } from './history-file.ts';
 
 export interface HistoryFilesState {
   readonly status: 'none' | 'opening' | 'open' | 'failed';
-  /** The name of the open file, or of the file that could not be opened. */
+  /** The name of the file that is open, is being opened or could not be opened; empty if there is none. */
   readonly name: string;
   readonly file?: OpenedFile | undefined;
   /** Why the file cannot be opened. */

@@ -20,7 +20,7 @@ import styles from './keys.module.css';
 /** Number of failures shown until the user requests all. */
 const MOST = 8;
 
-/** The most recent payloads that could not be decrypted or encrypted, each with a link to its event. */
+/** The most recent payloads that could not be decrypted or encrypted, with links to their runs and events, if known. */
 export function KeyFailures({ keys }: { keys: NamespaceKeys }) {
   const { failures, namespace } = keys;
   const [all, setAll] = useState(false);

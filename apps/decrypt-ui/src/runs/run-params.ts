@@ -10,7 +10,7 @@ export type Pane = (typeof panes)[number];
 const maybe = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schema), undefined);
 
 /**
- * The search parameters of a run's address: which part of the run the page shows, but no workflow data. Unknown
+ * The search parameters of a run's address: which part of the run the page shows, but no payloads. Unknown
  * parameters are dropped.
  */
 export const workflowSearch = z.object({

@@ -1,6 +1,6 @@
 import type { ApiFailure } from '../session/server/failure.ts';
 
-/** `limit`: the server reached a limit on time, hits or cost. The user can continue. */
+/** `limit`: the server reached a limit on time, hits or cost, or is shutting down. The user can continue. */
 export type ReadStatus = 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
 
 /** The position up to which a stream has been read, and whether reading continues. */

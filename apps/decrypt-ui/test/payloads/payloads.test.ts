@@ -54,7 +54,7 @@ describe('payload interpretation', () => {
     expect(payloadValue(payload('binary/plain', '%PDF-1.4 1 0 obj')).kind).toBe('bytes');
   });
 
-  test('treats binary/null and payloads without metadata as empty', () => {
+  test('treats binary/null and payloads without metadata and data as empty', () => {
     expect(payloadValue(payload('binary/null', ''))).toEqual({ kind: 'empty' });
     expect(payloadValue({ metadata: {}, data: '' })).toEqual({ kind: 'empty' });
   });

@@ -171,7 +171,7 @@ export const namespaceOf = (target: RevealTarget): string =>
 export interface RevealRequest {
   readonly target: RevealTarget;
   readonly name: string;
-  /** How long the reveal lasts. If absent, the reveal lasts until the person locks the payloads. */
+  /** How long the reveal lasts. If absent, the reveal has no time limit. */
   readonly minutes?: number;
   readonly justification?: string;
 }
@@ -214,7 +214,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     keep(store.getState().grants.filter(({ until }) => until > now));
   }
 
-  /** Drops plaintext and search matches of a namespace, or of all namespaces. */
+  /** Drops cached plaintext and search matches of a namespace, or of all namespaces. */
   function forget(namespace?: string) {
     plaintext.forget(namespace === undefined ? '' : namespaceScope(namespace));
     for (const listener of forgetters) listener(namespace);
@@ -238,8 +238,8 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     /** Returns the last justification that the person gave in a namespace. */
     lastJustification: (namespace: string) => justifications.get(namespace) ?? '',
     /**
-     * Changes the permissions. Drops everything decrypted under the earlier permissions; the page requests again what
-     * it may still show.
+     * Changes the permissions, and drops cached plaintext and search matches. Payloads in view that are still
+     * open stay.
      */
     setAccess: (next: RevealAccess) => {
       if (next === store.getState().access) return;

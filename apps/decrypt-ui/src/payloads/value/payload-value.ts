@@ -31,7 +31,8 @@ export const encodingOf = (payload: JsonPayload) => metadataText(payload, 'encod
 
 /**
  * Interprets a payload by `metadata.encoding`. Parses `json/*` without losing digits. `binary/null` is empty.
- * `binary/plain` is text if it is valid UTF-8 without control characters. Everything else is bytes.
+ * `binary/plain` and payloads without an encoding are text if they are valid UTF-8 without control
+ * characters. Everything else is bytes.
  */
 export function payloadValue(payload: JsonPayload): PayloadValue {
   const encoding = encodingOf(payload);

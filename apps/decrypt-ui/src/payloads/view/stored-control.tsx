@@ -10,7 +10,10 @@ interface StoredControlProps {
   readonly view: PayloadView;
 }
 
-/** Shows where an open payload is in external storage, with a button that reads it. Renders nothing for other payloads. */
+/**
+ * Shows where an open payload that has not been read is in external storage, with a button that reads it.
+ * Renders nothing for other payloads.
+ */
 export function StoredControl({ stub, view: { status } }: StoredControlProps) {
   if (!stub.stored?.readable || (status !== 'stored' && status !== 'waiting')) return null;
   return (

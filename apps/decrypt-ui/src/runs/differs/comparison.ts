@@ -37,9 +37,9 @@ export interface ComparedSets {
 
 export interface Comparison extends ComparedSets, Opening {
   readonly sets: ReadSets;
-  /** The result; undefined until both sets have been read. */
+  /** The result; undefined until reading has ended or was stopped, and the runs have been compared. */
   readonly result?: WhatDiffers | undefined;
-  /** Why the sets could be read but not compared. */
+  /** Why the runs that were read could not be compared. */
   readonly failure?: ApiFailure | undefined;
 }
 

@@ -168,7 +168,7 @@ export function attemptOf(group: Group, pending?: PendingWork): number {
   return pending ? pending.attempt : group.attempt;
 }
 
-/** Returns a group's outcome: that of its last event, or of its pending work while the group is open. */
+/** Returns a group's outcome: that of its last event with an outcome, or of its pending work while the group is open. */
 export function groupOutcome(group: Group, runOpen: boolean, pending?: PendingWork): Outcome | undefined {
   if (group.outcome) return group.outcome;
   if (!group.open || group.category === 'task') return undefined;

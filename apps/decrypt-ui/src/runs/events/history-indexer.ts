@@ -69,7 +69,10 @@ export interface TimedHistory {
   readonly groups: readonly TimedGroup[];
 }
 
-/** Thrown if a frame does not follow the last event. The caller must open the stream again after the last durable event. */
+/**
+ * Thrown if a frame does not follow the last durable event. The caller must open the stream again after the
+ * last durable event.
+ */
 export class HistoryGap extends Error {
   override readonly name = 'HistoryGap';
 }

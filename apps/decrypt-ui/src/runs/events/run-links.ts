@@ -182,7 +182,7 @@ interface LinkSources {
   readonly groups: readonly { readonly category: string; readonly events: readonly RecordedEvent[] }[];
 }
 
-/** Returns the links of the header: earlier and later runs of the chain, the parent and the root. */
+/** Returns links to the run's parent and root, and to earlier and later runs of its chain. */
 export function lineage({ address, description, groups }: LinkSources): RunLink[] {
   const { relations } = description;
   const found = groups

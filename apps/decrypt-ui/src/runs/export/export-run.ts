@@ -6,7 +6,7 @@ import type { RunsApi } from '../api.ts';
 
 /** The state of an export: what it has written, and how it ended. */
 export interface ExportState {
-  /** `idle`: not started. `cut_off`: the server ended the export early, and the file was discarded. */
+  /** `idle`: not started. `cut_off`: the response ended early, and the file was discarded. */
   readonly status: 'idle' | 'running' | 'complete' | 'stopped' | 'cut_off' | 'failed';
   readonly form: ExportForm;
   readonly bytes: number;

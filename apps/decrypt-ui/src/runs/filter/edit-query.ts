@@ -51,14 +51,14 @@ const isStart = (condition: Condition): condition is Comparison =>
   condition.attribute === 'StartTime' &&
   (condition.operator === '>=' || condition.operator === '>');
 
-/** Returns the earliest start time that a query permits, if exactly one condition limits the start time. */
+/** Returns the earliest start time that a query permits, if exactly one condition sets such a limit. */
 export function startOf(query: ListQuery): string | undefined {
   const starts = query.kind === 'raw' ? [] : query.conditions.filter(isStart);
   return starts.length === 1 ? starts[0]?.values[0]?.text : undefined;
 }
 
 /**
- * Returns the query limited to runs that started after `time`, replacing an earlier limit. If `time` is
+ * Returns the query limited to runs that started at `time` or later, replacing any such limit. If `time` is
  * undefined, removes the limit.
  */
 export function withStart(query: ListQuery, time: string | undefined): ListQuery {

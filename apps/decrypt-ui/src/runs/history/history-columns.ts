@@ -1,7 +1,10 @@
 import type { CSSProperties } from 'react';
 import { useColumnWidths } from '../../ui/preferences/column-widths.ts';
 
-/** The columns that the user can resize, with their limits in CSS pixels. The summary takes the remaining width. */
+/**
+ * The columns that the user can resize, with their limits in CSS pixels. The summary and, until the user
+ * resizes it, the waterfall share the remaining width.
+ */
 const sizes = {
   event: { width: 286, min: 120, max: 800, side: 'right' },
   start: { width: 76, min: 48, max: 240, side: 'left' },

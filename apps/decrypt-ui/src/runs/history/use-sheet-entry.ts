@@ -6,7 +6,7 @@ import type { Selection } from './use-selection.ts';
 
 type Change = (search: Partial<WorkflowSearch>, replace?: boolean) => void;
 
-/** Every parameter of a run's address, set to undefined. */
+/** Parameters of a run's address, set to undefined. */
 const none: WorkflowSearch = {
   tab: undefined,
   ev: undefined,

@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../events/history.ts';
 import { attributeList, formatAttribute } from './attribute-list.ts';
 import styles from './panes.module.css';
 
-/** The events' attributes: everything except payloads and proto3 defaults. */
+/** The events' attributes: everything except payloads, failures and proto3 defaults. */
 export function AttributesPane({ events }: { events: readonly RecordedEvent[] }) {
   const format = useTimeFormat();
   return events.map((event) => (

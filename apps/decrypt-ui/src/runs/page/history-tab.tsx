@@ -29,7 +29,7 @@ interface HistoryTabProps {
   readonly search: WorkflowSearch;
 }
 
-/** A history with at most this many events is probably too short for an overview. */
+/** A history with fewer events than this is probably too short for an overview. */
 const SHORT = 40;
 /** The free space below and above the banners, in CSS pixels. */
 const BANNERS_GAP = 64;

@@ -36,7 +36,7 @@ export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
   const phone = useNarrowerThan(PHONE_BELOW);
   const first = view.times.events[0];
 
-  /** Selects the next matching row after the active row. */
+  /** Selects the next or, if `backwards` is true, the previous matching row. */
   function jump(test: (row: Row) => boolean, backwards: boolean) {
     const { rows, focus } = view;
     const row = nextRow(rows, focus.active === undefined ? -1 : rows.indexOf(focus.active), backwards, test);

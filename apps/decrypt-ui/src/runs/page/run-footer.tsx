@@ -9,7 +9,7 @@ import { Button } from '../../ui/controls/button.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-footer.module.css';
 
-/** The footer of a run's page: whether the run is live, what is loaded, and which payloads cannot be read. */
+/** The footer of a run's page: whether the run is live, what is loaded, and how many payloads cannot be read. */
 export function RunFooter() {
   const { address, follow, description, open, usage, paused, setPaused, held } = useRun();
   useCommands({ 'run.pause': open && !address.file ? () => setPaused(!paused) : undefined });

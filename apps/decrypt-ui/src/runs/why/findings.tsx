@@ -16,7 +16,7 @@ interface FindingsProps extends Pick<Readings, 'lockOf'> {
   readonly onSelect: (eventId: number) => void;
 }
 
-/** All findings of the rules, most urgent first. */
+/** The findings of the rules, most urgent first, and how many more there are. */
 export function Findings({ explanation, ...rest }: FindingsProps) {
   const { findings, more, refs } = explanation;
   const left = Object.values(more).reduce((sum, count) => sum + count, 0);

@@ -24,7 +24,10 @@ export interface Explained extends Readings {
   readonly run: Omit<WhyRun, 'read'>;
   /** The current time in milliseconds since 1970, for durations that are still growing. */
   readonly now: number;
-  /** Whether the whole history is known. Until then, the explanation covers only the description and a closed run’s last event. */
+  /**
+   * Whether the whole history is known. Until then, the explanation covers only the description and a closed
+   * run’s first and last events.
+   */
   readonly loaded: boolean;
 }
 
