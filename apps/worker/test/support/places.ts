@@ -68,10 +68,7 @@ const rows: readonly [place: string, where: string, text: string][] = [
   ['cancellation by token', 'ACTIVITY_TASK_CANCELED', 'Clock of NAME goes back'],
 ];
 
-/**
- * All places where samples store payloads. The encrypted run and the control run without encryption differ
- * only in the name.
- */
+/** All places where samples store payloads, in the encrypted run and in the control run without a codec. */
 export const places: readonly Place[] = rows.map(([place, where, text]) => ({
   place,
   where,
