@@ -181,7 +181,7 @@ for (const [name, start] of servers) {
         }
       });
 
-      it('prevents caches from storing a 404', async () => {
+      it('does not tell caches to store a 404', async () => {
         const response = await fetch(`${url}/assets/app-9z8y.js`);
         expect(response.status).toBe(404);
         expect([null, 'no-store']).toContain(response.headers.get('cache-control'));

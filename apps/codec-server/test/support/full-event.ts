@@ -22,10 +22,7 @@ interface Make {
   readonly variant: number;
 }
 
-/**
- * Maximum nesting of messages, which limits recursive types: a failure has one cause, and the cause has no
- * cause.
- */
+/** Maximum nesting of messages, which limits recursive types: a failure has a chain of at most six causes. */
 const DEPTH = 8;
 
 /** The number of members of the widest oneof on a path to a payload, `Failure.failureInfo`. */

@@ -12,7 +12,7 @@ import proto from '@temporalio/proto';
 const { workflowservice } = proto.temporal.api;
 const none = Buffer.alloc(0);
 
-/** Encoded responses, by the workflow id of the request. */
+/** The encoded responses to requests with one workflow id. */
 interface Planted {
   readonly history: Uint8Array;
   readonly description: Uint8Array;

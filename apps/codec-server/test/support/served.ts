@@ -27,7 +27,7 @@ async function untilTheEnd(starting: Promise<RunningServer>): Promise<Served> {
   return { port: server.port, url: `http://127.0.0.1:${server.port}` };
 }
 
-/** Posts to a codec endpoint with `fetch`, which sets the Host header. */
+/** Returns the options of a POST to a codec endpoint with `fetch`, which sets the Host header. */
 export const posted = (body: string, signal?: AbortSignal) => ({
   method: 'POST',
   headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },

@@ -7,7 +7,7 @@ afterEach(() => vi.useRealTimers());
 const MiB = 1024 * 1024;
 const taker = () => ({ turnsEnd: 0 });
 
-/** Creates turns that two callers share. */
+/** Creates turns that two other callers have just used, so that no caller counts as alone. */
 function shared(): FairTurns {
   const turns = new FairTurns();
   for (const caller of [taker(), taker()]) void turns.take(caller, 0);

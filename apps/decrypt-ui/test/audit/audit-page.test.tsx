@@ -235,8 +235,8 @@ describe('the audit export', () => {
     const [file] = saved;
     const lines = (await file!.text).trimEnd().split(/\r?\n/);
     expect(file!.name).toBe(`audit.${app.namespace.replaceAll(/[^\w.-]+/g, '_')}.${form}`);
-    // There are 244 decryptions. Each decryption has two lines, except one in progress and one that was denied, which
-    // have one line.
+    // There are 245 decryptions. Each decryption has two lines, except one in progress and one that was
+    // denied, which have one line.
     expect(lines).toHaveLength(form === 'csv' ? 489 : 488);
     if (form === 'csv') {
       expect(lines[0]).toMatch(/^time,id,event,operation,name,issuer,subject/);
