@@ -1,24 +1,13 @@
 import { useRouter } from '@tanstack/react-router';
 import { useRef } from 'react';
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
-import type { WorkflowSearch } from '../run-params.ts';
+import { type WorkflowSearch, workflowSearch } from '../run-params.ts';
 import type { Selection } from './use-selection.ts';
 
 type Change = (search: Partial<WorkflowSearch>, replace?: boolean) => void;
 
-/** Parameters of a run's address, set to undefined. */
-const none: WorkflowSearch = {
-  tab: undefined,
-  ev: undefined,
-  one: undefined,
-  io: undefined,
-  pane: undefined,
-  view: undefined,
-  tasks: undefined,
-  idle: undefined,
-  from: undefined,
-  to: undefined,
-};
+/** Every parameter of a run's address, set to undefined. */
+const none = Object.fromEntries(Object.keys(workflowSearch.shape).map((name) => [name, undefined]));
 
 /**
  * Returns a function that writes a selection to the address. On narrow screens, where the inspector is a

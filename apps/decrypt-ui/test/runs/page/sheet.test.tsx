@@ -159,6 +159,16 @@ describe('Back', () => {
     await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
   });
 
+  test('does not restore a filter that the user removed while the sheet was open', async () => {
+    const app = await onPhone(`${order}?type=ValidateOrder&path=true`);
+    await select('g5');
+    await until(() => app.history.location.search.includes('ev=5'), 'the address');
+    await page.getByRole('button', { name: /Show all events/ }).click();
+    await until(() => !app.history.location.search.includes('type='), 'the address');
+    await page.getByRole('complementary').getByRole('button', { name: 'Close' }).click();
+    await until(() => !open() && app.history.location.search === '?path=true', 'the closed sheet');
+  });
+
   test('leaves a run that was opened with the sheet', async () => {
     const app = await onPhone(`${order}?ev=5`);
     await until(open, 'the sheet');
