@@ -43,9 +43,9 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       operationId: 'testKeys',
       summary: "Encrypts and decrypts random bytes with a namespace's keys, and returns the durations",
       description:
-        'Calls Cloud KMS for each key, without a cache. For a decrypt-only key, the server sends bytes that Cloud KMS refuses, which ' +
-        'shows whether the server may decrypt with the key. A caller may test six times per minute, and the calls count ' +
-        "towards the caller's limit of Cloud KMS requests.",
+        'Calls Cloud KMS for each key, without a cache. For a decrypt-only key, the server sends random bytes. Cloud KMS checks the ' +
+        'permission before the bytes, so its error shows whether the server may decrypt with the key. A caller may test six ' +
+        "times per minute, and the calls count towards the caller's limit of Cloud KMS requests.",
       requires: 'decode',
       body: keyTestRequest,
       response: { description: 'The result for each key', type: 'application/json', schema: keyTest },

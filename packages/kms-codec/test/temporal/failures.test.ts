@@ -51,7 +51,7 @@ beforeAll(async () => {
     activities: createActivities(),
   });
   await restore();
-  // The client and the worker have now cached each other's data keys.
+  // Lets the client and the worker cache each other's data keys.
   await client().workflow.execute(workflows.order, withId('first', CARD));
 });
 afterEach(restore);
