@@ -73,9 +73,17 @@ export const scopes = {
   'branch-keys': {
     sources: ['packages/kms-codec/src/branch-keys', ...branchKeyFiles],
     tests: testsOf('packages/kms-codec', [
-      ...['dated-key', 'setting', 'entry', 'file-store', 'guarded-store', 'denied', 'vectors', 'attacks'].map(
-        (name) => `branch-keys/${name}`,
-      ),
+      ...[
+        'dated-key',
+        'setting',
+        'entry',
+        'reader',
+        'file-store',
+        'guarded-store',
+        'denied',
+        'vectors',
+        'attacks',
+      ].map((name) => `branch-keys/${name}`),
       'key-state',
       ...['derivation', 'refusals', 'stores', 'gcs', 'sharing'].map((name) => `branch-keys/${name}`),
     ]),

@@ -23,11 +23,11 @@ const BUDGET_MS = 10_000;
  * read the messages even during a Cloud KMS outage.
  */
 export class BranchKeyReader {
-  readonly #shared: SharedBranchKeys;
+  readonly #shared: Pick<SharedBranchKeys, 'unwrapStored'>;
   readonly #now: () => number;
   readonly #followed: LRUCache<string, Followed>;
 
-  constructor(shared: SharedBranchKeys, maxScopes: number, now: () => number) {
+  constructor(shared: Pick<SharedBranchKeys, 'unwrapStored'>, maxScopes: number, now: () => number) {
     this.#shared = shared;
     this.#now = now;
     this.#followed = new LRUCache({ max: maxScopes });
