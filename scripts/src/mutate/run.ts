@@ -22,7 +22,8 @@ await new Stryker({
   mutate,
   inPlace: true,
   incremental,
-  incrementalFile: `${results}.json`,
+  // Not the report's file: Stryker writes both at the same time.
+  incrementalFile: `${results}.incremental.json`,
   testRunner: 'vitest',
   vitest: {
     configFile: fileURLToPath(import.meta.resolve('./vitest.config.ts')),
