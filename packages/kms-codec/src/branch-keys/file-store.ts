@@ -100,7 +100,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
     const generations: number[] = [];
     for (const name of await readdir(this.#directory)) {
       if (!name.startsWith(`${id}.`)) continue;
-      const [, digits] = /^\.([1-9]\d{0,14})\.json$/.exec(name.slice(id.length)) ?? [];
+      const digits = /^\.([1-9]\d{0,14})\.json$/.exec(name.slice(id.length))?.[1];
       if (digits !== undefined) generations.push(Number(digits));
     }
     return generations.toSorted((a, b) => a - b);

@@ -1,7 +1,8 @@
-import { chmod, link, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import fs, { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileBranchKeyStore } from '../../src/branch-keys/file-store.ts';
 import { ABSENT } from '../../src/branch-keys/store.ts';
 
@@ -15,6 +16,21 @@ beforeEach(async () => {
   directory = join(folder, 'store');
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Lets the test replace results of a function in `node:fs/promises`. */
+function spyOn<Name extends 'mkdir' | 'open' | 'readdir' | 'unlink'>(name: Name) {
+  const spy = vi.spyOn(fs, name);
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    spy.mockRestore();
+    syncBuiltinESMExports();
+  });
+  return spy;
+}
+
+const load = () => new FileBranchKeyStore(directory).load(id);
+const replace = () => new FileBranchKeyStore(directory).replace(id, value, '1');
+const errorWith = (code: string) => Object.assign(new Error(code), { code });
 
 describe('the file: store with its directory', () => {
   it('creates the directory with mode 0700, and the files with mode 0600', async () => {
@@ -44,35 +60,94 @@ describe('the file: store with its directory', () => {
     });
   });
 
-  it('keeps only a few generations, and no unfinished files from processes that have ended', async () => {
+  it('keeps only a few generations, and no unfinished files that are older than an hour', async () => {
     const store = new FileBranchKeyStore(directory);
     await store.replace(id, value, ABSENT);
-    const abandoned = join(directory, `.${'0'.repeat(32)}.tmp`);
-    const recent = join(directory, `.${'1'.repeat(32)}.tmp`);
-    const foreign = join(directory, 'notes.tmp');
-    for (const file of [abandoned, recent, foreign]) await writeFile(file, 'half');
-    for (const file of [abandoned, foreign]) await utimes(file, 1, 1);
+    const now = 1_790_000_000;
+    vi.useFakeTimers({ now: now * 1000, toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const kept = [`.${'1'.repeat(32)}.tmp`, '.2.tmp.bak', 'notes.3.tmp', 'notes.tmp'];
+    for (const name of [`.${'0'.repeat(32)}.tmp`, ...kept]) {
+      await writeFile(join(directory, name), 'half');
+      const age = name === kept[0] ? 3_600 : 3_601;
+      await utimes(join(directory, name), now - age, now - age);
+    }
     for (let generation = 1; generation < 10; generation += 1) {
       expect(await store.replace(id, value, String(generation))).toBe(true);
     }
-    expect((await readdir(directory)).toSorted()).toEqual([
-      `.${'1'.repeat(32)}.tmp`,
-      ...[10, 7, 8, 9].map((n) => `${id}.${n}.json`),
-      'notes.tmp',
-    ]);
+    const generations = [10, 7, 8, 9].map((n) => `${id}.${n}.json`);
+    expect((await readdir(directory)).toSorted()).toEqual([...kept, ...generations].toSorted());
   });
 
   it('does not let a process that was suspended for several generations replace the value', async () => {
     const store = new FileBranchKeyStore(directory);
-    await store.replace(id, value, ABSENT);
-    for (let generation = 1; generation < 9; generation += 1) {
-      await store.replace(id, value, String(generation));
+    for (let generation = 0; generation < 9; generation += 1) {
+      await store.replace(id, value, generation === 0 ? ABSENT : String(generation));
     }
-    // The suspended process has seen generation 1. The process creates the file of generation 2, which other
-    // processes have already created and removed.
-    await link(join(directory, `${id}.9.json`), join(directory, `${id}.2.json`));
+    const files = (await readdir(directory)).toSorted();
+    // The process listed the directory before it was suspended. Other processes have since created and
+    // removed generation 2.
+    const outdated: any = [`${id}.1.json`];
+    spyOn('readdir').mockResolvedValueOnce(outdated);
+    expect(await store.replace(id, value, '1')).toBe(false);
+    expect((await readdir(directory)).toSorted()).toEqual(files);
     expect((await store.load(id))?.generation).toBe('9');
-    expect(await store.replace(id, value, '2')).toBe(false);
+  });
+});
+
+describe('the file: store, if the file system fails', () => {
+  beforeEach(() => new FileBranchKeyStore(directory).replace(id, value, ABSENT));
+
+  it.each([
+    ['EACCES', 'not_permitted'],
+    ['EPERM', 'not_permitted'],
+    ['EROFS', 'not_permitted'],
+    ['ENOSPC', 'unavailable'],
+  ])('reports %s as %s', async (cause, code) => {
+    for (const name of ['readdir', 'open'] as const) {
+      spyOn(name).mockRejectedValueOnce(errorWith(cause));
+      await expect(replace()).rejects.toMatchObject({ code, cause: { code: cause } });
+    }
+  });
+
+  it('reports a directory that it cannot create', async () => {
+    await rm(directory, { recursive: true });
+    spyOn('mkdir').mockRejectedValueOnce(errorWith('EACCES'));
+    await expect(load()).rejects.toMatchObject({ code: 'not_permitted' });
+  });
+
+  it('reports a file that it cannot remove', async () => {
+    spyOn('unlink').mockRejectedValueOnce(errorWith('EPERM'));
+    await expect(replace()).rejects.toMatchObject({ code: 'not_permitted' });
+  });
+
+  it('reads from a read-only file system, on which mkdir can fail with EROFS', async () => {
+    spyOn('mkdir').mockRejectedValueOnce(errorWith('EROFS'));
+    expect((await load())?.generation).toBe('1');
+  });
+
+  it('reads the value again if another process removes its file before the read, at most 4 times', async () => {
+    const listing = spyOn('readdir');
+    const outdated: any = [`${id}.9.json`];
+    for (let times = 0; times < 3; times += 1) listing.mockResolvedValueOnce(outdated);
+    expect((await load())?.generation).toBe('1');
+    for (let times = 0; times < 4; times += 1) listing.mockResolvedValueOnce(outdated);
+    await expect(load()).rejects.toMatchObject({ code: 'unavailable', cause: { code: 'ENOENT' } });
+  });
+
+  it('does not read a file again that it refuses', async () => {
+    await chmod(join(directory, `${id}.1.json`), 0o620);
+    const listing = spyOn('readdir');
+    await expect(load()).rejects.toMatchObject({ code: 'untrusted', cause: { code: 'untrusted' } });
+    expect(listing).toHaveBeenCalledTimes(1);
+  });
+
+  it('leaves no file open', async () => {
+    const opened = spyOn('open');
+    await replace();
+    await load();
+    const handles = await Promise.all(opened.mock.results.map(({ value: handle }) => handle));
+    expect(handles.map(({ fd }) => fd)).toEqual([-1, -1]);
   });
 });
 
@@ -84,7 +159,6 @@ it.each(['', '../0', '0/../0', 'G', '0 '])('the file: store refuses the id %j', 
 
 describe('the file: store with its files', () => {
   const file = () => join(directory, `${id}.1.json`);
-  const load = () => new FileBranchKeyStore(directory).load(id);
 
   beforeEach(() => mkdir(directory, { mode: 0o700 }));
 
