@@ -179,7 +179,7 @@ export const reasons = {
     'Still encrypted',
     'needs a setting',
     "The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read. The error names the inner payload's format and key.",
-    "List that format under `reads` and its key under `decrypt` or `static`. If there are more than four layers, or the compression is unknown, decode the payload with the writer's codec.",
+    "List that format under `reads` and its key under `decrypt` or `static`. With more than four layers or an unknown compression, decode the payload with the writer's codec.",
   ),
   unsupported_version: restorable(
     'Newer format',
@@ -239,7 +239,7 @@ export const reasons = {
   external_reference: information(
     'Stored elsewhere',
     'The payload is a reference to external storage.',
-    'Add the store to the storage file (`CODEC_STORAGE_FILE`; `temporal-kms --external-storage`). If the file lists the store, only the driver that wrote the reference can read it.',
+    'Add the store to the storage file (`CODEC_STORAGE_FILE`; `temporal-kms --external-storage`). If the file lists the store, only the driver that wrote the reference can read the object.',
   ),
   system_envelope: information(
     'Packed payloads',
