@@ -29,13 +29,11 @@ export interface DerivedKey {
 export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint8Array): DerivedKey {
   const length = DATA_KEY_BYTES + COMMITMENT_BYTES;
   const bytes = new Uint8Array(hkdfSync('sha256', branchKey, salt, info, length));
-  try {
-    const key = createSecretKey(bytes.subarray(0, DATA_KEY_BYTES));
-    return { key, commitment: bytes.slice(DATA_KEY_BYTES) };
-  } finally {
-    // Stryker disable next-line CallExpression: no other code can read this memory.
-    bytes.fill(0);
-  }
+  const key = createSecretKey(bytes.subarray(0, DATA_KEY_BYTES));
+  const commitment = bytes.slice(DATA_KEY_BYTES);
+  // Stryker disable next-line CallExpression: no other code can read this memory.
+  bytes.fill(0);
+  return { key, commitment };
 }
 
 /** How a message's data key is derived from its branch key. */
