@@ -17,6 +17,7 @@ export function parseBranchKeys(text: string): (() => BranchKeyStore | undefined
     const path = text.slice('file:'.length);
     return isAbsolute(path) && !path.includes('\0') ? () => new FileBranchKeyStore(resolve(path)) : undefined;
   }
+  // Stryker disable next-line ArrayDeclaration: the first element is not used.
   const [, bucket, prefix = ''] = GCS.exec(text) ?? [];
   return bucket === undefined ? undefined : () => new GcsBranchKeyStore({ bucket, prefix });
 }
