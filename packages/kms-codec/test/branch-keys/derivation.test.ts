@@ -5,6 +5,7 @@ import {
   type Derivation,
   derivation,
   generateSalt,
+  knownDataKey,
   withDataKey,
 } from '../../src/branch-keys/branch-key.ts';
 import { OVERHEAD_BYTES } from '../../src/crypto/aead.ts';
@@ -124,6 +125,8 @@ describe('withDataKey', () => {
     dataKeyOf(fresh, derivations[64]!);
     for (const [n, each] of derivations.slice(0, 64).entries())
       if (n !== 1) expect(dataKeyOf(fresh, each)).toBe(keys[n]);
+    expect(knownDataKey(fresh, derivations[0]!)).toBe(keys[0]);
+    expect(knownDataKey(fresh, derivations[1]!)).toBeUndefined();
     expect(dataKeyOf(fresh, derivations[1]!)).not.toBe(keys[1]);
   });
 
