@@ -78,13 +78,15 @@ describe('GuardedStore', () => {
   it('reports an outage when the store does not respond in time, and makes no further calls while the first call hangs', async () => {
     const { guard, clock, events, calls, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
+    // A call that has ended never counts as hanging, even after its time limit.
+    await guard.load('id', { time: { leftMs: 10 } });
     state.load = promise;
     const time = { leftMs: 10 };
     await expect(guard.load('id', { time })).rejects.toMatchObject({ code: 'unavailable' });
     expect(time.leftMs).toBeLessThanOrEqual(0);
     clock.time += 60_000;
     await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable' });
-    expect(calls).toHaveLength(1);
+    expect(calls).toHaveLength(2);
     resolve();
     await promise;
     state.load = undefined;
@@ -92,6 +94,18 @@ describe('GuardedStore', () => {
     clock.time += 60_000;
     expect(await guard.load('id')).toBeDefined();
     expect(events).toEqual(['load unavailable', 'load works']);
+  });
+
+  it('waits for a call without a time limit longer than for a call whose time has run out', async () => {
+    const { guard, events, state } = guarded();
+    const { promise, resolve } = withResolvers<void>();
+    Object.assign(state, { load: promise, replace: promise });
+    const answer = guard.load('id');
+    const urgent = guard.replace('id', value, ABSENT, { time: { leftMs: 0 } });
+    await expect(urgent).rejects.toMatchObject({ code: 'unavailable' });
+    resolve();
+    expect(await answer).toBeDefined();
+    expect(events).toEqual(['replace unavailable']);
   });
 
   it('works without an observer', async () => {
