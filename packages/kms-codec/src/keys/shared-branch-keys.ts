@@ -168,7 +168,7 @@ export class SharedBranchKeys {
         : await this.#findSoon(scope, stored);
       if (found.isRefused) return undefined;
       const current = choose(own, found.current);
-      const isStored = current !== undefined && found.current !== undefined && isSame(current, found.current);
+      const isStored = current !== undefined && current === found.current;
       const next = isStored ? found.next : undefined;
       const isDue = current !== undefined && this.#age(current) >= refreshShare;
       if (isStored && (next || !isDue)) return { current, next, sharing: 'shared' };
@@ -196,11 +196,9 @@ export class SharedBranchKeys {
   async #findSoon(scope: DataKeyScope, stored: StoredValue | undefined): Promise<Found> {
     try {
       return await this.#find(scope, stored, undefined, new WaitBudget(URGENT_MS));
-    } catch (cause) {
-      if (!(cause instanceof KmsCodecError)) throw cause;
-      throw new BranchKeyStoreError('unavailable', 'Cloud KMS did not unwrap the stored branch keys', {
-        cause,
-      });
+    } catch (error) {
+      if (!(error instanceof KmsCodecError)) throw error;
+      throw new BranchKeyStoreError('unavailable', 'Cloud KMS did not unwrap the stored branch keys');
     }
   }
 
@@ -222,7 +220,7 @@ export class SharedBranchKeys {
     }
     const problems: BranchKeyStoreError[] = [];
     const unwrap = async (one: StoredBranchKey) => {
-      if (own && isSame(own, one) && own.created === one.created) return own;
+      if (own && sameBytes(own.wrapped, one.wrapped) && own.created === one.created) return own;
       try {
         return await this.#unwrap(scope, one, waitBudget);
       } catch (error) {
@@ -266,15 +264,11 @@ export class SharedBranchKeys {
       key =
         this.#decryption.cached(namespace, dataKey) ??
         (await this.#decryption.unwrap(namespace, dataKey, waitBudget));
-    } catch (cause) {
-      if (!(cause instanceof KmsCodecError) || cause.retryable) throw cause;
-      throw cause.code === 'permission_denied'
-        ? new BranchKeyStoreError('not_permitted', 'This identity may not unwrap the stored branch keys', {
-            cause,
-          })
-        : new BranchKeyStoreError('unverified', `A stored branch key cannot be unwrapped: ${cause.code}`, {
-            cause,
-          });
+    } catch (error) {
+      if (!(error instanceof KmsCodecError) || error.retryable) throw error;
+      throw error.code === 'permission_denied'
+        ? new BranchKeyStoreError('not_permitted', 'This identity may not unwrap the stored branch keys')
+        : new BranchKeyStoreError('unverified', `A stored branch key cannot be unwrapped: ${error.code}`);
     }
     if (createdOf(key) !== created || !isKeyVersionProof(key, namespace, keyVersion, proof)) {
       throw new BranchKeyStoreError(
@@ -333,12 +327,8 @@ function choose(
   found: ScopeKey | undefined,
 ): ScopeKey | undefined {
   if (!own || !found) return own?.current ?? found;
-  if (isSame(own.current, found)) return own.current;
   return own.sharing === 'shared' && own.current.created > found.created ? own.current : found;
 }
-
-const isSame = (a: Pick<ScopeKey, 'wrapped'>, b: Pick<ScopeKey, 'wrapped'>) =>
-  sameBytes(a.wrapped, b.wrapped);
 
 function entryOf(
   { namespace }: DataKeyScope,
