@@ -130,6 +130,10 @@ describe('GuardedStore', () => {
   it('throws unavailable for an error that is not a BranchKeyStoreError', async () => {
     const { guard, state } = guarded();
     state.load = new TypeError('bug');
-    await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable', cause: state.load });
+    await expect(guard.load('id')).rejects.toMatchObject({
+      name: 'BranchKeyStoreError',
+      code: 'unavailable',
+      cause: state.load,
+    });
   });
 });

@@ -52,132 +52,21 @@ describe('a starting fleet', () => {
     await codec.encode([json('x')], context);
     expect(store.loads).toBe(0);
   });
-});
 
-describe('a fleet at the time of a rotation', () => {
-  it('agrees on one new key, which all processes unwrap immediately, even if 20 processes rotate at the same time', async () => {
-    const fleet = fleetOf(20);
+  it('expects the generation "absent" when it creates a stored value', async () => {
+    const fleet = fleetOf(1);
+    const replace = vi.spyOn(fleet.store, 'replace');
     await fleet.encrypt();
-    const { won } = fleet.store;
-    fleet.clock.time += 0.75 * hour;
-    for (const codec of fleet.codecs) codec.maintain();
-    await settle();
-    expect(fleet.store.won - won).toBe(1);
-    expect(entryIn(fleet.store).next).toBeDefined();
-    await fleet.pass(0.25 * hour);
-    const messages = await fleet.encrypt();
-    expect(distinct(messages.map(branchOf))).toBe(1);
-    expect(branchOf(messages[0]!)).toBe(Buffer.from(entryIn(fleet.store).next!.wrapped).toString('hex'));
+    expect(replace).toHaveBeenCalledExactlyOnceWith(fleet.store.ids[0], expect.anything(), 'absent');
   });
 
-  it('rotates within a minute, with at most one unwrap per process, and a wrap in each process that is due at the same time', async () => {
-    const fleet = fleetOf(50);
+  it('closes the store when a process closes its codec', async () => {
+    const fleet = fleetOf(1);
+    const close = vi.spyOn(fleet.store, 'close');
     await fleet.encrypt();
-    const { wraps, unwraps } = fleet.keyService;
-    await fleet.pass(0.75 * hour + minute);
-    expect(fleet.keyService.unwraps - unwraps).toBeLessThanOrEqual(50);
-    // Processes that are due within the same 15 s each create a key.
-    expect(fleet.keyService.wraps - wraps).toBeLessThanOrEqual(25);
-    expect(fleet.store.won).toBe(2);
-  });
-
-  // [B-8] [B-9]
-  it('encrypts with the next key only after every process has unwrapped it', async () => {
-    const fleet = fleetOf(10);
-    const first = branchOf((await fleet.encrypt())[0]!);
-    const seen: string[] = [];
-    for (let m = 0; m < 75; m += 1) {
-      await fleet.pass(minute);
-      const messages = await fleet.encrypt();
-      const { unwraps } = fleet.keyService;
-      for (const codec of fleet.codecs) await codec.decode(messages, context);
-      expect(fleet.keyService.unwraps).toBe(unwraps);
-      for (const message of messages) seen.push(branchOf(message));
-    }
-    expect(seen[0]).toBe(first);
-    expect(distinct(seen)).toBe(2);
-  });
-
-  it('does not rotate during a Cloud KMS outage that starts after the next key was stored', async () => {
-    const fleet = fleetOf(5, { limits: { revalidateMs: 5 * minute } });
-    await fleet.encrypt();
-    const late = fleet.codecs[4]!;
-    fleet.clock.time += 0.75 * hour;
-    for (const codec of fleet.codecs.slice(0, 4)) codec.maintain();
-    await settle();
-    expect(entryIn(fleet.store).next).toBeDefined();
-    fleet.keyService.failing = 'kms_unavailable';
-    for (let m = 0; m < 60; m += 1) {
-      await fleet.pass(minute);
-      const messages = await fleet.encrypt();
-      expect(await late.decode(messages, context)).toHaveLength(5);
-    }
-    fleet.keyService.failing = undefined;
-    const before = branchOf((await fleet.encrypt())[0]!);
-    // Attempts in flight retry after up to 2 s of real time.
-    await vi.waitFor(
-      async () => {
-        await fleet.pass(minute);
-        const messages = await fleet.encrypt();
-        expect(distinct(messages.map(branchOf))).toBe(1);
-        expect(branchOf(messages[0]!)).not.toBe(before);
-      },
-      { timeout: 20_000, interval: 200 },
-    );
-  });
-
-  it('does not rotate during a Cloud KMS outage, even if the current key reaches its soft age before the next key may encrypt', async () => {
-    const fleet = fleetOf(3);
-    await fleet.encrypt();
-    const late = fleet.codecs[2]!;
-    fleet.clock.time += 0.85 * hour;
-    for (const codec of fleet.codecs.slice(0, 2)) codec.maintain();
-    await settle();
-    expect(entryIn(fleet.store).next).toBeDefined();
-    fleet.keyService.failing = 'kms_unavailable';
-    for (let m = 0; m < 12; m += 1) {
-      await fleet.pass(minute);
-      const messages = await fleet.encrypt();
-      expect(await late.decode(messages, context)).toHaveLength(3);
-    }
-  });
-
-  it('does not rotate during a Cloud KMS outage that no process has noticed yet', async () => {
-    // No revalidation is due before the next key would be used.
-    const fleet = fleetOf(3, { limits: { softAgeMs: minute, revalidateMs: 5 * minute } });
-    await fleet.encrypt();
-    const late = fleet.codecs[2]!;
-    fleet.clock.time += 0.75 * minute;
-    for (const codec of fleet.codecs.slice(0, 2)) codec.maintain();
-    await settle();
-    expect(entryIn(fleet.store).next).toBeDefined();
-    fleet.keyService.failing = 'kms_unavailable';
-    fleet.clock.time += 0.21 * minute;
-    for (let n = 0; n < 3; n += 1) {
-      const messages = await fleet.encrypt();
-      expect(await late.decode(messages, context)).toHaveLength(3);
-      await settle();
-    }
-  });
-
-  it('reads all its processes’ messages if a Cloud KMS outage of an hour begins right after startup', async () => {
-    const fleet = fleetOf(20);
-    await fleet.encrypt();
-    fleet.keyService.failing = 'kms_unavailable';
-    let failures = 0;
-    for (let m = 0; m < 60; m += 1) {
-      await fleet.pass(minute);
-      const messages = await fleet.encrypt();
-      for (const codec of fleet.codecs) await codec.decode(messages, context).catch(() => (failures += 1));
-    }
-    expect(failures).toBe(0);
-  });
-
-  it('gives each process a new salt, so that no two processes share a data key', async () => {
-    const fleet = fleetOf(20);
-    const messages = await fleet.encrypt();
-    const headers = messages.map(({ data }) => Buffer.from(data!.subarray(0, 60)).toString('hex'));
-    expect(distinct(headers)).toBe(20);
+    expect(close).not.toHaveBeenCalled();
+    await fleet.codecs[0]!.close();
+    expect(close).toHaveBeenCalledOnce();
   });
 });
 
@@ -261,6 +150,16 @@ describe('a fleet whose store fails', () => {
     expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
   });
 
+  it('has a separate key in a process if other processes replace the stored keys during each of four attempts', async () => {
+    const fleet = fleetOf(1);
+    fleet.store.replace = async () => {
+      if (fleet.store.loads === 100) throw new Error('The store is queried again and again');
+      return false;
+    };
+    await expect(fleet.encrypt()).resolves.toHaveLength(1);
+    expect(fleet.store.loads).toBe(4);
+  });
+
   it('has a separate key in each process if the store fails for longer than the soft age', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
@@ -280,20 +179,16 @@ describe('a fleet whose store fails', () => {
     await fleet.pass(0.25 * hour);
     expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
   });
-});
 
-describe('a process whose clock is set back', () => {
-  it.each([30 * minute, 6 * hour])(
-    'uses a branch key for no longer than a process whose clock is right (set back by %i ms)',
-    async (back) => {
-      const fleet = fleetOf(2);
-      const first = branchOf((await fleet.encrypt())[0]!);
-      await fleet.pass(0.7 * hour);
-      fleet.clock.time -= back;
-      await fleet.pass(0.4 * hour);
-      for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(first);
-    },
-  );
+  it('agrees on the stored key, even if a process has stored another key with the same date', async () => {
+    const fleet = fleetOf(1);
+    await fleet.encrypt();
+    fleet.store.values.clear();
+    fleet.start();
+    const [, message] = await fleet.encrypt();
+    await fleet.pass(0.75 * hour);
+    expect((await fleet.encrypt()).map(branchOf)).toEqual(Array(2).fill(branchOf(message!)));
+  });
 });
 
 it('creates a separate key in a process that starts while Cloud KMS wraps but does not unwrap, and shares keys again later', async () => {
@@ -306,6 +201,14 @@ it('creates a separate key in a process that starts while Cloud KMS wraps but do
   fleet.keyService.unwrap = unwrap;
   await fleet.pass(minute);
   expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
+});
+
+it('rejects an unexpected error of the key service instead of creating a separate key', async () => {
+  const fleet = fleetOf(1);
+  await fleet.encrypt();
+  const bug = new TypeError('bug');
+  fleet.keyService.unwrap = () => Promise.reject(bug);
+  await expect(fleet.start().encode([json('x')], context)).rejects.toBe(bug);
 });
 
 describe('a process that only reads', () => {
