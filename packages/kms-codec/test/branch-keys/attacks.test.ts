@@ -14,7 +14,16 @@ import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-
 import { WaitBudget } from '../../src/keys/wait-budget.ts';
 import { cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';
-import { branchOf, context, type Fleet, fleetOf, hour, MemoryStore, minute } from '../support/fleet.ts';
+import {
+  branchOf,
+  context,
+  type Fleet,
+  fleetOf,
+  hour,
+  MemoryStore,
+  minute,
+  settle,
+} from '../support/fleet.ts';
 
 const payId = branchKeyId(cryptoKey('pay'), 'pay');
 const billId = branchKeyId(cryptoKey('pay'), 'bill');
@@ -92,7 +101,7 @@ describe('a process that reads the store', () => {
 
   it('does not encrypt with a stored key dated beyond the allowed clock skew, even if the date is authentic', async () => {
     const { fleet, entry } = await fleetWithEntry();
-    fleet.clock.time -= 6 * minute;
+    fleet.clock.time -= 5 * minute + 1;
     await expectNotAdopted(fleet, entry);
   });
 });
@@ -179,26 +188,41 @@ it('fails to encode, without querying the store repeatedly, if the store has onl
   expect(syncs).toBeLessThanOrEqual(3);
 });
 
-it('accepts a key from a process whose clock is four minutes ahead', async () => {
+it('accepts a key from a process whose clock is five minutes ahead', async () => {
   const { fleet, entry } = await fleetWithEntry();
-  fleet.clock.time -= 4 * minute;
+  fleet.clock.time -= 5 * minute;
   const [message] = await fleet.start().encode([json('x')], context);
   expect(branchOf(message!)).toBe(hex(entry.current.wrapped));
 });
 
-it('does not adopt an older entry that was restored, and stores the current key again', async () => {
-  const { fleet, entry } = await fleetWithEntry();
-  await fleet.pass(0.97 * hour);
-  const [message] = await fleet.encrypt();
-  expect(branchOf(message!)).not.toBe(hex(entry.current.wrapped));
-  put(fleet, entry);
-  await fleet.pass(0.6 * hour);
-  expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
-});
+it.each([
+  ['created', 1],
+  ['adopted', 2],
+])(
+  'does not adopt an older entry that was restored, and stores the current key that it has %s again',
+  async (_, n) => {
+    const { fleet, entry } = await fleetWithEntry();
+    await fleet.pass(5 * minute);
+    fleet.store.values.clear();
+    const [message] = await fleet.start().encode([json('x')], context);
+    await fleet.start().encode([json('x')], context);
+    put(fleet, entry);
+    fleet.clock.time += 0.75 * hour;
+    const codec = fleet.codecs[n]!;
+    codec.maintain();
+    await settle();
+    expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
+    const [later] = await codec.encode([json('x')], context);
+    expect(branchOf(later!)).toBe(branchOf(message!));
+  },
+);
 
-it('does not adopt an older key that the store contains as the next key', async () => {
+it.each([
+  ['older than', 5 * minute],
+  ['as old as', 0],
+])('does not adopt the stored next key if it is %s the current key', async (_, age) => {
   const { fleet, entry } = await fleetWithEntry();
-  await fleet.pass(5 * minute);
+  await fleet.pass(age);
   fleet.store.values.clear();
   await fleet.start().encode([json('x')], context);
   const { current } = entryOf(fleet);
@@ -209,6 +233,14 @@ it('does not adopt an older key that the store contains as the next key', async 
     expect(branchOf(message!)).toBe(hex(current.wrapped));
     await fleet.pass(minute);
   }
+});
+
+it('reports and corrects the changed date of its own key', async () => {
+  const { fleet, entry } = await fleetWithEntry();
+  put(fleet, { current: { ...entry.current, created: entry.current.created - minute } });
+  await fleet.pass(0.75 * hour);
+  expect(fleet.events).toEqual(['adopt unverified', 'adopt works']);
+  expect(entryOf(fleet).current).toEqual(entry.current);
 });
 
 it('keeps the current key if the next key was tampered with', async () => {
@@ -243,6 +275,20 @@ it('reports but does not overwrite an entry with an unknown format version', asy
   await fleet.encrypt();
   expect(fleet.store.values.get(payId)?.value).toEqual(later);
   expect(fleet.events).toEqual(Array(2).fill('adopt unsupported_version'));
+});
+
+it('keeps its own key, and replaces it before its soft age, if the store recovers with an unknown format version', async () => {
+  const fleet = fleetOf(1);
+  fleet.store.loading = new Error('gone');
+  const [first] = await fleet.encrypt();
+  fleet.store.loading = undefined;
+  fleet.store.put(payId, new TextEncoder().encode('{"version":2}'));
+  await fleet.pass(minute);
+  const [second] = await fleet.encrypt();
+  expect(branchOf(second!)).toBe(branchOf(first!));
+  await fleet.pass(0.8 * hour);
+  const [third] = await fleet.encrypt();
+  expect(branchOf(third!)).not.toBe(branchOf(first!));
 });
 
 it('makes only a few calls per process, even if an attacker replaces every entry with garbage', async () => {
