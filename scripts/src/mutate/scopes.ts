@@ -77,6 +77,7 @@ export const scopes = {
         'dated-key',
         'setting',
         'entry',
+        'shared-branch-keys',
         'reader',
         'file-store',
         'gcs-store',
@@ -86,7 +87,9 @@ export const scopes = {
         'attacks',
       ].map((name) => `branch-keys/${name}`),
       'key-state',
-      ...['derivation', 'refusals', 'stores', 'gcs', 'sharing'].map((name) => `branch-keys/${name}`),
+      ...['derivation', 'refusals', 'stores', 'gcs', 'sharing', 'rotation'].map(
+        (name) => `branch-keys/${name}`,
+      ),
     ]),
   },
   access: {

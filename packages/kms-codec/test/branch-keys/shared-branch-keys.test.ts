@@ -1,0 +1,86 @@
+import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
+import { describe, expect, it } from 'vitest';
+import { parseEntry, serializeEntry } from '../../src/branch-keys/entry.ts';
+import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
+import { branchKeyId } from '../../src/branch-keys/store.ts';
+import { branchKeyAad, dataKeyInfo } from '../../src/crypto/tags.ts';
+import type { Observer } from '../../src/index.ts';
+import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
+import { resolveLimits } from '../../src/keys/limits.ts';
+import { asWrappedKey, type DataKeyScope } from '../../src/keys/scope-key.ts';
+import { SharedBranchKeys } from '../../src/keys/shared-branch-keys.ts';
+import { WaitBudget } from '../../src/keys/wait-budget.ts';
+import { cryptoKey, json } from '../support/codec.ts';
+import { context, type Fleet, fleetOf, hour } from '../support/fleet.ts';
+
+const scope: DataKeyScope = {
+  id: 'pay',
+  namespace: 'pay',
+  cryptoKey: cryptoKey('pay'),
+  aad: branchKeyAad('pay'),
+  info: dataKeyInfo('pay'),
+};
+const id = branchKeyId(scope.cryptoKey, scope.namespace);
+
+/** Returns a fleet that has stored a branch key, and a process that only reads the fleet's messages. */
+async function fleetWithReader() {
+  const fleet = fleetOf(1);
+  await fleet.encrypt();
+  const { clock, keyService, store } = fleet;
+  const events: string[] = [];
+  const observer: Observer = {
+    branchKeyStoreFailed: ({ operation, code }) => void events.push(`${operation} ${code}`),
+    branchKeyStoreRecovered: ({ operation }) => void events.push(`${operation} works`),
+  };
+  const now = () => clock.time;
+  const limits = resolveLimits();
+  const semaphore = new KeyedSemaphore(limits.callsInFlight);
+  const all = { keyService, semaphore, limits, observer, now, wall: now, denies: () => false };
+  const decryption = new DecryptionKeys(all);
+  const shared = new SharedBranchKeys(all, decryption, new GuardedStore(store, observer, now));
+  const unwrapStored = () => shared.unwrapStored(scope, new WaitBudget(2_000));
+  return { fleet, events, decryption, unwrapStored };
+}
+
+const entryIn = ({ store }: Fleet) => parseEntry(store.values.get(id)!.value);
+
+describe('a process that unwraps the stored keys in order to read', () => {
+  it('expects another key at any time if the store contains no key that is still used', async () => {
+    const { fleet, unwrapStored } = await fleetWithReader();
+    const start = fleet.clock.time;
+    expect(await unwrapStored()).toBe(start + 0.75 * hour);
+    fleet.clock.time += hour;
+    expect(await unwrapStored()).toBe(0);
+    fleet.store.values.clear();
+    expect(await unwrapStored()).toBe(0);
+  });
+
+  it('reports that an entry is usable again only once it has unwrapped a key of the entry', async () => {
+    const { fleet, events, unwrapStored } = await fleetWithReader();
+    const old = entryIn(fleet);
+    fleet.store.put(id, new TextEncoder().encode('garbage'));
+    await unwrapStored();
+    await unwrapStored();
+    expect(events).toEqual(['adopt malformed']);
+    fleet.clock.time += hour;
+    fleet.store.put(id, serializeEntry(old));
+    await unwrapStored();
+    expect(events).toEqual(['adopt malformed']);
+    await fleet.start().encode([json('x')], context);
+    await unwrapStored();
+    expect(events).toEqual(['adopt malformed', 'adopt works']);
+  });
+
+  it('needs no call for the first message under a stored key while Cloud KMS confirms the key version', async () => {
+    const { fleet, decryption, unwrapStored } = await fleetWithReader();
+    await unwrapStored();
+    const first = asWrappedKey(scope, entryIn(fleet).current);
+    fleet.store.values.clear();
+    await fleet.start().encode([json('x')], context);
+    await unwrapStored();
+    const second = asWrappedKey(scope, entryIn(fleet).current);
+    fleet.clock.time += hour;
+    await decryption.confirm('pay', first, new WaitBudget(2_000));
+    expect(decryption.confirmed(second)).toBeDefined();
+  });
+});
