@@ -53,9 +53,9 @@ export function messageHeader(data: Uint8Array): MessageHeader {
 
 /**
  * Functions that return the tags of a namespace and a workflow in a header, in hexadecimal digits. `workflow`
- * returns the tag of exactly the given workflow id. `workflows` returns the tags of all messages that the
- * workflow may read. If a schedule started the workflow, these include the tag of the id in the schedule's
- * action.
+ * returns the tag of exactly the given workflow id. `workflows` returns the tags that a bound message can have
+ * if the workflow may read it: the tag of the workflow's id and, if a schedule started the workflow, the tag
+ * of the workflow id in the schedule's action. For other workflows, both tags are the same.
  */
 export const headerTags = {
   namespace: (namespace: string): string => hex(namespaceTag(namespace)),
