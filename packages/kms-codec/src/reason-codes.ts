@@ -7,7 +7,7 @@
  * How a problem is resolved.
  * - `retryable`: the problem is temporary.
  * - `restorable`: an administrator must act.
- * - `permanent`: there is no remedy, and Temporal does not retry.
+ * - `permanent`: no retry can correct the problem, so Temporal does not retry.
  * - `information`: a note about a payload that the codec returns unchanged.
  */
 export type ReasonClass = 'retryable' | 'restorable' | 'permanent' | 'information';
