@@ -260,7 +260,8 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_DASHBOARD_FRAME_SOURCES: {
       about:
-        "Comma-separated origins to add to frame-src in this content security policy, such as an authorization endpoint's",
+        "Comma-separated origins to add to frame-src in the dashboard's content security policy, such as an " +
+        "authorization endpoint's",
       example: 'https://login.example.com',
     },
     CODEC_DASHBOARD_TEMPORAL_UI_URL: {
@@ -292,7 +293,10 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       about: 'Maximum number of payloads in one /encode or /decode (default: 10000)',
       example: '1000',
     },
-    CODEC_MAX_REQUESTS: { about: 'Maximum number of requests in flight (default: 256)', example: '64' },
+    CODEC_MAX_REQUESTS: {
+      about: 'Maximum number of requests in flight, except streams (default: 256)',
+      example: '64',
+    },
     CODEC_MAX_STREAMS: {
       about: 'Maximum number of streams that the history API keeps open (default: 256)',
       example: '64',
@@ -308,7 +312,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_RATE_REFUSED: {
       about:
-        'Refused requests (4xx) per minute per caller, and per IP address without a valid token; off: no limit',
+        'Refused requests (4xx) per minute per caller or, without a valid token, per IP address; off: no limit',
       example: '60',
       default: '600',
     },

@@ -45,7 +45,10 @@ export const kmsVariables = {
       'Accepts the risk of reading the formats direct and envelope under one key (docs/security-model.md)',
     example: 'direct-with-envelope',
   },
-  KMS_COMPRESSION: { about: 'Compression of payloads before encryption', example: 'zstd' },
+  KMS_COMPRESSION: {
+    about: 'Compression of payloads before encryption: none (default) or zstd',
+    example: 'zstd',
+  },
   KMS_BIND_WORKFLOW: {
     about: 'Whether new ciphertext can be decrypted only in its workflow',
     example: 'true',
@@ -100,8 +103,7 @@ export const auditVariables = {
   },
   AUDIT_DIGEST_KEY_FILE: {
     about:
-      'File with a key (64 hexadecimal digits) for audit digests of the ciphertexts that /decode receives; unset: no ' +
-      'digests',
+      'File with a key (64 hexadecimal digits) for audit digests of the ciphertexts to decrypt; unset: no digests',
     example: '/etc/temporal-kms/audit-digest.key',
   },
 } as const satisfies Record<string, Variable>;
