@@ -14,7 +14,7 @@ import { requireTestedSdk } from './sdk-version.ts';
  * - Before each `Worker.create`, waits for an encryption key, however long Cloud KMS or Temporal is
  *   unavailable. Stops polling before keys expire in an outage, and when keys are revoked, so that tasks stay
  *   with Temporal. Resumes polling when keys are available.
- * - Replaces a failed worker after 1 to 30 s. If the failed worker cannot be released, the process ends with
+ * - Replaces a failed worker after 0.5 to 30 s. If the failed worker cannot be released, the process ends with
  *   `workerExitCodes.notSettled` (70).
  * - After a signal, activities have the worker's `shutdownGraceTime` and `shutdownForceTime` to complete. The
  *   process ends at most `stopMs` later, even if Cloud KMS, Temporal or an activity hangs. A second signal

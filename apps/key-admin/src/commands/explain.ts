@@ -23,10 +23,10 @@ Examples:
   $ temporal-kms explain --workflow-id order-1 --namespace payments-prod --justification 'ticket 4711' --audit decryptions.jsonl
   $ temporal-kms explain history.json --justification 'ticket 4711' --namespace payments-prod --json | jq '.runs[].findings[0]'
 
-Without --justification, it decrypts nothing and needs no key: it prints types, names and times. With it, it decrypts the
-messages of the failures, prints them in plaintext, and needs what decrypt needs: roles/cloudkms.cryptoKeyDecrypter, an
-application's variables, and an audit. Without a file, it reads Temporal (TEMPORAL_ADDRESS and others). Exits with 1 if a
-payload that it shows cannot be decrypted.`;
+Without --justification, it decrypts nothing and needs no key: it prints types, names, times, and failure messages that
+aren't encrypted. With it, it decrypts the messages of the failures, prints them in plaintext, and needs what decrypt needs:
+roles/cloudkms.cryptoKeyDecrypter, an application's variables, and an audit. Without a file, it reads Temporal
+(TEMPORAL_ADDRESS and others). Exits with 1 if a payload that it shows cannot be decrypted.`;
 
 interface ExplainOptions extends CommonOptions {
   readonly namespace?: string;
