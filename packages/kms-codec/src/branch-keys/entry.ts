@@ -68,7 +68,7 @@ export function parseEntry(value: Uint8Array): BranchKeyEntry {
   }
   const parsed = entrySchema.safeParse(json);
   if (!parsed.success) {
-    // Stryker disable next-line OptionalChaining,StringLiteral: affects only the text of the message.
+    // Stryker disable next-line OptionalChaining,StringLiteral: zod returns an issue, and messages may change.
     const place = parsed.error.issues[0]?.path.join('.');
     throw new BranchKeyStoreError(
       'malformed',

@@ -277,20 +277,6 @@ it('reports but does not overwrite an entry with an unknown format version', asy
   expect(fleet.events).toEqual(Array(2).fill('adopt unsupported_version'));
 });
 
-it('keeps its own key, and replaces it before its soft age, if the store recovers with an unknown format version', async () => {
-  const fleet = fleetOf(1);
-  fleet.store.loading = new Error('gone');
-  const [first] = await fleet.encrypt();
-  fleet.store.loading = undefined;
-  fleet.store.put(payId, new TextEncoder().encode('{"version":2}'));
-  await fleet.pass(minute);
-  const [second] = await fleet.encrypt();
-  expect(branchOf(second!)).toBe(branchOf(first!));
-  await fleet.pass(0.8 * hour);
-  const [third] = await fleet.encrypt();
-  expect(branchOf(third!)).not.toBe(branchOf(first!));
-});
-
 it('makes only a few calls per process, even if an attacker replaces every entry with garbage', async () => {
   const { fleet } = await fleetWithEntry();
   const replace = fleet.store.replace.bind(fleet.store);

@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { parseEntry, serializeEntry } from '../../src/branch-keys/entry.ts';
 import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
 import { branchKeyId } from '../../src/branch-keys/store.ts';
+import { generateBranchKey, importBranchKey } from '../../src/branch-keys/wrapped-branch-key.ts';
 import { branchKeyAad, dataKeyInfo } from '../../src/crypto/tags.ts';
 import type { Observer } from '../../src/index.ts';
 import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
 import { resolveLimits } from '../../src/keys/limits.ts';
-import { asWrappedKey, type DataKeyScope } from '../../src/keys/scope-key.ts';
-import { SharedBranchKeys } from '../../src/keys/shared-branch-keys.ts';
+import { asWrappedKey, type DataKeyScope, type ScopeKey } from '../../src/keys/scope-key.ts';
+import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-keys.ts';
 import { WaitBudget } from '../../src/keys/wait-budget.ts';
 import { cryptoKey, json } from '../support/codec.ts';
 import { context, type Fleet, fleetOf, hour } from '../support/fleet.ts';
@@ -22,11 +23,8 @@ const scope: DataKeyScope = {
 };
 const id = branchKeyId(scope.cryptoKey, scope.namespace);
 
-/** Returns a fleet that has stored a branch key, and a process that only reads the fleet's messages. */
-async function fleetWithReader() {
-  const fleet = fleetOf(1);
-  await fleet.encrypt();
-  const { clock, keyService, store } = fleet;
+/** Returns the branch keys of another process of a fleet, and the keys that this process creates. */
+function processOf({ clock, keyService, store }: Fleet) {
   const events: string[] = [];
   const observer: Observer = {
     branchKeyStoreFailed: ({ operation, code }) => void events.push(`${operation} ${code}`),
@@ -38,8 +36,29 @@ async function fleetWithReader() {
   const all = { keyService, semaphore, limits, observer, now, wall: now, denies: () => false };
   const decryption = new DecryptionKeys(all);
   const shared = new SharedBranchKeys(all, decryption, new GuardedStore(store, observer, now));
+  const create = async (): Promise<ScopeKey> => {
+    const created = clock.time;
+    const plaintext = generateBranchKey(created);
+    const { ciphertext, keyVersion } = await keyService.wrap({
+      key: scope.cryptoKey,
+      plaintext,
+      aad: scope.aad,
+    });
+    return { key: importBranchKey(plaintext), wrapped: ciphertext, keyVersion, created, born: created };
+  };
+  const sync = (own?: SharedKeys) => {
+    const options = { create, waitBudget: new WaitBudget(2_000), refreshShare: 0.75, isUrgent: false };
+    return shared.sync(scope, own, options);
+  };
   const unwrapStored = () => shared.unwrapStored(scope, new WaitBudget(2_000));
-  return { fleet, events, decryption, unwrapStored };
+  return { events, decryption, sync, unwrapStored };
+}
+
+/** Returns a fleet that has stored a branch key, and another process. */
+async function fleetWithReader() {
+  const fleet = fleetOf(1);
+  await fleet.encrypt();
+  return { fleet, ...processOf(fleet) };
 }
 
 const entryIn = ({ store }: Fleet) => parseEntry(store.values.get(id)!.value);
@@ -82,5 +101,42 @@ describe('a process that unwraps the stored keys in order to read', () => {
     fleet.clock.time += hour;
     await decryption.confirm('pay', first, new WaitBudget(2_000));
     expect(decryption.confirmed(second)).toBeDefined();
+  });
+});
+
+describe('a process that shares its keys', () => {
+  it('creates a next key as soon as its key has reached the given share of the soft age', async () => {
+    const fleet = fleetOf(0);
+    const { sync } = processOf(fleet);
+    const own = await sync();
+    fleet.clock.time += 0.75 * hour - 1;
+    expect(await sync(own)).toMatchObject({ current: own.current, next: undefined });
+    fleet.clock.time += 1;
+    expect(await sync(own)).toMatchObject({ current: own.current, next: { created: fleet.clock.time } });
+  });
+
+  it('keeps its key until the given share of the soft age if it can neither use nor replace the stored key', async () => {
+    const fleet = fleetOf(0);
+    const { sync } = processOf(fleet);
+    const own = await sync();
+    fleet.store.put(id, new TextEncoder().encode('{"version":2}'));
+    fleet.clock.time += 0.75 * hour - 1;
+    expect(await sync(own)).toMatchObject({ current: own.current, sharing: 'refused' });
+    fleet.clock.time += 1;
+    expect(await sync(own)).toMatchObject({ current: { created: fleet.clock.time } });
+  });
+
+  it('throws unavailable if other processes replace the stored keys during each of four attempts', async () => {
+    const fleet = fleetOf(0);
+    const { sync } = processOf(fleet);
+    const own = await sync();
+    fleet.store.values.clear();
+    fleet.store.replace = async () => {
+      if (fleet.store.loads === 100) throw new Error('The store is queried again and again');
+      return false;
+    };
+    const { loads } = fleet.store;
+    await expect(sync(own)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(fleet.store.loads - loads).toBe(4);
   });
 });

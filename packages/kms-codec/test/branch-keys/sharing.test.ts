@@ -150,14 +150,10 @@ describe('a fleet whose store fails', () => {
     expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
   });
 
-  it('has a separate key in a process if other processes replace the stored keys during each of four attempts', async () => {
+  it('has a separate key in a process if other processes replace the stored keys during each attempt', async () => {
     const fleet = fleetOf(1);
-    fleet.store.replace = async () => {
-      if (fleet.store.loads === 100) throw new Error('The store is queried again and again');
-      return false;
-    };
+    fleet.store.replace = async () => false;
     await expect(fleet.encrypt()).resolves.toHaveLength(1);
-    expect(fleet.store.loads).toBe(4);
   });
 
   it('has a separate key in each process if the store fails for longer than the soft age', async () => {
