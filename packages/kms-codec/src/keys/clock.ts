@@ -39,19 +39,24 @@ const WALL_ONLY_MS = 250;
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();
   let elapsedOffset = offset;
-  // The result and the wall time when both clocks were last read, and the last reading of the wall clock.
-  let [elapsed, bothRead, lastWall] = [0, Number.NEGATIVE_INFINITY, 0];
+  // The result and the wall time when both clocks were last read, and the last result and reading of the wall clock.
+  let [elapsed, bothRead, latest, lastWall] = [0, Number.NEGATIVE_INFINITY, 0, 0];
   return () => {
     const wallTime = wall();
     const isForward = wallTime >= lastWall;
     lastWall = wallTime;
-    if (isForward && wallTime < bothRead + WALL_ONLY_MS) return elapsed + wallTime - bothRead;
+    if (isForward && wallTime < bothRead + WALL_ONLY_MS) {
+      latest = elapsed + wallTime - bothRead;
+      return latest;
+    }
     const time = running();
     const moved = wallTime - time - offset;
     if (moved > 0) elapsedOffset += moved;
     if (moved > 0 || moved < -TOLERANCE_MS) offset += moved;
     bothRead = wallTime;
-    elapsed = time + elapsedOffset;
+    // The latest result is greater if only the wall clock was read while it was set too far forward.
+    elapsed = Math.max(time + elapsedOffset, latest);
+    latest = elapsed;
     return elapsed;
   };
 }
