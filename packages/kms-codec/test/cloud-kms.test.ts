@@ -268,9 +268,18 @@ describe('CloudKms with a large plaintext', () => {
     ).resolves.toBeDefined();
   });
 
-  it('refuses more than 8 KiB as too_large for an HSM key, without an encrypt call', async () => {
+  it('refuses more than 8 KiB as too_large for an HSM key, without an encrypt call if it may look up the protection level', async () => {
     const client = connect(emulator.address);
     const hsm = await createHsmKey(emulator.address);
+    // An identity that may only encrypt cannot look up the protection level.
+    emulator.injectFault({
+      effect: { kind: 'error', status: 'PERMISSION_DENIED' },
+      method: 'GetCryptoKey',
+      times: 1,
+    });
+    await expect(
+      client.wrap({ key: hsm, plaintext: Buffer.alloc(8_193), aad: Buffer.alloc(0) }),
+    ).rejects.toMatchObject({ code: 'too_large' });
     emulator.calls.reset();
     await expect(
       client.wrap({ key: hsm, plaintext: Buffer.alloc(8_193), aad: Buffer.alloc(0) }),

@@ -104,7 +104,7 @@ function notReadHere({ payload, format }: ParsedPayload, { scope }: Call): KmsCo
   return new KmsCodecError(
     'layer_unreadable',
     `The payload was decrypted, but its content is ${content}, which the namespace ${scope.rule.namespace} does not ` +
-      'read; add the format to "reads" and the key to "decrypt" in the namespace’s rule',
+      'read; add the format to "reads" and the key to "decrypt" in the rule for the namespace',
     { key },
   );
 }

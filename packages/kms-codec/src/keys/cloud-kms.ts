@@ -63,12 +63,18 @@ export class CloudKms implements KeyService {
   }
 
   async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
-    await this.#checkSize(key, plaintext.length + aad.length);
+    const bytes = plaintext.length + aad.length;
+    await this.#checkSize(key, bytes);
     return await this.#call('wrap', key, undefined, async (client, callOptions) => {
-      const [response] = await client.encrypt(
-        { name: key, plaintext, plaintextCrc32c: crc(plaintext), ...aadFields(aad) },
-        callOptions(),
-      );
+      const [response] = await client
+        .encrypt({ name: key, plaintext, plaintextCrc32c: crc(plaintext), ...aadFields(aad) }, callOptions())
+        .catch((error: unknown) => {
+          // The key is probably an HSM key. An identity that may only encrypt cannot look that up.
+          const isUnknown = !this.#protectionLevels.has(key);
+          if (isUnknown && bytes > HSM_LIMIT && isInvalidArgument(error))
+            throw tooLarge(key, bytes, HSM_LIMIT);
+          throw error;
+        });
       const ciphertext = bytesOf(response.ciphertext);
       const version = /\/cryptoKeyVersions\/(\d+)$/.exec(response.name ?? '');
       const intact =
@@ -220,11 +226,7 @@ export class CloudKms implements KeyService {
     let limit = SOFTWARE_LIMIT;
     if (bytes <= SOFTWARE_LIMIT && (await this.#protectionLevel(key)).startsWith('HSM')) limit = HSM_LIMIT;
     if (bytes <= limit) return;
-    throw new KmsCodecError(
-      'too_large',
-      `Cloud KMS encrypts at most ${limit / KIB} KiB per call with ${key}, but the payload has ${bytes} bytes: use an envelope format`,
-      { key },
-    );
+    throw tooLarge(key, bytes, limit);
   }
 
   async #protectionLevel(key: string): Promise<string> {
@@ -242,6 +244,13 @@ export class CloudKms implements KeyService {
     }
   }
 }
+
+const tooLarge = (key: string, bytes: number, limit: number) =>
+  new KmsCodecError(
+    'too_large',
+    `Cloud KMS encrypts at most ${limit / KIB} KiB per call with ${key}, but the payload has ${bytes} bytes: use an envelope format`,
+    { key },
+  );
 
 const checksum = (bytes: Uint8Array): number => CRC32C.buf(bytes) >>> 0;
 const crc = (bytes: Uint8Array) => ({ value: checksum(bytes) });
