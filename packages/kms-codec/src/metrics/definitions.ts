@@ -92,7 +92,7 @@ export const counters: readonly CounterDefinition[] = [
   counter({
     event: 'refused',
     name: 'codec_payloads_refused',
-    description: 'Payloads that could not be encrypted or decrypted, by reason code',
+    description: 'Failed calls to encode or decode, by reason code',
     labels: [namespace, code(refusals)],
   }),
   counter({
