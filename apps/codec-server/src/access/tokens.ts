@@ -16,10 +16,10 @@ const MAX_TOKEN = 16 * 1024;
  * @throws HttpError 401 if there is no token, 400 if the header is malformed or repeated
  */
 export function bearerToken(request: Credentials): string {
-  const header = request.header('authorization');
-  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(header ?? '')?.[1];
+  const header = request.header('authorization') ?? '';
+  const token = /^bearer +([\w.~+/-]+=*)$/i.exec(header)?.[1];
   if (token !== undefined) return checkLength(token);
-  throw header !== undefined && /^bearer(?: |$)/i.test(header) ? malformedRequest() : noToken();
+  throw /^bearer(?: |$)/i.test(header) ? malformedRequest() : noToken();
 }
 
 /**
@@ -56,8 +56,8 @@ const noToken = (): HttpError =>
     401,
     'unauthenticated',
     "Sign in: send the header Authorization: Bearer with a token from an issuer in this server's policy. " +
-      '(Temporal\'s CLI sends the header with --codec-auth "Bearer …"; Temporal\'s Web UI does so if it passes access ' +
-      'tokens.)',
+      '(Temporal\'s CLI sends the header with --codec-auth "Bearer …"; Temporal\'s Web UI does so if it passes ' +
+      'access tokens.)',
     { challenge: 'Bearer', loggable: true },
   );
 
@@ -113,7 +113,7 @@ export class TokenCache<T extends Expires> {
 
   /** Returns the cached value, or calls `verify` and caches the result. Does not cache rejections. */
   get(token: string, verify: (token: string) => Promise<T>): T | Promise<T> {
-    const id = hash('sha256', token, 'base64');
+    const id = hash('sha256', token);
     const known = this.#entries.get(id);
     return known && this.#now() < known.until ? known.value : this.#add(id, token, verify);
   }
@@ -145,7 +145,7 @@ export type VerifyToken = (token: string) => Promise<VerifiedToken>;
  */
 export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: () => number): VerifyToken {
   return async (token) => {
-    // Checks the form of the token, because jose ignores white space at the end of base64.
+    // Checks the form of the token, because jose ignores white space in base64.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw invalidToken(UNREADABLE);
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
@@ -197,12 +197,13 @@ function describe(error: errors.JOSEError, issuer: Issuer, now: number): string 
 }
 
 function notValidYet(
-  { claim, payload }: errors.JWTClaimValidationFailed,
+  { claim, reason, payload }: errors.JWTClaimValidationFailed,
   { clockSkewSeconds }: Issuer,
   now: number,
 ): string {
-  const ahead = Math.ceil(Number(payload[claim]) - now / 1_000);
-  if (!Number.isSafeInteger(ahead) || ahead <= clockSkewSeconds)
+  // Rounds like jose, so that the result is always greater than the tolerated difference.
+  const ahead = Math.ceil(Number(payload[claim]) - Math.floor(now / 1_000));
+  if (reason !== 'check_failed' || !Number.isSafeInteger(ahead))
     return `its claim ${claim} is missing or wrong`;
   return (
     `it is not valid yet: its claim ${claim} is ${ahead} s ahead of the clock of this server, which tolerates ` +
