@@ -1,54 +1,14 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type Issuer, issuer } from '../../src/access/policy.ts';
-import { verifier } from '../../src/access/tokens.ts';
+import { type Changes, issuers, NOW, tokenOf, verify } from './support/signed.ts';
 
-const NOW = 1_800_000_000;
-const of = (tokens: string): Issuer =>
-  issuer.parse({ type: 'oidc', issuer: 'https://login.example.com/', audience: 'codec', tokens });
-const issuers: Record<string, Issuer> = {
-  access: of('access'),
-  'access-untyped': of('access-untyped'),
-  id: of('id'),
-  assertion: issuer.parse({ type: 'iap', audience: 'codec' }),
-  'Temporal Cloud': issuer.parse({ type: 'temporal-cloud', audience: 'codec' }),
-};
 const names = Object.keys(issuers);
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-
-interface Changes {
-  readonly header?: Record<string, unknown>;
-  readonly claims?: Record<string, unknown>;
-  readonly headJson?: (text: string) => string;
-  readonly json?: (text: string) => string;
-}
-
-const nested = (text: string): string =>
-  text.replace('{', `{"a":${'['.repeat(200_000)}${']'.repeat(200_000)},`);
 /** Returns a function that inserts members at the start of a JSON object. */
 const inserting = (json: string) => (text: string) => text.replace('{', `{${json},`);
-const asItIs = (text: string): string => text;
-const encoded = (text: string): string => Buffer.from(text).toString('base64url');
+const nested = inserting(`"a":${'['.repeat(200_000)}${']'.repeat(200_000)}`);
 
 /** Resolves if the server accepts a token from the issuer that is valid except for the changes. */
-async function check(
-  name: string,
-  { header = {}, claims = {}, headJson = asItIs, json = asItIs }: Changes = {},
-) {
-  const from = issuers[name]!;
-  const { publicKey, privateKey } = from.algorithms.includes('RS256') ? rsa : ec;
-  const payload = { iss: from.issuer, aud: 'codec', sub: 'ana', iat: NOW - 60, exp: NOW + 600, ...claims };
-  const written = JSON.stringify({
-    alg: publicKey === rsa.publicKey ? 'RS256' : 'ES256',
-    typ: from.tokens === 'access' ? 'at+jwt' : 'JWT',
-    ...header,
-  });
-  const input = [headJson(written), json(JSON.stringify(payload))].map(encoded).join('.');
-  // The test signs the token itself, because a token library would refuse to create invalid tokens.
-  const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
-  const token = `${input}.${signature.toString('base64url')}`;
-  await verifier(from, { find: () => publicKey }, () => NOW * 1_000)(token);
+async function check(name: string, changes?: Changes): Promise<void> {
+  await verify(name, tokenOf(name, changes));
 }
 
 const refused = { status: 401, challenge: expect.stringMatching(/^Bearer error="invalid_token"/) };
@@ -77,6 +37,7 @@ describe.each(names)('a token from an issuer for which the policy accepts %s', (
     'at+jwt; charset=utf-8',
     'application/application/jwt',
     'text/jwt',
+    'at+application/jwt',
     'jwt\u0000',
     'ĵwt',
     '',
@@ -121,6 +82,9 @@ describe.each(names)('a token from an issuer for which the policy accepts %s', (
     ['__proto__ twice', { json: inserting('"__proto__":1,"__proto__":1') }],
     ['a repeated name deep inside', { json: inserting('"a":[{"b":{"c":1,"c":2}}]') }],
     ['a repeated name that is escaped once', { json: inserting('"\\u0073ub":"bo"') }],
+    ['white space before its header', { input: (text) => ` ${text}` }],
+    ['white space before its claims', { input: (text) => text.replace('.', '.\n') }],
+    ['white space after its claims', { input: (text) => `${text} ` }],
     ['no object', { json: () => '[]' }],
     ['bytes after its claims', { json: (text) => `${text} {}` }],
     ['claims that are encoded as JSON twice', { json: (text) => JSON.stringify(text) }],
@@ -167,11 +131,40 @@ describe('verifier', () => {
   });
 
   it.each([
+    ['nonce', 'access-untyped'],
+    ['at_hash', 'access-untyped'],
+    ['c_hash', 'access-untyped'],
+    ['scope', 'id'],
+    ['scp', 'id'],
+  ])('refuses a token with the claim %s if the policy accepts %s', async (claim, name) => {
+    await expect(check(name, { claims: { [claim]: 'a' } })).rejects.toMatchObject(refused);
+  });
+
+  it.each([
+    [{ azp: 'other' }],
+    [{ azp: null }],
+    [{ azp: ['codec'] }],
+    [{ aud: ['codec', 'other'] }],
+    [{ aud: ['codec', 'dashboard'] }],
+    [{ aud: ['codec', 'other'], azp: 'other' }],
+  ])("refuses an ID token that is not for one of the policy's clients, with %j", async (claims) => {
+    await expect(check('id', { claims })).rejects.toMatchObject(refused);
+  });
+
+  it.each([
     ['access', { typ: 'Bearer' }],
     ['access-untyped', { typ: 'bearer' }],
     ['access-untyped', { token_use: 'access' }],
+    ['access', { nonce: 'a', aud: ['codec', 'other'], azp: 'other' }],
+    ['access-untyped', { scope: 'a', scp: 'a', azp: 'other' }],
     ['id', { typ: 'ID' }],
     ['id', { token_use: 'id' }],
+    ['id', { nonce: 'a', at_hash: 'a', c_hash: 'a' }],
+    ['id', { aud: ['codec'] }],
+    ['id', { azp: 'codec' }],
+    ['id', { aud: ['other', 'codec'], azp: 'dashboard' }],
+    ['id', { middle_name: null }],
+    ['assertion', { typ: 'Refresh', token_use: 'id', nonce: 'a', scope: 'a' }],
   ])('accepts a token if the policy accepts %s and its claims are %j', async (name, claims) => {
     await expect(check(name, { claims })).resolves.toBeUndefined();
   });
