@@ -98,7 +98,9 @@ export const scopes = {
       'apps/codec-server',
       [
         'access',
+        'credentials',
         'tokens',
+        'refusal-reasons',
         'token-kind',
         'policy',
         'policy-file',
