@@ -82,6 +82,7 @@ describe('a server that fetches an issuer’s keys', () => {
     ['a key with numbers of other types', [{ kty: 'RSA', kid: 'first', n: 1, e: {} }]],
     ['a key whose exponent is 1', [published(rsa, { e: 'AQ' })]],
     ['a key whose exponent is even', [published(rsa, { e: 'Ag' })]],
+    ['a key without a type', [published(rsa, { kty: undefined })]],
     ['a key of an unknown type', [{ kty: 'XYZ', kid: 'first' }]],
     ['a symmetric key', [{ kty: 'oct', kid: 'first', k: 'AAAA' }]],
     ['a key for encryption', [published(rsa, { use: 'enc' })]],
@@ -101,7 +102,7 @@ describe('a server that fetches an issuer’s keys', () => {
   });
 
   it('verifies tokens with the usable keys of a key set that also contains an unusable key', async () => {
-    pages.set(KEYS, json({ keys: [{ kty: 'RSA', kid: 'broken' }, published(rsa)] }));
+    pages.set(KEYS, json({ keys: [{ kty: 'RSA', kid: 'broken' }, { kid: 'typeless' }, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
   });
 
