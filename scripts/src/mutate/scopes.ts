@@ -103,6 +103,7 @@ export const scopes = {
         'refusal-reasons',
         'token-kind',
         'policy',
+        'grants',
         'policy-file',
         'policy-access',
         'issuer-keys',
