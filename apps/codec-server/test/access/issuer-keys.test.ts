@@ -135,6 +135,29 @@ describe('issuerKeys', () => {
     pages.set(DISCOVERY, (response) => void response.writeHead(503).end());
     expect(await failureOf(origin)).toContain('returned status 503');
   });
+
+  it.each([
+    ['fetches the keys again if a token names an unknown key', { kid: 'unknown' }, 2],
+    ['does not fetch the keys again if a token names none of several keys', {}, 1],
+  ])('%s', async (_, header, fetches) => {
+    const keys = [pair, other].map(({ publicKey }, at) => ({
+      ...publicKey.export({ format: 'jwk' }),
+      kid: `${at}`,
+    }));
+    let time = 0;
+    let fetched = 0;
+    const found = issuerKeys(issuerAt(origin), {
+      fetchJson: async (url) =>
+        url.endsWith(DISCOVERY) ? { issuer: origin, jwks_uri: `${origin}/jwks` } : { keys },
+      now: () => time,
+      failed: () => undefined,
+      fetched: () => (fetched += 1),
+    });
+    await found.warm();
+    time = 11_000;
+    await expect(found.find({ alg: 'RS256', ...header }, { payload: '', signature: '' })).rejects.toThrow();
+    expect(fetched).toBe(fetches);
+  });
 });
 
 const checked = async (keys: object[], length = 0): Promise<string> => {

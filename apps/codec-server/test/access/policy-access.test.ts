@@ -1,8 +1,11 @@
 import { hash } from 'node:crypto';
 import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import type { Access, Caller } from '../../src/access/access.ts';
 import { accessLoader } from '../../src/access/policy-access.ts';
+import { parsePolicy } from '../../src/access/policy.ts';
 import { keptLog } from '../support/kept-log.ts';
+import { accessOf, issuersOf } from './support/issuers.ts';
 import { company, policyFile } from './support/policy-file.ts';
 
 const policy = (namespaces: string): string => `${company('http://127.0.0.1:1', 'codec')}
@@ -91,4 +94,90 @@ it('logs the digest and size of the policy in force', () => {
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { file, sha256: hash('sha256', policy('[payments]')), bytes: policy('[payments]').length },
   ]);
+});
+
+const withProxy = parsePolicy(`${company('https://login.example.com/', 'codec')}
+  partner: { type: oidc, issuer: 'https://partner.example.com/', audience: codec, tokens: access }
+  proxy: { type: iap, audience: backend }
+rules:
+  - { issuer: company, match: { sub: ana }, namespaces: [payments], permissions: [decode] }
+...
+`);
+const issuers = await issuersOf(withProxy, Date.now);
+const access = accessOf(withProxy, issuers);
+
+const authenticate = async (
+  headers: Readonly<Record<string, string>>,
+  by: Access = access,
+): Promise<Caller> => by.authenticate({ header: (name) => headers[name] });
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const assertion = (token: string) => ({ 'x-goog-iap-jwt-assertion': token });
+const invalid = { status: 401, challenge: expect.stringContaining('invalid_token') };
+
+describe('policyAccess', () => {
+  it("fetches every issuer's keys before the first token arrives", async () => {
+    const fresh = await issuersOf(withProxy, Date.now);
+    accessOf(withProxy, fresh);
+    expect(fresh.asked).toEqual([
+      'https://login.example.com/.well-known/openid-configuration',
+      'https://partner.example.com/.well-known/openid-configuration',
+      'https://www.gstatic.com/iap/verify/public_key-jwk',
+    ]);
+  });
+
+  it("accepts a proxy's assertion in the proxy's header, whatever the header Authorization contains", async () => {
+    const token = await issuers.token('proxy', { sub: 'dan' });
+    expect((await authenticate(assertion(token))).subject).toBe('dan');
+    expect((await authenticate({ ...bearer('for-the-proxy'), ...assertion(token) })).subject).toBe('dan');
+  });
+
+  it("accepts a bearer token without a proxy's assertion", async () => {
+    const token = await issuers.token('company', { sub: 'ana' });
+    expect((await authenticate(bearer(token))).subject).toBe('ana');
+  });
+
+  it("refuses a proxy's assertion in the header Authorization, and a bearer token in the proxy's header", async () => {
+    const asserted = await issuers.token('proxy', {});
+    await expect(authenticate(bearer(asserted))).rejects.toMatchObject(invalid);
+    const token = await issuers.token('company', {});
+    await expect(authenticate(assertion(token))).rejects.toMatchObject(invalid);
+  });
+
+  it("ignores the proxy's header if the policy lists no proxy", async () => {
+    const { company: only } = withProxy.issuers;
+    const alone = accessOf({ ...withProxy, issuers: { company: only! } }, issuers);
+    const token = await issuers.token('company', { sub: 'ana' });
+    expect((await authenticate({ ...bearer(token), ...assertion('any') }, alone)).subject).toBe('ana');
+  });
+
+  it.each(['https://other.example.com/', undefined])(
+    'refuses a token whose issuer is %s, which the policy does not list',
+    async (iss) => {
+      const token = await issuers.token('company', {}, { claims: { iss } });
+      await expect(authenticate(bearer(token))).rejects.toMatchObject(invalid);
+    },
+  );
+
+  it('accepts the tokens of each issuer only with the keys of this issuer', async () => {
+    expect((await authenticate(bearer(await issuers.token('partner', { sub: 'bo' })))).subject).toBe('bo');
+    const forged = await issuers.token('company', {}, { claims: { iss: 'https://partner.example.com/' } });
+    await expect(authenticate(bearer(forged))).rejects.toMatchObject(invalid);
+  });
+
+  it('grants nothing to a caller whom it did not authenticate, even with equal fields', async () => {
+    const caller = await authenticate(bearer(await issuers.token('company', { sub: 'ana' })));
+    expect(access.allows(caller, 'decode', 'payments')).toBe(true);
+    expect(access.allows({ ...caller }, 'decode', 'payments')).toBe(false);
+  });
+
+  it.each([
+    ['the configured claim', { email: 'ana@example.com' }, 'ana@example.com'],
+    ['the subject if the token lacks this claim', {}, 'ana'],
+    ['the subject if this claim is empty', { email: '' }, 'ana'],
+    ['the subject if this claim is not text', { email: 7 }, 'ana'],
+    ['the subject if the address is unverified', { email: 'a@b.c', email_verified: false }, 'ana'],
+  ])('names a caller by %s', async (_, claims, name) => {
+    const token = await issuers.token('company', { sub: 'ana', ...claims });
+    expect((await authenticate(bearer(token))).name).toBe(name);
+  });
 });

@@ -71,6 +71,10 @@ const protocol = (
 const me = (token: string, to = server): Promise<Answer> =>
   ask(to.port, { path: '/api/me', headers: [['Authorization', `Bearer ${token}`]] });
 
+/** Returns the log entries about the issuer's keys. */
+const entries = (): object[] =>
+  log.lines.map((line) => JSON.parse(line)).filter(({ message }) => message.startsWith("issuer's keys"));
+
 const clear = bodyOf([{ metadata: { encoding: text('json/plain') }, data: text('"canary-412"') }]);
 
 describe('a server that accepts the tokens of a real provider', () => {
@@ -136,8 +140,10 @@ describe('a server that accepts the tokens of a real provider', () => {
 });
 
 describe("the cache of the provider's keys", () => {
-  it('fetches the keys once for any number of tokens', async () => {
+  it('fetches the keys once in ten minutes for any number of tokens', async () => {
     await Promise.all(Array.from({ length: 20 }, async () => me(await provider.programToken())));
+    late = 9 * MINUTE;
+    expect((await me(await provider.programToken())).status).toBe(200);
     expect(provider.keyRequests()).toBe(1);
   });
 
@@ -189,11 +195,15 @@ describe("the cache of the provider's keys", () => {
     const answer = await me(known);
     expect(answer).toMatchObject({ status: 401, code: 'unauthenticated', challenge: 'Bearer' });
     expect(answer.body).toContain('cannot be verified');
-    expect(log.lines.join('')).toContain("issuer's keys unavailable");
+    const { issuer } = provider;
+    expect(entries()).toMatchObject([
+      { message: "issuer's keys unavailable", issuer, reason: 'fetch failed: ECONNREFUSED' },
+    ]);
 
     await provider.up();
     late += 11_000;
     expect((await me(known)).status).toBe(200);
+    expect(entries()).toMatchObject([{}, { message: "issuer's keys available again", issuer }]);
   });
 
   it('does not block startup while the issuer is unreachable, and fetches the keys once the issuer is available', async () => {

@@ -9,7 +9,7 @@ import type { Env } from '../../src/http/context.ts';
 import { createRateLimits } from '../../src/http/rate-limits.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { issuersOf } from '../access/support/issuers.ts';
-import { accessOf } from '../access/support/policy-server.ts';
+import { accessOf } from '../access/support/issuers.ts';
 import { ask, type Asked, emptyTemporal } from '../access/support/server.ts';
 import { forFile } from '../support/for-file.ts';
 import { serveApp, waitingCodec } from '../support/served.ts';

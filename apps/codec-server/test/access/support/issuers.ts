@@ -1,7 +1,9 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { CompactSign, exportJWK, type JWTPayload } from 'jose';
+import type { Access } from '../../../src/access/access.ts';
+import { type FetchJson, issuerKeyring } from '../../../src/access/issuer-keys.ts';
+import { policyAccess } from '../../../src/access/policy-access.ts';
 import type { Issuer, Policy } from '../../../src/access/policy.ts';
-import type { FetchJson } from '../../../src/access/issuer-keys.ts';
 
 /** The keys of a policy's issuers, and the documents that the issuers would publish. */
 export interface Issuers {
@@ -107,6 +109,18 @@ export async function issuersOf(policy: Policy, now: () => number): Promise<Issu
         .sign(changes.key ?? keys.get(name)!.own.privateKey);
     },
   };
+}
+
+/** Returns the `Access` for a policy, with issuers that publish their keys in memory. */
+export function accessOf(policy: Policy, issuers: Issuers): Access {
+  const keysOf = issuerKeyring({
+    fetchJson: issuers.fetchJson,
+    now: Date.now,
+    failed: (issuer, error) => {
+      throw new Error(`The keys of ${issuer} could not be fetched: ${String(error)}`);
+    },
+  });
+  return policyAccess(policy, { now: Date.now, keysOf });
 }
 
 const published = async ({ publicKey }: KeyPair, kid: string) => ({
