@@ -44,7 +44,8 @@ const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
 const FAILURE_TTL_MS = 5_000;
 /**
- * How long an encode waits for a Cloud KMS response that it needs before it may use the current key, in ms.
+ * The maximum time, in ms, that an encode waits if Cloud KMS must respond before the current key may encrypt. After that,
+ * Cloud KMS counts as unavailable.
  */
 const SLOW_MS = 1_000;
 /** The share of `revalidateMs` after which an identity that may only encrypt wraps another key. */

@@ -277,7 +277,7 @@ function stateTests(fixture: () => Fixture): void {
     });
   });
 
-  it('decrypts messages under older versions while the primary version is disabled', async () => {
+  it('decrypts messages under another version while the primary version is disabled', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const second = await fixture().createVersion(key.name);
