@@ -104,7 +104,7 @@ export function createMetrics(memory?: MemoryUse): Metrics {
   // Denials have a separate counter, because in the histogram a burst could be the first value of a series,
   // and Prometheus would then compute no increase.
   const denied = meter.createCounter('codec_requests_denied', {
-    description: 'Requests without a valid token (401) or without a permission (403)',
+    description: 'Requests refused with 401 (no valid token) or 403 (such as no permission)',
   });
   for (const status of DENIED) denied.add(0, { status });
   const objects = meter.createCounter('codec_storage_objects', {
