@@ -38,7 +38,7 @@ const DEFAULT_ACTIVITY_SLOTS = 100;
 const SOON_STALE = 0.8;
 /**
  * The gRPC statuses with which a server refuses the query. After such a status, the server counts as
- * reachable, but polls cannot be measured.
+ * reachable, but polls cannot be measured until the server answers a query.
  */
 const unsupported: ReadonlySet<number> = new Set([5, 7, 12]);
 /**
@@ -120,6 +120,7 @@ export class PollProbe {
   async #measure(signal: AbortSignal): Promise<void> {
     try {
       for (const kind of this.#kinds()) await this.#measureKind(kind);
+      this.#isMeasured = true;
       this.#answered();
     } catch (error) {
       // Ignores the error, because the connection closes when the worker has ended.
