@@ -91,8 +91,8 @@ class DecryptionKeys:
 
     A key is usable only if Cloud KMS has confirmed within the last ``REVALIDATE`` seconds that this process may use the
     key's version. The cache renews that confirmation in the background before it expires. If Cloud KMS refuses two keys
-    of a version, or the version's only key, all keys of the version are removed. If Cloud KMS does not respond, keys
-    remain usable for ``HARD_AGE`` seconds after its last response.
+    of a version, or the version's only key, all keys of the version are removed. If Cloud KMS does not respond, each
+    key remains usable until ``HARD_AGE`` seconds after Cloud KMS last wrapped or unwrapped it.
     """
 
     def __init__(self, service: KeyService, clock: Clock) -> None:

@@ -39,8 +39,8 @@ const MAX_FAILURES = 4_096;
  *
  * A key is usable only if Cloud KMS has confirmed within the last `revalidateMs` that this process may use
  * the key's version. While keys are in use, the cache renews that confirmation in the background before it
- * expires. A refusal removes all keys of the version. If Cloud KMS does not respond, the keys remain usable
- * for up to `hardAgeMs` after its last response (stale-if-error, RFC 5861).
+ * expires. A refusal removes all keys of the version. If Cloud KMS does not respond, each key remains usable
+ * until `hardAgeMs` after Cloud KMS last wrapped or unwrapped it (stale-if-error, RFC 5861).
  */
 export class DecryptionKeys {
   readonly #context: KeyContext;
