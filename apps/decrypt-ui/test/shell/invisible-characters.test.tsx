@@ -40,8 +40,8 @@ test.each([
 
 test('shows each build id with a button that copies the id', async () => {
   await renderApp(`${run}?tab=metadata`);
-  await expect.element(page.getByRole('button', { name: 'Copy buildids' }).nth(1)).toBeVisible();
-  const ids = [...document.querySelectorAll('dd:has([aria-label="Copy buildids"]) .mono')];
+  await expect.element(page.getByRole('button', { name: 'Copy buildids build 2' })).toBeVisible();
+  const ids = [...document.querySelectorAll('dd:has([aria-label^="Copy buildids"]) .mono')];
   expect(ids.map(({ textContent }) => textContent)).toEqual([
     escapeInvisible(`build 1${INVISIBLE}`),
     'build 2',

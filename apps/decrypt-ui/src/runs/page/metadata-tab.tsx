@@ -105,7 +105,12 @@ function Item({ name, path, copy, children }: ItemProps) {
           : copy.map((id) => (
               <span key={id} className={styles['copied']}>
                 <span className="mono">{escapeInvisible(id)}</span>
-                <CopyButton what={name.toLowerCase()} text={() => id} />
+                <CopyButton
+                  what={
+                    copy.length === 1 ? name.toLowerCase() : `${name.toLowerCase()} ${escapeInvisible(id)}`
+                  }
+                  text={() => id}
+                />
               </span>
             ))}
       </dd>
