@@ -47,7 +47,7 @@ export function checkAnswer(answer: DecodeAnswer): readonly Finding[] {
     case 429:
       return [warning(`the codec server's rate limit refuses this caller: ${said}`)];
     case 503:
-      return [failed(`Cloud KMS is unavailable to the codec server: ${said}`)];
+      return [failed(`the codec server cannot decode at present: ${said}`)];
     default:
       return [failed(`the codec server answered with status ${status}: ${said}`)];
   }

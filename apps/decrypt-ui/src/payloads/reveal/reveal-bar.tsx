@@ -47,7 +47,7 @@ export function RevealBar({ run, other = run, isRefused = false }: RevealBarProp
   };
   useCommands({ 'reveal.run': canReveal ? reveal : undefined });
 
-  // Another page explains that the person may not see anything here.
+  // Without this permission, the page shows `Forbidden` below this line.
   if (!can(namespace, 'metadata')) return null;
   if (status === 'refused') {
     return (
