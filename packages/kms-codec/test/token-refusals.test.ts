@@ -177,7 +177,7 @@ describe('a failure that is not a refusal', () => {
     answers = { token, generateAccessToken: [200, { accessToken: 'canary', expireTime }] };
     expect(await failure()).toMatchObject({
       ...unavailable,
-      message: expect.stringMatching(/did not respond/),
+      message: expect.stringMatching(/call to Cloud KMS/),
     });
   });
 });

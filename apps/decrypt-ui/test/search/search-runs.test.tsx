@@ -110,7 +110,7 @@ describe('a search in all listed runs’ payloads', () => {
   test('opens a run at the match with Find filled in, without another search, and Back restores the results', async () => {
     const app = await open();
     await userEvent.keyboard('vogel{Enter}');
-    // The text around a match is part of the link's name.
+    // Waits until the text around the match has replaced the masks.
     await until(() => hits()[0] && !hits()[0]!.querySelector('[aria-label="masked"]'), 'the matches');
     const count = hits().filter((hit) => hit.href === hits()[0]!.href).length;
     expect(count).toBeGreaterThan(0);
@@ -134,7 +134,7 @@ describe('a search in all listed runs’ payloads', () => {
   test('never puts its text into an address, the title, the browser’s storage or the Query cache', async () => {
     const app = await open();
     await userEvent.keyboard('vogel{Enter}');
-    // The text around a match is part of the link's name.
+    // Waits until the text around the match has replaced the masks.
     await until(() => hits()[0] && !hits()[0]!.querySelector('[aria-label="masked"]'), 'the matches');
     await userEvent.click(hits()[0]!);
     await until(() => row('g1'), 'the history');

@@ -75,7 +75,7 @@ def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None
                 f"Cloud KMS cannot use {key}: the state of its version is {state or 'unknown'}",
             )
         case _:
-            return KmsCodecError("kms_unavailable", f"Cloud KMS did not respond for {key} ({status})")
+            return KmsCodecError("kms_unavailable", f"The call to Cloud KMS for {key} failed ({status})")
 
 
 class CloudKms:

@@ -111,7 +111,7 @@ export function mapKmsError(
         `${version} cannot be used: ${stateText(state)}`,
       );
     default:
-      return fail('kms_unavailable', `Cloud KMS did not respond for ${key} (gRPC status ${grpcCode})`);
+      return fail('kms_unavailable', `The call to Cloud KMS for ${key} failed (gRPC status ${grpcCode})`);
   }
 }
 
