@@ -2,6 +2,7 @@ import proto from '@temporalio/proto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { asPlaintext } from '../src/crypto/plaintext.ts';
+import { writable } from '../src/formats/check-payload.ts';
 import { countFields, deserialize, readUsual } from '../src/formats/payload-reader.ts';
 import { fieldsOf, memoryOfFields, type Payload, withSerialized, withUsual } from '../src/formats/payload.ts';
 import { json, serialize } from './support/codec.ts';
@@ -40,6 +41,14 @@ it.each<[string, Payload]>([
   ['with unknown fields', Object.assign(json(1), { $unknowns: [] })],
 ])('withUsual leaves a payload %s to protobuf’s writer', (_, payload) => {
   expect(withUsual(payload, () => true)).toBeUndefined();
+});
+
+it.each<[string, Payload]>([
+  ['an object literal', json(1)],
+  ['an object literal without metadata', { data: Buffer.of(1) }],
+  ['protobuf’s reader', PayloadMessage.decode(serialize(json(1)))],
+])('writable does not copy a payload from %s', (_, payload) => {
+  expect(writable(payload)).toBe(payload);
 });
 
 const copies = (payload: Payload) =>

@@ -2,7 +2,8 @@ import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { KmsCodecError } from '../errors.ts';
 
-const PayloadMessage = proto.temporal.api.common.v1.Payload;
+// A message type of @temporalio/proto is not the class of its messages, although its declarations say so.
+const messagePrototype: unknown = Object.getPrototypeOf(proto.temporal.api.common.v1.Payload.create());
 
 /*
  * JavaScript callers can pass values of any type, and protobuf's writer accepts them: it treats text as
@@ -146,10 +147,7 @@ const isPlainObject = (value: unknown): value is Record<string, unknown> =>
 export function isUsualObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return (
-    (prototype === Object.prototype || prototype === PayloadMessage.prototype) &&
-    !(Symbol.toStringTag in value)
-  );
+  return (prototype === Object.prototype || prototype === messagePrototype) && !(Symbol.toStringTag in value);
 }
 
 /**
