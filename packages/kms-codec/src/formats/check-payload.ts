@@ -21,15 +21,13 @@ export function checkPayloads(payloads: unknown): asserts payloads is readonly P
 export function checkPayload(payload: unknown): asserts payload is Payload {
   if (!isPlainObject(payload)) throw illTyped('A payload must be an object', payload);
   const { metadata, data } = payload;
-  if (!isUsualBytes(data) && !isAbsent(data) && !isBytes(data))
-    throw illTyped('A payload’s data must be a Uint8Array', data);
+  if (!isAbsent(data) && !isBytes(data)) throw illTyped('A payload’s data must be a Uint8Array', data);
   if (isAbsent(metadata)) return;
   if (!isPlainObject(metadata)) throw illTyped('A payload’s metadata must be an object', metadata);
   for (const key in metadata) {
     if (!key.isWellFormed()) throw notUnicode();
     const value = metadata[key];
-    if (!isUsualBytes(value) && !isBytes(value))
-      throw illTyped('Each value in a payload’s metadata must be a Uint8Array', value);
+    if (!isBytes(value)) throw illTyped('Each value in a payload’s metadata must be a Uint8Array', value);
   }
 }
 
@@ -57,8 +55,6 @@ export function writable(payload: Payload): Payload {
 }
 
 function withOwnEntries(metadata: NonNullable<Payload['metadata']>): NonNullable<Payload['metadata']> {
-  const isWhole: boolean = isUsualObject(metadata);
-  if (isWhole) return metadata;
   const entries: [string, Uint8Array][] = [];
   for (const key in metadata) entries.push([key, metadata[key] ?? new Uint8Array()]);
   // `fromEntries` treats `__proto__` as an ordinary key.
@@ -81,13 +77,12 @@ const hasUnknownFields = () =>
 interface Int64 {
   readonly low: number;
   readonly high: number;
-  readonly unsigned: false;
 }
 
 function toInt64(value: unknown): Int64 {
   if (isPlainObject(value) && isInt32(value['low']) && isInt32(value['high'])) {
     const { low, high, unsigned } = value;
-    if (!unsigned || high >= 0) return { low, high, unsigned: false };
+    if (!unsigned || high >= 0) return { low, high };
   }
   const isExact =
     typeof value === 'bigint' ||
@@ -100,26 +95,21 @@ function toInt64(value: unknown): Int64 {
       'The sizeBytes of an external payload must be an int64: a whole number, bigint, Long or decimal text',
     );
   }
-  return {
-    low: Number(BigInt.asIntN(32, number)),
-    high: Number(BigInt.asIntN(32, number >> 32n)),
-    unsigned: false,
-  };
+  return { low: Number(BigInt.asIntN(32, number)), high: Number(BigInt.asIntN(32, number >> 32n)) };
 }
 
 /** @throws KmsCodecError `malformed` if a field of the context is not text */
 export function checkContext(context: unknown): void {
   if (isAbsent(context)) return;
   if (!isPlainObject(context)) throw illTyped('The context must be an object', context);
-  const { namespace, workflowId, activityId } = context;
-  const isValid =
-    (namespace === undefined || typeof namespace === 'string') &&
-    (workflowId === undefined || typeof workflowId === 'string') &&
-    (activityId === undefined || typeof activityId === 'string');
-  if (isValid) return;
-  for (const [field, value] of Object.entries({ namespace, workflowId, activityId }))
-    if (value !== undefined && typeof value !== 'string')
-      throw illTyped(`The context’s ${field} must be text`, value);
+  checkText('namespace', context['namespace']);
+  checkText('workflowId', context['workflowId']);
+  checkText('activityId', context['activityId']);
+}
+
+function checkText(field: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'string')
+    throw illTyped(`The context’s ${field} must be text`, value);
 }
 
 // For a name with half of a surrogate pair, protobuf's writer would write invalid UTF-8, which no reader
@@ -137,8 +127,7 @@ const isAbsent = (value: unknown): value is null | undefined => value === null |
  * would look like objects without properties.
  */
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
-  isUsualObject(value) ||
-  (typeof value === 'object' && value !== null && taggedName(value) === '[object Object]');
+  isUsualObject(value) || taggedName(value) === '[object Object]';
 
 /**
  * Returns whether the value comes from an object literal or from protobuf's reader. This check is cheap, and
@@ -149,12 +138,6 @@ export function isUsualObject(value: unknown): value is Record<string, unknown> 
   const prototype: unknown = Object.getPrototypeOf(value);
   return (prototype === Object.prototype || prototype === messagePrototype) && !(Symbol.toStringTag in value);
 }
-
-/**
- * A cheap check that most byte arrays pass. An array whose memory was transferred does not pass, because its
- * length is 0.
- */
-const isUsualBytes = (value: unknown): boolean => value instanceof Uint8Array && value.byteLength > 0;
 
 const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);
@@ -212,6 +195,6 @@ function kindOf(given: unknown): string {
   return builtIn.has(tag) ? tag : 'object';
 }
 
-const taggedName = (value: object): string => Object.prototype.toString.call(value);
+const taggedName = (value: unknown): string => Object.prototype.toString.call(value);
 
 const tagOf = (value: object) => taggedName(value).slice('[object '.length, -1);

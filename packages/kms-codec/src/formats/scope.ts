@@ -77,10 +77,7 @@ export class Scopes {
    * The scopes of the previous encode and the previous decode, because consecutive calls are mostly in the
    * same namespace.
    */
-  readonly #last: { encrypt: LastScope | undefined; decrypt: LastScope | undefined } = {
-    encrypt: undefined,
-    decrypt: undefined,
-  };
+  readonly #last: { encrypt?: LastScope; decrypt?: LastScope } = {};
 
   /**
    * @param dataKeyScope returns the scope for data keys of a namespace and crypto key, or undefined if the
@@ -129,7 +126,7 @@ export class Scopes {
     if (known) return inWorkflow(known, workflowId);
     const namespace = this.#namespaceOf(context);
     const { rules, namespace: own } = this.#options;
-    const isNamed = kind === 'encrypt' || own === undefined || own === namespace || rules.isNamed(namespace);
+    const isNamed = kind === 'encrypt' || own === undefined || rules.isNamed(namespace);
     const scope = isNamed ? this.#named(namespace) : this.#readAs(own, namespace);
     this.#last[kind] = { namespace, scope };
     return inWorkflow(scope, workflowId);
@@ -146,7 +143,7 @@ export class Scopes {
     if (known) return known;
     const { rules, namespace: own } = this.#options;
     const rule = rules.resolve(namespace);
-    const byOwn = own === undefined || own === namespace ? [] : acceptedNamespaces(rules, rules.resolve(own));
+    const byOwn = own === undefined ? [] : acceptedNamespaces(rules, rules.resolve(own));
     const accepted = joined([...acceptedNamespaces(rules, rule), ...byOwn]);
     const { encrypt } = rule;
     const scope = {
@@ -186,8 +183,8 @@ const inWorkflow = (
 function joined(accepted: readonly AcceptedNamespace[]): readonly AcceptedNamespace[] {
   const byName = new Map<string, AcceptedNamespace>();
   for (const one of accepted) {
-    const keys = new Set([...(byName.get(one.namespace)?.keys ?? []), ...one.keys]);
-    byName.set(one.namespace, { ...one, keys: [...keys] });
+    const { keys } = byName.get(one.namespace) ?? one;
+    byName.set(one.namespace, { ...one, keys: [...new Set([...keys, ...one.keys])] });
   }
   return [...byName.values()];
 }
@@ -200,8 +197,8 @@ function joined(accepted: readonly AcceptedNamespace[]): readonly AcceptedNamesp
  */
 function acceptedNamespaces(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
   const others = rule.accepts.map((namespace) => {
-    const theirs = rules.isNamed(namespace) ? rules.resolve(namespace).keys : [];
-    return { namespace, tag: namespaceTag(namespace), keys: [...new Set([...rule.keys, ...theirs])] };
+    const theirs = rules.isNamed(namespace) ? rules.resolve(namespace) : rule;
+    return { namespace, tag: namespaceTag(namespace), keys: [...new Set([...rule.keys, ...theirs.keys])] };
   });
   return [{ namespace: rule.namespace, tag: namespaceTag(rule.namespace), keys: rule.keys }, ...others];
 }
