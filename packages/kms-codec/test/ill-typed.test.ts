@@ -60,6 +60,7 @@ const contexts: Record<string, unknown> = {
   'a number as the namespace': { namespace: 5 },
   'null as the namespace': { namespace: null },
   'an object as the workflow id': { namespace: 'orders', workflowId: {} },
+  'a number as the activity id': { namespace: 'orders', activityId: 5 },
 };
 
 const rule = { encrypt: cryptoKey('k'), reads: ['envelope-v2', 'envelope', 'direct'] as const };
@@ -283,6 +284,7 @@ describe('an external payload’s size', () => {
     ['text', '9007199254740993', 9_007_199_254_740_993n],
     ['the largest text', String(max), max],
     ['a Long', { low: 1, high: 2 ** 21, unsigned: false }, 2n ** 53n + 1n],
+    ['an unsigned Long', { low: 7, high: 0, unsigned: true }, 7n],
     ['nothing', undefined, 0n],
   ];
   it.each(sizes)('keeps its value if it is given as %s', async (_, sizeBytes, expected) => {
@@ -316,6 +318,7 @@ describe('an external payload’s size', () => {
     true,
     {},
     { low: 1.5, high: 0 },
+    { low: 2 ** 32, high: 0 },
     { low: 1, high: -1, unsigned: true },
   ])('is rejected if it is %s', async (sizeBytes) => {
     const payload = { data: bytes, externalPayloads: [{ sizeBytes: any(sizeBytes) }] };

@@ -54,6 +54,8 @@ it.each<[string, Payload]>([
 const copies = (payload: Payload) =>
   withSerialized(payload, (pieces) => pieces.map((piece) => Buffer.from(piece)));
 
+const pieceOf = (payload: Payload) => withSerialized(payload, ([piece]) => piece!);
+
 describe('withSerialized', () => {
   const large = sized(10, SEPARATE);
 
@@ -78,6 +80,18 @@ describe('withSerialized', () => {
       else withSerialized(payload, use);
       expect(kept.every((byte) => byte === 0)).toBe(true);
     }
+    const shortcut = withUsual(sized(10, 10), ({ buffer }) => new Uint8Array(buffer));
+    expect(shortcut?.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it.each([
+    ['keeps a buffer of 256 KiB', 256 * 1024, true],
+    ['releases a larger buffer', 256 * 1024 + 1, false],
+  ])('%s of protobuf’s writer', (_, length, isKept) => {
+    const overhead = serialize(sized(length, 0)).length - length;
+    const first = pieceOf(sized(length - overhead, 0));
+    expect(first).toHaveLength(length);
+    expect(pieceOf(sized(LONGEST + 1, 10)).buffer === first.buffer).toBe(isKept);
   });
 
   it('still works after protobuf’s writer has failed to write a payload', () => {

@@ -110,6 +110,23 @@ it('a modified message is decoded or refused identically with and without shortc
 const newScope = () => new Scopes({ rules: new KeyRules({}, rule) }, () => undefined).toDecrypt(orders);
 
 describe('a scope', () => {
+  it.each([undefined, 'payments'])(
+    'is reused by later calls in the same namespace, of a codec with the namespace %s',
+    (namespace) => {
+      const scopes = new Scopes(
+        { rules: new KeyRules({}, rule), ...(namespace && { namespace }) },
+        () => undefined,
+      );
+      const { kept, rule: resolved } = scopes.toDecrypt(orders);
+      expect(scopes.last('decrypt', orders)?.rule).toBe(resolved);
+      expect(scopes.last('encrypt', orders)).toBeUndefined();
+      expect(scopes.last('decrypt', { namespace: 'others' })).toBeUndefined();
+      scopes.toDecrypt({ namespace: 'others' });
+      expect(scopes.toDecrypt(orders).kept).toBe(kept);
+      expect(scopes.toDecrypt(orders).rule).toBe(resolved);
+    },
+  );
+
   it('keeps a parsed header for the writer’s other messages', async () => {
     const [first = {}, second = {}] = await codec.encode([json(1), json(2)], orders);
     const { metadata, data } = second;
