@@ -1,4 +1,4 @@
-import { appendFile, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
@@ -253,7 +253,9 @@ describe('verifyFile', () => {
     ],
   ])('reports a file that %s', async (_, make, expected) => {
     const { file } = await make();
-    expect(await inOne(file)).toEqual(expected.map(([line, problem]) => ({ line, problem })));
+    const { problems, bytes } = await verifyFile(file, { mixed: false, expected: [] });
+    expect(problems).toEqual(expected.map(([line, problem]) => ({ line, problem })));
+    expect(bytes).toBe((await stat(file)).size);
   });
 
   it('accepts an incomplete last line while a process writes to the file', async () => {
