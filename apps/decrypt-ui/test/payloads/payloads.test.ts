@@ -189,7 +189,7 @@ describe('reason codes', () => {
   });
 
   test('name both causes of a reference that the server does not read: the storage file and the driver', () => {
-    expect(explain('external_reference', context)).toMatch(/does not read.*storage file.*its own driver/);
+    expect(explain('external_reference', context)).toMatch(/does not read.*storage file.*only the driver/);
   });
 
   test('come with the gcloud command that restores the key, if a command can restore it', () => {
