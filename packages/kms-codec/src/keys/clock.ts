@@ -39,24 +39,23 @@ const WALL_ONLY_MS = 250;
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();
   let elapsedOffset = offset;
-  // The result and the wall time when both clocks were last read, and the last result and reading of the wall clock.
-  let [elapsed, bothRead, latest, lastWall] = [0, Number.NEGATIVE_INFINITY, 0, 0];
+  // The wall time when both clocks were last read, and the last result and reading of the wall clock.
+  let [bothRead, elapsed, lastWall] = [Number.NEGATIVE_INFINITY, 0, 0];
   return () => {
     const wallTime = wall();
-    const isForward = wallTime >= lastWall;
+    const passed = wallTime - lastWall;
     lastWall = wallTime;
-    if (isForward && wallTime < bothRead + WALL_ONLY_MS) {
-      latest = elapsed + wallTime - bothRead;
-      return latest;
+    if (passed >= 0 && wallTime < bothRead + WALL_ONLY_MS) {
+      elapsed += passed;
+      return elapsed;
     }
     const time = running();
     const moved = wallTime - time - offset;
     if (moved > 0) elapsedOffset += moved;
     if (moved > 0 || moved < -TOLERANCE_MS) offset += moved;
     bothRead = wallTime;
-    // The latest result is greater if only the wall clock was read while it was set too far forward.
-    elapsed = Math.max(time + elapsedOffset, latest);
-    latest = elapsed;
+    // The last result is greater if only the wall clock was read while it was set too far forward.
+    elapsed = Math.max(time + elapsedOffset, elapsed);
     return elapsed;
   };
 }
