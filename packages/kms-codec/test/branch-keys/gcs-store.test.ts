@@ -1,5 +1,6 @@
 /* The gs:// store, with a server whose responses each test scripts. `stores.test.ts` uses a real server. */
 import { createServer, type ServerResponse } from 'node:http';
+import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GcsBranchKeyStore } from '../../src/branch-keys/gcs-store.ts';
 import { ABSENT } from '../../src/branch-keys/store.ts';
@@ -24,17 +25,9 @@ let apiEndpoint: string;
 
 beforeEach(async () => {
   requests.length = 0;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address: any = server.address();
-  apiEndpoint = `http://127.0.0.1:${address.port}`;
+  apiEndpoint = `http://127.0.0.1:${await listenOnLoopback(server)}`;
 });
-afterEach(
-  () =>
-    new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections();
-    }),
-);
+afterEach(() => closeServer(server));
 
 /** Returns the generations of which the server was asked for the content. */
 const downloads = () =>

@@ -1,10 +1,31 @@
 import { describe, expect, it, vi } from 'vitest';
-import { parseEntry } from '../../src/branch-keys/entry.ts';
+import type { KmsCodec } from '../../src/index.ts';
 import { json } from '../support/codec.ts';
-import { branchOf, context, fleetOf, hour, MemoryStore, minute, settle } from '../support/fleet.ts';
+import {
+  branchOf,
+  context,
+  distinct,
+  entryIn,
+  type Fleet,
+  fleetOf,
+  hour,
+  minute,
+  settle,
+} from '../support/fleet.ts';
 
-const distinct = (values: readonly unknown[]) => new Set(values).size;
-const entryIn = (store: MemoryStore) => parseEntry(store.values.get(store.ids[0]!)!.value);
+/**
+ * Lets all processes but the last store and unwrap a next key after some milliseconds, and begins a Cloud KMS outage.
+ * @returns the last process
+ */
+async function outageAfterNextKey(fleet: Fleet, milliseconds: number): Promise<KmsCodec> {
+  await fleet.encrypt();
+  fleet.clock.time += milliseconds;
+  for (const codec of fleet.codecs.slice(0, -1)) codec.maintain();
+  await settle();
+  expect(entryIn(fleet.store).next).toBeDefined();
+  fleet.keyService.failing = 'kms_unavailable';
+  return fleet.codecs.at(-1)!;
+}
 
 describe('a fleet at the time of a rotation', () => {
   it('agrees on one new key, which all processes unwrap immediately, even if 20 processes rotate at the same time', async () => {
@@ -52,13 +73,7 @@ describe('a fleet at the time of a rotation', () => {
 
   it('does not rotate during a Cloud KMS outage that starts after the next key was stored', async () => {
     const fleet = fleetOf(5, { limits: { revalidateMs: 5 * minute } });
-    await fleet.encrypt();
-    const late = fleet.codecs[4]!;
-    fleet.clock.time += 0.75 * hour;
-    for (const codec of fleet.codecs.slice(0, 4)) codec.maintain();
-    await settle();
-    expect(entryIn(fleet.store).next).toBeDefined();
-    fleet.keyService.failing = 'kms_unavailable';
+    const late = await outageAfterNextKey(fleet, 0.75 * hour);
     for (let m = 0; m < 60; m += 1) {
       await fleet.pass(minute);
       const messages = await fleet.encrypt();
@@ -80,13 +95,7 @@ describe('a fleet at the time of a rotation', () => {
 
   it('does not rotate during a Cloud KMS outage, even if the current key reaches its soft age before the next key may encrypt', async () => {
     const fleet = fleetOf(3);
-    await fleet.encrypt();
-    const late = fleet.codecs[2]!;
-    fleet.clock.time += 0.85 * hour;
-    for (const codec of fleet.codecs.slice(0, 2)) codec.maintain();
-    await settle();
-    expect(entryIn(fleet.store).next).toBeDefined();
-    fleet.keyService.failing = 'kms_unavailable';
+    const late = await outageAfterNextKey(fleet, 0.85 * hour);
     for (let m = 0; m < 12; m += 1) {
       await fleet.pass(minute);
       const messages = await fleet.encrypt();
@@ -97,13 +106,7 @@ describe('a fleet at the time of a rotation', () => {
   it('does not rotate during a Cloud KMS outage that no process has noticed yet', async () => {
     // No revalidation is due before the next key would be used.
     const fleet = fleetOf(3, { limits: { softAgeMs: minute, revalidateMs: 5 * minute } });
-    await fleet.encrypt();
-    const late = fleet.codecs[2]!;
-    fleet.clock.time += 0.75 * minute;
-    for (const codec of fleet.codecs.slice(0, 2)) codec.maintain();
-    await settle();
-    expect(entryIn(fleet.store).next).toBeDefined();
-    fleet.keyService.failing = 'kms_unavailable';
+    const late = await outageAfterNextKey(fleet, 0.75 * minute);
     fleet.clock.time += 0.21 * minute;
     for (let n = 0; n < 3; n += 1) {
       const messages = await fleet.encrypt();

@@ -1,18 +1,17 @@
 import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import { describe, expect, it } from 'vitest';
-import { parseEntry, serializeEntry } from '../../src/branch-keys/entry.ts';
+import { serializeEntry } from '../../src/branch-keys/entry.ts';
 import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
 import { branchKeyId } from '../../src/branch-keys/store.ts';
 import { generateBranchKey, importBranchKey } from '../../src/branch-keys/wrapped-branch-key.ts';
 import { branchKeyAad, dataKeyInfo } from '../../src/crypto/tags.ts';
-import type { Observer } from '../../src/index.ts';
 import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
 import { resolveLimits } from '../../src/keys/limits.ts';
 import { asWrappedKey, type DataKeyScope, type ScopeKey } from '../../src/keys/scope-key.ts';
 import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-keys.ts';
 import { WaitBudget } from '../../src/keys/wait-budget.ts';
 import { cryptoKey, json } from '../support/codec.ts';
-import { context, type Fleet, fleetOf, hour } from '../support/fleet.ts';
+import { context, entryIn, type Fleet, fleetOf, hour, storeObserver } from '../support/fleet.ts';
 
 const scope: DataKeyScope = {
   id: 'pay',
@@ -26,10 +25,7 @@ const id = branchKeyId(scope.cryptoKey, scope.namespace);
 /** Returns the branch keys of another process of a fleet, and the keys that this process creates. */
 function processOf({ clock, keyService, store }: Fleet) {
   const events: string[] = [];
-  const observer: Observer = {
-    branchKeyStoreFailed: ({ operation, code }) => void events.push(`${operation} ${code}`),
-    branchKeyStoreRecovered: ({ operation }) => void events.push(`${operation} works`),
-  };
+  const observer = storeObserver(events);
   const now = () => clock.time;
   const limits = resolveLimits();
   const semaphore = new KeyedSemaphore(limits.callsInFlight);
@@ -61,8 +57,6 @@ async function fleetWithReader() {
   return { fleet, ...processOf(fleet) };
 }
 
-const entryIn = ({ store }: Fleet) => parseEntry(store.values.get(id)!.value);
-
 describe('a process that unwraps the stored keys in order to read', () => {
   it('expects another key at any time if the store contains no key that is still used', async () => {
     const { fleet, unwrapStored } = await fleetWithReader();
@@ -76,7 +70,7 @@ describe('a process that unwraps the stored keys in order to read', () => {
 
   it('reports that an entry is usable again only once it has unwrapped a key of the entry', async () => {
     const { fleet, events, unwrapStored } = await fleetWithReader();
-    const old = entryIn(fleet);
+    const old = entryIn(fleet.store);
     fleet.store.put(id, new TextEncoder().encode('garbage'));
     await unwrapStored();
     await unwrapStored();
@@ -93,11 +87,11 @@ describe('a process that unwraps the stored keys in order to read', () => {
   it('needs no call for the first message under a stored key while Cloud KMS confirms the key version', async () => {
     const { fleet, decryption, unwrapStored } = await fleetWithReader();
     await unwrapStored();
-    const first = asWrappedKey(scope, entryIn(fleet).current);
+    const first = asWrappedKey(scope, entryIn(fleet.store).current);
     fleet.store.values.clear();
     await fleet.start().encode([json('x')], context);
     await unwrapStored();
-    const second = asWrappedKey(scope, entryIn(fleet).current);
+    const second = asWrappedKey(scope, entryIn(fleet.store).current);
     fleet.clock.time += hour;
     await decryption.confirm('pay', first, new WaitBudget(2_000));
     expect(decryption.confirmed(second)).toBeDefined();

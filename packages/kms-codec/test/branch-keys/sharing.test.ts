@@ -1,13 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { parseEntry } from '../../src/branch-keys/entry.ts';
 import { BranchKeyStoreError } from '../../src/branch-keys/store.ts';
 import { KmsCodecError } from '../../src/errors.ts';
 import { codecWith, inNamespace, json, valueOf } from '../support/codec.ts';
-import { branchOf, context, fleetOf, hour, MemoryStore, minute, rules, settle } from '../support/fleet.ts';
+import {
+  branchOf,
+  context,
+  distinct,
+  entryIn,
+  fleetOf,
+  hour,
+  MemoryStore,
+  minute,
+  rules,
+  settle,
+} from '../support/fleet.ts';
 
-const distinct = (values: readonly unknown[]) => new Set(values).size;
-const entryIn = (store: MemoryStore) => parseEntry(store.values.get(store.ids[0]!)!.value);
 const gone = new BranchKeyStoreError('unavailable', 'gone');
 
 describe('a starting fleet', () => {

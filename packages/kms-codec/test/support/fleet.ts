@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { type BranchKeyEntry, parseEntry } from '../../src/branch-keys/entry.ts';
 import { ABSENT, type BranchKeyStore, type StoredValue } from '../../src/branch-keys/store.ts';
 import { parseHeader } from '../../src/formats/envelope-v2-header.ts';
 import type { Payload } from '../../src/formats/payload.ts';
@@ -64,6 +65,19 @@ export async function settle(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await setImmediate();
 }
 
+/** Returns the number of different values. */
+export const distinct = (values: readonly unknown[]): number => new Set(values).size;
+
+/** Returns the entry of a store that contains only one. */
+export const entryIn = ({ values, ids }: MemoryStore): BranchKeyEntry =>
+  parseEntry(values.get(ids[0]!)!.value);
+
+/** Records the failures and recoveries of the store. */
+export const storeObserver = (events: string[]): Observer => ({
+  branchKeyStoreFailed: ({ operation, code }) => void events.push(`${operation} ${code}`),
+  branchKeyStoreRecovered: ({ operation }) => void events.push(`${operation} works`),
+});
+
 /** Returns a message's wrapped branch key. */
 export const branchOf = ({ data }: Payload): string =>
   Buffer.from(parseHeader(data!).header.wrappedKey).toString('hex');
@@ -91,10 +105,7 @@ export function fleetOf(
   const { keyService = new FakeKeyService(), clock = { time: 1_790_000_000_000 }, ...rest } = options;
   const store = new MemoryStore();
   const events: string[] = [];
-  const observer: Observer = {
-    branchKeyStoreFailed: ({ operation, code }) => void events.push(`${operation} ${code}`),
-    branchKeyStoreRecovered: ({ operation }) => void events.push(`${operation} works`),
-  };
+  const observer = storeObserver(events);
   const codecs: KmsCodec[] = [];
   const start: Fleet['start'] = (own = {}) => {
     const shared = { keyService, now: () => clock.time, branchKeyStore: store, observer, ...rest };
