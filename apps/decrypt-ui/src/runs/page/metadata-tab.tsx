@@ -94,6 +94,7 @@ interface ItemProps {
 }
 
 function Item({ name, path, copy, children }: ItemProps) {
+  const what = name.toLowerCase();
   return (
     <div>
       <dt data-tip={path}>
@@ -106,9 +107,7 @@ function Item({ name, path, copy, children }: ItemProps) {
               <span key={id} className={styles['copied']}>
                 <span className="mono">{escapeInvisible(id)}</span>
                 <CopyButton
-                  what={
-                    copy.length === 1 ? name.toLowerCase() : `${name.toLowerCase()} ${escapeInvisible(id)}`
-                  }
+                  what={copy.length === 1 ? what : `${what} ${escapeInvisible(id)}`}
                   text={() => id}
                 />
               </span>
