@@ -204,6 +204,6 @@ export const faults: readonly Fault[] = [...immediate, ...ofKeys, ...ofUse, ...o
 /** Returns the faults behind the given alerts, including the earlier stages of the outage. */
 export function faultsBehind(wanted: readonly string[]): readonly Fault[] {
   const isWanted = ({ alerts }: Fault) => alerts.some((name) => wanted.includes(name));
-  const lastStage = outages.findLastIndex(isWanted);
-  return faults.filter((fault) => isWanted(fault) || outages.slice(0, lastStage + 1).includes(fault));
+  const stages = outages.slice(0, outages.findLastIndex(isWanted) + 1);
+  return faults.filter((fault) => isWanted(fault) || stages.includes(fault));
 }

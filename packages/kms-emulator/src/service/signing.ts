@@ -11,7 +11,10 @@ import { checkSize, materialOf, MAX_BYTES, useQuota, verify } from './key-use.ts
 
 type SignRequest = protos.google.cloud.kms.v1.IAsymmetricSignRequest;
 
-/** Like `protos.google.cloud.kms.v1.IPublicKey`, but with the algorithm's name, because `protos.ts` converts enums to names. */
+/**
+ * Like `protos.google.cloud.kms.v1.IPublicKey`, but with the algorithm's name, because `protos.ts` converts enums
+ * to names.
+ */
 type PublicKeyMessage = Omit<protos.google.cloud.kms.v1.IPublicKey, 'algorithm'> & { algorithm: string };
 
 /** Returns the public key in PEM, or in the field `public_key` if the request names a format. */
