@@ -10,6 +10,7 @@ const rule = {
   },
   ship: { encrypt: cryptoKey('ship') },
 } as const;
+const many = { pay: { ...rule.pay, decrypt: ['a', 'b', 'c'].map(cryptoKey) } };
 const pay = inNamespace('pay');
 const ship = inNamespace('ship');
 
@@ -47,8 +48,6 @@ describe('DecodePlan.kmsCalls', () => {
     'counts every key that decryption would try for a message in the format %s without kms-key',
     async (format) => {
       const keyService = new FakeKeyService();
-      const decrypt = ['a', 'b', 'c'].map(cryptoKey);
-      const many = { pay: { ...rule.pay, decrypt } };
       const [encrypted] = await codecWith(many, { keyService, format }).codec.encode([json(1)], pay);
       delete encrypted!.metadata!['kms-key'];
       const { codec } = codecWith(many, { keyService });
@@ -58,8 +57,6 @@ describe('DecodePlan.kmsCalls', () => {
 
   it('does not count a message whose data key is cached, and a damaged copy causes no call', async () => {
     const keyService = new FakeKeyService();
-    const decrypt = ['a', 'b', 'c'].map(cryptoKey);
-    const many = { pay: { ...rule.pay, decrypt } };
     const writer = codecWith(many, { keyService, format: 'envelope' }).codec;
     const [encrypted] = await writer.encode([json(1)], pay);
     delete encrypted!.metadata!['kms-key'];

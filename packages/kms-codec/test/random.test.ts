@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import crypto from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +11,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { generateSalt } from '../src/branch-keys/branch-key.ts';
 import { generateKey } from '../src/crypto/data-key.ts';
 import { nextNonce } from '../src/crypto/random.ts';
+import { seenByImports } from './support/builtins.ts';
 
 const run = promisify(execFile);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
@@ -66,14 +66,9 @@ describe('nonces', () => {
   it("are OpenSSL's bytes XOR the kernel's bytes XOR the clock's reading", () => {
     const kernel = Uint8Array.from({ length: 2_000 }, (_, n) => n);
     replaceKernel(kernel);
-    const openSsl = vi
-      .spyOn(crypto, 'randomFillSync')
-      .mockImplementation((bytes: any) => bytes.fill(0x0f0f0f0f));
-    syncBuiltinESMExports();
-    onTestFinished(() => {
-      openSsl.mockRestore();
-      syncBuiltinESMExports();
-    });
+    const openSsl = seenByImports(
+      vi.spyOn(crypto, 'randomFillSync').mockImplementation((bytes: any) => bytes.fill(0x0f0f0f0f)),
+    );
     const clock = vi.spyOn(performance, 'now').mockReturnValue(1.5);
     onTestFinished(() => clock.mockRestore());
     while (openSsl.mock.calls.length === 0) nextNonce();

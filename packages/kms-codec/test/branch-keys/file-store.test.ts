@@ -1,10 +1,10 @@
 import fs, { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { FileBranchKeyStore } from '../../src/branch-keys/file-store.ts';
 import { ABSENT } from '../../src/branch-keys/store.ts';
+import { seenByImports } from '../support/builtins.ts';
 
 const id = '0123456789abcdef-00';
 const value = new TextEncoder().encode('value');
@@ -18,15 +18,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Lets the test replace results of a function in `node:fs/promises`. */
-function spyOn<Name extends 'mkdir' | 'open' | 'readdir' | 'unlink'>(name: Name) {
-  const spy = vi.spyOn(fs, name);
-  syncBuiltinESMExports();
-  onTestFinished(() => {
-    spy.mockRestore();
-    syncBuiltinESMExports();
-  });
-  return spy;
-}
+const spyOn = <Name extends 'mkdir' | 'open' | 'readdir' | 'unlink'>(name: Name) =>
+  seenByImports(vi.spyOn(fs, name));
 
 const load = () => new FileBranchKeyStore(directory).load(id);
 const replace = () => new FileBranchKeyStore(directory).replace(id, value, '1');
