@@ -116,13 +116,17 @@ describe('decoding an activity’s input under a key that is not unwrapped yet',
     ['its heartbeat timeout', { limitMs: minute, heartbeatTimeoutMs: 500 }],
   ])('is refused if the process was stalled beyond %s, even if Cloud KMS has responded', async (_, terms) => {
     const { keyService, attempts, codec, payload } = await worker();
-    keyService.latencyMs = 100;
+    keyService.latencyMs = 1;
+    const unwrap = keyService.unwrap.bind(keyService);
+    // Stalls the process when the response has arrived, before any timer of the wait can fire.
+    vi.spyOn(keyService, 'unwrap').mockImplementationOnce(async (request) => {
+      const response = await unwrap(request);
+      block(1_000);
+      return response;
+    });
     const noHeartbeats = { heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };
     attempts.start('token', ids, { ...noHeartbeats, ...terms });
-    const decoding = codec.decode([payload], newContext());
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    block(1_000);
-    await expect(decoding).rejects.toMatchObject({ code: 'kms_unavailable' });
+    await expect(codec.decode([payload], newContext())).rejects.toMatchObject({ code: 'kms_unavailable' });
     // The next attempt needs no Cloud KMS call.
     expect(await codec.decode([payload], newContext())).toHaveLength(1);
   });
