@@ -6,10 +6,15 @@ import { WaitTimer } from '../src/wait-timer.ts';
 describe('WaitTimer', () => {
   it('expires once, after its limit', async () => {
     let expired = 0;
-    const timer = new WaitTimer(300, () => (expired += 1));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = new WaitTimer(300, () => {
+      expired += 1;
+      resolve();
+    });
     await sleep(100);
     expect(expired).toBe(0);
-    await sleep(900);
+    await promise;
+    await sleep(200);
     expect(expired).toBe(1);
     timer.stop();
   });

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import { MessageChannel } from 'node:worker_threads';
+import { block } from '@temporal-kms/scripts/block';
 import { describe, expect, it } from 'vitest';
 import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
 import { ABSENT, type BranchKeyStore, BranchKeyStoreError } from '../../src/branch-keys/store.ts';
@@ -120,11 +122,16 @@ describe('GuardedStore', () => {
 
   it('does not report an outage because of a stall of this process', async () => {
     const { guard, state, events } = guarded();
-    state.load = readFile(import.meta.filename);
+    const { port1, port2 } = new MessageChannel();
+    state.load = new Promise((resolve) => void port1.once('message', resolve));
+    // After this phase, the event loop runs timers and then receives messages.
+    await setImmediate();
     const answer = guard.load('id', { time: { leftMs: 500 } });
-    for (const end = performance.now() + 900; performance.now() < end;);
+    port2.postMessage('answer', []);
+    block(900);
     expect(await answer).toBeDefined();
     expect(events).toEqual([]);
+    port1.close();
   });
 
   it('throws unavailable for an error that is not a BranchKeyStoreError', async () => {
