@@ -42,10 +42,11 @@ describe('while Cloud KMS does not respond,', () => {
 
   it('a refusal that arrives late still removes the data key', async () => {
     const { codec, clock, message, keyService, events } = await readerOf();
-    keyService.latencyMs = 1_300;
+    const release = keyService.hold();
     keyService.failing = 'permission_denied';
     clock.time += hour;
     expect(await read(codec, message)).toBe('secret');
+    release();
     await vi.waitFor(() => expect(events).toMatchObject([{ outcome: 'refused' }]), { timeout: 20_000 });
     await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'permission_denied' });
   });

@@ -26,6 +26,18 @@ export class FakeKeyService extends InMemoryKeyService {
   /** The versions under which no key can be unwrapped. */
   readonly disabled = new Set<number>();
   readonly #versions = new Map<string, number>();
+  /** The responses wait for this promise while it is set. */
+  #released: Promise<void> | undefined;
+
+  /** Holds back the responses of the calls that begin from now on. @returns a function that releases these responses */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#released = promise;
+    return () => {
+      this.#released = undefined;
+      resolve();
+    };
+  }
 
   override async wrap(request: WrapRequest): Promise<Wrapped> {
     this.wraps += 1;
@@ -47,6 +59,7 @@ export class FakeKeyService extends InMemoryKeyService {
 
   async #answer(key: string, call: 'wrap' | 'unwrap'): Promise<void> {
     this.asked.add(key);
+    if (this.#released) await this.#released;
     if (this.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, this.latencyMs));
     this.answered += 1;
     if (this.failing && (this.affected ?? call) === call)
