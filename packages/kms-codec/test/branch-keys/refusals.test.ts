@@ -1,13 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { FileBranchKeyStore } from '../../src/branch-keys/file-store.ts';
 import type { BranchKeyStore } from '../../src/branch-keys/store.ts';
 import { json } from '../support/codec.ts';
-import { context, fleetOf, MemoryStore, minute } from '../support/fleet.ts';
+import { AwaitableStore, context, fleetOf, MemoryStore, minute } from '../support/fleet.ts';
 
 /*
  * Tests in which Cloud KMS refuses a fleet's key again and again. A process that may not decrypt must not be
@@ -22,7 +21,7 @@ const stores = {
   'a directory': async () => {
     const folder = await mkdtemp(join(tmpdir(), 'refusals-'));
     const close = () => rm(folder, { recursive: true, force: true });
-    return Object.assign(new FileBranchKeyStore(join(folder, 'store')), { close });
+    return Object.assign(new AwaitableStore(new FileBranchKeyStore(join(folder, 'store'))), { close });
   },
 } satisfies Record<string, () => BranchKeyStore | undefined | Promise<BranchKeyStore | undefined>>;
 
@@ -30,18 +29,23 @@ it.each(Object.entries(stores))(
   'a fleet with %s notices each refusal of the same branch key within 5 min, and the end of each refusal within 30 s',
   async (_, open) => {
     const store = await open();
-    const fleet = fleetOf(2, { branchKeyStore: store });
-    // The file system needs real time.
+    const fleet = fleetOf(2, { branchKeyStore: store, waitMs: { activity: 20_000, other: 20_000 } });
+    // The clock must not advance before the processes have read and written the directory.
+    const settled = async () => {
+      if (store instanceof AwaitableStore) await store.settle();
+    };
     const pass = async (milliseconds: number) => {
       for (let passed = 0; passed < milliseconds; passed += 15_000) {
         await fleet.pass(15_000);
-        if (store instanceof FileBranchKeyStore) await sleep(5);
+        await settled();
       }
     };
-    const encrypt = async () =>
-      (await Promise.allSettled(fleet.codecs.map((codec) => codec.encode([json('x')], context)))).map(
-        ({ status }) => status,
-      );
+    const encrypt = async () => {
+      const encoded = fleet.codecs.map((codec) => codec.encode([json('x')], context));
+      const results = await Promise.allSettled(encoded);
+      await settled();
+      return results.map(({ status }) => status);
+    };
     const states = () => fleet.codecs.map((codec) => codec.keyState('pay').autonomySeconds > 0);
     expect(await encrypt()).toEqual(['fulfilled', 'fulfilled']);
     for (const code of [...codes, ...codes]) {

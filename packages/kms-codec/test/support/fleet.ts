@@ -55,6 +55,43 @@ export class MemoryStore implements BranchKeyStore {
   }
 }
 
+/** Passes operations to another store, and can wait until none of them is in progress. */
+export class AwaitableStore implements BranchKeyStore {
+  readonly #store: BranchKeyStore;
+  #running = 0;
+
+  constructor(store: BranchKeyStore) {
+    this.#store = store;
+  }
+
+  load(id: string): Promise<StoredValue | undefined> {
+    return this.#run(this.#store.load(id));
+  }
+
+  replace(id: string, value: Uint8Array, expected: string): Promise<boolean> {
+    return this.#run(this.#store.replace(id, value, expected));
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  /** Waits until background work that needs only this store and no timer has ended. */
+  async settle(): Promise<void> {
+    do await settle();
+    while (this.#running > 0);
+  }
+
+  async #run<T>(operation: Promise<T>): Promise<T> {
+    this.#running += 1;
+    try {
+      return await operation;
+    } finally {
+      this.#running -= 1;
+    }
+  }
+}
+
 async function fail(failure: Error | Promise<never> | undefined): Promise<void> {
   if (failure instanceof Error) throw failure;
   await failure;

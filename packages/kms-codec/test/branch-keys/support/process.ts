@@ -2,11 +2,12 @@
  * A process in a fleet that shares branch keys in a directory. Cloud KMS is simulated in memory, with a given
  * wrapping key.
  *
- *   node process.ts DIRECTORY WRAPPING_KEY run          encrypts and rotates for some seconds, with a soft age of 3 s
+ *   node process.ts DIRECTORY WRAPPING_KEY run START    waits until the file START exists; then encrypts and rotates for some seconds, with a soft age of 3 s
  *   node process.ts DIRECTORY WRAPPING_KEY TIME STEP    starts at a time, and kills itself at a step; with ROTATE, at a step of a rotation
  *
  * The process prints a line of JSON for each message.
  */
+import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,6 +46,8 @@ if (mode === 'run') {
   };
   const limits = { softAgeMs: 3_000 };
   const codec = new KmsCodec({ rules, keyService, branchKeyStore: store, limits });
+  print({ ready: 1 });
+  while (!existsSync(step)) await sleep(10);
   for (const end = Date.now() + 9_000; Date.now() < end;) {
     await encrypt(codec);
     codec.maintain();
@@ -90,5 +93,5 @@ if (mode === 'run') {
   isArmed = true;
   codec.maintain();
   await encrypt(codec);
-  await sleep(5_000);
+  await sleep(60_000);
 }
