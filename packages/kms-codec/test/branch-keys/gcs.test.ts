@@ -37,29 +37,33 @@ it('shares a branch key in a bucket, continues while the bucket is unavailable, 
         codecs.map(async (codec) => branchOf((await codec.encode([json('x')], context))[0]!)),
       ),
     );
+  /** Lets time pass until all processes have the same branch key. */
+  const agree = async () => {
+    clock.time += minute / 2;
+    for (const codec of codecs) codec.maintain();
+    expect((await branches()).size).toBe(1);
+  };
+  // The server may respond too late to a process's first request. That process then shares its key later.
+  await vi.waitFor(agree, { timeout: 60_000, interval: 200 });
   const [first] = await branches();
-  expect(await branches()).toEqual(new Set([first]));
 
   const port = Number(new URL(gcs.url).port);
   await gcs.close();
   clock.time += 0.8 * hour;
   expect(await branches()).toEqual(new Set([first]));
   codecs.push(start());
-  await vi.waitFor(() => expect(events).toContain('load unavailable'), { timeout: 10_000 });
+  await vi.waitFor(() => expect(events).toContain('load unavailable'), { timeout: 30_000 });
   expect((await branches()).size).toBe(2);
 
   gcs = await startGcs(port);
   await gcs.createBucket('keys');
+  const count = (name: string) => events.filter((event) => event === name).length;
   await vi.waitFor(
     async () => {
-      clock.time += minute / 2;
-      for (const codec of codecs) codec.maintain();
-      expect((await branches()).size).toBe(1);
+      await agree();
+      expect(count('load works')).toBe(count('load unavailable'));
     },
-    { timeout: 20_000, interval: 200 },
-  );
-  expect(events.filter((event) => event === 'load works')).toHaveLength(
-    events.filter((event) => event === 'load unavailable').length,
+    { timeout: 60_000, interval: 200 },
   );
   await Promise.all(codecs.map((codec) => codec.close()));
 }, 300_000);
