@@ -49,8 +49,9 @@ describe('a fleet at the time of a rotation', () => {
     const { wraps, unwraps } = fleet.keyService;
     await fleet.pass(0.75 * hour + minute);
     expect(fleet.keyService.unwraps - unwraps).toBeLessThanOrEqual(50);
-    // Processes that are due within the same 15 s each create a key.
-    expect(fleet.keyService.wraps - wraps).toBeLessThanOrEqual(25);
+    // Processes that are due within the same 15 s each create a key. On average, a quarter of the processes are due
+    // within the first 15 s; a larger number occurs once in 10^11 runs.
+    expect(fleet.keyService.wraps - wraps).toBeLessThanOrEqual(35);
     expect(fleet.store.won).toBe(2);
   });
 

@@ -106,13 +106,12 @@ describe('a fleet whose store fails', () => {
     const { codec } = codecWith(rules, {
       branchKeyStore: fleet.store,
       now: () => fleet.clock.time,
-      waitMs: { activity: 10_000, other: 10_000 },
+      waitMs: { activity: 50_000, other: 50_000 },
     });
     await codec.encode([json('x')], context);
-    expect(performance.now() - start).toBeLessThan(5_000);
-    const second = performance.now();
-    await codec.encode([json('x')], inNamespace('bill'));
-    expect(performance.now() - second).toBeLessThan(2_000);
+    expect(performance.now() - start).toBeLessThan(30_000);
+    const second = codec.encode([json('x')], inNamespace('bill')).then(() => 'encoded');
+    expect(await Promise.race([second, settle()])).toBe('encoded');
     expect(fleet.store.loads).toBe(1);
   });
 
