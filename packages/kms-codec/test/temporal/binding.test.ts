@@ -151,12 +151,19 @@ describe.each([
     });
     const started = async () =>
       (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow.workflowId);
-    // A schedule passes a run's result to the next run only if the next run had to wait. The workflow ids of
-    // the runs differ by a timestamp in seconds.
+    const firstRun = async () => {
+      const query = `TemporalScheduledById = '${id('nightly')}'`;
+      for await (const { workflowId } of client().workflow.list({ query })) return workflowId;
+      return '';
+    };
+    // A schedule passes a run's result to the next run only if the next run had to wait.
     await schedule.trigger('BUFFER_ALL');
-    await setTimeout(1_100);
+    await expect.poll(firstRun, { timeout: 30_000 }).not.toBe('');
+    // The workflow ids of the runs differ by a timestamp in seconds.
+    const firstSecond = Date.parse((await firstRun()).slice(`${id('nightly-order')}-`.length));
+    await setTimeout(Math.max(0, firstSecond + 1_100 - Date.now()));
     await schedule.trigger('BUFFER_ALL');
-    await expect.poll(started, { timeout: 20_000 }).toHaveLength(2);
+    await expect.poll(started, { timeout: 30_000 }).toHaveLength(2);
     const [first, second] = await started();
     expect(first).toMatch(/-order-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     expect(await client().workflow.getHandle(first!).result()).toBe(orderResult);
@@ -230,7 +237,7 @@ describe.each([
     it('rejects the result of a Nexus operation that ran a workflow (a documented limit)', async () => {
       const handle = await callNexus('ship');
       await expect
-        .poll(async () => failedTaskTypes(await encrypted(id('ship'))), { timeout: 10_000 })
+        .poll(async () => failedTaskTypes(await encrypted(id('ship'))), { timeout: 40_000 })
         .toContain('KmsCodecError:workflow_mismatch');
       await handle.terminate();
     });

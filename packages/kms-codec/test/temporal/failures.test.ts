@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import type { WorkerOptions } from '@temporalio/worker';
@@ -106,6 +105,9 @@ interface Case {
   readonly options?: Partial<KmsCodecOptions>;
 }
 
+/** Limits how long an attempt waits for Cloud KMS. */
+const waiting = (activity: number): Partial<KmsCodecOptions> => ({ waitMs: { activity } });
+
 const onlyRule = (rule: object): Partial<KmsCodecOptions> => ({
   rules: new KeyRules({ [payments]: { ...rules[payments], ...rule } }),
 });
@@ -170,15 +172,17 @@ describe('an activity whose input cannot be decrypted', () => {
       code: 'kms_unavailable',
       because: 'Cloud KMS is unavailable',
       before: () => decryptFails('UNAVAILABLE'),
+      options: waiting(200),
     },
     {
       code: 'kms_quota',
       because: 'the quota is exhausted',
       before: () => decryptFails('RESOURCE_EXHAUSTED'),
+      options: waiting(2_000),
     },
   ];
   it.each(passing)('is retried with $code: $because', async ({ code, before, options }) => {
-    const { handle } = await startElsewhere(before, { waitMs: { activity: 200 }, ...options });
+    const { handle } = await startElsewhere(before, options);
     expect(await failureOf(handle.result())).toMatchObject({
       cause: { retryState: 'MAXIMUM_ATTEMPTS_REACHED', cause: { type: `KmsCodecError:${code}` } },
     });
@@ -228,12 +232,11 @@ describe('an activity that fails for a reason that an administrator can resolve'
       await one.before?.();
       const handle = await client().workflow.start(workflows.elsewhere, withId(queue, queue, CARD, 1_000));
       const pending = async () => (await handle.describe()).raw.pendingActivities?.[0];
-      await expect
-        .poll(pending, { timeout: 20_000 })
-        .toMatchObject({
-          attempt: 3,
-          lastFailure: { applicationFailureInfo: { type: `KmsCodecError:${one.code}` } },
-        });
+      const attempt = async () => (await pending())?.attempt ?? 0;
+      await expect.poll(attempt, { timeout: 40_000 }).toBeGreaterThanOrEqual(3);
+      expect(await pending()).toMatchObject({
+        lastFailure: { applicationFailureInfo: { type: `KmsCodecError:${one.code}` } },
+      });
       await misconfigured.stop();
       const codec = stack.codec(onlyRule(readsShipping));
       const updated = one.update && {
@@ -243,6 +246,7 @@ describe('an activity that fails for a reason that an administrator can resolve'
       await work(codec, updated);
       expect(await handle.result()).toBe(`charged ${CARD}`);
     },
+    120_000,
   );
 });
 
@@ -255,8 +259,7 @@ const decryptsOf = (identity: string) =>
 describe('a Cloud KMS outage', () => {
   it('delays the decoding of an activity’s input without using up an attempt', async () => {
     const { handle, workflowId } = await startElsewhere(() => decryptFails('UNAVAILABLE'));
-    await sleep(2_500);
-    expect(decryptsOf(activityIdentity)).toBeGreaterThan(3);
+    await expect.poll(() => decryptsOf(activityIdentity), { timeout: 40_000 }).toBeGreaterThan(3);
     stack.kms.clearFaults();
     expect(await handle.result()).toBe(`charged ${CARD}`);
     const { events } = await encryptedHistory(client(), workflowId);
@@ -280,16 +283,15 @@ it('a workflow stays open while its key is disabled, and continues once the key 
   const stranger = stack.codec();
   await stranger.warm(payments);
   await stack.kms.setVersionState(version(payments), 'DISABLED');
-  const handle = await stack
-    .client(payments, stranger)
-    .workflow.start(workflows.order, {
-      taskQueue,
-      workflowId: 'locked',
-      args: [CARD],
-      workflowTaskTimeout: '1 second',
-    });
+  const handle = await stack.client(payments, stranger).workflow.start(workflows.order, {
+    taskQueue,
+    workflowId: 'locked',
+    args: [CARD],
+    // The history contains only the first failure of a workflow task, which must therefore not be a timeout.
+    workflowTaskTimeout: '5 seconds',
+  });
   await expect
-    .poll(async () => failedTaskTypes(await encryptedHistory(client(), 'locked')), { timeout: 10_000 })
+    .poll(async () => failedTaskTypes(await encryptedHistory(client(), 'locked')), { timeout: 40_000 })
     .toContain('KmsCodecError:key_disabled');
   await stack.kms.setVersionState(version(payments), 'ENABLED');
   expect(await handle.result()).toBe(`charged ${CARD}, no risk with ${CARD}`);
@@ -304,8 +306,10 @@ it("the codec encrypts payloads above Temporal's size limit, and Temporal's erro
   });
   const payloads = await starter.encode([json('x'.repeat(length))], inNamespace(payments));
   const encodedSize = Payloads.encode({ payloads }).finish().length;
-  const logged = stack.logs.find(({ message }) => message.includes('TMPRL1103'));
-  expect(logged?.meta).toMatchObject({ size: encodedSize, limit: 2 * 2 ** 20 });
+  // The worker's native code passes its log messages on after some time.
+  await expect
+    .poll(() => stack.logs.find(({ message }) => message.includes('TMPRL1103'))?.meta, { timeout: 30_000 })
+    .toMatchObject({ size: encodedSize, limit: 2 * 2 ** 20 });
 });
 
 describe('a worker that cannot encrypt an activity’s failure', () => {

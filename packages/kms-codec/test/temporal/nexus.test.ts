@@ -87,7 +87,7 @@ describe('a Nexus call to a namespace that does not accept the caller', () => {
       const { raw } = await handle.describe();
       return raw.pendingNexusOperations?.[0]?.lastAttemptFailure;
     };
-    await expect.poll(lastFailure, { timeout: 20_000 }).toBeTruthy();
+    await expect.poll(lastFailure, { timeout: 40_000 }).toBeTruthy();
     const message = expect.stringMatching(
       /namespace payments,.* add payments to accepts in the rule for shipping/,
     );
@@ -116,7 +116,7 @@ describe('a Nexus call to a namespace that does not accept the caller', () => {
     });
     expect(await handle.result()).toBe(`quoted ${CARD}`);
     await encryptedHistory(client, handle.workflowId);
-  });
+  }, 120_000);
 });
 
 describe('a Nexus caller that does not accept the handler', () => {
@@ -126,7 +126,7 @@ describe('a Nexus caller that does not accept the handler', () => {
     const handle = await call('quote');
     await expect
       .poll(async () => failedTaskTypes(await encryptedHistory(client, handle.workflowId)), {
-        timeout: 20_000,
+        timeout: 40_000,
       })
       .toContain('KmsCodecError:namespace_mismatch');
     expect(logs.handler).toEqual([]);
@@ -137,5 +137,5 @@ describe('a Nexus caller that does not accept the handler', () => {
     await stop();
     await stack.work({ codec: stack.codec(), taskQueue: 'oneway', workflowBundle: stack.bundle });
     expect(await handle.result()).toBe(`quoted ${CARD}`);
-  });
+  }, 120_000);
 });

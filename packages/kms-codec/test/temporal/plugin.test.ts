@@ -239,5 +239,5 @@ describe('the plugin on a connection', () => {
       await connection.close();
       await native.close();
     }
-  });
+  }, 180_000);
 });

@@ -65,7 +65,7 @@ export async function countdown(runs: number, card: string): Promise<string> {
 
 export async function caller(endpoint: string, operation: 'quote' | 'ship', card: string): Promise<string> {
   const client = createNexusServiceClient({ service: shipping, endpoint });
-  return await client.executeOperation(operation, card, { scheduleToCloseTimeout: '20 seconds' });
+  return await client.executeOperation(operation, card, { scheduleToCloseTimeout: '2 minutes' });
 }
 
 export async function elsewhere(queue: string, card: string, maximumAttempts = 2): Promise<string> {
