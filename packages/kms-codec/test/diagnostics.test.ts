@@ -68,7 +68,7 @@ describe('exposingSettings', () => {
   });
 });
 
-describe('a process that uses the library', () => {
+describe('a process that uses the library', { timeout: 180_000 }, () => {
   let kms: Emulator;
   const children: { kill(signal: NodeJS.Signals): boolean }[] = [];
   beforeAll(async () => {
@@ -115,11 +115,11 @@ describe('a process that uses the library', () => {
     async (execArgv) => {
       const { child, output } = start({}, execArgv);
       const encoded = () => expect(output.out).toMatch(/^encoded \d+ bytes\n$/);
-      await vi.waitFor(encoded, { timeout: 20_000 });
+      await vi.waitFor(encoded, { timeout: 90_000 });
       child.kill('SIGUSR1');
       if (execArgv.length === 0) {
         const warned = () => expect(output.err).toContain('[TEMPORAL_KMS_INSPECTOR_REFUSED] SecurityWarning');
-        await vi.waitFor(warned, { timeout: 10_000 });
+        await vi.waitFor(warned, { timeout: 30_000 });
       }
       await expect(fetch('http://127.0.0.1:9229/json/version')).rejects.toThrow('fetch failed');
       expect(output.err).not.toMatch(/Debugger listening|Starting inspector/);

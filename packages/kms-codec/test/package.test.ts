@@ -181,14 +181,14 @@ describe('the package, if npm has installed it next to Temporal,', () => {
 describe('the README', () => {
   it('has programs that type-check against the published types', async () => {
     expect(await typeErrors(project())).toEqual([]);
-  }, 180_000);
+  }, 300_000);
 
   it('has working examples of a codec next to another codec and of an observer', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
       /^wrap ok [\d.]+\nnew branch key for default 1 first created\n$/,
     );
-  });
+  }, 120_000);
 
   it('has an example with external storage that stores a large payload as ciphertext', async () => {
     await using closers = new Closers();
@@ -214,7 +214,7 @@ describe('the README', () => {
     expect(text).toContain('binary/envelope-kms-v2');
     expect(text).not.toContain('card 4111');
     client.destroy();
-  }, 60_000);
+  }, 300_000);
 
   it('has only excerpts that also occur in its programs', () => {
     const programs = new Set([...readmeFiles.values()].flatMap((text) => text.split('\n')));

@@ -31,7 +31,7 @@ beforeAll(async () => {
     expect((await fetch(url, { method: 'POST', body: bytes })).ok).toBe(true);
   }
   client.destroy();
-});
+}, 300_000);
 afterAll(async () => {
   vi.unstubAllEnvs();
   await Promise.all([s3.close(), gcs.close()]);

@@ -198,7 +198,7 @@ export async function install(
 export async function typeErrors(folder: string): Promise<string[]> {
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')));
   await node(folder, [tsc, '--init', '--types', 'node', '--rewriteRelativeImportExtensions']);
-  const options = { cwd: folder, env: environment(), timeout: 60_000 };
+  const options = { cwd: folder, env: environment(), timeout: 180_000 };
   try {
     const args = [tsc, '-p', '.', '--noEmit', '--skipLibCheck', 'false'];
     await execFileAsync(process.execPath, args, options);

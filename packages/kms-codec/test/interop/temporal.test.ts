@@ -57,14 +57,14 @@ const start = (card: string) =>
 
 it('the languages exchange an input, a signal, a query and a result, and Temporal stores only ciphertext', async () => {
   const handle = await start('card 4111');
-  await expect.poll(() => handle.query('cards'), { timeout: 20_000 }).toEqual(['card 4111']);
+  await expect.poll(() => handle.query('cards'), { timeout: 60_000 }).toEqual(['card 4111']);
   await handle.signal('add', 'card 4222');
   expect(await handle.result()).toEqual(['charged card 4111', 'charged card 4222']);
 
   const history = await handle.fetchHistory();
   expect(historyBytes(history).includes('card 4')).toBe(false);
   expect(encryptedPayloadsIn(history).length).toBeGreaterThanOrEqual(7);
-});
+}, 120_000);
 
 it('TypeScript decodes a Python failure’s message and details, and Temporal stores neither in plaintext', async () => {
   const handle = await start('card refused');

@@ -2,7 +2,7 @@
 import { loadKmsCodec } from '../../src/index.ts';
 import { json } from './codec.ts';
 
-const codec = loadKmsCodec();
+const codec = loadKmsCodec({ waitMs: { other: 60_000 } });
 await codec.warm('default');
 const [encrypted] = await codec.encode([json('secret')], { namespace: 'default' });
 process.stdout.write(`encoded ${encrypted?.data?.length} bytes\n`);
