@@ -277,7 +277,12 @@ async def test_an_idle_process_refreshes_its_branch_key(monkeypatch: pytest.Monk
     codec = codec_for(kms, clock=clock)
     await codec.encode([plain()])
     clock.now += 0.8 * HOUR
-    await asyncio.sleep(0.2)
+
+    async def refreshed() -> None:
+        while kms.wraps < 2:
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(refreshed(), 20)
     assert kms.wraps == 2
 
 
