@@ -3,6 +3,7 @@ import type { SearchRequest } from '@temporal-kms/codec-api';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { exportChunks } from '../../src/history/export.ts';
+import type { StreamLifetime } from '../../src/history/stream-limits.ts';
 import { searchFrames } from '../../src/history/search.ts';
 import { anyNamespace } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
@@ -88,13 +89,21 @@ it.each(['search', 'export'] as const)(
 );
 
 it('discards exported text that was not sent before the token expired', async () => {
+  const expiry = new AbortController();
+  const lifetime: StreamLifetime = {
+    ...lifetimeWith(),
+    signal: expiry.signal,
+    interruption: () => (expiry.signal.aborted ? 'signed_out' : undefined),
+  };
   let decrypted = 0;
   const hanging: any = {
     inspect: kms.codec.inspect.bind(kms.codec),
     plan: () => ({ kmsCalls: 1 }),
     decrypt: async () => {
       decrypted += 1;
-      return decrypted > 5 ? new Promise(() => undefined) : { payload: plain('secret'), info: {} };
+      if (decrypted <= 5) return { payload: plain('secret'), info: {} };
+      expiry.abort();
+      return new Promise(() => undefined);
     },
   };
   const oneEventReader = {
@@ -103,7 +112,6 @@ it('discards exported text that was not sent before the token expired', async ()
       return { ...read, events: read.events.slice(0, 1) };
     },
   };
-  const lifetime = lifetimeWith({ expiresAt: Date.now() + 2_000 });
   const interrupted = { ...options(), reader: oneEventReader, codec: hanging, lifetime };
   const chunks = await Array.fromAsync(exportChunks({ ...interrupted, form: 'readable' }));
   expect(decrypted).toBeGreaterThan(5);

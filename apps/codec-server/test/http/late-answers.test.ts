@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAudit } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AppDeps } from '../../src/app.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { defaultLimits } from '../../src/http/limits.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
+import { type Answer, ask } from '../access/support/server.ts';
 import { forFile } from '../support/for-file.ts';
 import { temporalWith } from '../support/planted-run.ts';
 import { posted } from '../support/served.ts';
@@ -12,31 +13,44 @@ import { bodyOf, recordedAudit, sealedApart, serve, startKms } from '../support/
 import { RUN } from '../support/routes.ts';
 
 const { audit, entries } = recordedAudit();
-let answered = 0;
-/** A server whose requests time out after 50 ms. */
-const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
-  serve(kms, { limits: { requestMs: 50 }, ...deps });
+
+/** A call by the server, which waits until the test lets it continue. */
+let call: Record<'begun' | 'mayContinue', PromiseWithResolvers<void>>;
+async function held(): Promise<void> {
+  call.begun.resolve();
+  await call.mayContinue.promise;
+}
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  call = { begun: Promise.withResolvers(), mayContinue: Promise.withResolvers() };
+});
+afterEach(() => vi.useRealTimers());
+
+/** Sends a request, and lets it time out during the held call. */
+async function timedOut({ port }: RunningServer, path: string, body: string): Promise<Answer> {
+  const headers = Object.entries(posted('').headers);
+  const answer = ask(port, { method: 'POST', path, headers, body });
+  await call.begun.promise;
+  vi.advanceTimersByTime(defaultLimits.requestMs);
+  return await answer;
+}
 
 const kms = forFile(await startKms());
 const encrypted = bodyOf(await sealedApart(kms, 1));
 const run = temporalWith([{}]);
 const describeLate: typeof run.describe = async (...asked) => {
-  await delay(200);
-  answered += 1;
+  await held();
   return run.describe(...asked);
 };
-const server = forFile(await impatient({ audit, temporal: { ...run, describe: describeLate } }));
+const server = forFile(await serve(kms, { audit, temporal: { ...run, describe: describeLate } }));
 
 it.each([
   ['history:search', { text: 'x' }],
   ['history:export', { form: 'decoded' }],
   ['history:export', { form: 'encoded' }],
 ])('starts no work for %s after the request has timed out with 504', async (what, body) => {
-  const before = answered;
-  const response = await fetch(`http://127.0.0.1:${server.port}${RUN}/${what}`, posted(JSON.stringify(body)));
-  expect(response.status).toBe(504);
-  await response.text();
-  await expect.poll(() => answered).toBe(before + 1);
+  expect(await timedOut(server, `${RUN}/${what}`, JSON.stringify(body))).toMatchObject({ status: 504 });
+  call.mayContinue.resolve();
   await delay(50);
   expect(entries).toEqual([]);
 });
@@ -46,11 +60,11 @@ describe('a server whose audit writes an intent slowly', () => {
   const { log, lines } = keptLog();
   let late: RunningServer;
   beforeAll(async () => {
-    late = await impatient({
+    late = await serve(kms, {
       log,
       audit: createAudit({
         write: async (entry) => {
-          await delay(200);
+          await held();
           slow.push(entry);
         },
       }),
@@ -68,9 +82,8 @@ describe('a server whose audit writes an intent slowly', () => {
     async (path, body) => {
       slow.length = 0;
       kms.emulator.calls.reset();
-      const response = await fetch(`http://127.0.0.1:${late.port}${path}`, posted(body()));
-      expect(response.status).toBe(504);
-      await response.text();
+      expect(await timedOut(late, path, body())).toMatchObject({ status: 504 });
+      call.mayContinue.resolve();
       await expect.poll(() => slow.length).toBe(2);
       expect(slow[1]).toMatchObject({ event: 'outcome', outcome: { result: 'cut_off', payloads: 0 } });
       expect(kms.emulator.calls.count('Decrypt')).toBe(0);

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
+import { ask } from '../access/support/server.ts';
 import { forFile } from '../support/for-file.ts';
-import { posted, serveApp, served, waitingCodec } from '../support/served.ts';
+import { posted, serveApp, serveWatched, waitingCodec } from '../support/served.ts';
 import {
   appWith,
   bodyOf,
@@ -17,6 +18,7 @@ import {
 import { RUN } from '../support/routes.ts';
 
 const kms = forFile(await startKms());
+afterEach(() => vi.useRealTimers());
 
 const decode = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
   post(appWith(kms, { limits, ...more }), '/decode', body);
@@ -140,11 +142,19 @@ describe('a request', () => {
   });
 
   it('gets 504 if it takes too long, and the server stops working on it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     const { codec, given, go } = waitingCodec(kms);
-    const { url } = await serveApp(kms, { codec, limits: { requestMs: 2_000 } });
+    const { port } = await serveApp(kms, { codec, limits: { requestMs: 2_000 } });
     const body = bodyOf(Array.from({ length: 2_000 }, () => plain(1)));
-    const response = await fetch(`${url}/decode`, posted(body));
-    expect([response.status, await response.text()]).toEqual([504, expect.stringContaining('2000 ms')]);
+    const asked = ask(port, {
+      method: 'POST',
+      path: '/decode',
+      headers: Object.entries(posted('').headers),
+      body,
+    });
+    await expect.poll(given).toBe(500);
+    vi.advanceTimersByTime(2_000);
+    expect(await asked).toMatchObject({ status: 504, body: expect.stringContaining('2000 ms') });
     go();
     await sleep(100);
     expect(given()).toBe(500);
@@ -154,23 +164,14 @@ describe('a request', () => {
 describe('a request whose client disconnects', () => {
   it('causes no work after the slice of payloads that is in progress', async () => {
     const { codec, given, go } = waitingCodec(kms);
-    const gone = Promise.withResolvers<void>();
-    const { url } = await served((port) => {
-      const app = appWith(kms, { codec, hosts: [`127.0.0.1:${port}`] });
-      return {
-        fetch: (request, bindings) => {
-          bindings.outgoing?.once('close', gone.resolve);
-          return app.fetch(request, bindings);
-        },
-      };
-    });
+    const { url, closed } = await serveWatched(kms, { codec });
     const leave = new AbortController();
     const body = bodyOf(Array.from({ length: 5_000 }, () => plain(1)));
     const asked = fetch(`${url}/decode`, posted(body, leave.signal));
     while (given() === 0) await sleep(5);
     leave.abort();
     await expect(asked).rejects.toThrow();
-    await gone.promise;
+    await closed;
     go();
     await sleep(100);
     expect(given()).toBe(500);
@@ -212,5 +213,4 @@ it('returns 503 for requests that are still in flight at the end of the shutdown
   await vi.advanceTimersByTimeAsync(8_000);
   const response = await asked;
   expect([response.status, await response.json()]).toMatchObject([503, { error: { code: 'shutting_down' } }]);
-  vi.useRealTimers();
 });

@@ -3,7 +3,7 @@ import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { afterEach } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
 import { listen, type ListenOptions, type RunningServer } from '../../src/server/listen.ts';
-import { type Kms, type Payload, serve } from './stack.ts';
+import { appWith, type Kms, type Payload, serve } from './stack.ts';
 
 const running: RunningServer[] = [];
 afterEach(async () => {
@@ -20,6 +20,24 @@ export const served = (app: ListenOptions['app']): Promise<Served> =>
   untilTheEnd(listen({ host: '127.0.0.1', port: 0, app }));
 
 export const serveApp = (kms: Kms, deps: Partial<AppDeps>): Promise<Served> => untilTheEnd(serve(kms, deps));
+
+/** Serves an application. `closed` resolves when the server has closed a request's connection. */
+export async function serveWatched(
+  kms: Kms,
+  deps: Partial<AppDeps>,
+): Promise<Served & { readonly closed: Promise<void> }> {
+  const closed = Promise.withResolvers<void>();
+  const server = await served((port) => {
+    const app = appWith(kms, { hosts: [`127.0.0.1:${port}`], ...deps });
+    return {
+      fetch: (request, bindings) => {
+        bindings.incoming?.socket.once('close', () => closed.resolve());
+        return app.fetch(request, bindings);
+      },
+    };
+  });
+  return { ...server, closed: closed.promise };
+}
 
 async function untilTheEnd(starting: Promise<RunningServer>): Promise<Served> {
   const server = await starting;
