@@ -375,7 +375,12 @@ describe('an export', () => {
   });
 
   it('reads at most eight objects at a time', async () => {
-    const slow = createStorage(() => new Promise((resolve) => setImmediate(resolve)));
+    // Holds the reads until eight are in flight, and a little longer.
+    const opened = Promise.withResolvers<void>();
+    const slow = createStorage(() => {
+      if (slow.inFlight.now === 8) setTimeout(opened.resolve, 20);
+      return opened.promise;
+    });
     const many = await Promise.all(
       Array.from({ length: 60 }, async (_, n) => signaled(n + 1, await slow.put(plain(`object ${n}`)))),
     );

@@ -4,15 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openAuditFile } from '@temporal-kms/audit/file';
 import { pino } from 'pino';
 
-// For some milliseconds, this process repeatedly opens, writes and closes the audit file that its command
-// line names. While the audit file is open, the process creates a second file, which only one process at a
-// time can create. The process prints how often it opened the audit file, and fails if it could not create
-// the second file.
+// For some milliseconds, and at least once, this process opens, writes and closes the audit file that its
+// command line names. While the audit file is open, the process creates a second file, which only one process
+// at a time can create. The process prints how often it opened the audit file, and fails if it could not
+// create the second file.
 const [path = '', milliseconds = ''] = process.argv.slice(2);
 const marker = `${path}.only-one`;
 const end = performance.now() + Number(milliseconds);
 let opened = 0;
-while (performance.now() < end) {
+while (performance.now() < end || opened === 0) {
   const file = await openAuditFile(path, {
     instance: randomBytes(8).toString('hex'),
     log: pino({ level: 'silent' }),

@@ -1,6 +1,7 @@
 import { randomBytes, createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { jwtAccessTokens } from '@temporal-kms/scripts/identity-provider';
+import { freePorts } from '@temporal-kms/scripts/ports';
 import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
 import { exportJWK } from 'jose';
 import { type ClientMetadata, Provider } from 'oidc-provider';
@@ -41,7 +42,9 @@ export async function startProvider(
     if (request.url === '/jwks') keyRequests += 1;
     void handle?.(request, response);
   });
-  const port = await listenOnLoopback(server);
+  // While the provider refuses connections, no other process may take its port.
+  const [port] = await freePorts(1);
+  await listenOnLoopback(server, port);
   const issuer = `http://127.0.0.1:${port}`;
 
   let keys = 0;
