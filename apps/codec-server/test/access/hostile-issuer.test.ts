@@ -148,14 +148,10 @@ describe('a server that fetches an issuer’s keys', () => {
     ['is empty', (response) => void response.end()],
     ['is a list', json([])],
     ['is null', json(null)],
-  ])(
-    'reports that the keys are unavailable if the key set %s',
-    async (_, page) => {
-      pages.set(KEYS, page);
-      expect(await answerTo(tokenOf())).toMatch(/keys are unavailable/);
-    },
-    10_000,
-  );
+  ])('reports that the keys are unavailable if the key set %s', async (_, page) => {
+    pages.set(KEYS, page);
+    expect(await answerTo(tokenOf())).toMatch(/keys are unavailable/);
+  });
 });
 
 describe('a server that verifies tokens', () => {

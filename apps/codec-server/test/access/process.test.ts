@@ -113,7 +113,7 @@ it('neither reloads nor starts with a policy file that other users can write', a
   } finally {
     chmodSync(file, 0o644);
   }
-});
+}, 120_000);
 
 it('may listen on addresses beyond loopback if it has a policy, and reloads the policy on SIGHUP', async () => {
   const { child, output, url } = (server = await startServer(environment(policy('[decode]'))));

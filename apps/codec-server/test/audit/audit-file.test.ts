@@ -425,7 +425,7 @@ describe('an audit file on a full disk', () => {
 
 it(
   'keeps every confirmed line in a usable file, at whatever moment SIGKILL ends the process',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const confirmed: string[] = [];
     for (let round = 0; round < 5; round += 1) {

@@ -72,7 +72,7 @@ const isRoot = process.geteuid?.() === 0;
 const hasNamespaces =
   isRoot && spawnSync('unshare', ['--pid', '--net', '--mount', '--fork', 'true']).status === 0;
 
-describe('the audit file lock', () => {
+describe('the audit file lock', { timeout: 240_000 }, () => {
   it('keeps a second process out, and ends when the first process closes the file', async () => {
     const first = await startHolder();
     expect(first.said).toBe('held');
@@ -123,25 +123,21 @@ describe('the audit file lock', () => {
     expect(await readdir(directory)).toHaveLength(4);
   });
 
-  it(
-    'is held by at most one of many processes that open and close the file',
-    { timeout: 60_000 },
-    async () => {
-      const processes = Array.from({ length: 5 }, () =>
-        spawn(process.execPath, [contendForAudit, path, '4000'], { stdio: ['ignore', 'pipe', 'pipe'] }),
-      );
-      const ended = processes.map((child) => once(child, 'close'));
-      const outputs = processes.map((child) => Promise.all([text(child.stdout), text(child.stderr)]));
-      const printed = await Promise.all(outputs);
-      expect(printed.map(([, errors]) => errors).join('')).toBe('');
-      expect((await Promise.all(ended)).map(([code]: unknown[]) => code)).toEqual([0, 0, 0, 0, 0]);
-      expect(Math.min(...printed.map(([opened]) => Number(opened)))).toBeGreaterThan(0);
-      expect(await verifyAudit({ files: [path], mixed: false, expected: [], after: [] })).toMatchObject({
-        ok: true,
-      });
-      expect(await readdir(directory)).toEqual(['audit.jsonl']);
-    },
-  );
+  it('is held by at most one of many processes that open and close the file', async () => {
+    const processes = Array.from({ length: 5 }, () =>
+      spawn(process.execPath, [contendForAudit, path, '4000'], { stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
+    const ended = processes.map((child) => once(child, 'close'));
+    const outputs = processes.map((child) => Promise.all([text(child.stdout), text(child.stderr)]));
+    const printed = await Promise.all(outputs);
+    expect(printed.map(([, errors]) => errors).join('')).toBe('');
+    expect((await Promise.all(ended)).map(([code]: unknown[]) => code)).toEqual([0, 0, 0, 0, 0]);
+    expect(Math.min(...printed.map(([opened]) => Number(opened)))).toBeGreaterThan(0);
+    expect(await verifyAudit({ files: [path], mixed: false, expected: [], after: [] })).toMatchObject({
+      ok: true,
+    });
+    expect(await readdir(directory)).toEqual(['audit.jsonl']);
+  });
 
   it('is reported as lost if an administrator removes the lock file and another process takes the lock', async () => {
     const file = await auditFileAt(path);
@@ -283,7 +279,7 @@ describe('openAuditFile', () => {
   });
 });
 
-describe.runIf(hasNamespaces)('the audit file lock in containers', () => {
+describe.runIf(hasNamespaces)('the audit file lock in containers', { timeout: 240_000 }, () => {
   const container = ['unshare', '--pid', '--net', '--ipc', '--uts', '--mount', '--fork', '--kill-child'];
   /**
    * Makes the folder read-only, with these files as writable volumes, like `docker run --read-only -v

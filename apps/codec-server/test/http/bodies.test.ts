@@ -86,17 +86,17 @@ describe('a request body', () => {
     const { port } = await serveApp(kms, { memory, limits });
     const socket = startPost(port, '/decode', ['Transfer-Encoding: chunked']);
     socket.write('1\r\n \r\n'.repeat(10_000));
-    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
+    const [answer] = await once(socket, 'data');
     expect(String(answer)).toMatch(/^HTTP\/1.1 413 /);
     socket.destroy();
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('gets 408 if it arrives too slowly, and releases its memory', { timeout: 20_000 }, async () => {
+  it('gets 408 if it arrives too slowly, and releases its memory', async () => {
     const memory = roomForOne();
     const { port } = await serveApp(kms, { memory, limits });
     const socket = startPost(port, '/decode', [`Content-Length: ${large.length}`], '{"payloads":');
-    const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
+    const [answer] = await once(socket, 'data');
     expect(String(answer)).toMatch(/^HTTP\/1.1 408 /);
     socket.destroy();
     await expect.poll(() => memory.held).toBe(0);
@@ -127,7 +127,7 @@ describe('a body of unknown length', () => {
   it('is not read before the caller is authenticated', async () => {
     const { port } = await serveApp(kms, { access: noAccess });
     const socket = startPost(port, '/decode', ['Transfer-Encoding: chunked'], '2\r\n{}\r\n');
-    const [head] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
+    const [head] = await once(socket, 'data');
     expect(String(head)).toMatch(/^HTTP\/1.1 401 /);
     socket.destroy();
   });

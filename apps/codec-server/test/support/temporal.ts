@@ -256,7 +256,7 @@ export const valueOf = (result: DecodeResult | undefined): string =>
   result?.ok ? Buffer.from(result.payload.data, 'base64').toString() : `not readable: ${result?.reason}`;
 
 export async function eventually<T>(check: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       return await check();

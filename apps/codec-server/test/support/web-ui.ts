@@ -62,7 +62,7 @@ export async function startWebUi(options: WebUiOptions): Promise<{ url: string }
   for (let tries = 0; ; tries += 1) {
     const ready = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => undefined);
     if (ready?.ok) break;
-    if (ended || tries > 100) {
+    if (ended || tries > 600) {
       server.kill('SIGKILL');
       throw new Error(`Temporal's Web UI server did not start: ${(await server).all}`);
     }

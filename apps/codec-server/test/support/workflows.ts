@@ -18,12 +18,12 @@ interface Activities {
   echo(value: string): Promise<string>;
   fails(detail: string): Promise<void>;
 }
-const { echo } = proxyActivities<Activities>({ startToCloseTimeout: '10s' });
+const { echo } = proxyActivities<Activities>({ startToCloseTimeout: '1m' });
 const { fails: failsOnce } = proxyActivities<Activities>({
-  startToCloseTimeout: '10s',
+  startToCloseTimeout: '1m',
   retry: { initialInterval: '1h' },
 });
-const local = proxyLocalActivities<Activities>({ startToCloseTimeout: '10s' });
+const local = proxyLocalActivities<Activities>({ startToCloseTimeout: '1m' });
 
 export const finish = defineSignal<[string]>('finish');
 export const look = defineQuery<string, [string]>('look');
@@ -84,7 +84,7 @@ export async function queried(secret: string): Promise<void> {
 
 /** Waits for an activity in a task queue. */
 export async function elsewhere(taskQueue: string): Promise<void> {
-  await proxyActivities<Activities>({ taskQueue, startToCloseTimeout: '10s' }).echo('elsewhere');
+  await proxyActivities<Activities>({ taskQueue, startToCloseTimeout: '1m' }).echo('elsewhere');
 }
 
 /** Fails with a failure and a cause, each with details. */
