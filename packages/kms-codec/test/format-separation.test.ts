@@ -86,23 +86,30 @@ describe('a set of rules that reads direct together with envelope or proxy', () 
   const direct: NamespaceRule = { encrypt: key, reads: ['direct'] };
   const envelope: NamespaceRule = { decrypt: [cryptoKey('other'), key], reads: ['envelope-v2', 'envelope'] };
   const proxy: NamespaceRule = { decrypt: [key], reads: ['proxy'] };
-  const refused: readonly (readonly [string, Record<string, NamespaceRule>, NamespaceRule | undefined])[] = [
-    ['in one rule', { a: { encrypt: key, reads: ['direct', 'envelope'] } }, undefined],
-    ['in one rule, with proxy', { a: { encrypt: key, reads: ['proxy', 'direct'] } }, undefined],
-    ['in the default rule', {}, { encrypt: key, reads: ['direct', 'envelope'] }],
-    ['in two namespaces that share a key', { a: direct, b: envelope }, undefined],
-    ['in two namespaces that share a key, with proxy', { a: proxy, b: direct }, undefined],
-    ['in a namespace’s rule and the default rule', { a: envelope }, direct],
-    ['in the default rule and a namespace’s rule', { a: direct }, proxy],
+  type Refused = readonly [string, Record<string, NamespaceRule>, NamespaceRule | undefined, named: string];
+  const refused: readonly Refused[] = [
+    ['in one rule', { a: { encrypt: key, reads: ['direct', 'envelope'] } }, undefined, 'this rule'],
+    ['in one rule, with proxy', { a: { encrypt: key, reads: ['proxy', 'direct'] } }, undefined, 'this rule'],
+    ['in the default rule', {}, { encrypt: key, reads: ['direct', 'envelope'] }, 'this rule'],
+    ['in two namespaces that share a key', { a: direct, b: envelope }, undefined, 'the namespace a'],
+    ['in two namespaces that share a key, with proxy', { a: proxy, b: direct }, undefined, 'the namespace b'],
+    ['in a namespace’s rule and the default rule', { a: envelope }, direct, 'the default rule'],
+    ['in the default rule and a namespace’s rule', { a: direct }, proxy, 'the namespace a'],
     [
       'if only the rule that reads direct accepts the risk',
       { a: { ...direct, unsafe }, b: envelope },
       undefined,
+      'the namespace a',
     ],
   ];
-  it.each(refused)('is rejected %s', (_, namespaces, byDefault) => {
-    expect(() => new KeyRules(namespaces, byDefault)).toThrow(/forged/);
-  });
+  it.each(refused)(
+    'is rejected with the name of the rule that reads direct: %s',
+    (_, rules, byDefault, named) => {
+      expect(() => new KeyRules(rules, byDefault)).toThrow(
+        `${named} reads direct under the same key ${key}: a direct message of 32 bytes can be passed off as a data key`,
+      );
+    },
+  );
 
   it('is accepted if the formats do not share a key, or if the rules accept the risk by name', () => {
     const accepted: readonly (() => KeyRules)[] = [

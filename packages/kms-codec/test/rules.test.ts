@@ -37,6 +37,28 @@ describe('crypto keys with the same id', () => {
   });
 });
 
+describe('crypto keys that are named by the number of their project', () => {
+  const numbered = cryptoKey('a').replace(/^projects\/[^/]+/, 'projects/42');
+  const byNumber = { encrypt: numbered };
+
+  it('are refused if a rule names the same key by the id of its project', () => {
+    const mistakes = findRuleMistakes(
+      Object.entries({ pay: byNumber, ship: { decrypt: [cryptoKey('a')] } }),
+      undefined,
+    );
+    expect(mistakes).toMatchObject([{ namespace: 'pay', field: 'encrypt' }]);
+    expect(mistakes[0]!.message).toContain(
+      `names ${numbered} by its project's number, but ${cryptoKey('a')} by a project id`,
+    );
+  });
+
+  it('are accepted if no rule names the same key by the id of its project', () => {
+    expect(
+      findRuleMistakes(Object.entries({ pay: byNumber, ship: byNumber }), { encrypt: cryptoKey('b') }),
+    ).toEqual([]);
+  });
+});
+
 describe('KeyRules', () => {
   const a = cryptoKey('a');
   const b = cryptoKey('b');
