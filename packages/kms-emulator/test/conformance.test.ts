@@ -8,7 +8,7 @@ import { versionTests } from './conformance/versions.ts';
 import { conformanceTargets } from './support/targets.ts';
 
 describe.each(conformanceTargets(process.env))('$name', (target) => {
-  const timeout = target.name.startsWith('Cloud KMS') ? 10 * 60_000 : 30_000;
+  const timeout = target.name.startsWith('Cloud KMS') ? 10 * 60_000 : 180_000;
   let fixture: Fixture;
   beforeAll(async () => {
     fixture = await Fixture.open(target.open());

@@ -40,7 +40,7 @@ describe('the control API', () => {
       /^2030-05-01T12:00:00/,
     );
     const real = Date.parse((await send('DELETE', '/clock')).body.now);
-    expect(Math.abs(real - Date.now())).toBeLessThan(5000);
+    expect(Math.abs(real - Date.now())).toBeLessThan(60_000);
   });
 
   it('injects, lists and clears faults', async () => {

@@ -185,14 +185,14 @@ describe('the emulator’s IAM', () => {
 
   it('applies a policy change after the configured delay', async () => {
     const { emulator, worker } = await startWithWorker();
-    emulator.setPropagation({ iam: 7 });
+    emulator.setPropagation({ iam: 600 });
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter'));
     expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
-    await emulator.advance(8);
+    await emulator.advance(601);
     await expect(worker.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
     await emulator.setPolicy(KEY, []);
     await expect(worker.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
-    await emulator.advance(8);
+    await emulator.advance(601);
     expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 

@@ -93,6 +93,8 @@ describe('signing', () => {
   it('uses the quota of the key’s protection level, except GetPublicKey, which uses the read quota', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
+    // The quotas count calls per minute of the emulator's clock, so the test begins with a new minute.
+    await emulator.setTime(new Date('2027-01-01T00:00:00Z'));
     emulator.setQuotas({ software: 1, read: 1 });
     await client.asymmetricSign({ name: SIGNING_VERSION, data });
     await client.getPublicKey({ name: SIGNING_VERSION });

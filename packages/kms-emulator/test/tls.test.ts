@@ -8,7 +8,7 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { asBuffer, connect, once, refusal } from './support/client.ts';
+import { asBuffer, connect, refusal } from './support/client.ts';
 import { afterwards, KEY, start, temporaryFolder } from './support/running.ts';
 
 async function startWithTls() {
@@ -54,26 +54,24 @@ describe('TLS', () => {
 
   it('fails for a client that does not trust the authority, and a client without TLS gets no response', async () => {
     const { emulator } = await startWithTls();
-    expect(
-      await refusal(clientOf(emulator.port, null).getCryptoKey({ name: KEY }, { ...once, timeout: 3000 })),
-    ).toMatchObject({ code: code.UNAVAILABLE });
+    expect(await refusal(clientOf(emulator.port, null).getCryptoKey({ name: KEY }))).toMatchObject({
+      code: code.UNAVAILABLE,
+    });
     await expect(get(`${emulator.url}/v1/${KEY}`, {})).rejects.toThrow(/certificate/);
     await expect(fetch(`http://${emulator.address}/v1/${KEY}`)).rejects.toThrow('fetch failed');
   });
 
-  it(
-    'closes connections that are idle or have not completed their handshake',
-    { timeout: 10_000 },
-    async () => {
-      const { emulator, ca } = await startWithTls();
-      const silent = connectTcp(emulator.port, '127.0.0.1');
-      const idle = connectTls({ port: emulator.port, host: '127.0.0.1', ca });
-      await Promise.all([event(silent, 'connect'), event(idle, 'secureConnect')]);
-      const closed = Promise.all([silent, idle].map((socket) => event(socket.resume(), 'close')));
-      await emulator.close();
-      await closed;
-    },
-  );
+  it('closes connections that are idle or have not completed their handshake', async () => {
+    const { emulator, ca } = await startWithTls();
+    const silent = connectTcp(emulator.port, '127.0.0.1');
+    const idle = connectTls({ port: emulator.port, host: '127.0.0.1', ca });
+    await Promise.all([event(silent, 'connect'), event(idle, 'secureConnect')]);
+    const closed = Promise.all([silent, idle].map((socket) => event(socket.resume(), 'close')));
+    const before = performance.now();
+    await emulator.close();
+    await closed;
+    expect(performance.now() - before).toBeLessThan(30_000);
+  });
 
   it('makes any Host acceptable, because a client may use Cloud KMS’s host name, but not requests from web pages', async () => {
     const { emulator, ca } = await startWithTls();

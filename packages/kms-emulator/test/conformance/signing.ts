@@ -36,7 +36,7 @@ async function createVersion(
     versionTemplate: { algorithm, protectionLevel },
   });
   const { name } = await fixture.createVersion(key.name);
-  for (let tries = 0; tries < 150; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const [{ state }] = await fixture.client.getCryptoKeyVersion({ name });
     if (state === 'ENABLED') return name;
     await sleep(200);

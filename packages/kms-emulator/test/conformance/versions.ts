@@ -40,7 +40,7 @@ function creationTests(fixture: () => Fixture): void {
     const created = await fixture().createVersion(key.name);
     expect(created).toMatchObject({ state: 'PENDING_GENERATION', generateTime: null });
     let [found] = await client.getCryptoKeyVersion({ name: created.name });
-    for (let tries = 0; found.state === 'PENDING_GENERATION' && tries < 100; tries += 1) {
+    for (let tries = 0; found.state === 'PENDING_GENERATION' && tries < 600; tries += 1) {
       await sleep(200);
       [found] = await client.getCryptoKeyVersion({ name: created.name });
     }

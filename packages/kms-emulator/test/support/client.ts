@@ -2,8 +2,11 @@ import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { credentials } from '@grpc/grpc-js';
 import { PassThroughClient } from 'google-auth-library';
 
-/** Call options without retries, because a test needs the first response. */
-export const once = { retry: null, timeout: 10_000 };
+/**
+ * Call options without retries, because a test needs the first response. Generating an RSA key blocks the process for
+ * seconds, or longer on a busy machine.
+ */
+export const once = { retry: null, timeout: 60_000 };
 
 /** Returns a client whose calls use the options {@link once} by default. */
 export const withoutRetries = (client: KeyManagementServiceClient): KeyManagementServiceClient =>
