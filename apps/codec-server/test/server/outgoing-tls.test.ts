@@ -69,19 +69,29 @@ it.each<[what: string, options: TlsOptions]>([
  * library.
  */
 async function completesHandshake(options: TlsOptions, hardened: boolean): Promise<boolean> {
-  let completed = false;
-  const port = await serve({ ALPNProtocols: ['h2'], ...options }, (socket) => {
-    completed = true;
-    socket.destroy();
-  });
+  const handshake = Promise.withResolvers<boolean>();
+  const server = createServer({ cert, key, ALPNProtocols: ['h2'], ...options }, (socket) => {
+    socket.on('error', () => undefined).destroy();
+    handshake.resolve(true);
+  }).on('tlsClientError', () => handshake.resolve(false));
+  onTestFinished(() => void server.close());
+  const port = await listenOnLoopback(server);
   const script = `${hardening(hardened)}
     const { Connection } = await import('@temporalio/client');
     const serverRootCACertificate = (await import('node:fs')).readFileSync(${JSON.stringify(files.certFile)});
-    const connectTimeout = 2_000;
-    await Connection.connect({ address: '127.0.0.1:${port}', connectTimeout, tls: { serverRootCACertificate } }).catch(() => 0);
-    process.exit();`;
-  await run(process.execPath, [...weakest, '--input-type=module', '--eval', script]);
-  return completed;
+    const connectTimeout = 60_000;
+    await Connection.connect({ address: '127.0.0.1:${port}', connectTimeout, tls: { serverRootCACertificate } });`;
+  // The client would try again after the first handshake.
+  const ended = new AbortController();
+  const client = run(process.execPath, [...weakest, '--input-type=module', '--eval', script], {
+    signal: ended.signal,
+  });
+  try {
+    return await Promise.race([handshake.promise, client.then(() => handshake.promise)]);
+  } finally {
+    ended.abort();
+    await client.catch(() => undefined);
+  }
 }
 
 it.each<[what: string, options: TlsOptions]>([
