@@ -107,7 +107,7 @@ describe('a memory budget', () => {
         const run = async (lease: MemoryLease, sizes: readonly number[]): Promise<void> => {
           for (const size of sizes) {
             if (!lease.fits(size)) break;
-            await lease.wait(size, AbortSignal.timeout(5_000));
+            await lease.wait(size, AbortSignal.timeout(30_000));
             expect(budget.held).toBeLessThanOrEqual(100);
           }
           await Promise.resolve();

@@ -1,6 +1,6 @@
 import { createAudit } from '@temporal-kms/audit';
 import { keyTest, namespaceKeys } from '@temporal-kms/codec-api';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
 import { forFile } from '../support/for-file.ts';
@@ -8,6 +8,7 @@ import { appWith, headers, keys, post, recordedAudit, startKms } from '../suppor
 
 const kms = forFile(await startKms({ payments: { encrypt: keys.payments, decrypt: [keys.orders] } }));
 afterEach(() => {
+  vi.useRealTimers();
   kms.emulator.clearFaults();
 });
 
@@ -177,6 +178,7 @@ describe('an attacker with the permission `decode`', () => {
     const authenticate = () => ({ name: `${(n += 1)}@example.com`, issuer: 'i', subject: 'mallory' });
     await using server = start({ access: { ...openAccess, authenticate } });
     kms.emulator.calls.reset();
+    vi.useFakeTimers({ toFake: ['performance'] });
     const statuses: number[] = [];
     for (let request = 0; request < 9; request += 1) statuses.push((await server.post()).status);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 200, 429, 429, 429]);

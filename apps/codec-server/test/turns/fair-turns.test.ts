@@ -61,6 +61,7 @@ it('gives callers equal amounts of work, not equal numbers of turns', async () =
 });
 
 it('lets a new request finish before work that fills a whole iteration of the event loop', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
   const turns = shared();
   const { given, take } = order(turns);
   const [large, small] = [taker(), taker()];
@@ -70,7 +71,10 @@ it('lets a new request finish before work that fills a whole iteration of the ev
     await nextTurn();
   }
   expect(given.slice(0, 3)).toEqual(['small', 'small', 'small']);
-  while (turns.waiting > 0) await nextTurn();
+  while (turns.waiting > 0) {
+    await nextTurn();
+    vi.advanceTimersByTime(5);
+  }
   await nextTurn();
   expect(given).toHaveLength(6);
 });
