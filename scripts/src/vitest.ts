@@ -39,9 +39,9 @@ export const shared: NonNullable<ViteUserConfig['test']> = {
   // Each process runs several files, because it takes longer to start a process and load the dependencies than
   // to run the tests of most files.
   isolate: false,
-  // Usually, only failing tests take this long. However, some tests wait for a process, which can take half a
-  // minute to start on a busy machine.
-  testTimeout: 60_000,
-  hookTimeout: 120_000,
+  // Usually, only failing tests take this long. However, some tests start several processes one after the other,
+  // and each start can take half a minute on a busy machine.
+  testTimeout: 240_000,
+  hookTimeout: 240_000,
   expect: { poll: { timeout: 10_000 } },
 };

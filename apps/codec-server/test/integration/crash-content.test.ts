@@ -190,7 +190,7 @@ describe.each(SLOW ? limits : limits.slice(0, 1))('a server with %s', (name, meb
     await limit.remove();
   });
 
-  it.each(attacks)('survives $name', { timeout: 120_000 }, async ({ name: attack, plant, readers }) => {
+  it.each(attacks)('survives $name', async ({ name: attack, plant, readers }) => {
     plant();
     await server.resetPeak();
     const statuses = new Set<string>();

@@ -88,7 +88,7 @@ describe('a query', () => {
     expect(entries.at(-1)?.outcome).toMatchObject({ result: 'failed', payloads: 0 });
     expect(logged.join()).not.toContain('Temporal unavailable');
     await waiting.terminate();
-  }, 60_000);
+  });
 
   it('is refused for a run that Temporal does not have', async () => {
     const none = { ...run, runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' };

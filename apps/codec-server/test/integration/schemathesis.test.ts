@@ -15,7 +15,7 @@ import { auditSink } from '../../src/audit/open-audit.ts';
 const slow = process.env['SLOW'] !== undefined;
 const examples = slow ? 200 : 5;
 const seed = process.env['SEED'] ?? '20261124';
-vi.setConfig({ testTimeout: slow ? 3_600_000 : 240_000 });
+vi.setConfig({ testTimeout: slow ? 3_600_000 : 900_000 });
 
 const CHECKS = [
   'not_a_server_error',
@@ -72,7 +72,7 @@ async function run(
     [
       ['--config-file', path, 'run', `${base}/api/openapi.json`, '--url', base],
       ['--phases', phases, '--checks', CHECKS.join(',')],
-      ['--max-examples', String(examples), '--seed', seed, '--request-timeout', '10', '--no-color'],
+      ['--max-examples', String(examples), '--seed', seed, '--request-timeout', '60', '--no-color'],
     ].flat(),
     // Schemathesis stores data about earlier runs in the working folder.
     { reject: false, all: true, cwd: directory },

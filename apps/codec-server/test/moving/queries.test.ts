@@ -25,28 +25,24 @@ async function run(script: string): Promise<string> {
   return stdout;
 }
 
-it(
-  'finds workflows that started before a move, with the queries in docs/moving.md',
-  { timeout: 60_000 },
-  async () => {
-    const connection = await Connection.connect({ address: temporal.address });
-    const { workflow } = new Client({ connection, namespace: 'payments' });
-    const count = async (query?: string): Promise<number> => (await workflow.count(query)).count;
-    const start = (workflowId: string) => workflow.start('any', { workflowId, taskQueue: 'none' });
-    await start('open');
-    await (await start('closed')).terminate();
-    const time = (await run(`sleep 1; ${setTime}; echo "$T"; sleep 1`)).trim();
-    await start('later');
-    await vi.waitUntil(
-      async () => (await count('ExecutionStatus = "Terminated"')) === 1 && (await count()) === 3,
-      { timeout: 20_000, interval: 100 },
-    );
-    await connection.close();
-    // Counts the workflows instead of deleting them, because a new Temporal server starts a batch operation,
-    // such as `delete`, only after a while.
-    const answers = commands.map((command) =>
-      run(`T=${time}; ${command.replace('workflow delete', 'workflow count').replace(' --yes', '')}`),
-    );
-    expect(await Promise.all(answers)).toEqual(['Total: 1\n', 'Total: 1\n', 'Total: 2\n']);
-  },
-);
+it('finds workflows that started before a move, with the queries in docs/moving.md', async () => {
+  const connection = await Connection.connect({ address: temporal.address });
+  const { workflow } = new Client({ connection, namespace: 'payments' });
+  const count = async (query?: string): Promise<number> => (await workflow.count(query)).count;
+  const start = (workflowId: string) => workflow.start('any', { workflowId, taskQueue: 'none' });
+  await start('open');
+  await (await start('closed')).terminate();
+  const time = (await run(`sleep 1; ${setTime}; echo "$T"; sleep 1`)).trim();
+  await start('later');
+  await vi.waitUntil(
+    async () => (await count('ExecutionStatus = "Terminated"')) === 1 && (await count()) === 3,
+    { timeout: 20_000, interval: 100 },
+  );
+  await connection.close();
+  // Counts the workflows instead of deleting them, because a new Temporal server starts a batch operation,
+  // such as `delete`, only after a while.
+  const answers = commands.map((command) =>
+    run(`T=${time}; ${command.replace('workflow delete', 'workflow count').replace(' --yes', '')}`),
+  );
+  expect(await Promise.all(answers)).toEqual(['Total: 1\n', 'Total: 1\n', 'Total: 2\n']);
+});
