@@ -38,10 +38,12 @@ beforeAll(async () => {
     stack.start('child', [input, n(workflowId)], { workflowId, memo: { tier: n(workflowId) % 2 } }),
   );
   for (const handle of await Promise.all(handles)) await handle.result();
-  await vi.waitFor(async () => expect(endOf(await read({ query: all }))).toMatchObject({ runs: EACH * 2 }), {
-    timeout: 20_000,
-    interval: 500,
-  });
+  // Temporal updates its visibility store some time after a run has ended.
+  const completed = `${all} AND ExecutionStatus = "Completed"`;
+  await vi.waitFor(
+    async () => expect(endOf(await read({ query: completed }))).toMatchObject({ runs: EACH * 2 }),
+    { timeout: 20_000, interval: 500 },
+  );
 });
 const n = (workflowId: string) => Number(workflowId.split('-').at(-1));
 
