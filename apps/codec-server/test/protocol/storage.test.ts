@@ -493,8 +493,29 @@ describe('an object', () => {
     const references = await Promise.all(
       Array.from({ length: 20 }, (_, n) => store.put(plain(`size ${n}`), { states: 'nothing' })),
     );
-    rmSync(store.fileOf(references[0]!));
-    const response = await ask('/decode', references, 'payments', appWith(kms, { storage, audit }));
+    const [gone] = references;
+    rmSync(store.fileOf(gone!));
+    const failed = Promise.withResolvers<void>();
+    const { locate, read, readStart } = storage.objects;
+    const objects: ServedStorage['objects'] = {
+      locate,
+      read,
+      readStart: async (object, ...more) => {
+        const isGone = object.object === claimOf(gone!)['file'];
+        if (!isGone) await failed.promise;
+        try {
+          return await readStart(object, ...more);
+        } finally {
+          if (isGone) setImmediate(failed.resolve);
+        }
+      },
+    };
+    const response = await ask(
+      '/decode',
+      references,
+      'payments',
+      appWith(kms, { storage: { objects }, audit }),
+    );
     expect(await refusal(response)).toEqual([400, 'storage_not_found']);
     expect(entries.length).toBeLessThan(20);
     expect(entries.at(-1)!.event).toBe('outcome');
