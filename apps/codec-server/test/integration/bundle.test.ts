@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -52,12 +53,14 @@ async function startServing(env: Record<string, string> = {}) {
     CODEC_PORT: '0',
     ...env,
   });
-  const url = await eventually(async () => {
-    const found = /"url":"([^"]+)"/.exec(server.output.out)?.[1];
-    if (found === undefined) throw new Error(`not ready: ${server.output.out}${server.output.err}`);
-    return found;
-  });
-  return { ...server, url };
+  let hasEnded = false;
+  void server.exited.then(() => (hasEnded = true));
+  for (;;) {
+    const [, url] = /"url":"([^"]+)"/.exec(server.output.out) ?? [];
+    if (url !== undefined) return { ...server, url };
+    if (hasEnded) throw new Error(`The server has ended: ${server.output.out}${server.output.err}`);
+    await sleep(20);
+  }
 }
 
 const post = (url: string, body: string) => fetch(url, posted(body));

@@ -64,12 +64,12 @@ describe('an audit that cannot be written', () => {
     expect(await response.text()).not.toContain(PLAINTEXT);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     expect(await (await fetch(metricsUrl!)).text()).toMatch(/^codec_audit_write_failures_total 1$/m);
-    expect(output.out).toContain('"reason":"ENOENT"');
+    await expect.poll(() => output.out).toContain('"reason":"ENOENT"');
   });
 
   it('makes requests fail with 503 until a process reads standard output again', async () => {
     const ciphertext = await encrypted();
-    const { url, child, output } = await start();
+    const { url, child, output, stop } = await start();
     child.stdout?.pause();
     let response = await post(`${url}/decode`, ciphertext);
     // The pipe buffers 64 KiB, and Node buffers a little more.
@@ -79,15 +79,17 @@ describe('an audit that cannot be written', () => {
     }
     expect(response.status).toBe(503);
     expect(await response.text()).not.toContain(PLAINTEXT);
+    // If each request waited for the time limit of one second, 60 requests would take a minute.
     const before = performance.now();
-    for (let n = 0; n < 20; n += 1) expect((await post(`${url}/decode`, ciphertext)).status).toBe(503);
-    expect(performance.now() - before).toBeLessThan(10_000);
+    for (let n = 0; n < 60; n += 1) expect((await post(`${url}/decode`, ciphertext)).status).toBe(503);
+    expect(performance.now() - before).toBeLessThan(50_000);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
 
     child.stdout?.resume();
     await expect
-      .poll(async () => (await post(`${url}/decode`, ciphertext)).status, { timeout: 5_000 })
+      .poll(async () => (await post(`${url}/decode`, ciphertext)).status, { timeout: 30_000 })
       .toBe(200);
+    expect(await stop()).toBe(0);
     // All lines of the log and the audit are complete.
     for (const line of output.out.trimEnd().split('\n')) expect(() => JSON.parse(line), line).not.toThrow();
     expect(entries(output.out)).not.toContain(undefined);
@@ -237,14 +239,15 @@ it('shuts down under load without breaking a response', async () => {
   const clients = Array.from({ length: 20 }, async () => {
     while (await send());
   });
-  await expect.poll(() => responses.complete, { timeout: 10_000 }).toBeGreaterThan(100);
+  await expect.poll(() => responses.complete, { timeout: 60_000 }).toBeGreaterThan(100);
   const before = performance.now();
   const status = await stop();
   await Promise.all(clients);
   agent.destroy();
   expect(status).toBe(0);
   expect(responses.broken).toEqual([]);
-  expect(performance.now() - before).toBeLessThan(5_000);
+  // If the server waited for idle connections, the shutdown would take the whole grace period of ten seconds.
+  expect(performance.now() - before).toBeLessThan(10_000);
   const lines = entries(await readFile(join(directory, 'load.jsonl'), 'utf8'));
   expect(lines.filter((entry) => entry?.event === 'intent').length).toBe(
     lines.filter((entry) => entry?.outcome?.result === 'complete').length,
@@ -271,6 +274,6 @@ it('serves TLS with an HSTS header, and reloads a renewed certificate on SIGHUP'
   expect(first.hsts).toBe('max-age=31536000');
   makeCertificate(directory, 'served');
   child.kill('SIGHUP');
-  await expect.poll(() => output.out).toContain('TLS certificate reloaded');
+  await expect.poll(() => output.out, { timeout: 30_000 }).toContain('TLS certificate reloaded');
   expect((await probe()).serial).not.toBe(first.serial);
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { freePorts } from '@temporal-kms/scripts/ports';
@@ -45,6 +46,23 @@ const post = async (url: string, body: string, headers: Record<string, string> =
   return response.status;
 };
 
+/** Makes a server export its spans soon after they end. By default, a span may wait for five seconds. */
+const promptly = { OTEL_BSP_SCHEDULE_DELAY: '100' };
+
+/**
+ * Waits until the receiver has the spans of all requests so far, because at shutdown, a server exports spans for
+ * at most two seconds.
+ */
+async function received({ spans }: OtlpReceiver, { url }: ServerProcess): Promise<void> {
+  const last = randomBytes(16).toString('hex');
+  const headers = { traceparent: `00-${last}-${callerSpan}-00` };
+  const isExported = async (): Promise<boolean> => {
+    await (await fetch(`${url}/api/sign-in`, { headers })).text();
+    return spans.some(({ trace }) => trace === last);
+  };
+  await expect.poll(isExported, { timeout: 60_000 }).toBe(true);
+}
+
 const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] =>
   spans.filter((span) => span.name === name);
 
@@ -55,13 +73,13 @@ describe('codec-server traces', () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
       OTEL_RESOURCE_ATTRIBUTES: 'region=eu',
       TEMPORAL_NAMESPACE: 'payments',
+      ...promptly,
     });
     const sealed = await sealedApart(kms, 2);
     const body = bodyOf(sealed);
     expect(await post(`${server.url}/decode`, body, { traceparent })).toBe(200);
     expect(await post(`${server.url}/decode`, body)).toBe(200);
-    // The process exports the queued spans before it exits.
-    expect(await server.stop()).toBe(0);
+    await received(otlp, server);
 
     const inTrace = otlp.spans.filter(({ trace }) => trace === traceId);
     const [request] = named(inTrace, 'POST /decode');
@@ -98,7 +116,7 @@ describe('codec-server traces', () => {
 
   it('contain no plaintext, token, path, query, host or message, even for failed requests', async () => {
     const otlp = await receiver();
-    const server = await start({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${otlp.url}/custom` });
+    const server = await start({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${otlp.url}/custom`, ...promptly });
     const { url } = server;
     const headers = {
       authorization: `Bearer ${SECRET}`,
@@ -119,7 +137,7 @@ describe('codec-server traces', () => {
     await post(`${url}/decode`, payload, { ...headers, 'x-namespace': SECRET });
     await fetch(`${url}/api/namespaces/payments/workflows/${SECRET}?runId=${SECRET}`, { headers });
     await fetch(`${url}/api/namespaces/${SECRET}/workflows?query=${SECRET}`, { headers, method: 'POST' });
-    await server.stop();
+    await received(otlp, server);
 
     const text = Buffer.concat(otlp.bodies).toString('latin1');
     expect(otlp.spans.length).toBeGreaterThan(8);
@@ -159,7 +177,8 @@ describe('codec-server traces', () => {
     const payload = bodyOf([plain('text')]);
     await post(`${server.url}/encode`, payload, { 'x-namespace': SECRET });
     await post(`${server.url}/encode`, payload);
-    await server.stop();
+    // The process exports the queued spans before it exits.
+    expect(await server.stop()).toBe(0);
     const namespaces = named(otlp.spans, 'encode').map(
       ({ attributes }) => attributes['temporal_kms.namespace'],
     );
@@ -175,27 +194,31 @@ describe('codec-server traces', () => {
     });
     const payload = bodyOf([plain('text')]);
     for (let n = 0; n < 50; n += 1) expect(await post(`${server.url}/encode`, payload)).toBe(200);
-    await expect.poll(() => server.output.out).toContain('trace export failing');
+    await expect.poll(() => server.output.out, { timeout: 30_000 }).toContain('trace export failing');
     await server.stop();
     const lines = server.output.out.split('\n').filter((line) => line.includes('trace export failing'));
     expect(lines).toHaveLength(1);
   });
 
   it('do not keep the process alive if the collector does not respond', async () => {
-    const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: await collector(() => undefined) });
+    const server = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: await collector(() => undefined),
+      OTEL_EXPORTER_OTLP_TIMEOUT: '60000',
+    });
     expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
     const begin = performance.now();
     expect(await server.stop()).toBe(0);
-    // Without a time limit at shutdown, the process would wait for the exporter's time limit of 10 s.
-    expect(performance.now() - begin).toBeLessThan(7_000);
+    // Without a time limit at shutdown, the process would wait for the exporter's time limit of 60 s.
+    expect(performance.now() - begin).toBeLessThan(30_000);
   });
 
   it('do not make the shutdown fail if a collector refuses them, and the log does not contain the collector’s response', async () => {
     const refusing = await collector((_, response) => response.writeHead(401, SECRET).end(SECRET));
-    const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: refusing });
+    const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: refusing, ...promptly });
+    expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
+    await expect.poll(() => server.output.out, { timeout: 30_000 }).toContain('trace export failing');
     expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
     expect(await server.stop()).toBe(0);
-    expect(server.output.out).toContain('trace export failing');
     expect(server.output.out + server.output.err).not.toContain(SECRET);
   });
 
@@ -205,10 +228,11 @@ describe('codec-server traces', () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
       OTEL_TRACES_SAMPLER: 'traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0.5',
+      ...promptly,
     });
     const payload = bodyOf([plain('text')]);
     for (let n = 0; n < 60; n += 1) await post(`${server.url}/encode`, payload, { traceparent });
-    await server.stop();
+    await received(otlp, server);
     const exported = named(otlp.spans, 'POST /encode').length;
     // The probability that the number is outside these bounds is below 10^-9.
     expect(exported).toBeGreaterThan(6);
