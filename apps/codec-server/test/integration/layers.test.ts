@@ -192,7 +192,7 @@ describe('/decode', () => {
   it('counts the wrapped keys of inner layers towards the limit of 64 uncached keys', async () => {
     const inner = await sealedApart(stack.kms, 66);
     const payloads = await stack.kms.codec.encode(inner, context(NAMESPACE));
-    await using other = stack.kms.another();
+    await using other = stack.kms.another(undefined, 60_000);
     const before = stack.kms.emulator.calls.count('Decrypt');
     const { status, body } = await postDecode(ana(own), payloads, other.codec);
     expect([status, body]).toEqual([413, expect.stringContaining('64 uncached wrapped keys')]);

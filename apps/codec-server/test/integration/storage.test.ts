@@ -148,7 +148,7 @@ it('reads the storage file again on SIGHUP, and keeps the previous file’s cont
   });
   const reload = async (words: string) => {
     reloading.child.kill('SIGHUP');
-    await expect.poll(() => reloading.output.out, { timeout: 10_000 }).toContain(words);
+    await expect.poll(() => reloading.output.out, { timeout: 30_000 }).toContain(words);
     return await ask('/decode', [reference], reloading.url);
   };
   try {

@@ -141,9 +141,9 @@ describe('a Cloud KMS outage', () => {
 
     stack.kms.emulator.clearFaults();
     expect(valueOf((await decode(app, run, ['1:0']))[0])).toBe('"input"');
-    const after = await health(app);
-    expect(after.kms).toMatchObject({ status: 'ok', lastOk: expect.stringMatching(/^20.*Z$/) });
-    expect(after.temporal).toEqual({ status: 'ok' });
+    expect((await health(app)).kms).toMatchObject({ status: 'ok', lastOk: expect.stringMatching(/^20.*Z$/) });
+    // On a busy machine, Temporal may respond too late for one health check.
+    await expect.poll(async () => (await health(app)).temporal).toEqual({ status: 'ok' });
     await other[Symbol.asyncDispose]();
     await handle.terminate();
   });

@@ -201,7 +201,7 @@ describe('a program without the plugin', () => {
       args: ['the shop'],
     });
     await expect
-      .poll(async () => JSON.stringify(await move.stored('report')))
+      .poll(async () => JSON.stringify(await move.stored('report')), { timeout: 30_000 })
       .toContain('Unknown encoding: binary/envelope-kms-v2');
     await old.stop();
     await move.worker({ generation: 'after', encrypts: true, plugins });
