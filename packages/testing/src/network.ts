@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePorts } from '@temporal-kms/scripts/ports';
 
 /** Listens on a free port of 127.0.0.1. @returns the port */
 export async function listenOnLoopback(server: Server, port = 0): Promise<number> {
@@ -60,7 +61,9 @@ export async function startNetwork(target: number): Promise<Network> {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   };
-  const port = await listen(0);
+  // While the network refuses connections, no other process may take its port.
+  const [port = 0] = await freePorts(1);
+  await listen(port);
   return {
     port,
     refuse: close,
