@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
@@ -134,7 +134,13 @@ describe('a body of unknown length', () => {
 
   it.each(['/decode', `${RUN}/history:search`])('gets 413 on %s once it is too large', async (path) => {
     const { url } = await serveApp(kms, { limits: { maxBody: 100 } });
-    const body = new ReadableStream({ pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')) });
+    const body = new ReadableStream({
+      pull: async (controller) => {
+        // Lets the server, which runs in this process, respond in between.
+        await nextTurn();
+        controller.enqueue(Buffer.alloc(60, ' '));
+      },
+    });
     const response = await fetch(url + path, { ...posted(''), body, duplex: 'half' });
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
