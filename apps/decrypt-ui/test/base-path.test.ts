@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
 import { isPageAddress } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadConfig } from '../src/session/config.ts';
 import { createAppRouter } from '../src/shell/router.tsx';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
 import { buildDashboard } from './support/built.ts';
 import { type Provider, serveSite, type Site, startProvider } from './support/site.ts';
+
+// Each test starts at least one renderer process. On a busy machine, a process can take half a minute to start.
+vi.setConfig({ testTimeout: 240_000 });
 
 const { outDir } = await buildDashboard();
 const RUN = '01997c2e-0000-7000-8000-000000000001';
@@ -89,7 +92,7 @@ describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j
     site = await serveSite(outDir, basePath, fixtures.url, provider.origin);
     problems = [];
     context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(60_000);
     page = await context.newPage();
     page.on('console', (message) => {
       if (/content security policy/i.test(message.text())) problems.push(message.text());
@@ -114,7 +117,7 @@ describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j
     await page.waitForURL((url) => url.pathname.startsWith(`${basePath}/ns/`));
     await page.goto(`${site.origin}${basePath}/ns/sizes/workflows`);
     const current = page.getByRole('navigation').getByRole('link', { name: 'Workflows' });
-    await expect.poll(() => current.first().getAttribute('aria-current'), { timeout: 20_000 }).toBe('page');
+    await expect.poll(() => current.first().getAttribute('aria-current'), { timeout: 60_000 }).toBe('page');
     const link = page.getByRole('link', { name: 'order-88213' }).first();
     expect(await link.getAttribute('href')).toMatch(
       new RegExp(`^${basePath}/ns/sizes/workflows/order-88213`),
