@@ -157,7 +157,7 @@ describe('a search in all listed runs’ payloads', () => {
   test('stops on Escape, and later continues after the last searched run', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 0, 'the rows');
-    await app.steer('delay', { delay: 30 });
+    await app.steer('hold', { count: 20 });
     await userEvent.click(page.getByRole('button', { name: 'Search payloads' }));
     await until(() => document.activeElement?.closest('[aria-label="Search in payloads"]'), 'the field');
     await userEvent.keyboard('e{Enter}');
@@ -165,7 +165,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(page.getByRole('progressbar', { name: 'Searching payloads' }).query()).not.toBeNull();
     await userEvent.keyboard('{Escape}');
     await until(() => /Stopped after [\d,]+ of 345 runs/.test(text()), 'the stop');
-    await app.steer('delay', { delay: 0 });
+    await app.steer('hold', { on: false });
     await userEvent.click(page.getByRole('button', { name: 'Continue' }));
     await until(() => /(?<! of )345 runs, [\d,]+ payloads searched/.test(text()), 'the whole list');
     expect(searches(app)[1].after).toMatch(/^\./);
@@ -185,7 +185,7 @@ describe('a search in all listed runs’ payloads', () => {
 
   test('says during the search and after a stop that it has found nothing so far', async () => {
     const app = await open();
-    await app.steer('delay', { delay: 30 });
+    await app.steer('hold', { count: 20 });
     await userEvent.keyboard('no such text{Enter}');
     await until(() => text().includes('No match so far'), 'the state');
     await userEvent.keyboard('{Escape}');

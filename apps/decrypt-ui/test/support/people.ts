@@ -2,7 +2,7 @@ import type { Me } from '@temporal-kms/codec-api';
 import type { Session, SessionState } from '../../src/session/sign-in/session.ts';
 import { createSession } from '../../src/session/sign-in/token-session.ts';
 import { fixtureToken } from '../fixtures/people.ts';
-import type { SessionActions } from './render-app.tsx';
+import { type SessionActions, uniqueNamespace } from './render-app.tsx';
 import { fakeProvider, fakeWindows } from './sign-in.ts';
 
 export const person = (namespaces: Me['namespaces'], name = 'ana.king@example.com'): Me => ({
@@ -12,9 +12,8 @@ export const person = (namespaces: Me['namespaces'], name = 'ana.king@example.co
 export const inNamespace = (name: string, permissions: Me['namespaces'][number]['permissions']) =>
   ({ name, permissions, reveal: 'automatic' }) as const;
 
-let names = 0;
 /** A namespace that no other test uses. */
-export const newNamespace = () => `signed-in-${(names += 1)}-${Date.now()}`;
+export const newNamespace = () => uniqueNamespace('signed-in');
 
 /** Returns a session whose tokens identify `me` to the fixture server, or a session in the given state. */
 export function sessionOf(me: Me | undefined, state?: SessionState) {

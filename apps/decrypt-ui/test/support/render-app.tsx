@@ -14,6 +14,12 @@ import { applyPreferences, setPreferences } from '../../src/ui/preferences/prefe
 export const RUN = '01997c2e-0000-7000-8000-000000000001';
 let namespaces = 0;
 
+/**
+ * Returns a namespace that no other test uses. The page's random number distinguishes files that run at the same time.
+ */
+export const uniqueNamespace = (prefix: string) => `${prefix}-${(namespaces += 1)}-${PAGE}`;
+const PAGE = String(crypto.getRandomValues(new BigUint64Array(1))[0]).slice(0, 13);
+
 interface Steering {
   readonly workflowId?: string;
   readonly count?: number;
@@ -40,8 +46,7 @@ export interface SessionActions {
 
 /** Renders the application at an address, with the fixture server and a namespace that no other test uses. */
 export async function renderApp(path: string, options: RenderOptions = {}) {
-  namespaces += 1;
-  const namespace = options.namespace ?? `test-${namespaces}-${Date.now()}`;
+  const namespace = options.namespace ?? uniqueNamespace('test');
   const url = inject('fixtures');
   const asked: { url: string; body: string; signal: AbortSignal | null | undefined }[] = [];
   const spy: typeof fetch = (input, init) => {
@@ -118,7 +123,7 @@ export const row = (key: string) => document.querySelector<HTMLElement>(`[data-k
 export async function until<T>(
   find: () => T | null | undefined | false,
   what: string,
-  timeout = 20_000,
+  timeout = 30_000,
 ): Promise<T> {
   const end = Date.now() + timeout;
   for (;;) {

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { requested } from '../../../src/runs/requested.ts';
-import { expiring, onDemand, personWith, sessionOf } from '../../support/people.ts';
+import { expiring, newNamespace, onDemand, personWith, sessionOf } from '../../support/people.ts';
 import { press, renderApp, until } from '../../support/render-app.tsx';
 
 const FAILED = 'ExecutionStatus = "Failed"';
@@ -119,7 +119,7 @@ describe('the page that compares two sets of runs', () => {
   });
 
   test('asks for a justification where the namespace requires one, sends it, and forgets the result on Lock', async () => {
-    const namespace = `differs-${Date.now()}`;
+    const namespace = newNamespace();
     const { make } = sessionOf(onDemand(namespace));
     const app = await renderApp(differs(FAILED, COMPLETED), { namespace, session: make });
     await compare();
@@ -155,13 +155,13 @@ describe('the page that compares two sets of runs', () => {
     expect(main()).toContain('Temporal does not answer; try again.');
     expect(main()).not.toContain('Too few runs');
     await app.steer('outage', { on: false });
-    await app.steer('delay', { delay: 40 });
+    await app.steer('hold', { count: 10 });
     await userEvent.click(page.getByRole('button', { name: 'Try again' }));
     await until(() => /A: [1-9]\d* runs? read · B: [1-9]/.test(main()), 'the first runs');
     await userEvent.click(page.getByRole('button', { name: 'Stop' }));
     await until(() => main().includes('Stopped before all runs were read.'), 'the stop');
     expect(main()).not.toContain('Comparing');
-    await app.steer('delay', { delay: 0 });
+    await app.steer('hold', { on: false });
     await userEvent.click(page.getByRole('button', { name: 'Continue' }));
     await isReady();
     await until(() => /· B: 200/.test(main()), 'all runs');
@@ -193,7 +193,7 @@ describe('the page that compares two sets of runs', () => {
     ['the user leaves the page', '/ns/NS/workflows'],
   ])('stops reading when %s, and shows what was read on Back', async (_, elsewhere) => {
     const app = await renderApp(differs(FAILED, COMPLETED));
-    await app.steer('delay', { delay: 40 });
+    await app.steer('hold', { count: 10 });
     await compare();
     await until(() => /· B: [1-9]/.test(main()), 'the first runs');
     const signals = app.asked.filter(({ url }) => url.endsWith('fields')).map(({ signal }) => signal);
@@ -243,7 +243,7 @@ describe('the link “What differs” on the card of a failed run', () => {
 
   test('starts the comparison at once, and the user can stop it', async () => {
     const app = await renderApp(failed);
-    await app.steer('delay', { delay: 40 });
+    await app.steer('hold', { count: 10 });
     await follow();
     await userEvent.click(page.getByRole('button', { name: 'Stop' }));
     await until(() => main().includes('Stopped before all runs were read.'), 'the stop');

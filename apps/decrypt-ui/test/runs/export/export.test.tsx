@@ -101,18 +101,19 @@ describe('a run’s export', () => {
   test('opens its dialog with a keyboard shortcut, and continues after the dialog is closed', async () => {
     const app = await renderApp(order);
     await until(() => document.querySelector('[data-key="g1"]'), 'the rows');
-    await app.steer('delay', { delay: 20 });
+    await app.steer('hold', { count: 10 });
     press('x', document.body);
     await userEvent.click(button('Export'));
     await expect.element(dialog().getByRole('progressbar', { name: 'Exporting' })).toBeVisible();
     await userEvent.keyboard('{Escape}');
     await expect.element(dialog()).not.toBeInTheDocument();
+    await app.steer('hold', { on: false });
     await until(() => downloads.length > 0, 'the file');
   });
 
   test('shows its progress, stops on request and keeps no file', async () => {
     const app = await openDialog();
-    await app.steer('delay', { delay: 60 });
+    await app.steer('hold', { count: 10 });
     await userEvent.click(button('Export'));
     await expect.element(dialog().getByText(/^[1-9]\d* of 5\d events, /)).toBeVisible();
     await userEvent.click(button('Stop'));
@@ -136,7 +137,7 @@ describe('a run’s export', () => {
 
   test('explains a broken connection and a refused request', async () => {
     const app = await openDialog();
-    await app.steer('delay', { delay: 20 });
+    await app.steer('hold', { count: 10 });
     await userEvent.click(button('Export'));
     await expect.element(dialog().getByRole('progressbar')).toBeVisible();
     await app.steer('cut');
@@ -198,7 +199,7 @@ describe('a run’s export', () => {
     const now = Date.now();
     vi.spyOn(Date, 'now').mockReturnValue(now + 16 * 60_000);
     chosen.resolve({ createWritable: () => Promise.resolve(file) });
-    await until(() => file.abort.mock.calls.length === 1, 'the discarded file', 5000);
+    await until(() => file.abort.mock.calls.length === 1, 'the discarded file');
     document.dispatchEvent(new Event('visibilitychange'));
     await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
     expect(asked(app)).toEqual([]);
