@@ -98,6 +98,7 @@ describe('the audit page', () => {
     await choose('Outcome', 'Cut off');
     await until(() => text(4).includes('Cut off'), 'the export that was cut off');
     await choose('Time', 'Last hour');
+    await until(() => app.searches().at(-1)?.from, 'the search in the last hour');
     await until(() => rows() === 1, 'the last hour');
     expect(Object.fromEntries(new URLSearchParams(app.history.location.search))).toEqual({
       op: 'export',
@@ -142,7 +143,7 @@ describe('the audit page', () => {
     await expect.element(pane.getByText('312 payloads').first()).toBeVisible();
     press('Escape');
     await expect.element(pane).not.toBeInTheDocument();
-    expect(document.activeElement).toBe(row(key(2)));
+    await until(() => document.activeElement === row(key(2)), 'the focus on the row');
   });
 
   test('links an entry to its event, and restores the filter on Back', async () => {

@@ -29,6 +29,7 @@ describe('a payload in external storage', () => {
       () => text(document.querySelector('[data-inspector]')).includes('Size of the object'),
       'the size',
     );
+    await until(() => refs().some((ref) => ref === '6:0'), 'the request');
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(new Set(refs())).toEqual(new Set(['6:0']));
   });

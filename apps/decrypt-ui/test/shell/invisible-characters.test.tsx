@@ -34,7 +34,7 @@ test.each([
 ])('shows no invisible character on the page of %s', async (_, path, expected) => {
   await renderApp(path);
   await until(() => text().includes(expected), expected);
-  await until(() => hidden().length === 0, 'no invisible character', 3_000).catch(() => undefined);
+  await until(() => hidden().length === 0, 'no invisible character').catch(() => undefined);
   expect(hidden()).toEqual([]);
 });
 

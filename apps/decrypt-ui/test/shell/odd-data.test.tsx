@@ -144,11 +144,13 @@ describe('a server that fails halfway', () => {
 
   test('does not change a run’s page when the page cannot request the description again', async () => {
     let broken = false;
+    let refused = 0;
     const app = await renderApp(`${order}?ev=39`, {
       session: ({ fetch: send }) =>
         withoutSignIn('open', (input, init) => {
           const url = new URL(input instanceof Request ? input.url : String(input));
           if (!broken || !isDescription(url)) return send(input, init);
+          refused += 1;
           const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
           return Promise.resolve(Response.json({ error }, { status: 503 }));
         }),
@@ -156,7 +158,8 @@ describe('a server that fails halfway', () => {
     await until(() => row('g39'), 'the rows');
     broken = true;
     await app.steer('append', { workflowId: 'order-88213', count: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await until(() => refused > 0, 'a request');
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(row('g39')?.getAttribute('aria-selected')).toBe('true');
     expect(body()).not.toContain('could not be loaded');
   });
@@ -192,7 +195,9 @@ describe('a window that becomes narrow', () => {
     await until(() => items().length > 3, 'the steps');
     await page.viewport(390, 844);
     await until(() => items()[0]!.getBoundingClientRect().height > 60, 'the height of a phone');
-    const boxes = items().map((item) => item.getBoundingClientRect());
-    boxes.slice(1).forEach((box, index) => expect(box.top).toBeGreaterThanOrEqual(boxes[index]!.bottom - 1));
+    await until(() => {
+      const boxes = items().map((item) => item.getBoundingClientRect());
+      return boxes.slice(1).every(({ top }, index) => top >= boxes[index]!.bottom - 1);
+    }, 'steps that do not overlap');
   });
 });

@@ -38,7 +38,7 @@ describe('the palette', () => {
     expect(options()[0]).toBe('Next failedE');
     await userEvent.keyboard('{Enter}');
     await until(() => row('g39')?.getAttribute('aria-selected') === 'true', 'its effect');
-    expect(document.querySelector('[role="dialog"]')).toBeNull();
+    await until(() => !document.querySelector('[role="dialog"]'), 'the closed palette');
   });
 
   test('offers only commands that can run on the page', async () => {

@@ -116,6 +116,7 @@ describe('a run', () => {
     const before = hints();
     expect(before.size).toBeGreaterThan(4);
     press('/');
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
     await userEvent.keyboard('Capture');
     await until(() => document.querySelector('footer')?.textContent.includes('next match'), 'more keys');
     const after = hints();

@@ -20,6 +20,7 @@ test('a menu opened from the keyboard focuses an item, and returns the focus to 
   await userEvent.keyboard('{ArrowUp}');
   await until(focused('Light'), 'the focus on the last item');
   await userEvent.keyboard('{Escape}');
+  await until(() => document.activeElement === button.element(), 'the focus on the button again');
   await userEvent.keyboard('{Enter}');
   await until(focused('System'), 'the focus on the first item after Enter');
   await userEvent.keyboard('{Enter}');

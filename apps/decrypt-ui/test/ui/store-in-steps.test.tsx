@@ -14,14 +14,14 @@ function Shown({ store }: { store: Store }) {
 test('shows a store’s state and changes, until another store replaces it and is shown instead', async () => {
   const [first, second] = [storeOf('one'), storeOf('other')];
   const screen = await render(<Shown store={first} />);
-  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('one');
+  await expect.poll(() => screen.container.textContent).toBe('one');
   first.setState({ text: 'two' });
-  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('two');
+  await expect.poll(() => screen.container.textContent).toBe('two');
   await screen.rerender(<Shown store={second} />);
-  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('other');
+  await expect.poll(() => screen.container.textContent).toBe('other');
   first.setState({ text: 'three' });
   second.setState({ text: 'another' });
-  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('another');
+  await expect.poll(() => screen.container.textContent).toBe('another');
 });
 
 test('shows a change that is made between the first render and its effects', async () => {
@@ -33,5 +33,5 @@ test('shows a change that is made between the first render and its effects', asy
     return <p>{text}</p>;
   }
   const screen = await render(<Changes />);
-  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('after');
+  await expect.poll(() => screen.container.textContent).toBe('after');
 });

@@ -53,8 +53,9 @@ test('rejects a text that the server would refuse, and states what is missing', 
 test('offers the last justification again, and closes on Escape without sending a justification', async () => {
   await openDialog('PAY-4417');
   await expect.element(field()).toHaveValue('PAY-4417');
+  await expect.element(field()).toHaveFocus();
   await userEvent.keyboard('{Escape}');
-  expect(closed).toBe(1);
+  await expect.poll(() => closed).toBe(1);
   expect(submitted).toEqual([]);
 });
 

@@ -73,7 +73,7 @@ function setUp(reveal: 'automatic' | 'on-demand', ...answers: [Answer, ...Answer
   };
 }
 
-const within = (check: () => void) => vi.waitFor(check, { timeout: 5_000 });
+const within = (check: () => void) => vi.waitFor(check, { timeout: 30_000 });
 
 function respond(answer: Answer, signal: AbortSignal | null | undefined, onDrained: () => void): Response {
   if (answer === 'justification_required')

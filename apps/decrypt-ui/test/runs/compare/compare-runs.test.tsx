@@ -112,6 +112,7 @@ describe('a run comparison', () => {
       .element(page.getByText(/7 steps may differ: payloads are locked, unreadable or in external storage\./))
       .toBeVisible();
     // The server is not permitted to read the other object, and the page says so.
+    await until(() => app.refs().some((ref) => ref === '6:0'), 'the request');
     expect(new Set(app.refs())).toEqual(new Set(['6:0']));
     await userEvent.click(page.getByRole('button', { name: 'All steps' }));
     await userEvent.click(page.getByRole('button', { name: /^Input/ }));

@@ -21,14 +21,16 @@ const isShown = ({ dataUpdatedAt: at }: { dataUpdatedAt: number }) => at > 0 && 
 /** Opens the list with the given columns in a window of the given width. Returns the columns' widths. */
 async function widthsIn(window: number, cols: string) {
   await page.viewport(window, 900);
-  await renderApp(`/ns/NS/workflows?cols=${cols}`);
+  const { screen } = await renderApp(`/ns/NS/workflows?cols=${cols}`);
   await until(() => rows().length > 10, 'the rows');
-  return Object.fromEntries(
+  const widths = Object.fromEntries(
     [...document.querySelectorAll<HTMLElement>('[role="columnheader"]')].map((head) => [
       head.dataset['column'],
       Math.round(head.getBoundingClientRect().width),
     ]),
   );
+  await screen.unmount();
+  return widths;
 }
 
 const height = () => rows()[0]!.getBoundingClientRect().height;

@@ -71,7 +71,7 @@ describe('the Durations tab', () => {
           return url.includes('pageSize=51') ? answer() : fetch(input, init);
         }),
     });
-    await until(() => panel().includes('Loading the completed runs…'), 'the request', 30_000);
+    await until(() => panel().includes('Loading the completed runs…'), 'the request');
     expect(panel()).not.toContain('Too few');
     loading.resolve();
     await expect.element(page.getByText(/could not be loaded: Temporal does not answer/)).toBeVisible();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { page, userEvent } from 'vitest/browser';
+import { page } from 'vitest/browser';
 import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
@@ -37,7 +37,7 @@ describe('a page that was opened while Temporal is unavailable', () => {
   ])('shows %s when Temporal is available again', async (_, path) => {
     const app = await duringOutage(path);
     const title = page.getByRole('heading', { level: 1, name: 'The run could not be loaded' });
-    await expect.element(title, { timeout: 20_000 }).toBeVisible();
+    await expect.element(title).toBeVisible();
     await expect.element(page.getByText('Temporal unreachable')).toBeVisible();
     // The button stays while the page tries again, so that it keeps the focus.
     const button = await until(
@@ -49,14 +49,12 @@ describe('a page that was opened while Temporal is unavailable', () => {
     expect(button.isConnected).toBe(true);
     app.restore();
     await until(() => row('g39'), 'the rows');
-    await expect.element(page.getByText('KMS emulator healthy'), { timeout: 20_000 }).toBeVisible();
+    await expect.element(page.getByText('KMS emulator healthy')).toBeVisible();
   });
 
   test('shows the list when Temporal is available again', async () => {
     const app = await duringOutage('/ns/NS/workflows');
-    await expect
-      .element(page.getByText('The workflows could not be loaded'), { timeout: 20_000 })
-      .toBeVisible();
+    await expect.element(page.getByText('The workflows could not be loaded')).toBeVisible();
     app.restore();
     await until(() => document.querySelector('[role="treegrid"] [data-key]'), 'the rows');
   });
@@ -73,8 +71,11 @@ test('a history that cannot be read shows no empty overview, and is read when th
   });
   await expect.element(page.getByText('Reconnecting to the history')).toBeVisible();
   expect(document.querySelector('[class*="overview"]')).toBeNull();
+  const retry = page.getByRole('button', { name: 'Retry now' });
+  await expect.element(retry).toBeVisible();
+  // Clicks in the same task, because the page also retries itself, and then has no button.
   away = false;
-  await userEvent.click(page.getByRole('button', { name: 'Retry now' }));
+  retry.element().dispatchEvent(new MouseEvent('click', { bubbles: true }));
   await until(() => row('g39'), 'the rows');
   await expect.element(page.getByText('Reconnecting to the history')).not.toBeInTheDocument();
 });

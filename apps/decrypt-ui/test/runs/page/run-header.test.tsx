@@ -103,9 +103,9 @@ describe('the run header', () => {
   test('shows the whole input and the whole failure without leaving the page', async () => {
     await renderApp(failed);
     await userEvent.click(page.getByRole('button', { name: /^input/ }));
-    await until(() => textOf('Input').includes('DE02120300000000202051'), 'the input', 10_000);
+    await until(() => textOf('Input').includes('DE02120300000000202051'), 'the input');
     const failure = page.getByRole('region', { name: 'Failure', exact: true });
-    await until(() => textOf('Failure').includes('402 from acquirer, code 05'), 'the failure', 10_000);
+    await until(() => textOf('Failure').includes('402 from acquirer, code 05'), 'the failure');
     await userEvent.click(failure.getByRole('button', { name: 'Show event 11' }));
     await until(() => row('g11')?.getAttribute('aria-selected') === 'true', 'the event');
   });

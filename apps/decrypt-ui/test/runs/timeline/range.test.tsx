@@ -54,7 +54,7 @@ describe('the visible part of a run', () => {
 const longRun = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1';
 /** Waits for the grid with all rows of the long run. */
 const loaded = () =>
-  until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows', 30_000);
+  until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows');
 
 test('keeps a run’s scroll position after the page has forgotten the run’s history, unless a link leads to an event', async () => {
   const app = await renderApp(longRun);
