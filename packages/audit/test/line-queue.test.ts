@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { block } from '@temporal-kms/scripts/block';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LineQueue } from '../src/line-queue.ts';
@@ -54,21 +54,20 @@ it('rejects the lines of a failed write and continues with the next write', asyn
 /** A write that takes several turns of the event loop, each of which is blocked for a while. */
 async function stalled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
-    await stat('.');
-    block(600);
+    await nextTurn();
+    block(300);
   }
 }
 
 it('does not count stalls of the process towards the time limit of a write that takes several turns', async () => {
-  await new LineQueue(stalled, { waitMs: 2_000 }).write('a\n');
+  await new LineQueue(stalled, { waitMs: 1_000 }).write('a\n');
 });
 
 it('does not treat a blocked event loop as a write that hangs', async () => {
-  // The write completes in another thread while the event loop is blocked. After the block, the timer is due, and
-  // runs before the write's callback.
-  const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 2_000 });
+  // After the block, the timer is due, and runs before the write's callback.
+  const queue = new LineQueue(() => nextTurn(), { waitMs: 500 });
   const line = queue.write('a\n');
-  block(2_500);
+  block(1_000);
   await line;
 });
 

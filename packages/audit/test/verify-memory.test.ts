@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { chain, type ChainHead, newInstance, NOTHING } from '../src/chain.ts';
 import { closedLine, openedLine } from '../src/lines.ts';
 
@@ -11,8 +11,6 @@ import { closedLine, openedLine } from '../src/lines.ts';
  * The verifying process's heap is a small fraction of the file's size, so that the process fails if its
  * memory grows with the file.
  */
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const MiB = 2 ** 20;
 const HEAP_MIB = 24;
