@@ -4,19 +4,16 @@ import { join } from 'node:path';
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
 import type { ProjectsClient } from '@google-cloud/resource-manager';
 import { type Emulator, type EmulatorOptions, startEmulator } from '@temporal-kms/kms-emulator';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { connectGoogle } from '../../src/google/client.ts';
 import { runCli } from '../../src/run-cli.ts';
 
-const closers: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-/** Registers a function to run after the test. Such functions run in reverse order. */
+/**
+ * Registers a function to run after the current test. Such functions run in reverse order. This module itself must not
+ * call `afterEach`: test files share a process, so the module is evaluated only for the first of them.
+ */
 export function afterwards(close: () => unknown): void {
-  closers.push(async () => close());
+  onTestFinished(async () => void (await close()));
 }
 
 export const RING = 'projects/acme/locations/us-east1/keyRings/temporal-keys';
