@@ -1,18 +1,36 @@
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { describe, expect, it } from 'vitest';
-import { ADMIN, KEY, keysFile, RING, startCloud, temporalKms, WORKER } from '../support/cli.ts';
+import {
+  ADMIN,
+  KEY,
+  keysFile,
+  RING,
+  type RunOptions,
+  startCloud,
+  temporalKms,
+  WORKER,
+} from '../support/cli.ts';
+
+/** An hour in seconds. */
+const HOUR = 3600;
 
 async function startRotatable() {
   const cloud = await startCloud();
   await cloud.grant(ADMIN, 'roles/cloudkms.admin');
   await cloud.grant(ADMIN, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
-  const rotate = (args: string[] = [], env: Record<string, string> = {}) =>
-    temporalKms(['rotate', ...args], { env: { ...cloud.as(ADMIN), ...env } });
+  const rotate = (args: string[] = [], { env, ...more }: RunOptions = {}) =>
+    temporalKms(['rotate', ...args], { env: { ...cloud.as(ADMIN), ...env }, ...more });
+  /** Returns options with which the emulator's clock advances by two hours whenever the command prints the text. */
+  const advancingAt = (shown: string): RunOptions => ({
+    onProgress: (text) => {
+      if (text.includes(shown)) void cloud.emulator.advance(2 * HOUR);
+    },
+  });
   const primary = async () => {
     const [key] = await cloud.owner.getCryptoKey({ name: KEY });
     return key.primary?.name;
   };
-  return { ...cloud, rotate, primary };
+  return { ...cloud, rotate, advancingAt, primary };
 }
 
 describe('temporal-kms rotate', () => {
@@ -37,9 +55,9 @@ describe('temporal-kms rotate', () => {
     expect(standard.out).toContain('Version 2 of');
     expect(standard.out).toContain('Within 60 minutes each process replaces its branch key');
     expect(standard.out).toContain('Messages under version 1 stay readable');
-    const shared = await rotate([], { KMS_BRANCH_KEYS: 'file:/var/lib/branch-keys' });
+    const shared = await rotate([], { env: { KMS_BRANCH_KEYS: 'file:/var/lib/branch-keys' } });
     expect(shared.out).toContain('Within 60 minutes the fleet replaces its shared branch key');
-    const direct = await rotate([], { KMS_FORMAT: 'direct' });
+    const direct = await rotate([], { env: { KMS_FORMAT: 'direct' } });
     expect(direct.out).toContain('from now on they encrypt each payload under version 4');
   });
 
@@ -95,16 +113,16 @@ describe('temporal-kms rotate', () => {
   });
 
   it('waits until Cloud KMS encrypts under the new version', async () => {
-    const { rotate, emulator } = await startRotatable();
-    emulator.setPropagation({ primary: 1 });
-    const { code, err, json } = await rotate(['--json']);
+    const { rotate, emulator, advancingAt } = await startRotatable();
+    emulator.setPropagation({ primary: HOUR });
+    const { code, err, json } = await rotate(['--json'], advancingAt('still encrypts under version 1'));
     expect([code, json().verified]).toEqual([0, 'yes']);
     expect(err).toContain('still encrypts under version 1');
   });
 
   it('exits with 75 if the new version does not take effect in time', async () => {
     const { rotate, emulator, primary } = await startRotatable();
-    emulator.setPropagation({ primary: 3600 });
+    emulator.setPropagation({ primary: HOUR });
     const { code, out } = await rotate(['--wait', '0']);
     expect(code).toBe(75);
     expect(out).toContain('do not rotate again');
@@ -112,9 +130,9 @@ describe('temporal-kms rotate', () => {
   });
 
   it('waits for a version’s key material', async () => {
-    const { rotate, emulator } = await startRotatable();
-    emulator.setPropagation({ generation: 1 });
-    const { code, err } = await rotate();
+    const { rotate, emulator, advancingAt } = await startRotatable();
+    emulator.setPropagation({ generation: HOUR });
+    const { code, err } = await rotate([], advancingAt("Waiting for the version's key material"));
     expect(code).toBe(0);
     expect(err).toContain("Waiting for the version's key material");
   });
