@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { runNode, startNode } from '@temporal-kms/testing/process';
+import { runNode } from '@temporal-kms/testing/process';
 import { describe, expect, it } from 'vitest';
 import { exitCodes } from '../src/cli/cli-error.ts';
 import { createProgram } from '../src/program.ts';
@@ -50,9 +50,14 @@ describe('temporal-kms', () => {
   });
 
   it('exits with 141, without a message, if the program that reads its output has ended', async () => {
-    const started = startNode(main, { args: ['--help'] });
-    started.child.stdout!.destroy();
-    expect([await started.ended, started.stderr()]).toEqual([141, '']);
+    // Bash waits for the reader, so it has ended before the command starts.
+    const script = 'exec 3> >(true); wait $!; exec "$@" >&3';
+    const ended = await new Promise((resolve) => {
+      execFile('bash', ['-c', script, 'bash', process.execPath, main, '--help'], (error, _, stderr) =>
+        resolve([error?.code, stderr]),
+      );
+    });
+    expect(ended).toEqual([141, '']);
   });
 
   it('exits with 64 for an unknown command or option, and suggests a similar name', async () => {

@@ -52,9 +52,10 @@ describe('the built-in patterns', () => {
 
   it('take linear time even on hostile input', () => {
     for (const text of ['a@', 'a.', '1 ', '+1-', 'AA00 ', `${'a'.repeat(64)}@`]) {
-      const start = performance.now();
+      // CPU time, because a busy machine makes this process wait.
+      const start = process.cpuUsage();
       matchesIn(text.repeat(40_000), builtIn);
-      expect(performance.now() - start).toBeLessThan(5_000);
+      expect(process.cpuUsage(start).user / 1_000).toBeLessThan(5_000);
     }
   });
 });
