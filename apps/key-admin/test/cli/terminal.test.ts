@@ -114,15 +114,17 @@ describe('command output', () => {
   });
 
   const temporal = useTemporal();
-  it('shows control characters in workflow and schedule ids as escapes', { timeout: 120_000 }, async () => {
-    const { namespace, encrypt, start, terminate, state, env } = await startNamespace(temporal);
+  it('shows control characters in workflow and schedule ids as escapes', async () => {
+    const one = await startNamespace(temporal);
+    const { namespace, encrypt, start, terminate, state, env } = one;
     const id = `id\u001b[2J\u009b1A\u202e\u2028\u200b\nIt may be destroyed.${randomUUID()}`;
     const message = await encrypt();
     await start(id, message);
     await start(`${id}closed`, message);
     await terminate(`${id}closed`);
     await createSchedule(temporal.connection, namespace, `${id}schedule`, [message]);
-    const scanned = ['--namespace', namespace, '--state', state, '--settle', '3'];
+    await one.untilListed();
+    const scanned = ['--namespace', namespace, '--state', state, '--settle', '0'];
     const report = join(await temporaryFolder(), 'report.json');
     for (const [command, count] of [
       [['scan', ...scanned, '--out', report], 3],

@@ -19,7 +19,6 @@ import { canary, createSchedule as createScheduleWith, plain, startRun } from '.
 import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const temporal = useTemporal();
 
 const HOUR = 3_600_000;
@@ -91,65 +90,60 @@ const storedField = (index: number, reason?: string) => ({
 });
 
 describe('drain', () => {
-  it(
-    'shows what still needs a version, re-encrypts schedules, and shows when the version becomes free',
-    { timeout: 180_000 },
-    async () => {
-      const { cloud, withCodec, encrypt, run } = await startDrainable();
-      const scheduleId = `schedule-${randomUUID()}`;
-      const message = await encrypt(`of-${scheduleId}`);
-      await createSchedule(scheduleId, message, message);
-      const workflowId = `closed-${randomUUID()}`;
-      await startRun(temporal.connection, namespace, workflowId, await encrypt(workflowId));
-      await temporal.connection.workflowService.terminateWorkflowExecution({
-        namespace,
-        workflowExecution: { workflowId },
-      });
-      await rotate(cloud);
+  it('shows what still needs a version, re-encrypts schedules, and shows when the version becomes free', async () => {
+    const { cloud, withCodec, encrypt, run } = await startDrainable();
+    const scheduleId = `schedule-${randomUUID()}`;
+    const message = await encrypt(`of-${scheduleId}`);
+    await createSchedule(scheduleId, message, message);
+    const workflowId = `closed-${randomUUID()}`;
+    await startRun(temporal.connection, namespace, workflowId, await encrypt(workflowId));
+    await temporal.connection.workflowService.terminateWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId },
+    });
+    await rotate(cloud);
 
-      const before = await run(['drain']);
-      const [waiting] = before.json().versions;
-      expect([before.code, waiting.version, waiting.freeOn]).toEqual([75, 1, null]);
-      expect(
-        waiting.waitsFor.map(({ place, histories }: any) => [place, histories.newest.workflowId]),
-      ).toEqual([
+    const before = await run(['drain']);
+    const [waiting] = before.json().versions;
+    expect([before.code, waiting.version, waiting.freeOn]).toEqual([75, 1, null]);
+    expect(waiting.waitsFor.map(({ place, histories }: any) => [place, histories.newest.workflowId])).toEqual(
+      [
         ['closed', workflowId],
         ['schedules', scheduleId],
-      ]);
+      ],
+    );
 
-      const { schedule: old } = await describeSchedule(scheduleId);
-      const after = await run(['drain', '1', '--reencrypt'], 1);
-      expect(after.json().schedules).toEqual([
-        { namespace, scheduleId, outcome: 'done', remaining: [], stored: [] },
-      ]);
-      const { schedule } = await describeSchedule(scheduleId);
-      const messages = payloadsIn(schedule).filter((payload) => messageKey(payload).format === 'envelope-v2');
-      expect(messages.map((payload) => messageKey(payload).keyVersion)).toEqual([2, 2]);
-      await withCodec(async (codec) => {
-        const context = { type: 'workflow' as const, namespace, workflowId: `of-${scheduleId}` };
-        for (const decoded of await codec.decode(messages, context))
-          expect(decoded.data).toEqual(plain().data);
-      });
-      // The rest of the schedule is unchanged.
-      expect(rest(schedule)).toBe(rest(old));
+    const { schedule: old } = await describeSchedule(scheduleId);
+    const after = await run(['drain', '1', '--reencrypt'], 1);
+    expect(after.json().schedules).toEqual([
+      { namespace, scheduleId, outcome: 'done', remaining: [], stored: [] },
+    ]);
+    const { schedule } = await describeSchedule(scheduleId);
+    const messages = payloadsIn(schedule).filter((payload) => messageKey(payload).format === 'envelope-v2');
+    expect(messages.map((payload) => messageKey(payload).keyVersion)).toEqual([2, 2]);
+    await withCodec(async (codec) => {
+      const context = { type: 'workflow' as const, namespace, workflowId: `of-${scheduleId}` };
+      for (const decoded of await codec.decode(messages, context)) expect(decoded.data).toEqual(plain().data);
+    });
+    // The rest of the schedule is unchanged.
+    expect(rest(schedule)).toBe(rest(old));
 
-      const [closed] = after.json().versions;
-      const { config } = await temporal.connection.workflowService.describeNamespace({ namespace });
-      const retention = Number(config!.workflowExecutionRetentionTtl!.seconds) * 1000;
-      const removed = Date.parse(closed.waitsFor[0].histories.newest.closeTime) + retention;
-      expect(closed.waitsFor.map(({ place, until }: any) => [place, until])).toEqual([
-        ['closed', new Date(removed).toISOString()],
-      ]);
-      expect([after.code, Date.parse(closed.freeOn) >= removed]).toEqual([75, true]);
-      expect(leaksIn(after.out + after.err, [canary])).toEqual([]);
-      expect((await run(['drain', '1', '--reencrypt'], 1)).json().schedules).toEqual([]);
+    const [closed] = after.json().versions;
+    const { config } = await temporal.connection.workflowService.describeNamespace({ namespace });
+    const retention = Number(config!.workflowExecutionRetentionTtl!.seconds) * 1000;
+    const removed = Date.parse(closed.waitsFor[0].histories.newest.closeTime) + retention;
+    expect(closed.waitsFor.map(({ place, until }: any) => [place, until])).toEqual([
+      ['closed', new Date(removed).toISOString()],
+    ]);
+    expect([after.code, Date.parse(closed.freeOn) >= removed]).toEqual([75, true]);
+    expect(leaksIn(after.out + after.err, [canary])).toEqual([]);
+    expect((await run(['drain', '1', '--reencrypt'], 1)).json().schedules).toEqual([]);
 
-      await deleteRun(workflowId);
-      const free = await run(['drain'], 30);
-      expect([free.code, free.json().versions[0].isFree]).toEqual([0, true]);
-      await cloud.owner.destroyCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/1` });
-    },
-  );
+    await deleteRun(workflowId);
+    const free = await run(['drain'], 30);
+    expect([free.code, free.json().versions[0].isFree]).toEqual([0, true]);
+    await cloud.owner.destroyCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/1` });
+  });
 
   it('rescans with --watch until the version is free, even after an outage', async () => {
     const { cloud, encrypt, run } = await startDrainable();
@@ -161,7 +155,7 @@ describe('drain', () => {
 
     const seen: string[] = [];
     const whenSeen = async (text: string, act: () => Promise<unknown>): Promise<void> => {
-      await vi.waitUntil(() => seen.join('').includes(text), { timeout: 60_000 });
+      await vi.waitUntil(() => seen.join('').includes(text), { timeout: 120_000 });
       seen.length = 0;
       await act();
     };

@@ -21,7 +21,6 @@ import { statementFile } from '../support/statement.ts';
 import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const temporal = useTemporal({ namespaces: ['orders'] });
 let server: TemporalServer;
 beforeAll(async () => {
@@ -108,7 +107,7 @@ describe('may-destroy', () => {
       async () =>
         (await temporal.connection.workflowService.listWorkflowExecutions({ namespace })).executions
           .length === 0,
-      { timeout: 30_000 },
+      { timeout: 120_000 },
     );
     expect(await reasons('may-destroy')).toEqual([0]);
   });

@@ -7,7 +7,7 @@ const MAIL = 'ana.maria@mail.example.org';
 const CARD = '4111111111111111';
 const IBAN = 'DE89370400440532013000';
 const PHONE = '+4915112345678';
-const WAIT = { timeout: 20_000, interval: 100 };
+const WAIT = { timeout: 100_000, interval: 100 };
 const values = [MAIL, CARD, IBAN, PHONE];
 
 const histories = useHistories();

@@ -1,12 +1,11 @@
 import { readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { temporalKms, temporaryFolder } from '../support/cli.ts';
 import { startNamespace } from '../support/scanned.ts';
 import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const temporal = useTemporal();
 
 const PRICE = 250_000;
@@ -29,7 +28,7 @@ it('lists unused objects and histories whose objects are gone, but lists nothing
   await one.untilListed();
   const folder = await temporaryFolder();
   const run = async (...more: string[]) => {
-    const options = ['--namespace', namespace, '--state', state, '--settle', '3'];
+    const options = ['--namespace', namespace, '--state', state, '--settle', '0'];
     const args = ['storage', ...options, '--external-storage', store.file, ...more];
     return await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
   };
@@ -80,6 +79,7 @@ it('lists unused objects and histories whose objects are gone, but lists nothing
 
   // A history that was not read may refer to any object.
   await start('other', { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') });
+  await one.untilListed();
   const none = await run('--out', join(folder, 'none'), '--json');
   expect([none.code, none.json()]).toMatchObject([1, { complete: false, unused: null, gone: null }]);
   expect((await readdir(folder)).toSorted()).toEqual(['priced.jsonl', 'unused.jsonl', 'unused.txt']);

@@ -247,46 +247,42 @@ describe('destroy', () => {
     server = await describeServer(temporal.connection, temporal.address, []);
   });
 
-  it(
-    'needs a report about each Temporal server in the statement, and a response from each server',
-    { timeout: 90_000 },
-    async () => {
-      const cloud = await startRotated();
-      const second = await startTemporal();
-      try {
-        const other = await Connection.connect({ address: second.address });
-        const described = await describeServer(other, second.address, []);
-        await other.close();
-        const environment = await temporaryFile('other.env', `TEMPORAL_ADDRESS=${second.address}\n`);
-        const { clusters, ...rest } = statementOf(KEY, now().toISOString(), [server, described]);
-        const [own, its] = clusters;
-        const options = async (...named: typeof clusters) => [
-          ...stated,
-          '--statement',
-          await statementFile({ ...rest, clusters: named }),
-        ];
-        // Servers on one machine can have the same cluster id. Addresses and namespaces distinguish such
-        // servers.
-        expect(await destroy(cloud, yes, await options(own!, its!))).toMatchObject({ mayDestroy: false });
-        const unscanned = await destroy(cloud, yes, await options(own!, { ...its!, environment }));
-        expect([unscanned.state, new Set(unscanned.codes)]).toEqual(['ENABLED', new Set(['not_seen'])]);
-        const onlyOther = await destroy(cloud, yes, await options({ ...its!, environment }));
-        expect([onlyOther.state, new Set(onlyOther.codes)]).toEqual([
-          'ENABLED',
-          new Set(['not_seen', 'not_stated']),
-        ]);
+  it('needs a report about each Temporal server in the statement, and a response from each server', async () => {
+    const cloud = await startRotated();
+    const second = await startTemporal();
+    try {
+      const other = await Connection.connect({ address: second.address });
+      const described = await describeServer(other, second.address, []);
+      await other.close();
+      const environment = await temporaryFile('other.env', `TEMPORAL_ADDRESS=${second.address}\n`);
+      const { clusters, ...rest } = statementOf(KEY, now().toISOString(), [server, described]);
+      const [own, its] = clusters;
+      const options = async (...named: typeof clusters) => [
+        ...stated,
+        '--statement',
+        await statementFile({ ...rest, clusters: named }),
+      ];
+      // Servers on one machine can have the same cluster id. Addresses and namespaces distinguish such
+      // servers.
+      expect(await destroy(cloud, yes, await options(own!, its!))).toMatchObject({ mayDestroy: false });
+      const unscanned = await destroy(cloud, yes, await options(own!, { ...its!, environment }));
+      expect([unscanned.state, new Set(unscanned.codes)]).toEqual(['ENABLED', new Set(['not_seen'])]);
+      const onlyOther = await destroy(cloud, yes, await options({ ...its!, environment }));
+      expect([onlyOther.state, new Set(onlyOther.codes)]).toEqual([
+        'ENABLED',
+        new Set(['not_seen', 'not_stated']),
+      ]);
 
-        const first = server;
-        server = described;
-        const report = await writeReport(atNow(reportOf(...everywhere())));
-        const ofOther = await destroy(cloud, yes, [...(await stating(KEY, undefined, [first]))]);
-        expect([ofOther.state, ofOther.codes]).toEqual(['ENABLED', expect.arrayContaining(['other_server'])]);
-        server = first;
-        const both = [...(await options(own!, { ...its!, environment })), '--report', report];
-        expect(await destroy(cloud, yes, both)).toMatchObject({ code: 0, state: 'DESTROY_SCHEDULED' });
-      } finally {
-        await second.close();
-      }
-    },
-  );
+      const first = server;
+      server = described;
+      const report = await writeReport(atNow(reportOf(...everywhere())));
+      const ofOther = await destroy(cloud, yes, [...(await stating(KEY, undefined, [first]))]);
+      expect([ofOther.state, ofOther.codes]).toEqual(['ENABLED', expect.arrayContaining(['other_server'])]);
+      server = first;
+      const both = [...(await options(own!, { ...its!, environment })), '--report', report];
+      expect(await destroy(cloud, yes, both)).toMatchObject({ code: 0, state: 'DESTROY_SCHEDULED' });
+    } finally {
+      await second.close();
+    }
+  });
 });

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ScannedNamespace, type ScanReport, scanReport } from '@temporal-kms/codec-api';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { rawText, readHistory } from '@temporal-kms/testing/history';
 import type { ProtoEvent } from '@temporal-kms/histories/payloads';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { workflowIdOf } from '../../src/scan/on-temporal/contract.ts';
 import { eventTime } from '../../src/scan/read-run.ts';
 import { type Built, buildPrograms } from '../support/built.ts';
 import { afterwards, rotate, temporaryFolder } from '../support/cli.ts';
@@ -79,105 +79,111 @@ const withoutReads = ({ looked, ...rest }: Partial<ScannedNamespace>) => ({
   looked: Object.values(looked!).map((counts) => ({ ...counts, read: undefined })),
 });
 
-/** Returns the events of all runs of the scan's workflow. */
+/**
+ * Returns the events of all runs of the scan's workflow. Follows the chain of runs from the last run to the first,
+ * because Temporal's lists may not contain the last run yet.
+ */
 async function eventsOfScan(namespace: string): Promise<ProtoEvent[]> {
-  const query = "WorkflowType = 'temporalKmsScan'";
-  const { executions } = await temporal.connection.workflowService.listWorkflowExecutions({
-    namespace,
-    query,
-  });
-  expect(executions.length).toBeGreaterThan(0);
-  const histories = executions.map(({ execution }) =>
-    readHistory(temporal.connection, namespace, { workflowId: '', runId: '', ...execution }),
+  const { namespaceInfo } = await temporal.connection.workflowService.describeNamespace({ namespace });
+  const workflowId = workflowIdOf(namespaceInfo!.id!);
+  const all: ProtoEvent[] = [];
+  for (let runId = ''; ;) {
+    const events = await readHistory(temporal.connection, namespace, { workflowId, runId });
+    all.push(...events);
+    runId = events[0]!.workflowExecutionStartedEventAttributes!.continuedExecutionRunId ?? '';
+    if (runId === '') return all;
+  }
+}
+
+/** Waits until Temporal lists a run that a schedule has started. */
+async function untilScheduledRunListed(namespace: string, scheduleId: string): Promise<void> {
+  const { workflowService } = temporal.connection;
+  await vi.waitUntil(
+    async () => {
+      const { executions } = await workflowService.listWorkflowExecutions({ namespace, pageSize: 1_000 });
+      return executions.some(({ execution }) => execution?.workflowId?.startsWith(`of-${scheduleId}-`));
+    },
+    { timeout: 120_000 },
   );
-  return (await Promise.all(histories)).flat();
 }
 
 describe('scan --on-temporal', () => {
-  it(
-    'has the same findings as a scan in one process, and stores no payload',
-    { timeout: 240_000 },
-    async () => {
-      const one = await startNamespace(temporal);
-      const { namespace } = one;
-      await fill(one, 120);
-      const store = await startStore(namespace);
-      const { reference } = await store.store(await one.encrypt(), { workflowId: 'run-0' });
-      for (let n = 0; n < 20; n += 1) await one.start(`run-stored-${n}`, reference);
-      const following = ['--external-storage', store.file];
-      await createSchedule(temporal.connection, namespace, 'monthly', [await one.encrypt()]);
-      await createSchedule(temporal.connection, namespace, 'triggered', [await one.encrypt()]);
-      await temporal.connection.workflowService.patchSchedule({
-        namespace,
-        scheduleId: 'triggered',
-        requestId: randomUUID(),
-        patch: { triggerImmediately: {} },
-      });
-      const { report } = await one.scan(...following);
+  it('has the same findings as a scan in one process, and stores no payload', async () => {
+    const one = await startNamespace(temporal);
+    const { namespace } = one;
+    await fill(one, 120);
+    const store = await startStore(namespace);
+    const { reference } = await store.store(await one.encrypt(), { workflowId: 'run-0' });
+    for (let n = 0; n < 20; n += 1) await one.start(`run-stored-${n}`, reference);
+    const following = ['--external-storage', store.file];
+    await createSchedule(temporal.connection, namespace, 'monthly', [await one.encrypt()]);
+    await createSchedule(temporal.connection, namespace, 'triggered', [await one.encrypt()]);
+    await temporal.connection.workflowService.patchSchedule({
+      namespace,
+      scheduleId: 'triggered',
+      requestId: randomUUID(),
+      patch: { triggerImmediately: {} },
+    });
+    await untilScheduledRunListed(namespace, 'triggered');
+    const { report } = await one.scan(...following);
 
-      const { state, worker, client } = await onTemporal(one);
-      worker(...following);
-      worker(...following);
-      const found = await reportOf(client(...following));
-      const { storage, ...rest } = comparable(found);
-      expect([report.namespaces[0]!.storage, rest]).toEqual([
-        { objects: 1, requests: 1 },
-        { ...comparable(report), storage: undefined },
-      ]);
-      // Each worker requests an object at most once.
-      expect([1, 2]).toContain(storage?.requests);
-      expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(40);
-      expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
-        expect.arrayContaining([1, 2]),
-      );
+    const { state, worker, client } = await onTemporal(one);
+    worker(...following);
+    worker(...following);
+    const found = await reportOf(client(...following));
+    const { storage, ...rest } = comparable(found);
+    expect([report.namespaces[0]!.storage, rest]).toEqual([
+      { objects: 1, requests: 1 },
+      { ...comparable(report), storage: undefined },
+    ]);
+    // Each worker requests an object at most once.
+    expect([1, 2]).toContain(storage?.requests);
+    expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(40);
+    expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
+      expect.arrayContaining([1, 2]),
+    );
 
-      // The workers have kept the summaries, and the next scan counts none of the scan's own workflows.
-      const again = await one.scan('--state', state, ...following);
-      const { looked } = again.report.namespaces[0]!;
-      expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
-        0,
-        found.namespaces[0]!.looked.closed.histories,
-        found.namespaces[0]!.looked.open.histories,
-      ]);
-      const events = await eventsOfScan(namespace);
-      const text = events.map((event) => rawText(event)).join();
-      expect(text).toContain('listedUntil');
-      expect(leaksIn(text, [canary])).toEqual([]);
-      // The stored text contains no workflow ids either.
-      expect(text).not.toMatch(/run-\d/);
-    },
-  );
+    // The workers have kept the summaries, and the next scan counts none of the scan's own workflows.
+    const again = await one.scan('--state', state, ...following);
+    const { looked } = again.report.namespaces[0]!;
+    expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
+      0,
+      found.namespaces[0]!.looked.closed.histories,
+      found.namespaces[0]!.looked.open.histories,
+    ]);
+    const events = await eventsOfScan(namespace);
+    const text = events.map((event) => rawText(event)).join();
+    expect(text).toContain('listedUntil');
+    expect(leaksIn(text, [canary])).toEqual([]);
+    // The stored text contains no workflow ids either.
+    expect(text).not.toMatch(/run-\d/);
+  });
 
-  it(
-    'has the same result if workers and the client are killed and restarted',
-    { timeout: 240_000 },
-    async () => {
-      const one = await startNamespace(temporal);
-      await fill(one, 150);
-      const { worker, client } = await onTemporal(one);
-      const workers = [worker(), worker()];
-      const killed = client('--rps', '12');
-      await vi.waitUntil(() => / [1-9]\d* in progress/.test(killed.stderr()), { timeout: 60_000 });
-      await killed.kill();
-      await workers[0]!.kill();
-      expect(killed.stdout()).toBe('');
-      const second = client('--rps', '12');
-      await sleep(5_000);
-      await workers[1]!.kill();
-      worker();
-      const found = await reportOf(second);
-      expect(second.stderr()).toContain('the scan continues');
-      const timeouts = (await eventsOfScan(one.namespace)).filter(
-        ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
-      );
-      expect(timeouts.length).toBeGreaterThan(0);
-      // The number of runs read differs from an undisturbed scan's, because some runs were read before a worker was killed.
-      const { report } = await one.scan();
-      expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
-    },
-  );
+  it('has the same result if workers and the client are killed and restarted', async () => {
+    const one = await startNamespace(temporal);
+    await fill(one, 150);
+    const { worker, client } = await onTemporal(one);
+    const workers = [worker(), worker()];
+    const killed = client('--rps', '12');
+    await vi.waitUntil(() => / [1-9]\d* in progress/.test(killed.stderr()), { timeout: 120_000 });
+    await killed.kill();
+    // One of the workers runs a shard, so its end interrupts the shard.
+    await Promise.all(workers.map((each) => each.kill()));
+    expect(killed.stdout()).toBe('');
+    const second = client('--rps', '12');
+    worker();
+    const found = await reportOf(second);
+    expect(second.stderr()).toContain('the scan continues');
+    const timeouts = (await eventsOfScan(one.namespace)).filter(
+      ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
+    );
+    expect(timeouts.length).toBeGreaterThan(0);
+    // The number of runs read differs from an undisturbed scan's, because some runs were read before a worker was killed.
+    const { report } = await one.scan();
+    expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
+  });
 
-  it('keeps all workers together below the rate limit for calls', { timeout: 240_000 }, async () => {
+  it('keeps all workers together below the rate limit for calls', async () => {
     const one = await startNamespace(temporal);
     const runs = 120;
     await fill(one, runs);
@@ -200,30 +206,26 @@ describe('scan --on-temporal', () => {
     expect(calls / seconds).toBeLessThan(rps * 1.02);
   });
 
-  it(
-    'refuses a second scan of the same namespace with another state folder',
-    { timeout: 120_000 },
-    async () => {
-      const one = await startNamespace(temporal);
-      await one.start('run', await one.encrypt());
-      const [first, other] = [await onTemporal(one), await onTemporal(one)];
-      const waiting = first.client();
-      await vi.waitUntil(() => /no worker answers/.test(waiting.stderr()), { timeout: 60_000 });
-      const refused = other.client();
-      expect([await refused.ended, JSON.parse(refused.stdout()).error.exit]).toEqual([1, 'failed']);
-      first.worker();
-      expect((await reportOf(waiting)).complete).toBe(true);
-      // The second client must not continue the first client's scan.
-      expect((await reportOf(other.client())).namespaces[0]!.looked.open.histories).toBe(1);
-    },
-  );
+  it('refuses a second scan of the same namespace with another state folder', async () => {
+    const one = await startNamespace(temporal);
+    await one.start('run', await one.encrypt());
+    const [first, other] = [await onTemporal(one), await onTemporal(one)];
+    const waiting = first.client();
+    await vi.waitUntil(() => /no worker answers/.test(waiting.stderr()), { timeout: 120_000 });
+    const refused = other.client();
+    expect([await refused.ended, JSON.parse(refused.stdout()).error.exit]).toEqual([1, 'failed']);
+    first.worker();
+    expect((await reportOf(waiting)).complete).toBe(true);
+    // The second client must not continue the first client's scan.
+    expect((await reportOf(other.client())).namespaces[0]!.looked.open.histories).toBe(1);
+  });
 
-  it('refuses to continue a scan with other crypto keys', { timeout: 120_000 }, async () => {
+  it('refuses to continue a scan with other crypto keys', async () => {
     const one = await startNamespace(temporal);
     await one.start('run', await one.encrypt());
     const { state, client } = await onTemporal(one);
     const first = client();
-    await vi.waitUntil(() => /no worker answers/.test(first.stderr()), { timeout: 60_000 });
+    await vi.waitUntil(() => /no worker answers/.test(first.stderr()), { timeout: 120_000 });
     await first.kill();
     const other = await onTemporal({ ...one, env: { ...one.env, GCP_KMS_KEY: 'other' } }, state);
     const refused = other.client();

@@ -41,8 +41,12 @@ export async function startNamespace({ connection, address }: Temporal, retentio
     await codec.close();
     return message!;
   };
-  const start = (workflowId: string, payload: Payload, fields: object = {}) =>
-    startRun(connection, namespace, workflowId, payload, fields);
+  const started: string[] = [];
+  const start = async (workflowId: string, payload: Payload, fields: object = {}): Promise<string> => {
+    const runId = await startUnlisted(connection, namespace, workflowId, payload, fields);
+    started.push(runId);
+    return runId;
+  };
   const terminate = (workflowId: string, details?: Payload) =>
     workflowService.terminateWorkflowExecution({
       namespace,
@@ -50,10 +54,11 @@ export async function startNamespace({ connection, address }: Temporal, retentio
       ...(details && { details: { payloads: [details] } }),
     });
   /**
-   * Waits until Temporal's lists show a closed run as closed. For a moment after the run's end, the lists
-   * still show the run as open.
+   * Waits until Temporal's lists contain each run that `start` has started, and show a closed run as closed. The lists
+   * lag behind the runs' histories.
    */
   const untilListed = async (): Promise<void> => {
+    await untilRunsListed(connection, namespace, started);
     for (;;) {
       const { executions } = await workflowService.listWorkflowExecutions({
         namespace,
@@ -76,15 +81,39 @@ export async function startNamespace({ connection, address }: Temporal, retentio
     ...more: string[]
   ): Promise<{ code: number; report: ScanReport; out: string; err: string }> => {
     await untilListed();
-    const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3', '--json', ...more];
+    const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '0', '--json', ...more];
     const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: address } });
     return { ...ran, report: scanReport.parse(ran.json()) };
   };
   return { namespace, cloud, env, encrypt, start, terminate, untilListed, scan, state };
 }
 
-/** Starts a run that no worker executes, and returns its id. */
+/** Starts a run that no worker executes, waits until Temporal's lists contain the run, and returns its id. */
 export async function startRun(
+  connection: Connection,
+  namespace: string,
+  workflowId: string,
+  payload: Payload,
+): Promise<string> {
+  const runId = await startUnlisted(connection, namespace, workflowId, payload);
+  await untilRunsListed(connection, namespace, [runId]);
+  return runId;
+}
+
+async function untilRunsListed(
+  { workflowService }: Connection,
+  namespace: string,
+  runIds: readonly string[],
+): Promise<void> {
+  for (;;) {
+    const { executions } = await workflowService.listWorkflowExecutions({ namespace, pageSize: 1_000 });
+    const listed = new Set(executions.map(({ execution }) => execution?.runId));
+    if (runIds.every((runId) => listed.has(runId))) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function startUnlisted(
   { workflowService }: Connection,
   namespace: string,
   workflowId: string,
@@ -103,16 +132,19 @@ export async function startRun(
   return runId;
 }
 
-/** Creates a paused schedule for a workflow whose id is the schedule's id with the prefix `of-`. */
+/**
+ * Creates a paused schedule for a workflow whose id is the schedule's id with the prefix `of-`, and waits until
+ * Temporal lists the schedule.
+ */
 export async function createSchedule(
-  connection: Connection,
+  { workflowService }: Connection,
   namespace: string,
   scheduleId: string,
   input: readonly Payload[],
   memo?: Payload,
   ownMemo?: Payload,
 ): Promise<void> {
-  await connection.workflowService.createSchedule({
+  await workflowService.createSchedule({
     ...(ownMemo && { memo: { fields: { team: ownMemo } } }),
     namespace,
     scheduleId,
@@ -131,6 +163,11 @@ export async function createSchedule(
       },
     },
   });
+  for (;;) {
+    const { schedules } = await workflowService.listSchedules({ namespace, maximumPageSize: 1_000 });
+    if (schedules.some((one) => one.scheduleId === scheduleId)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Returns the numbers of histories and payloads for each key version and place. */
