@@ -3,19 +3,16 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../src/index.ts';
 import { connect } from './client.ts';
 
-const closers: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-/** Registers a function to run after the test. The registered functions run in reverse order. */
+/**
+ * Registers a function to run after the current test. The registered functions run in reverse order. This module itself
+ * must not call `afterEach`: test files share a process, so the module is evaluated only for the first of them.
+ */
 export function afterwards(close: () => Promise<unknown>): void {
-  closers.push(close);
+  onTestFinished(async () => void (await close()));
 }
 
 /** Returns a folder that exists until the test ends. */
@@ -28,7 +25,7 @@ export async function temporaryFolder(): Promise<string> {
 /** Returns Google's client for an address, and closes it after the test. */
 export function clientOf(address: string): KeyManagementServiceClient {
   const client = connect(address);
-  closers.push(() => client.close());
+  afterwards(() => client.close());
   return client;
 }
 
@@ -37,7 +34,7 @@ export async function start(
   options: EmulatorOptions = {},
 ): Promise<{ emulator: Emulator; client: KeyManagementServiceClient }> {
   const emulator = await startEmulator(options);
-  closers.push(() => emulator.close());
+  afterwards(() => emulator.close());
   return { emulator, client: clientOf(emulator.address) };
 }
 
