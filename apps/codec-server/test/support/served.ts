@@ -1,14 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
 import { listen, type ListenOptions, type RunningServer } from '../../src/server/listen.ts';
 import { appWith, type Kms, type Payload, serve } from './stack.ts';
-
-const running: RunningServer[] = [];
-afterEach(async () => {
-  await Promise.all(running.splice(0).map((server) => server.close(0)));
-});
 
 export interface Served {
   readonly port: number;
@@ -41,7 +36,8 @@ export async function serveWatched(
 
 async function untilTheEnd(starting: Promise<RunningServer>): Promise<Served> {
   const server = await starting;
-  running.push(server);
+  // `afterEach` in this module would take effect only in the first of the test files that share a process.
+  onTestFinished(() => server.close(0));
   return { port: server.port, url: `http://127.0.0.1:${server.port}` };
 }
 
