@@ -123,7 +123,9 @@ describe('GuardedStore', () => {
   it('does not report an outage because of a stall of this process', async () => {
     const { guard, state, events } = guarded();
     const { port1, port2 } = new MessageChannel();
-    state.load = new Promise((resolve) => void port1.once('message', resolve));
+    const received = new Promise((resolve) => void port1.once('message', resolve));
+    // Like a response in several parts, the answer is complete only some turns of the event loop later.
+    state.load = received.then(() => setImmediate()).then(() => setImmediate());
     // After this phase, the event loop runs timers and then receives messages.
     await setImmediate();
     const answer = guard.load('id', { time: { leftMs: 500 } });
