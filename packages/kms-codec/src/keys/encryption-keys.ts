@@ -304,13 +304,13 @@ export class EncryptionKeys {
    * only its own messages.
    */
   #adopt(slot: EncryptionSlot, next: ScopeKey): void {
-    const { scope, refusal, isUnreadable, wrappedKey } = slot;
+    const { scope, refusal, wrappedKey } = slot;
     const { namespace, cryptoKey } = scope;
     const isCreated = this.#created.has(next.key);
     const reason = slot.adopt(next);
     if (wrappedKey) this.#decryption.refused.delete(wrappedKey);
     // This identity has no permission to unwrap keys, so this key also counts as refused.
-    if (isCreated && isUnreadable && refusal !== undefined)
+    if (isCreated && refusal === 'permission_denied')
       this.#decryption.refused.add(namespace, asWrappedKey(scope, next), refusal);
     else this.#addOwn(scope, next);
     const origin = isCreated ? 'created' : 'store';

@@ -73,6 +73,11 @@ export class EncryptionSlot {
   next: ScopeKey | undefined;
   sharing: SharedKeys['sharing'] = 'unshared';
   isRefreshing = false;
+  /**
+   * Whether this slot has, or once had, a scope key. If there was a key and there is no current key, the key
+   * has reached a hard limit.
+   */
+  hasHadKey = false;
   readonly #limits: DataKeyLimits;
   readonly #now: () => number;
   readonly #isShared: boolean;
@@ -80,7 +85,6 @@ export class EncryptionSlot {
   /** The current scope key, in the form that the decryption cache uses. */
   #wrappedKey: WrappedKey | undefined;
   #current: EncryptionKey | undefined;
-  #isExhausted = false;
   /** After a failed refresh, no refresh starts before this time. */
   #nextRefresh = 0;
   #refreshFailure: ReasonCode | undefined;
@@ -155,14 +159,6 @@ export class EncryptionSlot {
   }
 
   /**
-   * Whether this slot has, or once had, a scope key. If there was a key and there is no current key, the key
-   * has reached a hard limit.
-   */
-  get hasHadKey(): boolean {
-    return this.#current !== undefined || this.#isExhausted;
-  }
-
-  /**
    * Counts one message of `bytes` bytes, and returns the data key for it.
    * @param now the current time, which the caller has already read for this message
    * @returns undefined if a hard limit is reached, or if Cloud KMS must respond first
@@ -193,8 +189,9 @@ export class EncryptionSlot {
     const isRefused = this.isUnreadable
       ? now >= this.#wrapped + WRAP_AGAIN_AT * this.#limits.revalidateMs
       : refusal !== undefined;
-    // Repeats a failed refresh even if Cloud KMS accepts the refused key again.
-    const isDue = mustAsk || isOld || isRefused || this.#refreshFailure !== undefined;
+    // If Cloud KMS must respond first, the key is old or refused. Repeats a failed refresh even if Cloud KMS
+    // accepts the refused key again.
+    const isDue = isOld || isRefused || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
   }
 
@@ -246,7 +243,6 @@ export class EncryptionSlot {
     if (!this.#current || !this.#isPastAge(this.#now())) return;
     this.#current = undefined;
     this.#wrappedKey = undefined;
-    this.#isExhausted = true;
   }
 
   /** Makes a scope key the current key, with a new salt. @returns why this key replaced the previous key */
@@ -254,7 +250,7 @@ export class EncryptionSlot {
     const reason = this.#current ? reasonToReplace(this.#current, this.#limits, this.#now()) : 'first';
     this.#current = newDataKey(this.scope, next);
     this.#wrappedKey = asWrappedKey(this.scope, next);
-    this.#isExhausted = false;
+    this.hasHadKey = true;
     this.wrapped(next.born);
     return reason;
   }
@@ -296,10 +292,10 @@ export class EncryptionSlot {
   /** Records why a refresh failed. If Cloud KMS rejected the refresh, the current scope key is retired. */
   refreshFailed(error: KmsCodecError): void {
     this.#refreshFailure = error.code;
-    if (error.retryable) this.#unanswered();
-    if (error.retryable || !this.#current) return;
+    if (error.retryable) return this.#unanswered();
+    if (!this.#current) return;
     const softLimit = this.#current.source.born + this.#limits.softAgeMs;
-    const limit = Math.max(this.isUnreadable ? this.#graceUntil : softLimit, this.#now());
+    const limit = this.isUnreadable ? this.#graceUntil : softLimit;
     this.#retireAt = Math.min(this.#retireAt, limit);
     this.#expiresAt = Math.min(this.#expiresAt, Math.max(limit, this.#confirmedUntil));
   }
@@ -358,8 +354,10 @@ export class EncryptionSlot {
   }
 
   #isPastAge(now: number): boolean {
-    if (!this.#current) return false;
-    return now >= this.#expiresAt || now - this.#current.source.born >= this.#limits.hardAgeMs;
+    return (
+      this.#current !== undefined &&
+      (now >= this.#expiresAt || now - this.#current.source.born >= this.#limits.hardAgeMs)
+    );
   }
 
   /**
