@@ -169,3 +169,17 @@ export function fleetOf(
       await Promise.all(codecs.map(async (codec) => (await codec.encode([json('x')], context))[0]!)),
   };
 }
+
+/**
+ * Lets all processes but the last store and unwrap a next key after some milliseconds, and begins a Cloud KMS outage.
+ * @returns the last process
+ */
+export async function outageAfterNextKey(fleet: Fleet, milliseconds: number): Promise<KmsCodec> {
+  await fleet.encrypt();
+  fleet.clock.time += milliseconds;
+  for (const codec of fleet.codecs.slice(0, -1)) codec.maintain();
+  await settle();
+  if (!entryIn(fleet.store).next) throw new Error('The store has no next key');
+  fleet.keyService.failing = 'kms_unavailable';
+  return fleet.codecs.at(-1)!;
+}
