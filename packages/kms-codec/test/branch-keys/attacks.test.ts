@@ -1,19 +1,16 @@
 /* Attacks by an attacker who has write access to the store but no access to the crypto key. */
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import { describe, expect, it } from 'vitest';
 import { type BranchKeyEntry, parseEntry, serializeEntry } from '../../src/branch-keys/entry.ts';
 import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
 import { branchKeyId } from '../../src/branch-keys/store.ts';
 import { proveKeyVersion } from '../../src/branch-keys/key-version-proof.ts';
-import { branchKeyAad, dataKeyInfo } from '../../src/crypto/tags.ts';
+import { branchKeyAad } from '../../src/crypto/tags.ts';
 import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
 import { EncryptionKeys } from '../../src/keys/encryption-keys.ts';
-import { resolveLimits } from '../../src/keys/limits.ts';
 import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-keys.ts';
 import { WaitBudget } from '../../src/keys/wait-budget.ts';
 import { cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
-import { FakeKeyService } from '../support/fake-key-service.ts';
 import {
   branchOf,
   context,
@@ -24,6 +21,7 @@ import {
   minute,
   settle,
 } from '../support/fleet.ts';
+import { keyContextOf, scope } from '../support/key-context.ts';
 
 const payId = branchKeyId(cryptoKey('pay'), 'pay');
 const billId = branchKeyId(cryptoKey('pay'), 'bill');
@@ -150,21 +148,18 @@ describe('an attacker who has a branch key and writes to the store', () => {
   });
 });
 
-const now = () => 1_790_000_000_000;
+const now = 1_790_000_000_000;
 
 it('fails to encode, without querying the store repeatedly, if the store has only a key past its hard age', async () => {
-  const limits = resolveLimits();
-  const keyService = new FakeKeyService();
-  const semaphore = new KeyedSemaphore(limits.callsInFlight);
-  const all = { keyService, semaphore, limits, observer: {}, now, wall: now, denies: () => false };
+  const all = keyContextOf({ clock: { time: now } });
   const decryption = new DecryptionKeys(all);
   const wrapped = new Uint8Array(120);
   const current = {
     key: createSecretKey(randomBytes(32)),
     wrapped,
     keyVersion: 1,
-    created: now() - 25 * hour,
-    born: now() - 25 * hour,
+    created: now - 25 * hour,
+    born: now - 25 * hour,
   };
   let syncs = 0;
   class OldKeys extends SharedBranchKeys {
@@ -174,15 +169,8 @@ it('fails to encode, without querying the store repeatedly, if the store has onl
       return { current, next: undefined, sharing: 'shared' };
     }
   }
-  const store = new GuardedStore(new MemoryStore(), {}, now);
+  const store = new GuardedStore(new MemoryStore(), {}, all.now);
   const keys = new EncryptionKeys(all, decryption, new OldKeys(all, decryption, store));
-  const scope = {
-    id: 'pay',
-    namespace: 'pay',
-    cryptoKey: cryptoKey('pay'),
-    aad: branchKeyAad('pay'),
-    info: dataKeyInfo('pay'),
-  };
   const waiting = keys.takeOrWait(scope, 1, new WaitBudget(2_000));
   await expect(waiting).rejects.toMatchObject({ code: 'data_key_exhausted' });
   expect(syncs).toBeLessThanOrEqual(3);

@@ -1,9 +1,10 @@
-import { onTestFinished, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BranchKeyStoreError } from '../../src/branch-keys/store.ts';
 import { KmsCodecError } from '../../src/errors.ts';
 import { BranchKeyReader } from '../../src/keys/branch-key-reader.ts';
 import { cryptoKey } from '../support/codec.ts';
 import { settle } from '../support/fleet.ts';
+import { collectUnhandled } from '../support/unhandled.ts';
 
 const bytes = new Uint8Array(1);
 const scope = { id: 'pay', namespace: 'pay', cryptoKey: cryptoKey('pay'), aad: bytes, info: bytes };
@@ -27,19 +28,6 @@ function readerOf(answer: () => Promise<number>) {
     }
   };
   return { reader, queries, pass };
-}
-
-/** Collects the rejections that no code handles, instead of letting them end the process. */
-function collectUnhandled() {
-  const unhandled: unknown[] = [];
-  const listeners = process.listeners('unhandledRejection');
-  process.removeAllListeners('unhandledRejection');
-  process.on('unhandledRejection', (error) => void unhandled.push(error));
-  onTestFinished(() => {
-    process.removeAllListeners('unhandledRejection');
-    for (const listener of listeners) process.on('unhandledRejection', listener);
-  });
-  return unhandled;
 }
 
 describe('BranchKeyReader', () => {

@@ -1,37 +1,25 @@
-import { KeyedSemaphore } from '@temporal-kms/node-utils/keyed-semaphore';
 import { describe, expect, it } from 'vitest';
 import { serializeEntry } from '../../src/branch-keys/entry.ts';
 import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
 import { branchKeyId } from '../../src/branch-keys/store.ts';
 import { generateBranchKey, importBranchKey } from '../../src/branch-keys/wrapped-branch-key.ts';
-import { branchKeyAad, dataKeyInfo } from '../../src/crypto/tags.ts';
 import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
-import { resolveLimits } from '../../src/keys/limits.ts';
-import { asWrappedKey, type DataKeyScope, type ScopeKey } from '../../src/keys/scope-key.ts';
+import { asWrappedKey, type ScopeKey } from '../../src/keys/scope-key.ts';
 import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-keys.ts';
 import { WaitBudget } from '../../src/keys/wait-budget.ts';
-import { cryptoKey, json } from '../support/codec.ts';
+import { json } from '../support/codec.ts';
 import { context, entryIn, type Fleet, fleetOf, hour, storeObserver } from '../support/fleet.ts';
+import { keyContextOf, scope } from '../support/key-context.ts';
 
-const scope: DataKeyScope = {
-  id: 'pay',
-  namespace: 'pay',
-  cryptoKey: cryptoKey('pay'),
-  aad: branchKeyAad('pay'),
-  info: dataKeyInfo('pay'),
-};
 const id = branchKeyId(scope.cryptoKey, scope.namespace);
 
 /** Returns the branch keys of another process of a fleet, and the keys that this process creates. */
 function processOf({ clock, keyService, store }: Fleet) {
   const events: string[] = [];
   const observer = storeObserver(events);
-  const now = () => clock.time;
-  const limits = resolveLimits();
-  const semaphore = new KeyedSemaphore(limits.callsInFlight);
-  const all = { keyService, semaphore, limits, observer, now, wall: now, denies: () => false };
+  const all = keyContextOf({ clock, keyService, observer });
   const decryption = new DecryptionKeys(all);
-  const shared = new SharedBranchKeys(all, decryption, new GuardedStore(store, observer, now));
+  const shared = new SharedBranchKeys(all, decryption, new GuardedStore(store, observer, all.now));
   const create = async (): Promise<ScopeKey> => {
     const created = clock.time;
     const plaintext = generateBranchKey(created);
