@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { codecWith, json } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { context, fleetOf, hour, minute } from './support/fleet.ts';
+import { branchOf, context, fleetOf, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
 describe('a process that only encrypts', () => {
@@ -21,6 +21,18 @@ describe('a process that only encrypts', () => {
     await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
+  it('waits for the confirmation of its key after a pause, and needs no other key', async () => {
+    const { codec, clock, keyService } = codecWith(rule, { waitMs: { other: 60_000 } });
+    await codec.encode([json('x')], context);
+    clock.time += 10 * minute;
+    const release = keyService.hold();
+    const encoded = codec.encode([json('y')], context);
+    await settle();
+    release();
+    await encoded;
+    expect([keyService.wraps, keyService.unwraps]).toEqual([1, 1]);
+  });
+
   it('makes no Cloud KMS calls while it is not encrypting', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     await codec.encode([json('x')], context);
@@ -33,7 +45,7 @@ describe('a process that only encrypts', () => {
   });
 
   it('continues to encrypt during an outage after a pause, and waits only once', async () => {
-    const { codec, clock, keyService } = codecWith(rule, { waitMs: { activity: 5_000, other: 5_000 } });
+    const { codec, clock, keyService } = codecWith(rule, { waitMs: { activity: 60_000, other: 60_000 } });
     await codec.encode([json('x')], context);
     keyService.latencyMs = 60_000;
     clock.time += 2 * hour;
@@ -74,6 +86,27 @@ describe('an identity that may only encrypt', () => {
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
   });
 
+  it('replaces its branch key before the soft age', async () => {
+    const { codec, clock } = encrypter();
+    const keys = new Set<string>();
+    for (let n = 0; n <= 60; n += 1) {
+      const [message] = await codec.encode([json(n)], context);
+      keys.add(branchOf(message!));
+      clock.time += minute;
+      await settle();
+    }
+    expect(keys.size).toBe(2);
+  });
+
+  it('encrypts under a new primary version within 5 min', async () => {
+    const { codec, clock, keyService } = encrypter();
+    await codec.encode([json('x')], context);
+    keyService.version = 2;
+    clock.time += 5 * minute;
+    const [message] = await codec.encode([json('y')], context);
+    expect(codec.inspect(message!, context)).toMatchObject({ keyVersion: 2 });
+  });
+
   it('continues to encrypt during an outage', async () => {
     const { codec, clock, keyService } = encrypter();
     for (let n = 0; n < 10; n += 1) {
@@ -87,6 +120,19 @@ describe('an identity that may only encrypt', () => {
       await expect(codec.encode([json(n)], context)).resolves.toHaveLength(1);
     }
   });
+});
+
+it('a process does not replace a refused key by another key that Cloud KMS does not unwrap', async () => {
+  const { codec, clock, keyService } = codecWith(rule);
+  await codec.encode([json('x')], context);
+  // Cloud KMS still wraps keys under this version.
+  keyService.disabled.add(1);
+  clock.time += 4.1 * minute;
+  await codec.encode([json('y')], context);
+  await settle();
+  clock.time += minute;
+  await expect(codec.encode([json('z')], context)).rejects.toMatchObject({ code: 'key_disabled' });
+  expect(keyService.wraps).toBeGreaterThan(1);
 });
 
 /** Returns a key service, and the time of its last successful response. */

@@ -117,6 +117,12 @@ describe('keyState', () => {
     const [message] = await codec.encode([json('y')], context);
     expect(codec.inspect(message!, context)).toMatchObject({ keyVersion: 2 });
     await expect(codec.decode(own, context)).rejects.toMatchObject({ code: 'key_disabled' });
+    // The codec no longer tries to unwrap the key that it has replaced.
+    const { unwraps } = keyService;
+    clock.time += minute;
+    codec.maintain();
+    await settle();
+    expect(keyService.unwraps).toBe(unwraps);
   });
 });
 

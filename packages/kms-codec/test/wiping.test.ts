@@ -59,6 +59,18 @@ class Keeping extends FakeKeyService {
   }
 }
 
+it.each(['envelope-v2', 'envelope'] as const)(
+  'a process wipes a new key that Cloud KMS does not wrap (%s)',
+  async (format) => {
+    const keyService = new Keeping();
+    keyService.failing = 'key_disabled';
+    const { codec } = codecWith({}, { default: { encrypt: cryptoKey('k') }, format, keyService });
+    await codec.encode([json('x')]).catch(() => undefined);
+    expect(keyService.plaintexts).toHaveLength(1);
+    expect(keyService.plaintexts[0]!.every((byte) => byte === 0)).toBe(true);
+  },
+);
+
 describe('the format direct', () => {
   const kmsKey = cryptoKey('k');
 
