@@ -149,7 +149,7 @@ describe('decoding an activity’s result', () => {
   });
 
   it('waits as long as an activity may wait if the worker does not report its activity tasks', async () => {
-    const { keyService, attempts, codec, payload } = await worker({ other: 10, activity: 5_000 });
+    const { keyService, attempts, codec, payload } = await worker({ other: 10, activity: minute });
     attempts.isComplete = false;
     keyService.latencyMs = 300;
     expect(await codec.decode([payload], newContext())).toHaveLength(1);

@@ -33,8 +33,8 @@ it('measures polls again after the server refused a query, for example while it 
   onTestFinished(() => ended.abort());
   void probe.run(ended.signal);
 
-  await vi.waitUntil(() => probe.isReachable);
+  await vi.waitUntil(() => probe.isReachable, 30_000);
   expect(probe.isPolling).toBeUndefined();
   isRefused = false;
-  await vi.waitUntil(() => probe.isPolling);
+  await vi.waitUntil(() => probe.isPolling, 30_000);
 });

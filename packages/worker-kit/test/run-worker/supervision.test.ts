@@ -48,7 +48,7 @@ interface StartOptions {
   readonly worker?: Partial<WorkerOptions>;
 }
 
-const times = { ...supervisorTimes, settleMs: 2_000, firstDelayMs: 100 };
+const times = { ...supervisorTimes, settleMs: 20_000, firstDelayMs: 100 };
 
 function start(options: StartOptions = {}) {
   codec = new BreakableCodec();
@@ -88,14 +88,14 @@ function start(options: StartOptions = {}) {
 }
 
 const untilReady = (running: RunningWorker) =>
-  expect.poll(() => running.readiness(), { timeout: 20_000 }).toMatchObject({ status: 'ready' });
+  expect.poll(() => running.readiness(), { timeout: 60_000 }).toMatchObject({ status: 'ready' });
 const run = (workflowType: string, workflowId: string, args: string[] = []) =>
   client.workflow.start(workflowType, { taskQueue, workflowId, args });
 /** Starts a workflow whose activity never ends, and waits until that activity is running. */
 async function startSticking(workflowId: string) {
   const handle = await run('wait', workflowId);
   const pending = async () => (await handle.describe()).raw.pendingActivities?.[0]?.lastStartedTime;
-  await expect.poll(pending, { timeout: 20_000 }).toBeTruthy();
+  await expect.poll(pending, { timeout: 60_000 }).toBeTruthy();
   return handle;
 }
 /**
@@ -103,9 +103,15 @@ async function startSticking(workflowId: string) {
  * failed.
  */
 const threadsOfProcess = () =>
-  readdirSync('/proc/self/task').filter(
-    (thread) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim() === 'WorkerThread',
-  ).length;
+  readdirSync('/proc/self/task').filter((thread) => nameOfThread(thread) === 'WorkerThread').length;
+/** Returns the name of a thread of this process, or undefined if the thread has ended. */
+function nameOfThread(thread: string): string | undefined {
+  try {
+    return readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
 const entries = (message: string) => log.filter((entry) => entry.message === message);
 
 describe('a worker that fails', () => {
@@ -122,7 +128,7 @@ describe('a worker that fails', () => {
     const running = start();
     await untilReady(running);
     await run('kill', 'replaced');
-    await expect.poll(() => running.readiness().restarts, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => running.readiness().restarts, { timeout: 60_000 }).toBe(1);
     expect(entries('The worker failed')).toEqual([
       { level: 'ERROR', message: 'The worker failed', fields: { error: 'TypeError' } },
     ]);
@@ -136,21 +142,21 @@ describe('a worker that fails', () => {
     await untilReady(running);
     const die = async (death: number) => {
       await run('kill', `threads-${death}`);
-      await expect.poll(() => running.readiness().restarts, { timeout: 20_000 }).toBe(death);
+      await expect.poll(() => running.readiness().restarts, { timeout: 60_000 }).toBe(death);
       await untilReady(running);
     };
     await die(1);
     const threads = threadsOfProcess();
     expect(threads).toBeGreaterThan(0);
     for (let death = 2; death <= 4; death++) await die(death);
-    await expect.poll(threadsOfProcess).toBe(threads);
+    await expect.poll(threadsOfProcess, { timeout: 60_000 }).toBe(threads);
   });
 
   it('causes the process to end with 70 if the SDK never finalizes the worker', async () => {
     const running = start({ times: { settleMs: 500 }, isFinalizable: false });
     await untilReady(running);
     await run('kill', 'not-finalized');
-    await expect.poll(() => running.readiness(), { timeout: 20_000 }).toMatchObject({ status: 'not_ready' });
+    await expect.poll(() => running.readiness(), { timeout: 60_000 }).toMatchObject({ status: 'not_ready' });
     expect(await running.ended).toBe(workerExitCodes.notSettled);
     expect(log.map(({ message, fields }) => [message, fields])).toEqual([
       ['The worker failed and cannot be released; the process ends', { error: 'TypeError' }],
@@ -168,7 +174,7 @@ describe('stop', () => {
     running.stop();
     expect(running.readiness()).toMatchObject({ status: 'not_ready', phase: 'stopping' });
     expect(await running.ended).toBe(workerExitCodes.abandoned);
-    expect(performance.now() - stopped).toBeLessThan(1_000 + 1_000 + 5_000);
+    expect(performance.now() - stopped).toBeLessThan(1_000 + 1_000 + 20_000);
     expect(exits).toEqual([1]);
     await handle.terminate();
   });
@@ -198,7 +204,7 @@ describe('a supervised worker', () => {
     await untilReady(running);
     autonomySeconds = 59;
     await expect
-      .poll(() => running.readiness(), { timeout: 20_000 })
+      .poll(() => running.readiness(), { timeout: 60_000 })
       .toMatchObject({ status: 'not_ready', phase: 'waiting_for_kms', trouble: 'data_key_exhausted' });
     const handle = await run('echo', 'waits-for-keys', ['b']);
     await expect(Promise.race([handle.result(), sleep(2_500, 'still waiting')])).resolves.toBe(
@@ -236,5 +242,5 @@ describe('readiness', () => {
     expect(running.readiness()).toMatchObject({ restarts: 0, polling: true });
     expect(entries('Temporal unavailable')).toHaveLength(1);
     expect(entries('Temporal available again')).toHaveLength(1);
-  }, 120_000);
+  });
 });

@@ -90,7 +90,7 @@ export async function talkative(secret: string): Promise<string> {
 
 export async function callingNexus(endpoint: string, secret: string): Promise<string> {
   const client = createNexusServiceClient({ service: vault, endpoint });
-  return await client.executeOperation('open', secret, { scheduleToCloseTimeout: '10 seconds' });
+  return await client.executeOperation('open', secret, { scheduleToCloseTimeout: '1 minute' });
 }
 
 export async function conversation(secret: string): Promise<string> {
