@@ -66,7 +66,7 @@ async function findPresent(): Promise<string | undefined> {
  * package lacks its snap.
  */
 async function starts(path: string): Promise<boolean> {
-  return (await execa(path, ['--version'], { reject: false, timeout: 20_000 })).exitCode === 0;
+  return (await execa(path, ['--version'], { reject: false, timeout: 90_000 })).exitCode === 0;
 }
 
 async function download(onProgress?: (line: string) => void): Promise<string | undefined> {

@@ -7,7 +7,10 @@ export interface Child {
   /** Returns the last 16 KiB of standard output and standard error, for messages. */
   readonly tail: () => string;
   readonly hasEnded: () => boolean;
-  /** Resolves with the exit status when the process has ended, or with 1 if a signal ended the process. */
+  /**
+   * Resolves with the exit status when the process has ended and its output is complete, or with 1 if a signal ended
+   * the process. Does not wait for processes that outlive it and write to the same output.
+   */
   readonly exited: Promise<number>;
   signal(signal: NodeJS.Signals): void;
   /**
@@ -22,6 +25,9 @@ export interface Child {
  * KiB.
  */
 const TAIL = 16 * 1024;
+
+/** Time within which the rest of an ended process's output arrives, even on a busy machine. */
+const OUTPUT_MS = 5_000;
 
 /*
  * A Node process that is killed cannot end its children, and Node does not offer Linux's parent-death signal.
@@ -84,7 +90,11 @@ export async function startChild(
   for (const source of [child.stdout, child.stderr]) {
     source?.setEncoding('utf8').on('data', (text: string) => (tail = (tail + text).slice(-TAIL)));
   }
-  const exited = once(child, 'exit').then(([status]: (number | null)[]) => status ?? 1);
+  const closed = once(child, 'close');
+  const exited = once(child, 'exit').then(async ([status]: (number | null)[]) => {
+    await Promise.race([closed, sleep(OUTPUT_MS, undefined, { ref: false })]);
+    return status ?? 1;
+  });
   return {
     pid: child.pid ?? 0,
     tail: () => tail.trim(),
@@ -110,7 +120,7 @@ export const answers = (url: string, status?: number): Promise<boolean> =>
 /**
  * Waits until a server is ready.
  *
- * @param close called if the server is not ready within 60 s
+ * @param close called if the server is not ready within 90 s
  * @throws Error with the end of the server's output
  */
 export async function untilReady(
@@ -119,7 +129,7 @@ export async function untilReady(
   isReady: () => Promise<boolean>,
   close: () => Promise<void>,
 ): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 90_000;
   // Another process may answer on this port, so the condition also requires that the server is running.
   while (!(await isReady()) || server.hasEnded()) {
     if (server.hasEnded() || Date.now() > deadline) {

@@ -48,7 +48,7 @@ const isolated = ['--disable-config-file', '--disable-config-env'];
 /**
  * Starts Temporal's development server on loopback and waits until it is healthy. The server ends when this process ends.
  *
- * @throws Error with the server's last output if it ends early or is not ready within 60 s
+ * @throws Error with the server's last output if it ends early or is not ready within 90 s
  */
 export async function startTemporal(options: StartTemporalOptions = {}): Promise<TemporalServer> {
   const cliPath = await findTemporalCli(options);
@@ -135,8 +135,8 @@ async function listens(port: number): Promise<boolean> {
 async function waitUntilServing(cliPath: string, port: number, server: Child): Promise<void> {
   const address = `127.0.0.1:${port}`;
   const health = ['operator', 'cluster', 'health', '--address', address, ...isolated];
-  const options = { env: serverEnvironment(), extendEnv: false, reject: false, timeout: 5_000 } as const;
-  const deadline = Date.now() + 60_000;
+  const options = { env: serverEnvironment(), extendEnv: false, reject: false, timeout: 30_000 } as const;
+  const deadline = Date.now() + 90_000;
   while (!server.hasEnded() && Date.now() < deadline) {
     // The CLI is a large program, so it does not run before the server listens.
     const isHealthy = (await listens(port)) && (await execa(cliPath, health, options)).exitCode === 0;
@@ -144,6 +144,7 @@ async function waitUntilServing(cliPath: string, port: number, server: Child): P
     if (isHealthy && !server.hasEnded()) return;
     await sleep(50);
   }
-  const fault = server.hasEnded() ? 'ended immediately' : 'was not ready within 60 s';
+  if (server.hasEnded()) await server.exited;
+  const fault = server.hasEnded() ? 'ended immediately' : 'was not ready within 90 s';
   throw new Error(`The Temporal server at ${address} ${fault}. ${server.tail()}`);
 }

@@ -119,7 +119,7 @@ describe('pnpm dev', () => {
     await expectStopped(env);
     expect(dev.tail()).toContain('"message":"Worker stopped"');
     expect(dev.tail()).not.toContain('ended unexpectedly');
-  }, 180_000);
+  }, 400_000);
 
   it('stops all programs when its launcher exits without forwarding the signal', async () => {
     const env = await setting();
@@ -131,7 +131,7 @@ describe('pnpm dev', () => {
     npx.signal('SIGTERM');
     await npx.exited;
     await expectStopped(env);
-  }, 180_000);
+  }, 400_000);
 });
 
 it('requireDataVersion accepts a folder that it has marked', async () => {
@@ -150,7 +150,7 @@ async function setting(): Promise<Record<string, string>> {
 }
 
 const runDev = (env: Record<string, string>) =>
-  execa(process.execPath, [script], { env, reject: false, timeout: 50_000 });
+  execa(process.execPath, [script], { env, reject: false, timeout: 150_000 });
 
 /** Starts a command and waits until the worker and the codec server of its stack are ready. */
 async function startServing(
@@ -167,7 +167,7 @@ async function startServing(
         if (!response.ok) throw new Error(`${port} is not ready:\n${dev.tail()}`);
       }
     },
-    { timeout: 120_000, interval: 200 },
+    { timeout: 240_000, interval: 200 },
   );
   const early = dev.exited.then((status) => {
     throw new Error(`pnpm dev ended early with status ${status}:\n${dev.tail()}`);
@@ -184,5 +184,5 @@ async function expectStopped(env: Record<string, string>): Promise<void> {
     const taken = await Promise.all(ports.map(([, port]) => isPortTaken(Number(port))));
     return ports.filter((_, index) => taken[index]).map(([name]) => name);
   };
-  await expect.poll(open, { timeout: 20_000, interval: 200 }).toEqual([]);
+  await expect.poll(open, { timeout: 60_000, interval: 200 }).toEqual([]);
 }

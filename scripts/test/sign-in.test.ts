@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { devEnvironment, devPorts, requireFreePorts } from '../src/dev/environment.ts';
 import { peopleLines, samplePeople, samplePolicy, writeSamplePolicy } from '../src/dev/sign-in.ts';
 import { startIdentityProvider } from '../src/identity-provider.ts';
+import { freePorts } from '../src/ports.ts';
 
 it('devEnvironment requires a policy only with DEV_AUTH=1', () => {
   const ports = devPorts({});
@@ -37,7 +38,10 @@ it('peopleLines lists each sample person, and samplePolicy has their rules', () 
 
 it('startIdentityProvider shows the people, and frees the port when the provider stops', async () => {
   const redirect = 'http://127.0.0.1:5173/sign-in';
+  // Outgoing connections cannot take this port when the provider has freed it.
+  const [port = 0] = await freePorts(1);
   const provider = await startIdentityProvider({
+    port,
     people: samplePeople,
     clients: [
       {
@@ -71,6 +75,5 @@ it('startIdentityProvider shows the people, and frees the port when the provider
   const html = await page.text();
   for (const { name } of samplePeople) expect(html).toContain(name);
   await provider.close();
-  const port = Number(new URL(provider.issuer).port);
   await requireFreePorts([{ variable: 'PORT', port, listener: 'the provider' }]);
 });

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { freePorts } from '../src/ports.ts';
 import { startTemporal, type TemporalServer } from '../src/temporal.ts';
 
@@ -43,7 +43,11 @@ it('startTemporal creates the namespaces, search attributes and Web UI that the 
   );
   const attributes = await ask(server, 'operator', 'search-attribute', 'list', '-n', 'payments');
   expect(attributes.stdout).toMatch(/Customer\s+Keyword/);
-  const settings = await (await fetch(`${server.uiUrl}/api/v1/settings`)).json();
+  // The Web UI may start later than the server.
+  const settings = await vi.waitFor(
+    async (): Promise<unknown> => (await fetch(`${server.uiUrl}/api/v1/settings`)).json(),
+    60_000,
+  );
   expect(settings).toMatchObject({ Codec: { Endpoint: 'http://127.0.0.1:1/codec' } });
 });
 
@@ -77,7 +81,7 @@ it('the server ends with its parent, even if SIGKILL ends the parent', async () 
   const server = Number(String(line));
   expect(isAlive(server)).toBe(true);
   parent.kill('SIGKILL');
-  await expect.poll(() => isAlive(server), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isAlive(server), { timeout: 60_000 }).toBe(false);
 });
 
 function isAlive(pid: number): boolean {
