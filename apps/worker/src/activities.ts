@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   activityInfo,
   ApplicationFailure,
@@ -8,6 +7,7 @@ import {
   CompleteAsyncError,
   Context,
   heartbeat,
+  sleep,
 } from '@temporalio/activity';
 
 export interface OrderItem {
@@ -83,7 +83,8 @@ export const activities = {
    */
   async packByRobot(customer: string, items: readonly OrderItem[]): Promise<never> {
     heartbeat({ packed: 1, of: items.length, label: `Label printed for ${customer}` });
-    await sleep(4_000);
+    // Far longer than the heartbeat timeout, because a busy server ends the attempt late.
+    await sleep(20_000);
     throw ApplicationFailure.retryable('The robot fell silent', 'RobotSilent');
   },
 

@@ -56,7 +56,7 @@ it('uses the prebuilt workflow bundle, which encrypts failures', async () => {
     input: { customer: 'Prebuilt Customer' },
   });
   await expect(checkout.result()).rejects.toThrow(WorkflowFailedError);
-  const failures = (await readEverything(services.connection)).filter(({ where }) =>
+  const failures = (await readEverything(services.connection, { executions: 4 })).filter(({ where }) =>
     where.endsWith('_FAILED'),
   );
   expect(failures).not.toHaveLength(0);
@@ -79,7 +79,8 @@ it('runs the README’s workflows and activities from another folder, with encry
   expect(await purchase('purchase-1', 'Grace Hopper')).toBe('Receipt for Grace Hopper');
   const refused: unknown = await purchase('purchase-2', 'Mallory').catch((error: unknown) => error);
   expect(refused).toMatchObject({ cause: { cause: { message: 'The card of Mallory was refused' } } });
-  const stored = (await readEverything(services.connection)).map(({ value }) => rawText(value)).join('\n');
+  const everything = await readEverything(services.connection, { executions: 6 });
+  const stored = everything.map(({ value }) => rawText(value)).join('\n');
   expect(stored).toContain('Encoded failure');
   expect(stored).not.toMatch(/Grace Hopper|Mallory/);
 });

@@ -32,6 +32,14 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
 
   const settled: Promise<unknown>[] = [];
   const order = await start('order', 'order', { customer: name, address: `Door 1 of ${name}` });
+  // The order is packed ten seconds after its start at the earliest.
+  await order.executeUpdate(changeAddress, { args: [`Gate 7 of ${name}`] });
+  await expectRejected(order.executeUpdate(changeAddress, { args: [passing.rejectedUpdate(name)] }));
+  await expectRejected(order.executeUpdate(redeemVoucher, { args: [`V-${name}`] }));
+  expect(await order.query(progress, passing.query(name))).toContain(passing.queryResult(name));
+  await order.signal(addNote, `Note from ${name}`);
+  settled.push(order.result());
+
   await start('settlement', 'settlement', { merchant: name });
   await start('loyalty-report', 'loyalty-report', { customer: name });
   const checkout = await start('checkout', 'checkout', { customer: name });
@@ -44,13 +52,6 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   const details = [{ why: `Budget of ${name} is closed` }];
   const withDetails = clients.get('envelope-v2', { terminate: (input, next) => next({ ...input, details }) });
   await withDetails.workflow.getHandle(terminated.workflowId).terminate('see the details');
-
-  await order.executeUpdate(changeAddress, { args: [`Gate 7 of ${name}`] });
-  await expectRejected(order.executeUpdate(changeAddress, { args: [passing.rejectedUpdate(name)] }));
-  await expectRejected(order.executeUpdate(redeemVoucher, { args: [`V-${name}`] }));
-  expect(await order.query(progress, passing.query(name))).toContain(passing.queryResult(name));
-  await order.signal(addNote, `Note from ${name}`);
-  settled.push(order.result());
 
   await cancelled.signal(remind, `Reminder by ${name}`);
   await untilActivityStarted(cancelled);
@@ -107,8 +108,9 @@ describe('a canary in every payload of the samples', () => {
     ]);
     await Promise.all([runSamples(encrypted, canary), runSamples(control, canary)]);
     await Promise.all([runFeatures(encrypted, canary), runFeatures(control, canary)]);
-    encryptedData = await readEverything(encrypted.connection);
-    plainData = await readEverything(control.connection);
+    const expected = { executions: 20, schedules: 1 };
+    encryptedData = await readEverything(encrypted.connection, expected);
+    plainData = await readEverything(control.connection, expected);
     decoded = await decodeAll(encryptedData, encrypted);
   });
   afterAll(() => Promise.all([encrypted?.close(), control?.close()]));

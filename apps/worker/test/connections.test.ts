@@ -108,7 +108,7 @@ describe('the connection to Temporal', () => {
   ])('makes the worker wait and report the problem %s', async (_what, variables) => {
     app = startApp({ ...kms, ...variables() });
     await expect
-      .poll(() => app?.readyz(), { timeout: 30_000 })
+      .poll(() => app?.readyz(), { timeout: 120_000 })
       .toMatchObject({ http: 503, worker: { phase: 'waiting_for_temporal', trouble: 'TransportError' } });
     await expect.poll(() => app?.messages()).toContain('Temporal unavailable');
   });

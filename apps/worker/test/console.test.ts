@@ -91,7 +91,8 @@ describe('worker code output', () => {
       await app.untilReady();
       const client = new Client({ connection: services.connection });
       const handle = await client.workflow.start(chatty, { taskQueue: 'chatty', workflowId: 'chatty' });
-      await expect.poll(async () => (await handle.describe()).status.name).toBe('COMPLETED');
+      const status = async () => (await handle.describe()).status.name;
+      await expect.poll(status, { timeout: 60_000 }).toBe('COMPLETED');
       await expect.poll(() => app?.stdout()).toContain('loudly');
       expect(entriesOf(app.stdout())).toEqual(
         expect.arrayContaining([

@@ -62,7 +62,7 @@ describe('a 30 s Cloud KMS outage', () => {
         workflowId: 'order-under-another-data-key',
         taskQueue,
         args: [{ customer: 'Ingrid Moe', address: 'Fjord Road 3, Bergen', items: [] }],
-        startDelay: '4 seconds',
+        startDelay: '12 seconds',
       }),
     );
 

@@ -17,20 +17,20 @@ const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
   app.signal(signal);
   app.signal(signal);
   expect(await app.ended).toBe(0);
-  expect(performance.now() - signalled).toBeLessThan(2_000 + 8_000);
+  expect(performance.now() - signalled).toBeLessThan(2_000 + 30_000);
   expect(app.messages().filter((message) => message.startsWith('Worker stopping'))).toHaveLength(1);
   expect(app.messages().at(-1)).toBe('Worker stopped');
 };
 
 /**
- * Sends SIGTERM, and expects the process to end within `milliseconds` plus 5 s, because the machine may be
+ * Sends SIGTERM, and expects the process to end within `milliseconds` plus 20 s, because the machine may be
  * busy.
  */
 async function expectEndWithin(milliseconds: number, app: App, code?: number): Promise<unknown> {
   const signalled = performance.now();
   app.signal('SIGTERM');
   const ended = await app.ended;
-  expect(performance.now() - signalled).toBeLessThan(milliseconds + 5_000);
+  expect(performance.now() - signalled).toBeLessThan(milliseconds + 20_000);
   if (code !== undefined) expect(ended).toBe(code);
   expect(app.messages().at(-1)).toBe('Worker stopped');
   return ended;
@@ -100,13 +100,13 @@ describe('the worker as a process', () => {
     const app = start({ WORKER_METRICS_PORT: String(port) });
     await app.untilReady();
     const scrape = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    await expect
-      .poll(scrape, { timeout: 20_000 })
-      .toMatch(/^codec_autonomy_seconds\{namespace="default"\} [1-9]\d+$/m);
-    const text = await scrape();
-    expect(text).toMatch(/^codec_payloads_refused_total\{code="key_disabled",namespace="default"\} 0$/m);
-    expect(text).toContain(`codec_worker_build_info{version="${packageJson.version}"} 1\n`);
-    expect(text).toMatch(/^temporal_worker_task_slots_available\{/m);
+    for (const line of [
+      /^codec_autonomy_seconds\{namespace="default"\} [1-9]\d+$/m,
+      /^codec_payloads_refused_total\{code="key_disabled",namespace="default"\} 0$/m,
+      /^temporal_worker_task_slots_available\{/m,
+    ])
+      await expect.poll(scrape, { timeout: 60_000 }).toMatch(line);
+    expect(await scrape()).toContain(`codec_worker_build_info{version="${packageJson.version}"} 1\n`);
   });
 
   it('sends codec and Core metrics to an OTLP receiver', async () => {
@@ -128,7 +128,7 @@ describe('the worker as a process', () => {
     await start({ WORKER_OTLP_ENDPOINT: `http://127.0.0.1:${port}/v1/metrics` }).untilReady();
     const metrics = () => received.get('/v1/metrics');
     for (const name of ['codec_autonomy_seconds', 'codec_worker_build_info', 'temporal_worker_task_slots'])
-      await expect.poll(metrics, { message: name, timeout: 20_000 }).toContain(name);
+      await expect.poll(metrics, { message: name, timeout: 60_000 }).toContain(name);
     expect([...received.keys()]).toEqual(['/v1/metrics']);
   });
 
@@ -136,7 +136,7 @@ describe('the worker as a process', () => {
     const app = start();
     await app.untilReady();
     app.signal('SIGUSR1');
-    await expect.poll(() => app.output(), { timeout: 10_000 }).toContain('TEMPORAL_KMS_INSPECTOR_REFUSED');
+    await expect.poll(() => app.output(), { timeout: 60_000 }).toContain('TEMPORAL_KMS_INSPECTOR_REFUSED');
     expect(app.output()).not.toMatch(/Debugger listening|Starting inspector/);
     await expect(fetch('http://127.0.0.1:9229/json/version')).rejects.toThrow('fetch failed');
     expect(await app.readyz()).toMatchObject({ http: 200 });
@@ -157,7 +157,7 @@ describe('the worker as a process', () => {
     const queue = { TEMPORAL_TASK_QUEUE: 'begun-without-kms' };
     const app = start({ ...queue, ...graceOf2Seconds });
     await expect
-      .poll(() => app.readyz(), { timeout: 60_000 })
+      .poll(() => app.readyz(), { timeout: 120_000 })
       .toMatchObject({
         http: 503,
         status: 'not_ready',
@@ -175,7 +175,7 @@ describe('the worker as a process', () => {
   it('ends immediately after SIGTERM while waiting for Cloud KMS', async () => {
     const app = start({ KMS_EMULATOR_HOST: '127.0.0.1:1' });
     await expect
-      .poll(() => app.readyz(), { timeout: 60_000 })
+      .poll(() => app.readyz(), { timeout: 120_000 })
       .toMatchObject({ http: 503, worker: { phase: 'waiting_for_kms' } });
     await expectEndWithin(5_000, app, 0);
   });
@@ -207,7 +207,7 @@ describe('the worker as a process', () => {
   it('waits for Temporal at startup, and ends on SIGTERM while it waits', async () => {
     const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
     await expect
-      .poll(() => app.readyz(), { timeout: 60_000 })
+      .poll(() => app.readyz(), { timeout: 120_000 })
       .toMatchObject({ http: 503, worker: { phase: 'waiting_for_temporal' } });
     app.signal('SIGTERM');
     expect(await app.ended).toBe(0);

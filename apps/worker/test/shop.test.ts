@@ -28,7 +28,7 @@ it('runs sixty orders; a third of them fail because of a bad build, and a slow c
         await count('1.5.0', 'Completed'),
         await count('1.5.0', 'Failed'),
       ]).toEqual([22, 2, 15, 21]),
-    { timeout: 80_000, interval: 200 },
+    { timeout: 150_000, interval: 200 },
   );
 
   const causes: Record<string, number> = {};

@@ -26,7 +26,7 @@ export const mayApprove = defineQuery<boolean, [department: string]>('mayApprove
 
 const { waitForApprover } = proxyActivities<Activities>({
   startToCloseTimeout: '30 days',
-  heartbeatTimeout: '5 seconds',
+  heartbeatTimeout: '15 seconds',
   // Waits for the activity to confirm the cancellation. The event ActivityTaskCanceled then contains the
   // details.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

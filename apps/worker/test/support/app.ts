@@ -72,7 +72,7 @@ export function startApp(env: Record<string, string>, file = join(built, 'main.m
     ...running,
     messages: () => entries().map(({ message }) => message),
     readyz,
-    untilReady: (timeout = 60_000) =>
+    untilReady: (timeout = 120_000) =>
       vi.waitFor(
         async () => {
           const answer = await readyz();

@@ -1,6 +1,7 @@
 import { readHistory } from '@temporal-kms/testing/history';
 import type { Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
+import { expect, vi } from 'vitest';
 import { namespace } from './stack.ts';
 
 /** A message that Temporal stores: a history event, or a part of a workflow's description. */
@@ -10,12 +11,31 @@ export interface Stored {
   readonly value: unknown;
 }
 
+/** Numbers of workflow executions and schedules. */
+export interface Expected {
+  readonly executions: number;
+  readonly schedules?: number;
+}
+
 /**
  * Reads everything that Temporal returns about workflows and schedules, with payloads in their stored form.
+ *
+ * @param expected waits until Temporal lists as many, because Temporal updates its lists later
  */
-export async function readEverything(connection: Connection): Promise<Stored[]> {
+export async function readEverything(
+  connection: Connection,
+  expected: Expected = { executions: 0 },
+): Promise<Stored[]> {
   const { workflowService } = connection;
-  const { executions } = await workflowService.listWorkflowExecutions({ namespace, pageSize: 1_000 });
+  const { executions, schedules } = await vi.waitFor(
+    async () => {
+      const listed = await list(connection);
+      expect(listed.executions.length).toBeGreaterThanOrEqual(expected.executions);
+      expect(listed.schedules.length).toBeGreaterThanOrEqual(expected.schedules ?? 0);
+      return listed;
+    },
+    { timeout: 60_000, interval: 200 },
+  );
   const stored = await Promise.all(
     executions.map(async ({ execution }) => {
       const events = await readHistory(connection, namespace, execution ?? {});
@@ -30,7 +50,6 @@ export async function readEverything(connection: Connection): Promise<Stored[]> 
       ];
     }),
   );
-  const { schedules } = await workflowService.listSchedules({ namespace });
   const described = await Promise.all(
     schedules.map(async ({ scheduleId, memo }) => {
       const description = await workflowService.describeSchedule({ namespace, scheduleId: scheduleId ?? '' });
@@ -38,6 +57,12 @@ export async function readEverything(connection: Connection): Promise<Stored[]> 
     }),
   );
   return [...stored.flat(), ...described];
+}
+
+async function list({ workflowService }: Connection) {
+  const { executions } = await workflowService.listWorkflowExecutions({ namespace, pageSize: 1_000 });
+  const { schedules } = await workflowService.listSchedules({ namespace });
+  return { executions, schedules };
 }
 
 const eventName = (type: temporal.api.enums.v1.EventType | null | undefined) =>

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WithStartWorkflowOperation, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import pRetry from 'p-retry';
@@ -9,15 +8,17 @@ import { dailyReport } from '../../src/workflows/daily-report.ts';
 import { collect, type repair, ticket } from '../../src/workflows/repair.ts';
 import { namespace, taskQueue } from './stack.ts';
 
-/** Retries a function for up to 30 s. Unlike `vi.waitFor`, this function also works outside Vitest. */
+/** Retries a function for a minute or longer. Unlike `vi.waitFor`, this function also works outside Vitest. */
 const until = <T>(attempt: () => Promise<T>): Promise<T> =>
-  pRetry(attempt, { retries: 300, factor: 1, minTimeout: 100 });
+  pRetry(attempt, { retries: 600, factor: 1, minTimeout: 100 });
 
-/** Creates a schedule and triggers it twice, so that the second run receives the first run's result. */
+/** Creates a schedule and starts two runs, of which the second receives the first run's result. */
 export async function runSchedule(client: Client, name: string) {
   const handle = await client.schedule.create({
     scheduleId: 'reports',
-    spec: {},
+    // Only the backfill starts runs.
+    spec: { intervals: [{ every: '1 day' }] },
+    state: { paused: true },
     memo: { owner: `Schedule of ${name}` },
     action: {
       type: 'startWorkflow',
@@ -38,13 +39,10 @@ export async function runSchedule(client: Client, name: string) {
         throw new Error(`The schedule has started ${runs.length} of ${count} workflows.`);
       return { runs, description };
     });
-  await handle.trigger('BUFFER_ALL');
-  await started(1);
-  // A schedule passes on a run's result only if another run is waiting for the first run to end. A schedule's
-  // workflow ids contain the second in which the schedule handles a trigger, so the second trigger must come
-  // in a later second.
-  await sleep(1_100);
-  await handle.trigger('BUFFER_ALL');
+  // A schedule passes on a run's result only if another run is waiting for the first run to end, so one request starts
+  // both runs.
+  const [start, end] = [new Date('2026-01-01T12:00:00Z'), new Date('2026-01-03T12:00:00Z')];
+  await handle.backfill({ start, end, overlap: 'BUFFER_ALL' });
   const { runs, description } = await started(2);
   const results = await Promise.all(
     runs.map((workflowId) => client.workflow.getHandle<typeof dailyReport>(workflowId).result()),

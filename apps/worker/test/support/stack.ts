@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createKmsCodec, kmsEnvironment, type KmsCodec, type KmsSettings } from '@temporal-kms/kms-codec';
 import { KmsWorkerPlugin, runWorker, type WorkerCodec } from '@temporal-kms/worker-kit';
+import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { startStack as startServices } from '@temporal-kms/testing/stack';
 import { compileWorkflows } from '@temporal-kms/testing/workflow-code';
@@ -40,8 +41,12 @@ export async function compiledSamples(isEncrypted = true) {
 }
 
 /** Starts a Temporal server, a client connected to it, and an emulator with the samples' key. */
-export const startTemporalAndKms = (dataFile?: string) =>
-  startServices({ emulator: { keys: [key], ...(dataFile !== undefined && { dataFile }) } });
+export async function startTemporalAndKms(dataFile?: string) {
+  if (dataFile === undefined) return await startServices({ emulator: { keys: [key] } });
+  // While a test has stopped the emulator, no other process can take this port.
+  const [port = 0] = await freePorts(1);
+  return await startServices({ emulator: { keys: [key], dataFile, port } });
+}
 
 export interface Stack {
   readonly address: string;
@@ -77,7 +82,7 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
 
   const code = await compiledSamples(encrypted);
   const run = (workerCodec: WorkerCodec, own: KmsWorkerPlugin[]) => {
-    const plugins = [...more, ...own];
+    const plugins = [frequentHeartbeats, ...more, ...own];
     const worker = runWorker({
       codec: workerCodec,
       namespace,
@@ -104,6 +109,15 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
   run(codec, [new KmsWorkerPlugin(codec)]);
   return { address, kmsAddress, dbFile, connection, clients, codec, close };
 }
+
+/**
+ * Makes Core send each heartbeat within a second. Otherwise, Core would delay heartbeats until a stall of a second could
+ * let an attempt time out.
+ */
+const frequentHeartbeats: WorkerPlugin = {
+  name: 'frequent-heartbeats',
+  configureWorker: (options) => ({ ...options, maxHeartbeatThrottleInterval: '1 second' }),
+};
 
 /** Stands in for the codec of a worker that does not encrypt. */
 const noCodec: WorkerCodec = {
