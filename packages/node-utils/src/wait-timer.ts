@@ -18,17 +18,19 @@ let counted = 0;
 /**
  * Returns how many milliseconds the event loop has run since an arbitrary time. The result advances only
  * while a timer is running.
+ * @param now the time, as `performance.now()` returned it
  */
-const runningTime = (): number => counted + Math.min(performance.now() - lastTick, MAX_TICK_MS);
+const runningTime = (now: number): number => counted + Math.min(now - lastTick, MAX_TICK_MS);
 
 function tick(): void {
-  counted = runningTime();
-  lastTick = performance.now();
+  const now = performance.now();
+  counted = runningTime(now);
+  lastTick = now;
   // The event loop runs timers before it reads sockets. The limits are therefore checked after the sockets
   // are read, so that responses that arrived during a stall are read first.
   setImmediate(() => {
-    const now = runningTime();
-    for (const timer of running) timer.check(now);
+    const time = runningTime(performance.now());
+    for (const timer of running) timer.check(time);
   });
 }
 
@@ -49,7 +51,7 @@ export class WaitTimer {
   readonly #limitMs: number;
   readonly #expired: () => void;
   readonly #start: number;
-  readonly #realStart = performance.now();
+  readonly #realStart: number;
 
   /**
    * Starts the timer.
@@ -63,23 +65,26 @@ export class WaitTimer {
       lastTick = performance.now();
       interval = setInterval(tick, TICK_MS);
     }
-    this.#start = runningTime();
+    // After the start of the interval, which would otherwise count as a stall.
+    this.#realStart = performance.now();
+    this.#start = runningTime(this.#realStart);
     running.add(this);
   }
 
   /** Waiting time in milliseconds, without stalls. */
   get waitedMs(): number {
-    return runningTime() - this.#start;
+    return runningTime(performance.now()) - this.#start;
   }
 
   /** Time in milliseconds in which the event loop was stalled. */
   get stalledMs(): number {
-    return performance.now() - this.#realStart - this.waitedMs;
+    const now = performance.now();
+    return now - this.#realStart - (runningTime(now) - this.#start);
   }
 
   /** @internal Called at each tick. */
-  check(now: number): void {
-    if (now - this.#start < this.#limitMs) return;
+  check(time: number): void {
+    if (time - this.#start < this.#limitMs) return;
     this.stop();
     this.#expired();
   }

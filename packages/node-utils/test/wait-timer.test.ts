@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { block } from '@temporal-kms/scripts/block';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { WaitTimer } from '../src/wait-timer.ts';
 
 describe('WaitTimer', () => {
@@ -35,6 +35,19 @@ describe('WaitTimer', () => {
     expect(timer.waitedMs).toBeLessThan(performance.now() - started - 1_500);
     expect(timer.stalledMs).toBeGreaterThan(1_500);
     timer.stop();
+  });
+
+  it('does not count the time that its own start takes as stalled', () => {
+    const { setInterval } = globalThis;
+    const start = vi.spyOn(globalThis, 'setInterval').mockImplementationOnce((...args) => {
+      block(50);
+      return setInterval(...args);
+    });
+    const timer = new WaitTimer();
+    expect(start).toHaveBeenCalledTimes(1);
+    expect(timer.stalledMs).toBeLessThanOrEqual(timer.waitedMs);
+    timer.stop();
+    start.mockRestore();
   });
 
   it('does not count time before the timer started', async () => {
