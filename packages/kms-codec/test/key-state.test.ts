@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KmsCodecError } from '../src/errors.ts';
 import type { Payload } from '../src/formats/payload.ts';
-import { WatchedKeyService } from '../src/keys/watched-key-service.ts';
 import { codecWith, cryptoKey, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 import { context, hour, minute } from './support/fleet.ts';
@@ -214,22 +213,6 @@ describe('the failure that keyState returns', () => {
     await expect(codec.encode([json('x')], context)).rejects.toMatchObject({ code: 'kms_unavailable' });
     expect(codec.keyState('pay').failure).toBe('kms_unavailable');
   });
-});
-
-it('a failed call does not count as an outage if Cloud KMS has responded to a later call', async () => {
-  const slow = Promise.withResolvers<Uint8Array>();
-  const keyService = new FakeKeyService();
-  let time = 0;
-  const watched = new WatchedKeyService(keyService, () => time);
-  const request = { key: cryptoKey('pay'), ciphertext: new Uint8Array(), aad: new Uint8Array() };
-  keyService.unwrap = () => slow.promise;
-  const late = watched.unwrap(request);
-  time += 1;
-  keyService.unwrap = async () => new Uint8Array();
-  await watched.unwrap(request);
-  slow.reject(new KmsCodecError('kms_unavailable', 'no answer'));
-  await expect(late).rejects.toThrow('no answer');
-  expect(watched.failure([cryptoKey('pay')])).toBeUndefined();
 });
 
 it('a process that loses the permission to decrypt stops within 5 min even if Cloud KMS does not respond to wrap calls', async () => {

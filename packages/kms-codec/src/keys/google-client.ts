@@ -30,9 +30,6 @@ const MAX_RECONNECT_MS = 2_000;
  */
 const REPLACE_EVERY_MS = 10_000;
 
-/** The audience of access tokens that a service account's key file signs locally. */
-const AUDIENCE = 'https://cloudkms.googleapis.com/';
-
 /** Provides Google's client once it has credentials and an access token. */
 export class GoogleClient {
   readonly #isEmulator: boolean;
@@ -122,7 +119,7 @@ export class GoogleClient {
 
   async #getToken(client: KmsClient, key: string): Promise<void> {
     try {
-      await within(this.#timeoutMs, client.auth.getRequestHeaders(AUDIENCE));
+      await within(this.#timeoutMs, client.auth.getRequestHeaders());
     } catch (error) {
       throw isTokenRefusal(error) ? tokenRefused(key) : tokenMissing(key);
     }

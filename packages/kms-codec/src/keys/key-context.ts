@@ -3,14 +3,14 @@ import type { Ciphertext } from '../crypto/aead.ts';
 import type { Unencrypted } from '../crypto/plaintext.ts';
 import type { WrappedKeyBytes } from '../crypto/wrapped-key.ts';
 import type { Observer } from '../observer.ts';
-import type { KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
+import type { UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
 import type { DataKeyLimits } from './limits.ts';
 
 /**
- * A {@link KeyService} whose types separate encrypted from unencrypted bytes. `KeyService` itself has no such
- * types, because users of this package implement it.
+ * The calls of a `KeyService`, with types that separate encrypted from unencrypted bytes. `KeyService` itself has no
+ * such types, because users of this package implement it.
  */
-interface KeyCalls extends Omit<KeyService, 'wrap' | 'unwrap'> {
+interface KeyCalls {
   readonly wrap: (request: WrapRequest & { readonly plaintext: Unencrypted }) => Promise<Wrapped>;
   readonly unwrap: (
     request: UnwrapRequest & { readonly ciphertext: Ciphertext | WrappedKeyBytes },

@@ -1,6 +1,8 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
+import type { KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
 import { FAILURE_COUNTS_MS } from './key-version-access.ts';
+
+type KeyCalls = Pick<KeyService, 'wrap' | 'unwrap'>;
 
 /** The results of a crypto key's calls. */
 interface Calls {
@@ -12,17 +14,17 @@ interface Calls {
 }
 
 /**
- * A key service that remembers for which crypto keys Cloud KMS does not respond. Without this service, a
+ * Wraps and unwraps keys, and remembers for which crypto keys Cloud KMS does not respond. Without this class, a
  * process would not notice an outage that affects no key in its memory, for example if the process only reads
  * or has just started. A refusal counts as a response. The configuration names the crypto keys, so there are
  * only a few.
  */
-export class WatchedKeyService implements KeyService {
-  readonly #keyService: KeyService;
+export class WatchedKeyService implements KeyCalls {
+  readonly #keyService: KeyCalls;
   readonly #now: () => number;
   readonly #calls = new Map<string, Calls>();
 
-  constructor(keyService: KeyService, now: () => number) {
+  constructor(keyService: KeyCalls, now: () => number) {
     this.#keyService = keyService;
     this.#now = now;
   }
@@ -33,14 +35,6 @@ export class WatchedKeyService implements KeyService {
 
   unwrap(request: UnwrapRequest): Promise<Uint8Array> {
     return this.#watch(request.key, this.#keyService.unwrap(request));
-  }
-
-  describe(key: string): Promise<KeyDescription> {
-    return this.#keyService.describe(key);
-  }
-
-  close(): Promise<void> {
-    return this.#keyService.close();
   }
 
   /**
@@ -61,8 +55,10 @@ export class WatchedKeyService implements KeyService {
       this.#answered(key, began);
       return result;
     } catch (error) {
-      if (error instanceof KmsCodecError && error.retryable) this.#failed(key, began, error.code);
-      else if (error instanceof KmsCodecError) this.#answered(key, began);
+      if (error instanceof KmsCodecError) {
+        if (error.retryable) this.#failed(key, began, error.code);
+        else this.#answered(key, began);
+      }
       throw error;
     }
   }
