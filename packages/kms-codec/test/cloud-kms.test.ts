@@ -364,12 +364,14 @@ describe('CloudKms without valid credentials', () => {
   });
 });
 
-it('throws in the constructor if Google’s client would print data keys', () => {
-  process.env['GOOGLE_SDK_NODE_LOGGING'] = 'all';
+it('throws in the constructor if Google’s client would print data keys, unless a setting allows that for an emulator', async () => {
+  vi.stubEnv('GOOGLE_SDK_NODE_LOGGING', 'all');
+  vi.stubEnv('KMS_ALLOW_DIAGNOSTICS', 'true');
   try {
     expect(() => new CloudKms()).toThrow(/plaintext data keys/);
+    await new CloudKms({ emulatorHost: '127.0.0.1:1' }).close();
   } finally {
-    delete process.env['GOOGLE_SDK_NODE_LOGGING'];
+    vi.unstubAllEnvs();
   }
 });
 

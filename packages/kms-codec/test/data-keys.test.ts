@@ -237,15 +237,3 @@ describe('the decryption key cache', () => {
     expect(keyService.unwraps).toBe(4);
   });
 });
-
-// [C-5]
-describe('a limit', () => {
-  it.each([
-    { softAgeMs: 2 * hour },
-    { hardMessages: 2 ** 29 },
-    { revalidateMs: 0 },
-    { softBytes: Number.NaN },
-  ])('can be lowered but not raised (%o is rejected)', (limits) => {
-    expect(() => codecWith(rule, { limits })).toThrow(RangeError);
-  });
-});

@@ -60,6 +60,27 @@ describe('createTestCodec', () => {
     await codec.close();
   });
 
+  it('binds the key that encrypts payloads to the crypto key and its additional authenticated data', async () => {
+    const { keyService } = createTestCodec();
+    const request = { key: 'key', plaintext: Buffer.from('secret'), aad: Buffer.from('bound') };
+    const { ciphertext, ...version } = await keyService.wrap(request);
+    expect(version).toEqual({ keyVersion: 1, protectionLevel: 'SOFTWARE' });
+    for (const other of [{ key: 'other' }, { aad: Buffer.from('other') }]) {
+      const refused = { code: 'integrity_failed', key: 'key', ...(other.key && other) };
+      await expect(keyService.unwrap({ ...request, ciphertext, ...other })).rejects.toMatchObject(refused);
+    }
+  });
+
+  it('describes every crypto key as a software key with one enabled version', async () => {
+    const { keyService } = createTestCodec();
+    expect(await keyService.describe('key')).toEqual({
+      key: 'key',
+      primary: 1,
+      protectionLevel: 'SOFTWARE',
+      versions: [{ version: 1, state: 'ENABLED' }],
+    });
+  });
+
   it('emits one process warning, however many codecs it creates', async () => {
     vi.resetModules();
     const emitWarning = vi.spyOn(process, 'emitWarning').mockReturnValue();

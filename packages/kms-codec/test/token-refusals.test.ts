@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CloudKms } from '../src/index.ts';
+import { isTokenRefusal } from '../src/keys/token-refusal.ts';
 import { cryptoKey } from './support/codec.ts';
 
 /*
@@ -28,12 +29,14 @@ const google = (code: number, status: string): Answer => [
  * the response is undefined, the server never responds.
  */
 let answers: Record<string, Answer | undefined> = {};
+let requests = 0;
 let server: Server;
 let origin: string;
 let folder: string;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
+    requests += 1;
     const part = /[/:]([\w-]+)(\?.*)?$/.exec(request.url ?? '')?.[1] ?? '';
     const answer = part in answers ? answers[part] : ([404, 'Not Found'] as const);
     if (answer === undefined) return;
@@ -171,6 +174,10 @@ describe('a failure that is not a refusal', () => {
     expect(await failure()).toMatchObject(unavailable);
   });
 
+  it('is recognized without a response', () => {
+    expect(isTokenRefusal(new Error('ENOTFOUND'))).toBe(false);
+  });
+
   it('is reported as a failure of the Cloud KMS call if a token was issued', async () => {
     await federate(true);
     const expireTime = new Date(Date.now() + 3_600_000).toISOString();
@@ -180,4 +187,14 @@ describe('a failure that is not a refusal', () => {
       message: expect.stringMatching(/call to Cloud KMS/),
     });
   });
+});
+
+it('CloudKms does not call the metadata server if it uses an emulator', async () => {
+  useMetadata();
+  answers = { token, 'universe-domain': [200, 'googleapis.com'] };
+  requests = 0;
+  const kms = new CloudKms({ emulatorHost: '127.0.0.1:1', attemptTimeoutMs: 2_000 });
+  await expect(kms.describe(key)).rejects.toMatchObject({ code: 'kms_unavailable' });
+  await kms.close();
+  expect(requests).toBe(0);
 });

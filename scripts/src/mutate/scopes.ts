@@ -50,6 +50,12 @@ export const scopes = {
     sources: ['packages/kms-codec/src/keys'],
     except: branchKeyFiles,
     tests: testsOf('packages/kms-codec', [
+      'limits',
+      'kms-errors',
+      'watched-key-service',
+      'cloud-kms-responses',
+      'cloud-kms-attempts',
+      'google-client',
       'single-flight',
       'clock',
       'refused-keys',
