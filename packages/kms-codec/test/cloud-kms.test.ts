@@ -26,6 +26,7 @@ it.each([
   'localhost',
   'localhost:99999',
   'localhost:1.example.com',
+  'localhost:1@example.com',
   'not-localhost:1',
   '127.0.0.1.example.com:1',
   '127.0.0.300:1',
