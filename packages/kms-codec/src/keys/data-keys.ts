@@ -31,7 +31,9 @@ export class DataKeys {
 
   /** @param store if absent, this process does not share its branch keys */
   constructor(
-    given: Pick<KeyContext, 'limits' | 'observer' | 'denies'> & { readonly keyService: KeyService },
+    given: Pick<KeyContext, 'limits' | 'observer' | 'denies'> & {
+      readonly keyService: Pick<KeyService, 'wrap' | 'unwrap'>;
+    },
     clocks: Clocks,
     store?: BranchKeyStore,
   ) {
