@@ -51,9 +51,9 @@ export default defineConfig({
       { name: 'last', testMatch: alone, workers: 1 },
     ],
   }),
-  timeout: 120_000,
+  timeout: 180_000,
   // Two cores run the whole stack and a browser, so a correct page may be slow.
-  expect: { timeout: 20_000 },
+  expect: { timeout: 40_000 },
   // `pnpm test` lists the tests that pass only at the second attempt.
   retries: 1,
   forbidOnly: true,

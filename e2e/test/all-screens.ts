@@ -1,4 +1,5 @@
 import { expect, type Page } from '@playwright/test';
+import { focusField } from './screens.ts';
 
 /*
  * All screens of the dashboard, in all their states, by name. Tests check the screens, and `pnpm pictures`
@@ -44,7 +45,7 @@ const overOrder =
   };
 
 async function command(page: Page, title: string): Promise<void> {
-  await page.keyboard.press('Control+k');
+  await focusField(page, 'Control+k');
   await page.keyboard.type(title);
   await page.getByRole('option', { name: title }).first().click();
 }
@@ -97,9 +98,9 @@ async function differs(page: Page): Promise<void> {
   await expect(async () => {
     await button(page, /^Compare/).click();
     await expect(page.getByRole('cell', { name: 'Build of the first task’s worker' })).toBeVisible({
-      timeout: 3_000,
+      timeout: 6_000,
     });
-  }).toPass({ timeout: 60_000 });
+  }).toPass({ timeout: 120_000 });
 }
 
 const listScreens = {
@@ -131,7 +132,7 @@ const listScreens = {
     await expect(page.locator('[data-tooltip]')).toBeVisible();
   }),
   'the filter suggestions': overList(async (page) => {
-    await page.keyboard.press('/');
+    await focusField(page, '/');
     await page.keyboard.type('sta');
     await expect(page.getByRole('option').first()).toBeVisible();
   }),
@@ -196,7 +197,7 @@ const runScreens = {
     await expect(page.getByRole('region', { name: 'Matches' }).locator('mark').first()).toBeVisible();
   }),
   'find without a name that matches': overOrder(async (page) => {
-    await page.keyboard.press('/');
+    await focusField(page, '/');
     await page.keyboard.type('Harbour Street');
     await expect(button(page, /payloads/)).toBeVisible();
   }),

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { latestRun } from './stack.ts';
+import { untilStatus } from './stack.ts';
 
 /*
  * Tests the audit page on the running stack, without sign-in. sign-in.spec.ts tests the audit page with
@@ -9,9 +9,7 @@ import { latestRun } from './stack.ts';
 test.use({ viewport: { width: 1440, height: 900 } });
 
 test('the audit page shows a recent decryption, and links to its run', async ({ page }) => {
-  await expect
-    .poll(async () => (await latestRun('order-1001')).status, { timeout: 60_000 })
-    .toBe('Completed');
+  await untilStatus('order-1001', 'Completed');
   await page.goto('/ns/default/workflows/order-1001');
   await expect(page.locator('body')).toContainText('Mira Lindqvist');
   const run = new URL(page.url()).pathname;

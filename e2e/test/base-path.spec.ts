@@ -39,7 +39,7 @@ async function serveDashboard(pathPrefix: string, port: number, host: string): P
           ({ status }) => status,
           () => server.tail(),
         ),
-      { timeout: 60_000 },
+      { timeout: 120_000 },
     )
     .toBe(200);
   return server;

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { untilSamplesEnded } from './stack.ts';
+import { untilSamplesEnded, untilStatus } from './stack.ts';
 
 /*
  * Tests the dashboard under the conditions in which people use it: a high zoom, their own colours, little
@@ -55,14 +55,15 @@ test.describe('in forced colours', () => {
       );
       expect(ring).toContain(canvas.highlight);
       // The overview's lines have the text colour.
-      const drawn = await page.locator('canvas').evaluate((element: HTMLCanvasElement, color) => {
-        const [r = 0] = color.match(/\d+/g)?.map(Number) ?? [];
-        const { data } = element.getContext('2d')!.getImageData(0, 0, element.width, element.height);
-        let found = 0;
-        for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255 && data[at] === r) found += 1;
-        return found;
-      }, canvas.text);
-      expect(drawn).toBeGreaterThan(50);
+      const drawn = () =>
+        page.locator('canvas').evaluate((element: HTMLCanvasElement, color) => {
+          const [r = 0] = color.match(/\d+/g)?.map(Number) ?? [];
+          const { data } = element.getContext('2d')!.getImageData(0, 0, element.width, element.height);
+          let found = 0;
+          for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255 && data[at] === r) found += 1;
+          return found;
+        }, canvas.text);
+      await expect.poll(drawn).toBeGreaterThan(50);
     });
   }
 });
@@ -109,17 +110,19 @@ for (const [width, height] of [
       const grid = page.getByRole('treegrid').or(page.getByRole('grid')).first();
       await expect(grid.locator('[data-index]').first()).toBeVisible();
       // If the window is short, the rows are visible only after scrolling.
-      await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
-      const rows = await grid.locator('[data-index]').evaluateAll(
-        (all, bottom) =>
-          all.filter((row) => {
-            const box = row.getBoundingClientRect();
-            const seen = document.elementFromPoint(box.left + 60, box.top + box.height / 2);
-            return box.bottom <= bottom && seen !== null && row.contains(seen);
-          }).length,
-        height,
-      );
-      expect(rows, path).toBeGreaterThanOrEqual(2);
+      const rows = async () => {
+        await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
+        return await grid.locator('[data-index]').evaluateAll(
+          (all, bottom) =>
+            all.filter((row) => {
+              const box = row.getBoundingClientRect();
+              const seen = document.elementFromPoint(box.left + 60, box.top + box.height / 2);
+              return box.bottom <= bottom && seen !== null && row.contains(seen);
+            }).length,
+          height,
+        );
+      };
+      await expect.poll(rows, { message: path }).toBeGreaterThanOrEqual(2);
       await fits(path);
     }
     await openOrder(page);
@@ -140,6 +143,8 @@ for (const [width, height] of [
 }
 
 test('a reload shows the same page', async ({ page }) => {
+  for (const id of ['order-1002', 'order-1003', 'order-1004-plaintext', 'order-1005-destroyed-key'])
+    await untilStatus(id, 'Completed');
   const query = encodeURIComponent('WorkflowType = "order" AND ExecutionStatus = "Completed"');
   for (const path of [
     `${LIST}?q=${query}`,
@@ -195,16 +200,18 @@ test('the page explains that a part could not be loaded, and shows that part aft
 test('with a slow server, the page immediately shows the data that it has, and is never empty', async ({
   page,
 }) => {
+  let answer = Promise.withResolvers<void>();
   await page.route(/\/api\/namespaces\//, async (route) => {
-    await new Promise((resolve) => {
-      setTimeout(resolve, 2_000);
-    });
+    await answer.promise;
     await route.continue().catch(() => undefined);
   });
   await page.goto(ORDER);
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeVisible();
-  await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist', { timeout: 60_000 });
+  answer.resolve();
+  await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
+  answer = Promise.withResolvers();
   await page.goto(`${LIST}?q=order-1001`);
   await expect(page.getByRole('treegrid')).toHaveAttribute('aria-busy', 'true');
-  await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible({ timeout: 60_000 });
+  answer.resolve();
+  await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
 });

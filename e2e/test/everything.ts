@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
+import { focusField } from './screens.ts';
 
 /** A name that occurs only in payloads, such as those of order-1001 and its child workflow. */
 export const SURNAME = 'Lindqvist';
@@ -18,7 +19,7 @@ export async function useEverything(page: Page): Promise<void> {
   await readRun(page);
   await readTabs(page);
   await readFileAgain(page, await exportRun(page));
-  await page.keyboard.press('Control+k');
+  await focusField(page, 'Control+k');
   await page.keyboard.type('order-1001');
   await page.getByRole('option', { name: /^order-1001 ?order/ }).click();
   await page.locator('[data-key="g1"]').click();

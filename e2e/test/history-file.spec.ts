@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { expect, type Page, test } from '@playwright/test';
 import { findTemporalCli } from '@temporal-kms/scripts/temporal';
 import { violations } from './screens.ts';
-import { latestRun, local } from './stack.ts';
+import { latestRun, local, untilStatus } from './stack.ts';
 
 const run = promisify(execFile);
 
@@ -66,9 +66,7 @@ test('an encoded export contains no plaintext, but the page shows the plaintext 
 });
 
 test("history files from Temporal's CLI and Web UI show the same plaintext", async ({ page }) => {
-  await expect
-    .poll(async () => (await latestRun('order-1001')).status, { timeout: 30_000 })
-    .toBe('Completed');
+  await untilStatus('order-1001', 'Completed');
   const { runId } = await latestRun('order-1001');
   const files = new Map<string, string>();
   const cli = ['workflow', 'show', '--workflow-id', 'order-1001', '--output', 'json'];

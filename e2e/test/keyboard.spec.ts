@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { moveTo } from './screens.ts';
+import { focusField, moveTo } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -12,7 +12,7 @@ test('with only the keyboard, a person finds a workflow, reads a payload, follow
   // The first Tab stop is a link that skips the controls. The shortcut `/` moves the focus to the filter.
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
-  await page.keyboard.press('/');
+  await focusField(page, '/');
   await page.keyboard.type('order-1001');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/order-1001/);
@@ -74,7 +74,7 @@ test('with only the keyboard, a person finds a workflow, reads a payload, follow
   // The person jumps to the failure, then to the child, and then, with a shortcut, back to the parent.
   await page.keyboard.press('e');
   await expect(focused).toContainText('redeemVoucher');
-  await page.keyboard.press('Control+k');
+  await focusField(page, 'Control+k');
   await page.keyboard.type('order-1001-del');
   await expect(page.getByRole('option', { name: /^order-1001-delivery/ })).toBeVisible();
   await page.keyboard.press('Enter');

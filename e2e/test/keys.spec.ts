@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { latestRun } from './stack.ts';
+import { untilStatus } from './stack.ts';
 
 /* Tests the keys page on the running stack, without sign-in. */
 
@@ -11,7 +11,7 @@ const LOST = 'order-1005-destroyed-key';
 test('the keys page shows key versions and their states, tests the keys, and links a failure to its event', async ({
   page,
 }) => {
-  await expect.poll(async () => (await latestRun(LOST)).status, { timeout: 60_000 }).toBe('Completed');
+  await untilStatus(LOST, 'Completed');
   // The server tries to decrypt the payloads that are in view, and fails.
   await page.goto(`/ns/default/workflows/${LOST}`);
   await expect(page.locator('[data-key="g1"]')).toContainText('Key destroyed');

@@ -1,4 +1,5 @@
 import { expect, test } from '@playwright/test';
+import { focusField } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -36,7 +37,7 @@ test('a running workflow shows new events as they arrive', async ({ page }) => {
   await expect(history).toHaveText(/\d/);
   const count = async () => Number((await history.innerText()).replaceAll(/\D/g, ''));
   const before = await count();
-  await expect.poll(count, { timeout: 30_000 }).toBeGreaterThan(before);
+  await expect.poll(count, { timeout: 60_000 }).toBeGreaterThan(before);
 });
 
 test('a filter condition appears in the URL and in the query, and Back returns to the same row', async ({
@@ -46,7 +47,7 @@ test('a filter condition appears in the URL and in the query, and Back returns t
   // The courier's workflow is running, so the list begins with it.
   const courier = page.getByText('courier-3001', { exact: true }).first();
   await expect(courier).toBeVisible();
-  await page.keyboard.press('/');
+  await focusField(page, '/');
   await page.keyboard.type('checkout');
   await page.keyboard.press('Enter');
   await expect(courier).toBeHidden();

@@ -67,6 +67,7 @@ test('`pnpm dev` does not connect to the machine’s Temporal server or Google p
 });
 
 test('`pnpm dev` connects to the machine’s Temporal server and Google project with DEV_REMOTE=1', async () => {
+  test.setTimeout(300_000);
   const dev = await spawnDev({ ...environment, DEV_REMOTE: '1' });
   try {
     // The codec server and the worker call Cloud KMS when they start; the codec server calls Temporal for a
@@ -76,7 +77,7 @@ test('`pnpm dev` connects to the machine’s Temporal server and Google project 
       await fetch(workflows).catch(() => undefined);
       return canaries.exported.connections() > 0 && canaries.kms.connections() > 0;
     };
-    await expect.poll(connected, { timeout: 60_000 }).toBe(true);
+    await expect.poll(connected, { timeout: 240_000 }).toBe(true);
   } finally {
     await dev.stop('SIGINT');
   }

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from '@playwright/test';
-import { latestRun } from './stack.ts';
+import { untilStatus } from './stack.ts';
 
 /* Tests the tools on a run's page, on the running stack. */
 
@@ -9,9 +9,7 @@ const RUN = '/ns/default/workflows/order-1001';
 const DAY_AND_TIME = /\d{4}-\d\d-\d\dT[\d:.]+/;
 
 async function openRun(page: Page): Promise<void> {
-  await expect
-    .poll(async () => (await latestRun('order-1001')).status, { timeout: 60_000 })
-    .toBe('Completed');
+  await untilStatus('order-1001', 'Completed');
   await page.goto(RUN);
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
@@ -71,7 +69,7 @@ test('a message above the rows does not move any row', async ({ page }) => {
   await page.keyboard.press('End');
   await expect(page.getByText('You may not decode in this namespace.').first()).toBeVisible();
   await page.keyboard.press('Home');
-  expect(await row.boundingBox()).toEqual(before);
+  await expect.poll(() => row.boundingBox()).toEqual(before);
 });
 
 test('a run’s tabs use the full width of the page', async ({ page }) => {

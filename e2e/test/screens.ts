@@ -39,6 +39,15 @@ export async function expectAccessible(page: Page, number?: number): Promise<voi
 }
 
 /**
+ * Presses a key that moves the focus to a text field, and waits until the field has the focus. Otherwise, the page could
+ * take the first characters that a test types for shortcuts.
+ */
+export async function focusField(page: Page, key: string): Promise<void> {
+  await page.keyboard.press(key);
+  await expect(page.locator('input:focus, textarea:focus')).toBeVisible();
+}
+
+/**
  * Presses a key (by default J, for down) until `row` has the focus. Waits after each press, because the focus
  * moves only when the page is rendered again.
  */

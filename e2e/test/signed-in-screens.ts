@@ -39,6 +39,7 @@ async function revealDialog(page: Page): Promise<void> {
 
 async function reveal(page: Page): Promise<void> {
   await revealDialog(page);
+  await expect(page.getByRole('textbox', { name: 'Justification' })).toBeFocused();
   await page.keyboard.type(JUSTIFICATION);
   await page.keyboard.press('Enter');
 }

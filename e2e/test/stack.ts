@@ -28,25 +28,44 @@ export async function startSample(
   });
 }
 
-/** Stops the KMS emulator from answering calls for a number of seconds, as if the network were down. */
-export async function interruptKms(seconds: number): Promise<void> {
-  const response = await fetch(`http://${local('KMS_CONTROL')}/faults`, {
+/**
+ * Stops the KMS emulator from answering calls, as if the network were down.
+ * @param seconds how long; by default until `restoreKms`
+ */
+export async function interruptKms(seconds?: number): Promise<void> {
+  await changeFaults({
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ effect: { kind: 'hang' }, seconds }),
   });
+}
+
+/** Lets the KMS emulator answer calls again. */
+export const restoreKms = (): Promise<void> => changeFaults({ method: 'DELETE' });
+
+async function changeFaults(request: RequestInit): Promise<void> {
+  const response = await fetch(`http://${local('KMS_CONTROL')}/faults`, request);
   if (!response.ok) throw new Error(`The emulator's control API answered with status ${response.status}.`);
 }
 
 export async function latestRun(workflowId: string): Promise<{ runId: string; status: string }> {
   const response = await fetch(`http://${local('CODEC')}/api/namespaces/default/workflows/${workflowId}`);
-  const { workflow }: { workflow: { runId: string; status: string } } = JSON.parse(await response.text());
+  const text = await response.text();
+  if (!response.ok) throw new Error(`The codec server answered with status ${response.status}: ${text}`);
+  const { workflow }: { workflow: { runId: string; status: string } } = JSON.parse(text);
   return workflow;
 }
 
-/** Waits until the latest run of a workflow has a status. */
-export const untilStatus = (workflowId: string, status: string): Promise<void> =>
-  expect.poll(async () => (await latestRun(workflowId)).status, { timeout: 60_000 }).toBe(status);
+/** Waits until a workflow exists and its latest run has a status. */
+export async function untilStatus(workflowId: string, status: string): Promise<void> {
+  // `expect.poll` would not call the function again after an error.
+  const current = () =>
+    latestRun(workflowId).then(
+      (latest) => latest.status,
+      () => undefined,
+    );
+  await expect.poll(current, { message: workflowId, timeout: 120_000 }).toBe(status);
+}
 
 /** Waits until the samples that most tests read have ended: a completed order and a failed checkout. */
 export async function untilSamplesEnded(): Promise<void> {
