@@ -95,8 +95,6 @@ export class SingleFlight<T> {
       },
     }).finally(() => this.#forget(id, flight));
     const flight: Flight<T> = { result, stop, waiting: 0, lastError: undefined };
-    // If all callers have given up, no other code handles a rejection.
-    result.catch(() => undefined);
     this.#flights.set(id, flight);
     return flight;
   }
