@@ -88,7 +88,7 @@ export function reasonToReplace(key: EncryptionKey, limits: SoftLimits, now: num
   return key.bytes / limits.softBytes === share ? 'bytes' : 'age';
 }
 
-const notDerived = { salt: new Uint8Array(), commitment: new Uint8Array() };
+const noBytes = new Uint8Array();
 
 /**
  * Returns an unused data key. From a branch key, derives a data key with a new salt; otherwise returns the
@@ -96,7 +96,7 @@ const notDerived = { salt: new Uint8Array(), commitment: new Uint8Array() };
  */
 export function newDataKey(scope: DataKeyScope, source: ScopeKey): EncryptionKey {
   const unused = { scope, source, messages: 0, bytes: 0 };
-  if (!hasBranchKeys(scope)) return { ...unused, ...notDerived, key: source.key };
+  if (!hasBranchKeys(scope)) return { ...unused, salt: noBytes, commitment: noBytes, key: source.key };
   const salt = generateSalt();
   return { ...unused, salt, ...deriveDataKey(source.key, salt, scope.info) };
 }
