@@ -62,8 +62,8 @@ export class WaitTimer {
     this.#limitMs = limitMs;
     this.#expired = expired;
     if (running.size === 0) {
-      lastTick = performance.now();
       interval = setInterval(tick, TICK_MS);
+      lastTick = performance.now();
     }
     // After the start of the interval, which would otherwise count as a stall.
     this.#realStart = performance.now();
