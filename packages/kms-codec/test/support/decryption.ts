@@ -1,12 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import { type WrappedKey, wrappedKey } from '../../src/crypto/wrapped-key.ts';
 import { generateKey, importKey } from '../../src/crypto/data-key.ts';
-import { clocksOf } from '../../src/keys/clock.ts';
-import { DataKeys } from '../../src/keys/data-keys.ts';
-import { type DataKeyLimits, resolveLimits } from '../../src/keys/limits.ts';
+import type { Observer } from '../../src/index.ts';
+import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
+import type { DataKeyLimits } from '../../src/keys/limits.ts';
 import { WaitBudget } from '../../src/keys/wait-budget.ts';
 import { cryptoKey } from './codec.ts';
 import { FakeKeyService } from './fake-key-service.ts';
+import { keyContextOf } from './key-context.ts';
 
 const noAad = new Uint8Array();
 /** Returns a wait budget that no test exhausts. */
@@ -17,16 +18,8 @@ export function newCache(limits: Partial<DataKeyLimits> = {}) {
   const keyService = new FakeKeyService();
   const clock = { time: 1_000_000 };
   const lookups: string[] = [];
-  const common = {
-    keyService,
-    limits: resolveLimits(limits),
-    observer: { dataKeyLookup: ({ outcome }: { outcome: string }) => void lookups.push(outcome) },
-    denies: () => false,
-  };
-  const { decryption: keys } = new DataKeys(
-    common,
-    clocksOf(() => clock.time),
-  );
+  const observer: Observer = { dataKeyLookup: ({ outcome }) => void lookups.push(outcome) };
+  const keys = new DecryptionKeys(keyContextOf({ clock, keyService, observer, limits }));
 
   /** Returns a new data key, wrapped under a key version. */
   const wrap = async (version = 1): Promise<{ key: KeyObject; wrapped: WrappedKey }> => {
