@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { context, fleetOf, hour, minute } from './support/fleet.ts';
-import { rule, settle } from './support/reader.ts';
+import { context, fleetOf, hour, minute, settle } from './support/fleet.ts';
+import { rule } from './support/reader.ts';
 
 /*
  * Tests attacks on the rule that a cached key decrypts only while Cloud KMS lets this process use the key's

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { KmsCodecError } from '../src/index.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { context, hour, minute } from './support/fleet.ts';
-import { rule, settle } from './support/reader.ts';
+import { context, hour, minute, settle } from './support/fleet.ts';
+import { rule } from './support/reader.ts';
 
 describe('the codec', () => {
   it.each([1, 100, 10_000])(

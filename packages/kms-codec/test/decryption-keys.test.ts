@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WaitBudget } from '../src/keys/wait-budget.ts';
 import { newCache, patient } from './support/decryption.ts';
-import { hour, minute } from './support/fleet.ts';
-import { settle } from './support/reader.ts';
+import { hour, minute, settle } from './support/fleet.ts';
 
 /* Tests the rules of the key cache that concern several keys, key versions or calls. */
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { codecWith, json } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { branchOf, context, fleetOf, hour, minute } from './support/fleet.ts';
-import { rule, settle } from './support/reader.ts';
+import { branchOf, context, fleetOf, hour, minute, settle } from './support/fleet.ts';
+import { rule } from './support/reader.ts';
 
 describe('a process that only encrypts', () => {
   // [C-7]

@@ -3,8 +3,8 @@ import { KmsCodecError } from '../src/errors.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { context, hour, minute } from './support/fleet.ts';
-import { read, readerOf, rule, settle } from './support/reader.ts';
+import { context, hour, minute, settle } from './support/fleet.ts';
+import { read, readerOf, rule } from './support/reader.ts';
 
 describe('keyState', () => {
   it('returns a decreasing autonomy and the reason code while Cloud KMS does not respond', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { codecWith, json } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { context, hour } from './support/fleet.ts';
-import { read, readerOf, rule, settle } from './support/reader.ts';
+import { context, hour, settle } from './support/fleet.ts';
+import { read, readerOf, rule } from './support/reader.ts';
 
 describe('while Cloud KMS does not respond,', () => {
   // [C-11]

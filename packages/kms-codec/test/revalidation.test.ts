@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { codecWith, json } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { context, hour, minute } from './support/fleet.ts';
-import { read, readerOf, rule, settle } from './support/reader.ts';
+import { context, hour, minute, settle } from './support/fleet.ts';
+import { read, readerOf, rule } from './support/reader.ts';
 
 describe('a data key in use', () => {
   // [C-7]

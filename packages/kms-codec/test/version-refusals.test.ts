@@ -2,8 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { WrappedKey } from '../src/crypto/wrapped-key.ts';
 import { KmsCodecError, type ReasonCode } from '../src/errors.ts';
 import { newCache, patient } from './support/decryption.ts';
-import { minute } from './support/fleet.ts';
-import { settle } from './support/reader.ts';
+import { minute, settle } from './support/fleet.ts';
 
 /** Returns the keys that Cloud KMS refuses, in the order of the calls, if a message under the first key is read. */
 async function refusedKeys({ keys, keyService, clock }: ReturnType<typeof newCache>, first: WrappedKey) {

@@ -5,8 +5,6 @@ import { FakeKeyService } from './fake-key-service.ts';
 import { context } from './fleet.ts';
 
 export const rule = { pay: { encrypt: cryptoKey('pay') } };
-/** Waits until background calls have ended. */
-export const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 type Revalidated = Parameters<NonNullable<Observer['keyRevalidated']>>[0];
 
