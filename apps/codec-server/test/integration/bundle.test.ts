@@ -2,14 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { forFile } from '../support/for-file.ts';
 import { keepForSearch, RUN_FOLDER } from '../support/leak-search.ts';
 import { buildServer } from '../support/limited-server.ts';
-import { keepAnswers } from '../support/process.ts';
+import { keepAnswers, untilListening } from '../support/process.ts';
 import { posted } from '../support/served.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, startStack } from '../support/temporal.ts';
 
@@ -53,14 +52,8 @@ async function startServing(env: Record<string, string> = {}) {
     CODEC_PORT: '0',
     ...env,
   });
-  let hasEnded = false;
-  void server.exited.then(() => (hasEnded = true));
-  for (;;) {
-    const [, url] = /"url":"([^"]+)"/.exec(server.output.out) ?? [];
-    if (url !== undefined) return { ...server, url };
-    if (hasEnded) throw new Error(`The server has ended: ${server.output.out}${server.output.err}`);
-    await sleep(20);
-  }
+  const { url } = await untilListening(server);
+  return { ...server, url };
 }
 
 const post = (url: string, body: string) => fetch(url, posted(body));

@@ -52,34 +52,44 @@ export function spawnServer(env: Record<string, string>, args: readonly string[]
   return { child, output, exited };
 }
 
+/**
+ * Waits until a server listens. @returns the log entry that states the server's addresses
+ * @throws Error with the output if the server ends first
+ */
+export async function untilListening({
+  output,
+  exited,
+}: {
+  readonly output: Readonly<Record<'out' | 'err', string>>;
+  readonly exited: Promise<unknown>;
+}): Promise<{ readonly url: string; readonly metrics?: string }> {
+  let hasEnded = false;
+  void exited.then(() => (hasEnded = true));
+  // The output may end in the middle of a line.
+  const listening = /^.*"message":"listening".*\n/m;
+  while (!listening.test(output.out)) {
+    if (hasEnded) throw new Error(`The server has ended: ${output.err}${output.out}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return JSON.parse(listening.exec(output.out)![0]);
+}
+
 /** Starts the server and resolves once it listens. */
 export async function startServer(
   env: Record<string, string>,
   args?: readonly string[],
 ): Promise<ServerProcess> {
   const { child, output, exited } = spawnServer(env, args);
-  let code: number | null | undefined;
-  void exited.then((value) => (code = value));
-  const listening = /^.*"message":"listening".*$/m;
-  while (!listening.test(output.out)) {
-    if (code !== undefined) throw new Error(`The server exited with ${code}: ${output.err}${output.out}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  const line = JSON.parse(listening.exec(output.out)![0]);
+  let hasEnded = false;
+  void exited.then(() => (hasEnded = true));
+  const { url, metrics } = await untilListening({ output, exited });
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     // Requests the metrics, so that the search for secrets after the run includes them.
-    if (line.metrics !== undefined && code === undefined) await (await fetch(line.metrics)).text();
+    if (metrics !== undefined && !hasEnded) await (await fetch(metrics)).text();
     child.kill(signal);
     // Resumes the output, because a stream that is not read never closes.
     child.stdout?.resume();
     return exited;
   };
-  return {
-    child,
-    output,
-    url: line.url,
-    metricsUrl: line.metrics,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-  };
+  return { child, output, url, metricsUrl: metrics, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
