@@ -15,12 +15,20 @@ const directory = await folderForFile();
 const files = makeCertificate(directory, 'issuer', ['rsa', 'rsa_keygen_bits:2048']);
 const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
 
-/** Starts a server that runs until the test ends. @returns the server's port */
-async function serve(options: TlsOptions, connected: (socket: TLSSocket) => void): Promise<number> {
+/**
+ * Starts a server that runs until the test ends.
+ * @param failed called if a handshake fails
+ * @returns the server's port
+ */
+async function serve(
+  options: TlsOptions,
+  connected: (socket: TLSSocket) => void,
+  failed: () => void = () => undefined,
+): Promise<number> {
   const server = createServer({ cert, key, ...options }, (socket) => {
     socket.on('error', () => undefined);
     connected(socket);
-  }).on('tlsClientError', () => undefined);
+  }).on('tlsClientError', failed);
   onTestFinished(() => void server.close());
   return listenOnLoopback(server);
 }
@@ -70,12 +78,11 @@ it.each<[what: string, options: TlsOptions]>([
  */
 async function completesHandshake(options: TlsOptions, hardened: boolean): Promise<boolean> {
   const handshake = Promise.withResolvers<boolean>();
-  const server = createServer({ cert, key, ALPNProtocols: ['h2'], ...options }, (socket) => {
-    socket.on('error', () => undefined).destroy();
+  const completed = (socket: TLSSocket): void => {
+    socket.destroy();
     handshake.resolve(true);
-  }).on('tlsClientError', () => handshake.resolve(false));
-  onTestFinished(() => void server.close());
-  const port = await listenOnLoopback(server);
+  };
+  const port = await serve({ ALPNProtocols: ['h2'], ...options }, completed, () => handshake.resolve(false));
   const script = `${hardening(hardened)}
     const { Connection } = await import('@temporalio/client');
     const serverRootCACertificate = (await import('node:fs')).readFileSync(${JSON.stringify(files.certFile)});
