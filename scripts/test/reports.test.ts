@@ -95,7 +95,7 @@ it('readOutcome counts the tests in Playwright’s report, and counts a file tha
   await writeFile(join(folder, 'broken.spec.ts'), `throw new Error('does not load');`);
   await run();
   expect((await readOutcome(folder))?.failed).toBeGreaterThan(0);
-}, 240_000);
+});
 
 it('readOutcome returns undefined if there is no report', async () => {
   expect(await readOutcome(await emptyPackage())).toBeUndefined();

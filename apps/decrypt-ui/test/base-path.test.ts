@@ -3,15 +3,12 @@ import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
 import { isPageAddress } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/session/config.ts';
 import { createAppRouter } from '../src/shell/router.tsx';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
 import { buildDashboard } from './support/built.ts';
 import { type Provider, serveSite, type Site, startProvider } from './support/site.ts';
-
-// Each test starts at least one renderer process. On a busy machine, a process can take half a minute to start.
-vi.setConfig({ testTimeout: 240_000 });
 
 const { outDir } = await buildDashboard();
 const RUN = '01997c2e-0000-7000-8000-000000000001';

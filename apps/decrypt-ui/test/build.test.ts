@@ -6,12 +6,10 @@ import { type Browser, chromium, type Page, type Route } from '@playwright/test'
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { preview, type PreviewServer } from 'vite';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
 import { buildDashboard } from './support/built.ts';
 
-// Each test starts at least one renderer process. On a busy machine, a process can take half a minute to start.
-vi.setConfig({ testTimeout: 240_000 });
 /** Milliseconds that a test waits for a page. */
 const PATIENCE = 60_000;
 

@@ -119,17 +119,16 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
 /** The row of the history table with a key: `g39` for a group, `e44` for an event. */
 export const row = (key: string) => document.querySelector<HTMLElement>(`[data-key="${key}"]`);
 
-/** Waits until `find` returns a result, and throws if the timeout passes first. */
-export async function until<T>(
-  find: () => T | null | undefined | false,
-  what: string,
-  timeout = 30_000,
-): Promise<T> {
-  const end = Date.now() + timeout;
+/** Milliseconds that {@link until} waits. */
+const PATIENCE = 30_000;
+
+/** Waits until `find` returns a result, and throws if it returns none within 30 s. */
+export async function until<T>(find: () => T | null | undefined | false, what: string): Promise<T> {
+  const end = Date.now() + PATIENCE;
   for (;;) {
     const found = find();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`Timed out after ${timeout} ms waiting for: ${what}.`);
+    if (Date.now() > end) throw new Error(`Timed out after ${PATIENCE} ms waiting for: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
