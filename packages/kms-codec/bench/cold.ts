@@ -6,8 +6,8 @@ import { bareDecrypt, bareEncrypt } from '@temporal-kms/testing/rivals';
 import type { KmsCodec } from '../src/index.ts';
 
 /**
- * Number of bytes to touch between two calls. The number exceeds a core's caches, to simulate that a worker's
- * other work evicts the codec's data from the caches.
+ * Number of bytes to touch between two calls: more than a core's caches hold, to simulate that a worker's other
+ * work evicts the codec's data.
  */
 const SWEPT_BYTES = 16 * 2 ** 20;
 const CACHE_LINE_WORDS = 8;

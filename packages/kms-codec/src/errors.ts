@@ -11,8 +11,8 @@ export interface KmsCodecErrorOptions {
   /** Cloud KMS key version, from 1. */
   readonly keyVersion?: number | undefined;
   /**
-   * The cause, for the process's log. Temporal also stores the cause's message, so the message never contains
-   * plaintext or network addresses.
+   * The cause, for the process's log. Temporal also stores the cause's message, which therefore never
+   * contains plaintext or network addresses.
    */
   readonly cause?: unknown;
 }

@@ -129,8 +129,8 @@ export class PayloadCipher {
   }
 
   /**
-   * Checks that `decode` would accept the encrypted payload. Towards its limit, `decode` counts the whole
-   * message, the decompressed content, and the memory for fields.
+   * Checks that `decode` would accept the encrypted payload. The whole message, the decompressed content, and
+   * the memory for fields count towards the limit of `decode`.
    */
   #checkEncrypted(encrypted: Encrypted, plain: Payload, { budget, scope }: Call): MaybePromise<Encrypted> {
     const bytes = plain.data?.length ?? 0;

@@ -36,7 +36,7 @@ export class DecodePlan {
     const ids = new Set<string>();
     let counted: ParsedPayload['message'] | undefined;
     for (const { message } of this.#parsed) {
-      // Consecutive payloads with the same header share their message.
+      // Consecutive payloads with the same header share one parsed message.
       if (message === counted) continue;
       addKmsCalls(ids, message, this.#keys);
       counted = message;

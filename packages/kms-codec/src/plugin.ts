@@ -187,7 +187,7 @@ class DecodeOnlyCodec<C extends PayloadCodec = PayloadCodec> implements PayloadC
 }
 
 /**
- * The plugin's codec with `decodeOnly`. This class is separate, because `readAlso` may contain another
+ * The codec of a plugin with `decodeOnly`. This class is separate, because `readAlso` may contain another
  * KmsCodec.
  */
 class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {

@@ -19,7 +19,7 @@ export const mistakes = async (
   const ciphertext = encrypt(secret, noBytes, [plaintext]);
   const request = { key: '', aad: noBytes };
   const key = { cryptoKey: '', aad: noBytes, isBranchKey: false };
-  // @ts-expect-error -- only what was decrypted is a payload
+  // @ts-expect-error -- only decrypted bytes can be a payload
   deserialize(ciphertext);
   // @ts-expect-error
   deserialize(wrapped);

@@ -35,7 +35,7 @@ const wrap = (length = bytes.length, bound = aad) =>
   kms.wrap({ key, plaintext: Buffer.alloc(length), aad: bound });
 
 describe('the observer of CloudKms', () => {
-  it('is notified of a successful call, and of its time', async () => {
+  it('is notified of a successful call and its duration', async () => {
     client.getCryptoKey.mockResolvedValue([{}]);
     client.listCryptoKeyVersions.mockResolvedValue([[]]);
     const start = performance.now();

@@ -77,8 +77,8 @@ function newCaller(address: string) {
   };
   return {
     /**
-     * Makes calls for this time, in ms. @returns whether Cloud KMS responded to a call that began during this
-     * time
+     * Makes calls for this time, in ms.
+     * @returns whether Cloud KMS responded to a call that began during this time
      */
     async callFor(milliseconds: number): Promise<boolean> {
       answered = false;

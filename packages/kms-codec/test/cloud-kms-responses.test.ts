@@ -100,7 +100,7 @@ describe('CloudKms.unwrap', () => {
     },
   );
 
-  it('accepts a response without an empty plaintext', async () => {
+  it('accepts a response that omits an empty plaintext', async () => {
     client.decrypt.mockResolvedValue([{ plaintextCrc32c: { value: 0 } }]);
     expect(await unwrap()).toHaveLength(0);
   });

@@ -33,7 +33,7 @@ describe('the current key', () => {
     expect(() => slot.refreshFailed(rejected)).not.toThrow();
   });
 
-  it('encrypts past its soft age only for a minute after Cloud KMS did not respond', () => {
+  it('encrypts past its soft age only for a minute after a call without a response', () => {
     const { slot, encryptsAt } = slotOf();
     expect([encryptsAt(minute - 1), encryptsAt(minute)]).toEqual([true, false]);
     slot.failed(unavailable);

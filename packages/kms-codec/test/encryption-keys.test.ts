@@ -78,7 +78,7 @@ describe('a process that encrypts', () => {
     await expect(codec.encode([json('x')], context)).resolves.toHaveLength(1);
   });
 
-  it('makes no call in order to obtain a first key that it already has', async () => {
+  it('makes no call in warm if it already has a key', async () => {
     const { codec, keyService } = await codecWithKey();
     await codec.warm('pay');
     expect([keyService.wraps, keyService.unwraps]).toEqual([1, 0]);
@@ -171,7 +171,7 @@ function codecWithStore() {
   return { ...tested, store, pass };
 }
 
-it('a process with a store continues with its key once Cloud KMS wraps a next key after it has rejected this', async () => {
+it('a process with a store may use its key up to the hard age again once Cloud KMS no longer refuses to wrap a next key', async () => {
   const { codec, keyService, pass } = codecWithStore();
   await codec.warm('pay');
   Object.assign(keyService, { failing: 'permission_denied', affected: 'wrap' });
@@ -216,7 +216,7 @@ it('a process keeps its next key if Cloud KMS does not confirm it for a minute, 
 
 describe('a process whose store fails', () => {
   it.each(['encode', 'warm'] as const)(
-    'does not query the store for another first key (%s)',
+    'does not query the store again for another namespace’s first key (%s)',
     async (call) => {
       const { codec, clock, store } = codecWithStore();
       store.loading = new Error('gone');

@@ -111,7 +111,7 @@ describe('a failed refresh', () => {
   it.each([
     ['wrapped a key', 0, 50 * second],
     ['unwrapped the key', 50 * second, 0],
-  ])('leaves 5 min since Cloud KMS last %s to complete work in progress', (_, confirmed, wrapped) => {
+  ])('lets work in progress complete for 5 min after Cloud KMS last %s', (_, confirmed, wrapped) => {
     const { slot, at, usableAt } = slotOf({ confirmed });
     slot.wrapped(at(wrapped));
     at(70 * second);
@@ -130,7 +130,7 @@ describe('a failed refresh', () => {
   });
 });
 
-it('a slot keeps a rejection for 5 s, so that each encode fails without a call, but no failure in an outage', () => {
+it('a slot keeps a rejection, but no failure in an outage, for 5 s, so that each encode fails without a call', () => {
   const { slot, at } = slotOf();
   slot.failed(unavailable);
   expect(slot.failure).toBeUndefined();

@@ -53,7 +53,8 @@ class Process {
   }
 
   /**
-   * Lets the process encode and decode for `ms` milliseconds. @param timers whether the process's timers fire
+   * Lets the process encode and decode for `ms` milliseconds.
+   * @param timers whether the process's timers fire
    */
   async work(ms: number, timers = true): Promise<void> {
     for (let passed = 0; passed < ms; passed += STEP) {
@@ -162,8 +163,8 @@ afterAll(() => {
 });
 
 /**
- * Runs a process through a refusal and a pause. @param affected the operation that Cloud KMS refuses; by
- * default, both operations
+ * Runs a process through a refusal and a pause.
+ * @param affected the operation that Cloud KMS refuses; by default, both operations
  */
 async function run(
   seed: number,

@@ -143,7 +143,7 @@ it.each([
   expect(readUsual(serialize(payload))).toBeUndefined();
 });
 
-it('readUsual leaves to the strict reader a payload whose bytes before the encoding differ from the usual form', () => {
+it('readUsual returns undefined if the bytes before the encoding differ from the usual form', () => {
   const start = Buffer.from('\n\x16\n\x08encoding\x12\n');
   const message = serialize(json(1));
   expect(Buffer.from(message.subarray(0, start.length))).toEqual(start);

@@ -160,7 +160,7 @@ describe('a scope', () => {
     while (messages.length < 65) {
       const { codec: writer } = codecWith({}, { default: rule, keyService });
       const [message = {}] = await writer.encode([json(1)], orders);
-      // The scope keeps one header for each start of a salt.
+      // The scope keeps only one header for all salts with the same start.
       const start = saltStart(message.data!)!;
       if (starts.has(start)) continue;
       starts.add(start);

@@ -63,7 +63,7 @@ describe('SingleFlight', () => {
     const received: string[] = [];
     void joined[0]!.then((result) => received.push(result));
     begun[0]!.resolve('old');
-    // A microtask later, the first caller is a step closer to its result.
+    // With each microtask, the first caller gets a step closer to its result.
     for (; received.length === 0; await Promise.resolve())
       joined.push(flights.join('id', key, patient(), attempt));
     expect(begun).toHaveLength(2);

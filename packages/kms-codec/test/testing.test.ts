@@ -101,7 +101,7 @@ describe('createTestCodec', () => {
     const code = example.replaceAll(/^ \* ?/gm, '').replaceAll(/^import .*\n/gm, '');
     const { defaultPayloadConverter } = await import('@temporalio/common');
     const log = vi.fn();
-    // oxlint-disable-next-line typescript/no-implied-eval -- The code is the example of this repository's docstring.
+    // oxlint-disable-next-line typescript/no-implied-eval -- The code comes from a docstring in this repository.
     const run = new Function(
       'createTestCodec',
       'defaultPayloadConverter',

@@ -38,14 +38,14 @@ describe('a key version that Cloud KMS refuses', () => {
     expect(keys.refused.codeOf(writing)).toBeUndefined();
   });
 
-  it('is confirmed with one of this process’s own keys, whose version is certain', async () => {
+  it('is tested again with one of this process’s own keys, whose version is certain', async () => {
     const cache = newCache();
     const [first, writing] = [await cache.foreign(), await cache.own()];
     for (let n = 0; n < 50; n += 1) await cache.foreign();
     expect(await refusedKeys(cache, first)).toEqual([first.wrapped, writing.wrapped]);
   });
 
-  it('is confirmed with a random key if this process does not encrypt, so that an attacker cannot choose the key', async () => {
+  it('is tested again with a random key if this process does not encrypt, so that an attacker cannot choose the key', async () => {
     const cache = newCache();
     const first = await cache.foreign();
     const others = [await cache.foreign(), await cache.foreign(), await cache.foreign()];
@@ -61,7 +61,7 @@ describe('a key version that Cloud KMS refuses', () => {
     ['own', 'unwraps', undefined],
     ['own', 'does not respond for', 'kms_unavailable'],
   ] as const)(
-    'makes only the %s key unusable for which it was refused, if Cloud KMS %s a second key',
+    'makes only the %s key unusable if Cloud KMS %s a second key',
     async (of, _, code: ReasonCode | undefined) => {
       const { keys, keyService, clock, foreign, own } = newCache();
       const refused = await { foreign, own }[of]();

@@ -55,7 +55,7 @@ export function derivation(salt: Uint8Array, commitment: Uint8Array, info: Uint8
 }
 
 /**
- * Maximum number of one branch key's derived keys in memory. Deriving a key again takes about as long as
+ * Maximum number of derived keys in memory per branch key. Deriving a key again takes about as long as
  * decrypting 1 KiB.
  */
 const MAX_DERIVED_KEYS = 64;

@@ -18,8 +18,8 @@ import {
 } from './store.ts';
 
 /**
- * Number of generations of each value that the store keeps. From these, a process that was suspended learns
- * that newer generations exist.
+ * Number of generations of each value that the store keeps. Because of these, a process that was suspended
+ * notices that its own generation is outdated.
  */
 const KEPT = 4;
 /**

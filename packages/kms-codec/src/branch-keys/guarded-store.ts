@@ -22,8 +22,7 @@ export interface StoreCall {
    */
   readonly isUrgent?: boolean;
   /**
-   * The total time limit, in ms, for all calls that share this object. Time in which this process stalls does
-   * not count.
+   * The total time limit, in ms, for all calls that share this object. Stalls of this process do not count.
    */
   readonly time?: { leftMs: number };
 }

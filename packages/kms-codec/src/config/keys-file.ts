@@ -130,8 +130,8 @@ const BASE64 = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
  * Reads a static key's file: 32 raw bytes, 64 hexadecimal digits, or 44 characters of padded base64. A line
- * end may follow the hexadecimal or base64 text. Rejects 32 bytes of text, because the text could be a
- * hexadecimal key of half the length.
+ * end may follow the hexadecimal or base64 text. Rejects 32 bytes of text, because they
+ * could be a key of half the length in hexadecimal.
  * @throws Error whose message describes the mistake but does not contain the file's content
  */
 function readStaticKey(path: string): KeyObject {
@@ -155,6 +155,6 @@ function decodeStaticKey(bytes: Buffer): Buffer | undefined {
   if (HEX.test(text)) return Buffer.from(text, 'hex');
   if (!BASE64.test(text)) return undefined;
   const key = Buffer.from(text, 'base64');
-  // The unused bits of the last character must be 0. Otherwise two texts would encode the same key.
+  // The unused bits of the last character must be 0. Otherwise two strings would encode the same key.
   return key.toString('base64') === text ? key : undefined;
 }

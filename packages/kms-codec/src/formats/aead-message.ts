@@ -152,8 +152,8 @@ export function tryDecrypt(
 }
 
 /**
- * Parses the payload in a plaintext. @throws KmsCodecError `malformed`; `too_large` if the payload has more
- * fields than the budget allows
+ * Parses the payload in a plaintext.
+ * @throws KmsCodecError `malformed`; `too_large` if the payload has more fields than the budget allows
  */
 export function parsePlaintext(plaintext: Plaintext, { budget }: Call): MaybePromise<Payload> {
   const unbudgeted = parseUnbudgeted(plaintext);

@@ -2,7 +2,7 @@ import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { KmsCodecError } from '../errors.ts';
 
-// A message type of @temporalio/proto is not the class of its messages, although its declarations say so.
+// In @temporalio/proto, a message type is not the class of its messages, although it is declared as such.
 const messagePrototype: unknown = Object.getPrototypeOf(proto.temporal.api.common.v1.Payload.create());
 
 /*
@@ -49,7 +49,7 @@ export function writable(payload: Payload): Payload {
   return {
     metadata: isAbsent(metadata) ? null : withOwnEntries(metadata),
     data: data ?? null,
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobuf's writer needs no more of a Long.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobuf's writer reads no other field of a Long.
     externalPayloads: (external ?? []).map(withExactSize) as NonNullable<Payload['externalPayloads']>,
   };
 }

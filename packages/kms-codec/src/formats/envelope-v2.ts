@@ -218,8 +218,8 @@ function notAccepted(namespace: string, other: string | undefined): string {
 }
 
 /**
- * Returns the error text for a message whose namespace only the call's context names, which is not enough to
- * read the message (see `Scopes.toDecrypt`).
+ * Returns the error text for a message from the context's namespace, if no rule names that namespace. The
+ * context alone does not permit reading the message (see `Scopes.toDecrypt`).
  */
 const notConfigured = (namespace: string): string =>
   `The message was encrypted in the namespace ${namespace}, but this codec is configured with another namespace. If it should ` +

@@ -32,8 +32,8 @@ export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<P
 }
 
 /**
- * Returns whether a decrypted payload is content only, without a layer that this codec would decrypt or
- * refuse.
+ * Returns whether a decrypted payload is pure content, without a further layer that this codec would decrypt
+ * or refuse.
  */
 export function isContent(payload: Payload): boolean {
   if (isCompressed(payload)) return false;
@@ -44,8 +44,8 @@ export function isContent(payload: Payload): boolean {
 }
 
 /**
- * Decrypts a payload that contains a further layer. @param layers the number of layers that are already
- * decrypted
+ * Decrypts a payload that contains a further layer.
+ * @param layers the number of layers that are already decrypted
  */
 function decryptContent(payload: Payload, layers: number, call: Call): MaybePromise<Payload> {
   if (isCompressed(payload)) return unreadable(payload, call, compressedElsewhere);

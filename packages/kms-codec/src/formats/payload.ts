@@ -66,8 +66,8 @@ const MAX_ONE_BYTE = 0x7f;
 const usual = new Uint8Array(2 + MAX_ONE_BYTE + 4 + SEPARATE_DATA_BYTES);
 
 /**
- * Serializes the most common form of a payload, in which the encoding is the only metadata entry. The bytes
- * are the same as from protobuf's writer, but take a third of the time. Returns a view of `usual`, or
+ * Serializes the most common form of a payload, in which the encoding is the only metadata entry. Writes
+ * the same bytes as protobuf's writer, in a third of the time. Returns a view of `usual`, or
  * undefined for any other payload.
  */
 function writeUsual({ metadata, data, externalPayloads }: Payload): Uint8Array | undefined {
@@ -138,11 +138,11 @@ export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>
 const USUAL_FIELDS = 16;
 /**
  * Number of bytes of memory that a field takes in addition to its content. In a message, a field can take
- * only two bytes.
+ * as little as two bytes.
  */
 const FIELD_BYTES = 256;
 
-/** Returns how many bytes a payload's fields count towards a call's limit, in addition to their content. */
+/** Returns how many bytes a payload's fields use up of a call's limit, in addition to their content. */
 export const memoryOfFields = (fields: number): number => (fields <= USUAL_FIELDS ? 0 : fields * FIELD_BYTES);
 
 /** Returns whether a payload has no data, and no encoding except `binary/null`. */

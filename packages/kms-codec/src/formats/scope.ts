@@ -59,7 +59,7 @@ export interface Call {
 
 export type NamespaceScope = Omit<Scope, 'workflowId'>;
 
-/** A scope, and the namespace of the calls that use it. */
+/** The scope of the previous call, and that call's namespace. */
 interface LastScope {
   readonly namespace: string;
   readonly scope: NamespaceScope;
@@ -74,8 +74,8 @@ export class Scopes {
   readonly #readable = new LRUCache<string, NamespaceScope>({ max: 1_024 });
 
   /**
-   * The scopes of the previous encode and the previous decode, because consecutive calls are mostly in the
-   * same namespace.
+   * The scopes of the previous encode and the previous decode. Consecutive calls are usually in the same
+   * namespace.
    */
   readonly #last: { encrypt?: LastScope; decrypt?: LastScope } = {};
 

@@ -40,8 +40,8 @@ export class BranchKeyReader {
   }
 
   /**
-   * Loads and unwraps the stored keys of the scopes in which a new key can be expected. @param encrypts
-   * returns whether this process encrypts in a scope and therefore loads its keys anyway
+   * Loads and unwraps the stored keys of the scopes in which a new key can be expected.
+   * @param encrypts returns whether this process encrypts in a scope and therefore loads its keys anyway
    */
   maintain(encrypts: (scope: DataKeyScope) => boolean): void {
     for (const followed of this.#followed.values()) {

@@ -38,11 +38,11 @@ export class CachedKeys {
   readonly #others: LRUCache<string, CachedKey>;
   readonly #own: LRUCache<string, CachedKey>;
   /**
-   * The key that was found last, as long as it is cached, because most consecutive messages have the same
-   * wrapped key.
+   * The key that was looked up last, as long as it is cached. Most consecutive messages have the same wrapped
+   * key.
    */
   #last: CachedKey | undefined;
-  /** The process's own key that was found last, for encryption. */
+  /** The process's own key that was looked up last for encryption. */
   #lastOwn: CachedKey | undefined;
 
   constructor(max: { readonly own: number; readonly others: number }) {

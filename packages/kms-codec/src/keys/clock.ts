@@ -11,7 +11,7 @@ export interface Clocks {
 
 export const systemClocks: Clocks = { wall: () => Date.now(), running: () => performance.now() };
 
-/** Returns clocks for tests, of which only the wall clock moves. */
+/** Returns clocks for tests. Only the wall clock moves. */
 export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 0 });
 
 /**
@@ -21,10 +21,10 @@ export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 
 const TOLERANCE_MS = 100;
 
 /**
- * How long only the wall clock is read after both clocks were read, in ms of the wall clock. Reading only the
- * wall clock saves time, because reading a clock whose code is not in the processor's caches takes two
- * microseconds in a worker. If the wall clock is set back in that period by less than the time since its previous
- * reading, the change is noticed only at the end of the period.
+ * After both clocks were read, only the wall clock is read for this long, in ms of the wall clock. This saves
+ * time, because reading a clock whose code is not in the processor's caches takes two microseconds in a worker.
+ * If the wall clock is set back during this period by less than the time since its previous reading, the change
+ * is noticed only at the end of the period.
  */
 const WALL_ONLY_MS = 250;
 
@@ -39,7 +39,7 @@ const WALL_ONLY_MS = 250;
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();
   let elapsedOffset = offset;
-  // The wall time when both clocks were last read, and the last result and reading of the wall clock.
+  // The wall time when both clocks were last read, the last result, and the last reading of the wall clock.
   let [bothRead, elapsed, lastWall] = [Number.NEGATIVE_INFINITY, 0, 0];
   return () => {
     const wallTime = wall();
@@ -54,7 +54,7 @@ export function elapsedClock({ wall, running }: Clocks): () => number {
     if (moved > 0) elapsedOffset += moved;
     if (moved > 0 || moved < -TOLERANCE_MS) offset += moved;
     bothRead = wallTime;
-    // The last result is greater if only the wall clock was read while it was set too far forward.
+    // The last result is greater if the wall clock was too far forward while it was read alone.
     elapsed = Math.max(time + elapsedOffset, elapsed);
     return elapsed;
   };

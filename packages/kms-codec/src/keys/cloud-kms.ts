@@ -69,7 +69,7 @@ export class CloudKms implements KeyService {
       const [response] = await client
         .encrypt({ name: key, plaintext, plaintextCrc32c: crc(plaintext), ...aadFields(aad) }, callOptions())
         .catch((error: unknown) => {
-          // The key is probably an HSM key. An identity that may only encrypt cannot look that up.
+          // The key is probably an HSM key, which an identity that may only encrypt cannot look up.
           const isUnknown = !this.#protectionLevels.has(key);
           if (isUnknown && bytes > HSM_LIMIT && isInvalidArgument(error))
             throw tooLarge(key, bytes, HSM_LIMIT);

@@ -59,8 +59,8 @@ export class DataKeys {
   }
 
   /**
-   * Prepares to read the messages that the fleet will write in a scope. @param scope undefined if the rule
-   * only decrypts
+   * Prepares to read the messages that the fleet will write in a scope.
+   * @param scope undefined if the rule only decrypts
    */
   willRead(scope: DataKeyScope | undefined): void {
     if (scope && hasBranchKeys(scope)) this.#reader?.follow(scope);

@@ -125,8 +125,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Waits for the call in flight that shows whether Cloud KMS still unwraps this process's own key. @returns
-   * undefined if there is no such call
+   * Waits for the call in flight that shows whether Cloud KMS still unwraps this process's own key.
+   * @returns undefined if there is no such call
    */
   revalidated({ id }: WrappedKey, waitBudget: WaitBudget): Promise<void> | undefined {
     const access = this.#keys.peekOwn(id)?.access;
@@ -139,7 +139,7 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a key that `cached` did not return. Waits until Cloud KMS has confirmed that the key's version
+   * Returns a key for which `cached` returned undefined. Waits until Cloud KMS has confirmed that the key's version
    * may be used, or has unwrapped the key.
    * @throws KmsCodecError whose code is the reason why Cloud KMS did not unwrap the key
    */
@@ -199,8 +199,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Records that a message under the key is authentic, so a holder of the key has named the key version.
-   * Before the first authentic message, an attacker could have named the version. Until then, a Cloud KMS
+   * Records that a message under the key is authentic, which proves that a holder of the key named the key
+   * version. Before the first authentic message, an attacker could have named it. Until then, a Cloud KMS
    * response for the version does not count for the key, and a response for the key does not count for the
    * version.
    */
@@ -236,7 +236,7 @@ export class DecryptionKeys {
     });
   }
 
-  /** Returns what is known about a namespace's keys. Makes no call. */
+  /** Returns the state of a namespace's keys. Makes no call. */
   state(namespace: string): CachedKeysState {
     const now = this.#context.now();
     let autonomyMs = Number.POSITIVE_INFINITY;
@@ -293,8 +293,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a key other than the probe that is wrapped under the version. Prefers one of this process's own
-   * keys; otherwise chooses a random key.
+   * Returns a key, other than the probe, that is wrapped under the same version. Prefers one of this process's
+   * own keys; otherwise chooses a random key.
    */
   #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {
     const others = this.#keys.all().filter((cached) => cached.access === access && cached !== probe);

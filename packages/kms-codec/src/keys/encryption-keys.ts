@@ -121,8 +121,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Obtains the first scope key, if there is none. @throws KmsCodecError whose code is the reason why Cloud
-   * KMS did not wrap a key
+   * Obtains the first scope key, if there is none.
+   * @throws KmsCodecError whose code is the reason why Cloud KMS did not wrap a key
    */
   async warm(scope: DataKeyScope, waitBudget: WaitBudget): Promise<void> {
     const slot = this.#slot(scope);
@@ -205,8 +205,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Obtains a scope key from the store if processes share keys; otherwise creates a key. @param isUrgent
-   * whether a payload is waiting
+   * Obtains a scope key from the store if processes share keys; otherwise creates a key.
+   * @param isUrgent whether a payload is waiting
    */
   async #obtain(slot: EncryptionSlot, waitBudget: WaitBudget, isUrgent: boolean): Promise<void> {
     const { scope } = slot;

@@ -21,7 +21,7 @@ import { isActive, REFRESH_AT, type SharedKeys } from './shared-branch-keys.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** What is known about the current scope key. */
+/** The state of the current scope key. */
 export interface EncryptionState {
   /**
    * How many milliseconds the key may still encrypt; 0 if there is no key, or while Cloud KMS refuses to
@@ -34,11 +34,11 @@ export interface EncryptionState {
   readonly failure: ReasonCode | undefined;
 }
 
-/** A refresh starts before `REFRESH_AT` by a random share of the limit. This is the maximum share. */
+/** Maximum of the random share of the limit by which a refresh starts before `REFRESH_AT`. */
 const REFRESH_SPREAD = 0.05;
 /**
- * The maximum share in processes with a store. It is one minute of the default soft age, so that all
- * processes unwrap the next key within that minute.
+ * The same maximum in processes with a store: one minute of the default soft age, so that all processes
+ * unwrap the next key within that minute.
  */
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
@@ -98,10 +98,7 @@ export class EncryptionSlot {
    * `#retireAt`, so that work in progress can complete.
    */
   #expiresAt = Number.POSITIVE_INFINITY;
-  /**
-   * The time until which the current scope key is confirmed, if only confirmations from before the latest
-   * call count.
-   */
+  /** The time until which the current scope key was confirmed when the latest call began. */
   #confirmedUntil = 0;
   /**
    * The start time of the last call in which Cloud KMS wrapped a key under the current scope key's version.
@@ -150,7 +147,7 @@ export class EncryptionSlot {
   }
 
   /**
-   * The current key, if only a successful wrap can confirm the key, because this identity may not unwrap.
+   * The current key, if this identity may not unwrap, so that only a successful wrap can confirm the key.
    * Undefined if a replacement is due.
    */
   get confirmedByWrap(): ScopeKey | undefined {

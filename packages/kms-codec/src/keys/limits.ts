@@ -59,8 +59,8 @@ export const defaultLimits: DataKeyLimits = {
 };
 
 /**
- * Returns limits with defaults filled in. @throws RangeError if a limit is not positive or exceeds its
- * default
+ * Returns limits with defaults filled in.
+ * @throws RangeError if a limit is not positive or exceeds its default
  */
 export function resolveLimits(wanted: Partial<DataKeyLimits> = {}): DataKeyLimits {
   const limits = { ...defaultLimits, ...wanted };

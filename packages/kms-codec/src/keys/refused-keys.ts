@@ -23,8 +23,8 @@ const ASK_ENCRYPTER_MS = 240_000;
 const ASK_BUDGET_MS = 10_000;
 
 /**
- * Makes Cloud KMS unwrap a key. @throws KmsCodecError whose code is the reason why Cloud KMS did not unwrap
- * the key
+ * Makes Cloud KMS unwrap a key.
+ * @throws KmsCodecError whose code is the reason why Cloud KMS did not unwrap the key
  */
 type Unwrap = (namespace: string, wrappedKey: WrappedKey, waitBudget: WaitBudget) => Promise<unknown>;
 

@@ -43,7 +43,7 @@ export interface SyncOptions {
 /** The share of a soft limit at which a refresh starts at the latest. */
 export const REFRESH_AT = 0.75;
 /**
- * The share of the soft age for which a next key is not used yet, so that every process can unwrap it before
+ * The share of the soft age during which a next key is not used yet, so that every process can unwrap it before
  * any process encrypts with it.
  */
 const LEAD = 0.2;
@@ -58,7 +58,7 @@ const CLOCK_SKEW_MS = 300_000;
  */
 const URGENT_MS = 2_000;
 const MAX_TRIES = 4;
-/** Number of a scope's branch keys at any time: the previous, the current and the next key. */
+/** Number of branch keys that a scope has at any time: the previous, the current and the next key. */
 const SEEN_PER_SCOPE = 3;
 
 /** Returns whether a next key is old enough to replace the current key. */

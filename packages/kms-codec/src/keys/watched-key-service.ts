@@ -4,7 +4,7 @@ import { FAILURE_COUNTS_MS } from './key-version-access.ts';
 
 type KeyCalls = Pick<KeyService, 'wrap' | 'unwrap'>;
 
-/** The results of a crypto key's calls. */
+/** The outcomes of the calls for one crypto key. */
 interface Calls {
   /** The start time of the latest call to which Cloud KMS responded. */
   answered: number;

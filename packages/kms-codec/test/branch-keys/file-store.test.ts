@@ -119,7 +119,7 @@ describe('the file: store, if the file system fails', () => {
     expect((await load())?.generation).toBe('1');
   });
 
-  it('reads the value again if another process removes its file before the read, at most 4 times', async () => {
+  it('makes at most 4 attempts to read a value whose file another process removes before the read', async () => {
     const listing = spyOn('readdir');
     const outdated: any = [`${id}.9.json`];
     for (let times = 0; times < 3; times += 1) listing.mockResolvedValueOnce(outdated);
@@ -128,7 +128,7 @@ describe('the file: store, if the file system fails', () => {
     await expect(load()).rejects.toMatchObject({ code: 'unavailable', cause: { code: 'ENOENT' } });
   });
 
-  it('does not read a file again that it refuses', async () => {
+  it('makes no second attempt to read a file that it refuses', async () => {
     await chmod(join(directory, `${id}.1.json`), 0o620);
     const listing = spyOn('readdir');
     await expect(load()).rejects.toMatchObject({ code: 'untrusted', cause: { code: 'untrusted' } });

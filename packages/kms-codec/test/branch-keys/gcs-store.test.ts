@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => closeServer(server));
 
-/** Returns the generations of which the server was asked for the content. */
+/** Returns the generations whose content was requested. */
 const downloads = () =>
   requests.flatMap(({ url }) => new URL(url, apiEndpoint).searchParams.get('generation') ?? []);
 
@@ -60,7 +60,7 @@ describe('the gs:// store with its objects', () => {
     expect(JSON.parse(metadata)).toMatchObject({ contentType: 'application/json', cacheControl: 'no-store' });
   });
 
-  it('reads an object again if another process replaces it before the download, at most 3 times', async () => {
+  it('makes at most 3 attempts to read an object that another process replaces before the download', async () => {
     let generation = 0;
     let failures = 2;
     answer = (response, isDownload) => {

@@ -98,7 +98,7 @@ describe('GuardedStore', () => {
     expect(events).toEqual(['load unavailable', 'load works']);
   });
 
-  it('waits for a call without a time limit longer than for a call whose time has run out', async () => {
+  it('gives up a call whose time has run out, but waits longer for a call without a time limit', async () => {
     const { guard, events, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     Object.assign(state, { load: promise, replace: promise });
@@ -124,7 +124,7 @@ describe('GuardedStore', () => {
     const { guard, state, events } = guarded();
     const { port1, port2 } = new MessageChannel();
     const received = new Promise((resolve) => void port1.once('message', resolve));
-    // Like a response in several parts, the answer is complete only some turns of the event loop later.
+    // Like a response in several parts, the answer takes a few more turns of the event loop to complete.
     state.load = received.then(() => setImmediate()).then(() => setImmediate());
     // After this phase, the event loop runs timers and then receives messages.
     await setImmediate();

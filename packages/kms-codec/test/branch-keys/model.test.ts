@@ -31,7 +31,7 @@ describe('the branch key model', { timeout: 240_000 }, () => {
   });
 
   it.each(process.env['SLOW'] ? named : [['STORE', store] as const])(
-    'lets processes always agree again in the world %s',
+    'always lets processes agree again in the world %s',
     async (_, world) => {
       expect(await checkModel(model, { macros: world, property: 'liveness' })).toBeUndefined();
     },

@@ -31,7 +31,7 @@ function readerOf(answer: () => Promise<number>) {
 }
 
 describe('BranchKeyReader', () => {
-  it('queries the store once per minute, also while the process reads further messages', async () => {
+  it('queries the store once per minute, even while the process reads further messages', async () => {
     const { reader, queries, pass } = readerOf(async () => 0);
     for (let second = 0; second < 180; second += 10) {
       reader.follow(scope);

@@ -36,7 +36,7 @@ describe('a fleet at the time of a rotation', () => {
     await fleet.pass(0.75 * hour + minute);
     expect(fleet.keyService.unwraps - unwraps).toBeLessThanOrEqual(50);
     // Processes that are due within the same 15 s each create a key. On average, a quarter of the processes are due
-    // within the first 15 s; a larger number occurs once in 10^11 runs.
+    // within the first 15 s; more than 35 are due then in one of 10^11 runs.
     expect(fleet.keyService.wraps - wraps).toBeLessThanOrEqual(35);
     expect(fleet.store.won).toBe(2);
   });
@@ -98,7 +98,7 @@ describe('a fleet at the time of a rotation', () => {
     expect(await second!.decode(messages, context)).toHaveLength(1);
   });
 
-  it('creates the next key in the background if a process starts when it is due', async () => {
+  it('creates the next key in the background if the key is due when a process starts', async () => {
     const fleet = fleetOf(1);
     const [before] = await fleet.encrypt();
     fleet.clock.time += 0.8 * hour;
@@ -134,7 +134,7 @@ describe('a process whose clock is set back', () => {
     ['created', 0],
     ['adopted', 1],
   ])(
-    'rejects a stored key past its soft age that the process has %s, although its date makes the key look younger',
+    'rejects a stored key that the process has %s once it is past its soft age, although its date makes it look younger',
     async (_, n) => {
       const fleet = fleetOf(1);
       const [first] = await fleet.encrypt();

@@ -185,8 +185,8 @@ function mistakesIn(file: string, accepted: (value: unknown) => void = () => {})
 }
 
 /**
- * Runs `act` while another thread repeatedly writes a file. @param write JavaScript code that writes
- * `contents[n % 2]`
+ * Runs `act` while another thread repeatedly writes a file.
+ * @param write JavaScript code that writes `contents[n % 2]`
  */
 async function withWriter(file: string, write: string, contents: readonly string[], act: () => void) {
   const code = `

@@ -2,7 +2,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { type MockInstance, onTestFinished } from 'vitest';
 
 /**
- * Lets modules that import a function of a built-in module by its name call the function's spy, until the test ends.
+ * Makes modules that import a built-in function by name call the spy instead, until the test ends.
  * @example
  * seenByImports(vi.spyOn(fs, 'open')).mockRejectedValueOnce(new Error('no'));
  */

@@ -76,7 +76,7 @@ export class AwaitableStore implements BranchKeyStore {
     return this.#store.close();
   }
 
-  /** Waits until background work that needs only this store and no timer has ended. */
+  /** Waits for the end of background work that needs only this store and no timer. */
   async settle(): Promise<void> {
     do await settle();
     while (this.#running > 0);
@@ -97,7 +97,7 @@ async function fail(failure: Error | Promise<never> | undefined): Promise<void> 
   await failure;
 }
 
-/** Waits until background work that needs no timer has ended. */
+/** Waits for the end of background work that needs no timer. */
 export async function settle(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await setImmediate();
 }
@@ -105,7 +105,7 @@ export async function settle(turns = 20): Promise<void> {
 /** Returns the number of different values. */
 export const distinct = (values: readonly unknown[]): number => new Set(values).size;
 
-/** Returns the entry of a store that contains only one. */
+/** Returns the only entry of a store. */
 export const entryIn = ({ values, ids }: MemoryStore): BranchKeyEntry =>
   parseEntry(values.get(ids[0]!)!.value);
 
@@ -171,7 +171,7 @@ export function fleetOf(
 }
 
 /**
- * Lets all processes but the last store and unwrap a next key after some milliseconds, and begins a Cloud KMS outage.
+ * Advances the clock, stores a next key that all processes but the last unwrap, and begins a Cloud KMS outage.
  * @returns the last process
  */
 export async function outageAfterNextKey(fleet: Fleet, milliseconds: number): Promise<KmsCodec> {

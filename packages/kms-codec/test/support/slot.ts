@@ -17,8 +17,8 @@ class Silent extends FakeKeyService {
 }
 
 /**
- * Returns a slot with a key, whose refresh is due at exactly 75 % of its soft age. Mocks `Math.random`. @param confirmed
- * when Cloud KMS last confirmed the key, in ms after its creation
+ * Returns a slot with a key, whose refresh is due at exactly 75 % of its soft age. Mocks `Math.random`.
+ * @param confirmed when Cloud KMS last confirmed the key, in ms after its creation
  */
 export function slotOf({ isShared = false, confirmed = 0, softAgeMs = minute } = {}) {
   vi.spyOn(Math, 'random').mockReturnValue(0);

@@ -287,7 +287,7 @@ it('a workflow stays open while its key is disabled, and continues once the key 
     taskQueue,
     workflowId: 'locked',
     args: [CARD],
-    // The history contains only the first failure of a workflow task, which must therefore not be a timeout.
+    // The history contains only the first failure of a workflow task, so that failure must not be a timeout.
     workflowTaskTimeout: '5 seconds',
   });
   await expect
@@ -306,7 +306,7 @@ it("the codec encrypts payloads above Temporal's size limit, and Temporal's erro
   });
   const payloads = await starter.encode([json('x'.repeat(length))], inNamespace(payments));
   const encodedSize = Payloads.encode({ payloads }).finish().length;
-  // The worker's native code passes its log messages on after some time.
+  // The worker's native code delivers its log messages with a delay.
   await expect
     .poll(() => stack.logs.find(({ message }) => message.includes('TMPRL1103'))?.meta, { timeout: 30_000 })
     .toMatchObject({ size: encodedSize, limit: 2 * 2 ** 20 });

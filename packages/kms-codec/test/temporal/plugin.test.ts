@@ -209,7 +209,7 @@ describe('the plugin on a connection', () => {
         workflowsPath: fileURLToPath(new URL('./support/workflows.ts', import.meta.url)),
         activities: createActivities(),
       });
-      // The client has the plugin a second time. Payloads must not be encrypted twice.
+      // Both the connection and the client have the plugin. Payloads must not be encrypted twice.
       const client = new Client({
         connection,
         namespace: payments,
