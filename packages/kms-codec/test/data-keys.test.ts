@@ -199,7 +199,7 @@ describe('a process whose permission was revoked', () => {
 
 describe('the decryption key cache', () => {
   // [C-15]
-  it('keeps a rejection for some seconds, so that a history under a disabled key causes only one call', async () => {
+  it('keeps a rejection for a few seconds, so that a history under a disabled key causes only one call', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec, clock } = codecWith(rule, { keyService });

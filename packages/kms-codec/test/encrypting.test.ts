@@ -122,7 +122,7 @@ describe('an identity that may only encrypt', () => {
   });
 });
 
-it('a process does not replace a refused key by another key that Cloud KMS does not unwrap', async () => {
+it('a process does not replace a refused key with another key that Cloud KMS does not unwrap', async () => {
   const { codec, clock, keyService } = codecWith(rule);
   await codec.encode([json('x')], context);
   // Cloud KMS still wraps keys under this version.

@@ -26,7 +26,7 @@ export interface StoredBranchKey {
 
 export interface BranchKeyEntry {
   readonly current: StoredBranchKey;
-  /** The branch key that will encrypt after some minutes. During this delay, all processes unwrap the key. */
+  /** The branch key that will start to encrypt in a few minutes. Until then, all processes unwrap it. */
   readonly next?: StoredBranchKey | undefined;
 }
 

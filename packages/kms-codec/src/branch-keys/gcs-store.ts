@@ -100,8 +100,8 @@ export class GcsBranchKeyStore implements BranchKeyStore {
 async function connect({ apiEndpoint }: Pick<GcsBranchKeyStoreOptions, 'apiEndpoint'>): Promise<Storage> {
   const options: StorageOptions = {
     timeout: REQUEST_MS,
-    // Disables the client's retries, which would hide how long the store has not responded. The caller
-    // retries.
+    // Disables the client's retries, which would hide how long the store has been unresponsive. The
+    // caller retries.
     retryOptions: { autoRetry: false, maxRetries: 0 },
     ...(apiEndpoint !== undefined && { apiEndpoint }),
   };

@@ -94,7 +94,7 @@ function schemaMistake(issue: z.core.$ZodIssue, { value, lineOf }: ParsedYaml): 
   return { line, path, message: explained(issue, valueAt(value, path)) };
 }
 
-/** Maps zod's names of types to the terms of YAML. */
+/** Maps zod's type names to YAML's terms. */
 const kinds: Readonly<Record<string, string>> = {
   string: 'text',
   array: 'a list',

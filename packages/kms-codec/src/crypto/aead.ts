@@ -86,7 +86,7 @@ export function decrypt(
   }
 }
 
-/** Number of bytes to decrypt at a time in place. */
+/** Number of bytes that are decrypted in place at a time. */
 const PIECE_BYTES = 256 * 1024;
 
 function decryptInPlace(decipher: DecipherGCM, bytes: Uint8Array): Uint8Array {

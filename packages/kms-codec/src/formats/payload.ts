@@ -132,8 +132,8 @@ export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>
   Object.keys(metadata ?? {}).length + 1 + (externalPayloads?.length ?? 0);
 
 /**
- * Maximum number of fields for which a payload's additional memory is not counted. A usual payload has about
- * three fields.
+ * Up to this number of fields, a payload's additional memory is not counted. A usual payload has about three
+ * fields.
  */
 const USUAL_FIELDS = 16;
 /**

@@ -69,7 +69,7 @@ function listedKey(payload: Payload, { rule }: Scope): string | undefined {
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 /**
  * Maximum length of a wrapped key in base64, in characters. The length is checked before the regular
- * expression runs, because millions of characters would overflow the stack of the regular expression.
+ * expression runs, because millions of characters would overflow its stack.
  */
 const MAX_BASE64_LENGTH = Math.ceil(MAX_WRAPPED_KEY_BYTES / 3) * 4;
 

@@ -108,7 +108,7 @@ export class EncryptionSlot {
   #unansweredUntil = 0;
   /** Callbacks of the encodes that wait for the refresh. */
   readonly #waiting = new Set<() => void>();
-  /** The last non-retryable error, cached for some seconds. */
+  /** The last non-retryable error, cached for a few seconds. */
   #failure: { readonly error: KmsCodecError; readonly until: number } | undefined;
 
   /** @param isShared whether processes share the scope's branch keys */

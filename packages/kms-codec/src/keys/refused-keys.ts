@@ -48,8 +48,8 @@ export class RefusedKeys {
   }
 
   /**
-   * Returns whether this identity may only encrypt: it has no permission to unwrap, and never had this
-   * permission while the process ran.
+   * Returns whether this identity may only encrypt: it has no permission to unwrap, and has not had it
+   * since the process started.
    */
   isOfEncrypter(own: WrappedKey): boolean {
     return this.codeOf(own) === 'permission_denied' && !this.readable.has(own.cryptoKey);

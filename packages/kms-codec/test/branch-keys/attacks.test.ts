@@ -187,7 +187,7 @@ it.each([
   ['created', 1],
   ['adopted', 2],
 ])(
-  'does not adopt an older entry that was restored, and stores the current key that it has %s again',
+  'does not adopt an older entry that was restored, and again stores the current key, which it has %s',
   async (_, n) => {
     const { fleet, entry } = await fleetWithEntry();
     await fleet.pass(5 * minute);

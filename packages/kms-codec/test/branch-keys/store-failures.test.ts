@@ -82,7 +82,7 @@ describe('a fleet whose store fails', () => {
     expect(fleet.keyService.wraps).toBe(20);
   });
 
-  it('delays the rotation, but keeps one key, if the store fails for some minutes when the rotation is due', async () => {
+  it('delays the rotation, but keeps one key, if the store fails for a few minutes when the rotation is due', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     await fleet.pass(0.7 * hour);

@@ -3,7 +3,7 @@ import { GoogleClient, type KmsClient } from '../../src/keys/google-client.ts';
 
 const method = () => vi.fn<(request: object, options: object) => Promise<readonly [unknown]>>();
 
-/** Replaces Google's client by a client whose responses the test sets, until the test ends. */
+/** Replaces Google's client with a client whose responses the test sets, until the test ends. */
 export function scriptedClient() {
   const client = {
     encrypt: method(),

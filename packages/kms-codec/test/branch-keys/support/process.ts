@@ -2,7 +2,7 @@
  * A process in a fleet that shares branch keys in a directory. Cloud KMS is simulated in memory, with a given
  * wrapping key.
  *
- *   node process.ts DIRECTORY WRAPPING_KEY run START    waits until the file START exists; then encrypts and rotates for some seconds, with a soft age of 3 s
+ *   node process.ts DIRECTORY WRAPPING_KEY run START    waits until the file START exists; then encrypts and rotates for a few seconds, with a soft age of 3 s
  *   node process.ts DIRECTORY WRAPPING_KEY TIME STEP    starts at a time, and kills itself at a step; with ROTATE, at a step of a rotation
  *
  * The process prints a line of JSON for each message.
