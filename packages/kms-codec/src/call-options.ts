@@ -48,8 +48,8 @@ export interface CallOptions {
   /** Replaces the codec's limit on the plaintext of one call (`maxCallBytes`). */
   readonly budget?: PlaintextBudget | undefined;
   /**
-   * Whether the codec may decrypt a payload into its own `data`, so that a large payload is in memory only
-   * once. Afterwards, the stored payload cannot be decrypted again. The codec then reserves memory only for
+   * Whether the codec may decrypt a payload in place (into its `data`), so that a large payload is in memory
+   * only once. Afterwards, the stored payload cannot be decrypted again. The codec then reserves memory only for
    * decompressed plaintext. Default: false.
    */
   readonly overwrite?: boolean | undefined;

@@ -18,8 +18,8 @@ export interface PayloadStoreContext {
 }
 
 /**
- * Returns a driver for Temporal's external storage that stores a payload only if `codec` has encrypted it.
- * Otherwise, for example if a client lacks the plugin or another codec encodes after this codec, `store`
+ * Returns a driver for Temporal's external storage. The driver stores a payload only if `codec` has encrypted
+ * it. Otherwise, for example if a client lacks the plugin or another codec encodes after this codec, `store`
  * throws a {@link KmsCodecError} `format_not_allowed` and stores none of the call's payloads. Plaintext
  * passes only if the namespace's rule has `plaintext: pass`.
  *

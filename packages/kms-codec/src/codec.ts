@@ -276,7 +276,7 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Returns how long this process could continue in a namespace if Cloud KMS stopped responding now, and
+   * Returns how long this process could keep working in a namespace if Cloud KMS stopped responding now, and
    * whether Cloud KMS responds. Makes no call.
    *
    * @example

@@ -113,7 +113,7 @@ describe('messageKey for a payload without a readable key', () => {
   });
 });
 
-it('messageKey names the same format as the codec, for every format, and the codec also names the crypto key, except for static', async () => {
+it('messageKey and inspect report the same format, and inspect also reports the crypto key, except in the format static', async () => {
   const keyService = new FakeKeyService();
   const { codec } = codecWith({
     orders: { encrypt: SHARED, reads: formats, unsafe: ['direct-with-envelope'] },

@@ -44,7 +44,7 @@ const rejecting = (error: Error) => async () => {
 const denied = new KmsCodecError('permission_denied', 'denied');
 
 describe('a refused key', () => {
-  it('is known with its namespace, reason and last confirmation until Cloud KMS accepts it or it is replaced', () => {
+  it('is remembered, with its namespace, reason and last confirmation, until Cloud KMS accepts it or it is replaced', () => {
     const { refused } = refusedKeys();
     const others = [keyOf(2), keyOf(3)];
     for (const [n, each] of [key, ...others].entries()) refused.add('pay', each, 'key_disabled', n);

@@ -163,7 +163,7 @@ export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {
 
 /**
  * Creates the codec that the environment describes, as the guide's `load_kms_codec` does. Emits the process warning
- * `TEMPORAL_KMS_UNKNOWN_VARIABLE` if unknown variables with the prefixes `KMS_` and `GCP_KMS_` are set.
+ * `TEMPORAL_KMS_UNKNOWN_VARIABLE` if unknown variables with the prefix `KMS_` or `GCP_KMS_` are set.
  * @throws KmsConfigurationError whose message lists every missing or wrong variable
  */
 export function loadKmsCodec(

@@ -59,8 +59,8 @@ const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', '
 const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
 /**
- * Matches the first characters by which YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys,
- * because the two versions' rules differ. Also matches question marks, because some parsers treat any
+ * Matches the characters with which numbers, dates, nulls and merge keys begin in YAML 1.1 or 1.2, because the
+ * two versions' rules differ. Also matches question marks, because some parsers treat any
  * question mark inside brackets as the beginning of a key.
  */
 const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;

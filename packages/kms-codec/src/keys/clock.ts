@@ -29,9 +29,9 @@ const TOLERANCE_MS = 100;
 const WALL_ONLY_MS = 250;
 
 /**
- * Returns a clock for measuring ages. From one reading of both clocks to the next, the clock advances by as
- * much as the wall clock or the running clock, whichever advanced more; in between, it follows the wall clock
- * for at most `WALL_ONLY_MS`. The clock therefore counts the time in which the machine was suspended, and
+ * Returns a clock for measuring ages. Between two readings of both clocks, it advances by as much as the wall
+ * clock or the running clock, whichever advanced more; meanwhile, it follows the wall clock, for at most
+ * `WALL_ONLY_MS`. The clock therefore counts the time in which the machine was suspended, and
  * continues if the time of day is set back. Otherwise, keys would be used for too long. The clock misses a
  * suspension if the time of day is set back by the same amount. The clock starts at the current time of day.
  * `maintain` reads the clock every 15 s.

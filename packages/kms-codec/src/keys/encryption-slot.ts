@@ -358,8 +358,8 @@ export class EncryptionSlot {
   }
 
   /**
-   * Returns a data key from the current scope key that may encrypt one more message, or undefined if there is
-   * no such key.
+   * Returns a data key that may encrypt one more message and comes from the current scope key, or undefined if
+   * there is none.
    */
   #withRoom(key: EncryptionKey, bytes: number): EncryptionKey | undefined {
     const { softMessages, softBytes, hardMessages, hardBytes } = this.#limits;

@@ -220,7 +220,7 @@ const isNumbered = (key: string) => /^projects\/\d+\//.test(key);
 const withoutProject = (key: string) => key.replace(/^projects\/[^/]+/, '');
 
 /**
- * Finds rules that name a crypto key by its project's number although a rule names the same key by its
+ * Finds rules that name a crypto key by its project's number, while some rule names the same key by its
  * project's id. Cloud KMS accepts both names. However, messages contain a hash of the name, so caches, scans
  * and headers would treat the two names as different keys.
  */

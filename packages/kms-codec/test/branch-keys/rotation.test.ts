@@ -70,7 +70,7 @@ describe('a fleet at the time of a rotation', () => {
     }
   });
 
-  it('stores another next key if Cloud KMS refuses the next key when it would replace the current key', async () => {
+  it('stores another next key if Cloud KMS refuses the next key at the time of the rotation', async () => {
     const fleet = fleetOf(1);
     await fleet.encrypt();
     fleet.keyService.version = 2;
