@@ -1,7 +1,7 @@
-// A codec server with the HTTP handler of Temporal's Go SDK and a codec like the codec of Temporal's
-// encryption sample: AES-256-GCM over the whole serialized payload, under a static key, without
-// additional authenticated data. Unlike the sample, this server creates the cipher only once, which makes
-// it faster. The server listens on the given port of 127.0.0.1.
+// A codec server with the HTTP handler of Temporal's Go SDK and a codec like that of Temporal's encryption
+// sample: AES-256-GCM over the whole serialized payload, under a static key, without additional authenticated
+// data. Unlike the sample, this server creates the cipher only once, which makes it faster. The server
+// listens on the given port of 127.0.0.1.
 package main
 
 import (

@@ -31,7 +31,7 @@ export interface SignIn {
   readonly resource?: string;
   /** Further parameters of the authorization request. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** Which token of the issuer's response the policy accepts. */
+  /** Which of the tokens in the issuer's response the policy accepts. */
   readonly token: 'access' | 'id';
 }
 
@@ -48,7 +48,7 @@ export interface Access {
    */
   allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
   reveal(namespace: string): Reveal;
-  /** How many minutes a web page may show payloads after one justification. */
+  /** How long, in minutes, a web page may show payloads after one justification. */
   revealMinutes(namespace: string): number;
   /** Returns `undefined` if web pages cannot sign in or need no token. */
   signIn(): SignIn | undefined;

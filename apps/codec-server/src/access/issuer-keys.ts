@@ -105,9 +105,9 @@ const discovery = z.object({ issuer: z.string(), jwks_uri: z.string() });
 const keySet: z.ZodType<JSONWebKeySet> = z.object({ keys: z.array(z.looseObject({})) });
 
 export interface RefreshedValueOptions {
-  /** How many milliseconds a value is used without an attempt to load a newer value. */
+  /** How long a value is used without an attempt to load a newer value, in milliseconds. */
   readonly freshMs: number;
-  /** How many milliseconds a value is used while attempts to load a newer value fail. */
+  /** How long a value is used while attempts to load a newer value fail, in milliseconds. */
   readonly usableMs: number;
   /** Minimum time between the starts of two attempts, in milliseconds. */
   readonly retryMs: number;

@@ -219,21 +219,21 @@ function grantTemporal(
   }
 }
 
-/** Names of the system namespace: in Temporal's code, and in Temporal's documentation. */
+/** The system namespace's names in Temporal's code and in Temporal's documentation. */
 const SYSTEM: ReadonlySet<string> = new Set(['temporal-system', 'system']);
 
-/** Returns the texts in a claim that a rule can match: the claim itself, or the elements of a list. */
+/** Returns a claim's strings that a rule can match: the claim itself, or the elements of a list. */
 type TextsOf = (claim: string) => readonly string[];
 
 /**
- * Returns a function that returns the texts of a claim in a verified token. A claim that is neither text nor
- * a list has no texts. E-mail addresses are left out if any claim of the token marks the address as unverified,
- * because many providers let people sign up with another person's address.
+ * Returns a function that returns the strings of a claim in a verified token. A claim that is neither a
+ * string nor a list has none. E-mail addresses are left out if any claim of the token marks the address as
+ * unverified, because many providers let people sign up with another person's address.
  */
 function claimTexts(claims: JWTPayload): TextsOf {
   const trustsEmail = !marksEmailUnverified(claims);
   return (claim) => {
-    // Stryker disable next-line all: no property that every object inherits is a text.
+    // Stryker disable next-line all: no property that every object inherits is a string.
     if (!Object.hasOwn(claims, claim)) return [];
     const texts = valuesOf(claim, claims[claim]).filter((value) => typeof value === 'string');
     return trustsEmail ? texts : texts.filter((text) => !isEmail(claim, text));
@@ -254,7 +254,7 @@ const isEmail = (claim: string, text: string): boolean =>
 /**
  * Returns whether any claim about the verification of an address has a value other than JSON's `true` (OpenID
  * Connect Core 1.0, section 5.1). Claims may be nested, for example in the proxy's `gcip`, or in a profile
- * whose name is a URL. Texts and numbers do not count as true, because providers disagree about their
+ * whose name is a URL. Strings and numbers do not count as true, because providers disagree about their
  * meaning.
  */
 function marksEmailUnverified(claims: JWTPayload): boolean {

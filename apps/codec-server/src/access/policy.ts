@@ -12,15 +12,15 @@ const text = z
 /** A name or value that is compared literally. */
 const literalText = (message: string) => text.regex(/^[^*]*$/, message);
 
-/** A text, or a list of texts. */
+/** A string, or a list of strings. */
 const oneOrMany = <One extends z.ZodType<string>>(one: One) =>
   z
-    .union([one, z.array(one).min(1, 'is empty')], { error: 'must be text, or a list of texts' })
+    .union([one, z.array(one).min(1, 'is empty')], { error: 'must be a string, or a list of strings' })
     .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));
 
 /**
- * Returns whether keys may be fetched from a URL: over https, or over http from this machine only, because
- * http does not authenticate the sender.
+ * Returns whether keys may be fetched from a URL: over https from any host, but over http only from this
+ * machine, because http does not authenticate the sender.
  */
 export function isSafeUrl(value: string): boolean {
   const url = URL.parse(value);
@@ -220,7 +220,7 @@ const rule = z.strictObject({
   permissions: z.array(permission).min(1, 'is empty'),
 });
 
-/** How many minutes a web page may show payloads after one justification. */
+/** How long, in minutes, a web page may show payloads after one justification. */
 const revealMinutes = z
   .number()
   .int()

@@ -15,7 +15,7 @@ interface CauseFramesOptions extends RunsStream {
   readonly kmsCalls: () => number;
 }
 
-/** Yields why each run of a list failed, in the order of the list. */
+/** Yields why each run of a list failed, in the list's order. */
 export async function* causeFrames({
   start,
   read,

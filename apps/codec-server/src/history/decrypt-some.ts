@@ -19,7 +19,7 @@ export interface RefPayload {
   readonly payload: StoredPayload;
 }
 
-/** The codec and functions that decrypt payloads of several runs within one budget of Cloud KMS calls. */
+/** What is needed to decrypt payloads of several runs within one budget of Cloud KMS calls. */
 export interface Decrypting {
   readonly codec: HistoryCodec<'decode'>;
   readonly log: Logger;

@@ -78,7 +78,7 @@ export async function workflowDescription(
   return { workflow, relations: workflowRelations(description), details, payloads };
 }
 
-/** Returns a describe response of Temporal as JSON, with stubs in place of its payloads. */
+/** Returns Temporal's response to a describe request as JSON, with stubs in place of its payloads. */
 export async function describedMessage(
   type: string,
   message: object,

@@ -5,13 +5,13 @@ import type { StreamLifetime } from './stream-limits.ts';
 
 type Reader = Pick<HistoryReader, 'read'>;
 
-/** Durable events of a run, usually up to a few hundred, which hold memory until the page is released. */
+/** A run's durable events, usually up to a few hundred. They hold memory until the page is released. */
 export interface EventPage {
   readonly events: readonly ProtoEvent[];
   readonly release: () => void;
 }
 
-/** Pages of a part of a run's history. The consumer must release each page. */
+/** Part of a run's history, in pages. The consumer must release each page. */
 export type EventPages = AsyncGenerator<EventPage, void>;
 
 /** Reads at most one page. The page's memory is reserved in `memory` until the page is released. */

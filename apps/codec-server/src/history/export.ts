@@ -125,8 +125,8 @@ async function* exportedEvents(
 }
 
 /**
- * Marks payloads that this server truncated when it read them, so that the export does not present them as
- * stored.
+ * Marks payloads that this server truncated when it read them, so that they do not look complete in the
+ * export.
  */
 const encodedPayload: WritePayload = (payload, ref) =>
   hasTooManyEntries(payload)

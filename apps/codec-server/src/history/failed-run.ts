@@ -68,7 +68,7 @@ export interface FailureOfRun {
  * Reads why a run failed or, if the run could not continue because its workflow task failed, why the task
  * failed. Decrypts only the event with the failure, and in that event only the messages and stack traces.
  * Writes the audit's outcome before it returns plaintext.
- * @throws HttpError as `HistoryReader.read`; `audit_unavailable`
+ * @throws the same HttpErrors as `HistoryReader.read`; HttpError `audit_unavailable`
  */
 export async function readFailedRun(listed: WorkflowSummary, options: FailedRunOptions): Promise<FailedRun> {
   const { namespace, reader, inspect, lifetime, decrypting } = options;
@@ -150,7 +150,7 @@ async function readTexts(
 
 /**
  * Returns the message and stack trace of a decrypted failure, shortened. The SDKs' failure converters write
- * both texts as JSON.
+ * both as JSON.
  */
 function readingOf(payload: Payload): Reading {
   const { data, encoding } = bodyOf(payload);

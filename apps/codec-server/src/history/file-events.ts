@@ -29,7 +29,10 @@ import type { Inspect } from './payload-stub.ts';
 const VALUE_COST = 512;
 /** Memory in bytes for a payload, including everything that a stream derives from the payload. */
 const PAYLOAD_COST = 1_536;
-/** Memory in bytes for a byte of text, including its strings and the bytes decoded from base64. */
+/**
+ * Memory in bytes per character of the text, including the strings parsed from it and the bytes decoded from
+ * base64.
+ */
 const TEXT_COST = 4;
 /** How many values each reservation of memory covers. */
 const VALUES_AT_ONCE = 64;
@@ -121,7 +124,7 @@ const tooManyValues = (): HttpError =>
   );
 
 /**
- * Finds the payloads for refs in the events of a file.
+ * Finds the payloads that refs name in the events of a file.
  * @throws HttpError 400 for a ref that is not in the events
  */
 export function filePayloads(

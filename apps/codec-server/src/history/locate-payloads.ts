@@ -100,7 +100,7 @@ async function locateDescribed(
     reading = next.catch(() => undefined);
     return next;
   };
-  // Only payloads in the description require the complete description.
+  // The complete description is needed only for payloads that are in the description.
   const needsAll = refs.some((ref) => partsOfRef(ref).eventId === 0);
   return await withDescription(source, run, needsAll, signal, async (description) => {
     const byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));

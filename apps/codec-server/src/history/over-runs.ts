@@ -20,13 +20,13 @@ export interface RunPage {
   readonly next: string | undefined;
 }
 
-/** The runs that match a query, in the order of the list. */
+/** The runs that match a query, in the order in which Temporal lists them. */
 interface ListedRuns {
   /** The value of `after` in the request: the position of the last run that an earlier request covered. */
   readonly after: string | undefined;
   /** Returns the page of runs for a token. The token is empty for the first page. */
   readonly page: (token: string) => Promise<RunPage>;
-  /** Called with the runs that are read next, in the order of the list. */
+  /** Called with the runs that are read next, in the list's order. */
   readonly prepare?: (runs: readonly WorkflowSummary[]) => void;
   /** Cancels visits in progress once their results are no longer needed. */
   readonly stop: () => void;
@@ -62,8 +62,8 @@ export const pageTokenOf = (position: string | undefined): string => position?.s
 const positionOf = (token: string, runId: string): string => `${token}.${runId}`;
 
 /**
- * Visits a list's runs after a position, several at a time, and yields the results in the order of the list.
- * A request that continues at a result's position misses no run. Such a request repeats runs only if the list
+ * Visits a list's runs after a position, several at a time, and yields the results in the list's order. A
+ * request that continues at a result's position misses no run. Such a request repeats runs only if the list
  * has changed so much that the last run is now on another page.
  */
 async function* overRuns<T>(

@@ -60,8 +60,8 @@ export interface HistoryReaderOptions {
 const MAX_BATCHES = 256;
 
 /**
- * Batches of the first page when a history is read backwards. The page is small, because the required event
- * is usually among the last events. Later pages are larger.
+ * Number of batches in the first page when a history is read backwards. The page is small, because the
+ * required event is usually among the last events. Later pages are larger.
  */
 const LAST_BATCHES = 8;
 /** The factor by which pages grow, or shrink if a page is too large for Temporal to send. */
@@ -107,7 +107,7 @@ export class HistoryReader {
   /**
    * Returns the last event of a run's last batch: for a closed run, the event that closed the run.
    * Returns undefined for an open run. Takes one call, however long the history is.
-   * @throws HttpError as `read`
+   * @throws the same HttpErrors as `read`
    */
   async lastEvent(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
     const { namespace, workflowId, runId } = run;
@@ -127,7 +127,7 @@ export class HistoryReader {
   /**
    * Returns a closed run's last event, preceded by the events of workflow tasks among the last events, in the order
    * of the history. Takes one call, or two if the last events are too large. Misses a task that many events follow.
-   * @throws HttpError as `read`
+   * @throws the same HttpErrors as `read`
    */
   async lastTasks(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<readonly ProtoEvent[]> {
     const { namespace, workflowId, runId } = run;
@@ -153,7 +153,7 @@ export class HistoryReader {
    * Returns the event that ended a run's latest workflow task, or undefined if no workflow task has ended.
    * Reads the history backwards in growing pages, so that 10,000 signals after a failing task take about 40
    * calls. Temporal limits the number of events in a history, and therefore the number of calls.
-   * @throws HttpError as `read`
+   * @throws the same HttpErrors as `read`
    */
   async lastTaskEnd(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
     const { namespace, workflowId, runId } = run;

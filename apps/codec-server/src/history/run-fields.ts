@@ -28,7 +28,7 @@ const MAX_RUN_FIELDS = 400;
 /** Identities and ids are cut to this many characters. */
 const MAX_TEXT = 200;
 
-/** A run's fields, and the number of payloads without fields by reason code. */
+/** A run's fields and, by reason code, the number of payloads without fields. */
 export type RunFields = Pick<Extract<RunFieldsFrame, { type: 'run' }>, 'fields' | 'unreadable'>;
 
 /**
@@ -122,7 +122,7 @@ export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
     .slice(0, MAX_REFS);
 }
 
-/** The codec and functions that decrypt and parse payloads of several runs. */
+/** What is needed to decrypt and parse payloads of several runs. */
 export interface DecodingFields extends Decrypting {
   readonly threads: Pick<TextThreads, 'fields'>;
 }
@@ -180,7 +180,7 @@ export interface RunFieldsOptions extends RunsStream {
   readonly kmsCalls: () => number;
 }
 
-/** Reads the fields of a list's runs, and yields them in the order of the list. */
+/** Reads the fields of a list's runs, and yields them in the list's order. */
 export function runFieldsFrames({
   most,
   read,

@@ -48,7 +48,7 @@ export async function progressOfRuns(
       if (queue.waiting > 0 && queues.size < MAX_QUEUES) queues.add(key);
       return queue.waiting > 0 && queues.has(key);
     });
-    // Without the pollers, the result still shows that the run waits.
+    // Without the pollers, the result still shows that the run is waiting.
     const described = await Promise.all(
       waiting.map((queue) => pollersOf(queue, signal).catch(() => undefined)),
     );

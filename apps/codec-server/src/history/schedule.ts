@@ -24,13 +24,13 @@ export function scheduleList({ schedules, nextPageToken }: Page): ScheduleList {
 }
 
 /**
- * Clients encrypt a schedule's payloads for the workflow that the schedule starts, except for the schedule's
- * own memo, which is not bound to a workflow.
+ * Clients encrypt a schedule's payloads for the workflow that the schedule starts. Only the schedule's own
+ * memo is not bound to a workflow.
  */
 const contextOf = (description: Description, namespace: string) =>
   workflowContext({ namespace, workflowId: description.schedule?.action?.startWorkflow?.workflowId ?? '' });
 
-/** Returns the description without the token that a change of the schedule needs. */
+/** Returns the description without the token that is needed to change the schedule. */
 const readable = (description: Description): Description => ({ ...description, conflictToken: null });
 
 /** Returns a schedule's description, with stubs in place of its payloads. */

@@ -29,7 +29,7 @@ export interface SearchedRun {
   readonly end: Extract<SearchFrame, { type: 'end' }>;
 }
 
-/** Searches a list's runs, and yields the runs with hits in the order of the list. */
+/** Searches a list's runs, and yields the runs with hits in the list's order. */
 export function searchRunsFrames({
   search,
   ...stream

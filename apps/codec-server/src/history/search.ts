@@ -33,7 +33,7 @@ export interface SearchOptions extends DecryptEventsOptions {
 /**
  * Searches a run's decrypted payloads event by event, and yields hits, progress, and an `end` frame with the
  * last event searched. A search that completes or reaches a limit ends between two events, so that a search
- * that continues after the last event repeats no hit.
+ * that continues from there repeats no hit.
  */
 export async function* searchFrames(options: SearchOptions): AsyncGenerator<SearchFrame, void> {
   const { reader, threads, codec, run, request, length, lifetime, log } = options;

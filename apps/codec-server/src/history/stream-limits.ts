@@ -156,7 +156,7 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
   }
 
   /**
-   * Charges only the bytes that are decompressed from an object, because the object is decrypted in place.
+   * Charges only the bytes that decompressing an object creates, because the object is decrypted in place.
    */
   readonly ofObject: PlaintextBudget = { reserve: (bytes) => this.#take(bytes, this.#objectCost) };
 

@@ -20,7 +20,7 @@ type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
  */
 const STALE_MS = 100_000;
 /**
- * How many milliseconds a result is cached. Many people who watch the same page then cause only a few
+ * How long a result is cached, in milliseconds. Many people who watch the same page then cause only a few
  * calls.
  */
 const KEEP_MS = 10_000;
@@ -43,7 +43,7 @@ const types: Readonly<Record<Kind, temporal.api.enums.v1.TaskQueueType>> = {
  * Returns the task queues that an open run depends on: the run's own task queue, and the task queues of
  * pending activities that no worker has taken. The result is sorted by the number of waiting tasks, in
  * descending order.
- * @param all whether to return also the task queues of activities that a worker has taken
+ * @param all whether to also return the task queues of activities that a worker has taken
  */
 export function taskQueuesOf(description: Description, all = false): UsedQueue[] {
   const { workflowExecutionInfo: info, executionConfig: config, pendingWorkflowTask: task } = description;

@@ -50,7 +50,7 @@ class Grant<P extends Permission, N extends string | undefined = string> {
     this.#namespace = namespace;
   }
 
-  /** Returns whether a value is a grant at run time, whatever TypeScript's type for it is. */
+  /** Checks at run time whether a value is a grant, whatever its TypeScript type. */
   static isGrant(this: void, value: unknown): value is Grant<Permission, string | undefined> {
     return typeof value === 'object' && value !== null && #permission in value;
   }
@@ -148,7 +148,7 @@ export type Decrypting = Extract<Permission, 'decode' | 'search' | 'export'>;
  * this function before anything is decrypted. Records a missing justification in the audit.
  *
  * @param what further fields of the audit entry for a denial, for example the run
- * @throws HttpError as `justificationFor`
+ * @throws the same HttpErrors as `justificationFor`
  */
 export async function requireJustification(
   c: Context<Env>,

@@ -46,7 +46,7 @@ export const shuttingDown = (): HttpError =>
     loggable: true,
   });
 
-/** How many milliseconds requests in flight may continue after a shutdown begins, before they get 503. */
+/** How long requests in flight may continue after a shutdown begins, in milliseconds. Then they get 503. */
 const DRAIN_MS = 8_000;
 
 interface InFlight {

@@ -13,7 +13,7 @@ import { clientAddress, type Env } from './context.ts';
  */
 const MAX_OTHER_NAMESPACES = 32;
 
-/** A request that decrypts. The justification for the request's own namespace is already checked. */
+/** A request that decrypts. The justification for the request's own namespace has already been checked. */
 export interface Reveal extends Omit<
   Intent,
   'caller' | 'peer' | 'operation' | 'namespace' | 'requestNamespace' | 'digests'

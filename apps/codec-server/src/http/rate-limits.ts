@@ -11,7 +11,7 @@ import { type Account, Bucket, bucketOf, type RateLimit, type Rates } from './ac
 import { clientAddress, type Env, isResponseClosed } from './context.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
-/** Maximum number of key tests per minute and caller. A test calls Cloud KMS twice for each key. */
+/** Maximum number of key tests per caller per minute. A test calls Cloud KMS twice for each key. */
 const KEY_TESTS = 6;
 
 export interface RateLimits {

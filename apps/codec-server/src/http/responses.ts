@@ -67,10 +67,10 @@ export const replyJson = (
 const encoder = new TextEncoder();
 
 /**
- * Streams texts as they are produced, with backpressure: the next text is requested only when the previous
- * text has been taken, so that a slow reader keeps only one text in memory.
- * @param texts returns an iterator of non-empty texts; the signal is aborted when the client disconnects
- * @param compress whether to compress the texts with gzip if the client accepts it; never for plaintext, see
+ * Streams text in parts, as they are produced, with backpressure: the next part is requested only when the
+ * previous part has been taken, so that a slow reader keeps only one part in memory.
+ * @param texts returns an iterator of non-empty parts; the signal is aborted when the client disconnects
+ * @param compress whether to compress the text with gzip if the client accepts it; never for plaintext, see
  *   `gzipParts`
  */
 export function textStream(

@@ -43,7 +43,7 @@ export function* parseInSteps(body: Buffer, maxPayloads: number, lease: Lease): 
   return payloads;
 }
 
-/** Decodes the base64 of a body from which long strings were cut. */
+/** Decodes the base64 strings in a JSON body, including the long strings that were cut out before parsing. */
 class Base64Strings {
   readonly #body: Buffer;
   readonly #cut: CutJson;
@@ -62,7 +62,7 @@ class Base64Strings {
     return decodeBase64(this.#body, start, end, this.#later);
   };
 
-  /** Fills the buffers of large strings that `decode` has returned. @throws HttpError 400 */
+  /** Fills the buffers that `decode` has returned for large strings. @throws HttpError 400 */
   *decodeLarge(at: string): Steps<void> {
     const decodings = this.#later;
     this.#later = [];
@@ -102,7 +102,7 @@ export const parseAnyPayloads = (text: string, maxPayloads: number): Payload[] =
 
 function parseAny(text: string, maxPayloads: number, take: (bytes: number) => void): unknown[] {
   const body = parseJson(text, VALUES, (values) => take(values * ENTRY_COST));
-  if (!isRecord(body)) throw notProtocol('the body must be an object with a list "payloads"');
+  if (!isRecord(body)) throw notProtocol('the body must be an object with a "payloads" list');
   const payloads = body['payloads'] ?? [];
   if (!Array.isArray(payloads)) throw notProtocol('"payloads" must be a list');
   if (payloads.length > maxPayloads) throw tooManyPayloads(maxPayloads);
@@ -190,7 +190,7 @@ const nothing = new Uint8Array();
  */
 const SHORT = 64;
 
-/** Maximum number of characters in a part that combines several texts. */
+/** Maximum number of characters in a part that combines several strings. */
 const TEXT_PART = 16 * 1024;
 
 /** Collects text and bytes, and writes them, with the bytes as base64, into one buffer or in pieces. */
@@ -228,7 +228,7 @@ class JsonBytes implements BodyInPieces {
     let length = 0;
     for (const part of this.#parts) {
       for (let from = 0; from < part.length; from += PIECE_BYTES) {
-        // Text need not be divided, because a text is hardly longer than `TEXT_PART`.
+        // Text parts need not be divided, because they are hardly longer than `TEXT_PART`.
         const next = typeof part === 'string' ? part : part.subarray(from, from + PIECE_BYTES);
         const added = writtenLength(next);
         if (length > 0 && length + added > SLICE_BYTES) {

@@ -52,7 +52,7 @@ export class NamespaceUsage {
 
   /**
    * Counts a payload that could not be encrypted or decrypted, but not a payload that Temporal no longer has, such as
-   * the failure of an earlier attempt. A missing payload is not a problem of a key.
+   * the failure of an earlier attempt. A missing payload does not indicate a problem with a key.
    */
   refused(reason: ReasonCode, where: Omit<Failure, 'time' | 'reason'>, now: number): void {
     if (reason === 'event_not_found') return;

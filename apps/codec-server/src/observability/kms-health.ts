@@ -30,7 +30,7 @@ type Used = Omit<Refused, 'since' | 'reason'>;
 const MAX_ANSWERS = 256;
 
 /**
- * How many milliseconds a refusal affects the reported health. The time is limited because, after a key
+ * How long a refusal affects the reported health, in milliseconds. The time is limited because, after a key
  * version is restored, there may be no call that shows that the version is usable again.
  */
 const REMEMBERED_MS = 60 * 60_000;

@@ -6,7 +6,7 @@ import { traceFields } from './trace-context.ts';
 
 /**
  * Returns a logger that writes JSON lines in the form of `pinoFormat`, with the ids of the trace. Escapes
- * invisible characters, so that no text in a line looks like a different text.
+ * invisible characters, so that no text in a line looks like different text.
  */
 export const createLog = (level: string, output: DestinationStream): Logger =>
   pino(

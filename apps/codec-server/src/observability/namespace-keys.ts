@@ -21,7 +21,7 @@ export interface DescribedKeysOptions {
   readonly keyService: Pick<KeyService, 'describe'>;
   /** Time limit of one look-up in milliseconds. Default: 5,000. */
   readonly waitMs?: number;
-  /** How many milliseconds a result is cached. Default: 30,000. */
+  /** How long a result is cached, in milliseconds. Default: 30,000. */
   readonly keepMs?: number;
 }
 

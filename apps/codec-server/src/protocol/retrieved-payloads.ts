@@ -41,7 +41,7 @@ export interface RetrievedPayload {
 /**
  * Reads and decrypts the objects to which payloads refer. One failure ends all reads, as in `KmsCodec`.
  * @param targets the objects, by the references' positions among the payloads of the request
- * @throws KmsCodecError as `Retrieval.read` and `KmsCodec.decode`; HttpError 413, 503
+ * @throws the same KmsCodecErrors as `Retrieval.read` and `KmsCodec.decode`; HttpError 413, 503
  */
 export async function retrievedPayloads(
   targets: ReadonlyMap<number, Located>,

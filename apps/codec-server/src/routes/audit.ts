@@ -21,8 +21,8 @@ import { replyJson } from '../http/responses.ts';
 export interface AuditRoutesOptions {
   readonly authority: Pick<Authority, 'audit'>;
   /**
-   * Access to the audit file. Undefined if the server writes the audit to standard output, from where a
-   * log collector stores the lines.
+   * Access to the audit file. Undefined if the server writes the audit to standard output, whose lines a log
+   * collector stores.
    */
   readonly auditFile: ForGrant<'audit', AuditFile> | undefined;
   /** Returns the last line that this process has written. */

@@ -34,7 +34,7 @@ import {
 } from './run-stream.ts';
 import { inspectFor } from './workflows.ts';
 
-/** How many milliseconds a stream follows a history. A client continues with `after` in another request. */
+/** How long a stream follows a history, in milliseconds. A client continues with `after` in another request. */
 const HISTORY_MS = 60 * 60_000;
 const EXPORT_MS = 30 * 60_000;
 

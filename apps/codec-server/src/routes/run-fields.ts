@@ -35,9 +35,10 @@ export const runFieldsRoutes = (options: RunRoutesOptions): readonly Route[] => 
     operationId: 'readRunFields',
     summary: 'Reads those fields of runs that need no decryption, to compare sets of runs',
     description:
-      'Streams up to 200 runs that match a visibility query, in the order of the list: task queue, worker and build of the first ' +
-      'workflow task, hour, key version, sizes, duration and search attributes. With `sample`, reads runs from several ' +
-      'times instead of the newest runs. If the reason is `limit`, continue with `after`.',
+      'For up to 200 runs that match a visibility query, in the order in which Temporal lists them, streams fields such as ' +
+      'the task queue, worker and build of the first workflow task, the hour, key version, sizes, duration and search ' +
+      'attributes. With `sample`, reads runs from several times instead of the newest runs. If the reason is `limit`, ' +
+      'continue with `after`.',
     requires: 'metadata',
     body: runFieldsRequest,
     response,
@@ -51,7 +52,7 @@ export const runFieldsRoutes = (options: RunRoutesOptions): readonly Route[] => 
     summary: 'Reads the fields of runs, including the fields of their decrypted inputs and memos',
     description:
       'Like `readRunFields`, but also decrypts the arguments and the memo of each run, up to 200 payloads. The audit has separate ' +
-      'entries for each run of which a payload is decrypted.',
+      'entries for each run whose payloads are decrypted.',
     requires: 'decode',
     body: decodeFieldsRequest,
     response,

@@ -19,7 +19,7 @@ import { inspectFor, withQueryErrors } from './workflows.ts';
 /** Number of runs in one page of the list, if the server reads every run. */
 const PAGE_SIZE = 100;
 
-/** How many milliseconds one request reads runs. A client continues with `after` in another request. */
+/** How long one request reads runs, in milliseconds. A client continues with `after` in another request. */
 const STREAM_MS = 60_000;
 
 interface RequestedRuns {
@@ -71,7 +71,8 @@ export function runPages<P extends Reading>(
   const { namespace } = grant;
   const temporal = temporalFor(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
-  // This lease must not borrow, because the request also waits for the memory of the runs that it reads.
+  // This lease must not borrow: while it is held, the request also waits for memory for the runs that it
+  // reads, and only one lease at a time may borrow.
   const lease = leaseOf(c, false);
   const memory = responseMemory(lease);
   const checkpoint = createCheckpoint();
@@ -80,7 +81,7 @@ export function runPages<P extends Reading>(
     const asked = sample ? samplePage(query, sample, token) : { query, pageSize, ...nextPageToken };
     const page = await withQueryErrors(() => temporal.list({ namespace, ...asked }, signal, memory)).catch(
       (error: unknown) => {
-        // Temporal does not get the token of a sample's page.
+        // The token of a sample's page is not sent to Temporal.
         if (sample || token === '' || !hasUnknownStatus(error)) throw error;
         throw badRequest('after is invalid; send a value from an earlier response.', error);
       },

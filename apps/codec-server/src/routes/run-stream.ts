@@ -130,7 +130,7 @@ export async function beginAudit(
 
 /**
  * Returns functions that decrypt payloads of several runs, with separate audit entries for each run.
- * @throws HttpError as `requireJustification`
+ * @throws the same HttpErrors as `requireJustification`
  */
 export async function decryptingOf(
   c: Context<Env>,
@@ -164,7 +164,7 @@ export const lifetimeWithoutReset = (
     memory: c.get('memory'),
   });
 
-/** How many milliseconds a stream has to send its last line after its lifetime has ended. */
+/** How long a stream may take to send its last line after its lifetime has ended, in milliseconds. */
 const LAST_LINE_MS = 2_000;
 
 /**

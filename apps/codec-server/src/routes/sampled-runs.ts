@@ -2,7 +2,7 @@ import { MAX_FIELD_RUNS, type RunSample, type WorkflowSummary } from '@temporal-
 import { badRequest } from '../errors.ts';
 import { among } from './among.ts';
 
-/** A page of a sample: the index of its time, and the time by which its runs have closed. */
+/** A page of a sample: the index of its time in `until`, and the latest close time of its runs. */
 interface SamplePage {
   readonly index: number;
   readonly until: number;
@@ -31,7 +31,7 @@ export function samplePage(query: string, sample: RunSample, token: string) {
 
 /**
  * Returns the token of the next page, or undefined after the last page. The next page contains only runs that
- * closed before the runs of this page, so that times close to each other do not select the same runs.
+ * closed before the runs of this page, so that the pages of nearby times do not contain the same runs.
  */
 export function nextSampleToken(
   sample: RunSample,

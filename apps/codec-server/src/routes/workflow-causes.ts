@@ -31,7 +31,7 @@ const FAILED = `ExecutionStatus IN (${failedStatuses.map((status) => `'${status}
 const FAILED_OR_FAILING = `(${FAILED} OR (ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL))`;
 
 const response = {
-  description: 'The runs in the order of the list, then an `end`',
+  description: 'The runs, in the order in which Temporal lists them, then an `end`',
   type: 'application/x-ndjson',
   schema: causeFrame,
 } as const;
@@ -66,7 +66,7 @@ export function workflowCausesRoutes(options: RunRoutesOptions): readonly Route[
         'Lists the causes of failure of the runs that match a visibility query, with decrypted messages',
       description:
         `${reads} Decrypts the messages and stack traces of the failures, nothing else. The audit has separate ` +
-        'entries for each run of which a payload is decrypted.',
+        'entries for each run whose payloads are decrypted.',
       requires: 'decode',
       body: decodeCausesRequest,
       response,

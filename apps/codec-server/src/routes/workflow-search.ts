@@ -40,9 +40,9 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
     operationId: 'searchWorkflows',
     summary: 'Searches for text in the decrypted payloads of all runs that match a visibility query',
     description:
-      'Searches the newest 4,096 events of each run, in the order of the list, several runs at a time. Streams each ' +
-      'run with hits, followed by at most 50 hits as in `searchHistory`. If the reason is `limit`, continue with ' +
-      '`after`. The audit has separate entries for each searched run.',
+      'Searches the newest 4,096 events of each run, several runs at a time, in the order in which Temporal lists the ' +
+      'runs. Streams each run with hits, followed by at most 50 hits as in `searchHistory`. If the reason is `limit`, ' +
+      'continue with `after`. The audit has separate entries for each searched run.',
     requires: 'search',
     body: workflowSearchRequest,
     response: { description: 'Frames', type: 'application/x-ndjson', schema: workflowSearchFrame },
@@ -90,7 +90,7 @@ class RunLengths {
     for (let n = 0; n < CONCURRENT_LENGTHS; n += 1) void ask();
   }
 
-  /** @throws HttpError as `historyLength` */
+  /** @throws the same HttpErrors as `historyLength` */
   of(run: WorkflowSummary): Promise<number> {
     const { workflowId, runId } = run;
     if (isClosed(run)) return Promise.resolve(run.historyLength);

@@ -62,7 +62,7 @@ export interface Prepared {
 
 /**
  * The content of an object. Nothing else uses the content's bytes, so they can be decrypted in place and
- * then freed. `release` releases the memory that `hold` has taken for its `bytes`.
+ * then freed. `release` releases the memory that `hold` has taken for the `bytes`.
  */
 export interface Retrieved {
   readonly payload: Payload;
@@ -218,7 +218,7 @@ export class Retrieval {
     let release: Release | undefined;
     const onProgress = (count: number): void => void (bytes = count);
     try {
-      // Takes memory before it waits for its turn, so that a read whose turn it is never waits for memory that
+      // Takes memory before it waits for its turn, so that no read waits, during its turn, for memory that
       // another read holds.
       release = await hold(maxBytes);
       const payload = await this.#reads.run(this.#namespace, signal, async () => {

@@ -80,8 +80,8 @@ export function boundResponses(): void {
 }
 
 /**
- * Reserves memory for a response from Temporal and decodes it. Cuts lists, maps and texts beyond `MAX_VALUES`
- * values, or beyond half of the memory that may be reserved.
+ * Reserves memory for a response from Temporal and decodes it. Cuts lists, maps and strings beyond
+ * `MAX_VALUES` values, or beyond half of the memory that may be reserved.
  * @param memory if undefined, decodes only as much as fits into `UNRESERVED`
  * @throws HttpError; what `memory` throws
  */

@@ -68,8 +68,8 @@ export interface TemporalService {
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse>;
   /**
-   * Describes a task queue with the workers that poll it. A failure is not logged as an outage of Temporal,
-   * because an account that may read workflows may lack the permission for this call.
+   * Describes a task queue, including the workers that poll it. A failure is not logged as an outage of
+   * Temporal, because an account that may read workflows may lack the permission for this call.
    */
   taskQueue(
     request: temporal.api.workflowservice.v1.IDescribeTaskQueueRequest,

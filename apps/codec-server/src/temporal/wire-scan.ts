@@ -67,7 +67,7 @@ export function measure(bytes: Uint8Array, plan: MessagePlan, depth = 0): Measur
 
 /**
  * Returns the message without surplus metadata entries of payloads, without fields that the decoder ignores
- * or cannot decode, and without texts, list items and map entries beyond the allowance.
+ * or cannot decode, and without strings, list items and map entries beyond the allowance.
  */
 export function cut(bytes: Uint8Array, plan: MessagePlan, allowed: Allowance, depth = 0): Uint8Array {
   const scan = new Scan(bytes);

@@ -11,12 +11,12 @@ export interface TurnTaker {
 const LOOP_WORK = 1.5 * 1024 * 1024;
 
 /**
- * How many milliseconds a large unit of work waits after another caller's turn. A small request takes several
- * iterations of the loop, because it waits for the audit in between.
+ * How long a large unit of work waits after another caller's turn, in milliseconds. A small request takes
+ * several iterations of the loop, because it waits for the audit in between.
  */
 const COURTESY_MS = 10;
 
-/** How many milliseconds a caller counts as active after its last turn. */
+/** How long a caller counts as active after its last turn, in milliseconds. */
 const ACTIVE_MS = 10_000;
 
 interface Waiting {

@@ -167,7 +167,7 @@ describe("a claim in Temporal's own format", () => {
     },
   );
 
-  it.each(['payments:read', 7, {}])('grants nothing if it is not a list, but %j', (permissions) => {
+  it.each(['payments:read', 7, {}])('grants nothing if it is %j instead of a list', (permissions) => {
     expect(temporalGrants(permissions).has('metadata', undefined)).toBe(false);
   });
 

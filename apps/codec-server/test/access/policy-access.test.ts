@@ -158,7 +158,7 @@ describe('policyAccess', () => {
     },
   );
 
-  it('accepts the tokens of each issuer only with the keys of this issuer', async () => {
+  it('accepts each issuer’s tokens only if they are signed with that issuer’s keys', async () => {
     expect((await authenticate(bearer(await issuers.token('partner', { sub: 'bo' })))).subject).toBe('bo');
     const forged = await issuers.token('company', {}, { claims: { iss: 'https://partner.example.com/' } });
     await expect(authenticate(bearer(forged))).rejects.toMatchObject(invalid);

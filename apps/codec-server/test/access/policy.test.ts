@@ -53,7 +53,7 @@ it.each([
   ['https://:password@login.example.com/keys', false],
   ['https://login.example.com/keys#first', false],
   ['login.example.com', false],
-])('lets the server fetch keys from %s: %s', (url, isSafe) => {
+])('decides whether keys may be fetched from %s: %s', (url, isSafe) => {
   expect(isSafeUrl(url)).toBe(isSafe);
 });
 

@@ -140,14 +140,14 @@ describe('a server that accepts the tokens of a real provider', () => {
 });
 
 describe("the cache of the provider's keys", () => {
-  it('fetches the keys once in ten minutes for any number of tokens', async () => {
+  it('fetches the keys once every ten minutes, however many tokens arrive', async () => {
     await Promise.all(Array.from({ length: 20 }, async () => me(await provider.programToken())));
     late = 9 * MINUTE;
     expect((await me(await provider.programToken())).status).toBe(200);
     expect(provider.keyRequests()).toBe(1);
   });
 
-  it('contains a new key as soon as a token that is signed with the key arrives', async () => {
+  it('contains a new key as soon as a token signed with that key arrives', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();

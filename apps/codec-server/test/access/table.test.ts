@@ -394,8 +394,8 @@ const guarded = routes.filter(([, , , needs]) => needs !== 'public');
 const untimed = (text: string): string => text.replace(/\d+ s ahead/, '… s ahead');
 
 /**
- * Expects the refusal on every route, with the same message everywhere. The message must contain nothing from
- * the request.
+ * Expects every route to refuse the request, with the same message everywhere. The message must contain
+ * nothing from the request.
  */
 async function expectRefusals(
   refusal: TokenRefusal,

@@ -177,7 +177,7 @@ describe('verifier', () => {
     ['id', 'application/jwt'],
     ['id', undefined],
     ['assertion', 'jwt'],
-  ])('accepts, if the policy accepts %s, a token of type %s', async (name, typ) => {
+  ])('accepts a token if the policy accepts %s and its type is %s', async (name, typ) => {
     await expect(check(name, { header: { typ } })).resolves.toBeUndefined();
   });
 

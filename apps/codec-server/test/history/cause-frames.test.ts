@@ -130,7 +130,7 @@ describe('causeFrames', () => {
     );
   });
 
-  it('counts the texts that it cannot decrypt by reason code, and keeps the failure’s type and step', async () => {
+  it('counts, by reason code, what it cannot decrypt, and keeps the failure’s type and step', async () => {
     const all = await frames({ codec: kms.codec, lastEvent: async () => failedWith(damaged(sealed[0]!)) });
     expect(all.at(-1)).toMatchObject({ reason: 'complete', unreadable: { integrity_failed: RUNS } });
     expect(found(all)[0]).toMatchObject({
@@ -192,7 +192,7 @@ describe('causeFrames', () => {
 });
 
 describe('readFailedRun', () => {
-  it('holds the memory of a decrypted failure until its cause is read', async () => {
+  it('holds the memory of a decrypted failure until the cause has been read from it', async () => {
     const memory = new MemoryBudget(2 ** 28);
     const held: number[] = [];
     const end = async () => void held.push(memory.held);

@@ -81,7 +81,7 @@ const cases: readonly (readonly [string, string, () => Promise<Payload>])[] = [
       const file = store.fileOf(reference);
       const other = readFileSync(store.fileOf(await put()));
       const { file: name } = JSON.parse(String(reference.data)).claimData;
-      // Overwrites the file in place. If the file were truncated during a read, the store would be
+      // Overwrites the file in place. If the file were truncated during a read, the store would count as
       // unavailable, and the read would be repeated.
       onFirstBytes.set(name, () => writeFileSync(file, other, { flag: 'r+' }));
       return reference;

@@ -211,16 +211,13 @@ describe('a marker field’s payload', () => {
     ['core_local_activity', 'data', false],
     ['core_local_activity', 'result', true],
     ['SideEffect', 'data', true],
-  ])(
-    'for the marker %s and its field %s has the value of `encryptable` %s',
-    async (name, key, encryptable) => {
-      const [found] = eventPayloads(marker(name, key), own);
-      expect(found?.encryptable).toBe(encryptable);
-      expect((await historyEvent(marker(name, key), own, plain, lifetime)).payloads[0]?.reason).toBe(
-        encryptable ? 'not_encrypted' : undefined,
-      );
-    },
-  );
+  ])('of the marker %s, in its field %s, has `encryptable` set to %s', async (name, key, encryptable) => {
+    const [found] = eventPayloads(marker(name, key), own);
+    expect(found?.encryptable).toBe(encryptable);
+    expect((await historyEvent(marker(name, key), own, plain, lifetime)).payloads[0]?.reason).toBe(
+      encryptable ? 'not_encrypted' : undefined,
+    );
+  });
 });
 
 describe("an envelope of Temporal's own Nexus endpoint", () => {

@@ -125,7 +125,7 @@ describe('a stream of located payloads', () => {
       wanted,
       signal,
     );
-  it('copies payloads only within the memory for copies, and completes, even next to other streams', async () => {
+  it('copies payloads only within the memory for copies, and completes, even while other streams run', async () => {
     const memory = new MemoryBudget(160 * MiB);
     let most = 0;
     const streams = Array.from({ length: 12 }, async (_, n) => {

@@ -37,8 +37,8 @@ const cpuMs = (): number => {
 };
 
 /**
- * Returns the most CPU time in milliseconds that this thread used during `work` without returning to the event
- * loop. Unlike the time that passed, the CPU time does not depend on other processes.
+ * Returns the longest CPU time, in milliseconds, that this thread used during `work` without returning to the
+ * event loop. Unlike elapsed time, CPU time does not depend on other processes.
  */
 async function longestBlock(work: Promise<unknown>): Promise<number> {
   let longest = 0;

@@ -29,8 +29,8 @@ const bodyOf = (bytes: number): string =>
     ],
   });
 
-// The server reads a body in another way if the body has 64 KiB or more, or if the request does not contain
-// the body's length.
+// The server reads a body differently if it has 64 KiB or more, or if the request does not contain its
+// length.
 it.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
   'encodes and decodes a payload of %d bytes',
   async (bytes) => {

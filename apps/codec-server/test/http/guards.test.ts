@@ -60,7 +60,7 @@ describe('cross-site requests', () => {
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('serves the probes and the version for any Host', async () => {
+  it('serves the probes and the version with any Host header', async () => {
     for (const path of ['/healthz', '/readyz', '/version']) {
       const response = await request(path, { host: '10.1.2.3:8088' }, undefined, 'GET');
       expect(response.status).toBe(200);
@@ -88,7 +88,7 @@ describe('a page on the server’s own origin', () => {
     `ws://${HOST}`,
     HOST,
     `http://http://${HOST}`,
-  ])('is not assumed for the Origin %s, which gets 403', async (origin) => {
+  ])('is not recognized from the Origin %s, which gets 403', async (origin) => {
     expect((await request('/decode', { ...headers, origin })).status).toBe(403);
   });
 

@@ -243,7 +243,7 @@ describe('a caller without a valid token', () => {
 
 /**
  * The time limit of a request. A request waits for up to half of this time. The rates in these tests allow
- * the next Cloud KMS request at the earliest after 3 s.
+ * the next Cloud KMS request after 3 s at the earliest.
  */
 const impatient = { requestMs: 5_000 } as const;
 

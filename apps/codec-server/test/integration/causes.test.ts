@@ -108,7 +108,7 @@ describe('a request for the causes of failed runs', () => {
     expect(runs(rest).map(({ runId }) => runId)).toEqual(whole.slice(5));
   });
 
-  it('causes an audit entry, without plaintext, for each run of which a payload is decrypted', async () => {
+  it('causes an audit entry, without plaintext, for each run whose payloads are decrypted', async () => {
     const { log, lines: logged } = keptLog();
     const { audit, entries } = recordedAudit();
     const body = { query, justification: 'ticket 17' };

@@ -23,7 +23,7 @@ const base64 = (value: string): string => Buffer.from(JSON.stringify(value)).toS
 const temporal = (args: string[], codec = true): Promise<string> =>
   temporalCli(stack, [...args, ...(codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : [])]);
 
-test('starts, signals, queries, updates, shows and lists encrypted workflows in plaintext', async () => {
+test('starts, signals, queries and updates encrypted workflows, and shows and lists their plaintext', async () => {
   const id = ['--workflow-id', 'from-the-cli'];
   const order = ['--type', 'everywhere', '--task-queue', TASK_QUEUE, '--input', JSON.stringify(SECRET)];
   await temporal(['workflow', 'start', ...id, ...order, '--memo', `note="${SECRET} memo"`]);

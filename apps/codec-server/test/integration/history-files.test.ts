@@ -198,7 +198,7 @@ describe('a history file', () => {
     ]);
   });
 
-  it('cannot insert long text from its author into the audit', async () => {
+  it('does not let its author insert long text into the audit', async () => {
     const forged = [
       { key: 'x'.repeat(2_000_000), 'key-version': '7' },
       { key: 'projects/a/locations/b/keyRings/c/cryptoKeys/d', 'key-version': '1.5' },

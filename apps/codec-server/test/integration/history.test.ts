@@ -149,7 +149,7 @@ describe('the history API, for a workflow with a secret in every payload,', () =
     expect([...values.values()].toSorted()).toEqual([`"${SECRET} memo"`, `"${SECRET} upserted"`]);
   });
 
-  it('decodes a payload of any event, even on a replica that has not read the run before', async () => {
+  it('decodes a payload of any event, even on a replica that has never read the run', async () => {
     await using other = stack.kms.another();
     const last = events.at(-1)!;
     const app = stack.replica({ codec: other.codec });

@@ -83,7 +83,7 @@ test.each(cases)('the response with %s matches the schema for %s', async (_, ope
   }
 });
 
-test('the server accepts a request body exactly if the document permits that body', async () => {
+test('the server accepts a request body if and only if the document permits it', async () => {
   const [event] = await history(stack.app, run);
   const ref = event!.payloads[0]!.ref;
   const bodies: unknown[] = [

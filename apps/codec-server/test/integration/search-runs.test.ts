@@ -68,7 +68,7 @@ function watched(refuse: (workflowId: string) => boolean) {
 }
 
 describe('a search over all runs that match a query', () => {
-  it('returns the runs that contain the text with their hits, in the order of the list of workflows', async () => {
+  it('returns the runs that contain the text, with their hits, in the order of the workflow list', async () => {
     const frames = await search({ text: SECRET, query });
     const workflows = await listed();
     const wanted = workflows.filter(({ workflowId }) => Number(workflowId.split('-').at(-1)) % 4 === 0);

@@ -10,7 +10,7 @@ const line = (data: string) => ({
 });
 
 test.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2])(
-  'writes a line with %d bytes of deferred data, with these bytes in base64',
+  'writes a line with %d bytes of deferred data in base64',
   (length) => {
     const data = Buffer.alloc(length, 'some bytes, not a multiple of three');
     const pieces = [...jsonLine(withDeferredData(line(''), data))];

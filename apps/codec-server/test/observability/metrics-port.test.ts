@@ -43,7 +43,7 @@ const elsewhere = Object.values(networkInterfaces())
 
 describe('the metrics port', () => {
   it.each(['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]'])(
-    'serves metrics for the Host %s',
+    'serves metrics if the Host header names %s',
     async (name) => {
       expect(await scrape(`${name}:${server.port}`)).toMatchObject({ status: 200, body: METRICS });
     },
@@ -83,7 +83,7 @@ describe('the metrics port', () => {
     'codec.monitoring.svc',
     '*',
     '',
-  ])('refuses metrics for the Host "%s"', async (host) => {
+  ])('refuses metrics if the Host header names "%s"', async (host) => {
     const answer = await scrape(host.replace('PORT', String(server.port)));
     // The status is 400 if the value is not a valid host.
     expect([400, 403]).toContain(answer.status);
@@ -110,7 +110,7 @@ describe('the metrics port', () => {
     }
   });
 
-  it.each(['/healthz', '/readyz', '/version'])('serves %s for any Host', async (path) => {
+  it.each(['/healthz', '/readyz', '/version'])('serves %s with any Host header', async (path) => {
     expect(await to('GET', path, ['Host: 10.1.2.3:9464'])).toMatchObject({ status: 200 });
   });
 

@@ -175,7 +175,7 @@ describe('describedKeys', () => {
 });
 
 describe('NamespaceUsage', () => {
-  it('keeps 50 failures and the counts for the minutes of one hour, however many failures there are', () => {
+  it('keeps 50 failures and an hour of counts by minute, however many failures there are', () => {
     const use = new NamespaceUsage();
     const start = Date.parse('2026-11-24T10:00:30Z');
     for (let n = 0; n < 200; n++) {

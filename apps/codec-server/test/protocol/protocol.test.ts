@@ -121,7 +121,7 @@ describe('paths', () => {
     });
   });
 
-  test('explain what to send in the response to a GET request', async () => {
+  test('explain, in the response to a GET request, what to send', async () => {
     const response = await appWith(kms).request('/decode', { headers });
     expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
   });

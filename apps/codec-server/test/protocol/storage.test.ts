@@ -316,7 +316,7 @@ describe('a reference of an attacker', () => {
       expect(await refusal(await ask('/decode', [await store.put(content)]))).toEqual([400, 'malformed']);
   });
 
-  it('is refused if its object has too many or too long metadata entries, before the entries take memory', async () => {
+  it('is refused if its object’s metadata has too many entries or is too long, before the entries take memory', async () => {
     const entries = Array.from({ length: 65 }, (_, n) => [`k${n}`, Buffer.from('v')]);
     for (const metadata of [
       Object.fromEntries(entries),

@@ -317,7 +317,7 @@ describe('the dashboard folder', () => {
 });
 
 describe('a dashboard below a prefix', () => {
-  it('serves its page, files and configuration below the prefix only', async () => {
+  it('serves its page, files and configuration only below the prefix', async () => {
     const server = await start({ pathPrefix: '/tools/kms' });
     const page = await fetch(`${server.url}/tools/kms/ns/payments/workflows`);
     expect(await page.text()).toBe(PAGE.replace('="/', '="/tools/kms/'));

@@ -78,7 +78,7 @@ it('reads the same number of runs for each time of a sample, and no run twice', 
     await expect(pages(token, never)).rejects.toMatchObject({ code: 'bad_request' });
 });
 
-it('calls `after` invalid after an unknown error only if Temporal got the token', async () => {
+it('blames `after` for an unknown error only if Temporal got the token', async () => {
   const cause = Object.assign(new Error('unknown'), { code: 2, details: '', metadata: {} });
   const list = () => Promise.reject(new HttpError(503, 'temporal_unavailable', 'unavailable', { cause }));
   const options: any = { temporal: () => ({ list }), inspect: () => ({}), authority: {} };

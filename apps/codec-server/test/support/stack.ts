@@ -226,8 +226,8 @@ export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>
   Promise.all(
     Array.from({ length: count }, async (_, n) => {
       await using writer = kms.another();
-      // Uses an activity's context, because activities have a longer time limit, which many simultaneous new
-      // connections need.
+      // Uses an activity's context, because the codec then waits longer for Cloud KMS, and opening many
+      // connections at once can take a while.
       const context = { type: 'activity', namespace: 'payments', workflowId: 'w' } as const;
       const [one] = await writer.codec.encode([plain(`message ${n}`)], context);
       if (one === undefined) throw new RangeError('The codec returned no payload.');

@@ -51,7 +51,7 @@ describe('queryFailure', () => {
     [9, 'no poller seen for task queue recently, worker may be down', 'no_worker'],
     [9, 'Cannot query workflow due to Workflow Task in failed state.', 'bad_request'],
     [14, 'connection refused', 'temporal_unavailable'],
-  ])('throws an error for gRPC status %i and “%s” with the code %s', (code, details, expected) => {
+  ])('maps gRPC status %i with the message “%s” to the error code %s', (code, details, expected) => {
     expect(thrown(grpcError(code, details))).toMatchObject({ code: expected });
   });
 });

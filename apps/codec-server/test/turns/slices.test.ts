@@ -36,7 +36,7 @@ async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: numbe
 }
 
 describe('event loop turns', () => {
-  it('resume one call each, in the order of the calls, with free turns in between', async () => {
+  it('resume at most one call each, in the order of the calls, and leave turns for other work in between', async () => {
     const order: string[] = [];
     const caller = async (name: string): Promise<void> => {
       for (let n = 0; n < 3; n += 1) {
