@@ -28,7 +28,7 @@ export interface OpenedFile {
   readonly name: string;
   readonly size: number;
   readonly runs: readonly FileRun[];
-  /** Returns events of a run from `from` on, as many as fit into one request. */
+  /** Returns as many events of a run, starting at `from`, as fit into one request. */
   readonly slice: (run: number, from: number) => Promise<FileSlice>;
   /** Returns individual events of a run. */
   readonly pick: (run: number, eventIds: readonly number[]) => Promise<FileEvents>;

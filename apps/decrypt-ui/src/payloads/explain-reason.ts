@@ -13,7 +13,7 @@ export interface ReasonContext {
   readonly encoding?: string | undefined;
   /** The namespace that the message specifies, if it differs from the history's namespace. */
   readonly otherNamespace?: string | undefined;
-  /** Where the payload is in external storage. */
+  /** The payload's location in external storage. */
   readonly stored?: StoredContent | undefined;
 }
 

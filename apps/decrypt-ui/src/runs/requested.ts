@@ -9,13 +9,13 @@ declare module '@tanstack/react-router' {
 }
 
 /**
- * The history state of a link that also starts an action of its target page. Without this state, the action
- * needs a click. The state contains the time at which the page was loaded, and an address does not contain the
- * state, so no reload, restored tab or shared address starts the action.
+ * The history state of a link that also starts an action on the page that it opens. Without this state, the
+ * action needs a click. The state contains the time at which the page was loaded, and an address does not
+ * contain the state, so no reload, restored tab or shared address starts the action.
  */
 export const requested = { requested: performance.timeOrigin };
 
-/** Calls `start` once after the user has followed a link with the history state `requested` to this page. */
+/** Calls `start` once if the user came to this page by a link with the history state `requested`. */
 export function useRequested(start: () => void): void {
   const { history } = useRouter();
   const isRequested = useLocation({ select: ({ state }) => state.requested === requested.requested });

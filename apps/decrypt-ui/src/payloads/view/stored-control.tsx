@@ -11,8 +11,8 @@ interface StoredControlProps {
 }
 
 /**
- * Shows where an open payload that has not been read is in external storage, with a button that reads it.
- * Renders nothing for other payloads.
+ * Shows the location of a payload in external storage, with a button that reads it. Renders nothing unless the
+ * payload is open and has not been read.
  */
 export function StoredControl({ stub, view: { status } }: StoredControlProps) {
   if (!stub.stored?.readable || (status !== 'stored' && status !== 'waiting')) return null;

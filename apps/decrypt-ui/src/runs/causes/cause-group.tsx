@@ -38,7 +38,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
   const item = useRef<HTMLLIElement>(null);
   const wasOpen = useRef(open);
   useEffect(() => {
-    // A link from a run opens the group.
+    // If a link from a run opened the group, scrolls to it.
     if (wasOpen.current) item.current?.scrollIntoView({ block: 'nearest' });
   }, []);
   const [newest] = runs;

@@ -102,8 +102,8 @@ function createCauses(source: CausesSource) {
     store,
     setOpen: (open: string | undefined) => store.setState({ open }),
     /**
-     * Call when a page opens. Returns a function to call when the user leaves the page, which stops reading until the
-     * next call of `show`.
+     * Call when a page opens. Returns a function to call when the user leaves the page: it stops reading until
+     * the next call of `show`.
      */
     enter() {
       pages += 1;

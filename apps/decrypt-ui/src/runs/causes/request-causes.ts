@@ -9,8 +9,8 @@ export interface CausesSource extends HiddenWith {
 }
 
 /**
- * Returns whether causes of a namespace may now be requested and shown with messages and stack traces, or only
- * without them.
+ * Returns whether, and for which reveal, the messages and stack traces of a namespace's failures may be
+ * requested now.
  */
 export const openingToCauses = (source: Pick<CausesSource, 'reveals'>, namespace: string): Opening =>
   openingOf(source, accessToCauses, namespace);

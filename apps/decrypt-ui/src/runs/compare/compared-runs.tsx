@@ -54,8 +54,8 @@ export function ComparedRuns({ left, right }: Scopes) {
     (steps.length <= COMPARED_AT_ONCE || shown === 'different' || current === undefined || isSearching);
   const phone = useNarrowerThan(PHONE_BELOW);
   /**
-   * Returns the substitutions for a step. There are none for the input, whose differences must not count as
-   * their own consequences.
+   * Returns the substitutions for a step. The input has none: its differences must not count as consequences of
+   * themselves.
    */
   const ownSubstitutions = (step: AlignedStep) => (step === start ? nothing : substitutions);
   useCommands({ 'difference.next': () => go(1), 'difference.previous': () => go(-1) });
@@ -188,9 +188,7 @@ const isStartStep = ({ left, right }: AlignedStep) =>
   Boolean((left && isStart(left)) ?? (right && isStart(right)));
 const isEndStep = ({ left, right }: AlignedStep) => Boolean((left && isEnd(left)) ?? (right && isEnd(right)));
 
-/**
- * Returns the substitutions between the inputs. Returns the same array until the substitutions' texts change.
- */
+/** Returns the substitutions between the inputs. Returns the same array until a substitution changes. */
 function useSubstitutions(values: Parameters<typeof substitutionsOf>[0]): readonly Substitution[] {
   const text = JSON.stringify(substitutionsOf(values));
   // oxlint-disable-next-line react-hooks/exhaustive-deps -- another array may contain the same values

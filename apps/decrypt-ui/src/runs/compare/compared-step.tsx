@@ -16,7 +16,10 @@ import type { AlignedStep } from './run-alignment.ts';
 import { type StepOfRuns, useStepDifferences } from './step-differences.ts';
 import { isSingle } from './use-aligned-steps.ts';
 
-/** Returns `Input`, `Result`, `Failure`, `End` for an end without a value, or `Result and failure` if the runs ended differently. */
+/**
+ * Returns the name of the runs' inputs or ends: `Input`, `Result`, `Failure`, `End` (without a value), or
+ * `Result and failure` if the runs ended differently.
+ */
 export function nameOfEnd({ left, right }: AlignedStep): string {
   const names = [left, right].flatMap((group) =>
     group ? (isStart(group) ? 'input' : (resultName(group.events[0]) ?? 'end')) : [],

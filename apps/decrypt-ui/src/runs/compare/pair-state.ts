@@ -16,7 +16,7 @@ export interface PlacedDifference extends Difference {
   readonly title: string;
 }
 
-/** What is known about a step's payloads in two runs. */
+/** How a step's payloads differ between two runs, and how many cannot be compared, by reason. */
 export interface PairStates {
   readonly differences: readonly PlacedDifference[];
   /** Number of places where a payload is locked or not permitted. */

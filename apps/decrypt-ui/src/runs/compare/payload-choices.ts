@@ -56,9 +56,10 @@ export function positionOf(history: History, ref: PayloadRef): PayloadPosition |
 }
 
 /**
- * Returns the payloads of a history that can be compared with a payload, most likely choices first.
+ * Returns the payloads of a history that the user can compare with the given payload, most likely choices
+ * first.
  *
- * @param isSameRun whether the history contains the payload
+ * @param isSameRun whether the history contains the given payload
  */
 export function payloadChoices(
   history: History,

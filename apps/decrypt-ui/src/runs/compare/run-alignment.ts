@@ -31,7 +31,7 @@ export interface AlignedStep {
   readonly moved?: number;
 }
 
-/** Returns the steps of two runs side by side, given the comparison of their subjects. */
+/** Returns the steps of two runs side by side, aligned by `parts`, the comparison of their subjects. */
 export function alignedSteps(
   parts: readonly DiffPart[],
   left: readonly Group[],
@@ -73,7 +73,7 @@ function joinMoved(rows: readonly AlignedStep[]): AlignedStep[] {
   });
 }
 
-/** Returns how many steps of the second run are between two rows. */
+/** Returns how far apart two rows are, in steps of the second run; negative if `to` comes first. */
 function distance(rows: readonly AlignedStep[], from: number, to: number): number {
   const between = rows.slice(Math.min(from, to), Math.max(from, to)).filter(({ right }) => right).length;
   // Adjacent steps are one step apart.

@@ -41,7 +41,7 @@ export function StepDialog({ step, left, right, onClose }: StepDialogProps) {
   );
 }
 
-/** Names the run of one side, with the sign of the side's lines. */
+/** Names the run of one side, after the sign that marks the side's lines. */
 const RunName = ({ sign, scope: { run } }: { sign: string; scope: RunScope }) => (
   <p className="ellipsis">
     <span className="mono" aria-hidden="true">

@@ -19,10 +19,7 @@ export interface StepOfRuns {
 
 /** How two runs differ at a step. */
 export interface StepDifferences {
-  /**
-   * A text such as `outcome, attempts` or `equal`, or why the difference is unknown. The text is empty if only
-   * values differ.
-   */
+  /** What differs (`outcome, attempts`), `equal`, or why the difference is unknown; empty if only values differ. */
   readonly text: string;
   readonly different: boolean;
   /** The differing values, except those that follow from the input. */

@@ -6,7 +6,7 @@ import { type AlignedStep, alignedSteps, MAX_STEPS, stepsOf, subjectsOf } from '
 
 interface AlignedSteps {
   readonly steps: readonly AlignedStep[];
-  /** A text that counts the steps, or says why they are missing or incomplete. */
+  /** Says how many steps there are, or why they are missing or incomplete. */
   readonly state: string;
 }
 

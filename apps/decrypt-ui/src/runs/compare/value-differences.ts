@@ -23,7 +23,10 @@ const MAX_DEPTH = 60;
 /** Maximum number of characters shown of an object or array. */
 const WHOLE = 60;
 
-/** Returns where two decoded payloads differ. Ignores the order of JSON members, but not the digits of numbers. */
+/**
+ * Returns where two decoded payloads differ. Ignores the order of JSON members, but compares every digit of
+ * numbers.
+ */
 export function valueDifferences(left: PayloadValue, right: PayloadValue): Difference[] {
   if (left.kind === 'json' && right.kind === 'json') {
     const found: Difference[] = [];

@@ -41,7 +41,7 @@ export function ComparisonResult({ namespace, texts, queries, comparisons }: Com
 
   useRequested(() => {
     const now = accessToNamespace(reveals.store.getState(), namespace);
-    // The link must not reveal anything or reuse a justification. Both actions need a click on this page.
+    // Following a link must not reveal anything or reuse a justification: both need a click on this page.
     if (!comparison && !obstacle && now.status === 'open' && !now.grant) compare();
   });
 

@@ -50,7 +50,7 @@ interface ComparisonState {
 /** Returns whether runs of a set are being read. */
 export const isReading = ({ sets }: Comparison): boolean => sets.some(({ status }) => status === 'running');
 
-/** Returns whether the person or the server stopped reading before its end. */
+/** Returns whether the person or the server stopped reading a set before its end. */
 export const isPartial = ({ sets }: Comparison): boolean =>
   sets.some(({ status }) => status === 'stopped' || status === 'limit');
 

@@ -64,8 +64,8 @@ function preciseText(field: string, value: number): string {
 }
 
 /**
- * Formats the medians of both sets, with the number of runs that have a number unless all runs have one. Medians that
- * would look equal get all their digits. Returns undefined if the numbers were not compared by rank.
+ * Formats the median of each set, with the number of runs that it covers unless it covers all of them. Medians
+ * that would look equal get all their digits. Returns undefined if the numbers were not compared by rank.
  */
 export function medianTexts(
   { field, medians, first, second }: Difference,

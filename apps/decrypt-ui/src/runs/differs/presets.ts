@@ -40,8 +40,9 @@ export function lastDays(text: string): Queries | undefined {
 }
 
 /**
- * Returns the queries for the runs of the latest build and for those of the latest other build. Each run has several
- * labels of one build, such as `pinned:orders:1.4.2` and `unversioned:1.4.2`, so the builds come from different runs.
+ * Returns the queries for the runs of the latest build and for those of the latest other build. A run has
+ * several labels for one build, such as `pinned:orders:1.4.2` and `unversioned:1.4.2`, so the two builds are
+ * taken from different runs.
  *
  * @param runs the latest runs of the query, newest first
  */
@@ -83,8 +84,8 @@ const negated = (condition: Comparison): Comparison | undefined => {
 const isOfType = (each: Condition) => each.kind === 'comparison' && each.attribute === 'WorkflowType';
 
 /**
- * Returns a query, and the query for the other runs of its workflow types. Exactly one condition may separate
- * the two queries.
+ * Returns a query, and the query for the other runs of its workflow types; undefined unless exactly one
+ * condition separates the two queries.
  */
 export function setAndRest(text: string): Queries | undefined {
   const query = parseQuery(text);

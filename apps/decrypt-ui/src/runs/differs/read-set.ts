@@ -75,12 +75,12 @@ export function timesToMatch(sets: ReadSets): ReturnType<typeof matchTimes> {
   return first && second && matchTimes([first, second]);
 }
 
-/** Number of runs with which a comparison can find the cause of most failures. */
+/** With this many runs, a comparison can find the cause of most failures. */
 const ENOUGH = 20;
 
 /**
- * Returns a set with its newest runs instead of the runs at the times of the other set, if the set has few runs at these
- * times. The user then wants to compare different times, such as the last day with the day before, or two builds.
+ * If a set has few runs at the other set's times, returns the set with its newest runs instead. The user then
+ * wants to compare different times, such as the last day with the day before, or two builds.
  */
 export function withRunsToCompare(set: ReadSet, other: ReadSet): ReadSet {
   const { status, runs, again, kmsCalls } = set;

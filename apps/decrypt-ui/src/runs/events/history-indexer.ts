@@ -202,7 +202,7 @@ export function createHistoryIndexer() {
         tallies: [...tallies.values()],
       };
     },
-    /** Returns the ids of events from `from` on whose names contain all words, ascending. */
+    /** Returns the ids of the events, starting at `from`, whose names contain all words, in ascending order. */
     find(words: readonly string[], from = 1): number[] {
       const found: number[] = [];
       for (let index = from - 1; index < events.length; index += 1) {

@@ -22,7 +22,7 @@ import {
 } from './visibility-query.ts';
 
 interface FilterProps {
-  /** Distinguishes several filters of a page. */
+  /** Distinguishes the filters of a page that has several. */
   readonly label?: string;
   readonly namespace: string;
   readonly field: RefObject<HTMLInputElement | null>;

@@ -14,7 +14,7 @@ interface QueryTextFieldProps {
   readonly onApply: (query: ListQuery) => void;
 }
 
-/** The query as text. Only Enter applies the query, so that an incomplete query is no error. */
+/** The query as text. Applies the query only on Enter, so that an incomplete query causes no error. */
 export function QueryTextField({ field, text: applied, errorId, onApply }: QueryTextFieldProps) {
   const [text, setText] = useState(applied);
   const pending = text.trim() !== applied;

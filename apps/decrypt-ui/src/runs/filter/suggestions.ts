@@ -53,7 +53,7 @@ const usual = [
   'TemporalReportedProblems',
 ];
 
-/** Returns suggestions for a text in the filter field. Enter applies the first suggestion. */
+/** Returns suggestions for the text in the filter field. Enter applies the first suggestion. */
 export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
   const term = text.trim();
   if (term === '') return [...attributesLike('', known).slice(0, MOST - quickTimes.length), ...timesLike('')];
@@ -94,7 +94,7 @@ export function valueSuggestions(attribute: string, text: string, known: KnownVa
   return all.map((each) => add(comparisonWith(attribute, sign, each))).slice(0, MOST);
 }
 
-/** Returns why a text cannot be an attribute's value, or undefined if it is or may become a value. */
+/** Returns why the text cannot be the attribute's value, or undefined if it is or may become a value. */
 export function valueProblem(attribute: string, text: string, known: KnownValues): string | undefined {
   if (signed(text).term === '' || valueSuggestions(attribute, text, known).length > 0) return undefined;
   if (isTimeAttribute(attribute)) return 'Not a time. Write -24h, today or 2026-11-24T13:00:00Z.';
@@ -122,7 +122,7 @@ const numeric: ReadonlySet<string> = new Set(['HistoryLength', 'HistorySizeBytes
 const duration = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+$|^\d+:\d\d:\d\d$|^\d+$/;
 const date = /^\d{4}-\d\d-\d\d(?<time>T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?<zone>Z|[+-]\d\d:\d\d)?)?$/;
 
-/** Returns the attribute value that a text means, or undefined if Temporal would reject it. */
+/** Returns the attribute value that the text stands for, or undefined if Temporal would reject it. */
 function valueOf(attribute: string, term: string): string | undefined {
   if (term === '') return undefined;
   if (attribute === 'ExecutionStatus') return statuses.find((status) => status === term);

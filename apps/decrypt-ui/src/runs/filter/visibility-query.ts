@@ -21,17 +21,17 @@ export interface Comparison {
   readonly values: readonly Value[];
 }
 
-/** One part of a query. All parts must hold. */
+/** A condition of a query. Runs must meet all conditions. */
 export type Condition =
   | Comparison
   /** At least one of the comparisons must hold. */
   | { readonly kind: 'any'; readonly of: readonly Comparison[] }
-  /** A part that is too complex for a chip in words, without its surrounding parentheses. */
+  /** The text of a condition that is too complex for a chip in words, without its surrounding parentheses. */
   | { readonly kind: 'text'; readonly text: string };
 
 export type ListQuery =
   | { readonly kind: 'conditions'; readonly conditions: readonly Condition[] }
-  /** A text that is not a list of conditions; `problem` says why. */
+  /** Text that is not a list of conditions; `problem` says why. */
   | { readonly kind: 'raw'; readonly text: string; readonly problem: string };
 
 export const textValue = (text: string): Value => ({ text, quoted: true });
@@ -56,7 +56,7 @@ export const prefixCondition = (word: string): Condition => ({
   of: [comparison('WorkflowId', 'STARTS_WITH', [word]), comparison('WorkflowType', 'STARTS_WITH', [word])],
 });
 
-/** Returns whether a text is a word without an operator, which searches workflow ids and types by prefix. */
+/** Returns whether the text is a single word without an operator: it then searches workflow ids and types by prefix. */
 export const isWord = (text: string) => /^[^\s"'`=<>!()]+$/.test(text);
 
 /** Parses a query. A single word becomes the condition that searches ids and types by prefix. */

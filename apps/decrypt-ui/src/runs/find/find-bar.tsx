@@ -9,7 +9,7 @@ import styles from './find-bar.module.css';
 import type { MatchJump } from './use-matches.ts';
 import { usePayloadSearch } from './use-payload-search.ts';
 
-// Loaded once the user has entered a text to find.
+// Loaded once the user has entered text to find.
 const FindStatus = lazy(async () => ({ default: (await import('./find-status.tsx')).FindStatus }));
 
 interface FindBarProps {

@@ -15,7 +15,7 @@ import { usePayloadSearch } from './use-payload-search.ts';
 export function FindStatus({ count }: { count: number | undefined }) {
   const { scope, term, search, hits } = useFind();
   const stage = scope === 'payloads' ? scope : count && 'found';
-  // In a small window, the status may appear below the end of the window, or grow beyond it, while the user types.
+  // While the user types in a small window, the status may appear below the window's edge, or grow beyond it.
   useLayoutEffect(() => {
     if (stage !== undefined)
       document.activeElement?.closest('[role="search"]')?.scrollIntoView({ block: 'nearest' });
@@ -26,7 +26,7 @@ export function FindStatus({ count }: { count: number | undefined }) {
   return <PayloadsStatus search={search} hits={hits} />;
 }
 
-/** Returns a text with the number and the total size of the payloads that a search decrypts. */
+/** Returns the number and the total size of the payloads that a search decrypts, as text. */
 function useCost(): string {
   const tallies = useRun().follow.history.tallies.filter(isPayloadTally);
   const payloads = tallies.reduce((sum, tally) => sum + tally.count, 0);

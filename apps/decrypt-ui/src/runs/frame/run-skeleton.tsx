@@ -6,7 +6,10 @@ import headerStyles from './run-header.module.css';
 import { RunTitle } from './run-title.tsx';
 import styles from './run-page.module.css';
 
-/** A run's page while the server describes the run: shows what the address contains, and placeholders for the rest. */
+/**
+ * The skeleton of a run's page, shown until the server has returned the run's description. Shows what the
+ * address contains, and placeholders for the rest.
+ */
 export function RunSkeleton({ address }: { address: RunAddress }) {
   const { runId } = address;
   return (

@@ -29,7 +29,7 @@ interface HistoryTableProps {
   readonly waterfall: Waterfall;
   readonly onWaterfallWidth: (width: number) => void;
   readonly now: number;
-  /** The height of the free space after the last row, in CSS pixels, for what covers the end of the table. */
+  /** How many CSS pixels to leave free after the last row, because banners cover the end of the table. */
   readonly belowRows: number;
 }
 

@@ -8,7 +8,7 @@ export interface HistoryClientOptions {
   readonly port: IndexPort<IndexReply>;
   readonly onDelta: (delta: HistoryDelta) => void;
   readonly onHeartbeat: () => void;
-  /** Called with events from `from` on whose names match the latest search. */
+  /** Called with the events, starting at `from`, whose names match the latest search. */
   readonly onFound: (eventIds: readonly number[], from: number) => void;
 }
 

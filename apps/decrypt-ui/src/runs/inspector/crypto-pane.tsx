@@ -84,7 +84,7 @@ function Crypto({ stub, title }: { stub: PayloadStub; title: string }) {
   );
 }
 
-/** Where a payload is in external storage, according to its reference. */
+/** A payload's location in external storage, according to its reference. */
 function Stored({ stored: { driver, bucket, object, bytes } }: { stored: StoredContent }) {
   return (
     <>

@@ -15,7 +15,7 @@ interface EventTextProps {
   readonly decrypted?: boolean;
 }
 
-/** An event with more bytes of payloads than this is shown as a tree, because a text of all of them would block the page. */
+/** An event with more bytes of payloads than this is shown as a tree, because so much text would block the page. */
 const LARGE = 50_000;
 
 // Numbers in decrypted JSON keep every digit.

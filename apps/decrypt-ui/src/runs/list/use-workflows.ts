@@ -65,7 +65,7 @@ export function useWorkflows(namespace: string, query: string) {
 }
 
 /**
- * Returns the number of runs per status for a query without its limit on statuses, and the earlier numbers to
+ * Returns the number of runs per status, ignoring the query's limit on statuses, and the earlier numbers to
  * compare with.
  */
 export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {

@@ -22,8 +22,9 @@ const tags =
 const MAX_MARKDOWN = 5000;
 
 /**
- * Renders Markdown as elements, without scripts, styles and images, and with links only to http, https and e-mail
- * addresses. Returns undefined for a text that is too long or that the parser rejects, for example because of deep nesting.
+ * Renders Markdown as elements, without scripts, styles or images, and with links only to http, https and
+ * e-mail addresses. Returns undefined if the text is too long or the parser rejects it, for example because of
+ * deep nesting.
  */
 export function renderMarkdown(text: string): DocumentFragment | undefined {
   if (text.length > MAX_MARKDOWN) return undefined;

@@ -106,7 +106,7 @@ function Runs() {
   );
 }
 
-/** Maximum number of listed types, because a workflow can generate names. */
+/** Maximum number of listed types: a workflow can generate any number of type names. */
 const MAX_TYPES = 100;
 
 function Activities({ activities, onType, onSelect }: DurationsTabProps & ActivitiesProps) {

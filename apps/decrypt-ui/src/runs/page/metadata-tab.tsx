@@ -18,7 +18,7 @@ const shownElsewhere = /^(execution|memo|searchAttributes|autoResetPoints|type\.
 /** Names of ids, and of lists of ids such as `BuildIds`. */
 const isId = /(workflow|run|build)ids?$/i;
 
-/** The Metadata tab: unencrypted facts about a run, and the texts that its author wrote about it. */
+/** The Metadata tab: unencrypted facts about a run, and what its author wrote about it. */
 export function MetadataTab() {
   const { description, address } = useRun();
   const format = useTimeFormat();

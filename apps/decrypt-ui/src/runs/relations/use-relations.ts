@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { lineage, messageLinks } from '../events/run-links.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** Returns the lineage of the current run: its parent, root, and earlier and later runs of its chain. */
+/** Returns the lineage of the current run: its parent, its root, and the earlier and later runs of its chain. */
 export function useLineage() {
   const { address, description, follow } = useRun();
   const { groups } = follow.history;

@@ -8,7 +8,7 @@ import type { RunSession } from './run-session.ts';
 
 interface Sessions {
   readonly get: (address: RunAddress) => Pick<RunSession, 'store'>;
-  /** Loads the run until the returned function is called. */
+  /** Keeps the run's session running until the returned function is called. */
   readonly use: (address: RunAddress) => () => void;
 }
 

@@ -21,7 +21,7 @@ type WorkId = Pick<PendingWork, 'kind' | 'id'>;
 
 const keyOf = ({ kind, id }: WorkId): string => `${kind} ${id}`;
 
-/** Returns the failures of pending work that the server has reported while the page was open, one per attempt. */
+/** Returns the failures, one per attempt, that the server has reported for pending work while the page was open. */
 export const failuresOfWork = (seen: FailuresSeen, work: WorkId): readonly SeenFailure[] =>
   seen.get(keyOf(work)) ?? [];
 

@@ -64,7 +64,7 @@ const initial: FindState = {
   search: undefined,
 };
 
-/** A change of the state that drops a search's results. */
+/** Merge this into the state to drop a search's results. */
 const noResults = { hits: [], current: undefined, search: undefined } as const;
 
 const nothingCovered = { ...nothingSearched, status: 'running', after: undefined, of: undefined } as const;
@@ -158,15 +158,18 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       else store.setState({ matches: undefined });
     },
     setScope,
-    /** Shows what a search of several runs found in this run. The text is passed only in memory. */
+    /**
+     * Shows what a search of several runs found in this run. The search text is passed in memory, never in the
+     * address.
+     */
     adopt({ text, caseSensitive, hits, partial, current }: FoundInRun) {
       reading.stop();
       findNames([]);
       const matches = new Map<number, Hit[]>();
       for (const found of hits) addFound(matches, found);
       const status = partial ? 'limit' : 'complete';
-      // The search of several runs found every hit up to the last hit, so this search may continue after the
-      // last hit.
+      // The search of several runs found every hit up to its last hit, so this search can continue after that
+      // hit.
       const search = { ...nothingCovered, status, text, inRuns: true, after: hits.at(-1)?.eventId } as const;
       store.setState({
         ...initial,
@@ -191,7 +194,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       const { scope, matches, term } = store.getState();
       if (scope !== 'names' || searchWords(term).length === 0) return;
       const next = new Map(from === 1 ? [] : copy(matches));
-      // Provisional events from `from` on may have been replaced.
+      // Provisional events may have been replaced, starting at `from`.
       if (from > 1) for (const eventId of next.keys()) if (eventId >= from) next.delete(eventId);
       for (const eventId of eventIds) next.set(eventId, [...inNames]);
       if (from > 1 && eventIds.length === 0 && next.size === matches?.size) return;

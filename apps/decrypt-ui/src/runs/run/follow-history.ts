@@ -25,7 +25,7 @@ export interface FollowOptions {
   readonly source: HistorySource;
   /** Opens a channel to a worker that runs `serveHistory`. Called on the first start. */
   readonly openPort: () => IndexPort<IndexReply>;
-  /** Called with events from `from` on whose names match the latest search. */
+  /** Called with the events, starting at `from`, whose names match the latest search. */
   readonly onFound?: (eventIds: readonly number[], from: number) => void;
   /** Minimum milliseconds between updates of the store while events arrive. The interval grows with the history. */
   readonly throttle?: number;
@@ -42,8 +42,8 @@ const DRAW_MS = 300;
 const EVENTS_PER_MS = 100;
 
 /**
- * Creates a follower, which reads a history to its end and, while the run is open, new events. When the stream ends
- * early, the follower reconnects and continues after the last durable event.
+ * Creates a follower, which reads a history to its end and then, while the run is open, reads new events. When
+ * the stream ends early, the follower reconnects and continues after the last durable event.
  */
 export function followHistory({
   source,
@@ -113,7 +113,7 @@ export function followHistory({
   }
 
   function settle(next: FollowState['phase']) {
-    // Publishes even an unchanged phase if the store still shows a retry that a heartbeat has ended.
+    // The store may still show a retry that a heartbeat has ended, so even an unchanged phase is published.
     if (phase === next && store.getState().phase === next && timer === undefined) return;
     if (next === 'retrying' && phase !== next) interrupted = phase === 'failed' ? 'loading' : phase;
     phase = next;

@@ -43,7 +43,7 @@ interface Run {
   readonly description: WorkflowDescription;
   readonly open: boolean;
   readonly follow: FollowState;
-  /** Reads on immediately, without waiting for the next retry. */
+  /** Requests the history's next events without waiting for the next retry. */
   readonly retryHistory: () => void;
   /** The starts of pending attempts that the server reported while this page was open. */
   readonly attemptsSeen: AttemptsSeen;
@@ -65,7 +65,10 @@ interface Run {
 const [Context, useRun] = requiredContext<Run>('RunProvider');
 export { useRun };
 
-/** Returns the current time in milliseconds, for growing durations. Stops when the run ends and while updates are paused. */
+/**
+ * Returns the current time in milliseconds, for durations that are still growing. Stops when the run ends and
+ * while updates are paused.
+ */
 export function useRunNow(running = true): number {
   const { open, paused } = useRun();
   return useNow(running && open && !paused);
@@ -78,8 +81,8 @@ export interface RunScope {
 }
 
 /**
- * Returns the run around the component. On a page that shows two runs, `RunScopeProvider` can provide a run to
- * other parts of the page.
+ * Returns the run that the surrounding providers offer. On a page that shows two runs, `RunScopeProvider` can
+ * provide a run to other parts of the page.
  */
 export function useRunScope(): RunScope {
   const run = useRun();

@@ -45,7 +45,7 @@ export interface RunSessionOptions {
  */
 export type RunSession = ReturnType<typeof createRunSession>;
 
-/** Milliseconds between descriptions of an open run, because attempts and heartbeats change without an event. */
+/** Milliseconds between requests for an open run's description: attempts and heartbeats change without an event. */
 const DESCRIBE_EVERY = 3000;
 
 export function createRunSession(
@@ -112,8 +112,8 @@ export function createRunSession(
   }
 
   /**
-   * Returns whether the description is out of date, because the stream has ended or has more events than the
-   * description counts.
+   * Returns whether the description is out of date: it shows an open run whose stream has ended, or counts
+   * fewer events than have arrived.
    */
   function isOutOfDate(): boolean {
     const workflow = store.getState().description?.workflow;
@@ -177,7 +177,7 @@ export function createRunSession(
     drawn: follower.drawn,
     /** Returns the stub of an event's payload, or of a payload of the description (`0:<n>`). */
     stub: findStub,
-    /** Loads the run until `stop` is called. Calling `start` again continues where loading stopped. */
+    /** Starts loading the run. Calling `start` again after `stop` continues where loading stopped. */
     start() {
       running ??= start();
     },
@@ -196,7 +196,7 @@ export function createRunSession(
   };
 }
 
-/** Returns how the page decodes a run's payloads. */
+/** Returns the decoder's options for a run's payloads. */
 export const decodingOf = (
   address: RunAddress,
   { api, plaintext, reveals }: Pick<RunSessionOptions, 'api' | 'plaintext' | 'reveals'>,

@@ -65,7 +65,7 @@ export function createRunSessions(options: RunSessionOptions) {
      * session.
      */
     get: (address: RunAddress): RunSession => entryOf(address).session,
-    /** Starts a run's session until the returned function is called. */
+    /** Keeps a run's session running until the returned function is called. */
     use,
     /**
      * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows

@@ -39,7 +39,7 @@ export function durationOf({
   return started === undefined || closed === undefined ? undefined : closed - started;
 }
 
-/** Returns how many of the runs took less time than the given milliseconds. */
+/** Returns how many of the runs took less than the given number of milliseconds. */
 export const placeAmong = ({ all }: UsualRuns, millis: number): number =>
   all.filter((other) => other < millis).length;
 

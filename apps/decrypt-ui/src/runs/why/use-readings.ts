@@ -32,8 +32,8 @@ export function readingOf(state: PayloadState, stub: PayloadStub | undefined): R
 }
 
 /**
- * Why the card cannot show a payload yet. The payload is loading, the person has not revealed it or has not
- * asked to read it from external storage, or the person lacks the permission.
+ * Why the card cannot show a payload yet: it is loading, the person has not revealed it, the person lacks the
+ * permission, or the person has not asked to read it from external storage.
  */
 type Lock = 'waiting' | 'locked' | 'refused' | 'stored';
 

@@ -103,15 +103,15 @@ const isFlexible = (
 ): id is 'id' | 'type' | 'why' =>
   id === 'id' || id === 'why' || (id === 'type' && (narrow || columns.includes('why')));
 
-/** Returns a flexible column's share of the remaining width. The texts of "Why" are the longest. */
+/** Returns a flexible column's share of the remaining width. The column "Why" has the longest text. */
 function shareOf(columns: readonly ColumnId[], id: ColumnId, narrow: boolean): number {
   if (columns.includes('why')) return id === 'why' ? 2 : id === 'type' ? 0.4 : 1;
   return narrow && id === 'id' ? 1.7 : 1;
 }
 
 /**
- * Returns a column's minimum width while the list fits into the window, and its default width. The default
- * width is `Infinity` for a column that takes the remaining width.
+ * Returns the width to which a small window shrinks a column before the list scrolls, and the column's default
+ * width. The default width is `Infinity` for a column that takes the remaining width.
  */
 function tracksOf(
   columns: readonly ColumnId[],

@@ -104,7 +104,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
       return next;
     });
     if (!isExpanded) return;
-    // Shows the first row below an expanded row at the end of the table.
+    // The expanded row may be the last visible row, so the row below it is scrolled into view.
     requestAnimationFrame(() =>
       document.querySelector(`[data-key="${CSS.escape(key)}"] + *`)?.scrollIntoView({ block: 'nearest' }),
     );
