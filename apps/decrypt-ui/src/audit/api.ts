@@ -9,8 +9,8 @@ import { namespacePath } from '../session/server/addresses.ts';
 import type { ApiClient } from '../session/server/client.ts';
 
 /**
- * The conditions for the entries to find. The page sends the conditions in the body, so that they do not
- * appear in URLs or logs.
+ * The conditions that entries must meet. The page sends them in the body, so that they do not appear in URLs or
+ * logs.
  */
 export type AuditConditions = Omit<AuditSearchRequest, 'after' | 'limit'>;
 

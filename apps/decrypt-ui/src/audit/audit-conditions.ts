@@ -12,10 +12,7 @@ const lengths: Readonly<Record<Span, number>> = {
   '30d': 30 * 24 * HOUR,
 };
 
-/**
- * Search texts that may name a person or quote a justification. The texts stay in memory, so that no URL
- * contains them.
- */
+/** Search text that may name a person or quote a justification. It stays in memory, so that no URL contains it. */
 export interface PersonText {
   readonly who: string;
   readonly justification: string;
@@ -36,7 +33,7 @@ export interface AuditView {
  */
 const kept = new WeakMap<Reveals, Map<string, AuditView>>();
 
-/** Returns the search in the address, plus the texts that the person entered before they opened a run and came back. */
+/** Returns the search in the address, plus the text that the person entered before opening a run and coming back. */
 export function viewOf(owner: Reveals, namespace: string, search: AuditSearch): AuditView {
   const known = kept.get(owner)?.get(namespace);
   const { text = noText } = known ?? {};

@@ -29,8 +29,8 @@ const ANY = 'any';
 const BETWEEN = 'between';
 
 /**
- * The fields for the search's conditions. A choice starts a search immediately, but a text only on Enter,
- * because each search adds two entries to the audit.
+ * The fields for the search's conditions. Choosing a value starts a search immediately; typed text does so only
+ * on Enter, because each search adds two entries to the audit.
  */
 export function AuditFilter({ search, text, onChange }: AuditFilterProps) {
   const [draft, setDraft] = useState({ ...text, wf: search.wf ?? '' });

@@ -10,7 +10,7 @@ const maybe = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schem
 const moment = z.iso.datetime({ offset: true });
 
 /**
- * The parameters in the audit's address. The address contains no people's names and no texts: see
+ * The parameters in the audit's address. The address contains no names of people and no search text: see
  * `audit-conditions.ts`.
  */
 export const auditSearch = z.object({

@@ -34,7 +34,7 @@ interface AuditTableProps {
   readonly loading: boolean;
   readonly searching: boolean;
   readonly pages: readonly AuditPage[];
-  /** Whether the page can search older entries now. */
+  /** Whether the page can request older entries now. */
   readonly more: boolean;
   readonly onMore: () => void;
   readonly filtered: boolean;

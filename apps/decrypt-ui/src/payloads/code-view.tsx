@@ -6,7 +6,7 @@ import type { Line } from './value/json-text.ts';
 
 /** Height of a line in CSS pixels; equals `line-height` in code-view.module.css. */
 const LINE_HEIGHT = 18;
-/** A text with at most this many lines is completely in the document, so that the browser's search finds all lines. */
+/** Up to this many lines, the whole text is in the document, so that the browser's search finds all lines. */
 const MAX_PLAIN_LINES = 200;
 
 interface CodeViewProps {

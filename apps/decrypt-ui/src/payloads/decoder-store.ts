@@ -14,7 +14,7 @@ export type PayloadState =
   | {
       readonly status: 'failed';
       readonly message: string;
-      /** Whether the page does not repeat the request. */
+      /** True if the page does not repeat the request. */
       readonly final: boolean;
       /** Whether the server refused the request, because the person lacks the permission. */
       readonly forbidden: boolean;
@@ -130,7 +130,7 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     },
     /** Records that the person has asked to read a payload in external storage. */
     ask: (ref: PayloadRef) => store.setState(({ asked }) => ({ asked: new Set([...asked, ref]) })),
-    /** Records that the person no longer asks to read payloads. */
+    /** Withdraws the person's requests to read payloads in external storage. */
     unask: (refs: Iterable<PayloadRef>) => {
       const gone = new Set(refs);
       const { asked } = store.getState();

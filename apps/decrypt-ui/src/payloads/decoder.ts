@@ -43,7 +43,7 @@ export type Decoder = ReturnType<typeof createDecoder>;
 export interface Payloads {
   readonly decoder: Decoder;
   readonly place: (ref: PayloadRef) => PayloadPlace;
-  /** Returns all payloads of the event that contains a payload; empty if no loaded event contains it. */
+  /** Returns all payloads of the event to which a payload belongs; empty if no loaded event contains it. */
   readonly ofEvent: (ref: PayloadRef) => readonly PayloadRef[];
   /** Returns a reveal target for payloads of this run. */
   readonly target: (refs: readonly PayloadRef[]) => PayloadsTarget;

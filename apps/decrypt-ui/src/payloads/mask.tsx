@@ -21,7 +21,7 @@ interface MaskedFieldProps {
   readonly label?: string;
 }
 
-/** A field of dots that replaces a text. */
+/** A field of dots in place of text. */
 export function MaskedField({ width, label }: MaskedFieldProps) {
   const meaning = label === undefined ? { 'aria-hidden': true } : { role: 'img', 'aria-label': label };
   return <span className={styles['dots']} style={{ width }} {...meaning} />;
@@ -31,7 +31,7 @@ interface MaskProps {
   readonly bytes: number;
   /** Why the value is not shown. */
   readonly state?: 'waiting' | 'locked' | 'refused' | 'stored';
-  /** Whether to show the size. False if a text next to the mask already shows it. */
+  /** Whether to show the size. False if the text next to the mask already shows it. */
   readonly sized?: boolean;
 }
 

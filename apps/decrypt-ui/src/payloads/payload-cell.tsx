@@ -11,13 +11,13 @@ import { reasonText } from './reasons.ts';
 import { jsonInline } from './value/json-text.ts';
 import type { PayloadValue } from './value/payload-value.ts';
 
-/** Maximum length of a text in a row, in characters. */
+/** Maximum length of the text in a row, in characters. */
 const PREVIEW = 160;
 
 interface PayloadCellProps {
   readonly payload: PayloadRef;
   readonly stub: PayloadStub | undefined;
-  /** `words`: shows a text for people, such as a summary, without quotes. */
+  /** `words`: shows text written for people, such as a summary, without quotes. */
   readonly as?: 'value' | 'words';
 }
 

@@ -157,7 +157,10 @@ export interface KeyUsage {
   readonly plaintext: number;
 }
 
-/** The number and stored bytes of a run's payloads that have the same key version and reason, or of its plaintext failures. */
+/**
+ * The number and stored bytes of those payloads of a run that share a key version and reason, or of the run's
+ * plaintext failures.
+ */
 export interface StubTally {
   readonly label: string;
   /** The full resource name of the key. */

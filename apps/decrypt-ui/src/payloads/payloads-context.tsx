@@ -174,8 +174,8 @@ const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =
   partsOfRef(ref).eventId === 0 && reason === 'event_not_found';
 
 /**
- * Returns whether a payload of an earlier description can no longer be read, because a later description has
- * replaced it before the page decrypted it.
+ * Returns whether a payload of an earlier description can no longer be read, because a later description
+ * replaced it before the page could decrypt it.
  */
 export function useIsGone(ref: PayloadRef | undefined): boolean {
   const { decoder } = usePayloads();

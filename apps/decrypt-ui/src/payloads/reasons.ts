@@ -14,7 +14,7 @@ const tones: Readonly<Record<ReasonClass, ReasonTone>> = {
   information: 'neutral',
 };
 
-/** The icons of the codes that have no lock. */
+/** The icons of the reason codes that don't use the default icon, `lock`. */
 const icons: Partial<Readonly<Record<ReasonCode, ReasonIcon>>> = {
   kms_quota: 'clock',
   kms_unavailable: 'clock',

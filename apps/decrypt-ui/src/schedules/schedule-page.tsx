@@ -255,10 +255,7 @@ function Schedule({ address, schedule: { details, payloads: stubs } }: ScheduleP
 
 const inside = (path: string) => path.replace('schedule.action.startWorkflow.', '');
 
-/**
- * Names a payload like the payloads of a run, without the part of the path that leads to the schedule's
- * action.
- */
+/** Names a payload as on a run's page, without the part of the path that leads to the schedule's action. */
 const titleOf = (stub: ScheduleDescription['payloads'][number], all: ScheduleDescription['payloads']) => {
   const title = payloadTitle(
     { ...stub, path: inside(stub.path) },

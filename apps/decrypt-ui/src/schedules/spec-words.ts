@@ -147,7 +147,7 @@ export function startedRun(execution: unknown) {
     : undefined;
 }
 
-/** Returns the last run that a schedule started, and when it starts the next run. */
+/** Returns the last run that a schedule started, when it started, and when the next run will start. */
 export function lastAndNext(info: unknown) {
   const last = listAt(info, 'recentActions').at(-1);
   return {

@@ -88,8 +88,8 @@ const isEnd = <Frame extends Line<unknown>>(frame: Frame): frame is Extract<Fram
   frame.type === 'end';
 
 /**
- * Returns whether a request that reached a limit on time or Cloud KMS calls has read something. If the
- * request has read nothing, the next request would only repeat it.
+ * Returns whether a request that reached a limit on time or Cloud KMS calls has read anything. If not, the next
+ * request would only repeat it.
  */
 export const hasRead = ({
   reason,

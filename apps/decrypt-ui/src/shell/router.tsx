@@ -96,7 +96,7 @@ const workflowRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
-  // Does nothing if the router itself preloads a page, because the pointer rests on a link.
+  // Does nothing when the router preloads the page because the pointer rests on a link.
   loader: ({ params, context, cause, location }) =>
     cause === 'enter' ? preloadRun(context, params, workflowSearch.parse(location.search)) : undefined,
   component: lazyRouteComponent(loadRunPage, 'RunPage'),

@@ -205,7 +205,7 @@ function healthState(health: CryptoHealth | undefined, failed: boolean, short: b
   }
 }
 
-/** Below this width, in CSS pixels, the bar shortens its texts. */
+/** Below this width, in CSS pixels, the bar shortens its text. */
 const SHORT_BELOW = 960;
 
 /** Shows whether the server can decrypt now, as far as the server knows. */

@@ -50,7 +50,10 @@ function runGrant(state: RevealsState, run: RunAddress): Grant | undefined {
   return access.status === 'open' ? access.grant : undefined;
 }
 
-/** Returns whether the person can reveal payloads of the run: the run is locked, or its reveal has a time limit. */
+/**
+ * Returns whether the person can reveal payloads of the run now: the run is locked, or its current reveal has a
+ * time limit.
+ */
 export function useCanReveal(run: RunAddress): boolean {
   const onDemand = useRevealed((state) => needsJustification(state, run.namespace));
   const status = useRunAccess(run);

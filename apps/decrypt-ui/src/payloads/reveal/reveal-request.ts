@@ -56,8 +56,8 @@ const partWithFocus = () =>
   document.activeElement?.closest<HTMLElement>('[data-inspector], main') ?? document.getElementById('main');
 
 /**
- * Moves the focus to a part of the page if the focused button is removed, so that the keyboard continues
- * there. Call this function before the button is removed.
+ * Call this function before the focused button is removed. It then moves the focus to a part of the page, so
+ * that keyboard users can continue there.
  */
 export function keepFocus(part = partWithFocus()): void {
   setTimeout(() => {

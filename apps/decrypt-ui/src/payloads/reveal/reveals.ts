@@ -5,9 +5,9 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { namespaceScope, type PlaintextCache, runScope } from './plaintext-cache.ts';
 
 /**
- * What one reveal covers. `search` and `searches` cover the search matches in the payloads of a run, or of all runs
- * of a namespace, but no whole payload. `causes` covers the messages and stack traces with which runs of a namespace
- * failed.
+ * What one reveal covers. `search` covers the search matches in a run's payloads, and `searches` those in all
+ * runs of a namespace; neither covers a whole payload. `causes` covers the messages and stack traces with which
+ * runs of a namespace failed.
  */
 export type RevealTarget =
   | PayloadsTarget
@@ -190,7 +190,10 @@ let ids = 0;
 export function createReveals({ access, plaintext }: RevealsOptions) {
   const store = createStore<RevealsState>()(() => ({ access, grants: [], locked: new Set(), away: false }));
   const forgetters = new Set<(namespace: string | undefined) => void>();
-  /** The last justification by namespace, only in memory, so that a person who continues their work need not type it again. */
+  /**
+   * The last justification in each namespace, so that a person who continues their work need not type it again.
+   * Kept only in memory.
+   */
   const justifications = new Map<string, string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let hiding: ReturnType<typeof setTimeout>[] = [];
@@ -238,8 +241,8 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     /** Returns the last justification that the person gave in a namespace. */
     lastJustification: (namespace: string) => justifications.get(namespace) ?? '',
     /**
-     * Changes the permissions, and drops cached plaintext and search matches. Payloads in view that are still
-     * open stay.
+     * Changes the permissions, and drops cached plaintext and search matches. Keeps payloads in view that are
+     * still open.
      */
     setAccess: (next: RevealAccess) => {
       if (next === store.getState().access) return;

@@ -96,7 +96,7 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Returns whether a text has no control characters, except white space. */
+/** Returns whether the text contains no control characters other than white space. */
 // oxlint-disable-next-line no-control-regex
 export const isReadable = (text: string) => !/[\u0000-\u0008\u000e-\u001f\u007f]/.test(text);
 

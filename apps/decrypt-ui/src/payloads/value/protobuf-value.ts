@@ -3,7 +3,7 @@ import { LosslessNumber } from 'lossless-json';
 import { hexByte } from './hex.ts';
 import { isReadable, MAX_PARSED } from './payload-value.ts';
 
-/** Maximum nesting depth. Messages nested deeper are shown as bytes. */
+/** Maximum nesting depth. Messages nested deeper than this are shown as bytes. */
 const MAX_DEPTH = 40;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -1,12 +1,15 @@
 import { escapeInText } from '@temporal-kms/codec-api';
 
 /**
- * Maximum length of a line in characters. The browser lays out each line as a whole, so a text of 2 MiB on one line
- * would block the page.
+ * Maximum length of a line in characters. The browser lays out each line as a whole, so 2 MiB of text on one
+ * line would block the page.
  */
 export const MAX_LINE = 2000;
 
-/** Splits a text into lines, with invisible characters escaped. A line longer than `MAX_LINE` continues on the next lines. */
+/**
+ * Splits text into lines, with invisible characters escaped. A line longer than `MAX_LINE` continues on the
+ * next lines.
+ */
 export function textLines(text: string): string[] {
   return escapeInText(text)
     .split('\n')

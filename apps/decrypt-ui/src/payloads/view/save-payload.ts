@@ -14,7 +14,8 @@ const PIECE = 2 ** 20;
  * Saves a payload's bytes as they were before encryption. The content determines the extension. The media type is always
  * `application/octet-stream`, so that no browser opens the file instead of saving it.
  *
- * @param parts joined by dots to the file name: `['order-1', 'event-5', 'input']` → `order-1.event-5.input.json`
+ * @param parts joined with dots to form the file name: `['order-1', 'event-5', 'input']` →
+ * `order-1.event-5.input.json`
  */
 export function savePayload(parts: readonly string[], payload: JsonPayload): void {
   const { data } = payload;

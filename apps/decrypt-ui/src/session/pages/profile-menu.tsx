@@ -65,8 +65,8 @@ type Granted = Me['namespaces'][number];
 const decrypting: ReadonlySet<Permission> = new Set(['decode', 'search', 'export', 'query']);
 
 /**
- * Returns a list of permissions as a text, for example `metadata, decode, export`. With `reveal: on-demand`, lists
- * the permissions to decrypt separately: `metadata, with justification: decode, export`.
+ * Returns a list of permissions as text, for example `metadata, decode, export`. With `reveal: on-demand`,
+ * lists the permissions to decrypt separately: `metadata, with justification: decode, export`.
  */
 function permissionsOf({ permissions, reveal }: Granted): string {
   const justified = reveal === 'on-demand' ? permissions.filter((each) => decrypting.has(each)) : [];

@@ -68,6 +68,6 @@ function textOf(because: SignedOut['because']): string {
   }
 }
 
-/** Returns the identity provider's host, for use in texts. */
+/** Returns the identity provider's host, for display. */
 export const hostOf = (issuer: string | undefined) =>
   escapeInvisible(URL.parse(issuer ?? '')?.host ?? 'your identity provider');

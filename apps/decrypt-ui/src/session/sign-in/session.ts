@@ -72,7 +72,7 @@ export interface Session {
   readonly store: StoreApi<SessionState>;
   /** Returns a number that changes when another person signs in, so that the page can discard what it has loaded. */
   readonly person: () => number;
-  /** The identity provider's issuer, for use in texts; absent if the page offers no sign-in. */
+  /** The identity provider's issuer, for display; absent if the page offers no sign-in. */
   readonly issuer?: string;
   /** Sends a request with the token. After a 401, renews the token and repeats the request, once. */
   readonly fetch: typeof fetch;

@@ -4,7 +4,7 @@ import { getPreferences } from '../preferences/preferences.ts';
 type Section = 'Everywhere' | 'Lists' | 'History' | 'Find' | 'Keys and audit';
 
 interface Command {
-  /** What the command does: a text for tooltips, the palette and the shortcuts dialog. */
+  /** What the command does. Shown in tooltips, the palette and the shortcuts dialog. */
   readonly title: string;
   /**
    * Values of `KeyboardEvent.key`, with letters in lower case. The prefix `Shift+` requires Shift; `Mod+` requires
@@ -14,7 +14,7 @@ interface Command {
   readonly section: Section;
   /** The line in the shortcuts dialog; commands with the same `help` share a line. Default: `title`. */
   readonly help?: string;
-  /** Returns whether the keys of the command apply to a key event, for example only on a focused row. */
+  /** Returns whether the command's keys apply, for example only while a row has the focus. */
   readonly when?: (event: KeyboardEvent) => boolean;
   /** Whether the palette omits the command, because the command opens the palette or works only in a focused list. */
   readonly keysOnly?: boolean;

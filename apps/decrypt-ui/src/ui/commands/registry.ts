@@ -19,7 +19,7 @@ const layerOf = (id: CommandId) => store.getState().layers.findLast((layer) => l
 /** Returns whether a component on the page defines an action for the command. */
 const isAvailable = (id: CommandId): boolean => layerOf(id) !== undefined;
 
-/** Runs a command. If several components define its action, runs the action of the component that was mounted last. */
+/** Runs a command. If several components define an action for it, the component that was mounted last wins. */
 export const runCommand = (id: CommandId): void => layerOf(id)?.run(id);
 
 /** Returns the commands that can run now, in the order of the table in `commands.ts`. */

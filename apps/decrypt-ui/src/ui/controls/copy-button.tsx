@@ -16,7 +16,7 @@ interface CopyButtonProps extends ButtonLook {
   readonly className?: string | undefined;
 }
 
-/** A button that copies a text, and shows whether copying succeeded. */
+/** A button that copies text, and shows whether copying succeeded. */
 export function CopyButton({
   what,
   text,

@@ -1,8 +1,8 @@
 import { announce } from '../live-region.tsx';
 
 /**
- * Copies a text, announces the result to screen readers, and returns whether it succeeded. A browser may deny access to
- * the clipboard, and always denies it to a page that is served without https.
+ * Copies text, announces the result to screen readers, and returns whether copying succeeded. A browser may
+ * deny access to the clipboard, and always denies it to a page that is served without https.
  *
  * @param what the name of what is copied, such as `workflow id`
  */

@@ -2,7 +2,7 @@ import { CaseSensitive, Search } from 'lucide-react';
 import type { KeyboardEventHandler, ReactNode, Ref } from 'react';
 import styles from './search-field.module.css';
 
-/** Maximum length of a text for which the codec server searches, in characters. */
+/** Maximum length of the text that the codec server searches for, in characters. */
 const MAX_LENGTH = 200;
 
 interface SearchFieldProps {

@@ -18,8 +18,8 @@ interface ColumnSize {
   /** The side of the column that has the handle. */
   readonly side: 'left' | 'right';
   /**
-   * Whether the column shares the rest of the row with other flexible columns. Resizing another column does not change
-   * the width of a flexible column.
+   * Whether the column shares the rest of the row with other flexible columns. When the user resizes a column,
+   * the flexible columns keep their current widths.
    */
   readonly flexible?: boolean;
 }

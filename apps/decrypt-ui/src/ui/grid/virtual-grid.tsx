@@ -30,7 +30,7 @@ interface VirtualGridProps<R> {
   readonly highlight: 'focused' | 'selected';
   readonly rowOf: (row: R) => GridRow;
   readonly renderCells: (row: R) => ReactNode;
-  /** Draws a layer behind the visible rows, whose total height is `height` CSS pixels. Not called on a phone. */
+  /** Draws a layer behind the visible rows, which are `height` CSS pixels high together. Not called on a phone. */
   readonly renderBehind?: (height: number) => ReactNode;
   readonly bodyRef?: RefCallback<Element>;
   readonly className?: string | undefined;

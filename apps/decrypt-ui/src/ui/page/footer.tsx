@@ -7,9 +7,9 @@ import styles from './footer.module.css';
 interface FooterProps {
   readonly children: ReactNode;
   /**
-   * The page's most used commands. In front of each text, the bar shows the keyboard shortcuts of the commands that can
-   * run now. The bar is right-aligned, so list commands that are not always available first: the other commands then
-   * keep their positions.
+   * The page's most used commands. While all commands of a hint can run, the bar shows their keyboard
+   * shortcuts, followed by the text. The bar is right-aligned: put hints that are not always shown first, so
+   * that the others keep their positions.
    */
   readonly hints: readonly { readonly commands: readonly CommandId[]; readonly text: string }[];
 }

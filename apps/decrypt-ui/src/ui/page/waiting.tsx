@@ -1,6 +1,6 @@
 /**
- * Shown while content loads. The element is empty at first, and shows a text after three seconds. index.html has the
- * same text.
+ * Shown while content loads. The element is empty at first, and shows text after three seconds. index.html has
+ * the same text.
  */
 export const Waiting = () => (
   <p role="status" className="waiting late t2">

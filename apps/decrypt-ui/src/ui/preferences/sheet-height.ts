@@ -6,7 +6,7 @@ import { useShortWindow } from './window-size.ts';
 export const MIN_SHEET = 0.25;
 /** The initial share, unless the window is short. */
 export const DEFAULT_SHEET = 0.46;
-/** If its share would be larger than this, the sheet covers the whole page. */
+/** If the chosen share is larger than this, the sheet covers the whole page. */
 export const FULL_SHEET = 0.85;
 
 /** CSS pixels that the sheet leaves free for the tab bar and one row, unless it covers the whole page. */

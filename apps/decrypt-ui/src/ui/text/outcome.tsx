@@ -81,7 +81,7 @@ export function OutcomeGlyph({ outcome }: { outcome: OutcomeName }) {
   );
 }
 
-/** An outcome as a tinted pill with a glyph and a text. */
+/** An outcome as a tinted pill with a glyph and text. */
 export function OutcomeChip({ outcome, children }: { outcome: OutcomeName; children: ReactNode }) {
   return (
     <span className={styles['chip']} data-outcome={outcome}>
