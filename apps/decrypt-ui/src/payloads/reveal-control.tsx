@@ -15,8 +15,8 @@ interface RevealControlProps {
 }
 
 /**
- * The control for payloads under one title. Shows a button while any of the payloads is locked, or the time
- * left while the payloads are open for a limited time.
+ * The control that reveals the payloads under a title. Shows a button while any of the payloads is locked, or
+ * the time left while the payloads are open for a limited time.
  */
 export function RevealControl({ refs, title }: RevealControlProps) {
   const locked = useSomeLocked(refs);

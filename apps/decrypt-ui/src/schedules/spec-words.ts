@@ -37,7 +37,7 @@ interface Range {
   readonly step: number;
 }
 
-/** Maximum number of times of day that are listed one by one. */
+/** Maximum number of times of day to list individually. */
 const MAX_TIMES = 6;
 
 const days = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ');

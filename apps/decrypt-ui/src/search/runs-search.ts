@@ -37,7 +37,7 @@ export interface RunsSearchProgress extends SearchCounts, SearchedRuns, Progress
   readonly caseSensitive: boolean;
   /** Number of runs searched. */
   readonly runs: number;
-  /** Number of runs of which only the newest events were searched. */
+  /** Number of runs in which only the newest events were searched. */
   readonly partial: number;
   /** Number of runs that could not be read. */
   readonly failed: number;

@@ -14,7 +14,7 @@ export interface RevealChoice {
 
 /** What the page asks a person before a reveal. */
 export interface Asked {
-  /** The first choice is preselected. All choices are in one namespace. */
+  /** The first choice is preselected. All choices are in the same namespace. */
   readonly choices: readonly [RevealChoice, ...RevealChoice[]];
   /** What a search decrypts: `the payloads of this run`. */
   readonly what?: string;

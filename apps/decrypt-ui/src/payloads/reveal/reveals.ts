@@ -184,7 +184,7 @@ export interface RevealsOptions {
 /** Tracks which payloads are open, for how long and why. Decides for every payload whether the page requests and shows it. */
 export type Reveals = ReturnType<typeof createReveals>;
 
-/** Number of reveals of all people on this page, because the plaintext cache outlives one person's reveals. */
+/** Number of reveals by anyone who used this page, because the plaintext cache outlives one person's reveals. */
 let ids = 0;
 
 export function createReveals({ access, plaintext }: RevealsOptions) {

@@ -19,9 +19,8 @@ interface WhyRequestsProps {
 }
 
 /**
- * Requests the causes of the failed runs in view, in one request, once their rows have stayed in view. Requests
- * the causes again after the store has dropped its causes. While the rows stay the same, the list requests
- * nothing.
+ * Once the failed runs in view have stayed the same for a while, requests their causes together. Requests them
+ * again after the store has dropped them.
  */
 export function WhyRequests(props: WhyRequestsProps) {
   const access = useRevealed((state) => accessToCauses(state, props.namespace).status);

@@ -71,8 +71,8 @@ interface RunChoiceProps {
 }
 
 /**
- * The choice of the second payload's run. This choice is not offered for a history file, because it lists
- * only runs on the server.
+ * The choice of the second payload's run. Not offered for a history file, because the choice lists only runs on
+ * the server.
  */
 function RunChoice({ runId, onChoose }: RunChoiceProps) {
   const api = useRunsApi();
@@ -109,7 +109,7 @@ interface SecondProps {
   readonly onValue: (value: PayloadValue | undefined) => void;
 }
 
-/** The choice of the second payload in the run around the component. */
+/** The choice of the second payload, in the run that the surrounding providers offer. */
 function Second({ position, isSameRun, onValue }: SecondProps) {
   const { follow } = useRun();
   const { history, phase } = follow;

@@ -10,7 +10,7 @@ import { formatBytes } from '../../ui/format/number.ts';
 import type { PayloadPair, PlacedPayload } from './run-alignment.ts';
 import { type Difference, valueDifferences } from './value-differences.ts';
 
-/** A difference between the payloads at one place in a step. */
+/** A difference between the payloads at the same place in a step. */
 export interface PlacedDifference extends Difference {
   /** The page's title for the payloads: `Input`. */
   readonly title: string;
@@ -92,7 +92,7 @@ const stateOf = (one: Known, other: Known): Unknown =>
   unknowns.find((state) => one === state || other === state) ?? 'waiting';
 
 /**
- * Returns where the payloads at one place differ. In a local activity's record, compares only the attempt,
+ * Returns where the payloads at the same place differ. In a local activity's record, compares only the attempt,
  * because clock times and sequence numbers differ in every run.
  */
 export const pairDifferences = (

@@ -86,7 +86,7 @@ export interface PlacedPayload<Scope = RunScope> {
   readonly scope: Scope;
 }
 
-/** The payloads at one place in a step of the two runs. */
+/** The payloads of the two runs at the same place in a step. */
 export interface PayloadPair<Scope = RunScope> {
   /** The event's type and the path in its attributes. */
   readonly place: string;

@@ -56,7 +56,7 @@ function sameBytes(left: PayloadValue, right: PayloadValue): boolean {
   return left.bytes.length === right.bytes.length && left.bytes.every((byte, at) => byte === right.bytes[at]);
 }
 
-/** The values at one place in two payloads. */
+/** The values of two payloads at the same place. */
 interface Place {
   readonly path: string;
   readonly left: unknown;

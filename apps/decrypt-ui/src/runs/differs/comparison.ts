@@ -31,7 +31,7 @@ export interface ComparedSets {
   readonly namespace: string;
   /** The visibility queries of the sets, without relative times. */
   readonly queries: readonly [first: string, second: string];
-  /** Whether the fields of decrypted inputs and memos are compared, too. */
+  /** Whether the fields of decrypted inputs and memos are compared too. */
   readonly decoded: boolean;
 }
 

@@ -93,8 +93,8 @@ export function withRunsToCompare(set: ReadSet, other: ReadSet): ReadSet {
 }
 
 /**
- * Returns the compared runs. If a set was not read to its end, omits the runs of both sets that closed before
- * every run of that set, because lists begin with the run that closed last.
+ * Returns the compared runs. If a set was not read to its end, omits runs of both sets that closed earlier than
+ * all runs read of that set, because lists begin with the run that closed last.
  */
 export function comparedRuns(sets: ReadSets): [first: readonly ReadRun[], second: readonly ReadRun[]] {
   const oldest = sets.map(({ status, runs }) =>

@@ -9,7 +9,10 @@ interface QuickTimesProps {
   readonly onApply: (query: ListQuery) => void;
 }
 
-/** Buttons that limit the list to runs that started in a common time span. A second click removes the limit. */
+/**
+ * Buttons that limit the list to runs that started, for example, in the last hour. A second click removes the
+ * limit.
+ */
 export function QuickTimes({ query, onApply }: QuickTimesProps) {
   const start = startOf(query);
   return (

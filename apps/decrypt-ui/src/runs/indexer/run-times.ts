@@ -22,7 +22,7 @@ export interface ActivityTimes extends Durations {
 /** Where a run's time went, as far as its history has loaded. */
 export interface RunTimes {
   readonly path: Pick<CriticalPath, 'steps' | 'total'>;
-  /** The activities by type, longest median first. Omits types of which no activity has ended. */
+  /** The activities by type, longest median first. Omits types whose activities are all in progress. */
   readonly activities: readonly ActivityTimes[];
 }
 

@@ -101,8 +101,8 @@ function Failed({ code, message, onRetry }: { code: string; message: string; onR
 const RETRY = 5000;
 
 /**
- * The page shown if a request got no answer that the browser lets the page read. Shows the cause, if the page can find
- * it out, and repeats the request.
+ * The page shown if a request got no answer, or none that the browser lets the page read. Shows the cause, if
+ * the page can find it, and repeats the request.
  */
 export function Unreachable({ apiUrl, onRetry }: { apiUrl: string; onRetry: () => void }) {
   const [obstacle, setObstacle] = useState<Obstacle>('outage');

@@ -41,7 +41,7 @@ export function Menu({
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
   const parts = useModule(popup, opened !== undefined);
-  /** Whether the button shows only the label itself. */
+  /** Whether the button's only content is its label. */
   const named = trigger === label;
   const preload = () => void popup.load().catch(() => undefined);
 
