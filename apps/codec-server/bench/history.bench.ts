@@ -71,10 +71,10 @@ try {
     'first history rows': () => firstRows(run),
     'all payloads decoded (history and payloads:decode)': () => decodeAll(run),
     'exported, decoded': () => exportDecoded(run),
-    "Temporal's CLI, workflow show decoded by this server": () => cliShow(temporal, run, codecEndpoint),
+    "Temporal's CLI: workflow show, decoded by this server": () => cliShow(temporal, run, codecEndpoint),
     ...(rival &&
       rivalRun && {
-        "Temporal's CLI, workflow show decoded by the Go SDK's codec server": () =>
+        "Temporal's CLI: workflow show, decoded by the Go SDK's codec server": () =>
           cliShow(temporal, rivalRun, rival.url),
       }),
   };

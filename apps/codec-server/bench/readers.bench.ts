@@ -29,7 +29,7 @@ if (values.help) {
   console.log(
     'node bench/readers.bench.ts [--events 51200] [--rounds 3] [--seconds 10] [--only CLI]\n' +
       "One caller repeatedly reads a long encrypted history with Temporal's CLI and Web UI, or sends as much as it can,\n" +
-      'while another caller decodes a payload every 50 ms. The server has its default settings. Fails if a read fails, takes\n' +
+      'while another caller decodes a payload every 50 ms. The server has its default settings. Fails if a read fails or takes\n' +
       'more than three times as long as the fastest, or if the other caller waits longer than 100 ms (99th percentile). --only\n' +
       'selects the rows whose name contains the text.',
   );

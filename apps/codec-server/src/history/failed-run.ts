@@ -37,10 +37,10 @@ import type { StreamLifetime } from './stream-limits.ts';
 /** Maximum size of a decrypted failure. Temporal itself truncates most failures at 4 KiB. */
 const MAX_FAILURE_BYTES = 256 * 1024;
 
-/** How many characters of a message a client gets. */
+/** Messages are cut to this many characters. */
 const MAX_MESSAGE = 1_000;
 
-/** How many characters of a build's name a client gets. */
+/** Names of builds are cut to this many characters. */
 const MAX_BUILD = 200;
 
 export interface FailedRunOptions {

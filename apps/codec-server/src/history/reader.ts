@@ -125,8 +125,9 @@ export class HistoryReader {
   }
 
   /**
-   * Returns a closed run's last event, preceded by the events of workflow tasks among the last events, in the order
-   * of the history. Takes one call, or two if the last events are too large. Misses a task that many events follow.
+   * Returns, in the order of the history, the events of workflow tasks among a closed run's last events, and
+   * then the last event. Takes one call, or two if the last events are too large. Misses a task that many
+   * events follow.
    * @throws the same HttpErrors as `read`
    */
   async lastTasks(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<readonly ProtoEvent[]> {

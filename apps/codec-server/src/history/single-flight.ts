@@ -40,7 +40,7 @@ export class SingleFlight<T> {
 
 /**
  * Settles like `waited`, or rejects with the signal's reason once the signal is aborted. Removes its listener
- * afterwards: `Promise.race` with a long-lived promise would collect a listener for each wait.
+ * afterwards: `Promise.race` with a long-lived promise would accumulate a listener for each wait.
  */
 export async function unlessAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();

@@ -264,7 +264,7 @@ export class KmsCallBudget {
   /**
    * Takes the calls for as many items as the budget allows. Always accepts a request's first item: otherwise
    * repeating the request would not help.
-   * @param items the payloads of each item, with undefined for a payload that is not read yet
+   * @param items the payloads of each item, with undefined for a payload that has not been read yet
    * @returns how many items may be decrypted, counted from the first item
    */
   take(items: readonly Item[]): number {
@@ -313,7 +313,7 @@ function affordable(
 
 /**
  * Counts each payload in its own context. In another workflow's context, the codec would reject a bound
- * message without calling Cloud KMS. A payload that is not read yet counts as one call.
+ * message without calling Cloud KMS. A payload that has not been read yet counts as one call.
  */
 function kmsCalls(codec: KmsCallCounter, payloads: Item): number {
   const known = payloads.filter((payload) => payload !== undefined);

@@ -15,7 +15,7 @@ type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling' | 'workers'
 type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
 
 /**
- * Milliseconds without a new poll after which a queue counts as not polled. Temporal holds a poll for up to
+ * How long a queue counts as polled after its last poll, in milliseconds. Temporal holds a poll for up to
  * 60 s.
  */
 const STALE_MS = 100_000;

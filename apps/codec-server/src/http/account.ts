@@ -71,8 +71,8 @@ export class Bucket implements KmsBucket {
   }
 
   /**
-   * Corrects a successful `take(taken)` to the number of tokens that were used. Gives back at most the
-   * tokens that `take` removed.
+   * Adjusts a successful `take(taken)` to the number of tokens that were used. Gives back at most the tokens
+   * that `take` removed.
    * @param held what the same request holds in addition
    */
   settle(taken: number, used: number, held = 0): void {

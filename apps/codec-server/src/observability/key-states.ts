@@ -77,7 +77,7 @@ const STATES = ['ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', 'DESTROYED'];
 
 /**
  * Adds gauges for the keys. While a key cannot be described, `codec_key_described` is 0 and the key's other
- * gauges are NaN, which matches no comparison in an alert. OpenTelemetry never removes a series, so each
+ * gauges are NaN, which satisfies no comparison in an alert. OpenTelemetry never removes a series, so each
  * state of a version has a series with the value 0 or 1.
  */
 export function keyStateMetrics(meter: Meter, latest: KeyStates['latest']): void {

@@ -3,8 +3,8 @@ import type { ScanReport } from '@temporal-kms/codec-api';
 import type { ScanReports } from './scan-reports.ts';
 
 /**
- * Label value for messages that name no version, no configured crypto key, or a version whose state is
- * unknown.
+ * Label value for a version that messages do not name, a crypto key that is not configured, and an unknown
+ * state.
  */
 const UNKNOWN = 'unknown';
 
@@ -19,8 +19,8 @@ interface Needed {
 
 /**
  * Adds gauges for the latest report of `temporal-kms scan`. Labels contain crypto keys, but no workflows.
- * Without a readable report, the gauges are NaN, which matches no comparison in an alert. OpenTelemetry never
- * removes a series, so a version that no history needs any more gets 0.
+ * Without a readable report, the gauges are NaN, which satisfies no comparison in an alert. OpenTelemetry
+ * never removes a series, so a version that no history needs any more gets 0.
  */
 export function scanMetrics(meter: Meter, scans: ScanReports): void {
   const seen = new Map<string, Needed>();

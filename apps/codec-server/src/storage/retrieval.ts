@@ -29,7 +29,7 @@ export interface ServedStorage {
 export interface ByteAllowance {
   /** Takes bytes. Returns 0 on success, otherwise the milliseconds until the bytes can be taken. */
   take(bytes: number): number;
-  /** Corrects a successful `take(taken)` to the number of bytes that were used. */
+  /** Adjusts a successful `take(taken)` to the number of bytes that were used. */
   settle(taken: number, used: number): void;
 }
 
@@ -277,7 +277,7 @@ function orError<T>(get: () => T): T | KmsCodecError {
   }
 }
 
-/** A reference's data about its object, and the reason if the server does not read the object. */
+/** What a reference states about its object, and the reason if the server does not read the object. */
 export interface ReferenceInfo {
   readonly stored?: StoredContent;
   /** Undefined if the server can read the object. */
@@ -285,7 +285,7 @@ export interface ReferenceInfo {
 }
 
 /**
- * Returns a reference's data about its object, without a request to the store; undefined for other
+ * Returns what a reference states about its object, without a request to the store; undefined for other
  * payloads.
  * @param storage undefined if the server reads no objects
  */

@@ -245,7 +245,7 @@ async function cancellable<T>(
 ): Promise<T> {
   signal.throwIfAborted();
   // Uses a new signal for each call: the SDK adds a listener to the signal and never removes the listener, so
-  // a stream's signal would collect listeners.
+  // a stream's signal would accumulate listeners.
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   signal.addEventListener('abort', abort, { once: true });

@@ -95,7 +95,7 @@ describe('issuerKeys', () => {
     }
   });
 
-  it('accepts no keys from a response above one mebibyte', async () => {
+  it('accepts no keys from a response larger than one mebibyte', async () => {
     pages.set(DISCOVERY, (response) => void response.end(`"${'x'.repeat(1024 * 1024)}"`));
     expect(await failureOf(origin)).toContain('more than 1048576 bytes');
   });

@@ -68,7 +68,7 @@ describe('decodeFrames', () => {
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(1);
   });
 
-  it('counts one Cloud KMS call for each payload that is not read yet', async () => {
+  it('counts one Cloud KMS call for each payload that has not been read yet', async () => {
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
     const notHeld = requestsFor(many).map((one): PayloadRequest => ({
@@ -142,7 +142,7 @@ describe('inCompletionOrder', () => {
     expect(await Array.fromAsync(results)).toEqual([1]);
   });
 
-  it('starts no more items than the limit allows, including items whose results are not consumed yet', async () => {
+  it('starts no more items than the limit allows, including items whose results have not been consumed yet', async () => {
     let started = 0;
     const start = async (n: number): Promise<number> => {
       started += 1;

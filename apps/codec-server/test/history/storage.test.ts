@@ -391,13 +391,13 @@ describe('an export', () => {
   });
 });
 
-describe('a stream of a run whose audit cannot be written for an object', () => {
+describe('a stream that needs an object whose audit entry cannot be written', () => {
   it.each([
     ['payloads:decode', { refs: ['1:0'] }],
     ['history:search', { text: 'needle' }],
     ['history:export', { form: 'decoded' }],
     ['history:export', { form: 'readable' }],
-  ])('%s (%o) fails, names the audit, and reads no object', async (path, body) => {
+  ])('fails in %s (%o), with an error about the audit, and reads no object', async (path, body) => {
     const { audit, entries } = recordedAudit(({ event }) => event !== 'object');
     const before = store.reads.length;
     const text = await (await post(appOf({ audit }), `${RUN}/${path}`, body)).text();

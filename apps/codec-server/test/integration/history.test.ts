@@ -290,7 +290,7 @@ describe('the workflow list', () => {
     ['workflows', 'ExecutionStatus = = 1'],
     ['workflows:count', 'ExecutionStatus = "Failed" AND ('],
   ])(
-    'says in %s what to check after a syntax error, without a position or word that the query does not contain: %s',
+    'explains a syntax error in a query to %s without positions or words of Temporal’s SQL: %s',
     async (route, query) => {
       const path = `/api/namespaces/${NAMESPACE}/${route}?query=${encodeURIComponent(query)}`;
       expect(await (await get(stack.app, path)).json()).toEqual({

@@ -13,8 +13,8 @@ import { NAMESPACE, runEverywhere, runFailing, runPath, startStack } from '../su
 
 const PLAINTEXT = 'canary-plaintext-2b7c';
 const TERM = 'canary-term-91e0';
-// The audit must contain the justification and the path, so the tests look for these two texts only in the
-// log and the metrics.
+// The audit must contain the justification and the path, so the tests look for these two only in the log and
+// the metrics.
 const JUSTIFICATION = 'justification-44a1';
 const PATH = 'path-07fd';
 const TOKEN = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"canary"}').toString('base64url')}.canary-signature`;

@@ -188,7 +188,7 @@ describe('NamespaceUsage', () => {
     expect(use.outcomes().refused).toEqual({ integrity_failed: 200 });
   });
 
-  it('does not count a payload that Temporal no longer has as a failure', () => {
+  it('does not count a payload as a failure if Temporal no longer has the payload', () => {
     const use = new NamespaceUsage();
     use.refused('event_not_found', { workflowId: 'order-1' }, 1);
     expect(use.failures()).toEqual([]);

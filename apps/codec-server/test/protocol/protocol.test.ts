@@ -73,7 +73,7 @@ describe('paths', () => {
     expect((await ask(path, body([]))).status).toBe(status);
   });
 
-  test('get a 404 response that contains the codec endpoint’s path if they are wrong', async () => {
+  test('that are wrong get a 404 response that contains the codec endpoint’s path', async () => {
     const app = appWith(kms, { pathPrefix: '/codec' });
     for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
       const response = await post(app, path, body([]));

@@ -71,7 +71,7 @@ export async function startKms(
   const emulator = await startEmulator({
     keys: Object.values(keys),
     plaintext: (bytes) => {
-      // In the direct format, Cloud KMS also wraps payloads.
+      // In the direct format, the plaintext is a payload, not a key.
       if (bytes.length !== KEY_BYTES && bytes.length !== BRANCH_KEY_AT + KEY_BYTES) return;
       const key = bytes.subarray(-KEY_BYTES);
       keyBytes.push(key);
