@@ -150,7 +150,7 @@ describe('payloadFields', () => {
     expect(json('', 'binary/null')).toEqual({ x: null });
   });
 
-  it('limits the number of fields of crafted payloads, also in a worker thread', async () => {
+  it('limits the number of fields of crafted payloads, even in a worker thread', async () => {
     const crafted = [
       '['.repeat(100_000) + ']'.repeat(100_000),
       `{${Array.from({ length: 20_000 }, (_, n) => `"k${n}":[]`).join()}}`,

@@ -30,7 +30,7 @@ async function ask(body: object, app = stack.app, of = run) {
 }
 
 describe('a query', () => {
-  it('returns the workflow’s details and queries, and its call stack, decrypted', async () => {
+  it('returns, decrypted, the workflow’s details, its query definitions and its call stack', async () => {
     const metadata = await ask({ type: '__temporal_workflow_metadata' });
     expect(metadata.answer).toMatchObject({
       outcome: 'answered',

@@ -37,7 +37,7 @@ test('ends a live history when the sign-in expires, with a frame that names the 
   expect(all.at(-1)).toEqual({ type: 'end', reason: 'signed_out', after: durable.at(-1)!.eventId });
 });
 
-test('sends no result for payloads that are not yet decrypted when the sign-in expires, and audits the reason', async () => {
+test('sends no result for payloads that have not been decrypted when the sign-in expires, and audits the reason', async () => {
   const expire = expiry();
   // The codec stops waiting for Cloud KMS long after the sign-in expires.
   await using other = stack.kms.another(undefined, 10 * MINUTE);

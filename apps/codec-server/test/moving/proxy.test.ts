@@ -100,7 +100,7 @@ it('lets all programs behind the proxy read the new format before the first prog
   expect([...texts.values()].join('\n')).toContain(customer(2));
 });
 
-it('lets all workflows complete behind the proxy after the proxy stopped encrypting', async () => {
+it('lets all workflows complete behind the proxy after the proxy has stopped encrypting', async () => {
   await proxy.stopEncrypting();
   const switchedAt = Date.now();
   const worker = await move.worker({

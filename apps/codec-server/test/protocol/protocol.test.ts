@@ -88,7 +88,7 @@ describe('paths', () => {
     }
   });
 
-  test('return 404 for /download if the server does not read external storage', async () => {
+  test('do not include /download if the server does not read external storage', async () => {
     const response = await ask('/download', body([]));
     expect([response.status, await response.text()]).toEqual([
       404,
@@ -134,7 +134,7 @@ describe('X-Namespace', () => {
     ["the Web UI's placeholder for no namespace", 'undefined', 'X-Namespace is missing'],
     ['not configured', 'elsewhere', 'no keys for the namespace'],
     ['a name with other letters after it', 'payments, orders', 'no keys for the namespace'],
-  ])('gets 400 if it is %s', async (_, namespace, message) => {
+  ])('causes a 400 response if it is %s', async (_, namespace, message) => {
     const { 'x-namespace': __, ...others } = headers;
     for (const path of ['/encode', '/decode']) {
       const response = await appWith(kms).request(path, {
@@ -228,7 +228,7 @@ describe('JSON', () => {
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"9223372036854775808"}]}]}', 'sizeBytes'],
-  ])('gets 400 with the position of the mistake: %s', async (sent, where) => {
+  ])('causes a 400 response with the position of the mistake: %s', async (sent, where) => {
     const response = await ask('/decode', sent);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');

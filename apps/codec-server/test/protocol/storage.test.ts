@@ -78,7 +78,7 @@ const refusal = async (response: Response): Promise<[number, string]> => [
 ];
 
 describe('/decode', () => {
-  it('replaces references by their decrypted objects, and keeps the order of all payloads', async () => {
+  it('replaces references with their decrypted objects, and keeps the order of all payloads', async () => {
     const payloads = [await sealed('a'), await stored('b'), plain('c'), await stored('d')];
     expect(await valuesOf(await ask('/decode', payloads))).toEqual(['a', 'b', 'c', 'd']);
   });
@@ -147,7 +147,7 @@ it('accepts the storage file that the documentation shows', () => {
   ]);
 });
 
-it('looks up each reference once in a request', async () => {
+it('looks up each reference only once per request', async () => {
   const references = [await stored('a'), await stored('b')];
   let lookUps = 0;
   const { read, readStart } = storage.objects;

@@ -145,7 +145,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     }
   });
 
-  it('detects a truncated file by comparing with the process’s last line', async () => {
+  it('detects a truncated file by comparing it with the process’s last line', async () => {
     const { path, file } = await start(['ana', 'a'], ['bo', 'b']);
     const check = chainCheck({ file: path, head: () => file.head() });
     expect((await check()).status).toBe('intact');

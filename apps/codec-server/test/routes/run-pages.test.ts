@@ -33,7 +33,7 @@ it('holds memory for a page’s runs, but not for Temporal’s response, until t
   expect(memory.held).toBe(0);
 });
 
-it('never borrows memory for the list of runs, because the request also waits for the memory of its runs', async () => {
+it('never borrows memory for the list of runs, because the request also waits for memory for the runs that it reads', async () => {
   const memory = new MemoryBudget(64 * MiB);
   const { pages } = pagesOf(memory, memory.common + 1);
   await expect(pages('', never)).rejects.toMatchObject({ code: 'busy' });

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { batchPerTick } from '../../src/server/listen.ts';
 
-it('resumes callers that started to wait in the same turn of the event loop together, in the order of their calls', async () => {
+it('resumes together, in the order of their calls, the callers that started to wait in the same event loop turn', async () => {
   const turn = batchPerTick();
   const steps: string[] = [];
   const work = async (name: string): Promise<void> => {

@@ -203,7 +203,7 @@ it('rejects a request with more than 100 headers, although Node does not pass on
   expect(statuses).toEqual(['405', '405', '431', '431', '431', '431']);
 });
 
-it("waits about ten seconds for an incomplete head, and not Node's thirty", async () => {
+it("waits about ten seconds for an incomplete head, rather than Node's thirty", async () => {
   const server = await start(new Hono());
   const socket = connect(server.port, HOST);
   socket.write('GET / HTTP/1.1\r\nHost');
@@ -269,7 +269,7 @@ describe('an unreadable request', () => {
   it.each([
     ['a head that is too large', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`, 431, '65536 bytes'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 400, 'not an HTTP/1.1 request'],
-  ])('gets a response with a text and all security headers: %s', async (_, sent, status, text) => {
+  ])('gets a text response with all security headers: %s', async (_, sent, status, text) => {
     const server = await start(new Hono());
     const socket = connect(server.port, HOST);
     let answer = '';

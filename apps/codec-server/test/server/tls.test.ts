@@ -56,7 +56,7 @@ it('uses TLS 1.3 by default, and refuses TLS 1.1 and plaintext', async () => {
   socket.destroy();
 });
 
-it('uses a new certificate for new connections, and keeps open connections', async () => {
+it('uses a new certificate for new connections, and does not close existing connections', async () => {
   const server = await serve();
   const old = await connected(server.port);
   server.useCertificate(await readTlsPair(second));
