@@ -57,7 +57,7 @@ try {
   await rm(directory, { recursive: true });
 }
 
-/** Counts how often a text occurs in a stream that is too large for a string. */
+/** Counts how many times a string occurs in a stream that is too large to be a string. */
 async function countIn(stream: ReadableStream<Uint8Array>, text: string): Promise<number> {
   let count = 0;
   let rest = '';

@@ -11,8 +11,8 @@ interface HttpErrorOptions {
   readonly challenge?: string;
   readonly cause?: unknown;
   /**
-   * `true` if the message may be logged, because it contains nothing from the caller; or a text to log
-   * instead.
+   * `true` if the message may be logged, because it contains nothing from the caller. A string is logged
+   * instead of the message.
    */
   readonly loggable?: boolean | string;
 }

@@ -17,7 +17,7 @@ const seed = Number(process.env['SEED'] ?? 20_261_124);
 vi.setConfig({ testTimeout: 3_600_000 });
 
 const AT_ONCE = 16;
-/** How often memory is measured in each quarter of the requests. */
+/** How many times memory is measured in each quarter of the requests. */
 const LOOKS = 9;
 
 const kms = forFile(await startKms());

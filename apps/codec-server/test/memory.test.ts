@@ -131,8 +131,8 @@ const ours = `import { countBuffersAsHeap } from '${urlOf('memory-collection.ts'
 const work =
   'let kept = []; for (let n = 0; n < 20_000; n += 1) kept.push(new ArrayBuffer(32_768)) > 500 && (kept = [])';
 /**
- * Returns how often V8 marks its whole heap while 625 MiB of buffers are created. At most 16 MiB are alive at
- * a time.
+ * Returns how many times V8 marks its whole heap while 625 MiB of buffers are created. At most 16 MiB are
+ * alive at a time.
  */
 const markings = (program: string, ...flags: string[]): number =>
   run(program, '--trace-gc', ...flags).split('Mark-Compact').length - 1;

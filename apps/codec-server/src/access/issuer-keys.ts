@@ -185,8 +185,8 @@ export class RefreshedValue<T> {
 export type FetchJson = (url: string) => Promise<unknown>;
 
 /**
- * Time limit of a request to an issuer. While an issuer is unreachable, callers wait this long once every ten
- * seconds.
+ * Time limit for a request to an issuer. While an issuer is unreachable, callers wait this long once every
+ * ten seconds.
  */
 const TIMEOUT_MS = 3_000;
 /**

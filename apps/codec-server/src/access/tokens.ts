@@ -269,7 +269,8 @@ const IS_ACCESS_TOKEN = 'it is an access token, but this server accepts only ID 
 
 /**
  * Returns why a verified token is not of the kind that the policy accepts, or undefined if it is of that
- * kind. An ID token is meant for a client and an access token for a server, so neither may replace the other.
+ * kind. An ID token is meant for a client and an access token for a server, so neither is accepted in place
+ * of the other.
  */
 function wrongKind(
   { tokens, audience }: Issuer,

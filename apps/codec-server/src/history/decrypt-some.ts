@@ -81,7 +81,7 @@ export async function decryptInRun<P extends RefPayload, T>(
 }
 
 /**
- * Decrypts some payloads of an event, one after the other, and counts each payload for the audit.
+ * Decrypts some payloads of an event, one at a time, and counts each payload for the audit.
  * @throws KmsCallBudgetExhausted; what the lifetime's checkpoint throws
  */
 async function* decryptSome<T extends RefPayload>(

@@ -76,7 +76,7 @@ export class HistoryReader {
   readonly #service: TemporalService;
   readonly #pages: PageCache;
   readonly #fetches = new SingleFlight<FetchedPage>();
-  /** Batches per page, for runs whose pages exceed Temporal's message size limit. */
+  /** Number of batches per page, for runs whose pages exceed Temporal's message size limit. */
   readonly #batches = new LRUCache<string, number>({ max: MAX_RUNS });
 
   constructor(service: TemporalService, { maxBytes }: HistoryReaderOptions) {
@@ -97,7 +97,7 @@ export class HistoryReader {
       if (!(error instanceof HttpError) || !this.#pages.has(key)) throw error;
       if (error.code === 'not_found') this.#pages.delete(key);
       if (error.code !== 'bad_request') throw error;
-      // After a reset or an upgrade, Temporal rejects tokens that it has issued itself. Start over without
+      // After a reset or an upgrade, Temporal rejects tokens that it issued earlier. Start over without
       // tokens.
       this.#pages.delete(key);
       return await this.#walk(run, key, from, signal, budget);

@@ -14,8 +14,8 @@ import { framesOverRuns, type RunsStream, type Visited } from './over-runs.ts';
 export const MAX_RUN_HITS = 50;
 
 /**
- * How many events of one run are searched, newest first. At this length, Temporal suggests that a workflow
- * continue as new.
+ * Maximum number of events that are searched in one run, newest first. At this length, Temporal suggests that
+ * a workflow continue as new.
  */
 export const MAX_RUN_EVENTS = 4_096;
 

@@ -312,8 +312,8 @@ function affordable(
 }
 
 /**
- * Counts each payload in its own context. In another workflow's context, the codec would reject a bound
- * message without calling Cloud KMS. A payload that has not been read yet counts as one call.
+ * Counts each payload in the context of its own workflow. In another workflow's context, the codec would
+ * reject a bound message without calling Cloud KMS. A payload that has not been read yet counts as one call.
  */
 function kmsCalls(codec: KmsCallCounter, payloads: Item): number {
   const known = payloads.filter((payload) => payload !== undefined);

@@ -23,7 +23,7 @@ const SMALL_BYTES = 16 * 1024;
  */
 const LIMIT_MS = 2_000;
 
-/** How long a thread may take to stop by itself after its task is cancelled, in milliseconds. */
+/** How long a thread may take to stop on its own after its task is cancelled, in milliseconds. */
 const TERMINATE_MS = 20;
 
 const MiB = 1024 * 1024;

@@ -74,7 +74,7 @@ export function clientAddress(c: Context<Env>): string | undefined {
 type WithBindings = { readonly env?: Env['Bindings'] };
 
 /**
- * Whether no client waits for the response any more, because the client disconnected or the request timed
+ * Whether the client no longer waits for the response, because the client disconnected or the request timed
  * out.
  */
 export function isResponseClosed({ env }: WithBindings): boolean {

@@ -55,8 +55,7 @@ export interface RateLimitOptions extends Partial<Pick<Limits, 'maxRequests' | '
 }
 
 /**
- * The share of the limit for requests in flight that one caller may use. The rest is reserved for other
- * callers.
+ * The share of the in-flight request limit that one caller may use. The rest is reserved for other callers.
  */
 const CALLER_SHARE = 0.75;
 

@@ -86,8 +86,8 @@ function scanMetadata(
 const KEY = /^[A-Za-z][\w./-]*$/;
 
 /**
- * Reads expected tokens from bytes, one after the other. `JsonScanner` and `JsonCursor` would need the body
- * as text.
+ * Reads expected tokens from bytes, one at a time. `JsonScanner` and `JsonCursor` would need the body as
+ * text.
  */
 class Scanner {
   readonly #body: Buffer;

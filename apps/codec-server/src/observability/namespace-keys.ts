@@ -19,7 +19,7 @@ export type DescribedKey =
 
 export interface DescribedKeysOptions {
   readonly keyService: Pick<KeyService, 'describe'>;
-  /** Time limit of one look-up in milliseconds. Default: 5,000. */
+  /** Time limit for one look-up in milliseconds. Default: 5,000. */
   readonly waitMs?: number;
   /** How long a result is cached, in milliseconds. Default: 30,000. */
   readonly keepMs?: number;

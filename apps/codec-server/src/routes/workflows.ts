@@ -210,7 +210,7 @@ export function workflowRoutes({
 
 /**
  * Returns `inspect` for a request's caller. A message gets the reason `namespace_not_permitted` if the caller
- * may not decode in its namespace, so that clients do not request the message in vain.
+ * may not decode in its namespace, so that clients do not request a message that they cannot get.
  */
 export function inspectFor(c: Context<Env>, access: Pick<Access, 'allows'>, inspect: Inspect): Inspect {
   const caller = c.get('caller');

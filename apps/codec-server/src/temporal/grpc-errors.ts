@@ -22,8 +22,8 @@ export function isOutage(error: unknown): boolean {
 }
 
 /**
- * Recognizes grpc-go's message for a response above the size limit, which is 4 MiB between Temporal's own
- * services.
+ * Recognizes grpc-go's error message for a response above the size limit, which is 4 MiB between Temporal's
+ * own services.
  */
 export const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>
   error.code === status.resourceExhausted && /message larger than max/.test(error.details);

@@ -164,7 +164,7 @@ describe('causeFrames', () => {
     });
   });
 
-  it('continues with the other runs if a run no longer exists, and ends after four missing runs in a row', async () => {
+  it('skips a run that no longer exists, and ends after four missing runs in a row', async () => {
     const gone = new HttpError(404, 'not_found', 'Temporal does not have it.');
     const event = failedWith(sealed[0]!);
     const one = await frames({

@@ -148,7 +148,7 @@ describe('a request for the causes of failed runs', () => {
       },
     ]);
     expect(entries.map(({ event }) => event)).toEqual(['intent', 'outcome']);
-    // A run that ends while its task fails has the same cause.
+    // A run that ends while its workflow task keeps failing has the same cause as before.
     await handle.terminate('no fix in time');
     await vi.waitFor(
       async () => {

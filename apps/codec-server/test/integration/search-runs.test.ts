@@ -178,7 +178,7 @@ describe('a search over all runs that match a query', () => {
       expect(seen.most).toBeLessThanOrEqual(16);
     });
 
-    it('continues with the other runs if Temporal no longer has a run', async () => {
+    it('skips a run that Temporal no longer has', async () => {
       const { app } = watched((workflowId) => workflowId === `${opened}-3`);
       const frames = await search({ text: `${SECRET} open`, query: openQuery }, app);
       expect(found(frames)).toHaveLength(OPEN - 1);

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 
 // For some milliseconds, and at least once, this process opens, writes and closes the audit file that its
 // command line names. While the audit file is open, the process creates a second file, which only one process
-// at a time can create. The process prints how often it opened the audit file, and fails if it could not
+// at a time can create. The process prints how many times it opened the audit file, and fails if it could not
 // create the second file.
 const [path = '', milliseconds = ''] = process.argv.slice(2);
 const marker = `${path}.only-one`;

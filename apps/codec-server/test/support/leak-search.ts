@@ -29,7 +29,7 @@ const GRAM = 8;
 const LOOK_EVERY = 25;
 
 /**
- * Returns a function that finds data keys in a text. There are hundreds of keys in a dozen forms, and hundreds
+ * Returns a function that finds data keys in text. There are hundreds of keys in a dozen forms, and hundreds
  * of megabytes of output. For speed, the function reads 8 characters at every 25th position of the text. The
  * function searches for whole forms only where a form has the same 8 characters at one of its first 25
  * positions.

@@ -101,7 +101,7 @@ export async function fails(secret: string): Promise<void> {
   });
 }
 
-/** Runs activities one after the other. Each activity takes about six events in three batches. */
+/** Runs activities one at a time. Each activity takes about six events in three batches. */
 export async function ticks(count: number): Promise<void> {
   for (let n = 1; n <= count; n++) await echo(`tick ${n}`);
 }

@@ -17,7 +17,7 @@ const HOURS_3 = 3 * 3_600;
 /** An OpenID provider on a port: oidc-provider, with JWT access tokens for this server (RFC 8707 and 9068). */
 export interface TestProvider {
   readonly issuer: string;
-  /** Returns how often the provider's keys were fetched. */
+  /** Returns how many times the provider's keys were fetched. */
   keyRequests(): number;
   /** Resolves to an access token for a program, with the client credentials grant. */
   programToken(): Promise<string>;
