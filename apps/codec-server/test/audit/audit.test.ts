@@ -106,6 +106,16 @@ it('lists the keys that decrypted a payload, however many other keys the refused
   ]);
 });
 
+it('keeps the first keys that messages name if none of the keys decrypted a payload', async () => {
+  const { audit, entries } = kept();
+  const record = await audit.begin(intent);
+  for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
+  await record.end('complete');
+  expect(entries[1]!.outcome!.keys!.map(({ version }) => version)).toEqual(
+    Array.from({ length: 32 }, (_, n) => n + 1),
+  );
+});
+
 it('limits the length of a line, whatever the caller sends and however many keys there are', async () => {
   const { audit, entries } = kept();
   const long = '\u0000'.repeat(100_000);
