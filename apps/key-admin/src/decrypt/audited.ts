@@ -20,8 +20,8 @@ export interface Auditing {
 }
 
 /**
- * Writes the intent, decrypts, writes the outcome, and only then returns the plaintext. @param payloads the
- * payloads that `decrypt` may decrypt; their digests are part of the intent
+ * Writes the intent, decrypts, writes the outcome, and only then returns the plaintext.
+ * @param payloads the payloads that `decrypt` may decrypt; their digests are part of the intent
  */
 export async function audited<T>(
   { codec, audit, storage }: Auditing,

@@ -159,8 +159,8 @@ export class Decryptor {
   }
 
   /**
-   * Returns the result for a payload that could not be decrypted. @throws CliError if the problem is temporary, and any
-   * given error that is not a KmsCodecError
+   * Returns the result for a payload that could not be decrypted.
+   * @throws CliError if the problem is temporary, and any given error that is not a KmsCodecError
    */
   #failed(error: unknown, other: ReturnType<typeof otherNamespace> = {}): Decrypted {
     if (!(error instanceof KmsCodecError)) throw error;

@@ -16,8 +16,8 @@ import type { Output } from '../cli/output.ts';
 const PRODUCER = 'temporal-kms/key-admin';
 
 /**
- * Opens the audit file for decryptions. The format and the checks are those of the codec server. @throws CliError if no
- * file is given, or if the file cannot be written
+ * Opens the audit file for decryptions. The format and the checks are those of the codec server.
+ * @throws CliError if no file is given, or if the file cannot be written
  */
 export async function openFileAudit(
   { file, fsync, digestKeyFile }: AuditConfig,
@@ -69,8 +69,8 @@ export function checkJustification(text: string | undefined): string {
 
 /**
  * Returns the caller, who is identified in the audit by the names of the operating system's user and of the host.
- * Google's audit logs contain the identity that Cloud KMS has verified. @param account e-mail address of the service
- * account, if the credentials contain it
+ * Google's audit logs contain the identity that Cloud KMS has verified.
+ * @param account e-mail address of the service account, if the credentials contain it
  */
 export function callerOf(account: string | undefined): AuditedCaller {
   const name = `${userName()}@${hostname()}`;
@@ -118,7 +118,8 @@ export class FileAudit {
   }
 
   /**
-   * Writes the intent. @throws CliError if the intent cannot be written; the caller must then decrypt nothing
+   * Writes the intent.
+   * @throws CliError if the intent cannot be written; the caller must then decrypt nothing
    */
   static async begin(audit: OpenAudit, intent: FileAuditIntent): Promise<FileAudit> {
     const begun = new FileAudit(audit, intent);
@@ -155,8 +156,8 @@ export class FileAudit {
   }
 
   /**
-   * Writes an entry for the object that the caller will read next. @throws CliError if the entry cannot be written; the
-   * caller must then not read the object
+   * Writes an entry for the object that the caller will read next.
+   * @throws CliError if the entry cannot be written; the caller must then not read the object
    */
   async object({ type, driverName: driver, bucket, object }: StoredObject): Promise<void> {
     await this.#recordOf(undefined)?.object({ type, driver, bucket, object });
@@ -171,8 +172,8 @@ export class FileAudit {
   }
 
   /**
-   * Writes the outcomes. @throws CliError if an outcome cannot be written; the caller must then release no
-   * plaintext
+   * Writes the outcomes.
+   * @throws CliError if an outcome cannot be written; the caller must then release no plaintext
    */
   async end(result: 'complete' | 'failed'): Promise<void> {
     for (const record of this.#begun.values()) await record.end(result);

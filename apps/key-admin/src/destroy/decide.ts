@@ -108,7 +108,8 @@ export async function mayDestroy(
 /**
  * Checks everything that does not need a scan, which may take hours: the configuration, the key, the files
  * and the clock.
- * @param wanted the number of a version that must exist @throws CliError
+ * @param wanted the number of a version that must exist
+ * @throws CliError
  */
 export async function prepare(
   wanted: number | undefined,

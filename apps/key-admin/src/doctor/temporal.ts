@@ -11,8 +11,9 @@ const { ok, warning, failed, skipped } = findings('temporal');
 const UNAUTHENTICATED = 16;
 
 /**
- * Connects to Temporal as the application does, and checks that namespaces exist. @param own the namespace that the
- * application needs @param namespaces all configured namespaces; some may be on other servers
+ * Connects to Temporal as the application does, and checks that namespaces exist.
+ * @param own the namespace that the application needs
+ * @param namespaces all configured namespaces; some may be on other servers
  */
 export async function checkTemporal(
   { connectionOptions }: Pick<TemporalConfig, 'connectionOptions'>,

@@ -23,7 +23,8 @@ export type DecryptRefs = (
 
 /**
  * Explains a run. Decrypts only the payloads that the explanation shows: the messages of failures, and names inside
- * payloads. @param decrypt if undefined, the explanation contains only types and names
+ * payloads.
+ * @param decrypt if undefined, the explanation contains only types and names
  * @throws what `decrypt` throws
  */
 export async function explainRun(run: RunToExplain, decrypt: DecryptRefs | undefined): Promise<ExplainedRun> {

@@ -91,7 +91,8 @@ export async function switchOnAuditLogs(google: GoogleClients, project: string):
 
 /**
  * Returns the equivalent commands, which replace the whole policy, because `gcloud` has no command that
- * changes only audit configurations. @param config by default, all logs, without exempted members
+ * changes only audit configurations.
+ * @param config by default, all logs, without exempted members
  */
 export function auditLogLines(project: string, config: AuditConfig = wantedConfig({})): string[] {
   const filter = `.auditConfigs = [.auditConfigs[]? | select(.service != "${SERVICE}")] + [${JSON.stringify(config)}]`;

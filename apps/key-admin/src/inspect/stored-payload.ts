@@ -16,8 +16,9 @@ export type DescribePayload = (payload: Payload, known: KnownNames) => Promise<P
 /**
  * Returns a function that describes payloads and, in place of a reference, the content of the object. The function
  * reads the first bytes of an object once for each workflow. If the function cannot read these bytes, it describes the
- * reference and adds the reason. @param namespaces the namespaces whose objects the function may read @param onProblem
- * called with the reason in words
+ * reference and adds the reason.
+ * @param namespaces the namespaces whose objects the function may read
+ * @param onProblem called with the reason in words
  */
 export function describeStored(
   storage: ObjectStorage,
@@ -63,8 +64,9 @@ async function describeObject(
 }
 
 /**
- * Returns the object of a reference, if one of the namespaces may read it. @throws KmsCodecError if no namespace may
- * read the object; prefers the error of a namespace with a store for the reference's driver
+ * Returns the object of a reference, if one of the namespaces may read it.
+ * @throws KmsCodecError if no namespace may read the object; prefers the error of a namespace with a store for the
+ * reference's driver
  */
 function locateIn(
   namespaces: readonly string[],

@@ -38,8 +38,8 @@ export interface Looked {
 }
 
 /**
- * Searches a namespace's histories, the pending work of its open runs, and its schedules. @throws CliError if
- * Temporal refuses a call or does not answer
+ * Searches a namespace's histories, the pending work of its open runs, and its schedules.
+ * @throws CliError if Temporal refuses a call or does not answer
  */
 export async function lookInNamespace(
   connection: Connection,

@@ -5,7 +5,8 @@ import { createStateFolder, ScanState } from '../scan/state.ts';
 
 /**
  * Checks that the worker can use the state folder, because without a usable folder, each of the worker's shards would
- * become a gap. @throws CliError if the folder cannot be used
+ * become a gap.
+ * @throws CliError if the folder cannot be used
  */
 export async function checkStateFolder(folder: string): Promise<void> {
   await createStateFolder(folder).catch((error: unknown) => {

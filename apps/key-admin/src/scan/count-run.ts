@@ -4,11 +4,11 @@ import type { ListedRun, ScanSource } from '../temporal/scan-source.ts';
 import type { ScanState } from './state.ts';
 
 /**
- * Counts the payloads of a run. A closed run is read once, because the state keeps its summary. An unreadable
- * run counts as a gap. The history decides whether the run is open: Temporal's lists lag behind histories, so a list
- * may still show a closed run as open. If the history contradicts the list, the run is read again.
- * @param state keeps summaries of closed runs; undefined to keep nothing @param isFatal whether to throw an error
- * instead of counting a gap, because the caller will retry
+ * Counts the payloads of a run. A closed run is read once, because the state keeps its summary. An unreadable run
+ * counts as a gap. The history decides whether the run is open: Temporal's lists lag behind histories, so a list may
+ * still show a closed run as open. If the history contradicts the list, the run is read again.
+ * @param state keeps summaries of closed runs; undefined to keep nothing
+ * @param isFatal whether to throw an error instead of counting a gap, because the caller will retry
  */
 export async function countRun(
   source: Pick<ScanSource, 'describeRun' | 'history'>,

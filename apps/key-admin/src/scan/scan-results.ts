@@ -58,8 +58,8 @@ export class ScanResults {
   }
 
   /**
-   * Counts a history, with the objects to which it refers. @param wasRead whether this scan read the history;
-   * false if an earlier scan read it
+   * Counts a history, with the objects to which it refers.
+   * @param wasRead whether this scan read the history; false if an earlier scan read it
    */
   async count(
     place: ScanPlace,

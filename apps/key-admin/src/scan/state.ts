@@ -168,8 +168,8 @@ export class ScanState implements KeptObjects {
   }
 
   /**
-   * Removes all objects from the state, so that the next scan notices if an object is gone. @throws CliError if the
-   * file cannot be written
+   * Removes all objects from the state, so that the next scan notices if an object is gone.
+   * @throws CliError if the file cannot be written
    */
   async end(): Promise<void> {
     if (this.#objects.size > 0) this.#buffer.push(lineOf('end'));
@@ -254,8 +254,8 @@ const MAX_OBJECT_AGE_MS = 86_400_000;
 const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);
 
 /**
- * Creates the folder in which scans keep their state. @throws Error if this process cannot write to the
- * folder, or if other users can
+ * Creates the folder in which scans keep their state.
+ * @throws Error if this process cannot write to the folder, or if other users can
  */
 export async function createStateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });

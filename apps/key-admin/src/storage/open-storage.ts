@@ -20,8 +20,8 @@ export function readStorage(file: string): StorageConfiguration {
 }
 
 /**
- * Calls `use` with the external storage that a file names, and then closes the storage. @param file undefined
- * if the option was not given
+ * Calls `use` with the external storage that a file names, and then closes the storage.
+ * @param file undefined if the option was not given
  * @throws CliError if the file has mistakes
  */
 export async function withStorage<T>(

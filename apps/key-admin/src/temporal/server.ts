@@ -30,8 +30,9 @@ export interface TemporalServer extends ScannedServer {
 }
 
 /**
- * Returns a Temporal server's cluster id, and its namespaces with their ids. @param address the address of
- * `connection` @param names namespaces to request if the server does not list all its namespaces
+ * Returns a Temporal server's cluster id, and its namespaces with their ids.
+ * @param address the address of `connection`
+ * @param names namespaces to request if the server does not list all its namespaces
  * @throws CliError if the server does not answer, or does not accept the credentials
  */
 export async function describeServer(

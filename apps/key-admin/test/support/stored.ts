@@ -23,8 +23,8 @@ export interface Referred {
 }
 
 /**
- * Returns a reference in the form that Temporal's SDKs write. @param size null if the reference states no
- * size
+ * Returns a reference in the form that Temporal's SDKs write.
+ * @param size null if the reference states no size
  */
 export function referenceTo(
   { object, bytes, size = bytes.length }: { object: string; bytes: Uint8Array; size?: number | null },

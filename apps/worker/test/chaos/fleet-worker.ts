@@ -31,8 +31,9 @@ export interface FleetWorker extends NodeProcess {
   /** Returns the response of `/readyz`, or undefined if there is none within 2 s. */
   readyz(): Promise<Readiness | undefined>;
   /**
-   * Waits until `/readyz` returns 200. @returns the duration in seconds @throws Error if the wait takes
-   * longer than `limitMs`
+   * Waits until `/readyz` returns 200.
+   * @returns the duration in seconds
+   * @throws Error if the wait takes longer than `limitMs`
    */
   untilReady(limitMs?: number): Promise<number>;
   /** Waits until `/readyz` returns 503. Returns the response, and the duration in seconds. */

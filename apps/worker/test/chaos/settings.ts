@@ -91,7 +91,8 @@ export function moveTimeOfDay(ms: number): void {
 }
 
 /**
- * Creates the codec of a worker process or of the client. @param clock by default, the clocks of the process
+ * Creates the codec of a worker process or of the client.
+ * @param clock by default, the clocks of the process
  */
 export function createFleetCodec(env: Environment, clock?: MovableClock, observer?: Observer): KmsCodec {
   const { rules, emulatorHost, openBranchKeyStore } = kmsEnvironment.parse(env);

@@ -25,7 +25,8 @@ export function checkSize(field: string, data: Uint8Array, max: number): void {
 }
 
 /**
- * Returns whether the request contains a checksum. @throws KmsError INVALID_ARGUMENT if the checksum is wrong
+ * Returns whether the request contains a checksum.
+ * @throws KmsError INVALID_ARGUMENT if the checksum is wrong
  */
 export function verify(field: string, data: Uint8Array, expected: number | undefined): boolean {
   if (expected === undefined) return false;

@@ -15,8 +15,8 @@ const HEARTBEAT_MS = 2_000;
 
 export interface ActivityDeps {
   /**
-   * Returns the calls with which a worker reads a namespace. @param rps this activity's share of the permitted calls
-   * per second
+   * Returns the calls with which a worker reads a namespace.
+   * @param rps this activity's share of the permitted calls per second
    */
   readonly sourceOf: (namespace: string, rps: number) => RangeSource;
   /** Returns the summaries of closed runs that this worker keeps. */

@@ -40,9 +40,10 @@ export interface RangeScan {
 /**
  * Scans the runs that were started in a range, a page at a time. Like a scan in one process, reads a closed run only if
  * the state does not contain the run. Runs that cannot be read become gaps. If Temporal does not answer, the attempt
- * ends, and the next attempt continues at the checkpoint. @returns the findings, without workflow ids @throws ScanError
- * if runs cannot be listed, or if runs cannot be read and a further attempt follows. Throws the signal's reason after
- * an abort
+ * ends, and the next attempt continues at the checkpoint.
+ * @returns the findings, without workflow ids
+ * @throws ScanError if runs cannot be listed, or if runs cannot be read and a further attempt follows. Throws the
+ * signal's reason after an abort
  */
 export async function scanRange({
   source,

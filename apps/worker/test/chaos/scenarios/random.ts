@@ -112,8 +112,8 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
 }
 
 /**
- * Runs the planned faults, and returns the times when they happened. @throws Error if a fault cannot be
- * applied
+ * Runs the planned faults, and returns the times when they happened.
+ * @throws Error if a fault cannot be applied
  */
 async function runFaults(
   checks: Checks,
