@@ -26,8 +26,8 @@ resource "google_kms_crypto_key" "key" {
     protection_level = var.protection_level
   }
 
-  # Destroying the key destroys all its versions, and makes all payloads unreadable that were encrypted under
-  # them.
+  # Destroying the key destroys all its versions, and makes every payload that was encrypted under them
+  # unreadable.
   lifecycle {
     prevent_destroy = true
   }

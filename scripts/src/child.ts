@@ -26,7 +26,7 @@ export interface Child {
  */
 const TAIL = 16 * 1024;
 
-/** Time within which the rest of an ended process's output arrives, even on a busy machine. */
+/** How long to wait for the rest of the output after a process has exited; enough even on a busy machine. */
 const OUTPUT_MS = 5_000;
 
 /*

@@ -21,8 +21,8 @@ export interface PublishedPackage {
 }
 
 /**
- * Returns the first statement of an entry. Without this statement, an older Node would fail later, with an
- * error that names no version.
+ * Returns the statement to put at the start of an entry point: it throws if Node is too old. Without this
+ * statement, an older Node would fail later, with an error that names no version.
  */
 const versionCheck = (name: string): string =>
   `if (process.versions.node.localeCompare('${NODE}', undefined, { numeric: true }) < 0)

@@ -16,8 +16,8 @@ export interface Check {
    */
   readonly property: 'safety' | 'liveness';
   /**
-   * Maximum number of steps of a searched path. Set it for a check that is expected to fail, so that the
-   * failure has a short path.
+   * Maximum search depth, in steps (`-m`). Set it for a check that is expected to fail, so that the failure
+   * has a short path.
    */
   readonly maxSteps?: number;
 }

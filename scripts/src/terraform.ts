@@ -53,7 +53,7 @@ type Json = any;
 
 /**
  * Returns `tofu` or `terraform` from the PATH, or Terraform from PyPI. The program validates and plans with a
- * provider that contains only the google provider's schema and is built with Go, so it needs neither
+ * provider that is built with Go and contains only the google provider's schema, so it needs neither
  * Terraform's registry nor credentials. If Terraform or Go is not available, prints a message and returns
  * undefined.
  */

@@ -58,8 +58,8 @@ await writeFile(join('dist', 'THIRD-PARTY-NOTICES.txt'), `${notices}\n`);
 console.log(`sbom.cdx.json, THIRD-PARTY-NOTICES.txt: ${sections.length} packages`);
 
 /**
- * Returns the texts of a package's licence files. Returns no texts if the package is for another platform and
- * therefore not installed.
+ * Returns the text of each licence file of a package; none if the package is not installed, because it is for
+ * another platform.
  */
 async function textsOf(id: string, version: string): Promise<string[]> {
   const entry = `${id.replace('/', '+')}@${version}`;

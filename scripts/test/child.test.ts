@@ -16,7 +16,7 @@ it('startChild starts children without core dumps', async () => {
  */
 const endsAtOnce = /--help|main\.mjs(?:\.map| --version| verify-audit| audit-digest)\b/;
 
-it('every command line starts the worker, codec server and starter with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {
+it('every command that starts the worker, codec server or starter passes --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {
   const files = globSync(
     ['{apps/worker,apps/codec-server,scripts}/{package.json,README.md}', 'deploy/{systemd,docker}/*'],
     { cwd: projectRoot },

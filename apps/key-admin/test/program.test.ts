@@ -68,7 +68,7 @@ describe('temporal-kms', () => {
     expect((await temporalKms([])).code).toBe(64);
   });
 
-  it('prints a usage error also as JSON with --json', async () => {
+  it('also prints a usage error as JSON with --json', async () => {
     const { code, err, json } = await temporalKms(['scan', '--rps', 'fast', '--json']);
     expect(err).toContain("argument 'fast'");
     expect([code, json().error]).toEqual([

@@ -158,7 +158,7 @@ export const activities = {
     throw new CompleteAsyncError();
   },
 
-  /** Returns a text of about 40 bytes per article. */
+  /** Returns a list of about 40 bytes per article. */
   async fetchPriceList(supplier: string, articles: number): Promise<string> {
     const line = (index: number) => `${supplier} sells article ${index} for ${(index * 37) % 1_000}.90\n`;
     return Array.from({ length: articles }, (_, index) => line(index)).join('');

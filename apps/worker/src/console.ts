@@ -27,7 +27,7 @@ const levels = {
 /** Methods that print nothing, but change the output of other methods. */
 const silent = ['groupEnd', 'time'] as const satisfies readonly (keyof Console)[];
 
-/** The SDK prints this text together with an error of workflow code, which may contain plaintext. */
+/** The SDK prints this text together with an error from workflow code, which may contain plaintext. */
 const ofSdk = /An Unhandled Promise rejection could not be associated to a Workflow Run/;
 
 /**

@@ -107,7 +107,7 @@ describe('project policies', () => {
     });
   });
 
-  it('cannot be read for a name that is not a project, and cannot be changed in unknown or invalid fields', async () => {
+  it('cannot be read for a name that is not a project, and cannot be updated with unknown or invalid fields', async () => {
     const { owner } = await startWithAdmin();
     const calls = [
       owner.getIamPolicy({ resource: 'projects/p/locations/global' }),

@@ -73,7 +73,7 @@ describe('TLS', () => {
     expect(performance.now() - before).toBeLessThan(30_000);
   });
 
-  it('makes any Host acceptable, because a client may use Cloud KMS’s host name, but not requests from web pages', async () => {
+  it('accepts any Host, because a client may use Cloud KMS’s host name, but refuses requests from web pages', async () => {
     const { emulator, ca } = await startWithTls();
     const url = `${emulator.url}/v1/${KEY}`;
     const host = 'cloudkms.googleapis.com';

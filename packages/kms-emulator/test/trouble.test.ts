@@ -73,7 +73,8 @@ describe('faults', () => {
     await encrypt();
     emulator.calls.reset();
     emulator.injectFault({ effect: { kind: 'hang' } });
-    // After a stall, the deadline may be over before the call reaches the emulator, so one call may not be enough.
+    // After a stall, the deadline may have passed before the call reaches the emulator, so one call may not be
+    // enough.
     const calls = async () => {
       const call = client.encrypt({ name: KEY, plaintext }, { retry: null, timeout: 1000 });
       expect(await refusalCode(call)).toBe(DEADLINE_EXCEEDED);

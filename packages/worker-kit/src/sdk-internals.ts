@@ -62,7 +62,7 @@ export function watchFailure(worker: SupervisedWorker, limitMs: number): Failure
 }
 
 /**
- * Returns a function for each thread that runs a worker's workflow code, which ends the thread. A worker has
+ * For each thread that runs a worker's workflow code, returns a function that ends the thread. A worker has
  * no such threads if it has no workflows, or if it runs them in its own thread (`debugMode`).
  */
 function threadTerminators(worker: SupervisedWorker): (() => unknown)[] {

@@ -53,7 +53,7 @@ afterAll(async () => {
 
 const project = () => join(folder, 'npm');
 
-/** Returns whether a name is that of a package that npm has installed, and not of a Node module. */
+/** Returns whether a name belongs to a package that npm has installed, and not to a Node module. */
 const isPackage = (name: string): boolean =>
   !isBuiltin(name) && existsSync(join(project(), 'node_modules', name));
 

@@ -8,8 +8,8 @@ interface NodePath {
 }
 
 /**
- * Returns why Stryker must not mutate a node. Texts with a space are messages, which may change, so tests
- * check the code of an error instead. Names, codes and other constants contain no space.
+ * Returns why Stryker must not mutate a node. A string that contains a space is a message, which may change,
+ * so tests check the error's code instead. Names, codes and other constants contain no space.
  */
 function shouldIgnore({ node }: NodePath): string | undefined {
   const texts =

@@ -61,8 +61,8 @@ const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 const PATIENCE = 3;
 
 /**
- * Runs the long proofs whose paths contain one of the texts, and prints their outcomes. By default, runs all
- * long proofs.
+ * Runs the long proofs whose paths contain one of the strings, and prints their outcomes. By default, runs
+ * all long proofs.
  * @param within a limit in minutes; a proof that might exceed it is not started
  */
 export async function runLongProofs(

@@ -9,7 +9,7 @@ export const exitCodes = {
   notFound: 66,
   unavailable: 69,
   internal: 70,
-  /** A change is not complete after the time for which the command waits. */
+  /** A change has not taken effect yet, or a key version is not free yet. */
   notYet: 75,
   notPermitted: 77,
   configuration: 78,

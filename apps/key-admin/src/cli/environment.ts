@@ -63,7 +63,7 @@ export function loadKeyConfig(
   }
 }
 
-/** Returns the commands to type for a mistake in a variable, or in the file that the variable names. */
+/** Returns the commands to type to correct a mistake in a variable, or in the file that the variable names. */
 export function fixOf({ variable, example }: Mistake, values: Values): string[] {
   const value = values[variable];
   if (variable.endsWith('_FILE') && value) return [`ls -l ${quote(value)}`, `$EDITOR ${quote(value)}`];

@@ -16,7 +16,7 @@ const escaped = (text: string): string => {
   return escapes;
 };
 
-/** Returns a text as one line in which every character is visible. */
+/** Returns text as one line in which every character is visible. */
 export const visible = (text: string): string => text.replaceAll(HIDDEN, escaped);
 
 /**

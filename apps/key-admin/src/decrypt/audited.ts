@@ -11,7 +11,7 @@ import { FileAudit, type FileAuditIntent } from './file-audit.ts';
  */
 const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 
-/** The parts that an audited decryption uses. */
+/** What an audited decryption needs. */
 export interface Auditing {
   readonly codec: KmsCodec;
   readonly audit: OpenAudit;

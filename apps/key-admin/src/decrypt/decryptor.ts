@@ -128,7 +128,7 @@ export class Decryptor {
     try {
       if (isStorageReference(result.payload))
         throw new KmsCodecError('malformed', 'The object contains another reference to external storage');
-      // Counts the bytes of an object in plaintext here, because the codec counts only the bytes that it decrypts.
+      // Counts the bytes of an unencrypted object here, because the codec counts only the bytes that it decrypts.
       if (result.payload === payload) await this.#budget?.reserve(payload.data?.length ?? 0);
       return result;
     } catch (error) {
@@ -160,7 +160,8 @@ export class Decryptor {
 
   /**
    * Returns the result for a payload that could not be decrypted.
-   * @throws CliError if the problem is temporary, and any given error that is not a KmsCodecError
+   * @throws CliError if the problem is temporary
+   * @throws the given error if it is not a KmsCodecError
    */
   #failed(error: unknown, other: ReturnType<typeof otherNamespace> = {}): Decrypted {
     if (!(error instanceof KmsCodecError)) throw error;

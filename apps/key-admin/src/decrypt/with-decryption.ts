@@ -43,8 +43,8 @@ export function decryptionFrom(
 
 /**
  * Opens the audit and the codec of a namespace, calls `use` with them, and closes them.
- * @throws CliError if no audit file is given. If `use` throws an unexpected error, a CliError contains only
- * that error's name
+ * @throws CliError if no audit file is given, or if `use` throws an unexpected error, of which it contains
+ * only the name
  */
 export async function withDecryption<T>(
   options: DecryptionOptions,

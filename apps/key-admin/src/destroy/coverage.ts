@@ -19,7 +19,7 @@ export const serverText = ({ address, clusterId }: Server): string =>
   `${address}${clusterId === undefined ? '' : ` (cluster ${clusterId})`}`;
 
 /**
- * Compares the scans with what the servers answer now, and returns what the scans did not see. A scan counts only for
+ * Compares the scans with what the servers report now, and returns what the scans did not see. A scan counts only for
  * the server and the namespaces that it read. A scan does not count for another server, or for a namespace that was
  * created after the scan, even under the same name.
  */

@@ -41,7 +41,7 @@ export const addDestroyOptions = (command: Command): Command =>
       time,
     );
 
-/** The facts that all questions about a key's versions share. */
+/** The facts that are the same for all versions of a key. */
 export interface Basis {
   readonly settings: KmsSettings;
   readonly key: string;
@@ -51,8 +51,8 @@ export interface Basis {
 }
 
 /**
- * A basis, and a function that returns the question about one version of the key. The question contains the facts that
- * Cloud KMS and Temporal report now.
+ * The basis, and a function that returns the question whether one version may be destroyed, with the facts that Cloud
+ * KMS and Temporal report now.
  */
 interface Asked extends Basis {
   readonly questionOf: (version: number) => DestroyQuestion;
@@ -221,8 +221,8 @@ function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
 }
 
 /**
- * Rejects a key name that differs from the name with which programs use the key. The headers of messages contain a hash
- * of the key's name, so a scan would not find messages that were written under another name.
+ * Rejects a key name other than the one that programs use for the key. The headers of messages contain a hash of the
+ * key's name, so a scan would not find messages that were written under another name.
  * @throws CliError
  */
 function checkName(key: string, known = key): void {

@@ -17,7 +17,7 @@ interface Waiting {
   readonly until: string | null;
 }
 
-/** A version, when it becomes free, and what it waits for. */
+/** When a version becomes free, and what it waits for. */
 export interface DrainedVersion {
   readonly version: number;
   /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */

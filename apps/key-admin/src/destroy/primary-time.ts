@@ -66,7 +66,7 @@ const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT
 
 /**
  * Whether a version can have been primary at a time. If a person states the time, a version that is now destroyed
- * counts only if Cloud KMS shows that the version was destroyed later.
+ * counts only if Cloud KMS shows that it was destroyed after that time.
  */
 function canBePrimary(
   { state, created, generated = created, destroyTime }: KeyDescription['versions'][number],

@@ -4,9 +4,9 @@ import type { StoppedAt } from './primary-time.ts';
 import { type DestroyQuestion, MAX_SKEW_MS, type Reason } from './question.ts';
 
 /**
- * Returns why the statement is missing, does not count, or contradicts the scans. A statement, like a scan, covers only
- * data that exists at the time of the statement. Therefore a statement counts only if, at that time, no program could
- * encrypt under the version any longer.
+ * Returns a reason if the statement is missing, and otherwise each reason why it does not count or contradicts the
+ * scans. A statement, like a scan, covers only data that exists at the time of the statement. Therefore a statement
+ * counts only if, at that time, no program could encrypt under the version any longer.
  */
 export function statementReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
   const { statement, key, servers, reports, now, maxAgeMs } = question;

@@ -14,7 +14,7 @@ import type { TemporalServer } from '../temporal/server.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/;
 
-/** Whether a text is a time like `2030-01-31T12:00:00Z`. JavaScript would read 30 February as 2 March. */
+/** Whether text is a time such as `2030-01-31T12:00:00Z`. JavaScript would read 30 February as 2 March. */
 export function isTime(text: string): boolean {
   const time = new Date(text);
   return TIME.test(text) && !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 16));

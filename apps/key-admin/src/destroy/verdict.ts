@@ -42,7 +42,7 @@ export interface Verdict {
   readonly evidence: readonly Evidence[];
   /** A time at which another version was primary, as stated by a person or observed by scans; null if unknown. */
   readonly notPrimarySince: string | null;
-  /** The time after which a scan must start to lead to a yes; null if the time is not known. */
+  /** For the answer to be yes, scans must start after this time; null if the time is not known. */
   readonly scanAfter: string | null;
   /** The scanned namespaces and the times of the scans; null if no scan was necessary. */
   readonly scanned:

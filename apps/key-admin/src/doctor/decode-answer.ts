@@ -18,7 +18,7 @@ const EXCERPT = 300;
 /** Returns the findings about a codec server's response to `/decode`. */
 export function checkAnswer(answer: DecodeAnswer): readonly Finding[] {
   const { status, body, withToken, namespace } = answer;
-  // The finding quotes the server's own text, because the server's errors never contain plaintext.
+  // The finding can quote the server's own text, because the server's errors never contain plaintext.
   const said = body.slice(0, EXCERPT).trim();
   switch (status) {
     case 200:

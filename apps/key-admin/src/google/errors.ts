@@ -2,7 +2,7 @@ import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { CliError, type ExitName } from '../cli/cli-error.ts';
 import { gcloud, grantLine, YOU } from './gcloud.ts';
 
-/** The purpose of a call, from which the call's error derives the commands to type. */
+/** The purpose of a call, which determines the commands to type if the call fails. */
 export interface CallPurpose {
   /** Resource name of the crypto key or, for calls without a key, of the project. */
   readonly resource: string;

@@ -21,7 +21,7 @@ export async function readPolicy({ kms, read }: GoogleClients, key: string): Pro
   return policy;
 }
 
-/** Whether a policy grants a role to a member without a condition. */
+/** Whether a policy unconditionally grants a role to a member. */
 export const hasBinding = ({ bindings }: Policy, member: string, role: string): boolean =>
   (bindings ?? []).some(
     (binding) => binding.role === role && !binding.condition && binding.members?.includes(member),

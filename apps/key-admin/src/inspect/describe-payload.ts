@@ -29,7 +29,7 @@ export const payloadStates = [
 ] as const;
 type PayloadState = (typeof payloadStates)[number];
 
-/** A description of a payload from its metadata and its header. Only decryption can verify what these state. */
+/** A description of a payload, from its metadata and its header. Only decryption can verify it. */
 export interface PayloadDescription {
   readonly state: PayloadState;
   readonly format: Format;
@@ -160,5 +160,5 @@ const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof u
 
 const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
 
-/** Shortens a text from an unknown source, because the text may be a whole document. */
+/** Shortens text from an unknown source, which may be a whole document. */
 export const shortened = (value: string): string => (value.length > 200 ? `${value.slice(0, 200)}…` : value);

@@ -12,12 +12,12 @@ const MAX_DELAY_MS = 3_600_000;
  * Why an object without a reference may still be in use.
  * - `recent`: the object is so young that its reference may not have been written when the scan started
  * - `open_workflow`: the object's name contains the id of an open workflow, or contains no workflow id while any
- *   workflow is open. A new reference to the object may not change the object's time: clients store signals and updates
- *   under the workflow's id without a run, and Temporal's drivers do not store an existing object again
- * - `other_namespace`: the object's name contains another namespace or none, or the storage file lets a
- *   namespace that was not scanned read the object
- * - `other_bucket`: a history refers to an object of this name in another bucket, which may be an access
- *   point of the same bucket
+ *   workflow is open. A new reference to the object need not change the object's time: clients store signals and
+ *   updates under the workflow's id without a run, and Temporal's drivers do not store an existing object again
+ * - `other_namespace`: the object's name contains another namespace or none, or the storage file lets a namespace that
+ *   was not scanned read the object
+ * - `other_bucket`: a history refers to an object of this name in another bucket, which may be an access point of the
+ *   same bucket
  */
 export const doubts = ['recent', 'open_workflow', 'other_namespace', 'other_bucket'] as const;
 type Doubt = (typeof doubts)[number];

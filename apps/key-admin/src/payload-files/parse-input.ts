@@ -25,7 +25,7 @@ const MAX_PAYLOAD_BYTES = 16 * 2 ** 20;
  * Recognizes what the bytes contain:
  *
  * - a history in each form that `readHistoryFile` reads
- * - JSON of a payload, of a list of payloads, or of an object with a list `payloads`
+ * - JSON of a payload, of a list of payloads, or of an object with a `payloads` list
  * - protobuf of `temporal.api.common.v1.Payload` or `Payloads`
  * - base64 of such JSON or protobuf, or of the `data` of an `envelope-v2` message
  *

@@ -30,8 +30,8 @@ export interface ClearValue {
 }
 
 /**
- * Yields each text of a message that is not encrypted: fields, keys of maps, search attributes, and headers, which SDKs
- * never encrypt.
+ * Returns each unencrypted value in a message: fields, keys of maps, search attributes, and headers, which SDKs never
+ * encrypt.
  * @param typeName full name of the message's type
  * @param withPayloads whether to include payloads that SDKs encrypt but that are in plaintext in this message
  */
@@ -84,8 +84,8 @@ function walkContent({ payload, encryptable }: Content, path: readonly string[],
 }
 
 /**
- * Returns the keys, strings and numbers in a JSON text, without escapes that could hide a value. Returns a text that is
- * not JSON unchanged.
+ * Returns the keys, strings and numbers in a JSON text, without escapes that could hide a value. Returns other text
+ * unchanged.
  */
 function stringsIn(text: string): string[] {
   const found: string[] = [];

@@ -62,7 +62,7 @@ export class Findings {
     return this.#texts;
   }
 
-  /** Number of values in fields that the report omits, because they exceed `MAX_GROUPS`. */
+  /** Number of values that the report omits, because their groups would exceed `MAX_GROUPS`. */
   get others(): number {
     return this.#others;
   }
@@ -134,7 +134,8 @@ export class Findings {
   }
 
   /**
-   * Whether a text may be printed, because it contains no found value, and a terminal shows every character.
+   * Whether text may be printed: it is short, contains no found value, and consists of characters that every
+   * terminal shows.
    */
   #isClean(text: string): boolean {
     return /^[\x20-\x7e]{0,300}$/.test(text) && matchesIn(text, this.#patterns).length === 0;

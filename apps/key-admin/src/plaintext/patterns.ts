@@ -123,8 +123,8 @@ export interface Match {
 }
 
 /**
- * Maximum number of characters of a text that are searched, because an expression from a file may be slow. Ids are
- * searched completely, because they have at most 1,000 characters.
+ * How many characters of a text are searched. There is a limit because an expression from a file may be slow. Ids
+ * are searched completely, because they have at most 1,000 characters.
  */
 const MAX_TEXT = 64 * 1024;
 

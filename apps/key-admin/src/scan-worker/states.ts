@@ -23,9 +23,9 @@ export async function checkStateFolder(folder: string): Promise<void> {
 const DAY = 86_400_000;
 
 /**
- * Returns a function that opens the state of a namespace once. After an error, the next call tries again.
- * Once a day, the state drops runs that were read more than a day before the namespace's retention period. The list of
- * a scan's runs cannot decide which runs to drop, because no worker sees the whole list.
+ * Returns a function that opens the state of a namespace once. After an error, the next call tries again. Once a day,
+ * the state drops the runs that were read longer ago than the namespace's retention plus a day. A worker cannot drop
+ * the runs that a scan no longer lists, because no worker sees the whole list.
  */
 export function statesIn(
   folder: string | undefined,

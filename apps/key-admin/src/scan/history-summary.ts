@@ -124,7 +124,7 @@ export class SummaryBuilder {
   }
 }
 
-/** Returns the trait of a reference. A scan cannot follow the reference of an unknown driver. */
+/** Returns the trait of a reference. A scan cannot follow a reference whose driver is unknown. */
 function referenceTrait(payload: Payload): Trait {
   try {
     const { driverName, type, bucket, object, sha256, sizeBytes } = parseStorageReference(payload);

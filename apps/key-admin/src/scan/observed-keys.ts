@@ -4,7 +4,7 @@ import type { KeyDescription } from '@temporal-kms/kms-codec';
 import { writePrivateFile } from '../cli/private-file.ts';
 import { createStateFolder, readState } from './state.ts';
 
-/** The primary version of a crypto key at one time. */
+/** Which version of a crypto key was primary at one point in time. */
 interface Observation {
   /** Milliseconds since 1970. */
   readonly time: number;

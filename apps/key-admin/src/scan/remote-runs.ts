@@ -1,7 +1,7 @@
 import type { ScanPart } from './scan-part.ts';
 
 /**
- * The findings of a scan before it reads runs, as JSON. A scan on Temporal keeps these findings until it has
+ * What a scan has found before it reads runs, as JSON. A scan on Temporal keeps these findings until it has
  * ended.
  */
 export interface BeforeRuns {
@@ -15,7 +15,7 @@ export interface BeforeRuns {
    * is known to contain it.
    */
   readonly keptResults: readonly (readonly [schedule: string, run: ScheduledRun | null])[];
-  /** Data of kinds that a scan does not read. */
+  /** The kinds of data that a scan does not read, with the amount of each. */
   readonly notWalked: readonly (readonly [message: string, count: number])[];
 }
 
@@ -25,7 +25,7 @@ export interface ScheduledRun {
   readonly runId: string;
 }
 
-/** The findings of other processes in the runs of a namespace. */
+/** What other processes have found in the runs of a namespace. */
 export interface RunsFound {
   readonly part: ScanPart;
   /** The scan has listed every run that Temporal's lists contained at this time (milliseconds since 1970). */

@@ -41,12 +41,12 @@ export interface NamespaceScan {
 }
 
 /**
- * Scans a namespace. Data that cannot be read becomes a gap of the report.
+ * Scans a namespace. Data that cannot be read becomes a gap in the report.
  *
- * Temporal has no snapshot: runs start, close and disappear while a scan lists them. During the scan, a new
- * payload under an old key version can only be a copy that the server makes. The server copies a schedule's input when
- * the schedule starts a run, and a run's payloads when the run is retried, is repeated by cron, or is reset. Therefore
- * the scan reads schedules first, then all runs and, once new runs have had time to appear in the lists, the runs that
+ * Temporal has no snapshot: runs start, close and disappear while a scan lists them. During the scan, a new payload
+ * under an old key version can only be a copy that the server makes. The server copies a schedule's input when the
+ * schedule starts a run, and a run's payloads when the run is retried, is repeated by cron, or is reset. Therefore the
+ * scan reads schedules first, then all runs and, once new runs have had time to appear in the lists, the runs that
  * started meanwhile. If the scan missed a payload from which the server made a copy, the last list contains the run
  * with the copy. Finally, the scan reads the schedules that the first list did not contain.
  */
@@ -63,7 +63,10 @@ class Scan {
   readonly #notWalked = new Map<string, number>();
   #started: Date;
   #remote: RunsFound | undefined;
-  /** Returns the progress as a text. The function is undefined while other processes scan and show their own progress. */
+  /**
+   * Returns the progress as text. The function is undefined while other processes scan and show their own
+   * progress.
+   */
   #step: (() => string) | undefined;
 
   constructor(scan: NamespaceScan) {

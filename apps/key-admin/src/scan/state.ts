@@ -72,7 +72,7 @@ export class ScanState implements KeptObjects {
     return state;
   }
 
-  /** Reads the file, and appends a text. */
+  /** Reads the file, and then appends text. */
   async #load(text = ''): Promise<void> {
     const { handle } = await openTrustedFile(
       this.#path,
@@ -248,7 +248,7 @@ export class ScanState implements KeptObjects {
   }
 }
 
-/** Maximum age in milliseconds of a kept object from external storage. */
+/** How long, in milliseconds, the record of an object in external storage stays valid after the object was read. */
 const MAX_OBJECT_AGE_MS = 86_400_000;
 
 const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);

@@ -54,7 +54,7 @@ export interface Resolved {
   readonly requests: number;
 }
 
-/** The way in which a scan processes a history's references to external storage. */
+/** How a scan processes a history's references to external storage. */
 export interface References {
   resolve(summary: HistorySummary, place: ScanPlace, history: TalliedHistory): Promise<Resolved>;
 }
@@ -155,10 +155,7 @@ interface Counts {
   requests: number;
 }
 
-/**
- * Returns an id of an object. An attacker who chooses names must not be able to find two names with the same
- * id.
- */
+/** Returns an object's id. An attacker who chooses names must not be able to find two names with the same id. */
 export const objectId = ({ storeId, object }: Pick<StoredObject, 'storeId' | 'object'>): string =>
   idOf(storeId, object);
 

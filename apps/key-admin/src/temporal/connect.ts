@@ -14,7 +14,7 @@ export function temporalConfig(values: Values): TemporalConfig {
 }
 
 /**
- * Calls `use` with a connection to Temporal and its address, and closes the connection.
+ * Calls `use` with a connection to Temporal and the server's address, and then closes the connection.
  * @throws CliError if Temporal does not answer
  */
 export async function withTemporal<T>(

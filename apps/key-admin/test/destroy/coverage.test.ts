@@ -123,7 +123,7 @@ describe('the answer about several servers', () => {
   const servers = [SERVER, second];
 
   it.each([true, false])(
-    'needs a scan of each configured namespace that a server without a list has (all: %s)',
+    'needs a scan of each configured namespace on a server that does not list its namespaces (all: %s)',
     (hasOtherNamespaces) => {
       const orders = { name: 'orders', id: 'id-of-orders' };
       const hidden = { ...unlisted(second), namespaces: [...second.namespaces, orders] };

@@ -68,7 +68,7 @@ it('leaves a schedule unchanged if temporal-proxy encrypted the reference to its
   expect([updates, found]).toMatchObject([0, [{ outcome: 'external_reference' }]]);
 });
 
-it('names the references to objects whose keys no scan counts, because these objects may need the version', async () => {
+it('names the references to objects that need the version, or may need it because they cannot be read', async () => {
   const store = await startStore('payments');
   const current = payloadOf({ version: 2, named: true });
   const marked = {

@@ -43,7 +43,7 @@ async function startBucket(prefixes: Record<string, readonly string[]>) {
       await utimes(join(path, object), modified, modified);
       return object;
     },
-    /** Makes a history of a namespace refer to an object. */
+    /** Makes a history in a namespace refer to an object. */
     refer: (
       namespace: string,
       object: string,
@@ -133,7 +133,7 @@ describe('storage', () => {
     expect([...bucket.found.objects.values()].map(({ histories }) => histories)).toEqual([2]);
   });
 
-  it('recognizes objects of Go’s driver for Cloud Storage, whose claims look like claims for S3', async () => {
+  it('recognizes objects stored by Temporal’s Go driver for Cloud Storage, although the driver’s claims look like those for S3', async () => {
     const object = `${prefix}/a/ri/r/d/sha256/${HASH}`;
     const store: Store = { type: 'gcs', bucket: BUCKET, driverName: 'archive', prefixes: ['v0/ns/orders/'] };
     const found = new ReferredObjects(new ObjectStorage({ namespaces: new Map([['orders', [store]]]) }));

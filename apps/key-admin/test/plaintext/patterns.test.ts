@@ -21,7 +21,7 @@ describe('the built-in patterns', () => {
     ['phone', '+4915112345678'],
     ['phone', '+1 (415) 555-2671'],
     ['us-ssn', '078-05-1120'],
-  ])('find %s: %s, alone and in a text', (pattern, value) => {
+  ])('find %s: %s, alone and in other text', (pattern, value) => {
     expect(found(value)).toEqual([[pattern, value]]);
     expect(found(`order ${value}, urgent`)).toEqual([[pattern, value]]);
     expect(found(`"${value}"`)).toEqual([[pattern, value]]);

@@ -183,7 +183,7 @@ describe('scan --on-temporal', () => {
     expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
   });
 
-  it('keeps all workers together below the rate limit for calls', async () => {
+  it('keeps the combined call rate of all workers below the limit', async () => {
     const one = await startNamespace(temporal);
     const runs = 120;
     await fill(one, runs);

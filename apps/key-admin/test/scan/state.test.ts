@@ -81,7 +81,7 @@ describe('a namespace’s state', () => {
     expect(size).toBe(9);
   });
 
-  it('drops runs in a worker, once a day, if they were read more than a day before the retention period', async () => {
+  it('drops runs in a worker, once a day, when the retention plus a day has passed since they were read', async () => {
     const folder = await temporaryFolder();
     let now = NOW;
     const stateOf = statesIn(folder, () => new Date(now));

@@ -325,7 +325,7 @@ describe('a scan with external storage', () => {
     ['small', 0],
     ['large', 40_000],
   ])(
-    'reports an object whose %s data is not the last field, because readers use the last',
+    'reports an object whose %s data is followed by a second data field, which readers would use',
     async (_, padding) => {
       const store = await startStore(NAMESPACE);
       const bytes = Buffer.concat([stored(large(2, padding)), stored({ data: large(1).data! })]);

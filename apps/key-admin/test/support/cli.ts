@@ -148,6 +148,6 @@ export async function temporaryFile(name: string, content: string): Promise<stri
   return path;
 }
 
-/** Writes a keys file with these rules that exists until the test ends, and returns its path. */
+/** Writes these rules to a keys file that exists until the test ends, and returns the file's path. */
 export const keysFile = (namespaces: Record<string, object>): Promise<string> =>
   temporaryFile('keys.yaml', `${JSON.stringify({ namespaces })}\n...\n`);

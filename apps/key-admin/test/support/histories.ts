@@ -45,7 +45,7 @@ export function useHistories(): Histories {
         await clientAs(env, bind).workflow.start('order', {
           workflowId,
           taskQueue: 'none',
-          // Longer than a test may be stalled while it acts as the worker.
+          // Longer than any stall of a test that acts as the worker.
           workflowTaskTimeout: '60s',
           args: [{ note: SECRET, amount: 12 }],
           memo: { customer: `${SECRET} memo` },

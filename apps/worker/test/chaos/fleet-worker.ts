@@ -113,7 +113,7 @@ export function startFleetWorker(role: Role, name: string, env: Environment): Fl
   };
 }
 
-/** Returns the lines of a text, except for the last line, which may be incomplete. */
+/** Returns the lines of the text, except for the last line, which may be incomplete. */
 const lines = (text: string): string[] => text.split('\n').slice(0, -1);
 
 const tail = (running: NodeProcess): string => running.output().slice(-2_000);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  */
 const SLOW_MS = 3_000;
 
-/** The way in which the proxy handles requests. */
+/** How the proxy handles requests. */
 export type ProxyMode = 'pass' | 'refuse writes' | 'slow' | 'hang';
 
 /**

@@ -20,7 +20,7 @@ export interface Expected {
 /**
  * Reads everything that Temporal returns about workflows and schedules, with payloads in their stored form.
  *
- * @param expected waits until Temporal lists as many, because Temporal updates its lists later
+ * @param expected how many Temporal must list before this function reads, because the lists lag behind
  */
 export async function readEverything(
   connection: Connection,

@@ -111,8 +111,8 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
 }
 
 /**
- * Makes Core send each heartbeat within a second. Otherwise, Core would delay heartbeats until a stall of a second could
- * let an attempt time out.
+ * Makes Core send each heartbeat within a second. Otherwise, Core would delay heartbeats for so long that a stall of a
+ * second could make an attempt time out.
  */
 const frequentHeartbeats: WorkerPlugin = {
   name: 'frequent-heartbeats',

@@ -12,8 +12,8 @@ export type FaultEffect =
   | { readonly kind: 'drop_checksums' };
 
 /**
- * A fault's effect, and which calls the fault affects, at most how many, and for how long. An absent field
- * restricts nothing.
+ * A fault's effect, and the limits of the fault: which calls it affects, how many, and for how long. An
+ * absent field restricts nothing.
  */
 export interface Fault {
   readonly effect: FaultEffect;

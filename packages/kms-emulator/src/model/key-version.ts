@@ -146,8 +146,8 @@ export function forceState(
 }
 
 /**
- * Returns whether Encrypt and Decrypt accept the version. Both operations accept a version that is no longer
- * enabled until the propagation delay has passed.
+ * Returns whether Encrypt and Decrypt accept the version. Until the propagation delay has passed, both
+ * operations accept a version that is no longer enabled.
  */
 export function isUsable(version: KeyVersion, now: number): boolean {
   if (version.material === undefined) return false;

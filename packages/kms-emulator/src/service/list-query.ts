@@ -136,7 +136,7 @@ function valueAt(message: object, path: string): Value {
   let value: unknown = message;
   for (const [depth, segment] of path.split('.').entries()) {
     if (typeof value !== 'object' || value === null) return undefined;
-    // Keys of labels are used as they are, because they are not field names.
+    // Label keys are used as they are, because they are not field names.
     const isLabel = depth > 0 && path.startsWith('labels.');
     const field = isLabel
       ? segment

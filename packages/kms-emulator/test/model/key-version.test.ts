@@ -80,7 +80,7 @@ describe('the version state table', () => {
     expect(versionStates).toHaveLength(10);
   });
 
-  it.each(versionStates)('permits using a version in the state %s only if the state is ENABLED', (state) => {
+  it.each(versionStates)('lets only ENABLED versions be used: %s', (state) => {
     expect(isUsable(versionIn(state), NOW)).toBe(state === 'ENABLED');
   });
 });

@@ -47,7 +47,7 @@ const transportReasons: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /ConnectionReset|BrokenPipe/,
-    'the server closes the connection: check whether it requires TLS (TEMPORAL_TLS), and TEMPORAL_ADDRESS',
+    'the server closes the connection: check TEMPORAL_ADDRESS, and whether the server requires TLS (TEMPORAL_TLS)',
   ],
 ];
 

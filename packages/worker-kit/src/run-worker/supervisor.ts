@@ -58,7 +58,7 @@ export interface SupervisorOptions<C extends WorkerConnection> {
 }
 
 /**
- * Thrown if a worker hangs, so that its resources are released only when the process ends. `cause` is the
+ * Thrown if a worker hangs: its resources are then released only when the process ends. `cause` is the
  * worker's failure.
  */
 export class WorkerNotSettled extends Error {

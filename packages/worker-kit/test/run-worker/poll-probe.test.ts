@@ -13,7 +13,7 @@ const worker: SupervisedWorker = {
   getStatus: () => ({ workflowPollerState: 'POLLING', activityPollerState: 'SHUTDOWN' }),
 };
 
-it('measures polls again after the server refused a query, for example while it had no such namespace', async () => {
+it('measures polls again after the server has refused a query, for example because the namespace did not exist yet', async () => {
   let isRefused = true;
   let seconds = 0;
   const connection: WorkerConnection = {

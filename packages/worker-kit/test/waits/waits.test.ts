@@ -13,8 +13,8 @@ import * as workflows from './support/workflows.ts';
 const taskQueue = 'orders';
 const OUTAGE_MS = 15_000;
 /**
- * How much later Temporal's limits are in some tests than the limits that the plugin sees. Without this time, a stall
- * of the process between the end of a wait and the limit would fail the test.
+ * In some tests, Temporal's limits are this much later than those that the plugin sees. Otherwise, a stall of
+ * the process between the end of a wait and the limit would fail the test.
  */
 const SPARE_MS = 10_000;
 
@@ -104,7 +104,8 @@ describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key 
       codec,
       taskQueue: queue,
       activities: { note },
-      // Otherwise, Core would delay heartbeats until a stall of half a second would let an attempt time out.
+      // Otherwise, Core would delay heartbeats for so long that a stall of half a second would make an
+      // attempt time out.
       maxHeartbeatThrottleInterval: '1 second',
       plugins: [new KmsWorkerPlugin(codec), withShorterLimit('short-timeout')],
     });

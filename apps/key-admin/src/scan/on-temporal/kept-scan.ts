@@ -33,8 +33,8 @@ export const isUsable = (kept: KeptScan, wanted: ScanSettings, now: number): boo
   now - kept.before.started <= MAX_AGE_MS && hasSameKeys(kept, wanted) && kept.settleMs === wanted.settleMs;
 
 /**
- * Returns the settings with which a command can continue a scan in progress, or undefined if the command has these
- * settings.
+ * Returns the settings that a command needs in order to continue a scan in progress, as text for a message, or
+ * undefined if the command already has them.
  */
 export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | undefined {
   if (!hasSameKeys(kept, wanted)) return 'the crypto keys that were configured then';

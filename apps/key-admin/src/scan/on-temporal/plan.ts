@@ -6,8 +6,8 @@ import type { Plan } from './contract.ts';
 const MAX_SHARD_SIZE = 2_000;
 const MIN_SHARD_SIZE = 100;
 /**
- * Number of shards per slot in a small namespace. With several shards, all slots finish at about the same
- * time.
+ * Number of shards per slot in a small namespace. With several shards per slot, all slots finish at about the
+ * same time.
  */
 const SHARDS_PER_SLOT = 2;
 /** Maximum number of shards that one activity plans, because an activity's result must be small. */

@@ -4,7 +4,7 @@ import { MAX_SLOTS, type Plan } from './contract.ts';
 import { mergeStage, type MutableProgress } from './stages.ts';
 
 /**
- * Temporal Cloud permits 30 calls of its visibility API per second, and other clients need some of them:
+ * Temporal Cloud permits 30 calls to its visibility API per second, and other clients need some of them:
  * https://docs.temporal.io/cloud/limits
  */
 const MAX_COUNTS_PER_SECOND = 20;

@@ -10,7 +10,7 @@ import { queryFor } from './plan.ts';
 
 /** The progress of the scan of a range, as JSON. */
 export interface Checkpoint {
-  /** Temporal's token of the next page, in base64. */
+  /** Temporal's token for the next page, in base64. */
   readonly pageToken: string;
   readonly part: ScanPart;
   /**

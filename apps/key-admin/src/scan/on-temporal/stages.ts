@@ -56,6 +56,6 @@ export async function runStages(
   }
 }
 
-/** Returns the range that remains to be planned: the stage's range, unless this range ends before it begins. */
+/** Returns the range that remains to be planned: the stage's range, unless it is empty. */
 const restOf = ({ range }: Stage): { rest?: TimeRange } =>
   range.to !== undefined && range.to <= range.from ? {} : { rest: range };

@@ -8,8 +8,8 @@ import { type Memory, type Role, roles } from '../settings.ts';
 import { openStore } from '../stores.ts';
 
 /**
- * Limits the growth of memory, which is the last quarter's median divided by the second quarter's. The growth may be
- * this factor, or this factor times the growth without a codec if that is above 1.
+ * Maximum growth of memory: the last quarter's median divided by the second quarter's. If memory also grows without
+ * a codec, this factor is multiplied by that growth.
  */
 const FLAT = 1.05;
 const IN_FLIGHT = 40;

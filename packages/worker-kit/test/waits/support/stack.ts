@@ -35,7 +35,7 @@ export interface Stack {
 }
 
 /**
- * Starts a Temporal server with a namespace and an emulator with the namespace's key, and bundles the
+ * Starts a Temporal server with a namespace, starts an emulator with the namespace's key, and bundles the
  * workflows.
  */
 export async function startStack(): Promise<Stack> {
