@@ -28,7 +28,7 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   });
 }
 
-/** Tests that stop Cloud KMS, which would disturb other tests, or that other tests' audit entries would disturb. */
+/** Tests that run alone: `outage` stops Cloud KMS, and other tests would add entries to what `audit` reads. */
 const alone = ['audit', 'outage'].map((name) => `${name}.spec.ts`);
 /** Tests that share a stack with sign-in, so that only one Playwright worker starts this stack. */
 const signedIn = ['sign-in.spec.ts', 'signed-in-screens.spec.ts'];

@@ -27,7 +27,7 @@ export async function groups(page: Page, url: string): Promise<Groups> {
   return { first, all, calls: await page.getByText(/^[\d,]+ Cloud KMS calls?$/).innerText() };
 }
 
-/** Returns how many milliseconds a comparison of two sets of runs takes the first time, and when it is repeated. */
+/** Returns how many milliseconds a comparison of two sets of runs takes the first and the second time. */
 export async function comparisons(page: Page, url: string): Promise<readonly [cold: number, warm: number]> {
   await page.goto(url);
   const compare = async (name: string): Promise<number> => {

@@ -51,7 +51,7 @@ async function directly(): Promise<Site> {
   return { origin: `http://127.0.0.1:${port}`, close: () => server.stop() };
 }
 
-/** Starts a reverse proxy that forwards requests below the prefix without changing their path and Host. */
+/** Starts a reverse proxy that forwards requests below the prefix, with their path and Host header unchanged. */
 async function behindProxy(prefix: string): Promise<Site> {
   const [port = 0, codecPort = 0] = await freePorts(2);
   const server = await serveDashboard(prefix, codecPort, `127.0.0.1:${port}`);

@@ -20,9 +20,9 @@ test("Ctrl-C stops everything, and a second start finds the first start's data a
 
   const first = await startDev(environment);
   const before = await readSample(api);
-  // Vite serves this page from hundreds of source files, which takes long the first time on a busy machine. Other tests
-  // open the built dashboard. The list shows running and recently closed runs first, so without a filter, the order may
-  // be out of view.
+  // Vite serves this page from hundreds of source files, which takes a long time at first on a busy machine.
+  // Other tests open the built dashboard. The list shows running and recently closed runs first, so without a
+  // filter, the order may be out of view.
   await page.goto(`http://127.0.0.1:${ports['DEV_UI_PORT']}/ns/default/workflows?q=order-1001`);
   await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible({ timeout: 120_000 });
   await page.close();

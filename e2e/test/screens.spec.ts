@@ -60,7 +60,7 @@ test('nothing that is already visible moves while the list and a run load', asyn
       }
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  // The counts of runs arrive last, add a button to the list, and change texts.
+  // The counts of runs arrive last, add a button to the list, and change text.
   await page.route(
     (url) => url.pathname.endsWith('/workflows:count'),
     async (route) => {

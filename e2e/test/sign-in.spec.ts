@@ -44,7 +44,7 @@ async function keepTokens(request: Request): Promise<void> {
 const auditLines = async (): Promise<string[]> =>
   (await readFile(stack.auditFile, 'utf8')).split('\n').slice(0, -1);
 
-/** Returns the entries of the audit about tests of the keys. */
+/** Returns the audit's entries about key tests. */
 const selfTests = async (): Promise<unknown[]> =>
   (await auditLines())
     .filter((line) => line.includes('"self_test"'))

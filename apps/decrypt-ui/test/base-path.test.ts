@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 describe('the build', () => {
-  test('contains base paths only in the addresses of index.html', () => {
+  test('contains absolute addresses only in index.html', () => {
     const names = readdirSync(outDir, { recursive: true, encoding: 'utf8' });
     for (const name of names.filter((each) => /\.(js|css)$/.test(each)))
       expect(readFileSync(join(outDir, name), 'utf8'), name).not.toMatch(/["'`(]\/?assets\//);
@@ -148,7 +148,7 @@ describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j
     expect(new URL(page.url()).pathname).toBe(`${basePath}/ns/files/file`);
   });
 
-  test('sends its own address to the identity provider, and returns to it', async () => {
+  test('sends the identity provider a redirect URI below the base path, and then returns to its address', async () => {
     const signIn = {
       required: true,
       authorizationCode: { issuer: provider.origin, clientId: 'page', scopes: ['openid'], token: 'access' },

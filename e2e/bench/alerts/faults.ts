@@ -16,8 +16,8 @@ const DAY_MS = 86_400_000;
 const texts = (count: number): string[] => Array.from({ length: count }, (_, n) => `text ${n}`);
 
 /**
- * Faults whose alerts fire immediately. The alerts about unusual use, which fire later, compare the use then with the
- * use during these faults.
+ * Faults whose alerts fire immediately. The later alerts about unusual use take the use during these
+ * faults as their baseline.
  */
 const immediate: readonly Fault[] = [
   {
@@ -159,7 +159,7 @@ const ofUse: readonly Fault[] = [
   },
 ];
 
-/** The stages of one outage of Cloud KMS, which in the end has lasted longer than a key may be used. */
+/** The stages of one outage of Cloud KMS, which finally lasts longer than a key may be used. */
 const outages: readonly Fault[] = [
   {
     what: "Cloud KMS returns UNAVAILABLE when the worker's key is due (its clock is moved), and for branch keys that the codec server has not unwrapped",

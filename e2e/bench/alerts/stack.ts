@@ -37,7 +37,11 @@ export interface Stack {
   readonly reportFile: string;
   /** Encrypts each payload under a separate branch key, as separate programs would. */
   encrypt(texts: readonly string[], key?: string): Promise<Payload[]>;
-  /** Sends payloads to `/decode`. @param token by default, the token of a person with the permission `decode` */
+  /**
+   * Sends payloads to `/decode`.
+   *
+   * @param token by default, the token of a person with the permission `decode`
+   */
   decode(payloads: readonly Payload[], token?: string): Promise<number>;
   /** Restarts the codec server with a keys file that names all namespaces. */
   restartCodecServer(): Promise<void>;

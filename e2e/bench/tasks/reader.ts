@@ -2,7 +2,7 @@ import type { Locator, Page } from '@playwright/test';
 
 /** A person's actions until the answer is on the screen, and the time that the page takes. */
 export interface Effort {
-  /** Number of clicks, key presses, typed or pasted texts, wheel turns and swipes. */
+  /** Number of clicks, key presses, wheel turns and swipes, and of times that text was typed or pasted. */
   readonly actions: number;
   readonly seconds: number;
 }

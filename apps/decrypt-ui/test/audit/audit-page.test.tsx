@@ -58,7 +58,7 @@ describe('the audit page', () => {
     expect(pages()).toHaveLength(2);
   });
 
-  test('filters by person, workflow and justification on Enter, and keeps these texts out of the address', async () => {
+  test('filters by person, workflow and justification on Enter, and keeps the person and the justification out of the address', async () => {
     const app = await openAudit();
     await field('Person').fill('bo.lind');
     await field('Justification').fill('reconcil');

@@ -26,7 +26,7 @@ const outcome: AuditEntry['outcome'] = {
 const ended = line({ event: 'outcome', time: '2026-11-24T12:00:01.000Z', outcome });
 
 describe('rows of the audit', () => {
-  test('join the lines of an operation, sorted by their newest lines', () => {
+  test('join the lines of an operation, and are sorted by their newest line', () => {
     const other = line({ id: ID.replace('0b6', '1b6') });
     const rows = auditRows([ended, other, line({ event: 'digests', digests: ['a'], part: 2 }), line()]);
     expect(rows.map(({ id }) => id)).toEqual([ID, other.id]);
@@ -81,7 +81,7 @@ test('CSV has a column for each field, and no cell that a spreadsheet runs as a 
 
 describe('search conditions', () => {
   const NOW = Date.parse('2026-11-24T12:00:00Z');
-  test('come from the address and from the texts in memory', () => {
+  test('come from the address, and from the text that is kept in memory', () => {
     const search = auditSearch.parse({ op: 'export', out: 'failed', wf: 'order-1', last: '24h' });
     expect(conditionsOf({ search, text: { who: ' ana ', justification: '' }, now: NOW })).toEqual({
       operations: ['export'],

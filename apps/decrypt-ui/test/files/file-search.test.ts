@@ -54,7 +54,7 @@ const end = (
 ): SearchFrame => ({ type: 'end', reason, after: ids.at(-1) ?? 0, hits: 0, ...counts });
 
 describe('a search in a file’s payloads', () => {
-  test('requests the last events first, and ends once, with the totals of all requests', async () => {
+  test('requests the last events first, and has one end frame, with the totals of all requests', async () => {
     const { frames, asked } = await search(MAX_FILE_EVENTS + 2, (ids) => [hit(ids[0] ?? 0), end(ids)]);
     expect(asked.map((ids) => [ids.at(0), ids.at(-1)])).toEqual([
       [502, 3],

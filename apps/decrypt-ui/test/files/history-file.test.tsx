@@ -79,7 +79,7 @@ describe('a history file', () => {
     expect((await indexedDB.databases()).length).toBe(0);
   });
 
-  test('can be chosen with the button and with the command’s keyboard shortcut', async () => {
+  test('can be chosen with a button or a keyboard shortcut', async () => {
     await renderApp('/ns/NS/workflows');
     await listed();
     let opened = 0;

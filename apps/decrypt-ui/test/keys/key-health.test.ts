@@ -53,7 +53,7 @@ describe('namespace health', () => {
   });
 
   test('counts the last hour’s unreadable payloads', () => {
-    // The fixture has a permanent failure among the failures that an administrator can fix.
+    // In the fixture, one failure is permanent; an administrator can fix the others.
     const text = expect.stringMatching(/^\d+ payloads unreadable in the last hour$/);
     expect(health(keys)).toEqual({ text, tone: 'failed' });
     const fixable = [
@@ -78,7 +78,7 @@ describe('namespace health', () => {
   });
 });
 
-test('the chart has a bar for each of the last 60 minutes, and counts each reason under its tone', () => {
+test('the chart has a bar for each of the last 60 minutes, and adds up the failures by the tone of their reason', () => {
   const bars = minuteBars(
     {
       minutes: [

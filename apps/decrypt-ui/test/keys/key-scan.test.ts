@@ -67,7 +67,7 @@ describe('a version', () => {
   test.each([
     [STOPS_WITHIN_MS, true],
     [STOPS_WITHIN_MS - 1, false],
-  ])('that was not primary for %i ms before the scan is unneeded: %s', (milliseconds, expected) => {
+  ])('is unneeded if it stopped being primary %i ms before the scan: %s', (milliseconds, expected) => {
     const changed = observed({ notPrimarySince: beforeScan(milliseconds) });
     expect(isUnneeded({ ...complete, ...changed }, payments, versionOf(4))).toBe(expected);
   });

@@ -111,7 +111,7 @@ describe('answers that arrive together', () => {
   });
 });
 
-test('requests the payloads of a reveal at once', async () => {
+test('requests the payloads of a reveal immediately', async () => {
   const { decoder, change, requests } = setUp();
   change(locked);
   for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0)]) decoder.view(ref);

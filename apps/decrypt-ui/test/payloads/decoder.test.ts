@@ -97,7 +97,7 @@ describe('payloads in view', () => {
     expect(requests).toEqual([['1:0']]);
   });
 
-  test('come from the cache when they return into view', async () => {
+  test('come from the cache when they come back into view', async () => {
     const { decoder, requests } = setUp();
     const leave = decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(100);
@@ -305,7 +305,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('drops the answer to a request that was sent before the payload was locked', async () => {
+  test('ignores the answer to a request that was sent before the payload was locked', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -322,7 +322,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('drops an answer that arrives after the payload was locked and left the view', async () => {
+  test('ignores an answer that arrives after the payload was locked and left the view', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));

@@ -16,7 +16,7 @@ const dialog = () => document.querySelector('[role="dialog"]');
 const lines = () => dialog()?.querySelectorAll('[role="treeitem"]').length ?? 0;
 const text = (element: Element | null) => element?.textContent ?? '';
 
-/** Scrolls to a payload until it has a text, because the payloads above it grow when they are decrypted. */
+/** Keeps scrolling to a payload until it shows a text, because the payloads above it grow when they are decrypted. */
 const scrollTo = (ref: string, content: string) =>
   until(() => {
     block(ref)!.scrollIntoView();
@@ -81,7 +81,7 @@ describe('JSON in the inspector', () => {
     expect(await saved[0]!.blob.text()).toMatch(/^\{"id":12345678901234567890,"rate":1\.0,/);
   });
 
-  test('is a tree with one tab stop, which the user can fold by pointer and by keys', async () => {
+  test('is a tree with one tab stop, which the user can fold with the pointer and with keys', async () => {
     await openFiles();
     const tree = await until(() => block('1:0')?.querySelector<HTMLElement>('[role="tree"]'), 'the tree');
     const item = (start: string) =>
@@ -118,7 +118,7 @@ describe('JSON in the inspector', () => {
     expect(whole()!.getAttribute('aria-selected')).toBe('true');
   });
 
-  test('lays out texts and JSON inside strings, and shows them unchanged on request', async () => {
+  test('lays out text and JSON inside strings, and shows them unchanged on request', async () => {
     await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec?ev=2');
     await until(() => block('2:6'), 'the payload');
     await scrollTo('2:6', 'Dear Maren,');
@@ -156,7 +156,7 @@ describe('a payload of 200,000 numbers', () => {
     expect(large).not.toHaveLength(0);
     expect(ended).toHaveBeenCalledTimes(large.length);
     expect(text(tree)).toContain('0 … 999');
-    // Only the lines in view are in the document, so the page's work does not grow with the numbers.
+    // Only the lines in view are in the document, so the page's work does not grow with the array.
     expect(tree.querySelectorAll('[role="treeitem"]').length).toBeLessThan(200);
     tree.focus();
     await userEvent.keyboard('{End}');
@@ -183,7 +183,7 @@ describe('the large payload view', () => {
     await until(() => !dialog(), 'no dialog');
   });
 
-  test('stays unchanged when a narrow window turns the inspector into a sheet, and when the window is wide again', async () => {
+  test('stays unchanged when a narrow window turns the inspector into a sheet, and when the window becomes wide again', async () => {
     await openFiles();
     await userEvent.click(button('Enlarge input 0').first());
     await until(() => lines() > 10, 'the dialog');

@@ -207,7 +207,7 @@ const stub = (item: FixturePayload, n = 0) => item.stub(`1:${n}`, `input.payload
 describe('key versions', () => {
   const none = new Map();
 
-  test('are shown in a row, with the versions of unreadable payloads separate', () => {
+  test('are shown in a row, with the versions of unreadable payloads in a separate badge', () => {
     const stubs = [
       stub(encrypted(1, { version: 7 }), 0),
       stub(encrypted(1, { version: 6 }), 1),

@@ -25,7 +25,7 @@ describe('a namespace’s schedules', () => {
     expect(hourly).toContain('Paused until the provider is back');
     // The paused schedule shows no next run.
     expect([hourly!.at(-1), manual!.at(-1)]).toEqual(['None', 'None']);
-    // The schedule's action without a result has no link to a run.
+    // The schedule's last action names no run, so there is no link.
     expect(manual!.at(-2)).toBe('30 Nov 08:30:00');
     expect(document.querySelector('tbody tr:last-child td:nth-child(5) a')).toBeNull();
     expect(app.asked.some(({ url }) => url.endsWith(':decode'))).toBe(false);

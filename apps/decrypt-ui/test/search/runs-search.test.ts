@@ -135,7 +135,7 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3, payloads: 4, unreadable: { key_disabled: 2 } });
   });
 
-  it('continues after the server reaches a limit, as long as it has found nothing', async () => {
+  it('continues after the server reaches a limit, as long as nothing has been found', async () => {
     const nothing = (after: string) => end(after, 1000, 'limit');
     const { search, asked, state, found, becomes } = setUp(
       [nothing('.a')],

@@ -157,7 +157,7 @@ describe('the token', () => {
     expect(windows.opened).toBe(0);
   });
 
-  it('is renewed for a stream only if it was not renewed while the stream was open', async () => {
+  it('is renewed for a stream only if it has not been renewed since the stream was opened', async () => {
     const { provider, session } = setUp();
     const { signal } = new AbortController();
     await vi.advanceTimersByTimeAsync(1000);

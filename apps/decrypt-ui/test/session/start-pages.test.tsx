@@ -10,7 +10,7 @@ test.each([
     /was updated/,
   ],
   ['config.json is invalid.', 'Try again', /^config\.json is invalid\.$/],
-])('a start that fails with “%s” offers to do the right thing', async (message, action, text) => {
+])('a start that fails with “%s” offers the button “%s”', async (message, action, text) => {
   await render(<StartFailure error={new TypeError(message)} onRetry={vi.fn()} />);
   await expect.element(page.getByRole('button', { name: action })).toBeVisible();
   await expect.element(page.getByText(text)).toBeVisible();

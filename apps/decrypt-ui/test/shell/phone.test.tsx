@@ -74,7 +74,7 @@ test('the tab bar scrolls to the chosen tab', async () => {
   const bar = tab.element().parentElement!;
   expect(bar.scrollWidth).toBeGreaterThan(bar.clientWidth);
   await expect
-    // The widths are fractions of a pixel.
+    // The edges need not be at whole pixels.
     .poll(() => bar.getBoundingClientRect().right - tab.element().getBoundingClientRect().right)
     .toBeGreaterThan(-1);
 });

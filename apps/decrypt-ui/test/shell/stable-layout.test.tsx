@@ -22,7 +22,7 @@ function places(): Map<Element, number> {
   return found;
 }
 
-/** The texts of elements that were visible before and have moved since. */
+/** The text of each element that was visible before and has moved since. */
 function moved(before: ReadonlyMap<Element, number>): string[] {
   const after = places();
   return [...before].flatMap(([element, left]) => {

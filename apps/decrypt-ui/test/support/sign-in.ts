@@ -62,7 +62,7 @@ export function fakeProvider(lifetime = HOUR / 6): FakeProvider {
   return provider;
 }
 
-/** Windows that return the answer set by a test, and that count how often the session uses them. */
+/** Fake windows, which return an answer that a test sets, and record what the session does with them. */
 export interface FakeWindows extends SignInWindows {
   /** What the fake frames and windows answer; undefined if they never answer. */
   answer: string | undefined;

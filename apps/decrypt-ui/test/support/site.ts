@@ -21,7 +21,8 @@ export interface Site {
 /**
  * Serves a build with the headers that every server of the dashboard sends.
  *
- * @param basePath empty, or `/…` without a slash at the end @param apiUrl the codec server's address in `config.json`
+ * @param basePath empty, or `/…` without a slash at the end
+ * @param apiUrl the codec server's address in `config.json`
  * @param provider origin of the identity provider
  */
 export async function serveSite(

@@ -25,7 +25,7 @@ describe('the compared part of two long lines', () => {
     expect(cut.to - cut.from).toBe(CUT);
   });
 
-  test('reaches to the ends of the lines if only the ends differ', () => {
+  test('reaches the ends of the lines if only the ends differ', () => {
     const left = long(5 * CUT, 'before');
     const right = long(5 * CUT, 'after');
     const cut = cutOf(left, right, 0);

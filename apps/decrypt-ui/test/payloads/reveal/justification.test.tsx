@@ -74,7 +74,7 @@ test('is available to other dialogs as a field, which can be optional', async ()
     .toHaveAccessibleDescription('The audit records the justification with your name.');
 });
 
-test('accepts the same texts as the server', () => {
+test('accepts the same text as the server', () => {
   expect(justificationOf(' PAY-4417 ')).toBe('PAY-4417');
   for (const refused of ['', '  ', '\u200b', 'x'.repeat(501)])
     expect(justificationOf(refused)).toBeUndefined();

@@ -136,7 +136,7 @@ describe('plaintext in the cache', () => {
     expect(plaintext.bytes).toBe(0);
   });
 
-  it('is never used for another reveal, even after the pages are rendered again', () => {
+  it('is never used for another reveal, because ids are not reused, even after the pages are rendered again', () => {
     const [first, second] = [setUp(), setUp()];
     for (const { reveal } of [first, second]) reveal({ kind: 'run', run });
     const id = ({ reveals }: typeof first) => reveals.store.getState().grants[0]!.id;
@@ -163,7 +163,7 @@ describe('the person', () => {
     expect(status('2:0', automatic)).toBe('open');
   });
 
-  it('ends a namespace’s reveals by leaving the namespace, after which the last justification is forgotten', () => {
+  it('ends a namespace’s reveals, and discards its last justification, by leaving the namespace', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'namespace', namespace: 'cards' });
     expect(reveals.lastJustification('cards')).toBe('PAY-1');

@@ -8,7 +8,7 @@ describe('attribute words', () => {
     ['WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR', 'Non deterministic error'],
     ['PAYMENT_DECLINED', undefined],
     ['Failed', undefined],
-  ])('replace the enum value %s by %s', (value, words) => {
+  ])('replace the enum value %s with %s', (value, words) => {
     expect(enumWords(value)).toBe(words);
   });
 
@@ -18,7 +18,7 @@ describe('attribute words', () => {
     ['workflowIdReusePolicy', 'Workflow id reuse policy'],
     ['searchAttributes.indexedFields', 'Search attributes, indexed fields'],
     ['versions[0].buildId', 'Versions [0], build id'],
-  ])('replace the path %s by %s', (path, words) => {
+  ])('replace the path %s with %s', (path, words) => {
     expect(attributeName(path)).toBe(words);
   });
 });

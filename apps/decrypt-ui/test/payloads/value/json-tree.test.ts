@@ -22,7 +22,7 @@ const customer = { name: 'Maren Vogel', email: 'maren.vogel@mail.example', city:
 const order = { customer, items: [{ sku: 'SKU-1', count: 2 }] };
 
 describe('a JSON tree', () => {
-  test('keeps objects folded that the user folded, and shows their first members', () => {
+  test('shows the first members of an object that the user has folded', () => {
     const rows = jsonRows(order, { chosen: new Map([[customer, false]]), lines: SHORT });
     expect(text(rows)).toEqual([
       '{',
@@ -41,7 +41,7 @@ describe('a JSON tree', () => {
     expect(parentRow(rows, 0)).toBe(-1);
   });
 
-  test('skips lines that close an object when the user moves through the tree by keys', () => {
+  test('skips lines that close an object when the user moves through the tree with the keyboard', () => {
     const rows = jsonRows({ customer, last: { customer } });
     const stops: string[] = [];
     for (let at = nextRow(rows, -1, 1); stops.length < rows.length; at = nextRow(rows, at, 1))
@@ -58,7 +58,7 @@ describe('a JSON tree', () => {
       'email: "maren.vogel@mail.example",',
       'city: "Kiel"',
     ]);
-    // Beyond the last line, the position stays the last line.
+    // The position does not move past the last line.
     expect(stops.at(-1)).toBe('city: "Kiel"');
     expect(text(rows)[nextRow(rows, rows.length, -1)]).toContain('Kiel');
     expect(text(rows)[nextRow(rows, 6, -1)]).toContain('Kiel');

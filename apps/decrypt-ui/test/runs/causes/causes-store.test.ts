@@ -39,7 +39,10 @@ const all = [start, run('a'), end('complete')];
 /** `held` contains the frames of a response that ends only when its request is aborted. */
 type Answer = readonly CauseFrame[] | { readonly held: readonly CauseFrame[] } | 'justification_required';
 
-/** Returns a person's stores. The codec server gives the answers in turn, and then repeats the last answer. */
+/**
+ * Returns a person's stores of causes. The codec server gives the answers in turn, and then repeats the last
+ * answer.
+ */
 function setUp(reveal: 'automatic' | 'on-demand', ...answers: [Answer, ...Answer[]]) {
   const plaintext = createPlaintextCache();
   const reveals = createReveals({ access: { can: () => true, reveal: () => reveal }, plaintext });
@@ -98,7 +101,7 @@ function respond(answer: Answer, signal: AbortSignal | null | undefined, onDrain
 }
 
 describe('causes with messages', () => {
-  test('leave memory when the sign-in expires, even while no page shows them', async () => {
+  test('are dropped when the sign-in expires, even while no page shows them', async () => {
     const { causes, load, progress, known, plaintext, ended } = setUp('automatic', all);
     causes.show(of);
     await load('a');
@@ -108,7 +111,7 @@ describe('causes with messages', () => {
     expect([progress(), known().size]).toEqual([undefined, 0]);
   });
 
-  test('leave memory when the reveal for which they were decrypted ends, even while another reveal is open', async () => {
+  test('are dropped when the reveal for which they were decrypted ends, even while another reveal is open', async () => {
     const { causes, load, progress, known, justify, requests, ended } = setUp('on-demand', all);
     justify('PAY-1', 5);
     causes.show(of);

@@ -43,7 +43,7 @@ describe('a run comparison', () => {
     await until(() => /1290 .*51290, 3 times/.test(folded()), 'the count');
   });
 
-  test('starts at the first difference, goes to the next difference by key and by button, and can show only differences', async () => {
+  test('starts at the first difference, goes to the next difference with a key or a button, and can show only differences', async () => {
     await renderApp(compare);
     await until(() => current().includes('Started'), 'the first difference');
     await userEvent.click(page.getByRole('button', { name: 'Next difference' }));
@@ -99,7 +99,7 @@ describe('a run comparison', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('reads payloads in external storage only on request, and does not call payloads equal only because their references are equal', async () => {
+  test('reads payloads in external storage only on request, and does not call payloads equal merely because their references are', async () => {
     const [first, second] = ['01997c2e-0000-7000-8000-0000000000e5', '01997c2e-0000-7000-8000-0000000000e6'];
     const app = await renderApp(`/ns/NS/workflows/stored-1/${first}/compare?with=stored-2&run=${second}`);
     await until(
@@ -194,7 +194,7 @@ const withHistory =
       return text === undefined ? send(input, init) : new Response(text);
     });
 
-/** Makes the comparing workers answer with a result, with an error, or not at all. */
+/** Makes the workers that compare payloads answer with a result, with an error, or not at all. */
 function stubDiff() {
   const control = { asked: 0, answer: 'result' };
   class Stub extends Worker {

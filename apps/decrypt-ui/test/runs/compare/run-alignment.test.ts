@@ -14,7 +14,7 @@ const ours = stepsOf(first!);
 const theirs = stepsOf(second!);
 const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts, ours, theirs);
 
-/** A pair's payload in one of the runs. */
+/** The left or right payload of a pair. */
 const side = (ref: string, scope: string) => ({ scope, stub: { ref } });
 
 const runOf = (...names: string[]) => {
@@ -103,7 +103,7 @@ test('compares only the attempt in a local activity’s record, but every member
 });
 
 describe('the payloads that are offered for a comparison', () => {
-  test('begin with the same step’s result if the same run is chosen', () => {
+  test('begin with the result of the payload’s own step if the same run is chosen', () => {
     const [best] = payloadChoices(first!, positionOf(first!, payloadRefOf(5, 0)), true);
     expect(best).toMatchObject({ ref: '7:0', likeness: 'event' });
     const [result] = payloadChoices(first!, positionOf(first!, payloadRefOf(1, 0)), true);

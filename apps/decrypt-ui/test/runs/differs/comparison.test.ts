@@ -109,7 +109,7 @@ describe('a comparison with payloads', () => {
 
 describe('a comparison with more runs than are read', () => {
   const [NOW, HOUR] = [Date.UTC(2027, 0, 10), 3_600_000];
-  /** Runs whose starts are this far apart, the latest of them now. */
+  /** Runs that started at intervals of `distance`, the latest one now. */
   const runs = (count: number, distance: number, end: Reason) => [
     ...Array.from({ length: count }, (_, n) => runFrame(n, {}, NOW - n * distance)),
     endFrame(end),
@@ -118,7 +118,7 @@ describe('a comparison with more runs than are read', () => {
   const newest = runs(200, 1000, 'limit');
   const open = { ...sets, decoded: false };
 
-  it('reads the set again at the times of the other set, once', async () => {
+  it('rereads the set only once, from the times of the other set', async () => {
     const { asked, comparisons, comparison } = setUp(({ query, sample }) =>
       query === 'a' ? failed : sample ? runs(25, HOUR, 'complete') : newest,
     );
@@ -135,7 +135,7 @@ describe('a comparison with more runs than are read', () => {
     expect(asked).toHaveLength(3);
   });
 
-  // The server selects runs by when they closed, so all sampled runs may have started after the runs of the other set.
+  // The server selects runs by their close time, so all sampled runs may have started after the runs of the other set.
   it.each<[what: string, sampled: readonly RunFieldsFrame[]]>([
     ['no run', [endFrame('complete')]],
     ['few runs', runs(3, HOUR, 'complete')],

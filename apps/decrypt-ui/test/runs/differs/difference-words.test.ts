@@ -103,7 +103,7 @@ test('merges differences whose values occur in the same runs, and keeps the shor
   const found = [
     difference('attribute.BuildIds[0]', 'pinned:b-7'),
     difference('hour', '1'),
-    // The search attribute's name is shorter, but the workflow may have set the attribute.
+    // The search attribute's name, B, is shorter than `build`, but the workflow may have set the attribute.
     difference('attribute.B', 'b-7'),
     difference('memo.old', '(absent)'),
     difference('build', 'b-7'),

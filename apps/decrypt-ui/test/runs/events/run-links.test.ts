@@ -73,7 +73,7 @@ describe('eventLinks', () => {
   it.each([
     ['RETRY_STATE_IN_PROGRESS', 'Retried as'],
     ['RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED', 'Next cron run'],
-  ])('calls the run after a failure with retry state %s: %s', (retryState, relation) => {
+  ])('labels the run that follows a failure with retry state %s: %s', (retryState, relation) => {
     const event = eventOf({ retryState, newExecutionRunId: 'r2' }, 'WorkflowExecutionFailed');
     expect(eventLinks(event, home)).toEqual([{ relation, namespace: 'test', workflowId: 'a', runId: 'r2' }]);
   });

@@ -115,7 +115,7 @@ describe('the list view', () => {
     expect(viewOf(searchOf(view))).toEqual(view);
   });
 
-  it('drops unknown columns, and always has the column of the workflow id', () => {
+  it('drops unknown columns, and always has the column for the workflow id', () => {
     expect(columnsOf('status,nonsense,status,@A')).toEqual(['id', 'status', '@A']);
     expect(columnsOf('')).toBeUndefined();
     expect(columnsOf('%E0%A4%A')).toBeUndefined();

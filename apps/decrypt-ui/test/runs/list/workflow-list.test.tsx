@@ -15,7 +15,7 @@ const heads = () => [...document.querySelectorAll('[role="columnheader"]')].map(
 const rowOf = (id: string) => rows().find((row) => row.textContent?.includes(id))?.textContent;
 const activeIndex = () => Number(document.activeElement?.getAttribute('data-index') ?? 0);
 
-/** Returns whether a query's data has been loaded long enough for the page to show it. */
+/** Returns whether a query's data was loaded more than 200 ms ago, so that the page shows it by now. */
 const isShown = ({ dataUpdatedAt: at }: { dataUpdatedAt: number }) => at > 0 && Date.now() - at > 200;
 
 /** Opens the list with the given columns in a window of the given width. Returns the columns' widths. */
@@ -272,7 +272,7 @@ describe('the workflow list', () => {
     await until(() => !document.body.textContent?.includes('Refunds'), 'no saved view');
   });
 
-  test('shows the columns of the address, and changes them and their order', async () => {
+  test('shows the columns that the address lists, and lets the user choose and order columns', async () => {
     const app = await renderApp('/ns/NS/workflows?cols=id,status,@TenantId');
     await until(() => rows().length > 10, 'the rows');
     expect(heads()).toEqual(['Workflow id', 'Status', 'TenantId']);

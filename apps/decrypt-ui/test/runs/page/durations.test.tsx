@@ -7,7 +7,7 @@ const slow = '/ns/NS/workflows/long-charge/01997c2e-0000-7000-8000-0000000000fb'
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
 const batch = '/ns/NS/workflows/alerts-batch/01997c2e-a000-7000-8000-000000000007';
 
-/** The durations of the completed payments, which are every eighth of the fixture's 340 listed runs. */
+/** The durations of the completed payments, which are every eighth run of the fixture's 340 listed runs. */
 const payments = Array.from({ length: 43 }, (_, index) => 1900 + 731 * ((8 * index) % 11)).toSorted(
   (a, b) => a - b,
 );

@@ -88,7 +88,7 @@ describe('attempt failures', () => {
   });
 });
 
-test('the failures of attempts stay without their messages if the messages were locked while Temporal had them', async () => {
+test('an earlier attempt’s failure has no message if the message was locked while Temporal stored it', async () => {
   const me = onDemand(newNamespace());
   const namespace = me.namespaces[0]!.name;
   const app = await renderApp(`${retrying}?ev=2&pane=failure`, { namespace, session: sessionOf(me).make });

@@ -110,7 +110,7 @@ describe('the run header', () => {
     await until(() => row('g11')?.getAttribute('aria-selected') === 'true', 'the event');
   });
 
-  test('states no position of the only run of a workflow', async () => {
+  test('shows no position for the only run of a workflow id', async () => {
     await renderApp(failed);
     const menu = page.getByRole('button', { name: /^Run:/ });
     await userEvent.click(menu);
@@ -118,7 +118,7 @@ describe('the run header', () => {
     expect(menu.element().textContent).toMatch(/000000fa ?run$/);
   });
 
-  test('scrolls to the failure, which is below the input, when it is tapped on a phone', async () => {
+  test('scrolls to the failure, below the input, when a person taps the header’s failure on a phone', async () => {
     await page.viewport(390, 664);
     await renderApp(failed);
     await userEvent.click(page.getByRole('button', { name: /^failure card declined/ }));
@@ -129,7 +129,7 @@ describe('the run header', () => {
   });
 });
 
-test('a page of a run that does not exist has a heading', async () => {
+test('the page of a run that does not exist has a heading', async () => {
   await renderApp('/ns/NS/workflows/order-88213/00000000-0000-7000-8000-000000000000');
   await expect
     .element(page.getByRole('heading', { name: 'This run does not exist', level: 1 }))

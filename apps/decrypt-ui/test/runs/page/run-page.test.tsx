@@ -62,7 +62,7 @@ describe('the history table', () => {
     expect(end!.getBoundingClientRect().right).toBeLessThan(cell.getBoundingClientRect().right);
   });
 
-  test('calls a pending activity’s failure the last one as soon as the next attempt is due', async () => {
+  test('labels a pending activity’s failure “last failure” as soon as the next attempt is due', async () => {
     await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
     await until(() => /the bank is closedretries in/.test(text('g2')), 'the failure and the next attempt');
     expect(text('g2')).not.toContain('last failure');
@@ -110,7 +110,7 @@ describe('the history table', () => {
     scroller.scrollTop = 100_000;
     const asked = await until(() => app.asked.find(({ body }) => body.includes('"3580:0"')), 'the request');
     expect(asked.signal?.aborted).toBe(false);
-    // Keeps the delay until the abort: the server reads the delay when the request arrives, which may be later.
+    // Resets the delay only after the abort, because the server reads the delay when the request arrives.
     scroller.scrollTop = 200_000;
     await until(() => asked.signal?.aborted, 'the abort');
     await app.steer('delay', { delay: 0 });
@@ -391,7 +391,7 @@ const status = () => document.querySelector('[role="search"]')?.textContent ?? '
 const matchButtons = () => [...document.querySelectorAll('[aria-label="Matches"] button[aria-current]')];
 
 describe('find', () => {
-  test('dims rows that don’t match, and jumps between matches', async () => {
+  test('dims rows that do not match, and jumps between matches', async () => {
     await renderApp(order);
     await until(() => row('g59'), 'the last row');
     const shown = rowsShown();

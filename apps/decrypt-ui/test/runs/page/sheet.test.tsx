@@ -55,7 +55,7 @@ describe('the list of matches covers a short window', () => {
     await until(isSearchClosed, 'the rows alone');
   });
 
-  test('so it shows the searched text and takes the focus from the search field, and Escape closes it', async () => {
+  test('so it shows the search text and takes the focus from the search field, and Escape closes it', async () => {
     expect(list.element().textContent).toMatch(/^Matches\d+ in \d+ events? · maren/);
     const first = () => list.query()?.querySelector('li button');
     await until(() => first() && document.activeElement === first(), 'the focus on the first match');

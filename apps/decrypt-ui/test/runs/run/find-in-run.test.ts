@@ -40,7 +40,7 @@ function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
   return { find, asked, words, renewed, state: () => find.store.getState() };
 }
 
-test('searches names at each keystroke, and payloads only on request', async () => {
+test('searches names on each keystroke, and payloads only on request', async () => {
   const { find, asked, words, state } = setUp([hit(3), end(1, 'complete', 1)]);
   find.setTerm('Capture  Failed');
   expect(words).toEqual([['capture', 'failed']]);

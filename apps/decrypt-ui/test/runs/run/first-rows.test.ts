@@ -79,7 +79,7 @@ test('does not request the payloads again when the rows are rendered', async () 
 test.each([
   ['another tab', { tab: 'pending' }],
   ['an event', { ev: 40 }],
-] as const)('requests nothing before the page renders if it opens at %s', async (_, search) => {
+] as const)('requests nothing before the page renders if the page opens at %s', async (_, search) => {
   const { requests, preload } = setUp();
   preload(search, 3);
   await vi.advanceTimersByTimeAsync(300);

@@ -96,7 +96,7 @@ function setUp(...turns: (HistoryFrame | Error)[][]) {
   return { follower, opened };
 }
 
-test('reconnects after the last durable event when a stream ends without its last frame', async () => {
+test('reconnects when a stream ends without its last frame, and continues after the last durable event', async () => {
   const all = events(5);
   const { follower, opened } = setUp(
     [{ type: 'events', events: all.slice(0, 3) }],
@@ -111,7 +111,7 @@ test('reconnects after the last durable event when a stream ends without its las
   expect(follower.store.getState().phase).toBe('complete');
 });
 
-test('waits until the first events are drawn before it opens another stream, for at most 300 ms', async () => {
+test('waits at most 300 ms for the first events to be drawn before it opens another stream', async () => {
   const opened: number[] = [];
   const all = events(3);
   const start = () => {
@@ -146,7 +146,7 @@ test('waits until the first events are drawn before it opens another stream, for
   unseen.stop();
 });
 
-test('reconnects after the last durable event, not after a later event that is not durable', async () => {
+test('continues after the last durable event when it reconnects, even if a later event is not durable', async () => {
   const all = events(3);
   const { opened } = setUp([{ type: 'events', events: [all[0]!, { ...all[1]!, durable: false }] }], []);
   await vi.advanceTimersByTimeAsync(100);
@@ -171,7 +171,7 @@ test('reports a broken connection, waits longer after each attempt, and clears t
   expect(follower.store.getState().failure).toBeUndefined();
 });
 
-test('reads again after the last durable event when a stream has a gap', async () => {
+test('opens another stream after the last durable event when a stream has a gap', async () => {
   const all = events(6);
   const { follower, opened } = setUp(
     [

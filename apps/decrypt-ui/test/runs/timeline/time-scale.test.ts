@@ -49,7 +49,7 @@ const each = (step: number, to: number) => Array.from({ length: to / step }, (_,
 describe('the end of an open run’s scale', () => {
   const SECOND = 1000;
   const HOUR = 3_600 * SECOND;
-  /** Returns how often the end moves during a minute, and the most milliseconds by which it is ahead of the present. */
+  /** Returns how often the end moves during a minute, and the most that it is ahead of the present (ms). */
   function minute(times: readonly number[], begin: number, collapse = true) {
     const ends = new Set<number>();
     let ahead = 0;

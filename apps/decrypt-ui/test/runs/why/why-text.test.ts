@@ -66,7 +66,7 @@ describe('factsOf', () => {
     );
   });
 
-  it('never announces a timer for later than its duration, even if the page’s clock is behind', () => {
+  it('never says that a timer fires after more than its duration, even if the page’s clock is behind', () => {
     const timer = {
       rule: 'timer-open',
       severity: 'waits',
@@ -103,7 +103,7 @@ describe('outcomeOfFinding', () => {
     ['note', 'failed-steps', 'Running', 'neutral'],
     ['note', 'failed-steps', 'TimedOut', 'failed'],
   ] as const)(
-    'shows the severity %s of the rule %s in a run with the status %s as %s',
+    'gives a finding with severity %s from the rule %s, in a run with status %s, the outcome %s',
     (severity, rule, status, outcome) => {
       expect(outcomeOfFinding({ severity, rule, title: '' }, status)).toBe(outcome);
     },
