@@ -1,7 +1,7 @@
 // Runs a workflow with a large input as a Go application does: on a worker of Temporal's Go SDK with
 // Temporal's driver for S3, and with the codec server as the remote codec. The program takes the credentials
-// for S3 from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and prints one line of JSON, which contains
-// whether the result equals the input, and the length of the result.
+// for S3 from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and prints one line of JSON: whether the
+// result equals the input, and the result's length.
 package main
 
 import (

@@ -109,8 +109,8 @@ func (s *Store) check(ctx context.Context, key *StoredKey, now time.Time) error 
 	return nil
 }
 
-// Choose returns the key in an entry with which a process that starts at the given time encrypts, or nil if
-// no key is usable [B-7] [B-8]. Choose also reports whether the process would replace the entry [B-6] [B-9].
+// Choose returns the entry's key for encryption by a process that starts at the given time, or nil if no key
+// is usable [B-7] [B-8]. Choose also reports whether the process would replace the entry [B-6] [B-9].
 func (s *Store) Choose(ctx context.Context, text []byte, now time.Time) (key *StoredKey, replaces bool) {
 	entry, err := ParseEntry(text)
 	if err != nil {
@@ -132,8 +132,8 @@ func (s *Store) Choose(ctx context.Context, text []byte, now time.Time) (key *St
 	return nil, true
 }
 
-// othersMayUnwrap reports whether other processes may be able to unwrap a key that this process couldn't unwrap:
-// whether the error is temporary or concerns only this process [B-6].
+// othersMayUnwrap reports whether other processes may be able to unwrap a key that this process couldn't unwrap,
+// because the error is temporary or concerns only this process [B-6].
 func othersMayUnwrap(err error) bool {
 	var failed *Error
 	return errors.As(err, &failed) && slices.Contains([]Code{PermissionDenied, KMSQuota, KMSUnavailable, ChecksumMismatch}, failed.Code)

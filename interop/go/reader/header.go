@@ -63,18 +63,18 @@ func ParseHeader(data []byte) (*Header, []byte, error) {
 	return h, rest, nil
 }
 
-// KeyID returns the id of a crypto key in headers.
+// KeyID returns the id that headers contain for a crypto key.
 func KeyID(cryptoKey string) [8]byte {
 	hash := sha256.Sum256([]byte(cryptoKey))
 	return [8]byte(hash[:8])
 }
 
-// NamespaceTag returns the tag of a namespace in headers.
+// NamespaceTag returns the tag that headers contain for a namespace.
 func NamespaceTag(namespace string) [16]byte {
 	return tag("temporal-kms/v2/namespace\x00" + namespace)
 }
 
-// WorkflowTag returns the tag of a workflow id in headers.
+// WorkflowTag returns the tag that headers contain for a workflow id.
 func WorkflowTag(namespace, workflowID string) [16]byte {
 	return tag("temporal-kms/v2/workflow\x00" + namespace + "\x00" + workflowID)
 }
@@ -86,7 +86,8 @@ func tag(text string) [16]byte {
 
 var scheduled = regexp.MustCompile(`(?s)^(.+)-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 
-// scheduleID returns the workflow id in the action of the schedule that started a workflow [W-1].
+// scheduleID returns the workflow id in a schedule's action, given the id of a workflow that the schedule has
+// started. It returns any other id unchanged [W-1].
 func scheduleID(workflowID string) string {
 	if found := scheduled.FindStringSubmatch(workflowID); found != nil {
 		return found[1]

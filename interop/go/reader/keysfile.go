@@ -41,7 +41,7 @@ func ReadKeysFile(path string) (*Rules, error) {
 }
 
 // readFile reads a regular file that only its owner can write [K-9]. The readers in TypeScript and Python also check
-// who the owner is, and the reader in TypeScript checks the folders.
+// who the owner is, and the one in TypeScript also checks the folders.
 func readFile(path string, limit int64) ([]byte, error) {
 	named, err := os.Lstat(path)
 	if err != nil {

@@ -63,7 +63,7 @@ func decrypt(ctx context.Context, kms KMS, cryptoKey string, ciphertext, aad []b
 	}
 }
 
-// isUnusable reports whether a code says that a key can't be used [G-3].
+// isUnusable reports whether a code means that a key can't be used [G-3].
 func (c Code) isUnusable() bool {
 	switch c {
 	case KeyNotFound, PermissionDenied, KeyDisabled, KeyDestroyScheduled, KeyDestroyed:

@@ -58,7 +58,7 @@ func linesOf(file []byte) ([]string, error) {
 	return lines[:last], nil
 }
 
-// allowed reports whether a text may contain a character. U+FFFE and U+FFFF are allowed only as escapes [K-1].
+// allowed reports whether text may contain a character. U+FFFE and U+FFFF are allowed only as escapes [K-1].
 func allowed(r rune) bool {
 	control := r < ' ' || r >= 0x7f && r < 0xa0
 	return !control && r != 0x2028 && r != 0x2029 && r != 0xfeff && utf8.ValidRune(r)
@@ -136,8 +136,8 @@ func (p *yamlParser) document() any {
 	return value
 }
 
-// block parses a node inside a block collection at the column parent, and moves to the next token. A node can
-// be a block collection only if the node is fresh, which means that it isn't on the same line as its field name.
+// block parses a node inside a block collection whose column is parent, and moves to the next token. A node can
+// be a block collection only if it is fresh, which means that it isn't on the same line as its field name.
 func (p *yamlParser) block(parent int, fresh bool) any {
 	if fresh && p.isDash() {
 		return p.blockList()
@@ -208,7 +208,7 @@ func (p *yamlParser) add(mapping map[string]any, name, value any) {
 		p.fail("the field name %v isn't text, or isn't allowed", name)
 	}
 	if _, twice := mapping[text]; twice {
-		p.fail("the field %q is there twice", text)
+		p.fail("the field %q occurs twice", text)
 	}
 	mapping[text] = value
 }
@@ -222,7 +222,7 @@ func (p *yamlParser) isColon(row, start int, inside bool) bool {
 	}
 	p.column += len(p.rest()) - len(rest)
 	if utf8.RuneCountInString(p.lines[row][start:p.column]) >= maxKey {
-		p.fail("the colon is more than %d characters behind the beginning of its field name", maxKey)
+		p.fail("the colon is more than %d characters after the start of its field name", maxKey)
 	}
 	return true
 }

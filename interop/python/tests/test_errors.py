@@ -83,7 +83,7 @@ def test_an_error_can_be_pickled_and_sent_to_another_process() -> None:
 
 
 class AllRecords(logging.Handler):
-    """Records every log record in the form in which a handler that writes all attributes would show it."""
+    """Keeps every log record in the form in which a handler that writes all attributes would show it."""
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)

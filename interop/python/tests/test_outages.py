@@ -46,7 +46,7 @@ class Network:
         self._writers.clear()
 
     async def silence(self) -> None:
-        """Accepts connections but forwards no data. Open connections never work again."""
+        """Accepts connections but forwards no data. Connections that are now open never work again."""
         self._is_silent = True
         self._dead |= self._writers
 

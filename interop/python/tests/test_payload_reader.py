@@ -54,5 +54,5 @@ def test_the_shortcut_leaves_an_entry_of_128_bytes_to_the_full_checks() -> None:
     plaintext = Payload(metadata={"encoding": bytes(116)}, data=b"1").SerializeToString()
     assert plaintext[1:3] == b"\x80\x01"
     assert not payload_reader._is_usual(plaintext)
-    # The length's second byte is missing. The first byte equals the entry's length, but is no complete varint.
+    # The length's second byte is missing. The first byte equals the entry's length, but is not a complete varint.
     assert not payload_reader._is_usual(plaintext[:2] + plaintext[3:])

@@ -1,5 +1,5 @@
-"""Tests cases that the vectors do not cover: mistakes in rules that only a test double can cause, and payloads that a
-writer refuses."""
+"""Tests cases that the vectors do not cover: rules with a mistake that needs a test double, and payloads that a writer
+refuses."""
 
 import asyncio
 from typing import Any

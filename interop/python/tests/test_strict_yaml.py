@@ -1,4 +1,4 @@
-"""Tests that the texts in the strict YAML vectors are read as specified."""
+"""Tests that the YAML in the strict YAML vectors is read as specified."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Tests the functions that every format uses with Project Wycheproof's AES-GCM vectors."""
+"""Tests the encryption functions that all formats share, with Project Wycheproof's AES-GCM vectors."""
 
 import json
 from pathlib import Path

@@ -223,7 +223,7 @@ class Tally {
   }
 }
 
-/** Maximum length of a text from a token, a path or a body, so that callers cannot write long lines. */
+/** Maximum length of a string from a token, a path or a body, so that callers cannot write long lines. */
 const MAX_TEXT = 1_000;
 
 /**
@@ -275,8 +275,8 @@ function slicesOf<T>(all: readonly T[], size: number): T[][] {
 }
 
 /**
- * Returns the intent without refs, digests and justification, and with the other texts cut to the maximum length in
- * an entry, so that it can be kept in memory.
+ * Returns the intent without refs, digests and justification, and with the other strings cut to the maximum
+ * length in an entry, so that it can be kept in memory.
  */
 export const shortened = ({
   operation,

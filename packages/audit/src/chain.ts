@@ -75,7 +75,7 @@ export function linkOf(line: Buffer): Link | undefined {
   const end = line.toString('latin1', Math.max(0, line.length - LINK_BYTES));
   // Stryker disable next-line ArrayDeclaration: the first element is not used.
   const [, instance, seq, prev] = LINK.exec(end) ?? [];
-  // Stryker disable next-line ConditionalExpression,LogicalOperator: the expression matches all groups or none.
+  // Stryker disable next-line ConditionalExpression,LogicalOperator: the regular expression matches all groups or none.
   if (instance === undefined || prev === undefined) return undefined;
   return { instance, seq: Number(seq), prev };
 }
@@ -112,7 +112,10 @@ interface Digest {
  */
 const DIGEST_BYTES = 16;
 
-/** Returns digests that are the first 16 bytes of a payload's HMAC-SHA-256, in base64url without padding. */
+/**
+ * Returns functions that compute a ciphertext's digest: the first 16 bytes of its HMAC-SHA-256, in base64url
+ * without padding.
+ */
 export function digestsWith(key: Uint8Array): Digests {
   const begin = (): Digest => {
     const hmac = createHmac('sha256', key);
@@ -135,8 +138,8 @@ const KEY = /^(?:[0-9a-f]{2}){32,}$/i;
 const MAX_FILE_BYTES = 4_096;
 
 /**
- * Reads the digest key. @throws Error if the file cannot be read, contains no key, or other users can write
- * to it
+ * Reads the digest key.
+ * @throws Error if the file cannot be read, contains no key, or other users can write to it
  */
 export function readDigestKey(file: string): Digests {
   const text = readTrustedFile(file, MAX_FILE_BYTES).toString('utf8').trim();

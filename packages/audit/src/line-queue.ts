@@ -29,7 +29,7 @@ export interface LineQueueOptions {
 interface Batch {
   readonly lines: string[];
   characters: number;
-  /** Number of lines that are neither written nor rejected yet. */
+  /** Number of lines that have been neither written nor rejected. */
   waiting: number;
   /** The time limit of the batch, which starts when the first line arrives. */
   readonly timer: WaitTimer;
@@ -103,8 +103,8 @@ export class LineQueue {
   }
 
   /**
-   * Rejects the batch in progress and the waiting batch. Whichever timed out, the batch in progress has timed out too,
-   * because it is older, and the waiting batch cannot be written while that write hangs.
+   * Rejects both the batch in progress and the waiting batch, whichever has timed out: the batch in progress is the
+   * older one, so it has timed out too, and while its write hangs, the waiting batch cannot be written.
    */
   #timeOut(): void {
     this.#hangs = true;

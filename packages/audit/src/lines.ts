@@ -137,7 +137,7 @@ export function cloudLoggingQuery(namespace: string, workflowId: string | undefi
 
 /**
  * Returns JSON with invisible characters escaped, so that a caller's text cannot look like a separate line or
- * a different text.
+ * different text.
  */
 export const visibleJson = (value: unknown): string => escapeInvisible(JSON.stringify(value));
 
@@ -146,7 +146,7 @@ function parseLine<T>(schema: z.ZodType<T>, line: string): T | undefined {
   try {
     return schema.parse(JSON.parse(line));
   } catch {
-    // Not every line is JSON or matches the schema.
+    // The line is not JSON, or does not match the schema.
   }
   return undefined;
 }

@@ -30,7 +30,7 @@ export interface Verified {
 }
 
 /**
- * Verifies each file, and then that the files follow one another. `files` can be in any order.
+ * Verifies each file, and that the files follow one another. `files` can be in any order.
  * @throws Node's error if a file cannot be read
  */
 export async function verifyAudit({
@@ -183,7 +183,7 @@ export async function verifyFile(file: string, options: VerifyFileOptions): Prom
   return check.finish(rest);
 }
 
-/** Returns where a sequence of lines that are too short for a link ends, and how many lines it has. */
+/** Finds consecutive lines that are too short for a link. Returns where they end, and how many there are. */
 function shortLines(text: Buffer, begin: number): { readonly end: number; readonly count: number } {
   let end = begin;
   let count = 0;

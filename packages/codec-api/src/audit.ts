@@ -39,8 +39,8 @@ export const auditEntry = z.object({
     .optional(z.string())
     .check(
       z.describe(
-        "The request's own namespace, if it differs from `namespace`, to which a message in the request belongs. " +
-          '`workflowId`, `runId` and `refs` then belong to this namespace.',
+        "The request's namespace, if the entry is about a message from another one, which is in `namespace`. " +
+          "`workflowId`, `runId` and `refs` then belong to the request's namespace.",
       ),
     ),
   workflowId: z.optional(z.string()),
@@ -151,7 +151,7 @@ export const auditSearchRequest = z.strictObject({
   from: z.optional(moment),
   /** End of the time range, exclusive. */
   to: z.optional(moment),
-  /** A text that the caller's name or subject contains. */
+  /** Text that the caller's name or subject contains. */
   who: z.optional(part),
   operations: z.optional(
     z.array(auditOperation).check(z.minLength(1), z.maxLength(auditOperation.options.length)),
@@ -159,7 +159,7 @@ export const auditSearchRequest = z.strictObject({
   /** Returns only the outcomes of operations that ended in one of these ways. */
   results: z.optional(z.array(auditResult).check(z.minLength(1), z.maxLength(auditResult.options.length))),
   workflowId: z.optional(workflowId),
-  /** A text that the justification contains. */
+  /** Text that the justification contains. */
   justification: z.optional(part),
   /** Returns only entries of refused requests. */
   denied: z.optional(z.literal(true)),

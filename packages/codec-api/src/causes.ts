@@ -83,7 +83,7 @@ const readRuns = {
   unreadable: reasonCounts,
 };
 
-/** The lines of the response: `start`, then the runs in the order of the list, then `end`. */
+/** The lines of the response: `start`, then the runs in the order in which Temporal lists them, then `end`. */
 export const causeFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('start'),

@@ -27,7 +27,7 @@ export function partsOfRef(ref: PayloadRef): { readonly eventId: number; readonl
   return { eventId, n };
 }
 
-/** Replaces a payload in attributes. */
+/** What replaces a payload in attributes. */
 export const payloadPlaceholder = z.strictObject({ $payload: payloadRef });
 export type PayloadPlaceholder = z.infer<typeof payloadPlaceholder>;
 

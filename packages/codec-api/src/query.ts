@@ -18,8 +18,8 @@ export const MAX_ARGUMENTS = 20;
 export const queryRequest = z.strictObject({
   type: z.string().check(z.minLength(1, 'is missing'), z.maxLength(1_000, 'is longer than 1,000 characters')),
   /**
-   * The arguments as JSON texts, which the worker receives unchanged. For a query without arguments, omit this field
-   * or send an empty list.
+   * The arguments, each as JSON text, which the worker receives unchanged. For a query without arguments, omit this
+   * field or send an empty list.
    */
   arguments: z._default(z.array(z.string()).check(z.maxLength(MAX_ARGUMENTS)), []),
   justification: z.optional(justification),

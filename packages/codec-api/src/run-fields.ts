@@ -33,11 +33,11 @@ const query = {
   runs: z._default(z.int().check(z.minimum(1), z.maximum(MAX_FIELD_RUNS)), MAX_FIELD_RUNS),
   /** The `after` of the last line of an earlier response to the same query, to continue that response. */
   after: z.optional(listPosition),
-  /** Which of the matching runs to read. Default: the first runs of the list. */
+  /** Which of the matching runs to read. Default: the runs that Temporal lists first. */
   sample: z.optional(runSample),
 };
 
-/** `POST …/workflows:fields`: returns the fields of runs that need no decryption. */
+/** `POST …/workflows:fields`: returns those fields of runs that can be read without decryption. */
 export const runFieldsRequest = z.strictObject(query);
 export type RunFieldsRequest = z.infer<typeof runFieldsRequest>;
 
@@ -48,7 +48,7 @@ export type RunFieldsRequest = z.infer<typeof runFieldsRequest>;
 export const decodeFieldsRequest = z.strictObject({ ...query, justification: z.optional(justification) });
 export type DecodeFieldsRequest = z.infer<typeof decodeFieldsRequest>;
 
-/** The lines of the response, in the order of the list of runs. The last line is `end`. */
+/** The lines of the response, in the order in which Temporal lists the runs. The last line is `end`. */
 export const runFieldsFrame = z.discriminatedUnion('type', [
   z.extend(execution, {
     type: z.literal('run'),

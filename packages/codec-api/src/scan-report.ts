@@ -38,7 +38,7 @@ export type ScannedHistory = z.infer<typeof scannedHistory>;
 
 /**
  * Histories in one place that have something in common, for example the key version that they need. `oldest`
- * and `newest` are by `closeTime`, or by `startTime` for histories without a `closeTime`.
+ * and `newest` go by `closeTime`, or by `startTime` if there is no `closeTime`.
  */
 export const scannedHistories = z.object({
   histories: count,
@@ -136,7 +136,7 @@ export const scanGap = z.object({
 });
 export type ScanGap = z.infer<typeof scanGap>;
 
-/** The result of the scan for one of a namespace's places. */
+/** How completely one place in a namespace was scanned. */
 export const scanCoverage = z.object({
   /**
    * `complete`: the scan read everything that Temporal listed. `partial`: the scan ended early, or could not

@@ -1,6 +1,6 @@
 /*
  * Names, ids and justifications come from callers, and may contain characters that are invisible, reorder
- * other characters or end a line. Audit lines, logs, error texts and the dashboard escape these characters,
+ * other characters or end a line. Audit lines, logs, error messages and the dashboard escape these characters,
  * so that people see what the text contains.
  */
 
@@ -20,7 +20,7 @@ const invisible =
 const emoji = /(?=\p{ExtPict})(?:\p{RGI_Emoji_ZWJ_Sequence}|\p{RGI_Emoji_Tag_Sequence})/v.source;
 const emojiOrInvisible = new RegExp(`(?<kept>${emoji})|${invisible.source}`, 'gv');
 
-/** A quick check: most texts do not match, and a text that does not match needs no check of Unicode properties. */
+/** A quick check: most text does not match, and then needs no check of Unicode properties. */
 const notPlain = /[^\u0020-\u007e]/;
 
 /**

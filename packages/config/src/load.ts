@@ -57,7 +57,7 @@ export function loadConfigOrExit<Config>(
 
 const USAGE = 'Usage: main [--help | --version]';
 
-/** The texts that a program prints for `--help` and `--version`. */
+/** What a program prints for `--help` and `--version`. */
 interface Program {
   readonly about: string;
   readonly version: string;
@@ -67,8 +67,8 @@ interface Program {
 }
 
 /**
- * Handles the arguments `--help` and `--version` at the start of a `main.ts`, and exits. Exits with status 64
- * for any other argument, because all settings are environment variables.
+ * Answers the arguments `--help` and `--version` at the start of a `main.ts`, and then exits. Exits with status
+ * 64 for any other argument, because all settings are environment variables.
  */
 export function answerOptions({ about, version, environment, commands }: Program): void {
   const flag = { type: 'boolean', default: false } as const;
@@ -92,7 +92,7 @@ export function answerOptions({ about, version, environment, commands }: Program
 
 type Issue = z.core.$ZodIssue;
 
-/** Returns the mistakes, each with its variable's name, and a text that lists all mistakes. */
+/** Returns the mistakes, each with its variable's name, and a message that lists all of them. */
 function explain(issues: readonly Issue[], environment: Environment<unknown>, set: Values, values: Values) {
   const mistakes = issues.map((issue) => toMistake(issue, environment, set));
   const count = mistakes.length === 1 ? 'A mistake' : `${mistakes.length} mistakes`;

@@ -38,7 +38,7 @@ export function unknownVariables(
     .toSorted((one, other) => one.name.localeCompare(other.name));
 }
 
-/** Returns the names of the unknown variables as a text, such as `GCP_KMS_KEYRING (GCP_KMS_KEY_RING?)`. */
+/** Returns the names of the unknown variables as text, such as `GCP_KMS_KEYRING (GCP_KMS_KEY_RING?)`. */
 export const listUnknown = (unknown: readonly UnknownVariable[]): string =>
   unknown.map(({ name, similar }) => (similar === undefined ? name : `${name} (${similar}?)`)).join(', ');
 

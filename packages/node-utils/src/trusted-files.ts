@@ -32,7 +32,7 @@ import { basename, dirname, isAbsolute, join, parse, resolve, sep } from 'node:p
  * checked.
  */
 
-/** Thrown if other users could write, replace or redirect a file. */
+/** Thrown if other users could write to, replace or redirect a file. */
 export class UntrustedFileError extends Error {
   override readonly name = 'UntrustedFileError';
   readonly code = 'untrusted';

@@ -65,7 +65,7 @@ export class WaitTimer {
       interval = setInterval(tick, TICK_MS);
       lastTick = performance.now();
     }
-    // After the start of the interval, which would otherwise count as a stall.
+    // The time is taken only after the interval has started; otherwise, starting it could count as a stall.
     this.#realStart = performance.now();
     this.#start = runningTime(this.#realStart);
     running.add(this);

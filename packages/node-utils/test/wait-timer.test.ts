@@ -37,7 +37,7 @@ describe('WaitTimer', () => {
     timer.stop();
   });
 
-  it('does not count the time that its own start takes as stalled', () => {
+  it('does not count its own start as a stall', () => {
     const { setInterval } = globalThis;
     const start = vi.spyOn(globalThis, 'setInterval').mockImplementationOnce((...args) => {
       block(50);

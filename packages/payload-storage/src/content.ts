@@ -251,7 +251,8 @@ export class StorageUnavailable extends KmsCodecError {
   readonly isForbidden: boolean;
 
   /**
-   * @param what a description of the object, with its name @param loggableWhat a description without the name
+   * @param what a description of the object, with its name
+   * @param loggableWhat a description without the name
    */
   constructor(what: string, why: string, loggableWhat = what, isForbidden = false) {
     super('storage_unavailable', `${what} could not be read: ${why}`);

@@ -212,7 +212,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     ]);
   });
 
-  it('is no longer requested when the caller aborts during the read', async () => {
+  it('is not read to its end if the caller aborts during the read', async () => {
     const caller = new AbortController();
     const reason = new Error('gone');
     const closed = new Promise((resolve) => {

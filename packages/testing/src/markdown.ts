@@ -1,5 +1,5 @@
 /**
- * Returns the fenced code blocks of a Markdown text, with the info strings that follow the opening fences.
+ * Returns the fenced code blocks of Markdown text, with the info strings that follow the opening fences.
  */
 export const codeBlocks = (markdown: string): { readonly info: string; readonly code: string }[] =>
   [...markdown.matchAll(/^```(\S.*)\n([^]*?)^```$/gm)].map(([, info = '', code = '']) => ({ info, code }));

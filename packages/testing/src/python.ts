@@ -56,8 +56,8 @@ const environment = () => ({
 });
 
 /**
- * Runs the tests of the Python implementation and returns how many tests passed. @throws Error with the
- * output if a test fails
+ * Runs the tests of the Python implementation and returns how many tests passed.
+ * @throws Error with the output if a test fails
  */
 export async function passedTests(python: string): Promise<number> {
   const report = await runScript(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--color=no']);

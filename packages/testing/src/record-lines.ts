@@ -1,6 +1,6 @@
 /**
  * Returns JSON with one record per line, as in the files with recorded data and vectors. Each member of the
- * file's object, and each member of these members, is on a separate line.
+ * file's object, and each member of such a member, is on a separate line.
  */
 export const recordLines = (file: object): string => `${spread(file, 2, '')}\n`;
 

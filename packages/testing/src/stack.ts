@@ -56,8 +56,8 @@ export interface TemporalStack {
   readonly address: string;
   readonly connection: Connection;
   /**
-   * Returns a connection for workers. Only the first call opens the connection, so that a test can install
-   * its `Runtime` beforehand.
+   * Returns a connection for workers. It is opened only at the first call, so that a test can install its
+   * `Runtime` beforehand.
    */
   native(): Promise<NativeConnection>;
   /** Further parts, which are closed before the connections and the server. */

@@ -32,7 +32,7 @@ describe('the specification', () => {
     expect(exampleIn(specification)).toBe(workedExample(vectors));
   });
 
-  it('has a vector for each reason code in a requirement that vectors prove', () => {
+  it('has a vector for each reason code that a requirement names, if vectors prove the requirement', () => {
     const missing = requirements.flatMap(({ id, text }) => {
       const codes = proofs.filter((proof) => proof.requirements.includes(id) && 'code' in proof);
       const named = [...text.matchAll(/`([a-z]+(?:_[a-z]+)+|malformed)`/g)].map(([, code]) => code);

@@ -18,7 +18,7 @@ describe('the vectors', () => {
     expect(json('vectors.schema.json')).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
   });
 
-  it.each(formats)('include messages in the format %s that readers decrypt and refuse', (format) => {
+  it.each(formats)('include both readable and refused messages in the format %s', (format) => {
     const refused = all.filter((vector) => vector.format === format).map((vector) => 'code' in vector.expect);
     expect(new Set(refused)).toEqual(new Set([true, false]));
   });

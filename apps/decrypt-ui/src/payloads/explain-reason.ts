@@ -60,7 +60,7 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
     case 'external_reference':
       return `The value is in external storage${place}, which the server does not read.`;
     default:
-      if (code === 'too_large' && stored) return 'The object is larger than the server reads.';
+      if (code === 'too_large' && stored) return 'The object is larger than the server’s limit.';
       return withoutMarkup(reasons[code].meaning).replace(/^The key version/, () => key);
   }
 }

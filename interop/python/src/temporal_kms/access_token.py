@@ -10,7 +10,7 @@ from google.auth.transport.requests import Request
 from .errors import KmsCodecError
 
 # The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity. The code
-# "invalid_request" does not refuse an identity.
+# "invalid_request" is not one of them.
 _REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
 
 
@@ -30,7 +30,7 @@ def default_credentials(scopes: tuple[str, ...]) -> Any:
 
 
 def refresh_token(credentials: Any, key: str, timeout: float) -> None:
-    """Gets a new token, and blocks the thread until then.
+    """Gets a new token, and blocks the thread until it has the token.
 
     :param timeout: the maximum wait for a response, in seconds
     :raises KmsCodecError: ``permission_denied`` if Google refuses to issue a token, and ``kms_unavailable`` otherwise

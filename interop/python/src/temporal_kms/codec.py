@@ -237,8 +237,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
 
 def _joined(accepted: Accepted) -> Accepted:
-    """Merges the lists of namespaces that two rules accept: the rule of the call's namespace and the rule of the
-    codec's namespace."""
+    """Merges the lists of namespaces that two rules accept: the rule of the call's namespace and that of the codec's
+    namespace. A namespace in both lists gets the keys from both."""
     keys: dict[str, tuple[str, ...]] = {}
     for namespace, listed in accepted:
         keys[namespace] = keys.get(namespace, ()) + listed

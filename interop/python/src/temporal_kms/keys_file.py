@@ -102,5 +102,5 @@ def _decoded(content: bytes) -> bytes | None:
     if not _BASE64.fullmatch(text):
         return None
     key = base64.b64decode(text)
-    # The unused bits of the last character must be 0. Otherwise two texts would encode the same key.
+    # The unused bits of the last character must be 0. Otherwise two strings would encode the same key.
     return key if base64.b64encode(key) == text else None

@@ -202,6 +202,6 @@ def _shown(value: Any) -> Any:
 
 
 def _printable(text: str, limit: int = MAX_TEXT) -> str:
-    """Shortens a text to ``limit`` characters and escapes unprintable characters."""
+    """Shortens text to ``limit`` characters and escapes unprintable characters."""
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     return "".join(one if one.isprintable() else f"\\u{{{ord(one):x}}}" for one in cut)

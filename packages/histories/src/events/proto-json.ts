@@ -17,7 +17,7 @@ export function textAt(value: unknown, ...path: readonly string[]): string | und
   return typeof found === 'string' && found !== '' ? escapeInvisible(found) : undefined;
 }
 
-/** Like `textAt`, but for text of several lines. Returns an empty text if the value is missing. */
+/** Like `textAt`, but for text of several lines. Returns an empty string if the value is missing. */
 export function linesAt(value: unknown, ...path: readonly string[]): string {
   const found = at(value, ...path);
   return typeof found === 'string' ? escapeInText(found) : '';

@@ -125,7 +125,7 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
     ...(type === undefined ? {} : { type }),
     info,
     details: (known?.details?.(info) ?? []).filter((detail) => detail !== undefined),
-    // These are getters, because escaping long texts is slow, and a cause uses the texts of few levels.
+    // These are getters, because escaping long text is slow, and a cause uses the text of only a few levels.
     get message() {
       return linesAt(failure, 'message');
     },

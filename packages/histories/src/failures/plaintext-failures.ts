@@ -15,8 +15,9 @@ export function plaintextFailures(value: unknown): number {
 }
 
 /**
- * Failures from the server (timeouts, cancellations) name no SDK. An unset text is empty in a proto message
- * and absent in its JSON.
+ * Returns whether a value is an SDK's failure with an unencrypted message or stack trace. The server's failures
+ * (timeouts, cancellations) do not name an SDK as their source. An unset string is empty in a proto message and
+ * absent in its JSON.
  */
 function isInPlaintext(value: object): boolean {
   if (!isRecord(value)) return false;

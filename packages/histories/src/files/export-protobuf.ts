@@ -5,8 +5,9 @@ import { MalformedProtobuf, protobufFields } from './protobuf-fields.ts';
 /*
  * Temporal Cloud's Workflow History Export writes `temporal.api.export.v1.WorkflowExecutions`:
  *
- * message WorkflowExecutions { repeated WorkflowExecution items = 1; } message WorkflowExecution {
- * temporal.api.history.v1.History history = 1; } message History { repeated HistoryEvent events = 1; }
+ *   message WorkflowExecutions { repeated WorkflowExecution items = 1; }
+ *   message WorkflowExecution { temporal.api.history.v1.History history = 1; }
+ *   message History { repeated HistoryEvent events = 1; }
  *
  * https://github.com/temporalio/api/blob/master/temporal/api/export/v1/message.proto
  *
@@ -98,7 +99,7 @@ function textOf(bytes: Uint8Array, field: number): string | undefined {
   return text === undefined || text.length === 0 ? undefined : utf8.decode(text);
 }
 
-/** Number of bytes to convert in one call, because JavaScript limits the number of arguments of a call. */
+/** Number of bytes to convert in one call: JavaScript limits the number of arguments, and each byte is one. */
 const PIECE = 0x6000;
 
 function toBase64(bytes: Uint8Array): string {

@@ -2,9 +2,9 @@ import { HistoryFileError } from '../history-file-error.ts';
 
 /**
  * The encoding of a workflow's events.
- * - `json`: a JSON object per event, with payloads in a form of Temporal's tools: `metadata` and `data` in
- *   base64; `metadata` and `data` as text and values (the Web UI's readable form); or only the value (the
- *   shorthand of Temporal's Go libraries).
+ * - `json`: a JSON object per event, with payloads in one of the forms that Temporal's tools write: `metadata`
+ *   and `data` in base64; `metadata` and `data` as text and values (the Web UI's readable form); or only the
+ *   value (the shorthand of Temporal's Go libraries).
  * - `readable`: the codec server's readable export, in which each payload is replaced by its value.
  * - `protobuf`: an encoded `temporal.api.history.v1.HistoryEvent` per event.
  */

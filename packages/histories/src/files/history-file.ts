@@ -18,7 +18,7 @@ export interface HistoryFile {
 export const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Reads a file that contains the history of one or more workflow runs. Recognises the format by the content:
+ * Reads a file that contains the history of one or more workflow runs. Recognizes the format by the content:
  *
  * - JSON of `temporal workflow show --output json` (also `jsonl`), and of Temporal's SDKs
  * - JSON that Temporal's Web UI downloads: encoded, decoded and readable

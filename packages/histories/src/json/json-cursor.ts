@@ -18,7 +18,7 @@ export class JsonCursor {
     return this.#at;
   }
 
-  /** Returns the next character that is not white space, or an empty text at the end. */
+  /** Returns the next character that is not white space, or an empty string at the end. */
   peek(): string {
     for (;;) {
       const char = this.text.charAt(this.#at);

@@ -157,8 +157,8 @@ export class JsonScanner {
   }
 
   /**
-   * Like `#stringEnd`, but several times as fast, because V8's own functions check the characters. @returns
-   * undefined if the string has escapes
+   * Like `#stringEnd`, but several times as fast, because V8's own functions check the characters.
+   * @returns undefined if the string has escapes
    */
   #plainEnd(start: number): number | undefined {
     const end = this.#text.indexOf('"', start);

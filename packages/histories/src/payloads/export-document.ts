@@ -24,7 +24,7 @@ export const exportEnd = (form: ExportForm, summary: ExportSummary): string =>
   form === 'readable' ? `\n],"summary":${JSON.stringify(summary)}}\n` : '\n]}\n';
 
 /**
- * JSON text, either as a whole or in pieces. Pieces are created one at a time, so that a large text is never
+ * JSON text, either as a whole or in pieces. Pieces are created one at a time, so that a large string is never
  * in memory as a whole.
  */
 export type JsonText = string | Iterable<string>;

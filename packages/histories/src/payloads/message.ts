@@ -229,7 +229,7 @@ function plainValue(payload: Payload): unknown {
 
 /**
  * Returns a time as RFC 3339 text in UTC with 0, 3, 6 or 9 decimals, as proto3 JSON requires. Returns an
- * empty text if the time is outside the range of RFC 3339.
+ * empty string if the time is outside the range of RFC 3339.
  */
 export function timestamp(value: google.protobuf.ITimestamp): string {
   const whole = new Date(Number(value.seconds ?? 0) * 1000);

@@ -14,7 +14,7 @@ export interface Difference {
    * field. Undefined if numbers were compared by rank.
    */
   readonly value?: string;
-  /** Number of runs with the value. If numbers were compared by rank, number of runs with a number. */
+  /** Number of runs with the value or, if numbers were compared by rank, of runs with any number. */
   readonly first: number;
   readonly second: number;
   /** The medians of both sets, if numbers were compared by rank. */
@@ -58,7 +58,7 @@ export const ABSENT = '(absent)';
 
 /**
  * Ranks the fields by how well they separate two sets of runs. Compares each value with all other values by
- * Fisher's exact test, and compares numbers also by rank. Corrects all p-values together (Holm). If the sets
+ * Fisher's exact test, and numbers by rank as well. Corrects all p-values together (Holm). If the sets
  * differ only by chance, at most 1 % of calls report a difference.
  *
  * @example
@@ -89,7 +89,7 @@ interface Comparison extends Difference {
 }
 
 /**
- * Drops comparisons that cannot be significant, such as a value of a single run, because they would reduce
+ * Drops comparisons that cannot be significant, such as those of a value in a single run: they would reduce
  * the power of the other comparisons (R. E. Tarone, "A modified Bonferroni method for discrete data",
  * Biometrics 46, 1990). The smallest possible p-value depends on how many runs have the value, not on which
  * set the runs are in, so the choice does not bias the result.

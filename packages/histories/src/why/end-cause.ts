@@ -65,8 +65,8 @@ export function causeOfEnd(
 }
 
 /**
- * Returns attributes with shortened texts. The texts must be short because servers read the causes of many
- * runs, and everyone who may start a workflow controls the texts of its failures.
+ * Shortens the strings in attributes, because servers read the causes of many runs, and everyone who may start a
+ * workflow controls the strings in its failures.
  */
 function shortened(value: unknown, member = ''): unknown {
   if (typeof value === 'string') return shortText(member, value);

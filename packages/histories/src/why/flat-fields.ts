@@ -3,7 +3,7 @@ import type { FieldMap } from './differs.ts';
 
 /** Maximum number of fields of one value. An input may be a document with thousands of fields. */
 const MAX_FIELDS = 200;
-/** Maximum length of a text that is compared. Only the length of a longer text is compared. */
+/** Maximum length of text that is compared. Of longer text, only the length is compared. */
 const MAX_TEXT = 200;
 /**
  * Maximum length of a field's name. Fields with longer names are left out, because a key may be as long as

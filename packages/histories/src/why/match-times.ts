@@ -7,7 +7,7 @@ export interface RunTimes {
   readonly duration?: number | undefined;
 }
 
-/** The runs of a set that were read. */
+/** The runs that were read from a set. */
 interface ReadRuns {
   readonly times: readonly RunTimes[];
   /** Whether the set has more runs, so that only its newest runs were read. */
@@ -18,14 +18,14 @@ interface ReadRuns {
 const TOLERANCE = 0.2;
 /** The minimum time in milliseconds by which a sample reaches back beyond the other set's earliest run. */
 const MIN_REACH = 600_000;
-/** Multiples of this number, modulo 1, are spread evenly but never repeat: the fraction of the golden ratio. */
+/** The fractional part of the golden ratio: its multiples, modulo 1, are spread evenly but never repeat. */
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
  * Returns which set to read again, and which of its runs, so that the runs of both sets are from the same times.
- * Otherwise, whatever changes over time would differ: the newest 200 of 100,000 completed runs may be from the last
- * minutes, and the newest 200 failed runs from a whole day, with a deployment in between. Returns undefined if the
- * times need not be matched: if both sets were read completely, their times are what the user wants to compare.
+ * Otherwise, whatever changes over time would differ: the newest 200 of 100,000 completed runs may be from the
+ * last few minutes, and the newest 200 failed runs from a whole day, with a deployment in between. Returns undefined if
+ * the times need not be matched: if both sets were read completely, their times are what the user wants to compare.
  *
  * The sample is distributed over time like the other set, as in a case-control study with matching by time
  * (https://en.wikipedia.org/wiki/Nested_case%E2%80%93control_study). So it cannot show that failures were
@@ -43,7 +43,7 @@ export function matchTimes(
   const range = quantile(other.times, 0.9) - begins(other.times);
   if (!sets[set].isCut || begins(own.times) - begins(other.times) <= range * TOLERANCE) return undefined;
   const count = Math.min(MAX_SAMPLE_TIMES, other.times.length);
-  // Irregular steps, because regular failures would otherwise select the same hour of each day.
+  // The steps are irregular: otherwise, failures at regular times would select the same hour of each day.
   const until = Array.from(
     { length: count },
     (_, n) => quantile(other.times, 1 - (n + ((n * GOLDEN) % 1)) / count) + own.duration,

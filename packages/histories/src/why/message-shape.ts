@@ -38,7 +38,7 @@ const REASON_PHRASE =
 /** The end of a number that is not part of a word, an id or a decimal number. */
 const END = String.raw`(?![\w-]|[.,]\d)`;
 
-/** The statuses that the registry of HTTP contains or that common proxies send. Excludes other numbers, such as 250 bytes. */
+/** The statuses in the HTTP status code registry, or that common proxies send; not other numbers, as in 250 bytes. */
 const HTTP_STATUS = '(?:10[0-3]|20[0-8]|226|30[0-8]|4[0-2]\\d|43[01]|451|499|50\\d|51[01]|52\\d|530|59[89])';
 
 /**
@@ -57,7 +57,7 @@ const coded = (names: string, code: string): string =>
  * All repetitions are bounded, so that the patterns take linear time.
  */
 const steps: readonly Step[] = [
-  // Languages group digits with a no-break space, which messages contain in escaped form.
+  // Some languages group digits with a no-break space, which messages contain in escaped form.
   { pattern: /\\u(?:00a0|2009|202f)/g, by: as(' ') },
   // The other patterns match only ASCII digits.
   { pattern: /(?!\d)\p{Nd}/gu, by: as('0') },
@@ -105,7 +105,7 @@ const steps: readonly Step[] = [
     by: kept,
   },
 
-  // The longest texts come first, because quoted text and URLs contain all other kinds.
+  // The longest kinds come first, because quoted text and URLs contain all other kinds.
   {
     pattern: new RegExp([...QUOTES.map(quoted), ...SINGLE_QUOTES.map(singleQuoted)].join('|'), 'gu'),
     by: as('<quoted>'),
@@ -145,8 +145,8 @@ const steps: readonly Step[] = [
       /\b(?=[\d.-]{0,64}[a-z])[a-z\d-]{1,63}(?:(?:\.[a-z\d-]{1,63}){1,8}:\d{1,5}|(?:\.[a-z\d-]{1,63}){2,8})(?![\w.])/g,
     by: as('<host>'),
   },
-  // Base64 precedes paths, because it may contain slashes. The kind is that of other ids, because an id's
-  // length and alphabet may differ from run to run.
+  // Base64 precedes paths, because it may contain slashes. It is replaced by `<number>`, like ids such as
+  // order-17, because an id's length and alphabet may differ from run to run.
   {
     pattern:
       /(?<![\w+/=.-])(?!\/)(?=[\w+/-]{0,64}\d)(?=[\w+/-]{0,64}[A-Z])(?=[\w+/-]{0,64}[a-z])[\w+/-]{20,2000}={0,2}(?![\w+/=-])/g,
@@ -162,7 +162,7 @@ const steps: readonly Step[] = [
       /(?:[+−-]?\p{Sc} ?)?(?<![\w.])[+−-]?\d{1,64}(?:[.,_'’]\d{1,64}){0,32}(?:e[+-]?\d{1,3})?(?: ?(?:%|\p{Sc})|[a-z]{1,4}\b)?(?![\w-])|[\w-]{0,128}\d[\w-]{0,128}/giu,
     by: as('<number>'),
   },
-  // Capitalised words after lower-case words are mostly names of people, places and products. The words of
+  // Capitalized words after lower-case words are mostly names of people, places and products. The words of
   // `Bad Gateway` are not names, so the pattern requires a lower-case word before or after a name.
   {
     pattern: new RegExp(

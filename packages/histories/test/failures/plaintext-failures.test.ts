@@ -20,7 +20,7 @@ describe('plaintextFailures', () => {
     expect(plaintextFailures(value)).toBe(count);
   });
 
-  it('counts failures in a protobuf message, in which unset texts are empty', () => {
+  it('counts failures in a protobuf message, in which unset strings are empty', () => {
     const { Failure } = proto.temporal.api.failure.v1;
     const read = (failure: object) => Failure.decode(Failure.encode(Failure.create(failure)).finish());
     expect(plaintextFailures(read({ ...leaked, cause: { source: 'TypeScriptSDK' } }))).toBe(1);

@@ -46,7 +46,7 @@ const near = fc.string({
 const json = fc.json({ maxDepth: 4 }).filter((text) => !/"-?\d+":/.test(text));
 
 describe('JsonScanner', () => {
-  it('accepts exactly the texts that JSON.parse accepts', () => {
+  it('accepts exactly the text that JSON.parse accepts', () => {
     fc.assert(
       fc.property(near, (text) => {
         expect(isJson(text)).toBe(parses(text));

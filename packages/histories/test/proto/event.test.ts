@@ -4,7 +4,7 @@ import { protoEvent } from '../../src/proto/event.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-/** The payloads of an event's input, with texts in place of bytes. */
+/** Returns the payloads of an event's input, with strings in place of bytes. */
 function inputOf(input: unknown, encoding: 'json' | 'readable' = 'json') {
   const json = typeof input === 'string' ? input : JSON.stringify(input);
   const event = protoEvent(
@@ -95,7 +95,7 @@ describe("protoEvent with an event's payloads", () => {
     expect(inputOf([{ _protoMessageType: 'a.B', x: 1 }])).toEqual([
       { encoding: 'json/protobuf', messageType: 'a.B', data: '{"x":1}' },
     ]);
-    // Both texts consist only of base64 characters, but are plain text.
+    // `binary/plain` and `abcd` consist only of base64 characters, but here they are plain text.
     expect(inputOf([{ metadata: { encoding: 'binary/plain' }, data: 'abcd' }])).toEqual([
       { encoding: 'binary/plain', data: '"abcd"' },
     ]);

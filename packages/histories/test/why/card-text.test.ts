@@ -60,7 +60,7 @@ describe('cardLines', () => {
       { attempt: 3, initiator: 'CONTINUE_AS_NEW_INITIATOR_RETRY' },
       'Attempt 2 of the run failed.',
     ],
-  ])('states when a run starts that waits because of %s', (_, attributes, detail) => {
+  ])('states when a run that waits because of %s will start', (_, attributes, detail) => {
     const start: Recorded = [
       'WorkflowExecutionStarted',
       { firstWorkflowTaskBackoff: '3600s', ...attributes },
@@ -87,7 +87,7 @@ describe('cardLines', () => {
     ]);
   });
 
-  it('states when a closed run’s last wait began, without its age', () => {
+  it('states when a closed run’s last wait began, but not how long ago', () => {
     const run = runOf([...taskFails('FORCE_CLOSE_COMMAND'), ['WorkflowExecutionTimedOut', {}, 3600]]);
     expect(card(run).slice(-2)).toEqual([
       'Workflow task was in progress',

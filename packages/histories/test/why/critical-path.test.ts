@@ -117,7 +117,7 @@ describe('criticalPath', () => {
   });
 
   it.each(['WorkflowExecutionTimedOut', 'WorkflowExecutionTerminated', 'WorkflowExecutionSignaled'])(
-    'contains the step for which the run waited until %s, even if a timer began later',
+    'contains the step that the run waited for until %s, even if a timer began later',
     (end) => {
       const timer: Recorded = ['TimerStarted', { timerId: '1', workflowTaskCompletedEventId: '4' }, 3];
       const path = pathOf([...started, begun, timer, [end, {}, 3600]], { now: START + 3_600_000 });

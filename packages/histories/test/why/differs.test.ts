@@ -81,7 +81,7 @@ interface History {
   readonly isRegular: boolean;
 }
 
-/** Returns the runs that closed in the last days, in the order of Temporal's list. */
+/** Returns the runs that closed in the last `days` days, in the order in which Temporal lists them. */
 function history(d: Draw, { days, perDay, minutes, isRegular }: History): Closed[] {
   const closed: Closed[] = [];
   for (let close = NOW; close > NOW - days * DAY;) {
@@ -236,7 +236,7 @@ describe('whatDiffers', () => {
 });
 
 describe('flatFields', () => {
-  it('returns the scalars of a value, and the lengths of texts and lists', () => {
+  it('returns the scalars of a value, and the lengths of strings and lists', () => {
     expect(
       flatFields('input', {
         amount: 12,

@@ -95,7 +95,7 @@ describe('messageShape', () => {
       'numbers',
       ['99', '1 234,50', '1\\u00a0234,50', "1'234.50", '12 €', '-€12', '3.4E-5', '12%', '１２３', '٣٤'],
     ],
-  ])('gives %s of all forms the same shape', (_, values) => {
+  ])('gives the same shape to %s in all forms', (_, values) => {
     expect(new Set(values.map((value) => messageShape(`cannot use ${value} here`))).size).toBe(1);
   });
 

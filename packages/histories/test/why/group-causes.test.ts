@@ -104,7 +104,7 @@ describe('groupCauses', () => {
     expect(groups).toHaveLength(2);
   });
 
-  it('returns no group if there are no runs', () => {
+  it('returns no groups if there are no runs', () => {
     expect(groupCauses([])).toEqual([]);
   });
 });
@@ -205,7 +205,7 @@ describe('causeOfEnd', () => {
     expect(decisiveEvent(events)?.eventName).toBe('WorkflowExecutionTerminated');
   });
 
-  it('reads only the beginning and the end of long texts', () => {
+  it('reads only the beginning and the end of long strings', () => {
     const trace = `    at capture (/srv/app/capture.ts:88:11)\n${long('')}`;
     const failure = application(long('CardDeclined'), long('declined'), { stackTrace: trace });
     const one = causeOfEnd({ eventName: 'WorkflowExecutionFailed', attributes: { failure } }, allLocked)!;
@@ -226,7 +226,7 @@ describe('causeOfEnd', () => {
     expect(JSON.stringify(many).length).toBeLessThan(1_000_000);
   });
 
-  it('returns the same root cause of a long chain as the explanation of the whole history', () => {
+  it('returns the same root cause for a long chain as the explanation of the whole history', () => {
     // A Java stack trace of a service has about this size.
     const calls = '\tat org.springframework.cglib.proxy.MethodProxy.invoke(MethodProxy.java:218)\n'.repeat(
       75,

@@ -21,7 +21,7 @@ export interface FuzzRun {
   readonly target: FuzzTarget;
 }
 
-/** Returns all targets, or only the targets whose names contain one of the texts. */
+/** Returns all targets, or only the targets whose names contain one of `texts`. */
 export async function fuzzRuns(texts: readonly string[] = []): Promise<readonly FuzzRun[]> {
   const runs: FuzzRun[] = [];
   for await (const folder of glob('{apps,packages}/*/test/fuzz', { cwd: projectRoot }))

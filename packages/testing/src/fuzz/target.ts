@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 /** The exports of a file `NAME.fuzz.ts`. */
 export interface FuzzModule {
   /**
-   * Processes an input, and returns a short text about the outcome.
+   * Processes an input, and returns a short description of the outcome.
    * @throws any error if the code under test violates one of its properties
    */
   readonly fuzz: (data: Uint8Array) => string | Promise<string>;

@@ -197,7 +197,7 @@ const titles: Readonly<Partial<Record<string, string>>> = {
   unauthenticated: 'You are signed out',
   unreachable: 'The codec server cannot be reached',
   not_found: 'The run no longer exists',
-  rate_limited: 'The codec server allows no more requests now',
+  rate_limited: 'Too many requests to the codec server',
 };
 
 interface RunningProps {

@@ -90,7 +90,7 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
   };
 }
 
-/** Returns a function that computes a value when it is called for the first time. */
+/** Returns a function that computes a value at its first call, and then keeps it. */
 function once<T>(compute: () => T): () => T {
   let known: { readonly value: T } | undefined;
   return () => (known ??= { value: compute() }).value;
@@ -108,7 +108,7 @@ function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'r
 
 /**
  * Returns the frames of the innermost failure that has application frames. The root cause may have none,
- * because a library may have thrown the root cause. Skips the codec's errors, because in a bundle, the codec's frames
+ * because a library may have thrown it. Skips the codec's errors, because in a bundle, the codec's frames
  * look like the application's.
  */
 function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
@@ -134,9 +134,9 @@ const MAX_MESSAGE = 4_096;
 const MAX_NAME = 256;
 
 /**
- * Shortens a text of a failure before invisible characters are escaped, because escaping long texts is slow.
- * Each text has a separate limit, so that long stack traces never displace a failure's type or message.
- * @param member the name of the text in Temporal's API or in decrypted `encodedAttributes`
+ * Shortens a string of a failure before invisible characters are escaped, because escaping long strings is slow.
+ * Each string has a separate limit, so that long stack traces never displace a failure's type or message.
+ * @param member the name of the string in Temporal's API or in decrypted `encodedAttributes`
  */
 export function shortText(member: string, text: string): string {
   switch (member) {

@@ -191,7 +191,7 @@ class Walk {
 }
 
 /**
- * Returns whether an event makes Temporal schedule a workflow task. The end of a step and a message do so,
+ * Returns whether an event makes Temporal schedule a workflow task. A message and the end of a step do so,
  * but a command of the workflow does not.
  */
 const isTrigger = (event: RunEvent): boolean =>

@@ -37,7 +37,7 @@ export function durationsOf(millis: readonly number[]): Durations | undefined {
   };
 }
 
-/** Minimum number of runs that show what is usual. */
+/** Minimum number of runs from which to conclude what is usual. */
 const LEAST_RUNS = 3;
 const SLOW_FACTOR = 2;
 

@@ -68,7 +68,7 @@ const endOf = ({ events }: EventGroup): RunEvent => events.at(-1) ?? events[0];
 
 /**
  * Returns why Temporal did not start a child workflow or deliver a message, in parentheses, such as
- * ` (workflow already exists)`. Returns an empty text for other failures.
+ * ` (workflow already exists)`. Returns an empty string for other failures.
  */
 function refusal(attributes: unknown): string {
   const [, cause = 'UNSPECIFIED'] = textAt(attributes, 'cause')?.split('_FAILED_CAUSE_') ?? [];
