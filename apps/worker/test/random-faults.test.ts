@@ -106,7 +106,7 @@ describe('a process that reports ready while its tasks fail', () => {
     expect(watch([...every, ...every, ...every]).violations).toBe(1);
   });
 
-  it('is reported again after it has been unready', () => {
+  it('is reported again if it was unready in between', () => {
     const one = seconds(20, true, true);
     expect(watch([...one, ...seconds(5, false, true), ...one]).violations).toBe(2);
   });

@@ -169,7 +169,7 @@ describe('the emulator’s IAM', () => {
     }
   });
 
-  it('getPolicy returns the policy that was set, with one binding per role', async () => {
+  it('returns a policy with one binding per role, and changes the etag with the policy', async () => {
     const { owner } = await startWithWorker();
     const { getPolicy, setPolicy } = iam(owner);
     const role = 'roles/cloudkms.cryptoKeyEncrypter';

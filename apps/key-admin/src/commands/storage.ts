@@ -137,7 +137,7 @@ function parsePrice(text: string): number {
 
 const doubtTexts = {
   recent:
-    'stored less than an hour before the scan started, or later: their references may not be written yet',
+    'stored after the scan started, or less than an hour before: their references may not be written yet',
   open_workflow: 'of open workflows, or of no workflow, which may be referred to at any time',
   other_namespace: 'that another namespace may refer to, which was not scanned',
   other_bucket:

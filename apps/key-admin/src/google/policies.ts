@@ -5,7 +5,7 @@ import { ABORTED, googleError, grpcCode } from './errors.ts';
 const iam = IamProtos.google.iam.v1;
 type Policy = IamProtos.google.iam.v1.IPolicy;
 
-/** The lowest version of a policy in which bindings contain their conditions. */
+/** The lowest policy version in which bindings contain their conditions. */
 const WITH_CONDITIONS = 3;
 const MAX_TRIES = 5;
 

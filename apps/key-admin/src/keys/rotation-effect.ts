@@ -1,7 +1,7 @@
 import { defaultLimits, type KmsSettings } from '@temporal-kms/kms-codec';
 import { duration } from '../cli/output.ts';
 
-/** The effect of a rotation on running processes, with times. */
+/** What a rotation changes for running processes, and when. */
 export interface RotationEffect {
   /** Seconds until every process encrypts under the new version, if Cloud KMS answers. */
   readonly newVersionWithinSeconds: number;

@@ -8,7 +8,7 @@ import {
 } from '@temporal-kms/histories/payloads';
 import { CliError } from '../cli/cli-error.ts';
 
-/** An event of a file, and the event's payloads, each with the workflow for which it was encrypted. */
+/** An event in a file, and the event's payloads, each with the workflow for which it was encrypted. */
 interface FileEvent {
   readonly eventId: number;
   readonly event: ProtoEvent;

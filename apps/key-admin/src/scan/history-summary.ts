@@ -66,9 +66,7 @@ export class SummaryBuilder {
   #payloads = 0;
   readonly #traits = new Map<string, number>();
 
-  /**
-   * @param isOwnRun whether the history belongs to the workflow of a scan, in which marked payloads do not count
-   */
+  /** @param isOwnRun whether the history belongs to a scan's own workflow, where marked payloads do not count */
   constructor({ isOwnRun = false }: { readonly isOwnRun?: boolean } = {}) {
     this.#isOwnRun = isOwnRun;
   }

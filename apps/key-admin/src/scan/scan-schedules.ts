@@ -82,8 +82,8 @@ export class ScheduleScan {
 
   /**
    * Whether the payloads of a run were counted. Other processes do not report which runs they have read. But they read
-   * every run that still exists and had appeared in the lists, including the runs of schedules that this process
-   * described before they began.
+   * every run that still exists and had appeared in the lists, including the runs of the schedules that this process
+   * described before those processes began.
    */
   async #wasCounted(
     found: ScanResults,

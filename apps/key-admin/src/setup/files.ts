@@ -63,7 +63,7 @@ export async function planFiles(spec: KeySpec, files: FileOptions): Promise<Conf
 }
 
 /**
- * Returns a keys file that names the namespaces. The file has no `default`, with which a program could use
+ * Returns a keys file that names the namespaces. The file has no `default`, because a program could then use
  * the key in any namespace.
  */
 export const keysFileOf = (key: string, namespaces: readonly string[]): string =>

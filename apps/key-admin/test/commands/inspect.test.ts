@@ -405,7 +405,7 @@ describe('temporal-kms inspect --external-storage', () => {
     expect([json().payloads.length, most]).toEqual([30, 8]);
   });
 
-  it('reports why an object is not permitted, regardless of the order in which namespaces are named', async () => {
+  it('reports why an object may not be read, regardless of the order in which namespaces are named', async () => {
     const store = await startStore(NAMESPACE);
     const { object, bytes } = await store.store(payloadOf({ version: 7, named: true }));
     const elsewhere = referenceTo({ object: object.replace(NAMESPACE, 'payments'), bytes });

@@ -4,7 +4,7 @@ export interface DailyReportInput {
   readonly shop: string;
 }
 
-/** A workflow for a schedule, in which each run also receives the previous run's result. */
+/** A workflow for a schedule: each run also receives the previous run's result. */
 export async function dailyReport({ shop }: DailyReportInput): Promise<string> {
   const { lastResult } = workflowInfo();
   await sleep('4 seconds', { summary: `Wait until ${shop} has counted the money` });

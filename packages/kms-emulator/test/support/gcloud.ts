@@ -24,8 +24,8 @@ const key = (args: Args) => `${location(args)}/keyRings/${args['keyring']}/crypt
 const seconds = (period = '') => `${Number.parseInt(period, 10) * 86_400}s`;
 
 /**
- * The requests that gcloud sends for each command in the documents. For a request that changes a policy,
- * there is a function that takes the policy that the previous request returned.
+ * The requests that gcloud sends for each command in the documents. A request that changes a policy is a
+ * function of the policy that the previous request returned.
  */
 const calls: Readonly<Record<string, (args: Args) => (RestCall | ((policy: any) => RestCall))[]>> = {
   'services enable': ({ project, '': service }) => [

@@ -8,7 +8,7 @@ import type { ScanState } from '../state.ts';
 import type { References } from '../stored-objects.ts';
 import { queryFor } from './plan.ts';
 
-/** The progress of the scan of a range, as JSON. */
+/** How far the scan of a range has come, as JSON. */
 export interface Checkpoint {
   /** Temporal's token for the next page, in base64. */
   readonly pageToken: string;

@@ -19,7 +19,7 @@ const GAP_MS = 10_000;
 export class ReadinessWatch {
   /** How many times the process was ready for longer than the limit while calls failed. */
   violations = 0;
-  /** The longest time in ms for which calls failed while the process was always ready. */
+  /** The longest time in ms for which calls failed while the process stayed ready. */
   longestMs = 0;
   /** Number of calls that failed in the process. */
   failures = 0;

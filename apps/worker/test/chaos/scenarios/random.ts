@@ -28,7 +28,7 @@ const IN_FLIGHT = 12;
 /** Extra time for the measurement and for a busy machine. */
 const SLACK_MS = 10_000;
 const READY_SECONDS = 30;
-/** The time in milliseconds in which every order must complete after the last fault. */
+/** How many milliseconds every order may take to complete after the last fault. */
 const SETTLED_MS = 180_000;
 
 /**
