@@ -124,7 +124,7 @@ describe('the sample data', () => {
     expect(await handle.result()).toBe('Ana approved 2500.00 for Hanna Berg');
   });
 
-  it('contains a schedule with an encrypted argument and next runs, which a second start does not create again', async () => {
+  it('contains a schedule with an encrypted argument and next runs, and a second start does not create another', async () => {
     const client = stack.clients.get('envelope-v2');
     expect([await seedSchedule(client, taskQueue), await seedSchedule(client, taskQueue)]).toEqual([
       true,

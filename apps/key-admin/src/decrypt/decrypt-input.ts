@@ -39,7 +39,7 @@ export interface DecryptInputOptions extends Auditing {
  * Decrypts an input and writes the plaintext. A payload that cannot be decrypted is marked with its reason code. The
  * audit contains an intent and an outcome for each history.
  * @throws CliError if Cloud KMS does not answer, if the audit cannot be written, or if an event is not in Temporal's
- * format. After such an error, nothing of the history is written
+ * format. After such an error, no part of the history is written
  */
 export async function decryptInput(options: DecryptInputOptions): Promise<DecryptCounts> {
   const { input } = options;

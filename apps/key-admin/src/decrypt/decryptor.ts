@@ -168,7 +168,7 @@ export class Decryptor {
     if (error.retryable)
       throw new CliError(
         'unavailable',
-        `${error.message} (${error.code}); nothing of this input or history was written`,
+        `${error.message} (${error.code}); no part of this input or history was written`,
         [],
         error,
       );

@@ -14,8 +14,8 @@ import { type ListedRun, type NamespaceDescription, type ScanSource } from '../t
 import type { ScanState } from './state.ts';
 
 /**
- * Milliseconds between lines of progress, and between writes of the state. A killed process loses at most the work of
- * this time.
+ * Milliseconds between lines of progress, and between writes of the state. A killed process loses at most the work
+ * done in this time.
  */
 const TICK_MS = 3_000;
 /** Maximum number of different reasons that a report contains for unreadable exports. */

@@ -61,7 +61,7 @@ it('does not report an update as done if the server keeps ignoring the update', 
   ]);
 });
 
-it('leaves a schedule unchanged if temporal-proxy encrypted the reference to its input, which the codec would write in plaintext', async () => {
+it('leaves a schedule unchanged if temporal-proxy encrypted the reference to its input, because the codec would write the reference in plaintext', async () => {
   const { found, updates } = await reencrypt(0, {
     decrypted: referenceTo({ object: 'x', bytes: Buffer.of() }),
   });

@@ -284,7 +284,7 @@ describe('scan', () => {
     expect(found!.looked.exports.status).toBe('partial');
   });
 
-  it('reports a namespace that does not exist as not seen', async () => {
+  it('reports a missing namespace as not seen', async () => {
     const { env, state } = await startNamespace(temporal);
     const args = ['scan', '--namespace', 'missing', '--state', state, '--settle', '0', '--json'];
     const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });

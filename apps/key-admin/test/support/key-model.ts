@@ -11,7 +11,7 @@ interface Process {
   since: number;
 }
 
-/** A crypto key and the programs that encrypt with it, in memory. */
+/** An in-memory model of a crypto key and the programs that encrypt with it. */
 export class KeyModel {
   readonly #random: Random;
   /** Google's clock. */

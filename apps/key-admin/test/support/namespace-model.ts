@@ -46,8 +46,8 @@ export interface Clock {
 }
 
 /**
- * A namespace of Temporal and the programs that use it, in memory. The model implements the rules that decide
- * which message needs which version, and shares no code with the scan.
+ * An in-memory model of a Temporal namespace and the programs that use it. The model implements the rules
+ * that decide which message needs which version, and shares no code with the scan.
  */
 export class NamespaceModel {
   readonly name: string;
