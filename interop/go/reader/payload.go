@@ -99,7 +99,7 @@ func ParsePayload(plaintext []byte) (*Payload, error) {
 	return payload, nil
 }
 
-// onceEach returns the fields of a message, in which each field must occur at most once [P-5].
+// onceEach returns a message's fields, each of which must occur at most once [P-5].
 func onceEach(message []byte, tags string) (map[byte]field, error) {
 	found := map[byte]field{}
 	for f, err := range fieldsOf(message, tags) {

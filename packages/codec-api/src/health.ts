@@ -35,7 +35,7 @@ export const cryptoHealth = z.object({
         }),
       ),
     ),
-    /** Whether keys come from an emulator (`KMS_EMULATOR_HOST`), which Google does not protect. */
+    /** Whether keys come from an emulator (`KMS_EMULATOR_HOST`), and so are not protected by Google. */
     emulator: z.boolean(),
   }),
   temporal: z.object({ status: z.enum(['ok', 'unavailable']) }),

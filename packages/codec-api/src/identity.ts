@@ -40,7 +40,7 @@ export type Me = z.infer<typeof me>;
  * contains no secret.
  */
 export const signIn = z.object({
-  /** Whether requests need a token, which is false with `AUTH=none`. */
+  /** Whether requests need a token; false with `AUTH=none`. */
   required: z.boolean(),
   /** Settings for the OAuth 2.1 authorization code flow with PKCE; absent if web pages can't sign in. */
   authorizationCode: z.optional(

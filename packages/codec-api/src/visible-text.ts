@@ -14,8 +14,8 @@ const invisible =
   /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]|(?! )\p{Z}|\u2800|\u{16fe4}|\u{1d159}/gu;
 
 /**
- * Emoji that Unicode composes of several characters with joiners or tags, and that people see as a single picture,
- * such as a family or a flag. Without the look-ahead, the regular expression would try all sequences at each letter.
+ * Emoji that consist of several characters, with joiners or tags, but that people see as a single picture, such as
+ * a family or a flag. Without the look-ahead, the regular expression would try all sequences at each letter.
  */
 const emoji = /(?=\p{ExtPict})(?:\p{RGI_Emoji_ZWJ_Sequence}|\p{RGI_Emoji_Tag_Sequence})/v.source;
 const emojiOrInvisible = new RegExp(`(?<kept>${emoji})|${invisible.source}`, 'gv');

@@ -62,7 +62,7 @@ export type WorkflowCount = z.infer<typeof workflowCount>;
  */
 export const workflowTypes = z.object({
   types: z.array(z.string()),
-  /** False if there may be more types, which requests with longer prefixes return. */
+  /** False if there may be more types: to get them, send requests with longer prefixes. */
   complete: z.boolean(),
 });
 export type WorkflowTypes = z.infer<typeof workflowTypes>;

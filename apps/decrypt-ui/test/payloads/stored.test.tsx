@@ -77,7 +77,7 @@ describe('a payload in external storage', () => {
   test.each([
     [2, 'The object is no longer in external storage, in acme-payloads.', 'Copy object name'],
     [3, 'The stored object differs from what the writer stored.', 'Copy object name'],
-    [4, 'larger than the server’s limit. Fetch it with the application’s storage driver.', 'Copy object name'],
+    [4, 'larger than the server’s limit. Fetch it with the application’s storage driver', 'Copy object name'],
     [5, 'External storage did not return the object.', 'Try again'],
   ])('explains why the object of event %i cannot be read', async (event, words, action) => {
     await open(event);

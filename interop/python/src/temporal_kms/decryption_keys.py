@@ -28,7 +28,7 @@ SEVERAL = 0
 """Means that messages name several versions. 0 is not a valid version, because Cloud KMS numbers versions from 1."""
 
 WrappedKey = tuple[str, bytes, bytes]
-"""The crypto key, the additional authenticated data and the wrapped bytes, which identify a wrapped key."""
+"""Identifies a wrapped key: the crypto key, the additional authenticated data and the wrapped bytes."""
 
 
 class _KeyVersionAccess:

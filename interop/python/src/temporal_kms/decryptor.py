@@ -167,8 +167,8 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _parse(_without_prefix(plaintext), scope)
-            # The format binds no purpose to the ciphertext, so the plaintext may be an envelope's data key, which an
-            # attacker tries to learn by passing off the wrapped key as a direct message.
+            # The format binds no purpose to the ciphertext. The plaintext may therefore be an envelope's data key: to
+            # learn it, an attacker may have passed off the wrapped key as a direct message.
             if len(plaintext) == KEY and "encoding" not in inner.metadata:
                 raise not_a_payload()
             return inner

@@ -28,7 +28,7 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
 
     :param codec: a ``KmsCodec``
     :param encode_headers: if false, headers stay in plaintext. Set this to false if workflows or activities also run in
-        a worker of another SDK with interceptors that read headers, because Temporal's TypeScript SDK does not decode
+        another SDK's workers and interceptors there read headers, because Temporal's TypeScript SDK does not decode
         headers
     """
 

@@ -87,9 +87,9 @@ def import_branch_key(plaintext: bytes) -> UnwrappedKey:
 def import_data_key(plaintext: bytes) -> UnwrappedKey:
     """Returns the data key that Cloud KMS has unwrapped.
 
-    Refuses bytes that contain ``encoding``: they may be the payload of a direct message, which Cloud KMS decrypts with
-    the same crypto key and whose author knows the bytes. Every payload that Temporal's converters write contains this
-    word, whereas 32 random bytes contain it with a probability of 2^-59.
+    Refuses bytes that contain ``encoding``: they may be the payload of a direct message. Cloud KMS decrypts such a
+    message with the same crypto key, and its author knows the bytes. Every payload that Temporal's converters write
+    contains this word, whereas 32 random bytes contain it with a probability of 2^-59.
 
     :raises KmsCodecError: ``malformed`` if the key does not have 32 bytes, or may be a direct message's payload
     """

@@ -8,7 +8,7 @@ const wireTypes = ['varint', 'fixed64', 'delimited', undefined, undefined, 'fixe
 export interface ProtobufField {
   readonly number: number;
   readonly wire: 'varint' | 'fixed64' | 'delimited' | 'fixed32';
-  /** The value of a varint as a number, which is exact up to 2^53, or the bytes of any other value. */
+  /** A varint as a number, which is exact up to 2^53, or any other value as bytes. */
   readonly value: number | Uint8Array;
   /** The encoded value, which includes the length if the value is delimited. */
   readonly encoded: Uint8Array;

@@ -126,7 +126,7 @@ function momentText(finding: Finding, since: number, now: number | undefined): s
 
 /** Returns the word that precedes the time of a finding: `at`, `ended`, `since` or `first scheduled`. */
 export function wordOfSince({ rule, severity }: Pick<Finding, 'rule' | 'severity'>): string {
-  // The finding also names who requested the cancellation, which was earlier.
+  // `at` could seem to be the time of the request, because the finding also names who requested the cancellation.
   if (rule === 'run-canceled') return 'ended';
   if (severity === 'failed') return 'at';
   // It is not known when the first attempt failed.

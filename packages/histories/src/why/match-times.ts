@@ -62,7 +62,8 @@ export function withoutTime(fields: FieldMap): FieldMap {
 
 /**
  * Returns the median duration of the closed runs, and a time for each run, earliest first. Temporal lists runs by
- * their end, so a run's time is its end, minus the median duration to make sets with short and long runs comparable.
+ * their end, so a run's time is its end. The median duration is subtracted from it, so that a set of short runs and a
+ * set of long runs are comparable.
  */
 function timeline({ times }: ReadRuns): { readonly duration: number; readonly times: readonly number[] } {
   const durations = times.flatMap(({ duration = [] }) => duration).toSorted((a, b) => a - b);
