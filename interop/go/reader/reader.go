@@ -21,7 +21,7 @@ type Reader struct {
 	// AuthorizeNamespace decides whether the reader may read messages of another namespace [E-13]. If AuthorizeNamespace
 	// is nil, the reader may read these messages.
 	AuthorizeNamespace func(namespace string) bool
-	// Report, unless nil, is called for stored plaintext under a rule with plaintext: report [F-6].
+	// Report, unless nil, is called for stored plaintext under a rule with `plaintext: report` [F-6].
 	Report func(Code)
 }
 

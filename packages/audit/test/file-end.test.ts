@@ -8,7 +8,7 @@ import { type FileEnd, isSameFile, readEnd } from '../src/file-end.ts';
 const directory = await mkdtemp(join(tmpdir(), 'audit-end-'));
 afterAll(() => rm(directory, { recursive: true }));
 
-/** Reads the end of a file with this text. Each read returns at most 100,000 bytes. */
+/** Writes this text to a file, and reads the end of the file. Each read returns at most 100,000 bytes. */
 async function endOf(text: string, size = text.length): Promise<FileEnd> {
   const file = join(directory, 'audit.jsonl');
   await writeFile(file, text);

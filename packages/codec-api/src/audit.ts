@@ -68,7 +68,7 @@ export const auditEntry = z.object({
     z.object({ type: z.string(), driver: z.optional(z.string()), bucket: z.string(), object: z.string() }),
   ),
   /**
-   * Number of an entry in its operation. `digests` entries are numbered from 2, because the `intent` is part 1;
+   * The entry's number in its operation. `digests` entries are numbered from 2, because the `intent` is part 1;
    * `object` entries are numbered from 1.
    */
   part: z.optional(z.int().check(z.positive())),

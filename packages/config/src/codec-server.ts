@@ -72,7 +72,7 @@ export interface CodecServerConfig {
   readonly maxInflightBytes?: number;
   /** The certificate and key for TLS. Without these files, the server uses plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
-  /** The address of the metrics. Without this address, the server exports no metrics. */
+  /** Where the server serves metrics. Without this address, it serves none. */
   readonly metrics?: {
     readonly host: string;
     readonly port: number;

@@ -68,7 +68,7 @@ describe.each(['s3', 'gcs'] as const)('an object in a bucket of %s', (type) => {
     const object = locate(bytes, 'a%2Fb c+ü~');
     const { data } = await storage.read(object, { signal });
     expect(data).toEqual(payload.data);
-    // The data is a view of the only buffer.
+    // The data fills its buffer, so the bytes are in memory only once.
     expect(data?.buffer.byteLength).toBe(bytes.length);
     const [request, ...others] = server.requests;
     expect(others).toEqual([]);

@@ -16,7 +16,7 @@ interface ReadRuns {
 
 /** How much later one set's runs may begin than the other set's, as a share of the other set's time span. */
 const TOLERANCE = 0.2;
-/** The minimum time in milliseconds by which a sample reaches back beyond the other set's earliest run. */
+/** The least time, in milliseconds, that a sample reaches back beyond the other set's earliest run. */
 const MIN_REACH = 600_000;
 /** The fractional part of the golden ratio: its multiples, modulo 1, are spread evenly but never repeat. */
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
@@ -54,7 +54,7 @@ export function matchTimes(
   return { set, sample: { from, until: until.map((at) => Math.ceil(at)) } };
 }
 
-/** Returns the fields that can be compared if the times of one set were chosen to match the other set. */
+/** Returns the fields that can be compared if one set's times were chosen to match the other set's. */
 export function withoutTime(fields: FieldMap): FieldMap {
   const { hour: _, ...others } = fields;
   return others;

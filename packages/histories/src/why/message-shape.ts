@@ -125,7 +125,7 @@ const steps: readonly Step[] = [
   },
   { pattern: /\b[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}\b/gi, by: as('<uuid>') },
   // IPv6 with :: or with all groups, in brackets before a port, with a zone, or with IPv4 at the end; also
-  // MAC addresses. Requires a digit, because of C++ and Ruby (std::bad).
+  // MAC addresses. Requires a digit, to exclude names in C++ and Ruby (std::bad).
   {
     pattern:
       /(?<![\w:.])\[?(?=[a-f:.]{0,40}\d)(?:(?:[\da-f]{1,4}(?::[\da-f]{1,4}){0,6})?::(?::?[\da-f]{1,5}(?:[:.][\da-f]{1,5}){0,8})?|(?:[\da-f]{1,4}:){5,7}[\da-f]{1,4})(?:%[\w.-]{1,20})?(?![\w:])(?:\](?::\d{1,5})?)?/gi,
@@ -182,7 +182,7 @@ const steps: readonly Step[] = [
   { pattern: /[\ue021-\ue07e]{1,2000}/g, by: shown },
 ];
 
-/** Number of characters of a message that are used. Temporal truncates activity failures to 4 KiB. */
+/** The rest of a message after this many characters is not used. Temporal truncates activity failures to 4 KiB. */
 const MAX_MESSAGE = 2_000;
 
 /**
