@@ -16,8 +16,8 @@ OUTAGE = 30.0
 """Duration of an outage, in seconds. After such a long outage, gRPC without our limits would wait for 10 s or more
 before it connects or resolves the name again."""
 SOON, LATER = 8.0, 20.0
-"""The longest time, in seconds, from an outage to the first response: ``SOON`` if the network refused connections, and
-``LATER`` if connections stayed open without data."""
+"""The longest time, in seconds, from an outage's end to the first response: ``SOON`` if the network refused
+connections, and ``LATER`` if connections stayed open without data."""
 
 
 class Network:

@@ -33,7 +33,8 @@ const loadRunPage = () => import('../runs/page/run-page.tsx');
 
 /**
  * Starts to load the code of the list page or run page while the application is still starting. Does nothing for the
- * paths of other pages. @param path the path below the base path
+ * paths of other pages.
+ * @param path the path below the base path
  */
 export function preloadPage(path: string): void {
   const isRun = /^\/ns\/[^/]+\/workflows\/./.test(path);
