@@ -12,17 +12,17 @@ const { include: _, ...common } = shared;
 const alone = [
   'branch-keys/gcs-store',
   'branch-keys/setting',
-  'cloud-kms',
-  'cloud-kms-outages',
+  'crypto/random',
   'fuzz',
   'interop/temporal',
+  'keys/cloud-kms',
+  'keys/cloud-kms-outages',
+  'keys/pauses',
+  'keys/stalls',
+  'keys/token-refusals',
   'metrics',
-  'pauses',
-  'random',
-  'stalls',
   'temporal/*',
   'testing',
-  'token-refusals',
 ].map((file) => `test/${file}.test.ts`);
 
 export default defineConfig({

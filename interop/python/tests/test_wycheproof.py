@@ -9,7 +9,7 @@ from temporal_kms import KmsCodecError
 from temporal_kms.aead import decrypt, encrypt
 from temporal_kms.unwrapped_key import import_data_key
 
-PATH = Path(__file__).parents[3] / "packages/kms-codec/test/wycheproof-aes-gcm.json"
+PATH = Path(__file__).parents[3] / "packages/kms-codec/test/crypto/wycheproof-aes-gcm.json"
 FIELDS = ("key", "iv", "aad", "msg", "ct", "tag")
 VECTORS = [
     (entry["result"], {field: bytes.fromhex(entry[field]) for field in FIELDS})
