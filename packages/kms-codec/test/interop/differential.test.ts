@@ -96,7 +96,7 @@ function withLimits<T extends Pick<Vector, 'keys' | 'codec'>>(scope: T, random: 
   };
 }
 
-const messages = slow ? 100_000 : 2_000;
+const messages = slow ? 100_000 : 1_000;
 const reached = ['insider: payload', 'insider: malformed', 'attacker: payload', 'attacker: integrity_failed'];
 const reader = {
   keys: { namespaces: { [READER]: rules.lenient } },
@@ -201,14 +201,14 @@ describe(`with the seed ${seed}, each language`, () => {
       const texts = keysFileVectors.filter(({ files }) => files === undefined);
       const good = texts.filter((text) => text.rules !== undefined);
       let accepted = 0;
-      const found = await differences(slow ? 50_000 : 2_000, [], () => {
+      const found = await differences(slow ? 50_000 : 500, [], () => {
         const { text: original } = random.pick(random.oneIn(4) ? texts : good);
         const compared = keysFileLine(changedText(original, random));
         if (compared.rules) accepted += 1;
         return compared;
       });
       expect(found).toEqual([]);
-      expect(accepted).toBeGreaterThan(100);
+      expect(accepted).toBeGreaterThan(25);
     },
     slow ? 3_600_000 : 300_000,
   );

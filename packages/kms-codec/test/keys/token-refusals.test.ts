@@ -58,6 +58,8 @@ afterAll(() => {
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'identity-'));
+  // Without a project, google-auth-library would start `gcloud`, whose start takes seconds on a busy machine.
+  vi.stubEnv('PATH', folder);
   // Cloud KMS itself is unreachable, and no test sends requests to Google.
   vi.spyOn(dns.promises, 'lookup').mockRejectedValue(new Error('ENOTFOUND'));
 });
