@@ -133,7 +133,8 @@ export class CloudKms implements KeyService {
           state: String(version.state),
           created: date(version.createTime),
           generated: date(version.importTime ?? version.generateTime),
-          destroyTime: date(version.destroyTime),
+          // Cloud KMS sets the first field until the destruction, and the second field after it.
+          destroyTime: date(version.destroyTime ?? version.destroyEventTime),
           algorithm: version.algorithm?.toString(),
           protectionLevel: version.protectionLevel?.toString(),
         })),

@@ -62,6 +62,7 @@ export interface KeyDescription {
      * under the version.
      */
     readonly generated?: Date | undefined;
+    /** When the version was or will be destroyed. */
     readonly destroyTime: Date | undefined;
     /** A name from Cloud KMS's CryptoKeyVersionAlgorithm. */
     readonly algorithm?: string | undefined;

@@ -140,6 +140,13 @@ describe('CloudKms.describe', () => {
           destroyTime: { seconds: 4, nanos: null },
         },
         { ...common, name: `${key}/cryptoKeyVersions/12`, state: 'ENABLED', generateTime: { seconds: 5 } },
+        {
+          ...common,
+          name: `${key}/cryptoKeyVersions/10`,
+          state: 'DESTROYED',
+          generateTime: { seconds: 1 },
+          destroyEventTime: { seconds: 2 },
+        },
       ],
     ]);
     expect(await kms.describe(key)).toEqual({
@@ -165,6 +172,14 @@ describe('CloudKms.describe', () => {
           created: undefined,
           generated: new Date(5_000),
           destroyTime: undefined,
+        },
+        {
+          ...common,
+          version: 10,
+          state: 'DESTROYED',
+          created: undefined,
+          generated: new Date(1_000),
+          destroyTime: new Date(2_000),
         },
       ],
     });
