@@ -72,7 +72,7 @@ describe('the history table', () => {
   });
 
   test('requests no payload that is out of view', async () => {
-    const app = await renderApp(`/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1`);
+    const app = await renderApp(`/ns/NS/workflows/long-2500/01997c2e-0000-7000-8000-0000000000b1`);
     await until(() => text('g2').includes('DE1'), 'the first payload');
     await new Promise((resolve) => setTimeout(resolve, 400));
     const ids = app.refs().map((ref) => Number(ref.split(':')[0]));
@@ -194,10 +194,10 @@ describe('the inspector', () => {
   });
 
   test('shows a link’s event in a long history once the event is loaded', async () => {
-    await renderApp('/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1?ev=9000');
+    await renderApp('/ns/NS/workflows/long-2500/01997c2e-0000-7000-8000-0000000000b1?ev=2000');
     const table = await until(() => document.querySelector('[role="treegrid"]'), 'the table');
     const { width } = table.getBoundingClientRect();
-    const event = await until(() => row('g9000'), 'the event');
+    const event = await until(() => row('g2000'), 'the event');
     // The inspector's space is reserved from the start.
     expect(table.getBoundingClientRect().width).toBe(width);
     expect(event.getAttribute('aria-selected')).toBe('true');

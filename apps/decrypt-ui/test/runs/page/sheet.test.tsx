@@ -5,7 +5,7 @@ import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx'
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
-const long = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1';
+const long = '/ns/NS/workflows/long-1000/01997c2e-0000-7000-8000-0000000000b1';
 const sheet = () => document.querySelector('[data-inspector]')?.parentElement?.parentElement?.parentElement;
 const selected = () => document.querySelector('[role="row"][aria-selected="true"]');
 
@@ -84,9 +84,9 @@ describe('the selected row is in view above the sheet', () => {
     await page.viewport(width, height);
     const app = await renderApp(`${failed}?ev=11&pane=failure`);
     await until(isSelectedInView, 'the row');
-    app.history.push(`${long}?ev=9000`.replace('NS', app.namespace));
+    app.history.push(`${long}?ev=900`.replace('NS', app.namespace));
     await until(
-      () => selected()?.getAttribute('data-key') === 'g9000' && isSelectedInView(),
+      () => selected()?.getAttribute('data-key') === 'g900' && isSelectedInView(),
       'the row of a long run',
     );
   });
