@@ -53,6 +53,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'packages/payload-storage', file: 'test/python-writers.long.test.ts', minutes: 1 },
   { directory: 'packages/kms-codec', file: 'test/properties.test.ts', minutes: 1 },
   { directory: 'packages/kms-emulator', file: 'test/ciphertext.test.ts', minutes: 1 },
+  { directory: 'apps/decrypt-ui', file: 'test/runs/events/history.test.ts', minutes: 1 },
 ];
 
 const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
