@@ -16,12 +16,12 @@ function groupsOf(count: number, failed: readonly number[] = []) {
 
 describe('the overview lines', () => {
   test('include every failure, drawn after all other lines', () => {
-    const failed = [1, 4001, 7999];
-    const lines = overviewLines(groupsOf(8000, failed), false);
+    const failed = [1, 2001, 3999];
+    const lines = overviewLines(groupsOf(4000, failed), false);
     expect(lines.length).toBeLessThan(3100);
     expect(lines.filter((line) => line.failed)).toHaveLength(failed.length);
     expect(lines.slice(-failed.length).every((line) => line.failed)).toBe(true);
-    expect(lines.slice(-failed.length).map(({ place }) => Math.round(place * 7999))).toEqual(failed);
+    expect(lines.slice(-failed.length).map(({ place }) => Math.round(place * 3999))).toEqual(failed);
   });
 
   test('exist if there are at least ten rows, not counting hidden workflow tasks', () => {
