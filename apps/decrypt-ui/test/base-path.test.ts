@@ -79,7 +79,7 @@ describe('the configuration', () => {
   );
 });
 
-describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j', (basePath) => {
+describe.each(['', '/tools/kms'])('the page below the base path %j', (basePath) => {
   let site: Site;
   let context: BrowserContext;
   let page: Page;
