@@ -66,12 +66,4 @@ describe('the settings', () => {
     press('k', document.body, { ctrlKey: true });
     await expect.element(page.getByRole('dialog', { name: 'Search or jump to' })).toBeVisible();
   });
-
-  test('change the theme and the height of the rows', async () => {
-    await settings();
-    await choose('Theme', 'Light');
-    await until(() => document.documentElement.dataset['theme'] === 'light', 'the light theme');
-    await choose('Rows', 'Comfortable');
-    await until(() => rows()[0]?.getBoundingClientRect().height === 36, 'high rows');
-  });
 });
