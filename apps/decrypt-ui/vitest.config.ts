@@ -47,6 +47,8 @@ export default defineConfig({
           browser: {
             enabled: true,
             headless: true,
+            // Only a debugger in the browser would read the source maps of dependencies.
+            dependencySourcemaps: false,
             // With empty caches on a busy machine, the first page may take longer than the default limit of a minute.
             connectTimeout: 180_000,
             screenshotFailures: false,
