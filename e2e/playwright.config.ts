@@ -54,7 +54,7 @@ export default defineConfig({
   timeout: 180_000,
   // Two cores run the whole stack and a browser, so a correct page may be slow.
   expect: { timeout: 40_000 },
-  // `pnpm test` lists the tests that pass only at the second attempt.
+  // `pnpm test` lists the tests that pass only on the second attempt.
   retries: 1,
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: '.results/playwright.json' }]],

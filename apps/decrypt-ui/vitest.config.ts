@@ -40,7 +40,7 @@ export default defineConfig({
           // Each file gets its own page, because an application stays in its page after a test.
           isolate: true,
           // Retries failed tests, because two cores may run four suites at once. `pnpm test` lists the tests that pass
-          // only at the second attempt.
+          // only on the second attempt.
           retry: 1,
           globalSetup: ['test/support/setup-server.ts'],
           setupFiles: ['test/support/setup-page.ts'],

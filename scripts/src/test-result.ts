@@ -34,7 +34,7 @@ interface TestResult {
 
 /**
  * Returns the predicate. `passedTests` contains the promises of `docs/security-model.md` that were kept.
- * `warnedTests` contains the tests that passed only at the second attempt.
+ * `warnedTests` contains the tests that passed only on the second attempt.
  * @throws Error if an output doesn't end with the line "N passed, 0 failed", or contains a broken promise
  */
 export async function testResult(checked: readonly CheckedScript[], url?: string): Promise<TestResult> {
@@ -49,7 +49,7 @@ export async function testResult(checked: readonly CheckedScript[], url?: string
       if (/^✗ [A-Z]\d+ /.test(line)) throw new Error(`${script} reported a broken promise: ${line}`);
       const [, promise] = /^✓ ([A-Z]\d+ .*) Tests: /.exec(line) ?? [];
       if (promise !== undefined) passed.add(promise);
-      const [, flaky] = /^passed at the second attempt: (.*)/.exec(line) ?? [];
+      const [, flaky] = /^passed on the second attempt: (.*)/.exec(line) ?? [];
       if (flaky !== undefined) warned.add(flaky);
     }
     scripts.push({ name: script, digest: await digestOf(script), annotations: { summary } });

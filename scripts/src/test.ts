@@ -16,7 +16,7 @@ const help = `Usage: pnpm test [turbo's options]
 \`pnpm test:long\` runs the long proofs: fuzzing with new seeds, tools and versions that users have, outages of a fleet.
   --within MINUTES                   starts only proofs that end in time, and lists the others as not run
 Variables: CI=1 (no test may be skipped), CHROMIUM_PATH, TEMPORAL_CLI_PATH, SLOW=1 (the inputs of the long proofs).
-The last lines list the tests that failed, or passed only at the second attempt, with the first lines of their errors, then
+The last lines list the tests that failed, or passed only on the second attempt, with the first lines of their errors, then
 "N passed, N failed".`;
 
 async function main(args: readonly string[]): Promise<Outcome> {
@@ -45,7 +45,7 @@ if (process.argv.includes('--help')) {
     console.error(error instanceof Error ? error.message : error);
     return lost;
   });
-  for (const test of total.flaky) console.log(`passed at the second attempt: ${relative(test)}`);
+  for (const test of total.flaky) console.log(`passed on the second attempt: ${relative(test)}`);
   for (const failure of total.failures) console.log(`failed: ${relative(failure)}`);
   console.log(`${total.passed} passed, ${total.failed} failed`);
   // With `--long`, it is not a failure if no test ran, because the time limit may exclude every long proof.

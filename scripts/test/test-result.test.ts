@@ -28,7 +28,7 @@ const schema = z.strictObject({
 
 const gate = `✓ A1 A promise. Tests: a.test.ts (3)
 deploy: 4 passed in 2 s
-passed at the second attempt: e2e/test/list.spec.ts: lists runs
+passed on the second attempt: e2e/test/list.spec.ts: lists runs
     Error: timeout
 12 passed, 0 failed
 `;

@@ -107,7 +107,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   },
   noWorker: async (reader) => {
     await open(reader, 'daily-report-9201-no-worker');
-    await reader.sees('no worker polls the task queue');
+    await reader.sees('no worker is polling the task queue');
   },
   build: async (reader) => {
     await open(reader, 'courier-3001');

@@ -104,7 +104,8 @@ function checkFields(bytes: Uint8Array, name: string): void {
     const length = [0, 8, number, 0, 0, 4][type] ?? 0;
     // If a field occurs several times, Protobuf's readers use the last occurrence, but `scan` reads only the
     // start of an object.
-    if (hasData && tag !== EXTERNAL_PAYLOADS) throw new RangeError('A field follows the data.');
+    if (hasData && tag !== EXTERNAL_PAYLOADS)
+      throw new RangeError('A field other than external_payloads follows the data.');
     if (tag === DATA) hasData = true;
     else metadataBytes += length;
     if (fields - Number(hasData) > MAX_ENTRIES || metadataBytes > MAX_METADATA_BYTES)

@@ -11,7 +11,7 @@ export interface Outcome {
   /** Each failed test (or file that does not load): its file, full name, and first lines of the error. */
   readonly failures: readonly string[];
   /**
-   * Each test that passed at the second attempt, with its file, its full name, and the first lines of the
+   * Each test that passed on the second attempt, with its file, its full name, and the first lines of the
    * first attempt's error.
    */
   readonly flaky: readonly string[];
@@ -107,7 +107,7 @@ interface VitestReport {
     /** The reason why the file could not be loaded, if loading failed. */
     readonly message: string;
     /**
-     * The file's tests. If a test passed at the second attempt, `failureMessages` contains the failure of the
+     * The file's tests. If a test passed on the second attempt, `failureMessages` contains the failure of the
      * first attempt.
      */
     readonly assertionResults: readonly { status: string; fullName: string; failureMessages: string[] }[];

@@ -46,7 +46,7 @@ export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
       collect,
     )
     .option('--query <query>', 'look only in runs that match this visibility query')
-    .option('--patterns <file>', 'file with more patterns and with allowed values')
+    .option('--patterns <file>', 'file with additional patterns and allowed values')
     .option('--payloads', 'also look in plaintext payloads; not useful for decoded exports')
     .option('--rps <calls>', 'calls to Temporal per second', rate, 20)
     .addHelpText('after', examples);
@@ -54,7 +54,7 @@ export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
     const output = createOutput(deps, options.json === true);
     const { namespace: namespaces = [] } = options;
     if (files.length === 0 && namespaces.length === 0)
-      throw new CliError('usage', 'No file and no namespace is given', ['--namespace payments-prod']);
+      throw new CliError('usage', 'No file or namespace was given', ['--namespace payments-prod']);
     const findings = new Findings(loadPatterns(options.patterns));
     const looked: Looked = { histories: 0, schedules: 0 };
     const look: Look = { options, deps, output, findings, looked };

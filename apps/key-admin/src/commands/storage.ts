@@ -68,7 +68,7 @@ export const addStorageCommand: AddCommand = (program, deps, exit) => {
 async function compare(options: StorageOptions, deps: CliDeps, output: Output): Promise<Found> {
   const { externalStorage: file, out, jsonLines = false, price } = options;
   if (file === undefined)
-    throw new CliError('usage', 'No storage file is given', ['--external-storage storage.yaml']);
+    throw new CliError('usage', 'No storage file was given', ['--external-storage storage.yaml']);
   if (jsonLines && out === undefined)
     throw new CliError('usage', '--json-lines needs a file to write to', ['--out unused.jsonl']);
   const { namespaces: configured } = readStorage(file);
@@ -136,8 +136,7 @@ function parsePrice(text: string): number {
 }
 
 const doubtTexts = {
-  recent:
-    'stored after the scan started, or less than an hour before: their references may not be written yet',
+  recent: 'stored after the scan started or in the hour before it, whose references may not be written yet',
   open_workflow: 'of open workflows, or of no workflow, which may be referred to at any time',
   other_namespace: 'that another namespace may refer to, which was not scanned',
   other_bucket:

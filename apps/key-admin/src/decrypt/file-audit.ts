@@ -24,7 +24,7 @@ export async function openFileAudit(
   { progress }: Pick<Output, 'progress'>,
 ): Promise<OpenAudit> {
   if (file === undefined)
-    throw new CliError('usage', 'No audit file is given; without one, the command decrypts nothing', [
+    throw new CliError('usage', 'No audit file was given; without one, the command decrypts nothing', [
       '--audit /var/log/temporal-kms/decryptions.jsonl',
       'export AUDIT_FILE=/var/log/temporal-kms/decryptions.jsonl',
     ]);

@@ -21,7 +21,7 @@ export async function readBytes(
 ): Promise<NamedBytes> {
   if (source === undefined || source === '-') {
     if (source === undefined && isTerminal)
-      throw new CliError('usage', 'No file is given, and standard input is a terminal', [
+      throw new CliError('usage', 'No file was given, and standard input is a terminal', [
         'temporal-kms inspect history.json',
       ]);
     return { name: 'standard input', bytes: await collect('standard input', stdin()) };

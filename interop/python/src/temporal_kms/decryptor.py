@@ -256,7 +256,7 @@ def _check_reads(kind: str, scope: Scope) -> None:
         raise KmsCodecError(
             "format_not_allowed",
             f"The payload is in the format {kind}, which the namespace {scope.namespace} does not read; "
-            'add the format to "reads" in its rule',
+            'add the format to "reads" in the rule for the namespace',
         )
 
 

@@ -94,7 +94,7 @@ function nameIn(names: ReadonlyMap<string, string>, key: string): string | undef
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const message = `The file is not JSON: its member ${key} is not a valid string.`;
+    const message = `The file is not valid JSON: the value of ${key} is not a valid string.`;
     throw new HistoryFileError('not_a_history', message, { cause: error });
   }
   return typeof value === 'string' && value !== '' ? value : undefined;

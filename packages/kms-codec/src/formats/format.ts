@@ -77,7 +77,7 @@ export function checkFormat(format: EncryptedFormat, { rule }: Scope): void {
   if (rule.reads.has(format)) return;
   throw new KmsCodecError(
     'format_not_allowed',
-    `The payload is in the format ${format}, which the namespace ${rule.namespace} does not read; add the format to "reads" in its rule`,
+    `The payload is in the format ${format}, which the namespace ${rule.namespace} does not read; add the format to "reads" in the rule for the namespace`,
   );
 }
 

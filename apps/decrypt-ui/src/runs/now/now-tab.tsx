@@ -98,7 +98,7 @@ function Worker() {
           </Button>
           <p className="t2">
             {absent
-              ? 'No worker polls the task queue, so none can answer. The audit records each query.'
+              ? 'No worker is polling the task queue, so none can answer. The audit records each query.'
               : 'A worker replays the run, and returns the run’s current details, call stack and queries. The audit records each query.'}
           </p>
         </div>

@@ -78,10 +78,10 @@ describe('a running workflow', () => {
 
   it('names the task queue, and shows what waits in it', () => {
     expect(problemOf({ ...task(9000), taskQueues: [queue(false)] })?.detail).toBe(
-      'No worker polls the task queue orders, where the workflow task has waited for 2 h 30 m.',
+      'No worker is polling the task queue orders, where the workflow task has waited for 2 h 30 m.',
     );
     expect(problemOf({ ...task(240), taskQueues: [queue(true)] })?.detail).toBe(
-      'Workers poll the task queue orders, but none has taken the workflow task for 4 m. They may be busy.',
+      'Workers are polling the task queue orders, but none has taken the workflow task for 4 m. They may be busy.',
     );
   });
 });

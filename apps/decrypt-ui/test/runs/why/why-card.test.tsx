@@ -55,7 +55,9 @@ describe('the card Why', () => {
 
   test('says that no worker polls the task queue on which the run waits', async () => {
     await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
-    await untilLine(/No worker takes the workflow task .*queue settlement · no worker polls the task queue/);
+    await untilLine(
+      /No worker takes the workflow task .*queue settlement · no worker is polling the task queue/,
+    );
   });
 
   test('lists all activities that fail repeatedly, and leads to their events', async () => {

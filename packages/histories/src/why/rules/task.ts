@@ -106,7 +106,9 @@ export function pollersText(
 ): string | undefined {
   const queue = queues?.find((one) => one.name === name && one.kind === kind);
   if (queue === undefined) return undefined;
-  return queue.polling ? 'Workers poll the task queue, but may be busy.' : 'No worker polls the task queue.';
+  return queue.polling
+    ? 'Workers are polling the task queue, but may be busy.'
+    : 'No worker is polling the task queue.';
 }
 
 /** Reports who paused the run, and why. */

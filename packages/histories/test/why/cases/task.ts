@@ -49,7 +49,7 @@ export const taskCases = {
     runOf([...started, ['WorkflowTaskScheduled']], {
       queues: [{ name: 'orders', kind: 'workflow', polling: false }],
     }),
-    { queue: 'orders', since: START + 4000, detail: 'No worker polls the task queue.' },
+    { queue: 'orders', since: START + 4000, detail: 'No worker is polling the task queue.' },
   ],
   'start-delayed': [
     runOf([['WorkflowExecutionStarted', { firstWorkflowTaskBackoff: '3600s' }]]),

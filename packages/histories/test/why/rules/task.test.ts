@@ -23,7 +23,7 @@ describe('the rules about the workflow task', () => {
     ];
     const queues = [{ name: 'orders', kind: 'workflow', polling: false }] as const;
     expect(explain(runOf(after, { queues })).findings).toMatchObject([
-      { rule: 'task-not-taken', eventId: 7, detail: 'No worker polls the task queue.' },
+      { rule: 'task-not-taken', eventId: 7, detail: 'No worker is polling the task queue.' },
     ]);
     const taken = runOf([...after, ['WorkflowTaskStarted', { scheduledEventId: '7' }]], { queues });
     expect(explain(taken)).toMatchObject({

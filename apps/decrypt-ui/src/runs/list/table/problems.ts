@@ -86,14 +86,14 @@ function waiting(
   if (unpolled) {
     return {
       text: `No worker ${text}`,
-      detail: `No worker polls the task queue ${escapeInvisible(unpolled.name)}, where ${what} has waited for ${time}.`,
+      detail: `No worker is polling the task queue ${escapeInvisible(unpolled.name)}, where ${what} has waited for ${time}.`,
     };
   }
   const [queue] = taskQueues;
   return {
     text: `Not taken ${text}`,
     detail: queue
-      ? `Workers poll the task queue ${escapeInvisible(queue.name)}, but none has taken ${what} for ${time}. They may be busy.`
+      ? `Workers are polling the task queue ${escapeInvisible(queue.name)}, but none has taken ${what} for ${time}. They may be busy.`
       : `No worker has taken ${what} for ${time}.`,
   };
 }
