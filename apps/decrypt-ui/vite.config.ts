@@ -119,7 +119,8 @@ const isLibrary = /\/node_modules\/|vite\/preload-helper/;
 /**
  * Makes a chunk for each page, with the modules that only this page imports statically. Modules that several pages import
  * are in the application's chunk, which every page loads. Libraries are in a separate chunk (src/start.ts). By default, the
- * bundler makes a chunk for every set of lazy parts that share a module: dozens of small files, which compress less well.
+ * bundler makes a separate chunk for each combination of dynamic imports that share a module, which results in dozens
+ * of small files that compress less well.
  */
 function pageChunks() {
   const known = new Map<string, ReadonlySet<string>>();

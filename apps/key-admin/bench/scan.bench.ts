@@ -64,7 +64,7 @@ const env = {
   TEMPORAL_ADDRESS: temporal.address,
 };
 const started: NodeProcess[] = [];
-/** The number of created runs, by the key version that encrypts their inputs. */
+/** Number of runs created, by the key version that encrypts their inputs. */
 const created = new Map<number, number>();
 /** The findings of the first scan. */
 let expected: object | undefined;

@@ -28,7 +28,7 @@ const resources = (plan: Plan, type: string) =>
   plan.planned_values.root_module.resources.filter((resource) => resource.type === type);
 const values = (plan: Plan, type: string): any[] => resources(plan, type).map((resource) => resource.values);
 
-/** Returns a plan's values without unset fields, in the form of Google's API. */
+/** Returns a plan's values as Google's API writes them: camelCase names, and no unset fields. */
 function asInApi(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asInApi);
   if (typeof value !== 'object' || value === null) return value;

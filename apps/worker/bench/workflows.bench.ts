@@ -147,7 +147,7 @@ function memoryOf({ codec, memory: measured }: Program): string {
   return `${codec}: ${texts.join('; ')}`;
 }
 
-/** Returns the table row that compares a codec with the same workflows without a codec. */
+/** Returns the table row that compares workflows with a codec to the same workflows without one. */
 function row(name: string, pair: readonly Program[]): string {
   const rates = cells(pair.map((program) => program.rates));
   const cpu = cells(pair.map((program) => program.cpu));

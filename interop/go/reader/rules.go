@@ -46,7 +46,7 @@ func (r *Rules) denies(wrapped []byte) bool { return r.Deny[sha256.Sum256(wrappe
 
 var hash = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// newRules reads a keys file's content [K-6] to [K-8], [F-14]. readKey returns a static key from its entry.
+// newRules reads a keys file's content [K-6] to [K-8], [F-14]. readKey reads a static key from an entry.
 func newRules(content any, readKey func(entry tree) []byte) (*Rules, error) {
 	file := newTree(content)
 	fields := file.fields(nil, "namespaces", "default", "deny")

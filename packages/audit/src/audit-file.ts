@@ -11,7 +11,7 @@ import type { AppendLines } from './line-queue.ts';
 import { openedLine } from './lines.ts';
 import { isSameFile, openToAppend, readEnd } from './file-end.ts';
 
-/** If no write has checked the file for this long, the next write first checks the file. */
+/** A write first checks the file if the last check was at least this long ago. */
 const UNSEEN_MS = 1_000;
 /** Maximum number of files that one write tries, if the path names a different file after each try. */
 const MAX_FILES = 3;

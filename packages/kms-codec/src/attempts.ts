@@ -12,8 +12,8 @@ export interface InputAttempt extends AttemptWaits {
 /** The attempts of a worker's activities, which the package worker-kit tracks. */
 export interface WorkerAttempts {
   /**
-   * Whether the worker reports every activity task. If true, a decode for which `of` returns no attempt does
-   * not belong to an activity task.
+   * Whether the worker reports every activity task. If true, and `of(context)` returns undefined, the decode
+   * is not for an activity task.
    */
   readonly isComplete: boolean;
   /** Returns the attempt whose payloads are decoded in this context. */

@@ -101,7 +101,7 @@ export class PageCache {
     }
     const before = this.#bytes.get(previous);
     this.#bytes.delete(previous);
-    // Concatenating two encodings of a message concatenates their lists:
+    // Concatenating two encoded `History` messages concatenates their repeated fields:
     // https://protobuf.dev/programming-guides/encoding/#last-one-wins
     if (before !== undefined) this.#bytes.set(merged, Buffer.concat([before, bytes]));
   }

@@ -16,7 +16,8 @@ export interface TextQuery {
 }
 
 /**
- * Maximum number of matches per payload, so that a list of a thousand equal words cannot fill the response.
+ * Maximum number of matches per payload, so that a list that repeats a word a thousand times cannot fill the
+ * response.
  */
 const MAX_MATCHES = 100;
 

@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 const LONG = 1_024;
 
 /**
- * Maximum number of strings and escapes to examine, which bounds the time. Long strings beyond this number
- * are not cut out.
+ * Maximum number of strings and escapes to examine, which bounds the time. Long strings after that point stay
+ * in the JSON.
  */
 const MAX_EXAMINED = 100_000;
 

@@ -81,8 +81,8 @@ export const SENT_OBJECT_COST = 3 / 2;
 const SMALL_BYTES = 256 * 1024;
 
 /**
- * Frees the bytes of objects, which also contain the plaintext that was decrypted in place. Call this
- * function when nothing uses the bytes any more.
+ * Frees the bytes of objects. Because objects are decrypted in place, these bytes also contain plaintext.
+ * Call this function when nothing uses the bytes any more.
  */
 export function freeObjects(contents: readonly Payload[]): void {
   for (const { data } of contents) if (data && data.length > SMALL_BYTES) freeShared(data.buffer);

@@ -54,7 +54,7 @@ export class Slices {
 /** Work in steps. Yields the number of bytes that each step has processed. */
 export type Steps<T> = Generator<number, T, void>;
 
-/** Runs the steps, in several turns of the event loop if they process many bytes. */
+/** Runs the steps, spread over several turns of the event loop if they process many bytes. */
 export function inTurns<T>(steps: Steps<T>): T | Promise<T> {
   const slices = new Slices();
   for (;;) {

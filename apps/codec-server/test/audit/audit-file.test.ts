@@ -487,7 +487,7 @@ it('keeps confirmed lines in an existing file while files are renamed, removed a
 });
 
 it('rejects lines with 503 when no program reads standard output and its buffer is full', async () => {
-  // A connection that no program reads accepts only as much as the operating system's buffers can hold.
+  // If nothing reads from a connection, it accepts only what the operating system's buffers can hold.
   const sockets: Socket[] = [];
   const server = createServer((socket) => void sockets.push(socket.pause()));
   const client = connect(await listenOnLoopback(server), '127.0.0.1');

@@ -153,7 +153,7 @@ describe('a response', () => {
     expect(response.headers.get('referrer-policy')).toBe('no-referrer');
   });
 
-  it('reveals no detail of an unexpected error, and neither does the log', async () => {
+  it('keeps an unexpected error’s message out of the response and the log', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
     const response = await app.request('/api/namespaces/payments/workflows?query=secret-term', { headers });

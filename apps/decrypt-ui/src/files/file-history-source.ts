@@ -63,7 +63,7 @@ export const fileHistory = ({
 
 const EVENTS = '{"events":[';
 
-/** Converts a response to a frame without parsing it, because the run's worker parses it. */
+/** Wraps a response as a frame without parsing it; the run's Web Worker does that. */
 function eventsLine(text: string): string {
   if (text.startsWith(EVENTS)) return `{"type":"events",${text.slice(1)}`;
   throw unexpectedAnswer();

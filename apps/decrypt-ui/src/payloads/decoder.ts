@@ -108,7 +108,7 @@ export function createDecoder({
   });
   const received = createReceivedBytes();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  /** Whether a request without debounce is about to be sent. */
+  /** Whether a request that skips the debounce is about to be sent. */
   let atOnce = false;
   /** Whether payloads have been requested. */
   let started = false;

@@ -38,7 +38,7 @@ function withPart(value: unknown, path: readonly string[], part: (before: unknow
   return copy;
 }
 
-/** Gives a run two thousand pending activities, one of which has failed. */
+/** Gives a run two thousand pending activities, one of which is being retried after a failure. */
 const many = (url: URL, answer: unknown) =>
   isDescription(url)
     ? withPart(answer, ['details', 'pendingActivities'], () =>

@@ -52,7 +52,7 @@ const plaintext = async (args: readonly string[], input?: string | Uint8Array) =
 };
 
 describe('temporal-kms plaintext', () => {
-  it('finds values in a namespace’s ids, memo keys, reasons and schedules', async () => {
+  it('finds personal data in a namespace’s workflow ids, memo keys, reasons and schedule ids', async () => {
     const { code, err, json } = await plaintext(['--namespace', NAMESPACE, '--rps', '1000', '--json']);
     expect(code).toBe(1);
     expect(err).toMatch(/: runs: 1\n[^]*: schedules: 1\n$/);

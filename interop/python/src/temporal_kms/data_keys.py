@@ -175,8 +175,9 @@ class EncryptionKeys:
         return slot.current
 
     def _is_confirmed_by_wrap(self, slot: _Slot, now: float) -> bool:
-        """Returns whether a successful wrap confirms the current key. The wrap must be recent, unless Cloud KMS has
-        never let this identity unwrap."""
+        """Returns whether a successful wrap confirms the current key. If Cloud KMS has ever unwrapped with this crypto
+        key for this process, the wrap must be recent. Otherwise, the identity is assumed to be encrypt-only, and a wrap
+        of any age counts."""
         may_only_encrypt = slot.crypto_key not in self._decryption_keys.readable
         return self._refusal(slot) == UNREADABLE and (may_only_encrypt or now < slot.wrapped + REVALIDATE)
 

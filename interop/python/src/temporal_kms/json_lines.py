@@ -3,8 +3,8 @@ stdout.
 
 Request: ``{"id": 1, "op": "encode" | "decode", "codec": NAME, "context": {"namespace": …, "workflowId": …}, "payloads":
 [{"metadata": {KEY: HEX}, "data": HEX}]}``; the context is optional.
-Response: ``{"id": 1, "payloads": […]}``, or ``{"id": 1, "code": …, "message": …}`` for a KmsCodecError. The process
-ends with a traceback on any other error.
+Response: ``{"id": 1, "payloads": […]}``, or ``{"id": 1, "code": …, "message": …}`` for a KmsCodecError. On any
+other error, the process exits with a traceback.
 """
 
 import asyncio

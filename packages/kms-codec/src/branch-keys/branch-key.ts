@@ -49,7 +49,10 @@ export interface Derivation {
   readonly commitment: Uint8Array;
 }
 
-/** Returns a derivation with its id. Ids are unique, because salts and commitments have fixed lengths. */
+/**
+ * Returns a derivation with its id, which concatenates the parts. No two derivations share an id, because
+ * salts and commitments have fixed lengths.
+ */
 export function derivation(salt: Uint8Array, commitment: Uint8Array, info: Uint8Array): Derivation {
   return { id: Buffer.concat([salt, commitment, info]).toString('latin1'), salt, commitment, info };
 }

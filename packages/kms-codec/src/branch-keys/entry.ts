@@ -26,7 +26,10 @@ export interface StoredBranchKey {
 
 export interface BranchKeyEntry {
   readonly current: StoredBranchKey;
-  /** The branch key that will start to encrypt in a few minutes. Until then, all processes unwrap it. */
+  /**
+   * The branch key that will start to encrypt in a few minutes. In the meantime, every process unwraps it, so
+   * that it is ready.
+   */
   readonly next?: StoredBranchKey | undefined;
 }
 

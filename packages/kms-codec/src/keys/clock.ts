@@ -39,7 +39,8 @@ const WALL_ONLY_MS = 250;
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();
   let elapsedOffset = offset;
-  // The wall time when both clocks were last read, the last result, and the last reading of the wall clock.
+  // `bothRead`: wall time when both clocks were last read; `elapsed`: the last result; `lastWall`: the last
+  // reading of the wall clock.
   let [bothRead, elapsed, lastWall] = [Number.NEGATIVE_INFINITY, 0, 0];
   return () => {
     const wallTime = wall();

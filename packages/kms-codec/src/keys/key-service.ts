@@ -25,7 +25,7 @@ export interface WrapRequest {
 
 export interface Wrapped {
   readonly ciphertext: Uint8Array;
-  /** The key version that encrypted, from `EncryptResponse.name`. */
+  /** The key version that encrypted the plaintext, taken from `EncryptResponse.name`. */
   readonly keyVersion: number;
   readonly protectionLevel: string;
 }

@@ -15,9 +15,9 @@ interface Instrument {
 }
 
 /**
- * Returns a meter that writes to the meter that `current` returns. Temporal's Runtime, with its meter and
- * metrics, ends when its last connection closes. This happens whenever `runWorker` replaces a worker or waits
- * for Cloud KMS. The next Runtime has a new meter. The returned meter writes the counters' totals and
+ * Returns a meter that forwards to whichever meter `current()` returns. Temporal's Runtime, with its meter
+ * and metrics, ends when its last connection closes. This happens whenever `runWorker` replaces a worker or
+ * waits for Cloud KMS. The next Runtime has a new meter. The returned meter writes the counters' totals and
  * the gauges' last values to the new meter. Histograms start from zero.
  *
  * @param current returns the current Runtime's meter, and creates the Runtime if there is none. If `current`

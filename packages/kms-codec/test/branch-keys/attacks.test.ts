@@ -265,7 +265,7 @@ it('reports but does not overwrite an entry with an unknown format version', asy
   expect(fleet.events).toEqual(Array(2).fill('adopt unsupported_version'));
 });
 
-it('makes only a few calls per process, even if an attacker replaces every entry with garbage', async () => {
+it('wraps only a few dozen keys a day per process, even if an attacker replaces every stored entry with garbage', async () => {
   const { fleet } = await fleetWithEntry();
   const replace = fleet.store.replace.bind(fleet.store);
   fleet.store.replace = async (...call) => {

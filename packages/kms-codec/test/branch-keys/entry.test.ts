@@ -78,7 +78,7 @@ describe('a store entry', () => {
     expect(parseEntry(new TextEncoder().encode(padded))).toEqual(entry);
   });
 
-  it('is malformed if it is truncated at any byte', () => {
+  it('is malformed wherever it is truncated', () => {
     const whole = serializeEntry(entry);
     for (let length = 0; length < whole.length; length += 1) {
       expect(() => parseEntry(whole.subarray(0, length))).toThrow(

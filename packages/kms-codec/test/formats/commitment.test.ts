@@ -95,7 +95,7 @@ function nonceFor(keys: readonly [Uint8Array, Uint8Array]): Buffer {
   }
 }
 
-/** The protobuf tag of field 2, `data`, and the length of the 46 bytes that follow. */
+/** The protobuf tag of field 2, `data`, followed by its length, 46 bytes. */
 const DATA = Buffer.of(0x12, 46);
 const PLAINTEXTS = ['pay 1 to Alice', 'pay 1000 to Bob!'] as const;
 

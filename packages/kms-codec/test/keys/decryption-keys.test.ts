@@ -178,7 +178,7 @@ it('a call that did not start, because its callers gave up while it waited for a
 
 // [C-14]
 describe('a cached key', () => {
-  it.each(['timer', 'next use'] as const)('leaves memory on the %s after its hard age', async (event) => {
+  it.each(['timer', 'next use'] as const)('is evicted by the %s at its hard age', async (event) => {
     const { keys, clock, foreign } = newCache();
     const wrapped = await foreign();
     const end = () => (event === 'timer' ? keys.maintain() : keys.cached('pay', wrapped));

@@ -123,7 +123,10 @@ function compare(one: NonNullable<Value>, other: NonNullable<Value>): number {
   return one < other ? -1 : 1;
 }
 
-/** Returns the seconds of a duration (`86400s`), a time (RFC 3339) or a number. */
+/**
+ * Parses a duration (`86400s`) or a time (RFC 3339) into seconds (for a time, since 1970). Also accepts a
+ * plain number.
+ */
 function toNumber(text: string): number {
   const number = /^-?\d+(\.\d+)?s?$/.test(text) ? Number.parseFloat(text) : Date.parse(text) / 1000;
   if (Number.isNaN(number))

@@ -51,7 +51,7 @@ function signatureTests(fixture: () => Fixture): void {
     ['RSA_SIGN_PSS_2048_SHA256', 'SOFTWARE', 'sha256', PSS],
     ['RSA_SIGN_PSS_4096_SHA512', 'SOFTWARE', 'sha512', PSS],
     ['RSA_SIGN_PKCS1_3072_SHA256', 'SOFTWARE', 'sha256', PKCS1],
-  ] as const)('signs with %s (%s) so that OpenSSL verifies it', async (algorithm, level, hash, options) => {
+  ] as const)('makes %s signatures (%s) that OpenSSL can verify', async (algorithm, level, hash, options) => {
     const { client } = fixture();
     const name = await createVersion(fixture(), algorithm, level);
     const [{ pem }] = await client.getPublicKey({ name });

@@ -14,7 +14,10 @@ const picture = (name: string, extension: string): Media => ({
   kind: 'picture',
 });
 
-/** First bytes in Latin-1, at offset `at`. SVG and HTML are omitted because they can contain scripts. */
+/**
+ * The bytes that identify each type, as a Latin-1 string, at offset `at` (default 0). SVG and HTML are omitted because
+ * they can contain scripts.
+ */
 const signatures: readonly { readonly at?: number; readonly bytes: string; readonly media: Media }[] = [
   { bytes: '\u0089PNG\r\n\u001a\n', media: picture('PNG', 'png') },
   { bytes: '\u00ff\u00d8\u00ff', media: picture('JPEG', 'jpg') },

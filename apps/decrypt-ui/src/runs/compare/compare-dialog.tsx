@@ -109,7 +109,7 @@ interface SecondProps {
   readonly onValue: (value: PayloadValue | undefined) => void;
 }
 
-/** The choice of the second payload, in the run that the surrounding providers offer. */
+/** Lets the user choose the second payload, from the run of the nearest `RunProvider`. */
 function Second({ position, isSameRun, onValue }: SecondProps) {
   const { follow } = useRun();
   const { history, phase } = follow;

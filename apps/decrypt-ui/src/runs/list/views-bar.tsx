@@ -55,7 +55,7 @@ interface ViewsBarProps {
   readonly sets: readonly string[] | undefined;
   readonly loaded: number;
   readonly searchButton: Ref<HTMLButtonElement>;
-  /** Shows the search of payloads; undefined while the list has no valid query. */
+  /** Opens the payload search; undefined while the list has no valid query. */
   readonly onSearch: (() => void) | undefined;
   /** Whether the user is picking runs to compare. */
   readonly picking: boolean;

@@ -218,7 +218,10 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       reading.stop();
       store.setState(({ search }) => ({ search: stopped(search) }));
     },
-    /** Drops the results of a search of payloads, and its text, which may come from a payload. */
+    /**
+     * If payloads are searched, stops the search and drops its results and term. The user may have copied the term from
+     * a payload.
+     */
     forgetPayloads() {
       const { scope } = store.getState();
       if (scope !== 'payloads') return;

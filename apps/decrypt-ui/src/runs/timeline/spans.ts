@@ -22,7 +22,7 @@ export interface SpanContext {
   readonly now: number;
   readonly runOpen: boolean;
   readonly pending?: PendingWork | undefined;
-  /** The starts of this group's attempts that the server reported while the page was open. */
+  /** Start times of this group's attempts, as the server reported them while the page was open. */
   readonly attemptsSeen?: readonly number[] | undefined;
 }
 

@@ -79,8 +79,8 @@ const message = z.union([
 type Message = z.infer<typeof message>;
 
 /**
- * Opens the channel between the pages of this origin and base path. The channel's messages contain answers (bound to
- * one page's verifier) and sign-outs, but no token.
+ * Opens the channel between the pages of this origin and base path. The channel's messages carry the provider's answers
+ * (each bound to one page's verifier) and sign-outs, but never tokens.
  */
 function openChannel(onMessage: (message: Message) => void): BroadcastChannel {
   const channel = new BroadcastChannel(CHANNEL);

@@ -253,7 +253,7 @@ describe('pending work', () => {
     expect(outcomes).toEqual(['running', 'pending', 'paused', 'running', 'pending']);
   });
 
-  test('is neither running nor pending in a closed run', () => {
+  test('has the outcome neutral once the run has closed', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
     expect(groupOutcome(historyOf(run.events).groups[0]!, false)).toBe('neutral');

@@ -21,8 +21,8 @@ const SLACK_SECONDS = 10;
 const READY_SECONDS = 30;
 
 /**
- * While workflows run, rotates the key, disables and enables the primary version twice, and removes and
- * grants the role twice. Repeats these steps with each kind of store.
+ * While workflows run, rotates the key, disables and enables the primary version twice, and revokes the role
+ * and grants it again, twice. Repeats these steps with each kind of store.
  */
 export async function revoke(checks: Checks, options: ScenarioOptions): Promise<void> {
   const kinds = options.store === undefined ? storeKinds : [options.store];

@@ -118,7 +118,7 @@ class Walk {
     this.#at = start;
   }
 
-  /** Walks from the end of the run to its start. */
+  /** Walks backwards from the end of the run to its start, and collects the parts of the path. */
   back(last: RunEvent, end: number): void {
     this.#at = end;
     const begin = this.#events[0]?.at ?? end;

@@ -42,8 +42,8 @@ const LEAST_RUNS = 3;
 const SLOW_FACTOR = 2;
 
 /**
- * Returns whether a run took notably longer than other runs: longer than twice the median, and longer than
- * 95 % of these runs.
+ * Returns whether a run took notably longer than other runs: longer than twice the median, and longer than at
+ * least 95 % of them.
  */
 export const isSlow = (millis: number, { count, median, p95 }: Usual): boolean =>
   count >= LEAST_RUNS && millis > SLOW_FACTOR * median && millis > p95;

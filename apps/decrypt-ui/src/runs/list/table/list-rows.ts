@@ -9,7 +9,7 @@ export interface ListRow {
   readonly key: string;
   /** The row's depth: 1 for the runs of the list, 2 for their children, and so on. */
   readonly level: number;
-  /** The key of the row above that contains this row. */
+  /** The parent row's `key`. Absent for rows at level 1. */
   readonly parentKey?: string;
   readonly run?: WorkflowSummary;
   readonly expanded: boolean;
