@@ -10,15 +10,15 @@ import { keepForSearch } from './support/leak-search.ts';
 import { startServer } from './support/process.ts';
 import { bodyOf, keys, plain, startKms, text } from './support/stack.ts';
 
-/* `SLOW=1` sends more requests; `SEED=n` sends different requests. */
+/* `SLOW=1` sends more requests, and measures memory more often; `SEED=n` sends different requests. */
 const slow = process.env['SLOW'] !== undefined;
-const requests = slow ? 100_000 : 4_000;
+const requests = slow ? 100_000 : 2_000;
 const seed = Number(process.env['SEED'] ?? 20_261_124);
 vi.setConfig({ testTimeout: 3_600_000 });
 
 const AT_ONCE = 16;
 /** How many times memory is measured in each quarter of the requests. */
-const LOOKS = 9;
+const LOOKS = slow ? 9 : 5;
 
 const kms = forFile(await startKms());
 const collect = fileURLToPath(new URL('fuzz/collect.ts', import.meta.url));

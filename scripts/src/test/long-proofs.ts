@@ -54,6 +54,10 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'packages/kms-codec', file: 'test/properties.test.ts', minutes: 1 },
   { directory: 'packages/kms-emulator', file: 'test/ciphertext.test.ts', minutes: 1 },
   { directory: 'apps/decrypt-ui', file: 'test/runs/events/history.test.ts', minutes: 1 },
+  { directory: 'apps/codec-server', file: 'test/history/long-history.test.ts', minutes: 1 },
+  { directory: 'apps/codec-server', file: 'test/access/table.test.ts', minutes: 1 },
+  { directory: 'apps/codec-server', file: 'test/access/unverified-email.test.ts', minutes: 1 },
+  { directory: 'apps/codec-server', file: 'test/audit/audit-lock.test.ts', minutes: 1 },
 ];
 
 const LANES = Math.max(2, Math.floor(availableParallelism() / 2));

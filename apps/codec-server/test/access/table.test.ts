@@ -373,7 +373,19 @@ const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }>
   },
 };
 
+/** Returns the callers whose tokens can have the defect. */
 const holdersOf = (what: string) => people.filter(({ settings }) => ofSome[what]?.of(settings) ?? true);
+
+/**
+ * Returns one caller of each issuer whose tokens can have the defect, because the server checks tokens only
+ * against the settings of their issuers. Each defect gets other callers. With `SLOW=1`, returns all callers.
+ */
+function testedHoldersOf(what: string): Person[] {
+  if (process.env['SLOW']) return holdersOf(what);
+  const turn = Object.keys(defects).indexOf(what);
+  const groups = Map.groupBy(holdersOf(what), ({ issuer }) => issuer);
+  return [...groups.values()].map((group) => group[turn % group.length]!);
+}
 
 it('tests exactly the defects that the matrix lists', () => {
   expect(Object.keys(defects).toSorted()).toEqual(Object.keys(tokenRefusals).toSorted());
@@ -431,7 +443,7 @@ async function expectRefusals(
 
 describe.each(Object.entries(defects))('a token with the defect "%s"', (what, defect) => {
   // The server checks a token before it looks at the namespace, so one namespace for each caller is enough.
-  const cases = holdersOf(what).map(
+  const cases = testedHoldersOf(what).map(
     (holder, index) => [holder.who, namespaces[index % namespaces.length]!, holder] as const,
   );
   it.each(cases)('of %s is refused on every route in %s', async (_who, namespace, holder) =>
