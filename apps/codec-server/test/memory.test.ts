@@ -144,8 +144,9 @@ describe('short-lived buffers', () => {
     expect(markings(work)).toBeGreaterThan(3);
     // V8's scheduler also marks the heap when it is idle, which happens once or twice in some runs on a busy
     // machine.
-    const runs = Array.from({ length: 3 }, () => markings(ours + work));
-    expect(Math.min(...runs)).toBeLessThan(3);
+    let fewest = Number.POSITIVE_INFINITY;
+    for (let runs = 0; runs < 3 && fewest >= 3; runs += 1) fewest = Math.min(fewest, markings(ours + work));
+    expect(fewest).toBeLessThan(3);
   });
 
   it("are left to V8's default if the heap is small", () => {

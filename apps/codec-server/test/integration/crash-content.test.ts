@@ -108,6 +108,11 @@ interface Attack {
   readonly readers: readonly Reader[];
 }
 
+// Several attacks send the same contents.
+const fileBodies = denseBodies(FILE_SIZE);
+const otherBodies = denseBodies(250_000);
+const filesWith = fieldsOf(EVENT).map((field) => ({ field, json: denseJson(field, FILE_SIZE / 8) }));
+
 const attacks: Attack[] = [
   ...fieldsOf(EVENT).map(({ path, density, bytes }, n) => ({
     name: `event ${path} (${density})`,
@@ -133,7 +138,7 @@ const attacks: Attack[] = [
     },
     readers: ofList,
   })),
-  ...fieldsOf(EVENT).map((field) => ({
+  ...filesWith.map(({ field, json }) => ({
     name: `file ${field.path} (${field.density})`,
     plant: () => undefined,
     readers: [
@@ -143,7 +148,7 @@ const attacks: Attack[] = [
             ? Buffer.concat([HistoryEvent.encode(head).finish(), field.bytes(FILE_SIZE / 2)]).toString(
                 'base64',
               )
-            : denseJson(field, FILE_SIZE / 8);
+            : json;
         return posting(`history-files:inspect ${encoding}`, `${API}/history-files:inspect`, {
           encoding,
           events: [event],
@@ -151,12 +156,12 @@ const attacks: Attack[] = [
       }),
       posting('history-files:decode', `${API}/history-files:decode`, {
         encoding: 'json',
-        events: [denseJson(field, FILE_SIZE / 8)],
+        events: [json],
         refs: ['1:0'],
       }),
       posting('history-files:search', `${API}/history-files:search`, {
         encoding: 'readable',
-        events: [denseJson(field, FILE_SIZE / 8)],
+        events: [json],
         text: 'zzz',
       }),
     ],
@@ -166,7 +171,7 @@ const attacks: Attack[] = [
     .map(([, , path]) => ({
       name: `bodies of ${path.split('/').at(-1)}`,
       plant: () => undefined,
-      readers: denseBodies(path.includes('history-files') ? FILE_SIZE : 250_000).map((body) =>
+      readers: (path.includes('history-files') ? fileBodies : otherBodies).map((body) =>
         posting(path, path, body),
       ),
     })),

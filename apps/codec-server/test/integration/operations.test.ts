@@ -9,7 +9,7 @@ import { buildPayloads } from '../../src/json/payload-json.ts';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
 import { folderForFile, forFile } from '../support/for-file.ts';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
-import { sealedApart, startKms } from '../support/stack.ts';
+import { bodyOf, plain, sealedApart, startKms } from '../support/stack.ts';
 
 const SECRET = 'canary-90d3f7';
 const kms = forFile(await startKms());
@@ -39,10 +39,8 @@ const PLAINTEXT = Buffer.from(`"${SECRET}"`).toString('base64');
 
 const headers = { 'content-type': 'application/json', 'x-namespace': 'payments' };
 const post = (url: string, body: string) => fetch(url, { method: 'POST', headers, body });
-async function encrypted(): Promise<string> {
-  const server = await start({ AUDIT_FILE: join(directory, 'encrypt.jsonl') });
-  return (await post(`${server.url}/encode`, payloads())).text();
-}
+const encrypted = async (): Promise<string> =>
+  bodyOf(await kms.codec.encode([plain(SECRET)], { namespace: 'payments' }));
 
 const entries = (text: string) =>
   text

@@ -20,6 +20,8 @@ export interface Place {
 interface Make {
   readonly payload: (place: Place) => Payload;
   readonly variant: number;
+  /** The attributes of an event; the attributes of other event types are left out. */
+  readonly own?: string;
 }
 
 /** Maximum nesting of messages, which limits recursive types: a failure has a chain of at most six causes. */
@@ -36,8 +38,12 @@ export const VARIANTS = 10;
 function fill(type: Type, path: string, inHeader: boolean, depth: number, make: Make): object {
   const message: Record<string, unknown> = {};
   for (const field of type.fieldsArray.toSorted((a, b) => a.id - b.id)) {
-    const rivals = field.partOf?.fieldsArray ?? [field];
-    if (type !== HistoryEvent && rivals[make.variant % rivals.length] !== field) continue;
+    if (type === HistoryEvent) {
+      if (field.name.endsWith('EventAttributes') && field.name !== make.own) continue;
+    } else {
+      const rivals = field.partOf?.fieldsArray ?? [field];
+      if (rivals[make.variant % rivals.length] !== field) continue;
+    }
     const own = path === '' ? field.name : `${path}.${field.name}`;
     const one = (at: string) => value(field.resolve(), at, inHeader, depth, make);
     const first = one(field.map ? `${own}["a-key"]` : field.repeated ? `${own}[0]` : own);
@@ -91,19 +97,16 @@ export async function fullEvent(
   const holes: Payload[] = [];
   const own = ownAttributes(name);
   const payload = (place: Place): Payload => {
-    const top = place.path.split('.')[0]!;
+    const isOwn = place.path.startsWith(`${own}.`);
+    places.push({ ...place, path: isOwn ? place.path.slice(own.length + 1) : place.path });
     const hole: Payload = {};
-    if (!top.endsWith('EventAttributes') || top === own) {
-      places.push({ ...place, path: top === own ? place.path.slice(own.length + 1) : place.path });
-      holes.push(hole);
-    }
+    holes.push(hole);
     return hole;
   };
-  const message = fill(HistoryEvent, '', false, DEPTH, { payload, variant });
-  const kept = Object.entries(message).filter(([key]) => !key.endsWith('EventAttributes') || key === own);
-  if (!kept.some(([key]) => key === own)) throw new Error(`The event type ${name} has no field ${own}.`);
+  const message = fill(HistoryEvent, '', false, DEPTH, { payload, variant, own });
+  if (!(own in message)) throw new Error(`The event type ${name} has no field ${own}.`);
   for (const [n, hole] of holes.entries()) Object.assign(hole, await encrypt(places[n]!, n));
-  const event = { ...Object.fromEntries(kept), eventId, eventType, taskId: 1 };
+  const event = { ...message, eventId, eventType, taskId: 1 };
   const bytes = HistoryEvent.encode(HistoryEvent.fromObject(event)).finish();
   return { event: proto.temporal.api.history.v1.HistoryEvent.decode(bytes), places };
 }

@@ -42,6 +42,7 @@ const UNLISTED = 'ES384';
 
 export const rsa = (): KeyPair => generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = (namedCurve: string): KeyPair => generateKeyPairSync('ec', { namedCurve });
+const newPair = ({ tokens }: Issuer): KeyPair => (tokens === 'assertion' ? ec('P-256') : rsa());
 
 const typeOf: Record<Issuer['tokens'], string> = {
   access: 'at+jwt',
@@ -51,11 +52,11 @@ const typeOf: Record<Issuer['tokens'], string> = {
 };
 
 export async function issuersOf(policy: Policy, now: () => number): Promise<Issuers> {
-  const keys = new Map<string, Record<'own' | 'unlisted' | 'strange', KeyPair>>();
+  const keys = new Map<string, Record<'own' | 'unlisted', KeyPair>>();
+  const strangers = new Map<string, KeyPair>();
   const documents = new Map<string, unknown>();
   for (const [name, issuer] of Object.entries(policy.issuers)) {
-    const pair = () => (issuer.tokens === 'assertion' ? ec('P-256') : rsa());
-    const pairs = { own: pair(), unlisted: ec('P-384'), strange: pair() };
+    const pairs = { own: newPair(issuer), unlisted: ec('P-384') };
     keys.set(name, pairs);
     const set = { keys: [await published(pairs.own, KEY_ID), await published(pairs.unlisted, UNLISTED)] };
     if ('jwks' in issuer.keys) documents.set(issuer.keys.jwks, set);
@@ -74,7 +75,11 @@ export async function issuersOf(policy: Policy, now: () => number): Promise<Issu
   return {
     asked,
     publicKey: (name) => keys.get(name)!.own.publicKey,
-    strange: (name) => keys.get(name)!.strange,
+    strange: (name) => {
+      const pair = strangers.get(name) ?? newPair(named(name));
+      strangers.set(name, pair);
+      return pair;
+    },
     unlisted: (name) => {
       if (named(name).algorithms.includes(UNLISTED)) throw new Error(`${name} lists ${UNLISTED}`);
       return { header: { alg: UNLISTED, kid: UNLISTED }, key: keys.get(name)!.unlisted.privateKey };
