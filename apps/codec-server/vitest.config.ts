@@ -5,8 +5,12 @@ import { defineConfig } from 'vitest/config';
 // Vitest adds a project's `include` to that of the root, so the root must not have one.
 const { include: _, ...common } = shared;
 
-/** These tests measure the heap of their process, so they don't share the process with other tests. */
-const measuring = ['history/long-history', 'temporal/decode-plan', 'fuzz'].map(
+/**
+ * These tests don't share a process with other tests. All except Schemathesis measure the heap of their process.
+ * Schemathesis takes longest, so it starts first: Vitest starts the projects in the order of their names, and in a
+ * project the files that took longest in the last run or, without such results, the largest files.
+ */
+const alone = ['integration/schemathesis', 'history/long-history', 'temporal/decode-plan', 'fuzz'].map(
   (file) => `test/${file}.test.ts`,
 );
 
@@ -17,8 +21,8 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: 'test/support/whole-run.ts',
     projects: [
-      { extends: true, test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: measuring } },
-      { extends: true, test: { name: 'alone', include: measuring, isolate: true } },
+      { extends: true, test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: alone } },
+      { extends: true, test: { name: 'alone', include: alone, isolate: true } },
     ],
   },
 });
