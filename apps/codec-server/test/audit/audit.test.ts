@@ -111,7 +111,7 @@ it('keeps the first keys that messages name if none of the keys decrypted a payl
   const record = await audit.begin(intent);
   for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
   await record.end('complete');
-  expect(entries[1]!.outcome!.keys!.map(({ version }) => version)).toEqual(
+  expect(entries[1]!.outcome!.keys.map(({ version }) => version)).toEqual(
     Array.from({ length: 32 }, (_, n) => n + 1),
   );
 });
