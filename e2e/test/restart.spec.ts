@@ -1,21 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from '@playwright/test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@playwright/test';
 import { ownPorts, startDev } from '@temporal-kms/scripts/dev';
 import { isPortTaken } from '@temporal-kms/scripts/ports';
+import { test } from './remote-machine.ts';
 
-let folder: string;
-
-test.beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'restart-test-'))));
-test.afterEach(() => rm(folder, { recursive: true }));
-
-test("Ctrl-C stops everything, and a second start finds the first start's data and keys", async ({
+// remote.spec.ts tests that `pnpm dev` finds the same machine's Temporal server and Google project with DEV_REMOTE=1.
+test("`pnpm dev` uses only its own servers, Ctrl-C stops everything, and a second start finds the first start's data and keys", async ({
   page,
+  machine,
 }) => {
   test.setTimeout(480_000);
   const ports = await ownPorts();
-  const environment = { ...ports, DEV_DATA_DIR: folder, DEV_DASHBOARD_DIR: '' };
+  const environment = { ...machine.environment, ...ports, DEV_DASHBOARD_DIR: '' };
   const api = `http://127.0.0.1:${ports['DEV_CODEC_PORT']}/api/namespaces/default/workflows`;
 
   const first = await startDev(environment);
@@ -26,9 +24,19 @@ test("Ctrl-C stops everything, and a second start finds the first start's data a
   await page.goto(`http://127.0.0.1:${ports['DEV_UI_PORT']}/ns/default/workflows?q=order-1001`);
   await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible({ timeout: 120_000 });
   await page.close();
+  // The samples keep running after `startDev` returns.
+  await sleep(5_000);
   await first.stop();
   for (const [variable, port] of Object.entries(ports)) {
     expect(await isPortTaken(Number(port)), `a process still listens on ${variable}`).toBe(false);
+  }
+
+  expect(machine.connections()).toEqual({ exported: 0, profile: 0, ownProfile: 0, kms: 0 });
+  const entries = await readdir(machine.data, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['temporal.db', 'kms-emulator.json']));
+  for (const { parentPath, name } of files) {
+    expect(await readFile(join(parentPath, name), 'latin1')).not.toContain('elsewhere');
   }
 
   const second = await startDev(environment);
