@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const dashboard = join(import.meta.dirname, '..', 'apps', 'decrypt-ui');
 
-/** Builds the dashboard as `pnpm build` does, into the new folder `out`. Returns the folder. */
+/** Builds the dashboard for a benchmark as `pnpm build` does, into the new folder `out`. Returns the folder. */
 export async function buildDashboard(out: string): Promise<string> {
   const vite = createRequire(join(dashboard, 'package.json')).resolve('vite/package.json');
   const cli = join(vite, '..', 'bin', 'vite.js');

@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { defineConfig } from '@playwright/test';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
+import { buildDashboard } from '@temporal-kms/scripts/dashboard';
 import { ownPorts, readyWord } from '@temporal-kms/scripts/dev';
-import { buildDashboard } from './build-dashboard.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -15,13 +15,12 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   const files = process.argv.filter((argument) => /\.spec(\.ts)?(:\d+)*$/.test(argument));
   // Two long tests may run at the same time, so their data folders have different names.
   const data = join(root, '.dev', ['e2e', ...files.map((file) => basename(file))].join('-'));
-  const dashboard = `${data}-dashboard`;
-  for (const folder of [data, dashboard]) rmSync(folder, { recursive: true, force: true });
+  rmSync(data, { recursive: true, force: true });
   Object.assign(process.env, await ownPorts(), {
     DEV_DATA_DIR: data,
     // Uses the built dashboard, as in a deployment, so that a page loads a few files instead of hundreds.
     // restart.spec.ts tests the dashboard from its sources.
-    DEV_DASHBOARD_DIR: await buildDashboard(dashboard),
+    DEV_DASHBOARD_DIR: join(await buildDashboard(), 'dist'),
     // If the command line names files, Playwright runs only these files, without the tests that run before
     // and after all others.
     E2E_FILES: files.length > 0 ? '1' : '',

@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { loadConfig } from '../src/session/config.ts';
 import { createAppRouter } from '../src/shell/router.tsx';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
-import { buildDashboard } from './support/built.ts';
+import { builtDashboard } from './support/built.ts';
 import { type Provider, serveSite, type Site, startProvider } from './support/site.ts';
 
-const { outDir } = await buildDashboard();
+const { outDir } = await builtDashboard();
 const RUN = '01997c2e-0000-7000-8000-000000000001';
 
 let fixtures: FixtureServer;

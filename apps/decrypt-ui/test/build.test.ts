@@ -8,13 +8,13 @@ import { freePorts } from '@temporal-kms/scripts/ports';
 import { preview, type PreviewServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
-import { buildDashboard } from './support/built.ts';
+import { builtDashboard } from './support/built.ts';
 
 /** Milliseconds that a test waits for a page. */
 const PATIENCE = 60_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { outDir, modules } = await buildDashboard();
+const { outDir, modules } = await builtDashboard();
 const files = () => readdirSync(outDir, { recursive: true, encoding: 'utf8' });
 const scripts = () => files().filter((name) => name.endsWith('.js'));
 const read = (name: string) => readFileSync(join(outDir, name), 'utf8');
