@@ -62,6 +62,8 @@ export default defineConfig({
     launchOptions: { executablePath: await findChromium(), args: [...chromiumArguments] },
     // Recording a trace of every test would use a large part of a core.
     trace: 'on-first-retry',
+    // Endless animations would use a large part of a core. journeys.spec.ts turns animations on.
+    contextOptions: { reducedMotion: 'reduce' },
     // Below the test's limit, so that the error states which action is not possible.
     actionTimeout: 60_000,
     screenshot: 'only-on-failure',

@@ -4,6 +4,8 @@ import { untilSamplesEnded } from './stack.ts';
 
 /* Tests what a person does with the dashboard, without sign-in. */
 
+// Without a preference, unlike all other tests, so that animations run.
+test.use({ contextOptions: { reducedMotion: 'no-preference' } });
 test.beforeAll(untilSamplesEnded);
 
 for (const [size, use] of [

@@ -44,6 +44,7 @@ for (const [number, [name, open]] of Object.entries({ ...screens, ...failingScre
 }
 
 test('nothing that is already visible moves while the list and a run load', async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
   await page.addInitScript(() => {
     interface Source {
       readonly node: Node | null;
