@@ -173,7 +173,10 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
   'a person without permissions': {
     person: 'Nora New',
     path: '/',
-    open: (page) => heading(page, 'You may not read workflows in any namespace'),
+    open: async (page) => {
+      await heading(page, 'You may not read workflows in any namespace');
+      await shown(page, 'nora.new@example.com');
+    },
   },
   'an audit that a person may not read': {
     person: 'Olivia Oncall',
