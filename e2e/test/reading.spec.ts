@@ -3,31 +3,6 @@ import { focusField } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-test('the list opens a workflow, which shows its input, result and memo', async ({ page }) => {
-  await page.goto('/ns/default/workflows?q=order-1001');
-  await page.getByRole('link', { name: 'order-1001', exact: true }).click();
-  await page.keyboard.press('Enter');
-  await expect(page.getByText('Please wrap it as a present').first()).toBeVisible();
-  const facts = page.getByRole('banner').or(page.getByRole('main'));
-  await expect(facts.getByText('"Mira Lindqvist"').first()).toBeVisible();
-  await expect(facts.getByText(/Delivered to Mira/).first()).toBeVisible();
-  await page.getByRole('tab', { name: /Memo/ }).click();
-  await expect(
-    page.getByText(/Card inside: for Mira Lindqvist|Mira Lindqvist has paid/).first(),
-  ).toBeVisible();
-});
-
-test('a failed workflow shows its message and its causes', async ({ page }) => {
-  await page.goto('/ns/default/workflows?q=checkout-2001');
-  await page.getByRole('link', { name: 'checkout-2001', exact: true }).click();
-  await page.keyboard.press('Enter');
-  await expect(page.getByText('Checkout of Tomás Ferreira failed').first()).toBeVisible();
-  await page.getByRole('row', { name: /Workflow Failed/ }).click();
-  const inspector = page.getByRole('complementary');
-  await inspector.getByRole('tab', { name: /Failure/ }).click();
-  await expect(inspector.getByText('Card of Tomás Ferreira was not authorized')).toBeVisible();
-});
-
 test('a running workflow shows new events as they arrive', async ({ page }) => {
   await page.goto('/');
   // After a few minutes, the workflow continues as new, so the list begins with the latest run.
