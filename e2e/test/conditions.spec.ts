@@ -152,8 +152,6 @@ test('a reload shows the same page', async ({ page }) => {
     `${ORDER}?ev=9&pane=attributes`,
     `${ORDER}?view=all&ev=12`,
     `${ORDER}?tab=relations`,
-    `${ORDER}?tab=memo`,
-    `${ORDER}?tab=metadata`,
     `${ORDER}?from=2000&to=9000`,
     `${LIST}/checkout-2001?ev=1&pane=raw`,
   ]) {
