@@ -1,7 +1,7 @@
-import { expect, type Locator, type Page, test } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { screens } from './all-screens.ts';
 import { failingScreens } from './failing-screens.ts';
-import { expectAccessible } from './screens.ts';
+import { expectAccessible, test } from './screens.ts';
 import { latestRun, untilSamplesEnded } from './stack.ts';
 
 /*
@@ -37,7 +37,7 @@ test.beforeAll(async () => {
 });
 
 for (const [number, [name, open]] of Object.entries({ ...screens, ...failingScreens }).entries()) {
-  test(`axe finds no violation on ${name}`, async ({ page }) => {
+  test(`axe finds no violation on ${name}`, async ({ sharedPage: page }) => {
     await open(page);
     await expectAccessible(page, process.env['SLOW'] ? undefined : number);
   });

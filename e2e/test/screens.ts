@@ -1,7 +1,32 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, type Locator, type Page } from '@playwright/test';
+import { type BrowserContext, expect, type Locator, type Page, test as base } from '@playwright/test';
 
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+
+/**
+ * A test that can open its page in a browser context that the tests in a worker share, without cookies or stored data.
+ * In a new context, the browser loads and compiles the dashboard's scripts again.
+ */
+export const test = base.extend<{ sharedPage: Page }, { shared: BrowserContext }>({
+  shared: [
+    async ({ browser }, use) => {
+      const context = await browser.newContext({
+        baseURL: `http://127.0.0.1:${process.env['DEV_UI_PORT']}`,
+        viewport: sizes.desktop,
+        reducedMotion: 'reduce',
+      });
+      await use(context);
+      await context.close();
+    },
+    { scope: 'worker' },
+  ],
+  sharedPage: async ({ shared }, use) => {
+    await shared.setStorageState({ cookies: [], origins: [] });
+    const page = await shared.newPage();
+    await use(page);
+    await page.close();
+  },
+});
 
 /**
  * Returns the violations that axe finds on the page.

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test as base } from '@playwright/test';
 import { ownPorts, startDev } from '@temporal-kms/scripts/dev';
+import { test as base } from './screens.ts';
 
 /** A separate stack with sign-in: `DEV_AUTH=1 pnpm dev`, with a real OpenID provider. */
 export interface SignInStack {

@@ -4,10 +4,8 @@ import { openSignedIn, signedInScreens } from './signed-in-screens.ts';
 
 /* Tests each screen of the dashboard that exists only with sign-in. */
 
-test.use({ viewport: { width: 1440, height: 900 } });
-
 for (const [number, [name, screen]] of Object.entries(signedInScreens).entries()) {
-  test(`axe finds no violation on ${name}`, async ({ page, stack }) => {
+  test(`axe finds no violation on ${name}`, async ({ sharedPage: page, stack }) => {
     await openSignedIn(page, screen, stack.origin);
     await expectAccessible(page, process.env['SLOW'] ? undefined : number);
   });
