@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { elapsedClock } from '../../src/keys/clock.ts';
 
 /** Clocks that a test moves. The time of day is in whole milliseconds, as from `Date.now`. */
@@ -34,6 +34,34 @@ it('does not drift, although elapsedClock reads the two clocks one after the oth
   }
   expect(passed()).toBeGreaterThanOrEqual(25_000 - 1);
   expect(passed()).toBeLessThanOrEqual(25_000 + 2);
+});
+
+it('does not drift if the time of day repeatedly falls back by up to 100 ms and catches up', () => {
+  const { passed, move } = clocks();
+  for (let n = 0; n < 100; n += 1) {
+    move(400 - 100, 400);
+    passed();
+    move(400 + 100, 400);
+    passed();
+  }
+  expect(passed()).toBe(80_000);
+});
+
+it('starts at the time of day', () => {
+  expect(elapsedClock({ wall: () => 1_790_000_000_000, running: () => 5_000 })()).toBe(1_790_000_000_000);
+});
+
+it('reads only the time of day until 250 ms after it has read both clocks', () => {
+  let wall = 0;
+  const running = vi.fn(() => 0);
+  const elapsed = elapsedClock({ wall: () => wall, running });
+  elapsed();
+  running.mockClear();
+  for (wall of [0, 0, 249]) elapsed();
+  expect(running).not.toHaveBeenCalled();
+  wall = 250;
+  elapsed();
+  expect(running).toHaveBeenCalledOnce();
 });
 
 it('never goes back, and catches up within 250 ms with all time that has passed, however the time of day is set', () => {
