@@ -58,6 +58,7 @@ export const scopes = {
       'keys/google-client',
       'keys/single-flight',
       'keys/scope-key',
+      'keys/usability',
       'keys/decryption-keys',
       'keys/version-refusals',
       'keys/clock',
