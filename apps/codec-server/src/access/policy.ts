@@ -15,7 +15,7 @@ const literalText = (message: string) => text.regex(/^[^*]*$/, message);
 /** A string, or a list of strings. */
 const oneOrMany = <One extends z.ZodType<string>>(one: One) =>
   z
-    .union([one, z.array(one).min(1, 'is empty')], { error: 'must be a string, or a list of strings' })
+    .union([one, z.array(one).min(1, 'is empty')], { error: 'must be text, or a list of texts' })
     .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));
 
 /**
