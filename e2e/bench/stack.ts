@@ -19,9 +19,9 @@ import {
 } from '@temporal-kms/codec-server/bench/bundle';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { startEmulator } from '@temporal-kms/kms-emulator';
+import { buildDashboard } from '@temporal-kms/scripts/dashboard';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
-import { buildDashboard } from '../build-dashboard.ts';
 
 /** The dashboard and Temporal's Web UI, which use the same Temporal server and codec server. */
 export interface Stack {
@@ -61,7 +61,7 @@ export async function startStack(): Promise<Stack> {
     },
     { port: codecPort, anyCore: true },
   );
-  const site = await serveSite(await buildDashboard(join(directory, 'dashboard')), dashboardPort, codecUrl);
+  const site = await serveSite(join(await buildDashboard(), 'dist'), dashboardPort, codecUrl);
   const codec = benchCodec(emulator.address);
   return {
     temporalAddress: temporal.address,

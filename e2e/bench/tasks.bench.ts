@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { devices } from '@playwright/test';
+import { buildDashboard } from '@temporal-kms/scripts/dashboard';
 import { ownPorts, startDev } from '@temporal-kms/scripts/dev';
 import { median } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { launch } from './browser.ts';
-import { buildDashboard } from '../build-dashboard.ts';
 import { serveSite } from './stack.ts';
 import { dashboardSteps } from './tasks/dashboard.ts';
 import { type Effort, Reader } from './tasks/reader.ts';
@@ -136,7 +136,7 @@ async function cell(id: TaskId, site: Site, facts: Facts): Promise<string> {
 const isTask = (id: string): id is TaskId => id in tasks;
 
 const dev = await startDev({ ...ports, DEV_DATA_DIR: directory });
-const site = await serveSite(await buildDashboard(join(directory, 'dashboard')), sitePort, '', {
+const site = await serveSite(join(await buildDashboard(), 'dist'), sitePort, '', {
   target: codecUrl,
   origin: local(ports['DEV_UI_PORT']),
 });

@@ -5,7 +5,7 @@ import { oncePerRun } from './once-per-run.ts';
 import { projectRoot } from './project.ts';
 
 /**
- * Builds the dashboard as `pnpm build` does, once for all tests of a run.
+ * Builds the dashboard as `pnpm build` does, once for all tests of a run, or for the benchmark that calls this.
  * @returns a folder with the build in `dist` and the names of the modules that its scripts contain in `modules.json`
  */
 export function buildDashboard(): Promise<string> {
