@@ -58,7 +58,7 @@ export const ABSENT = '(absent)';
 
 /**
  * Ranks the fields by how well they separate two sets of runs. Compares each value with all other values by
- * Fisher's exact test, and numbers by rank as well. Corrects all p-values together (Holm). If the sets
+ * Fisher's exact test. Also compares numbers by rank. Corrects all p-values together (Holm). If the sets
  * differ only by chance, at most 1 % of calls report a difference.
  *
  * @example
