@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createKmsCodec, kmsEnvironment, type KmsCodec, type KmsSettings } from '@temporal-kms/kms-codec';
 import { KmsWorkerPlugin, runWorker, type WorkerCodec } from '@temporal-kms/worker-kit';
+import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { startStack as startServices } from '@temporal-kms/testing/stack';
@@ -66,12 +67,22 @@ export interface StackOptions {
   readonly plugins?: readonly WorkerPlugin[];
 }
 
+/** Creates a database without workflows once for all tests of a run, because a server takes seconds to create it. */
+const emptyDatabase = async (): Promise<string> =>
+  join(
+    await oncePerRun('temporal-database', async (folder) => {
+      const dbFile = join(folder, 'temporal.db');
+      await (await startTemporal({ dbFile })).close();
+      useWriteAheadLog(dbFile);
+    }),
+    'temporal.db',
+  );
+
 /** Starts a Temporal server with a database file, clients, and a worker in this process. */
 export async function startStack({ encrypted, plugins: more = [] }: StackOptions): Promise<Stack> {
   const dir = await mkdtemp(join(tmpdir(), 'worker-test-'));
   const dbFile = join(dir, 'temporal.db');
-  await (await startTemporal({ dbFile })).close();
-  useWriteAheadLog(dbFile);
+  await copyFile(await emptyDatabase(), dbFile);
   const services = await startServices({ temporal: { dbFile }, emulator: { keys: [key] } });
   const { address, connection, closers, emulator } = services;
   const kmsAddress = emulator.address;
