@@ -17,7 +17,7 @@ const alone = ['integration/schemathesis', 'history/long-history', 'temporal/dec
 export default defineConfig({
   test: {
     ...common,
-    // The browser tests run at the same time.
+    // Leaves a processor for the browser tests, which run at the same time.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: 'test/support/whole-run.ts',
     projects: [

@@ -177,8 +177,8 @@ async function post({ server, headers }: Contender, route: string, body: string)
 }
 
 /**
- * V8 optimizes a function only after a few thousand calls, so the warm-up lasts for a number of calls, not
- * for a fixed time.
+ * V8 optimizes a function only after a few thousand calls, so the warm-up lasts for a fixed number of calls,
+ * not for a fixed time.
  */
 async function warmUp(
   { server, headers }: Contender,

@@ -88,7 +88,7 @@ async function makeLoads(): Promise<Readonly<Record<string, Load>>> {
     workflowId: 'large',
     args: [],
   });
-  // JSON must escape some characters of this text, so that the text and its JSON consist of different
+  // Some characters of this text are escaped in JSON, so that the text and its JSON consist of different
   // bytes.
   await handle.signal('more', '"line"\n\t\\ü'.repeat(PLAINTEXT_BYTES / 16));
   const { runId } = await handle.describe();

@@ -43,7 +43,7 @@ export class HttpError extends Error {
   }
 }
 
-/** Whether an entry of the audit could not be written, so that the whole request must fail. */
+/** Whether the error means that the audit could not be written, so that the whole request must fail. */
 export const isAuditUnavailable = (error: unknown): error is HttpError =>
   error instanceof HttpError && error.code === 'audit_unavailable';
 

@@ -37,7 +37,7 @@ export class MemoryPool {
       const leave = (): void => {
         this.#waiting.delete(waiting);
         reject(signal.reason);
-        // The calls that wait behind this call may need less.
+        // Calls that wait behind this call may need less memory.
         this.#wake();
       };
       const waiting = {

@@ -8,7 +8,7 @@ import { type Measured, startMeasured } from './measured.ts';
 export const NAMESPACE = 'bench';
 export const KEY = 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench';
 
-/** Returns a codec that encrypts a benchmark's payloads like a worker in the namespace. */
+/** Returns a codec that encrypts a benchmark's payloads as a worker in the namespace would. */
 export const benchCodec = (emulatorHost: string, compression?: 'zstd'): KmsCodec =>
   createKmsCodec({
     rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),

@@ -33,7 +33,7 @@ export interface MeasuredOptions {
    * disturb the measurement.
    */
   readonly output: string;
-  /** Whether standard output is a pipe, as in a container. `cat` reads the pipe, on the core for the load. */
+  /** Whether standard output is a pipe, as in a container. `cat` reads the pipe, on the load's core. */
   readonly piped?: boolean;
   /** Whether the server may use every core. Default: the server is pinned to one core. */
   readonly anyCore?: boolean;
@@ -92,7 +92,7 @@ export async function startMeasured(
   };
 }
 
-/** Returns the writing end of a new pipe. The process that reads the pipe ends when the last writer ends. */
+/** Returns the write end of a new pipe. The process that reads the pipe ends when the last writer ends. */
 function pipeTo(out: number, path: string): number {
   spawnSync('mkfifo', [path]);
   spawn('cat', [path], { stdio: ['ignore', out, 'ignore'] });

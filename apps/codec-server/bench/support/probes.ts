@@ -39,7 +39,7 @@ const EVERY_MS = 50;
 
 /**
  * Sends each request every 50 ms, without waiting for earlier responses, so that the results include every
- * request during a stall.
+ * request that a stall delays.
  */
 export async function measureProbes(probes: Probes, seconds: number): Promise<readonly ProbeResult[]> {
   const sent = new Map(Object.keys(probes).map((name) => [name, { ms: [] as number[], failed: 0 }]));

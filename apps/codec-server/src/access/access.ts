@@ -10,8 +10,8 @@ export interface Caller {
   readonly issuer?: string;
   readonly subject?: string;
   /**
-   * When the sign-in and the caller's streams end, in milliseconds since 1970, or undefined if they never
-   * end.
+   * The time at which the sign-in and the caller's streams end, in milliseconds since 1970; undefined if they
+   * never end.
    */
   readonly expiresAt?: number;
 }
@@ -69,7 +69,7 @@ export const openAccess: Access = {
 
 export interface ReloadableAccess extends Access {
   /**
-   * Uses the result of `load` for new requests.
+   * Calls `load`, and uses the result for new requests.
    * @throws what `load` throws; the previous `Access` then stays in use
    */
   reload(): void;

@@ -8,7 +8,7 @@ const MINUTE = 60_000;
 /**
  * How long the server uses an issuer's keys. The server accepts a withdrawn key for up to ten minutes, or
  * for up to an hour while the issuer is unreachable. Tokens signed with unknown keys cause at most one
- * request every ten seconds.
+ * request to the issuer every ten seconds.
  */
 const lifetimes = { freshMs: 10 * MINUTE, usableMs: 60 * MINUTE, retryMs: 10_000 };
 

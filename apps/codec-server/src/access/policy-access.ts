@@ -174,8 +174,8 @@ export class Grants {
 }
 
 /**
- * Returns the permissions that a verified token's claims grant. The matching rules grant permissions and, if
- * the policy uses them, Temporal's own claims do too.
+ * Returns the permissions that a verified token's claims grant. Matching rules grant permissions, and so do
+ * Temporal's own claims if the policy uses those claims.
  */
 export function grantsOf(policy: Policy, issuer: Issuer, claims: JWTPayload): Grants {
   const grants = new Grants();
@@ -222,12 +222,14 @@ function grantTemporal(
 /** The system namespace's names in Temporal's code and in Temporal's documentation. */
 const SYSTEM: ReadonlySet<string> = new Set(['temporal-system', 'system']);
 
-/** Returns a claim's strings that a rule can match: the claim itself, or the elements of a list. */
+/**
+ * Returns the strings that a rule can match in a claim: the claim itself or, if it is a list, its elements.
+ */
 type TextsOf = (claim: string) => readonly string[];
 
 /**
  * Returns a function that returns the strings of a claim in a verified token. A claim that is neither a
- * string nor a list has none. E-mail addresses are left out if any claim of the token marks the address as
+ * string nor a list contains no strings. An e-mail address is left out if any claim of the token marks it as
  * unverified, because many providers let people sign up with another person's address.
  */
 function claimTexts(claims: JWTPayload): TextsOf {

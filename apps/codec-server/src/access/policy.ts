@@ -47,7 +47,7 @@ const algorithms = [
   'Ed25519',
 ] as const;
 
-/** The kind of an issuer's tokens that the server accepts. */
+/** Which kind of an issuer's tokens the server accepts. */
 type TokenKind = 'access' | 'access-untyped' | 'id' | 'assertion';
 
 /** The permissions granted by claims in Temporal's own format, `namespace:role`. */

@@ -96,7 +96,7 @@ interface Expires {
 }
 
 /**
- * Caches the caller and the grants of verified tokens for a minute, but not past the token's expiry. The
+ * Caches the caller and the grants of a verified token for a minute, but not past the token's expiry. The
  * cache's keys are SHA-256 digests, so that a heap dump contains no token whose request has ended. An expired
  * entry stays until it is replaced or evicted.
  */
@@ -268,9 +268,8 @@ const IS_ID_TOKEN = 'it is an ID token, but this server accepts only access toke
 const IS_ACCESS_TOKEN = 'it is an access token, but this server accepts only ID tokens of its issuer';
 
 /**
- * Returns why a verified token is not of the kind that the policy accepts, or undefined if it is of that
- * kind. An ID token is meant for a client and an access token for a server, so neither is accepted in place
- * of the other.
+ * Returns why a verified token is not of the kind that the policy accepts, or undefined if it is. An ID token
+ * is meant for a client and an access token for a server, so neither is accepted in place of the other.
  */
 function wrongKind(
   { tokens, audience }: Issuer,

@@ -31,7 +31,7 @@ export interface EntryFilter {
   readonly isBefore: (line: string) => boolean;
 }
 
-/** Tolerance for clocks that are set back, and for lines that are not in the order of their times. */
+/** Tolerance for clocks that are set back, and for lines that are not in chronological order. */
 const CLOCK_MS = 60 * 60_000;
 
 const TIME = /^\{"severity":"[A-Z]+","time":"([^"]{1,40})"/;

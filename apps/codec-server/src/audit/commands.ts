@@ -63,7 +63,7 @@ export const commandList = [...commands]
   .map(([name, { about }]) => `  ${name.padEnd(14)}${about}; see ${name} --help`)
   .join('\n');
 
-/** The output of a command. */
+/** Functions that write to standard output and standard error. */
 export interface Output {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;

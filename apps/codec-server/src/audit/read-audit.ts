@@ -60,8 +60,8 @@ const cursor = (ino: number, position: number): string =>
   Buffer.from(`${ino}:${position}`).toString('base64url');
 
 /**
- * Returns a cursor's position. Rejects a position that is not the start of a line, so that part of a line is
- * not read as a line.
+ * Returns the position in the file that a cursor contains. Rejects a position that is not the start of a
+ * line, so that part of a line is not read as a line.
  */
 async function positionOf(handle: FileHandle, after: string, ino: number, size: number): Promise<number> {
   const found = /^(\d{1,20}):(\d{1,15})$/.exec(Buffer.from(after, 'base64url').toString('latin1'));

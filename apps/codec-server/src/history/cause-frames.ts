@@ -9,7 +9,7 @@ import { framesOverRuns, type RunsStream, unreadRun } from './over-runs.ts';
 
 interface CauseFramesOptions extends RunsStream {
   readonly start: Omit<Extract<CauseFrame, { type: 'start' }>, 'type'>;
-  /** Reads why a run failed. */
+  /** Determines why a run failed. */
   readonly read: (run: WorkflowSummary) => Promise<FailedRun>;
   /** Number of Cloud KMS calls so far. */
   readonly kmsCalls: () => number;
@@ -39,7 +39,7 @@ export async function* causeFrames({
 }
 
 /**
- * Whether a run belongs to a sample, which depends on the random digits at the end of the run's id. The same
+ * Whether a run belongs to a sample, as determined by the random digits at the end of the run's id. The same
  * runs are in the sample each time, and a smaller sample is a part of a larger one.
  */
 export const isSampled = (runId: string, share: number): boolean =>

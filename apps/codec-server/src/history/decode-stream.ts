@@ -25,8 +25,8 @@ import {
 } from './stream-limits.ts';
 
 /**
- * Yields the results for the requested payloads as they become ready. The last frame specifies whether all
- * results were sent; if not, the caller requests the missing refs again.
+ * Yields the results for the requested payloads as they become ready. The last frame states whether all
+ * results were sent; if not, the caller must request the missing refs again.
  */
 export async function* decodeFrames(
   codec: HistoryCodec<'decode'>,
@@ -157,8 +157,8 @@ interface CompletionOrderOptions<Item, Result> {
   readonly start: (item: Item) => Promise<Result>;
   readonly weigh: (item: Item) => number;
   /**
-   * Another item starts while the total weight of items in flight and of results not yet consumed is below
-   * this limit.
+   * A new item starts only while the items in flight and the results not yet consumed together weigh less
+   * than this.
    */
   readonly limit: number;
 }

@@ -87,8 +87,8 @@ export const concatenated = (events: readonly EncodedEvent[]): Buffer =>
   Buffer.concat(events.map((event) => event.encoded));
 
 /**
- * Whether this server has left out the event's attributes. The summary of such an event has more external
- * payloads than the limit, so that every route reports the summary as `too_large`.
+ * Whether this server has left out the event's attributes. The server gives such an event a summary with more
+ * external payloads than the limit, so that every route reports the summary as `too_large`.
  */
 export const isReduced = (event: ProtoEvent): boolean =>
   hasTooManyEntries(event.userMetadata?.summary ?? {}) &&

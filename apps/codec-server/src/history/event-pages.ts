@@ -5,7 +5,7 @@ import type { StreamLifetime } from './stream-limits.ts';
 
 type Reader = Pick<HistoryReader, 'read'>;
 
-/** A run's durable events, usually up to a few hundred. They hold memory until the page is released. */
+/** A run's durable events, usually up to a few hundred. The events hold memory until the page is released. */
 export interface EventPage {
   readonly events: readonly ProtoEvent[];
   readonly release: () => void;

@@ -54,7 +54,7 @@ export async function historyEvent(
   };
 }
 
-/** Replaces attributes that contain more values than the server decodes. */
+/** The replacement for attributes that contain more values than the server decodes. */
 const OMITTED: Attributes = { $omitted: 'too_large' };
 
 const attributesOf = (json: Attributes): Attributes => {

@@ -118,7 +118,7 @@ export async function readFailedRun(listed: WorkflowSummary, options: FailedRunO
 
 /**
  * Returns the events that show why a run failed, or why it is stuck. A run that timed out or was terminated
- * may have waited for its workflow task, so for such a run the events before its end are read, too.
+ * may have waited for its workflow task, so the events before its end are read too.
  */
 async function lastEvents(
   { status }: Pick<WorkflowSummary, 'status'>,
@@ -135,7 +135,7 @@ async function lastEvents(
   return event === undefined ? [] : [event];
 }
 
-/** Reads decrypted payloads, by ref. */
+/** Returns what the decrypted payloads contain, by ref. */
 async function readTexts(
   results: AsyncIterable<{ readonly ref: PayloadRef; readonly result: DecryptResult }>,
 ): Promise<ReadonlyMap<PayloadRef, Reading>> {

@@ -8,8 +8,8 @@ import { PROGRESS_MS, type StreamLifetime, streamEnd } from './stream-limits.ts'
 const CONCURRENT_RUNS = 8;
 
 /**
- * A stream over runs ends once more than this many consecutive runs could not be read, for example because of
- * their retention period.
+ * A stream over runs ends once more than this many consecutive runs could not be read, for example because
+ * their retention period has ended.
  */
 const MAX_FAILURES = 3;
 
@@ -26,7 +26,7 @@ interface ListedRuns {
   readonly after: string | undefined;
   /** Returns the page of runs for a token. The token is empty for the first page. */
   readonly page: (token: string) => Promise<RunPage>;
-  /** Called with the runs that are read next, in the list's order. */
+  /** Called with the runs that will be read next, in the list's order. */
   readonly prepare?: (runs: readonly WorkflowSummary[]) => void;
   /** Cancels visits in progress once their results are no longer needed. */
   readonly stop: () => void;
@@ -99,7 +99,7 @@ async function* overRuns<T>(
   }
 }
 
-/** The runs of a stream, and how long it may continue. */
+/** The runs of a stream, and the time for which the stream may continue. */
 export interface RunsStream extends ListedRuns {
   readonly log: Logger;
   readonly lifetime: StreamLifetime;

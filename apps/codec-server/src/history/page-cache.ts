@@ -107,8 +107,8 @@ export class PageCache {
   }
 
   /**
-   * Replaces the token with which the page after this page is read, because Temporal renews that token at the
-   * end of a running history.
+   * Replaces the token that reads the next page, because Temporal renews that token at the end of a running
+   * history.
    */
   renew(run: string, page: Page, next: Uint8Array | undefined): void {
     const known = this.#entry(run);

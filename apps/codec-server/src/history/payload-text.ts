@@ -3,7 +3,7 @@ import { utf8Text } from '@temporal-kms/histories/bytes';
 import { JsonScanner, unescaped } from '@temporal-kms/histories/json-scanner';
 import type { PayloadBody } from '@temporal-kms/histories/readable';
 
-/** Where a decoded payload contains the text. */
+/** The place where a decoded payload contains the text. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;
 
 /**

@@ -97,16 +97,16 @@ export class HistoryReader {
       if (!(error instanceof HttpError) || !this.#pages.has(key)) throw error;
       if (error.code === 'not_found') this.#pages.delete(key);
       if (error.code !== 'bad_request') throw error;
-      // After a reset or an upgrade, Temporal rejects tokens that it issued earlier. Start over without
-      // tokens.
+      // After a reset or an upgrade, Temporal rejects tokens that it issued earlier, so the reader starts
+      // over without tokens.
       this.#pages.delete(key);
       return await this.#walk(run, key, from, signal, budget);
     }
   }
 
   /**
-   * Returns the last event of a run's last batch: for a closed run, the event that closed the run.
-   * Returns undefined for an open run. Takes one call, however long the history is.
+   * Returns the event that closed a run, or undefined for an open run. Takes one call, however long the
+   * history is.
    * @throws the same HttpErrors as `read`
    */
   async lastEvent(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<ProtoEvent | undefined> {
@@ -125,9 +125,8 @@ export class HistoryReader {
   }
 
   /**
-   * Returns, in the order of the history, the events of workflow tasks among a closed run's last events, and
-   * then the last event. Takes one call, or two if the last events are too large. Misses a task that many
-   * events follow.
+   * Returns the last event of a closed run, preceded by those of its last events that belong to workflow
+   * tasks. Takes one call, or two if the last events are too large. Misses a task that many events follow.
    * @throws the same HttpErrors as `read`
    */
   async lastTasks(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<readonly ProtoEvent[]> {

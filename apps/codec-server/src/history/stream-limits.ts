@@ -166,8 +166,8 @@ export class LeasedPlaintext implements PlaintextBudget, Pick<ReadOptions, 'hold
   };
 
   /**
-   * Charges the memory for using an object. `hold` has already charged the object's own bytes. Returns a
-   * function that releases both charges.
+   * Charges the memory that using an object takes in addition to its own bytes, which `hold` has already
+   * charged. Returns a function that releases both charges.
    */
   async useObject({ payload, bytes, release }: Retrieved): Promise<() => void> {
     const more = bytes * (this.#objectCost - 1);

@@ -20,7 +20,7 @@ type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
  */
 const STALE_MS = 100_000;
 /**
- * How long a result is cached, in milliseconds. Many people who watch the same page then cause only a few
+ * How long a result is cached, in milliseconds, so that many people who watch the same page cause only a few
  * calls.
  */
 const KEEP_MS = 10_000;
@@ -116,7 +116,7 @@ async function pollersOf(
   if (one === undefined) return 'unknown';
   const found = summaryOf(one.pollers);
   if (found.polling) return found;
-  // The simple form of the call covers only one partition of the task queue. A worker with few pollers may
+  // Without `apiMode`, the call covers only one partition of the task queue. A worker with few pollers may
   // poll another partition.
   const all = await ask({
     apiMode: DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED,
@@ -131,7 +131,7 @@ async function pollersOf(
 }
 
 function summaryOf(pollers: readonly Poller[]): Pollers {
-  // A worker that polls several partitions is listed for each partition.
+  // A worker that polls several partitions is listed once for each.
   const latest = new Map<string, Poller>();
   for (const poller of pollers) {
     const identity = poller.identity ?? '';

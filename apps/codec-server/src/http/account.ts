@@ -3,7 +3,7 @@ import type { KmsBucket } from '../observability/kms-calls.ts';
 import type { TurnTaker } from '../turns/fair-turns.ts';
 
 /**
- * Limits per minute. A caller may use the whole amount for a minute in one burst. An absent field means
+ * Limits per minute. A caller may use a minute's whole amount in one burst. An absent field means
  * no limit.
  */
 export interface Rates {

@@ -30,7 +30,7 @@ export interface Env {
     route?: string;
     /** Number of addresses that trusted proxies append to `X-Forwarded-For`, including the client's. Default: 0. */
     proxies?: number;
-    /** Largest body on this path, in bytes. */
+    /** Maximum size of a body on this path, in bytes. */
     maxBody: number;
     /** Memory that requests in flight share. */
     memory: MemoryBudget;

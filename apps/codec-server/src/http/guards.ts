@@ -12,7 +12,7 @@ export interface GuardOptions {
   /** Accepted `Host` values in lower case, with the port unless it is the scheme's default. */
   readonly hosts: ReadonlySet<string>;
   readonly headers: ResponseHeaders;
-  /** Returns the largest body for a path, in bytes. */
+  /** Returns the maximum size of a body for a path, in bytes. */
   readonly maxBody: (path: string) => number;
 }
 

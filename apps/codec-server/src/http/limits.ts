@@ -46,7 +46,10 @@ export const shuttingDown = (): HttpError =>
     loggable: true,
   });
 
-/** How long requests in flight may continue after a shutdown begins, in milliseconds. Then they get 503. */
+/**
+ * How long requests in flight may continue after a shutdown begins, in milliseconds. After that, the
+ * remaining requests get 503.
+ */
 const DRAIN_MS = 8_000;
 
 interface InFlight {

@@ -31,8 +31,8 @@ type Admission = Promise<void> | KmsCodecError | AuditRecord;
  * Decides which namespaces' messages one request may decrypt, and writes each namespace's audit. `accepts` in
  * the keys file only specifies which messages a namespace's workers read. For every namespace that a message
  * names, the caller also needs the route's permission and, if required, a justification. Before the first
- * decryption, an audit intent is written in that namespace. Otherwise a caller could read a namespace's
- * messages by copying its ciphertext into another namespace.
+ * decryption, an audit intent is written in that namespace. Without these checks, a caller could read a
+ * namespace's messages by copying its ciphertext into another namespace.
  */
 export class NamespaceAccess {
   readonly #c: Context<Env>;

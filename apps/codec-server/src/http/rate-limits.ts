@@ -171,8 +171,8 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
 }
 
 /**
- * Returns the allowance of one request that does not wait. `Retry-After` covers all that the request has
- * taken so far, because a repeated request takes all of it again.
+ * Returns an allowance for one request, which throws instead of waiting. `Retry-After` covers everything that
+ * the request has taken so far, because a repeated request takes all of it again.
  */
 function atOnce(bucket: Bucket, exhausted: (waitMs: number) => HttpError): ByteAllowance {
   let total = 0;
@@ -200,8 +200,8 @@ const MAX_BUCKETS = 10_000;
 const MAX_IDENTITY = 256;
 
 /**
- * Returns the same text for all of a subject's tokens. Hashes a long text, because the result stays in
- * memory.
+ * Returns an identity that is the same for all of a subject's tokens. Hashes a long identity, because the
+ * result stays in memory.
  */
 function identityOf({ issuer = '', subject, name }: Caller): string {
   const identity = `${issuer} ${subject ?? name}`;

@@ -80,7 +80,7 @@ interface Line {
 }
 
 /**
- * Returns a line for a stream whose `payload.data` stays empty until the line is written. A string of many
+ * Returns a stream's line, whose `payload.data` stays empty until the line is written. A string of many
  * MiB, with its copies in JSON and in the socket, would take several times the memory of the bytes.
  */
 export function withDeferredData<T extends Line>(line: T, data: Uint8Array): T {

@@ -87,7 +87,7 @@ export const parsePayloads = (body: Buffer, maxPayloads: number, lease: Lease = 
 type Lease = Pick<MemoryLease, 'take' | 'release'>;
 const unlimited: Lease = { take: () => undefined, release: () => undefined };
 
-/** Bytes of payloads per byte of a body, because a body is mostly base64. */
+/** How many bytes of payloads a byte of a body decodes to, because a body is mostly base64. */
 const BYTES_COST = 3 / 4;
 /** Memory per byte of a body that is parsed as text: the text, its strings, and a buffer for each string. */
 const TEXT_COST = 4;

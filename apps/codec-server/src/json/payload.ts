@@ -17,7 +17,7 @@ export const MAX_KEY = 1_024;
 export const PAYLOAD_COST = 512;
 export const ENTRY_COST = 320;
 
-/** Returns the bytes of a payload's data and metadata. */
+/** Returns the number of bytes in a payload's data and metadata. */
 export const payloadBytes = ({ data, metadata }: Payload): number =>
   Object.entries(metadata ?? {}).reduce(
     (sum, [key, { length }]) => sum + key.length + length,

@@ -3,7 +3,7 @@ import type { Observer } from '@temporal-kms/kms-codec';
 
 type StoreHealth = NonNullable<CryptoHealth['branchKeyStore']>;
 
-/** The latest results of calls to the branch-key store, available without a call. */
+/** The latest results of calls to the branch-key store. Reading these results makes no call. */
 export interface BranchKeyStoreHealth {
   readonly observer: Observer;
   readonly last: () => StoreHealth;

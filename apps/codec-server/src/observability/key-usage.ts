@@ -138,7 +138,7 @@ export interface KeyUsage {
   /** Counts the codec's operations. (`withUsageCounting` counts the callers' operations.) */
   readonly observer: Observer;
   of(namespace: string): NamespaceUsage;
-  /** Returns the number of Cloud KMS calls under these keys. */
+  /** Returns the number of Cloud KMS calls that used these keys. */
   calls(keys: readonly string[]): KmsCalls;
 }
 

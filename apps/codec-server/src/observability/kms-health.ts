@@ -15,7 +15,7 @@ import type { Logger } from 'pino';
 type KmsState = Omit<CryptoHealth['kms'], 'emulator'>;
 type Refused = NonNullable<KmsState['refused']>[number];
 
-/** The results of recent real Cloud KMS calls, available without a call. */
+/** The results of recent real Cloud KMS calls. Reading these results makes no call. */
 export interface KmsHealth {
   readonly observer: Observer;
   last(): KmsState;

@@ -36,8 +36,8 @@ const MAX_DESCRIBED = CALLS_IN_FLIGHT / 2;
 
 /**
  * Returns a cache of key descriptions from Cloud KMS. Concurrent look-ups of a key share one call, and
- * results are cached for `keepMs`. Many people who watch the same page then cause only a few calls
- * per minute. Look-ups never reject.
+ * results are cached for `keepMs`, so that many people who watch the same page cause only a few calls per
+ * minute. Look-ups never reject.
  */
 export function describedKeys({
   keyService,

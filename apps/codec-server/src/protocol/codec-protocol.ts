@@ -71,7 +71,10 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return { payloads, budget: new AnswerBudget(lease, payloads) };
   };
 
-  /** Returns a promise if the request must wait for its turn, because processing its payloads takes long. */
+  /**
+   * Returns a promise if the request must wait for its turn, because processing its payloads takes a long
+   * time.
+   */
   const turnOf = (c: Context<Env>, payloads: readonly Payload[]): Promise<void> | undefined => {
     const work = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0) + PAYLOAD_WORK, 0);
     return work > WHOLE_BYTES ? turns.take(c.get('account'), work) : undefined;

@@ -69,7 +69,7 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
   ];
 };
 
-/** Serves the probes at the root, with any `Host`, because load balancers send an IP address. */
+/** Serves the probes at the root, with any `Host`, because load balancers send an IP address as the host. */
 export function serveProbes(app: Hono<Env>, probes: readonly Route[]): void {
   for (const { path, handle } of probes) app.get(path, (c) => handle(c, {}, undefined));
 }

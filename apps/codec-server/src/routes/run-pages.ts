@@ -33,8 +33,8 @@ interface RequestedRuns {
 /**
  * Streams lines about the runs that match a query. Reads the first page before the response begins, so that
  * Temporal can reject the query.
- * @param lines returns the lines. Its second argument is the lifetime of the work on individual runs, which
- * `stop` also ends
+ * @param lines returns the lines. Its second argument is a lifetime for the work on individual runs; `stop`
+ * also ends that lifetime
  */
 export async function streamOverRuns<P extends Reading, Frame>(
   c: Context<Env>,

@@ -173,8 +173,8 @@ const LAST_LINE_MS = 2_000;
  * in time.
  *
  * Always disconnects a client whose token has expired, because the operating system may still hold several
- * MiB of plaintext that the client has not read. The exception is a client behind a proxy, which may share
- * the connection with other clients.
+ * MiB of plaintext that the client has not read. The exception is a client behind a proxy, because other
+ * clients may use the same connection.
  */
 export function lifetimeOf(
   c: Context<Env>,

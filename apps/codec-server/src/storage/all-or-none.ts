@@ -1,5 +1,5 @@
 /**
- * Runs an operation for each item at the same time. The first failure aborts the other operations. Returns or
+ * Runs an operation for all items at the same time. The first failure aborts the other operations. Returns or
  * throws only when all operations have ended.
  * @throws the signal's reason, or the first failure
  */

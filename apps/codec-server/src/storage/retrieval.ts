@@ -277,7 +277,7 @@ function orError<T>(get: () => T): T | KmsCodecError {
   }
 }
 
-/** What a reference states about its object, and the reason if the server does not read the object. */
+/** What a reference states about its object, and the reason code if the server cannot read the object. */
 export interface ReferenceInfo {
   readonly stored?: StoredContent;
   /** Undefined if the server can read the object. */

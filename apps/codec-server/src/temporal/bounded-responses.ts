@@ -48,8 +48,8 @@ const encoded = new WeakMap<object, Encoded>();
 let isInstalled = false;
 
 /**
- * Makes Temporal's client return responses with workflow data undecoded, for the whole process. Anyone who
- * may start a workflow decides what these responses contain, and the client would decode them completely,
+ * Makes Temporal's client, in the whole process, leave responses that contain workflow data undecoded. Anyone
+ * who may start a workflow decides what these responses contain, and the client would decode them completely,
  * however much memory that takes. `decodeResponse` decodes such a response; so does the first access to one
  * of its fields.
  */

@@ -137,8 +137,8 @@ class Scan implements Measured {
   }
 
   /**
-   * Counts a field, but not the fields inside its message. Returns false if the decoder ignores the field
-   * because of its wire type.
+   * Counts a field. If it contains a message, does not count the fields of that message. Returns false if the
+   * decoder ignores the field because of its wire type.
    */
   #count(field: FieldPlan, { wireType, content, end }: WireField): boolean {
     if (field.packed > 0 && wireType === DELIMITED) {

@@ -24,7 +24,7 @@ interface Waiting {
   readonly start: number;
   readonly work: number;
   readonly go: () => void;
-  /** When large work must begin, even if another caller has just had a turn. */
+  /** The time at which large work must begin, even if another caller has just had a turn. */
   until?: number;
 }
 
@@ -124,7 +124,7 @@ export class FairTurns {
 
   readonly #next = (): void => {
     this.#started = 0;
-    // Work that no other caller competed with does not count against the caller later.
+    // Work for which no other caller had to wait does not count against its caller later.
     if (this.#waiting.length === 0) this.#now = this.#latest;
     for (;;) {
       const first = this.#first();
