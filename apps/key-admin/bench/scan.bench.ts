@@ -162,7 +162,7 @@ async function createRuns(): Promise<void> {
 }
 
 /**
- * Returns an input that is encrypted by a new codec, whose key is wrapped under the current primary version.
+ * Returns an input encrypted by a new codec, so that its key is wrapped under the current primary version.
  */
 async function encryptedInput(): Promise<Payload[]> {
   const codec = loadKmsCodec({ namespace, env });

@@ -144,7 +144,7 @@ async function rotate(rotation: Rotation, { verify, wait }: RotateOptions): Prom
 /**
  * Checks that Cloud KMS can create a version of the key and make it primary.
  *
- * @throws CliError if the key has another purpose, or if its versions are imported
+ * @throws CliError if the purpose of the key is not encryption, or if its versions are imported
  */
 async function requireEncryptionKey({ kms, read }: GoogleClients, key: string): Promise<void> {
   const [{ purpose, importOnly }] = await read({ resource: key, role: 'roles/cloudkms.viewer' }, (options) =>

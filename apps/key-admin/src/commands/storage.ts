@@ -31,7 +31,10 @@ interface StorageOptions extends ReadOptions {
   readonly price?: number;
 }
 
-/** The result of the command. `compared` is null if the scan is not complete, because then any object may be in use. */
+/**
+ * What the command has found. `compared` is null if the scan is not complete, because then any object may be
+ * in use.
+ */
 interface Found {
   readonly report: ScanReport;
   readonly compared: Compared | null;

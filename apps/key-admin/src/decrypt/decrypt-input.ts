@@ -31,7 +31,7 @@ export interface DecryptInputOptions extends Auditing {
   readonly input: Input;
   readonly form: OutputForm;
   readonly intent: Omit<FileAuditIntent, 'operation' | 'digests' | 'refs'>;
-  /** Receives a part of the plaintext, after the part's outcome is in the audit. */
+  /** Receives a part of the plaintext, once the audit contains the part's outcome. */
   readonly write: (part: string | Uint8Array) => void;
 }
 

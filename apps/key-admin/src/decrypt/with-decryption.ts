@@ -43,8 +43,8 @@ export function decryptionFrom(
 
 /**
  * Opens the audit and the codec of a namespace, calls `use` with them, and closes them.
- * @throws CliError if no audit file is given, or if `use` throws an unexpected error, of which it contains
- * only the name
+ * @throws CliError if no audit file is given, or if `use` throws an unexpected error; the message then
+ * contains only that error's name
  */
 export async function withDecryption<T>(
   options: DecryptionOptions,
@@ -94,7 +94,7 @@ async function accountOf(emulatorHost: string | undefined, output: Output): Prom
   }
 }
 
-/** Returns an error without the message of an unexpected error, which may quote plaintext. */
+/** Replaces the message of an unexpected error, because the message may quote plaintext. */
 const withoutContent = (error: unknown): CliError =>
   error instanceof CliError
     ? error

@@ -58,8 +58,8 @@ export function coverageReasons(question: DestroyQuestion): Reason[] {
 const other = (message: string): Reason => ({ code: 'other_server', message });
 
 /**
- * Returns why a report does not count: the report is about a server that does not answer now, or about a namespace that
- * no longer exists.
+ * Returns why a report does not count: it does not state its server, its server does not answer now, or one
+ * of its namespaces no longer exists.
  */
 function identityReasons({ server, namespaces }: ScanReport, servers: readonly TemporalServer[]): Reason[] {
   if (server === undefined)

@@ -51,7 +51,7 @@ export interface Basis {
 }
 
 /**
- * The basis, and a function that returns the question whether one version may be destroyed, with the facts that Cloud
+ * The facts about a key, and a function that returns the question to decide for one version, with what Cloud
  * KMS and Temporal report now.
  */
 interface Asked extends Basis {
@@ -64,7 +64,7 @@ interface Scanned {
   readonly ask: () => Promise<Asked>;
 }
 
-/** A basis that has passed every check for which no scan is needed. */
+/** The facts about a key that has passed every check for which no scan is needed. */
 interface Prepared extends Basis {
   /** Scans, or reads the reports that the options name. @throws CliError */
   readonly scanned: () => Promise<Scanned>;
@@ -106,8 +106,8 @@ export async function mayDestroy(
 }
 
 /**
- * Checks everything that does not need a scan, which may take hours: the configuration, the key, the files
- * and the clock.
+ * Checks everything that can be checked before a scan, because a scan may take hours: the configuration, the
+ * key, the files and the clock.
  * @param wanted the number of a version that must exist
  * @throws CliError
  */

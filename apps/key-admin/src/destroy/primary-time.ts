@@ -65,8 +65,8 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
 const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT', 'IMPORT_FAILED'];
 
 /**
- * Returns whether a version can have been primary at a time. If the time comes from `--not-primary-since`, a version
- * in state DESTROYED can have been primary only if its `destroyTime` is after that time.
+ * Returns whether a version could have been primary at a time. If the time comes from `--not-primary-since`,
+ * a version in state DESTROYED could have been primary only if its `destroyTime` is after that time.
  */
 function canBePrimary(
   { state, created, generated = created, destroyTime }: KeyDescription['versions'][number],

@@ -220,8 +220,8 @@ function mayNeed(needed: NeededKey, question: DestroyQuestion): boolean {
 }
 
 /**
- * Whether one of the histories can have been written after a time. This is so unless every history was closed before
- * that time.
+ * Whether one of the histories may have been written after a time: yes, unless every history was closed
+ * before that time.
  */
 const isWrittenAfter = (places: ScannedByPlace, time: number): boolean => {
   const all = Object.values(places);

@@ -31,7 +31,7 @@ export async function checkRoundTrip(
       kmsCall: ({ operation, milliseconds }) => calls.push(`${operation} ${Math.round(milliseconds)} ms`),
     },
   });
-  // Gives a workflow id, because a namespace may require that messages are bound to a workflow.
+  // Gives a workflow id, because a namespace may require messages that are bound to a workflow.
   const context = { namespace, workflowId: 'temporal-kms doctor' };
   const plaintext = `temporal-kms doctor ${randomUUID()}`;
   const start = performance.now();

@@ -42,7 +42,7 @@ export const retries = { retries: 3, minTimeout: 500, factor: 2, randomize: true
 
 /**
  * Connects Google's clients, to the emulator if one is configured.
- * @throws CliError without credentials
+ * @throws CliError if there are no credentials
  */
 export async function connectGoogle(
   emulatorHost: string | undefined,

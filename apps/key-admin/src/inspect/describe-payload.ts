@@ -29,7 +29,9 @@ export const payloadStates = [
 ] as const;
 type PayloadState = (typeof payloadStates)[number];
 
-/** A description of a payload, from its metadata and its header. Only decryption can verify it. */
+/**
+ * A description of a payload, from its metadata and its header. Only decryption can verify the description.
+ */
 export interface PayloadDescription {
   readonly state: PayloadState;
   readonly format: Format;

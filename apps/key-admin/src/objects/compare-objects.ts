@@ -43,7 +43,7 @@ export interface Compared {
   readonly unclear: Readonly<Record<Doubt, ObjectTotal>>;
   /** Objects that no longer exist, although histories refer to them. */
   readonly gone: readonly ReferredObject[];
-  /** Objects to which histories refer, but which no scanned namespace may read according to the storage file. */
+  /** Objects to which histories refer, although the storage file lets no scanned namespace read them. */
   readonly notPermitted: readonly ReferredObject[];
 }
 

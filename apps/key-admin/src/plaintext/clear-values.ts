@@ -105,7 +105,9 @@ function stringsIn(text: string): string[] {
 const maps: ReadonlySet<string> = new Set(['fields', 'indexedFields', 'nexusHeader', 'details']);
 const isMap = (path: readonly string[]): boolean => maps.has(path.at(-1) ?? '');
 
-/** Kinds of fields, each with a pattern for the field's path. The first pattern that matches counts. */
+/**
+ * Kinds of fields, each with a pattern for the field's path. The first matching pattern determines the kind.
+ */
 const kinds: readonly (readonly [RegExp, FieldKind])[] = [
   [/(^|\.)(indexedFields|searchAttributes)(\.|$)/, 'search attribute'],
   [/(^|\.)(memo|upsertedMemo)\.fields(\.|$)/, 'memo key'],

@@ -46,7 +46,7 @@ const MAX_SAMPLES = 5;
 /** Maximum number of groups. Without a limit, there could be a group for each map key of each history. */
 const MAX_GROUPS = 1_000;
 
-/** Searches texts for values that match patterns, and counts the values by pattern and field. */
+/** Searches text for values that match patterns, and counts the values by pattern and field. */
 export class Findings {
   readonly #patterns: Patterns;
   readonly #groups = new Map<string, Group>();
@@ -57,7 +57,7 @@ export class Findings {
     this.#patterns = patterns;
   }
 
-  /** Number of texts that were searched. */
+  /** Number of strings that were searched. */
   get texts(): number {
     return this.#texts;
   }

@@ -130,7 +130,7 @@ const MAX_TEXT = 64 * 1024;
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 
-/** Returns all values in a text. */
+/** Returns the values in a text that match a pattern and are not allowed. */
 export function matchesIn(text: string, { patterns, isAllowed }: Patterns): Match[] {
   // Removes UUIDs, because the digits of a random id may look like a card number.
   const searched = text.slice(0, MAX_TEXT).replaceAll(UUID, ' ');

@@ -45,7 +45,7 @@ export function statesIn(
     const time = now().getTime();
     if (time - known.cleaned >= DAY) {
       known.cleaned = time;
-      // Every run in the state was closed when it was read. So the retention of each removed run has ended.
+      // Every run in the state was closed when it was read, so the retention of each removed run has ended.
       await state.removeReadBefore(new Date(time - retentionSeconds * 1000 - DAY));
     }
     return state;

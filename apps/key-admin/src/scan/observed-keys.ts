@@ -53,8 +53,8 @@ export async function observeKeys(
 }
 
 /**
- * Returns the time of the first observation since which a later version has always been primary. Earlier observations
- * do not count, because the version may have become primary again after these observations.
+ * Returns the time since which every observation has found a later version to be primary. Earlier
+ * observations do not count, because the version may have become primary again after them.
  */
 function notPrimarySince(version: number, observations: readonly Observation[]): number | undefined {
   const last = observations.findLastIndex(({ primary }) => primary === null || primary <= version);

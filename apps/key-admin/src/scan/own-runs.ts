@@ -27,5 +27,8 @@ export const isOwnRun = (
   { traits }: { readonly traits: ReadonlyMap<string, number> },
 ): boolean => hasOwnType(first) && [...traits.keys()].every((text) => text === FAILURE);
 
-/** The trait of failures in a scan's own workflow. This program writes their messages in plaintext. */
+/**
+ * The trait of failures in a scan's own workflow. This program writes the messages of these failures in
+ * plaintext.
+ */
 const FAILURE = JSON.stringify({ is: 'failure_in_plaintext' });

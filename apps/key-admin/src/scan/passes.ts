@@ -40,7 +40,7 @@ export const firstStage = (now: number, settleMs: number): Stage => ({
 });
 
 /**
- * Whether a pass over new runs that ends at `now` took too long, so that another pass must follow. In this case, the
+ * Whether a pass over new runs that ends at `now` took too long, so that another pass must follow. If so, the
  * findings of the pass's stage `newest` are discarded, because the next stage scans the same range again.
  */
 export const isTooLong = ({ start }: Stage, now: number): boolean => now - start > MAX_CATCH_UP_MS;

@@ -105,8 +105,8 @@ class Scan {
   async #scanAll(description: NamespaceDescription, state: ScanState): Promise<void> {
     const timer = setInterval(() => {
       if (this.#step !== undefined) this.#scan.progress(this.#step());
-      // Ignores an error, because the next scan again reads each run whose summary could not be written. Only an error
-      // of `compact` or `end` ends the command.
+      // Ignores an error, because the next scan rereads each run whose summary could not be written.
+      // Only an error of `compact` or `end` ends the command.
       void state.flush().catch(() => undefined);
     }, TICK_MS);
     try {

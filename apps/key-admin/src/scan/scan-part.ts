@@ -30,7 +30,7 @@ interface CountedHistories {
 
 export type CountedByPlace = { [Place in ScanPlace]?: CountedHistories };
 
-/** A key's name as messages contain it, without the names that only a configuration contains. */
+/** A key's name as it appears in messages, without the names that only a configuration contains. */
 export type MessageKeyName = Pick<NeededKey, 'key' | 'keyId' | 'staticKey' | 'version'>;
 
 interface CountedKey {

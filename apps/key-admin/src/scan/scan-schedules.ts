@@ -39,7 +39,7 @@ export class ScheduleScan {
     }
   }
 
-  /** Records that the scan of the runs begins. */
+  /** Records that the scan of the runs is about to begin. */
   runsBegin(): void {
     this.#first = new Set(this.#listed);
   }
@@ -81,9 +81,9 @@ export class ScheduleScan {
   }
 
   /**
-   * Whether the payloads of a run were counted. Other processes do not report which runs they have read. But they read
-   * every run that still exists and had appeared in the lists, including the runs of the schedules that this process
-   * described before those processes began.
+   * Whether the payloads of a run were counted. Other processes do not report which runs they have read.
+   * However, they have read every run that still exists and was in the lists, including the runs of schedules
+   * that this process described before the other processes began.
    */
   async #wasCounted(
     found: ScanResults,

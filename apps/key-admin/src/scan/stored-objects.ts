@@ -159,7 +159,7 @@ interface Counts {
 export const objectId = ({ storeId, object }: Pick<StoredObject, 'storeId' | 'object'>): string =>
   idOf(storeId, object);
 
-/** Returns an id for the object of a reference that the namespace may not read. */
+/** Returns an id for a reference's object if the namespace may not read that object. */
 export const unlocatedId = ({ type, bucket, object }: ReferenceTrait): string => idOf(type, bucket, object);
 
 /** Returns an id that depends only on the object's name, not on its bucket. */

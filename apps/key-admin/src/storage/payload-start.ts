@@ -6,8 +6,8 @@ import { isStorageReference, type ObjectStorage, type StoredObject } from '@temp
 /** The number of bytes to read. In every message, the metadata and the header together take fewer bytes. */
 const START_BYTES = 16 * 1024;
 /**
- * Maximum size of metadata in bytes. Every message's metadata is smaller. So the bytes that are read also contain the
- * message's header, which follows the metadata.
+ * Maximum size of metadata in bytes. Every message's metadata is smaller, so the bytes that are read also
+ * contain the message's header, which follows the metadata.
  */
 const MAX_METADATA_BYTES = START_BYTES / 2;
 

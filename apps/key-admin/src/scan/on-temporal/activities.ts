@@ -7,7 +7,10 @@ import { isExpected, toFailure } from './failures.ts';
 import { planShards } from './plan.ts';
 import { type Checkpoint, scanRange } from './scan-range.ts';
 
-/** Milliseconds between heartbeats. Temporal's SDK sends only some of them, depending on the heartbeat timeout. */
+/**
+ * Milliseconds between heartbeats. Temporal's SDK sends only some of the heartbeats, depending on the
+ * heartbeat timeout.
+ */
 const HEARTBEAT_MS = 2_000;
 
 export interface ActivityDeps {

@@ -3,13 +3,13 @@ import { firstStage, isTooLong, nextStage, settleTime, type Stage, type TimeRang
 import type { RunsFound } from '../remote-runs.ts';
 import type { ScanProgress } from './contract.ts';
 
-/** The progress of a scan, in a form that a process can change. */
+/** The progress of a scan, with fields that can be changed. */
 export type MutableProgress = { -readonly [Field in keyof ScanProgress]: ScanProgress[Field] };
 
 export interface StageDeps {
   /** How long a run may take to appear in Temporal's lists, in milliseconds. */
   readonly settleMs: number;
-  /** Returns milliseconds since 1970. */
+  /** Returns the present time in milliseconds since 1970. */
   readonly now: () => number;
   readonly sleep: (milliseconds: number) => Promise<unknown>;
   /** Scans the shards and the rest of the stage's range, and adds the findings to `stageFound`. */
