@@ -162,8 +162,8 @@ export default defineConfig({
     renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `/${name}` : { relative: true }),
   },
   plugins: [react(), devConfig(), ...(built ? [devBuild(built)] : []), pageFiles(), compressed()],
-  // Uses a separate cache: a server with these settings would empty the cache of a running server that serves the
-  // sources.
+  // Uses a separate cache, because this server would otherwise empty the cache of a running server that
+  // serves the sources.
   ...(built && { optimizeDeps: { noDiscovery: true, include: [] }, cacheDir: 'node_modules/.vite-built' }),
   server: { host: '127.0.0.1', port: Number(process.env['DEV_UI_PORT'] ?? 5173), strictPort: true, proxy },
   // A worker in the default format could not load parts of itself on demand.

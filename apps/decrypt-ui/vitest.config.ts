@@ -35,9 +35,9 @@ export default defineConfig({
         test: {
           name: 'page',
           include: ['test/**/*.test.tsx'],
-          // The first page that a file opens may wait for Vite to transform its modules.
+          // The first page that a test file opens may wait for Vite to transform its modules.
           expect: { poll: { timeout: 30_000 } },
-          // Each file gets its own page, because an application stays in its page after a test.
+          // Each test file gets its own page, because an application stays in its page after a test.
           isolate: true,
           // Retries failed tests, because two cores may run four suites at once. `pnpm test` lists the tests that pass
           // only on the second attempt.

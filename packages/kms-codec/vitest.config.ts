@@ -5,9 +5,9 @@ import { defineConfig } from 'vitest/config';
 const { include: _, ...common } = shared;
 
 /**
- * These files don't share their process with other files. They replace modules, or clocks or sources of
- * randomness to which the codec's modules keep references; measure memory; install Temporal's `Runtime`, which
- * a process can do only once; or test what a process does only once.
+ * Each of these test files runs in a separate process, because it replaces modules, or clocks or random
+ * sources to which the codec's modules keep references; measures memory; installs Temporal's `Runtime`, which
+ * a process can do only once; or tests what a process does only once.
  */
 const alone = [
   'branch-keys/gcs-store',

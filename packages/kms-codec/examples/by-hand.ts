@@ -10,8 +10,8 @@ console.log(codec.inspect(encrypted[0]!, context).format);
 const { payload, info } = await codec.decrypt(encrypted[0]!, context);
 console.log(defaultPayloadConverter.fromPayload(payload), info.keyVersion);
 
-// A codec that is configured with a namespace does not read another namespace's messages just because a
-// context names that namespace.
+// If a codec is configured with a namespace, a context that names another namespace does not let it read that
+// other namespace's messages.
 const another = { namespace: 'another' };
 try {
   await codec.decode(await codec.encode([defaultPayloadConverter.toPayload('card 4111')], another), another);

@@ -3,7 +3,7 @@ import type { AttemptWaits } from './keys/wait-budget.ts';
 
 /** An attempt of an activity whose input a codec decodes. */
 export interface InputAttempt extends AttemptWaits {
-  /** Whether this is the final attempt, after which Temporal starts no further attempt. */
+  /** Whether this is the last attempt that Temporal starts. */
   readonly isLast: boolean;
   /** How many milliseconds a decode may still wait for Cloud KMS. */
   readonly remainingMs: number;

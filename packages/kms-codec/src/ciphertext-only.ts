@@ -58,8 +58,8 @@ function requireCiphertext(payload: Payload, codec: KmsCodec, namespace: string 
 }
 
 /**
- * Returns whether the data starts with a valid header. The codec does not check this if the message's
- * namespace is not configured.
+ * Returns whether the data starts with a valid header. The codec itself does not check the header if the
+ * message's namespace is not configured.
  */
 function hasHeader({ data }: Payload): boolean {
   try {

@@ -15,7 +15,7 @@ const filesPath = (namespace: string) => `${namespacePath(namespace)}/history-fi
 export type FilesApi = ReturnType<typeof createFilesApi>;
 
 export const createFilesApi = (api: ApiClient) => ({
-  /** Describes events of a history file as lines of JSON, which the run's worker validates. */
+  /** Requests descriptions of a history file's events as JSON text, which the run's web worker validates. */
   inspectFile: async (namespace: string, body: FileEventsRequest, signal: AbortSignal): Promise<string> => {
     const response = await api.request(`${filesPath(namespace)}:inspect`, signal, body);
     return await response.text();

@@ -18,7 +18,7 @@ export interface FileHistory {
   readonly bytes: number;
 }
 
-/** Those fields of the first event that a run's description also contains. */
+/** The fields that a run's first event and its description have in common. */
 const configFields = ['workflowExecutionTimeout', 'workflowRunTimeout', 'workflowTaskTimeout'] as const;
 const infoFields = [
   'firstExecutionRunId',

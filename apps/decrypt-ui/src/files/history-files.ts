@@ -78,7 +78,7 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
 
 /** Opens a channel to a new worker, which is terminated when the channel closes. */
 export function openFilePort(onFailure: (error: Error) => void): FilePort<FileReply> {
-  // The bundler recognizes a worker, not a file to copy, only if the URL is inside this expression.
+  // Outside this expression, the bundler would treat the URL as a file to copy and not as a worker.
   const worker = new Worker(new URL('./history-file-worker.ts', import.meta.url), {
     type: 'module',
     name: 'history-file',

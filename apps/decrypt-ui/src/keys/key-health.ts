@@ -27,7 +27,7 @@ export interface StateText {
 
 /**
  * Returns a key version's state in words. For a state that this page does not know, returns Cloud KMS's name
- * of the state in words.
+ * for the state, in words.
  */
 export function versionState({ state, destroyTime }: KeyVersion, format: TimeFormat): StateText {
   const destroyed = millisOf(destroyTime);

@@ -256,7 +256,10 @@ function VersionRow({ version, configured, scanned, most }: VersionRowProps) {
   );
 }
 
-/** Only `may-destroy` can decide whether to destroy a version, because it checks all namespaces and requires a new scan. */
+/**
+ * Only `may-destroy` can decide whether a version may be destroyed, because it checks all namespaces and
+ * requires a new scan.
+ */
 const mayDestroy = ({ version, state }: KeyVersion) =>
   state === 'DESTROYED' ? '' : `run temporal-kms may-destroy ${version} for this key`;
 

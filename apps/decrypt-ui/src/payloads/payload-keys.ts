@@ -158,8 +158,8 @@ export interface KeyUsage {
 }
 
 /**
- * The number and stored bytes of those payloads of a run that share a key version and reason, or of the run's
- * plaintext failures.
+ * How many of a run's payloads share a key version and reason, and their stored bytes; or the same for the
+ * run's plaintext failures.
  */
 export interface StubTally {
   readonly label: string;

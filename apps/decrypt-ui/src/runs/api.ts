@@ -42,7 +42,7 @@ export const createRunsApi = (api: ApiClient) => ({
     const path = `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}${search}`;
     return api.get(workflowDescription, path, signal);
   },
-  /** Requests a history's frames as lines of JSON, which the run's worker parses and validates. */
+  /** Requests a history as NDJSON frames, which the run's web worker parses and validates. */
   history: (
     run: RunAddress,
     { after, live, limit }: { after: number; live: boolean; limit?: number },

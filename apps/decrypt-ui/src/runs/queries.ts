@@ -13,8 +13,8 @@ const PAGE_SIZE = 100;
 export const AT_REST = 60_000;
 
 /**
- * Returns the interval of a request. A failed request is repeated sooner, so that the list recovers shortly
- * after the server does.
+ * Returns the milliseconds until the next request. A failed request is repeated sooner, so that the list
+ * recovers shortly after the server does.
  */
 const restOrRetry = ({ state }: { readonly state: { readonly status: string } }): number =>
   state.status === 'error' ? 5000 : AT_REST;

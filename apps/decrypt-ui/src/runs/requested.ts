@@ -3,15 +3,15 @@ import { useEffect } from 'react';
 
 declare module '@tanstack/react-router' {
   interface HistoryState {
-    /** When the page that contains the followed link was loaded. */
+    /** When the page with the followed link was loaded. */
     requested?: number;
   }
 }
 
 /**
  * The history state of a link that also starts an action on the page that it opens. Without this state, the
- * action needs a click. The state contains the time at which the page was loaded, and an address does not
- * contain the state, so no reload, restored tab or shared address starts the action.
+ * action needs a click. No reload, restored tab or shared address starts the action, because the state
+ * contains the page's load time, and addresses do not contain the state.
  */
 export const requested = { requested: performance.timeOrigin };
 

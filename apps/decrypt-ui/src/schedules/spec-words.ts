@@ -95,8 +95,8 @@ function timeWords(hour: readonly Range[], minute: readonly Range[], second: rea
 }
 
 /**
- * Returns a range. Proto3 JSON omits zeros: if the end is before the start, the range contains only the start.
- * A missing step means 1.
+ * Returns a range. An end before the start, such as an absent end, means that the range contains only the
+ * start. A missing step means 1.
  */
 function rangeOf(range: unknown): Range {
   const start = numberAt(range, 'start') ?? 0;
@@ -108,8 +108,8 @@ function rangeOf(range: unknown): Range {
 const MAX_VALUES = 100;
 
 /**
- * Returns the ranges of an hour, minute or second, or a range that contains only 0 if there are none. In
- * contrast, days, months and years without ranges match every value.
+ * Returns the given ranges of hours, minutes or seconds or, if there are none, a range that contains only 0.
+ * In contrast, days, months and years without ranges match every value.
  */
 const orZero = (ranges: readonly Range[]): readonly Range[] => (ranges.length === 0 ? [rangeOf({})] : ranges);
 

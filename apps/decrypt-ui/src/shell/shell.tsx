@@ -94,8 +94,9 @@ export function Shell() {
 }
 
 /**
- * Scrolls a short page to the focused element. Focusing a row does not scroll the page: the grid scrolls to the row
- * instead. A heading gets the focus only when a page opens or a dialog closes, which must not scroll the page.
+ * If the page does not fit into the window, scrolls it to the focused element. Focusing a row does not scroll
+ * the page: the grid scrolls to the row instead. A heading gets the focus only when a page opens or a dialog
+ * closes, which must not scroll the page.
  */
 function showFocused({ target }: FocusEvent): void {
   const main = document.querySelector('#main');

@@ -95,7 +95,10 @@ function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
   );
 }
 
-/** Selects the namespace and its pages. A phone has space for only one menu, which then also lists the pages. */
+/**
+ * Lets the user choose the namespace and the page. A phone has space for only one menu, which then also lists
+ * the pages.
+ */
 function NamespaceNav({ namespace }: { namespace: string }) {
   const { api } = useServices();
   const { can, namespaces, readsWorkflows } = useMe();

@@ -6,7 +6,7 @@ export interface Size {
 }
 
 /**
- * Returns a ref, and the size in CSS pixels of the content box of the ref's element. The size is zero before the first
+ * Returns a ref, and the size of its element's content box, in CSS pixels. The size is zero before the first
  * layout.
  */
 export function useSize(): [RefCallback<Element>, Size] {

@@ -18,8 +18,8 @@ import {
 } from './store.ts';
 
 /**
- * Number of generations of each value that the store keeps. Because of these, a process that was suspended
- * notices that its own generation is outdated.
+ * The store keeps this many generations of each value, so that a process that was suspended notices that its
+ * own generation is outdated.
  */
 const KEPT = 4;
 /**

@@ -1,8 +1,8 @@
 /**
- * Marks bytes with what they are, at the type level. The brand of `Plaintext` and `KeyBytes` is required, because only
- * this process can know that bytes are a secret. The brand of `Ciphertext` and `WrappedKeyBytes` is optional,
- * because other bytes, such as a message's data, come from Temporal, and anyone can write them. Bytes whose
- * brand is known are never accepted as bytes with another brand.
+ * Marks, at the type level, what bytes contain. The brand of `Plaintext` and `KeyBytes` is required, because
+ * only this process can know that bytes are a secret. The brand of `Ciphertext` and `WrappedKeyBytes` is
+ * optional, because other bytes, such as a message's data, come from Temporal, and anyone can write them.
+ * Bytes whose brand is known are never accepted as bytes with another brand.
  */
 export declare const brand: unique symbol;
 

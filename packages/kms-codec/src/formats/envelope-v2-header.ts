@@ -118,7 +118,7 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
 /**
  * Returns the first bytes of the salt as a number. Each process chooses its salt at random, so the number
  * usually identifies the writer. However, anyone can write a message with the same number.
- * @returns undefined if the message is bound to a workflow; any number if the message is too short
+ * @returns undefined if the message is bound to a workflow; an arbitrary number if the message is too short
  */
 export function saltStart(data: Uint8Array): number | undefined {
   if (((data[1] ?? 0) & WORKFLOW_TAG) !== 0) return undefined;

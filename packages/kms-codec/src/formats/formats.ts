@@ -134,9 +134,9 @@ type Parsed = Pick<ParsedPayload, 'payload' | 'format' | 'message'> & Partial<Pi
 let uncachedCalls = 0;
 
 /**
- * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads with the same wrapped key
- * share an id. A call whose response is never cached gets its own id. A key needs no call if it can be used
- * now or if its failure is cached.
+ * Adds to `ids` an id for each Cloud KMS call that decoding a payload may need. Payloads with the same
+ * wrapped key share an id. A call whose response is never cached gets its own id. A key needs no call if it
+ * can be used now or if its failure is cached.
  */
 export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {
   for (const wrapped of message.wrappedKeys ?? []) {

@@ -24,6 +24,6 @@ export interface ParsedMessage {
   readonly wrappedKeys?: readonly WrappedKey[];
   /** Number of Cloud KMS calls whose responses are never cached. */
   readonly uncachedCalls?: number;
-  /** Whether the payload most recently decrypted with this message had a further layer. */
+  /** Whether the last payload that was decrypted with this parsed message had a further layer. */
   hasLayers?: boolean;
 }

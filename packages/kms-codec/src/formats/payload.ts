@@ -142,7 +142,7 @@ const USUAL_FIELDS = 16;
  */
 const FIELD_BYTES = 256;
 
-/** Returns how many bytes a payload's fields use up of a call's limit, in addition to their content. */
+/** Returns how many bytes of a call's limit a payload's fields use, in addition to their content. */
 export const memoryOfFields = (fields: number): number => (fields <= USUAL_FIELDS ? 0 : fields * FIELD_BYTES);
 
 /** Returns whether a payload has no data, and no encoding except `binary/null`. */

@@ -14,7 +14,7 @@ interface Followed {
 
 /** Minimum time between two requests to the store, in ms. */
 const LOAD_EVERY_MS = 60_000;
-/** How long the reader retries to unwrap a key, in ms. No caller waits for the result. */
+/** How long the reader keeps trying to unwrap a key, in ms. No caller waits for the result. */
 const BUDGET_MS = 10_000;
 
 /**

@@ -15,8 +15,8 @@ export const systemClocks: Clocks = { wall: () => Date.now(), running: () => per
 export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 0 });
 
 /**
- * How far the wall clock may be behind, in ms, before it counts as set back. The wall clock can seem to be
- * behind because the two clocks are not read at exactly the same moment.
+ * How far the wall clock may be behind the running clock, in ms, before it counts as set back. It can seem to
+ * be behind because the two clocks are not read at exactly the same moment.
  */
 const TOLERANCE_MS = 100;
 
@@ -29,12 +29,11 @@ const TOLERANCE_MS = 100;
 const WALL_ONLY_MS = 250;
 
 /**
- * Returns a clock for measuring ages. Between two readings of both clocks, it advances by as much as the wall
- * clock or the running clock, whichever advanced more; meanwhile, it follows the wall clock, for at most
- * `WALL_ONLY_MS`. The clock therefore counts the time in which the machine was suspended, and
- * continues if the time of day is set back. Otherwise, keys would be used for too long. The clock misses a
- * suspension if the time of day is set back by the same amount. The clock starts at the current time of day.
- * `maintain` reads the clock every 15 s.
+ * Returns a clock for measuring ages. From one reading of both clocks to the next, it advances as much as the
+ * clock that advanced more. In between, for at most `WALL_ONLY_MS`, it follows the wall clock. The clock
+ * therefore counts the time in which the machine was suspended, and continues if the time of day is set back.
+ * Otherwise, keys would be used for too long. The clock misses a suspension if the time of day is set back by
+ * the same amount. The clock starts at the current time of day. `maintain` reads the clock every 15 s.
  */
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();
@@ -55,7 +54,7 @@ export function elapsedClock({ wall, running }: Clocks): () => number {
     if (moved > 0) elapsedOffset += moved;
     if (moved > 0 || moved < -TOLERANCE_MS) offset += moved;
     bothRead = wallTime;
-    // The last result is greater if the wall clock was too far forward while it was read alone.
+    // The previous result is greater if the wall clock ran ahead while it alone was read.
     elapsed = Math.max(time + elapsedOffset, elapsed);
     return elapsed;
   };

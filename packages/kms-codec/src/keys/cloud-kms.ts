@@ -69,7 +69,8 @@ export class CloudKms implements KeyService {
       const [response] = await client
         .encrypt({ name: key, plaintext, plaintextCrc32c: crc(plaintext), ...aadFields(aad) }, callOptions())
         .catch((error: unknown) => {
-          // The key is probably an HSM key, which an identity that may only encrypt cannot look up.
+          // The key is probably an HSM key: an identity that may only encrypt cannot look up the protection
+          // level.
           const isUnknown = !this.#protectionLevels.has(key);
           if (isUnknown && bytes > HSM_LIMIT && isInvalidArgument(error))
             throw tooLarge(key, bytes, HSM_LIMIT);

@@ -16,8 +16,7 @@ import type { CallCount, WaitBudget } from './wait-budget.ts';
 import { WatchedKeyService } from './watched-key-service.ts';
 
 /**
- * The keys of a process: its encryption keys, its cache of decryption keys, and direct calls without a data
- * key.
+ * A process's encryption keys and decryption keys, and its direct calls to Cloud KMS, which use no data key.
  */
 export class DataKeys {
   readonly keyService: WatchedKeyService;

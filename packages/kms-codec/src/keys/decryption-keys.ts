@@ -200,9 +200,9 @@ export class DecryptionKeys {
 
   /**
    * Records that a message under the key is authentic, which proves that a holder of the key named the key
-   * version. Before the first authentic message, an attacker could have named it. Until then, a Cloud KMS
-   * response for the version does not count for the key, and a response for the key does not count for the
-   * version.
+   * version. Before the first authentic message, an attacker could have named the version. Until then, a
+   * Cloud KMS response for the version does not count for the key, and a response for the key does not count
+   * for the version.
    */
   authenticated({ id, keyVersion }: WrappedKey): void {
     const cached = this.#keys.peekOther(id);

@@ -21,7 +21,7 @@ import { WaitBudget } from './wait-budget.ts';
 
 /** Interval at which a process whose store has failed tries to share keys again, in ms. */
 const SHARE_AGAIN_MS = 30_000;
-/** How long a background refresh retries, in ms. No caller waits for a background refresh. */
+/** How long a background refresh keeps trying, in ms. No caller waits for a background refresh. */
 const REFRESH_BUDGET_MS = 60_000;
 /**
  * Number of times that an encode waits for Cloud KMS responses about its key before it requests another key
@@ -30,9 +30,9 @@ const REFRESH_BUDGET_MS = 60_000;
 const MAX_WAITS = 10;
 
 /**
- * The current encryption key of each scope. Usually, only the first encryption waits for Cloud KMS. Later scope keys
- * are wrapped in the background. During an outage, the current scope key is used up to its hard limits. If
- * Cloud KMS rejects the crypto key, the current scope key is retired.
+ * The current encryption key of each scope. Usually, only the first encryption waits for Cloud KMS. Later
+ * scope keys are wrapped in the background. During an outage, the current scope key stays in use until it
+ * reaches a hard limit. If Cloud KMS rejects the crypto key, the current scope key is retired.
  *
  * Each data key encrypts a limited number of messages and bytes. If the scope key is a branch key, the next
  * data key needs only a new salt. In the format `envelope`, where Cloud KMS wraps the data key itself, a new

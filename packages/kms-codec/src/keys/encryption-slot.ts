@@ -34,11 +34,14 @@ export interface EncryptionState {
   readonly failure: ReasonCode | undefined;
 }
 
-/** Maximum of the random share of the limit by which a refresh starts before `REFRESH_AT`. */
+/**
+ * How much earlier than `REFRESH_AT` a refresh may start, as a share of the limit. The actual share is
+ * random.
+ */
 const REFRESH_SPREAD = 0.05;
 /**
- * The same maximum in processes with a store: one minute of the default soft age, so that all processes
- * unwrap the next key within that minute.
+ * The same for processes with a store: one minute of the default soft age, so that all processes unwrap the
+ * next key within that minute.
  */
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;

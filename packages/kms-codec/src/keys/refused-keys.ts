@@ -15,11 +15,14 @@ interface RefusedKey {
   isAsking: boolean;
 }
 
-/** Interval of the attempts to unwrap a refused key, in ms. */
+/** Interval between attempts to unwrap a refused key, in ms. */
 const ASK_AGAIN_MS = 10_000;
-/** Interval of the attempts to unwrap a refused key if the identity may only encrypt, in ms. */
+/** Interval between attempts to unwrap a refused key if the identity may only encrypt, in ms. */
 const ASK_ENCRYPTER_MS = 240_000;
-/** How long an attempt to unwrap a refused key retries, in ms. No caller waits for the result. */
+/**
+ * Time limit of an attempt to unwrap a refused key, including its retries, in ms. No caller waits for the
+ * result.
+ */
 const ASK_BUDGET_MS = 10_000;
 
 /**

@@ -40,7 +40,7 @@ export interface SyncOptions {
   readonly isUrgent: boolean;
 }
 
-/** At this share of a soft limit, a refresh starts at the latest. */
+/** The share of a soft limit at which a refresh starts at the latest. */
 export const REFRESH_AT = 0.75;
 /**
  * The share of the soft age during which a next key is not used yet, so that every process can unwrap it before

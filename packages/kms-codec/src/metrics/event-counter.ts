@@ -7,8 +7,8 @@ interface Series {
 }
 
 /**
- * Counts events in memory, and adds the sums to a meter's counter at intervals. A call to the counter for
- * each event, that is for each payload, would be slow, because each call enters native code or serializes the
+ * Counts events in memory, and adds the sums to a meter's counter at intervals. Calling the counter for each
+ * event, and so for each payload, would be slow, because each call enters native code or serializes the
  * labels.
  */
 export class EventCounter {

@@ -1,5 +1,6 @@
 /**
- * Returns a function that creates one store per person, so that a person who goes back finds earlier results.
+ * Returns a function that creates one store per person and keeps it, so that a person who returns to a page
+ * finds the earlier results.
  */
 export function perPerson<Source extends { readonly reveals: object }, Store>(
   create: (source: Source) => Store,

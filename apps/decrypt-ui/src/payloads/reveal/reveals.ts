@@ -111,7 +111,7 @@ export const isAnyOpen = (state: RevealsState, namespace: string): boolean =>
   accessToNamespace(state, namespace).status === 'open' ||
   accessToSearch(state, { namespace }).status === 'open';
 
-/** A payload, or the failures of runs. If `ref` and `causes` are absent, a search. */
+/** A payload (`ref`), the failures of runs (`causes`) or, if both are absent, a search. */
 interface Place extends SearchPlace {
   readonly ref?: PayloadRef;
   readonly causes?: true;

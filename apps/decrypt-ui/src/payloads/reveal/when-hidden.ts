@@ -7,7 +7,7 @@ export interface HiddenWith {
   readonly plaintext: Pick<PlaintextCache, 'onClear'>;
 }
 
-/** Whether, and for which reveal, the page requests plaintext of a namespace's runs. */
+/** Whether the page requests plaintext of a namespace's runs, and for which reveal. */
 export interface Opening {
   readonly namespace: string;
   /** Whether the server decrypts payloads. */
@@ -18,7 +18,7 @@ export interface Opening {
 
 type AccessTo = (state: RevealsState, namespace: string) => PayloadAccess;
 
-/** Returns whether, and for which reveal, plaintext of a namespace may be requested now. */
+/** Returns whether plaintext of a namespace may be requested now, and for which reveal. */
 export function openingOf(
   { reveals }: Pick<HiddenWith, 'reveals'>,
   accessTo: AccessTo,

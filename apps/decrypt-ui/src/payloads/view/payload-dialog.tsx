@@ -19,7 +19,7 @@ interface PayloadDialogProps {
   readonly view: Extract<PayloadView, { status: 'readable' }>;
   readonly stub: PayloadStub;
   readonly title: string;
-  /** Opens another dialog for the payload, or closes this dialog. */
+  /** Opens another dialog for the payload or, if `dialog` is undefined, closes this dialog. */
   readonly onOpen: (dialog: PayloadDialogName | undefined) => void;
 }
 

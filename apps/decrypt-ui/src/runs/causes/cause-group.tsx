@@ -106,7 +106,7 @@ export function CauseItem({ group, namespace, open, onToggle }: GroupProps) {
 /** Says which step failed, or that the workflow's own code failed. */
 const stepOf = ({ parts: { place } }: RunGroup): string => `in ${place || 'the workflow’s code'}`;
 
-/** Says what failed, whether runs are still running, and which frame of the application is innermost. */
+/** Says which step failed, how many runs are still running, and which application frame is innermost. */
 const placeOf = (group: RunGroup): string =>
   escapeInvisible([stepOf(group), ...runningOf(group), ...group.parts.frames.slice(0, 1)].join(' · '));
 

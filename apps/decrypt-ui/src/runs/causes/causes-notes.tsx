@@ -15,7 +15,7 @@ interface NotesProps {
   readonly onResume: (justification?: string) => void;
 }
 
-/** Notes that say why runs are in none of the groups, or are grouped without their messages. */
+/** Notes that say why some runs are in no group, or were grouped without their messages. */
 export function Notes({ own, onResume }: NotesProps) {
   const { status, failure, total, share, failingTasks, failed, unreadable } = own;
   const reasons = reasonEntries(unreadable);

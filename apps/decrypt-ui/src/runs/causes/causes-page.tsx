@@ -42,7 +42,7 @@ export function CausesPage() {
     document.title = escapeInvisible(`Failures by cause · ${namespace} · temporal-kms`);
   }, [namespace]);
   const own = progress?.namespace === namespace && progress.query === query ? progress : undefined;
-  // Requests the runs again when messages may be shown for the first time, or may no longer be shown.
+  // Requests the runs again when the person's access to messages has changed.
   const isStale = own === undefined || own.decoded !== (access === 'open');
   useEffect(() => {
     if ((isStale || isLeft) && !away) causes.show(of);
@@ -182,7 +182,7 @@ function Actions({ own: { status }, causes, onAgain }: ActionsProps) {
       </Button>
     );
   }
-  // After a failure, the notice already contains the button.
+  // After a failure, the failure notice already has a button to continue.
   return status === 'failed' ? null : <Button onClick={() => causes.resume()}>Continue</Button>;
 }
 

@@ -7,7 +7,7 @@ import { oneAtATime, type Progress, stopped } from '../../search/one-at-a-time.t
 import { hasRead, readOn, sumUnreadable } from '../../search/read-on.ts';
 import { type CausesSource, openingToCauses, requestCauses } from './request-causes.ts';
 
-/** The runs that match a visibility query and failed, or whose workflow task keeps failing. */
+/** The runs that match a visibility query and have failed or keep failing their workflow task. */
 interface FailedRuns {
   readonly namespace: string;
   /** A visibility query without relative times. */
@@ -117,7 +117,10 @@ function createCauses(source: CausesSource) {
         });
       };
     },
-    /** Reads the runs, unless the person is away or the last result already contains all that the person may see. */
+    /**
+     * Reads the runs, unless the tab has been hidden for too long, or the last result already contains all
+     * that the person may see.
+     */
     show(of: FailedRuns) {
       if (source.reveals.store.getState().away) return;
       const { progress, isLeft } = store.getState();

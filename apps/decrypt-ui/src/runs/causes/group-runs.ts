@@ -4,7 +4,7 @@ import { type CauseGroup, groupCauses } from '@temporal-kms/histories/why';
 import { formatDay, formatHour, formatMoment, type TimeFormat } from '../../ui/format/time.ts';
 import type { CausesProgress } from './causes-store.ts';
 
-/** A run with the time at which it failed, or since which it has been failing. */
+/** A run, and when it failed or began to fail. */
 type TimedCause = RunCause & { readonly at: number };
 export type RunGroup = CauseGroup<TimedCause>;
 
@@ -15,8 +15,8 @@ export const groupRuns = (runs: readonly RunCause[]): readonly RunGroup[] =>
   );
 
 /**
- * Groups the runs that have been read so far. While runs arrive, the groups stay in the order of their first runs, because
- * their sizes change. No cause counts as new until all runs have been read.
+ * Groups the runs that have been read so far. While runs arrive, the groups stay in the order of their first
+ * runs, because the groups' sizes change. No cause counts as new until all runs have been read.
  */
 export function groupsSoFar({ runs, status }: Pick<CausesProgress, 'runs' | 'status'>): readonly RunGroup[] {
   const groups = groupRuns(runs);

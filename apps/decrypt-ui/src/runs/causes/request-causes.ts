@@ -9,8 +9,8 @@ export interface CausesSource extends HiddenWith {
 }
 
 /**
- * Returns whether, and for which reveal, the messages and stack traces of a namespace's failures may be
- * requested now.
+ * Returns whether the messages and stack traces of a namespace's failures may be requested now, and for which
+ * reveal.
  */
 export const openingToCauses = (source: Pick<CausesSource, 'reveals'>, namespace: string): Opening =>
   openingOf(source, accessToCauses, namespace);
@@ -18,7 +18,7 @@ export const openingToCauses = (source: Pick<CausesSource, 'reveals'>, namespace
 interface CausesRequest extends Opening {
   readonly query: string;
   readonly after?: string | undefined;
-  /** The person's justification, if they gave it without a reveal. */
+  /** The person's justification, if they gave one without a reveal. */
   readonly justification?: string | undefined;
 }
 

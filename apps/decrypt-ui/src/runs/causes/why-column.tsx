@@ -8,7 +8,10 @@ import styles from './causes.module.css';
 import { useRevealSource } from '../../payloads/reveal/use-reveal-source.ts';
 import { whyStoreOf } from './why-store.ts';
 
-/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the user scrolls. */
+/**
+ * Milliseconds that the rows in view must stay unchanged before the list requests anything, so that scrolling
+ * sends no requests.
+ */
 const SETTLE = 300;
 
 const useWhyStore = () => whyStoreOf(useRevealSource());
@@ -54,8 +57,8 @@ interface WhyCellProps {
 }
 
 /**
- * Why a run failed, on one line: the type, the message if it may be shown, and where. For a running workflow, why
- * it makes no progress.
+ * Why a run failed, on one line: the type, the place and, if it may be shown, the message. For a running
+ * workflow, why it makes no progress.
  */
 export function WhyCell({ namespace, run: { runId, status }, problem }: WhyCellProps) {
   const { store } = useWhyStore();

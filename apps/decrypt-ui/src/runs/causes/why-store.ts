@@ -7,9 +7,7 @@ import { type Opening, whenHidden } from '../../payloads/reveal/when-hidden.ts';
 import { type CausesSource, openingToCauses, requestCauses } from './request-causes.ts';
 
 interface WhyState {
-  /**
-   * The namespace and reveal of the causes. `of` becomes a different object each time the causes are dropped.
-   */
+  /** The namespace and reveal of the causes. Each time the causes are dropped, a new object replaces `of`. */
   readonly of: Opening;
   /** The causes by run id; undefined for a run without a cause. */
   readonly causes: ReadonlyMap<string, RunCause | undefined>;
@@ -66,7 +64,7 @@ const nothing: Omit<WhyState, 'drops'> = {
 
 const ENDED_EARLY = 'The codec server’s answer ended early.';
 
-/** Returns why an answer lacks runs, or undefined if those runs have no cause. */
+/** Returns why the answer does not contain a run, or undefined if the run has no cause. */
 function whyMissed({ reason, message, failed }: Extract<CauseFrame, { type: 'end' }>): string | undefined {
   if (reason === 'complete') return failed > 0 ? 'The codec server could not read the run.' : undefined;
   if (reason === 'limit' || reason === 'shutdown')

@@ -12,7 +12,7 @@ interface CompareButtonProps {
   readonly textClassName: string | undefined;
 }
 
-/** A button that opens the choice of runs with which to compare the current run. */
+/** A button that opens a dialog to choose the run to compare with the current run. */
 export function CompareButton({ className, textClassName }: CompareButtonProps) {
   const [open, setOpen] = useState(false);
   useCommands({ 'run.compare': () => setOpen(true) });

@@ -71,8 +71,8 @@ interface RunChoiceProps {
 }
 
 /**
- * The choice of the second payload's run. Not offered for a history file, because the choice lists only runs on
- * the server.
+ * Lets the user choose the run that contains the second payload. Not offered for a history file, because the
+ * choice lists only runs on the server.
  */
 function RunChoice({ runId, onChoose }: RunChoiceProps) {
   const api = useRunsApi();

@@ -32,7 +32,7 @@ export function ComparedHeads({ left, right }: ComparedHeadsProps) {
 interface HeadProps {
   readonly scope: RunScope;
   readonly name: string;
-  /** The other run, whose duration is the reference. */
+  /** The other run, with whose duration this run's duration is compared. */
   readonly base?: RunScope;
 }
 

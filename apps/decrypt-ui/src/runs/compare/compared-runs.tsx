@@ -44,7 +44,10 @@ export function ComparedRuns({ left, right }: Scopes) {
   const input = useStepDifferences({ step: start ?? noStep, left, right, substitutions: nothing });
   const substitutions = useSubstitutions(input.values);
   const { add, chunk, verdicts } = useStepScan(steps, substitutions);
-  /** Updates the opened step's verdict, because the user may read payloads of the step from external storage. */
+  /**
+   * Updates the verdict on the step that the user has opened, because they may read its payloads from
+   * external storage.
+   */
   const remember = useCallback((key: string, verdict: Verdict) => add(new Map([[key, verdict]])), [add]);
   const isDifferent = (step: AlignedStep) => verdicts.get(stepKey(step))?.different === true;
   const rows = shown === 'all' ? steps : steps.filter(isDifferent);
@@ -54,8 +57,8 @@ export function ComparedRuns({ left, right }: Scopes) {
     (steps.length <= COMPARED_AT_ONCE || shown === 'different' || current === undefined || isSearching);
   const phone = useNarrowerThan(PHONE_BELOW);
   /**
-   * Returns the substitutions for a step. The input has none: its differences must not count as consequences of
-   * themselves.
+   * Returns the substitutions for a step. The input step has no substitutions, because its differences must
+   * not count as their own consequences.
    */
   const ownSubstitutions = (step: AlignedStep) => (step === start ? nothing : substitutions);
   useCommands({ 'difference.next': () => go(1), 'difference.previous': () => go(-1) });

@@ -56,7 +56,7 @@ interface ConsequencesProps {
 /** Maximum number of substitutions shown. */
 const MOST = 4;
 
-/** Lists the differences that follow from the inputs once, instead of at each step. */
+/** Lists, once instead of at each step, the differences that follow from the inputs. */
 export function Consequences({ substitutions, verdicts }: ConsequencesProps) {
   const counts = substitutions.map((substitution, index) => ({
     substitution,

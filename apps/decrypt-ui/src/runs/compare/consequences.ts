@@ -12,7 +12,10 @@ export interface Substitution {
  */
 const LEAST = 3;
 
-/** Returns the differences of two runs' inputs that can be recognised elsewhere, longest first. */
+/**
+ * Returns the differences between two runs' inputs that can be recognised elsewhere in the runs, longest
+ * first.
+ */
 export function substitutionsOf(differences: readonly Difference[]): Substitution[] {
   const found = new Map<string, Substitution>();
   for (const { left, right } of differences) {

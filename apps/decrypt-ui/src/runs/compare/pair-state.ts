@@ -40,7 +40,7 @@ const unknown = createStore<Pick<DecoderState, 'payloads' | 'asked'>>()(() => ({
   asked: new Set(),
 }));
 
-/** Keeps a run's payloads in view, and returns what its decoder knows about each. */
+/** Keeps a run's payloads in view, and returns what the run's decoder knows about each payload. */
 function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
   const decoder = placed[0]?.scope.payloads.decoder;
   const viewed = usePayloadsInView(

@@ -28,8 +28,8 @@ export interface PayloadChoice {
 }
 
 /**
- * The choice offers payloads of at most this many groups on each side of the payload's group: a longer list
- * would not help.
+ * The user can choose from the payloads of at most this many groups before and after the payload's group: a
+ * longer list would not help.
  */
 const REACH = 300;
 
@@ -72,7 +72,7 @@ export function payloadChoices(
     const own = subjectOf(group);
     const isCounterpart = own === subject && seen === ordinal;
     if (own === subject) seen += 1;
-    // A run's result belongs to the run's input, although the result is in another group.
+    // A run's input and result belong together, although they are in different groups.
     const isEnd = group.category === 'workflow' && subject.startsWith('workflow ');
     return group.events.flatMap((event) =>
       event.payloads

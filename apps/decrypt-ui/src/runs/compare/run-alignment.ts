@@ -76,7 +76,7 @@ function joinMoved(rows: readonly AlignedStep[]): AlignedStep[] {
 /** Returns how far apart two rows are, in steps of the second run; negative if `to` comes first. */
 function distance(rows: readonly AlignedStep[], from: number, to: number): number {
   const between = rows.slice(Math.min(from, to), Math.max(from, to)).filter(({ right }) => right).length;
-  // Adjacent steps are one step apart.
+  // Two rows are at least one step apart.
   return (to > from ? 1 : -1) * Math.max(between, 1);
 }
 

@@ -41,7 +41,7 @@ export function StepDialog({ step, left, right, onClose }: StepDialogProps) {
   );
 }
 
-/** Names the run of one side, after the sign that marks the side's lines. */
+/** A run's ids, after the sign that marks the run's lines in the comparison. */
 const RunName = ({ sign, scope: { run } }: { sign: string; scope: RunScope }) => (
   <p className="ellipsis">
     <span className="mono" aria-hidden="true">

@@ -110,7 +110,10 @@ function stateText({ hidden, stored, waiting, unreadable, differences }: PairSta
 const durationOf = (group: Group): number | undefined =>
   group.events.length > 1 && !group.open ? group.lastAt - group.events[0].at : undefined;
 
-/** Returns a failure's content outside payloads: types, and messages that the worker did not encode. */
+/**
+ * Returns the parts of a failure that are not in payloads: types, and messages that the worker did not
+ * encode.
+ */
 const plainFailure = (group: Group | undefined): string =>
   JSON.stringify(
     group?.events.map((event) =>

@@ -39,7 +39,7 @@ export function fieldTime(field: string): FieldTime {
   return field.startsWith('attribute.') ? 'changing' : 'start';
 }
 
-/** Returns a field's name for people, and whether the name is a path in a payload. */
+/** Returns a field's display name, and whether that name is a path. */
 export function fieldWords(field: string): { readonly text: string; readonly isPath: boolean } {
   const known = Object.hasOwn(names, field) ? names[field] : undefined;
   return known === undefined
@@ -104,7 +104,10 @@ export function chanceText(p: number): string {
 /** The server truncates names to this many characters. */
 const CUT = 200;
 
-/** Returns the list's query for a set's runs with the value; undefined if a visibility query cannot express the value. */
+/**
+ * Returns the list's query for the runs of a set that have the value; undefined if a visibility query cannot
+ * express the value.
+ */
 export function queryFor(
   { field, value }: Difference,
   set: string,

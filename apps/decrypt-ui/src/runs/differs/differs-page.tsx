@@ -38,7 +38,8 @@ export function DiffersPage() {
   const navigate = route.useNavigate();
   const { can } = useMe();
   const comparisons = comparisonsOf(useRevealSource());
-  // Resolves both queries at the same time: "the last 24 h" and "the 24 h before" must neither overlap nor leave a gap.
+  // Resolves both queries relative to the same moment: "the last 24 h" and "the 24 h before" must neither
+  // overlap nor leave a gap.
   const resolve = useResolvedTimes(namespace, JSON.stringify([a, b]));
   const sets = useMemo(() => [resolve(a), resolve(b)] as const, [resolve, a, b]);
   const show = (queries: Queries) => void navigate({ search: { a: queries[0], b: queries[1] } });

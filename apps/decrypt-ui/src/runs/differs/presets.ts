@@ -23,7 +23,7 @@ function commonOf(text: string, separating: string): ListQuery | undefined {
   return { kind: 'conditions', conditions: query.conditions.filter(isCommon) };
 }
 
-/** Returns the queries for the failed and for the completed runs of a query. */
+/** Returns a query limited to failed runs, and the same query limited to completed runs. */
 export function failedAndCompleted(text: string): Queries | undefined {
   const common = commonOf(text, 'ExecutionStatus');
   return (
@@ -40,9 +40,9 @@ export function lastDays(text: string): Queries | undefined {
 }
 
 /**
- * Returns the queries for the runs of the latest build and for those of the latest other build. A run has
- * several labels for one build, such as `pinned:orders:1.4.2` and `unversioned:1.4.2`, so the two builds are
- * taken from different runs.
+ * Returns two queries, one for the runs of each of the two latest builds. A run has several labels for one
+ * build, such as `pinned:orders:1.4.2` and `unversioned:1.4.2`, so the two builds are taken from different
+ * runs.
  *
  * @param runs the latest runs of the query, newest first
  */

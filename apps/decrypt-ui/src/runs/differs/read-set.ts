@@ -93,8 +93,8 @@ export function withRunsToCompare(set: ReadSet, other: ReadSet): ReadSet {
 }
 
 /**
- * Returns the compared runs. If a set was not read to its end, omits runs of both sets that closed earlier than
- * all runs read of that set, because lists begin with the run that closed last.
+ * Returns the runs to compare. Lists begin with the run that closed last, so if a set was only partly read,
+ * runs of both sets that closed before the earliest close time read from that set are omitted.
  */
 export function comparedRuns(sets: ReadSets): [first: readonly ReadRun[], second: readonly ReadRun[]] {
   const oldest = sets.map(({ status, runs }) =>

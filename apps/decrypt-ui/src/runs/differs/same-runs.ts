@@ -11,8 +11,9 @@ export interface DifferenceGroup {
 }
 
 /**
- * Joins differences whose values occur in the same runs, such as a build and the search attributes that repeat it. The
- * shortest name comes first; fields that were known when the run started take precedence. Keeps the order of the groups.
+ * Joins differences whose values occur in the same runs, such as a build and the search attributes that
+ * repeat it. The shortest name comes first; fields that were known when the run started take precedence. The
+ * groups stay in the order of `differences`.
  */
 export function joinSameRuns(
   differences: readonly Difference[],

@@ -3,7 +3,8 @@ import { ApiFailure } from '../../session/server/failure.ts';
 import { errorOf } from '../../ui/errors.ts';
 
 /**
- * Compares two sets of runs in a worker, because many fields with many values would take longer than a frame.
+ * Compares two sets of runs in a worker, because comparing many fields with many values takes longer than a
+ * frame.
  *
  * @throws ApiFailure if the browser cannot load or run the worker
  */

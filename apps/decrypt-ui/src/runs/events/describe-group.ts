@@ -62,8 +62,8 @@ const payload = (ref: PayloadRef | undefined): Summary | undefined =>
   ref ? { kind: 'payload', ref } : undefined;
 
 /**
- * Returns the most informative fact about a group: the first that exists of the failure, the author's summary,
- * the result, the input and an attribute.
+ * Returns the most informative fact about a group: the failure if there is one, or else the author's summary,
+ * the result, the input or an attribute.
  */
 export function groupSummary(group: Group, pending?: PendingWork): Summary {
   const [head] = group.events;

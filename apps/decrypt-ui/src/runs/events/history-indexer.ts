@@ -70,8 +70,8 @@ export interface TimedHistory {
 }
 
 /**
- * Thrown if a frame does not follow the last durable event. The caller must open the stream again after the
- * last durable event.
+ * Thrown if a frame does not follow the last durable event. The caller must request the events after the last
+ * durable event again.
  */
 export class HistoryGap extends Error {
   override readonly name = 'HistoryGap';
@@ -82,8 +82,8 @@ interface IndexedEvent {
   readonly eventName: string;
   readonly at: number;
   /**
-   * Contains only the id of the workflow task that decided on the event, if any. No other attribute is needed
-   * later.
+   * Contains only `workflowTaskCompletedEventId`, if the event has this attribute. No other attribute is
+   * needed later.
    */
   readonly attributes: Attributes;
   readonly group: IndexedGroup;

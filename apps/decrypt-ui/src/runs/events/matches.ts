@@ -4,7 +4,7 @@ import type { History } from './history.ts';
 /** A match of a search: in an event's names, or in one of its decrypted payloads. */
 export type Hit = { readonly in: 'names' } | { readonly in: 'payload'; readonly found: SearchHit };
 
-/** Hits by event id, including events without a visible row. */
+/** Hits by event id, including hits in events without a visible row. */
 export type Matches = ReadonlyMap<number, readonly Hit[]>;
 
 /**

@@ -34,7 +34,7 @@ export type Row =
 export interface Rows {
   readonly length: number;
   readonly at: (index: number) => Row | undefined;
-  /** Returns the position of the row with a key, or -1. */
+  /** Returns the position of the row with the given key, or -1. */
   readonly indexOf: (key: string) => number;
 }
 

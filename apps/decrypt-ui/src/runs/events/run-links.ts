@@ -159,7 +159,7 @@ function serverLinks({ links = [] }: RecordedEvent): (RunLink | undefined)[] {
   });
 }
 
-/** Removes duplicates: if several events refer to the same run, keeps the more exact link. */
+/** Removes duplicate links: a link with a run id replaces the same link without one. */
 export function uniqueLinks(links: readonly RunLink[]): RunLink[] {
   const byTarget = new Map<string, RunLink>();
   for (const found of links) {

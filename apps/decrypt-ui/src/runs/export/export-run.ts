@@ -36,7 +36,10 @@ const idle: ExportState = { status: 'idle', form: 'readable', bytes: 0, events: 
 /** Minimum milliseconds between progress updates. */
 const SETTLE = 100;
 
-/** Creates the export of a run, which streams the server's response to a target and checks that the file is complete. */
+/**
+ * Creates a run's export, which streams the server's response to a target and checks that the file is
+ * complete.
+ */
 export function createExport(api: Pick<RunsApi, 'export'>, address: RunAddress) {
   const store = createStore<ExportState>()(() => idle);
   let abort: AbortController | undefined;

@@ -13,7 +13,7 @@ import { SummaryCell } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-values.module.css';
 
-/** The width of a placeholder for a value whose size is not known yet, in CSS pixels. */
+/** The width, in CSS pixels, of a placeholder for a value whose size is not known yet. */
 const UNKNOWN_WIDTH = 56;
 
 /** Returns the run's first event and the group of its closing event, if loaded. */

@@ -22,7 +22,7 @@ import {
 } from './visibility-query.ts';
 
 interface FilterProps {
-  /** Distinguishes the filters of a page that has several. */
+  /** Distinguishes this filter from the page's other filters, if it has any. */
   readonly label?: string;
   readonly namespace: string;
   readonly field: RefObject<HTMLInputElement | null>;

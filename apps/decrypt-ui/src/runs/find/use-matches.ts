@@ -6,8 +6,8 @@ import { useFind, useRun } from '../run/run-context.tsx';
 export type MatchJump = ReturnType<typeof useMatches>;
 
 /**
- * Returns the position and number of the search's matches, and functions that jump between them. Matches in payloads are
- * in the order found, matches in names in the order of the rows.
+ * Returns the number of matches, the position of the current match, and functions that jump between matches.
+ * Matches in payloads are in the order found, matches in names in the order of the rows.
  */
 export function useMatches(view: HistoryView) {
   const { find, follow } = useRun();

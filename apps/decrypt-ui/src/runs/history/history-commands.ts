@@ -63,7 +63,7 @@ export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryComma
         : undefined,
     'view.follow': toggleFollowing,
     'view.whole': () => view.change({ from: undefined, to: undefined }),
-    // A link cannot contain the file.
+    // A history file has no link, because an address cannot contain the file.
     'copy.link': address.file ? undefined : () => void copyText('link', location.href),
   });
 }

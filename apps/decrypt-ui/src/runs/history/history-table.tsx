@@ -121,7 +121,8 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now, belowRows
             pending={view.pending.get(row.group.id)}
             attemptsSeen={attemptsSeen.get(row.group.activityId ?? '')}
             waterfall={waterfall}
-            // Rows of closed groups do not depend on the time, so the clock must not render them again.
+            // Rows of closed groups do not depend on the time, so a tick of the clock must not render them
+            // again.
             now={row.group.open ? now : 0}
             places={view.placesIn(row)}
             onToggle={view.toggle}
@@ -190,7 +191,9 @@ interface NewEventsInput {
 }
 
 interface NewEvents {
-  /** Number of events that have arrived below the visible rows since the last row was last visible. */
+  /**
+   * Number of events that have arrived below the visible rows since the end of the table was last in view.
+   */
   readonly count: number;
   readonly show: () => void;
   readonly toggleFollowing: () => void;

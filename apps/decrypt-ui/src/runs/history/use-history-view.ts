@@ -176,7 +176,7 @@ function ofType(history: History, type: string): Only {
   return { groups, events: { has: (eventId) => groups.has(groupIndexOf(history, eventId)) } };
 }
 
-/** Returns the condition that selects what both conditions select. */
+/** Combines two conditions into one, which selects only what both of them select. */
 function onlyBoth(one: Only | undefined, other: Only | undefined): Only | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return {

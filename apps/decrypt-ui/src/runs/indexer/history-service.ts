@@ -7,7 +7,7 @@ import type { HistoryEnd, IndexPort, IndexReply, IndexRequest } from './history-
 /** Maximum number of events in a message, so that the page applies a message in about a millisecond. */
 const SLICE = 250;
 
-/** Parses, validates and groups a run's history that arrives through a channel. Runs in a worker. */
+/** Parses, validates and groups a run's events, which arrive through a channel. Runs in a worker. */
 export function serveHistory(port: IndexPort<IndexRequest>): void {
   const index = createHistoryIndexer();
   let parser = createLineParser();
@@ -45,8 +45,8 @@ export function serveHistory(port: IndexPort<IndexRequest>): void {
   }
 
   /**
-   * Adds events in slices. Events that are not durable go into the same message as the events before them,
-   * because the next message drops events that are not durable.
+   * Adds events in slices. All events that are not durable go into one message, together with the events
+   * before them, because any further message would drop them.
    */
   function add(events: readonly HistoryEvent[]) {
     const provisional = events.findIndex((event) => !event.durable);

@@ -15,7 +15,9 @@ interface EventTextProps {
   readonly decrypted?: boolean;
 }
 
-/** An event with more bytes of payloads than this is shown as a tree, because so much text would block the page. */
+/**
+ * An event with more payload bytes than this is shown as a tree, because so much text would block the page.
+ */
 const LARGE = 50_000;
 
 // Numbers in decrypted JSON keep every digit.

@@ -7,11 +7,14 @@ import { failuresOf, type PaneProps } from './payloads-pane.tsx';
 import { SeenFailures } from './seen-failures.tsx';
 
 interface FailurePaneProps extends PaneProps {
-  /** The failures of attempts that the page has seen. */
+  /** The failures of attempts, as reported while the page was open. */
   readonly seen: readonly SeenFailure[];
 }
 
-/** Every failure that Temporal keeps, and those of earlier attempts that the page has seen. */
+/**
+ * Every failure that Temporal keeps, and the failures of earlier attempts that were reported while the page
+ * was open.
+ */
 export function FailurePane({ events, pending, seen }: FailurePaneProps) {
   return (
     <>

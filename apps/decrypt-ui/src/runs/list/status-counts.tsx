@@ -17,7 +17,7 @@ const statuses: readonly WorkflowStatus[] = [
   'ContinuedAsNew',
   'Paused',
 ];
-/** Statuses that reserve the buttons' space until the counts are known. */
+/** Statuses whose hidden buttons reserve space until the counts are known. */
 const usual = statuses.slice(0, 5);
 
 interface StatusCountsProps {
@@ -26,7 +26,7 @@ interface StatusCountsProps {
   readonly before: WorkflowCount | undefined;
   /**
    * Whether the buttons are visible. The buttons are hidden until the counts are known, because counts add
-   * buttons and widen the buttons. Hidden buttons take up space.
+   * buttons and widen them. Hidden buttons still take up space.
    */
   readonly shown: boolean;
   readonly chosen: readonly WorkflowStatus[];

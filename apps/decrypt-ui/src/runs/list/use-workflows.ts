@@ -8,8 +8,8 @@ import { type ListQuery, printQuery } from '../filter/visibility-query.ts';
 import { countQuery, newestQuery, workflowsQuery } from '../queries.ts';
 
 /**
- * Returns the rows in the order in which they were loaded. Updates rows in place (status, size). Only counts
- * new runs, so that no row moves until the user requests the new runs with `showNew`.
+ * Returns the rows in the order in which they were loaded. Updates rows in place (status, size). Counts new
+ * runs instead of showing them, so that no row moves until the user requests them with `showNew`.
  */
 export function useWorkflows(namespace: string, query: string) {
   const api = useRunsApi();

@@ -245,9 +245,9 @@ function ViewCount({ namespace, q }: { namespace: string; q: string }) {
   const resolve = useResolvedTimes(namespace, q);
   const { data } = useQuery({
     ...countQuery(api, namespace, resolve(q)),
-    // The list triggers a new count when it has changed.
+    // When the list has changed, it triggers a new count.
     refetchInterval: false,
-    // Older servers lack the search attribute.
+    // The query may use a search attribute that older servers lack.
     retry: false,
   });
   return (

@@ -46,7 +46,10 @@ function firstValue({ answer, result }: WorkerAnswer): unknown {
   return value?.kind === 'json' ? value.value : undefined;
 }
 
-/** Returns the items of a JSON array as JSON texts that keep every digit; undefined if the text is not a JSON array. */
+/**
+ * Returns each item of a JSON array as JSON text that keeps every digit; undefined if the text is not a JSON
+ * array.
+ */
 export function argumentTexts(text: string): string[] | undefined {
   if (text.trim() === '') return [];
   try {

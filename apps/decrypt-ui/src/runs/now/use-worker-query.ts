@@ -17,7 +17,7 @@ export interface WorkerQuery {
   readonly clear: () => void;
 }
 
-/** Provides a query of the current run. Drops the answer on unmount. */
+/** Returns a query of the current run. Drops the query's answer on unmount. */
 export function useWorkerQuery(): WorkerQuery {
   const { api } = useServices();
   const { address: run } = useRun();

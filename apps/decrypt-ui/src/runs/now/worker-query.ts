@@ -17,7 +17,7 @@ import { errorOf } from '../../ui/errors.ts';
 export interface WorkerAnswer {
   readonly status: 'answered';
   readonly answer: QueryAnswer;
-  /** Decodes the payloads of the answer, and payloads of the run with which the user compares them. */
+  /** Decodes the payloads of the answer, and the payloads of the run that the user compares with them. */
   readonly payloads: Payloads;
   /** Returns a payload's result, or undefined once the answer must be hidden, even if the page still shows it. */
   readonly result: (ref: PayloadRef) => DecodeResult | undefined;
@@ -44,7 +44,7 @@ export interface WorkerQueryOptions {
 
 type Opening = Extract<PayloadAccess, { status: 'open' }>;
 
-/** Creates a query of a run, which the user can repeat. */
+/** Creates a repeatable query of a run. */
 export function createWorkerQuery({ run, query, ofRun, decode, reveals, plaintext }: WorkerQueryOptions) {
   const store = createStore<WorkerQueryState>()(() => ({ status: 'idle' }));
   let request = new AbortController();

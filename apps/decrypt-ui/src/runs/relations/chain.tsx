@@ -102,7 +102,7 @@ export function Chain() {
   );
 }
 
-/** Returns a run's id. A phone has space only for the end, which the page's header also shows. */
+/** Returns a run's id or, on a phone, only the end of the id, which the page's header also shows. */
 const idText = (runId: string, phone: boolean) => (phone ? shortRunId(runId) : runId);
 
 interface ChainRowProps {

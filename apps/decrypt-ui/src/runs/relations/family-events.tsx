@@ -27,7 +27,7 @@ interface FamilyEventsProps {
 /** Number of event groups rendered at first; the user can request more. */
 const FIRST_GROUPS = 50;
 
-/** Number of event groups that scroll into view when they appear. */
+/** Number of event groups to scroll into view when they appear. */
 const GROUPS_IN_VIEW = 3;
 
 /** Scrolls a new row into view, unless the user has scrolled away from the row above it. */

@@ -13,7 +13,7 @@ interface Sessions {
 }
 
 interface EndNoticesState {
-  /** The keys of the runs. */
+  /** The keys of the runs whose end will be reported. */
   readonly runs: ReadonlySet<string>;
   /** Whether the browser refused the permission when it was last asked. */
   readonly refused: boolean;

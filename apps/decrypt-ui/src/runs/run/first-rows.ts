@@ -14,7 +14,7 @@ export interface FirstRows {
   readonly count: number;
 }
 
-/** Milliseconds for which the payloads stay in view. By then, the page has rendered the rows. */
+/** Milliseconds for which the payloads stay marked as in view. By then, the page has rendered the rows. */
 const HOLD = 2_000;
 
 /**

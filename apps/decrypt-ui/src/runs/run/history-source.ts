@@ -4,8 +4,8 @@ import type { RunApi } from '../api.ts';
 /** The source of a run's events: the API or a file. */
 export interface HistorySource {
   /**
-   * Opens a stream of the events after an event, as NDJSON with the contract's `historyFrame` on each line. The first
-   * stream may end with `limit`.
+   * Opens a stream of the events after an event, as NDJSON with the contract's `historyFrame` on each line.
+   * The first stream may end early, with the reason `limit`.
    * @throws ApiFailure
    */
   readonly open: (after: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
@@ -21,7 +21,10 @@ export interface HistorySource {
   readonly silence?: number;
 }
 
-/** Three heartbeats of the codec server. Without this limit, a lost connection would end a stream only after minutes. */
+/**
+ * Three heartbeat intervals of the codec server. Without this limit, a lost connection would end a stream
+ * only after minutes.
+ */
 const SILENCE = 30_000;
 
 /** Number of events in the first stream, whose rows usually fill a screen. `public/early.js` sends the same request. */

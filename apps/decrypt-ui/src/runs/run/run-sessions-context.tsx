@@ -20,7 +20,7 @@ export function createRunSessionsPlace(options: Options): RunSessionsPlace {
   return (create) => (sessions ??= create(options));
 }
 
-/** Provides the place of run sessions to the pages. */
+/** Provides the pages with the place that holds run sessions. */
 export function RunSessionsProvider({ place, children }: { place: RunSessionsPlace; children: ReactNode }) {
   return <Context value={place}>{children}</Context>;
 }

@@ -70,8 +70,8 @@ interface LinesProps {
 }
 
 /**
- * The groups' lines, on a canvas because there may be ten thousand groups. The canvas reads the colours when drawn, so
- * the caller must remount it when the theme changes.
+ * The groups' lines, on a canvas because there may be ten thousand groups. The colours are read when the
+ * canvas is drawn, so the caller must remount it when the theme changes.
  */
 function Lines({ tasks, pending, scale, width, now }: LinesProps) {
   const canvas = useRef<HTMLCanvasElement>(null);

@@ -93,8 +93,8 @@ interface OpenInput {
 
 /**
  * Returns the end of an open run's scale: the current time or a little later. The end moves in steps, so that
- * finished bars do not move each second. Steps are powers of two seconds, because a step that grew each
- * second would also move the end each second.
+ * finished bars do not move each second. Each step is a power of two, in seconds, because a step that grew
+ * each second would also move the end each second.
  */
 export function endOfOpen({ times, now, width, collapse }: OpenInput): number {
   const from = times.events[0] ?? now;

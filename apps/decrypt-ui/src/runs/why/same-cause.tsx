@@ -34,8 +34,9 @@ interface Found {
 type State = { readonly status: 'asked' } | { readonly status: 'failed'; readonly text: string } | Found;
 
 /**
- * Shows how many other runs of the same type failed with the same cause within a day of this run's end. The page asks only
- * when the user presses the button, because the server reads the end of each failed run.
+ * Shows how many other runs of the same type failed with the same cause within a day of this run's end. The
+ * page sends the request only when the user presses the button, because the server reads the end of each
+ * failed run.
  */
 export function SameCause() {
   const source = useRevealSource();

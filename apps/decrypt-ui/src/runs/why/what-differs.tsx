@@ -19,7 +19,8 @@ export function WhatDiffers() {
   if (address.file) return null;
   const { type, status, startTime } = description.workflow;
   const start = millisOf(startTime);
-  // Without limits, the newest runs of each set may be from different weeks, or from long after this run.
+  // Without these limits, the newest runs of each set may be from different weeks, or from long after this
+  // run.
   const around =
     start === undefined ? '' : ` AND StartTime >= ${at(start - DAY)} AND StartTime <= ${at(start + DAY)}`;
   const of = (which: string) =>

@@ -42,7 +42,10 @@ export function factsOf(finding: Finding, { now, format }: Moment): string[] {
   return facts.filter((fact): fact is string => Boolean(fact)).map(asPart);
 }
 
-/** Returns a sentence as a part of a line, without its full stop and without a capital, unless it begins with a name. */
+/**
+ * Returns a sentence as part of a line: without its full stop, and with a lower-case first letter unless it
+ * begins with a name.
+ */
 const asPart = (fact: string): string =>
   fact
     .replace(/\.$/, '')

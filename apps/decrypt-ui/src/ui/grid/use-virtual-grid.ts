@@ -31,7 +31,7 @@ type GridFocus = ReturnType<typeof useGridFocus>;
 export interface RowSource<R> {
   readonly length: number;
   readonly at: (index: number) => R | undefined;
-  /** Returns the position of the row with a key, or -1. */
+  /** Returns the position of the row with the given key, or -1. */
   readonly indexOf: (key: string) => number;
 }
 

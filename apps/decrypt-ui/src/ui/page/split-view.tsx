@@ -166,7 +166,7 @@ function HeightHandle({ share }: { share: number }) {
     const next = { ArrowUp: share + STEP, ArrowDown: share - STEP, Home: MIN_SHEET, End: 1 }[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    // From the whole page, the first step down leads to a height that leaves space for rows.
+    // If the sheet covers the whole page, the first step down leaves space for rows.
     setSheetShare(share === 1 && event.key === 'ArrowDown' ? FULL_SHEET - STEP : next);
   }
 

@@ -9,7 +9,10 @@ import { type Problem, progressProblem, reportedProblem } from './problems.ts';
 
 /** Milliseconds between updates of the current time, each of which renders the table. */
 const TICK = 10_000;
-/** Milliseconds for which the rows in view must stay the same, so that the list requests nothing while the user scrolls. */
+/**
+ * Milliseconds that the rows in view must stay unchanged before the list requests anything, so that scrolling
+ * sends no requests.
+ */
 const SETTLE = 300;
 
 /**
