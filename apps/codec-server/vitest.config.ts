@@ -7,8 +7,8 @@ const { include: _, ...common } = shared;
 
 /**
  * These tests don't share a process with other tests. All except Schemathesis measure the heap of their process.
- * Schemathesis takes longest, so it starts first: Vitest starts the projects in the order of their names, and in a
- * project the files that took longest in the last run or, without such results, the largest files.
+ * Schemathesis takes longest, so it starts first: Vitest starts projects in the order of their names and,
+ * within a project, first the slowest files of the last run or, without results, the largest files.
  */
 const alone = ['integration/schemathesis', 'history/long-history', 'temporal/decode-plan', 'fuzz'].map(
   (file) => `test/${file}.test.ts`,

@@ -58,7 +58,7 @@ async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
 }
 
 /**
- * Creates the connection to Temporal, which connects on first use. The earlier check of the environment does
+ * Creates the connection to Temporal, which connects on first use. The earlier check of the environment has
  * not read the client's profile and certificates.
  */
 export const connectOrExit = (): Promise<ReturnType<typeof connectTemporal>> => orExit(connectTemporal);

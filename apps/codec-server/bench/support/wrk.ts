@@ -9,7 +9,7 @@ export interface Load {
   readonly seconds: number;
   /** Number of connections. Default: 64. */
   readonly connections?: number;
-  /** Whether the server may refuse requests. Default: every response must be 200. */
+  /** Whether the server may refuse some of the requests. By default, every response must be 200. */
   readonly refused?: boolean;
 }
 

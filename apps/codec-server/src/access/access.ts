@@ -31,7 +31,7 @@ export interface SignIn {
   readonly resource?: string;
   /** Further parameters of the authorization request. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** Which of the tokens in the issuer's response the policy accepts. */
+  /** Which token in the issuer's response the policy accepts. */
   readonly token: 'access' | 'id';
 }
 

@@ -130,7 +130,7 @@ export class TokenCache<T extends Expires> {
 export interface VerifiedToken {
   readonly claims: JWTPayload & { readonly sub: string };
   /**
-   * When the token's `exp` passes or the token becomes too old, whichever is first, in whole milliseconds
+   * The time at which the token expires (`exp`) or becomes too old, whichever is first, in whole milliseconds
    * since 1970.
    */
   readonly expiresAt: number;

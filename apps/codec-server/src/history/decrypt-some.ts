@@ -19,7 +19,7 @@ export interface RefPayload {
   readonly payload: StoredPayload;
 }
 
-/** What is needed to decrypt payloads of several runs within one budget of Cloud KMS calls. */
+/** The services and limits for decrypting payloads of several runs within one budget of Cloud KMS calls. */
 export interface Decrypting {
   readonly codec: HistoryCodec<'decode'>;
   readonly log: Logger;

@@ -45,8 +45,8 @@ export interface PayloadSource {
 }
 
 /**
- * How many bytes of copies one request holds until they are decrypted. Payloads beyond this limit are read a
- * second time.
+ * Maximum bytes of copies that one request holds before they are decrypted. Payloads beyond this limit are
+ * read a second time.
  */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
@@ -137,8 +137,8 @@ async function describedBy(description: Description, run: Run): Promise<Map<stri
 }
 
 /**
- * Collects located payloads. While there is memory for copies, copies the payloads, so that their pages can
- * be released.
+ * Collects located payloads. Copies the payloads as long as there is memory for copies, so that their pages
+ * can be released.
  */
 class LocatedPayloads {
   readonly all: LocatedPayload[] = [];

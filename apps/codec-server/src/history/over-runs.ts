@@ -24,7 +24,7 @@ export interface RunPage {
 interface ListedRuns {
   /** The value of `after` in the request: the position of the last run that an earlier request covered. */
   readonly after: string | undefined;
-  /** Returns the page of runs for a token. The token is empty for the first page. */
+  /** Returns the page of runs that a token reads. The token is empty for the first page. */
   readonly page: (token: string) => Promise<RunPage>;
   /** Called with the runs that will be read next, in the list's order. */
   readonly prepare?: (runs: readonly WorkflowSummary[]) => void;

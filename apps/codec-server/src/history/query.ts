@@ -18,7 +18,7 @@ import type { StreamLifetime } from './stream-limits.ts';
 
 const MAX_DEPTH = 100;
 
-/** Returns JSON texts as payloads. @throws HttpError 400, which does not quote the text */
+/** Converts JSON texts to payloads. @throws HttpError 400, which does not quote the text */
 export const argumentPayloads = (texts: readonly string[]): Payload[] =>
   texts.map((text, n) => {
     const isJson = new JsonScanner(text, MAX_DEPTH).scan(() => undefined);

@@ -126,7 +126,8 @@ export class HistoryReader {
 
   /**
    * Returns the last event of a closed run, preceded by those of its last events that belong to workflow
-   * tasks. Takes one call, or two if the last events are too large. Misses a task that many events follow.
+   * tasks. Takes one call, or two if the last events are too large. Misses a task that is followed by many
+   * events.
    * @throws the same HttpErrors as `read`
    */
   async lastTasks(run: Run, signal: AbortSignal, budget?: PageBudget): Promise<readonly ProtoEvent[]> {

@@ -122,7 +122,7 @@ export function namedPayloads(started: ProtoEvent, run: Run): NamedPayload[] {
     .slice(0, MAX_REFS);
 }
 
-/** What is needed to decrypt and parse payloads of several runs. */
+/** The services and limits for decrypting and parsing payloads of several runs. */
 export interface DecodingFields extends Decrypting {
   readonly threads: Pick<TextThreads, 'fields'>;
 }

@@ -33,7 +33,7 @@ export interface StreamLifetimeOptions {
   readonly disconnected: AbortSignal;
   /** Aborted when the process shuts down. */
   readonly stopping: AbortSignal;
-  /** When the caller's token expires, in milliseconds since 1970. */
+  /** The time at which the caller's token expires, in milliseconds since 1970. */
   readonly expiresAt?: number | undefined;
   /** Maximum duration in milliseconds. */
   readonly maxMs: number;

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import type { Env } from './context.ts';
 
-/** Limits for one request and for all requests together. Operators can configure the first five. */
+/** Limits for one request and for all requests together. Operators can configure the first five limits. */
 export interface Limits {
   /**
    * Maximum size of a body in bytes. Default: 16 MiB, four times Temporal's largest gRPC message, because
@@ -53,7 +53,7 @@ export const shuttingDown = (): HttpError =>
 const DRAIN_MS = 8_000;
 
 interface InFlight {
-  /** When the request times out, on the clock of `performance.now()`. */
+  /** The time at which the request times out, on the clock of `performance.now()`. */
   readonly until: number;
   readonly giveUp: (error: HttpError) => void;
 }

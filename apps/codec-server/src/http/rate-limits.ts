@@ -50,7 +50,7 @@ export interface RateLimits {
 }
 
 export interface RateLimitOptions extends Partial<Pick<Limits, 'maxRequests' | 'requestMs'>> {
-  /** Called for each 429. */
+  /** Called for each 429 response. */
   readonly limited?: (limit: RateLimit) => void;
 }
 

@@ -21,7 +21,7 @@ interface Place {
 
 /** A string that was cut out. */
 interface CutString extends Place {
-  /** The end of the string, from its first escape on. Some clients escape the padding of base64. */
+  /** The rest of the string, from its first escape on. Some clients escape the padding of base64. */
   readonly rest: string;
 }
 

@@ -91,7 +91,7 @@ const unlimited: Lease = { take: () => undefined, release: () => undefined };
 const BYTES_COST = 3 / 4;
 /** Memory per byte of a body that is parsed as text: the text, its strings, and a buffer for each string. */
 const TEXT_COST = 4;
-/** Maximum number of JSON values per payload in a body. Clients write about ten. */
+/** Maximum number of JSON values per payload in a body. Clients write about ten per payload. */
 const VALUES: ValueLimit = { base: 256, each: 4 * MAX_ENTRIES };
 
 /** Parses a body that the scanner cannot read. Uses `JSON.parse`, and reports mistakes. */

@@ -28,7 +28,7 @@ export const payloadBytes = ({ data, metadata }: Payload): number =>
 export const hasTooManyEntries = ({ metadata, externalPayloads }: Payload): boolean =>
   Object.keys(metadata ?? {}).length > MAX_ENTRIES || (externalPayloads?.length ?? 0) > MAX_ENTRIES;
 
-/** @param at the position in the body */
+/** @param at where the payload is in the body */
 export function tooManyEntries(at: string): HttpError {
   return tooLarge(`${at} has more than ${MAX_ENTRIES} entries, the limit for a payload`);
 }

@@ -21,7 +21,7 @@ export interface KmsBucket {
   available(): number;
   /** Milliseconds until one request can be taken. */
   waitMs(): number;
-  /** Takes requests that have already been made. */
+  /** Deducts requests that have already been made. */
   charge(requests: number): void;
 }
 

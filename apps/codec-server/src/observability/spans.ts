@@ -47,8 +47,8 @@ export interface Spans {
 const methods = new Set(['GET', 'HEAD', 'OPTIONS', 'POST']);
 
 /**
- * Returns a request's method, or `other` if no route has this method, because callers choose the method and
- * the number of label values must be small.
+ * Returns a request's method, or `other` if no route has this method, because callers choose the method, but
+ * the number of label values must stay small.
  */
 export const knownMethod = (method: string): string => (methods.has(method) ? method : 'other');
 

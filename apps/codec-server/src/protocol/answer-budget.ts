@@ -8,8 +8,8 @@ const COST = 7 / 3;
 const ADDED = 512;
 
 /**
- * Charges the plaintext of one request and its response to the memory budget. Charges the payloads' sizes
- * before any payload is decrypted; afterwards, charges only the bytes that decompression adds.
+ * Charges the memory budget for the plaintext of one request, and for its response. Charges the payloads'
+ * sizes before any payload is decrypted; afterwards, charges only the bytes that decompression adds.
  */
 export class AnswerBudget implements PlaintextBudget {
   readonly #lease: Pick<MemoryLease, 'take'>;

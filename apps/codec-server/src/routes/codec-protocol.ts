@@ -76,7 +76,7 @@ export function protocolRoutes(
 }
 
 /**
- * Serves the routes of the codec protocol. `codecAddress` parses the paths. A router could not do this,
+ * Serves the routes of the codec protocol. `codecAddress` parses the paths. A router could not parse them,
  * because the 404 for any other path contains the endpoint's path, and because `CODEC_NAMESPACE_PATHS`
  * permits a namespace in the path.
  */

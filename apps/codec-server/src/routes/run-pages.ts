@@ -26,7 +26,7 @@ interface RequestedRuns {
   readonly query: string;
   readonly after?: string | undefined;
   readonly pageSize?: number | undefined;
-  /** Which of the runs to read. Default: all runs. */
+  /** Which runs to read. Default: all runs. */
   readonly sample?: RunSample | undefined;
 }
 

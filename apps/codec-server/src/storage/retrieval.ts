@@ -51,7 +51,10 @@ export interface ReadOptions extends PrepareOptions {
   readonly hold: (bytes: number) => Release | Promise<Release>;
 }
 
-/** An object whose bytes the caller's allowance permits. Each prepared object may be read only once. */
+/**
+ * An object whose bytes have been taken from the caller's allowance. Each prepared object may be read only
+ * once.
+ */
 export interface Prepared {
   readonly object: StoredObject;
   readonly maxBytes: number;
