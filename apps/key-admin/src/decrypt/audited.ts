@@ -11,7 +11,7 @@ import { FileAudit, type FileAuditIntent } from './file-audit.ts';
  */
 const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 
-/** What an audited decryption needs. */
+/** The codec, the audit and the storage that an audited decryption uses. */
 export interface Auditing {
   readonly codec: KmsCodec;
   readonly audit: OpenAudit;

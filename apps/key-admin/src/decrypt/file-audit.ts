@@ -95,7 +95,7 @@ export interface FileAuditIntent {
   readonly justification: string;
   readonly workflowId?: string | undefined;
   readonly runId?: string | undefined;
-  /** Where the payloads come from; absent if their run was read from Temporal. */
+  /** The source of the payloads; absent if their run was read from Temporal. */
   readonly source?: 'file';
   /** The payloads, if an operation decrypts only some of a history's payloads. */
   readonly refs?: readonly PayloadRef[];

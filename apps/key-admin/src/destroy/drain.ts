@@ -11,8 +11,8 @@ interface Waiting {
   readonly place: ScanPlace;
   readonly histories: ScannedHistories;
   /**
-   * When Temporal will have removed the last of these histories; null if Temporal never removes them, or if the time is
-   * unknown.
+   * The time by which Temporal will have removed all of these histories; null if Temporal never removes them,
+   * or if the time is unknown.
    */
   readonly until: string | null;
 }
@@ -23,8 +23,8 @@ export interface DrainedVersion {
   /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */
   readonly isFree: boolean;
   /**
-   * When nothing will need the version any more; null if this time is unknown, for example because open runs need the
-   * version.
+   * The time after which nothing needs the version any more; null if it is unknown, for example because open
+   * runs need the version.
    */
   readonly freeOn: string | null;
   readonly waitsFor: readonly Waiting[];

@@ -3,7 +3,8 @@ import type { KeyDescription } from '@temporal-kms/kms-codec';
 import type { DestroyQuestion } from './question.ts';
 
 /**
- * When a version stopped being primary, in milliseconds since 1970, or the reason why the time is not known.
+ * The time at which a version stopped being primary, in milliseconds since 1970, or the reason why the time
+ * is not known.
  */
 export type StoppedAt = { readonly since: number } | { readonly unknown: string };
 
@@ -48,8 +49,8 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
   if (created !== undefined && created.getTime() > since)
     return `version ${version} was created at ${created.toISOString()}, after the time of ${source}`;
   const isStated = notPrimarySince !== undefined;
-  // If an earlier version is primary, versions did not become primary in the order of their numbers, so this
-  // version may have been primary in the meantime.
+  // If an earlier version is primary, then versions did not become primary in the order of their numbers, so
+  // this version may have been primary in the meantime.
   const isEarlier = ({ primary = 0 }: { readonly primary?: number | undefined }) => primary < version;
   const earlier = [...observations(question), { time: now.toISOString(), primary: description.primary }].find(
     (observed) => isEarlier(observed) && !(Date.parse(observed.time) <= since),

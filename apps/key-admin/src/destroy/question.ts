@@ -27,7 +27,10 @@ export interface DestroyQuestion extends VersionQuestion {
   readonly namespaces: readonly string[];
   /** Whether the configuration also uses the key for namespaces that the configuration does not name. */
   readonly hasOtherNamespaces: boolean;
-  /** When the version stopped being primary, if a person states it, for example from the audit log. */
+  /**
+   * The time at which the version stopped being primary, if a person states it, for example from the audit
+   * log.
+   */
   readonly notPrimarySince?: Date;
   /** The maximum age of a report, counted from the start of its scan. */
   readonly maxAgeMs: number;

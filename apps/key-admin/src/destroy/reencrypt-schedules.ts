@@ -28,8 +28,8 @@ export interface ReencryptedSchedule {
   /** The fields that still need the version, as paths in Temporal's description of the schedule. */
   readonly remaining: readonly string[];
   /**
-   * The fields whose payload is in an object that needs the version, or may need it. The command changes no
-   * object.
+   * The fields whose payload is in an object that needs the version, or may need it. The command does not
+   * change objects.
    */
   readonly stored: readonly StoredField[];
 }

@@ -42,7 +42,7 @@ export interface Verdict {
   readonly evidence: readonly Evidence[];
   /** A time at which another version was primary, as stated by a person or observed by scans; null if unknown. */
   readonly notPrimarySince: string | null;
-  /** For the answer to be yes, scans must start after this time; null if the time is not known. */
+  /** The time after which scans must start for the answer to be yes; null if unknown. */
   readonly scanAfter: string | null;
   /** The scanned namespaces and the times of the scans; null if no scan was necessary. */
   readonly scanned:

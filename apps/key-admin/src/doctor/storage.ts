@@ -60,7 +60,7 @@ async function checkStore(storage: ObjectStorage, namespace: string, store: Stor
     return ok(`${where} answers`, performance.now() - start);
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
-    // A store that does not permit listing objects also answers with 403 if an object does not exist.
+    // A store that does not permit listing objects also returns 403 for an object that does not exist.
     const isForbidden = error instanceof StorageUnavailable && error.isForbidden;
     const report = isForbidden ? warning : failed;
     const why = isForbidden

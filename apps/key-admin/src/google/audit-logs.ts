@@ -47,7 +47,7 @@ const missingIn = ({ auditConfigs }: Policy): string[] => {
   return logTypes.filter((logType) => !on.includes(logType));
 };
 
-/** Returns the configuration of Cloud KMS with all logs on. Exempted members stay exempted. */
+/** Returns the configuration of Cloud KMS with all logs on. Exempted members stay exempt. */
 function wantedConfig(policy: Policy): AuditConfig {
   const missing = missingIn(policy);
   const own = policy.auditConfigs?.find(({ service }) => service === SERVICE);

@@ -13,7 +13,7 @@ export interface GoogleClients {
   /** Makes a call that is safe to retry. @throws CliError that contains the commands to type */
   readonly read: Call;
   /**
-   * Makes a call that changes something. Never retries the call, because the outcome is unknown if the
+   * Makes a call that changes a resource. Never retries the call, because the outcome is unknown if the
    * response is lost.
    * @throws CliError
    */

@@ -48,8 +48,8 @@ function overdue(
 ): Problem[] {
   if (rotationPeriodSeconds === undefined || created === undefined) return [];
   const due = created.getTime() + rotationPeriodSeconds * 1000;
-  // Rotations do not follow the period if someone changed the period, or made a version primary by hand. Therefore the
-  // scheduled next rotation also counts.
+  // Rotations do not follow the period if someone changed the period, or made a version primary by hand.
+  // Therefore a rotation is not late while the next one is scheduled for the future.
   const isLate = now.getTime() > due + LATE_MS && (nextRotation === undefined || nextRotation < now);
   if (!isLate) return [];
   return [

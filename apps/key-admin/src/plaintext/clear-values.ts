@@ -21,7 +21,7 @@ export const fieldKinds = [
 ] as const;
 export type FieldKind = (typeof fieldKinds)[number];
 
-/** A plaintext value that everyone who can read the message can see. */
+/** A value that is visible in plaintext to everyone who can read the message. */
 export interface ClearValue {
   readonly kind: FieldKind;
   /** Names of the fields and map keys that contain the text, outermost first. */

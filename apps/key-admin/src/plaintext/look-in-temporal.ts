@@ -26,7 +26,7 @@ export interface LookOptions {
   readonly namespace: string;
   /** A visibility query; empty for all runs. */
   readonly query: string;
-  /** Calls to Temporal per second. */
+  /** Maximum number of calls to Temporal per second. */
   readonly rps: number;
   readonly withPayloads: boolean;
 }

@@ -44,6 +44,6 @@ export interface RemoteRuns {
    * @throws CliError
    */
   run(before: BeforeRuns): Promise<RunsFound>;
-  /** Ends the scan. The next scan starts from the beginning. */
+  /** Ends the scan, so that the next scan starts from the beginning. */
   end(): Promise<void>;
 }

@@ -153,7 +153,8 @@ class Scan {
   }
 
   async #scanBeforeRuns(): Promise<void> {
-    // Looks for batch operations before and after it reads runs, because operations may end in between.
+    // Looks for batch operations both before and after the runs are read, because operations may end in
+    // between.
     await this.#guard([], () => this.#lookForOthers());
     await this.#guard(['schedules'], () => this.#scanSchedules());
     this.#schedules.runsBegin();

@@ -207,7 +207,7 @@ function mergeKeys(a: CountedKey, b: CountedKey): CountedKey {
   return { key: a.key, formats, places: mergePlaces(a.places, b.places) };
 }
 
-/** Adds a gap to other gaps. Gaps of the same kind, place and message are combined. */
+/** Adds a gap, and combines it with a gap of the same kind, place and message. */
 export function mergeGap(gaps: Map<string, CountedGap>, gap: CountedGap): void {
   const own = `${gap.kind} ${gap.place ?? ''} ${gap.message}`;
   const id = gaps.has(own) || gaps.size < MAX_GAPS ? own : [...gaps.keys()].at(-1);

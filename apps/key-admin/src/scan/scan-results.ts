@@ -123,7 +123,10 @@ export class ScanResults {
   }
 }
 
-/** Returns the counted parts of a report. @param keys the namespace's configured crypto keys */
+/**
+ * Converts the counts of a part to the form of a report.
+ * @param configured the namespace's configured crypto keys
+ */
 export function toReport(
   { looked, keys, findings, gaps, storage }: ScanPart,
   configured: readonly string[],

@@ -41,7 +41,7 @@ export function grantsFor({
 const grants = (who: string, members: readonly string[], ...roles: string[]): Grant[] =>
   members.flatMap((member) => roles.map((role) => ({ who, member: toMember(member), role })));
 
-/** Returns a policy member. A service account's e-mail address needs no prefix. @throws CliError */
+/** Returns an option's value as a policy member. A service account's address needs no prefix. @throws CliError */
 function toMember(text: string): string {
   if (/^(user|group|serviceAccount|domain|principal|principalSet):\S+$/.test(text)) return text;
   if (/^[^\s:@]+@[^\s:@]+\.gserviceaccount\.com$/.test(text)) return `serviceAccount:${text}`;

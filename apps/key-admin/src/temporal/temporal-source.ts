@@ -24,7 +24,7 @@ const RESOURCE_EXHAUSTED = 8;
 const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
 
-/** Maximum number of times that a call waits because of Temporal's rate limit. */
+/** Maximum number of times that a call waits and tries again because of Temporal's rate limit. */
 const MAX_WAITS = 8;
 
 const openStatuses: ReadonlySet<number> = new Set([

@@ -16,7 +16,7 @@ interface Work {
 }
 
 export interface StageWork {
-  /** Calls to Temporal per second, for all activities together. */
+  /** Maximum number of calls to Temporal per second, for all activities together. */
   readonly rps: number;
   /** Divides the range into shards. */
   readonly plan: (work: Work & { readonly slots: number; readonly shardSize?: number }) => Promise<Plan>;
