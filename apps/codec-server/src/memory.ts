@@ -56,7 +56,7 @@ export class MemoryBudget {
     return this.#held + this.copies.held + this.compressors.held;
   }
 
-  /** How many times leases have waited for memory since the process started. */
+  /** Number of times that a lease has waited for memory since the process started. */
   get waits(): number {
     return this.#waits;
   }

@@ -56,8 +56,7 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
     grants.set(caller, grantsOf(policy, issuer, verified.claims));
     return caller;
   };
-  // There is a cache for each header, because a token that is valid in one header may be invalid in the
-  // other.
+  // Each header has its own cache, because a token that is valid in one header may be invalid in the other.
   const assertions = new TokenCache<Caller>(now);
   const bearerTokens = new TokenCache<Caller>(now);
 
@@ -235,7 +234,7 @@ type TextsOf = (claim: string) => readonly string[];
 function claimTexts(claims: JWTPayload): TextsOf {
   const trustsEmail = !marksEmailUnverified(claims);
   return (claim) => {
-    // Stryker disable next-line all: no property that every object inherits is a string.
+    // Stryker disable next-line all: the properties that every object inherits are not strings.
     if (!Object.hasOwn(claims, claim)) return [];
     const texts = valuesOf(claim, claims[claim]).filter((value) => typeof value === 'string');
     return trustsEmail ? texts : texts.filter((text) => !isEmail(claim, text));

@@ -182,8 +182,8 @@ export const issuer = z.discriminatedUnion('type', [oidc, iap, temporalCloud]);
 const values = oneOrMany(literalText('is compared literally: there are no wildcards, so list each value'));
 const namespace = literalText('must be a name; for all namespaces, write namespaces: "*"');
 /**
- * States in the JSON Schema that an object must not be empty, because the JSON Schema cannot contain Zod's
- * refinements.
+ * States in the JSON Schema that an object must not be empty, because Zod's refinements do not become part of
+ * it.
  */
 const atLeastOne = { minProperties: 1 };
 

@@ -215,7 +215,7 @@ function notValidYet(
 const MAX_DEPTH = 64;
 
 /**
- * Returns whether no object in the header or the claims contains a name twice. If a name occurs twice,
+ * Returns false if an object in the header or the claims contains a name twice. If a name occurs twice,
  * parsers disagree about which value counts, so the issuer and this server could read different claims (RFC
  * 7519 section 4).
  */

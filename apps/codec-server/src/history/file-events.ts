@@ -124,7 +124,7 @@ const tooManyValues = (): HttpError =>
   );
 
 /**
- * Finds the payloads that refs name in the events of a file.
+ * Returns the payloads of a file's events that have the given refs.
  * @throws HttpError 400 for a ref that is not in the events
  */
 export function filePayloads(

@@ -73,7 +73,10 @@ interface RouteDefinition<
   readonly query?: z.core.$ZodObject & Schema<Query>;
   /** Schema of the JSON body, which is read and parsed before the handler runs. */
   readonly body?: Schema<Body>;
-  /** The body's schema for the OpenAPI document. Replaces `body` if the handler itself reads the body. */
+  /**
+   * The body's schema for the OpenAPI document. Given in place of `body` if the handler itself reads the
+   * body.
+   */
   readonly describedBody?: Schema;
   /**
    * Returns the request's namespace, if the path alone does not determine it. Throws HttpError for a

@@ -16,7 +16,8 @@ const KEY_TESTS = 6;
 
 export interface RateLimits {
   /**
-   * Counts an authenticated caller's request as in flight until `leave`. Returns the caller's account.
+   * Counts an authenticated caller's request as in flight until `leave` is called. Returns the caller's
+   * account.
    * @throws HttpError 429 `rate_limited` for a caller with too many refused requests, or too many requests in
    *   flight
    */

@@ -4,7 +4,7 @@ import { badRequest, HttpError } from '../errors.ts';
 /** Maximum nesting of a body. The codec protocol needs 5 levels, and the history API 3. */
 const MAX_DEPTH = 32;
 
-/** Limits the number of values in a body. */
+/** The maximum number of values in a body. */
 export interface ValueLimit {
   readonly base: number;
   /**

@@ -32,8 +32,8 @@ export interface KeyStates {
 }
 
 /**
- * Looks up key version states in Cloud KMS, immediately and then at intervals. Logs a failed look-up of a
- * key only once, until a look-up succeeds or fails for another reason.
+ * Looks up key version states in Cloud KMS, immediately and then at intervals. Logs only the first of
+ * consecutive look-ups of a key that fail for the same reason.
  */
 export function watchKeyStates({
   keys,

@@ -17,7 +17,7 @@ export const MAX_KMS_CALLS = 64;
 export interface KmsBucket {
   /** Takes `requests`. Returns 0 on success, otherwise the milliseconds until the requests can be taken. */
   take(requests: number): number;
-  /** Number of requests that can be taken now; negative if more requests were made than taken. */
+  /** Number of requests that can be taken now; negative if more requests were made than `take` permitted. */
   available(): number;
   /** Milliseconds until one request can be taken. */
   waitMs(): number;

@@ -70,7 +70,7 @@ export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'inUse' | 'waits' | 'refusa
  * @param memory the memory that requests in flight share; if undefined, there are no memory metrics
  */
 export function createMetrics(memory?: MemoryUse): Metrics {
-  // The exporter only collects the metrics. The exporter's own server stays off, because it does not check
+  // This exporter is used only to collect the metrics. Its own server stays off, because it does not check
   // Host and has no probes.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);

@@ -87,8 +87,8 @@ export function scanReports(
 }
 
 /**
- * Replaces messages about gaps in exports, because these messages contain files and buckets that API callers
- * do not need to know.
+ * Replaces messages about gaps in exports, because these messages name files and buckets that API callers
+ * need not know.
  */
 const withoutLocation = (gap: ScanGap): ScanGap =>
   gap.place === 'exports'

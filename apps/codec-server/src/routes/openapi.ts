@@ -293,7 +293,7 @@ function schemasOf(named: Readonly<Record<string, z.core.$ZodType>>, io: 'input'
 }
 
 /**
- * Permits unknown fields, because responses may gain fields, except in schemas that are strict on purpose.
+ * Permits unknown fields except in schemas that are strict on purpose, because responses may gain fields.
  */
 function allowNewFields({
   zodSchema,

@@ -195,8 +195,8 @@ export function lifetimeOf(
     }, LAST_LINE_MS).unref();
   };
   lifetime.signal.addEventListener('abort', resetLater, { once: true });
-  // Removes the listener, because the signal may live for an hour. After an abort, the listener is already
-  // removed.
+  // Removes the listener, because the signal may live for an hour. After an abort, the listener has already
+  // been removed.
   outgoing.once('close', () => lifetime.signal.removeEventListener('abort', resetLater));
   return lifetime;
 }
@@ -286,7 +286,7 @@ export function interruption(
 }
 
 /**
- * Yields the lines. Then ends the lease, but only in a test that calls the app without a port: otherwise, the
+ * Yields the lines. In a test that calls the app without a port, then ends the lease; in the server, the
  * closing connection ends the lease.
  */
 export async function* withLease<T>(

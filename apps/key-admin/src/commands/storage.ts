@@ -183,7 +183,7 @@ const cells = ({ objects, bytes, oldest, newest }: ObjectTotal): string[] => [
   newest ?? '-',
 ];
 
-/** Maximum number of objects that the text names. `--json` names all objects. */
+/** Maximum number of objects in the text output. With `--json`, the output names all objects. */
 const MAX_LINES = 100;
 
 function goneLines(what: string, objects: readonly ReferredObject[]): string[] {

@@ -19,8 +19,8 @@ interface Evidence {
   readonly server: string;
   readonly namespace: string;
   /**
-   * The version that the messages name; absent if the messages name no version, but were written when the version
-   * existed.
+   * The version that the messages name; absent if the messages name no version, but were written when the
+   * version in question existed.
    */
   readonly version?: number;
   /**

@@ -101,7 +101,7 @@ async function* checkKeys(
 
 /**
  * Returns the namespace that the application needs. A codec server with a keys file serves the namespaces of
- * its requests, so it needs only a namespace that an option or a variable names.
+ * its requests, so it needs no namespace unless an option or a variable names one.
  */
 function ownNamespace({ options, values }: Checks, { app, kms, temporal }: AppConfig): string | undefined {
   if (options.namespace !== undefined) return options.namespace;

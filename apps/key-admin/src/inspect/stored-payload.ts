@@ -64,7 +64,7 @@ async function describeObject(
 }
 
 /**
- * Returns the object of a reference, if one of the namespaces may read it.
+ * Returns the object to which a reference points, if one of the namespaces may read that object.
  * @throws KmsCodecError if no namespace may read the object; prefers the error of a namespace with a store for the
  * reference's driver
  */

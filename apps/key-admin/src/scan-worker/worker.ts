@@ -9,7 +9,10 @@ import { shareOf, temporalSource } from '../temporal/temporal-source.ts';
 import { type KnownObjects, StoredObjects } from '../scan/stored-objects.ts';
 import { statesIn } from './states.ts';
 
-/** How long running activities may take to stop at a shutdown. Another worker continues unfinished activities. */
+/**
+ * Time limit for activities in progress to stop at a shutdown. Another worker continues unfinished
+ * activities.
+ */
 const SHUTDOWN_GRACE = '5 seconds';
 
 export interface ScanWorkerDeps {
