@@ -43,7 +43,7 @@
   };
   const sendRequests = async () => {
     const { apiUrl = '' } = await get(`${base}config.json`);
-    // The application explains an invalid address.
+    // If the address is invalid, the application explains why.
     if (!/^(?:|\/(?!\/).*|https?:.*)$/.test(apiUrl)) return;
     const api = `${(apiUrl || base).replace(/\/+$/, '')}/api`;
     const { required } = await get(`${api}/sign-in`);

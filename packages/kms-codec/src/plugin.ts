@@ -106,8 +106,8 @@ export class KmsCodecPlugin {
   }
 
   /**
-   * Looks the path up only when it is needed, so that an application that is bundled into one file can
-   * construct the plugin and name the path later.
+   * Looks up the path only when it is needed, so that an application bundled into one file can construct the
+   * plugin before it names the path.
    */
   #converterPath(): string {
     return this.#failureConverterPath ?? defaultFailureConverterPath();

@@ -106,9 +106,9 @@ const unreadableOf = (outcome: NonNullable<AuditRow['outcome']>): number =>
   Object.values(outcome.refused).reduce((sum: number, count) => sum + (count ?? 0), 0);
 
 /**
- * Returns the run of an entry, in the request's namespace; undefined if the entry has no workflow id, or if
- * the run was in a file, whose ids the server cannot verify. If all payloads of the entry belong to one
- * event, also returns the event.
+ * Returns the run that an entry names, in the request's namespace; undefined if the entry has no workflow id,
+ * or if the run was in a file, because the server cannot verify the ids in a file. If all payloads of the
+ * entry belong to one event, also returns the event.
  */
 export function runOf({
   namespace,

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useRef } from 'react';
 import styles from './file-drop.module.css';
 import { useHistoryFiles } from './use-history-files.ts';
 
-/** What the user is doing with a file. */
+/** Whether the user is dragging a file or choosing one, or the file that they dropped. */
 export type FileAction = 'drag' | 'choose' | File | undefined;
 
 interface FileDropProps {

@@ -11,7 +11,7 @@ import { useHistoryFiles } from './use-history-files.ts';
 /** Number of rows rendered at first; the user can request more. */
 const FIRST_ROWS = 200;
 
-/** The choice between a file's runs: Temporal Cloud exports many runs into one file. */
+/** Lets the user choose one of a file's runs: Temporal Cloud exports many runs into one file. */
 export function FileRuns({ file }: { file: OpenedFile }) {
   const files = useHistoryFiles();
   const format = useTimeFormat();

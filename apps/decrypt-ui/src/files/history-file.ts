@@ -15,7 +15,7 @@ import { messageOf } from '../ui/errors.ts';
  * have 256 MiB, so the page neither parses nor stores it.
  */
 
-/** A run in a file, as the choice between runs shows it. */
+/** A run in a file, with what the list of the file's runs shows. */
 export interface FileRun extends Pick<
   FileWorkflow,
   'encoding' | 'workflowId' | 'runId' | 'type' | 'startedAt' | 'length'

@@ -59,7 +59,7 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
         store.setState({ status: 'failed', name, failure: errorOf(error) }, true);
       }
     },
-    /** Shows a run of the file, or the choice between its runs if `run` is undefined. */
+    /** Shows a run of the file or, if `run` is undefined, the list of the file's runs. */
     choose: (run: number | undefined) => store.setState({ run }),
     close: () => void replace(none),
     /**

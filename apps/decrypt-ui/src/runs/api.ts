@@ -77,7 +77,7 @@ export const createRunsApi = (api: ApiClient) => ({
 /** A history in Temporal's JSON format. */
 const storedEvents = z.object({ events: z.array(z.record(z.string(), z.unknown())) });
 
-/** Returns the routes of runs. Returns the same object for the same client. */
+/** Returns the API routes for runs. The object changes only when the client changes. */
 export function useRunsApi(): RunsApi {
   const { api } = useServices();
   return useMemo(() => createRunsApi(api), [api]);

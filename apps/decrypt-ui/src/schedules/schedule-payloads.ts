@@ -12,7 +12,10 @@ interface SchedulePayloadsOptions {
   readonly plaintext: PlaintextCache;
 }
 
-/** Creates the payloads of a schedule. Call `setStubs` with the stubs of each new description. */
+/**
+ * Creates the object that decodes a schedule's payloads. Call `setStubs` with the stubs of each new
+ * description.
+ */
 export function createSchedulePayloads(
   address: RunAddress,
   { api, reveals, plaintext }: SchedulePayloadsOptions,

@@ -24,7 +24,7 @@ interface RunsSearchPanelProps extends RunsOfList {
   readonly query: string;
   /** Number of runs that match the query; undefined if unknown. */
   readonly total: number | undefined;
-  /** Returns the focus to the list. */
+  /** Moves the focus back to the list. */
   readonly onLeave: () => void;
 }
 

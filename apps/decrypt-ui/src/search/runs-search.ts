@@ -68,7 +68,8 @@ const initial: RunsSearchState = {
 
 /**
  * Creates the search for text in the decrypted payloads of all runs in a list. The text leaves memory only in
- * a request's body. The search is kept while the user views a run, so that a user who goes back finds it.
+ * a request's body. The search is kept while the user views a run, so that it is still there when the user
+ * goes back.
  */
 export function createRunsSearch(reveals: Pick<Reveals, 'store' | 'onForget'>) {
   const store = createStore<RunsSearchState>()(() => initial);

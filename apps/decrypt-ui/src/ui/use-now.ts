@@ -2,7 +2,10 @@ import { useEffect, useState } from 'react';
 
 type Listener = (now: number) => void;
 
-/** The clocks by milliseconds between ticks. Components share them, so that all components update together. */
+/**
+ * The clocks, by the milliseconds between their ticks. Components share them, so that all components update
+ * together.
+ */
 const clocks = new Map<number, Set<Listener>>();
 
 /** Starts a clock, which calls its listeners on each tick. */

@@ -59,9 +59,9 @@ const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', '
 const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
 /**
- * Matches the characters with which numbers, dates, nulls and merge keys begin in YAML 1.1 or 1.2, because the
- * two versions' rules differ. Also matches question marks, because some parsers treat any
- * question mark inside brackets as the beginning of a key.
+ * Matches the characters with which numbers, dates, nulls and merge keys begin, because YAML 1.1 and 1.2 read
+ * them differently. Also matches question marks, because some parsers treat any question mark inside brackets
+ * as the beginning of a key.
  */
 const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;
 /**

@@ -22,9 +22,9 @@ const TOLERANCE_MS = 100;
 
 /**
  * After both clocks were read, only the wall clock is read for this long, in ms of the wall clock. This saves
- * time, because reading a clock whose code is not in the processor's caches takes two microseconds in a worker.
- * If the wall clock is set back during this period by less than the time since its previous reading, the change
- * is noticed only at the end of the period.
+ * time, because reading a clock whose code is not in the processor's caches takes two microseconds in a
+ * worker. If the wall clock is set back during this period, but not to before its previous reading, the
+ * change is noticed only at the end of the period.
  */
 const WALL_ONLY_MS = 250;
 

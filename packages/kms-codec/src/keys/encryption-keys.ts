@@ -257,7 +257,7 @@ export class EncryptionKeys {
   ): Promise<void> {
     const { scope, usable, sharing } = slot;
     const own = usable && { current: usable, sharing };
-    // Creates no next key if this process has no usable key, because the process must use the stored key now.
+    // A process without a usable key must use the stored key now, so it creates no next key.
     const refreshShare = own ? slot.refreshShare : Number.POSITIVE_INFINITY;
     let keys: SharedKeys;
     try {

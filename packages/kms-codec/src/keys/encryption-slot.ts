@@ -189,8 +189,8 @@ export class EncryptionSlot {
     const isRefused = this.isUnreadable
       ? now >= this.#wrapped + WRAP_AGAIN_AT * this.#limits.revalidateMs
       : refusal !== undefined;
-    // If Cloud KMS must respond first, the key is old or refused. Repeats a failed refresh even if Cloud KMS
-    // accepts the refused key again.
+    // If `mustAsk` is true, the key is old or refused, so `isDue` is true. A failed refresh is repeated even
+    // if Cloud KMS accepts the refused key again.
     const isDue = isOld || isRefused || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
   }

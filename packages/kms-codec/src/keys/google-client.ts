@@ -84,9 +84,9 @@ export class GoogleClient {
   }
 
   /**
-   * Opens another connection for later calls, after a call's deadline passed without a response. gRPC would
-   * keep the dead connection, or an unfinished handshake, until the operating system reports an error, which
-   * can take 15 minutes.
+   * Opens another connection for later calls, after a call's deadline has passed without a response. gRPC
+   * would keep the dead connection, or an unfinished handshake, until the operating system reports an error,
+   * which can take 15 minutes.
    */
   replace(): void {
     const client = this.#client;

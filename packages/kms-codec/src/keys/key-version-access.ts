@@ -159,9 +159,9 @@ export class KeyVersionAccess {
   /**
    * Makes Cloud KMS unwrap the probe. Only the probe's message names the version, and any identity that may
    * encrypt can name a wrong version. Therefore, a second key must confirm a refusal before the refusal
-   * removes all keys of the version. If Cloud KMS does not respond for the second key, or returns an error
-   * that names a different version, only the probe is removed. Such a result counts neither as a refusal of
-   * the version nor as an outage, and the next use of another key starts a new attempt.
+   * removes all keys of the version. If Cloud KMS does not respond when it is asked about the second key, or
+   * returns an error that names a different version, only the probe is removed. Such a result counts neither
+   * as a refusal of the version nor as an outage, and the next use of another key starts a new attempt.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
     const { another, refused, context } = this.#options;

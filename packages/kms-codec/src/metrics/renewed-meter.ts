@@ -3,7 +3,7 @@ import type { CodecMeter, SeriesLabels } from './report.ts';
 /** A meter whose time series continue when the underlying meter is replaced. */
 export interface RenewedMeter extends CodecMeter {
   /**
-   * Writes all time series to the current meter if that meter is new. `reportMetrics` calls this method every
+   * If the current meter is new, writes all time series to it. `reportMetrics` calls this method every
    * second.
    */
   renew(): void;

@@ -18,7 +18,7 @@ export interface Cut {
 }
 
 /**
- * Returns the part of two compared lines to show. At first, the part begins shortly before the first
+ * Returns which part of two compared lines to show. At first, the part begins shortly before the first
  * difference, because two long lines may begin with the same text.
  *
  * @param more number of times the user has requested more

@@ -137,7 +137,7 @@ export function revealed(all: readonly string[]): string {
   return `Revealed: ${names.slice(0, 2).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** Says that the person has locked payloads that the namespace would show. */
+/** Says that the person has locked payloads that the namespace would otherwise show. */
 export const Locked = ({ action }: { action: ReactNode }) => (
   <Line icon={<Lock size={14} />} title="You have locked the payloads." action={action}>
     The page holds no plaintext.

@@ -11,7 +11,10 @@ import {
   type RevealsState,
 } from './reveals.ts';
 
-/** Returns the choices that every reveal in a run offers. */
+/**
+ * Returns the two wider choices that every reveal in a run offers: the whole run, and all runs of its
+ * namespace.
+ */
 export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
   const namespace = escapeInvisible(run.namespace);
   const what = run.schedule ? 'schedule' : 'run';

@@ -13,7 +13,7 @@ import { HIDDEN, namespaceOf } from './reveals.ts';
 
 const TIMES = [5, 15, 60, 240] as const;
 
-/** Returns the choices of time that the policy permits, in minutes. */
+/** Returns the durations to choose from, in minutes, up to the maximum that the policy permits. */
 export const timesUpTo = (most: number): readonly number[] => [...TIMES.filter((time) => time < most), most];
 
 /** Asks what to reveal, for how long and why, and then reveals the chosen payloads. */

@@ -24,7 +24,7 @@ export interface Asked {
 
 interface Dialog {
   readonly asked: Asked | undefined;
-  /** The part of the page that had the focus before. */
+  /** The part of the page that had the focus before the dialog opened. */
   readonly from: HTMLElement | null;
 }
 

@@ -47,7 +47,7 @@ const acronyms: Readonly<Record<string, string>> = {
   sdk: 'SDK',
 };
 
-/** Names for attributes whose own words are not clear enough. */
+/** Display names for attributes whose own names are not clear enough. */
 const names: Readonly<Record<string, string>> = {
   startToCloseTimeout: 'Time limit of an attempt',
   scheduleToCloseTimeout: 'Total time limit for all attempts',

@@ -25,7 +25,10 @@ export interface JsonViewProps {
   readonly folds?: JsonFolds | undefined;
 }
 
-/** JSON as a tree whose objects and arrays fold. The tree is one tab stop, and arrow keys move inside it. */
+/**
+ * JSON as a tree whose objects and arrays can be folded. The tree is one tab stop, and arrow keys move inside
+ * it.
+ */
 export function JsonView({ value, label, decrypted, fill, folds = unfolded }: JsonViewProps) {
   const [own, setOwn] = useState({ folds, from: folds });
   const current = own.from === folds ? own.folds : folds;

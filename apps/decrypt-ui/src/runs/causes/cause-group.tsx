@@ -17,7 +17,7 @@ import { formatSince, type RunGroup } from './group-runs.ts';
 
 /** Number of runs that an open group lists at first. */
 const FIRST_RUNS = 8;
-/** Number of runs that a click adds, so that the browser renders a group of thousands of runs in parts. */
+/** Number of runs added per click, so that the browser renders a group of thousands of runs in parts. */
 const MORE_RUNS = 100;
 
 interface GroupProps {

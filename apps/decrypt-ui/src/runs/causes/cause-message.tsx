@@ -6,7 +6,7 @@ import styles from './causes.module.css';
 
 interface MessageProps {
   readonly message: CauseMessage;
-  /** The text to show in place of a readable message. */
+  /** If the message is readable, this text is shown in its place. */
   readonly text?: string | undefined;
 }
 

@@ -46,8 +46,8 @@ interface CausesState {
 export type Causes = ReturnType<typeof createCauses>;
 
 /**
- * Reads why the runs of a query failed. Keeps the result while the user is on another page, so that a
- * user who goes back finds it.
+ * Reads why the runs of a query failed. Keeps the result while the user is on another page, so that it is
+ * still there when the user goes back.
  */
 function createCauses(source: CausesSource) {
   const store = createStore<CausesState>()(() => ({ progress: undefined, open: undefined, isLeft: false }));

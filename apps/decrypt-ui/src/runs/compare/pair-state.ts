@@ -19,7 +19,7 @@ export interface PlacedDifference extends Difference {
 /** How a step's payloads differ between two runs, and how many cannot be compared, by reason. */
 export interface PairStates {
   readonly differences: readonly PlacedDifference[];
-  /** Number of places where a payload is locked or not permitted. */
+  /** Number of places where a payload is locked, or the person lacks the permission to decode it. */
   readonly hidden: number;
   /** Number of places where a payload is in external storage and the person has not asked to read it. */
   readonly stored: number;
@@ -57,7 +57,7 @@ function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
         if (state.status === 'failed') return 'unreadable';
         return state.status === 'waiting' || state.status === 'stored' ? state.status : 'hidden';
       }),
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the decoder's state depends on these
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- `decoder.state` reads the stores behind these values
     [decoder, viewed, payloads, asked, grants],
   );
 }

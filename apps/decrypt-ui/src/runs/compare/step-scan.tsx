@@ -5,14 +5,14 @@ import type { Substitution } from './consequences.ts';
 import type { AlignedStep } from './run-alignment.ts';
 import { useStepDifferences } from './step-differences.ts';
 
-/** What the page remembers of a step that is out of view. Contains no payload content. */
+/** What the page remembers about a step that is out of view. Contains no payload content. */
 export interface Verdict {
   readonly different: boolean;
   readonly unknown: boolean;
   readonly consequences: readonly number[];
 }
 
-/** Returns a key that identifies a step while it has the same events. */
+/** Returns a key that identifies a step until the step gets more events. */
 export const stepKey = ({ left, right }: AlignedStep): string =>
   [left, right].map((group) => (group ? `${group.id}+${group.events.length}` : '')).join(' ');
 

@@ -50,7 +50,7 @@ export type Summary =
       readonly level: FailureLevel;
       readonly outcome: Outcome;
       readonly retryAt?: number;
-      /** Whether the failure is that of the last attempt, and not of the whole group. */
+      /** Whether only the last attempt failed, not the whole group. */
       readonly last?: boolean;
     }
   | { readonly kind: 'timer'; readonly duration: number; readonly firesAt?: number }

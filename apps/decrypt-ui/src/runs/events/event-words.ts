@@ -1,18 +1,15 @@
 import { categoryOf, eventTitle, groupName, textAt } from '@temporal-kms/histories/events';
 import type { HistoryEvent } from '@temporal-kms/codec-api';
 
-/**
- * Returns a group's own text for searches of names. Searches of names also cover the text of the group's
- * events.
- */
+/** Returns a group's own searchable text. A search of names also covers the text of the group's events. */
 export function groupWords(head: HistoryEvent, category: string): string {
   const name = groupName({ category: categoryOf(head), events: [head] }).text;
   return `${category}\n${name}`.toLowerCase();
 }
 
 /**
- * Returns an event's text for searches of names: names, ids, types and workers. The text contains no
- * payloads, so nothing needs to be decrypted.
+ * Returns an event's searchable text: names, ids, types and workers. The text contains no payloads, so
+ * nothing needs to be decrypted.
  */
 export function eventWords(event: HistoryEvent): string {
   const { attributes } = event;

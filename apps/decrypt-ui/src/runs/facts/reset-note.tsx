@@ -3,7 +3,7 @@ import { RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './reset-note.module.css';
 
-/** Leads from a run that was reset to the run that continues it. */
+/** A note on the page of a run that was reset, with a link to the run that continues it. */
 export function ResetNote() {
   const { address, description } = useRun();
   const { resetRunId } = description.relations;

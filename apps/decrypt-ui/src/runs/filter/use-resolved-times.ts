@@ -3,7 +3,10 @@ import { startOfDay } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { resolveTimes } from './visibility-query.ts';
 
-/** Milliseconds for which a list stays in the cache, so that a user who goes back finds the same list. */
+/**
+ * Milliseconds for which a list stays in the cache, so that the list is unchanged when the user goes back to
+ * it.
+ */
 const SAME_LIST = 30 * 60_000;
 
 /** When the relative times of a query were last resolved, by namespace and query. */

@@ -14,7 +14,7 @@ const FindStatus = lazy(async () => ({ default: (await import('./find-status.tsx
 
 interface FindBarProps {
   readonly matches: MatchJump;
-  /** Returns the focus to the rows. */
+  /** Moves the focus back to the rows. */
   readonly onLeave: () => void;
 }
 

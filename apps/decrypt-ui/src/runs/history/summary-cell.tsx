@@ -83,7 +83,7 @@ function FailureLine({ level, outcome, retryAt, last, now }: FailureLineProps) {
   );
 }
 
-/** A name. Decodes a name inside a payload; if that fails, shows a substitute text. */
+/** Shows a name. Decodes a name inside a payload; if that fails, shows the label's text. */
 export function LabelText({ label }: { label: Label }) {
   return label.ref === undefined ? label.text : <PayloadLabel label={label} payload={label.ref} />;
 }
@@ -102,8 +102,8 @@ function PayloadLabel({ label, payload }: { label: Label; payload: PayloadRef })
 }
 
 /**
- * Returns a name with its last word as a separate element. Rows cut a long name before that word, because names often
- * differ only in a number at the end.
+ * Returns a name with its last word as a separate element. Rows truncate a long name before that word,
+ * because names often differ only in a number at the end.
  */
 function nameParts(text: string) {
   const name = escapeInvisible(text);

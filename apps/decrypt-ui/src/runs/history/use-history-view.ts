@@ -220,7 +220,7 @@ export function isPendingRow(row: Row, runOpen: boolean, pending: ReadonlyMap<nu
   return groupOutcome(row.group, runOpen, pending.get(row.group.id)) !== undefined;
 }
 
-/** Returns the next row after a position that passes a test; wraps around at the end. */
+/** Returns the next row that passes a test, starting after a position; wraps around at the end. */
 export function nextRow(
   rows: Rows,
   from: number,

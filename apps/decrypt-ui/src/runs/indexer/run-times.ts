@@ -19,7 +19,7 @@ export interface ActivityTimes extends Durations {
   readonly marks: readonly number[];
 }
 
-/** Where a run's time went, as far as its history has loaded. */
+/** Where a run's time went, according to the part of its history that has loaded. */
 export interface RunTimes {
   readonly path: Pick<CriticalPath, 'steps' | 'total'>;
   /** The activities by type, longest median first. Omits types whose activities are all in progress. */

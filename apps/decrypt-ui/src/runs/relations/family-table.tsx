@@ -27,7 +27,7 @@ const FIRST_ROWS = 200;
 export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
   const [axisRef, axis] = useSize();
   const [shown, setShown] = useState(FIRST_ROWS);
-  /** Runs whose events are shown below them. */
+  /** The runs that show their events below them. */
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const runs = useMemo(() => rows.map(({ run }) => run), [rows]);
   // Only runs without children count as busy, because a run with children mostly waits for its children.

@@ -138,7 +138,7 @@ export function followHistory({
     try {
       return await read(AbortSignal.any([signal, broken.signal]));
     } finally {
-      // Another stream may have started.
+      // Another stream may have set its own `watch` by now.
       if (watch === restart) watch = undefined;
       clearTimeout(silent);
       network.removeEventListener('offline', onBroken);

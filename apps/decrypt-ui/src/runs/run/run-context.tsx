@@ -45,9 +45,9 @@ interface Run {
   readonly follow: FollowState;
   /** Requests the history's next events without waiting for the next retry. */
   readonly retryHistory: () => void;
-  /** The starts of pending attempts that the server reported while this page was open. */
+  /** When pending attempts started, as the server reported while this page was open. */
   readonly attemptsSeen: AttemptsSeen;
-  /** The failures of attempts that the server has reported while this page was open. */
+  /** The failures of attempts, as the server reported them while this page was open. */
   readonly failuresSeen: FailuresSeen;
   /** Whether the user has paused the updates of the page. */
   readonly paused: boolean;
@@ -58,7 +58,7 @@ interface Run {
   /** Returns the stub of an event's payload, or of a payload of the description (`0:<n>`). */
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
   readonly find: Find;
-  /** Where the run's time went, as far as its history has loaded. */
+  /** Where the run's time went, according to the part of its history that has loaded. */
   readonly times: () => Promise<RunTimes>;
 }
 

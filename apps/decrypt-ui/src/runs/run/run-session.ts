@@ -23,9 +23,9 @@ export interface RunState {
   readonly description: WorkflowDescription | undefined;
   /** Why the run could not be described. If a later request fails, the earlier description is kept. */
   readonly failure: Error | undefined;
-  /** The starts of pending attempts that the server reported while the run was on the screen. */
+  /** When pending attempts started, as the server reported while the run was on the screen. */
   readonly attemptsSeen: AttemptsSeen;
-  /** The failures of attempts that the server has reported while the run was on the screen. */
+  /** The failures of attempts, as the server reported them while the run was on the screen. */
   readonly failuresSeen: FailuresSeen;
 }
 
@@ -164,7 +164,7 @@ export function createRunSession(
     history: follower.store,
     payloads,
     find,
-    /** Where the run's time went, as far as its history has loaded. */
+    /** Where the run's time went, according to the part of its history that has loaded. */
     times: follower.times,
     /** Requests the history's next events without waiting for the next retry. */
     retryHistory: () => {

@@ -13,7 +13,10 @@ import styles from './tabs.module.css';
 interface TabItem<T extends string> {
   readonly value: T;
   readonly text: string;
-  /** The tab does not show a count of zero, but reserves space for it. Pass undefined if the count stays zero. */
+  /**
+   * The tab does not show a count of zero, but reserves space for it. Pass undefined if the count is always
+   * zero.
+   */
   readonly count?: number | undefined;
   /** Whether the tab counts pending work. */
   readonly pending?: boolean;

@@ -14,7 +14,7 @@ interface GridSkeletonProps {
 /** Placeholders for a grid's rows while they load, with the same columns and height. */
 export function GridSkeleton({ widths, right = [], height, phone }: GridSkeletonProps) {
   const cells = phone ? [70] : widths;
-  // Enough rows for any grid in the window.
+  // This many rows fill the largest grid that fits into the window.
   const rows = Math.ceil(innerHeight / height);
   return (
     <div aria-hidden="true" data-skeleton="">
