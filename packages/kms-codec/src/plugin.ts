@@ -187,8 +187,8 @@ class DecodeOnlyCodec<C extends PayloadCodec = PayloadCodec> implements PayloadC
 }
 
 /**
- * The codec of a plugin with `decodeOnly`. This class is separate, because `readAlso` may contain another
- * KmsCodec.
+ * The codec of a plugin with `decodeOnly`. This separate class distinguishes the codec from a KmsCodec in
+ * `readAlso`.
  */
 class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {
   get attempts(): WorkerAttempts | undefined {

@@ -52,7 +52,7 @@ export const storedBytes = (stub: PayloadStub): number => stub.stored?.bytes ?? 
 export const reasonOf = (stub: PayloadStub, findings: Findings): ReasonCode | undefined =>
   findings.get(stub.ref)?.reason ?? stub.reason;
 
-/** Returns whether a reason code prevents decryption. Informational codes do not. */
+/** Returns whether a reason code prevents decryption. Informational codes do not prevent it. */
 export function isUnreadable(reason: ReasonCode | undefined): reason is ReasonCode {
   return reason !== undefined && reasonClass(reason) !== 'information';
 }

@@ -70,9 +70,8 @@ export type PayloadView =
   | { readonly status: 'failed'; readonly message: string; readonly forbidden: boolean };
 
 /**
- * Returns a function that reads a payload for a user's action, such as copying. The returned function
- * returns undefined if the payload must be hidden by now. The payload may still be on screen because a timer
- * is late.
+ * Returns a function that reads a payload for a user's action, such as copying. That function returns
+ * undefined if the payload must be hidden by now, even if it is still on the screen because a timer is late.
  */
 export function useReadPayload(): (ref: PayloadRef) => JsonPayload | undefined {
   const { decoder } = usePayloads();

@@ -7,8 +7,9 @@ import { untilLoaded } from './server/query-client.ts';
 export const requestSignIn = (api: ApiClient) => api.get(signIn, '/sign-in');
 
 /**
- * The query for the person and their permissions. The operator may change the policy. So the page requests the
- * permissions again when the person returns to the page, and when the server refuses a request (`refreshAccess`).
+ * The query for the person and their permissions. Because the operator may change the policy, the page
+ * requests the permissions again when the person returns to the page, and when the server refuses a request
+ * (`refreshAccess`).
  */
 export const meQuery = (api: ApiClient) =>
   queryOptions({
@@ -24,7 +25,9 @@ export const meQuery = (api: ApiClient) =>
 export const refreshAccess = (queries: QueryClient): void =>
   void queries.refetchQueries({ queryKey: ['me'], type: 'active' }, { cancelRefetch: false });
 
-/** Requests the health again. Call this function when a request shows that the health has changed. */
+/**
+ * Requests the server's health again. Call this function when a request shows that the health has changed.
+ */
 export const refreshHealth = (queries: QueryClient): void =>
   void queries.refetchQueries({ queryKey: ['health'], type: 'active' }, { cancelRefetch: false });
 

@@ -9,7 +9,7 @@ import { parseHeader } from './envelope-v2-header.ts';
 export interface MessageHeader {
   /** Whether the plaintext is a zstd frame. */
   readonly compressed: boolean;
-  /** Identifies the crypto key: 16 hexadecimal digits, as `cryptoKeyId` returns for the key's name. */
+  /** Identifies the crypto key: 16 hexadecimal digits, which `cryptoKeyId` computes from the key's name. */
   readonly keyId: string;
   readonly keyVersion: number;
   /** Identifies the namespace: 32 hexadecimal digits (see {@link headerTags}). */

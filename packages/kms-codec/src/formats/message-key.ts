@@ -13,7 +13,7 @@ export interface MessageKey {
   /** Resource name of the crypto key, if the format contains the name. */
   readonly key?: string;
   /**
-   * The crypto key's id in 16 hexadecimal digits, as `cryptoKeyId` returns it for the key's name. Only in
+   * The crypto key's id: 16 hexadecimal digits, which `cryptoKeyId` computes from the key's name. Only in
    * `envelope-v2`.
    */
   readonly keyId?: string;

@@ -202,7 +202,7 @@ export class CloudKms implements KeyService {
 
   /**
    * Looks up a key version's state, which an error does not always contain. Throws if this identity lacks the
-   * (optional) permission.
+   * permission, which is optional.
    */
   async #stateOf(
     key: string,

@@ -139,8 +139,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns a key for which `cached` returned undefined. Waits until Cloud KMS has confirmed that the key's version
-   * may be used, or has unwrapped the key.
+   * Waits until Cloud KMS has confirmed that the key's version may be used, or has unwrapped the key, and
+   * returns the key. Call this method if `cached` returned undefined.
    * @throws KmsCodecError whose code is the reason why Cloud KMS did not unwrap the key
    */
   async unwrap(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {

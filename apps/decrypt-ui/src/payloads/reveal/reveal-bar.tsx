@@ -18,7 +18,7 @@ import { type Grant, needsJustification, type RevealTarget } from './reveals.ts'
 
 interface RevealBarProps {
   readonly run: RunAddress;
-  /** The other run on the page. */
+  /** The second run, on a page that compares two runs. */
   readonly other?: RunAddress;
   /** Whether the server has refused to decode payloads in view, although the page permits it. */
   readonly isRefused?: boolean;

@@ -30,7 +30,7 @@ export interface JsonRow {
   readonly comma: boolean;
 }
 
-/** A range of members of a long object or array. They fold together, so that the layout stays small. */
+/** A range of members of a long object or array, which fold together so that the layout stays small. */
 class Range {
   readonly owner: Members;
   readonly from: number;

@@ -26,9 +26,9 @@ interface Scopes {
 }
 
 /**
- * If there are at most this many steps, the page compares all of them when it opens. Otherwise, it compares
- * the steps up to the first difference, and further steps when the user jumps to the next difference or lists
- * only differences.
+ * If there are at most this many steps, the page compares all of them when it opens. If there are more, it
+ * first compares the steps up to the first difference, and compares further steps when the user jumps to the
+ * next difference or lists only differences.
  */
 const COMPARED_AT_ONCE = 500;
 

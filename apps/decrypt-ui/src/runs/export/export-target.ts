@@ -18,7 +18,7 @@ declare global {
  * complete. If the File System Access API is missing or blocked, the target collects the file in memory and then
  * downloads it.
  *
- * Call this function in a click handler. Otherwise, browsers do not show the dialog.
+ * Call this function in a click handler, because elsewhere browsers do not show the dialog.
  *
  * @returns undefined if the person closed the dialog
  */

@@ -199,7 +199,8 @@ function ConditionField({ namespace, field, query, errorId, onApply, ...rest }: 
           value={text}
           onChange={(event) => edit(event.target.value)}
           onFocus={() => setOpen(true)}
-          // After a choice with the mouse the field still has the focus, so a click must open the list again.
+          // After the user has chosen with the mouse, the field still has the focus, so a click must open the
+          // list again.
           onClick={() => setOpen(true)}
           onBlur={() => setOpen(false)}
           onKeyDown={onKeyDown}
@@ -232,7 +233,7 @@ function ConditionField({ namespace, field, query, errorId, onApply, ...rest }: 
             role="option"
             aria-selected={index === current}
             tabIndex={-1}
-            // Runs before the field loses the focus, which would close the list.
+            // Runs before the field loses the focus, because losing it would close the list.
             onMouseDown={(event) => {
               event.preventDefault();
               take(suggestion);

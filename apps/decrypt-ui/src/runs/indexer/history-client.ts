@@ -124,7 +124,10 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
         await reader.cancel().catch(() => undefined);
       }
     },
-    /** Searches the names of current and later events for all of the words. Empty `words` end the search. */
+    /**
+     * Searches the names of current and later events for all of the words. If `words` is empty, ends the
+     * search.
+     */
     find(words: readonly string[]) {
       searches += 1;
       send({ type: 'find', search: searches, words });

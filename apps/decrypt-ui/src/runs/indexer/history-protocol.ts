@@ -24,7 +24,10 @@ export type IndexRequest =
   | { readonly type: 'chunk'; readonly body: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** The body has ended. */
   | { readonly type: 'eof'; readonly body: number }
-  /** Searches the names of current and later events for all of the words. Empty `words` end the search. */
+  /**
+   * Searches the names of current and later events for all of the words. If `words` is empty, ends the
+   * search.
+   */
   | { readonly type: 'find'; readonly search: number; readonly words: readonly string[] }
   /** Asks where the run's time went, given the events so far. `now` is in milliseconds since 1970. */
   | { readonly type: 'times'; readonly question: number; readonly now: number }
@@ -32,7 +35,7 @@ export type IndexRequest =
 
 /** A message from the worker to the page. */
 export type IndexReply =
-  /** Changes the history. It does not matter which body the events came from. */
+  /** Changes the history, whichever body the events came from. */
   | { readonly type: 'delta'; readonly delta: HistoryDelta }
   | { readonly type: 'heartbeat'; readonly body: number }
   /** The worker has parsed this many bytes. */

@@ -101,7 +101,7 @@ function useValues({ payloads }: RecordedEvent): ReadonlyMap<PayloadRef, unknown
       else if (value) values.set(ref, shown(value));
     }
     return values;
-    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the answers and their values are in the decoder
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- `decoder.state` reads the answers
   }, [decoder, payloads, answers, interpreted]);
 }
 

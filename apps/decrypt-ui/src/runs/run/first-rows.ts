@@ -18,9 +18,9 @@ export interface FirstRows {
 const HOLD = 2_000;
 
 /**
- * Marks the payloads of the first rows as in view for a moment when their events arrive, so that they are requested
- * before the page is rendered. Does nothing for a page that opens on another tab or at an event, or for a history that
- * already has events.
+ * When the events of the first rows arrive, briefly marks the rows' payloads as in view, so that they are
+ * requested before the page is rendered. Does nothing for a page that opens on another tab or at an event, or
+ * for a history that already has events.
  * @returns a function that takes the payloads out of view
  */
 export function viewFirstRows(

@@ -210,7 +210,7 @@ export function followHistory({
     },
     /** Call when events have been rendered. The follower waits for this call after the first stream. */
     drawn: () => drawn.resolve(),
-    /** Searches the names of current and later events. Empty `words` end the search. */
+    /** Searches the names of current and later events. If `words` is empty, ends the search. */
     find: (words: readonly string[]) => connect().find(words),
     /** Returns where the run's time went; for an open run, until now. */
     times: () => connect().times(Date.now()),
