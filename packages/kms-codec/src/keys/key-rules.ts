@@ -239,7 +239,7 @@ function findDoubleNames(rules: Rules): RuleMistake[] {
 }
 
 /**
- * Finds rules with a crypto key whose id in headers is also another key's id. A reader would call Cloud KMS
+ * Finds rules with a crypto key that has the same id in headers as another key. A reader would call Cloud KMS
  * with the key that is listed first, and a scan might report a key that the message does not need.
  */
 function findCollidingIds(rules: Rules, idOf: (cryptoKey: string) => Uint8Array): RuleMistake[] {

@@ -11,7 +11,7 @@ export interface ComparisonProps {
 /** Renders the dialog that compares a payload with another payload. */
 type RenderComparison = (props: ComparisonProps) => ReactNode;
 
-/** The default, for payloads outside of runs, which have no dialog for comparisons. */
+/** The default for payloads outside runs, for which there is no comparison dialog. */
 export const noComparison: RenderComparison = () => null;
 
 const [Context, useComparison] = requiredContext<RenderComparison>('ComparisonProvider');

@@ -22,7 +22,7 @@ interface CausesRequest extends Opening {
   readonly justification?: string | undefined;
 }
 
-/** Requests why the runs that match a query failed. */
+/** Asks the server why the runs that match a query failed. */
 export function requestCauses(
   { api, reveals }: CausesSource,
   { query, after, justification: given, ...opening }: CausesRequest,

@@ -2,7 +2,7 @@ import { type Attributes, partsOfRef, type PayloadRef, type PayloadStub } from '
 import type { Category, Outcome } from '@temporal-kms/histories/events';
 import type { StubTally } from '../../payloads/payload-keys.ts';
 
-/** `HistoryEvent` of the API, with the time as a number. */
+/** The API's `HistoryEvent`, with the time as a number. */
 export interface RecordedEvent {
   readonly eventId: number;
   readonly eventType: number;

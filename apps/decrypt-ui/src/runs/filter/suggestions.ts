@@ -163,7 +163,7 @@ const statusesNamed = (term: string): Suggestion[] =>
 
 /**
  * Returns those of Temporal's attributes whose name contains a word that begins with the text. Omits search
- * attributes, because an id may begin like an attribute's name.
+ * attributes, because the text may be an id that begins like an attribute's name.
  */
 const attributesNamed = (term: string): Suggestion[] =>
   usual

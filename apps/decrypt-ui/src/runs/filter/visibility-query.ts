@@ -118,7 +118,7 @@ export const isRelativeTime = (text: string) => text === 'today' || relative.tes
 
 /**
  * Replaces relative times, as in `StartTime >= "-24h"`, with times that Temporal understands. A query with
- * relative times can be saved and shared, because its times are relative to each use of the query.
+ * relative times can be saved and shared, because its times are relative to the moment at which it is used.
  *
  * @param midnight the start of today in milliseconds since 1970
  */

@@ -40,8 +40,8 @@ function isUnset(value: unknown): boolean {
 }
 
 /**
- * Formats an attribute for people: a timestamp as a moment, a time limit with its unit, a count with separators, an enum
- * value in words.
+ * Formats an attribute for display: a timestamp as a moment, a time limit with its unit, a count with
+ * separators, an enum value in words.
  */
 export function formatAttribute(name: string, value: string, format: TimeFormat): string {
   const millis = /^\d{4}-\d\d-\d\dT/.test(value) ? millisOf(value) : undefined;

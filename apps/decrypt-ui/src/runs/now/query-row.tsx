@@ -93,7 +93,7 @@ function QueryForm({ name, nameId }: QueryFormProps) {
             value={type}
             onChange={(event) => {
               setType(event.target.value);
-              // Drops the answer, which would look like the answer to the new text in the form.
+              // Drops the answer, because it would look like the answer to the new text in the form.
               clear();
             }}
           />

@@ -19,9 +19,9 @@ export const leadsWithCause = ({ cause, rule }: Finding): boolean =>
   cause !== undefined && !rule.startsWith('codec-');
 
 /**
- * Returns the facts about a finding that follow its message, most important first: the step with its current and next
- * attempt, the application's frame, the queue, and since when. The frame may be that of an inner step, such as a child's
- * activity.
+ * Returns the facts about a finding that follow its message, most important first: the step with its current
+ * and next attempt, the application's frame, the queue, and since when. The frame may belong to an inner
+ * step, such as a child's activity.
  */
 export function factsOf(finding: Finding, { now, format }: Moment): string[] {
   const { rule, title, cause, place, detail, attempt, maximumAttempts, nextAt, queue, since } = finding;

@@ -7,8 +7,8 @@ import styles from './why.module.css';
 export const card = lazyModule(() => import('./why-card.tsx'));
 
 /**
- * The card above a run's history. The card takes the height of one line from the start, so that no row moves
- * when the card's code or a failed step arrives.
+ * The card above a run's history. From the start, the card is one line high, so that no row moves when the
+ * card's code or a failed step arrives.
  */
 export function Why(props: WhyProps) {
   useCommands({ 'view.path': props.onPath });

@@ -14,7 +14,7 @@ interface Command {
   readonly section: Section;
   /** The line in the shortcuts dialog; commands with the same `help` share a line. Default: `title`. */
   readonly help?: string;
-  /** Returns whether the command's keys apply, for example only while a row has the focus. */
+  /** Returns whether the command's keys apply now; some keys apply only while a row has the focus. */
   readonly when?: (event: KeyboardEvent) => boolean;
   /** Whether the palette omits the command, because the command opens the palette or works only in a focused list. */
   readonly keysOnly?: boolean;
