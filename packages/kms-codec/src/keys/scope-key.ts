@@ -67,7 +67,7 @@ export const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, 
 
 type SoftLimits = Pick<DataKeyLimits, 'softAgeMs' | 'softMessages' | 'softBytes'>;
 
-/** Returns the largest used share of any soft limit. 1 means that a limit is reached. */
+/** Returns the largest used share of the soft limits that apply. 1 means that a limit is reached. */
 export function usedShare(key: EncryptionKey, limits: SoftLimits, now: number): number {
   const age = (now - key.source.born) / limits.softAgeMs;
   if (hasBranchKeys(key.scope)) return age;
