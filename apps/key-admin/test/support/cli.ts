@@ -4,16 +4,40 @@ import { join } from 'node:path';
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
 import type { ProjectsClient } from '@google-cloud/resource-manager';
 import { type Emulator, type EmulatorOptions, startEmulator } from '@temporal-kms/kms-emulator';
-import { onTestFinished } from 'vitest';
+import { beforeAll, onTestFinished } from 'vitest';
 import { connectGoogle } from '../../src/google/client.ts';
 import { runCli } from '../../src/run-cli.ts';
+
+/** The functions that `afterwards` has registered in the hook of `beforeTests` that is running. */
+let registered: (() => unknown)[] | undefined;
 
 /**
  * Registers a function to run after the current test. Such functions run in reverse order. This module itself must not
  * call `afterEach`: test files share a process, so the module is evaluated only for the first of them.
  */
 export function afterwards(close: () => unknown): void {
-  onTestFinished(async () => void (await close()));
+  if (registered === undefined) onTestFinished(async () => void (await close()));
+  else registered.push(close);
+}
+
+/** Runs a function before the tests of a file. What it registers with `afterwards` runs after these tests. */
+export function beforeTests(start: () => Promise<void>): void {
+  beforeAll(async () => {
+    const closing: (() => unknown)[] = [];
+    registered = closing;
+    const close = async (): Promise<void> => {
+      for (const each of closing.toReversed()) await each();
+    };
+    try {
+      await start();
+    } catch (error) {
+      await close();
+      throw error;
+    } finally {
+      registered = undefined;
+    }
+    return close;
+  });
 }
 
 export const RING = 'projects/acme/locations/us-east1/keyRings/temporal-keys';
