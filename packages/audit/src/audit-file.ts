@@ -11,9 +11,9 @@ import type { AppendLines } from './line-queue.ts';
 import { openedLine } from './lines.ts';
 import { isSameFile, openToAppend, readEnd } from './file-end.ts';
 
-/** A write first checks the file if the last check was at least this long ago. */
+/** If the last check of the file was at least this long ago, a write first checks the file again. */
 const UNSEEN_MS = 1_000;
-/** Maximum number of files that one write tries, if the path names a different file after each try. */
+/** Maximum number of files that one write tries if the file at the path is replaced after each attempt. */
 const MAX_FILES = 3;
 
 export interface AuditFileOptions {
@@ -49,7 +49,7 @@ interface Open {
   readonly isLocal: boolean;
   /** The size in bytes that this process expects the file to have. */
   size: number;
-  /** The line that the file's next line follows in the chain. */
+  /** The head of the chain, which the file's next line will continue. */
   head: ChainHead;
   /**
    * This process's first line, which must be written before the next line. `lineFeed` is true if a line
@@ -191,7 +191,8 @@ class ChainedFile implements AuditFile {
     const { handle, info } = await openToAppend(this.#path);
     try {
       await this.#takeLock();
-      // Get the size only now, because another process may have written to the file until it released the lock.
+      // Get the size only now, because the lock's previous holder may have written to the file until it
+      // released the lock.
       const { size } = await handle.stat();
       const { head, torn, isOpen } = await readEnd(handle, size);
       const isLocal = LOCAL_FILE_SYSTEMS.has((await statfs(this.#path)).type);

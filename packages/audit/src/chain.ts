@@ -20,7 +20,7 @@ export interface Link {
   readonly prev: string;
 }
 
-/** The head before the first line of a chain. */
+/** The head of a chain that has no lines yet. */
 export const NOTHING: ChainHead = { seq: 0, hash: '0'.repeat(64) };
 
 export const newInstance = (): string => randomBytes(8).toString('hex');
@@ -33,7 +33,7 @@ const linkText = (instance: string, seq: number, prev: string): string =>
 /** Bytes of the shortest line with a link, without its line feed. */
 export const MIN_LINKED_BYTES = `{${linkText('0'.repeat(16), 1, NOTHING.hash)}`.length;
 
-/** Upper bound for the size of a link in bytes, even with a sequence number of 16 digits. */
+/** No link is longer than this number of bytes, even with a sequence number of 16 digits. */
 const LINK_BYTES = 160;
 
 /** The bytes of consecutive lines, and the head after the last of these lines. */

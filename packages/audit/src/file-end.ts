@@ -60,7 +60,7 @@ const WINDOW = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
 
-/** The last line and the incomplete rest of an audit file. */
+/** The last line of an audit file's chain, and what follows that line. */
 export interface FileEnd {
   /** The last line of the chain; absent if no chained line is near the end of the file. */
   readonly head: ChainHead | undefined;

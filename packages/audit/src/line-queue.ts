@@ -103,8 +103,9 @@ export class LineQueue {
   }
 
   /**
-   * Rejects both the batch in progress and the waiting batch, whichever has timed out: the batch in progress is the
-   * older one, so it has timed out too, and while its write hangs, the waiting batch cannot be written.
+   * Rejects the batch in progress and the waiting batch if either has timed out: the batch in progress is the
+   * older one, so it has timed out in both cases, and while its write hangs, the waiting batch cannot be
+   * written.
    */
   #timeOut(): void {
     this.#hangs = true;

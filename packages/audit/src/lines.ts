@@ -54,7 +54,7 @@ export interface Torn {
   readonly sha256: string;
 }
 
-/** The fields that a process's first line in a file or on standard output has in addition to its link. */
+/** The fields, apart from the link, of a process's first line in a file or on standard output. */
 export interface Opened {
   /** Name of the file without its folder; absent for standard output. */
   readonly file?: string | undefined;

@@ -115,7 +115,7 @@ export async function chainedOutput(
   return { append, head: () => head };
 }
 
-/** Maximum numbers of kinds of denials that are counted separately in a minute: per caller, and in total. */
+/** How many kinds of denials are counted separately per minute, at most: for one caller, and in total. */
 const MAX_OF_CALLER = 16;
 const MAX_KINDS = 1_024;
 
@@ -128,7 +128,7 @@ interface Denial {
 }
 
 /**
- * A denial, the kind under which it is counted, and the number of separate entries that this kind gets per
+ * A denial, the kind that it is counted as, and how many denials of this kind get a separate entry per
  * minute.
  */
 interface ClassifiedDenial extends Denial {
@@ -142,11 +142,12 @@ interface CountedAudit extends Audit {
 }
 
 /**
- * Returns an audit that a caller without permissions cannot fill. Immediately writes the first denial for a
- * combination of caller, operation, namespace and cause. Counts further such denials in the same minute, and
- * writes their number at the end of the minute. If a caller tries many namespaces, one entry per operation and
- * cause counts the denials for the namespaces beyond the limit. Another entry per operation and cause counts the
- * denials of all callers beyond the limit. If a count could not be written, it is added to the next minute's count.
+ * Returns an audit that a caller without permissions cannot flood. Immediately writes the first denial for
+ * each combination of caller, operation, namespace and cause. Counts further denials of the same kind, and
+ * writes their number at the end of the minute. If a caller tries many namespaces, one entry per operation
+ * and cause counts the denials for the namespaces beyond the limit. Another entry per operation and cause
+ * counts the denials of all callers beyond the limit. If a count could not be written, it is added to the
+ * next minute's count.
  */
 export function countDenials(audit: Audit): CountedAudit {
   const kindsOf = new Map<string, number>();

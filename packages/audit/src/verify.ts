@@ -13,8 +13,8 @@ export interface VerifyOptions {
   /** Lines that must be in one of the files. */
   readonly expected: readonly ChainHead[];
   /**
-   * Last lines of earlier files that are not in `files`, because they have already been verified or were
-   * removed on purpose.
+   * The last lines of earlier files that are intentionally missing from `files`, because they have already
+   * been verified or were removed on purpose.
    */
   readonly after: readonly ChainHead[];
   readonly progress?: (file: string, bytes: number) => void;
@@ -116,15 +116,15 @@ export interface VerifiedFile {
   readonly file: string;
   readonly lines: number;
   readonly bytes: number;
-  /** The head that the file's first chained line follows; absent if no line is chained. */
+  /** The head of the chain before the file's first chained line; absent if no line is chained. */
   readonly after: ChainHead | undefined;
   /** The file's last chained line. */
   readonly head: ChainHead | undefined;
   /** Whether the file's last chained line is a closing line. */
   readonly isClosed: boolean;
   /**
-   * Lines that processes recorded as lost, and that this file does not contain. A lost line is the previous line of
-   * the process that recorded the loss.
+   * Lines that processes recorded as lost, and that this file does not contain. A process records its own
+   * previous line as lost.
    */
   readonly lost: readonly { readonly line: number; readonly head: ChainHead }[];
   /** The expected heads that the file contains. */
@@ -328,7 +328,8 @@ class FileCheck {
     this.#checkPosition(at ?? this.bytes);
     const left = this.#torn;
     if (torn === undefined) this.#noTorn();
-    // An interrupted write cannot leave more than twice a line's maximum length, whatever this line records.
+    // Whatever size this line records, an interrupted write cannot leave more bytes than two lines of maximum
+    // length.
     else if (left === undefined || left.size > 2 * MAX_LINE || left.hash.digest('hex') !== torn.sha256) {
       this.#problem('bytes that a crash or full disk left before this line were changed');
     }

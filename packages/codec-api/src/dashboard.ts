@@ -10,7 +10,7 @@ export interface PageSources {
    * Origins to which the page sends requests: the identity provider, and a codec server on another origin.
    */
   readonly connect?: readonly string[];
-  /** Origins of pages that the page shows in a hidden frame, such as the identity provider. */
+  /** Origins of pages that the dashboard loads in a hidden frame, such as the identity provider's. */
   readonly frame?: readonly string[];
 }
 

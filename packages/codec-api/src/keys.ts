@@ -97,8 +97,8 @@ export const namespaceKeys = z.object({
   /** Ids of static keys that may decrypt. */
   staticKeys: z.array(z.string()),
   /**
-   * The result of a scan: which key versions stored histories need. All other counts in this response are for this
-   * process alone.
+   * The result of a scan: the key versions that stored histories need. All other counts in this response are
+   * for this process alone.
    */
   scan: namespaceScan,
   /** How long this process could continue with the keys in its memory if Cloud KMS stopped responding now. */
@@ -112,9 +112,7 @@ export const namespaceKeys = z.object({
     failure: z.optional(reasonCode),
     /** Age of the branch key or data key that encrypts; absent if there is no such key yet. */
     encryptionKeyAgeSeconds: z.optional(count),
-    /**
-     * How long ago Cloud KMS confirmed the least recently confirmed key in memory; absent if no key is in memory.
-     */
+    /** The longest time since Cloud KMS last confirmed a key in memory; absent if no key is in memory. */
     oldestKeyAgeSeconds: z.optional(count),
   }),
   outcomes: z.object({
@@ -126,12 +124,12 @@ export const namespaceKeys = z.object({
     notEncrypted: count,
     dataKeys: z.object({ hit: count, stale: count, miss: count, joined: count }),
     /**
-     * Number of requests to Cloud KMS for these keys from all namespaces, and the number that failed, by
-     * reason code.
+     * Number of requests to Cloud KMS for these keys, from all namespaces, and the numbers of failed requests
+     * by reason code.
      */
     kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),
-  /** The minutes of the last hour in which there were events, oldest first. */
+  /** The minutes of the last hour in which payloads succeeded or failed, oldest first. */
   minutes: z.array(z.object({ time: timestamp, done: count, refused: reasonCounts })),
   /** The latest 50 failures, newest first. */
   failures: z.array(
@@ -171,8 +169,9 @@ export const keyTest = z.object({
       use: z.enum(['encrypt_and_decrypt', 'decrypt']),
       /**
        * `round_trip`: Cloud KMS encrypted random bytes and decrypted the result. `decrypt_permission`: Cloud
-       * KMS received bytes that are not a ciphertext of the key. If Cloud KMS rejects only the bytes, the server may
-       * decrypt. The server uses this test for keys that only decrypt, and for other keys if it may not encrypt.
+       * KMS received bytes that are not a ciphertext of the key. If Cloud KMS rejects only these bytes and
+       * not the call, the server has the permission to decrypt. The server uses this test for keys that only
+       * decrypt, and for other keys if it may not encrypt.
        */
       check: z.enum(['round_trip', 'decrypt_permission']),
       /** The key version that encrypted the test bytes. */

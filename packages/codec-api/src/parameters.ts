@@ -23,7 +23,7 @@ export const visibilityQuery = z._default(
   '',
 );
 
-/** A position in the runs of a query. Use the `after` of an earlier response's last line. */
+/** A position in the list of runs that match a query. Use the `after` of an earlier response's last line. */
 export const listPosition = z
   .string()
   .check(

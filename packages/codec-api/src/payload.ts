@@ -27,7 +27,7 @@ export function partsOfRef(ref: PayloadRef): { readonly eventId: number; readonl
   return { eventId, n };
 }
 
-/** What replaces a payload in attributes. */
+/** The placeholder that replaces a payload in an event's attributes. */
 export const payloadPlaceholder = z.strictObject({ $payload: payloadRef });
 export type PayloadPlaceholder = z.infer<typeof payloadPlaceholder>;
 
@@ -77,10 +77,7 @@ export const storedContent = z.object({
 });
 export type StoredContent = z.infer<typeof storedContent>;
 
-/**
- * The information about a payload that the server reads from the payload's metadata and header, without decryption
- * and without a Cloud KMS call.
- */
+/** What a payload's metadata and header show about it, without decryption and without a Cloud KMS call. */
 export const payloadStub = z.object({
   ref: payloadRef,
   /**

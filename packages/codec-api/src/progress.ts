@@ -7,8 +7,8 @@ import { execution, timestamp } from './workflow.ts';
 export const MAX_PROGRESS_RUNS = 100;
 
 /**
- * Time in milliseconds after which a wait counts as long. A worker that polls takes a task within a second,
- * and a sticky task queue delays the task by at most 10 s.
+ * Time in milliseconds after which a wait counts as long. A polling worker takes a task within a second, and
+ * a sticky task queue delays the task by at most 10 s.
  */
 export const LONG_WAIT_MS = 30_000;
 
@@ -31,7 +31,7 @@ export const runProgress = z.extend(execution, {
       taken: z.boolean(),
     }),
   ),
-  /** The activity or Nexus operation with the most attempts, if its first attempt has failed. */
+  /** The activity or Nexus operation with the most attempts; absent if no first attempt has failed. */
   retrying: z.optional(z.object({ name: z.string(), attempt, maximumAttempts: z.optional(attempt) })),
   /** The activity that has waited longest for its first attempt. */
   untaken: z.optional(z.object({ name: z.string(), since: z.optional(timestamp) })),

@@ -5,11 +5,12 @@ import { listPosition, visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
 import { execution, timestamp } from './workflow.ts';
 
-/** Maximum number of runs in one response. A response with this number of runs ends with `limit`. */
+/** Maximum number of runs in one response. A response that reaches this number ends with `limit`. */
 export const MAX_FIELD_RUNS = 200;
 
 /**
- * Maximum number of times in a `RunSample`. Each time costs a call to Temporal, and Temporal limits the rate of calls.
+ * Maximum number of times in a `RunSample`. The server calls Temporal once for each time, and Temporal limits
+ * the rate of calls.
  */
 export const MAX_SAMPLE_TIMES = 20;
 
@@ -29,7 +30,7 @@ export type RunSample = z.infer<typeof runSample>;
 
 const query = {
   query: visibilityQuery,
-  /** Number of runs after which the response ends. */
+  /** The response ends after this number of runs. */
   runs: z._default(z.int().check(z.minimum(1), z.maximum(MAX_FIELD_RUNS)), MAX_FIELD_RUNS),
   /** The `after` of the last line of an earlier response to the same query, to continue that response. */
   after: z.optional(listPosition),
@@ -37,7 +38,10 @@ const query = {
   sample: z.optional(runSample),
 };
 
-/** `POST …/workflows:fields`: returns those fields of runs that can be read without decryption. */
+/**
+ * `POST …/workflows:fields`: returns those fields of a run that the server can read without decryption, for
+ * each run.
+ */
 export const runFieldsRequest = z.strictObject(query);
 export type RunFieldsRequest = z.infer<typeof runFieldsRequest>;
 
@@ -55,8 +59,8 @@ export const runFieldsFrame = z.discriminatedUnion('type', [
     startTime: z.optional(timestamp),
     /**
      * The fields by name, such as `queue`, `hour` (of the start, in UTC), `input.amount`, `input2` for a
-     * second argument, `memo.customer`, and `attribute.CustomerTier`. Times are in milliseconds. For text of more
-     * than 200 characters, a field contains only the text's length.
+     * second argument, `memo.customer`, and `attribute.CustomerTier`. Times are in milliseconds. If a field's
+     * text has more than 200 characters, the response contains only the text's length.
      */
     fields: z.record(z.string(), z.nullable(z.union([z.string(), z.number(), z.boolean()]))),
     /** Number of payloads in the start event that could not be decrypted or parsed, by reason code. */

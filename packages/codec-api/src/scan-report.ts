@@ -37,8 +37,8 @@ export const scannedHistory = z.object({
 export type ScannedHistory = z.infer<typeof scannedHistory>;
 
 /**
- * Histories in one place that have something in common, for example the key version that they need. `oldest`
- * and `newest` go by `closeTime`, or by `startTime` if there is no `closeTime`.
+ * Histories in one of `scanPlaces` that share a property, for example the key version that they need.
+ * `oldest` and `newest` go by `closeTime`, or by `startTime` if there is no `closeTime`.
  */
 export const scannedHistories = z.object({
   histories: count,
@@ -153,7 +153,7 @@ export const scanCoverage = z.object({
 });
 export type ScanCoverage = z.infer<typeof scanCoverage>;
 
-/** The part of a report about one namespace, which can be used without the rest of the report. */
+/** The part of a report that covers one namespace. Programs can use this part alone. */
 export const scannedNamespace = z.object({
   namespace: z.string(),
   /**
@@ -172,9 +172,10 @@ export const scannedNamespace = z.object({
   /** The folders or `gs://` URLs of the exports that were read. */
   exports: z.array(z.string()),
   /**
-   * The number of objects in external storage that the histories refer to, and of requests for the objects' first
-   * bytes. This field is absent if the scan does not read external storage, or if no history refers to external
-   * storage. If the scan runs on Temporal, each of its workers counts the objects that the worker finds.
+   * How many objects in external storage the histories refer to, and how many requests the scan made for the
+   * objects' first bytes. This field is absent if the scan does not read external storage, or if no history
+   * refers to external storage. If the scan runs on Temporal, each of its workers counts the objects that the
+   * worker finds.
    */
   storage: z.optional(z.object({ objects: count, requests: count })),
   keys: z.array(neededKey),
@@ -216,13 +217,11 @@ export const scannedKey = z.object({
       state: z.string(),
       created: z.optional(timestamp),
       /**
-       * When a scan with the same state folder first found a later version to be primary. Cloud KMS does
-       * not record when a version stopped being primary. This field is absent if the time is unknown.
+       * When a scan with the same state folder first found that a later version had become primary. Cloud KMS
+       * does not record when a version stopped being primary. This field is absent if the time is unknown.
        */
       notPrimarySince: z.optional(timestamp),
-      /**
-       * When a scan with the same state folder last found this version to be primary, or absent if no scan has.
-       */
+      /** When a scan with the same state folder last found this version primary; absent if no scan has. */
       lastPrimary: z.optional(timestamp),
     }),
   ),

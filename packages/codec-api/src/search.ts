@@ -5,7 +5,7 @@ import { listPosition, visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
 import { workflowSummary } from './workflow.ts';
 
-/** Maximum number of hits in one search. A search with this number of hits ends with `limit`. */
+/** Maximum number of hits in one search. A search that reaches this number ends with `limit`. */
 export const MAX_HITS = 1_000;
 
 /**
@@ -48,13 +48,13 @@ export const searchHit = z.object({
   /** How often the value or key contains the text. */
   matches: z.int().check(z.positive()),
   /**
-   * The first match as it is spelt in the payload, and how much text surrounds the match, but not the text itself.
+   * The first match as it is spelt in the payload, and the length of the text around it, but not that text.
    */
   snippet: z.object({ before: maskedLength, match: z.string(), after: maskedLength }),
   key: z.optional(keyUse),
   /** Whether the payload was read from external storage. */
   stored: z.optional(z.literal(true)),
-  /** Number of further keys and values in the payload that match. Only the payload's last hit has this field. */
+  /** Number of further matching keys and values in the payload. Only the payload's last hit has this field. */
   more: z.optional(z.int().check(z.positive())),
 });
 export type SearchHit = z.infer<typeof searchHit>;
@@ -88,7 +88,7 @@ export const searchFrame = z.discriminatedUnion('type', [
 ]);
 export type SearchFrame = z.infer<typeof searchFrame>;
 
-/** Maximum number of runs in one search across runs. A search of this number of runs ends with `limit`. */
+/** Maximum number of runs in one search across runs. A search that reaches this number ends with `limit`. */
 export const MAX_SEARCHED_RUNS = 1_000;
 
 /** `POST …/workflows:search`: searches for text in the payloads of all runs that match a visibility query. */

@@ -28,7 +28,7 @@ export const runTaskQueue = z.object({
   lastPoll: z.optional(timestamp),
   /** Whether a worker is polling now, judged by the time of its last poll. A busy worker does not poll. */
   polling: z.boolean(),
-  /** With `workers=true`, the 50 workers that polled last, latest first. */
+  /** With `workers=true`, the 50 workers that polled most recently, latest first. */
   workers: z.optional(z.array(queueWorker)),
 });
 export type RunTaskQueue = z.infer<typeof runTaskQueue>;

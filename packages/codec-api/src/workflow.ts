@@ -76,13 +76,13 @@ export const workflowRelations = z.object({
   parent: z.optional(z.extend(execution, { namespaceId: z.optional(z.string()) })),
   /** The root of the tree of runs; absent if this run is the root. */
   root: z.optional(execution),
-  /** The first run of the chain that this run belongs to, by continue-as-new, retries, cron and resets. */
+  /** The first run of this run's chain, which continue-as-new, retries, cron and resets extend. */
   firstRunId: z.optional(z.string()),
   /** The run that replaced this run when this run was reset. */
   resetRunId: z.optional(z.string()),
   /** Running children. */
   children: z.array(z.extend(execution, { type: z.string(), initiatedId: z.optional(z.string()) })),
-  /** Points to which the run can be reset, by build id. */
+  /** Points that the run can be reset to, by build id. */
   resetPoints: z.array(
     z.object({
       buildId: z.string(),

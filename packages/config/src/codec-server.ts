@@ -58,9 +58,9 @@ export interface CodecServerConfig {
   };
   /** Limits per minute. `undefined` means no limit. */
   readonly rates: {
-    /** Number of Cloud KMS requests that the requests of one caller may cause. */
+    /** Number of Cloud KMS requests that one caller may cause. */
     readonly kmsRequests: number | undefined;
-    /** Number of bytes that the requests of one caller may read from external storage. */
+    /** Number of bytes of external storage that the server reads for one caller. */
     readonly storageBytes: number | undefined;
     /** Number of refused requests per caller, or per IP address if the requests have no valid token. */
     readonly refused: number | undefined;
@@ -72,7 +72,7 @@ export interface CodecServerConfig {
   readonly maxInflightBytes?: number;
   /** The certificate and key for TLS. Without these files, the server uses plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
-  /** Where the server serves metrics. Without this address, it serves none. */
+  /** Where the server serves metrics. Without this address, the server serves no metrics. */
   readonly metrics?: {
     readonly host: string;
     readonly port: number;
@@ -82,7 +82,7 @@ export interface CodecServerConfig {
      */
     readonly allowedHosts?: readonly string[];
   };
-  /** Where the server exports traces, if anywhere. */
+  /** The export of traces; absent if the server exports none. */
   readonly tracing?: TracingConfig;
   /**
    * Number of addresses that trusted proxies append to `X-Forwarded-For`, including the client's. By default, the server

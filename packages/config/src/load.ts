@@ -67,8 +67,8 @@ interface Program {
 }
 
 /**
- * Answers the arguments `--help` and `--version` at the start of a `main.ts`, and then exits. Exits with status
- * 64 for any other argument, because all settings are environment variables.
+ * If a `main.ts` was started with `--help` or `--version`, prints the answer and exits. Exits with status 64
+ * for any other argument, because all settings are environment variables.
  */
 export function answerOptions({ about, version, environment, commands }: Program): void {
   const flag = { type: 'boolean', default: false } as const;

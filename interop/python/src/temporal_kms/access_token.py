@@ -9,8 +9,8 @@ from google.auth.transport.requests import Request
 
 from .errors import KmsCodecError
 
-# The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) with which a server refuses an identity. The code
-# "invalid_request" is not one of them.
+# The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that mean that a server refuses the identity.
+# "invalid_request" does not mean this.
 _REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
 
 

@@ -21,8 +21,8 @@ def running_time() -> float:
 def elapsed_clock(wall: Clock = time.time, running: Clock = running_time) -> Clock:
     """Returns a clock that, at each reading, advances as far as ``wall`` or ``running``, whichever has advanced more.
 
-    The returned clock therefore counts the time in which the machine or virtual machine was suspended, and continues if
-    the wall clock is set back. With one clock alone, this process could use keys for too long.
+    The returned clock therefore counts the time during which the machine was suspended, and keeps running if the wall
+    clock is set back. With one clock alone, this process could use keys for too long.
     """
     offset = wall() - running()
     elapsed_offset = offset

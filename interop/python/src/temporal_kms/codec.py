@@ -183,8 +183,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             )
         )
         data = header + encrypt(key.derived.cipher, plaintext if frame is None else frame, header)
-        # A reader counts the whole message, including the header and the payload's metadata. A message that could not
-        # be read must never be written.
+        # A reader counts the whole message, including the header and the payload's metadata. The codec must
+        # never write a message that no reader would accept.
         _check_size(len(data))
         message = Payload()
         message.CopyFrom(_EMPTY_MESSAGE)  # takes a third of the time of setting the metadata
@@ -212,7 +212,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call), self._rules.denies)
 
     def _bound_workflow_id(self) -> str | None:
-        """Returns the workflow id to which to bind a message, or None if the context names no workflow.
+        """Returns the workflow id that a message is bound to, or None if the context names no workflow.
 
         In a workflow's context, removes the timestamp that a schedule appends, because Temporal passes the result or
         failure of a schedule's workflow to the schedule's next workflow. In an activity's context, returns the id

@@ -20,7 +20,7 @@ _OPTIONS = (
     # of two minutes and 20 s, an outage would last longer for this process than for Cloud KMS.
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.min_reconnect_backoff_ms", 3_000),
-    # Without this option, a new channel would share the connection of the channel that it replaces.
+    # Without this option, a new channel would reuse the connection of the channel that it replaces.
     ("grpc.use_local_subchannel_pool", 1),
 )
 REPLACE_EVERY = 3.0
@@ -73,7 +73,7 @@ class Connection:
         return transport.grpc_channel
 
     def _close(self) -> Awaitable[None]:
-        # Without the grace period of ``_timeout``, calls in progress would end as if they were cancelled.
+        # The grace period lets calls in progress complete; without it, they would be cancelled.
         closing: Awaitable[None] = self._channel().close(self._timeout)
         return closing
 

@@ -22,9 +22,10 @@ MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
 """Limits of one data key."""
 REFRESH_AT = 0.75
 WRAP_AGAIN_AT = 0.65
-"""The fraction of ``REVALIDATE`` after which an identity that may only encrypt wraps another key, as a confirmation."""
+"""An identity that may only encrypt wraps another key, as a confirmation, after this fraction of ``REVALIDATE``."""
 UNREADABLE = "permission_denied"
-"""The code with which Cloud KMS refuses to unwrap for an identity that may still encrypt."""
+"""The reason code if Cloud KMS refuses to let this identity unwrap keys; the identity may still be allowed to
+encrypt."""
 ENCRYPTION_MAX = 1024
 
 
@@ -175,9 +176,9 @@ class EncryptionKeys:
         return slot.current
 
     def _is_confirmed_by_wrap(self, slot: _Slot, now: float) -> bool:
-        """Returns whether a successful wrap confirms the current key. If Cloud KMS has ever unwrapped with this crypto
-        key for this process, the wrap must be recent. Otherwise, the identity is assumed to be encrypt-only, and a wrap
-        of any age counts."""
+        """Returns whether a successful wrap confirms the current key. If Cloud KMS has ever unwrapped a key under
+        this crypto key for this process, the wrap must be recent. Otherwise, the identity is assumed to be
+        encrypt-only, and a wrap of any age counts."""
         may_only_encrypt = slot.crypto_key not in self._decryption_keys.readable
         return self._refusal(slot) == UNREADABLE and (may_only_encrypt or now < slot.wrapped + REVALIDATE)
 
@@ -218,7 +219,7 @@ class EncryptionKeys:
         """Waits for the Cloud KMS calls in flight, but for at most one second. If the calls have not ended by then,
         Cloud KMS counts as unavailable.
 
-        Returns False if the current key does not depend on a call.
+        Returns False if there is no call to wait for.
         """
         now = self._clock()
         if slot.current is None or self._is_expired(slot, slot.current.branch, now):
@@ -263,8 +264,7 @@ class EncryptionKeys:
                 slot.renew(started)
                 return
             if refusal not in (None, UNREADABLE):
-                # Cloud KMS has now wrapped a key with a version under which it has refused to unwrap, so check that
-                # it unwraps the new key.
+                # Cloud KMS has refused to unwrap a key of this version, so check that it unwraps the new key.
                 await self._decryption_keys.get(name, budget, wrapped.key_version)
         slot.current = EncryptionKey.derive(branch, slot.namespace)
         slot.renew(started)

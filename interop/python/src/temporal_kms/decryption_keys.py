@@ -25,7 +25,7 @@ FAILURE_COUNTS = 60.0
 V = TypeVar("V")
 
 SEVERAL = 0
-"""Means that messages name several versions. 0 is not a valid version, because Cloud KMS numbers versions from 1."""
+"""The version of a key whose messages name several versions. Real versions start at 1."""
 
 WrappedKey = tuple[str, bytes, bytes]
 """Identifies a wrapped key: the crypto key, the additional authenticated data and the wrapped bytes."""
@@ -77,17 +77,17 @@ class _CachedKey:
 
 @dataclass(frozen=True)
 class _RefusedKey:
-    """One of this process's own keys, which Cloud KMS has refused to unwrap."""
+    """A key that this process created and that Cloud KMS has refused to unwrap."""
 
     code: str
     key_version: int | None
     grace_until: float
-    """The time until which the last confirmation before the refusal is valid."""
+    """When the last confirmation before the refusal expires."""
 
 
 class DecryptionKeys:
-    """The cache of unwrapped keys for decryption, and of refusals. Of other processes' keys, the cache evicts the least
-    recently used key first.
+    """The cache of unwrapped keys for decryption, and of refusals. When the cache is full, it evicts the least
+    recently used key of another process.
 
     A key is usable only if Cloud KMS has confirmed within the last ``REVALIDATE`` seconds that this process may use the
     key's version. The cache renews that confirmation in the background before it expires. If Cloud KMS refuses two keys
@@ -105,7 +105,7 @@ class DecryptionKeys:
         self._refusals: OrderedDict[WrappedKey, tuple[KmsCodecError, float]] = OrderedDict()
         self._flights: SingleFlight[UnwrappedKey] = SingleFlight()
         self.readable: set[str] = set()
-        """The crypto keys with which Cloud KMS has ever unwrapped a key for this process."""
+        """The crypto keys that Cloud KMS has used at least once to unwrap a key for this process."""
 
     async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> UnwrappedKey:
         """Returns the key from the cache, or unwraps it with Cloud KMS.
@@ -171,7 +171,7 @@ class DecryptionKeys:
         return self.grace_until(own) if cached is None else cached.access.confirmed + REVALIDATE
 
     def attempt(self, own: WrappedKey) -> "asyncio.Task[None] | None":
-        """Returns the call in flight that decides whether this process may use its own key."""
+        """Returns the call in flight that will show whether this process may still use its own key."""
         cached = self._own.get(own)
         return None if cached is None else cached.access.attempt
 
@@ -189,7 +189,7 @@ class DecryptionKeys:
                     self._is_usable(wanted, cached, self._clock(), is_used=False)
 
     def _note_silence(self, access: _KeyVersionAccess) -> None:
-        # Cloud KMS counts as unavailable from now on. A late response to the call still has its effect.
+        # Cloud KMS counts as unavailable from now on. A late response to the call still takes effect.
         if access.attempt is not None:
             access.failing_until = self._clock() + FAILURE_COUNTS
 
@@ -257,7 +257,8 @@ class DecryptionKeys:
         return None
 
     def _another(self, probe: WrappedKey, access: _KeyVersionAccess) -> tuple[WrappedKey, _CachedKey] | None:
-        """Returns another key of the version. Prefers one of this process's own keys, whose version is certain."""
+        """Returns another key of the same version, preferably one that this process created, because its version is
+        certain."""
         for keys in (self._own, self._keys):
             others = [(one, cached) for one, cached in keys.items() if cached.access is access and one != probe]
             if others:

@@ -167,8 +167,9 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _parse(_without_prefix(plaintext), scope)
-            # The format binds no purpose to the ciphertext. The plaintext may therefore be an envelope's data key: to
-            # learn it, an attacker may have passed off the wrapped key as a direct message.
+            # The format does not bind the ciphertext to a purpose. The plaintext may therefore be an
+            # envelope's data key: an attacker may have presented the wrapped key as a direct message, to get
+            # it decrypted.
             if len(plaintext) == KEY and "encoding" not in inner.metadata:
                 raise not_a_payload()
             return inner

@@ -35,7 +35,8 @@ PERMANENT = frozenset(
 KEY_REFUSED = frozenset(
     {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
 )
-"""The codes with which Cloud KMS refuses a key or key version, not only a message. Another key may decrypt the message.
+"""The codes that mean that Cloud KMS refused a key or key version, not just one message. Another key may decrypt the
+message.
 """
 
 
@@ -67,5 +68,5 @@ class KmsCodecError(ApplicationError):
 
     @property
     def retryable(self) -> bool:
-        """Returns whether a later attempt can succeed without any change."""
+        """Returns whether a retry can succeed although nothing was corrected in between."""
         return self.code in RETRYABLE

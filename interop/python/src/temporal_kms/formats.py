@@ -30,7 +30,7 @@ def format_of(payload: Payload) -> str:
 
 
 def is_empty(payload: Payload) -> bool:
-    """Returns whether the payload contains no content that could be secret or forged."""
+    """Returns whether the payload is empty, so that nothing in it could be secret or forged."""
     return not payload.data and payload.metadata.get("encoding", b"") in (b"", b"binary/null")
 
 

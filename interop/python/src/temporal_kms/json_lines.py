@@ -1,5 +1,5 @@
-"""Offers payload codecs to another process, with a JSON request per line on stdin and a JSON response per line on
-stdout.
+"""Lets another process use payload codecs: reads one JSON request per line from stdin, and writes one JSON response
+per line to stdout.
 
 Request: ``{"id": 1, "op": "encode" | "decode", "codec": NAME, "context": {"namespace": …, "workflowId": …}, "payloads":
 [{"metadata": {KEY: HEX}, "data": HEX}]}``; the context is optional.

@@ -54,7 +54,7 @@ _STATES = {
 
 
 def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None) -> KmsCodecError:
-    """Maps a gRPC status to a reason code. Uses only the name of the status, and never its text.
+    """Maps a gRPC status to a reason code. Uses only the status's name, never its message.
 
     :param state: the key version's state, if it is known
     """
@@ -151,8 +151,8 @@ class CloudKms:
         return response.plaintext
 
     async def _get_token(self, key: str) -> None:
-        """Gets an access token before the next call, because the error of the call itself would not report that Google
-        refused to issue the token."""
+        """Gets an access token before the next call, because that call's error would not show that Google refused to
+        issue the token."""
         credentials, timeout = self._credentials, self._timeout
         if credentials is None or credentials.valid:
             return

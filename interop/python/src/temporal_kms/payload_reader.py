@@ -20,9 +20,9 @@ _ENCODING = bytes([ENTRY_KEY, 8]) + b"encoding" + bytes([ENTRY_VALUE])
 MAX_VARINT = 10
 
 USUAL_FIELDS = 16
-"""Up to this number of fields, no memory is reserved for the fields. A usual payload has about three fields."""
+"""A reader reserves memory for fields only if a payload has more fields than this. A usual payload has about three."""
 FIELD_MEMORY = 256
-"""Bytes of memory that a field takes in addition to its content; in a message, a field can take as little as two bytes.
+"""Bytes of memory that a field takes in addition to its content, although the serialized field can be only two bytes.
 """
 
 

@@ -54,7 +54,7 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         return config
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
-        """Sets the same options as for a client. A replayer does not name the real namespace, so the codec's own
+        """Sets the same options as for a client. A replayer does not know the real namespace, so the codec's own
         namespace applies."""
         config["data_converter"] = self._extend(config.get("data_converter") or DataConverter.default, self._codec)
         if "workflow_runner" in config:

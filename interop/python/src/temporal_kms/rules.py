@@ -101,7 +101,7 @@ class KeyRules:
                     )
 
     def _colliding_ids(self) -> Iterator[str]:
-        """Describes each rule with a key whose id in headers is also another key's id."""
+        """Describes each rule that contains a key with the same id in headers as another key."""
         rules = self._places()
         first: dict[bytes, str] = {}
         for rule in rules.values():
@@ -127,7 +127,8 @@ class KeyRules:
                 )
 
     def _mixed_formats(self) -> Iterator[str]:
-        """Describes each rule that reads ``envelope`` or ``proxy`` under a key with which any rule reads ``direct``."""
+        """Describes each rule that reads ``envelope`` or ``proxy`` under a key that any rule also uses to read
+        ``direct``."""
         rules = self._places()
         direct = {key for rule in rules.values() if "direct" in rule.reads for key in rule.keys}
         for place, rule in rules.items():

@@ -18,8 +18,7 @@ async def wait_for_answers(calls: "set[asyncio.Task[None]]") -> "set[asyncio.Tas
     """Waits for calls, but for at most ``SLOW`` seconds in which this process runs. Returns the calls that have not
     ended.
 
-    Divides these seconds into ticks of equal length. A tick counts as no longer than that, even if this
-    process was suspended during it.
+    Waits in ticks of equal length. A tick during which this process was suspended counts as only one tick.
     """
     pending = calls
     for _ in range(_TICKS):

@@ -129,7 +129,7 @@ class _Reader:
         self._events = events
         self._lines = text.split("\n")
         self._last = yaml.Mark("", 0, 0, 0, None, 0)
-        """The position at which the last collection ended."""
+        """The position where the last collection ended."""
 
     def value(self, event: Any, place: Place, indent: int | None) -> Any:
         """Returns the value that begins with this event.

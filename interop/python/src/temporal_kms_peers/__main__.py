@@ -1,4 +1,5 @@
-"""For tests: offers this package's and the peers' codecs over a Cloud KMS emulator (see temporal_kms.json_lines)."""
+"""For tests: lets another process use this package's and the peers' codecs with a Cloud KMS emulator (see
+temporal_kms.json_lines)."""
 
 import argparse
 import asyncio

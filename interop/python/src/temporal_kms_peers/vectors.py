@@ -24,7 +24,7 @@ REQUIREMENTS = {"direct": ["D-1"], "envelope": ["G-1", "G-4"], "proxy": ["X-1"],
 
 
 class RecordingKms:
-    """Replaces Cloud KMS: returns opaque ciphertexts, and records each ciphertext's plaintext."""
+    """A substitute for Cloud KMS that returns opaque ciphertexts, and records the plaintext of each."""
 
     def __init__(self) -> None:
         self.answers: list[dict[str, str]] = []

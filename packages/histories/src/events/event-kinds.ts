@@ -1,6 +1,6 @@
 import type { Outcome } from './outcome.ts';
 
-/** The subject of an event. */
+/** What an event is about. */
 export type Category =
   | 'workflow'
   | 'task'
@@ -24,9 +24,9 @@ export interface EventKind {
    * The name of the attribute that contains the event id of the group's head. A head has no such attribute.
    */
   readonly joins?: string;
-  /** The outcome that this event gives to its group. */
+  /** The outcome of the group, if this event ends it. */
   readonly ends?: Outcome;
-  /** True for the head of a group that stays open until another event ends the group. */
+  /** True if this event is the head of a group that stays open until another event ends it. */
   readonly opens?: boolean;
 }
 

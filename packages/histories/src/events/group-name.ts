@@ -21,7 +21,7 @@ export function eventTitle(event: Pick<RunEvent, 'eventName'>): string {
   return eventKind(event).title || event.eventName;
 }
 
-/** The part of an event from which its group's name is derived. */
+/** The fields of an event that determine its group's name. */
 export type NamingEvent = Pick<RunEvent, 'eventId' | 'eventName' | 'attributes' | 'userMetadata'>;
 
 interface NamedGroup {

@@ -19,7 +19,7 @@ export interface RunEvent {
   readonly at: number;
   /**
    * Proto3 JSON with placeholders in place of payloads. In the dashboard, reading this property parses JSON,
-   * so read the property of only a few events.
+   * so read it for only a few events.
    */
   readonly attributes: Attributes;
   readonly userMetadata?: Attributes | undefined;

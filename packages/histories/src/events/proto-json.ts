@@ -11,7 +11,7 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
 }
 
-/** Returns a name, an id or another single line of text, with invisible characters escaped. */
+/** Returns the single line of text at a path, such as a name or an id, with invisible characters escaped. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = at(value, ...path);
   return typeof found === 'string' && found !== '' ? escapeInvisible(found) : undefined;
@@ -39,8 +39,8 @@ export function listAt(value: unknown, ...path: readonly string[]): readonly unk
 }
 
 /**
- * Returns an RFC 3339 timestamp in milliseconds since 1970. The zero times of the protos (the years 0001 and
- * 1970) count as missing.
+ * Returns an RFC 3339 timestamp in milliseconds since 1970. The protos' zero values (years 0001 and 1970)
+ * count as missing.
  */
 export function millisOf(timestamp: unknown): number | undefined {
   if (typeof timestamp !== 'string') return undefined;

@@ -3,7 +3,7 @@ import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { at, enumAt, linesAt, refAt, refsIn, textAt } from '../events/proto-json.ts';
 
 /**
- * The type of the failure with which Temporal's Core SDK ends an activity's attempt when its worker shuts down, for
+ * The failure type that Temporal's Core SDK reports for an activity's attempt if its worker shuts down, for
  * example because of a deployment. Temporal then starts the next attempt.
  */
 export const WORKER_SHUTDOWN = 'WorkerShutdown';
@@ -125,7 +125,8 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
     ...(type === undefined ? {} : { type }),
     info,
     details: (known?.details?.(info) ?? []).filter((detail) => detail !== undefined),
-    // These are getters, because escaping long text is slow, and a cause uses the text of only a few levels.
+    // `message` and `stackTrace` are getters, because escaping long text is slow, and a cause uses the text
+    // of only a few levels.
     get message() {
       return linesAt(failure, 'message');
     },
@@ -139,7 +140,7 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
   };
 }
 
-/** Matches the type under which Temporal stores the codec's errors, such as `KmsCodecError:key_disabled`. */
+/** Matches the type that Temporal stores for the codec's errors, such as `KmsCodecError:key_disabled`. */
 const CODEC_TYPE = /^KmsCodecError:([a-z_]+)$/;
 
 /**
@@ -152,8 +153,8 @@ export function codecReason({ type }: Pick<FailureLevel, 'type'>): ReasonCode | 
 }
 
 /**
- * Returns the root cause: the deepest codec error, or else the deepest level that is not a wrapper. The cause
- * of a codec error, such as a gRPC status, says less than the codec error's reason code.
+ * Returns the root cause: the deepest codec error, or else the deepest level that is not a wrapper. A codec
+ * error's cause, such as a gRPC status, explains less than its reason code.
  */
 export const rootCause = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
   chain.findLast((level) => codecReason(level) !== undefined) ??

@@ -99,7 +99,7 @@ function textOf(bytes: Uint8Array, field: number): string | undefined {
   return text === undefined || text.length === 0 ? undefined : utf8.decode(text);
 }
 
-/** Number of bytes to convert in one call: JavaScript limits the number of arguments, and each byte is one. */
+/** Number of bytes to convert in one call: each byte is an argument, and JavaScript limits their number. */
 const PIECE = 0x6000;
 
 function toBase64(bytes: Uint8Array): string {

@@ -26,7 +26,7 @@ export const MAX_FILE_BYTES = 256 * 1024 * 1024;
  * - `temporal.api.export.v1.WorkflowExecutions` in protobuf, which Temporal Cloud's Workflow History Export
  *   writes, and the same message as JSON
  *
- * Finds and checks the events, but does not parse their payloads. Also runs in web pages, because it uses
+ * Finds and checks the events, but does not parse their payloads. Also runs in browsers, because it uses
  * neither the network nor Node's modules.
  *
  * @throws HistoryFileError

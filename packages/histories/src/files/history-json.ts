@@ -6,7 +6,7 @@ import { HistoryFileError } from '../history-file-error.ts';
 /** A history that was found in the file. */
 interface Found {
   readonly events: string[];
-  /** The strings next to `events`. In the codec server's readable export, these are the namespace and the run's ids. */
+  /** The string members next to `events`: in the codec server's readable export, the namespace and the run's ids. */
   readonly names: Map<string, string>;
 }
 

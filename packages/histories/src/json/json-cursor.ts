@@ -27,7 +27,7 @@ export class JsonCursor {
     }
   }
 
-  /** Moves over the next character if it is the given character. Returns whether the cursor has moved. */
+  /** If the next character is the given one, moves past it and returns true. */
   take(char: string): boolean {
     if (this.peek() !== char) return false;
     this.#at += 1;

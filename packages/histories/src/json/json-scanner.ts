@@ -7,7 +7,7 @@
 export type VisitToken = (place: 'key' | 'value', start: number, end: number, escaped: boolean) => void;
 
 /**
- * The position in a container around the current token: the index in an array, or the last key of an object.
+ * A container around the current token, and the position in it: an array's index, or an object's last key.
  */
 interface Container {
   readonly isArray: boolean;
@@ -25,7 +25,7 @@ export class JsonScanner {
   readonly #text: string;
   readonly #maxDepth: number;
   readonly #containers: Container[] = [];
-  /** Whether the last string had escapes. `#stringEnd` sets it. */
+  /** Whether the last string contained escapes. `#stringEnd` sets it. */
   #escaped = false;
 
   constructor(text: string, maxDepth = Number.POSITIVE_INFINITY) {

@@ -3,7 +3,7 @@ export const bufferOf = (bytes: Uint8Array): Buffer =>
   bytes.length === 0 ? nothing : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const nothing = Buffer.alloc(0);
 
-/** Encodes as standard base64 with padding, as in proto3 JSON. */
+/** Returns bytes as standard base64 with padding, as in proto3 JSON. */
 export const encodeBase64 = (bytes: Uint8Array): string => bufferOf(bytes).toString('base64');
 
 /** Bytes per piece of base64. A multiple of three, so that the pieces' base64 can be concatenated. */

@@ -66,12 +66,12 @@ export function storedPayload(
 }
 
 /**
- * Returns the context of the workflow for which a payload was encrypted. A child's input, result and failure,
+ * Returns the context of the workflow that a payload was encrypted for. A child's input, result and failure,
  * and a signal to another workflow, are encrypted for the child or the signal's receiver, even in the
  * parent's or sender's history (SDK 1.24, WorkflowCodecRunner).
  *
- * The namespace is always the request's namespace. Whatever the history contains, `accepts` in that
- * namespace's rule decides whether messages from other namespaces may be decrypted.
+ * The namespace is always the request's namespace. Only `accepts` in that namespace's rule decides whether
+ * messages from other namespaces may be decrypted, not the history.
  */
 function contextOf(event: ProtoEvent, path: string, home: PayloadContext): PayloadContext {
   const target = targetWorkflow(event, path);

@@ -59,7 +59,7 @@ export function eventWriter(
   };
 }
 
-/** @param template a list in which text alternates with the index of a payload's text */
+/** @param template a list that alternates between text and the index of a payload's text */
 function* inPieces(template: readonly string[], texts: readonly JsonText[]): Generator<string, void> {
   for (const [place, part] of template.entries()) {
     const text = place % 2 === 0 ? part : (texts[Number(part)] ?? '');

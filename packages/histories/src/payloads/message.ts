@@ -251,7 +251,7 @@ function decimals(nanos: number): string {
   return `.${digits.replace(/(?:000){1,2}$/, '')}`;
 }
 
-/** The workflow for which a payload is encrypted. The codec binds messages to this workflow. */
+/** The workflow that a payload is encrypted for. The codec can bind messages to this workflow. */
 export interface PayloadContext {
   readonly type: 'workflow';
   readonly namespace: string;

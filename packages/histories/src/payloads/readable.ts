@@ -54,7 +54,7 @@ export function* readableBytesInPieces({ data, encoding }: PayloadBody): Generat
   yield `","encoding":${JSON.stringify(encoding)}}`;
 }
 
-/** The kind of content. `marked` is JSON with a key that equals one of the marks. */
+/** Returns the kind of content. `marked` is a JSON object with a top-level key that equals one of the marks. */
 function kindOf(body: string): 'json' | 'marked' | 'text' {
   const scanner = new JsonScanner(body);
   let isMarked = false;

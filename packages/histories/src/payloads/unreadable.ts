@@ -44,9 +44,9 @@ export const unreadableValue = (ref: PayloadRef, { reason, key, namespace }: Unr
 const VERSION = /^[1-9]\d{0,9}$/;
 
 /**
- * Returns why an export could not decrypt a payload, or undefined if the export could decrypt it. The result
- * goes into the audit. A file's author can write any text into the marks, so this function accepts only names
- * and numbers.
+ * Returns why an export could not decrypt a payload, or undefined if the payload was decrypted. The result
+ * goes into the audit. A file's author can write any text into these fields, so this function accepts only
+ * valid names and numbers.
  */
 export function unreadableReason({ metadata }: Payload) {
   const text = (name: string): string => Buffer.from(metadata?.[name] ?? '').toString();

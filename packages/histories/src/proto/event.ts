@@ -32,8 +32,8 @@ export function protoEvent(text: string, encoding: EventEncoding): ProtoEvent {
 }
 
 /**
- * Like `protoEvent`, but in two steps, each of which takes about 1 ms per MB. Yields the number of characters
- * that a step has read.
+ * Like `protoEvent`, but pauses between its two steps, each of which takes about 1 ms per MB: yields the
+ * number of characters that the first step has read.
  *
  * @param admit called for each value of a message in JSON before the value is allocated; may throw
  */

@@ -58,8 +58,7 @@ function readFields(type: Type, context: Context): object {
 const readersByType = new Map<Type, ReadonlyMap<string, FieldReader>>();
 
 /**
- * Returns the readers of a message's fields. Each field is listed by its name in camel case and by its name
- * in the proto file.
+ * Returns the readers of a message's fields, by the field's name both in camel case and as in the proto file.
  */
 function readersOf(type: Type): ReadonlyMap<string, FieldReader> {
   const known = readersByType.get(type);

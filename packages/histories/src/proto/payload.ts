@@ -54,7 +54,7 @@ class Members extends Map<string, string> {
   hasOthers = false;
 }
 
-/** Returns the JSON text of each of an object's members with the given names. */
+/** Returns the JSON text of those members of an object that have one of the given names. */
 function membersOf(text: string, names: ReadonlySet<string>): Members {
   const members = new Members();
   const cursor = new JsonCursor(text);

@@ -8,7 +8,7 @@ import { counted, seconds } from './facts/words.ts';
 
 /** Options of `cardLines`. */
 export interface CardOptions extends Pick<WhyRun, 'status' | 'now'> {
-  /** A sentence that tells people how to decrypt the payloads that are not decrypted. */
+  /** A sentence that tells people how to decrypt the payloads that are still locked. */
   readonly howToReveal: string;
 }
 
@@ -133,7 +133,7 @@ export function wordOfSince({ rule, severity }: Pick<Finding, 'rule' | 'severity
   return rule.endsWith('-retries') || rule === 'nexus-blocked' ? 'first scheduled' : 'since';
 }
 
-/** Returns the verb for what happens at `nextAt`, or undefined if that is the next attempt. */
+/** Returns what happens at `nextAt`, as a verb such as `fires`; undefined if the next attempt begins then. */
 export function verbOfNext({ rule }: Pick<Finding, 'rule'>): string | undefined {
   if (rule === 'start-delayed') return 'starts';
   return rule.startsWith('timer') ? 'fires' : undefined;

@@ -34,8 +34,8 @@ export interface WhatDiffers {
   /** The fields that differ by more than chance, clearest difference first. Each field appears once. */
   readonly differences: readonly Difference[];
   /**
-   * The number of runs in each set. `comparisons` is the number of comparisons for which p-values are
-   * corrected.
+   * The number of runs in each set. `comparisons` is the number of comparisons; the p-values are corrected
+   * for it.
    */
   readonly sizes: readonly [first: number, second: number];
   readonly comparisons: number;
@@ -153,8 +153,8 @@ function valueTests(field: string, values: Values, [n, m]: readonly [number, num
 }
 
 /**
- * Returns the smallest possible p-value: the p-value if as many runs with the value as possible were in one
- * set.
+ * Returns the smallest possible p-value, which results if one set contains as many of the runs with the value
+ * as possible.
  */
 function leastFisher(count: number, n: number, m: number): number {
   const [high, low] = [Math.min(count, n), Math.max(0, count - m)];

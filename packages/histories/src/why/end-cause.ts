@@ -42,13 +42,13 @@ export function causeOfEnd(
     case 'WorkflowExecutionFailed':
       return causeOf(failureOf(attributes), { groups: [], read }) ?? withoutFailure('WorkflowFailed', '');
     case 'WorkflowExecutionContinuedAsNew':
-      // If Temporal has started a failed run again, Temporal returns this event as the failed run's last
-      // event.
+      // If Temporal has retried a failed run, this is the last event that Temporal returns for the failed
+      // run.
       return causeOf(failureOf(attributes), { groups: [], read });
     case 'WorkflowExecutionTimedOut':
       return withoutFailure('WorkflowTimedOut', '');
     case 'WorkflowExecutionTerminated':
-      // Temporal stores the reason in plaintext.
+      // Temporal stores the reason for a termination in plaintext.
       return withoutFailure('WorkflowTerminated', textAt(attributes, 'reason') ?? '');
     case 'WorkflowTaskScheduled':
       return withoutFailure('WorkflowTaskNotTaken', '');

@@ -14,8 +14,8 @@ export interface Explanation {
   /** Number of findings that were left out, by rule. */
   readonly more: Readonly<Partial<Record<RuleId, number>>>;
   /**
-   * The payloads with messages, stack traces and names, whose plaintext would complete the explanation. Each
-   * ref appears once.
+   * The payloads whose plaintext would complete the explanation, because they contain messages, stack traces
+   * or names. Each ref appears once.
    */
   readonly refs: readonly PayloadRef[];
   /** How many of `refs` the caller has not decrypted. */

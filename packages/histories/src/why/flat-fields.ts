@@ -21,7 +21,7 @@ const MAX_DEPTH = 6;
  * flatFields('input', { amount: 1200, card: { country: 'DE' } }); // { 'input.amount': 1200, 'input.card.country': 'DE', … }
  */
 export function flatFields(name: string, value: unknown): FieldMap {
-  // A Map and not an object, because `__proto__` is a key like any other.
+  // Uses a Map instead of an object, because `__proto__` is a key like any other.
   const fields = new Map<string, FieldMap[string]>();
   for (const [field, item] of fieldsOf(name, value, 0)) {
     if (fields.size >= MAX_FIELDS) break;

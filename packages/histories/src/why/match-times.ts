@@ -14,18 +14,19 @@ interface ReadRuns {
   readonly isCut: boolean;
 }
 
-/** How much later one set's runs may begin than the other set's, as a share of the other set's time span. */
+/** One set's runs may begin later than the other set's by at most this share of the other set's time span. */
 const TOLERANCE = 0.2;
-/** The least time, in milliseconds, that a sample reaches back beyond the other set's earliest run. */
+/** A sample begins at least this many milliseconds before the other set's earliest run. */
 const MIN_REACH = 600_000;
 /** The fractional part of the golden ratio: its multiples, modulo 1, are spread evenly but never repeat. */
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
- * Returns which set to read again, and which of its runs, so that the runs of both sets are from the same times.
- * Otherwise, whatever changes over time would differ: the newest 200 of 100,000 completed runs may be from the
- * last few minutes, and the newest 200 failed runs from a whole day, with a deployment in between. Returns undefined if
- * the times need not be matched: if both sets were read completely, their times are what the user wants to compare.
+ * Returns which set to read again, and which of its runs to read, so that both sets' runs are from the same
+ * times. Otherwise, whatever changes over time would differ: the newest 200 of 100,000 completed runs may be
+ * from the last few minutes, and the newest 200 failed runs from a whole day, with a deployment in between.
+ * Returns undefined if the times need not be matched: if both sets were read completely, their times are what
+ * the user wants to compare.
  *
  * The sample is distributed over time like the other set, as in a case-control study with matching by time
  * (https://en.wikipedia.org/wiki/Nested_case%E2%80%93control_study). So it cannot show that failures were
@@ -62,8 +63,8 @@ export function withoutTime(fields: FieldMap): FieldMap {
 
 /**
  * Returns the median duration of the closed runs, and a time for each run, earliest first. Temporal lists runs by
- * their end, so a run's time is its end. The median duration is subtracted from it, so that a set of short runs and a
- * set of long runs are comparable.
+ * their end, so a run's time is its end. Subtracts the median duration from each time, to make a set of short
+ * runs comparable with a set of long runs.
  */
 function timeline({ times }: ReadRuns): { readonly duration: number; readonly times: readonly number[] } {
   const durations = times.flatMap(({ duration = [] }) => duration).toSorted((a, b) => a - b);
@@ -73,7 +74,7 @@ function timeline({ times }: ReadRuns): { readonly duration: number; readonly ti
 }
 
 /**
- * Returns the value below which this share of the values lies; 0 if there are no values.
+ * Returns a quantile: the given share of the values lies below it. Returns 0 if there are no values.
  * @param sorted smallest value first
  */
 const quantile = (sorted: readonly number[], share: number): number =>

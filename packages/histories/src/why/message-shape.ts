@@ -1,4 +1,4 @@
-/** A step from a message to its shape: replaces every match of `pattern`. */
+/** One step in turning a message into its shape: replaces every match of `pattern`. */
 interface Step {
   readonly pattern: RegExp;
   readonly by: (found: string) => string;
@@ -42,16 +42,16 @@ const END = String.raw`(?![\w-]|[.,]\d)`;
 const HTTP_STATUS = '(?:10[0-3]|20[0-8]|226|30[0-8]|4[0-2]\\d|43[01]|451|499|50\\d|51[01]|52\\d|530|59[89])';
 
 /**
- * Returns a pattern for a code after its name. Quotation marks belong to the match only in pairs, because the
- * steps that follow would pair a single mark with the wrong mark.
+ * Returns a pattern for a name followed by a code. The match contains quotation marks only in pairs, because
+ * the following steps would pair a single mark with the wrong one.
  */
 const coded = (names: string, code: string): string =>
   String.raw`(?:(["'])(?:${names})\1|\b(?:${names}))[\s:=([]{1,4}(?:(["'])(?:${code})\2|(?:${code})${END})`;
 
 /**
- * The steps in their order. First, the steps keep what tells causes apart although it looks like a value: codes
- * from a small set, and names from source code. Then, `<kind>` replaces what differs from run to run. The kinds
- * are those that Sentry replaces in messages (`sentry/grouping/parameterization.py`), plus paths, alphanumeric
+ * The steps in order. The first steps keep text that looks like a value but tells causes apart: codes from a
+ * small set, and names from source code. Then, `<kind>` replaces what differs from run to run. The kinds are
+ * those that Sentry replaces in messages (`sentry/grouping/parameterization.py`), plus paths, alphanumeric
  * ids, and amounts of money.
  *
  * All repetitions are bounded, so that the patterns take linear time.
@@ -105,7 +105,7 @@ const steps: readonly Step[] = [
     by: kept,
   },
 
-  // The longest kinds come first, because quoted text and URLs contain all other kinds.
+  // The longest kinds come first, because quoted text and URLs can contain all other kinds.
   {
     pattern: new RegExp([...QUOTES.map(quoted), ...SINGLE_QUOTES.map(singleQuoted)].join('|'), 'gu'),
     by: as('<quoted>'),
@@ -182,7 +182,7 @@ const steps: readonly Step[] = [
   { pattern: /[\ue021-\ue07e]{1,2000}/g, by: shown },
 ];
 
-/** The rest of a message after this many characters is not used. Temporal truncates activity failures to 4 KiB. */
+/** Only this many characters of a message are used. Temporal truncates activity failures to 4 KiB. */
 const MAX_MESSAGE = 2_000;
 
 /**

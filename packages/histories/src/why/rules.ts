@@ -23,9 +23,9 @@ import {
 } from './rules/task.ts';
 
 /**
- * The rules for everything that an explanation can contain, most urgent first. A rule reads only the run, and
- * has no state. Several rules of the same severity may apply to a run, but two rules never report the same
- * fact.
+ * The rules for everything that an explanation can contain, most urgent first. A rule depends only on the
+ * run, and has no state. Several rules of the same severity may apply to a run, but two rules never report
+ * the same fact.
  */
 export const rules = [
   // How the run ended

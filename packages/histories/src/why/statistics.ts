@@ -41,7 +41,7 @@ export function fisherExact(a: number, b: number, c: number, d: number): number 
   return Math.min(1, p);
 }
 
-/** Number of terms after which both expansions below no longer change a double. */
+/** Enough terms for both expansions below to reach the precision of a double. */
 const TERMS = 200;
 
 /**

@@ -76,7 +76,8 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
     type,
     timeout: root.kind === 'TimeoutFailure' ? root.details[0] : undefined,
     nonRetryable: root.nonRetryable,
-    // These are getters, because a run may have 2,000 pending activities, and an explanation contains few of them.
+    // These properties are getters, because a run may have 2,000 pending activities, and an explanation
+    // contains few of them.
     get message() {
       return message();
     },

@@ -5,13 +5,13 @@ import { durationAt, numberAt } from '../../events/proto-json.ts';
 import { closedAs, endsWait } from '../../events/run-ends.ts';
 
 /**
- * How the run spent a part of the path. `queue` means waiting for a worker. `retry` means earlier attempts
- * and the pauses between attempts, which a history does not separate. `idle` means waiting for a timer, for a
- * message or for a delayed start.
+ * What the run did during a part of the path. `queue` means waiting for a worker. `retry` means earlier
+ * attempts and the pauses between attempts, which a history does not separate. `idle` means waiting for a
+ * timer, for a message or for a delayed start.
  */
 export type PathKind = 'work' | 'queue' | 'retry' | 'idle';
 
-/** A stretch of the critical path. The parts of a path follow each other without gaps. */
+/** A part of the critical path. The parts follow each other without gaps. */
 export interface PathPart {
   readonly kind: PathKind;
   /**
@@ -24,7 +24,7 @@ export interface PathPart {
   readonly to: number;
 }
 
-/** A step on the critical path, with the milliseconds that it spent on each kind. */
+/** A step on the critical path, with its time in milliseconds by kind. */
 export type PathStep = { readonly group: number } & { readonly [kind in PathKind]: number };
 
 export interface CriticalPath {
@@ -85,11 +85,11 @@ class Walk {
   readonly parts: PathPart[] = [];
   readonly #events: readonly RunEvent[];
   readonly #groups: readonly EventGroup[];
-  /** The index in `groups` of each event's group, by `eventId - 1`. */
+  /** For each event, at `eventId - 1`, the index of its group in `groups`. */
   readonly #owners: Int32Array;
   /** When Temporal schedules the first workflow task, which a cron schedule, a retry or a start delay can postpone. */
   readonly #firstTaskAt: number;
-  /** The start of the part that was added last. */
+  /** The start of the most recently added part. */
   #at = 0;
 
   constructor(events: readonly RunEvent[], groups: readonly EventGroup[]) {
@@ -140,8 +140,8 @@ class Walk {
     if (group !== undefined && group.events.length + Number(group.open) > 1) this.#addStep(group);
     else this.#add('idle', 0, event.at);
     const decided = numberAt(head.attributes, 'workflowTaskCompletedEventId');
-    // An event without this attribute is a message from outside, for which the run had waited since its
-    // latest workflow task.
+    // An event without this attribute is a message from outside. The run had waited for it since its latest
+    // workflow task.
     return decided === undefined ? this.#latestTask(head.eventId) : this.#events[decided - 1];
   }
 
@@ -170,8 +170,8 @@ class Walk {
     for (let id = scheduled.eventId - 1; id > 0; id -= 1) {
       const event = this.#events[id - 1];
       if (event === undefined) continue;
-      // If no event is between two workflow tasks, the first task failed, or a message arrived that no event
-      // records.
+      // No event between two workflow tasks means that the first task failed, or that a message arrived that
+      // no event records.
       if (this.#groupOf(id)?.category === 'task') return event;
       if (!isTrigger(event)) continue;
       // The caller adds the remaining time, which is the delay of the start, as idle time.

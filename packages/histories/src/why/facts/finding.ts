@@ -39,7 +39,7 @@ export interface Fact {
   readonly refs?: readonly PayloadRef[] | undefined;
 }
 
-/** One row of the table of rules. */
+/** A row in the table of rules. */
 export interface Rule {
   /**
    * The rule's id. The id is part of the output of `explain --json`, so it is never reused with another

@@ -6,8 +6,8 @@ import { type Cause, causeOf, failureOf } from './cause.ts';
 import { isOpen, type WhyRun } from './run.ts';
 
 /**
- * Time in milliseconds after which a wait counts as long. A worker that polls takes a task within a second,
- * and a sticky task queue delays the task by at most 10 s.
+ * Time in milliseconds after which a wait counts as long. A polling worker takes a task within a second, and
+ * a sticky task queue delays the task by at most 10 s.
  */
 export const LONG_WAIT = 30_000;
 
@@ -61,8 +61,7 @@ export interface FailingTask {
 }
 
 /**
- * A reset writes a failed workflow task at the point where the new run begins. This task does not count as an
- * error.
+ * A reset records a failed workflow task where the new run begins. This failure does not count as an error.
  */
 const isReset = ({ attributes }: Pick<RunEvent, 'attributes'>): boolean =>
   enumAt('WORKFLOW_TASK_FAILED_CAUSE_', attributes, 'cause') === 'RESET_WORKFLOW';

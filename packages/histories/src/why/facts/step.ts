@@ -27,14 +27,14 @@ function textOf(ref: PayloadRef | undefined, read: ReadPayload, member?: string)
   return textAt({ value }, 'value');
 }
 
-/** A step as a place, and the payloads that contain its name. */
+/** The place of a step, and the payloads that contain the step's name. */
 export interface Step {
   /** Absent for a group that is not a step, such as the start of the run. */
   readonly place: Place | undefined;
   readonly refs: readonly PayloadRef[];
 }
 
-/** Returns a description of a run's step. */
+/** Returns the place and name of the step that a group of events is about. */
 export function stepOf(group: EventGroup, { read }: Pick<WhyRun, 'read'>): Step {
   const label = groupName(group);
   const name = textOf(label.ref, read, label.member) ?? label.text;
@@ -54,7 +54,10 @@ const childOf = ({ category, events }: EventGroup): OtherRun | undefined => {
   );
 };
 
-/** Returns the author's summary of a step, if it is readable, and the payload that contains the summary. */
+/**
+ * Returns the summary that the workflow's author wrote for a step, if it is readable, and the payload that
+ * contains it.
+ */
 export const summaryOf = (
   event: Pick<RunEvent, 'userMetadata'>,
   { read }: Pick<WhyRun, 'read'>,

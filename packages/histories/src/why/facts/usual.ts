@@ -11,7 +11,7 @@ export interface Durations {
   readonly longest: number;
 }
 
-/** How long completed runs of the workflow's type took, and on which steps this run spent its time. */
+/** How long completed runs of the workflow's type took, and how long each step on this run's critical path took. */
 export interface Usual extends Pick<Durations, 'count' | 'median' | 'p95'> {
   /** Absent until the critical path is known. */
   readonly path?: Pick<CriticalPath, 'steps'> | undefined;
@@ -37,7 +37,7 @@ export function durationsOf(millis: readonly number[]): Durations | undefined {
   };
 }
 
-/** Minimum number of runs from which to conclude what is usual. */
+/** Minimum number of runs that show what is usual. */
 const LEAST_RUNS = 3;
 const SLOW_FACTOR = 2;
 

@@ -10,8 +10,8 @@ import { type Step, stepOf } from '../facts/step.ts';
 import { byWhom, seconds } from '../facts/words.ts';
 
 /**
- * Returns a function that finds errors of the codec and of Cloud KMS. The table of reason codes explains
- * these errors.
+ * Returns a function that reports errors of the codec and of Cloud KMS, which the table of reason codes
+ * explains.
  */
 export const codecErrors =
   (state: 'ended' | 'open') =>
@@ -87,7 +87,7 @@ export function failed(run: WhyRun): Fact[] {
   ];
 }
 
-/** Returns a sentence about the run that Temporal has started because of the retry policy of this run. */
+/** Returns a sentence if Temporal has started another run because of this run's retry policy. */
 const restart = ({ attributes }: RunEvent): string | undefined =>
   enumAt('RETRY_STATE_', attributes, 'retryState') === 'IN_PROGRESS'
     ? 'Temporal has started the run again.'

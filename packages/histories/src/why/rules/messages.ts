@@ -46,8 +46,8 @@ export function signalsWithoutEffect(run: WhyRun): Fact[] {
 
 /**
  * Returns whether a workflow task had an effect that a signal may have caused: a command, or the result of an
- * update that the workflow code had accepted earlier. Events for commands and updates directly follow the
- * task. Only events for commands name the task.
+ * update that the workflow code had accepted earlier. The events of commands and updates directly follow the
+ * task. Only a command's event names the task.
  */
 function hasEffect({ events }: Pick<WhyRun, 'events'>, task: number): boolean {
   for (let id = task + 1; ; id += 1) {

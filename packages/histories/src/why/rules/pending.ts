@@ -92,7 +92,7 @@ export const activitiesNotTaken = (run: WhyRun): Fact[] =>
     .map((fact) => ({ ...fact, detail: pollersText(run, 'activity', fact.queue) }));
 
 /**
- * Returns a function that reports the open steps of one category that no other rule reports. For a closed
+ * Returns a function that reports those open steps of one category that no other rule reports. For a closed
  * run, it reports the steps that were open when the run ended.
  */
 export const openSteps =

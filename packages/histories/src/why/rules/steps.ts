@@ -24,8 +24,8 @@ const steps: ReadonlySet<Category> = new Set([
 ]);
 
 /**
- * Minimum number of steps for a summary of a single failure. In a smaller run, the failure that ended the run
- * needs no summary.
+ * If the only failure is the one that ended the run, it is summarized only in a run with at least this many
+ * steps.
  */
 const MANY_STEPS = 20;
 /** Maximum number of failed steps that the text names. */

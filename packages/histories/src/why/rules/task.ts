@@ -28,7 +28,8 @@ function problemOf({ reason, cause }: FailingTask): TaskProblem {
 }
 
 /**
- * Returns a function that finds one problem of the workflow task. There is a separate rule for codec errors.
+ * Returns a function that reports a failing workflow task if the task has the given problem. There is a
+ * separate rule for codec errors.
  */
 export const taskFailing =
   (problem: TaskProblem) =>
@@ -78,7 +79,7 @@ function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact
 export function taskNotTaken(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || task.isTaken) return [];
-  // A task that only the history contains is newer than the description, or has just ended.
+  // If the history contains the task but the description does not, the task is newer, or has just ended.
   if (isOpen(run) && run.details !== undefined && at(run.details, 'pendingWorkflowTask') === undefined)
     return [];
   const { since, queue } = task.fact;
@@ -98,7 +99,7 @@ export function taskOpen(run: WhyRun): Fact[] {
   return [{ ...task.fact, title: task.isTaken ? inProgress : undefined }];
 }
 
-/** Returns what is known about a task queue's workers. */
+/** Returns a sentence that states whether workers poll a task queue; undefined if that is unknown. */
 export function pollersText(
   { queues }: Pick<WhyRun, 'queues'>,
   kind: WhyQueue['kind'],
