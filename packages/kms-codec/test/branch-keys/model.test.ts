@@ -26,16 +26,11 @@ const worlds = [outages, refusals, noWraps, store, attacker, ...(process.env['SL
 const named = worlds.map((world) => [world.join(', '), world] as const);
 
 describe('the branch key model', { timeout: 240_000 }, () => {
-  it.each(named)('keeps every promise in the world %s', async (_, world) => {
-    expect(await checkModel(model, { macros: world, property: 'safety' })).toBeUndefined();
+  it.each(named)('keeps every promise in the world %s', async (name, world) => {
+    // Checking the formula in every world takes too long for `pnpm test`.
+    const property = name === 'STORE' || process.env['SLOW'] ? 'both' : 'safety';
+    expect(await checkModel(model, { macros: world, property })).toBeUndefined();
   });
-
-  it.each(process.env['SLOW'] ? named : [['STORE', store] as const])(
-    'always lets processes agree again in the world %s',
-    async (_, world) => {
-      expect(await checkModel(model, { macros: world, property: 'liveness' })).toBeUndefined();
-    },
-  );
 
   const refused = /refusedFor<2|sinceRefusal<2/;
   const soft = /wasDown/;
