@@ -98,30 +98,39 @@ function densest(field: Field | MapField): Dense | undefined {
 const nothing = Buffer.alloc(0);
 
 const repeated = (item: Buffer, size: number): Buffer =>
-  Buffer.concat(Array.from({ length: Math.ceil(size / item.length) }, () => item));
+  Buffer.alloc(Math.ceil(size / item.length) * item.length, item);
 
+/** Returns an empty field. */
+const emptyField = (id: number): string => lengthDelimited(id, nothing).toString('latin1');
+const tagOf = (id: number): string => emptyField(id).slice(0, -1);
+
+/** Builds the entries as text with a character per byte, because hundreds of thousands of buffers take seconds. */
 function entries(id: number, size: number, isMessage: boolean): Buffer {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for (let n = 0; length < size; n += 1) {
-    const key = lengthDelimited(1, Buffer.from(n.toString(36)));
-    const entry = lengthDelimited(id, isMessage ? Buffer.concat([key, lengthDelimited(2, nothing)]) : key);
-    parts.push(entry);
-    length += entry.length;
+  const [tag, keyTag, value] = [tagOf(id), tagOf(1), isMessage ? emptyField(2) : ''];
+  let all = '';
+  for (let n = 0; all.length < size; n += 1) {
+    const key = n.toString(36);
+    const entry = `${keyTag}${String.fromCharCode(key.length)}${key}${value}`;
+    all += tag + String.fromCharCode(entry.length) + entry;
   }
-  return Buffer.concat(parts);
+  return Buffer.from(all, 'latin1');
 }
+
+/** Returns a list of the same item, of about `size` characters. */
+const list = (item: string, size: number): string =>
+  `[${`${item},`.repeat(size / (item.length + 1)).slice(0, -1)}]`;
+
+/** Returns members with different names, of about `size` characters. */
+const members = (prefix: string, size: number): string =>
+  `{${Array.from({ length: Math.floor(size / (prefix.length + 8)) }, (_, n) => `"${prefix}${n.toString(36)}":0`).join(',')}}`;
 
 /** Returns an event in JSON with about `size` bytes in the field, as list items, map entries or text. */
 export function denseJson({ path, density, type }: DenseField, size: number): string {
-  const item = density === 'messages' && type !== 'Payload' ? '{}' : '0';
-  const many = (one: (n: number) => string, length: number): string =>
-    Array.from({ length: Math.floor(size / length) }, (_, n) => one(n)).join(',');
   const content = {
-    messages: () => `[${many(() => item, item.length + 1)}]`,
-    entries: () => `{${many((n) => `"${n.toString(36)}":0`, 8)}}`,
-    packed: () => `[${many(() => '1', 2)}]`,
-    texts: () => `[${many(() => '""', 3)}]`,
+    messages: () => list(type === 'Payload' ? '0' : '{}', size),
+    entries: () => members('', size),
+    packed: () => list('1', size),
+    texts: () => list('""', size),
     text: () => `"${'\\u0001'.repeat(size / 6)}"`,
     bytes: () => `"${'A'.repeat(size)}"`,
   }[density]();
@@ -131,13 +140,11 @@ export function denseJson({ path, density, type }: DenseField, size: number): st
 
 /** Returns JSON bodies of about `size` bytes that take the most memory to parse. */
 export function denseBodies(size: number): string[] {
-  const many = (one: (n: number) => string, length: number): string =>
-    Array.from({ length: Math.floor(size / length) }, (_, n) => one(n)).join(',');
   return [
-    `{"events":[${many(() => '{}', 3)}]}`,
-    `{"events":[${many(() => '""', 3)}]}`,
-    `{"refs":[${many(() => '"1:0"', 6)}]}`,
-    `{${many((n) => `"k${n.toString(36)}":0`, 9)}}`,
+    `{"events":${list('{}', size)}}`,
+    `{"events":${list('""', size)}}`,
+    `{"refs":${list('"1:0"', size)}}`,
+    members('k', size),
     `{"text":"${'\\u0001'.repeat(size / 6)}"}`,
     '['.repeat(size),
   ];
