@@ -122,7 +122,7 @@ async function main(): Promise<number> {
   return broken === 0 ? 0 : 1;
 }
 
-// Calls `process.exit` after a signal, so that exit handlers remove the files of processes and scenarios.
+// Calls `process.exit` after a signal, because exit handlers unmount disks and delete temporary files.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 try {

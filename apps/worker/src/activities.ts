@@ -57,7 +57,7 @@ export const activities = {
     });
   },
 
-  /** Sends a heartbeat and fails, until the attempt at which the bank opens. */
+  /** Sends a heartbeat at each attempt, and fails at every attempt except the one at which the bank opens. */
   async transferFunds(merchant: string, bankOpensAtAttempt: number): Promise<string> {
     const { attempt } = activityInfo();
     heartbeat({ attempt, step: `Account of ${merchant} opened` });

@@ -4,7 +4,7 @@ import type { WriteLog } from '@temporal-kms/worker-kit/logging';
 
 type Level = Parameters<WriteLog>[0]['level'];
 
-/** The methods of `console` that print, each with the level of its entries. */
+/** The methods of `console` that print, and the log level of each method's output. */
 const levels = {
   debug: 'DEBUG',
   trace: 'DEBUG',
@@ -27,7 +27,7 @@ const levels = {
 /** Methods that print nothing, but change the output of other methods. */
 const silent = ['groupEnd', 'time'] as const satisfies readonly (keyof Console)[];
 
-/** The SDK prints this text together with an error from workflow code, which may contain plaintext. */
+/** The SDK prints this text together with a workflow's error, whose message may contain plaintext. */
 const ofSdk = /An Unhandled Promise rejection could not be associated to a Workflow Run/;
 
 /**

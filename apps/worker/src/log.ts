@@ -12,19 +12,19 @@ import { Runtime, type Logger, type MetricsExporterConfig } from '@temporalio/wo
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 
 /**
- * Returns a synchronous destination, because an asynchronous one could write the last lines before
- * `process.exit` out of order.
+ * Returns a synchronous destination. An asynchronous destination could write the last lines before
+ * `process.exit` in the wrong order.
  */
 const standardOutput = () => pino.destination({ dest: 1, sync: true });
 
 export const createLog = (level: string, destination?: DestinationStream): Log =>
   pino({ ...pinoFormat, level }, destination ?? standardOutput());
 
-/** Returns a function that writes the entries of the library's logs through `log`. */
+/** Returns a function that writes the library's log entries through `log`. */
 export const writeTo = (log: Log): WriteLog => withTraceContext(writeToLog(log));
 
 /**
- * Makes Temporal's SDK and Core log through `log` without payload content, and export metrics. Keeps the SDK
+ * Makes Temporal's SDK and Core export metrics, and log through `log` without payload content. Keeps the SDK
  * from handling the process's signals.
  *
  * @returns the SDK's logger

@@ -55,8 +55,8 @@ if (kmsEmulator) {
 }
 
 catchFatalErrors(installRuntime(log, metrics));
-// Gets a new meter when needed, because closing the last connection ends the Runtime, even while the worker
-// waits for Cloud KMS.
+// Gets a new meter after the last connection is closed, because this ends the Runtime and its meter, even
+// while the worker waits for Cloud KMS.
 const meter = renewedMeter(() => Runtime.instance().metricMeter);
 meter
   .createGauge(
@@ -95,8 +95,8 @@ server.on('error', (error: NodeJS.ErrnoException) => {
 async function codeOf(path: string | undefined): Promise<WorkerCode | undefined> {
   if (path === undefined) return undefined;
   const { code: loaded, options } = await loadCode(path, { namespace, taskQueue, hasCompiler: !isBuilt });
-  // Fails here if the workflow bundle would store failures in plaintext, because runWorker would retry
-  // without end.
+  // Fails if the workflow bundle would store failures in plaintext. Without this check, runWorker would retry
+  // forever.
   plugin.configureWorker(options);
   log.info({ file: path }, 'Worker code loaded');
   return loaded;

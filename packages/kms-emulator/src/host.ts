@@ -25,7 +25,8 @@ const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
 
 /**
  * Refuses HTTP requests that a web page could send. Such requests have a foreign `Host` (a domain that
- * resolves to loopback), an `Origin`, or a body other than JSON (which needs no preflight).
+ * resolves to loopback), an `Origin`, or a body that is not declared as JSON (a browser sends such a body
+ * without a preflight).
  *
  * @param anyHost accepts every `Host`. With TLS, any `Host` is safe, because the certificate is not valid for
  *   an attacker's domain

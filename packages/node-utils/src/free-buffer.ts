@@ -1,6 +1,6 @@
 /**
- * Frees the buffer of bytes that are no longer used, if no other bytes share the buffer. Without this
- * function, V8 frees unused buffers only when their total size reaches tens of MiB, because buffers are
+ * Frees the buffer behind bytes that are no longer used, unless the buffer also contains other bytes. Without
+ * this function, V8 frees unused buffers only when their total size reaches tens of MiB, because buffers are
  * outside V8's heap. Does nothing in Node versions before 22.
  */
 export function freeBuffer({ buffer, byteLength }: Uint8Array): void {
@@ -8,8 +8,8 @@ export function freeBuffer({ buffer, byteLength }: Uint8Array): void {
 }
 
 /**
- * Frees a buffer, and detaches all bytes that share the buffer. No call that reads the buffer in another
- * thread, such as a zlib call, may be in progress.
+ * Frees a buffer, and detaches all bytes that share the buffer. Do not call this function while another
+ * thread, for example in a zlib call, still reads the buffer.
  */
 export function freeShared(buffer: ArrayBufferLike): void {
   if (buffer instanceof ArrayBuffer && 'transfer' in buffer && !buffer.detached) buffer.transfer(0);

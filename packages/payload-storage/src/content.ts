@@ -79,7 +79,8 @@ const DATA = 0x12;
 const EXTERNAL_PAYLOADS = 0x1a;
 
 /**
- * Counts the fields of an encoded payload, and their bytes without the data, before the payload is decoded.
+ * Checks, before a payload is decoded, how many fields its encoded form has, and how many bytes they take
+ * without the data.
  * @throws KmsCodecError `too_large`; RangeError for bytes that are not a message, or in which further data or
  *   metadata follows the data
  */
@@ -274,9 +275,7 @@ export function storageError(what: string, error: unknown, loggableWhat?: string
   return new StorageUnavailable(what, error.message, loggableWhat, error.code === 'forbidden');
 }
 
-/**
- * Escapes characters that could break a line of a log, because names of objects may contain any character.
- */
+/** Escapes characters that could break up a log line, because object names may contain any character. */
 export const quoted = (name: string): string =>
   JSON.stringify(name).replaceAll(
     /[\p{Cc}\p{Cf}\u2028\u2029]/gu,

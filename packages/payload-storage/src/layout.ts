@@ -64,9 +64,9 @@ const isName = (name: string) =>
   name.split('/').every((part) => Buffer.byteLength(part) <= MAX_SEGMENT_BYTES);
 
 /**
- * Returns whether every store and client interprets an object's name, or a prefix without its last `/`, in
- * the same way. Such a name has no segment that is empty, `.` or `..`, and contains no backslash, control
- * character or half of a surrogate pair.
+ * Returns whether all stores and clients interpret a name in the same way. The name is an object's name, or a
+ * prefix without its last `/`. Such a name has no segment that is empty, `.` or `..`, and contains no
+ * backslash, control character or half of a surrogate pair.
  */
 export const isPlainName = (name: string): boolean =>
   name.isWellFormed() &&

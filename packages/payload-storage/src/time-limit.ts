@@ -4,10 +4,10 @@ export class TimeLimitReached extends Error {
 }
 
 /**
- * Runs an operation with a signal that also aborts it after `ms` milliseconds. Does not wait for an operation
- * that ignores the signal. Clients ignore the signal while they get credentials. `AbortSignal.any` and
- * `AbortSignal.timeout` are not used, because clients do not remove their listeners, so each operation would
- * keep memory until the time limit.
+ * Runs an operation with a signal that is aborted together with `signal`, or after `ms` milliseconds. Does
+ * not wait for an operation that ignores the signal. Clients ignore the signal while they get credentials.
+ * `AbortSignal.any` and `AbortSignal.timeout` are not used, because clients do not remove their listeners, so
+ * each operation would keep memory until the time limit.
  * @throws TimeLimitReached; the signal's reason; the error of the operation
  */
 export async function withTimeLimit<T>(

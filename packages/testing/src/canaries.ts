@@ -46,7 +46,7 @@ export function formsOf(secret: string | Uint8Array): string[] {
   ];
 }
 
-/** Returns the forms of the secrets that the text contains. */
+/** Returns every form of a secret that occurs in the text. */
 export const leaksIn = (text: string, secrets: readonly (string | Uint8Array)[]): string[] =>
   secrets.flatMap(formsOf).filter((form) => text.includes(form));
 

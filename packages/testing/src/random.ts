@@ -20,7 +20,7 @@ export class Random {
     return Math.floor(this.next() * end);
   }
 
-  /** Returns true for one of `chances` calls on average. */
+  /** Returns true with a probability of 1 in `chances`. */
   oneIn(chances: number): boolean {
     return this.below(chances) === 0;
   }

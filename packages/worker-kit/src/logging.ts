@@ -25,8 +25,8 @@ export interface SafeLoggerOptions {
    */
   readonly applicationMessages?: boolean;
   /**
-   * Names of further attributes, such as the id of an order, to write if their values are numbers, booleans
-   * or strings. By default, there are none.
+   * Names of further attributes to write, such as `orderId`. Values other than numbers, booleans and strings
+   * are not written. By default, there are no further attributes.
    */
   readonly attributes?: readonly string[];
 }
@@ -98,7 +98,7 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
       const kept = isApplication ? (component === 'nexus' ? ofNexus : ids) : ofSdk;
       write({ level, message: printable(text), fields: fieldsOf(meta, kept, attributes) });
     } catch {
-      // The getter of an attribute or the writer threw an error. A log entry must not make a task fail.
+      // An attribute's getter or the function `write` threw an error. A log entry must not make a task fail.
     }
   };
   return {
@@ -113,8 +113,9 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
 }
 
 /**
- * Matches the code of a rule, which contains no payload content. The code is kept because the SDK logs its
- * warnings about unfinished handlers as if workflow code had logged them.
+ * Matches the code at the start of some SDK warnings, such as `[TMPRL1102]`, which contains no payload
+ * content. The code is kept because the SDK logs its warnings about unfinished handlers as if workflow code
+ * had logged them.
  */
 const sdkRule = /^\[TMPRL\d{1,6}\]/;
 

@@ -107,7 +107,7 @@ const { NOT_FOUND, TIMED_OUT, WORKER_SHUTDOWN } = tasks.ActivityCancelReason;
 const attemptsOf = new WeakMap<object, ActivityAttempts>();
 
 /**
- * Ends the waits of a worker's activities shortly before the process ends and abandons those activities.
+ * Ends the waits of a worker's activities shortly before the process abandons the activities and ends.
  * @param endMs milliseconds until the process ends
  */
 export function endWaitsWithin(worker: object, endMs: number): void {
@@ -115,10 +115,10 @@ export function endWaitsWithin(worker: object, endMs: number): void {
 }
 
 /**
- * Reports a worker's shutdown to `attempts`, and each activity task before the SDK decodes the task's
- * payloads (`Worker.pollLoop$`). Without these reports, the codec could not know the time limits of a task,
- * because the SDK passes only ids to a codec, and calls interceptors only after it has decoded the input.
- * Before the input is decoded, only Core (`NativeWorker`) can send a heartbeat.
+ * Reports a worker's shutdown and its activity tasks to `attempts`, each task before the SDK decodes the
+ * task's payloads (`Worker.pollLoop$`). Without these reports, the codec could not know the time limits of a
+ * task, because the SDK passes only ids to a codec, and calls interceptors only after it has decoded the
+ * input. Before the input is decoded, only Core (`NativeWorker`) can send a heartbeat.
  *
  * @throws KmsConfigurationError if the worker lacks one of the necessary members
  */

@@ -14,7 +14,7 @@ export interface ShopOrder {
   readonly input: WebOrderInput;
 }
 
-/** The courier who takes seconds per parcel. The other couriers take 100 ms. */
+/** The courier who takes several seconds for a parcel. The other couriers take 100 ms. */
 export const SLOW_COURIER = 'Otto Brandt';
 
 const ORDERS = 60;
@@ -29,7 +29,7 @@ const customers: readonly (readonly [name: string, address: string])[] = [
 ];
 const couriers = ['Nia Boateng', 'Tom Ellis', 'Sara Costa'];
 
-/** By order number, the fields in which a few orders differ from the other orders. */
+/** The fields in which a few orders differ from the others, by order number. */
 const special: Readonly<Record<number, Partial<WebOrderInput>>> = {
   // Each of these orders takes longer than 95 % of the other completed orders, so the dashboard marks it as
   // slow.

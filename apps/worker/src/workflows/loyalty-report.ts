@@ -1,6 +1,6 @@
 export interface LoyaltyReportInput {
   readonly customer: string;
-  /** `null` if the customer has no membership. The workflow's bug occurs only then. */
+  /** `null` if the customer has no membership. Only `null` triggers the workflow's bug. */
   readonly membership: { readonly number: string } | null;
 }
 

@@ -105,8 +105,8 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
 }
 
 /**
- * Packs by robot. If the robot fails, packs by hand the items that the robot's last heartbeat does not report
- * as packed.
+ * Packs by robot. If the robot fails, packs the remaining items by hand. The robot's last heartbeat reports
+ * the packed items.
  */
 async function pack(customer: string, items: OrderInput['items']): Promise<void> {
   try {

@@ -8,7 +8,7 @@ export interface CallCount extends CallInfo {
 
 const MAX_ROWS = 10_000;
 
-/** Counts calls, for tests that limit how many calls an operation makes. */
+/** Counts calls, so that tests can check how many calls an operation makes. */
 export class CallLog {
   readonly #rows = new Map<string, CallCount>();
   #inFlight = 0;

@@ -40,7 +40,8 @@ export interface CallInfo {
 }
 
 /**
- * Holds faults in the order of their injection. If several faults match a call, only the first takes effect.
+ * Holds faults in the order in which they were injected. If several faults match a call, only the first takes
+ * effect.
  */
 export class Faults {
   #faults: FaultState[] = [];

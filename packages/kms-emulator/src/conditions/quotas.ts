@@ -24,7 +24,10 @@ export class Quotas {
     this.#used.clear();
   }
 
-  /** Counts a call. @throws KmsError RESOURCE_EXHAUSTED if the project has used up its calls of this minute */
+  /**
+   * Counts a call.
+   * @throws KmsError RESOURCE_EXHAUSTED if the project has used up its quota for this minute
+   */
   use(kind: QuotaKind, project: string, now: number): void {
     const limit = this.#limits[kind];
     if (limit === undefined) return;

@@ -10,7 +10,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 
-/** The hashes of signing algorithms, under the names of the fields of `google.cloud.kms.v1.Digest`. */
+/** The hashes of signing algorithms. The names are field names of `google.cloud.kms.v1.Digest`. */
 export type Hash = 'sha256' | 'sha384' | 'sha512';
 
 interface SigningAlgorithm {
@@ -19,7 +19,7 @@ interface SigningAlgorithm {
   readonly sign: (key: KeyObject, digest: Uint8Array) => Uint8Array;
 }
 
-// Node signs only data, and not a digest that the caller has computed. Therefore, a library computes ECDSA
+// Node can sign data, but not a digest that the caller has computed. Therefore, a library computes ECDSA
 // signatures, and this code encodes the digest for RSA signatures itself.
 const ecdsa = (curve: typeof p256, namedCurve: string, hash: Hash): SigningAlgorithm => ({
   hash,
@@ -38,7 +38,10 @@ const rsa = (bits: number, hash: Hash, sign: (hash: Hash) => SigningAlgorithm['s
   sign: sign(hash),
 });
 
-/** The encoding of RSASSA-PKCS1-v1_5 (RFC 8017, 8.2): the digest after the DER of its algorithm. */
+/**
+ * The encoding of RSASSA-PKCS1-v1_5 (RFC 8017, 8.2): the DER encoding of the hash algorithm, followed by the
+ * digest.
+ */
 const pkcs1 = (hash: Hash) => (key: KeyObject, digest: Uint8Array) =>
   privateEncrypt(
     { key, padding: constants.RSA_PKCS1_PADDING },

@@ -24,8 +24,8 @@ export interface KeyVersion {
   readonly protectionLevel: ProtectionLevel;
   readonly createTime: number;
   /**
-   * The opaque id of the version in its ciphertexts, in base64. The id is kept after the key material is
-   * destroyed.
+   * The opaque id, in base64, that identifies the version in its ciphertexts. The id is kept after the key
+   * material is destroyed.
    */
   readonly locator: string;
   state: VersionState;

@@ -6,7 +6,7 @@ type Timestamp = protos.google.protobuf.ITimestamp;
 
 type Nullable<T> = T | null | undefined;
 
-/** Returns the number of an int64, which arrives as a decimal string. */
+/** Converts an int64, which arrives as a decimal string, to a number. */
 const int64 = (value: Nullable<number | string | { toString(): string }>): number =>
   Number(value?.toString() ?? 0);
 

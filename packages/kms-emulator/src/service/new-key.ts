@@ -10,8 +10,8 @@ import { enumName, milliseconds, text } from './fields.ts';
 
 const DAY = 24 * 3600 * 1000;
 /**
- * How long destruction is scheduled before it happens. The default is from resources.proto, and the bounds
- * are from cloud.google.com/kms/docs/destroy-restore.
+ * How long a version stays scheduled for destruction. The default is from resources.proto, and the bounds are
+ * from cloud.google.com/kms/docs/destroy-restore.
  */
 const DESTROY_DURATION = { standard: 30 * DAY, min: DAY, max: 120 * DAY };
 

@@ -21,8 +21,8 @@ const {
 // The path with which Jazzer.js starts this program again.
 process.argv[0] = process.env['FUZZ_NODE'] ?? process.execPath;
 
-// Registers this loader before Jazzer.js registers its own loader, which therefore receives the result of
-// this loader.
+// Registers this loader before Jazzer.js registers its own, so that Jazzer.js's loader receives this loader's
+// result.
 register('./strip-types.ts', import.meta.url);
 const options = new OptionsManager(OptionSource.DefaultCLIOptions).merge(
   {

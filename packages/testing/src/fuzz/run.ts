@@ -47,8 +47,8 @@ export interface FuzzResult {
 }
 
 /**
- * Fuzzes a target for some seconds. Starts from the target's corpus and from the inputs that earlier runs
- * have added in `.dev/fuzz`.
+ * Fuzzes a target for the given number of seconds. Starts from the target's corpus and from the inputs that
+ * earlier runs have added in `.dev/fuzz`.
  * @throws Error with the output and the input, if an input violates a property
  */
 export async function fuzz(run: FuzzRun, seconds: number): Promise<FuzzResult> {

@@ -16,8 +16,8 @@ export interface KnownError {
 const transportError = Symbol.for('__temporal_isTransportError');
 
 /**
- * The reasons for `TransportError`s. Each pattern matches the form in which Rust prints the failure in the
- * error's text.
+ * The reasons for `TransportError`s. Each pattern matches what Rust prints about the failure in the error's
+ * message.
  */
 const transportReasons: readonly (readonly [RegExp, string])[] = [
   [

@@ -89,7 +89,7 @@ export class PollProbe {
     return kindsInUse.every((kind) => this.#isFresh(kind, this.#times.staleMs) || this.#isBusy(kind));
   }
 
-  /** Seconds since the server last saw a poll from the poller that has not polled for the longest time. */
+  /** Seconds since the last poll that the server saw, for the poller that polled least recently. */
   get secondsSincePoll(): number | undefined {
     const ages = this.#kinds().map((kind) => performance.now() - (this.#seen.get(kind)?.at ?? Number.NaN));
     const longest = Math.max(...ages);
@@ -172,7 +172,7 @@ export class PollProbe {
       }),
     );
     // Core applies the deadline. The additional limit ensures that the measurement never hangs, even if Core
-    // fails to do so.
+    // does not apply the deadline.
     if (!(await settlesWithin(call, 2 * callMs))) throw new Error('The call did not end at its deadline');
     return await call;
   }

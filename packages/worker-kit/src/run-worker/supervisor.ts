@@ -21,10 +21,7 @@ export type WorkerPhase =
   | 'restarting'
   | 'stopping';
 
-/**
- * If a worker ran for at least this time, in ms, the delays before the next workers begin again with the
- * shortest delay.
- */
+/** After a worker that ran for at least this time, in ms, the restart delay is reset to its minimum. */
 const HEALTHY_MS = 60_000;
 /** The maximum delay, in ms, until the first worker has started, or while Temporal does not respond. */
 const COLD_DELAY_MS = 5_000;
@@ -201,9 +198,8 @@ export class Supervisor<C extends WorkerConnection> {
   }
 
   /**
-   * Returns whether a worker that could not be created can never be created. If no worker has run before, a
-   * mistake in the worker's options or workflow code is final, and only failures of Temporal may be
-   * temporary.
+   * Returns whether the failure to create a worker is final. If no worker has run before, a mistake in the
+   * worker's options or workflow code is final, and only failures of Temporal may be temporary.
    */
   #isFinal(error: unknown): boolean {
     if (this.#hasRun) return false;

@@ -16,7 +16,7 @@ export interface RestRoute {
   readonly method: Method | undefined;
   readonly verb: string;
   readonly path: RegExp;
-  /** The field for each group of `path`, such as `crypto_key.name`. */
+  /** The request field that each capturing group of `path` sets, such as `crypto_key.name`. */
   readonly variables: readonly string[];
   /**
    * The field that the body contains; `*` if the body contains the whole request, and undefined if there is
@@ -57,8 +57,9 @@ function rulesOf(http: unknown): Rule[] {
 }
 
 /**
- * Routes for policies, because IAM's annotations belong to a service that no client calls. Cloud KMS reads a
- * policy with GET, Resource Manager with POST. Google's client for Node.js uses POST for both services.
+ * Routes for policies, because IAM's annotations belong to a service that no client calls. Clients read a
+ * policy from Cloud KMS with GET, and from Resource Manager with POST. Google's client for Node.js uses POST
+ * for both services.
  */
 const policies = (
   service: Service,
