@@ -76,7 +76,7 @@ describe('the dashboard’s Caddyfile', () => {
     },
   );
 
-  it('serves the configuration so that no cache may store it', async () => {
+  it('serves the configuration with a header that forbids caching', async () => {
     expect(await get('/config.json')).toEqual({
       status: 200,
       body: '{"apiUrl":"","temporalUiUrl":""}',

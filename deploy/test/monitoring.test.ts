@@ -41,7 +41,7 @@ it('the runbook describes exactly the existing alerts', async () => {
   }
 });
 
-it('uses only metrics that docs/metrics.md lists, in the alerts and the dashboard', async () => {
+it('the alerts and the dashboard use only metrics that docs/metrics.md lists', async () => {
   const page = await readFile(join(projectRoot, 'docs/metrics.md'), 'utf8');
   const texts = [await readFile(rulesFile, 'utf8'), await read('grafana-dashboard.json')];
   for (const text of [...texts, JSON.stringify(alertCases)]) {

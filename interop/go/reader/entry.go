@@ -80,7 +80,7 @@ type Store struct {
 	KMS       KMS
 	CryptoKey string
 	Namespace string
-	// Rules contain the denied keys.
+	// Rules contains the list of denied keys.
 	Rules *Rules
 }
 
@@ -109,8 +109,9 @@ func (s *Store) check(ctx context.Context, key *StoredKey, now time.Time) error 
 	return nil
 }
 
-// Choose returns the entry's key for encryption by a process that starts at the given time, or nil if no key
-// is usable [B-7] [B-8]. Choose also reports whether the process would replace the entry [B-6] [B-9].
+// Choose returns the key that a process would encrypt with if it started at the given time, or nil if no key
+// in the entry is usable [B-7] [B-8]. Choose also reports whether the process would replace the entry [B-6]
+// [B-9].
 func (s *Store) Choose(ctx context.Context, text []byte, now time.Time) (key *StoredKey, replaces bool) {
 	entry, err := ParseEntry(text)
 	if err != nil {

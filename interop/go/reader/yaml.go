@@ -64,7 +64,7 @@ func allowed(r rune) bool {
 	return !control && r != 0x2028 && r != 0x2029 && r != 0xfeff && utf8.ValidRune(r)
 }
 
-// yamlError is the value with which a parser panics.
+// yamlError is the value that a parser panics with.
 type yamlError string
 
 func (e yamlError) Error() string { return string(e) }

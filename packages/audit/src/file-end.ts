@@ -53,7 +53,7 @@ function checkNames(path: string, { nlink }: Stats): void {
 }
 
 /**
- * Number of bytes at a file's end in which to search for the chain's last line. No line is longer than a
+ * Number of bytes at the end of a file that are searched for the chain's last line. No line is longer than a
  * quarter of this number.
  */
 const WINDOW = 1024 * 1024;

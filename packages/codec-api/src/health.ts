@@ -21,8 +21,8 @@ export const cryptoHealth = z.object({
     reason: z.optional(reasonCode),
     lastOk: z.optional(timestamp),
     /**
-     * The keys and key versions for which Cloud KMS refused the most recent call in the last hour. This field is
-     * absent if there are no such keys.
+     * The keys and key versions whose most recent call in the last hour was refused by Cloud KMS. This field
+     * is absent if there are no such keys.
      */
     refused: z.optional(
       z.array(

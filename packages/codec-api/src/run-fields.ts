@@ -16,7 +16,7 @@ export const MAX_SAMPLE_TIMES = 20;
 
 const millis = z.int().check(z.nonnegative(), z.maximum(8_640_000_000_000_000));
 
-/** Selects closed runs by the times at which they closed, in milliseconds since 1970. */
+/** Selects closed runs by their closing times, in milliseconds since 1970. */
 const runSample = z.strictObject({
   /** Runs that closed earlier are left out. */
   from: millis,

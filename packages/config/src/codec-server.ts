@@ -47,7 +47,7 @@ export interface CodecServerConfig {
   readonly pathPrefix: string;
   /** Whether the server also serves `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths: boolean;
-  /** Limits, for each of which the server has a default. */
+  /** Limits. The server has a default for each of them. */
   readonly limits: {
     /** The maximum size of a request body, in bytes. */
     readonly maxBody?: number;

@@ -26,7 +26,7 @@ export const temporalVariables = {
     example: '/etc/temporal/client.key',
   },
   TEMPORAL_CONFIG_FILE: { about: "Temporal's profile file", example: '/etc/temporal/temporal.toml' },
-  TEMPORAL_PROFILE: { about: 'Profile in the profile file', example: 'prod' },
+  TEMPORAL_PROFILE: { about: 'Profile to use from the profile file', example: 'prod' },
 } as const satisfies Record<string, Variable>;
 
 /** Variables that kms-codec's `kmsEnvironment` validates; listed here for `--help` and the log. */

@@ -17,7 +17,7 @@ from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import DerivedKey, UnwrappedKey, import_branch_key, new_branch_key
 
 SOFT_AGE = 3600.0
-"""Age, in seconds, by which this process replaces a branch key if Cloud KMS responds."""
+"""At this age, in seconds, at the latest, this process replaces a branch key if Cloud KMS responds."""
 MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
 """Limits of one data key."""
 REFRESH_AT = 0.75

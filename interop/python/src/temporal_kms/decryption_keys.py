@@ -14,14 +14,14 @@ from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import UnwrappedKey, import_branch_key, import_data_key
 
 REVALIDATE = 300.0
-"""Seconds for which a Cloud KMS response about a key version is valid."""
+"""How many seconds a Cloud KMS response about a key version stays valid."""
 HARD_AGE = 24 * 3600.0
 DECRYPTION_MAX = 16_384
 OWN_MAX = 2 * 1024
 REFUSAL_TTL = 5.0
 RETRY_AFTER = 10.0
 FAILURE_COUNTS = 60.0
-"""Seconds for which Cloud KMS counts as unavailable after a failed attempt."""
+"""How many seconds Cloud KMS counts as unavailable after a failed attempt."""
 V = TypeVar("V")
 
 SEVERAL = 0
@@ -160,13 +160,14 @@ class DecryptionKeys:
         return None if refused is None else refused.code
 
     def grace_until(self, own: WrappedKey) -> float:
-        """Returns the time until which this process may encrypt with a refused key, to complete work in progress."""
+        """Returns when this process must stop encrypting with a refused key, which it may use to complete work in
+        progress."""
         refused = self._refused.get(own)
         return 0.0 if refused is None else refused.grace_until
 
     def confirmed_until(self, own: WrappedKey) -> float:
-        """Returns the time until which Cloud KMS's last confirmation of one of this process's own keys is valid, even
-        if Cloud KMS has refused the key since."""
+        """Returns when Cloud KMS's last confirmation of one of this process's own keys expires, even if Cloud KMS has
+        refused the key since."""
         cached = self._own.get(own)
         return self.grace_until(own) if cached is None else cached.access.confirmed + REVALIDATE
 

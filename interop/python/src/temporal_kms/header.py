@@ -55,7 +55,7 @@ def scheduled_workflow_id(workflow_id: str) -> str:
 
 @lru_cache(NAMES)
 def branch_key_aad(namespace: str) -> bytes:
-    """Returns the additional authenticated data with which Cloud KMS wraps a namespace's branch keys."""
+    """Returns the additional authenticated data for wrapping a namespace's branch keys with Cloud KMS."""
     return b"temporal-kms/v2/branch-key\0" + namespace_tag(namespace)
 
 

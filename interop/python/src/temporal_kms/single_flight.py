@@ -10,13 +10,13 @@ from .errors import KmsCodecError
 T = TypeVar("T")
 
 SLOW = 1.0
-"""Seconds without a response after which Cloud KMS counts as unavailable."""
+"""If Cloud KMS does not respond within this number of seconds, it counts as unavailable."""
 _TICKS = 10
 
 
 async def wait_for_answers(calls: "set[asyncio.Task[None]]") -> "set[asyncio.Task[None]]":
-    """Waits for calls, but for at most ``SLOW`` seconds in which this process runs. Returns the calls that have not
-    ended.
+    """Waits for calls, but for at most ``SLOW`` seconds of this process's running time. Returns the calls that have
+    not ended.
 
     Waits in ticks of equal length. A tick during which this process was suspended counts as only one tick.
     """

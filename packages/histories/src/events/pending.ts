@@ -35,7 +35,7 @@ export interface PendingWork {
   readonly lastEndedAt?: number | undefined;
   /** Milliseconds between the last attempt and the next attempt. */
   readonly retryInterval?: number | undefined;
-  /** When Temporal stops retrying, whatever the number of attempts, in milliseconds since 1970. */
+  /** When Temporal stops retrying regardless of the number of attempts, in milliseconds since 1970. */
   readonly expiresAt?: number | undefined;
   /** Why Temporal does not attempt the Nexus operation. */
   readonly blocked?: string | undefined;

@@ -15,6 +15,6 @@ const statuses: Readonly<Record<string, WorkflowStatus>> = {
  */
 export const closedAs = (eventName: string): WorkflowStatus | undefined => statuses[eventName];
 
-/** Returns whether an event closes a run that still waited for its open steps. */
+/** Returns whether an event closes a run that was still waiting for its open steps. */
 export const endsWait = (eventName: string | undefined): boolean =>
   eventName === 'WorkflowExecutionTimedOut' || eventName === 'WorkflowExecutionTerminated';

@@ -14,7 +14,7 @@ export interface StackFrame {
 
 /** Matches the line above the frames: `TypeError: Cannot read …`, `java.lang.IllegalStateException`. */
 const ERROR_CLASS = /^(?:[\w$]+\.)*(\w*(?:Error|Exception|Failure))(?::|$)/m;
-/** Number of characters at the start of a stack trace in which to search for the error's class. */
+/** Number of characters at the start of a stack trace that are searched for the error's class. */
 const MAX_HEADER = 4_000;
 
 /**

@@ -6,7 +6,7 @@ interface Step {
 
 const as = (text: string) => () => text;
 
-/** The start of the private-use area, into which `kept` shifts printable ASCII, and from which `shown` shifts it back. */
+/** The start of the private-use area. `kept` shifts printable ASCII into this area, and `shown` shifts it back. */
 const SHIFT = 0xe000;
 const shifted = (text: string, by: number): string =>
   text.replaceAll(/[!-~\ue021-\ue07e]/g, (one) => String.fromCharCode(one.charCodeAt(0) + by));

@@ -76,7 +76,7 @@ export interface RankTest {
 }
 
 /**
- * Compares two sets of numbers with the test of Mann and Whitney (1947). Uses the normal approximation with
+ * Compares two sets of numbers with the Mann-Whitney test (1947). Uses the normal approximation with
  * corrections for ties and continuity, which is suitable if each set has at least 8 finite numbers.
  */
 export function rankTest(first: readonly number[], second: readonly number[]): RankTest {
@@ -100,8 +100,8 @@ export function rankTest(first: readonly number[], second: readonly number[]): R
 }
 
 /**
- * Corrects p-values for the number of tests by the method of Holm (1979). If nothing differs, the probability
- * that any corrected p-value is below a limit is at most that limit, even if the tests depend on each other.
+ * Corrects p-values for the number of tests by Holm's method (1979). If nothing differs, the probability that
+ * any corrected p-value is below a limit is at most that limit, even if the tests depend on each other.
  */
 export function holm(values: readonly number[]): number[] {
   const order = values.map((p, index) => ({ p, index })).toSorted((a, b) => a.p - b.p);

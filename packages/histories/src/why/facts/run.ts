@@ -24,7 +24,7 @@ export type ReadPayload = (ref: PayloadRef) => Reading;
 export const allLocked: ReadPayload = () => ({ status: 'locked' });
 
 /**
- * A task queue on which a run depends. Workers may poll the queue for workflow tasks only, or for activities
+ * A task queue that a run depends on. Workers may poll the queue for workflow tasks only, or for activities
  * only.
  */
 export type WhyQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'polling'>;

@@ -32,7 +32,7 @@ export const endTime = (run: WhyRun): number => endOfRun(run)?.at ?? run.now;
 export const waitsAt = (run: WhyRun): boolean => isOpen(run) || endsWait(endOfRun(run)?.eventName);
 
 /**
- * Returns the failure with which the run ended. On old servers, a run that Temporal retries ends with
+ * Returns the failure that ended the run. On old servers, a run that Temporal retries ends with
  * `ContinuedAsNew`.
  */
 export function runFailure(run: WhyRun): { readonly event: RunEvent; readonly cause: Cause } | undefined {

@@ -62,7 +62,7 @@ function timeoutText({ timeout }: Cause, step: Place | undefined): string | unde
   return timeouts[timeout];
 }
 
-/** Reports the failure with which the run ended. */
+/** Reports the failure that ended the run. */
 export function failed(run: WhyRun): Fact[] {
   const ended = runFailure(run);
   if (ended === undefined || ended.cause.codec) return [];
