@@ -148,7 +148,7 @@ declare global {
 export async function timePaths(page: Page): Promise<void> {
   await page.addInitScript(() => {
     globalThis.pathTimes = [];
-    // oxlint-disable-next-line typescript/unbound-method -- called with its port below
+    // oxlint-disable-next-line typescript/unbound-method -- the call below passes its port as `this`
     const { postMessage } = MessagePort.prototype;
     // oxlint-disable-next-line unicorn/consistent-function-scoping -- Playwright sends only this function to the page
     const isQuestion = (value: unknown) =>

@@ -49,7 +49,7 @@ if (values.help) {
       '--longest   the run for the figures about very long histories, whose activities are canceled\n' +
       '--failed    the failed runs that are grouped by cause, and of which 200 are compared with 200 that completed\n' +
       '--listed    the running workflows in a list at rest\n' +
-      'Each of these is a number of events, or of runs for the last two; 0 leaves the part out. All parts take about fifteen\n' +
+      'Each number is a number of events (--failed and --listed: of runs); 0 leaves the part out. All parts take about fifteen\n' +
       'minutes on an idle machine. Exits with 1 if a figure exceeds its limit.',
   );
   process.exit(0);

@@ -26,8 +26,8 @@ if (values.help) {
     `node bench/tasks.bench.ts [--task NAME] [--rounds 3]\n` +
       `Does the tasks of a person on call in the dashboard and in Temporal's Web UI, which decodes through the same codec\n` +
       `server, over the samples of pnpm dev. A task begins at the list of workflows, with an empty cache. It ends when the\n` +
-      `answer is on the screen. Counts clicks, keys, texts and turns of the wheel, and measures the seconds, without the time\n` +
-      `that a person needs to think and to point.\nTasks: ${Object.keys(tasks).join(', ')}`,
+      `answer is on the screen. Counts clicks, key presses, entered texts and wheel turns, and measures the seconds, without the\n` +
+      `time that a person needs to think and to point.\nTasks: ${Object.keys(tasks).join(', ')}`,
   );
   process.exit(0);
 }
@@ -92,7 +92,7 @@ async function findFacts(): Promise<Facts> {
       attributes && Number(eventId) >= MIDDLE,
   );
   const shelf = /Northgate\/\d+/.exec(JSON.stringify(middle))?.[0];
-  if (!middle || shelf === undefined || line === undefined) throw new Error('The samples have other events.');
+  if (!middle || shelf === undefined || line === undefined) throw new Error('The samples lack expected data.');
   return { event: { id: Number(middle.eventId), text: shelf }, line, runs: { order, long } };
 }
 

@@ -8,8 +8,8 @@ export const SURNAME = 'Lindqvist';
 const LIST = '/ns/default/workflows?q=order-1001';
 
 /**
- * Uses, in one document, each part of the dashboard that shows, searches or saves plaintext. Leaves a page
- * with plaintext on the screen.
+ * Uses, in one document, each part of the dashboard that shows, searches or saves plaintext. Ends on a page
+ * that shows plaintext.
  */
 export async function useEverything(page: Page): Promise<void> {
   // Tests cannot use the browser's file dialog, which is outside the page.
@@ -80,7 +80,7 @@ async function exportRun(page: Page): Promise<string> {
   return saveExport(page);
 }
 
-/** Exports with the open dialog, and returns the text of the file. */
+/** Exports through the dialog, which must be open, and returns the text of the file. */
 export async function saveExport(page: Page): Promise<string> {
   const dialog = page.getByRole('dialog', { name: 'Export history' });
   const downloading = page.waitForEvent('download');

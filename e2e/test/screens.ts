@@ -4,8 +4,9 @@ import { type BrowserContext, expect, type Locator, type Page, test as base } fr
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 
 /**
- * A test that can open its page in a browser context that the tests in a worker share, without cookies or stored data.
- * In a new context, the browser loads and compiles the dashboard's scripts again.
+ * A test whose fixture `sharedPage` is a page without cookies or stored data, in a browser context that the
+ * tests in a worker share. In a new context, the browser would load and compile the dashboard's scripts
+ * again.
  */
 export const test = base.extend<{ sharedPage: Page }, { shared: BrowserContext }>({
   shared: [

@@ -54,7 +54,10 @@ async function signOut(page: Page): Promise<void> {
 const isToken = (url: URL) => url.pathname === '/token';
 const isApi = (url: URL) => url.pathname.startsWith('/api/') && url.pathname !== '/api/sign-in';
 
-/** From now on, refuses the requests that `which` selects, in place of the server or the provider. */
+/**
+ * From now on, answers the requests that `which` selects with an error, in place of the server or the
+ * provider.
+ */
 const refuse = (page: Page, which: (url: URL) => boolean, status: number, error: unknown) =>
   page.route(which, (route) =>
     route.fulfill({ status, json: { error }, headers: { 'access-control-allow-origin': '*' } }),

@@ -27,9 +27,9 @@ const bill = z.looseObject({
 type Bill = z.infer<typeof bill>;
 
 /**
- * Returns the software bill of materials (CycloneDX) of a workspace package: all direct and indirect dependencies
- * that are not for development. The bill has no serial number and no time, because these would differ between
- * two builds of a version.
+ * Returns the software bill of materials (CycloneDX) of a workspace package: all direct and indirect
+ * dependencies except development dependencies. The bill has no serial number and no time, because these
+ * would differ between two builds of a version.
  * @param options more options for `pnpm sbom`
  */
 export async function billOfMaterials(name: string, ...options: readonly string[]): Promise<Bill> {

@@ -57,7 +57,8 @@ async function main(): Promise<void> {
 }
 
 /**
- * Runs a sample on the images, decodes the sample's payloads through the dashboard, and scans the namespace.
+ * Runs a sample in containers of the images, decodes the sample's payloads through the dashboard, and scans
+ * the namespace.
  */
 async function runAll(engine: Engine): Promise<void> {
   const [kms = 0, control = 0, codec = 0, metrics = 0, health = 0, page = 0] = await freePorts(6);

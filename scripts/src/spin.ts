@@ -149,7 +149,7 @@ async function unpack(root: string): Promise<void> {
     await apt('download', ...PACKAGES);
     const unpacked = join(unfinished, 'root');
     for (const deb of await readdir(debs)) await execa('dpkg-deb', ['-x', join(debs, deb), unpacked]);
-    // Another process may have finished first, because `withLock` permits that.
+    // Another process may have finished first, because `withLock` can run this code in two processes.
     if (!existsSync(root)) await rename(unpacked, root);
   } catch (cause) {
     throw new Error(

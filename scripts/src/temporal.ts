@@ -138,7 +138,7 @@ async function waitUntilServing(cliPath: string, port: number, server: Child): P
   const options = { env: serverEnvironment(), extendEnv: false, reject: false, timeout: 30_000 } as const;
   const deadline = Date.now() + 90_000;
   while (!server.hasEnded() && Date.now() < deadline) {
-    // The CLI is a large program, so it does not run before the server listens.
+    // The health check starts the CLI, a large program, so it runs only once the server listens.
     const isHealthy = (await listens(port)) && (await execa(cliPath, health, options)).exitCode === 0;
     // Another process may answer on this port, so the condition also requires that the server is running.
     if (isHealthy && !server.hasEnded()) return;

@@ -48,7 +48,7 @@ export interface PlannedResource {
   readonly values: Json;
 }
 
-// oxlint-disable-next-line no-explicit-any -- the schema of the provider defines it
+// oxlint-disable-next-line no-explicit-any -- the provider's schema defines the type
 type Json = any;
 
 /**
@@ -112,7 +112,7 @@ export async function findTerraform(): Promise<Terraform | undefined> {
   };
 }
 
-/** A program, with the arguments before Terraform's own, and its environment. */
+/** A program, its environment, and the arguments that precede Terraform's own arguments. */
 interface Program {
   readonly file: string;
   readonly args: readonly string[];

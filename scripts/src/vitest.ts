@@ -18,7 +18,10 @@ if (process.argv.includes('run')) startRun();
 /** Leaves out the long proofs. `pnpm test:long` sets SLOW and names their files. */
 const left = process.env['SLOW'] ? [] : ['**/*.long.test.ts'];
 
-/** Writes the errors that fail a run outside its tests, such as unhandled rejections. The JSON report lacks them. */
+/**
+ * Writes the errors outside tests that make a run fail, such as unhandled rejections. The JSON report lacks
+ * them.
+ */
 const unhandled: Reporter = {
   async onTestRunEnd(_, errors) {
     await mkdir('.results', { recursive: true });

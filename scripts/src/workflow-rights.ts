@@ -44,7 +44,7 @@ const programs =
  * repository's owners protect.
  */
 export function rightsFindings(text: string): string[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- actionlint checks the form
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- actionlint checks the structure
   const { permissions, jobs = {} } = parse(text) as Workflow;
   return Object.entries(jobs).flatMap(([name, job]) => {
     const rights = writable(job.permissions ?? permissions);

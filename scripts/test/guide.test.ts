@@ -49,7 +49,7 @@ const promises = new Map(
   parsePromises(await read('docs/security-model.md')).map(({ id, files }) => [id, files]),
 );
 
-/** Returns the text of a test file and of its imports. */
+/** Returns the text of a test file and of the files that it imports. */
 async function sources(file: string): Promise<string> {
   const text = await read(file);
   const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, path = '']) => join(dirname(file), path));

@@ -42,7 +42,7 @@ it('runs from the built folder, outside the repository', async () => {
   expect(await order.result()).toBe('Joanna Kowalska is home after 1 stops');
 });
 
-it('builds a folder with the native library only for this machine, and without a compiler', async () => {
+it('builds a folder that contains only this machine’s native library, and no compiler', async () => {
   const found: string[] = [];
   for await (const file of glob('**/*.node', { cwd: join(built, 'node_modules', '.pnpm') })) found.push(file);
   expect(found).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);

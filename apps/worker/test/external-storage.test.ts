@@ -101,7 +101,7 @@ describe('external storage with the codec', () => {
     await codec.close();
   });
 
-  it('holds the 12 MB payloads of the sample of `pnpm dev` in the directory', async () => {
+  it('stores the 12 MB payloads of the price-list sample in the directory', async () => {
     const path = join(dir, 'dev');
     const native = await NativeConnection.connect({ address: stack.address });
     const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });

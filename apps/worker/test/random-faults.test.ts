@@ -138,7 +138,7 @@ describe('the state that a process reports while its tasks fail', () => {
     ['degraded', 'key_disabled', true],
     ['degraded', 'data_key_exhausted', true],
     ['degraded', 'kms_unavailable', false],
-  ] as const)('(%s, while the tasks fail with %s) counts as ready: %s', (status, code, expected) => {
+  ] as const)('counts as ready if it is %s and the tasks fail with %s: %s', (status, code, expected) => {
     expect(reportsReady(answer(200, status), { code })).toBe(expected);
   });
 

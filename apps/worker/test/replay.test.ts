@@ -13,8 +13,8 @@ import { compiledSamples } from './support/stack.ts';
 const recorded = await readRecorded();
 
 /**
- * Removes data of local activities and patches that Core writes into markers after the codec has encoded
- * the markers.
+ * Removes the data about local activities and patches that Core adds to markers after the codec has encoded
+ * them.
  */
 function withoutCoreData(event: temporal.api.history.v1.IHistoryEvent) {
   const {

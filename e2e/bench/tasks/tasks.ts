@@ -16,7 +16,7 @@ export interface Task {
   /** The goal of the person, in words. */
   readonly name: string;
   readonly phone?: boolean;
-  /** The namespace whose list the person begins with. Default: `default`. */
+  /** The namespace whose list of workflows the person sees first. Default: `default`. */
   readonly namespace?: string;
 }
 
@@ -35,8 +35,8 @@ export const tasks = {
   link: { name: 'A link to an event, opened by someone else' },
   keyboard: { name: 'The input of a run, with the keyboard only' },
   waits: { name: 'What a run waits for, in the words of its workflow' },
-  noWorker: { name: 'Whether a worker takes the work of a run' },
-  build: { name: 'Which worker with which build polls the queue of a run' },
+  noWorker: { name: 'Whether any worker polls the task queue of a run' },
+  build: { name: 'Which worker, with which build, polls the task queue of a run' },
   slow: { name: 'Why an order was slower than others', namespace: 'shop' },
   sameCause: { name: 'How many orders failed with the same cause', namespace: 'shop' },
   differs: { name: 'What failed orders have in common', namespace: 'shop' },
@@ -45,7 +45,7 @@ export const tasks = {
 
 export type TaskId = keyof typeof tasks;
 
-/** The answers to the tasks in the sample data of `pnpm dev`. */
+/** The answers that the sample data of `pnpm dev` contains, by task. */
 export const answers = {
   rootCause: 'Issuer: card of Tomás Ferreira is blocked',
   child: 'Card of Tomás Ferreira was not authorized',

@@ -42,7 +42,7 @@ async function read(text: string) {
 describe('readDigestKey', () => {
   const key = 'aB'.repeat(32);
 
-  it('uses the start of the digest of an empty ciphertext as the key id', async () => {
+  it('uses the first characters of an empty ciphertext’s digest as the key id', async () => {
     const { keyId } = await read(`${key}\n`);
     const digest = createHmac('sha256', Buffer.from(key, 'hex')).digest('base64url');
     expect(keyId).toBe(digest.slice(0, 11));

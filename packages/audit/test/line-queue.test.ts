@@ -59,7 +59,7 @@ async function stalled(): Promise<void> {
   }
 }
 
-it('does not count stalls of the process towards the time limit of a write that takes several turns', async () => {
+it('does not count the process’s stalls towards the time limit of a write that takes several turns of the event loop', async () => {
   await new LineQueue(stalled, { waitMs: 1_000 }).write('a\n');
 });
 
@@ -125,7 +125,7 @@ it('ends the time limit of a line when the line is written', async () => {
   }
 });
 
-it('reports the lines of a write once, if the write fails after its time limit', async () => {
+it('reports a write’s lines only once if the write fails after its time limit', async () => {
   const pass = stoppedClock();
   const { writes, append } = held();
   const failed = vi.fn((reason: unknown) => reason);

@@ -149,7 +149,7 @@ describe('verifyAudit', () => {
     });
   });
 
-  it('reports a line that a process recorded as lost and no file contains', async () => {
+  it('reports a line that a process recorded as lost, if no file contains the line', async () => {
     const first = await ofProcess();
     const found = await write(NOTHING, lines(OTHER, { lost: first.head }, 0));
     expect(await verify([first.file, found.file])).toMatchObject({ ok: true });
@@ -274,7 +274,7 @@ describe('verifyFile', () => {
     expect([problems.length, problemCount]).toEqual([100, 101]);
   });
 
-  it('accepts at most 10,000 lines that record a lost line in one file', async () => {
+  it('accepts at most 10,000 lines per file that record a lost line', async () => {
     const opened = Array.from({ length: 10_001 }, () => openedLine(ONE, { lost: NOTHING }));
     const { file } = await write(NOTHING, [ONE, opened]);
     const { lost, problems } = await verifyFile(file, { mixed: true, expected: [] });

@@ -91,7 +91,7 @@ test('reasonClass returns a class for every reason code', () => {
   expect(reasonCode.options.filter((code) => !known.has(reasonClass(code)))).toEqual([]);
 });
 
-test('historyFrame requires a known reason and the id of the last sent event in an end frame', () => {
+test('historyFrame requires an end frame to contain a known reason and the id of the last sent event', () => {
   expect(historyFrame.safeParse({ type: 'end', reason: 'shutdown', after: 0 }).success).toBe(true);
   expect(historyFrame.safeParse({ type: 'end', reason: 'complete' }).success).toBe(false);
   expect(historyFrame.safeParse({ type: 'end', reason: 'tired', after: 1 }).success).toBe(false);

@@ -39,7 +39,7 @@ test('configures metrics for Prometheus or for a collector, and rejects both tog
   ]);
 });
 
-test('treats an empty value as unset, as compose files write it', () => {
+test('treats an empty value as unset, because compose files pass unset variables as empty values', () => {
   expect(parse({ TEMPORAL_TASK_QUEUE: '', LOG_LEVEL: '' })).toMatchObject({
     taskQueue: 'kms-sample',
     logLevel: 'info',

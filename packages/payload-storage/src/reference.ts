@@ -96,7 +96,7 @@ export function parseStorageReference(payload: Payload): StorageReference {
   const [sizeBytes, ...others] = payload.externalPayloads ?? [];
   if (others.length > 0) throw malformed('states more than one size');
   const size = BigInt(sizeBytes?.sizeBytes?.toString() ?? 0);
-  // Sizes are JSON numbers, also in the API for the dashboard. The dashboard rejects numbers that are not
+  // Sizes are JSON numbers, here and in the API for the dashboard. The dashboard rejects numbers that are not
   // safe integers.
   if (size < 0n || size > Number.MAX_SAFE_INTEGER) throw malformed('states an impossible size');
   // Protobuf does not distinguish 0 from a missing number.

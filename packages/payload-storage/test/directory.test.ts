@@ -83,7 +83,7 @@ describe('a payload in a directory', () => {
     expect((await storage.readStart(object, 16, { signal })).bytes.length).toBe(16);
   });
 
-  it('has a name below its namespace even if the names of the workflow are too long', async () => {
+  it('has a name below its namespace even if the workflow’s id is too long for a file name', async () => {
     const { found } = await store('orders', 'i'.repeat(400));
     expect(found.object).toBe(`v0/ns/orders/d/sha256/${found.sha256}`);
     expect(await storage.read(storage.locate('orders', found), { signal })).toMatchObject(payload);

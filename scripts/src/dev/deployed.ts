@@ -131,9 +131,7 @@ async function startImages(): Promise<Deployment> {
   };
 }
 
-/**
- * Makes a file accessible to programs in images. Never changes the files for a remote Temporal and Cloud KMS.
- */
+/** Makes a file accessible to programs in images. With a remote Temporal and Cloud KMS, changes no file. */
 async function giveToImages(path: string): Promise<void> {
   if (!isRemote(process.env)) await chown(path, NONROOT, NONROOT);
 }

@@ -1,6 +1,6 @@
 /**
- * The tasks `temporal:dev` and `kms:dev`: `servers.ts temporal` runs a Temporal server whose Web UI uses our codec server,
- * `servers.ts kms` runs the KMS emulator.
+ * The tasks `temporal:dev` and `kms:dev`: `servers.ts temporal` runs a Temporal server whose Web UI uses our
+ * codec server, and `servers.ts kms` runs the KMS emulator.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

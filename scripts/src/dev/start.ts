@@ -7,7 +7,7 @@ import { projectRoot } from '../project.ts';
 export { devEnvironment, devPorts } from './environment.ts';
 
 export interface RunningDev {
-  /** The line with the addresses that the task `dev:ready` prints when everything is ready. */
+  /** The line that the task `dev:ready` prints when everything is ready. It contains the addresses. */
   readonly readyLine: string;
   /** Seconds from the start to the ready line. */
   readonly seconds: number;

@@ -23,7 +23,7 @@ const storage = [
  */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 
-/** The user as whom programs in images run: `nonroot` of distroless. */
+/** The user that runs the programs in images: `nonroot` of distroless. */
 export const NONROOT = 65_532;
 
 /** A file or folder of this machine in a container. */

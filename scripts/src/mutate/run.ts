@@ -22,7 +22,7 @@ await new Stryker({
   mutate,
   inPlace: true,
   incremental,
-  // Not the report's file: Stryker writes both at the same time.
+  // This file must not be the report's file, because Stryker writes both files at the same time.
   incrementalFile: `${results}.incremental.json`,
   testRunner: 'vitest',
   vitest: {

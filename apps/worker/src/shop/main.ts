@@ -13,7 +13,7 @@ const { connectionOptions, namespace } = loadTemporalConfig();
 const connection = await Connection.connect(connectionOptions);
 const { count } = await new Client({ connection, namespace }).workflow.count("WorkflowType = 'webOrder'");
 if (count < shopOrders.length) {
-  // The worker's module takes long to load, so it is loaded only if orders are missing.
+  // The worker's module takes a long time to load, so it is loaded only if orders are missing.
   const { NativeConnection } = await import('@temporalio/worker');
   const { createLog, installRuntime } = await import('../log.ts');
   const { runPriceList } = await import('./run-price-list.ts');

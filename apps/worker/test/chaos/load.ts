@@ -42,7 +42,10 @@ export class Load {
     this.#options = options;
   }
 
-  /** Starts to keep `inFlight` workflows in progress. @param limit maximum number of workflows to start */
+  /**
+   * From now on, keeps `inFlight` workflows in progress.
+   * @param limit maximum number of workflows to start
+   */
   start(inFlight: number, limit = Number.POSITIVE_INFINITY): this {
     this.#stopping = new AbortController();
     const { signal } = this.#stopping;

@@ -98,7 +98,7 @@ describe('stackLines', () => {
 });
 
 describe('ownFrames', () => {
-  test('returns the innermost frame first, even if a line of the message looks like a frame of Python', () => {
+  test('returns the innermost frame first, even if a line of the message looks like a Python frame', () => {
     const trace = `Error: no import
 File "orders.csv" is missing
     at inner (/srv/app/a.ts:1:1)

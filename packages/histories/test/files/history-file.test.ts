@@ -178,7 +178,7 @@ describe('readHistoryFile with an unreadable file', () => {
         const bytes = Uint8Array.from(file);
         bytes[at % bytes.length] = byte;
         const changed = isCut ? file.subarray(0, at % file.length) : bytes;
-        // A changed byte may be harmless. If there is an error, the error has a code.
+        // A changed byte may be harmless. If reading fails, the error must have a code.
         expect(typeof problemOf(changed)).toBe('string');
       }),
       { numRuns: 2_000 },

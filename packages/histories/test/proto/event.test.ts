@@ -87,7 +87,7 @@ describe("protoEvent with an event's payloads", () => {
     expect(inputOf(input)).toEqual([plain]);
   });
 
-  it('reads payloads of null, messages and bytes', () => {
+  it('reads payloads that contain null, a protobuf message or bytes', () => {
     expect(inputOf([null])).toEqual([{ encoding: 'binary/null' }]);
     expect(inputOf([{ metadata: { encoding: 'binary/null' }, data: null }])).toEqual([
       { encoding: 'binary/null' },
@@ -122,7 +122,7 @@ describe("protoEvent with an event's payloads", () => {
     },
   );
 
-  it('reads a JSON value that has the same field names as a payload', () => {
+  it('reads an object as a JSON value, even if the object has a payload’s field names', () => {
     const value = { metadata: { encoding: 7 }, data: 'x', more: true };
     expect(inputOf([value])).toEqual([{ encoding: 'json/plain', data: JSON.stringify(value) }]);
   });
@@ -159,7 +159,7 @@ describe('protoEvent with a readable export', () => {
     ]);
   });
 
-  it('reads a search attribute as a payload in every form, because the attribute is not encrypted', () => {
+  it('reads a search attribute as a payload in both encodings, because search attributes are not encrypted', () => {
     const payload = { metadata: { encoding: base64('json/plain') }, data: base64('"acme"') };
     const text = JSON.stringify({
       upsertWorkflowSearchAttributesEventAttributes: {

@@ -6,7 +6,7 @@ import { kmsError, type Recorded, runOf, START, started, taskFails, timer } from
 const [start] = started;
 const scheduledAgain: Recorded = ['WorkflowTaskScheduled', { attempt: 2 }];
 
-describe('explain, for a run that timed out or was terminated', () => {
+describe('explain with a run that timed out or was terminated', () => {
   it.each<[what: string, events: Recorded[], found: object[]]>([
     [
       'whose workflow task failed',

@@ -205,7 +205,7 @@ describe('whatDiffers', () => {
     });
   });
 
-  it('reports that runs lack a number rather than that the few numbers are larger', () => {
+  it('reports that most runs of a set lack a number, and not that the set’s few numbers are larger', () => {
     const failed: FieldMap[] = Array.from({ length: 50 }, (_, n) => (n < 9 ? { amount: 1000 + n } : {}));
     const completed: FieldMap[] = Array.from({ length: 50 }, (_, n) => ({ amount: n }));
     expect(whatDiffers(failed, completed).differences).toMatchObject([

@@ -130,7 +130,7 @@ describe('causeOfEnd', () => {
     attributes: { failure: activityFailure(application('CardDeclined', '', {}, '9:0')) },
   };
 
-  it('finds the root cause and its step in the last event alone', () => {
+  it('finds the root cause and its step from the last event alone', () => {
     const read = reading({ '9:0': { message: 'Card 4242 was declined', stack_trace: '' } });
     expect(causeOfEnd(failed, read)).toMatchObject({
       type: 'CardDeclined',

@@ -104,7 +104,7 @@ export const updateAccepted: Recorded = [
   { acceptedRequest: { input: { name: 'approve' } } },
 ];
 
-/** Returns a completed workflow task. @param id of its first event */
+/** Returns the events of a completed workflow task. @param id the id of the first event */
 export const taskAt = (id: number): Recorded[] => [
   ['WorkflowTaskScheduled', {}],
   ['WorkflowTaskStarted', { scheduledEventId: String(id) }],

@@ -58,7 +58,7 @@ export async function listen(
   });
 
   const accept = (socket: Socket) => {
-    // A client that resets its connection is not an error of the emulator.
+    // If a client resets its connection, this is not an error of the emulator.
     socket.on('error', () => socket.destroy());
     awaitFirstBytes(socket, (start) => {
       if (start.startsWith('PRI')) grpc.accept(socket);

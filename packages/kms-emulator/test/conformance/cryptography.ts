@@ -313,7 +313,7 @@ function randomTests(fixture: () => Fixture): void {
     expect(random.dataCrc32c).toEqual({ value: String(crc32c(data)) });
   });
 
-  it('refuses random bytes for a malformed location, a wrong length and the software level', async () => {
+  it('refuses GenerateRandomBytes with a malformed location, a wrong length or the software level', async () => {
     const { client, service } = fixture();
     const random = (changes: object) =>
       client.generateRandomBytes({

@@ -150,7 +150,7 @@ function refusalTests(fixture: () => Fixture): void {
     }
   });
 
-  it('does not sign with a key that has another purpose, a malformed name or a missing version', async () => {
+  it('refuses to sign with a malformed name, a missing version or a key that has another purpose', async () => {
     const { client, ring } = fixture();
     const key = await fixture().createKey();
     const calls: [string, number][] = [
@@ -166,7 +166,7 @@ function refusalTests(fixture: () => Fixture): void {
 }
 
 function stateTests(fixture: () => Fixture): void {
-  it('neither signs nor returns the public key with a disabled version until it is enabled', async () => {
+  it('neither signs with a disabled version nor returns its public key until the version is enabled', async () => {
     const { client } = fixture();
     const name = await createVersion(fixture());
     const [before] = await client.getPublicKey({ name });

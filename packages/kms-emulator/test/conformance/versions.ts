@@ -96,7 +96,7 @@ function stateTests(fixture: () => Fixture): void {
     expect(await fixture().setState(version, 'ENABLED')).toMatchObject({ state: 'ENABLED' });
   });
 
-  it('refuses updates without a field, updates of another field, and updates to any other state', async () => {
+  it('refuses updates without a field, updates of the name, and updates to states other than ENABLED and DISABLED', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;

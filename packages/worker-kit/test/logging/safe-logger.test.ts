@@ -81,7 +81,7 @@ describe('createSafeLogger', () => {
     },
   );
 
-  it('keeps the code of the rule in an SDK warning about a workflow', () => {
+  it('keeps the rule’s code in an SDK warning about a workflow', () => {
     const [entry] = written({}, (logger) =>
       logger.warn('[TMPRL1102] Workflow finished canary', { sdkComponent: 'workflow' }),
     );
