@@ -132,8 +132,8 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 def decompress(frame: bytes) -> bytes:
     size = content_size(frame)
     try:
-        # The one-shot function would trust a declared size of 0. To reach the end of the frame, read one byte more
-        # than the declared size.
+        # zstandard's one-shot function would trust a declared size of 0. To reach the end of the frame, read
+        # one byte more than the declared size.
         source = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame))
         content = source.read(size + 1)
     except zstandard.ZstdError:

@@ -9,7 +9,7 @@ interface AlertCase {
   readonly interval?: string;
   /** Values over time: `0x9` is ten zeros, and `1+2x9` begins with 1 and adds 2 nine times. */
   readonly series: Readonly<Record<string, string>>;
-  /** All alerts that fire at each time. */
+  /** For each time, all alerts that fire then. */
   readonly firing: Readonly<Record<string, readonly string[]>>;
 }
 

@@ -82,7 +82,7 @@ class ChainedFile implements AuditFile {
   #lock: FileLock | undefined;
   /** The last line that this process wrote. */
   #head = NOTHING;
-  /** The file that contains this line, and the file's size after this line. */
+  /** The file that contains the last line that this process wrote, and the file's size after that line. */
   #own: { readonly info: Open['info']; readonly size: number } | undefined;
   #checked = Number.NEGATIVE_INFINITY;
 

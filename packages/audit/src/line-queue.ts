@@ -21,7 +21,7 @@ export interface LineQueueOptions {
   readonly maxWaiting?: number;
   /** Called after each successful write. */
   readonly written?: () => void;
-  /** Returns the error with which to reject lines that were not written. The default error is `reason`. */
+  /** Returns the error that rejects unwritten lines. The default error is `reason`. */
   readonly failed?: (reason: unknown, lines: number) => unknown;
 }
 

@@ -6,7 +6,7 @@ import { type ChainHead, formatHead, parseHead } from './chain.ts';
 /** The default name of the program that writes the audit. */
 export const CODEC_SERVER = 'temporal-kms/codec-server';
 
-/** The label by which to find the audit in Cloud Logging. */
+/** The label that identifies audit lines in Cloud Logging. */
 const LABELS = { log: 'audit' } as const;
 const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
 
@@ -62,8 +62,8 @@ export interface Opened {
   readonly at?: number | undefined;
   readonly torn?: Torn | undefined;
   /**
-   * The last line that the process wrote before this line, if that line is lost. This line then follows the file's
-   * last line and not the lost line.
+   * The process's previous line, if it is lost. The present line then continues the chain from the file's
+   * last line, not from the lost line.
    */
   readonly lost?: ChainHead | undefined;
   /** Id of the digest key. */

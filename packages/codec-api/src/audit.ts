@@ -151,7 +151,7 @@ export const auditSearchRequest = z.strictObject({
   from: z.optional(moment),
   /** End of the time range, exclusive. */
   to: z.optional(moment),
-  /** Text that the caller's name or subject contains. */
+  /** Text to find in the caller's name or subject. */
   who: z.optional(part),
   operations: z.optional(
     z.array(auditOperation).check(z.minLength(1), z.maxLength(auditOperation.options.length)),
@@ -159,7 +159,7 @@ export const auditSearchRequest = z.strictObject({
   /** Returns only the outcomes of operations that ended in one of these ways. */
   results: z.optional(z.array(auditResult).check(z.minLength(1), z.maxLength(auditResult.options.length))),
   workflowId: z.optional(workflowId),
-  /** Text that the justification contains. */
+  /** Text to find in the justification. */
   justification: z.optional(part),
   /** Returns only entries of refused requests. */
   denied: z.optional(z.literal(true)),

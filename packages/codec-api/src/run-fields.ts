@@ -65,7 +65,7 @@ export const runFieldsFrame = z.discriminatedUnion('type', [
     fields: z.record(z.string(), z.nullable(z.union([z.string(), z.number(), z.boolean()]))),
     /** Number of payloads in the start event that could not be decrypted or parsed, by reason code. */
     unreadable: reasonCounts,
-    /** The position after this run. */
+    /** The position after this run, for `after` in a later request. */
     after: z.string(),
   }),
   z.object({

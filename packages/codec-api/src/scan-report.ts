@@ -198,9 +198,9 @@ export const sawEverything = ({
   Object.values(looked).every(({ status }) => status !== 'partial');
 
 /**
- * Milliseconds that a version may continue to encrypt after it stops being primary: Cloud KMS may wrap branch
- * keys under that version for up to 3 h (https://cloud.google.com/kms/docs/consistency), a process replaces its branch
- * key within 24 h, and a message may take 1 h to reach Temporal's store.
+ * How many milliseconds a version may continue to encrypt after it stops being primary: Cloud KMS may wrap
+ * branch keys under that version for up to 3 h (https://cloud.google.com/kms/docs/consistency), a process
+ * replaces its branch key within 24 h, and a message may take 1 h to reach Temporal's store.
  */
 export const STOPS_WITHIN_MS = (3 + 24 + 1) * 3_600_000;
 

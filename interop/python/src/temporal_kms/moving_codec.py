@@ -1,4 +1,4 @@
-"""Reads with two codecs while an application moves to a :class:`KmsCodec` (see docs/moving.md)."""
+"""Decodes with two codecs while an application moves to a :class:`KmsCodec` (see docs/moving.md)."""
 
 from collections.abc import Sequence
 

@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 10
 
 
 class RemoteCodec(PayloadCodec):
-    """Encodes and decodes with the paths ``/encode`` and ``/decode`` under ``endpoint``."""
+    """Encodes and decodes by calling ``/encode`` and ``/decode`` of the codec server at ``endpoint``."""
 
     def __init__(self, endpoint: str, namespace: str) -> None:
         self._endpoint = endpoint

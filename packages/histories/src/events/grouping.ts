@@ -35,8 +35,8 @@ export function outcomeOfEvent(event: EventFacts): Outcome | undefined {
 }
 
 /**
- * Returns true if an event accepts or rejects an update. Such an event joins the group of the update's
- * admission, which is found by the update's id.
+ * Returns true if an event accepts or rejects an update. Such an event joins the group of the admitted update
+ * with the same update id.
  */
 export const isUpdateDecision = ({ eventName }: Pick<HistoryEvent, 'eventName'>) =>
   eventName === 'WorkflowExecutionUpdateAccepted' || eventName === 'WorkflowExecutionUpdateRejected';

@@ -5,7 +5,7 @@ import { HistoryFileError } from '../history-file-error.ts';
 
 export interface HistoryFile {
   /**
-   * The workflows in the order of the file. There is at least one workflow. Only Temporal Cloud's export
+   * The workflows, at least one, in the order in which the file contains them. Only Temporal Cloud's export
    * contains several workflows.
    */
   readonly workflows: readonly [FileWorkflow, ...FileWorkflow[]];

@@ -38,9 +38,9 @@ export function eventPayloads(event: ProtoEvent, home: PayloadContext): StoredPa
 }
 
 /**
- * Returns whether the event is stored. Temporal sets `taskId` when it stores an event. Events of a workflow
- * task in progress (transient events after a failed task, speculative events for an update) have no `taskId`,
- * and Temporal may later store other events under the same event ids.
+ * Returns whether Temporal has stored the event. Temporal sets `taskId` when it stores an event. Events of a
+ * workflow task in progress (transient events after a failed task, speculative events for an update) have no
+ * `taskId`, and Temporal may later store other events under the same event ids.
  */
 export const isDurable = (event: ProtoEvent): boolean => Number(event.taskId ?? 0) !== 0;
 

@@ -38,7 +38,7 @@ const NEW = 1 / 4;
 
 /**
  * Groups failed runs by fingerprint. Sorts the groups by size, largest first, and groups of the same size by
- * time, latest first. A run that occurs twice counts once, with its later fingerprint.
+ * their latest failure, latest first. A run that occurs twice counts once, with its later fingerprint.
  *
  * @example
  * groupCauses(runs)[0]; // { id: '5-…', parts: { type: 'CardDeclined', … }, runs: […], bars: […], isNew: false, … }

@@ -131,7 +131,7 @@ const steps: readonly Step[] = [
       /(?<![\w:.])\[?(?=[a-f:.]{0,40}\d)(?:(?:[\da-f]{1,4}(?::[\da-f]{1,4}){0,6})?::(?::?[\da-f]{1,5}(?:[:.][\da-f]{1,5}){0,8})?|(?:[\da-f]{1,4}:){5,7}[\da-f]{1,4})(?:%[\w.-]{1,20})?(?![\w:])(?:\](?::\d{1,5})?)?/gi,
     by: as('<address>'),
   },
-  // Addresses precede times, because the end of 10.0.0.10:53 looks like a time.
+  // The pattern for addresses precedes that for times, because the end of 10.0.0.10:53 looks like a time.
   { pattern: /\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b/g, by: as('<address>') },
   {
     pattern:
@@ -145,8 +145,8 @@ const steps: readonly Step[] = [
       /\b(?=[\d.-]{0,64}[a-z])[a-z\d-]{1,63}(?:(?:\.[a-z\d-]{1,63}){1,8}:\d{1,5}|(?:\.[a-z\d-]{1,63}){2,8})(?![\w.])/g,
     by: as('<host>'),
   },
-  // Base64 precedes paths, because it may contain slashes. It is replaced by `<number>`, like ids such as
-  // order-17, because an id's length and alphabet may differ from run to run.
+  // The pattern for base64 precedes that for paths, because base64 may contain slashes. Base64 becomes
+  // `<number>`, like ids such as order-17, because an id's length and alphabet may differ from run to run.
   {
     pattern:
       /(?<![\w+/=.-])(?!\/)(?=[\w+/-]{0,64}\d)(?=[\w+/-]{0,64}[A-Z])(?=[\w+/-]{0,64}[a-z])[\w+/-]{20,2000}={0,2}(?![\w+/=-])/g,

@@ -135,7 +135,7 @@ const MAX_MESSAGE = 4_096;
 const MAX_NAME = 256;
 
 /**
- * Shortens a string of a failure before invisible characters are escaped, because escaping long strings is slow.
+ * Shortens a failure's string before invisible characters are escaped, because escaping long strings is slow.
  * Each string has a separate limit, so that long stack traces never displace a failure's type or message.
  * @param member the name of the string in Temporal's API or in decrypted `encodedAttributes`
  */

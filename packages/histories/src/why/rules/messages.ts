@@ -26,9 +26,9 @@ export function signalsNotDelivered(run: WhyRun): Fact[] {
 }
 
 /**
- * Reports the signals that the last completed workflow task received, if the task had no recorded effect. Either the
- * workflow code only changed a variable, or no handler is registered. The history does not show which of the two
- * happened.
+ * Reports the signals that the last completed workflow task received, if the task had no recorded effect.
+ * Either the workflow code only changed a variable, or it has no handler for the signal. The history does not
+ * show which is true.
  */
 export function signalsWithoutEffect(run: WhyRun): Fact[] {
   const task = lastTask(run);
