@@ -56,7 +56,7 @@ interface RepeatedDenial {
   readonly count: number;
 }
 
-/** An operation in progress. Counts the result of each payload, for the outcome. */
+/** An operation in progress. Counts the payloads by result, for the `outcome` entry. */
 export interface AuditRecord {
   /** Counts payloads that were encrypted or decrypted under one key. Default: one payload. */
   done(key?: KeyUse, payloads?: number): void;

@@ -5,7 +5,7 @@ import { justification, payloadRef } from './payload.ts';
 import { reasonCode, reasonCounts } from './reasons.ts';
 import { execution, timestamp, workflowStatus, type WorkflowStatus } from './workflow.ts';
 
-/** The statuses of runs that have a cause of failure. */
+/** The statuses of failed runs. The server determines a cause for each such run. */
 export const failedStatuses: readonly WorkflowStatus[] = ['Failed', 'TimedOut', 'Terminated'];
 
 /** Maximum number of failed runs to read. If more match, the server reads a sample of about this size. */

@@ -77,8 +77,8 @@ export interface CodecServerConfig {
     readonly host: string;
     readonly port: number;
     /**
-     * Accepted `Host` headers of requests for `/metrics`, in lower case. Without this list, the server accepts the
-     * loopback names with the port.
+     * Accepted `Host` headers of requests for `/metrics`, in lower case. Without this list, the server
+     * accepts the loopback names with the metrics port.
      */
     readonly allowedHosts?: readonly string[];
   };
