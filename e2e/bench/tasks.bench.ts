@@ -92,7 +92,7 @@ async function findFacts(): Promise<Facts> {
       attributes && Number(eventId) >= MIDDLE,
   );
   const shelf = /Northgate\/\d+/.exec(JSON.stringify(middle))?.[0];
-  if (!middle || shelf === undefined || line === undefined) throw new Error('The samples lack expected data.');
+  if (!middle || shelf === undefined || line === undefined) throw new Error('The sample data is incomplete.');
   return { event: { id: Number(middle.eventId), text: shelf }, line, runs: { order, long } };
 }
 

@@ -1,7 +1,7 @@
 /**
  * `pnpm images`: lints the Dockerfile, builds all images twice and compares them, and tests them together.
  * The test runs Temporal, the emulator, the worker and the codec server under memory limits and with
- * read-only file systems, and the dashboard in front of the codec server.
+ * read-only file systems, with the dashboard in front of the codec server.
  */
 import { strict as assert } from 'node:assert';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';

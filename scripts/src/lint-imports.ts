@@ -13,7 +13,7 @@ const testing: Pattern = {
   message: 'Only tests and benchmarks may import packages/testing and packages/vectors.',
 };
 
-/** Returns an override that refuses imports in `files` whose specifier matches one of the patterns. */
+/** Returns an override for `files` that refuses imports whose specifier matches one of the patterns. */
 function restrict(files: string, ...patterns: Pattern[]) {
   return {
     files: [files],

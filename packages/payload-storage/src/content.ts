@@ -69,8 +69,8 @@ export async function readStoredPayload(
 
 /**
  * Limits on a payload's metadata, which usually has a few short entries. The limits are necessary because a
- * decoded entry takes a hundred times as much memory as its bytes, and because an entry of 50 MiB that
- * repeats a field takes seconds to decode.
+ * decoded entry takes a hundred times as much memory as its encoded bytes, and because an entry of 50 MiB
+ * that repeats a field takes seconds to decode.
  */
 const MAX_ENTRIES = 64;
 const MAX_METADATA_BYTES = 64 * 1024;

@@ -12,7 +12,7 @@ const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 export interface DirectoryDriverOptions {
   /** The directory, in which the driver creates folders. */
   readonly path: string;
-  /** The name that the claims contain in place of the path, which differs between machines. */
+  /** The name that the claims contain instead of the path, because the path differs between machines. */
   readonly bucket: string;
   /** The driver's name. The default is the driver's type. */
   readonly driverName?: string;

@@ -62,8 +62,8 @@ export class DirectoryReader implements ObjectReader {
   }
 
   /**
-   * @throws ReaderError if the directory is missing, or is empty, which could mean that its volume is not
-   *   mounted. Objects in the directory are then reported as unavailable instead of missing.
+   * @throws ReaderError if the directory is missing or empty, because its volume may not be mounted. Objects
+   *   in the directory are then reported as unavailable instead of missing.
    */
   async #root(): Promise<string> {
     try {

@@ -75,8 +75,8 @@ export function isStorageReference({ metadata }: Payload): boolean {
 }
 
 /**
- * Returns whether a payload's content is in external storage although the payload is not a readable
- * reference, because a codec encrypted the reference or an SDK wrote it in another encoding.
+ * Returns whether a payload is an unreadable reference to external storage: either a codec encrypted the
+ * reference, or an SDK wrote it in another encoding.
  */
 export const hidesReference = (payload: Payload): boolean =>
   !isStorageReference(payload) &&

@@ -192,8 +192,8 @@ export async function install(
 }
 
 /**
- * Returns the errors that TypeScript finds in a folder and in the types that it uses, except errors in
- * Temporal's types. Uses the settings of the README's `tsc --init` command.
+ * Returns the errors that TypeScript finds in a folder and in the types that the folder uses, except errors
+ * in Temporal's types. Uses the settings of the README's `tsc --init` command.
  */
 export async function typeErrors(folder: string): Promise<string[]> {
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')));

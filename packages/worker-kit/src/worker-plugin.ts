@@ -6,7 +6,7 @@ import { requireTestedSdk } from './sdk-version.ts';
 
 /**
  * A `KmsCodecPlugin` for workers. If the decoding of an activity's input must wait for Cloud KMS, this plugin
- * also observes the attempt's time limits, sends heartbeats, and stops waiting once Temporal has ended the
+ * also keeps to the attempt's time limits, sends heartbeats, and stops waiting once Temporal has ended the
  * attempt. Clients can also use this plugin.
  * @example
  * ```ts

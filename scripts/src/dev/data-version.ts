@@ -9,8 +9,7 @@ import { join } from 'node:path';
 const DATA_VERSION = '2';
 
 /**
- * The file of Temporal's database, which contains the payloads, in the folder that `pnpm dev` keeps between
- * starts.
+ * Temporal's database file, which contains the payloads, in the folder that `pnpm dev` keeps between starts.
  */
 export const DATABASE = 'temporal.db';
 

@@ -1,4 +1,4 @@
-/** Returns the registry images in a Dockerfile that have no digest, and whose content could therefore change. */
+/** Returns the registry images in a Dockerfile that have no digest, so that their content could change. */
 export function unpinnedImages(dockerfile: string): string[] {
   const text = dockerfile.replaceAll(/^\s*#.*$/gm, '').replaceAll(/\\\r?\n/g, ' ');
   const stages = [...text.matchAll(/^\s*FROM\s.*\sAS\s+(\S+)/gim)].map(([, stage = '']) =>

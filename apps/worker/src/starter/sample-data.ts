@@ -20,8 +20,8 @@ export interface SampleRun {
   /** Whether the workflow ends (`closed`) or keeps running (`open`). */
   readonly ends: 'closed' | 'open';
   /**
-   * Acts on the running workflow. This function is also called for a workflow that an earlier call has
-   * started, if the workflow should be closed but is still running.
+   * Acts on the running workflow. This function is also called if an earlier call has started the workflow,
+   * and the workflow should be closed but is still running.
    */
   readonly afterwards?: (handle: WorkflowHandle, clients: SampleClients) => Promise<void>;
 }

@@ -37,7 +37,7 @@ export interface MaterialSource {
   locator(versionNumber: number): string;
 }
 
-/** The delays of changes, in milliseconds. */
+/** The time until changes take effect, in milliseconds. */
 export interface Delays {
   readonly disable: number;
   readonly primary: number;

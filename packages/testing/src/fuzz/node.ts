@@ -9,9 +9,9 @@ import { z } from 'zod';
 const glibc = z.object({ header: z.object({ glibcVersionRuntime: z.string().optional() }) });
 
 /**
- * Returns the path of a Node that can load Jazzer.js, whose Linux binary needs glibc 2.38. On Debian with an
- * older glibc, installs the libraries of Debian 13 into our tools folder. Only this program uses these
- * libraries.
+ * Returns the path of a Node executable that can load Jazzer.js. The Linux binary of Jazzer.js needs glibc
+ * 2.38. On Debian with an older glibc, installs the libraries of Debian 13 into our tools folder. Only this
+ * program uses these libraries.
  */
 export async function nodeForJazzer(): Promise<string> {
   const { glibcVersionRuntime: version = '2.38' } = glibc.parse(process.report.getReport()).header;

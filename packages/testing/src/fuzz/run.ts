@@ -65,8 +65,8 @@ export async function fuzz(run: FuzzRun, seconds: number): Promise<FuzzResult> {
 }
 
 /**
- * Returns an error with the output, but without the tables of addresses, which are long lines, and without
- * the lines about each new input.
+ * Returns an error with the output, but leaves out the long tables of addresses and the lines about new
+ * inputs.
  */
 const failure = ({ name }: FuzzRun, output: string): Error =>
   new Error(`${name} failed:\n${output.replaceAll(/^(.{1000,}|#.*)\n/gm, '').slice(-10_000)}`);

@@ -31,7 +31,7 @@ export interface AttemptOptions extends AttemptTerms {
  */
 const WAIT_SHARE = 0.5;
 /**
- * The share of a final attempt's time that is left when it stops waiting, so that its failure arrives before
+ * A final attempt stops waiting when this share of its time is left, so that its failure arrives before
  * Temporal's timeout.
  */
 const MARGIN_SHARE = 0.05;

@@ -9,8 +9,8 @@ type ActivityIds = Pick<CodecContext, 'workflowId' | 'activityId'>;
 export type CancelReason = 'gone' | 'worker-shutdown' | 'other';
 
 /**
- * Maximum number of attempts that have started but whose input has not been decoded yet. A worker never has
- * more such attempts than slots.
+ * Maximum number of started attempts whose input has not been decoded yet. A worker never has more such
+ * attempts than slots.
  */
 const MAX_STARTED = 10_000;
 
