@@ -31,8 +31,8 @@ const help = `pnpm bench chaos [${Object.keys(scenarios).join('|')}]… [options
 Runs worker processes, some for workflow tasks and some for activity tasks, through faults, while a client keeps workflows in
 progress. Prints each promise with what was observed. Exits with 1 if a promise was broken. Default: all scenarios.
 
-  outage   Cloud KMS does not answer, then answers errors, then takes 2 s a call; a second fleet runs without an outage
-  join     processes start while Cloud KMS answers errors; queries and updates
+  outage   Cloud KMS does not answer, then returns errors, then takes 2 s per call; a second fleet runs without an outage
+  join     processes start while Cloud KMS returns errors; queries and updates
   limit    25 h without Cloud KMS, on clocks that are moved
   kill     kill -9 of one worker per role, of Cloud KMS and of Temporal
   revoke   rotation; the primary version disabled and enabled, the role removed and granted, each twice

@@ -27,7 +27,7 @@ export async function join(checks: Checks, options: ScenarioOptions): Promise<vo
   await load.warm();
   const before = await load.rate((seconds * 1_000) / 2);
 
-  checks.progress('Cloud KMS answers errors; a process of each role starts');
+  checks.progress('Cloud KMS returns errors; a process of each role starts');
   emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
   const joining = roles.map((role) => fleet.add(role));
   await Promise.all(joining.map(untilItWaits));

@@ -12,14 +12,14 @@ const SLOW_MS = 2_000;
 const troubles: readonly (readonly [name: string, begin: (emulator: Emulator) => void])[] = [
   ['does not answer', (emulator) => emulator.injectFault({ effect: { kind: 'hang' } })],
   [
-    'answers errors',
+    'returns errors',
     (emulator) => {
       emulator.clearFaults();
       emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     },
   ],
   [
-    'takes 2 s a call',
+    'takes 2 s per call',
     (emulator) => {
       emulator.setLatency({ all: SLOW_MS, methods: {} });
       emulator.clearFaults();
