@@ -11,7 +11,10 @@ const service = async (app: string): Promise<any> => parse(await read(`deploy/cl
 const schema = JSON.parse(await readFile(join(import.meta.dirname, 'vectors/cloud-run.v1.json'), 'utf8'));
 const apps = ['codec-server', 'dashboard'];
 
-/** Returns the variables of the only container. Replaces a value from a secret with the secret's name. */
+/**
+ * Returns the environment variables of the only container. If a value comes from a secret, returns the
+ * secret's name.
+ */
 const variables = ({ spec }: any): Record<string, string> =>
   Object.fromEntries(
     spec.template.spec.containers[0].env.map(({ name, value, valueFrom }: any) => [

@@ -17,7 +17,7 @@ const seed = Number(process.env['SEED'] ?? 20_261_124);
 vi.setConfig({ testTimeout: 3_600_000 });
 
 const AT_ONCE = 16;
-/** How many times memory is measured in each quarter of the requests. */
+/** The number of memory measurements in each quarter of the requests. */
 const LOOKS = slow ? 9 : 5;
 
 const kms = forFile(await startKms());

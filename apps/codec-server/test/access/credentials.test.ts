@@ -45,7 +45,7 @@ describe('bearerToken', () => {
     ['two headers', 'Bearer a, Bearer b'],
     ['a character that no token contains', 'Bearer a!'],
     ['an equals sign within a token', 'Bearer a=b'],
-  ])('rejects the request as malformed if its header Authorization has %s', (_, header) => {
+  ])('rejects a request as malformed if its Authorization header has %s', (_, header) => {
     expect(() => bearerToken(authorized(header))).toThrow(
       expect.objectContaining({
         status: 400,

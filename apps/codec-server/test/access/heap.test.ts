@@ -62,7 +62,7 @@ async function send(headers: Head, path = '/decode'): Promise<number> {
   return response.statusCode;
 }
 
-/** Sends a head and half a body, and disconnects. */
+/** Sends a request's head and only half of its body, and then disconnects. */
 async function abandon(headers: Head): Promise<void> {
   const { port } = new URL(server.url);
   const head = { 'content-type': 'application/json', 'x-namespace': 'payments', 'content-length': 100 };
@@ -86,7 +86,7 @@ async function strings(): Promise<string> {
   const written = () =>
     readdirSync(directory).filter((name) => !before.has(name) && name.endsWith('.heapsnapshot'));
   await expect.poll(written, { timeout: 30_000 }).toHaveLength(1);
-  // Node writes the whole file before the server responds to another request.
+  // Node blocks the server until the whole file is written, so a response means that the file is complete.
   await send({}, '/healthz');
   return readFileSync(join(directory, written()[0]!), 'utf8');
 }

@@ -199,7 +199,7 @@ describe('RefreshedValue', () => {
   const START = 1_000_000 * SECOND;
   const lifetimes = { freshMs: 10 * SECOND, usableMs: 60 * SECOND, retryMs: 5 * SECOND };
 
-  it('uses a stale value for a bounded time while loading fails, with one attempt at a time', async () => {
+  it('uses a stale value for a limited time while reloads fail, and starts only one reload at a time', async () => {
     let now = START;
     let loads = 0;
     let up = true;

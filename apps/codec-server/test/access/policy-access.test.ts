@@ -29,8 +29,8 @@ it('warns about namespaces in the policy for which the server has no keys', () =
   expect(warned({ payments: rule })).toMatchObject([
     { namespaces: ['order', 'paymnets'], message: expect.stringContaining('no keys') },
   ]);
-  // Here, `order` is a former name of the namespace, and callers with the permission in `order` may decode
-  // its messages.
+  // Here, `payments` was once called `order`, so a rule about `order` decides who may decode its old
+  // messages.
   expect(warned({ payments: { ...rule, accepts: ['order'] } })).toMatchObject([{ namespaces: ['paymnets'] }]);
   expect(warned({}, rule)).toEqual([]);
 });
@@ -42,7 +42,7 @@ const accessWith = (more: string, tokens?: string) => {
 const signInWith = (tokens: string, dashboard: string) =>
   accessWith(`  proxy: { type: iap, audience: a }\n${dashboard}`, tokens).signIn();
 
-it('names the token that a web page must send: the ID token only if the policy accepts ID tokens', () => {
+it('tells a web page to send the ID token if the policy accepts ID tokens, and otherwise the access token', () => {
   const dashboard = 'dashboard: { issuer: company, clientId: page }';
   expect(signInWith('access', dashboard)?.token).toBe('access');
   expect(signInWith('access-untyped', dashboard)?.token).toBe('access');

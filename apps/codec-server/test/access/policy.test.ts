@@ -60,7 +60,7 @@ it.each([
 const issuersIn = (content: string) => parsePolicy(`issuers:\n${content}\n...`).issuers;
 
 it.each(['https://login.example.com/tenant', 'https://login.example.com/tenant/'])(
-  'finds the keys of %s by discovery below its path',
+  'looks for the discovery document below the path of the issuer %s',
   (url) => {
     const { company } = issuersIn(issuer.replace('https://login.example.com/', url));
     expect(company?.keys).toEqual({

@@ -36,7 +36,7 @@ const stored = new Map<string, string>();
 
 const audited: AuditEntry[] = [];
 const denied = (): AuditEntry[] => audited.filter(({ event }) => event === 'denied');
-/** The methods of the codec and of Temporal that were called. */
+/** The names of the called methods, both of the codec and of Temporal. */
 const called: string[] = [];
 
 /** Returns an object with the same methods, and records calls in `called`. */
@@ -326,8 +326,8 @@ const accepting =
     issuer.tokens === tokens;
 
 /**
- * Defects that only some issuers' tokens can have, with the reason. Every issuer's tokens are tested with all
- * other defects.
+ * Defects that only some issuers' tokens can have, with the reason. All other defects are tested with every
+ * issuer's tokens.
  */
 const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }> = {
   'the issuer without its last slash': {
@@ -377,8 +377,9 @@ const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }>
 const holdersOf = (what: string) => people.filter(({ settings }) => ofSome[what]?.of(settings) ?? true);
 
 /**
- * Returns one caller of each issuer whose tokens can have the defect, because the server checks tokens only
- * against the settings of their issuers. Each defect gets other callers. With `SLOW=1`, returns all callers.
+ * Returns one caller per issuer whose tokens can have the defect, because the server checks tokens only
+ * against the settings of their issuers. The choice of callers varies by defect. With `SLOW=1`, returns all
+ * of them.
  */
 function testedHoldersOf(what: string): Person[] {
   if (process.env['SLOW']) return holdersOf(what);
@@ -482,7 +483,7 @@ it('accepts tokens from an issuer whose clock differs by 30 s in either directio
   expect(await statusOfMe({ claims: { iat: now() + 20, nbf: now() + 20 } })).toBe(200);
 });
 
-it('sends no request for a token from an unknown issuer', async () => {
+it('fetches nothing from the URL of an unknown issuer', async () => {
   const before = issuers.asked.length;
   expect(await statusOfMe({ claims: { iss: 'https://169.254.169.254/' } })).toBe(401);
   expect(issuers.asked).toHaveLength(before);

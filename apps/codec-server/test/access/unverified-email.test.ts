@@ -63,8 +63,8 @@ function send([method, , path]: (typeof routes)[number], who: [string, string]):
 
 const permitted = routes.filter(([, , , needs]) => needs !== 'public' && needs !== 'known');
 /**
- * For each permission, one route with a namespace and one without, if they exist. With `SLOW=1`, every route that
- * requires a permission.
+ * For each permission, one route with a namespace and one without (if there are such routes). With `SLOW=1`,
+ * every route that requires a permission.
  */
 const ofEachPermission = process.env['SLOW']
   ? permitted

@@ -42,7 +42,7 @@ describe('a completed decryption’s audit', () => {
   ];
 
   it.each(acts)(
-    'contains its intent in a file that still exists, however often the file is %s',
+    'keeps its intent in one of the remaining files, however often the file is %s',
     async (_, act, keeps) => {
       const folder = await mkdtemp(join(directory, 'f'));
       const path = join(folder, 'audit.jsonl');
@@ -68,7 +68,7 @@ describe('a completed decryption’s audit', () => {
       for (let n = 0; n < 25; n += 1) {
         await delay(5 + (n % 7));
         await act(path, n).catch(() => undefined);
-        // Intents that were written before the removal disappeared with the file.
+        // If the file was removed, the intents in it are gone.
         if (!keeps) since = next;
       }
       const later = () => answered.filter((own) => own > since);

@@ -123,7 +123,7 @@ describe('an audit file', () => {
     expect(await problemsOf(path)).not.toEqual([]);
   });
 
-  it('keeps a last line that lacks only its line feed', async () => {
+  it('keeps the last line even if its line feed is missing', async () => {
     await appendOnce('whole');
     await truncate(path, (await stat(path)).size - 1);
     await appendOnce();
@@ -228,7 +228,7 @@ describe('an audit file that changes between two writes', () => {
   ];
 
   it.each(cases)(
-    'loses no new line when %s, and the verifier reports the missing lines',
+    'loses no later line when %s, and lets the verifier detect what was lost',
     async (_, act, { isWhole, isLogged }) => {
       const { log, lines } = keptLog();
       const file = await auditFileAt(path, { now: () => 0, log });
@@ -327,7 +327,7 @@ describe('an audit file that changes between two writes', () => {
     const file = await openAuditFile(path, {
       log: keptLog().log,
       instance: newInstance(),
-      // Each write reads this option after the file is opened.
+      // Each write opens the file, and then reads this option.
       get fsync() {
         if (isRenamed && existsSync(path)) renameSync(path, `${path}.${(renames += 1)}`);
         return false;
@@ -472,7 +472,7 @@ it('keeps confirmed lines in an existing file while files are renamed, removed a
     if (n % 3 === 0) await rename(path, `${path}.${n}`).catch(() => undefined);
     else {
       await (n % 3 === 1 ? unlink(path).catch(() => undefined) : replace(''));
-      // Lines that were written before the removal may have been lost with the file.
+      // Lines that were written earlier may have been lost with the removed file.
       since = next;
     }
   }
@@ -487,7 +487,7 @@ it('keeps confirmed lines in an existing file while files are renamed, removed a
 });
 
 it('rejects lines with 503 when no program reads standard output and its buffer is full', async () => {
-  // If nothing reads from a connection, it accepts only what the operating system's buffers can hold.
+  // A connection that nothing reads from accepts only what fits into the operating system's buffers.
   const sockets: Socket[] = [];
   const server = createServer((socket) => void sockets.push(socket.pause()));
   const client = connect(await listenOnLoopback(server), '127.0.0.1');

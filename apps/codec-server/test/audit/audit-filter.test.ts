@@ -15,10 +15,7 @@ const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   ...more,
 });
 
-/**
- * Returns whether a filter accepts an entry. Also checks that the filter would parse the line of an
- * accepted entry.
- */
+/** Returns whether a filter accepts an entry. If so, checks that `mayMatch` accepts the entry's line. */
 function accepts(filter: Partial<AuditFilter>, more: Partial<AuditEntry> = {}): boolean {
   const { mayMatch, matches } = entryFilter({ namespace: 'payments', ...filter });
   const matched = matches(entry(more));

@@ -73,7 +73,7 @@ const hasNamespaces =
   isRoot && spawnSync('unshare', ['--pid', '--net', '--mount', '--fork', 'true']).status === 0;
 
 describe('the audit file lock', { timeout: 240_000 }, () => {
-  it('keeps a second process out, and ends when the first process closes the file', async () => {
+  it('keeps a second process out until the first process closes the file', async () => {
     const first = await startHolder();
     expect(first.said).toBe('held');
     expect((await stat(lock)).mode & 0o777).toBe(0o600);
@@ -117,7 +117,7 @@ describe('the audit file lock', { timeout: 240_000 }, () => {
       await expect(auditFileAt(path)).rejects.toThrow(TAKEN);
       await file.append(['{"value":"line"}\n']);
     }
-    // The process has not taken the lock again.
+    // The process has kept its lock, instead of taking it again.
     expect(await stat(lock, { bigint: true })).toMatchObject({ ino, ctimeNs });
     await file.close();
     expect(await readdir(directory)).toHaveLength(4);
@@ -156,7 +156,7 @@ describe('the audit file lock', { timeout: 240_000 }, () => {
     });
   });
 
-  it('is taken again when the file is opened again, if an administrator has removed the lock file', async () => {
+  it('is taken again when the audit file is reopened after an administrator has removed the lock file', async () => {
     const file = await auditFileAt(path);
     await rm(lock);
     await rename(path, `${path}.1`);

@@ -203,7 +203,7 @@ describe('auditedStream', () => {
     expect(failing).toEqual([2, 'failed']);
   });
 
-  it('records the outcome that its `count` function returns for a line', async () => {
+  it('records the result that its `count` function returns for a line', async () => {
     const limited = await run((record) =>
       drain(auditedStream(record, lines(3), (_, line) => (line === 2 ? 'signed_out' : undefined))),
     );
@@ -243,7 +243,7 @@ describe('an audit line', () => {
     },
   );
 
-  it('has the same form if it closes the audit', () => {
+  it('has the same form as other lines if it records that the audit was closed', () => {
     const { time, ...line } = JSON.parse(closedLine('process'));
     expect(line).toEqual({
       severity: 'NOTICE',
@@ -254,7 +254,7 @@ describe('an audit line', () => {
     });
   });
 
-  it('is parsed with the link that ends the line, and without a link inside the entry', () => {
+  it('is parsed with the chain link at its end, but without a link inside the entry', () => {
     const link = { instance: '1'.repeat(16), seq: 7, prev: '0'.repeat(64) };
     const line = entryLine({ ...entry, chain: link });
     expect(parseEntryLine(line.slice(0, -1))).toEqual(entry);
@@ -291,12 +291,12 @@ describe('an audit line', () => {
     expect(parseEntryLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
   });
 
-  it('is not parsed as an entry if it does not have the form of an entry', () => {
+  it('is not parsed if it does not have the form of an entry', () => {
     for (const other of ['', 'text', '{}', '{"audit":{}}', '[]', forged, entryLine(entry).slice(0, 50)])
       expect(parseEntryLine(other)).toBeUndefined();
   });
 
-  it('can be found in Cloud Logging by its namespace, which the query quotes', () => {
+  it('can be found in Cloud Logging with a query that quotes and escapes the namespace', () => {
     expect(cloudLoggingQuery('a', undefined)).toBe('labels.log="audit" AND jsonPayload.audit.namespace="a"');
     expect(cloudLoggingQuery('a" OR "b', 'w')).toBe(
       'labels.log="audit" AND jsonPayload.audit.namespace="a\\" OR \\"b" AND jsonPayload.audit.workflowId="w"',

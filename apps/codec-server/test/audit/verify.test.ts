@@ -191,7 +191,7 @@ describe('the command verify-audit', () => {
   });
 
   it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
-    'treats %s as an unexpected argument, although every object inherits it',
+    'treats %s as an unexpected argument, although every object inherits a property with this name',
     async (name) => {
       expect((await run(name, '--help')).status).toBeUndefined();
       const whole = spawnSync(process.execPath, [main, name], { encoding: 'utf8' });

@@ -111,7 +111,7 @@ export function makeRequest(random: Random, corpus: readonly JsonPayload[], host
       bytes: request(host, { path: operation }, Buffer.from(JSON.stringify({ payloads }))),
     };
   }
-  // Large bodies are less frequent, because otherwise most bytes would belong to large bodies.
+  // Large bodies are chosen less often; otherwise, most of the bytes sent would belong to them.
   const shape =
     random.below(40) === 0 ? random.pick(shapes) : random.pick(shapes.filter(({ length }) => length < 1_000));
   if (choice < 80) return { kind: 'wrong shape', bytes: request(host, {}, Buffer.from(shape)) };

@@ -130,7 +130,7 @@ describe('causeFrames', () => {
     );
   });
 
-  it('counts, by reason code, what it cannot decrypt, and keeps the failure’s type and step', async () => {
+  it('counts undecryptable failures by reason code, and keeps their types and steps', async () => {
     const all = await frames({ codec: kms.codec, lastEvent: async () => failedWith(damaged(sealed[0]!)) });
     expect(all.at(-1)).toMatchObject({ reason: 'complete', unreadable: { integrity_failed: RUNS } });
     expect(found(all)[0]).toMatchObject({
@@ -192,7 +192,7 @@ describe('causeFrames', () => {
 });
 
 describe('readFailedRun', () => {
-  it('holds the memory of a decrypted failure until the cause has been read from it', async () => {
+  it('keeps the memory for a decrypted failure reserved until the cause has been read from the failure', async () => {
     const memory = new MemoryBudget(2 ** 28);
     const held: number[] = [];
     const end = async () => void held.push(memory.held);
@@ -238,7 +238,7 @@ describe('readFailedRun', () => {
 });
 
 describe('isSampled', () => {
-  it('selects about the requested share of the runs, and a smaller sample is part of a larger sample', () => {
+  it('selects about the requested share of the runs, and includes each smaller sample in every larger one', () => {
     const ids = Array.from({ length: 20_000 }, () => randomUUID());
     const sample = (share: number) => ids.filter((id) => isSampled(id, share));
     expect(sample(0.1).length).toBeGreaterThan(1_800);

@@ -36,7 +36,10 @@ const storage: ServedStorage = {
 };
 
 let count = 0;
-/** Stores a message in the namespace `at`. By default, the message belongs to the run `w` in `payments`. */
+/**
+ * Stores an object in the namespace `at`, by default the message's own. The default message belongs to the
+ * run `w` in `payments`.
+ */
 async function put({ namespace = 'payments', workflowId = 'w', at = '' } = {}): Promise<Payload> {
   count += 1;
   const context = { type: 'workflow', namespace, workflowId } as const;

@@ -17,7 +17,10 @@ import { RUN } from '../support/routes.ts';
 // field that can contain a payload. `support/full-event.ts` derives these fields only from Temporal's protos.
 const events: ProtoEvent[] = [];
 const places = new Map<string, Place>();
-/** The event types with the paths of their payloads. Several events of a type have some of the same paths. */
+/**
+ * The event types with the paths of their payloads. The set keeps each pair once, because several events of a
+ * type share paths.
+ */
 const fields = new Set<string>();
 
 const kms = forFile(await startKms());

@@ -157,7 +157,7 @@ describe('lastTaskEnd', () => {
 });
 
 describe('lastTasks', () => {
-  it('reads the events of workflow tasks among the last events, and the last event, with one call', async () => {
+  it('returns the last event and the workflow task events shortly before it, with one call', async () => {
     const { sizes, of } = backwards(1_000, 995);
     expect((await of.lastTasks(run, never)).map(({ eventId }) => Number(eventId))).toEqual([995, 1_000]);
     expect(sizes).toEqual([8]);

@@ -110,7 +110,7 @@ describe.each([['6:0'], ['51200:0'], ['9007199254740993:0'], ['92233720368547758
 );
 
 it.each(['0:281474976776192', '0:9007199254740993', '0:9999999999999999'])(
-  'rejects the ref %s, which no description can have',
+  'rejects the ref %s, which no description can contain',
   async (ref) => {
     expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: [ref] }))).toEqual([400, 'bad_request']);
     expect(calls.map(([call]) => call)).toEqual(['describe']);

@@ -102,7 +102,7 @@ describe('decodedFields', () => {
       lifetime,
     );
 
-  it('decrypts only the arguments and the memo, and at most as many payloads as an audit entry names', () => {
+  it('decrypts only the arguments and the memo, and no more payloads than an audit entry can name', () => {
     expect(namedPayloads(startedWith(2), run).map(({ name }) => name)).toEqual([
       'input',
       'input2',

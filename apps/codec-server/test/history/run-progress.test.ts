@@ -28,7 +28,7 @@ describe('waitsOf', () => {
     expect(waitsOf({ pendingWorkflowTask: { state: TAKEN } })).toEqual({ task: { attempt: 1, taken: true } });
   });
 
-  it('returns the activity or operation with the most attempts, and the activity that has waited longest for its first attempt', () => {
+  it('returns the activity or operation with the most attempts, and the activity whose first attempt has waited longest', () => {
     const pendingActivities = [
       activity('mail', { attempt: 2, state: STARTED }),
       activity('pay', { attempt: 12, maximumAttempts: 50 }),

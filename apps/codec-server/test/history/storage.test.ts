@@ -354,7 +354,7 @@ describe('an export', () => {
     expect(store.reads.length).toBe(before);
   });
 
-  it('reads at most the caller’s bytes per minute, even if the references state no sizes', async () => {
+  it('reads no more bytes per minute than the caller may, even if the references state no sizes', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const large = createStorage();
     const content = { metadata: { encoding: Buffer.from('binary/plain') }, data: Buffer.alloc(MiB - 100, 1) };

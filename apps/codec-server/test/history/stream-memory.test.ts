@@ -69,7 +69,7 @@ describe('a stream that decrypts', () => {
     expect(memory.held).toBe(0);
   });
 
-  it('holds the memory of unread results, and releases it when the client disconnects', async () => {
+  it('reserves memory for unread results, and releases it when the client disconnects', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const gone = new AbortController();
     const slow = streamOf(memory, times(4, oneMiB), gone.signal);
@@ -140,7 +140,7 @@ describe('a stream of located payloads', () => {
     });
     for (const codes of await Promise.all(streams))
       expect(codes).toEqual([...SIZES.map(() => 'ok'), 'complete']);
-    // The pool has 20 MiB, an eighth of 160 MiB. Only larger payloads may exceed it.
+    // The pool is an eighth of 160 MiB. Only a payload larger than the pool may take more than the pool.
     expect(most).toBeLessThanOrEqual(20 * MiB);
     expect(memory.inUse).toBe(0);
   }, 60_000);

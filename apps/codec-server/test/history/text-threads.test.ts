@@ -96,7 +96,7 @@ describe('a large payload', () => {
     expect(payload.data?.length).toBeGreaterThan(MB);
   });
 
-  it('gets the same matches from a thread as a small payload gets without a thread', async () => {
+  it('is searched by a thread with the same matches as a small payload that needs no thread', async () => {
     const value = { list: Array.from({ length: 20_000 }, (_, n) => `value ${n}`) };
     expect(await threads.find(query('value 19999'), plain(value), false, never)).toEqual([
       {

@@ -136,7 +136,7 @@ describe('a body of unknown length', () => {
     const { url } = await serveApp(kms, { limits: { maxBody: 100 } });
     const body = new ReadableStream({
       pull: async (controller) => {
-        // Lets the server, which runs in this process, respond in between.
+        // Lets the server, which runs in this process, respond between chunks.
         await nextTurn();
         controller.enqueue(Buffer.alloc(60, ' '));
       },

@@ -14,7 +14,7 @@ import { RUN } from '../support/routes.ts';
 
 const { audit, entries } = recordedAudit();
 
-/** A call by the server, which waits until the test lets it continue. */
+/** One of the server's calls, which is held until the test lets the call continue. */
 let call: Record<'begun' | 'mayContinue', PromiseWithResolvers<void>>;
 async function held(): Promise<void> {
   call.begun.resolve();
@@ -48,7 +48,7 @@ it.each([
   ['history:search', { text: 'x' }],
   ['history:export', { form: 'decoded' }],
   ['history:export', { form: 'encoded' }],
-])('starts no work for %s after the request has timed out with 504', async (what, body) => {
+])('starts no work for a request of %s that has timed out with 504', async (what, body) => {
   expect(await timedOut(server, `${RUN}/${what}`, JSON.stringify(body))).toMatchObject({ status: 504 });
   call.mayContinue.resolve();
   await delay(50);

@@ -23,7 +23,7 @@ afterEach(() => vi.useRealTimers());
 const decode = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
   post(appWith(kms, { limits, ...more }), '/decode', body);
 
-/** Returns the JSON of this many members with different keys. */
+/** Returns this many JSON members, each with a different key. */
 const members = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":""`).join(',');
 
 /** Returns a payload in the format of the codec in Google's guide, whose messages name no key. */
@@ -124,7 +124,7 @@ describe('a request', () => {
     ]);
     expect(kms.emulator.calls.count('Decrypt')).toBe(0);
     expect((await decode(bodyOf(payloads.slice(1)), {}, { codec })).status).toBe(200);
-    // Now 64 of the keys are cached.
+    // The previous request has cached 64 of the keys.
     expect((await decode(bodyOf(payloads), {}, { codec })).status).toBe(200);
   });
 
@@ -162,7 +162,7 @@ describe('a request', () => {
 });
 
 describe('a request whose client disconnects', () => {
-  it('causes no work after the slice of payloads that is in progress', async () => {
+  it('causes no work beyond the slice of payloads that was in progress', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url, closed } = await serveWatched(kms, { codec });
     const leave = new AbortController();

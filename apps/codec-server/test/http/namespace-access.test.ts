@@ -45,7 +45,7 @@ async function begun({ access = openAccess, write = async () => undefined, other
   return { namespaces: await made.promise, audited };
 }
 
-/** Authorizes a message as the codec does. */
+/** Requests authorization for a message's namespace, as the codec does. */
 const authorize = async (access: NamespaceAccess, namespace: string): Promise<void> =>
   access.authorizeNamespace(namespace);
 

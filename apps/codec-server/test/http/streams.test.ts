@@ -214,7 +214,7 @@ describe('one large response', () => {
   ];
 
   it.each(large)('sent %s is not cut off while the client reads slowly', async (_, answer) => {
-    // The client reads for about twice as long.
+    // The client takes about twice this time to read the response.
     const watch = cutStalledReaders(3_000);
     const app = answering((c) => {
       watch(c);

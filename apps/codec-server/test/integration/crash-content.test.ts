@@ -35,7 +35,10 @@ function fieldsOf(name: string, filter: (field: DenseField) => boolean = () => t
 
 /** A size in bytes that Temporal accepts for one message. */
 const SIZE = 3_700_000;
-/** The size of the largest body with events of a file, minus the JSON around the events. */
+/**
+ * The largest size of a file's events in a request body; the JSON around the events takes the rest of the
+ * body.
+ */
 const FILE_SIZE = 7_500_000;
 
 const EVENT = 'temporal.api.history.v1.HistoryEvent';
@@ -103,12 +106,12 @@ const empty = lengthDelimited(1, History.encode({ events: [head] }).finish());
 
 interface Attack {
   readonly name: string;
-  /** Prepares Temporal to return the content. */
+  /** Makes the simulated Temporal return the content. */
   readonly plant: () => void;
   readonly readers: readonly Reader[];
 }
 
-// Several attacks send the same contents.
+// Computed only once, because several attacks send them.
 const fileBodies = denseBodies(FILE_SIZE);
 const otherBodies = denseBodies(250_000);
 const filesWith = fieldsOf(EVENT).map((field) => ({ field, json: denseJson(field, FILE_SIZE / 8) }));

@@ -106,7 +106,7 @@ async function valuesOf(
   return values;
 }
 
-/** Returns the events without the fields of stubs that decryption changes. */
+/** Returns the events without those stub fields that decryption changes. */
 const withoutStubs = (events: readonly HistoryEvent[]) =>
   events.map(({ payloads, ...event }) => ({
     ...event,

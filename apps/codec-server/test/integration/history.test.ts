@@ -261,7 +261,7 @@ describe('the workflow list', () => {
     });
   });
 
-  it('comes with counts of runs by status, for all workflows and for a query', async () => {
+  it('has counts of runs by status, for all workflows and for a query', async () => {
     await eventually(async () => {
       const all = workflowCount.parse(
         await (await get(stack.app, `/api/namespaces/${NAMESPACE}/workflows:count`)).json(),
@@ -290,7 +290,7 @@ describe('the workflow list', () => {
     ['workflows', 'ExecutionStatus = = 1'],
     ['workflows:count', 'ExecutionStatus = "Failed" AND ('],
   ])(
-    'explains a syntax error in a query to %s without positions or words of Temporal’s SQL: %s',
+    'explains a syntax error in a query to %s without repeating Temporal’s SQL: %s',
     async (route, query) => {
       const path = `/api/namespaces/${NAMESPACE}/${route}?query=${encodeURIComponent(query)}`;
       expect(await (await get(stack.app, path)).json()).toEqual({

@@ -199,7 +199,7 @@ it('reopens a rotated audit file on SIGHUP without losing a line', async () => {
     expect((await post(`${url}/encode`, payloads())).status).toBe(200);
   }
   const [old, fresh] = await Promise.all([readFile(`${path}.1`, 'utf8'), readFile(path, 'utf8')]);
-  // Both files may contain a line that was written while the file was renamed.
+  // A line that was written during the rename may be in both files.
   const lines = [...entries(old), ...entries(fresh)].map((entry) => `${entry?.id} ${entry?.event}`);
   expect([new Set(lines).size, lines.length <= 21, entries(fresh).length >= 8]).toEqual([20, true, true]);
   expect(entries(fresh)[0]).toMatchObject({

@@ -41,8 +41,8 @@ const OWN = 'canary-of-payments';
 const WORKFLOW = 'copied';
 
 /**
- * Encrypts a value, and binds the message to the workflow id too, because an attacker can choose the id of
- * the workflow into which the message is copied.
+ * Encrypts a value in a namespace. Also binds the message to the workflow id, which gives no protection here:
+ * an attacker can copy the message into a workflow with the same id.
  */
 const encrypted = async (value: string, namespace: string): Promise<Payload> => {
   const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
@@ -230,7 +230,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     }
   });
 
-  it('causes one entry `denied` per request in the other namespace’s audit, and no intent', async () => {
+  it('causes one `denied` entry per request, and no intent, in the other namespace’s audit', async () => {
     const { decode, audited } = replica(ana(own));
     await decode(refs());
     expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([

@@ -30,7 +30,7 @@ async function ask(body: object, app = stack.app, of = run) {
 }
 
 describe('a query', () => {
-  it('returns, decrypted, the workflow’s details, its query definitions and its call stack', async () => {
+  it('returns the workflow’s details, query definitions and call stack in decrypted form', async () => {
     const metadata = await ask({ type: '__temporal_workflow_metadata' });
     expect(metadata.answer).toMatchObject({
       outcome: 'answered',

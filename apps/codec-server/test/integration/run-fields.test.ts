@@ -139,7 +139,7 @@ describe('run fields for a query', () => {
     expect(new Set([...runsOf(some), ...runsOf(rest)].map(({ runId }) => runId)).size).toBe(EACH * 2);
   });
 
-  it('are read, for a sample, only for runs that closed within its times', async () => {
+  it('are read for a sample only if the run closed within the sample’s times', async () => {
     const closed = runsOf(await read({ query: all }))
       .map(({ startTime, fields }) => Date.parse(startTime!) + Number(fields['duration']))
       .toSorted((a, b) => a - b);

@@ -40,7 +40,8 @@ for (const handle of await Promise.all(started)) {
   await handle.signal(finish, 'bye');
   await handle.result();
 }
-// Temporal updates its visibility store some time after a run has ended, and a run that ends moves in the list.
+// Temporal updates its visibility store some time after a run has ended, which also moves the run in the
+// list.
 const completed = `${query} AND ExecutionStatus = "Completed"`;
 await vi.waitFor(
   async () =>

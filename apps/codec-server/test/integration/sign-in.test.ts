@@ -11,7 +11,10 @@ const run = await runOf(await stack.start('everywhere', ['canary'], { taskQueue:
 afterEach(() => void vi.restoreAllMocks());
 
 const MINUTE = 60_000;
-/** A sign-in that expires when the test calls `expire`, because no time is certain to be long enough. */
+/**
+ * A sign-in that expires only when the test calls `expire`, because no fixed time is certain to be long
+ * enough.
+ */
 const access = signedInFor(MINUTE);
 
 /** Replaces the timers of the sign-in. Returns a function that makes the sign-in expire. */

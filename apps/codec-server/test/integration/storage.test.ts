@@ -102,7 +102,7 @@ describe.each([
     );
   });
 
-  it('causes the code storage_not_found in the response and the metrics if it lacks an object', async () => {
+  it('leads to the code storage_not_found in the response and the metrics if it lacks an object', async () => {
     const hashValue = createHash('sha256').update(type).digest('hex');
     const name = `v0/ns/payments/d/sha256/${hashValue}`;
     const claim = {

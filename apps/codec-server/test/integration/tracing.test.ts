@@ -32,7 +32,7 @@ async function receiver(): Promise<OtlpReceiver> {
   return started;
 }
 
-/** Starts a collector that passes requests to the listener, and returns the collector's URL. */
+/** Starts a trace collector that passes requests to the listener, and returns the collector's URL. */
 async function collector(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   onTestFinished(() => closeServer(server));
